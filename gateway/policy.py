@@ -1,0 +1,97 @@
+"""Renders the policies that API Management runs from the templates under `policies/`.
+
+Templates are Jinja with delimiters of their own, `[[ value ]]`, `[% statement %]` and `[# comment #]`,
+because `{{name}}` is API Management's syntax for a named value and is left alone. C# stands in files
+under `policies/csharp/`, pages in `policies/pages/`; templates include both.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+_FOLDER = Path(__file__).resolve().parent.parent / "policies"
+
+# {= name =} is the text of a context variable, HTML-encoded; {? name ?} ... {/ name /} is shown when the
+# context variable of that name is true.
+_PAGE_MARK = re.compile(r"\{(?P<kind>[=?/]) (?P<name>[a-z-]+) (?:=|\?|/)\}")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+def render(template: str, **variables: object) -> str:
+    """The text of one policy document.
+
+    Args:
+        template: path below `policies/`, such as `oauth/token.xml.j2`.
+        variables: what the template needs; each template says so in its first lines.
+
+    Raises:
+        jinja2.UndefinedError: a variable that the template needs is missing.
+        jinja2.TemplateNotFound: no such template.
+    """
+    return _BLANK_LINES.sub("\n", _environment().get_template(template).render(**variables))
+
+
+def csharp_literal(text: str) -> str:
+    """A C# string literal. JSON's escapes are all valid in C#."""
+    return json.dumps(text)
+
+
+def base64url(text: str) -> str:
+    """Unpadded base64url of a text (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def page_expression(html: str) -> str:
+    """A C# expression whose value is the page, with every variable HTML-encoded.
+
+    There is no way to write a variable into a page that leaves it as it is.
+    """
+    parts: list[str] = []
+    position = 0
+    for mark in _PAGE_MARK.finditer(html):
+        parts.append(csharp_literal(html[position : mark.start()]))
+        name = mark["name"]
+        if mark["kind"] == "=":
+            parts.append(f'WebUtility.HtmlEncode((string)context.Variables["{name}"])')
+        elif mark["kind"] == "?":
+            parts.append(f'((bool)context.Variables["{name}"] ? ""')
+        else:
+            parts.append('"" : "")')
+        position = mark.end()
+    parts.append(csharp_literal(html[position:]))
+    return " + ".join(parts)
+
+
+def style_hash(html: str) -> str:
+    """The CSP source expression for a page's one style element (CSP level 3, section 2.3.1)."""
+    (style,) = _STYLE.findall(html)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 -- policies are not HTML; pages encode in page_expression
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        csharp=csharp_literal, base64url=base64url, page=page_expression, style_hash=style_hash
+    )
+    return environment

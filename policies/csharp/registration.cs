@@ -1,0 +1,79 @@
+// What a client asks to be registered as (RFC 7591, section 2): either {"error", "error_description"} or the
+// metadata that is kept. Members that are not named here are ignored, as the RFC says.
+JObject asked;
+try
+{
+    asked = JObject.Parse((string)context.Variables["body"]);
+}
+catch (Exception)
+{
+    return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = "The body must be one JSON object." };
+}
+
+var uris = asked["redirect_uris"] as JArray;
+if (uris == null || uris.Count < 1 || uris.Count > 10)
+{
+    return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "redirect_uris must be an array of 1 to 10 absolute URIs." };
+}
+foreach (var uri in uris)
+{
+    var text = uri.Type == JTokenType.String ? (string)uri : "";
+    // Only characters that RFC 3986 knows, so no backslash, control character or space; no fragment, no wildcard.
+    bool clean = text.Length <= 1024 && Regex.IsMatch(text, @"^[a-z][A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+\z");
+    bool web = Regex.IsMatch(text, @"^https://[A-Za-z0-9]([A-Za-z0-9\-.]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?]|\z)");
+    bool loopback = Regex.IsMatch(text, @"^http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?([/?]|\z)");
+    bool native = Regex.IsMatch(text, @"^[a-z][a-z0-9+\-]*(\.[a-z0-9+\-]+)+:/[^@\[\]]*\z");
+    var port = Regex.Match(text, @"^https?://[^/?]*:([0-9]{1,5})([/?]|\z)");
+    bool portFits = !port.Success || (int.Parse(port.Groups[1].Value) >= 1 && int.Parse(port.Groups[1].Value) <= 65535);
+    if (!clean || !portFits || !(web || loopback || native))
+    {
+        return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "Each redirect URI must be https, http on a loopback host, or a private-use scheme with a dot in it; without fragment, user information or wildcard." };
+    }
+}
+
+// The three lists hold strings only, and only what the authorization server can do.
+var supported = new Dictionary<string, string[]>
+{
+    { "grant_types", new string[] { "authorization_code", "refresh_token" } },
+    { "response_types", new string[] { "code" } },
+};
+foreach (var list in supported)
+{
+    var given = asked[list.Key];
+    if (given == null || given.Type == JTokenType.Null) { continue; }
+    var items = given as JArray;
+    if (items == null || items.Count == 0 || items.Any(item => item.Type != JTokenType.String || !list.Value.Contains((string)item)))
+    {
+        return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = list.Key + " may hold: " + string.Join(", ", list.Value) };
+    }
+}
+var method = asked["token_endpoint_auth_method"];
+if (method != null && method.Type != JTokenType.Null && (method.Type != JTokenType.String || (string)method != "none"))
+{
+    return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = "token_endpoint_auth_method must be none: clients are public and use PKCE." };
+}
+
+var name = asked["client_name"];
+if (name != null && name.Type != JTokenType.Null)
+{
+    var text = name.Type == JTokenType.String ? (string)name : "";
+    bool visible = text.Trim().Length > 0 && text.Length <= 100;
+    foreach (char c in text)
+    {
+        // Control characters, and those that reorder or hide text (Unicode TR 36, section 2.5.1).
+        if (c < ' ' || (c >= '\u007f' && c <= '\u009f') || c == '\u00ad' || c == '\u061c' || c == '\u180e'
+            || (c >= '\u200b' && c <= '\u200f') || (c >= '\u2028' && c <= '\u202e') || (c >= '\u2060' && c <= '\u206f')
+            || c == '\ufeff' || (c >= '\ufff0' && c <= '\uffff')) { visible = false; }
+    }
+    if (!visible)
+    {
+        return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = "client_name must be text of 1 to 100 visible characters." };
+    }
+}
+
+var kept = new JObject { ["redirect_uris"] = new JArray(uris.Select(uri => (string)uri).Distinct()) };
+if (name != null && name.Type != JTokenType.Null) { kept["client_name"] = (string)name; }
+kept["grant_types"] = asked["grant_types"] is JArray ? asked["grant_types"] : new JArray("authorization_code");
+kept["response_types"] = new JArray("code");
+kept["token_endpoint_auth_method"] = "none";
+return kept;
