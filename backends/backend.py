@@ -1,0 +1,58 @@
+"""What the gateway needs to know of an MCP server, whatever it runs on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pulumi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation of an MCP server: where clients send it and where it goes.
+
+    Attributes:
+        id: the operation's id in API Management.
+        method: HTTP method.
+        template: URL template below the backend's path ("/", "/sse", "/message").
+        upstream: path at the server.
+        streaming: whether the answer may be an event stream.
+    """
+
+    id: str
+    method: str
+    template: str
+    upstream: str
+    streaming: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One MCP server on its way into the gateway.
+
+    Attributes:
+        name: unique short name; part of resource names.
+        title: what people read on the consent page.
+        path: the first segment of its URLs at the gateway, without slashes.
+        url: origin of the server (`https://host`), without a path.
+        audience: the resource for which the gateway's identity asks a token to prove itself.
+        routes: its operations.
+        access: who may call it.
+        outputs: what it adds to the stack's outputs, by name; never its URL.
+    """
+
+    name: str
+    title: str
+    path: str
+    url: pulumi.Output[str]
+    audience: pulumi.Output[str]
+    routes: tuple[Route, ...]
+    access: Literal["users", "agents", "keys"] = "users"
+    outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+
+    @property
+    def entrances(self) -> tuple[str, ...]:
+        """Templates, beside the path itself, at which a client may begin: those of legacy event streams."""
+        return tuple(
+            route.template for route in self.routes if route.method == "GET" and route.template != "/"
+        )

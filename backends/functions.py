@@ -1,0 +1,272 @@
+"""The project's own MCP server, on Azure Functions (Flex Consumption)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi_azure_native import authorization, managedidentity, storage, web
+
+from backends.backend import Backend, Route
+from backends.publishing import Publication, PublicationArgs
+from gateway.platform import Platform, Role
+
+SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
+"""The code that is published."""
+
+_EXTENSION = "/runtime/webhooks/mcp"
+
+# The MCP extension answers streamable HTTP by POST; GET and DELETE are routed so that clients get the
+# server's own 405, which tells them that it keeps no session. It announces the message path relative to
+# the event stream's, so the gateway's paths have the same shape.
+ROUTES = (
+    Route(id="post", method="POST", template="/", upstream=_EXTENSION, streaming=True),
+    Route(id="get", method="GET", template="/", upstream=_EXTENSION, streaming=True),
+    Route(id="delete", method="DELETE", template="/", upstream=_EXTENSION, streaming=False),
+    Route(id="sse", method="GET", template="/sse", upstream=f"{_EXTENSION}/sse", streaming=True),
+    Route(
+        id="message", method="POST", template="/message", upstream=f"{_EXTENSION}/message", streaming=False
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionsArgs:
+    """What `Functions` needs.
+
+    Attributes:
+        platform: where it goes and whom it admits.
+    """
+
+    platform: Platform
+
+
+class Functions(pulumi.ComponentResource):
+    """A Function App that answers the gateway's identity and nobody else.
+
+    It has one identity for everything that it reaches, and no key: the host's own blobs and queues, the
+    deployment package, the snippets and Application Insights. The snippets have a container of their own but
+    no identity of their own, because the host has to own the account's blobs and runs in the same process.
+
+    Attributes:
+        name: name of the Function App.
+        url: its origin.
+    """
+
+    name: pulumi.Output[str]
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:backends:Functions", name, None, opts)
+        platform = args.platform
+        child = pulumi.ResourceOptions(parent=self)
+        identity = managedidentity.UserAssignedIdentity(
+            f"{name}-identity",
+            managedidentity.UserAssignedIdentityArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                tags=platform.tags,
+            ),
+            opts=child,
+        )
+        account = storage.StorageAccount(
+            # Its name is this and eight random digits: at most 24 small letters and digits.
+            "mcpfunctions",
+            storage.StorageAccountArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                kind=storage.Kind.STORAGE_V2,
+                sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
+                allow_blob_public_access=False,
+                allow_shared_key_access=False,
+                allow_cross_tenant_replication=False,
+                default_to_o_auth_authentication=True,
+                enable_https_traffic_only=True,
+                is_local_user_enabled=False,
+                minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+                tags=platform.tags,
+            ),
+            opts=child,
+        )
+        packages, snippets = (
+            storage.BlobContainer(
+                f"{name}-{container}",
+                storage.BlobContainerArgs(
+                    resource_group_name=platform.resource_group_name,
+                    account_name=account.name,
+                    container_name=container,
+                    public_access=storage.PublicAccess.NONE,
+                ),
+                opts=child,
+            )
+            for container in ("deployments", "snippets")
+        )
+        roles = [
+            authorization.RoleAssignment(
+                f"{name}-{purpose}-access",
+                authorization.RoleAssignmentArgs(
+                    scope=scope,
+                    role_definition_id=platform.account.role(role),
+                    principal_id=identity.principal_id,
+                    principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+                ),
+                opts=child,
+            )
+            for purpose, scope, role in (
+                # The host creates containers and leases blobs in them.
+                ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER),
+                # The event stream's messages travel between instances through queues.
+                ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR),
+                ("telemetry", platform.application_insights_id, Role.MONITORING_METRICS_PUBLISHER),
+            )
+        ]
+        plan = web.AppServicePlan(
+            f"{name}-plan",
+            web.AppServicePlanArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                kind="functionapp",
+                reserved=True,
+                sku=web.SkuDescriptionArgs(name="FC1", tier="FlexConsumption"),
+                tags=platform.tags,
+            ),
+            opts=child,
+        )
+        blobs = account.primary_endpoints.apply(lambda endpoints: endpoints.blob.rstrip("/"))
+        app = web.WebApp(
+            f"{name}-app",
+            web.WebAppArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                kind="functionapp,linux",
+                reserved=True,
+                server_farm_id=plan.id,
+                https_only=True,
+                public_network_access="Enabled",
+                identity=web.ManagedServiceIdentityArgs(
+                    type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
+                ),
+                function_app_config=web.FunctionAppConfigArgs(
+                    runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version="3.11"),
+                    scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
+                        instance_memory_mb=2048, maximum_instance_count=40
+                    ),
+                    deployment=web.FunctionsDeploymentArgs(
+                        storage=web.FunctionsDeploymentStorageArgs(
+                            type=web.FunctionsDeploymentStorageType.BLOB_CONTAINER,
+                            value=pulumi.Output.concat(blobs, "/", packages.name),
+                            authentication=web.FunctionsDeploymentStorageAuthenticationArgs(
+                                type=web.AuthenticationType.USER_ASSIGNED_IDENTITY,
+                                user_assigned_identity_resource_id=identity.id,
+                            ),
+                        )
+                    ),
+                ),
+                site_config=web.SiteConfigArgs(
+                    ftps_state=web.FtpsState.DISABLED,
+                    min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                    scm_min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                    app_settings=[
+                        web.NameValuePairArgs(name=key, value=value)
+                        for key, value in {
+                            "AzureWebJobsStorage__accountName": account.name,
+                            "AzureWebJobsStorage__credential": "managedidentity",
+                            "AzureWebJobsStorage__clientId": identity.client_id,
+                            "APPLICATIONINSIGHTS_CONNECTION_STRING": platform.application_insights_connection,
+                            "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
+                                "Authorization=AAD;ClientId=", identity.client_id
+                            ),
+                            "SNIPPETS_STORAGE__blobServiceUri": blobs,
+                            "SNIPPETS_STORAGE__clientId": identity.client_id,
+                            "SNIPPETS_CONTAINER": snippets.name,
+                        }.items()
+                    ],
+                ),
+                tags=platform.tags,
+            ),
+            # A host that cannot reach its storage does not start.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=roles),
+        )
+        locks = [
+            web.WebAppFtpAllowed(
+                f"{name}-ftp",
+                web.WebAppFtpAllowedArgs(
+                    resource_group_name=platform.resource_group_name, name=app.name, allow=False
+                ),
+                opts=child,
+            ),
+            web.WebAppScmAllowed(
+                f"{name}-scm",
+                web.WebAppScmAllowedArgs(
+                    resource_group_name=platform.resource_group_name, name=app.name, allow=False
+                ),
+                opts=child,
+            ),
+            _admit_only_the_gateway(f"{name}-auth", app, platform, parent=self),
+        ]
+        Publication(
+            f"{name}-publication",
+            PublicationArgs(
+                app_id=app.id,
+                app_name=app.name,
+                source=SOURCE,
+            ),
+            # First the lock, then what is behind it.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*locks, *roles]),
+        )
+        self.name = app.name
+        self.url = pulumi.Output.concat("https://", app.default_host_name)
+        self.register_outputs({"name": self.name})
+
+
+def build(platform: Platform) -> Backend:
+    """Declares the server and says how to reach it."""
+    functions = Functions("functions", FunctionsArgs(platform=platform))
+    return Backend(
+        name="functions",
+        title="Functions",
+        path="mcp",
+        url=functions.url,
+        audience=platform.caller.audience,
+        routes=ROUTES,
+        outputs={"functionAppName": functions.name},
+    )
+
+
+def _admit_only_the_gateway(
+    name: str, app: web.WebApp, platform: Platform, parent: pulumi.Resource
+) -> pulumi.Resource:
+    """Built-in authentication: a token of the gateway's identity for the gateway's application, or 401.
+
+    https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
+    """
+    caller = platform.caller
+    return web.WebAppAuthSettingsV2(
+        name,
+        web.WebAppAuthSettingsV2Args(
+            resource_group_name=platform.resource_group_name,
+            name=app.name,
+            platform=web.AuthPlatformArgs(enabled=True, runtime_version="~1"),
+            global_validation=web.GlobalValidationArgs(
+                require_authentication=True,
+                unauthenticated_client_action=web.UnauthenticatedClientActionV2.RETURN401,
+            ),
+            http_settings=web.HttpSettingsArgs(require_https=True),
+            identity_providers=web.IdentityProvidersArgs(
+                azure_active_directory=web.AzureActiveDirectoryArgs(
+                    enabled=True,
+                    registration=web.AzureActiveDirectoryRegistrationArgs(
+                        client_id=caller.audience, open_id_issuer=caller.issuer
+                    ),
+                    validation=web.AzureActiveDirectoryValidationArgs(
+                        allowed_audiences=[caller.audience],
+                        default_authorization_policy=web.DefaultAuthorizationPolicyArgs(
+                            allowed_applications=[caller.client_id],
+                            allowed_principals=web.AllowedPrincipalsArgs(identities=[caller.principal_id]),
+                        ),
+                    ),
+                )
+            ),
+            login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

@@ -1,0 +1,86 @@
+"""The project's own MCP server: three tools on Azure Functions.
+
+The MCP extension of the Functions host speaks the protocol at `/runtime/webhooks/mcp` and
+`/runtime/webhooks/mcp/sse`; a tool is a function with an MCP tool trigger.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+
+import azure.functions as func
+from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
+from tool_result import failure, success
+
+app = func.FunctionApp()
+
+_log = logging.getLogger(__name__)
+
+
+def _properties(**descriptions: str) -> str:
+    """The `toolProperties` of a trigger: text properties by name.
+
+    They are not marked as required, because then the extension itself would answer a call without one,
+    with a JSON-RPC error that never reaches a model. The tool answers, with an error that a model can act on.
+    """
+    return json.dumps(
+        [
+            {"propertyName": name, "propertyType": "string", "description": description, "isRequired": False}
+            for name, description in descriptions.items()
+        ]
+    )
+
+
+def _answer(tool: str, context: str, work: Callable[[dict[str, object]], str]) -> str:
+    """Does a tool's work with the arguments of the call and wraps the text or error that comes of it."""
+    arguments = json.loads(context).get("arguments") or {}
+    try:
+        return success(work(arguments))
+    except SnippetError as error:
+        # Neither names nor contents of snippets belong in a log; the storage's own messages hold names.
+        cause = error.__cause__ or error
+        _log.warning("%s failed: %s %s", tool, type(cause).__name__, getattr(cause, "error_code", ""))
+        return failure(str(error))
+
+
+@app.mcp_tool()
+def hello_mcp() -> str:
+    """Says hello, to show that the server is there."""
+    return "Hello I am MCPTool!"
+
+
+@app.mcp_tool_trigger(
+    arg_name="context",
+    tool_name="get_snippet",
+    description="Returns the text of a snippet that was saved with save_snippet.",
+    tool_properties=_properties(snippetname="Required. The name under which the snippet was saved."),
+    use_result_schema=True,
+)
+def get_snippet(context: str) -> str:
+    """Returns the text of a saved snippet."""
+    return _answer(
+        "get_snippet", context, lambda arguments: snippet_store().get(arguments.get("snippetname"))
+    )
+
+
+@app.mcp_tool_trigger(
+    arg_name="context",
+    tool_name="save_snippet",
+    description="Saves a text under a name. A snippet that already has the name is replaced.",
+    tool_properties=_properties(
+        snippetname=f"Required. The name: up to {MAX_NAME} of a-z, A-Z, 0-9, '-', '_', '.' and space.",
+        snippet=f"Required. The text to save: up to {MAX_BYTES:,} bytes of UTF-8.",
+    ),
+    use_result_schema=True,
+)
+def save_snippet(context: str) -> str:
+    """Saves a text under a name."""
+
+    def save(arguments: dict[str, object]) -> str:
+        name = arguments.get("snippetname")
+        replaced = snippet_store().save(name, arguments.get("snippet"))
+        return f"Snippet '{name}' saved successfully" + (
+            "; it replaced the one saved before." if replaced else "."
+        )
+
+    return _answer("save_snippet", context, save)

@@ -1,0 +1,115 @@
+"""The authorization server: the API at the gateway's root."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from backends.backend import Backend
+from gateway import api, policy
+from gateway.api import Host, Operation
+from settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServerArgs:
+    """What `AuthorizationServer` needs.
+
+    Attributes:
+        host: where the API is created.
+        settings: the stack's settings.
+        backends: the MCP servers that its tokens open.
+    """
+
+    host: Host
+    settings: Settings
+    backends: tuple[Backend, ...]
+
+
+class AuthorizationServer(pulumi.ComponentResource):
+    """Metadata, registration, authorization, consent, callback and token endpoint (OAuth 2.1)."""
+
+    def __init__(
+        self, name: str, args: AuthorizationServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mcp:gateway:AuthorizationServer", name, None, opts)
+        api.declare(
+            name,
+            api.Api(
+                host=args.host,
+                api_id="oauth",
+                title="OAuth",
+                description="The authorization server of the MCP servers behind this gateway.",
+                path="",
+                service_url=None,
+                policy=policy.render("oauth/api.xml.j2"),
+                operations=(*_endpoints(args), *_protected_resources(args)),
+            ),
+            parent=self,
+        )
+        self.register_outputs({})
+
+
+def _endpoints(args: AuthorizationServerArgs) -> Sequence[Operation]:
+    metadata = "oauth/authorization-server-metadata.xml.j2"
+    endpoints = (
+        (
+            "authorization-server-metadata",
+            "Metadata (RFC 8414)",
+            "GET",
+            "/.well-known/oauth-authorization-server",
+            metadata,
+        ),
+        (
+            "openid-configuration",
+            "Metadata (OpenID discovery)",
+            "GET",
+            "/.well-known/openid-configuration",
+            metadata,
+        ),
+        ("register", "Register a client (RFC 7591)", "POST", "/register", "oauth/register.xml.j2"),
+        ("authorize", "Start a sign-in", "GET", "/authorize", "oauth/authorize.xml.j2"),
+        ("consent-page", "Ask for consent", "GET", "/consent", "oauth/consent-page.xml.j2"),
+        ("consent", "Take the answer", "POST", "/consent", "oauth/consent.xml.j2"),
+        ("callback", "Return from Entra", "GET", "/oauth-callback", "oauth/callback.xml.j2"),
+        ("token", "Exchange a code for tokens", "POST", "/token", "oauth/token.xml.j2"),
+    )
+    return tuple(
+        Operation(
+            id=id_,
+            title=title,
+            method=method,
+            template=path,
+            policy=policy.render(template, settings=args.settings, backends=args.backends),
+        )
+        for id_, title, method, path, template in endpoints
+    )
+
+
+def _protected_resources(args: AuthorizationServerArgs) -> Sequence[Operation]:
+    """Metadata of every MCP path (RFC 9728, section 3.1: the path follows the well-known prefix)."""
+    prefix = "/.well-known/oauth-protected-resource"
+    operations = [
+        Operation(
+            id="-".join(("protected-resource", backend.name, *below.strip("/").split("/"))).rstrip("-"),
+            title=f"Metadata of {backend.title} (RFC 9728)",
+            method="GET",
+            template=f"{prefix}/{backend.path}{below}",
+            policy=policy.render("mcp/protected-resource.xml.j2", settings=args.settings, backend=backend),
+        )
+        for backend in args.backends
+        for below in ("", *backend.entrances)
+    ]
+    if args.settings.audience == "gateway":
+        operations.append(
+            Operation(
+                id="protected-resource",
+                title="Metadata of the gateway as one resource (RFC 9728)",
+                method="GET",
+                template=prefix,
+                policy=policy.render(
+                    "oauth/protected-resource.xml.j2", settings=args.settings, backends=args.backends
+                ),
+            )
+        )
+    return operations

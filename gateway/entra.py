@@ -1,0 +1,80 @@
+"""The gateway's registration in Entra."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_azuread as azuread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationArgs:
+    """What `Application` needs.
+
+    Attributes:
+        display_name: what people see when they sign in, and administrators in Entra.
+        gateway_url: origin of the gateway, without a trailing slash.
+        issuer: who issues the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
+        identity_principal_id: object id of the identity that may act as this application.
+    """
+
+    display_name: str
+    gateway_url: pulumi.Input[str]
+    issuer: pulumi.Input[str]
+    identity_principal_id: pulumi.Input[str]
+
+
+class Application(pulumi.ComponentResource):
+    """The application as which the gateway signs users in, and for which its identity gets tokens.
+
+    It has no secret: the gateway proves itself with a token of its managed identity (a federated
+    credential, https://learn.microsoft.com/entra/workload-id/workload-identity-federation).
+
+    Attributes:
+        client_id: the application's client id.
+    """
+
+    client_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:gateway:Application", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        application = azuread.Application(
+            f"{name}-registration",
+            azuread.ApplicationArgs(
+                display_name=args.display_name,
+                sign_in_audience="AzureADMyOrg",
+                web=azuread.ApplicationWebArgs(
+                    redirect_uris=[pulumi.Output.concat(args.gateway_url, "/oauth-callback")],
+                    implicit_grant=azuread.ApplicationWebImplicitGrantArgs(
+                        access_token_issuance_enabled=False, id_token_issuance_enabled=False
+                    ),
+                ),
+                # Version 2 tokens: their issuer is the one that backends are told to expect.
+                api=azuread.ApplicationApiArgs(requested_access_token_version=2),
+                fallback_public_client_enabled=False,
+            ),
+            opts=child,
+        )
+        # Without a service principal the gateway's identity gets no token for the application
+        # (AADSTS500011). Users and identities of the tenant need no assignment: who may sign in is the
+        # tenant's policy, and backends admit the gateway's identity by its object id.
+        azuread.ServicePrincipal(
+            f"{name}-principal",
+            azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),
+            opts=child,
+        )
+        azuread.ApplicationFederatedIdentityCredential(
+            f"{name}-credential",
+            azuread.ApplicationFederatedIdentityCredentialArgs(
+                application_id=application.id,
+                display_name="gateway-identity",
+                description="The gateway's managed identity may act as this application.",
+                issuer=args.issuer,
+                # Entra compares all three by case.
+                subject=args.identity_principal_id,
+                audiences=["api://AzureADTokenExchange"],
+            ),
+            opts=child,
+        )
+        self.client_id = application.client_id
+        self.register_outputs({"clientId": self.client_id})

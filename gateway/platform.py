@@ -1,0 +1,81 @@
+"""What a backend builds on: where its resources go, where its telemetry goes, and whom it must admit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pulumi
+
+
+class Role(StrEnum):
+    """Built-in roles of Azure, by the id of their definition.
+
+    https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+    """
+
+    STORAGE_BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+    STORAGE_QUEUE_DATA_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+    MONITORING_METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The Azure account that the stack is deployed to.
+
+    Attributes:
+        subscription_id: the subscription.
+        tenant_id: the Entra tenant that the subscription trusts.
+    """
+
+    subscription_id: pulumi.Output[str]
+    tenant_id: pulumi.Output[str]
+
+    def role(self, role: Role) -> pulumi.Output[str]:
+        """Resource id of a role's definition in this subscription."""
+        return pulumi.Output.concat(
+            "/subscriptions/",
+            self.subscription_id,
+            "/providers/Microsoft.Authorization/roleDefinitions/",
+            role.value,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The identity with which the gateway calls what is behind it.
+
+    Attributes:
+        client_id: client id of the user-assigned identity; its tokens carry it as `azp`.
+        principal_id: its object id; its tokens carry it as `oid`.
+        audience: the application for which it asks tokens, and which a backend insists on.
+        issuer: who issues those tokens.
+    """
+
+    client_id: pulumi.Output[str]
+    principal_id: pulumi.Output[str]
+    audience: pulumi.Output[str]
+    issuer: pulumi.Output[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What the gateway hands to whoever builds a backend.
+
+    Attributes:
+        resource_group_name: where resources go.
+        location: the region.
+        tags: what every resource is tagged with.
+        account: subscription and tenant.
+        application_insights_id: resource id of the Application Insights component.
+        application_insights_connection: its connection string. It names the endpoint and opens nothing:
+            the component takes no telemetry without a token.
+        caller: whom a backend must admit, and nobody else.
+    """
+
+    resource_group_name: pulumi.Output[str]
+    location: str
+    tags: Mapping[str, str]
+    account: Account
+    application_insights_id: pulumi.Output[str]
+    application_insights_connection: pulumi.Output[str]
+    caller: Caller

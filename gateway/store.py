@@ -1,0 +1,132 @@
+"""Where the state of the authorization server lives: Cosmos DB."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import cosmosdb
+
+DATABASE = "oauth"
+CONTAINERS = ("clients", "transactions", "grants")
+
+_DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreArgs:
+    """What `Store` needs.
+
+    Attributes:
+        resource_group_name: where it goes.
+        location: the region.
+        tags: tags of its resources.
+        principal_id: object id of the identity that reads and writes documents.
+    """
+
+    resource_group_name: pulumi.Input[str]
+    location: str
+    tags: Mapping[str, str]
+    principal_id: pulumi.Input[str]
+
+
+class Store(pulumi.ComponentResource):
+    """A serverless Cosmos DB account with the authorization server's database.
+
+    Documents are found by their id, which is also their partition key, and say themselves when they
+    expire (`ttl`). Keys are off: one identity has the data plane of one database.
+
+    Attributes:
+        url: endpoint for documents, without a trailing slash.
+    """
+
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: StoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:gateway:Store", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        account = cosmosdb.DatabaseAccount(
+            f"{name}-cosmos",
+            cosmosdb.DatabaseAccountArgs(
+                resource_group_name=args.resource_group_name,
+                location=args.location,
+                kind=cosmosdb.DatabaseAccountKind.GLOBAL_DOCUMENT_DB,
+                database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD,
+                locations=[
+                    cosmosdb.LocationArgs(
+                        location_name=args.location, failover_priority=0, is_zone_redundant=False
+                    )
+                ],
+                capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
+                # A code is redeemed a moment after it was stored, by a request that knows no session token:
+                # a weaker level may answer from a replica that has not heard of it yet.
+                consistency_policy=cosmosdb.ConsistencyPolicyArgs(
+                    default_consistency_level=cosmosdb.DefaultConsistencyLevel.STRONG
+                ),
+                disable_local_auth=True,
+                disable_key_based_metadata_write_access=True,
+                minimal_tls_version=cosmosdb.MinimalTlsVersion.TLS12,
+                public_network_access=cosmosdb.PublicNetworkAccess.ENABLED,
+                tags=args.tags,
+            ),
+            opts=child,
+        )
+        database = cosmosdb.SqlResourceSqlDatabase(
+            f"{name}-database",
+            cosmosdb.SqlResourceSqlDatabaseArgs(
+                resource_group_name=args.resource_group_name,
+                account_name=account.name,
+                database_name=DATABASE,
+                resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
+            ),
+            opts=child,
+        )
+        for container in CONTAINERS:
+            cosmosdb.SqlResourceSqlContainer(
+                f"{name}-{container}",
+                cosmosdb.SqlResourceSqlContainerArgs(
+                    resource_group_name=args.resource_group_name,
+                    account_name=account.name,
+                    database_name=database.name,
+                    container_name=container,
+                    resource=cosmosdb.SqlContainerResourceArgs(
+                        id=container,
+                        partition_key=cosmosdb.ContainerPartitionKeyArgs(
+                            paths=["/id"], kind=cosmosdb.PartitionKind.HASH, version=2
+                        ),
+                        # -1: documents expire when their own `ttl` says so.
+                        default_ttl=-1,
+                        # Documents are only ever found by id; an index would cost and serve nobody. The
+                        # mode stays `consistent`, which expiry needs.
+                        indexing_policy=cosmosdb.IndexingPolicyArgs(
+                            automatic=True,
+                            indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
+                            included_paths=[],
+                            excluded_paths=[cosmosdb.ExcludedPathArgs(path="/*")],
+                        ),
+                    ),
+                ),
+                opts=child,
+            )
+        scope = pulumi.Output.concat(account.id, "/dbs/", database.name)
+        cosmosdb.SqlResourceSqlRoleAssignment(
+            f"{name}-access",
+            cosmosdb.SqlResourceSqlRoleAssignmentArgs(
+                resource_group_name=args.resource_group_name,
+                account_name=account.name,
+                # The same assignment has the same id in every run, another identity another one.
+                role_assignment_id=pulumi.Output.all(scope=scope, principal=args.principal_id).apply(
+                    lambda parts: str(
+                        uuid.uuid5(uuid.NAMESPACE_URL, f"{parts['scope']}#{parts['principal']}")
+                    )
+                ),
+                role_definition_id=pulumi.Output.concat(
+                    account.id, "/sqlRoleDefinitions/", _DATA_CONTRIBUTOR
+                ),
+                principal_id=args.principal_id,
+                scope=scope,
+            ),
+            opts=child,
+        )
+        self.url = account.document_endpoint.apply(lambda endpoint: endpoint.rstrip("/"))
+        self.register_outputs({"url": self.url})

@@ -1,0 +1,117 @@
+"""The function app: its tools as a client of the MCP extension sees them."""
+
+import json
+import tomllib
+from importlib import metadata
+
+import anyio
+import pytest
+from mcp.client import Client
+from mcp.types import TextContent
+from packaging.requirements import Requirement
+
+from tests.functions_app.conftest import FOLDER
+from twin.functions.app import FunctionsApp
+from twin.functions.server import mcp_server
+from twin.functions.settings import HostSettings
+
+
+@pytest.fixture
+def call(load, container, monkeypatch):
+    """Calls a tool and gives the text of its result and whether it is an error."""
+    snippets, function_app = load("snippets"), load("function_app")
+    monkeypatch.setattr(function_app, "snippet_store", lambda: snippets.SnippetStore(container))
+    app = FunctionsApp.of(function_app.app, HostSettings())
+
+    async def talk(tool, arguments):
+        async with Client(mcp_server(app)) as client:
+            result = await client.call_tool(tool, arguments)
+        (content,) = result.content
+        assert isinstance(content, TextContent)
+        return content.text, bool(result.is_error)
+
+    return lambda tool, **arguments: anyio.run(talk, tool, arguments)
+
+
+def test_hello_greets(call):
+    assert call("hello_mcp") == ("Hello I am MCPTool!", False)
+
+
+def test_the_message_about_a_saved_snippet_names_the_snippet(call):
+    text, failed = call("save_snippet", snippetname="my note", snippet="the text")
+    assert not failed
+    assert "my note" in text
+    assert "the text" not in text
+
+
+def test_a_saved_snippet_comes_back(call):
+    call("save_snippet", snippetname="my note", snippet='{"a": 1}')
+    assert call("get_snippet", snippetname="my note") == ('{"a": 1}', False)
+
+
+def test_the_message_tells_when_a_snippet_was_replaced(call):
+    first, _ = call("save_snippet", snippetname="note", snippet="1")
+    second, _ = call("save_snippet", snippetname="note", snippet="2")
+    assert "replaced" not in first
+    assert "replaced" in second
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "reason"),
+    [
+        ("get_snippet", {}, "name of the snippet is missing"),
+        ("get_snippet", {"snippetname": ""}, "name of the snippet is missing"),
+        ("get_snippet", {"snippetname": None}, "name of the snippet is missing"),
+        ("get_snippet", {"snippetname": "unknown"}, "no snippet named 'unknown'"),
+        ("get_snippet", {"snippetname": "a/b"}, "'a/b' cannot be the name"),
+        ("save_snippet", {"snippet": "text"}, "name of the snippet is missing"),
+        ("save_snippet", {"snippetname": "", "snippet": "text"}, "name of the snippet is missing"),
+        ("save_snippet", {"snippetname": "a/b", "snippet": "text"}, "'a/b' cannot be the name"),
+        ("save_snippet", {"snippetname": "x" * 300, "snippet": "text"}, "300 characters"),
+        ("save_snippet", {"snippetname": "a\nb", "snippet": "text"}, "cannot be the name"),
+        ("save_snippet", {"snippetname": "note"}, "snippet is missing"),
+        ("save_snippet", {"snippetname": "note", "snippet": "x" * 2_000_000}, "2,000,000 bytes"),
+    ],
+)
+def test_a_bad_call_is_a_tool_error_that_says_why_and_keeps_nothing(call, container, tool, arguments, reason):
+    text, failed = call(tool, **arguments)
+    assert failed
+    assert reason in text
+    assert list(container.list_blob_names()) == []
+
+
+def test_logs_hold_neither_names_nor_contents_of_snippets(call, caplog):
+    caplog.set_level("INFO", logger="function_app")
+    call("save_snippet", snippetname="private-name", snippet="private-text")
+    call("get_snippet", snippetname="other-private-name")
+    assert "get_snippet failed: ResourceNotFoundError BlobNotFound" in caplog.text
+    assert "private" not in caplog.text
+
+
+def test_the_tools_describe_their_properties(load):
+    app = FunctionsApp.of(load("function_app").app, HostSettings())
+    assert list(app.tools) == ["hello_mcp", "get_snippet", "save_snippet"]
+    for tool in app.tools.values():
+        assert tool.definition.description
+        assert all(each["description"] for each in tool.definition.input_schema["properties"].values())
+    assert list(app.tools["save_snippet"].definition.input_schema["properties"]) == ["snippetname", "snippet"]
+
+
+def test_host_json_opens_the_mcp_endpoint_without_keys_and_takes_a_released_bundle():
+    document = json.loads((FOLDER / "host.json").read_text())
+    assert document["extensionBundle"] == {
+        "id": "Microsoft.Azure.Functions.ExtensionBundle",
+        "version": "[4.35.0, 5.0.0)",
+    }
+    settings = HostSettings.read(FOLDER / "host.json")
+    assert settings.server_name
+    assert settings.instructions
+
+
+def test_what_is_deployed_is_what_is_tested():
+    for line in (FOLDER / "requirements.txt").read_text().splitlines():
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert requirement.specifier.contains(metadata.version(requirement.name)), line
+    groups = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["dependency-groups"]
+    assert any(line.startswith("azure-functions") for line in groups["twin"])

@@ -1,0 +1,172 @@
+"""What the tests of the stand-ins share: a real HTTP server around an ASGI application."""
+
+import datetime as dt
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tests.twin.cosmos_account import Cosmos
+from tests.twin.entra_tenant import Entra
+from twin.clock import Clock
+from twin.cosmos import SqliteStore
+
+
+class Serve(Protocol):
+    def __call__(self, app: ASGIApp) -> AbstractContextManager[str]: ...
+
+
+class ServeBuilt(Protocol):
+    def __call__(
+        self, build: Callable[[str], ASGIApp], *, certificate: Path | None = None
+    ) -> AbstractContextManager[str]: ...
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that tells other threads when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Tests have had their answers; over TLS a polite close would wait for clients that are gone.
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = None) -> Generator[str]:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    scheme = "http" if certificate is None else "https"
+    base_url = f"{scheme}://localhost:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        build(base_url),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        server_header=False,
+        ssl_certfile=certificate,
+    )
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        assert server.ready.wait(timeout=10), "the server did not start within 10 s"
+        yield base_url
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """`with serve(app) as base_url`: an ASGI application on a free port of this machine."""
+    return lambda app: _serve_built(lambda _base_url: app)
+
+
+@pytest.fixture(scope="session")
+def serve_built() -> ServeBuilt:
+    """`with serve_built(lambda base_url: app) as base_url`: for applications that must know their own URL.
+
+    With a `certificate` it speaks TLS.
+    """
+    return _serve_built
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file with key and self-signed certificate of localhost, for clients that insist on TLS."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def _entra(serve_built: ServeBuilt) -> Iterator[Entra]:
+    running: list[Entra] = []
+
+    def build(base_url: str) -> ASGIApp:
+        running.append(Entra(base_url, Clock()))
+        return running[0].app
+
+    with serve_built(build):
+        yield running[0]
+        running[0].http.close()
+
+
+@pytest.fixture
+def entra(_entra: Entra) -> Iterator[Entra]:
+    """A running stand-in for Entra ID, as new for each test."""
+    yield _entra
+    _entra.clock.advance(time.time() - _entra.clock.now())
+    _entra.app.state.accounts.reset()
+    _entra.http.cookies.clear()
+
+
+@pytest.fixture(scope="session")
+def _cosmos(serve_built: ServeBuilt) -> Iterator[Cosmos]:
+    clock = Clock()
+    store = SqliteStore(None, clock)
+    running: list[Cosmos] = []
+
+    def build(base_url: str) -> ASGIApp:
+        running.append(Cosmos(base_url, clock, store))
+        return running[0].app
+
+    with serve_built(build):
+        yield running[0]
+        running[0].http.close()
+    store.close()
+
+
+@pytest.fixture
+def cosmos(_cosmos: Cosmos) -> Iterator[Cosmos]:
+    """A running stand-in for Cosmos DB, empty for each test."""
+    yield _cosmos
+    _cosmos.clock.advance(time.time() - _cosmos.clock.now())
+    _cosmos.app.state.throttle.refuse(0)
+    _cosmos.store.clear()

@@ -1,0 +1,100 @@
+"""The sign-in page of the stand-in for Entra ID in a real browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
+
+from tests.twin.entra_tenant import CALLBACK, TENANT, Entra
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and os.environ.get("CI") != "true",
+    reason="needs Chromium on PATH: apt-get install chromium",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM is not None, "CI needs Chromium on PATH: apt-get install chromium"
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 320, "height": 640}, has_touch=True)
+    yield context.new_page()
+    context.close()
+
+
+def sign_in_url(entra: Entra, **changes: str | None) -> str:
+    return f"{entra.authority}/oauth2/v2.0/authorize?{urlencode(entra.query(**changes))}"
+
+
+def at_the_callback(request: Request) -> bool:
+    return request.url.startswith(CALLBACK)
+
+
+def test_a_person_signs_in_with_the_keyboard_alone(entra: Entra, phone: Page):
+    phone.goto(sign_in_url(entra))
+    phone.keyboard.press("Tab")
+    phone.keyboard.press("Tab")
+    assert "Grace Hopper" in phone.locator(":focus").inner_text()
+    with phone.expect_request(at_the_callback) as landing:
+        phone.keyboard.press("Enter")
+    code = parse_qs(urlsplit(landing.value.url).query)["code"][0]
+    assert entra.claims(entra.redeem(code).json()["id_token"])["name"] == "Grace Hopper"
+
+
+def test_a_person_cancels_with_a_tap(entra: Entra, phone: Page):
+    phone.goto(sign_in_url(entra))
+    with phone.expect_request(at_the_callback) as landing:
+        phone.get_by_role("button", name="Cancel").tap()
+    assert parse_qs(urlsplit(landing.value.url).query)["error"] == ["access_denied"]
+
+
+def test_the_next_sign_in_shows_no_page(entra: Entra, phone: Page):
+    phone.goto(sign_in_url(entra))
+    with phone.expect_request(at_the_callback):
+        phone.get_by_role("button", name="Ada Lovelace").tap()
+    later = phone.context.new_page()
+    # The callback's host does not resolve: that the browser was sent there is all that matters.
+    with later.expect_request(at_the_callback) as landing, pytest.raises(Error, match="net::ERR_"):
+        later.goto(sign_in_url(entra))
+    assert "code" in parse_qs(urlsplit(landing.value.url).query)
+
+
+def test_the_page_fits_a_phone_and_is_styled(entra: Entra, phone: Page):
+    messages: list[str] = []
+    phone.on("console", lambda message: messages.append(message.text))
+    phone.goto(sign_in_url(entra))
+    width, window = phone.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= window
+    box = phone.get_by_role("button", name="Ada Lovelace").bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    assert not messages, "the Content-Security-Policy admits the page's own style"
+    phone.goto(sign_in_url(entra, client_id="<img src=x onerror=alert(1)>" * 20))
+    width, window = phone.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= window
+    assert phone.get_by_role("alert").inner_text().startswith("AADSTS700016")
+    assert phone.locator("img").count() == 0
+
+
+def test_another_site_cannot_frame_or_submit_the_page(entra: Entra, phone: Page):
+    phone.goto("about:blank")
+    phone.set_content(
+        f'<form method="post" action="{entra.base_url}/{TENANT}/login">'
+        '<input name="user" value="ada@twin.example"><button>Win a prize</button></form>'
+    )
+    with phone.expect_response(lambda response: response.url.endswith("/login")) as refused:
+        phone.get_by_role("button").tap()
+    assert refused.value.status == 403

@@ -1,0 +1,247 @@
+"""Built-in authentication of App Service and Container Apps, which locks a backend to the gateway.
+
+It stands in front of an app and lets in bearer tokens of one Entra tenant for known audiences, from known
+identities. Configured as the stack does it (action `Return401`, `allowedPrincipals.identities`), it never
+redirects and knows no cookies.
+
+Source: https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
+"""
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import aiohttp
+import anyio
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from twin.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+_ALGORITHMS = ["RS256"]
+_OWN_HEADERS = ("x-ms-client-principal", "x-ms-token-")
+_SKEW = 300
+"""Seconds by which the issuer's clock may be ahead of ours."""
+_DENIED = "You do not have permission to view this directory or page."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltInAuth:
+    """Whom an app admits.
+
+    Attributes:
+        issuer: the `iss` of acceptable tokens, to the letter.
+        jwks_url: where the issuer publishes its keys.
+        audiences: acceptable values of `aud`.
+        identities: object ids (`oid`) of the principals that may come in. Never empty: in Azure an empty list
+            would admit the whole tenant.
+
+    Raises:
+        ValueError: something is empty.
+    """
+
+    issuer: str
+    jwks_url: str
+    audiences: frozenset[str]
+    identities: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if not self.issuer or not self.jwks_url:
+            raise ValueError("built-in authentication needs an issuer and the address of its keys")
+        if not self.audiences:
+            raise ValueError(
+                "built-in authentication needs an allowed audience; without one it would admit any token"
+            )
+        if not self.identities:
+            raise ValueError(
+                "built-in authentication needs an allowed identity; without one it would admit any user"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller that may come in: what its token says of it."""
+
+    claims: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A caller that may not come in: 401 without a good token, 403 with the token of somebody else.
+
+    Attributes:
+        reason: for the log; it holds nothing of the token's text.
+    """
+
+    status: Literal[401, 403, 503]
+    reason: str
+
+
+class TokenCheck:
+    """Judges the `Authorization` header of requests; any server can ask it.
+
+    The keys are fetched when the first token comes and again when a token names a key that is not among them,
+    so that a change of keys is noticed, but not more often than every few seconds, whatever callers send.
+
+    Args:
+        settings: whom to admit.
+        clock: the time by which tokens expire.
+    """
+
+    _REFETCH_AFTER = 5.0
+    _FETCH_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+    def __init__(self, settings: BuiltInAuth, *, clock: Clock) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._keys: KeySet | None = None
+        self._fetched_at = float("-inf")
+        self._fetching = anyio.Lock()
+
+    async def judge(self, authorization: str | None) -> Admitted | Refused:
+        """Decides on a request.
+
+        Args:
+            authorization: the value of its `Authorization` header, if it has one.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return Refused(401, "no bearer token")
+        key_id = _key_id(token)
+        if key_id is None:
+            return Refused(401, "not a signed JWT that names its key")
+        try:
+            keys = await self._keys_with(key_id)
+        except (aiohttp.ClientError, TimeoutError, ValueError, JoseError) as error:
+            return Refused(503, f"the keys at {self.settings.jwks_url} cannot be had: {type(error).__name__}")
+        try:
+            claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
+        except (JoseError, ValueError) as error:
+            return Refused(401, f"bad signature or form: {type(error).__name__}")
+        return self._judge_claims(claims)
+
+    def _judge_claims(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+        """Looks at who may use the token where and when, once its signature holds."""
+        now = self._clock.now()
+        expires, starts = claims.get("exp"), claims.get("nbf", 0)
+        if not isinstance(expires, int | float) or now >= expires:
+            return Refused(401, "expired")
+        if not isinstance(starts, int | float) or now < starts - _SKEW:
+            return Refused(401, "not valid yet")
+        if claims.get("iss") != self.settings.issuer:
+            return Refused(401, "another issuer")
+        audience = claims.get("aud")
+        if not isinstance(audience, str) or audience not in self.settings.audiences:
+            return Refused(401, "another audience")
+        identity = claims.get("oid")
+        if not isinstance(identity, str) or identity not in self.settings.identities:
+            return Refused(403, "not an allowed identity")
+        return Admitted(claims)
+
+    async def _keys_with(self, key_id: str) -> KeySet:
+        """The issuer's keys, fetched anew if the named one is not among those at hand."""
+        async with self._fetching:
+            known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
+            rested = anyio.current_time() - self._fetched_at >= self._REFETCH_AFTER
+            if self._keys is None or (not known and rested):
+                async with (
+                    aiohttp.ClientSession(timeout=self._FETCH_TIMEOUT) as client,
+                    client.get(self.settings.jwks_url, raise_for_status=True) as response,
+                ):
+                    self._keys = KeySet.import_key_set(await response.json(content_type=None))
+                self._fetched_at = anyio.current_time()
+            return self._keys
+
+
+class BuiltInAuthMiddleware:
+    """ASGI middleware that lets through what its `TokenCheck` admits.
+
+    The app learns the caller from `X-MS-CLIENT-PRINCIPAL*` headers; those that a client sends are dropped.
+
+    Args:
+        app: the app to lock.
+        check: who may come in.
+    """
+
+    def __init__(self, app: ASGIApp, *, check: TokenCheck) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves an ASGI request, or refuses it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        verdict = await self._check.judge(Headers(scope=scope).get("authorization"))
+        if isinstance(verdict, Refused):
+            _log.info("%s %s: %s, %s", scope.get("method"), scope["path"], verdict.status, verdict.reason)
+            await _refusal(verdict, self._check.settings)(scope, receive, send)
+            return
+        await self._app(identified(scope, verdict), receive, send)
+
+
+def identified(scope: Scope, caller: Admitted) -> Scope:
+    """A copy of an HTTP scope whose headers tell the app who calls, as the platform does."""
+    sent = [
+        (name, value)
+        for name, value in scope["headers"]
+        if not name.decode("latin-1").startswith(_OWN_HEADERS)
+    ]
+    copy = {**scope, "headers": sent}
+    headers = MutableHeaders(scope=copy)
+    for name, value in principal_headers(caller.claims).items():
+        headers[name] = value
+    return copy
+
+
+def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
+    """The headers by which the platform tells an app who calls.
+
+    Source: https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+    """
+    principal = {
+        "auth_typ": "aad",
+        "claims": [{"typ": name, "val": str(value)} for name, value in claims.items()],
+        "name_typ": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+        "role_typ": "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+    }
+    headers = {
+        "X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(principal).encode()).decode(),
+        "X-MS-CLIENT-PRINCIPAL-ID": str(claims["oid"]),
+        "X-MS-CLIENT-PRINCIPAL-IDP": "aad",
+    }
+    name = claims.get("preferred_username")
+    return (
+        headers | {"X-MS-CLIENT-PRINCIPAL-NAME": name}
+        if isinstance(name, str) and name.isascii()
+        else headers
+    )
+
+
+def _refusal(verdict: Refused, settings: BuiltInAuth) -> PlainTextResponse:
+    challenge = f'Bearer realm="twin" authorization_uri="{settings.issuer}"'
+    headers = {"WWW-Authenticate": challenge} if verdict.status == 401 else {}  # noqa: PLR2004 - an HTTP status
+    return PlainTextResponse(_DENIED, status_code=verdict.status, headers=headers)
+
+
+def _key_id(token: str) -> str | None:
+    """The `kid` in the header of a compact JWS, unverified, or None when it has none or is no JWS."""
+    head, *rest = token.split(".")
+    if len(rest) != 2:  # noqa: PLR2004 - header, payload and signature
+        return None
+    try:
+        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    key_id = header.get("kid") if isinstance(header, dict) else None
+    return key_id if isinstance(key_id, str) else None

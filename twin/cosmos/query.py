@@ -1,0 +1,133 @@
+"""The subset of Cosmos DB's SQL that the stand-in answers; anything else is refused by name.
+
+    SELECT * FROM <alias> [WHERE <alias>.path <op> value [AND ...]]
+
+`<op>` is `=`, `!=`, `<`, `<=`, `>` or `>=`; a value is a parameter (`@name`) or a JSON literal. Values of
+different types never compare, as in Cosmos DB.
+"""
+
+import json
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.cosmos.errors import CosmosError, bad_request
+
+_SELECT = re.compile(
+    r"SELECT\s+\*\s+FROM\s+(?P<alias>[A-Za-z_]\w*)(?:\s+WHERE\s+(?P<where>.+))?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_STEP = r"(?:\.[A-Za-z_]\w*|\[\"[^\"\\]*\"\]|\['[^'\\]*'\])"
+_CONDITION = re.compile(
+    rf"\s*(?P<alias>[A-Za-z_]\w*)(?P<path>{_STEP}+)\s*(?P<op><=|>=|!=|=|<|>)\s*"
+    r"(?P<value>@\w+|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)"
+    r"\s*(?P<rest>.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_AND = re.compile(r"AND\b(?P<rest>.*)\Z", re.IGNORECASE | re.DOTALL)
+_NAME = re.compile(r"\.(\w+)|\[\"([^\"]*)\"\]|\['([^']*)'\]")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    path: tuple[str, ...]
+    compare: Callable[[Any, Any], bool]
+    value: Any
+
+    def holds(self, document: Mapping[str, Any]) -> bool:
+        found: Any = document
+        for name in self.path:
+            found = found.get(name, _ABSENT) if isinstance(found, dict) else _ABSENT
+        return _kind(found) == _kind(self.value) and self.compare(found, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query that has been understood."""
+
+    conditions: tuple[_Condition, ...]
+
+    def admits(self, document: Mapping[str, Any]) -> bool:
+        """Whether the document is part of the answer."""
+        return all(each.holds(document) for each in self.conditions)
+
+
+def read_query(body: bytes) -> Query:
+    """The query of a request's body, `{"query": ..., "parameters": [{"name", "value"}]}`.
+
+    Raises:
+        CosmosError: 400, not a query or not one of the subset.
+    """
+    try:
+        request = json.loads(body)
+        text = request["query"]
+        parameters = {each["name"]: each["value"] for each in request.get("parameters") or []}
+    except (ValueError, TypeError, KeyError) as error:
+        raise bad_request("The input content is invalid because it is not a query.") from error
+    select = _SELECT.match(text.strip()) if isinstance(text, str) else None
+    if select is None:
+        raise _unsupported(text)
+    conditions: list[_Condition] = []
+    rest = select["where"]
+    while rest is not None:
+        condition, rest = _read_condition(rest, select["alias"], parameters)
+        conditions.append(condition)
+    return Query(tuple(conditions))
+
+
+def _read_condition(text: str, alias: str, parameters: Mapping[str, Any]) -> tuple[_Condition, str | None]:
+    match = _CONDITION.match(text)
+    if match is None or match["alias"] != alias:
+        raise _unsupported(text)
+    path = tuple("".join(names) for names in _NAME.findall(match["path"]))
+    condition = _Condition(path, _OPERATORS[match["op"]], _read_value(match["value"], parameters))
+    if not match["rest"].strip():
+        return condition, None
+    further = _AND.match(match["rest"])
+    if further is None:
+        raise _unsupported(match["rest"])
+    return condition, further["rest"]
+
+
+def _read_value(text: str, parameters: Mapping[str, Any]) -> Any:
+    if text.startswith("@"):
+        if text not in parameters:
+            raise bad_request(f"Syntax error: the parameter '{text}' has no value.")
+        value = parameters[text]
+        if isinstance(value, dict | list):
+            raise _unsupported(text)
+        return value
+    if text.startswith("'"):
+        text = '"' + text[1:-1].replace('"', '\\"').replace("\\'", "'") + '"'
+    try:
+        return json.loads(text if text.startswith('"') else text.lower())
+    except ValueError as error:
+        raise _unsupported(text) from error
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "null" if value is None else "other"
+
+
+def _unsupported(text: object) -> CosmosError:
+    return bad_request(
+        f"The stand-in does not understand {str(text)[:200]!r}. The queries that it answers take * of one "
+        "alias, with comparisons (= != < <= > >=) of its properties to values, joined by AND."
+    )

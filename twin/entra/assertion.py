@@ -1,0 +1,98 @@
+"""How an application authenticates: a client assertion that one of its federated credentials admits.
+
+Sources: RFC 7523; learn.microsoft.com/entra/workload-id/workload-identity-federation. Issuer, subject and
+audience are compared with case, as Entra does since 2024.
+"""
+
+from collections.abc import Mapping
+
+from twin.clock import Clock
+from twin.entra.directory import Application, Directory
+from twin.entra.errors import EntraError, missing_parameter, unknown_application
+from twin.entra.keys import InvalidTokenError, SigningKeys
+from twin.entra.tokens import check_times
+
+_NO_RECORD = "No matching federated identity record found for presented assertion"
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def authenticate(
+    form: Mapping[str, str], *, directory: Directory, keys: SigningKeys, clock: Clock
+) -> Application:
+    """The application that sent a token request.
+
+    Args:
+        form: the request's parameters, each at most once.
+        directory: its applications and their credentials.
+        keys: assertions are the tenant's own managed-identity tokens, so its own keys verify them.
+        clock: judges the assertion's times.
+
+    Raises:
+        EntraError: no such application, no assertion, or none that a credential admits.
+    """
+    client_id = form.get("client_id", "")
+    if not client_id:
+        raise missing_parameter("client_id")
+    app = directory.application(client_id)
+    if app is None:
+        raise unknown_application(client_id, directory.tenant_id)
+    assertion = form.get("client_assertion", "")
+    if not assertion and "client_secret" in form:
+        raise _refused(7000215, "Invalid client secret provided: the application has no client secrets.")
+    if not assertion:
+        raise _refused(
+            7000218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        )
+    if form.get("client_assertion_type") != JWT_BEARER:
+        raise EntraError(
+            900023,
+            "invalid_request",
+            f"The parameter 'client_assertion_type' must be '{JWT_BEARER}'.",
+        )
+    _match(_claims(assertion, keys, clock), app)
+    return app
+
+
+def _claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, object]:
+    try:
+        claims = keys.verify(assertion)
+    except InvalidTokenError as error:
+        raise _refused(700027, "Client assertion failed signature validation.") from error
+    try:
+        check_times(claims, clock.now())
+    except InvalidTokenError as error:
+        raise _refused(700024, f"Client assertion is not within its valid time range: {error}.") from error
+    return claims
+
+
+def _match(claims: Mapping[str, object], app: Application) -> None:
+    issuer, subject, audience = claims.get("iss"), claims.get("sub"), claims.get("aud")
+    advice = "Check your federated identity credential Subject, Audience and Issuer against it."
+    same_issuer = [each for each in app.federated_credentials if each.issuer == issuer]
+    if not same_issuer:
+        raise _refused(
+            700211,
+            f"{_NO_RECORD} issuer '{issuer}'. {advice}",
+        )
+    same_subject = [each for each in same_issuer if each.subject == subject]
+    if not same_subject:
+        if any(each.subject.lower() == str(subject).lower() for each in same_issuer):
+            raise _refused(
+                7002138,
+                f"{_NO_RECORD} subject '{subject}'. The subject matches with case-insensitive comparison, "
+                "but not with case-sensitive comparison.",
+            )
+        raise _refused(
+            700213,
+            f"{_NO_RECORD} subject '{subject}'. {advice}",
+        )
+    if not any(each.audience == audience for each in same_subject):
+        raise _refused(
+            700212,
+            f"{_NO_RECORD} audience '{audience}'. {advice}",
+        )
+
+
+def _refused(code: int, message: str) -> EntraError:
+    return EntraError(code, "invalid_client", message, status=401)

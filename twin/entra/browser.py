@@ -1,0 +1,170 @@
+"""What browsers meet: `authorize`, the form that it shows, and `logout`."""
+
+import hmac
+import secrets
+from urllib.parse import urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from twin.entra.accounts import Accounts
+from twin.entra.authorization import AuthorizationRequest, RedirectError, read_request
+from twin.entra.directory import Directory
+from twin.entra.errors import EntraError, disabled_account, unknown_tenant
+from twin.entra.form import read_form, single
+from twin.entra.grants import SESSION_LIFETIME, Grants, SignIn
+from twin.entra.keys import InvalidTokenError, SigningKeys
+from twin.entra.pages import error_page, sign_in_page, signed_out_page
+
+_SESSION_COOKIE = "twin-entra-session"
+_FORM_COOKIE = "twin-entra-form"
+
+
+class BrowserEndpoints:
+    """The sign-in, as a person goes through it."""
+
+    def __init__(self, directory: Directory, accounts: Accounts, grants: Grants, keys: SigningKeys) -> None:
+        self._directory = directory
+        self._accounts = accounts
+        self._grants = grants
+        self._keys = keys
+
+    async def authorize(self, http: Request) -> Response:
+        """`GET /<tenant>/oauth2/v2.0/authorize`: a code at once for who is signed in, else the page."""
+        try:
+            self._check_tenant(http)
+            query = single(http.query_params.multi_items())
+            request = read_request(query, self._directory)
+        except EntraError as error:
+            return error_page(error, self._directory)
+        except RedirectError as refused:
+            return _to_client(refused.redirect_uri, _refusal(refused.error, refused.state))
+        sign_in = self._grants.session(http.cookies.get(_SESSION_COOKIE))
+        if (
+            sign_in is not None
+            and request.prompt in {None, "none", "consent"}
+            and _hints_at(request, sign_in)
+        ):
+            return self._to_client_with_code(request, sign_in)
+        if request.prompt == "none":
+            error = EntraError(
+                50058, "login_required", "Session information is not sufficient for single-sign-on."
+            )
+            return _to_client(request.redirect_uri, _refusal(error, request.state))
+        browser = http.cookies.get(_FORM_COOKIE) or secrets.token_urlsafe(32)
+        return self._page(
+            request, self._keys.seal({"query": query, "browser": browser}, purpose="form"), browser
+        )
+
+    async def login(self, http: Request) -> Response:
+        """`POST /<tenant>/login`: the form comes back, with a user or a cancellation."""
+        try:
+            self._check_tenant(http)
+            form = await read_form(http)
+            flow = form.get("flow", "")
+            request = read_request(self._own_query(http, flow), self._directory)
+        except EntraError as error:
+            return error_page(error, self._directory)
+        except RedirectError as refused:
+            return _to_client(refused.redirect_uri, _refusal(refused.error, refused.state))
+        if "cancel" in form:
+            cancelled = EntraError(65004, "access_denied", "User declined to sign in.", subcode="cancel")
+            return _to_client(request.redirect_uri, _refusal(cancelled, request.state))
+        user = self._directory.user(form.get("user", ""))
+        browser = http.cookies[_FORM_COOKIE]
+        if user is None:
+            return self._page(request, flow, browser, problem="Choose one of the accounts.", status=400)
+        if self._accounts.is_disabled(user):
+            return self._page(request, flow, browser, problem=str(disabled_account()), status=403)
+        sign_in, cookie = self._grants.begin_session(user)
+        response = self._to_client_with_code(request, sign_in)
+        response.set_cookie(_SESSION_COOKIE, cookie, max_age=SESSION_LIFETIME, httponly=True, samesite="lax")
+        return response
+
+    async def logout(self, http: Request) -> Response:
+        """`GET /<tenant>/oauth2/v2.0/logout`: ends the browser's session; returns only to registered URIs."""
+        try:
+            self._check_tenant(http)
+        except EntraError as error:
+            return error_page(error, self._directory)
+        target = http.query_params.get("post_logout_redirect_uri")
+        known = {uri for app in self._directory.applications for uri in app.redirect_uris}
+        response = (
+            RedirectResponse(target, 302) if target in known and target else signed_out_page(self._directory)
+        )
+        response.delete_cookie(_SESSION_COOKIE, httponly=True, samesite="lax")
+        return response
+
+    def _check_tenant(self, http: Request) -> None:
+        tenant = http.path_params["tenant"]
+        if tenant.lower() != self._directory.tenant_id.lower():
+            raise unknown_tenant(tenant)
+
+    def _page(
+        self,
+        request: AuthorizationRequest,
+        flow: str,
+        browser: str,
+        *,
+        problem: str | None = None,
+        status: int = 200,
+    ) -> Response:
+        """The sign-in page, whose form (`flow`) works only in the browser that it was given to."""
+        response = sign_in_page(
+            request,
+            self._directory,
+            flow=flow,
+            hinted=self._directory.user(request.login_hint or ""),
+            problem=problem,
+            status=status,
+        )
+        response.set_cookie(_FORM_COOKIE, browser, httponly=True, samesite="lax")
+        return response
+
+    def _own_query(self, http: Request, flow: str) -> dict[str, str]:
+        """The query for which this browser was shown the form; refuses what another site had it submit."""
+        origin = http.headers.get("origin")
+        if origin is not None and origin != self._directory.base_url:
+            raise _foreign_form("The form was sent from another site.")
+        try:
+            held = self._keys.unseal(flow, purpose="form")
+        except InvalidTokenError as error:
+            raise _foreign_form("The form is not one of this sign-in page.") from error
+        if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), held["browser"].encode()):
+            raise _foreign_form(
+                "The form belongs to another browser, or the browser did not send its cookie."
+            )
+        return held["query"]
+
+    def _to_client_with_code(self, request: AuthorizationRequest, sign_in: SignIn) -> Response:
+        answer = {"code": self._grants.issue_code(request, sign_in)}
+        if request.state is not None:
+            answer["state"] = request.state
+        return _to_client(request.redirect_uri, answer | {"session_state": sign_in.session})
+
+
+def _foreign_form(message: str) -> EntraError:
+    return EntraError(165000, "invalid_request", message, status=403)
+
+
+def _refusal(error: EntraError, state: str | None) -> dict[str, str]:
+    answer = {"error": error.error, "error_description": str(error)}
+    if error.subcode is not None:
+        answer["error_subcode"] = error.subcode
+    return answer if state is None else answer | {"state": state}
+
+
+def _to_client(redirect_uri: str, answer: dict[str, str]) -> RedirectResponse:
+    separator = "&" if urlsplit(redirect_uri).query else "?"
+    response = RedirectResponse("/", 302)
+    # Set as it is: RedirectResponse would quote the registered URI a second time.
+    response.headers["location"] = f"{redirect_uri}{separator}{urlencode(answer)}"
+    return response
+
+
+def _hints_at(request: AuthorizationRequest, sign_in: SignIn) -> bool:
+    hint = request.login_hint
+    return hint is None or hint.lower() in {
+        sign_in.user.principal_name.lower(),
+        sign_in.user.object_id.lower(),
+    }

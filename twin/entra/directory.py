@@ -1,0 +1,216 @@
+"""What the tenant holds: applications, managed identities, users. It does not change at run time."""
+
+from dataclasses import dataclass
+
+TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - the name of a resource, not a secret
+"""The resource for which a managed identity gets the token that it shows as a client assertion."""
+
+FIRST_PARTY_RESOURCES = frozenset(
+    {
+        TOKEN_EXCHANGE,
+        "https://cosmos.azure.com",
+        "https://graph.microsoft.com",
+        "https://management.azure.com",
+        "https://storage.azure.com",
+        "https://vault.azure.net",
+    }
+)
+"""Microsoft's own resources, present in every tenant. Storage and Cosmos also answer to their accounts' URLs
+in Azure; the stand-in knows the general name alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederatedCredential:
+    """A trust in tokens of another issuer, compared to the letter.
+
+    Attributes:
+        issuer: the `iss` of the assertion, e.g. `http://localhost:8002/<tenant>/v2.0`.
+        subject: its `sub`; for a managed identity the principal id.
+        audience: its `aud`; Azure's default is `api://AzureADTokenExchange`.
+    """
+
+    issuer: str
+    subject: str
+    audience: str = TOKEN_EXCHANGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRole:
+    """A role that an application defines. `id` is a GUID, `value` what appears in the `roles` claim."""
+
+    id: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An app registration with, or without, its service principal.
+
+    Attributes:
+        client_id: the application (client) id, a GUID.
+        object_id: the service principal's object id (the `oid` of its own app-only tokens).
+        display_name: shown on the sign-in page.
+        redirect_uris: web redirect URIs; compared exactly.
+        identifier_uris: application ID URIs under which tokens for it may be requested.
+        federated_credentials: the only way in which it authenticates; there are no client secrets.
+        app_roles: the roles that can be assigned on it.
+        has_service_principal: without one nobody gets a token for it (AADSTS500011).
+        token_version: `api.requestedAccessTokenVersion`: 1 (Entra's default) or 2. It decides issuer,
+            audience and claim names of access tokens *for* this application.
+        assignment_required: `appRoleAssignmentRequired` of the service principal: app-only tokens need a
+            role.
+    """
+
+    client_id: str
+    object_id: str
+    display_name: str
+    redirect_uris: tuple[str, ...] = ()
+    identifier_uris: tuple[str, ...] = ()
+    federated_credentials: tuple[FederatedCredential, ...] = ()
+    app_roles: tuple[AppRole, ...] = ()
+    has_service_principal: bool = True
+    token_version: int = 1
+    assignment_required: bool = False
+
+    def answers_to(self, resource: str) -> bool:
+        """Whether tokens for `resource` are tokens for this application."""
+        return resource == self.client_id or resource in self.identifier_uris
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedIdentity:
+    """A managed identity, user-assigned or system-assigned. `principal_id` is its `oid` and `sub`."""
+
+    name: str
+    client_id: str
+    principal_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityHost:
+    """An Azure service that carries identities, such as the gateway or a Function App.
+
+    Attributes:
+        name: how the twin calls it; names its secret in `app.state.identity_headers`.
+        user_assigned: client ids of the user-assigned identities attached to it.
+        system_assigned: client id of its system-assigned identity, if it has one.
+    """
+
+    name: str
+    user_assigned: tuple[str, ...] = ()
+    system_assigned: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleAssignment:
+    """An app role given to a principal.
+
+    Attributes:
+        principal_id: object id of a managed identity, service principal or user.
+        client_id: client id of the application that defines the role.
+        role_id: the app role's id.
+    """
+
+    principal_id: str
+    client_id: str
+    role_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person of the tenant. `object_id` is the `oid` claim, `principal_name` the `preferred_username`."""
+
+    object_id: str
+    name: str
+    principal_name: str
+
+
+TEST_USERS = (
+    User(
+        object_id="ada00000-0000-4000-8000-000000001815",
+        name="Ada Lovelace",
+        principal_name="ada@twin.example",
+    ),
+    User(
+        object_id="9ace0000-0000-4000-8000-000000001906",
+        name="Grace Hopper",
+        principal_name="grace@twin.example",
+    ),
+)
+"""The people who can sign in unless a directory says otherwise; the same object ids in every run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The tenant.
+
+    Attributes:
+        tenant_id: a GUID.
+        base_url: the authority as browsers see it, without a trailing slash, e.g. `http://localhost:8002`.
+        identity_hosts: who may ask for managed-identity tokens, and for which identities.
+    """
+
+    tenant_id: str
+    base_url: str
+    applications: tuple[Application, ...] = ()
+    managed_identities: tuple[ManagedIdentity, ...] = ()
+    identity_hosts: tuple[IdentityHost, ...] = ()
+    role_assignments: tuple[RoleAssignment, ...] = ()
+    users: tuple[User, ...] = TEST_USERS
+
+    @property
+    def authority(self) -> str:
+        """`<base_url>/<tenant>`: what all endpoints start with."""
+        return f"{self.base_url}/{self.tenant_id}"
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of ID tokens and of version 2 access tokens."""
+        return f"{self.authority}/v2.0"
+
+    @property
+    def issuer_v1(self) -> str:
+        """The issuer of version 1 access tokens: `https://sts.windows.net/<tenant>/`, as in Azure."""
+        return f"https://sts.windows.net/{self.tenant_id}/"
+
+    def application(self, client_id: str) -> Application | None:
+        """The application with that client id (GUIDs are compared without case)."""
+        wanted = client_id.lower()
+        return next((app for app in self.applications if app.client_id.lower() == wanted), None)
+
+    def resource(self, name: str) -> Application | str | None:
+        """Who answers to a resource name: an application, a first-party resource's name, or nobody.
+
+        A trailing slash does not matter to the look-up, as in Entra.
+        """
+        plain = name.rstrip("/")
+        if plain in FIRST_PARTY_RESOURCES:
+            return plain
+        for app in self.applications:
+            if app.has_service_principal and (app.answers_to(name) or app.answers_to(plain)):
+                return app
+        return None
+
+    def identity(self, client_id: str) -> ManagedIdentity | None:
+        """The managed identity with that client id."""
+        wanted = client_id.lower()
+        return next((each for each in self.managed_identities if each.client_id.lower() == wanted), None)
+
+    def user(self, name: str) -> User | None:
+        """The user with that object id or user principal name."""
+        wanted = name.lower()
+        return next(
+            (user for user in self.users if wanted in {user.object_id.lower(), user.principal_name.lower()}),
+            None,
+        )
+
+    def roles(self, principal_id: str, app: Application) -> list[str]:
+        """The values of the app roles of `app` that the principal has, sorted."""
+        values = {role.id: role.value for role in app.app_roles}
+        return sorted(
+            values[each.role_id]
+            for each in self.role_assignments
+            if each.principal_id == principal_id
+            and each.client_id == app.client_id
+            and each.role_id in values
+        )

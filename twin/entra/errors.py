@@ -1,0 +1,120 @@
+"""Entra's errors, in its codes and its JSON shape.
+
+Source: learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from starlette.responses import JSONResponse
+
+
+class ErrorBody(TypedDict):
+    """The JSON body of a failed token request."""
+
+    error: str
+    error_description: str
+    error_codes: list[int]
+    timestamp: str
+    trace_id: str
+    correlation_id: str
+
+
+class EntraError(Exception):
+    """A refusal, for a person (error page), for a client (redirect) or for a program (JSON).
+
+    Attributes:
+        code: the number after `AADSTS`.
+        error: OAuth's error code, such as `invalid_grant`.
+        message: what is wrong, in words; values of the request in it are data and must be escaped in HTML.
+        status: the HTTP status of a JSON answer.
+        subcode: Entra's `error_subcode`, as in `cancel`.
+    """
+
+    def __init__(
+        self, code: int, error: str, message: str, *, status: int = 400, subcode: str | None = None
+    ) -> None:
+        super().__init__(f"AADSTS{code}: {message}")
+        self.code = code
+        self.error = error
+        self.message = message
+        self.status = status
+        self.subcode = subcode
+        self.trace_id = str(uuid.uuid4())
+        self.correlation_id = str(uuid.uuid4())
+
+    def description(self, now: float) -> str:
+        """The `error_description`: code, words, and the ids by which one would ask for support."""
+        return (
+            f"AADSTS{self.code}: {self.message} Trace ID: {self.trace_id} "
+            f"Correlation ID: {self.correlation_id} Timestamp: {_timestamp(now)}"
+        )
+
+    def response(self, now: float) -> JSONResponse:
+        """The answer to a program; `now` in POSIX seconds."""
+        body: ErrorBody = {
+            "error": self.error,
+            "error_description": self.description(now),
+            "error_codes": [self.code],
+            "timestamp": _timestamp(now),
+            "trace_id": self.trace_id,
+            "correlation_id": self.correlation_id,
+        }
+        return JSONResponse(body, status_code=self.status)
+
+
+def missing_parameter(name: str) -> EntraError:
+    """A required parameter is absent or empty."""
+    return EntraError(
+        900144, "invalid_request", f"The request body must contain the following parameter: '{name}'."
+    )
+
+
+def duplicated_parameter(name: str) -> EntraError:
+    """A parameter came twice."""
+    return EntraError(
+        9000411,
+        "invalid_request",
+        f"The request is not properly formatted. The parameter '{name}' is duplicated.",
+    )
+
+
+def unknown_tenant(tenant: str) -> EntraError:
+    """The tenant in the path is not the one that this stand-in is."""
+    return EntraError(
+        90002,
+        "invalid_request",
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing "
+        "into the correct cloud.",
+    )
+
+
+def unknown_application(client_id: str, tenant: str) -> EntraError:
+    """No application has that client id."""
+    return EntraError(
+        700016,
+        "unauthorized_client",
+        f"Application with identifier '{client_id}' was not found in the directory '{tenant}'. This can "
+        "happen if the application has not been installed by the administrator of the tenant.",
+    )
+
+
+def unknown_resource(resource: str, tenant: str) -> EntraError:
+    """Nobody in the tenant answers to that resource: often an application without its service principal."""
+    return EntraError(
+        500011,
+        "invalid_resource",
+        f"The resource principal named {resource} was not found in the tenant named {tenant}. This can "
+        "happen if the application has not been installed by the administrator of the tenant or consented to "
+        "by any user in the tenant.",
+    )
+
+
+def disabled_account() -> EntraError:
+    """The user may not sign in any more."""
+    return EntraError(50057, "invalid_grant", "The user account is disabled.")
+
+
+def _timestamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,197 @@
+"""Codes, refresh tokens and browser sessions: what a sign-in leaves behind.
+
+Codes live in memory, since each is good for one redemption. Refresh tokens and sessions carry their own
+sealed state, so that they survive a restart of the twin.
+"""
+
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from twin.clock import Clock
+from twin.entra.accounts import Accounts
+from twin.entra.authorization import AuthorizationRequest
+from twin.entra.directory import Application, Directory, User
+from twin.entra.errors import EntraError, disabled_account
+from twin.entra.keys import InvalidTokenError, SigningKeys
+
+CODE_LIFETIME = 600
+REFRESH_LIFETIME = 90 * 86400
+SESSION_LIFETIME = 86400
+"""Seconds: ten minutes, ninety days, a day; Entra's defaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A user, signed in to one browser session (`sid`) at a time (POSIX seconds)."""
+
+    user: User
+    session: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a code or a refresh token stands for."""
+
+    user: User
+    session: str
+    scopes: tuple[str, ...]
+    resource: str | None
+    nonce: str | None = None
+
+
+@dataclass(slots=True)
+class _Code:
+    request: AuthorizationRequest
+    sign_in: SignIn
+    issued: float
+    redeemed: bool = False
+
+
+class Grants:
+    """Issues and redeems them."""
+
+    def __init__(self, directory: Directory, accounts: Accounts, clock: Clock, keys: SigningKeys) -> None:
+        self._directory = directory
+        self._accounts = accounts
+        self._clock = clock
+        self._keys = keys
+        self._codes: dict[str, _Code] = {}
+
+    def begin_session(self, user: User) -> tuple[SignIn, str]:
+        """A new browser session, and the cookie that holds it."""
+        sign_in = SignIn(user=user, session=str(uuid.uuid4()), at=self._clock.now())
+        cookie = {"user": user.object_id, "session": sign_in.session, "at": sign_in.at}
+        return sign_in, self._keys.seal(cookie, purpose="session")
+
+    def session(self, cookie: str | None) -> SignIn | None:
+        """The session that a cookie holds, unless time, a revocation or the disabled account ended it."""
+        if not cookie:
+            return None
+        try:
+            held = self._keys.unseal(cookie, purpose="session")
+        except InvalidTokenError:
+            return None
+        user = self._directory.user(held["user"])
+        if user is None or self._accounts.is_disabled(user) or self._accounts.is_revoked(user, held["at"]):
+            return None
+        if self._clock.now() >= held["at"] + SESSION_LIFETIME:
+            return None
+        return SignIn(user=user, session=held["session"], at=held["at"])
+
+    def issue_code(self, request: AuthorizationRequest, sign_in: SignIn) -> str:
+        """A code for one redemption within ten minutes. Only its hash is kept."""
+        now = self._clock.now()
+        self._codes = {
+            key: each for key, each in self._codes.items() if now < each.issued + 2 * CODE_LIFETIME
+        }
+        code = f"1.{secrets.token_urlsafe(64)}"
+        self._codes[_hash(code)] = _Code(request, sign_in, now)
+        return code
+
+    def redeem_code(self, app: Application, code: str, *, redirect_uri: str, verifier: str | None) -> Grant:
+        """What the code stands for.
+
+        Raises:
+            EntraError: unknown or another client's (AADSTS70000), redeemed before (AADSTS54005), expired
+                (AADSTS70008), another redirect URI (AADSTS500112), wrong verifier (AADSTS501481), or the user
+                was disabled (AADSTS50057).
+        """
+        held = self._codes.get(_hash(code))
+        if held is None or held.request.client_id != app.client_id:
+            raise EntraError(
+                70000, "invalid_grant", "The provided value for the 'code' parameter is not valid."
+            )
+        if held.redeemed:
+            raise EntraError(
+                54005,
+                "invalid_grant",
+                "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use "
+                "an existing refresh token.",
+            )
+        if self._clock.now() >= held.issued + CODE_LIFETIME:
+            raise EntraError(70008, "invalid_grant", "The provided authorization code has expired.")
+        if redirect_uri != held.request.redirect_uri:
+            raise EntraError(
+                500112,
+                "invalid_client",
+                f"The reply address '{redirect_uri}' does not match the reply address "
+                f"'{held.request.redirect_uri}' provided when requesting Authorization code.",
+            )
+        if not held.request.admits(verifier):
+            raise EntraError(
+                501481,
+                "invalid_grant",
+                "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+            )
+        if held.request.challenge is None and verifier is not None:
+            raise EntraError(
+                501481, "invalid_grant", "A Code_Verifier was sent for a code that has no code_challenge."
+            )
+        held.redeemed = True
+        self._check(held.sign_in.user, held.issued)
+        return Grant(
+            user=held.sign_in.user,
+            session=held.sign_in.session,
+            scopes=held.request.scopes,
+            resource=held.request.resource,
+            nonce=held.request.nonce,
+        )
+
+    def issue_refresh_token(self, app: Application, grant: Grant) -> str:
+        """A refresh token for ninety days. It stays valid when it is used, as Entra's do."""
+        content: dict[str, Any] = {
+            "client": app.client_id,
+            "user": grant.user.object_id,
+            "session": grant.session,
+            "scopes": list(grant.scopes),
+            "resource": grant.resource,
+            "at": self._clock.now(),
+        }
+        return f"1.{self._keys.seal(content, purpose='refresh')}"
+
+    def redeem_refresh_token(self, app: Application, token: str) -> Grant:
+        """What the refresh token stands for.
+
+        Raises:
+            EntraError: malformed or another client's (AADSTS9002313, AADSTS70000), expired (AADSTS700082),
+                revoked (AADSTS50173), or the user is disabled (AADSTS50057) or gone (AADSTS50034).
+        """
+        try:
+            held = self._keys.unseal(token.removeprefix("1."), purpose="refresh")
+        except InvalidTokenError as error:
+            raise EntraError(
+                9002313, "invalid_grant", "Invalid request. Request is malformed or invalid."
+            ) from error
+        if held["client"] != app.client_id:
+            raise EntraError(
+                70000,
+                "invalid_grant",
+                "Provided grant is invalid or malformed: the refresh token was issued to another client.",
+            )
+        if self._clock.now() >= held["at"] + REFRESH_LIFETIME:
+            raise EntraError(700082, "invalid_grant", "The refresh token has expired due to inactivity.")
+        user = self._directory.user(held["user"])
+        if user is None:
+            raise EntraError(50034, "invalid_grant", "The user account does not exist in the directory.")
+        self._check(user, held["at"])
+        return Grant(
+            user=user, session=held["session"], scopes=tuple(held["scopes"]), resource=held["resource"]
+        )
+
+    def _check(self, user: User, issued: float) -> None:
+        if self._accounts.is_disabled(user):
+            raise disabled_account()
+        if self._accounts.is_revoked(user, issued):
+            raise EntraError(
+                50173,
+                "invalid_grant",
+                "The provided grant has expired due to it being revoked: sign in again.",
+            )
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

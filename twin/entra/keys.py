@@ -1,0 +1,117 @@
+"""The stand-in's keys: what signs its tokens, and what seals its own state."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwe, jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey, RSAKey
+
+_ALGORITHM = "RS256"
+_SEAL = {"alg": "dir", "enc": "A256GCM"}
+_REGISTRY = jws.JWSRegistry(algorithms=[_ALGORITHM])
+_SEAL_REGISTRY = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
+
+
+class InvalidTokenError(Exception):
+    """A token that is not to be trusted; the message says why and never contains the token."""
+
+
+class SigningKeys:
+    """RSA keys of 2048 bits, newest first, and one symmetric key for what only this stand-in reads.
+
+    Args:
+        path: a file of mode 0600 in which they live from run to run. Without one they live in memory.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        if path is not None and path.exists():
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            self._signing = [RSAKey.import_key(each) for each in stored["signing"]]
+            self._seal = OctKey.import_key(stored["sealing"])
+        else:
+            self._signing = [_new_key()]
+            self._seal = OctKey.generate_key(256)
+            self._save()
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """The public keys, as the `keys` endpoint serves them."""
+        return {"keys": [{**key.as_dict(private=False), "use": "sig"} for key in self._signing]}
+
+    def rotate(self, *, keep_previous: bool = True) -> None:
+        """Starts to sign with a new key.
+
+        Args:
+            keep_previous: go on publishing the old key, as in an ordinary roll-over. Without it the old key
+                is gone at once and all tokens signed with it fail, as in an emergency.
+        """
+        self._signing = [_new_key(), *(self._signing[:1] if keep_previous else [])]
+        self._save()
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A compact JWT (RS256) with `typ` and `kid` in its header."""
+        key = self._signing[0]
+        header = {"typ": "JWT", "alg": _ALGORITHM, "kid": key.kid}
+        return jws.serialize_compact(header, json.dumps(claims), key, registry=_REGISTRY)
+
+    def verify(self, token: str) -> dict[str, Any]:
+        """The claims of a token that one of the published keys signed. Times and names are not judged here.
+
+        Raises:
+            InvalidTokenError: not a JWT of ours.
+        """
+        keys = KeySet(list(self._signing))
+        try:
+            claims = json.loads(jws.deserialize_compact(token, keys, registry=_REGISTRY).payload)
+        except (JoseError, ValueError, TypeError) as error:  # TypeError: header members of a wrong JSON type
+            raise InvalidTokenError("the token is malformed or not signed by a published key") from error
+        if not isinstance(claims, dict):
+            raise InvalidTokenError("the token's payload is not a JSON object")
+        return claims
+
+    def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
+        """Encrypts state that others carry, such as a refresh token. `purpose` separates the kinds."""
+        return jwe.encrypt_compact(
+            {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
+        )
+
+    def unseal(self, text: str, *, purpose: str) -> dict[str, Any]:
+        """What `seal` was given for the same purpose.
+
+        Raises:
+            InvalidTokenError: it was altered, sealed for another purpose or by another stand-in.
+        """
+        try:
+            sealed = jwe.decrypt_compact(text, self._seal, registry=_SEAL_REGISTRY)
+            content = json.loads(sealed.plaintext or b"")
+        except (JoseError, ValueError, TypeError) as error:
+            raise InvalidTokenError("not sealed by this stand-in") from error
+        if sealed.headers().get("typ") != purpose:
+            raise InvalidTokenError(f"not sealed as {purpose}")
+        return content
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        stored = {
+            "signing": [key.as_dict(private=True) for key in self._signing],
+            "sealing": self._seal.as_dict(private=True),
+        }
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(stored, file)
+        fresh.replace(self._path)
+
+
+def _new_key() -> RSAKey:
+    kid = base64.urlsafe_b64encode(secrets.token_bytes(20)).rstrip(b"=").decode()
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": _ALGORITHM})

@@ -1,0 +1,81 @@
+"""Managed-identity tokens, in the shape of App Service's local endpoint.
+
+Source: learn.microsoft.com/azure/app-service/overview-managed-identity (REST endpoint reference)
+"""
+
+import hmac
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from twin.clock import Clock
+from twin.entra.directory import Directory, IdentityHost, ManagedIdentity
+from twin.entra.errors import EntraError
+from twin.entra.form import single
+from twin.entra.tokens import MANAGED_IDENTITY_LIFETIME, Principal, TokenIssuer
+
+_API_VERSION = "2019-08-01"
+_NOT_ATTACHED = 700016
+
+
+class IdentityEndpoint:
+    """`GET /twin/managed-identity/token`."""
+
+    def __init__(
+        self, directory: Directory, clock: Clock, issuer: TokenIssuer, identity_headers: dict[str, str]
+    ) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._issuer = issuer
+        self._hosts = {identity_headers[host.name]: host for host in directory.identity_hosts}
+
+    async def token(self, http: Request) -> Response:
+        """`?api-version=2019-08-01&resource=...[&client_id=...]`, with the host's `X-IDENTITY-HEADER`."""
+        host = self._host(http.headers.get("x-identity-header", ""))
+        if host is None:
+            return _refused(401, "The X-IDENTITY-HEADER header is missing or wrong.")
+        try:
+            query = single(http.query_params.multi_items())
+            if query.get("api-version") != _API_VERSION:
+                return _refused(400, f"The api-version must be {_API_VERSION}.")
+            resource = query.get("resource", "")
+            if not resource:
+                return _refused(400, "The query parameter 'resource' is missing.")
+            identity = self._identity(host, query)
+            principal = Principal(client_id=identity.client_id, object_id=identity.principal_id)
+            token = self._issuer.app_token(principal, resource, lifetime=MANAGED_IDENTITY_LIFETIME)
+        except EntraError as error:
+            return _refused(error.status, error.description(self._clock.now()))
+        return JSONResponse(
+            {
+                "access_token": token,
+                "client_id": identity.client_id,
+                "expires_on": str(int(self._clock.now()) + MANAGED_IDENTITY_LIFETIME),
+                "resource": resource,
+                "token_type": "Bearer",
+            }
+        )
+
+    def _identity(self, host: IdentityHost, query: dict[str, str]) -> ManagedIdentity:
+        """The identity that is asked for, if it is attached to the host: nobody borrows another service's."""
+        client_id = query.get("client_id") or host.system_assigned or ""
+        attached = {each.lower() for each in (*host.user_assigned, host.system_assigned) if each}
+        identity = self._directory.identity(client_id) if client_id.lower() in attached else None
+        if identity is None:
+            raise EntraError(
+                _NOT_ATTACHED,
+                "invalid_request",
+                f"No managed identity '{client_id or 'system-assigned'}' is attached to {host.name}.",
+            )
+        return identity
+
+    def _host(self, header: str) -> IdentityHost | None:
+        found = None
+        for secret, host in self._hosts.items():
+            if hmac.compare_digest(secret.encode(), header.encode()):
+                found = host
+        return found
+
+
+def _refused(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"statusCode": status, "message": message}, status_code=status)

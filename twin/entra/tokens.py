@@ -1,0 +1,188 @@
+"""The tokens that the stand-in issues, and the check that others make of them.
+
+Sources: learn.microsoft.com/entra/identity-platform/id-token-claims-reference and
+access-token-claims-reference.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.clock import Clock
+from twin.entra.directory import TOKEN_EXCHANGE, Application, Directory, User
+from twin.entra.errors import EntraError, unknown_resource
+from twin.entra.keys import InvalidTokenError, SigningKeys
+
+LIFETIME = 3600
+"""Seconds that ID tokens and access tokens live."""
+
+MANAGED_IDENTITY_LIFETIME = 86400
+"""Seconds that a managed identity's token lives, as in Azure."""
+
+GRAPH = "00000003-0000-0000-c000-000000000000"
+"""The audience of an access token that was asked for with OpenID scopes alone."""
+
+_SKEW = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An application acting for itself: a managed identity or a service principal."""
+
+    client_id: str
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """Makes tokens from the directory's facts."""
+
+    directory: Directory
+    clock: Clock
+    keys: SigningKeys
+
+    def id_token(
+        self, user: User, app: Application, *, scopes: Collection[str], session: str, nonce: str | None
+    ) -> str:
+        """An ID token of version 2.0.
+
+        `oid`, `name` and `preferred_username` are there only if the scope `profile` was asked for: Entra's
+        documentation says so of each of them.
+        """
+        claims = self._times(LIFETIME) | {
+            "aud": app.client_id,
+            "iss": self.directory.issuer,
+            "sub": _pairwise(user.object_id, app.client_id),
+            "tid": self.directory.tenant_id,
+            "sid": session,
+            "uti": secrets.token_urlsafe(16),
+            "ver": "2.0",
+        }
+        if nonce is not None:
+            claims["nonce"] = nonce
+        if "profile" in scopes:
+            claims |= {"name": user.name, "oid": user.object_id, "preferred_username": user.principal_name}
+        if "email" in scopes:
+            claims["email"] = user.principal_name
+        roles = self.directory.roles(user.object_id, app)
+        if roles:
+            claims["roles"] = roles
+        return self.keys.sign(claims)
+
+    def user_token(self, user: User, app: Application, resource: str | None, scopes: Collection[str]) -> str:
+        """A delegated access token: `app` acts for `user` at `resource` (Microsoft Graph when None)."""
+        target = self._target(resource) if resource is not None else GRAPH
+        claims = self._times(LIFETIME) | self._addressed(target, resource or GRAPH, app.client_id)
+        claims |= {
+            "name": user.name,
+            "oid": user.object_id,
+            "scp": " ".join(sorted(scopes)) or "User.Read",
+            "sub": _pairwise(user.object_id, resource or GRAPH),
+        }
+        if isinstance(target, Application) and (roles := self.directory.roles(user.object_id, target)):
+            claims["roles"] = roles
+        return self.keys.sign(claims)
+
+    def app_token(self, principal: Principal, resource: str, *, lifetime: int = LIFETIME) -> str:
+        """An app-only access token for a resource: `oid` and `sub` are the principal, `idtyp` is `app`.
+
+        Raises:
+            EntraError: AADSTS500011, nobody answers to the resource; AADSTS501051, the resource admits only
+                principals with a role.
+        """
+        target = self._target(resource)
+        claims = self._times(lifetime) | self._addressed(target, resource, principal.client_id)
+        claims |= {"idtyp": "app", "oid": principal.object_id, "sub": principal.object_id}
+        if isinstance(target, Application):
+            roles = self.directory.roles(principal.object_id, target)
+            if not roles and target.assignment_required:
+                raise EntraError(
+                    501051,
+                    "invalid_grant",
+                    f"Application '{principal.client_id}' is not assigned to a role for the application "
+                    f"'{target.client_id}' ({target.display_name}).",
+                )
+            if roles:
+                claims["roles"] = roles
+        return self.keys.sign(claims)
+
+    def _target(self, resource: str) -> Application | str:
+        target = self.directory.resource(resource)
+        if target is None:
+            raise unknown_resource(resource, self.directory.tenant_id)
+        return target
+
+    def _addressed(self, target: Application | str, resource: str, client_id: str) -> dict[str, Any]:
+        """The claims that differ with the version of the resource's tokens.
+
+        Version 1 tokens carry the resource as it was asked for; version 2 tokens carry the application's id.
+        Token exchange is the exception that keeps its name: Azure shows a GUID there and translates it when
+        it compares a federated credential's audience, so the name is what that comparison is about.
+        """
+        if target == TOKEN_EXCHANGE:
+            second, audience = True, TOKEN_EXCHANGE
+        elif isinstance(target, Application):
+            second = target.token_version != 1
+            audience = target.client_id if second else resource
+        else:
+            second, audience = False, resource
+        client = {"azp": client_id, "azpacr": "2"} if second else {"appid": client_id, "appidacr": "2"}
+        return {
+            "iss": self.directory.issuer if second else self.directory.issuer_v1,
+            "aud": audience,
+            "tid": self.directory.tenant_id,
+            "ver": "2.0" if second else "1.0",
+            **client,
+        }
+
+    def _times(self, lifetime: int) -> dict[str, Any]:
+        now = int(self.clock.now())
+        return {"iat": now, "nbf": now, "exp": now + lifetime}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """What a resource of the tenant does with a bearer token: signature, issuer, tenant, times, audience."""
+
+    directory: Directory
+    clock: Clock
+    keys: SigningKeys
+
+    def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
+        """The claims of a token for `audience` (a trailing slash does not matter).
+
+        Raises:
+            InvalidTokenError: with the reason, which never contains the token.
+        """
+        claims = self.keys.verify(token)
+        if claims.get("iss") not in {self.directory.issuer, self.directory.issuer_v1}:
+            raise InvalidTokenError(f"the token's issuer is not the tenant {self.directory.tenant_id}")
+        if claims.get("tid") != self.directory.tenant_id:
+            raise InvalidTokenError("the token belongs to another tenant")
+        check_times(claims, self.clock.now())
+        if str(claims.get("aud")).rstrip("/") != audience.rstrip("/"):
+            raise InvalidTokenError(f"the token's audience is not {audience}")
+        return claims
+
+
+def check_times(claims: Mapping[str, Any], now: float) -> None:
+    """Refuses a token whose time has passed or not come, with five minutes of skew for `nbf`.
+
+    Raises:
+        InvalidTokenError: expired, not yet valid, or without numbers in `exp` and `nbf`.
+    """
+    expires, starts = claims.get("exp"), claims.get("nbf", 0)
+    if not isinstance(expires, int | float) or not isinstance(starts, int | float):
+        raise InvalidTokenError("the token has no valid times")
+    if now >= expires:
+        raise InvalidTokenError("the token has expired")
+    if now < starts - _SKEW:
+        raise InvalidTokenError("the token is not valid yet")
+
+
+def _pairwise(object_id: str, client_id: str) -> str:
+    digest = hashlib.sha256(f"{object_id}\n{client_id}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,76 @@
+"""A function app, imported as the Python worker imports it."""
+
+import importlib
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import azure.functions as func
+
+from twin.functions.settings import HostError, HostSettings
+from twin.functions.tool import Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionsApp:
+    """The settings and the tools of one function app.
+
+    Attributes:
+        settings: from its `host.json`.
+        tools: by name in lower case, because the extension's registry does not look at case.
+    """
+
+    settings: HostSettings
+    tools: dict[str, Tool]
+
+    @classmethod
+    def load(cls, folder: Path) -> "FunctionsApp":
+        """Reads `host.json` and imports `function_app.py` of a folder, which joins `sys.path` for good.
+
+        Raises:
+            HostError: the folder holds no function app, or one that this host cannot serve.
+        """
+        settings = HostSettings.read(folder / "host.json")
+        if not (folder / "function_app.py").is_file():
+            raise HostError(f"{folder}: holds no function_app.py")
+        sys.path.insert(0, str(folder.resolve()))
+        module = importlib.import_module("function_app")
+        apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
+        if len(apps) != 1:
+            raise HostError(
+                f"{folder / 'function_app.py'}: has {len(apps)} FunctionApp objects; Azure wants one"
+            )
+        return cls.of(apps[0], settings)
+
+    @classmethod
+    def of(cls, app: func.FunctionApp, settings: HostSettings) -> "FunctionsApp":
+        """An app that is in memory already.
+
+        Raises:
+            HostError: two tools share a name, or a function is no tool.
+        """
+        return cls(settings=settings, tools=_tools(app))
+
+
+def _tools(app: func.FunctionApp) -> dict[str, Tool]:
+    """The tools of an app, in the order of their declaration.
+
+    Raises:
+        HostError: two tools share a name, or a function is no tool.
+    """
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(
+        logging.ERROR
+    )  # the library warns that no function is triggered by HTTP, which is as it should be
+    try:
+        functions = app.get_functions()
+    finally:
+        root.setLevel(level)
+    tools: dict[str, Tool] = {}
+    for function in functions:
+        tool = Tool.of(function)
+        if tools.setdefault(tool.definition.name.lower(), tool) is not tool:
+            raise HostError(f"two functions declare the tool {tool.definition.name}")
+    return tools

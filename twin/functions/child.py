@@ -1,0 +1,66 @@
+"""The host as a child process of the twin."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+from twin.builtin_auth import BuiltInAuth
+from twin.functions.settings import READY
+from twin.process import ChildProcess, base_environment
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def functions_process(
+    *,
+    app: Path,
+    port: int,
+    settings: Mapping[str, str],
+    auth: BuiltInAuth | None,
+    clock: Path | None = None,
+    name: str = "functions",
+) -> ChildProcess:
+    """The process that serves a function app.
+
+    Args:
+        app: the folder with `function_app.py` and `host.json`.
+        port: where it serves on 127.0.0.1.
+        settings: the app settings; the app finds them in its environment, as in Azure.
+        auth: whom it admits; None admits everybody, as an app without built-in authentication does.
+        clock: the file of the clock that the twin's processes share.
+        name: how logs call it.
+    """
+    options = {"port": str(port), "app": str(app)}
+    lists = {}
+    if auth is not None:
+        options |= {"issuer": auth.issuer, "jwks-url": auth.jwks_url}
+        lists = {"audience": auth.audiences, "allowed-identity": auth.identities}
+    if clock is not None:
+        options["clock"] = str(clock)
+    return ChildProcess(
+        name=name,
+        argv=(
+            sys.executable,
+            "-m",
+            "twin.functions",
+            *(f"--{option}={value}" for option, value in options.items()),
+            *(f"--{option}={value}" for option, values in lists.items() for value in sorted(values)),
+            *(("--without-auth",) if auth is None else ()),
+        ),
+        env=base_environment() | {"PYTHONUNBUFFERED": "1"} | dict(settings),
+        cwd=_ROOT,
+        ready=lambda: _is_ready(port),
+    )
+
+
+async def _is_ready(port: int) -> bool:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)) as client,
+            client.get(f"http://127.0.0.1:{port}{READY}") as response,
+        ):
+            return response.ok
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,0 +1,149 @@
+"""An MCP tool made of a function with an MCP tool trigger."""
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio
+from azure.functions import meta
+from azure.functions.decorators.function_app import Function
+from mcp import types
+from mcp.shared.exceptions import MCPError
+
+from twin.functions.settings import HostError
+
+_log = logging.getLogger(__name__)
+
+_TRIGGER = "mcpToolTrigger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One tool.
+
+    Attributes:
+        definition: what `tools/list` shows.
+        required: the properties without which the extension does not call the function.
+        function: what the user wrote, as the Python worker would call it.
+        argument: the name of the parameter that takes the invocation.
+        rich: whether the function answers with the extension's envelope (`useResultSchema`) or with a text.
+    """
+
+    definition: types.Tool
+    required: tuple[str, ...]
+    function: Callable[..., Any]
+    argument: str
+    rich: bool
+
+    @classmethod
+    def of(cls, function: Function) -> "Tool":
+        """The tool that a function declares.
+
+        Raises:
+            HostError: the function has another trigger, or bindings that this host does not serve.
+        """
+        name = function.get_function_name()
+        trigger = function.get_trigger()
+        if trigger is None or trigger.type != _TRIGGER:
+            kind = "no trigger" if trigger is None else f"a trigger of type {trigger.type}"
+            raise HostError(
+                f"function {name} has {kind}; the local host serves functions with {_TRIGGER} only"
+            )
+        if others := [binding.type for binding in function.get_bindings() if binding is not trigger]:
+            raise HostError(
+                f"function {name} has bindings ({', '.join(map(str, others))}) that the local host lacks"
+            )
+        declared = trigger.get_dict_repr()
+        properties = json.loads(declared.get("toolProperties") or "[]")
+        required = tuple(entry["propertyName"] for entry in properties if entry.get("isRequired"))
+        return cls(
+            definition=types.Tool(
+                name=declared["toolName"],
+                description=declared.get("description"),
+                input_schema={
+                    "type": "object",
+                    "properties": {entry["propertyName"]: _property_schema(entry) for entry in properties},
+                    "required": list(required),
+                },
+                _meta=json.loads(declared["metadata"]) if declared.get("metadata") else None,
+            ),
+            required=required,
+            function=function.get_user_function(),
+            argument=trigger.name,
+            rich=bool(declared.get("useResultSchema")),
+        )
+
+    async def call(self, invocation: Mapping[str, Any]) -> types.CallToolResult:
+        """Runs the function.
+
+        Args:
+            invocation: what the function gets, as JSON: `name`, `arguments`, `sessionid` and so on.
+
+        Returns:
+            What the function returned; or, of an exception, a tool error that says nothing of its cause.
+
+        Raises:
+            MCPError: a required property is missing; the extension's answer, too, is no tool error here.
+        """
+        arguments = invocation["arguments"] or {}
+        if missing := [name for name in self.required if arguments.get(name) is None]:
+            names = ", ".join(missing)
+            raise MCPError(
+                code=types.INVALID_PARAMS,
+                message=f"One or more required tool properties are missing values. Please provide: {names}",
+            )
+        try:
+            return self._result(await self._run(json.dumps(invocation)))
+        except Exception:  # noqa: BLE001 - whatever the function raises; it goes to the log, not to the client
+            _log.exception("function of tool %s failed", self.definition.name)
+            return _text_result(f"An error occurred invoking '{self.definition.name}'.", is_error=True)
+
+    async def _run(self, invocation: str) -> object:
+        """Calls the function as the Python worker does: a coroutine in the loop, others in a thread."""
+        if inspect.iscoroutinefunction(self.function):
+            return await self.function(**{self.argument: invocation})
+        return await anyio.to_thread.run_sync(
+            partial(self.function, **{self.argument: invocation}), abandon_on_cancel=True
+        )
+
+    def _result(self, returned: object) -> types.CallToolResult:
+        """What the worker and then the extension make of a return value."""
+        encoded = meta.get_binding_registry().get(_TRIGGER).encode(returned, expected_type=None)
+        value = encoded.value.decode() if isinstance(encoded.value, bytes) else encoded.value
+        return _unwrap(value) if self.rich else _text_result(value, is_error=False)
+
+
+def _property_schema(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of one entry of `toolProperties`."""
+    kind = {"type": entry["propertyType"]}
+    if entry.get("enumValues"):
+        kind["enum"] = entry["enumValues"]
+    shape = {"type": "array", "items": kind} if entry.get("isArray") else kind
+    return {**shape, "description": entry.get("description") or ""}
+
+
+def _text_result(text: str, *, is_error: bool) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
+
+
+def _unwrap(envelope: str) -> types.CallToolResult:
+    """Takes a result out of the extension's envelope (`ToolReturnValueBinder`).
+
+    Raises:
+        ValueError: it is none.
+    """
+    if envelope == "":
+        return types.CallToolResult(content=[])
+    fields = {name.lower(): value for name, value in json.loads(envelope).items()}
+    content = json.loads(fields["content"])
+    if fields["type"] == "call_tool_result":
+        return types.CallToolResult.model_validate(content)
+    blocks = content if fields["type"] == "multi_content_result" else [content]
+    structured = fields.get("structuredcontent")
+    return types.CallToolResult.model_validate(
+        {"content": blocks, "structuredContent": json.loads(structured) if structured else None}
+    )

