@@ -45,6 +45,7 @@ class BuiltInAuth:
         audiences: acceptable values of `aud`.
         identities: object ids (`oid`) of the principals that may come in. Never empty: in Azure an empty list
             would admit the whole tenant.
+        applications: client ids (`azp`) of the applications that may come in; empty admits all.
 
     Raises:
         ValueError: something is empty.
@@ -54,6 +55,7 @@ class BuiltInAuth:
     jwks_url: str
     audiences: frozenset[str]
     identities: frozenset[str]
+    applications: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.jwks_url:
@@ -146,6 +148,12 @@ class TokenCheck:
         identity = claims.get("oid")
         if not isinstance(identity, str) or identity not in self.settings.identities:
             return Refused(403, "not an allowed identity")
+        return self._judge_application(claims)
+
+    def _judge_application(self, claims: Mapping[str, Any]) -> Admitted | Refused:
+        application = claims.get("azp") or claims.get("appid")
+        if self.settings.applications and application not in self.settings.applications:
+            return Refused(403, "not an allowed application")
         return Admitted(claims)
 
     async def _keys_with(self, key_id: str) -> KeySet:

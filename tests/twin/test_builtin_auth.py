@@ -223,3 +223,10 @@ def test_the_app_learns_the_caller_and_never_what_the_client_claims_to_be(get, i
 def test_settings_that_would_admit_anybody_are_refused(auth, empty):
     with pytest.raises(ValueError, match="needs an"):
         dataclasses.replace(auth, **empty)
+
+
+@pytest.mark.parametrize(("application", "status"), [("gateway", None), ("another", 403), (None, 403)])
+def test_named_applications_alone_come_in(auth, clock, claims, application, status):
+    check = TokenCheck(dataclasses.replace(auth, applications=frozenset({"gateway"})), clock=clock)
+    verdict = check._judge_claims(claims | {"azp": application})
+    assert getattr(verdict, "status", None) == status

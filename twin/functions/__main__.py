@@ -33,6 +33,9 @@ def run(
     allowed_identity: Annotated[
         list[str] | None, typer.Option(help="Allowed `oid`; can be repeated.")
     ] = None,
+    allowed_application: Annotated[
+        list[str] | None, typer.Option(help="Allowed `azp`; can be repeated; without it any.")
+    ] = None,
     without_auth: Annotated[bool, typer.Option(help="Admit everybody, for a stack that does.")] = False,
     clock: Annotated[
         Path | None, typer.Option(help="File of the clock that the twin's processes share.")
@@ -45,8 +48,13 @@ def run(
     try:
         check = None
         if not without_auth:
-            audiences, identities = frozenset(audience or ()), frozenset(allowed_identity or ())
-            auth = BuiltInAuth(issuer=issuer, jwks_url=jwks_url, audiences=audiences, identities=identities)
+            auth = BuiltInAuth(
+                issuer=issuer,
+                jwks_url=jwks_url,
+                audiences=frozenset(audience or ()),
+                identities=frozenset(allowed_identity or ()),
+                applications=frozenset(allowed_application or ()),
+            )
             check = TokenCheck(auth, clock=Clock(clock))
         loaded = FunctionsApp.load(app)
     except (HostError, ValueError) as error:

@@ -36,7 +36,11 @@ def functions_process(
     lists = {}
     if auth is not None:
         options |= {"issuer": auth.issuer, "jwks-url": auth.jwks_url}
-        lists = {"audience": auth.audiences, "allowed-identity": auth.identities}
+        lists = {
+            "audience": auth.audiences,
+            "allowed-identity": auth.identities,
+            "allowed-application": auth.applications,
+        }
     if clock is not None:
         options["clock"] = str(clock)
     return ChildProcess(

@@ -1,0 +1,98 @@
+"""The pages of a sign-in as a person meets them."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.conftest import RunningTwin
+
+
+@pytest.fixture
+def callback() -> Iterator[str]:
+    """A client's redirect URI that really answers."""
+
+    class Landing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<title>Back at the app</title>")
+
+        def log_message(self, *_args: object) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Landing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/callback"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def app(twin: RunningTwin, callback: str) -> Client:
+    client = twin.client(redirect_uri=callback)
+    assert client.register(client_name="Kitchen Sink <b>&amp;").status_code == 201
+    return client
+
+
+def test_a_person_allows_signs_in_and_is_back(app: Client, page: Page, context: BrowserContext) -> None:
+    page.goto(app.authorize_url())
+    expect(page.get_by_role("heading")).to_contain_text("Kitchen Sink <b>&amp;")
+    assert [cookie["name"][:15] for cookie in context.cookies()] == ["__Host-consent-"]
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("button", name="Ada Lovelace").click()
+    expect(page).to_have_title("Back at the app")
+    assert app.redeem(parameters_of(page.url)["code"]).status_code == 200
+    assert not [cookie for cookie in context.cookies() if cookie["name"].startswith("__Host-")]
+
+
+def test_the_second_sign_in_passes_entra_without_a_stop(app: Client, page: Page) -> None:
+    """Single sign-on: the form's redirects go on to the client, which form-action has to allow."""
+    for _ in range(2):
+        page.goto(app.authorize_url())
+        page.get_by_role("button", name="Allow").click()
+        if "oauth2/v2.0/authorize" in page.url:
+            page.get_by_role("button", name="Ada Lovelace").click()
+        expect(page).to_have_title("Back at the app")
+
+
+def test_a_person_denies_and_is_back(app: Client, page: Page) -> None:
+    page.goto(app.authorize_url())
+    page.get_by_role("button", name="Deny").click()
+    expect(page).to_have_title("Back at the app")
+    assert parameters_of(page.url)["error"] == "access_denied"
+
+
+def test_the_keyboard_is_enough(app: Client, page: Page) -> None:
+    page.goto(app.authorize_url())
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Deny")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Allow")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Ada Lovelace")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_page_fits_the_screen(app: Client, page: Page, width: int) -> None:
+    app.register(client_name="W" * 100)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(app.authorize_url())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_works_without_complaint_from_the_browser(app: Client, page: Page) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(app.authorize_url())
+    style = page.get_by_role("button", name="Allow").evaluate(
+        "button => getComputedStyle(button).borderRadius"
+    )
+    assert style == "8px", "the style is blocked"
+    assert [text for text in complaints if "favicon" not in text] == []

@@ -1,0 +1,102 @@
+"""An MCP client in its smallest form: each method is one request, with the values of a well-behaved client
+unless the test says otherwise."""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+CALLBACK = "http://127.0.0.1:45321/callback"
+
+
+def challenge_of(verifier: str) -> str:
+    """PKCE S256 (RFC 7636, section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def parameters_of(url: str) -> dict[str, str]:
+    """The query of an address; a parameter that stands there twice is an error."""
+    values = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    assert all(len(value) == 1 for value in values.values()), values
+    return {name: value[0] for name, value in values.items()}
+
+
+@dataclass
+class Client:
+    """A public client of the gateway at `gateway`, for the MCP server at `gateway/path`."""
+
+    gateway: str
+    http: httpx.Client
+    path: str = "mcp"
+    redirect_uri: str = CALLBACK
+    client_id: str = ""
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    @property
+    def resource(self) -> str:
+        return f"{self.gateway}/{self.path}"
+
+    def register(self, **changed: Any) -> httpx.Response:
+        """Registers, and remembers the client id when it was given one."""
+        metadata = {
+            "client_name": "Test client",
+            "redirect_uris": [self.redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "none",
+        }
+        metadata |= changed
+        answer = self.http.post(
+            f"{self.gateway}/register", json={k: v for k, v in metadata.items() if v is not None}
+        )
+        if answer.status_code == 201:
+            self.client_id = answer.json()["client_id"]
+        return answer
+
+    def authorize_url(self, **changed: str | None) -> str:
+        """The address to which it sends the browser; a parameter that is changed to None is left out."""
+        parameters: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "code_challenge": challenge_of(self.verifier),
+            "code_challenge_method": "S256",
+            "state": self.state,
+            "scope": "openid",
+            "resource": self.resource,
+        }
+        parameters |= changed
+        return f"{self.gateway}/authorize?{urlencode({k: v for k, v in parameters.items() if v is not None})}"
+
+    def redeem(self, code: str, **changed: str | None) -> httpx.Response:
+        """Asks for a token."""
+        parameters: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "client_id": self.client_id,
+            "code_verifier": self.verifier,
+            "resource": self.resource,
+        }
+        parameters |= changed
+        return self.http.post(
+            f"{self.gateway}/token", data={k: v for k, v in parameters.items() if v is not None}
+        )
+
+    def call(self, token: str | None, method: str = "tools/list", **extra: Any) -> httpx.Response:
+        """One stateless MCP request over streamable HTTP; `extra` goes to httpx (headers, params...)."""
+        headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        headers |= extra.pop("headers", {})
+        return self.http.post(
+            extra.pop("url", self.resource),
+            json={"jsonrpc": "2.0", "id": 1, "method": method, "params": {}},
+            headers=headers,
+            **extra,
+        )

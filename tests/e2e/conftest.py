@@ -1,0 +1,146 @@
+"""A whole twin, started as a user starts it, for all tests of a run."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.person import Person
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class _NoCookies(CookieJar):
+    """A cookie jar that keeps nothing: people carry their cookies themselves."""
+
+    def extract_cookies(self, *_response_and_request: object) -> None:
+        """Leaves them."""
+
+
+class RunningTwin:
+    """A twin in a process of its own, and its control API."""
+
+    def __init__(self, port: int, state: Path) -> None:
+        self.gateway = f"http://localhost:{port}"
+        self.entra = f"http://localhost:{port + 2}"
+        self.control = httpx.Client(base_url=f"http://127.0.0.1:{port + 1}", timeout=30)
+        self.http = httpx.Client(timeout=30, cookies=_NoCookies())
+        self.port = port
+        self.log = state.parent / "twin.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the twin ended: {self.log.read_text()[-4000:]}"
+            with contextlib.suppress(httpx.HTTPError):
+                if self.control.get("/").status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"the twin is not ready: {self.log.read_text()[-4000:]}")
+
+    def stop(self) -> int:
+        self.control.close()
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(timeout=10)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def fault(self, service: str, **fault: object) -> None:
+        self.control.post("/faults", json={"service": service, **fault}).raise_for_status()
+
+    def clear_cache(self) -> None:
+        self.control.post("/cache/clear").raise_for_status()
+
+    def advance_clock(self, seconds: float) -> None:
+        self.control.post("/clock", json={"advance": seconds}).raise_for_status()
+
+    def received(self, service: str) -> list[dict]:
+        return (
+            self.control.get("/received", params={"service": service}).raise_for_status().json()["received"]
+        )
+
+    def person(self, name: str = "Ada Lovelace") -> Person:
+        return Person(name, (self.gateway, self.entra), self.http)
+
+    def client(self, **chosen: str) -> Client:
+        """A client that has not registered yet."""
+        return Client(self.gateway, self.http, **chosen)
+
+
+def free_port_block(size: int = 20) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    for base in range(20000 + os.getpid() % 400 * 20, 32000, size):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(base, base + size):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="session")
+def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state")
+    try:
+        twin.wait_until_ready()
+        yield twin
+    finally:
+        twin.stop()
+
+
+@pytest.fixture
+def twin(running_twin: RunningTwin) -> RunningTwin:
+    """The twin as it was when it started: no faults, an empty cache, the right time, no counted calls."""
+    running_twin.control.post("/reset").raise_for_status()
+    return running_twin
+
+
+@pytest.fixture
+def ada(twin: RunningTwin) -> Person:
+    return twin.person("Ada Lovelace")
+
+
+@pytest.fixture
+def client(twin: RunningTwin) -> Client:
+    """A registered client."""
+    client = twin.client()
+    assert client.register().status_code == 201
+    return client
+
+
+@pytest.fixture
+def code(client: Client, ada: Person) -> str:
+    """An authorization code for `client`, fresh from Ada's sign-in."""
+    return parameters_of(ada.sign_in(client.authorize_url()))["code"]
+
+
+@pytest.fixture
+def token(client: Client, code: str) -> str:
+    """An access token for `client`."""
+    answer = client.redeem(code)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["access_token"]

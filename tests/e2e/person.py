@@ -1,0 +1,134 @@
+"""Somebody in front of a browser: opens links, reads pages, presses buttons, keeps cookies.
+
+Python's cookie jars do not send `Secure` cookies over http, as browsers do on localhost, so the
+cookies are carried by hand.
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import httpx
+
+
+@dataclass
+class Form:
+    """A form as it stands on a page; `buttons` maps a label to the name and value that pressing it sends."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+
+
+class _FormReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self._button: tuple[str, str] | None = None
+        self._label: list[str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
+        elif tag == "input" and given.get("type") == "hidden":
+            self.forms[-1].fields[given["name"]] = given.get("value", "")
+        elif tag == "button" and self.forms:
+            self._button = (given["name"], given.get("value", "")) if "name" in given else None
+            self._label = []
+
+    def handle_data(self, data: str) -> None:
+        if self._label is not None:
+            self._label.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button" and self._label is not None:
+            self.forms[-1].buttons[" ".join("".join(self._label).split())] = self._button
+            self._label = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the browser shows, or the address at the client where it ended (then `response` is None)."""
+
+    url: str
+    response: httpx.Response | None
+
+    @property
+    def html(self) -> str:
+        assert self.response is not None, f"the browser has left for {self.url}"
+        return self.response.text
+
+    @property
+    def status(self) -> int:
+        assert self.response is not None, f"the browser has left for {self.url}"
+        return self.response.status_code
+
+    def forms(self) -> list[Form]:
+        reader = _FormReader()
+        reader.feed(self.html)
+        return reader.forms
+
+
+class Person:
+    """One person with one browser profile.
+
+    Args:
+        name: the test user as whom they sign in.
+        stay_at: origins that the browser really visits; anything else is a client's redirect URI,
+            where it stops.
+        http: what it sends with; it must not keep cookies.
+    """
+
+    def __init__(self, name: str, stay_at: tuple[str, ...], http: httpx.Client) -> None:
+        self.name = name
+        self.cookies: dict[str, dict[str, str]] = {}
+        self._stay_at = stay_at
+        self._http = http
+
+    def open(self, url: str) -> Page:
+        """Follows a link."""
+        return self._go("GET", url)
+
+    def press(self, page: Page, label: str, **changed: str) -> Page:
+        """Presses the first button whose label contains `label`; `changed` tampers with hidden fields."""
+        for form in page.forms():
+            for text, button in form.buttons.items():
+                if label in text:
+                    data = form.fields | changed | (dict([button]) if button else {})
+                    return self._go(form.method.upper(), urljoin(page.url, form.action), data)
+        raise AssertionError(f"no button {label!r} on {page.url} ({page.status}): {page.html[:2000]}")
+
+    def sign_in(self, url: str) -> str:
+        """Allows the client, signs in, and gives the address at the client where the browser ends."""
+        page = self.press(self.open(url), "Allow")
+        if page.response is not None:
+            page = self.press(page, self.name)
+        assert page.response is None, f"still at {page.url} ({page.status}): {page.html[:2000]}"
+        return page.url
+
+    def _go(self, method: str, url: str, data: dict[str, str] | None = None) -> Page:
+        origin_of_form = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        for _ in range(10):
+            parts = urlsplit(url)
+            if f"{parts.scheme}://{parts.netloc}" not in self._stay_at:
+                return Page(url, None)
+            jar = self.cookies.setdefault(parts.hostname or "", {})
+            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
+            content = None
+            if method == "POST":
+                headers |= {"Origin": origin_of_form, "Content-Type": "application/x-www-form-urlencoded"}
+                content = urlencode(data or {})
+            response = self._http.request(method, url, headers=headers, content=content)
+            for line in response.headers.get_list("set-cookie"):
+                pair, _, attributes = line.partition(";")
+                name, _, value = pair.strip().partition("=")
+                if "max-age=0" in attributes.lower():
+                    jar.pop(name, None)
+                else:
+                    jar[name] = value
+            if response.status_code not in (301, 302, 303, 307):
+                return Page(url, response)
+            url, method, data = urljoin(url, response.headers["location"]), "GET", None
+        raise AssertionError(f"too many redirects, last to {url}")

@@ -1,0 +1,276 @@
+"""The authorization endpoint and the consent page (oauth.md C1-C5)."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.e2e.client import CALLBACK, Client, parameters_of
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.person import Person
+
+
+def get(url: str, **options: object) -> httpx.Response:
+    return httpx.get(url, **options)  # type: ignore[arg-type]
+
+
+# Who asks
+
+
+def test_an_unknown_client_stays_on_a_page(client: Client) -> None:
+    answer = get(client.authorize_url(client_id="someone-else"))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+    assert "text/html" in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize("client_id", ["../../dbs", "a/b?c=d#e", '"] OR 1=1', "x" * 1500, "\u0000", ""])
+def test_a_client_id_is_never_a_path_in_the_store(client: Client, client_id: str) -> None:
+    assert get(client.authorize_url(client_id=client_id)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:45321/callback/",
+        "http://127.0.0.1:45321/Callback",
+        "http://127.0.0.1:45321/callback?x=1",
+        "http://127.0.0.2:45321/callback",
+        "http://localhost:45321/callback",
+        "https://127.0.0.1:45321/callback",
+        "http://127.0.0.1:45321@evil.example/callback",
+        "http://evil.example/callback",
+        None,
+    ],
+)
+def test_another_redirect_uri_stays_on_a_page(client: Client, uri: str | None) -> None:
+    answer = get(client.authorize_url(redirect_uri=uri))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
+def test_the_port_of_a_loopback_ip_may_differ(client: Client) -> None:
+    answer = get(client.authorize_url(redirect_uri="http://127.0.0.1:9/callback"))
+    assert answer.status_code == 302
+    assert "/consent" in answer.headers["location"]
+
+
+def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
+    assert get(client.authorize_url() + "&redirect_uri=http://evil.example").status_code == 400
+
+
+# What is asked
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge": "x" * 44}, "invalid_request"),
+        ({"code_challenge": "+" * 43}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"resource": "https://evil.example/mcp"}, "invalid_target"),
+        ({"resource": ""}, "invalid_target"),
+        ({"scope": "openid admin"}, "invalid_scope"),
+    ],
+)
+def test_a_known_client_hears_what_is_wrong(
+    client: Client, changed: dict[str, str | None], error: str
+) -> None:
+    answer = get(client.authorize_url(**changed))
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith(CALLBACK + "?")
+    heard = parameters_of(answer.headers["location"])
+    assert heard["error"] == error
+    assert heard["state"] == client.state
+    assert heard["iss"] == client.gateway
+    assert "code" not in heard
+
+
+@pytest.mark.parametrize(
+    ("twice", "error"),
+    [
+        ("code_challenge=" + "y" * 43, "invalid_request"),
+        ("response_type=code", "invalid_request"),
+        ("scope=openid", "invalid_request"),
+        ("resource=http://localhost/x", "invalid_target"),
+    ],
+)
+def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: str) -> None:
+    answer = get(client.authorize_url() + "&" + twice)
+    assert parameters_of(answer.headers["location"])["error"] == error
+
+
+@pytest.mark.parametrize(
+    "state", ["2026-01-01T00:00:00Z", "a+b c/ü&=%", "=", "{{token-key}}", "<b>", "x" * 500]
+)
+def test_the_state_comes_back_as_it_was(twin: RunningTwin, client: Client, ada: Person, state: str) -> None:
+    client.state = state
+    assert parameters_of(ada.sign_in(client.authorize_url()))["state"] == state
+
+
+def test_what_travels_through_the_browser_is_only_a_handle(client: Client) -> None:
+    location = get(client.authorize_url()).headers["location"]
+    assert set(parameters_of(location)) == {"transaction"}
+    for value in (client.state, client.client_id, CALLBACK):
+        assert value not in location
+
+
+def test_a_query_of_the_redirect_uri_is_kept(client: Client, ada: Person) -> None:
+    client.redirect_uri = "https://app.example/callback?tenant=7"
+    client.register()
+    end = parameters_of(ada.sign_in(client.authorize_url()))
+    assert end["tenant"] == "7"
+    assert set(end) == {"tenant", "code", "state", "iss"}
+
+
+# The consent page
+
+
+def test_the_page_says_who_asks_for_what(client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    for text in ("Test client", "Functions", "openid", "http://127.0.0.1:45321", "registered itself"):
+        assert text in page.html
+
+
+def test_a_client_without_a_resource_asks_for_every_server_by_name(client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url(resource=None))
+    assert "Every server behind this gateway" in page.html
+    assert "<li>Functions</li>" in page.html
+
+
+def test_a_local_app_comes_with_a_warning_and_a_remote_one_does_not(client: Client, ada: Person) -> None:
+    warning = "runs on this computer"
+    assert warning in ada.open(client.authorize_url()).html
+    client.redirect_uri = "https://app.example/callback"
+    client.register()
+    assert warning not in ada.open(client.authorize_url()).html
+
+
+@pytest.mark.parametrize(
+    "name", ['<script>alert("x")</script>', "{{token-key}}", "[[ 7*7 ]]", "@(1+1)", "&lt;b&gt;"]
+)
+def test_a_name_is_only_ever_text(client: Client, ada: Person, name: str) -> None:
+    client.register(client_name=name)
+    html = ada.open(client.authorize_url()).html
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    assert f"<bdi>{escaped}</bdi>" in html
+    assert "<script" not in html
+
+
+def test_the_page_cannot_be_framed_scripted_cached_or_sent_elsewhere(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
+    response = ada.open(client.authorize_url()).response
+    assert response is not None
+    policy = dict(
+        part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert "script-src" not in policy
+    assert "unsafe-inline" not in response.headers["content-security-policy"]
+    assert policy["form-action"] == f"'self' {twin.entra} http://127.0.0.1:45321"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_the_cookie_is_bound_to_host_and_transport(client: Client, ada: Person) -> None:
+    response = ada.open(client.authorize_url()).response
+    assert response is not None
+    (cookie,) = response.headers.get_list("set-cookie")
+    assert re.match(
+        r"__Host-consent-\S+=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax$", cookie
+    )
+
+
+# The answer
+
+
+def test_entra_is_not_contacted_before_consent(client: Client) -> None:
+    answer = get(client.authorize_url())
+    assert answer.headers["location"].startswith(client.gateway)
+
+
+def test_denial_goes_back_to_the_client(client: Client, ada: Person) -> None:
+    page = ada.press(ada.open(client.authorize_url()), "Deny")
+    assert page.url.startswith(CALLBACK)
+    heard = parameters_of(page.url)
+    assert (heard["error"], heard["state"], heard["iss"]) == ("access_denied", client.state, client.gateway)
+
+
+def test_an_answer_counts_once(client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    assert ada.press(page, "Deny").response is None
+    assert ada.press(page, "Allow").status in (400, 403)
+
+
+def test_consent_from_another_browser_is_refused(twin: RunningTwin, client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    assert twin.person("Grace Hopper").press(page, "Allow").status == 403
+    assert ada.press(page, "Allow").status == 200
+
+
+def test_a_cookie_hidden_in_another_cookie_is_not_believed(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
+    page = ada.open(client.authorize_url())
+    ((name, value),) = ada.cookies["localhost"].items()
+    victim = twin.person("Grace Hopper")
+    victim.cookies["localhost"] = {"theme": f"dark, {name}={value}"}
+    assert victim.press(page, "Allow").status == 403
+
+
+def test_a_changed_form_token_is_refused(client: Client, ada: Person) -> None:
+    assert ada.press(ada.open(client.authorize_url()), "Allow", token="x" * 43).status == 403
+
+
+def test_the_token_of_one_transaction_does_not_open_another(client: Client, ada: Person) -> None:
+    first, second = ada.open(client.authorize_url()), ada.open(client.authorize_url())
+    (form,) = first.forms()
+    assert ada.press(second, "Allow", token=form.fields["token"]).status == 403
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://localhost:1"])
+def test_consent_from_another_origin_is_refused(client: Client, ada: Person, origin: str | None) -> None:
+    page = ada.open(client.authorize_url())
+    (form,) = page.forms()
+    cookies = "; ".join(f"{name}={value}" for name, value in ada.cookies["localhost"].items())
+    headers = {"Cookie": cookies} | ({"Origin": origin} if origin else {})
+    answer = httpx.post(
+        f"{client.gateway}/consent", data=form.fields | {"decision": "allow"}, headers=headers
+    )
+    assert answer.status_code == 403
+    assert "location" not in answer.headers
+
+
+def test_a_transaction_ends_after_ten_minutes(twin: RunningTwin, client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    twin.advance_clock(601)
+    assert ada.press(page, "Allow").status == 400
+
+
+def test_the_store_being_away_is_said_and_nothing_is_half_done(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
+    page = ada.open(client.authorize_url())
+    twin.fault("cosmos", status=503, times=1)
+    assert ada.press(page, "Allow").status == 503
+    assert ada.press(page, "Allow").status == 200
+
+
+def test_an_emptied_cache_is_not_noticed(twin: RunningTwin, client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    twin.clear_cache()
+    page = ada.press(page, "Allow")
+    twin.clear_cache()
+    end = ada.press(page, "Ada Lovelace").url
+    twin.clear_cache()
+    token = client.redeem(parameters_of(end)["code"]).json()["access_token"]
+    twin.clear_cache()
+    assert client.call(token).status_code == 200

@@ -1,0 +1,80 @@
+"""MCP Inspector on the command line, knowing nothing but an address."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import ROOT, RunningTwin
+from tests.e2e.person import Person
+
+
+class Inspector:
+    """Runs of MCP Inspector that share what it stores; nothing of the user's is read or written."""
+
+    def __init__(self, home: Path, person: Person) -> None:
+        self._person = person
+        self._environment = {
+            **os.environ,
+            "HOME": str(home),
+            "MCP_STORAGE_DIR": str(home / "storage"),
+            # Without a terminal it signs in only when it thinks that it can open a browser.
+            "MCP_AUTO_OPEN_ENABLED": "true",
+            "BROWSER": "/bin/true",
+        }
+        self.sign_ins = 0
+
+    def run(self, *arguments: str) -> dict:
+        """What it prints for a method, as data. When it asks for a sign-in, the person does it."""
+        command = [sys.executable, "-m", "twin", "inspector", "--cli", *arguments]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        assert process.stdout is not None
+        with process.stderr, process.stdout:
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if found := re.search(r"https?://\S+/authorize\?\S+", line):
+                    self.sign_ins += 1
+                    httpx.get(self._person.sign_in(found[0])).raise_for_status()
+            printed = process.stdout.read()
+        assert process.wait(timeout=30) == 0, "".join(said) + printed
+        return json.loads(printed)
+
+
+@pytest.fixture
+def inspector(tmp_path: Path, ada: Person) -> Inspector:
+    return Inspector(tmp_path, ada)
+
+
+@pytest.mark.parametrize(("transport", "path"), [("http", "/mcp"), ("sse", "/mcp/sse")])
+def test_it_lists_and_calls_tools_after_one_sign_in(
+    twin: RunningTwin, inspector: Inspector, transport: str, path: str
+) -> None:
+    server = (f"{twin.gateway}{path}", "--transport", transport)
+    listed = inspector.run(*server, "--method", "tools/list")
+    assert sorted(tool["name"] for tool in listed["tools"]) == ["get_snippet", "hello_mcp", "save_snippet"]
+    called = inspector.run(*server, "--method", "tools/call", "--tool-name", "hello_mcp")
+    assert not called.get("isError")
+    assert inspector.sign_ins == 1
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto", "modern"])
+def test_it_works_in_every_protocol_era(twin: RunningTwin, inspector: Inspector, era: str) -> None:
+    listed = inspector.run(
+        f"{twin.gateway}/mcp", "--transport", "http", "--protocol-era", era, "--method", "tools/list"
+    )
+    assert len(listed["tools"]) == 3

@@ -1,0 +1,167 @@
+"""The doors of the MCP servers (oauth.md E)."""
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.conftest import RunningTwin
+
+
+def forged(token: str, part: int) -> str:
+    """The token with one character of one part changed."""
+    parts = token.split(".")
+    parts[part] = ("A" if parts[part][0] != "A" else "B") + parts[part][1:]
+    return ".".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/mcp"), ("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")],
+)
+def test_without_a_token_the_client_is_told_where_to_get_one(
+    twin: RunningTwin, method: str, path: str
+) -> None:
+    answer = httpx.request(method, f"{twin.gateway}{path}")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == (
+        f'Bearer resource_metadata="{twin.gateway}/.well-known/oauth-protected-resource/mcp", scope="openid"'
+    )
+    assert twin.received("functions") == []
+
+
+def test_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client, token: str) -> None:
+    bad = ["x", ".", "a.b.c", "a..b.c.d", token[:-1], token + "A", token.split(".")[0] + "....", "x" * 5000]
+    bad += [forged(token, part) for part in (0, 2, 3, 4)]
+    answers = [client.call(value) for value in bad]
+    twin.advance_clock(601)
+    answers.append(client.call(token))
+    seen = {(answer.status_code, answer.headers["www-authenticate"], answer.content) for answer in answers}
+    assert len(seen) == 1
+    ((status, challenge, _),) = seen
+    assert status == 401
+    assert challenge.startswith('Bearer error="invalid_token", resource_metadata=')
+    assert twin.received("functions") == []
+
+
+def test_a_token_in_the_query_is_refused(twin: RunningTwin, client: Client, token: str) -> None:
+    assert client.call(None, params={"access_token": token}).status_code == 401
+    assert client.call(token, params={"access_token": token}).status_code == 401
+    assert twin.received("functions") == []
+
+
+def test_a_token_for_the_whole_gateway_opens_the_server(client: Client, ada) -> None:
+    from tests.e2e.client import parameters_of
+
+    code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
+    token = client.redeem(code, resource=None).json()["access_token"]
+    assert client.call(token).status_code == 200
+
+
+def test_a_foreign_origin_is_refused_before_the_token_is_looked_at(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    answer = client.call(token, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert twin.received("functions") == []
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:6274", "http://127.0.0.1:5173"])
+def test_a_local_browser_app_is_welcome_at_a_local_stack(client: Client, token: str, origin: str) -> None:
+    answer = client.call(token, headers={"Origin": origin})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+
+
+def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client, token: str) -> None:
+    unwanted = {
+        "Cookie": "a=b",
+        "X-Atlassian-Jira-Url": "https://evil.example",
+        "x-functions-key": "k",
+        "Ocp-Apim-Subscription-Key": "k",
+        "X-Forwarded-For": "1.2.3.4",
+        "Forwarded": "for=1.2.3.4",
+        "X-MS-CLIENT-PRINCIPAL-ID": "admin",
+        "X-Custom": "x",
+    }
+    kept = {"Mcp-Session-Id": "s-1", "MCP-Protocol-Version": "2025-06-18", "Last-Event-ID": "7"}
+    client.call(token, headers=unwanted | kept)
+    (request,) = twin.received("functions")
+    arrived = {name.lower(): value for name, value in request["headers"]}
+    assert not {name.lower() for name in unwanted} & set(arrived)
+    for name, value in kept.items():
+        assert value in str(arrived[name.lower()])
+    assert token not in str(request)
+
+
+def test_more_headers_than_can_be_checked_are_refused(twin: RunningTwin, client: Client, token: str) -> None:
+    answer = client.call(token, headers={f"X-Custom-{number}": "x" for number in range(60)})
+    assert answer.status_code == 431
+    assert twin.received("functions") == []
+
+
+def test_thirty_unlisted_headers_are_all_dropped(twin: RunningTwin, client: Client, token: str) -> None:
+    assert client.call(token, headers={f"X-Custom-{number}": "x" for number in range(30)}).status_code == 200
+    (request,) = twin.received("functions")
+    assert "x-custom" not in str(request).lower()
+
+
+def test_answers_do_not_name_the_server_behind(client: Client, token: str) -> None:
+    answer = client.call(token)
+    shown = str(dict(answer.headers)).lower() + answer.text.lower()
+    assert "azurewebsites" not in shown
+    assert "x-powered-by" not in shown
+
+
+def test_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
+    answer = client.http.post(
+        client.resource,
+        content=b"{not json",
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+        },
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == -32700
+
+
+@pytest.mark.parametrize(
+    "path", ["/mcp/nothing", "/mcp/../token", "/mcpx", "/runtime/webhooks/mcp", "/nothing"]
+)
+def test_other_paths_do_not_exist(twin: RunningTwin, client: Client, token: str, path: str) -> None:
+    answer = httpx.get(
+        httpx.URL(twin.gateway).copy_with(raw_path=path.encode()),
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code in (404, 405)
+    assert twin.received("functions") == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [({"error": True}, 502), ({"status": 401}, 502), ({"status": 403}, 502), ({"status": 500}, 500)],
+)
+def test_a_failing_server_is_told_apart_from_a_bad_token(
+    twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
+) -> None:
+    client.call(token)
+    twin.fault("functions", times=1, **fault)
+    answer = client.call(token)
+    assert answer.status_code == status
+    assert "www-authenticate" not in answer.headers
+
+
+def test_without_the_store_an_unchecked_token_is_not_believed(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    twin.fault("cosmos", status=503, times=1)
+    assert client.call(token).status_code == 503
+    assert client.call(token).status_code == 200
+
+
+def test_too_many_calls_are_slowed_down(client: Client, token: str) -> None:
+    """The limit of the dev stack is 600 calls a minute."""
+    codes = [client.call(token, method="ping").status_code for _ in range(605)]
+    assert codes[:590] == [200] * 590
+    assert 429 in codes

@@ -1,0 +1,103 @@
+"""Discovery (oauth.md A; RFC 8414, RFC 9728)."""
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import RunningTwin
+
+BROWSER_APP = "http://localhost:6274"
+
+
+@pytest.mark.parametrize("path", ["mcp", "mcp/sse"])
+def test_each_mcp_path_names_its_resource_and_authorization_server(twin: RunningTwin, path: str) -> None:
+    answer = httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource/{path}")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "resource": f"{twin.gateway}/mcp",
+        "resource_name": "Functions",
+        "authorization_servers": [twin.gateway],
+        "scopes_supported": ["openid"],
+        "bearer_methods_supported": ["header"],
+    }
+
+
+@pytest.mark.parametrize("path", ["", "/nothing", "/mcp/message/x"])
+def test_no_other_path_is_a_resource(twin: RunningTwin, path: str) -> None:
+    assert httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource{path}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
+def test_the_authorization_server_announces_what_it_can_do_and_no_more(twin: RunningTwin, name: str) -> None:
+    answer = httpx.get(f"{twin.gateway}/.well-known/{name}")
+    assert answer.json() == {
+        "issuer": twin.gateway,
+        "authorization_endpoint": f"{twin.gateway}/authorize",
+        "token_endpoint": f"{twin.gateway}/token",
+        "registration_endpoint": f"{twin.gateway}/register",
+        "scopes_supported": ["openid", "offline_access"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def test_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
+    plain = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server").json()
+    forged = httpx.get(
+        f"{twin.gateway}/.well-known/oauth-authorization-server",
+        headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+    ).json()
+    assert forged == plain
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/.well-known/oauth-authorization-server", "GET"),
+        ("/.well-known/oauth-protected-resource/mcp", "GET"),
+        ("/register", "POST"),
+        ("/token", "POST"),
+        ("/mcp", "POST"),
+        ("/mcp/sse", "GET"),
+        ("/mcp/message", "POST"),
+    ],
+)
+def test_browser_clients_may_call(twin: RunningTwin, path: str, method: str) -> None:
+    answer = httpx.options(
+        f"{twin.gateway}{path}",
+        headers={
+            "Origin": BROWSER_APP,
+            "Access-Control-Request-Method": method,
+            "Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version",
+        },
+    )
+    assert answer.status_code in (200, 204)
+    assert answer.headers["access-control-allow-origin"] in ("*", BROWSER_APP)
+    assert "access-control-allow-credentials" not in answer.headers or (
+        answer.headers["access-control-allow-credentials"] == "false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/authorize", "GET"), ("/consent", "GET"), ("/consent", "POST"), ("/oauth-callback", "GET")],
+)
+def test_pages_are_never_shared_with_other_origins(twin: RunningTwin, path: str, method: str) -> None:
+    preflight = httpx.options(
+        f"{twin.gateway}{path}", headers={"Origin": BROWSER_APP, "Access-Control-Request-Method": method}
+    )
+    plain = httpx.request(method, f"{twin.gateway}{path}", headers={"Origin": BROWSER_APP})
+    for answer in (preflight, plain):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_a_foreign_site_gets_no_preflight_at_an_mcp_path(twin: RunningTwin) -> None:
+    answer = httpx.options(
+        f"{twin.gateway}/mcp",
+        headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
+    )
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers

@@ -1,0 +1,176 @@
+"""Dynamic client registration (oauth.md B; RFC 7591)."""
+
+import httpx
+import pytest
+
+from tests.e2e.client import CALLBACK, Client
+from tests.e2e.conftest import RunningTwin
+
+
+@pytest.fixture
+def newcomer(twin: RunningTwin) -> Client:
+    return twin.client()
+
+
+def test_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
+    answer = newcomer.register(client_id="mine", client_secret="mine", client_uri="", logo_uri=None)
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    registered = answer.json()
+    assert len(registered.pop("client_id")) >= 22
+    assert registered.pop("client_id_issued_at") > 0
+    assert registered == {
+        "client_name": "Test client",
+        "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+
+
+def test_ids_are_never_given_twice(newcomer: Client) -> None:
+    assert newcomer.register().json()["client_id"] != newcomer.register().json()["client_id"]
+
+
+def test_redirect_uris_are_enough(newcomer: Client) -> None:
+    answer = newcomer.http.post(f"{newcomer.gateway}/register", json={"redirect_uris": [CALLBACK]})
+    assert answer.status_code == 201
+    assert "client_name" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://app.example/callback",
+        "https://app.example:8443/callback?tenant=1",
+        "http://127.0.0.1:1234/callback",
+        "http://[::1]:1234/callback",
+        "http://localhost/callback",
+        "com.example.app:/callback",
+        "com.example.app://callback",
+    ],
+)
+def test_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
+    answer = newcomer.register(redirect_uris=[uri])
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["redirect_uris"] == [uri]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://app.example/callback",
+        "http://127.0.0.1.evil.example/callback",
+        "http://localhost.evil.example/callback",
+        "http://127.0.0.1@evil.example/callback",
+        "https://user:secret@app.example/callback",
+        "https://app.example/callback#fragment",
+        "https://app.example\\@evil.example/callback",
+        "https://*.example/callback",
+        "https://app.example/*",
+        "https://app.example/call back",
+        "https://app.example/\r\nSet-Cookie: x",
+        "https://app.example:99999/callback",
+        "https://app.example:0/callback",
+        "https://",
+        "https:///callback",
+        "//app.example/callback",
+        "/callback",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "myapp:/callback",
+        "com.example.app:",
+        "com.example.app://user@host/callback",
+        "",
+        "https://app.example/" + "x" * 2000,
+        "https://\u0430pp.example/callback",
+        1,
+        None,
+        ["https://app.example"],
+    ],
+)
+def test_these_redirect_uris_are_refused(newcomer: Client, uri: object) -> None:
+    answer = newcomer.register(redirect_uris=[uri])
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_redirect_uri"
+
+
+@pytest.mark.parametrize("uris", [[], None, "https://app.example/cb", {}, [CALLBACK] * 11])
+def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
+    answer = newcomer.register(redirect_uris=uris)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_redirect_uri"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"grant_types": ["client_credentials"]},
+        {"grant_types": ["authorization_code", "implicit"]},
+        {"grant_types": "authorization_code"},
+        {"grant_types": []},
+        {"response_types": ["token"]},
+        {"token_endpoint_auth_method": "client_secret_basic"},
+        {"token_endpoint_auth_method": 1},
+        {"client_name": "x" * 101},
+        {"client_name": "   "},
+        {"client_name": "line\nbreak"},
+        {"client_name": "good\u202etxe.exe"},
+        {"client_name": "zero\u200bwidth"},
+        {"client_name": 7},
+    ],
+)
+def test_unsupported_metadata_is_refused(newcomer: Client, metadata: dict[str, object]) -> None:
+    answer = newcomer.register(**metadata)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_client_metadata"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 5000, b'{"a":' * 3000]
+)
+def test_a_body_that_is_no_json_object_is_refused(newcomer: Client, body: bytes) -> None:
+    answer = newcomer.http.post(
+        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_client_metadata"
+
+
+def test_other_content_types_are_refused(newcomer: Client) -> None:
+    answer = newcomer.http.post(f"{newcomer.gateway}/register", data={"redirect_uris": CALLBACK})
+    assert answer.status_code == 415
+
+
+def test_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, newcomer: Client) -> None:
+    before = len(twin.received("cosmos"))
+    assert newcomer.register(padding="x" * 17000).status_code == 413
+    assert len(twin.received("cosmos")) == before
+
+
+def test_flooding_is_slowed_down(newcomer: Client) -> None:
+    answers = [newcomer.register() for _ in range(60)]
+    limited = [answer for answer in answers if answer.status_code == 429]
+    assert limited
+    assert int(limited[0].headers["retry-after"]) > 0
+
+
+def test_a_registration_that_cannot_be_stored_is_not_given(twin: RunningTwin, newcomer: Client) -> None:
+    twin.fault("cosmos", status=503, times=1)
+    answer = newcomer.register()
+    assert answer.status_code == 503
+    assert "client_id" not in answer.text
+
+
+def test_an_unused_registration_expires(twin: RunningTwin, newcomer: Client) -> None:
+    newcomer.register()
+    twin.advance_clock(91 * 86400)
+    page = httpx.get(newcomer.authorize_url())
+    assert page.status_code == 400
+
+
+def test_a_used_registration_lives_on(twin: RunningTwin, newcomer: Client) -> None:
+    newcomer.register()
+    for _ in range(3):
+        twin.advance_clock(60 * 86400)
+        assert httpx.get(newcomer.authorize_url()).status_code == 302

@@ -1,0 +1,158 @@
+"""The token endpoint (oauth.md D)."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.person import Person
+
+
+def test_a_code_becomes_a_token(client: Client, code: str) -> None:
+    answer = client.redeem(code)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    given = answer.json()
+    assert len(given.pop("access_token").split(".")) == 5
+    assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "openid"}
+
+
+def test_the_token_opens_the_server(client: Client, token: str) -> None:
+    answer = client.call(token)
+    assert answer.status_code == 200
+    assert "hello_mcp" in answer.text
+
+
+def test_two_tokens_never_look_alike(client: Client, ada: Person) -> None:
+    tokens = [
+        client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()["access_token"]
+        for _ in range(2)
+    ]
+    header, _, iv, ciphertext, tag = (
+        set(parts) for parts in zip(*(token.split(".") for token in tokens), strict=True)
+    )
+    assert len(header) == 1
+    assert len(iv) == len(ciphertext) == len(tag) == 2
+
+
+def test_a_code_is_redeemed_once_and_its_replay_takes_the_token_back(client: Client, code: str) -> None:
+    token = client.redeem(code).json()["access_token"]
+    assert client.call(token).status_code == 200
+    replay = client.redeem(code)
+    assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
+    assert client.call(token).status_code == 401
+
+
+def test_of_parallel_redemptions_one_succeeds(twin: RunningTwin, client: Client, code: str) -> None:
+    twin.fault("cosmos", delay=0.3, times=20)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(
+                lambda _: httpx.post(
+                    f"{client.gateway}/token",
+                    data={
+                        "grant_type": "authorization_code",
+                        "code": code,
+                        "redirect_uri": client.redirect_uri,
+                        "client_id": client.client_id,
+                        "code_verifier": client.verifier,
+                    },
+                    timeout=30,
+                ),
+                range(8),
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
+    assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"code_verifier": "a" * 43},
+        {"client_id": "someone-else"},
+        {"redirect_uri": "http://127.0.0.1:1/callback"},
+        {"code": "A" * 22 + "." + "B" * 43},
+        {"code": "../../clients"},
+    ],
+)
+def test_what_the_code_is_bound_to_must_match(client: Client, code: str, changed: dict[str, str]) -> None:
+    answer = client.redeem(**({"code": code} | changed))
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert client.redeem(code).status_code == 200
+
+
+def test_a_code_of_the_right_grant_with_another_secret_does_no_harm(client: Client, code: str) -> None:
+    answer = client.redeem(code.split(".")[0] + "." + "B" * 43)
+    assert answer.json()["error"] == "invalid_grant"
+    assert client.redeem(code).status_code == 200
+
+
+def test_the_challenge_itself_does_not_redeem_the_code(client: Client, code: str) -> None:
+    from tests.e2e.client import challenge_of
+
+    assert client.redeem(code, code_verifier=challenge_of(client.verifier)).json()["error"] == "invalid_grant"
+
+
+def test_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
+    answer = client.redeem(code, resource=f"{client.gateway}/other")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
+def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
+    twin.advance_clock(61)
+    assert client.redeem(code).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"grant_type": None}, "invalid_request"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"code": None}, "invalid_request"),
+        ({"client_id": None}, "invalid_request"),
+        ({"redirect_uri": None}, "invalid_request"),
+        ({"code_verifier": None}, "invalid_request"),
+        ({"code_verifier": "short"}, "invalid_request"),
+        ({"unheard_of": "x"}, "invalid_request"),
+    ],
+)
+def test_a_malformed_request_is_refused(
+    client: Client, code: str, changed: dict[str, str | None], error: str
+) -> None:
+    answer = client.redeem(**({"code": code} | changed))
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_parameter_given_twice_is_refused(client: Client, code: str) -> None:
+    body = f"grant_type=authorization_code&code={code}&code={code}&client_id={client.client_id}"
+    answer = httpx.post(
+        f"{client.gateway}/token", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_json_is_not_a_form(client: Client, code: str) -> None:
+    answer = httpx.post(f"{client.gateway}/token", json={"grant_type": "authorization_code", "code": code})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429}, {"error": True}])
+def test_without_the_store_there_is_no_token(
+    twin: RunningTwin, client: Client, code: str, fault: dict[str, object]
+) -> None:
+    twin.fault("cosmos", times=1, **fault)
+    answer = client.redeem(code)
+    assert answer.status_code == 503
+    assert "access_token" not in answer.text
+    assert client.redeem(code).status_code == 200
+
+
+def test_a_token_lives_ten_minutes(twin: RunningTwin, client: Client, token: str) -> None:
+    twin.advance_clock(599)
+    assert client.call(token).status_code == 200
+    twin.advance_clock(2)
+    assert client.call(token).status_code == 401

@@ -1,0 +1,63 @@
+"""A real backend and a real gateway on free ports, for what only sockets can show."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+
+from tests.policies.engine.stage import Tokens
+from twin.apim.gateway import Gateway
+from twin.apim.network import Network, Upstream
+from twin.apim.server import GatewayServer
+from twin.apim.service import Service
+from twin.clock import Clock
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Sockets:
+    """What a test talks to."""
+
+    url: str
+    network: Network
+    client: aiohttp.ClientSession
+    gateway: Gateway
+
+
+@asynccontextmanager
+async def listening(handler: Handler) -> AsyncGenerator[str]:
+    """A backend; gives its URL."""
+    runner = web.ServerRunner(
+        web.Server(handler, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]:
+    """A gateway in front of a backend that stands in for backend.example."""
+    async with listening(handler) as backend:
+        network = Network({"backend.example": Upstream(service="backend", base_url=backend)})
+        gateway = Gateway(service, network=network, identity=Tokens(), clock=Clock())
+        server = GatewayServer(gateway)
+        port = await server.start(0)
+        try:
+            async with aiohttp.ClientSession(auto_decompress=False) as client:
+                yield Sockets(f"http://127.0.0.1:{port}", network, client, gateway)
+        finally:
+            await server.stop()
+            await network.close()
+
+
+async def within(work: Awaitable[object], seconds: float = 10.0) -> object:
+    """Waits, but not for ever: a test that hangs says so."""
+    return await asyncio.wait_for(work, seconds)

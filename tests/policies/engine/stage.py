@@ -1,0 +1,245 @@
+"""What the engine's tests share: a gateway made of a few lines of policy, and a backend that remembers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twin.apim.gateway import Gateway
+from twin.apim.messages import InboundRequest
+from twin.apim.network import Headers, Network, Reply, SendError
+from twin.apim.service import (
+    Api,
+    BackendEntity,
+    ManagedIdentity,
+    NamedValue,
+    Operation,
+    PolicyDocument,
+    PolicyFragment,
+    Product,
+    Service,
+    Subscription,
+)
+from twin.clock import Clock
+
+BACKEND = "https://backend.example"
+IDENTITY = "11111111-1111-1111-1111-111111111111"
+
+
+@dataclass
+class Sent:
+    """One request that left the gateway."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    timeout: float
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+
+Answer = Callable[[Sent], Reply | Awaitable[Reply]]
+
+
+def reply(status: int = 200, body: bytes | str = b"", **headers: str) -> Reply:
+    """A backend's answer; header names are written with underscores."""
+    content = body.encode() if isinstance(body, str) else body
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return Reply(status=status, reason="", headers=pairs, content=content)
+
+
+class Wire(Network):
+    """A network that answers from a function instead of sockets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Sent] = []
+        self.answer: Answer = lambda _sent: reply(200, "from the backend")
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers,
+        body: bytes | AsyncIterator[bytes] | None = None,
+        timeout: float = 300.0,  # noqa: ASYNC109 -- as in Network
+    ) -> Reply:
+        content = (
+            body
+            if isinstance(body, bytes)
+            else b""
+            if body is None
+            else b"".join([part async for part in body])
+        )
+        sent = Sent(method, url, headers, content, timeout)
+        self.sent.append(sent)
+        answer = self.answer(sent)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def fails(self, message: str = "refused", *, timed_out: bool = False) -> None:
+        """Every request fails from now on."""
+
+        def fail(_sent: Sent) -> Reply:
+            raise SendError(message, timed_out=timed_out)
+
+        self.answer = fail
+
+
+class Tokens:
+    """Managed-identity tokens that say for whom they are."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.broken = False
+
+    async def token(self, *, resource: str, client_id: str | None) -> str:
+        self.asked.append((resource, client_id))
+        if self.broken:
+            raise OSError("the identity endpoint does not answer")
+        return f"token-for-{resource}"
+
+
+def document(xml: str, name: str = "test") -> PolicyDocument:
+    return PolicyDocument(xml=xml, name=name)
+
+
+def policies(inbound: str = "", backend: str = "", outbound: str = "", on_error: str = "") -> str:
+    """A policy document around sections; each begins with <base />."""
+    return (
+        f"<policies><inbound><base />{inbound}</inbound>"
+        f"<backend>{backend or '<base />'}</backend>"
+        f"<outbound><base />{outbound}</outbound>"
+        f"<on-error><base />{on_error}</on-error></policies>"
+    )
+
+
+@dataclass(frozen=True)
+class Got:
+    """An answer that was read to its end."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Stage:
+    """A gateway, and what surrounds it."""
+
+    def __init__(self, service: Service) -> None:
+        self.wire = Wire()
+        self.tokens = Tokens()
+        self.clock = Clock()
+        self.gateway = Gateway(service, network=self.wire, identity=self.tokens, clock=self.clock)
+
+    def ask(
+        self,
+        method: str = "GET",
+        path: str = "/api/thing",
+        query: str = "",
+        *,
+        body: bytes | AsyncIterator[bytes] | None = None,
+        ip: str = "203.0.113.7",
+        **headers: str,
+    ) -> Got:
+        """Sends a request and reads the answer; header names are written with underscores."""
+        pairs = [("Host", "gateway.example")]
+        pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
+        if isinstance(body, bytes):
+            pairs.append(("Content-Length", str(len(body))))
+        request = InboundRequest(
+            method=method,
+            path=path,
+            query=query,
+            headers=tuple(pairs),
+            body=body,
+            ip_address=ip,
+            host="gateway.example",
+        )
+
+        async def go() -> Got:
+            answer = await self.gateway.handle(request)
+            content = await answer.read()
+            await asyncio.sleep(0)
+            return Got(answer.status, answer.reason, answer.headers, content)
+
+        return asyncio.run(go())
+
+
+def service(
+    operation: str | None = None,
+    *,
+    api: str | None = None,
+    everywhere: str | None = None,
+    product: str | None = None,
+    values: dict[str, str] | None = None,
+    secrets: dict[str, str] | None = None,
+    fragments: dict[str, str] | None = None,
+    operations: tuple[Operation, ...] | None = None,
+    subscriptions: tuple[Subscription, ...] = (),
+    subscription_required: bool = False,
+    sku: str = "BasicV2",
+) -> Service:
+    """A service with one API at /api; its operations take GET and POST at /thing."""
+    policy = document(operation, "operation") if operation else None
+    return Service(
+        name="test",
+        gateway_url="https://gateway.example",
+        sku=sku,
+        policy=document(everywhere, "global") if everywhere else None,
+        apis=(
+            Api(
+                id="api",
+                name="The API",
+                path="api",
+                service_url=BACKEND,
+                policy=document(api, "api") if api else None,
+                subscription_required=subscription_required,
+                operations=operations
+                or tuple(
+                    Operation(
+                        id=f"{method.lower()}-thing",
+                        name="thing",
+                        method=method,
+                        url_template="/thing",
+                        policy=policy,
+                    )
+                    for method in ("GET", "POST")
+                ),
+            ),
+        ),
+        products=(Product(id="gold", name="Gold", apis=("api",), policy=document(product, "product")),)
+        if product
+        else (),
+        subscriptions=subscriptions,
+        named_values=(
+            *(NamedValue(name=name, value=value) for name, value in (values or {}).items()),
+            *(NamedValue(name=name, value=value, secret=True) for name, value in (secrets or {}).items()),
+        ),
+        fragments=tuple(
+            PolicyFragment(id=name, document=document(xml, f"fragment {name}"))
+            for name, xml in (fragments or {}).items()
+        ),
+        identities=(
+            ManagedIdentity(client_id=None, principal_id="p0"),
+            ManagedIdentity(client_id=IDENTITY, principal_id="p1"),
+        ),
+        backends=(BackendEntity(id="other", url="https://other.example/base"),),
+    )
+
+
+def stage(operation: str | None = None, **parts: object) -> Stage:
+    """A gateway whose operation has these policies."""
+    return Stage(service(operation, **parts))  # ty: ignore[invalid-argument-type]

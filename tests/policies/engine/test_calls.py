@@ -1,0 +1,131 @@
+"""Policies that call other services: send-request and managed identities."""
+
+from tests.policies.engine.stage import IDENTITY, policies, reply, stage
+
+
+def send(attributes: str = "", content: str = "", method: str = "GET") -> str:
+    return (
+        f'<send-request response-variable-name="r" {attributes}><set-url>https://else.example/a?b=1</set-url>'
+        f"<set-method>{method}</set-method>{content}</send-request>"
+    )
+
+
+SHOW = (
+    '<return-response><set-body>@(context.Variables["r"] == null ? "null" : '
+    '((IResponse)context.Variables["r"]).StatusCode + " " + '
+    '((IResponse)context.Variables["r"]).Body.As<string>())'
+    "</set-body></return-response>"
+)
+
+
+def test_send_request_keeps_the_response_in_a_variable() -> None:
+    made = stage(policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW))
+    made.wire.answer = lambda _sent: reply(404, "nothing")
+    assert made.ask("GET", Cookie="a=1").body == b"404 nothing"
+    (sent,) = made.wire.sent
+    assert (sent.method, sent.url, sent.body, sent.timeout) == (
+        "POST",
+        "https://else.example/a?b=1",
+        b"data",
+        5,
+    )
+    assert sent.headers == []
+
+
+def test_a_copy_has_the_requests_headers_and_body() -> None:
+    made = stage(
+        policies(
+            '<send-request mode="copy" response-variable-name="r"><set-url>https://else.example/</set-url></send-request>'
+        )
+    )
+    made.ask("POST", body=b"data", Accept="text/plain")
+    copy, forwarded = made.wire.sent
+    assert (copy.method, copy.body, copy.headers) == ("POST", b"data", [("Accept", "text/plain")])
+    assert forwarded.body == b"data"
+
+
+def test_a_failure_that_is_ignored_leaves_null() -> None:
+    made = stage(policies(send('ignore-error="true"') + SHOW))
+    made.wire.fails()
+    assert made.ask().body == b"null"
+
+
+def test_a_failure_that_is_not_ignored_goes_to_on_error() -> None:
+    made = stage(
+        policies(
+            send(),
+            on_error=(
+                "<return-response><set-body>@(context.LastError.Source + context.LastError.Reason)"
+                "</set-body></return-response>"
+            ),
+        )
+    )
+    made.wire.fails(timed_out=True)
+    assert made.ask().body == b"send-requestTimeout"
+
+
+def test_send_request_can_prove_itself_with_an_identity() -> None:
+    made = stage(policies(send(content='<authentication-managed-identity resource="https://x" />')))
+    made.ask()
+    assert made.wire.sent[0].header("Authorization") == "Bearer token-for-https://x"
+    assert made.wire.sent[1].header("Authorization") is None
+
+
+def test_a_one_way_request_is_sent_and_its_failure_is_nobodys() -> None:
+    made = stage(
+        policies(
+            "<send-one-way-request><set-url>https://else.example/</set-url><set-method>POST</set-method>"
+            "<set-body>note</set-body></send-one-way-request>"
+        )
+    )
+    assert made.ask().status == 200
+    assert sorted(sent.url for sent in made.wire.sent) == [
+        "https://backend.example/thing",
+        "https://else.example/",
+    ]
+
+
+def test_a_url_that_is_no_url_is_an_error_of_the_policy() -> None:
+    made = stage(policies(send().replace("https://else.example/a?b=1", "nonsense")))
+    assert made.ask().status == 500
+    assert made.wire.sent == []
+
+
+def test_a_managed_identity_authenticates_to_the_backend() -> None:
+    made = stage(policies(f'<authentication-managed-identity resource="aud" client-id="{IDENTITY}" />'))
+    made.ask(Authorization="Bearer of-the-client")
+    made.ask()
+    assert [sent.header("Authorization") for sent in made.wire.sent] == ["Bearer token-for-aud"] * 2
+    assert made.tokens.asked == [("aud", IDENTITY)]
+
+
+def test_identity_tokens_are_asked_for_again_when_they_expire() -> None:
+    made = stage(policies('<authentication-managed-identity resource="aud" />'))
+    made.ask()
+    made.clock.advance(301)
+    made.ask()
+    assert made.tokens.asked == [("aud", None)] * 2
+
+
+def test_an_identity_token_may_go_to_a_variable() -> None:
+    made = stage(
+        policies(
+            '<authentication-managed-identity resource="aud" output-token-variable-name="t" />'
+            '<set-header name="X"><value>@((string)context.Variables["t"])</value></set-header>'
+        )
+    )
+    made.ask()
+    assert (made.wire.sent[0].header("X"), made.wire.sent[0].header("Authorization")) == (
+        "token-for-aud",
+        None,
+    )
+
+
+def test_without_an_identity_token_the_request_fails_unless_that_is_ignored() -> None:
+    strict, lenient = (
+        stage(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
+        for ignore in ("false", "true")
+    )
+    strict.tokens.broken = lenient.tokens.broken = True
+    assert (strict.ask().status, lenient.ask().status) == (500, 200)
+    assert lenient.wire.sent[0].header("Authorization") is None

@@ -1,0 +1,232 @@
+"""validate-jwt and validate-azure-ad-token."""
+
+import base64
+import json
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from tests.policies.engine.stage import Sent, Stage, policies, reply, stage
+
+KEYS = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("one", "two")}
+ISSUER = "https://login.example/v2.0"
+CONFIGURATION = f"{ISSUER}/.well-known/openid-configuration"
+SECRET = base64.b64encode(b"k" * 32).decode()
+
+
+def public(name: str) -> dict[str, str]:
+    return {
+        **json.loads(RSAAlgorithm.to_jwk(KEYS[name].public_key())),
+        "kid": name,
+        "use": "sig",
+    }
+
+
+class Authority:
+    """An OpenID provider that counts how often it is asked."""
+
+    def __init__(self, made: Stage, *names: str) -> None:
+        self.names = names or ("one",)
+        self.asked = 0
+        self.broken = False
+        made.wire.answer = self.answer  # ty: ignore[invalid-assignment]
+
+    def answer(self, sent: Sent) -> object:
+        if "login" not in sent.url:
+            return reply(200, "from the backend")
+        if self.broken:
+            return reply(500)
+        if sent.url.endswith("/keys"):
+            return reply(200, json.dumps({"keys": [public(name) for name in self.names]}))
+        self.asked += 1
+        issuer = sent.url.removesuffix("/.well-known/openid-configuration")
+        return reply(200, json.dumps({"issuer": issuer, "jwks_uri": ISSUER + "/keys"}))
+
+
+POLICY = (
+    f'<validate-jwt header-name="Authorization" require-scheme="Bearer" output-token-variable-name="jwt">'
+    f'<openid-config url="{CONFIGURATION}" />'
+    "<audiences><audience>me</audience></audiences>"
+    '<required-claims><claim name="scp" separator=" " match="any">'
+    "<value>read</value><value>write</value></claim></required-claims>"
+    "</validate-jwt>"
+)
+REASON = "<set-header name='Reason'><value>@(context.LastError.Reason)</value></set-header>"
+
+
+def made_with(policy: str = POLICY) -> tuple[Stage, Authority]:
+    made = stage(policies(policy, on_error=REASON))
+    return made, Authority(made)
+
+
+def token(made: Stage, *, key: str = "one", kid: str | None = None, drop: str = "", **claims: object) -> str:
+    now = int(made.clock.now())
+    content = {
+        "iss": ISSUER,
+        "aud": "me",
+        "exp": now + 60,
+        "nbf": now - 5,
+        "sub": "s",
+        "scp": "read x",
+    } | claims
+    content.pop(drop, None)
+    return jwt.encode(content, KEYS[key], algorithm="RS256", headers={"kid": kid or key})
+
+
+def test_a_good_token_is_let_in_and_kept_in_the_variable() -> None:
+    policy = (
+        POLICY
+        + '<set-header name="Sub"><value>@(((Jwt)context.Variables["jwt"]).Subject)</value></set-header>'
+    )
+    made, _ = made_with(policy)
+    assert made.ask(Authorization="Bearer " + token(made)).body == b"from the backend"
+    assert made.wire.sent[-1].header("Sub") == "s"
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"exp": 1}, "TokenExpired"),
+        ({"drop": "exp"}, "JwtInvalid"),
+        ({"nbf": 99999999999}, "JwtInvalid"),
+        ({"aud": "other"}, "TokenAudienceNotAllowed"),
+        ({"aud": ["other", 3]}, "TokenAudienceNotAllowed"),
+        ({"drop": "aud"}, "TokenAudienceNotAllowed"),
+        ({"iss": "https://evil.example"}, "TokenIssuerNotAllowed"),
+        ({"scp": "readx"}, "TokenClaimValueNotAllowed"),
+        ({"drop": "scp"}, "TokenClaimNotFound"),
+        ({"key": "two", "kid": "one"}, "TokenSignatureInvalid"),
+        ({"key": "two"}, "TokenSignatureKeyNotFound"),
+    ],
+)
+def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str) -> None:
+    made, _ = made_with()
+    answer = made.ask(Authorization="Bearer " + token(made, **claims))  # ty: ignore[invalid-argument-type]
+    assert (answer.status, answer.header("Reason")) == (401, reason)
+    assert answer.json()["statusCode"] == 401
+    assert all("login" in sent.url for sent in made.wire.sent)
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (None, "TokenNotPresent"),
+        ("Bearer x.y", "JwtInvalid"),
+        ("Basic {}", "TokenNotPresent"),
+        ("{}", "TokenNotPresent"),
+    ],
+)
+def test_what_is_no_bearer_token_is_401(header: str | None, reason: str) -> None:
+    made, _ = made_with()
+    answer = made.ask() if header is None else made.ask(Authorization=header.format(token(made)))
+    assert (answer.status, answer.header("Reason")) == (401, reason)
+
+
+def test_an_unsigned_token_and_one_signed_with_the_public_key_are_refused() -> None:
+    made, _ = made_with()
+    none = jwt.encode({"iss": ISSUER, "aud": "me", "exp": 99999999999, "scp": "read"}, "", algorithm="none")
+    assert made.ask(Authorization="Bearer " + none).status == 401
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"one"}').rstrip(b"=").decode()
+    assert made.ask(Authorization=f"Bearer {head}.{none.split('.')[1]}.AAAA").status == 401
+
+
+def test_keys_are_kept_for_an_hour() -> None:
+    made, authority = made_with()
+    for _ in range(3):
+        assert made.ask(Authorization="Bearer " + token(made)).status == 200
+    assert authority.asked == 1
+    made.clock.advance(3601)
+    made.ask(Authorization="Bearer " + token(made))
+    assert authority.asked == 2
+
+
+def test_a_new_key_is_fetched_but_not_more_often_than_every_five_minutes() -> None:
+    made, authority = made_with()
+    made.ask(Authorization="Bearer " + token(made))
+    authority.names = ("one", "two")
+    assert made.ask(Authorization="Bearer " + token(made, key="two")).status == 401
+    made.clock.advance(301)
+    assert made.ask(Authorization="Bearer " + token(made, key="two")).status == 200
+    assert authority.asked == 2
+
+
+def test_known_keys_serve_while_the_authority_is_out_of_reach() -> None:
+    made, authority = made_with()
+    made.ask(Authorization="Bearer " + token(made))
+    authority.broken = True
+    made.clock.advance(3601)
+    assert made.ask(Authorization="Bearer " + token(made)).status == 200
+    fresh, broken = made_with()
+    broken.broken = True
+    assert fresh.ask(Authorization="Bearer " + token(fresh)).status == 500
+
+
+def test_an_own_message_and_status_may_be_given() -> None:
+    policy = POLICY.replace(
+        "<validate-jwt ",
+        '<validate-jwt failed-validation-httpcode="403" failed-validation-error-message="Go away" ',
+    )
+    answer = made_with(policy)[0].ask()
+    assert (answer.status, answer.json()) == (403, {"statusCode": 403, "message": "Go away"})
+
+
+def test_clock_skew_forgives() -> None:
+    made, _ = made_with(POLICY.replace("<validate-jwt ", '<validate-jwt clock-skew="30" '))
+    now = made.clock.now()
+    assert made.ask(Authorization="Bearer " + token(made, exp=now - 20)).status == 200
+    assert made.ask(Authorization="Bearer " + token(made, exp=now - 40)).status == 401
+
+
+def test_the_token_may_be_an_expressions_value() -> None:
+    made, _ = made_with(
+        POLICY.replace(
+            'header-name="Authorization" require-scheme="Bearer"',
+            'token-value="@(context.Request.Headers.GetValueOrDefault("T", ""))"',
+        )
+    )
+    assert made.ask(T=token(made)).status == 200
+    assert made.ask().status == 401
+
+
+def test_the_token_may_stand_in_the_query() -> None:
+    made, _ = made_with(
+        POLICY.replace('header-name="Authorization" require-scheme="Bearer"', 'query-parameter-name="t"')
+    )
+    assert made.ask(query="t=" + token(made)).status == 200
+
+
+def test_a_symmetric_key_may_be_given() -> None:
+    policy = (
+        '<validate-jwt header-name="Authorization"><issuer-signing-keys><key>{{key}}</key>'
+        "</issuer-signing-keys></validate-jwt>"
+    )
+    made = stage(policies(policy), values={"key": SECRET})
+    good, bad = (
+        jwt.encode({"exp": made.clock.now() + 60}, secret, algorithm="HS256")
+        for secret in (b"k" * 32, b"x" * 32)
+    )
+    assert [made.ask(Authorization=f"Bearer {one}").status for one in (good, bad)] == [200, 401]
+
+
+ENTRA = (
+    '<validate-azure-ad-token tenant-id="t1"><client-application-ids><application-id>c1</application-id>'
+    "</client-application-ids></validate-azure-ad-token>"
+)
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({"azp": "c1"}, 200),
+        ({"azp": "c2"}, 401),
+        ({"appid": "c1", "iss": "https://login.microsoftonline.com/t1"}, 200),
+        ({}, 401),
+        ({"azp": "c1", "iss": "https://login.microsoftonline.com/t2/v2.0"}, 401),
+    ],
+)
+def test_an_entra_token_needs_the_tenant_and_a_known_client(claims: dict[str, object], status: int) -> None:
+    made, _ = made_with(ENTRA)
+    claims = {"iss": "https://login.microsoftonline.com/t1/v2.0"} | claims
+    assert made.ask(Authorization="Bearer " + token(made, **claims)).status == status  # ty: ignore[invalid-argument-type]

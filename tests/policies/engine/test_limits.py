@@ -1,0 +1,217 @@
+"""Policies that keep requests away, and the cache."""
+
+import asyncio
+
+import pytest
+
+from tests.policies.engine.stage import policies, stage
+from twin.apim.cache import LARGEST_ITEM
+from twin.apim.counters import Counters
+from twin.apim.messages import InboundRequest
+from twin.clock import Clock
+
+LIMIT = '<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" {} />'
+
+
+def test_more_calls_than_allowed_are_429_until_the_window_has_passed() -> None:
+    made = stage(policies(LIMIT.format("")))
+    assert [made.ask().status for _ in range(3)] == [200, 200, 429]
+    refused = made.ask()
+    assert refused.json() == {
+        "statusCode": 429,
+        "message": "Rate limit is exceeded. Try again in 60 seconds.",
+    }
+    assert refused.header("Retry-After") == "60"
+    assert made.ask(ip="203.0.113.8").status == 200
+    made.clock.advance(61)
+    assert made.ask().status == 200
+
+
+def test_a_rate_limit_tells_what_is_left() -> None:
+    made = stage(
+        policies(
+            LIMIT.format(
+                'remaining-calls-header-name="Left" total-calls-header-name="All" '
+                'retry-after-header-name="Wait"'
+            )
+        )
+    )
+    answers = [made.ask() for _ in range(3)]
+    assert [(one.header("Left"), one.header("All")) for one in answers] == [
+        ("1", "2"),
+        ("0", "2"),
+        ("0", "2"),
+    ]
+    assert (answers[2].header("Wait"), answers[2].header("Retry-After")) == ("60", None)
+
+
+def test_only_calls_that_meet_the_condition_count() -> None:
+    made = stage(policies(LIMIT.format('increment-condition="@(context.Response.StatusCode == 401)"')))
+    assert [made.ask().status for _ in range(4)] == [200] * 4
+
+
+def test_concurrent_requests_beyond_the_limit_are_429() -> None:
+    made = stage(
+        policies("", '<limit-concurrency key="k" max-count="1"><forward-request /></limit-concurrency>')
+    )
+    gateway = made.gateway
+
+    async def both() -> list[int]:
+        waiting = asyncio.Event()
+
+        async def slow(_sent: object) -> object:
+            await waiting.wait()
+            raise OSError
+
+        from twin.apim.network import SendError  # noqa: PLC0415
+
+        async def fail(sent: object) -> object:
+            try:
+                return await slow(sent)
+            except OSError as error:
+                raise SendError("gone") from error
+
+        made.wire.answer = fail  # ty: ignore[invalid-assignment]
+        request = InboundRequest(method="GET", path="/api/thing")
+        first = asyncio.ensure_future(gateway.handle(request))
+        await asyncio.sleep(0)
+        second = await gateway.handle(request)
+        waiting.set()
+        return [(await first).status, second.status]
+
+    assert asyncio.run(both()) == [500, 429]
+    assert gateway.concurrency == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "ip", "status"),
+    [
+        ('action="allow"><address>203.0.113.7</address>', "203.0.113.7", 200),
+        ('action="allow"><address>203.0.113.7</address>', "203.0.113.8", 403),
+        ('action="forbid"><address>203.0.113.7</address>', "203.0.113.7", 403),
+        ('action="allow"><address-range from="203.0.113.1" to="203.0.113.9" />', "203.0.113.9", 200),
+        ('action="allow"><address-range from="203.0.113.1" to="203.0.113.9" />', "203.0.113.10", 403),
+        ('action="allow"><address>203.0.113.7</address>', "::ffff:203.0.113.7", 200),
+    ],
+)
+def test_ip_filter_lets_in_whom_it_lists(policy: str, ip: str, status: int) -> None:
+    assert stage(policies(f"<ip-filter {policy}</ip-filter>")).ask(ip=ip).status == status
+
+
+CHECK = (
+    '<check-header name="X-Key" failed-check-httpcode="403" '
+    'failed-check-error-message="No entry" ignore-case="{}">'
+    "<value>one</value><value>two</value></check-header>"
+)
+
+
+def test_check_header_wants_one_of_its_values() -> None:
+    made, strict = stage(policies(CHECK.format("true"))), stage(policies(CHECK.format("false")))
+    assert [made.ask(X_Key=value).status for value in ("one", "TWO", "three")] == [200, 200, 403]
+    assert [strict.ask(X_Key=value).status for value in ("one", "TWO")] == [200, 403]
+    assert made.ask().json() == {"statusCode": 403, "message": "No entry"}
+
+
+KEEP = (
+    '<cache-store-value key="k" duration="60" '
+    'value="@(context.Request.Headers.GetValueOrDefault("Value", ""))" />'
+)
+READ = (
+    '<cache-lookup-value key="k" variable-name="v" default-value="none" />'
+    '<return-response><set-body>@((string)context.Variables["v"])</set-body></return-response>'
+)
+CACHE = policies(
+    f'<choose><when condition="@(context.Request.Method == "POST")">{KEEP}</when>'
+    f"<otherwise>{READ}</otherwise></choose>"
+)
+
+
+def test_a_stored_value_is_found_until_it_expires() -> None:
+    made = stage(CACHE)
+    assert made.ask().body == b"none"
+    made.ask("POST", Value="kept")
+    assert made.ask().body == b"kept"
+    made.clock.advance(61)
+    assert made.ask().body == b"none"
+
+
+def test_the_cache_may_be_emptied_late_or_lossy() -> None:
+    made = stage(CACHE)
+    cache = made.gateway.cache
+    made.ask("POST", Value="a")
+    cache.clear()
+    assert made.ask().body == b"none"
+    cache.store_delay = 2.0
+    made.ask("POST", Value="b")
+    assert made.ask().body == b"none"
+    made.clock.advance(3)
+    assert made.ask().body == b"b"
+    cache.store_delay, cache.fail_stores = 0.0, True
+    made.ask("POST", Value="c")
+    assert made.ask().body == b"b"
+    cache.fail_lookups = True
+    assert made.ask().body == b"none"
+
+
+def test_a_value_that_is_too_large_is_not_kept() -> None:
+    made = stage(CACHE)
+    made.ask("POST", Value="x" * (LARGEST_ITEM + 1))
+    assert made.ask().body == b"none"
+
+
+def test_a_value_can_be_removed() -> None:
+    made = stage(policies(KEEP + '<cache-remove-value key="k" />' + READ))
+    assert made.ask(Value="a").body == b"none"
+
+
+def test_without_a_default_a_miss_sets_no_variable() -> None:
+    made = stage(
+        policies(
+            '<cache-lookup-value key="k" variable-name="v" />'
+            '<return-response><set-body>@(context.Variables.ContainsKey("v") ? "set" : "unset")</set-body>'
+            "</return-response>"
+        )
+    )
+    assert made.ask().body == b"unset"
+
+
+def test_the_consumption_tier_has_no_cache() -> None:
+    made = stage(CACHE, sku="Consumption")
+    made.ask("POST", Value="a")
+    assert made.ask().body == b"none"
+
+
+def test_metrics_are_kept() -> None:
+    made = stage(
+        policies(
+            '<emit-metric name="calls" value="2"><dimension name="API ID" />'
+            '<dimension name="Client" value="@(context.Request.IpAddress)" /></emit-metric>'
+        )
+    )
+    made.ask()
+    assert list(made.gateway.metrics) == [("calls", 2.0, {"API ID": "api", "Client": "203.0.113.7"})]
+
+
+def test_a_window_slides_and_counts_by_weight() -> None:
+    clock = Clock()
+    counters = Counters(clock)
+    counters.add("k", 2)
+    clock.advance(10)
+    counters.add("k", 3)
+    assert (counters.used("k", 60), counters.used("k", 5), counters.used("other", 60)) == (5, 3, 0)
+    assert counters.wait("k", 6, 60) == 0
+    assert round(counters.wait("k", 5, 60)) == 50
+    assert round(counters.wait("k", 3, 60)) == 60
+    clock.advance(51)
+    assert (counters.used("k", 60), counters.wait("k", 4, 60)) == (3, 0)
+
+
+def test_counters_that_nobody_uses_are_forgotten() -> None:
+    clock = Clock()
+    counters = Counters(clock)
+    for number in range(500):
+        counters.add(f"k{number}", 1)
+    clock.advance(301)
+    for _ in range(500):
+        counters.add("k", 1)
+    assert (len(counters), counters.used("k", 60)) == (1, 500)

@@ -1,0 +1,133 @@
+"""The way out of the gateway: stand-ins, faults, the record."""
+
+import asyncio
+
+import jwt
+import pytest
+from aiohttp import web
+
+from tests.policies.engine.sockets import listening
+from twin.apim.network import Fault, Network, SendError, Upstream
+
+HOST = "https://cosmos-x.documents.azure.com:443"
+
+
+async def host(request: web.BaseRequest) -> web.StreamResponse:
+    names = ",".join(sorted(name.lower() for name in request.headers))
+    return web.Response(
+        text=f"{request.headers['Host']} {request.path_qs} {names}", headers={"Connection": "close"}
+    )
+
+
+def talk(*calls: tuple[str, dict[str, object]], fault: Fault | None = None) -> tuple[list[object], Network]:
+    """Sends requests to a stand-in, one after the other; gives answers or errors."""
+
+    async def go() -> tuple[list[object], Network]:
+        async with listening(host) as url:
+            network = Network({"cosmos-x.documents.azure.com": Upstream(service="cosmos", base_url=url)})
+            if fault:
+                network.faults.add("cosmos", fault)
+            answers: list[object] = []
+            for path, options in calls:
+                try:
+                    reply = await network.send("GET", HOST + path, **{"headers": [], **options})  # ty: ignore[invalid-argument-type]
+                    content = b"".join([chunk async for chunk in reply.chunks()]).decode()
+                    reply.close()
+                    answers.append((reply.status, content, dict(reply.headers)))
+                except SendError as error:
+                    answers.append(error)
+            await network.close()
+            return answers, network
+
+    return asyncio.run(go())
+
+
+def test_a_stand_in_is_told_the_real_host() -> None:
+    ((status, text, headers),), _ = talk(
+        ("/dbs?a=%2F", {"headers": [("Te", "x"), ("Connection", "x-a"), ("X-A", "1")]})
+    )  # ty: ignore[not-iterable]
+    assert (status, text) == (200, "cosmos-x.documents.azure.com:443 /dbs?a=%2F host")
+    assert "Connection" not in headers
+
+
+def test_a_fault_answers_as_often_as_it_should() -> None:
+    fault = Fault(status=429, headers={"x-ms-retry-after-ms": "5"}, body="slow", times=2)
+    answers, network = talk(*[("/", {})] * 3, fault=fault)
+    assert [answer[0] for answer in answers] == [429, 429, 200]  # ty: ignore[not-subscriptable]
+    assert answers[0][1:] == ("slow", {"x-ms-retry-after-ms": "5", "Content-Length": "4"})  # ty: ignore[not-subscriptable]
+    assert [one.status for one in network.received] == [429, 429, 200]
+
+
+def test_a_fault_can_be_a_broken_connection_or_a_delay_beyond_the_timeout() -> None:
+    (broken,), _ = talk(("/", {}), fault=Fault(error=True))
+    (late,), _ = talk(("/", {"timeout": 0.01}), fault=Fault(delay=60))
+    assert isinstance(broken, SendError)
+    assert not broken.timed_out
+    assert isinstance(late, SendError)
+    assert late.timed_out
+
+
+def test_faults_can_be_cleared() -> None:
+    network = Network()
+    network.faults.add("cosmos", Fault(status=500))
+    network.faults.add("entra", Fault(status=500))
+    network.faults.clear("cosmos")
+    assert network.faults.take("cosmos") is None
+    network.faults.clear()
+    assert network.faults.take("entra") is None
+    assert not network.faults
+
+
+def test_the_record_shows_who_was_asked_what_without_secrets() -> None:
+    token = jwt.encode({"iss": "i", "aud": "a", "secret": "s"}, "k" * 32)
+    headers = [("Authorization", "Bearer " + token), ("Cookie", "session=abc"), ("Accept", "text/html")]
+    _, network = talk(("/x?code=123&n", {"headers": headers, "body": b"12345"}))
+    (record,) = network.received
+    assert (record.service, record.method, record.url) == ("cosmos", "GET", HOST + "/x?code=***&n=***")
+    assert record.headers == [
+        ("Authorization", f"Bearer *** ({len(token)} characters)"),
+        ("Cookie", "*** (11 characters)"),
+        ("Accept", "text/html"),
+    ]
+    assert (record.claims, record.body_size, record.status) == ({"iss": "i", "aud": "a"}, 5, 200)
+    assert token not in repr(record)
+
+
+def test_the_record_shows_for_whom_a_token_to_cosmos_is() -> None:
+    token = jwt.encode({"aud": "https://cosmos.azure.com", "oid": "me"}, "k" * 32)
+    _, network = talk(("/", {"headers": [("Authorization", f"type%3daad%26ver%3d1.0%26sig%3d{token}")]}))
+    (record,) = network.received
+    assert record.claims == {"aud": "https://cosmos.azure.com", "oid": "me"}
+    assert token not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("x-functions-key", True),
+        ("Ocp-Apim-Subscription-Key", True),
+        ("X-Api-Token", True),
+        ("x-ms-documentdb-partitionkey", False),
+        ("Mcp-Session-Id", False),
+    ],
+)
+def test_headers_that_carry_credentials_are_masked(name: str, masked: bool) -> None:
+    _, network = talk(("/", {"headers": [(name, "value")]}))
+    assert network.received[0].headers == [(name, "*** (5 characters)" if masked else "value")]
+
+
+def test_the_record_is_bounded() -> None:
+    async def go() -> Network:
+        network = Network(remember=3)
+        for number in range(5):
+            network.faults.add("h", Fault(status=200, times=1))
+            await network.send("GET", f"http://h/{number}", headers=[])
+        return network
+
+    assert [record.url for record in asyncio.run(go()).received] == ["http://h/2", "http://h/3", "http://h/4"]
+
+
+@pytest.mark.parametrize("url", ["ftp://h/", "/path", "http://"])
+def test_only_http_urls_are_called(url: str) -> None:
+    with pytest.raises(SendError, match="not an absolute"):
+        asyncio.run(Network().send("GET", url, headers=[]))

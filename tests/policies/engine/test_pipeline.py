@@ -1,0 +1,337 @@
+"""Sections, scopes and failures: the order in which things happen."""
+
+import json
+
+import pytest
+
+from tests.policies.engine.stage import Sent, policies, reply, stage
+from twin.apim.service import Subscription
+
+
+def step(name: str) -> str:
+    """A policy that leaves its name in a header of the request."""
+    return f'<set-header name="Trail" exists-action="append"><value>{name}</value></set-header>'
+
+
+def scoped(name: str) -> str:
+    return (
+        f"<policies><inbound>{step(name + '-before')}<base />{step(name + '-after')}</inbound>"
+        "<backend><base /></backend><outbound><base /></outbound><on-error><base /></on-error></policies>"
+    )
+
+
+def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
+    made = stage(
+        scoped("operation"),
+        api=scoped("api"),
+        product=scoped("product"),
+        everywhere=f"<policies><inbound>{step('global')}</inbound><backend><forward-request /></backend>"
+        "</policies>",
+        subscriptions=(Subscription(id="s", name="s", key="secret", product="gold"),),
+    )
+    made.ask(Ocp_Apim_Subscription_Key="secret")
+    assert made.wire.sent[0].header("Trail") == ",".join(
+        [
+            "operation-before",
+            "api-before",
+            "product-before",
+            "global",
+            "product-after",
+            "api-after",
+            "operation-after",
+        ]
+    )
+
+
+def test_without_base_the_outer_scopes_do_not_run() -> None:
+    made = stage(
+        f"<policies><inbound>{step('operation')}</inbound></policies>",
+        api=f"<policies><inbound>{step('api')}</inbound></policies>",
+    )
+    made.ask()
+    assert made.wire.sent[0].header("Trail") == "operation"
+
+
+def test_a_scope_without_a_section_is_as_if_it_had_only_base() -> None:
+    made = stage("<policies><inbound /></policies>", api=policies(outbound=step("api")))
+    assert made.ask().header("Trail") == "api"
+
+
+def test_an_empty_backend_section_forwards_nothing() -> None:
+    made = stage("<policies><backend /></policies>")
+    answer = made.ask()
+    assert (answer.status, answer.body, made.wire.sent) == (200, b"", [])
+
+
+def test_sections_run_in_order_and_change_request_then_response() -> None:
+    made = stage(policies(step("inbound"), step("backend") + "<forward-request />", step("outbound")))
+    answer = made.ask()
+    assert made.wire.sent[0].header("Trail") == "inbound,backend"
+    assert answer.header("Trail") == "outbound"
+
+
+def test_return_response_ends_the_pipeline_at_once() -> None:
+    made = stage(
+        policies(
+            '<return-response><set-status code="204" reason="None" /></return-response>', "", step("out")
+        )
+    )
+    answer = made.ask()
+    assert (answer.status, answer.header("Trail"), made.wire.sent) == (204, None, [])
+
+
+def test_return_response_is_200_without_a_body_by_default() -> None:
+    answer = stage(policies("<return-response />")).ask()
+    assert (answer.status, answer.reason, answer.body, answer.header("Content-Length")) == (
+        200,
+        "OK",
+        b"",
+        "0",
+    )
+
+
+def test_return_response_can_pass_on_what_send_request_got() -> None:
+    made = stage(
+        policies(
+            '<send-request response-variable-name="got"><set-url>https://else.example/</set-url><set-method>GET</set-method>'
+            '</send-request><return-response response-variable-name="got">'
+            '<set-header name="X"><value>1</value></set-header>'
+            "</return-response>"
+        )
+    )
+    made.wire.answer = lambda _sent: reply(418, "tea", Kind="green")
+    answer = made.ask()
+    assert (answer.status, answer.body, answer.header("Kind"), answer.header("X")) == (
+        418,
+        b"tea",
+        "green",
+        "1",
+    )
+
+
+def test_choose_takes_the_first_branch_that_holds() -> None:
+    def branch(name: str, condition: str) -> str:
+        return f'<when condition="@({condition})">{step(name)}</when>'
+
+    choose = "<choose>" + branch("a", "false") + branch("b", "true") + branch("c", "true")
+    made = stage(policies(choose + f"<otherwise>{step('d')}</otherwise></choose>"))
+    made.ask()
+    assert made.wire.sent[0].header("Trail") == "b"
+
+
+def test_a_literal_variable_is_a_string_and_an_expression_keeps_its_type() -> None:
+    made = stage(
+        policies(
+            '<set-variable name="text" value="true" /><set-variable name="flag" value="@(true)" />'
+            '<return-response><set-body>@((string)context.Variables["text"] '
+            '+ " " + (bool)context.Variables["flag"])'
+            "</set-body></return-response>"
+        )
+    )
+    assert made.ask().body == b"true True"
+
+
+THROW = '<set-variable name="x" value="@(int.Parse(&quot;x&quot;))" id="parse" />'.replace("&quot;", '"')
+REPORT = (
+    '<set-header name="E"><value>@(string.Join("|", context.LastError.Source, context.LastError.Reason, '
+    "context.LastError.Section, context.LastError.Scope, "
+    "context.LastError.PolicyId, context.LastError.Path))</value>"
+    "</set-header>"
+)
+
+
+def test_an_exception_is_a_500_that_says_nothing_of_its_cause() -> None:
+    answer = stage(policies(THROW)).ask()
+    content = answer.json()
+    assert answer.status == 500
+    assert (content["statusCode"], content["message"]) == (500, "Internal server error")
+    assert set(content) == {"statusCode", "message", "activityId"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (
+            policies(THROW, on_error=REPORT),
+            "set-variable|ExpressionValueEvaluationFailure|inbound|operation|parse|",
+        ),
+        (
+            policies("", "", THROW, REPORT),
+            "set-variable|ExpressionValueEvaluationFailure|outbound|operation|parse|",
+        ),
+        (
+            policies(f'<choose><when condition="@(true)">{THROW}</when></choose>', on_error=REPORT),
+            "set-variable|ExpressionValueEvaluationFailure|inbound|operation|parse|choose[1]/when[1]",
+        ),
+    ],
+)
+def test_on_error_knows_where_it_happened(operation: str, expected: str) -> None:
+    assert stage(operation).ask().header("E") == expected
+
+
+def test_on_error_can_give_another_answer() -> None:
+    made = stage(
+        policies(
+            THROW,
+            on_error='<return-response><set-status code="@(context.Response.StatusCode + 3)" '
+            'reason="Sorry" />'
+            "<set-body>oops</set-body></return-response>",
+        )
+    )
+    answer = made.ask()
+    assert (answer.status, answer.reason, answer.body) == (503, "Sorry", b"oops")
+
+
+def test_an_exception_within_on_error_is_a_plain_500() -> None:
+    answer = stage(policies(THROW, on_error=THROW)).ask()
+    assert (answer.status, answer.json()["message"]) == (500, "Internal server error")
+
+
+def test_an_unreachable_backend_is_reported_to_on_error() -> None:
+    made = stage(policies(on_error=REPORT))
+    made.wire.fails()
+    answer = made.ask()
+    assert (answer.status, answer.header("E")) == (
+        500,
+        "forward-request|BackendConnectionFailure|backend|global||",
+    )
+    made.wire.fails(timed_out=True)
+    assert made.ask().header("E") == "forward-request|Timeout|backend|global||"
+
+
+def test_a_backend_error_is_passed_on_unless_the_policy_says_it_fails() -> None:
+    made = stage()
+    made.wire.answer = lambda _sent: reply(503, "busy")
+    assert (made.ask().status, made.ask().body) == (503, b"busy")
+    made = stage(policies("", '<forward-request fail-on-error-status-code="true" />', "", REPORT))
+    made.wire.answer = lambda _sent: reply(503, "busy")
+    answer = made.ask()
+    assert (answer.status, answer.body) == (503, b"busy")
+    assert (answer.header("E") or "").startswith("forward-request|BackendErrorStatusCode|backend|operation")
+
+
+def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
+    made = stage(
+        policies(
+            "",
+            '<retry condition="@(context.Response.StatusCode == 503)" count="3" interval="0">'
+            '<forward-request buffer-request-body="true" /></retry>',
+        )
+    )
+    answers = iter([503, 503, 200])
+    made.wire.answer = lambda _sent: reply(next(answers))
+    assert made.ask("POST", body=b"again").status == 200
+    assert [sent.body for sent in made.wire.sent] == [b"again"] * 3
+
+
+def test_retry_gives_up_after_its_count() -> None:
+    made = stage(
+        policies("", '<retry condition="@(true)" count="2" interval="0"><forward-request /></retry>')
+    )
+    made.wire.answer = lambda _sent: reply(503)
+    assert made.ask().status == 503
+    assert len(made.wire.sent) == 3
+
+
+def test_a_fragment_runs_where_it_is_included() -> None:
+    made = stage(
+        policies(f"{step('a')}<include-fragment fragment-id='f' />{step('c')}"),
+        fragments={"f": f"<fragment>{step('b')}</fragment>"},
+    )
+    made.ask()
+    assert made.wire.sent[0].header("Trail") == "a,b,c"
+    assert made.gateway.used_fragments == {"f"}
+
+
+def test_mock_response_answers_without_the_backend() -> None:
+    made = stage(policies('<mock-response status-code="201" content-type="application/json" />'))
+    answer = made.ask()
+    assert (answer.status, answer.header("Content-Type"), answer.body, made.wire.sent) == (
+        201,
+        "application/json",
+        b"",
+        [],
+    )
+
+
+def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
+    made = stage(
+        subscription_required=True, subscriptions=(Subscription(id="s", name="s", key="secret", api="api"),)
+    )
+    missing, wrong, right = (
+        made.ask(),
+        made.ask(Ocp_Apim_Subscription_Key="guess"),
+        made.ask(Ocp_Apim_Subscription_Key="secret"),
+    )
+    assert (missing.status, missing.json()["message"][:50]) == (
+        401,
+        "Access denied due to missing subscription key. Mak",
+    )
+    assert (wrong.status, wrong.json()["message"][:48]) == (
+        401,
+        "Access denied due to invalid subscription key. M",
+    )
+    assert right.status == 200
+    assert made.wire.sent[0].header("Ocp-Apim-Subscription-Key") is None
+
+
+def test_traces_tell_what_ran_and_what_it_changed_while_tracing_is_on() -> None:
+    made = stage(
+        policies(
+            '<set-variable name="a" value="1" /><choose><when condition="@(true)">'
+            '<set-header name="X"><value>y</value></set-header></when></choose>'
+        )
+    )
+    made.ask()
+    assert not made.gateway.traces
+    made.gateway.tracing = True
+    made.ask()
+    (trace,) = made.gateway.traces
+    assert (trace.operation, trace.status) == ("api/get-thing", 200)
+    assert [
+        (one.element, one.scope, one.section, one.path, one.outcome, one.changes) for one in trace.statements
+    ] == [
+        ("set-variable", "operation", "inbound", "", "done", ("variable a = 1",)),
+        ("choose", "operation", "inbound", "", "done", ("request header X = y",)),
+        ("set-header", "operation", "inbound", "choose[1]/when[1]", "done", ("request header X = y",)),
+        ("forward-request", "global", "backend", "", "done", ()),
+    ]
+    assert [(call.method, call.url, call.status) for call in trace.calls] == [
+        ("GET", "https://backend.example/thing", 200)
+    ]
+
+
+def test_traces_show_no_secrets() -> None:
+    made = stage(
+        policies(
+            '<set-variable name="a" value="pre {{key}} post" />'
+            '<set-variable name="b" value="abcdefghij0123456789" />'
+            '<set-header name="Authorization"><value>Basic abc</value></set-header>'
+            '<trace source="s"><message>{{key}}</message></trace>'
+        ),
+        secrets={"key": "hush"},
+    )
+    made.gateway.tracing = True
+    made.ask(query="code=hush", Cookie="hush")
+    (trace,) = made.gateway.traces
+    assert [change for one in trace.statements for change in one.changes] == [
+        "variable a = pre *** post",
+        "variable b = ***",
+        "request header Authorization = ***",
+    ]
+    assert trace.messages == ["s: ***"]
+    assert "hush" not in json.dumps(trace.data())
+
+
+def test_the_backend_gets_the_request_and_the_client_its_answer() -> None:
+    def echo(sent: Sent) -> object:
+        return reply(201, sent.body[::-1], Content_Type="text/plain", Connection="close, X-Hop", X_Hop="1")
+
+    made = stage()
+    made.wire.answer = echo  # ty: ignore[invalid-assignment]
+    answer = made.ask("POST", query="q=%20a", body=b"abc", Accept="*/*", Connection="X-Drop", X_Drop="1")
+    (sent,) = made.wire.sent
+    assert (sent.method, sent.url, sent.body) == ("POST", "https://backend.example/thing?q=%20a", b"abc")
+    assert sent.headers == [("Accept", "*/*")]
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (201, b"cba", "text/plain")
+    assert answer.header("X-Hop") is None

@@ -1,0 +1,112 @@
+"""What API Management would refuse is refused when the policy is loaded, by name and place."""
+
+import pytest
+
+from tests.policies.engine.stage import policies, stage
+from twin.apim.findings import PolicyError
+
+
+def refused(operation: str, **parts: object) -> str:
+    with pytest.raises(PolicyError) as caught:
+        stage(operation, **parts)
+    return "\n".join(str(finding) for finding in caught.value.findings)
+
+
+@pytest.mark.parametrize(
+    ("inbound", "words"),
+    [
+        ("<set-heder />", "there is no policy set-heder"),
+        ("<quota calls='1' />", "the twin does not support the policy quota"),
+        ("<set-header nme='a' />", "<set-header> has no attribute nme; it knows name, exists-action"),
+        ("<set-header />", "<set-header> needs the attribute name"),
+        (
+            "<set-header name='a' exists-action='merge' />",
+            "is 'merge'; allowed are override, skip, append, delete",
+        ),
+        (
+            "<set-header name='a'><valu /></set-header>",
+            "<valu> is not allowed in <set-header>; it may hold value",
+        ),
+        ("<set-header name='Content-Length' />", "Content-Length cannot be set"),
+        ("<set-variable name='@(1)' value='x' />", "name of <set-variable> cannot be a policy expression"),
+        ("<set-variable name='a' value='x'>y</set-variable>", "text in <set-variable>"),
+        ("<set-method />", "<set-method> is empty"),
+        ("<forward-request />", "forward-request is not allowed in inbound, only in backend"),
+        ("<choose />", "<choose> needs <when>"),
+        (
+            "<choose><when condition='@(true)'><base /></when></choose>",
+            "<base /> stands only directly in a section",
+        ),
+        ("<choose><otherwise /><otherwise /></choose>", "<choose> may hold <otherwise> only 1 time(s)"),
+        ("<set-body template='liquid'>x</set-body>", "the twin has no Liquid templates"),
+        ("<rate-limit-by-key calls='x' counter-key='k' renewal-period='9' />", "it must be a whole number"),
+        ("<rate-limit-by-key calls='1' counter-key='k' renewal-period='301' />", "at most 300"),
+        ("<set-backend-service />", "needs one of base-url and backend-id"),
+        ("<set-backend-service backend-id='nix' />", "the backend nix is not declared"),
+        ("<include-fragment fragment-id='nix' />", "the fragment nix is not declared"),
+        (
+            "<authentication-managed-identity resource='r' client-id='other' />",
+            "no identity with the client id other",
+        ),
+        ("<send-request response-variable-name='a' />", "needs <set-url> and <set-method>"),
+        ("<validate-jwt header-name='Authorization' />", "needs <openid-config> or <issuer-signing-keys>"),
+        (
+            "<validate-jwt><openid-config url='https://x' /></validate-jwt>",
+            "needs exactly one of header-name, query-parameter-name and token-value",
+        ),
+        (
+            "<ip-filter action='allow'><address>999.1.1.1</address></ip-filter>",
+            "'999.1.1.1' is not an IP address",
+        ),
+        ("<cors /><cors />", "cors may stand only once in a section"),
+        (
+            "<emit-metric name='m'><dimension name='Colour' /></emit-metric>",
+            "the dimension Colour needs a value",
+        ),
+        ("<set-status code='99' reason='x' />", "must be at least 100"),
+        ("<set-variable name='a' value='@(nonsense)' />", "nonsense"),
+    ],
+)
+def test_a_policy_that_azure_would_refuse_is_refused(inbound: str, words: str) -> None:
+    assert words in refused(policies(inbound))
+
+
+@pytest.mark.parametrize("section", ["backend", "outbound", "on-error"])
+def test_a_policy_in_the_wrong_section_is_refused(section: str) -> None:
+    text = f"<policies><{section}><check-header name='a' failed-check-httpcode='401' "
+    text += f"failed-check-error-message='m' ignore-case='true' /></{section}></policies>"
+    assert f"check-header is not allowed in {section}" in refused(text)
+
+
+def test_sections_are_known_and_stand_once() -> None:
+    assert "<inbond> is not a section" in refused("<policies><inbond /></policies>")
+    assert "stands twice" in refused("<policies><inbound /><inbound /></policies>")
+    assert "has no attribute x" in refused("<policies x='1' />")
+    assert "<policies> expected" in refused("<fragment />")
+
+
+def test_a_policy_that_the_sku_does_not_have_is_refused() -> None:
+    limit = policies("<rate-limit-by-key calls='1' counter-key='k' renewal-period='9' />")
+    assert "not available in the SKU Consumption" in refused(limit, sku="Consumption")
+    stage(limit, sku="BasicV2")
+
+
+def test_a_fragment_includes_no_fragment() -> None:
+    text = refused(
+        policies("<include-fragment fragment-id='a' />"),
+        fragments={"a": "<fragment><include-fragment fragment-id='b' /></fragment>", "b": "<fragment />"},
+    )
+    assert "fragment a:1:11: a fragment cannot include a fragment" in text
+
+
+def test_a_fragment_has_no_base() -> None:
+    text = refused(
+        policies("<include-fragment fragment-id='a' />"), fragments={"a": "<fragment><base /></fragment>"}
+    )
+    assert "fragment a:1:11: <base /> stands only directly in a section" in text
+
+
+def test_errors_within_a_wrong_policy_are_found_too() -> None:
+    text = refused(policies("<choose><when><nonsense /></when></choose>"))
+    assert "needs the attribute condition" in text
+    assert "there is no policy nonsense" in text

@@ -1,0 +1,145 @@
+"""Which operation answers which request."""
+
+import pytest
+
+from tests.policies.engine.stage import Stage, document, policies
+from twin.apim.routing import Routes, without_dot_segments
+from twin.apim.service import Api, Operation, Service
+
+
+def operation(method: str, template: str) -> Operation:
+    return Operation(id=f"{method} {template}", name="", method=method, url_template=template)
+
+
+ROUTES = Routes(
+    [
+        Api(
+            id="root",
+            name="",
+            path="",
+            operations=(
+                operation("GET", "/.well-known/oauth-protected-resource/mcp"),
+                operation("GET", "/files/{name}"),
+                operation("GET", "/files/readme"),
+                operation("GET", "/files/{name}.json"),
+                operation("GET", "/tree/*"),
+                operation("GET", "/deep/{*rest}"),
+                operation("GET", "/search?q={term}"),
+                operation("GET", "/"),
+            ),
+        ),
+        Api(id="mcp", name="", path="mcp", operations=(operation("POST", "/"), operation("GET", "/sse"))),
+        Api(id="mcp-v2", name="", path="mcp/v2", operations=(operation("POST", "/"),)),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "api", "template"),
+    [
+        ("POST", "/mcp", "mcp", "POST /"),
+        ("POST", "/mcp/", "mcp", "POST /"),
+        ("POST", "/MCP", "mcp", "POST /"),
+        ("GET", "/mcp/sse", "mcp", "GET /sse"),
+        ("GET", "/mcp/sse/", "mcp", "GET /sse"),
+        ("GET", "/mcp/%73se", "mcp", "GET /sse"),
+        ("POST", "/mcp/v2", "mcp-v2", "POST /"),
+        ("POST", "/mcp/v2x", "mcp", None),
+        ("POST", "/mcpx", "root", None),
+        ("GET", "/mcp", "mcp", None),
+        ("HEAD", "/mcp/sse", "mcp", None),
+        ("GET", "/mcp/sse/more", "mcp", None),
+        ("GET", "/", "root", "GET /"),
+        ("GET", "/files/readme", "root", "GET /files/readme"),
+        ("GET", "/files/other", "root", "GET /files/{name}"),
+        ("GET", "/files/a/b", "root", None),
+        ("GET", "/tree", "root", "GET /tree/*"),
+        ("GET", "/tree/a/b", "root", "GET /tree/*"),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/mcp",
+            "root",
+            "GET /.well-known/oauth-protected-resource/mcp",
+        ),
+        ("GET", "/.well-known/oauth-protected-resource/other", "root", None),
+    ],
+)
+def test_the_longest_api_path_and_the_most_literal_template_win(
+    method: str, path: str, api: str, template: str | None
+) -> None:
+    match = ROUTES.match(method, path)
+    assert match is not None
+    assert (match.api.id, match.operation.id if match.operation else None) == (api, template)
+
+
+def test_parameters_are_decoded() -> None:
+    match = ROUTES.match("GET", "/files/a%2Fb%20c")
+    assert match is not None
+    assert match.parameters == {"name": "a/b c"}
+    deep = ROUTES.match("GET", "/deep/a/b")
+    assert deep is not None
+    assert deep.parameters == {"rest": "a/b"}
+
+
+def test_a_template_may_demand_a_query() -> None:
+    found, missing = ROUTES.match("GET", "/search", "q=a%20b&x=1"), ROUTES.match("GET", "/search", "x=1")
+    assert found is not None
+    assert missing is not None
+    assert (found.parameters, missing.operation) == ({"term": "a b"}, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/mcp/../register", "/register"),
+        ("/mcp/%2e%2E/register", "/register"),
+        ("/../../x", "/x"),
+        ("/a/./b", "/a/b"),
+        ("/a/b/..", "/a/"),
+        ("/.well-known/x", "/.well-known/x"),
+        ("/a/..b/c..", "/a/..b/c.."),
+    ],
+)
+def test_dot_segments_are_resolved_before_routing(path: str, plain: str) -> None:
+    assert without_dot_segments(path) == plain
+
+
+def gateway(**parts: object) -> Stage:
+    apis = (Api(id="a", name="A", path="a", operations=(operation("GET", "/x"),), policy=parts.get("api")),)  # ty: ignore[invalid-argument-type]
+    return Stage(
+        Service(name="s", gateway_url="https://g.example", apis=apis, policy=parts.get("everywhere"))  # ty: ignore[invalid-argument-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/a/x"), ("GET", "/a/y"), ("GET", "/b"), ("HEAD", "/a/x")]
+)
+def test_what_matches_no_operation_is_404_in_apims_words(method: str, path: str) -> None:
+    answer = gateway().ask(method, path)
+    assert (answer.status, answer.body) == (404, b'{ "statusCode": 404, "message": "Resource not found" }')
+    assert answer.header("Content-Type") == "application/json"
+
+
+def test_an_api_can_answer_405_in_its_on_error() -> None:
+    on_error = (
+        '<choose><when condition="@(context.LastError.Reason == "OperationNotFound")">'
+        '<return-response><set-status code="405" reason="Method Not Allowed" />'
+        "</return-response></when></choose>"
+    )
+    made = gateway(api=document(policies(on_error=on_error)))
+    assert [made.ask("POST", path).status for path in ("/a/x", "/elsewhere")] == [405, 404]
+
+
+def test_the_global_on_error_sees_requests_that_match_no_api() -> None:
+    everywhere = (
+        "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error>"
+        "<set-body>@(context.LastError.Source + context.Request.Url.Path)</set-body></on-error></policies>"
+    )
+    answer = gateway(everywhere=document(everywhere)).ask("GET", "/nothing/here")
+    assert (answer.status, answer.body) == (404, b"configuration/nothing/here")
+
+
+def test_a_url_that_is_too_long_is_414() -> None:
+    made = gateway()
+    assert made.ask("GET", "/a/" + "x" * 16_384).status == 414
+    assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 414

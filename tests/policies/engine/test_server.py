@@ -1,0 +1,232 @@
+"""The gateway on a socket: streams, closings, limits."""
+
+import asyncio
+from io import BytesIO
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.policies.engine.sockets import serving, within
+from tests.policies.engine.stage import policies, service
+
+STREAMING = policies("", '<forward-request buffer-response="false" />')
+
+
+async def echo(request: web.BaseRequest) -> web.StreamResponse:
+    body = await request.content.read(-1)
+    shown = " ".join(f"{name}={value}" for name, value in request.headers.items() if name != "Content-Length")
+    return web.Response(body=f"{request.method} {request.raw_path} {len(body)} {shown}".encode())
+
+
+class Stream:
+    """A backend that sends what a test puts into its queue."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.opened = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.broken = False
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        self.opened.set()
+        try:
+            while (event := await self.events.get()) is not None:
+                await response.write(event)
+        finally:
+            self.closed.set()
+        if self.broken and request.transport is not None:
+            request.transport.abort()
+        return response
+
+
+def test_requests_and_answers_pass() -> None:
+    async def go() -> None:
+        async with serving(service(), echo) as at:
+            async with at.client.post(
+                at.url + "/api/thing?q=%25", data=b"12345", headers={"A": "b"}
+            ) as answer:
+                text = await answer.text()
+                assert answer.status == 200
+                assert answer.headers["Server"] == "twin"
+            assert text.startswith("POST /thing?q=%25 5 Host=backend.example ")
+            assert " A=b" in text
+
+    asyncio.run(go())
+
+
+def test_header_names_are_ordinary_strings_to_expressions() -> None:
+    async def go() -> None:
+        keys = '@(string.Join(" ", context.{}.Headers.Keys))'
+        names = f'<set-header name="Names"><value>{keys}</value></set-header>'
+        policy = policies(names.format("Request"), "", names.format("Response"))
+        async with (
+            serving(service(policy), echo) as at,
+            at.client.get(at.url + "/api/thing", headers={"X-One": "1"}) as answer,
+        ):
+            assert "X-One" in await answer.text()
+            assert "Content-Type" in answer.headers["Names"].split()
+
+    asyncio.run(go())
+
+
+def test_the_first_event_arrives_before_the_second_is_sent() -> None:
+    async def go() -> None:
+        stream = Stream()
+        async with (
+            serving(service(STREAMING), stream.handle) as at,
+            at.client.get(at.url + "/api/thing") as answer,
+        ):
+            for event in (b"data: 1\n\n", b"data: 2\n\n"):
+                stream.events.put_nowait(event)
+                assert await within(answer.content.readany()) == event
+            stream.events.put_nowait(None)
+            assert await within(answer.content.read()) == b""
+
+    asyncio.run(go())
+
+
+def test_the_headers_arrive_before_any_event() -> None:
+    async def go() -> None:
+        stream = Stream()
+        async with serving(service(STREAMING), stream.handle) as at:
+            answer = await within(at.client.get(at.url + "/api/thing"))
+            assert isinstance(answer, aiohttp.ClientResponse)
+            assert answer.headers["Content-Type"] == "text/event-stream"
+            answer.close()
+
+    asyncio.run(go())
+
+
+def test_with_buffering_small_events_wait_for_eight_kibibytes() -> None:
+    async def go() -> None:
+        stream = Stream()
+        async with serving(service(), stream.handle) as at, at.client.get(at.url + "/api/thing") as answer:
+            stream.events.put_nowait(b"data: 1\n\n")
+            with pytest.raises(TimeoutError):
+                await within(answer.content.readany(), 0.2)
+            stream.events.put_nowait(b"x" * 8192)
+            assert len(await within(answer.content.readany())) >= 8192  # ty: ignore[invalid-argument-type]
+            stream.events.put_nowait(None)
+
+    asyncio.run(go())
+
+
+def test_a_client_that_goes_away_closes_the_backends_stream() -> None:
+    async def go() -> None:
+        stream = Stream()
+        async with serving(service(STREAMING), stream.handle) as at:
+            answer = await at.client.get(at.url + "/api/thing")
+            await within(stream.opened.wait())
+            answer.close()
+            await within(stream.closed.wait())
+
+    asyncio.run(go())
+
+
+def test_a_client_that_goes_away_before_the_backend_answers_ends_the_request() -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: web.BaseRequest) -> web.StreamResponse:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return web.Response()
+
+    async def go() -> None:
+        async with serving(service(), slow) as at:
+            asking = asyncio.ensure_future(at.client.get(at.url + "/api/thing"))
+            await within(started.wait())
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await within(ended.wait())
+
+    asyncio.run(go())
+
+
+def test_a_backend_that_breaks_off_ends_the_clients_stream_as_broken() -> None:
+    async def go() -> None:
+        stream = Stream()
+        stream.broken = True
+        async with (
+            serving(service(STREAMING), stream.handle) as at,
+            at.client.get(at.url + "/api/thing") as answer,
+        ):
+            stream.events.put_nowait(b"data: 1\n\n")
+            assert await within(answer.content.readany()) == b"data: 1\n\n"
+            stream.events.put_nowait(None)
+            with pytest.raises(aiohttp.ClientError):
+                await within(answer.content.read())
+
+    asyncio.run(go())
+
+
+def test_a_large_body_is_streamed_to_the_backend() -> None:
+    async def go() -> None:
+        async with (
+            serving(service(), echo) as at,
+            at.client.post(at.url + "/api/thing", data=BytesIO(b"x" * 5_000_000)) as answer,
+        ):
+            assert (await answer.text()).startswith("POST /thing 5000000 ")
+
+    asyncio.run(go())
+
+
+def test_a_large_body_that_a_policy_reads_is_413() -> None:
+    async def go() -> None:
+        policy = policies('<find-and-replace from="a" to="b" />')
+        async with (
+            serving(service(policy), echo) as at,
+            at.client.post(at.url + "/api/thing", data=BytesIO(b"x" * 3_000_000)) as answer,
+        ):
+            assert answer.status == 413
+
+    asyncio.run(go())
+
+
+def test_compressed_answers_pass_as_they_are() -> None:
+    async def zipped(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
+
+    async def go() -> None:
+        async with serving(service(), zipped) as at, at.client.get(at.url + "/api/thing") as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert await answer.read() == b"\x1f\x8b not really"
+
+    asyncio.run(go())
+
+
+def test_a_head_request_is_no_get_request() -> None:
+    async def go() -> None:
+        async with serving(service(), echo) as at, at.client.head(at.url + "/api/thing") as answer:
+            assert answer.status == 404
+
+    asyncio.run(go())
+
+
+def test_many_streams_are_open_at_once_and_none_loses_an_event() -> None:
+    count = 200
+
+    async def count_up(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number in range(5):
+            await response.write(f"data: {number}\n\n".encode())
+            await asyncio.sleep(0)
+        return response
+
+    async def go() -> None:
+        async with serving(service(STREAMING), count_up) as at:
+
+            async def read() -> bytes:
+                async with at.client.get(at.url + "/api/thing") as answer:
+                    return await answer.read()
+
+            whole = b"".join(f"data: {number}\n\n".encode() for number in range(5))
+            assert await asyncio.gather(*(read() for _ in range(count))) == [whole] * count
+
+    asyncio.run(go())

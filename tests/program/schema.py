@@ -1,0 +1,151 @@
+"""Checks declared resources against what the providers' SDKs say of each type.
+
+Pulumi's mocks take anything. The SDKs know more: the table from tokens to classes, which inputs a resource
+requires, and the type of every input down to the nested ones, by their names on the wire.
+"""
+
+import ast
+import collections.abc
+import enum
+import functools
+import importlib
+import inspect
+import json
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from pulumi._types import input_type_py_to_pulumi_names, input_type_types, is_input_type
+
+from twin.stack import UNKNOWN, Declared
+
+PACKAGES = ("pulumi_azure_native", "pulumi_azuread", "pulumi_random")
+
+# Not resources of a provider: components, and code that runs at deployment.
+_WITHOUT_SCHEMA = ("mcp:", "pulumi-python:dynamic")
+
+
+def problems(resource: Declared) -> list[str]:
+    """What is wrong with a resource's inputs; each line begins with the path of the input."""
+    if resource.type.startswith(_WITHOUT_SCHEMA):
+        return []
+    arguments = _arguments_class(resource.type)
+    if arguments is None:
+        return [f"{resource.type}: no SDK has this type"]
+    return [f"{resource.name}: {problem}" for problem in _check_object(resource.inputs, arguments, "")]
+
+
+@functools.cache
+def classes() -> Mapping[str, tuple[str, str]]:
+    """For each type token the module and the name of its class."""
+    table = {}
+    for package in PACKAGES:
+        for entry in _registrations(package):
+            for token, name in entry["classes"].items():
+                table[token] = (entry["fqn"], name)
+    return table
+
+
+def _registrations(package: str) -> list[dict[str, Any]]:
+    """The table that a package hands to Pulumi when it is imported, read from its source."""
+    source = Path(inspect.getfile(importlib.import_module(package))).read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "register"
+        ):
+            (text,) = (each.value for each in node.keywords if each.arg == "resource_modules")
+            return json.loads(ast.literal_eval(text))
+    raise AssertionError(f"{package} registers no resources")
+
+
+@functools.cache
+def _arguments_class(token: str) -> type | None:
+    if token not in classes():
+        return None
+    module, name = classes()[token]
+    return getattr(importlib.import_module(module), f"{name}Args")
+
+
+def _check_object(values: Mapping[str, Any], arguments: type, path: str) -> Iterator[str]:
+    hints = input_type_types(arguments)
+    for name in sorted(_required(arguments)):
+        if values.get(name) is None:
+            yield f"{path}{name} is required"
+    for name, value in values.items():
+        if name not in hints:
+            yield f"{path}{name} is not an input of {arguments.__name__}"
+        elif value is not None:
+            yield from _check_value(value, hints[name], f"{path}{name}")
+
+
+@functools.cache
+def _required(arguments: type) -> frozenset[str]:
+    """Names on the wire of the inputs that have no default."""
+    names = input_type_py_to_pulumi_names(arguments)
+    parameters = list(inspect.signature(arguments.__init__).parameters.values())[1:]
+    return frozenset(names[each.name] for each in parameters if each.default is inspect.Parameter.empty)
+
+
+def _check_value(value: Any, hint: Any, path: str) -> Iterator[str]:
+    if value is UNKNOWN or hint is Any:
+        return
+    choices = _choices(hint)
+    enums = [each for each in choices if isinstance(each, type) and issubclass(each, enum.Enum)]
+    if enums:
+        allowed = [member.value for each in enums for member in each]
+        if value not in allowed:
+            yield f"{path} is {value!r}, not one of {allowed}"
+        return
+    found = [list(_check_plain(value, choice, path)) for choice in choices]
+    if found and all(found):
+        yield from min(found, key=len)
+
+
+def _choices(hint: Any) -> list[Any]:
+    """The types that a value may have; what Pulumi wraps them in is gone by the time they are on the wire."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return [choice for each in get_args(hint) for choice in _choices(each)]
+    wrapped = getattr(get_origin(hint) or hint, "__name__", "") in ("Awaitable", "Output", "NoneType")
+    return [] if wrapped else [hint]
+
+
+def _check_plain(value: Any, hint: Any, path: str) -> Iterator[str]:
+    origin = get_origin(hint)
+    if isinstance(hint, type) and is_input_type(hint):
+        if isinstance(value, Mapping):
+            yield from _check_object(value, hint, f"{path}.")
+        else:
+            yield f"{path} is not an object"
+    elif origin in (list, collections.abc.Sequence):
+        yield from _check_list(value, get_args(hint)[0], path)
+    elif origin in (dict, collections.abc.Mapping):
+        yield from _check_map(value, get_args(hint)[1], path)
+    elif hint in (str, bool, int, float):
+        yield from _check_scalar(value, hint, path)
+    elif hint is not Any:
+        raise AssertionError(f"{path}: a kind of type that this check does not know: {hint}")
+
+
+def _check_list(value: Any, item_hint: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path} is not a list"
+        return
+    for index, item in enumerate(value):
+        yield from _check_value(item, item_hint, f"{path}[{index}]")
+
+
+def _check_map(value: Any, item_hint: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield f"{path} is not a map"
+        return
+    for key, item in value.items():
+        yield from _check_value(item, item_hint, f"{path}[{key}]")
+
+
+def _check_scalar(value: Any, hint: type, path: str) -> Iterator[str]:
+    accepted = (int, float) if hint is float else hint
+    if not isinstance(value, accepted) or (hint is not bool and isinstance(value, bool)):
+        yield f"{path} is {value!r}, not of type {hint.__name__}"

@@ -1,0 +1,374 @@
+"""What the program declares, in every variant of configuration, for `pulumi up` and `pulumi preview`."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.program import schema
+from tests.program.variants import CASES, UP, Case
+from twin.control import describe
+from twin.stack import UNKNOWN, Declared, Stack
+
+SECRETS = ("token-key", "token-key-previous", "consent-key")
+
+# Roles by what they allow, see https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_update = pytest.mark.parametrize("case", UP, ids=str)
+
+
+def custom(stack: Stack) -> list[Declared]:
+    return [resource for resource in stack.resources if resource.custom]
+
+
+def texts(value: Any) -> list[str]:
+    """All texts in a value."""
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts(item)]
+    return [value] if isinstance(value, str) else []
+
+
+@every_case
+def test_every_resource_fits_the_schema_of_its_type(case: Case) -> None:
+    assert [problem for resource in case.stack.resources for problem in schema.problems(resource)] == []
+
+
+@every_case
+def test_no_two_resources_share_a_urn_or_a_logical_name_of_a_type(case: Case) -> None:
+    stack = case.stack
+    assert [urn for urn, count in Counter(each.urn for each in stack.resources).items() if count > 1] == []
+    names = Counter((each.type, each.name) for each in stack.resources)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@every_update
+def test_no_two_resources_are_the_same_thing_in_azure(case: Case) -> None:
+    ids = Counter(each.id.lower() for each in custom(case.stack) if each.id.startswith("/"))
+    assert [identifier for identifier, count in ids.items() if count > 1] == []
+
+
+@every_case
+def test_every_resource_belongs_to_a_component(case: Case) -> None:
+    for resource in custom(case.stack):
+        parent = case.stack.get(resource.parent)
+        assert parent is not None, f"{resource} hangs off the stack itself"
+        assert not parent.custom
+
+
+@every_case
+def test_every_component_registers_its_outputs(case: Case) -> None:
+    components = [resource for resource in case.stack.resources if not resource.custom]
+    assert components
+    assert [component for component in components if not component.registered] == []
+
+
+@every_case
+def test_components_carry_the_projects_own_type_tokens(case: Case) -> None:
+    tokens = {resource.type for resource in case.stack.resources if not resource.custom}
+    assert [
+        token for token in tokens if not re.fullmatch(r"mcp:(gateway|backends):[A-Z][A-Za-z]+", token)
+    ] == []
+
+
+@every_case
+def test_exactly_the_keys_are_secret_named_values_and_their_inputs_are_secret(case: Case) -> None:
+    values = {each.inputs["displayName"]: each for each in case.stack.of_type("apimanagement:NamedValue")}
+    secret = {name for name, value in values.items() if value.inputs["secret"]}
+    assert secret == set(SECRETS) & values.keys()
+    assert {"token-key", "consent-key"} <= secret
+    assert {name for name, value in values.items() if value.is_secret("value")} == secret
+
+
+@every_update
+def test_a_secret_reaches_no_resource_in_clear(case: Case) -> None:
+    secrets = [
+        value
+        for key in case.stack.of_type("RandomBytes")
+        for value in (key.outputs["base64"], key.outputs["hex"])
+    ]
+    assert secrets
+    shown = json.dumps([describe(resource) for resource in case.stack.resources])
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+@every_update
+def test_outputs_reveal_neither_a_secret_nor_a_backend(case: Case) -> None:
+    stack = case.stack
+    shown = texts(stack.outputs)
+    hosts = [
+        stack.one("web:WebApp").outputs["defaultHostName"],
+        ".documents.azure.com",
+        ".blob.core.windows.net",
+    ]
+    keys = [key.outputs["base64"] for key in stack.of_type("RandomBytes")]
+    assert [text for text in shown for hidden in (*hosts, *keys) if hidden in text] == []
+
+
+@every_case
+def test_the_outputs_are_those_that_users_need(case: Case) -> None:
+    assert case.stack.outputs.keys() == {
+        "gatewayUrl",
+        "mcpEndpoints",
+        "serviceApiEndpoints",
+        "oauthMetadataUrl",
+        "functionAppName",
+        "agentSettings",
+    }
+
+
+@every_update
+def test_every_backend_has_a_url_for_both_transports(case: Case) -> None:
+    gateway = case.stack.outputs["gatewayUrl"]
+    assert case.stack.outputs["mcpEndpoints"] == {
+        "functions": {"streamableHttp": f"{gateway}/mcp", "sse": f"{gateway}/mcp/sse"}
+    }
+
+
+@every_case
+def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
+    keys = case.stack.of_type("RandomBytes")
+    assert keys
+    for key in keys:
+        assert key.protect, key
+        assert {"length", "keepers"} <= set(key.ignore_changes), key
+
+
+@every_case
+def test_the_key_ring_holds_the_current_and_the_previous_version(case: Case) -> None:
+    stack = case.stack
+    names = {value.inputs["displayName"] for value in stack.of_type("apimanagement:NamedValue")}
+    versions = {
+        re.findall(r"v(\d+)$", key.name)[0] for key in stack.of_type("RandomBytes") if "token" in key.name
+    }
+    assert versions == ({"1", "2"} if case.variant == "large" else {"1"})
+    assert ("token-key-previous" in names) == (case.variant == "large")
+
+
+def test_a_rotation_keeps_the_former_key_as_it_is() -> None:
+    def key(case: Case, name: str) -> str:
+        values = case.stack.of_type("apimanagement:NamedValue")
+        (value,) = (each for each in values if each.inputs["displayName"] == name)
+        return value.inputs["value"]
+
+    before, after = (Case(variant, preview=False) for variant in ("dev", "large"))
+    assert key(after, "token-key-previous") == key(before, "token-key")
+    assert key(after, "token-key") != key(before, "token-key")
+
+
+@every_update
+def test_identities_have_only_the_roles_that_they_need(case: Case) -> None:
+    stack = case.stack
+    identities = {
+        identity.outputs["principalId"]: identity.name
+        for identity in stack.of_type("managedidentity:UserAssignedIdentity")
+    }
+    storage = stack.one("storage:StorageAccount").id
+    insights = stack.one("applicationinsights:Component").id
+    granted = {
+        (
+            identities[role.inputs["principalId"]],
+            role.inputs["roleDefinitionId"].rpartition("/")[2],
+            role.inputs["scope"],
+        )
+        for role in stack.of_type("authorization:RoleAssignment")
+    }
+    functions, gateway = "functions-identity", "gateway-service-identity"
+    assert granted == {
+        (functions, BLOB_OWNER, storage),
+        (functions, QUEUE_CONTRIBUTOR, storage),
+        (functions, METRICS_PUBLISHER, insights),
+        (gateway, METRICS_PUBLISHER, insights),
+    }
+
+
+@every_case
+def test_role_assignments_say_what_kind_of_principal_they_are_for(case: Case) -> None:
+    kinds = {role.inputs["principalType"] for role in case.stack.of_type("authorization:RoleAssignment")}
+    assert kinds == {"ServicePrincipal"}
+
+
+@every_update
+def test_cosmos_admits_the_gateways_identity_to_one_database_and_knows_no_keys(case: Case) -> None:
+    stack = case.stack
+    account = stack.one("cosmosdb:DatabaseAccount")
+    role = stack.one("cosmosdb:SqlResourceSqlRoleAssignment")
+    gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity")
+    assert role.inputs["principalId"] == gateway.outputs["principalId"]
+    assert role.inputs["scope"] == f"{account.id}/dbs/oauth"
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", role.inputs["roleAssignmentId"])
+    assert account.inputs["disableLocalAuth"] is True
+    assert {"name": "EnableServerless"} in account.inputs["capabilities"]
+
+
+@every_case
+def test_state_expires_and_is_found_by_its_id(case: Case) -> None:
+    containers = {
+        each.inputs["containerName"]: each.inputs["resource"]
+        for each in case.stack.of_type("cosmosdb:SqlResourceSqlContainer")
+    }
+    assert containers.keys() == {"clients", "transactions", "grants"}
+    for resource in containers.values():
+        assert resource["partitionKey"]["paths"] == ["/id"]
+        assert resource["defaultTtl"] == -1
+
+
+@every_case
+def test_nothing_speaks_an_old_tls(case: Case) -> None:
+    stack = case.stack
+    assert stack.one("storage:StorageAccount").inputs["minimumTlsVersion"] == "TLS1_2"
+    assert stack.one("storage:StorageAccount").inputs["enableHttpsTrafficOnly"] is True
+    assert stack.one("cosmosdb:DatabaseAccount").inputs["minimalTlsVersion"] == "Tls12"
+    app = stack.one("web:WebApp").inputs
+    assert app["httpsOnly"] is True
+    assert app["siteConfig"]["minTlsVersion"] == "1.2"
+    assert app["siteConfig"]["ftpsState"] == "Disabled"
+    assert {tuple(api.inputs["protocols"]) for api in stack.of_type("apimanagement:Api")} == {("https",)}
+
+
+@every_case
+def test_storage_is_neither_public_nor_opened_with_keys(case: Case) -> None:
+    account = case.stack.one("storage:StorageAccount").inputs
+    assert account["allowBlobPublicAccess"] is False
+    assert account["allowSharedKeyAccess"] is False
+    containers = case.stack.of_type("storage:BlobContainer")
+    assert {each.inputs["containerName"] for each in containers} == {"deployments", "snippets"}
+    assert {each.inputs["publicAccess"] for each in containers} == {"None"}
+
+
+@every_case
+def test_the_function_app_holds_no_key_and_no_connection_string_to_a_store(case: Case) -> None:
+    declared = case.stack.one("web:WebApp").inputs["siteConfig"]["appSettings"]
+    settings = {pair["name"]: pair["value"] for pair in declared}
+    assert not settings.keys() & {"AzureWebJobsStorage", "SNIPPETS_STORAGE", "FUNCTIONS_WORKER_RUNTIME"}
+    assert [name for name, value in settings.items() if value is not UNKNOWN and "AccountKey" in value] == []
+
+
+@every_update
+def test_the_function_app_admits_the_gateways_identity_and_nobody_else(case: Case) -> None:
+    stack = case.stack
+    auth = stack.one("web:WebAppAuthSettingsV2").inputs
+    gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    application = stack.one("Application", "gateway-application-registration").outputs["clientId"]
+    assert auth["name"] == stack.one("web:WebApp").outputs["name"]
+    assert auth["platform"]["enabled"] is True
+    assert auth["globalValidation"]["requireAuthentication"] is True
+    assert auth["globalValidation"]["unauthenticatedClientAction"] == "Return401"
+    assert "excludedPaths" not in auth["globalValidation"]
+    entra = auth["identityProviders"]["azureActiveDirectory"]
+    assert entra["validation"]["allowedAudiences"] == [application]
+    policy = entra["validation"]["defaultAuthorizationPolicy"]
+    assert policy["allowedPrincipals"]["identities"] == [gateway["principalId"]]
+    assert policy.get("allowedApplications") in (None, [gateway["clientId"]])
+
+
+@every_case
+def test_the_code_is_published_only_to_an_app_that_is_locked(case: Case) -> None:
+    stack = case.stack
+    publication = stack.one("pulumi-python:dynamic/backends:Publication")
+    locks = ("web:WebAppAuthSettingsV2", "web:WebAppFtpAllowed", "web:WebAppScmAllowed")
+    for lock in (each for type_ in locks for each in stack.of_type(type_)):
+        assert stack.waits_for(publication, lock), f"{publication} may come before {lock}"
+    assert [each.inputs["allow"] for type_ in locks[1:] for each in stack.of_type(type_)] == [False, False]
+
+
+@every_update
+def test_entra_trusts_the_gateways_identity_in_place_of_a_secret(case: Case) -> None:
+    stack = case.stack
+    credential = stack.one("ApplicationFederatedIdentityCredential").inputs
+    identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    assert credential["audiences"] == ["api://AzureADTokenExchange"]
+    assert credential["subject"] == identity["principalId"]
+    assert credential["issuer"].endswith(f"/{identity['tenantId']}/v2.0")
+    assert stack.of_type("ApplicationPassword") == ()
+    application = stack.one("Application", "gateway-application-registration")
+    assert application.inputs["web"]["redirectUris"] == [f"{stack.outputs['gatewayUrl']}/oauth-callback"]
+    assert application.inputs["signInAudience"] == "AzureADMyOrg"
+    assert stack.one("ServicePrincipal").inputs["clientId"] == application.outputs["clientId"]
+
+
+@every_case
+def test_logs_hold_no_body_no_header_and_no_query(case: Case) -> None:
+    diagnostics = [
+        *case.stack.of_type("apimanagement:Diagnostic"),
+        *case.stack.of_type("apimanagement:ApiDiagnostic"),
+    ]
+    assert diagnostics
+    for diagnostic in diagnostics:
+        for side in ("frontend", "backend"):
+            for message in ("request", "response"):
+                logged = diagnostic.inputs[side][message]
+                assert logged["body"]["bytes"] == 0
+                assert not logged.get("headers")
+                assert {"mode": "Hide", "value": "*"} in logged["dataMasking"]["queryParams"]
+
+
+@every_case
+def test_policies_come_after_the_named_values_that_they_mention(case: Case) -> None:
+    stack = case.stack
+    policies = [
+        policy
+        for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy")
+        for policy in stack.of_type(f"apimanagement:{type_}")
+    ]
+    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
+    assert len(policies) > 10
+    for policy in policies:
+        assert policy.inputs["format"] == "rawxml"
+        mentioned = set(re.findall(r"\{\{([\w.-]+)\}\}", policy.inputs["value"]))
+        assert mentioned <= values.keys(), f"{policy} mentions {mentioned - values.keys()}"
+        for name in mentioned:
+            assert stack.waits_for(policy, values[name]), f"{policy} may come before {values[name]}"
+
+
+@every_case
+def test_every_operation_has_a_policy_or_is_a_preflight(case: Case) -> None:
+    stack = case.stack
+    with_policy = {
+        (policy.inputs["apiId"], policy.inputs["operationId"])
+        for policy in stack.of_type("apimanagement:ApiOperationPolicy")
+    }
+    if case.preview:
+        assert with_policy
+        return
+    without = [
+        operation.outputs["name"]
+        for operation in stack.of_type("apimanagement:ApiOperation")
+        if (operation.inputs["apiId"], operation.outputs["name"]) not in with_policy
+        and operation.inputs["method"] != "OPTIONS"
+    ]
+    assert without == []
+
+
+@every_case
+def test_what_takes_tags_has_the_stacks_tags(case: Case) -> None:
+    for resource in custom(case.stack):
+        if "tags" in resource.inputs:
+            assert resource.inputs["tags"]["project"] == "remote-mcp-gateway", resource
+            assert resource.inputs["tags"]["stack"] == "dev", resource
+    assert sum("tags" in resource.inputs for resource in custom(case.stack)) > 5
+
+
+def test_one_audience_gets_a_resource_document_for_the_whole_gateway() -> None:
+    def operations(variant: str) -> set[str]:
+        stack = Case(variant, preview=False).stack
+        return {operation.inputs["urlTemplate"] for operation in stack.of_type("apimanagement:ApiOperation")}
+
+    root = "/.well-known/oauth-protected-resource"
+    assert root in operations("one-audience")
+    assert root not in operations("dev")
+
+
+def test_every_variant_is_another_stack() -> None:
+    seen = {
+        json.dumps([describe(resource) for resource in case.stack.resources], sort_keys=True) for case in UP
+    }
+    assert len(seen) == len(UP)

@@ -1,0 +1,61 @@
+"""The schema check itself: it finds each kind of mistake."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.program import schema
+from tests.program.variants import Case
+from twin.stack import UNKNOWN, Declared
+
+
+def account(**changes: Any) -> Declared:
+    """The storage account with some inputs changed; None leaves one out."""
+    declared = Case("dev", preview=False).stack.one("storage:StorageAccount")
+    inputs = {**declared.inputs, **changes}
+    return replace(declared, inputs={key: value for key, value in inputs.items() if value is not None})
+
+
+def test_a_correct_resource_has_no_problem() -> None:
+    assert schema.problems(account()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"minimumTlsVersoin": "TLS1_2"}, "minimumTlsVersoin is not an input"),
+        ({"minimum_tls_version": "TLS1_2"}, "minimum_tls_version is not an input"),
+        ({"minimumTlsVersion": "1.2"}, "minimumTlsVersion is '1.2', not one of"),
+        ({"kind": None}, "kind is required"),
+        ({"sku": {}}, "sku.name is required"),
+        ({"sku": {"name": "Standard_LRS", "tier": "x"}}, "sku.tier is not an input"),
+        ({"allowSharedKeyAccess": "false"}, "allowSharedKeyAccess is 'false', not of type bool"),
+        ({"tags": ["a"]}, "tags is not a map"),
+        ({"tags": {"a": 1}}, "tags[a] is 1, not of type str"),
+        (
+            {"networkRuleSet": {"defaultAction": "Deny", "ipRules": "x"}},
+            "networkRuleSet.ipRules is not a list",
+        ),
+        ({"encryption": "on"}, "encryption is not an object"),
+        ({"location": 3}, "location is 3, not of type str"),
+    ],
+)
+def test_a_mistake_is_found(changes: dict[str, Any], problem: str) -> None:
+    (found,) = schema.problems(account(**changes))
+    assert problem in found
+
+
+def test_a_number_is_not_a_yes_or_no() -> None:
+    container = Case("dev", preview=False).stack.of_type("RandomBytes")[0]
+    (found,) = schema.problems(replace(container, inputs={"length": True}))
+    assert "length is True, not of type int" in found
+
+
+def test_what_a_preview_cannot_know_is_no_mistake() -> None:
+    assert schema.problems(account(resourceGroupName=UNKNOWN, sku=UNKNOWN)) == []
+
+
+def test_a_type_that_no_sdk_has_is_found() -> None:
+    (found,) = schema.problems(replace(account(), type="azure-native:storage:StorageAcount"))
+    assert "no SDK has this type" in found

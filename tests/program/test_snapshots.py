@@ -1,0 +1,112 @@
+"""What the stack consists of, as a page to read: the dev stack whole, other variants as what is different.
+
+Rewrite them with `make test ARGS=--snapshot-update`, and read the difference.
+"""
+
+import difflib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from tests.program.variants import VARIANTS, Case
+from twin.azure.cloud import Cloud
+from twin.stack import Declared, Stack
+
+# The same for every resource, checked elsewhere, and no help to a reader.
+_LEFT_OUT = ("resourceGroupName", "serviceName", "location", "tags", "__provider", "digest")
+
+
+class Page(SingleFileSnapshotExtension):
+    """One text file a snapshot."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+@pytest.fixture
+def page(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(Page)
+
+
+def test_the_dev_stack(page: SnapshotAssertion) -> None:
+    assert "\n".join(lines(Case("dev", preview=False).stack)) + "\n" == page
+
+
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant != "dev"])
+def test_what_a_variant_changes(variant: str, page: SnapshotAssertion) -> None:
+    before, after = (
+        [
+            f"{urn.rpartition('::')[2]}: {line}".rstrip()
+            for urn, line in facts(Case(name, preview=False).stack)
+        ]
+        for name in ("dev", variant)
+    )
+    changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
+    assert changed
+    assert "\n".join(changed) + "\n" == page
+
+
+def lines(stack: Stack) -> Iterator[str]:
+    """One line a resource and one an input, sorted by URN."""
+    for urn, group in itertools.groupby(facts(stack), key=lambda fact: fact[0]):
+        yield urn
+        yield from (f"    {line}" for _, line in group if line)
+
+
+def facts(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Each input with its resource; a resource begins with an empty line.
+
+    What Azure would invent is replaced by the name of what it belongs to.
+    """
+    names = _names(stack)
+    for resource in sorted(stack.resources, key=lambda each: each.urn):
+        urn = resource.urn.split("::", 2)[2]
+        yield urn, ""
+        for key in sorted(resource.inputs):
+            if key not in _LEFT_OUT:
+                yield from ((urn, line) for line in _lines(resource, key, resource.inputs[key], names))
+
+
+def _lines(resource: Declared, path: str, value: Any, names: Mapping[str, str]) -> Iterator[str]:
+    if resource.is_secret(path):
+        yield f"{path} = (secret)"
+    elif resource.type.endswith("Policy") and path == "value":
+        yield f"{path} = (policy)"
+    elif isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            yield from _lines(resource, f"{path}.{key}", value[key], names)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _lines(resource, f"{path}[{index}]", item, names)
+    else:
+        yield f"{_readable(path, names)} = {_readable(json.dumps(value), names)}"
+
+
+def _names(stack: Stack) -> dict[str, str]:
+    """What Azure would invent, by the name of the resource that it belongs to; the longest first."""
+    cloud = Cloud()
+    names = {cloud.tenant: "<tenant>", cloud.subscription.id: "<subscription>"}
+    for resource in stack.resources:
+        if not resource.custom or resource.type.startswith("random:"):
+            continue
+        invented = {"id": resource.id} | {
+            key: resource.outputs.get(key)
+            for key in ("principalId", "clientId", "objectId", "instrumentationKey", "appId", "name")
+            if key not in resource.inputs
+        }
+        for key, value in invented.items():
+            # A name that the program chose is no invention.
+            if isinstance(value, str) and value not in resource.inputs.values():
+                names.setdefault(value, f"<{resource.name}.{key}>")
+    return dict(sorted(names.items(), key=lambda item: -len(item[0])))
+
+
+def _readable(text: str, names: Mapping[str, str]) -> str:
+    for value, name in names.items():
+        text = text.replace(value, name)
+    return text

@@ -1,0 +1,108 @@
+"""Who may import whom: the arrows of docs/architecture.md."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = {"settings", "gateway", "backends", "functions_app", "twin", "tests", "policies"}
+
+# For each part of the repository the others that it may import.
+ALLOWED = {
+    "__main__.py": {"settings", "gateway", "backends"},
+    "settings.py": set(),
+    "gateway": {"gateway", "backends", "settings"},
+    "backends": {"backends", "gateway"},
+    "functions_app": set(),
+    "twin": {"twin"},
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The full names of the modules that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files(part: str) -> list[Path]:
+    path = ROOT / part
+    found = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    assert found, f"there is no {part}"
+    return found
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_it_may(part: str) -> None:
+    wrong = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in files(part)
+        for name in imports(file)
+        if (first := name.partition(".")[0]) in OURS and first not in ALLOWED[part]
+    }
+    assert wrong == set()
+
+
+def test_the_gateway_takes_from_backends_only_the_record() -> None:
+    taken = {
+        name
+        for file in files("gateway")
+        for name in imports(file)
+        if name.startswith("backends.") and not name.startswith("backends.backend")
+    }
+    assert taken == set()
+
+
+def test_backends_take_from_the_gateway_only_what_they_build_on() -> None:
+    taken = {
+        name
+        for file in files("backends")
+        for name in imports(file)
+        if name.startswith("gateway.") and not name.startswith("gateway.platform")
+    }
+    assert taken == set()
+
+
+def test_the_code_that_runs_on_functions_does_not_know_pulumi() -> None:
+    assert {name for file in files("functions_app") for name in imports(file) if "pulumi" in name} == set()
+
+
+def test_the_gateways_data_plane_knows_policies_but_not_pulumi_nor_the_rest_of_the_twin() -> None:
+    allowed = ("twin.apim", "twin.clock")
+    wrong = {
+        f"{file.name} imports {name}"
+        for file in files("twin/apim")
+        for name in imports(file)
+        if "pulumi" in name or (name.startswith("twin.") and not name.startswith(allowed))
+    }
+    assert wrong == set()
+
+
+def test_the_csharp_evaluator_does_not_know_policies() -> None:
+    wrong = {
+        f"{file.name} imports {name}"
+        for file in files("twin/apim/csharp")
+        for name in imports(file)
+        if name.startswith("twin.") and not name.startswith("twin.apim.csharp")
+    }
+    assert wrong == set()
+
+
+def test_no_module_reads_configuration_or_declares_a_resource_when_it_is_imported() -> None:
+    """Importing is free of effects: outside functions and classes nothing of Pulumi is called."""
+    calls = {
+        f"{file.relative_to(ROOT)}, line {call.lineno}"
+        for part in ("settings.py", "gateway", "backends")
+        for file in files(part)
+        for statement in ast.parse(file.read_text(encoding="utf-8")).body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.If)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).startswith(("pulumi.Config", "pulumi.export"))
+    }
+    assert calls == set()

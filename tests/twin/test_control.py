@@ -1,0 +1,246 @@
+"""The control API, over HTTP."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from twin.apim.cache import Cache
+from twin.apim.network import Fault, Network, Upstream
+from twin.clock import Clock
+from twin.control import Levers, create_control
+from twin.entra.accounts import Accounts
+from twin.entra.directory import Directory
+from twin.entra.keys import SigningKeys
+from twin.stack import Stack, evaluate
+
+
+class Twin:
+    """The parts that the control API moves."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.clock = Clock()
+        self.cache = Cache(self.clock)
+        self.network = Network({"store.example": Upstream(service="cosmos", base_url="http://127.0.0.1:1")})
+        self.directory = Directory(tenant_id="t", base_url="http://localhost:1")
+        self.accounts = Accounts(self.directory, self.clock)
+        self.keys = SigningKeys()
+        self.deleted = 0
+        levers = Levers(
+            cache=self.cache,
+            network=self.network,
+            clock=self.clock,
+            accounts=self.accounts,
+            keys=self.keys,
+            stack=stack,
+            delete_state=self.delete_state,
+        )
+        self.control = TestClient(create_control(levers), base_url="http://localhost:8001")
+
+    async def delete_state(self) -> None:
+        self.deleted += 1
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return evaluate()
+
+
+@pytest.fixture
+def twin(stack: Stack) -> Iterator[Twin]:
+    twin = Twin(stack)
+    with twin.control:
+        yield twin
+
+
+def refusal(answer, status: int = 400) -> str:
+    assert answer.status_code == status
+    return answer.json()["error"]
+
+
+def test_the_first_page_lists_calls_and_services(twin: Twin) -> None:
+    answer = twin.control.get("/").json()
+    assert "POST /faults" in answer["calls"]
+    assert answer["services"] == ["cosmos"]
+
+
+def test_the_cache_can_be_emptied(twin: Twin) -> None:
+    twin.cache.store("key", "value", 60, 5)
+    assert twin.control.post("/cache/clear").status_code == 200
+    assert twin.cache.lookup("key") is None
+
+
+def test_a_service_can_be_made_to_answer_with_a_status(twin: Twin) -> None:
+    fault = {"service": "cosmos", "status": 429, "headers": {"x-ms-retry-after-ms": "5"}, "times": 1}
+    assert twin.control.post("/faults", json=fault).status_code == 200
+    taken = twin.network.faults.take("cosmos")
+    assert taken is not None
+    assert (taken.status, taken.headers) == (429, {"x-ms-retry-after-ms": "5"})
+    assert twin.network.faults.take("cosmos") is None
+
+
+def test_a_service_can_be_made_slow_or_unreachable(twin: Twin) -> None:
+    twin.control.post("/faults", json={"service": "cosmos", "delay": 2.5, "times": 1})
+    twin.control.post("/faults", json={"service": "cosmos", "error": True})
+    slow, dead, still_dead = (twin.network.faults.take("cosmos") for _ in range(3))
+    assert slow is not None
+    assert (slow.delay, slow.error) == (2.5, False)
+    assert dead is not None
+    assert dead.error
+    assert still_dead is dead
+
+
+def test_faults_can_be_cleared(twin: Twin) -> None:
+    for query in ("", "?service=cosmos"):
+        twin.control.post("/faults", json={"service": "cosmos", "error": True})
+        assert twin.control.delete(f"/faults{query}").status_code == 200
+        assert not twin.network.faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"status": 500}, "Missing: service"),
+        ({"service": "kosmos", "status": 500}, "There is no service 'kosmos'; there are: cosmos"),
+        ({"service": "cosmos"}, "needs one of status"),
+        ({"service": "cosmos", "status": "500"}, "status is an HTTP status"),
+        ({"service": "cosmos", "status": 99}, "status is an HTTP status"),
+        ({"service": "cosmos", "status": True}, "status is an HTTP status"),
+        ({"service": "cosmos", "error": "yes"}, "error is true"),
+        ({"service": "cosmos", "error": True, "status": 500}, "give status or error"),
+        ({"service": "cosmos", "delay": -1}, "not negative"),
+        ({"service": "cosmos", "delay": "1"}, "delay is a number"),
+        ({"service": "cosmos", "status": 500, "times": 0}, "times is how many"),
+        ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers is an object of texts"),
+        ({"service": "cosmos", "status": 500, "body": {}}, "body is a text"),
+        ({"service": "cosmos", "status": 500, "time": 1}, "Not known: time. Accepted: body, delay"),
+    ],
+)
+def test_an_impossible_fault_is_refused_with_what_is_accepted(twin: Twin, fault: dict, message: str) -> None:
+    assert message in refusal(twin.control.post("/faults", json=fault))
+    assert not twin.network.faults
+
+
+def test_the_clock_can_be_moved_both_ways(twin: Twin) -> None:
+    assert twin.control.post("/clock", json={"advance": 3600}).json()["offset"] == 3600
+    assert twin.clock.now() > time.time() + 3500
+    assert twin.control.post("/clock", json={"advance": -3600}).json()["offset"] == 0
+
+
+@pytest.mark.parametrize("seconds", ["1", None, True, 1e300, [1]])
+def test_the_clock_takes_only_seconds(twin: Twin, seconds: object) -> None:
+    refusal(twin.control.post("/clock", json={"advance": seconds}))
+    assert twin.clock.offset == 0
+
+
+def test_infinity_is_not_a_number_of_seconds(twin: Twin) -> None:
+    refusal(twin.control.post("/clock", content='{"advance": Infinity}'))
+    refusal(twin.control.post("/clock", content='{"advance": NaN}'))
+    assert twin.clock.offset == 0
+
+
+def test_what_a_service_was_sent_can_be_read_without_its_credentials(twin: Twin) -> None:
+    async def send() -> None:
+        twin.network.faults.add("cosmos", Fault(status=200))
+        await twin.network.send(
+            "GET", "https://store.example/dbs", headers=[("Authorization", "Bearer abc.def")]
+        )
+
+    assert twin.control.portal is not None
+    twin.control.portal.call(send)
+    answer = twin.control.get("/received", params={"service": "cosmos"})
+    (received,) = answer.json()["received"]
+    assert (received["method"], received["url"], received["status"]) == (
+        "GET",
+        "https://store.example/dbs",
+        200,
+    )
+    assert "abc.def" not in answer.text
+    assert refusal(twin.control.get("/received?service=x")).startswith("There is no service 'x'")
+
+
+def test_a_user_can_be_disabled_and_enabled(twin: Twin) -> None:
+    user = twin.directory.users[0]
+    twin.control.post(f"/entra/users/{user.principal_name}", json={"enabled": False})
+    assert twin.accounts.is_disabled(user)
+    twin.control.post(f"/entra/users/{user.object_id}", json={"enabled": True})
+    assert not twin.accounts.is_disabled(user)
+    assert "there are: ada@" in refusal(twin.control.post("/entra/users/x", json={"enabled": False}), 404)
+    assert "true or false" in refusal(twin.control.post("/entra/users/x", json={"enabled": "no"}))
+
+
+def test_entras_key_can_be_changed_with_and_without_the_former(twin: Twin) -> None:
+    def published() -> list[str]:
+        return [key["kid"] for key in twin.keys.jwks["keys"]]
+
+    (first,) = published()
+    twin.control.post("/entra/keys/rotate")
+    assert len(published()) == 2
+    assert published()[1] == first
+    twin.control.post("/entra/keys/rotate", json={"keepPrevious": False})
+    assert len(published()) == 1
+    assert first not in published()
+
+
+def test_the_stack_is_shown_without_its_secrets(twin: Twin, stack: Stack) -> None:
+    answer = twin.control.get("/stack")
+    resources = {resource["name"]: resource for resource in answer.json()["resources"]}
+    assert resources["gateway-values-token-key"]["inputs"]["value"] == "***"
+    assert resources["gateway-values-gateway-url"]["inputs"]["value"].startswith("https://")
+    assert answer.json()["outputs"]["gatewayUrl"].startswith("https://")
+    for key in stack.of_type("RandomBytes"):
+        assert key.outputs["base64"] not in answer.text
+
+
+def test_a_reset_puts_everything_back_but_keeps_what_users_left(twin: Twin) -> None:
+    twin.cache.store("key", "value", 60, 5)
+    twin.control.post("/faults", json={"service": "cosmos", "error": True})
+    twin.control.post("/clock", json={"advance": 3600})
+    twin.control.post("/entra/users/ada@twin.example", json={"enabled": False})
+    assert twin.control.post("/reset").status_code == 200
+    assert len(twin.cache) == 0
+    assert not twin.network.faults
+    assert twin.clock.offset == 0
+    assert not twin.accounts.is_disabled(twin.directory.users[0])
+    assert twin.deleted == 0
+
+
+def test_a_reset_of_the_state_deletes_what_users_left(twin: Twin) -> None:
+    assert twin.control.post("/reset", json={"state": True}).status_code == 200
+    assert twin.deleted == 1
+    assert "state is true" in refusal(twin.control.post("/reset", json={"state": "all"}))
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '"text"', "\xff", "[" * 10000])
+def test_a_body_that_is_no_json_object_is_refused(twin: Twin, body: str) -> None:
+    assert "Accepted: advance" in refusal(twin.control.post("/clock", content=body.encode("latin-1")))
+
+
+def test_a_large_body_is_refused(twin: Twin) -> None:
+    assert "larger than" in refusal(twin.control.post("/clock", content=b" " * 70_000))
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8000", "http://localhost:8001", "https://evil.example", "null"]
+)
+def test_a_web_page_cannot_use_it(twin: Twin, origin: str) -> None:
+    refusal(twin.control.post("/clock", json={"advance": 60}, headers={"Origin": origin}), 403)
+    assert twin.clock.offset == 0
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8001", "localhost.evil.example", "127.0.0.2", "", "["]
+)
+def test_a_name_that_was_bound_to_this_machine_cannot_be_used(twin: Twin, host: str) -> None:
+    refusal(twin.control.get("/", headers={"Host": host}), 403)
+
+
+@pytest.mark.parametrize("host", ["localhost:8001", "127.0.0.1:8001", "[::1]:8001", "LOCALHOST"])
+def test_this_machines_names_can_be_used(twin: Twin, host: str) -> None:
+    assert twin.control.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_an_unknown_call_is_told_where_the_list_is(twin: Twin) -> None:
+    assert "GET / lists the calls" in refusal(twin.control.get("/nothing"), 404)
+    assert "GET / lists the calls" in refusal(twin.control.get("/clock"), 405)

@@ -1,0 +1,36 @@
+"""Node.js and the lock of its packages."""
+
+import json
+import subprocess
+
+import pytest
+
+from twin.node import ROOT, NodeError, node, npm, script
+
+
+def test_node_is_new_enough_whatever_the_machine_has():
+    version = subprocess.run([node(), "--version"], capture_output=True, text=True, check=True).stdout
+    assert int(version.removeprefix("v").partition(".")[0]) >= 22
+
+
+def test_npm_is_the_one_that_comes_with_it():
+    version = subprocess.run(
+        [*npm(), "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    assert int(version.partition(".")[0]) >= 10
+
+
+def test_the_lock_pins_every_package_and_names_no_registry():
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    manifest = json.loads((ROOT / "package.json").read_text())
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert lock["packages"][""]["devDependencies"] == manifest["devDependencies"]
+    assert all("resolved" not in entry for entry in packages.values())
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+    for name, version in manifest["devDependencies"].items():
+        assert packages[f"node_modules/{name}"]["version"] == version
+
+
+def test_a_package_that_is_not_installed_says_what_to_run(tmp_path):
+    with pytest.raises(NodeError, match=r"python -m twin\.node"):
+        script("azurite", "dist/src/blob/main.js", root=tmp_path)

@@ -1,0 +1,290 @@
+"""From declared resources to the services that stand in for Azure's: what is declared is what runs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from twin.azure import database, function_app, gateway, tenant
+from twin.azure.cloud import Cloud
+from twin.blobs import BlobAccount, local_settings
+from twin.stack import Declared, Stack, StackError, evaluate
+
+AUTHORITY = "http://localhost:8002"
+CLOUD = Cloud(gateway_url="http://localhost:8000")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return evaluate({"local": "true", "entraAuthority": AUTHORITY}, cloud=CLOUD)
+
+
+def without(stack: Stack, type_: str) -> Stack:
+    """The stack with all resources of a type left out."""
+    gone = set(stack.of_type(type_))
+    assert gone
+    return replace(stack, resources=tuple(each for each in stack.resources if each not in gone))
+
+
+def changed(stack: Stack, type_: str, change: Callable[[Declared], dict[str, Any]]) -> Stack:
+    """The stack with some inputs of all resources of a type changed."""
+    found = set(stack.of_type(type_))
+    assert found
+    return replace(
+        stack,
+        resources=tuple(
+            replace(each, inputs={**each.inputs, **change(each)}) if each in found else each
+            for each in stack.resources
+        ),
+    )
+
+
+def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack: Stack) -> None:
+    service = gateway.service(stack, CLOUD)
+    assert service.gateway_url == "http://localhost:8000"
+    assert service.sku == "BasicV2"
+    assert {(api.id, api.path) for api in service.apis} == {("oauth", ""), ("functions-mcp", "mcp")}
+    (mcp,) = (api for api in service.apis if api.path == "mcp")
+    assert mcp.service_url == f"https://{stack.one('web:WebApp').outputs['defaultHostName']}"
+    assert not mcp.subscription_required
+    posts = [operation for operation in mcp.operations if operation.id == "post"]
+    assert [(each.method, each.url_template) for each in posts] == [("POST", "/")]
+    assert posts[0].policy is not None
+    assert posts[0].policy.name == "API functions-mcp, operation post"
+    values = {value.name: value for value in service.named_values}
+    assert values["gateway-url"].value == "http://localhost:8000"
+    assert values["token-key"].secret
+    identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    assert {(each.client_id, each.principal_id) for each in service.identities} >= {
+        (identity["clientId"], identity["principalId"])
+    }
+    assert None in {each.client_id for each in service.identities}
+
+
+def test_a_policy_that_is_not_declared_is_not_there(stack: Stack) -> None:
+    service = gateway.service(without(stack, "apimanagement:ApiPolicy"), CLOUD)
+    assert {api.policy for api in service.apis} == {None}
+
+
+def test_a_policy_in_another_format_is_refused(stack: Stack) -> None:
+    wrong = changed(stack, "apimanagement:Policy", lambda _: {"format": "xml"})
+    with pytest.raises(StackError, match='Set format="rawxml"'):
+        gateway.service(wrong, CLOUD)
+
+
+def test_a_stack_without_a_gateway_is_refused(stack: Stack) -> None:
+    with pytest.raises(StackError, match="declares 0"):
+        gateway.service(without(stack, "apimanagement:ApiManagementService"), CLOUD)
+
+
+def test_the_tenant_trusts_what_the_federated_credential_says(stack: Stack) -> None:
+    (application,) = tenant.directory(stack, CLOUD, AUTHORITY).applications
+    (credential,) = application.federated_credentials
+    identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    assert credential.subject == identity["principalId"]
+    assert credential.audience == "api://AzureADTokenExchange"
+    assert credential.issuer == tenant.directory(stack, CLOUD, AUTHORITY).issuer
+    assert application.redirect_uris == ("http://localhost:8000/oauth-callback",)
+
+    wrong = changed(
+        stack,
+        "ApplicationFederatedIdentityCredential",
+        lambda _: {"subject": "somebody else", "audiences": ["api://azureadtokenexchange"]},
+    )
+    (application,) = tenant.directory(wrong, CLOUD, AUTHORITY).applications
+    (credential,) = application.federated_credentials
+    assert (credential.subject, credential.audience) == ("somebody else", "api://azureadtokenexchange")
+
+
+def test_an_application_without_a_service_principal_has_none(stack: Stack) -> None:
+    (application,) = tenant.directory(stack, CLOUD, AUTHORITY).applications
+    assert application.has_service_principal
+    (application,) = tenant.directory(without(stack, "ServicePrincipal"), CLOUD, AUTHORITY).applications
+    assert not application.has_service_principal
+
+
+def test_each_service_has_the_identities_that_are_attached_to_it(stack: Stack) -> None:
+    directory = tenant.directory(stack, CLOUD, AUTHORITY)
+    hosts = {host.name: host for host in directory.identity_hosts}
+    ids = {
+        name: stack.one("managedidentity:UserAssignedIdentity", name).outputs["clientId"]
+        for name in ("gateway-service-identity", "functions-identity")
+    }
+    assert hosts["gateway"].user_assigned == (ids["gateway-service-identity"],)
+    assert hosts["functions"].user_assigned == (ids["functions-identity"],)
+    assert hosts["functions"].system_assigned is None
+    system = hosts["gateway"].system_assigned
+    assert system is not None
+    assert directory.identity(system) is not None
+
+
+def test_cosmos_has_the_declared_containers_and_admits_who_has_a_role(stack: Stack) -> None:
+    account = database.cosmos_account(stack, "http://localhost:8003")
+    assert account is not None
+    (oauth,) = account.databases
+    assert {each.name for each in oauth.containers} == {"clients", "transactions", "grants"}
+    assert {(each.partition_key, each.default_ttl) for each in oauth.containers} == {("/id", -1)}
+    (role,) = account.role_assignments
+    assert (role.scope, role.read_only) == ("/dbs/oauth", False)
+
+    nobody = database.cosmos_account(
+        without(stack, "cosmosdb:SqlResourceSqlRoleAssignment"), "http://localhost:8003"
+    )
+    assert nobody is not None
+    assert nobody.role_assignments == ()
+
+
+def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:
+    reader = changed(
+        stack,
+        "cosmosdb:SqlResourceSqlRoleAssignment",
+        lambda each: {"roleDefinitionId": each.inputs["roleDefinitionId"][:-1] + "1"},
+    )
+    account = database.cosmos_account(reader, "http://localhost:8003")
+    assert account is not None
+    assert account.role_assignments[0].read_only
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"roleDefinitionId": "/subscriptions/x/sqlRoleDefinitions/custom"},
+            "The twin knows the built-in ones",
+        ),
+        ({"scope": "/subscriptions/other"}, "which is not in its account"),
+    ],
+)
+def test_a_role_that_cosmos_would_refuse_is_refused(
+    stack: Stack, change: dict[str, str], message: str
+) -> None:
+    wrong = changed(stack, "cosmosdb:SqlResourceSqlRoleAssignment", lambda _: change)
+    with pytest.raises(StackError, match=message):
+        database.cosmos_account(wrong, "http://localhost:8003")
+
+
+def test_the_function_app_admits_whom_the_stack_says(stack: Stack) -> None:
+    app = function_app.function_app(stack)
+    assert app is not None
+    assert app.auth is not None
+    gateway_identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    assert app.auth.identities == {gateway_identity["principalId"]}
+    assert app.auth.issuer == f"{AUTHORITY}/{CLOUD.tenant}/v2.0"
+    assert app.auth.jwks_url == f"{AUTHORITY}/{CLOUD.tenant}/discovery/v2.0/keys"
+    assert app.auth.audiences == {
+        stack.one("Application", "gateway-application-registration").outputs["clientId"]
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"platform": {"enabled": False}},
+        {
+            "globalValidation": {
+                "requireAuthentication": True,
+                "unauthenticatedClientAction": "AllowAnonymous",
+            }
+        },
+        {"globalValidation": {"requireAuthentication": False, "unauthenticatedClientAction": "Return401"}},
+    ],
+)
+def test_an_app_whose_lock_is_open_is_open_in_the_twin(stack: Stack, change: dict[str, Any]) -> None:
+    app = function_app.function_app(changed(stack, "web:WebAppAuthSettingsV2", lambda _: change))
+    assert app is not None
+    assert app.auth is None
+
+
+def test_an_app_without_a_lock_is_open_in_the_twin(stack: Stack) -> None:
+    app = function_app.function_app(without(stack, "web:WebAppAuthSettingsV2"))
+    assert app is not None
+    assert app.auth is None
+
+
+def entra(validation: dict[str, Any], issuer: str = f"{AUTHORITY}/t/v2.0") -> dict[str, Any]:
+    """Identity providers with one that checks in this way."""
+    registration = {"openIdIssuer": issuer, "clientId": "app"}
+    return {
+        "identityProviders": {
+            "azureActiveDirectory": {"registration": registration, "validation": validation, "enabled": True}
+        }
+    }
+
+
+def principals(*identities: str) -> dict[str, Any]:
+    return {"allowedPrincipals": {"identities": list(identities)}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            entra({"allowedAudiences": ["app"], "defaultAuthorizationPolicy": principals()}),
+            "allowed identity",
+        ),
+        (entra({"defaultAuthorizationPolicy": principals("someone")}), "allowed audience"),
+        (entra({"allowedAudiences": ["app"]}, issuer=f"{AUTHORITY}/t"), r"has to end in /v2\.0"),
+        (
+            {
+                "globalValidation": {
+                    "requireAuthentication": True,
+                    "unauthenticatedClientAction": "RedirectToLoginPage",
+                }
+            },
+            "answers strangers with RedirectToLoginPage",
+        ),
+        (
+            {
+                "globalValidation": {
+                    "requireAuthentication": True,
+                    "unauthenticatedClientAction": "Return401",
+                    "excludedPaths": ["/x"],
+                }
+            },
+            "excludes paths",
+        ),
+    ],
+)
+def test_a_lock_that_the_twin_cannot_imitate_is_refused(
+    stack: Stack, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(StackError, match=message):
+        function_app.function_app(changed(stack, "web:WebAppAuthSettingsV2", lambda _: change))
+
+
+def test_an_app_whose_identity_has_no_role_on_the_blobs_is_refused(stack: Stack) -> None:
+    with pytest.raises(StackError, match="no identity of the app has a role on its blobs"):
+        function_app.function_app(without(stack, "authorization:RoleAssignment"))
+
+
+def test_the_apps_identity_based_connection_becomes_a_connection_to_local_blobs(stack: Stack) -> None:
+    app = function_app.function_app(stack)
+    assert app is not None
+    name = stack.one("storage:StorageAccount").outputs["name"]
+    account = BlobAccount(name=name, key="a2V5", port=8004)
+    settings = local_settings(app.settings, {f"{name}.blob.core.windows.net": account})
+    assert settings["SNIPPETS_STORAGE"] == account.connection_string
+    assert settings["SNIPPETS_CONTAINER"] == "snippets"
+    assert [key for key in settings if key.startswith("SNIPPETS_STORAGE__")] == []
+
+
+def test_settings_declared_apart_replace_those_of_the_app(stack: Stack) -> None:
+    app = stack.one("web:WebApp")
+    apart = replace(
+        app,
+        urn=f"{app.urn}-settings",
+        type="azure-native:web:WebAppApplicationSettings",
+        inputs={"name": app.outputs["name"], "properties": {"ONLY": "this"}},
+    )
+    found = function_app.function_app(replace(stack, resources=(*stack.resources, apart)))
+    assert found is not None
+    assert found.settings == {"ONLY": "this"}
+
+
+def test_every_declared_container_of_blobs_is_made(stack: Stack) -> None:
+    name = stack.one("storage:StorageAccount").outputs["name"]
+    assert {(each.account, each.name) for each in function_app.blob_containers(stack)} == {
+        (name, "deployments"),
+        (name, "snippets"),
+    }

@@ -1,0 +1,258 @@
+"""`python -m twin up` as a process: how it starts, what it says, how it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from twin.ports import Ports, PortTakenError
+from twin.stack import PROJECT
+from twin.state import StateFolder, StateInUseError
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+
+class Up:
+    """One run of the command."""
+
+    def __init__(self, port: int, state: Path, *arguments: str) -> None:
+        self.port = port
+        self.state = state
+        self.output = state.parent / f"output-{port}"
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "twin", "up", f"--port={port}", f"--state={state}", *arguments],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.text()
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{self.port + 1}/").status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(self.text())
+
+    def children(self) -> list[int]:
+        """Processes that it started."""
+        pid = self.process.pid
+        return [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+
+@contextmanager
+def up(port: int, state: Path, *arguments: str) -> Generator[Up]:
+    run = Up(port, state, *arguments)
+    try:
+        yield run
+    finally:
+        run.kill()
+
+
+@pytest.fixture
+def port() -> int:
+    """The first of ten free ports in a row."""
+    for base in range(33000 + os.getpid() % 700 * 20, 60000, 20):
+        with ExitStack() as held, suppress(OSError):
+            for each in range(base, base + 10):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            return base
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that has ended and whose parent has not noticed yet is not alive.
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+@linux
+def test_it_tells_where_everything_is_serves_it_and_leaves_nothing_behind(port: int, state: Path) -> None:
+    with up(port, state) as run:
+        run.wait_until_ready()
+        gateway = f"http://localhost:{port}"
+        metadata = httpx.get(f"{gateway}/.well-known/oauth-authorization-server").json()
+        assert metadata["issuer"] == gateway
+        assert httpx.post(f"{gateway}/mcp", json={}).status_code == 401
+        said = run.text()
+        assert f"{gateway}/mcp/sse" in said
+        assert "Ada Lovelace" in said
+        assert f"--transport http --server-url {gateway}/mcp\n" in said
+        assert f"http://localhost:{port + 1}" in said
+        assert re.search(r"ready in \d+\.\d s", said)
+        children = run.children()
+        assert len(children) == 2
+        assert run.end() == 0
+        assert [pid for pid in children if alive(pid)] == []
+    assert (state.stat().st_mode & 0o777) == 0o700
+    open_to_others = [file for file in state.iterdir() if file.is_file() and file.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
+def test_a_restart_is_the_same_tenant_with_the_same_keys(port: int, state: Path) -> None:
+    def facts() -> tuple[dict, set[int]]:
+        with up(port, state) as run:
+            run.wait_until_ready()
+            outputs = httpx.get(f"http://127.0.0.1:{port + 1}/stack").json()["outputs"]
+            registration = {"redirect_uris": ["http://127.0.0.1/callback"], "client_name": "Test"}
+            client = httpx.post(f"http://localhost:{port}/register", json=registration)
+            assert client.status_code == 201, client.text
+            clients.append(client.json()["client_id"])
+            statuses = [
+                httpx.get(f"http://localhost:{port}/authorize", params=request(each)).status_code
+                for each in clients
+            ]
+            assert run.end(signal.SIGTERM) == 0
+            return outputs, set(statuses)
+
+    def request(client_id: str) -> dict[str, str]:
+        return {
+            "client_id": client_id,
+            "redirect_uri": "http://127.0.0.1/callback",
+            "response_type": "code",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+        }
+
+    clients: list[str] = []
+    first, second = facts(), facts()
+    assert first == second
+    assert first[1] <= {200, 302, 303}
+
+
+@linux
+def test_a_service_that_dies_brings_the_twin_down_with_a_message(port: int, state: Path) -> None:
+    with up(port, state) as run:
+        run.wait_until_ready()
+        first, second = run.children()
+        os.kill(first, signal.SIGKILL)
+        assert run.process.wait(timeout=20) == 1
+        assert re.search(r"error: (blobs|functions) ended with status -9, so the twin stops\.", run.text())
+        assert "Traceback" not in run.text()
+        assert not alive(second)
+
+
+def test_a_second_twin_is_told_which_ports_are_taken_and_what_to_do(port: int, state: Path) -> None:
+    with socket.create_server(("127.0.0.1", port + 3)), up(port, state) as run:
+        assert run.process.wait(timeout=60) == 1
+        assert f"Port {port + 3} (Cosmos DB) is taken" in run.text()
+        assert "make up PORT=9000" in run.text()
+        assert "Traceback" not in run.text()
+    assert not state.exists()
+
+
+def test_a_state_folder_that_is_in_use_is_refused(port: int, state: Path) -> None:
+    with StateFolder(state), up(port, state) as run:
+        assert run.process.wait(timeout=60) == 1
+        assert f"Another twin is using {state}" in run.text()
+        assert "Traceback" not in run.text()
+
+
+def test_wrong_configuration_is_told_in_the_words_of_the_settings(port: int, state: Path) -> None:
+    with up(port, state, "--config=sku=Gold") as run:
+        assert run.process.wait(timeout=60) == 1
+        assert "sku: 'Gold' is not one of BasicV2" in run.text()
+        assert "Traceback" not in run.text()
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", ["imports", "evaluation", "processes"])
+def test_it_can_be_stopped_while_it_starts(
+    port: int, state: Path, number: signal.Signals, after: str
+) -> None:
+    with up(port, state) as run:
+        deadline = time.monotonic() + 60
+        while not begun[after](run) and time.monotonic() < deadline:
+            assert run.process.poll() is None, run.text()
+            time.sleep(0.01)
+        assert run.end(number) == 0
+        assert "Traceback" not in run.text()
+
+
+def handles_sigterm(run: Up) -> bool:
+    """Whether the command itself runs: Python alone has no handler for SIGTERM."""
+    status = Path(f"/proc/{run.process.pid}/status").read_text()
+    caught = re.search(r"^SigCgt:\t([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+begun = {
+    "imports": handles_sigterm,
+    "evaluation": lambda run: (run.state / "seed").exists(),
+    "processes": lambda run: len(run.children()) == 2,
+}
+
+
+@linux
+def test_it_runs_without_standard_streams(port: int, state: Path) -> None:
+    command = f'exec "{sys.executable}" -m twin up --port={port} --state="{state}" <&- >&- 2>&-'
+    process = subprocess.Popen(["/bin/sh", "-c", command], cwd=PROJECT, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{port + 1}/").status_code == 200:
+                    break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_every_taken_port_is_named(port: int) -> None:
+    message = rf"Ports {port} \(gateway\), {port + 1} \(control API\) are taken"
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        socket.create_server(("127.0.0.1", port + 1)),
+        pytest.raises(PortTakenError, match=message),
+    ):
+        Ports(port).require_free()
+    Ports(port).require_free()
+
+
+def test_a_state_folder_is_locked_for_one_and_free_afterwards(state: Path) -> None:
+    with StateFolder(state) as first, pytest.raises(StateInUseError, match="--state"):
+        StateFolder(state).__enter__()
+    with StateFolder(state) as again:
+        assert again.seed() == first.seed()

@@ -1,0 +1,88 @@
+"""The gateway's cache: best effort, bounded, emptied at any moment.
+
+https://learn.microsoft.com/azure/api-management/api-management-howto-cache
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+LARGEST_ITEM = 2 * 1024 * 1024
+
+
+class Timed(Protocol):
+    """What tells the time, in POSIX seconds."""
+
+    def now(self) -> float:
+        """The current time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: object
+    size: int
+    visible: float
+    expires: float
+
+
+class Cache:
+    """Values by key, each with a time to live.
+
+    Args:
+        clock: by which values expire.
+        capacity: bytes; what was used least recently makes room (BasicV2 has 250 MB).
+
+    Attributes:
+        store_delay: seconds until a stored value can be seen; API Management stores asynchronously.
+        fail_stores: whether stores are lost.
+        fail_lookups: whether every lookup misses.
+    """
+
+    def __init__(self, clock: Timed, *, capacity: int = 250_000_000) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._size = 0
+        self.store_delay = 0.0
+        self.fail_stores = False
+        self.fail_lookups = False
+
+    def lookup(self, key: str) -> object | None:
+        """The value, or None."""
+        entry = self._entries.get(key)
+        if entry is None or self.fail_lookups:
+            return None
+        now = self._clock.now()
+        if entry.expires <= now:
+            self.remove(key)
+            return None
+        if entry.visible > now:
+            return None
+        self._entries.move_to_end(key)
+        return entry.value
+
+    def store(self, key: str, value: object, seconds: float, size: int) -> None:
+        """Stores a value, unless it is too large."""
+        if self.fail_stores or size > LARGEST_ITEM or seconds <= 0:
+            return
+        self.remove(key)
+        now = self._clock.now()
+        self._entries[key] = _Entry(value, size, now + self.store_delay, now + seconds)
+        self._size += size
+        while self._size > self._capacity:
+            self.remove(next(iter(self._entries)))
+
+    def remove(self, key: str) -> None:
+        """Forgets a value; nothing happens when there is none."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._size -= entry.size
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._entries.clear()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,1 @@
+"""Turns syntax into closures: types are settled here, once, when an expression is loaded."""

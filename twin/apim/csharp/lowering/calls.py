@@ -1,0 +1,381 @@
+"""Calls of methods, constructors and conversions to arguments."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
+
+from twin.apim.csharp import syntax
+from twin.apim.csharp.bound import (
+    NOT_CONSTANT,
+    ArgumentValue,
+    Bound,
+    Frame,
+    NamespaceReference,
+    OutTarget,
+    Run,
+    TypeReference,
+    constant,
+)
+from twin.apim.csharp.conversions import same
+from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null, null_reference
+from twin.apim.csharp.json_values import dynamic_to_string
+from twin.apim.csharp.lowering.names import Names
+from twin.apim.csharp.overloads import Candidate, Choice, Overloads, Slot
+from twin.apim.csharp.results import wrapper
+from twin.apim.csharp.signature import Checked, Contextual, Culture, Member, Typed, lookup, members_of
+from twin.apim.csharp.types import (
+    DYNAMIC,
+    LAMBDA,
+    NULL,
+    OBJECT,
+    STRING,
+    VOID,
+    ClrType,
+    clr,
+    is_value_type,
+)
+from twin.apim.csharp.values import Array, Sequence
+
+_EXTENSIONS: Final = ("Enumerable", "Extensions", "PolicyExtensions")
+_DEFERRED: Final = frozenset({"IEnumerable", "IOrderedEnumerable", "IJEnumerable"})
+
+
+class Calls(Names):
+    """Calls."""
+
+    def bind_call(self, node: syntax.Call) -> Bound:
+        """`target(args)`."""
+        target = node.target
+        if isinstance(target, syntax.Name):
+            if target.name == "nameof" and len(node.args) == 1:
+                return self._nameof(node.args[0].value, node.at)
+            self.refuse(f"there is no function `{target.name}`", target.at, "CS0103")
+        if not isinstance(target, syntax.Member):
+            self.refuse("only methods can be called", node.at, "CS0149")
+        holder = self.bind_any(target.target)
+        explicit = tuple(self.type_named(name) for name in target.args)
+        if isinstance(holder, NamespaceReference):
+            self.refuse(
+                f"the name `{holder.name}` is not known here, and not on the list of allowed .NET types",
+                holder.at,
+                holder.name,
+            )
+        if isinstance(holder, Bound) and holder.type is DYNAMIC:
+            return self._dynamic_call(holder, target, node)
+        arguments = self.arguments(node.args)
+        if any(argument.bound is not None and argument.bound.type is DYNAMIC for argument in arguments):
+            self.refuse("a dynamic value cannot be an argument in the twin; cast it first", node.at, "dynamic")
+        if isinstance(holder, TypeReference):
+            return self._static_call(holder.type, target, arguments, explicit)
+        return self.call_instance(holder, target.name, arguments, explicit, target.at)
+
+    def _nameof(self, node: syntax.Node, at: int) -> Bound:
+        if isinstance(node, syntax.Member):
+            holder = self.bind_any(node.target)
+            of = None if isinstance(holder, NamespaceReference) else holder.type
+            if of is None or not lookup(of, node.name):
+                self.bind_any(node)
+            return constant(STRING, node.name, at)
+        if isinstance(node, syntax.Name):
+            self.bind_any(node)
+            return constant(STRING, node.name, at)
+        self.refuse("nameof takes a name", at, "CS8081")
+
+    def _dynamic_call(self, holder: Bound, target: syntax.Member, node: syntax.Call) -> Bound:
+        if target.name != "ToString" or node.args:
+            self.refuse(f"calling `{target.name}` of a dynamic value; cast it first", target.at, "dynamic")
+        return Bound(STRING, self.compose(holder.run, dynamic_to_string), node.at)
+
+    def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
+        """Arguments with their values; lambdas and method groups wait for a type."""
+        return [self._argument(node) for node in nodes]
+
+    def _argument(self, node: syntax.Argument) -> ArgumentValue:
+        value = node.value
+        if node.mode == "out":
+            return ArgumentValue(None, value, value.at, "out", node.name, self.out_target(node))
+        while isinstance(value, syntax.Paren) and isinstance(value.inner, syntax.Lambda):
+            value = value.inner
+        if isinstance(value, syntax.Lambda) or self._is_method_group(value):
+            placeholder = Bound(LAMBDA, same, value.at)
+            return ArgumentValue(placeholder, value, value.at, "", node.name, lambda_node=value)
+        return ArgumentValue(self.bind(value), value, value.at, "", node.name)
+
+    def _is_method_group(self, node: syntax.Node) -> bool:
+        """`Uri.EscapeDataString` or `text.Trim` as an argument."""
+        if not isinstance(node, syntax.Member) or not isinstance(node.target, syntax.Name):
+            return False
+        if self.scope.find(node.target.name) is not None or node.target.name == "context":
+            return False
+        holder = self.bind_any(node.target)
+        return isinstance(holder, TypeReference) and any(
+            member.signature.kind == "method" and member.signature.static
+            for _owner, member in lookup(holder.type, node.name)
+        )
+
+    def out_target(self, node: syntax.Argument) -> OutTarget:
+        """Where an out argument goes."""
+        name = node.value
+        if not isinstance(name, syntax.Name):
+            self.refuse("an out argument is a variable", name.at, "CS1510")
+        if node.declares is None:
+            variable = self.scope.find(name.name)
+            if variable is None or not variable.writable or variable.const is not NOT_CONSTANT:
+                self.refuse(f"`{name.name}` is not a variable that can be set", name.at, "CS0103")
+            return OutTarget(variable.type, lambda _type: self.writer(variable))
+        declared = None if node.declares.name == "var" else self.type_named(node.declares)
+        # Only the chosen overload declares the variable; overloads are tried before.
+        return OutTarget(declared, lambda found: self.declarer(name.name, declared or found, name.at))
+
+    def writer(self, variable: Any) -> Callable[[Frame, Any], None]:
+        """Sets a variable."""
+        slot = variable.slot
+        if variable.cell:
+
+            def set_cell(frame: Frame, value: Any) -> None:
+                frame[slot][0] = value
+
+            return set_cell
+
+        def set_slot(frame: Frame, value: Any) -> None:
+            frame[slot] = value
+
+        return set_slot
+
+    def declarer(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Callable[[Frame, Any], None]:
+        """Declares a variable and gives what sets it for the first time."""
+        variable = self.scope.declare(name, of, at, writable=writable)
+        slot = variable.slot
+        if variable.cell:
+
+            def make_cell(frame: Frame, value: Any) -> None:
+                frame[slot] = [value]
+
+            return make_cell
+        return self.writer(variable)
+
+    def _static_call(
+        self, owner: ClrType, target: syntax.Member, arguments: list[ArgumentValue], explicit: tuple[ClrType, ...]
+    ) -> Bound:
+        candidates = [
+            Candidate(holder, member, dict(zip(member.owner.parameters, holder.args, strict=False)))
+            for holder, member in lookup(owner, target.name)
+            if member.signature.static and member.signature.kind == "method"
+        ]
+        if not candidates:
+            self.no_member(owner, target.name, target.at)
+        choice = Overloads(self, arguments, explicit).choose(candidates, target.at, target.name)
+        if choice is None:
+            self._no_overload(owner, target.name, arguments, target.at)
+        return self.invoke(choice, None, target.at)
+
+    def call_instance(
+        self,
+        receiver: Bound,
+        name: str,
+        arguments: list[ArgumentValue],
+        explicit: tuple[ClrType, ...],
+        at: int,
+    ) -> Bound:
+        """A method of a value, or an extension method."""
+        if receiver.type is NULL:
+            self.refuse("null has no members", at, "CS0023")
+        candidates = [
+            Candidate(holder, member, dict(zip(member.owner.parameters, holder.args, strict=False)))
+            for holder, member in lookup(receiver.type, name)
+            if not member.signature.static and member.signature.kind == "method"
+        ]
+        choice = Overloads(self, arguments, explicit).choose(_visible(candidates), at, name) if candidates else None
+        if choice is not None:
+            return self.invoke(choice, receiver, at)
+        extensions = [
+            Candidate(clr(owner), member, {})
+            for owner in _EXTENSIONS
+            for member in members_of(owner, name)
+            if member.signature.extension
+        ]
+        itself = ArgumentValue(receiver, syntax.Receiver(at), at)
+        if extensions:
+            choice = Overloads(self, [itself, *arguments], explicit).choose(extensions, at, name)
+        if choice is None:
+            if not candidates and not extensions:
+                self.no_member(receiver.type, name, at)
+            self._no_overload(receiver.type, name, arguments, at)
+        return self.invoke(choice, None, at)
+
+    def _no_overload(self, owner: ClrType, name: str, arguments: list[ArgumentValue], at: int) -> Any:
+        given = ", ".join("out" if a.bound is None else str(a.bound.type) for a in arguments)
+        self.refuse(f"no `{name}` of {owner} that the twin knows takes ({given})", at, f"{owner}.{name}")
+
+    def invoke(self, choice: Choice, receiver: Bound | None, at: int) -> Bound:
+        """The call of the chosen member."""
+        signature = choice.candidate.member.signature
+        function = self.function_of(choice, at)
+        runs = [self.slot_run(slot) for slot in choice.slots if slot.parameter.mode != "out"]
+        outs = [slot for slot in choice.slots if slot.parameter.mode == "out"]
+        if receiver is not None:
+            runs.insert(0, self._checked(receiver, choice.candidate.owner))
+        is_contextual = isinstance(choice.candidate.member.function, Contextual)
+        if is_contextual:
+            runs.insert(0, lambda frame: frame[0])
+        if not outs and not is_contextual and all(_is_constant(slot) for slot in choice.slots) and (receiver is None or receiver.is_constant):
+            self.try_now(function, runs, at)
+        returns = choice.returns
+        if returns.name in _DEFERRED and inspect.isgeneratorfunction(function):
+            function = _deferred(function, returns)
+        run = call(function, runs)
+        if outs:
+            run = self._set_outs(run, outs)
+        wrap = wrapper(returns)
+        if wrap is not None:
+            run = self.compose(run, wrap)
+        if receiver is not None and receiver.path == "context.Variables":
+            self._note_key(choice, at)
+        if signature.returns is VOID:
+            returns = VOID
+        return Bound(returns, run, at)
+
+    def try_now(self, function: Callable[..., Any], runs: list[Run], at: int) -> None:
+        """Calls a function of constants, to refuse now what the twin could not answer later."""
+        try:
+            call(function, runs)([None])
+        except UnsupportedError as error:
+            self.refuse(error.message, at, "unsupported")
+        except DotNetException:
+            return
+
+    def _note_key(self, choice: Choice, at: int) -> None:
+        for slot in choice.slots[:1]:
+            if slot.arguments and slot.arguments[0].bound is not None and slot.arguments[0].bound.is_constant:
+                self.note(f"variables:{slot.arguments[0].bound.const}", at)
+
+    def function_of(self, choice: Choice, at: int) -> Callable[..., Any]:
+        """The table's function, made for its type arguments, with its constants checked."""
+        function: Any = choice.candidate.member.function
+        if isinstance(function, Culture):
+            self.note("culture", at)
+            function = function.function
+        if isinstance(function, Typed):
+            function = function.make(*self._type_arguments(choice))
+        if isinstance(function, Checked):
+            values = [
+                slot.arguments[0].bound.const
+                if slot.arguments and not slot.expanded and slot.arguments[0].bound is not None
+                else NOT_CONSTANT
+                for slot in choice.slots
+            ]
+            try:
+                function.check(*values)
+            except UnsupportedError as error:
+                self.refuse(error.message, at, choice.candidate.member.signature.name)
+            except DotNetException:
+                pass  # .NET throws it when the expression runs, and so does the function.
+            function = function.function
+        return function.function if isinstance(function, Contextual) else function
+
+    def _type_arguments(self, choice: Choice) -> list[ClrType]:
+        member: Member = choice.candidate.member
+        names = (*member.owner.parameters, *member.signature.type_parameters)
+        return [choice.candidate.bindings[name] for name in names]
+
+    def _checked(self, receiver: Bound, owner: ClrType) -> Run:
+        run = receiver.run
+        if is_value_type(receiver.type) or owner.name == "Nullable" or receiver.type.name == "Nullable":
+            return run
+
+        def read(frame: Frame) -> Any:
+            value = run(frame)
+            if value is None:
+                raise null_reference()
+            return value
+
+        return read
+
+    def slot_run(self, slot: Slot) -> Run:
+        """The value of one parameter."""
+        if slot.expanded:
+            runs = [self._one(slot, index) for index in range(len(slot.arguments))]
+            element = slot.type
+            return lambda frame: Array.of(element, [run(frame) for run in runs])
+        if not slot.arguments:
+            default = slot.parameter.default
+            return lambda _frame: default
+        return self._one(slot, 0)
+
+    def _one(self, slot: Slot, index: int) -> Run:
+        waiting = slot.lambdas[index]
+        if waiting is not None:
+            return waiting
+        bound = slot.arguments[index].bound
+        if bound is None:
+            self.refuse("an argument has no value", slot.arguments[index].at, "CS1620")
+        converter = slot.converters[index]
+        if converter is same:
+            return bound.run
+        if bound.is_constant and is_value_type(slot.type):
+            value = converter(bound.const)
+            return lambda _frame: value
+        return self.compose(bound.run, converter)
+
+    def _set_outs(self, run: Run, outs: list[Slot]) -> Run:
+        setters = []
+        for slot in outs:
+            target = slot.arguments[0].out
+            if target is None:
+                self.refuse("an out argument is a variable", slot.arguments[0].at, "CS1620")
+            setters.append((target.declare(slot.type), wrapper(slot.type) or same))
+
+        def set_outs(frame: Frame) -> Any:
+            result, *values = run(frame)
+            for (setter, wrap), value in zip(setters, values, strict=True):
+                setter(frame, wrap(value))
+            return result
+
+        return set_outs
+
+
+def _visible(candidates: list[Candidate]) -> list[Candidate]:
+    """Without members of Object that a nearer type declares with the same parameters."""
+    seen: set[tuple[Any, ...]] = set()
+    kept = []
+    for candidate in candidates:
+        shape = tuple((p.type, p.mode) for p in candidate.member.signature.parameters)
+        if candidate.owner is OBJECT and shape in seen:
+            continue
+        seen.add(shape)
+        kept.append(candidate)
+    return kept
+
+
+def _is_constant(slot: Slot) -> bool:
+    return all(
+        argument.lambda_node is None and argument.bound is not None and argument.bound.is_constant
+        for argument in slot.arguments
+    )
+
+
+def _deferred(function: Callable[..., Any], returns: ClrType) -> Callable[..., Any]:
+    element = returns.args[0]
+    kind = returns.name
+
+    def make(*arguments: Any) -> Sequence:
+        if arguments and arguments[0] is None:
+            raise argument_null("source")
+        return Sequence(element, lambda: function(*arguments), kind)
+
+    return make
+
+
+def call(function: Callable[..., Any], runs: list[Run]) -> Run:
+    """A call with that many arguments."""
+    match runs:
+        case []:
+            return lambda _frame: function()
+        case [one]:
+            return lambda frame: function(one(frame))
+        case [one, two]:
+            return lambda frame: function(one(frame), two(frame))
+        case [one, two, three]:
+            return lambda frame: function(one(frame), two(frame), three(frame))
+    return lambda frame: function(*[run(frame) for run in runs])
+

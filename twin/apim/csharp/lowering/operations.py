@@ -1,0 +1,424 @@
+"""Operators, casts and patterns."""
+
+from typing import Any
+
+from twin.apim.csharp import operators, syntax
+from twin.apim.csharp.bound import Bound, Frame, Run, constant
+from twin.apim.csharp.conversions import explicit, implicit, is_instance, is_subtype
+from twin.apim.csharp.errors import DotNetException, RefusedError
+from twin.apim.csharp.lowering.base import Meaning
+from twin.apim.csharp.lowering.calls import Calls
+from twin.apim.csharp.lowering.concatenation import concatenated
+from twin.apim.csharp.overloads import convertible
+from twin.apim.csharp.signature import members_of
+from twin.apim.csharp.types import (
+    BOOLEAN,
+    DYNAMIC,
+    INT32,
+    INTEGERS,
+    LAMBDA,
+    NULL,
+    OBJECT,
+    STRING,
+    THROWS,
+    VOID,
+    ClrType,
+    clr,
+    is_enum,
+    is_interface,
+    is_reference_type,
+    is_value_type,
+    nullable,
+)
+from twin.apim.csharp.values import default_of, equals
+
+_EQUALITY = frozenset({"==", "!="})
+
+
+class Operations(Calls):
+    """Operators, casts and patterns."""
+
+    def bind_binary(self, node: syntax.Binary) -> Bound:
+        """A binary operator. Long chains lean to the left: they are followed without recursion."""
+        chain = [node]
+        while isinstance(chain[-1].left, syntax.Binary):
+            chain.append(chain[-1].left)
+        left = self.bind(chain[-1].left)
+        for link in reversed(chain):
+            left = self._combine(link, left)
+        return left
+
+    def _combine(self, node: syntax.Binary, left: Bound) -> Bound:
+        if node.op in {"&&", "||"}:
+            return self._short_circuit(node, left)
+        if node.op == "??":
+            return self._coalesce(node, left)
+        return self.binary(node.op, left, self.bind(node.right), node.at)
+
+    def _short_circuit(self, node: syntax.Binary, left: Bound) -> Bound:
+        if left.type is not DYNAMIC:
+            left = self.convert(left, BOOLEAN)
+        first = self.decision(left.run, node.at, node.op)
+        second = self.bind_as(node.right, BOOLEAN)
+        then = second.run
+        if left.is_constant and second.is_constant:
+            value = (left.const and second.const) if node.op == "&&" else (left.const or second.const)
+            return constant(BOOLEAN, value, node.at)
+        if node.op == "&&":
+            return Bound(BOOLEAN, lambda frame: then(frame) if first(frame) else False, node.at)
+        return Bound(BOOLEAN, lambda frame: True if first(frame) else then(frame), node.at)
+
+    def _coalesce(self, node: syntax.Binary, left: Bound) -> Bound:
+        if is_value_type(left.type) or left.type is NULL:
+            self.refuse(f"?? does not apply to {left.type}", node.at, "CS0019")
+        inner = left.type.args[0] if left.type.name == "Nullable" else left.type
+        right = self.bind(node.right)
+        value = left.run
+        slot = self.scope.slot()
+        exists = self.decision(lambda frame: frame[slot] is not None, node.at, "??")
+        before = None
+        if right.type is THROWS or convertible(right, inner) is not None:
+            result = inner
+        elif convertible(right, left.type) is not None:
+            result = left.type
+        else:
+            before = implicit(inner, right.type)
+            result = right.type
+            if before is None:
+                self.refuse(f"{left.type} and {right.type} have no common type", node.at, "CS0019")
+        otherwise = self.convert(right, result).run
+
+        def run(frame: Frame) -> Any:
+            found = frame[slot] = value(frame)
+            if not exists(frame):
+                return otherwise(frame)
+            return found if before is None else before(found)
+
+        return Bound(result, run, node.at)
+
+    def binary(self, op: str, left: Bound, right: Bound, at: int) -> Bound:
+        """An operator on two values."""
+        if op == "+" and (joined := concatenated(left, right, at)) is not None:
+            return joined
+        found = self._predefined(op, left, right, at) or (self._equality(op, left, right, at) if op in _EQUALITY else None)
+        if found is None:
+            if DYNAMIC in {left.type, right.type}:
+                self.refuse(f"`{op}` on a dynamic value; cast it first", at, "dynamic")
+            self.refuse(f"`{op}` does not apply to {left.type} and {right.type}", at, "CS0019")
+        return found
+
+    def _predefined(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:
+        plain_left, plain_right = _underlying(left.type), _underlying(right.type)
+        # A constant operand takes the other's type where it fits: an enum's zero, a ulong's int.
+        for one, other in ((left, plain_right), (right, plain_left)):
+            if one.is_constant and (is_enum(other) or other.name in {"UInt32", "UInt64"}) and one.type.name in {"Int32", "Int64"}:
+                if convertible(one, other) is not None:
+                    fitted = self.convert(one, other)
+                    left, right = (fitted, right) if one is left else (left, fitted)
+                    plain_left, plain_right = _underlying(left.type), _underlying(right.type)
+        operation = self._operation(op, plain_left, plain_right)
+        if operation is None:
+            return None
+        wanted_left, wanted_right, result, function = operation
+        if "Nullable" in {left.type.name, right.type.name}:
+            return self._lifted(op, left, right, (wanted_left, wanted_right, result, function), at)
+        left, right = self.convert(left, wanted_left), self.convert(right, wanted_right)
+        if left.is_constant and right.is_constant:
+            return self._folded(op, left, right, result, function, at)
+        one, other = left.run, right.run
+        if right.is_constant:
+            value = right.const
+            return Bound(result, lambda frame: function(one(frame), value), at)
+        return Bound(result, lambda frame: function(one(frame), other(frame)), at)
+
+    def _operation(self, op: str, left: ClrType, right: ClrType) -> tuple[ClrType, ClrType, ClrType, Any] | None:
+        """Operand types, result type and function of a predefined operator."""
+        if op in {"<<", ">>"}:
+            of = operators.promoted_unary("+", left.name)
+            if of in INTEGERS and of is not None and right.name in INTEGERS and implicit(right, INT32) is not None:
+                return clr(of), INT32, clr(of), operators.shift(op, of)
+            return None
+        common = operators.promoted(left.name, right.name)
+        if common is not None:
+            of = clr(common)
+            compare = operators.comparison(op, common)
+            if compare is not None:
+                return of, of, BOOLEAN, compare
+            compute = operators.arithmetic(op, common)
+            return None if compute is None else (of, of, of, compute)
+        if left is right is BOOLEAN and op in {"&", "|", "^", "==", "!="}:
+            function = {
+                "&": lambda a, b: a and b,
+                "|": lambda a, b: a or b,
+                "^": lambda a, b: a is not b,
+                "==": lambda a, b: a is b,
+                "!=": lambda a, b: a is not b,
+            }[op]
+            return BOOLEAN, BOOLEAN, BOOLEAN, function
+        found = operators.moments(op, left, right)
+        if found is None and left is right:
+            found = operators.enums(op, left)
+        if found is None and left is right and left.name == "Guid" and op in _EQUALITY:
+            found = BOOLEAN, (lambda a, b: a == b) if op == "==" else (lambda a, b: a != b)
+        return None if found is None else (left, right, *found)
+
+    def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:
+        """An operator on constants. Overflow and division by zero do not compile."""
+        if op in {"+", "-", "*"} and result.name in INTEGERS:
+            exact = {"+": left.const + right.const, "-": left.const - right.const, "*": left.const * right.const}[op]
+            low, high = INTEGERS[result.name]
+            if not low <= exact <= high:
+                self.refuse("this constant overflows its type", at, "CS0220")
+        try:
+            return constant(result, function(left.const, right.const), at)
+        except DotNetException as error:
+            self.refuse(error.message, at, "CS0020" if error.type_name == "DivideByZeroException" else "CS0463")
+
+    def _lifted(self, op: str, left: Bound, right: Bound, operation: tuple[Any, ...], at: int) -> Bound | None:
+        wanted_left, wanted_right, result, function = operation
+        if result is BOOLEAN and op in {"&", "|", "^"}:
+            return None
+        one = self.convert(left, nullable(wanted_left)).run
+        other = self.convert(right, nullable(wanted_right)).run
+
+        def run(frame: Frame) -> Any:
+            a, b = one(frame), other(frame)
+            if a is None or b is None:
+                if result is not BOOLEAN:
+                    return None
+                return (a is b) if op == "==" else (a is not b) if op == "!=" else False
+            return function(a, b)
+
+        return Bound(result if result is BOOLEAN else nullable(result), run, at)
+
+    def _equality(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:
+        """`==` and `!=` of strings, references and null."""
+        wanted = op == "=="
+        one, other = left.run, right.run
+        types = {left.type, right.type}
+        if types <= {STRING, NULL}:
+            if left.is_constant and right.is_constant:
+                return constant(BOOLEAN, (left.const == right.const) is wanted, at)
+            if wanted:
+                return Bound(BOOLEAN, lambda frame: one(frame) == other(frame), at)
+            return Bound(BOOLEAN, lambda frame: one(frame) != other(frame), at)
+        if NULL in types:
+            value = other if left.type is NULL else one
+            of = right.type if left.type is NULL else left.type
+            if is_value_type(of):
+                return None
+            return Bound(BOOLEAN, lambda frame: (value(frame) is None) is wanted, at)
+        if not all(is_reference_type(of) for of in types) or types & {DYNAMIC, LAMBDA, THROWS, VOID}:
+            return None
+        own = members_of(left.type, "op_Equality") if left.type is right.type else ()
+        if own:
+            return Bound(BOOLEAN, lambda frame: equals(one(frame), other(frame)) is wanted, at)
+        if not (is_subtype(left.type, right.type) or is_subtype(right.type, left.type)):
+            return None
+        if types & {OBJECT, STRING} or any(map(is_interface, types)):
+            self.refuse(
+                f"`{op}` on {left.type} and {right.type} compares references, not values; cast to the type that is meant, as in (string)x",
+                at,
+                "reference comparison",
+            )
+        return Bound(BOOLEAN, lambda frame: (one(frame) is other(frame)) is wanted, at)
+
+    def bind_unary(self, node: syntax.Unary) -> Bound:
+        """`- + ! ~` and prefix `++`, `--`."""
+        if node.op in {"++", "--"}:
+            return self.increment(node.op, node.operand, node.at, prefix=True)
+        operand = self.bind(node.operand)
+        run = operand.run
+        if node.op == "!":
+            operand = operand if operand.type is DYNAMIC else self.convert(operand, BOOLEAN)
+            if operand.is_constant:
+                return constant(BOOLEAN, not operand.const, node.at)
+            return Bound(BOOLEAN, lambda frame: not run(frame), node.at)
+        plain = _underlying(operand.type)
+        of = operators.promoted_unary(node.op, plain.name)
+        function = operators.unary(node.op, of) if of is not None else None
+        if of is None or function is None:
+            self.refuse(f"`{node.op}` does not apply to {operand.type}", node.at, "CS0023")
+        if operand.type.name == "Nullable":
+            run = self.convert(operand, nullable(clr(of))).run
+            return Bound(
+                nullable(clr(of)), self.compose(run, lambda v: None if v is None else function(v)), node.at
+            )
+        operand = self.convert(operand, clr(of))
+        if operand.is_constant:
+            return constant(clr(of), function(operand.const), node.at)
+        return Bound(clr(of), self.compose(operand.run, function), node.at)
+
+    def bind_postfix(self, node: syntax.Postfix) -> Bound:
+        """`x++`, `x--`."""
+        return self.increment(node.op, node.operand, node.at, prefix=False)
+
+    def increment(self, op: str, target: syntax.Node, at: int, *, prefix: bool) -> Bound:
+        """`Assignments` knows how."""
+        raise RefusedError(op, at, str((target, prefix)))  # pragma: no cover -- Assignments overrides it
+
+    def bind_ternary(self, node: syntax.Ternary) -> Bound:
+        """`condition ? yes : no`."""
+        test = self.condition(node.condition, "?:")
+        yes, no = self.bind(node.yes), self.bind(node.no)
+        result = self._common(yes, no, node.at)
+        then, otherwise = self.convert(yes, result).run, self.convert(no, result).run
+        return Bound(result, lambda frame: then(frame) if test(frame) else otherwise(frame), node.at)
+
+    def _common(self, yes: Bound, no: Bound, at: int) -> ClrType:
+        if yes.type is no.type:
+            return yes.type
+        if VOID not in {yes.type, no.type}:
+            forth, back = convertible(yes, no.type) is not None, convertible(no, yes.type) is not None
+            if forth and (not back or yes.type is THROWS):
+                return no.type
+            if back and (not forth or no.type is THROWS):
+                return yes.type
+        self.refuse(f"{yes.type} and {no.type} have no common type", at, "CS0173")
+
+    def bind_cast(self, node: syntax.Cast) -> Bound:
+        """`(T)operand`."""
+        target = self.find_type(node.type)
+        operand = self.bind(node.operand)
+        if target is None:
+            target = self.type_named(node.type)
+        if operand.is_constant:
+            self._check_constant(operand, target, node.at)
+        converter = explicit(operand.type, target)
+        if converter is None:
+            converter = convertible(operand, target)
+        if converter is None:
+            self.refuse(f"{operand.type} cannot be cast to {target}", node.at, "CS0030")
+        if operand.is_constant and (is_value_type(target) or target is STRING):
+            return constant(target, converter(operand.const), node.at)
+        return Bound(target, self.compose(operand.run, converter), node.at)
+
+    def _check_constant(self, operand: Bound, target: ClrType, at: int) -> None:
+        if target.name in INTEGERS and operand.type.name in {*INTEGERS, "Double", "Decimal"}:
+            low, high = INTEGERS[target.name]
+            if not low <= int(operand.const) <= high:
+                self.refuse(f"this constant does not fit {target}", at, "CS0221")
+
+    def bind_as_operator(self, node: syntax.As) -> Bound:
+        """`operand as T`."""
+        operand, target = self.bind(node.operand), self.type_named(node.type)
+        if is_value_type(target):
+            self.refuse(f"`as` needs a type that can be null, not {target}", node.at, "CS0077")
+        self._check_related(operand.type, target, node.at, "CS0039")
+        wanted, run = _underlying(target), operand.run
+
+        def convert(frame: Frame) -> Any:
+            value = run(frame)
+            return value if value is not None and is_instance(value, wanted) else None
+
+        return Bound(target, convert, node.at)
+
+    def _check_related(self, source: ClrType, target: ClrType, at: int, construct: str) -> None:
+        plain = _underlying(source)
+        related = (
+            source in {NULL, DYNAMIC, OBJECT}
+            or is_subtype(plain, target)
+            or is_subtype(_underlying(target), plain)
+            or (is_interface(target) and is_reference_type(plain))
+            or (is_interface(plain) and is_reference_type(target))
+        )
+        if not related:
+            self.refuse(f"a {source} is never a {target}", at, construct)
+
+    def bind_is(self, node: syntax.Is) -> Bound:
+        """`operand is pattern`."""
+        return Bound(BOOLEAN, self.match(self.bind(node.operand), node.pattern), node.at)
+
+    def match(self, operand: Bound, pattern: syntax.Pattern) -> Run:
+        """Whether a value is of a pattern; sets the pattern's variable."""
+        run = operand.run
+        if pattern.constant is None and pattern.type is not None and pattern.name is None:
+            constant_node = _as_expression(pattern.type)
+            if constant_node is not None and not self._is_type(constant_node):
+                pattern = syntax.Pattern(pattern.at, constant=constant_node)
+        if pattern.constant is not None:
+            return self._match_constant(operand, self.bind(pattern.constant), pattern.at)
+        if pattern.type is None:
+            self.refuse("this pattern is outside the subset", pattern.at, "pattern")
+        if pattern.type.name == "var" and pattern.name is not None:
+            set_any = self.declarer(pattern.name, operand.type, pattern.at)
+
+            def take(frame: Frame) -> bool:
+                set_any(frame, run(frame))
+                return True
+
+            return take
+        target = self.type_named(pattern.type)
+        if target.name == "Nullable":
+            self.refuse("a pattern's type cannot be nullable", pattern.at, "CS8116")
+        self._check_related(operand.type, target, pattern.at, "CS8121")
+        if pattern.name is None:
+            return lambda frame: (value := run(frame)) is not None and is_instance(value, target)
+        setter = self.declarer(pattern.name, target, pattern.at)
+
+        def match(frame: Frame) -> bool:
+            value = run(frame)
+            if value is None or not is_instance(value, target):
+                return False
+            setter(frame, value)
+            return True
+
+        return match
+
+    def _is_type(self, node: syntax.Node) -> bool:
+        meaning: Meaning = self.bind_any(node)
+        return not isinstance(meaning, Bound)
+
+    def _match_constant(self, operand: Bound, value: Bound, at: int) -> Run:
+        if not value.is_constant:
+            self.refuse("a pattern is a constant or a type", at, "CS0150")
+        run = operand.run
+        if value.type is not NULL and operand.type is not OBJECT:
+            value = self.convert(value, _underlying(operand.type))
+        expected = value.const
+        if expected is None:
+            if is_value_type(operand.type):
+                self.refuse(f"{operand.type} is never null", at, "CS0037")
+            return lambda frame: run(frame) is None
+        return lambda frame: equals(expected, run(frame))
+
+    def bind_default(self, node: syntax.Default) -> Bound:
+        """`default(T)`."""
+        of = self.type_named(node.type)
+        return constant(of, default_of(of), node.at) if is_value_type(of) else self.convert(
+            constant(NULL, None, node.at), of
+        )
+
+    def bind_throw_value(self, node: syntax.ThrowValue) -> Bound:
+        """`throw e` where a value is expected."""
+        return Bound(THROWS, self.thrower(node.value), node.at)
+
+    def thrower(self, node: syntax.Node) -> Run:
+        """Throws an exception."""
+        value = self.bind(node)
+        if not is_subtype(value.type, clr("Exception")):
+            self.refuse(f"only an Exception can be thrown, not {value.type}", node.at, "CS0155")
+        run = value.run
+
+        def throw(frame: Frame) -> Any:
+            error = run(frame)
+            raise error if error is not None else DotNetException("NullReferenceException", "")
+
+        return throw
+
+
+def _underlying(of: ClrType) -> ClrType:
+    return of.args[0] if of.name == "Nullable" else of
+
+
+def _as_expression(name: syntax.TypeName) -> syntax.Node | None:
+    """A type's name read as an expression: `case JTokenType.Null`."""
+    if name.args or name.name in {"[]", "Nullable"}:
+        return None
+    first, *rest = name.name.split(".")
+    node: syntax.Node = syntax.Name(name.at, first)
+    for part in rest:
+        node = syntax.Member(name.at, node, part)
+    return node
+
+

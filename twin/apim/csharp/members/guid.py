@@ -1,0 +1,62 @@
+"""Guid."""
+
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+from twin.apim.csharp.errors import DotNetException, argument_null
+from twin.apim.csharp.signature import Checked, define
+from twin.apim.csharp.text import guid_text
+
+_FORMS = re.compile(
+    r"(?:(?P<n>[0-9a-f]{32})|(?P<open>[{(]?)(?P<d>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?P<close>[})]?))$",
+    re.IGNORECASE,
+)
+_PAIRS = {"": "", "{": "}", "(": ")"}
+
+
+def parse_guid(text: str | None) -> UUID:
+    """Guid.Parse."""
+    if text is None:
+        raise argument_null("input")
+    match = _FORMS.match(text.strip())
+    if match is None or (match["d"] and _PAIRS[match["open"]] != match["close"]):
+        raise DotNetException("FormatException", "Unrecognized Guid format.")
+    return UUID(match["n"] or match["d"])
+
+
+def _try_parse(text: str | None) -> tuple[bool, UUID]:
+    try:
+        return True, parse_guid(text)
+    except DotNetException:
+        return False, UUID(int=0)
+
+
+def _from_bytes(data: Any) -> UUID:
+    if data is None:
+        raise argument_null("b")
+    if len(data) != 16:  # noqa: PLR2004 -- a Guid
+        raise DotNetException("ArgumentException", "Byte array for Guid must be exactly 16 bytes long. (Parameter 'b')")
+    return UUID(bytes_le=bytes(data))
+
+
+def _check(pattern: Any) -> None:
+    if isinstance(pattern, str):
+        guid_text(UUID(int=0), pattern)
+
+
+define(
+    "struct System.Guid : IComparable",
+    {
+        "new(string g)": parse_guid,
+        "new(byte[] b)": _from_bytes,
+        "static Guid NewGuid()": uuid4,
+        "static Guid Empty": UUID(int=0),
+        "static Guid Parse(string input)": parse_guid,
+        "static bool TryParse(string input, out Guid result)": _try_parse,
+        "string ToString()": guid_text,
+        "string ToString(string format)": Checked(lambda value, pattern: guid_text(value, pattern or "D"), _check),
+        "byte[] ToByteArray()": lambda value: value.bytes_le,
+        "bool Equals(Guid g)": lambda left, right: left == right,
+    },
+)

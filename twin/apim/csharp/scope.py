@@ -1,0 +1,74 @@
+"""The variables that are visible at a place, and what lambdas capture."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+from twin.apim.csharp import syntax
+from twin.apim.csharp.bound import Variable
+from twin.apim.csharp.errors import RefusedError
+from twin.apim.csharp.types import ClrType
+
+FIRST_SLOT = 2
+
+
+class Scope:
+    """Nested blocks of variables with their slots in the frame."""
+
+    def __init__(self, captured: frozenset[str]) -> None:
+        self._blocks: list[dict[str, Variable]] = [{}]
+        self._captured = captured
+        self.slots = FIRST_SLOT
+
+    def enter(self) -> None:
+        """Opens a block."""
+        self._blocks.append({})
+
+    def leave(self) -> None:
+        """Closes the innermost block."""
+        self._blocks.pop()
+
+    def slot(self) -> int:
+        """A new slot for a value that has no name."""
+        self.slots += 1
+        return self.slots - 1
+
+    def find(self, name: str) -> Variable | None:
+        """The variable of that name."""
+        for block in reversed(self._blocks):
+            if name in block:
+                return block[name]
+        return None
+
+    def declare(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Variable:
+        """A new variable.
+
+        Raises:
+            RefusedError: the name is taken, here or in a block around.
+        """
+        if self.find(name) is not None or name == "context":
+            raise RefusedError(f"the name `{name}` is already taken here", at, "CS0128")
+        variable = Variable(name, of, self.slot(), name in self._captured, writable=writable)
+        self._blocks[-1][name] = variable
+        return variable
+
+
+def captured_names(tree: object) -> frozenset[str]:
+    """The names of variables that lambdas use and do not declare as parameters."""
+    found: set[str] = set()
+    for node in _nodes(tree):
+        if isinstance(node, syntax.Lambda):
+            inside = {inner.name for inner in _nodes(node.body) if isinstance(inner, syntax.Name)}
+            found |= inside - {name for _type, name in node.parameters}
+    return frozenset(found)
+
+
+def _nodes(tree: object) -> Iterator[object]:
+    """Everything in a tree; written with a stack, because trees may be deep."""
+    waiting = [tree]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, tuple):
+            waiting.extend(current)
+        elif is_dataclass(current):
+            yield current
+            waiting.extend(getattr(current, field.name) for field in fields(current))

@@ -1,0 +1,373 @@
+"""The one way out of the gateway: every call to a backend, to Entra, to Cosmos goes through here.
+
+Azure's host names stay as Azure computes them; a table says which local port stands in for which host. So
+faults can be put in front of any of them, and what each was sent can be looked up.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+Headers = list[tuple[str, str]]
+
+# RFC 9110, sections 7.6.1 and 10.1.1: these concern one connection, not the message.
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    }
+)
+_ONE_PIECE = 256 * 1024
+_KEPT_ALIVE = (
+    4.0  # less than the 5 s after which uvicorn closes: a request must not meet a closing connection
+)
+_NO_AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_SHOWN_CLAIMS = ("iss", "aud", "sub", "oid", "tid", "appid", "azp", "idtyp", "roles", "scp", "exp")
+_CREDENTIAL = re.compile(r"authorization|cookie|(^|-)(api)?(key|token|secret|password)$", re.IGNORECASE)
+
+
+def end_to_end(headers: Headers) -> Headers:
+    """The headers that may pass a proxy: hop-by-hop ones and those that Connection names are left out."""
+    dropped = _HOP_BY_HOP
+    for name, value in headers:
+        if name.lower() == "connection":
+            dropped = dropped | {token.strip().lower() for token in value.split(",")}
+    return [(name, value) for name, value in headers if name.lower() not in dropped]
+
+
+class SendError(Exception):
+    """No response came; `timed_out` tells a timeout from a failed connection."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """Where the requests for a host really go.
+
+    Attributes:
+        service: the name by which faults and the record know it.
+        base_url: such as "http://127.0.0.1:8005".
+    """
+
+    service: str
+    base_url: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """What a service does instead of (or, with only a delay, before) answering.
+
+    Attributes:
+        status: answer with this status, `headers` and `body`.
+        error: fail the connection.
+        delay: seconds to wait first.
+        times: how many requests it hits; None for all until it is cleared.
+    """
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    error: bool = False
+    delay: float = 0.0
+    times: int | None = None
+
+
+class Faults:
+    """The faults that are switched on, by service. The first that still has a turn is used."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, deque[Fault]] = {}
+
+    def add(self, service: str, fault: Fault) -> None:
+        """Puts a fault behind those that the service already has."""
+        self._faults.setdefault(service, deque()).append(fault)
+
+    def clear(self, service: str | None = None) -> None:
+        """Forgets the faults of one service, or of all."""
+        if service is None:
+            self._faults.clear()
+        else:
+            self._faults.pop(service, None)
+
+    def take(self, service: str) -> Fault | None:
+        """The fault for the next request, which uses up one of its turns."""
+        queue = self._faults.get(service)
+        if not queue:
+            return None
+        fault = queue[0]
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                queue.popleft()
+        return fault
+
+    def __bool__(self) -> bool:
+        return any(self._faults.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class Received:
+    """One request that a service was sent, with credentials masked.
+
+    Attributes:
+        status: what it answered; None while it has not, or when the connection failed.
+        body_size: bytes; None for a streamed body.
+        claims: of a bearer token that is a JWT, the ones that say for whom and by whom it is.
+    """
+
+    service: str
+    method: str
+    url: str
+    headers: Headers
+    body_size: int | None
+    claims: dict[str, object]
+    status: int | None = None
+
+
+class Reply:
+    """A response whose body is still to come. It must be read to its end or closed."""
+
+    __slots__ = ("_content", "_response", "headers", "reason", "status")
+
+    def __init__(
+        self,
+        *,
+        status: int,
+        reason: str,
+        headers: Headers,
+        response: aiohttp.ClientResponse | None = None,
+        content: bytes = b"",
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self._response = response
+        self._content = content
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece, as it arrives.
+
+        Raises:
+            SendError: the service broke off.
+        """
+        response = self._response
+        if response is None:
+            if self._content:
+                yield self._content
+            return
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SendError(f"the connection broke off: {error}") from error
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it has arrived already; it is then used up."""
+        response = self._response
+        if response is None:
+            return self._content
+        if response.content.is_eof() and response.content.exception() is None:
+            return response.content.read_nowait(-1)
+        return None
+
+    def close(self) -> None:
+        """Ends the exchange: a body that has not been read to its end costs the connection."""
+        if self._response is not None:
+            self._response.close()
+
+
+class Network:
+    """The outbound client.
+
+    Args:
+        hosts: which service stands in for a host; the key is a host name, or host:port.
+        remember: how many requests `received` keeps.
+    """
+
+    def __init__(self, hosts: Mapping[str, Upstream] | None = None, *, remember: int = 500) -> None:
+        self.hosts: dict[str, Upstream] = dict(hosts or {})
+        self.faults = Faults()
+        self.received: deque[Received] = deque(maxlen=remember)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers,
+        body: bytes | AsyncIterator[bytes] | None = None,
+        timeout: float = 300.0,  # noqa: ASYNC109 -- the policies' own word; it ends with the response's headers
+    ) -> Reply:
+        """Sends a request and waits for the headers of the response.
+
+        Args:
+            method: HTTP method.
+            url: absolute, percent-encoded.
+            headers: hop-by-hop ones are left out; Host is the URL's unless it is given.
+            body: None sends none.
+            timeout: seconds until the headers of the response must be there.
+
+        Raises:
+            SendError: there was no response.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SendError(f"not an absolute http or https URL: {url!r}")
+        upstream = self.hosts.get(parts.netloc) or self.hosts.get(parts.hostname)
+        service = upstream.service if upstream else parts.netloc
+        headers = end_to_end(headers)
+        record = _record(service, method, url, headers, body)
+        self.received.append(record)
+        deadline = asyncio.timeout(timeout)
+        try:
+            async with deadline:
+                reply = await self._fault(service) or await self._answer(record, upstream, url, headers, body)
+        except TimeoutError as error:
+            message = f"{service} sent no response within {timeout:g} s"
+            raise SendError(message, timed_out=True) from error
+        record.status = reply.status
+        return reply
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _fault(self, service: str) -> Reply | None:
+        """What a fault that is switched on answers; None when there is none, or it was only a delay."""
+        fault = self.faults.take(service)
+        if fault is None:
+            return None
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.error:
+            raise SendError(f"{service} cannot be reached (a fault that was asked for)")
+        if fault.status is None:
+            return None
+        content = fault.body.encode()
+        headers = [*fault.headers.items(), ("Content-Length", str(len(content)))]
+        return Reply(status=fault.status, reason="", headers=headers, content=content)
+
+    async def _answer(
+        self,
+        record: Received,
+        upstream: Upstream | None,
+        url: str,
+        headers: Headers,
+        body: bytes | AsyncIterator[bytes] | None,
+    ) -> Reply:
+        method = record.method
+        target, sent = URL(url, encoded=True), CIMultiDict(headers)
+        if upstream is not None:
+            sent.setdefault("Host", urlsplit(url).netloc.rpartition("@")[2])
+            target = URL(upstream.base_url.rstrip("/") + target.raw_path_qs, encoded=True)
+        if isinstance(body, bytes) and len(body) > _ONE_PIECE:
+            sent["Content-Length"] = str(len(body))
+            body = _pieces(body)
+        if body is None and method not in {"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"}:
+            body = b""
+        try:
+            response = await self._client().request(
+                method, target, headers=sent, data=body, allow_redirects=False
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise SendError(f"{record.service} cannot be reached: {error}") from error
+        return Reply(
+            status=response.status,
+            reason=response.reason or "",
+            headers=end_to_end([(str(name), value) for name, value in response.headers.items()]),  # istr
+            response=response,
+        )
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=_KEPT_ALIVE, ssl=ssl.create_default_context()
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
+                auto_decompress=False,
+                skip_auto_headers=_NO_AUTOMATIC_HEADERS,
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    """A large body in pieces, so that other requests get their turn in between."""
+    for start in range(0, len(body), _ONE_PIECE):
+        yield body[start : start + _ONE_PIECE]
+
+
+def _record(
+    service: str, method: str, url: str, headers: Headers, body: bytes | AsyncIterator[bytes] | None
+) -> Received:
+    size = 0 if body is None else len(body) if isinstance(body, bytes) else None
+    claims: dict[str, object] = {}
+    shown: Headers = []
+    for name, value in headers:
+        if not _CREDENTIAL.search(name):
+            shown.append((name, value))
+            continue
+        scheme, space, credential = value.partition(" ")
+        if name.lower() == "authorization":
+            claims = _claims((credential or value).rpartition("sig%3d")[2])
+            if space:
+                shown.append((name, f"{scheme} *** ({len(credential)} characters)"))
+                continue
+        shown.append((name, f"*** ({len(value)} characters)"))
+    return Received(
+        service=service,
+        method=method,
+        url=_without_secrets(url),
+        headers=shown,
+        body_size=size,
+        claims=claims,
+    )
+
+
+def _claims(token: str) -> dict[str, object]:
+    """What a JWT says of itself, unverified: enough to see in a record for whom it is."""
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 -- a JWS in compact form (RFC 7515, section 7.1)
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+    except (binascii.Error, ValueError):
+        return {}
+    if not isinstance(claims, dict):
+        return {}
+    return {name: claims[name] for name in _SHOWN_CLAIMS if name in claims}
+
+
+def _without_secrets(url: str) -> str:
+    """A URL with the values of its query masked: codes and keys travel there."""
+    start, question, query = url.partition("?")
+    if not question:
+        return start
+    return start + "?" + "&".join(part.partition("=")[0] + "=***" for part in query.split("&"))

@@ -1,0 +1,160 @@
+"""Checks of JSON Web Tokens (RFC 7519) as validate-jwt makes them, one function each.
+
+https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies#predefined-errors-for-policies
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import jwt
+
+_ASYMMETRIC = ("RS256", "RS512", "PS256")
+_SYMMETRIC = ("HS256", "HS384", "HS512")
+_JWS = jwt.PyJWS()
+
+Claims = dict[str, object]
+
+
+class TokenError(Exception):
+    """A token that is not accepted; `reason` is the documentation's word for why."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that may have signed a token; without a `kid` it is tried for every token."""
+
+    kid: str | None
+    key: jwt.PyJWK | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredClaim:
+    """A claim that a token must have.
+
+    Attributes:
+        values: the values that are expected; none means that any will do.
+        every: whether all of them must be there, or one is enough.
+        separator: splits the claim's text into values.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    every: bool
+    separator: str | None
+
+
+def header(token: str) -> dict[str, object]:
+    """The JOSE header.
+
+    Raises:
+        TokenError: this is no JWT.
+    """
+    if not token:
+        raise TokenError("TokenNotPresent", "JWT not present.")
+    try:
+        return jwt.get_unverified_header(token)
+    except jwt.PyJWTError as error:
+        raise TokenError("JwtInvalid", f"{error}. Access denied.") from error
+
+
+def verified_claims(token: str, keys: Iterable[SigningKey], *, signed: bool) -> Claims:
+    """The claims of a token that one of the keys signed.
+
+    Raises:
+        TokenError: none did.
+    """
+    head = header(token)
+    if not signed and str(head.get("alg", "")).lower() == "none":
+        return _claims(_JWS.decode(token, options={"verify_signature": False}))
+    kid = head.get("kid")
+    candidates = [key for key in keys if kid is None or key.kid is None or key.kid == kid]
+    if not candidates:
+        raise TokenError("TokenSignatureKeyNotFound", "The token's signing key was not found. Access denied.")
+    for candidate in candidates:
+        algorithms = _SYMMETRIC if isinstance(candidate.key, bytes) else _ASYMMETRIC
+        try:
+            return _claims(_JWS.decode(token, candidate.key, algorithms=list(algorithms)))
+        except jwt.PyJWTError:
+            continue
+    raise TokenError("TokenSignatureInvalid", "The token's signature is not valid. Access denied.")
+
+
+def check_lifetime(claims: Claims, now: float, skew: float, *, required: bool) -> None:
+    """`exp` and `nbf` against the time, all in POSIX seconds.
+
+    Raises:
+        TokenError: the token is expired or not valid yet.
+    """
+    expiry, start = claims.get("exp"), claims.get("nbf")
+    if expiry is None and required:
+        raise TokenError("JwtInvalid", "The token has no expiration time. Access denied.")
+    if not all(
+        one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in (expiry, start)
+    ):
+        raise TokenError("JwtInvalid", "The token's times are not numbers. Access denied.")
+    if isinstance(expiry, int | float) and now - skew >= expiry:
+        raise TokenError("TokenExpired", "The token is expired. Access denied.")
+    if isinstance(start, int | float) and now + skew < start:
+        raise TokenError("JwtInvalid", "The token is not valid yet. Access denied.")
+
+
+def check_audience(claims: Claims, audiences: Collection[str]) -> None:
+    """`aud` against what is accepted; nothing is checked when that is empty.
+
+    Raises:
+        TokenError: no audience of the token is accepted.
+    """
+    given = claims.get("aud")
+    values = given if isinstance(given, list) else [given]
+    if audiences and not any(value in audiences for value in values if isinstance(value, str)):
+        raise TokenError("TokenAudienceNotAllowed", "The token's audience is not allowed. Access denied.")
+
+
+def check_issuer(claims: Claims, issuers: Collection[str]) -> None:
+    """`iss` against what is accepted; nothing is checked when that is empty.
+
+    Raises:
+        TokenError: the token's issuer is not accepted.
+    """
+    if issuers and claims.get("iss") not in issuers:
+        raise TokenError("TokenIssuerNotAllowed", "The token's issuer is not allowed. Access denied.")
+
+
+def check_claim(claims: Claims, wanted: RequiredClaim) -> None:
+    """A claim that must be there with certain values.
+
+    Raises:
+        TokenError: it is missing or has other values.
+    """
+    if wanted.name not in claims:
+        message = f"JWT token is missing the following claims: {wanted.name}. Access denied."
+        raise TokenError("TokenClaimNotFound", message)
+    given = claims[wanted.name]
+    values = [_text(value) for value in (given if isinstance(given, list) else [given])]
+    if wanted.separator:
+        values = [part for value in values for part in value.split(wanted.separator)]
+    found = [value in values for value in wanted.values]
+    if wanted.values and not (all(found) if wanted.every else any(found)):
+        message = f"Claim {wanted.name} value of {','.join(values)} is not allowed. Access denied."
+        raise TokenError("TokenClaimValueNotAllowed", message)
+
+
+def _claims(payload: bytes) -> Claims:
+    try:
+        claims = json.loads(payload)
+    except ValueError as error:
+        raise TokenError("JwtInvalid", "The token's claims are not JSON. Access denied.") from error
+    if not isinstance(claims, dict):
+        raise TokenError("JwtInvalid", "The token's claims are not an object. Access denied.")
+    return claims
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

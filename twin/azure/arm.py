@@ -1,0 +1,340 @@
+"""Resource ids of Azure Resource Manager and what Azure computes for each type: one small entry a type.
+
+Source: https://learn.microsoft.com/azure/templates/ (types and paths); the properties' names are those of
+`pulumi_azure_native`'s outputs, in wire form.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.azure.identifiers import Seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Where everything is created.
+
+    Attributes:
+        id: GUID of the subscription.
+        tenant: GUID of the Entra tenant.
+        seed: source of all invented values.
+        gateway_url: what API Management gives as its address; None for its name under azure-api.net.
+    """
+
+    id: str
+    tenant: str
+    seed: Seed
+    gateway_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource that has its name and id, on the way to its computed properties."""
+
+    id: str
+    name: str
+    inputs: Mapping[str, Any]
+    subscription: Subscription
+
+    def guid(self, purpose: str) -> str:
+        """A GUID that belongs to this resource."""
+        return self.subscription.seed.guid(f"{self.id.lower()}#{purpose}")
+
+    def identity(self) -> dict[str, Any] | None:
+        """The managed identities as Azure reports them: the system's own, and a map of assigned ones."""
+        declared = self.inputs.get("identity")
+        if not isinstance(declared, dict):
+            return None
+        reported: dict[str, Any] = {"type": declared.get("type"), "tenantId": self.subscription.tenant}
+        if "SystemAssigned" in str(declared.get("type")):
+            reported["principalId"] = self.guid("principal")
+        assigned = declared.get("userAssignedIdentities") or []
+        if assigned:
+            reported["userAssignedIdentities"] = {
+                identity: {
+                    "principalId": user_assigned(self.subscription.seed, identity).principal_id,
+                    "clientId": user_assigned(self.subscription.seed, identity).client_id,
+                }
+                for identity in assigned
+            }
+        return reported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAssigned:
+    """The ids of a user-assigned identity."""
+
+    client_id: str
+    principal_id: str
+
+
+def user_assigned(seed: Seed, resource_id: str) -> UserAssigned:
+    """The ids of the user-assigned identity with this resource id."""
+    key = resource_id.lower()
+    return UserAssigned(client_id=seed.guid(f"{key}#client"), principal_id=seed.guid(f"{key}#principal"))
+
+
+def create(
+    subscription: Subscription, type_: str, name: str, inputs: Mapping[str, Any], urn: str
+) -> tuple[str, dict[str, Any]]:
+    """Id and outputs of an `azure-native` resource.
+
+    A type without an entry gets an id of the usual form, its name, and its inputs as outputs.
+    """
+    module, _, class_name = type_.removeprefix("azure-native:").partition(":")
+    entry = _ENTRIES.get(f"{module.partition('/')[0]}:{class_name}")
+    path = entry.path if entry else _usual_path(module, class_name, inputs)
+    own_name, identifier = _identify(subscription, path, name, inputs, urn)
+    resource = Resource(id=identifier, name=own_name, inputs=inputs, subscription=subscription)
+    computed: dict[str, Any] = {"name": own_name, "type": arm_type(identifier)}
+    if (identity := resource.identity()) is not None:
+        computed["identity"] = identity
+    if entry and entry.computed:
+        computed.update(entry.computed(resource))
+    hidden = entry.hidden(inputs) if entry and entry.hidden else ()
+    return identifier, {
+        key: value for key, value in {**inputs, **computed}.items() if key not in hidden and value is not None
+    }
+
+
+def arm_type(identifier: str) -> str:
+    """The resource type in an id: `Microsoft.ApiManagement/service/apis`."""
+    provider = identifier.rpartition("/providers/")[2].split("/")
+    if "/providers/" not in identifier:
+        return "Microsoft.Resources/resourceGroups"
+    return "/".join([provider[0], *provider[1::2]])
+
+
+def _identify(
+    subscription: Subscription, path: str, name: str, inputs: Mapping[str, Any], urn: str
+) -> tuple[str, str]:
+    """Fills a path's placeholders from the inputs; the last one is the resource's own name."""
+    placeholders = re.findall(r"\{(\w+)(?:=(\w+))?\}", path)
+    values = {key: str(inputs.get(key) or default) for key, default in placeholders}
+    own, default = placeholders[-1]
+    if not inputs.get(own) and not default:
+        values[own] = (
+            subscription.seed.guid(urn)
+            if path.endswith(("roleAssignmentName}", "roleAssignmentId}"))
+            else f"{name}{subscription.seed.hexadecimal(urn, 8)}"
+        )
+    filled = re.sub(r"\{(\w+)(?:=\w+)?\}", lambda match: values[match[1]], path)
+    if filled.startswith("/"):
+        return values[own], filled
+    root = f"/subscriptions/{subscription.id}"
+    if group := inputs.get("resourceGroupName"):
+        root += f"/resourceGroups/{group}"
+    return values[own], f"{root}/{filled}" if filled.startswith(
+        "resourceGroups/"
+    ) else f"{root}/providers/{filled}"
+
+
+def _usual_path(module: str, class_name: str, inputs: Mapping[str, Any]) -> str:
+    own = class_name[0].lower() + class_name[1:]
+    candidates = [f"{own}Name", "resourceName", "name", *(key for key in inputs if key.endswith("Name"))]
+    name = next((key for key in candidates if key in inputs and key != "resourceGroupName"), f"{own}Name")
+    return f"Microsoft.{module.capitalize()}/{own}s/{{{name}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One resource type.
+
+    Attributes:
+        path: id below `.../providers/`, or a whole one that starts with an id; `{input}`, `{input=default}`;
+            the last placeholder is the resource's own name, invented when the program gives none.
+        computed: properties that Azure adds.
+        hidden: inputs that Azure does not give back.
+    """
+
+    path: str
+    computed: Callable[[Resource], dict[str, Any]] | None = None
+    hidden: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+
+
+def _resource_group(resource: Resource) -> dict[str, Any]:
+    return {"properties": {"provisioningState": "Succeeded"}, "name": resource.name}
+
+
+def _identity(resource: Resource) -> dict[str, Any]:
+    ids = user_assigned(resource.subscription.seed, resource.id)
+    return {
+        "clientId": ids.client_id,
+        "principalId": ids.principal_id,
+        "tenantId": resource.subscription.tenant,
+    }
+
+
+def _workspace(resource: Resource) -> dict[str, Any]:
+    return {"customerId": resource.guid("customer"), "provisioningState": "Succeeded"}
+
+
+def _insights(resource: Resource) -> dict[str, Any]:
+    key, application = resource.guid("instrumentation-key"), resource.guid("application")
+    region = resource.inputs.get("location") or "westeurope"
+    return {
+        "instrumentationKey": key,
+        "appId": application,
+        "applicationId": resource.name,
+        "tenantId": resource.subscription.tenant,
+        "connectionString": (
+            f"InstrumentationKey={key};IngestionEndpoint=https://{region}-1.in.applicationinsights.azure.com/;"
+            f"LiveEndpoint=https://{region}.livediagnostics.monitor.azure.com/;ApplicationId={application}"
+        ),
+    }
+
+
+def _storage(resource: Resource) -> dict[str, Any]:
+    services = ("blob", "queue", "table", "file", "dfs")
+    endpoints = {service: f"https://{resource.name}.{service}.core.windows.net/" for service in services}
+    return {"primaryEndpoints": endpoints, "provisioningState": "Succeeded"}
+
+
+def _cosmos(resource: Resource) -> dict[str, Any]:
+    return {"documentEndpoint": f"https://{resource.name}.documents.azure.com:443/"}
+
+
+def _role_definition_scope(resource: Resource) -> dict[str, Any]:
+    return {"scope": resource.inputs.get("scope")}
+
+
+def _api_management(resource: Resource) -> dict[str, Any]:
+    url = resource.subscription.gateway_url or f"https://{resource.name}.azure-api.net"
+    region = resource.inputs.get("location") or "westeurope"
+    return {
+        "gatewayUrl": url,
+        "gatewayRegionalUrl": f"https://{resource.name}-{region}-01.regional.azure-api.net",
+        "managementApiUrl": f"https://{resource.name}.management.azure-api.net",
+        "platformVersion": "stv2.1",
+        "provisioningState": "Succeeded",
+        "targetProvisioningState": "",
+    }
+
+
+def _api(resource: Resource) -> dict[str, Any]:
+    return {"apiRevision": "1", "isCurrent": True, "isOnline": True, "provisioningState": "Succeeded"} | {
+        key: resource.inputs[key] for key in ("apiRevision", "isCurrent") if key in resource.inputs
+    }
+
+
+def _hidden_when_secret(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("value",) if inputs.get("secret") else ()
+
+
+def _web_app(resource: Resource) -> dict[str, Any]:
+    host = f"{resource.name}.azurewebsites.net"
+    return {
+        "defaultHostName": host,
+        "hostNames": [host],
+        "enabledHostNames": [host, f"{resource.name}.scm.azurewebsites.net"],
+        "repositorySiteName": resource.name,
+        "resourceGroup": resource.inputs.get("resourceGroupName"),
+        "customDomainVerificationId": resource.subscription.seed.hexadecimal(resource.id, 64).upper(),
+        "state": "Running",
+    }
+
+
+def _managed_environment(resource: Resource) -> dict[str, Any]:
+    region = resource.inputs.get("location") or "westeurope"
+    suffix = resource.subscription.seed.hexadecimal(resource.id, 8)
+    return {"defaultDomain": f"{resource.name}-{suffix}.{region}.azurecontainerapps.io"}
+
+
+def _container_app(resource: Resource) -> dict[str, Any]:
+    environment = str(
+        resource.inputs.get("managedEnvironmentId") or resource.inputs.get("environmentId") or ""
+    )
+    region = resource.inputs.get("location") or "westeurope"
+    suffix = resource.subscription.seed.hexadecimal(environment, 8)
+    domain = f"{environment.rpartition('/')[2]}-{suffix}.{region}.azurecontainerapps.io"
+    configuration = dict(resource.inputs.get("configuration") or {})
+    ingress = configuration.get("ingress")
+    if isinstance(ingress, dict):
+        host = f"{resource.name}{'' if ingress.get('external') else '.internal'}.{domain}"
+        configuration["ingress"] = {**ingress, "fqdn": host}
+    # Azure answers with the secrets' names only.
+    if isinstance(secrets := configuration.get("secrets"), list):
+        configuration["secrets"] = [{"name": secret.get("name")} for secret in secrets]
+    return {"configuration": configuration, "latestRevisionName": f"{resource.name}--0000001"}
+
+
+_APIM = "Microsoft.ApiManagement/service/{serviceName}"
+_COSMOS = "Microsoft.DocumentDB/databaseAccounts/{accountName}"
+_STORAGE = "Microsoft.Storage/storageAccounts/{accountName}"
+_SITE = "Microsoft.Web/sites/{name}"
+
+_ENTRIES: dict[str, _Entry] = {
+    "resources:ResourceGroup": _Entry("resourceGroups/{resourceGroupName}", _resource_group),
+    "managedidentity:UserAssignedIdentity": _Entry(
+        "Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}", _identity
+    ),
+    "operationalinsights:Workspace": _Entry(
+        "Microsoft.OperationalInsights/workspaces/{workspaceName}", _workspace
+    ),
+    "applicationinsights:Component": _Entry("Microsoft.Insights/components/{resourceName}", _insights),
+    "applicationinsights:Workbook": _Entry("Microsoft.Insights/workbooks/{resourceName}"),
+    "monitor:DiagnosticSetting": _Entry(
+        "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"
+    ),
+    "authorization:RoleAssignment": _Entry(
+        "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+        _role_definition_scope,
+    ),
+    "storage:StorageAccount": _Entry(_STORAGE, _storage),
+    "storage:BlobContainer": _Entry(_STORAGE + "/blobServices/default/containers/{containerName}"),
+    "storage:BlobServiceProperties": _Entry(_STORAGE + "/blobServices/{blobServicesName=default}"),
+    "storage:ManagementPolicy": _Entry(_STORAGE + "/managementPolicies/{managementPolicyName=default}"),
+    "cosmosdb:DatabaseAccount": _Entry(_COSMOS, _cosmos),
+    "cosmosdb:SqlResourceSqlDatabase": _Entry(_COSMOS + "/sqlDatabases/{databaseName}"),
+    "cosmosdb:SqlResourceSqlContainer": _Entry(
+        _COSMOS + "/sqlDatabases/{databaseName}/containers/{containerName}"
+    ),
+    "cosmosdb:SqlResourceSqlRoleAssignment": _Entry(_COSMOS + "/sqlRoleAssignments/{roleAssignmentId}"),
+    "cosmosdb:SqlResourceSqlRoleDefinition": _Entry(_COSMOS + "/sqlRoleDefinitions/{roleDefinitionId}"),
+    "apimanagement:ApiManagementService": _Entry(_APIM, _api_management),
+    "apimanagement:Api": _Entry(_APIM + "/apis/{apiId}", _api),
+    "apimanagement:ApiOperation": _Entry(_APIM + "/apis/{apiId}/operations/{operationId}"),
+    "apimanagement:ApiOperationPolicy": _Entry(
+        _APIM + "/apis/{apiId}/operations/{operationId}/policies/{policyId=policy}"
+    ),
+    "apimanagement:ApiPolicy": _Entry(_APIM + "/apis/{apiId}/policies/{policyId=policy}"),
+    "apimanagement:ApiDiagnostic": _Entry(_APIM + "/apis/{apiId}/diagnostics/{diagnosticId}"),
+    "apimanagement:Policy": _Entry(_APIM + "/policies/{policyId=policy}"),
+    "apimanagement:PolicyFragment": _Entry(_APIM + "/policyFragments/{id}"),
+    "apimanagement:NamedValue": _Entry(_APIM + "/namedValues/{namedValueId}", hidden=_hidden_when_secret),
+    "apimanagement:Logger": _Entry(_APIM + "/loggers/{loggerId}"),
+    "apimanagement:Diagnostic": _Entry(_APIM + "/diagnostics/{diagnosticId}"),
+    "apimanagement:Backend": _Entry(_APIM + "/backends/{backendId}"),
+    "apimanagement:Product": _Entry(_APIM + "/products/{productId}"),
+    "apimanagement:ProductApi": _Entry(_APIM + "/products/{productId}/apis/{apiId}"),
+    "apimanagement:ProductPolicy": _Entry(_APIM + "/products/{productId}/policies/{policyId=policy}"),
+    "apimanagement:Subscription": _Entry(_APIM + "/subscriptions/{sid}"),
+    "web:AppServicePlan": _Entry("Microsoft.Web/serverfarms/{name}"),
+    "web:WebApp": _Entry(_SITE, _web_app),
+    "web:WebAppApplicationSettings": _Entry(_SITE + "/config/{_=appsettings}"),
+    "web:WebAppAuthSettingsV2": _Entry(_SITE + "/config/{_=authsettingsV2}"),
+    "web:WebAppFtpAllowed": _Entry(_SITE + "/basicPublishingCredentialsPolicies/{_=ftp}"),
+    "web:WebAppScmAllowed": _Entry(_SITE + "/basicPublishingCredentialsPolicies/{_=scm}"),
+    "app:ManagedEnvironment": _Entry(
+        "Microsoft.App/managedEnvironments/{environmentName}", _managed_environment
+    ),
+    "app:ContainerApp": _Entry("Microsoft.App/containerApps/{containerAppName}", _container_app),
+    "app:ContainerAppsAuthConfig": _Entry(
+        "Microsoft.App/containerApps/{containerAppName}/authConfigs/{authConfigName=current}"
+    ),
+    "network:VirtualNetwork": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}"),
+    "network:Subnet": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}/subnets/{subnetName}"),
+    "network:NetworkSecurityGroup": _Entry(
+        "Microsoft.Network/networkSecurityGroups/{networkSecurityGroupName}"
+    ),
+    "network:PrivateEndpoint": _Entry("Microsoft.Network/privateEndpoints/{privateEndpointName}"),
+    "network:PrivateDnsZoneGroup": _Entry(
+        "Microsoft.Network/privateEndpoints/{privateEndpointName}/privateDnsZoneGroups/{privateDnsZoneGroupName}"
+    ),
+    "privatedns:PrivateZone": _Entry("Microsoft.Network/privateDnsZones/{privateZoneName}"),
+    "privatedns:VirtualNetworkLink": _Entry(
+        "Microsoft.Network/privateDnsZones/{privateZoneName}/virtualNetworkLinks/{virtualNetworkLinkName}"
+    ),
+}

@@ -1,0 +1,89 @@
+"""Azure as a Pulumi program meets it: ids and computed properties for what is declared, look-ups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from twin.azure import arm, graph, random
+from twin.azure.identifiers import Seed
+
+FIXED_SEED = Seed(b"the twin's tests need no secrets")
+"""For tests and for evaluations whose values nobody uses; a running twin has a seed of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """One subscription in one tenant, both invented from a seed.
+
+    Attributes:
+        seed: the same seed gives the same ids, keys and random values.
+        gateway_url: the address that API Management reports; None for `https://<name>.azure-api.net`.
+    """
+
+    seed: Seed = field(default=FIXED_SEED)
+    gateway_url: str | None = None
+
+    @property
+    def tenant(self) -> str:
+        """GUID of the Entra tenant."""
+        return self.seed.guid("tenant")
+
+    @property
+    def subscription(self) -> arm.Subscription:
+        """The subscription that everything is created in."""
+        return arm.Subscription(
+            id=self.seed.guid("subscription"),
+            tenant=self.tenant,
+            seed=self.seed,
+            gateway_url=self.gateway_url,
+        )
+
+    def create(
+        self, type_: str, name: str, inputs: Mapping[str, Any], *, urn: str
+    ) -> tuple[str, dict[str, Any]]:
+        """Id and outputs of a resource.
+
+        Raises:
+            pulumi.RunError: the twin cannot stand in for this type.
+        """
+        provider = type_.partition(":")[0]
+        match provider:
+            case "azure-native":
+                return arm.create(self.subscription, type_, name, inputs, urn)
+            case "azuread":
+                return graph.create(self.seed, self.tenant, type_, inputs, urn)
+            case "random":
+                try:
+                    return random.create(self.seed, type_, inputs, urn)
+                except LookupError as error:
+                    raise pulumi.RunError(f"{name}: {error.args[0]}") from None
+            case _:
+                # A dynamic provider's code is meant for a deployment; it is neither run nor kept here.
+                return f"{name}-{self.seed.hexadecimal(urn, 8)}", {
+                    key: value for key, value in inputs.items() if key != "__provider"
+                }
+
+    def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a look-up function.
+
+        Raises:
+            pulumi.RunError: the twin has nothing that could answer it.
+        """
+        del arguments
+        caller = {
+            "clientId": self.seed.guid("deployer#client"),
+            "objectId": self.seed.guid("deployer#object"),
+            "tenantId": self.tenant,
+        }
+        match token:
+            case "azure-native:authorization:getClientConfig":
+                return {**caller, "subscriptionId": self.subscription.id}
+            case "azuread:index/getClientConfig:getClientConfig":
+                return {**caller, "id": f"{caller['tenantId']}-{caller['clientId']}-{caller['objectId']}"}
+            case _:
+                raise pulumi.RunError(
+                    f"The program asks Azure for {token}; the local twin cannot answer that. "
+                    "Compute the value from the outputs of declared resources, or take it from configuration."
+                )

@@ -1,0 +1,158 @@
+"""The API Management service that a stack declares, as the twin's engine wants it described."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twin.apim.service import (
+    Api,
+    BackendEntity,
+    ManagedIdentity,
+    NamedValue,
+    Operation,
+    PolicyDocument,
+    PolicyFragment,
+    Product,
+    Service,
+    Subscription,
+)
+from twin.azure.cloud import Cloud
+from twin.stack import Declared, Stack, StackError
+
+
+def service(stack: Stack, cloud: Cloud) -> Service:
+    """The one service of a stack, with everything that was declared for it.
+
+    Args:
+        stack: evaluated for an update, not for a preview.
+        cloud: what it was evaluated with; it knows subscription keys.
+
+    Raises:
+        StackError: there is not exactly one service, or something that the engine cannot take over.
+    """
+    declared = stack.of_type("apimanagement:ApiManagementService")
+    if len(declared) != 1:
+        raise StackError(f"The twin runs one API Management service; the stack declares {len(declared)}.")
+    (one,) = declared
+    return Service(
+        name=one.outputs["name"],
+        gateway_url=one.outputs["gatewayUrl"],
+        sku=one.inputs["sku"]["name"],
+        apis=tuple(_api(stack, api) for api in stack.of_type("apimanagement:Api")),
+        policy=_policy(stack, "apimanagement:Policy", {}, "all APIs"),
+        named_values=tuple(_named_value(value) for value in stack.of_type("apimanagement:NamedValue")),
+        fragments=tuple(_fragment(fragment) for fragment in stack.of_type("apimanagement:PolicyFragment")),
+        identities=_identities(one),
+        products=tuple(_product(stack, product) for product in stack.of_type("apimanagement:Product")),
+        subscriptions=tuple(
+            _subscription(subscription, cloud) for subscription in stack.of_type("apimanagement:Subscription")
+        ),
+        backends=tuple(
+            BackendEntity(id=backend.outputs["name"], url=backend.inputs["url"])
+            for backend in stack.of_type("apimanagement:Backend")
+        ),
+    )
+
+
+def _api(stack: Stack, api: Declared) -> Api:
+    api_id = api.outputs["name"]
+    return Api(
+        id=api_id,
+        name=api.inputs.get("displayName") or api_id,
+        path=api.inputs.get("path") or "",
+        service_url=api.inputs.get("serviceUrl"),
+        operations=tuple(
+            _operation(stack, operation)
+            for operation in stack.of_type("apimanagement:ApiOperation")
+            if operation.inputs["apiId"] == api_id
+        ),
+        policy=_policy(stack, "apimanagement:ApiPolicy", {"apiId": api_id}, f"API {api_id}"),
+        subscription_required=bool(api.inputs.get("subscriptionRequired", True)),
+    )
+
+
+def _operation(stack: Stack, operation: Declared) -> Operation:
+    ids = {"apiId": operation.inputs["apiId"], "operationId": operation.outputs["name"]}
+    place = f"API {ids['apiId']}, operation {ids['operationId']}"
+    return Operation(
+        id=ids["operationId"],
+        name=operation.inputs["displayName"],
+        method=operation.inputs["method"],
+        url_template=operation.inputs["urlTemplate"],
+        policy=_policy(stack, "apimanagement:ApiOperationPolicy", ids, place),
+    )
+
+
+def _policy(stack: Stack, type_: str, ids: Mapping[str, str], place: str) -> PolicyDocument | None:
+    found = [
+        policy
+        for policy in stack.of_type(type_)
+        if all(policy.inputs[key] == value for key, value in ids.items())
+    ]
+    if len(found) > 1:
+        names = ", ".join(policy.name for policy in found)
+        raise StackError(f"More than one policy is declared for {place}: {names}.")
+    return _document(found[0], place) if found else None
+
+
+def _document(policy: Declared, place: str) -> PolicyDocument:
+    if policy.inputs.get("format") != "rawxml":
+        raise StackError(
+            f"The policy {policy.name} has the format {policy.inputs.get('format') or 'xml'}. "
+            'Set format="rawxml": the twin takes policies as they are written, with C# unescaped.'
+        )
+    return PolicyDocument(xml=policy.inputs["value"], name=place)
+
+
+def _named_value(value: Declared) -> NamedValue:
+    if value.inputs.get("keyVault"):
+        raise StackError(
+            f"The named value {value.inputs['displayName']} comes from a Key Vault; the twin has none. "
+            "Give it a value when the stack is local."
+        )
+    return NamedValue(
+        name=value.inputs["displayName"], value=value.inputs["value"], secret=bool(value.inputs.get("secret"))
+    )
+
+
+def _fragment(fragment: Declared) -> PolicyFragment:
+    name = fragment.outputs["name"]
+    return PolicyFragment(id=name, document=_document(fragment, f"fragment {name}"))
+
+
+def _identities(one: Declared) -> tuple[ManagedIdentity, ...]:
+    """The identities as Azure reports them on the service."""
+    identity: Mapping[str, Any] = one.outputs.get("identity") or {}
+    assigned = [
+        ManagedIdentity(client_id=ids["clientId"], principal_id=ids["principalId"])
+        for ids in (identity.get("userAssignedIdentities") or {}).values()
+    ]
+    if own := identity.get("principalId"):
+        assigned.append(ManagedIdentity(client_id=None, principal_id=own))
+    return tuple(assigned)
+
+
+def _product(stack: Stack, product: Declared) -> Product:
+    name = product.outputs["name"]
+    return Product(
+        id=name,
+        name=product.inputs["displayName"],
+        apis=tuple(
+            link.inputs["apiId"]
+            for link in stack.of_type("apimanagement:ProductApi")
+            if link.inputs["productId"] == name
+        ),
+        policy=_policy(stack, "apimanagement:ProductPolicy", {"productId": name}, f"product {name}"),
+        subscription_required=bool(product.inputs.get("subscriptionRequired", True)),
+    )
+
+
+def _subscription(subscription: Declared, cloud: Cloud) -> Subscription:
+    scope = str(subscription.inputs["scope"])
+    kind, _, name = scope.rstrip("/").rpartition("/")
+    return Subscription(
+        id=subscription.outputs["name"],
+        name=subscription.inputs["displayName"],
+        key=subscription.inputs.get("primaryKey") or cloud.seed.hexadecimal(f"{subscription.id}#primary", 32),
+        product=name if kind.endswith("/products") else None,
+        api=name if kind.endswith("/apis") and name else None,
+    )

@@ -1,0 +1,141 @@
+"""The Entra tenant that a stack declares: its applications, its identities, and what trusts what."""
+
+from twin.azure.cloud import Cloud
+from twin.entra.directory import (
+    Application,
+    AppRole,
+    Directory,
+    FederatedCredential,
+    IdentityHost,
+    ManagedIdentity,
+    RoleAssignment,
+)
+from twin.stack import Declared, Stack
+
+GATEWAY = "gateway"
+FUNCTIONS = "functions"
+
+_HOSTS = {
+    "apimanagement:ApiManagementService": GATEWAY,
+    "web:WebApp": FUNCTIONS,
+}
+
+
+def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
+    """Everything of a stack that Entra has to know.
+
+    Args:
+        stack: evaluated for an update.
+        cloud: what it was evaluated with.
+        base_url: where browsers find the tenant's sign-in page, without a trailing slash.
+    """
+    hosts = tuple(
+        _identity_host(resource, name, cloud)
+        for type_, name in _HOSTS.items()
+        for resource in stack.of_type(type_)
+    )
+    return Directory(
+        tenant_id=cloud.tenant,
+        base_url=base_url,
+        applications=tuple(
+            _application(stack, app) for app in stack.of_type("azuread:index/application:Application")
+        ),
+        managed_identities=(
+            *(_user_assigned(identity) for identity in stack.of_type("managedidentity:UserAssignedIdentity")),
+            *(
+                identity
+                for type_ in _HOSTS
+                for resource in stack.of_type(type_)
+                if (identity := _system_assigned(resource, cloud))
+            ),
+        ),
+        identity_hosts=hosts,
+        role_assignments=_role_assignments(stack),
+    )
+
+
+def _application(stack: Stack, app: Declared) -> Application:
+    client_id = app.outputs["clientId"]
+    principal = _service_principal(stack, client_id)
+    return Application(
+        client_id=client_id,
+        object_id=principal.outputs["objectId"] if principal else app.outputs["objectId"],
+        display_name=app.inputs["displayName"],
+        redirect_uris=tuple((app.inputs.get("web") or {}).get("redirectUris") or ()),
+        identifier_uris=(
+            *(app.inputs.get("identifierUris") or ()),
+            *(
+                uri.inputs["identifierUri"]
+                for uri in stack.of_type("applicationIdentifierUri:ApplicationIdentifierUri")
+                if uri.inputs["applicationId"] == app.id
+            ),
+        ),
+        federated_credentials=tuple(
+            FederatedCredential(
+                issuer=credential.inputs["issuer"],
+                subject=credential.inputs["subject"],
+                audience=credential.inputs["audiences"][0],
+            )
+            for credential in stack.of_type("ApplicationFederatedIdentityCredential")
+            if credential.inputs["applicationId"] == app.id
+        ),
+        app_roles=tuple(
+            AppRole(id=role["id"], value=role["value"])
+            for role in app.inputs.get("appRoles") or ()
+            if role.get("value") and role.get("enabled", True)
+        ),
+        has_service_principal=principal is not None,
+        token_version=int((app.inputs.get("api") or {}).get("requestedAccessTokenVersion") or 1),
+        assignment_required=bool(principal and principal.inputs.get("appRoleAssignmentRequired")),
+    )
+
+
+def _service_principal(stack: Stack, client_id: str) -> Declared | None:
+    return next(
+        (each for each in stack.of_type("ServicePrincipal") if each.inputs.get("clientId") == client_id), None
+    )
+
+
+def _user_assigned(identity: Declared) -> ManagedIdentity:
+    return ManagedIdentity(
+        name=identity.outputs["name"],
+        client_id=identity.outputs["clientId"],
+        principal_id=identity.outputs["principalId"],
+    )
+
+
+def _system_assigned(resource: Declared, cloud: Cloud) -> ManagedIdentity | None:
+    principal_id = (resource.outputs.get("identity") or {}).get("principalId")
+    if principal_id is None:
+        return None
+    return ManagedIdentity(
+        name=resource.outputs["name"],
+        client_id=cloud.seed.guid(f"{principal_id}#client"),
+        principal_id=principal_id,
+    )
+
+
+def _identity_host(resource: Declared, name: str, cloud: Cloud) -> IdentityHost:
+    assigned = (resource.outputs.get("identity") or {}).get("userAssignedIdentities") or {}
+    own = _system_assigned(resource, cloud)
+    return IdentityHost(
+        name=name,
+        user_assigned=tuple(ids["clientId"] for ids in assigned.values()),
+        system_assigned=own.client_id if own else None,
+    )
+
+
+def _role_assignments(stack: Stack) -> tuple[RoleAssignment, ...]:
+    clients = {
+        principal.outputs["objectId"]: principal.inputs["clientId"]
+        for principal in stack.of_type("ServicePrincipal")
+    }
+    return tuple(
+        RoleAssignment(
+            principal_id=assignment.inputs["principalObjectId"],
+            client_id=clients[assignment.inputs["resourceObjectId"]],
+            role_id=assignment.inputs["appRoleId"],
+        )
+        for assignment in stack.of_type("AppRoleAssignment")
+        if assignment.inputs["resourceObjectId"] in clients
+    )

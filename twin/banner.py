@@ -1,0 +1,102 @@
+"""What the twin says when it is up."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from twin.supervisor import Running
+
+_HIDDEN = "(secret)"
+
+
+def show(console: Console, running: Running, seconds: float) -> None:
+    """Prints where everything is and how to connect.
+
+    Args:
+        console: where to.
+        running: the twin.
+        seconds: how long it took to start.
+    """
+    options, made = running.options, running.plan
+    notice = Text.assemble(
+        (f"Local twin of stack '{options.stack}', ready in {seconds:.1f} s.", "bold"),
+        "\nThis is not Azure: it runs what the stack declares, with test users, on this machine only.",
+    )
+    console.print(Panel(notice, border_style="cyan", expand=False))
+    _rows(console, "Outputs of the stack", _flat(made.stack.outputs, made.stack.secret_outputs))
+    _rows(
+        console,
+        "Who can sign in (no password)",
+        ((user.name, user.principal_name) for user in made.directory.users),
+    )
+    endpoint = _endpoint(made.stack.outputs) or f"http://localhost:{options.port}/mcp"
+    inspector = f"{_python()} -m twin inspector"
+    _rows(
+        console,
+        "Connect MCP Inspector (from this folder)",
+        (
+            ("in a browser", f"{inspector} --transport http --server-url {endpoint}"),
+            ("in a terminal", f"{inspector} --cli {endpoint} --transport http --method tools/list"),
+        ),
+    )
+    _rows(
+        console,
+        "This twin",
+        (
+            ("control API", f"http://localhost:{options.ports.control} (GET / lists the calls)"),
+            ("state", f"{options.state} (survives a restart; make clean removes it)"),
+            *(("warning", warning) for warning in made.stack.warnings),
+        ),
+    )
+    console.print(Text("Ctrl-C stops it.", style="dim"))
+
+
+def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """A title and a table below it. URLs and commands are there to be copied: no line is broken."""
+    listed = list(rows)
+    width = max((len(name) for name, _ in listed), default=0)
+    console.print(Text(title, style="bold"))
+    for name, value in listed:
+        console.print(Text.assemble("  ", (name.ljust(width), "cyan"), "  ", value), soft_wrap=True)
+    console.print()
+
+
+def _python() -> str:
+    """This Python as one would type it in the current folder."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _flat(outputs: Mapping[str, Any], secret: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(outputs):
+        if name in secret:
+            yield name, _HIDDEN
+        else:
+            yield from _lines(name, outputs[name])
+
+
+def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from _lines(f"{name}.{key}", value[key])
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _lines(f"{name}[{index}]", item)
+    else:
+        yield name, str(value)
+
+
+def _endpoint(outputs: Mapping[str, Any]) -> str | None:
+    """The streamable HTTP URL of the first MCP server."""
+    servers = outputs.get("mcpEndpoints")
+    if not isinstance(servers, Mapping):
+        return None
+    for server in servers.values():
+        if isinstance(server, Mapping) and isinstance(url := server.get("streamableHttp"), str):
+            return url
+    return None

@@ -1,0 +1,115 @@
+"""A stack's configuration as the Pulumi CLI would hand it to the program.
+
+`Pulumi.yaml` declares settings and their defaults, `Pulumi.<stack>.yaml` sets them. Pulumi's mocks know
+neither file, so the twin and the tests read them here: what is committed is what runs.
+
+Source: https://www.pulumi.com/docs/iac/concepts/projects/project-file/ and
+https://www.pulumi.com/docs/iac/concepts/config/
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+
+class ConfigurationError(Exception):
+    """A stack file is missing, unreadable or holds what cannot be used here; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The values of one stack.
+
+    Attributes:
+        project: name of the Pulumi project.
+        stack: name of the stack.
+        values: by full key (`project:name` or `namespace:name`), as the text that Pulumi hands to programs.
+        secret_keys: which of the keys are secret.
+    """
+
+    project: str
+    stack: str
+    values: Mapping[str, str]
+    secret_keys: frozenset[str]
+
+
+def load(
+    root: Path, stack: str, config: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+) -> Configuration:
+    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the given values; the later win.
+
+    Args:
+        root: folder of `Pulumi.yaml`.
+        stack: name of the stack.
+        config: further values; a key without a namespace belongs to the project.
+        secrets: further values that the program sees as secrets.
+
+    Raises:
+        ConfigurationError: a file is missing or malformed, or a value is encrypted and not given in clear.
+    """
+    project_file = _read(root / "Pulumi.yaml")
+    project = project_file.get("name")
+    if not isinstance(project, str):
+        raise ConfigurationError(f"{root / 'Pulumi.yaml'} has no project name: add a line `name: ...`.")
+    given = {_full_key(project, key): value for key, value in (config or {}).items()}
+    secret = {_full_key(project, key): value for key, value in (secrets or {}).items()}
+
+    values: dict[str, str] = {}
+    for key, declared in (project_file.get("config") or {}).items():
+        default = _default(declared)
+        if default is not None:
+            values[_full_key(project, key)] = _text(default)
+    stack_path = root / f"Pulumi.{stack}.yaml"
+    for key, value in (_read(stack_path).get("config") or {}).items():
+        full = _full_key(project, key)
+        if isinstance(value, dict) and set(value) == {"secure"}:
+            if full not in given and full not in secret:
+                name = full.removeprefix(f"{project}:")
+                raise ConfigurationError(
+                    f"{stack_path.name} holds {name} encrypted, and only the Pulumi CLI can decrypt it. "
+                    f"Give it in clear for this run: --secret {name}=..."
+                )
+        else:
+            values[full] = _text(value)
+    return Configuration(
+        project=project, stack=stack, values={**values, **given, **secret}, secret_keys=frozenset(secret)
+    )
+
+
+def _read(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        known = sorted(
+            file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+            for file in path.parent.glob("Pulumi.*.yaml")
+        )
+        hint = f" Stacks that exist: {', '.join(known)}." if known else ""
+        raise ConfigurationError(f"There is no {path.name} in {path.parent}.{hint}") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path.name} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path.name} must be a YAML mapping.")
+    return content
+
+
+def _full_key(project: str, key: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _default(declared: object) -> object:
+    """The default of an entry of `Pulumi.yaml`: own settings have `default`, other namespaces `value`."""
+    if not isinstance(declared, dict):
+        return declared
+    return declared.get("default", declared.get("value"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value)

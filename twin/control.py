@@ -1,0 +1,376 @@
+"""The twin's control API: what tests and curious people do to the services behind the gateway.
+
+It has a port of its own (the gateway's plus one), answers this machine only, and refuses requests that come
+from a web page: any with an `Origin`, and any whose `Host` is not a loopback name (DNS rebinding). Bodies are
+JSON objects; an error says what is accepted.
+
+    GET /                       lists the calls and the services.
+    POST /cache/clear           empties the gateway's cache, as Azure may at any moment.
+    POST /faults                makes a service fail: {"service": "cosmos", "status": 429,
+                                "headers": {"x-ms-retry-after-ms": "5"}, "times": 3} answers with a status
+                                three times; with "error": true connections fail; with "delay": 2.5 it waits
+                                so many seconds; without "times" until it is cleared.
+    DELETE /faults              clears all faults; with ?service=cosmos those of one service.
+    POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
+    GET /received               what services were sent by the gateway, oldest first, credentials masked;
+                                with ?service=functions one of them.
+    POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
+    POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
+                                at once.
+    GET /stack                  the declared resources and outputs, without secrets.
+    POST /reset                 clears cache, faults, record and clock, enables users; with {"state": true} it
+                                also deletes registrations, sign-ins and snippets.
+
+    curl -X POST localhost:8001/clock -d '{"advance": 3600}'
+"""
+
+import json
+import math
+from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from twin.apim.network import Fault, Network
+from twin.clock import Clock
+from twin.entra.accounts import Accounts
+from twin.entra.keys import SigningKeys
+from twin.monitor import Declared
+from twin.stack import UNKNOWN, Stack
+
+_LARGEST_BODY = 64 * 1024
+_HIDDEN = "***"
+
+_CALLS = {
+    "GET /": "this list",
+    "POST /cache/clear": "empty the gateway's cache",
+    "POST /faults": "make a service fail: service, and status (with headers, body), error or delay; times",
+    "DELETE /faults": "clear all faults, or those of ?service=",
+    "POST /clock": "move the clock: advance (seconds)",
+    "GET /received": "what ?service= was sent by the gateway",
+    "POST /entra/users/{id}": "enabled: false or true",
+    "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
+    "GET /stack": "the declared resources, without secrets",
+    "POST /reset": "clear cache, faults, record, clock; state (true): registrations and snippets too",
+}
+
+
+class Clearable(Protocol):
+    """Something that can be emptied."""
+
+    def clear(self) -> None:
+        """Empties it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """What the control API moves.
+
+    Attributes:
+        cache: the gateway's.
+        memories: what else the gateway remembers: counts of rate limits, tokens, keys.
+        network: the gateway's way out, with faults and record.
+        clock: of all services.
+        accounts: of Entra.
+        keys: of Entra.
+        stack: what runs.
+        delete_state: deletes documents and blobs.
+    """
+
+    cache: Clearable
+    memories: tuple[Clearable, ...] = ()
+    network: Network
+    clock: Clock
+    accounts: Accounts
+    keys: SigningKeys
+    stack: Stack
+    delete_state: Callable[[], Awaitable[None]]
+
+
+class InvalidCallError(Exception):
+    """A call that cannot be done; the message says what would be accepted."""
+
+
+def create_control(levers: Levers) -> ASGIApp:
+    """The control API as an ASGI application."""
+    calls = _Calls(levers)
+    app = Starlette(
+        routes=[
+            Route("/", calls.index, methods=["GET"]),
+            Route("/cache/clear", calls.clear_cache, methods=["POST"]),
+            Route("/faults", calls.add_fault, methods=["POST"]),
+            Route("/faults", calls.clear_faults, methods=["DELETE"]),
+            Route("/clock", calls.move_clock, methods=["POST"]),
+            Route("/received", calls.received, methods=["GET"]),
+            Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
+            Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
+            Route("/stack", calls.stack, methods=["GET"]),
+            Route("/reset", calls.reset, methods=["POST"]),
+        ],
+        exception_handlers={
+            InvalidCallError: _invalid_call,
+            HTTPException: _no_such_call,
+        },
+    )
+    return LoopbackOnly(app)
+
+
+class LoopbackOnly:
+    """Refuses what a web page can send: a page on this machine's browser is not this machine's user.
+
+    Args:
+        app: the application to protect.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            request = Request(scope)
+            if "origin" in request.headers:
+                refusal = "Web pages may not use the control API: the request has an Origin."
+                await _error(403, refusal)(scope, receive, send)
+                return
+            if not _is_loopback(request.headers.get("host", "")):
+                refusal = (
+                    "The control API answers to localhost, 127.0.0.1 and [::1] only: the Host is another."
+                )
+                await _error(403, refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _Calls:
+    """One method a call."""
+
+    def __init__(self, levers: Levers) -> None:
+        self._levers = levers
+
+    async def index(self, _request: Request) -> Response:
+        return JSONResponse({"twin": "control API", "calls": _CALLS, "services": self._services()})
+
+    async def clear_cache(self, _request: Request) -> Response:
+        self._levers.cache.clear()
+        return _done()
+
+    async def add_fault(self, request: Request) -> Response:
+        fields = await _fields(
+            request, {"service", "status", "headers", "body", "error", "delay", "times"}, required={"service"}
+        )
+        service = self._service(fields["service"])
+        fault = _fault(fields)
+        self._levers.network.faults.add(service, fault)
+        return _done()
+
+    async def clear_faults(self, request: Request) -> Response:
+        name = request.query_params.get("service")
+        self._levers.network.faults.clear(self._service(name) if name else None)
+        return _done()
+
+    async def move_clock(self, request: Request) -> Response:
+        fields = await _fields(request, {"advance"}, required={"advance"})
+        seconds = _number(fields, "advance", "seconds, such as 3600 (or -3600 to go back)")
+        if abs(self._levers.clock.offset + seconds) > _CENTURY:
+            raise InvalidCallError("The clock may be moved by a hundred years at most.")
+        self._levers.clock.advance(seconds)
+        now = datetime.fromtimestamp(self._levers.clock.now(), UTC)
+        return JSONResponse({"now": now.isoformat(), "offset": self._levers.clock.offset})
+
+    async def received(self, request: Request) -> Response:
+        name = request.query_params.get("service")
+        wanted = self._service(name) if name else None
+        requests = [asdict(each) for each in self._levers.network.received if wanted in (None, each.service)]
+        return JSONResponse({"received": requests})
+
+    async def switch_user(self, request: Request) -> Response:
+        fields = await _fields(request, {"enabled"}, required={"enabled"})
+        if not isinstance(fields["enabled"], bool):
+            raise InvalidCallError("enabled is true or false.")
+        switch = self._levers.accounts.enable if fields["enabled"] else self._levers.accounts.disable
+        try:
+            switch(request.path_params["name"])
+        except KeyError as error:
+            return _error(404, f"{error.args[0]}.")
+        return _done()
+
+    async def rotate_keys(self, request: Request) -> Response:
+        fields = await _fields(request, {"keepPrevious"})
+        keep = fields.get("keepPrevious", True)
+        if not isinstance(keep, bool):
+            raise InvalidCallError("keepPrevious is true (an ordinary roll-over) or false (an emergency).")
+        self._levers.keys.rotate(keep_previous=keep)
+        return _done()
+
+    async def stack(self, _request: Request) -> Response:
+        stack = self._levers.stack
+        return JSONResponse(
+            {
+                "resources": [describe(resource) for resource in stack.resources],
+                "outputs": {
+                    name: _HIDDEN if name in stack.secret_outputs else _plain(value)
+                    for name, value in stack.outputs.items()
+                },
+            }
+        )
+
+    async def reset(self, request: Request) -> Response:
+        fields = await _fields(request, {"state"})
+        state = fields.get("state", False)
+        if not isinstance(state, bool):
+            raise InvalidCallError("state is true (also delete registrations, sign-ins, snippets) or false.")
+        levers = self._levers
+        for memory in (levers.cache, *levers.memories):
+            memory.clear()
+        levers.network.faults.clear()
+        levers.network.received.clear()
+        levers.clock.reset()
+        levers.accounts.reset()
+        if state:
+            await levers.delete_state()
+        return _done()
+
+    def _services(self) -> list[str]:
+        return sorted({upstream.service for upstream in self._levers.network.hosts.values()})
+
+    def _service(self, name: object) -> str:
+        known = self._services()
+        if name not in known:
+            raise InvalidCallError(f"There is no service {name!r}; there are: {', '.join(known)}.")
+        return str(name)
+
+
+_CENTURY = 100 * 365 * 24 * 3600
+
+
+def describe(resource: Declared) -> dict[str, Any]:
+    """A declared resource as JSON, with its secrets masked."""
+    return {
+        "urn": resource.urn,
+        "type": resource.type,
+        "name": resource.name,
+        "id": resource.id,
+        "parent": resource.parent,
+        "inputs": {key: _masked(resource, key, value) for key, value in resource.inputs.items()},
+        "outputs": {
+            key: _HIDDEN if key in resource.secret_outputs else _masked(resource, key, value)
+            for key, value in resource.outputs.items()
+        },
+        "dependencies": sorted(resource.dependencies),
+        "protect": resource.protect,
+    }
+
+
+def _masked(resource: Declared, path: str, value: Any) -> Any:
+    if resource.is_secret(path):
+        return _HIDDEN
+    if isinstance(value, Mapping):
+        return {key: _masked(resource, f"{path}.{key}", item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(resource, f"{path}[{index}]", item) for index, item in enumerate(value)]
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return None if value is UNKNOWN else value
+
+
+def _fault(fields: Mapping[str, Any]) -> Fault:
+    """What a service is to do.
+
+    Raises:
+        InvalidCallError: it is nothing, or not possible.
+    """
+    if not {"status", "error", "delay"} & fields.keys():
+        raise InvalidCallError("A fault needs one of status (400 to 599), error (true) or delay (seconds).")
+    status = fields.get("status")
+    if status is not None and (not _is_integer(status) or not 200 <= status <= 599):  # noqa: PLR2004 - final statuses
+        raise InvalidCallError("status is an HTTP status from 200 to 599.")
+    error = fields.get("error", False)
+    if not isinstance(error, bool):
+        raise InvalidCallError("error is true: connections to the service fail.")
+    if error and status is not None:
+        raise InvalidCallError("A service cannot both answer with a status and fail: give status or error.")
+    headers = fields.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise InvalidCallError('headers is an object of texts, such as {"retry-after": "1"}.')
+    body = fields.get("body", "")
+    if not isinstance(body, str):
+        raise InvalidCallError("body is a text.")
+    times = fields.get("times")
+    if times is not None and (not _is_integer(times) or times < 1):
+        raise InvalidCallError("times is how many requests are hit, 1 or more; leave it out for all.")
+    delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
+    if delay < 0:
+        raise InvalidCallError("delay is not negative.")
+    return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
+
+
+async def _fields(request: Request, known: Set[str], *, required: Set[str] = frozenset()) -> dict[str, Any]:
+    """The members of a JSON body; none when there is no body.
+
+    Raises:
+        InvalidCallError: not a JSON object, or its members are not the known ones.
+    """
+    accepted = f"Accepted: {', '.join(sorted(known))}."
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise InvalidCallError(f"The body is larger than {_LARGEST_BODY} bytes.")
+    try:
+        fields = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        raise InvalidCallError(f"The body is not JSON. {accepted}") from None
+    if not isinstance(fields, dict):
+        raise InvalidCallError(f"The body has to be a JSON object. {accepted}")
+    if unknown := fields.keys() - known:
+        raise InvalidCallError(f"Not known: {', '.join(sorted(unknown))}. {accepted}")
+    if missing := required - fields.keys():
+        raise InvalidCallError(f"Missing: {', '.join(sorted(missing))}. {accepted}")
+    return fields
+
+
+def _number(fields: Mapping[str, Any], name: str, meaning: str) -> float:
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidCallError(f"{name} is a number of {meaning}.")
+    return float(value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
+    except ValueError:
+        return False
+
+
+async def _invalid_call(_request: Request, error: Exception) -> Response:
+    return _error(400, str(error))
+
+
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _error(status, f"There is no {request.method} {request.url.path}. GET / lists the calls.")
+
+
+def _done() -> Response:
+    return JSONResponse({"ok": True})
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status_code=status)

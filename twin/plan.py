@@ -1,0 +1,130 @@
+"""What a twin is going to run: the declared resources, turned into the services that stand in for Azure's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twin.apim.network import Upstream
+from twin.apim.service import Service
+from twin.azure import database, function_app, gateway, tenant
+from twin.azure.cloud import Cloud
+from twin.azure.function_app import BlobContainer, FunctionApp
+from twin.blobs import BlobAccount, account_key
+from twin.cosmos.account import CosmosAccount
+from twin.entra.directory import Directory
+from twin.ports import LOOPBACK, Ports
+from twin.stack import PROJECT, Stack, evaluate
+from twin.state import StateFolder
+
+IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
+"""Where the gateway asks for tokens of its managed identities; the network knows the host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user chose.
+
+    Attributes:
+        port: of the gateway; the other services follow.
+        stack: name of the stack.
+        state: the state folder.
+        config: configuration values that override the stack's.
+        secrets: the same for secret ones.
+        root: folder of the Pulumi project.
+    """
+
+    port: int = 8000
+    stack: str = "dev"
+    state: Path = Path(".twin")
+    config: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    root: Path = PROJECT
+
+    @property
+    def ports(self) -> Ports:
+        """All ports."""
+        return Ports(self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that the services need to start.
+
+    Attributes:
+        stack: what the program declares.
+        service: what the gateway runs.
+        directory: Entra's tenant.
+        cosmos: the Cosmos DB account, if there is one.
+        function_app: the Function App, if there is one.
+        session_key: seals the Function App's session ids, so that they survive a restart.
+        blob_accounts: the storage accounts, by the host name of their blobs in Azure.
+        blob_containers: the containers in them.
+        hosts: which local service stands in for which host name.
+    """
+
+    stack: Stack
+    service: Service
+    directory: Directory
+    cosmos: CosmosAccount | None
+    function_app: FunctionApp | None
+    session_key: str = field(repr=False)
+    blob_accounts: Mapping[str, BlobAccount]
+    blob_containers: tuple[BlobContainer, ...]
+    hosts: Mapping[str, Upstream]
+
+
+def make(options: Options, state: StateFolder) -> Plan:
+    """Evaluates the stack and works out what to run.
+
+    Raises:
+        StackError: the stack's configuration, program or resources cannot be run; the message says why.
+    """
+    ports = options.ports
+    cloud = Cloud(seed=state.seed(), gateway_url=f"http://localhost:{ports.gateway}")
+    authority = f"http://localhost:{ports.entra}"
+    stack = evaluate(
+        {**options.config, "local": "true", "entraAuthority": authority},
+        options.secrets,
+        stack=options.stack,
+        root=options.root,
+        cloud=cloud,
+    )
+    cosmos = database.cosmos_account(stack, f"http://localhost:{ports.cosmos}")
+    app = function_app.function_app(stack)
+    return Plan(
+        stack=stack,
+        service=gateway.service(stack, cloud),
+        directory=tenant.directory(stack, cloud, authority),
+        cosmos=cosmos,
+        function_app=app,
+        session_key=cloud.seed.hexadecimal("functions#sessions", 64),
+        blob_accounts=_blob_accounts(stack, state, ports),
+        blob_containers=function_app.blob_containers(stack),
+        hosts=_hosts(ports, cosmos, app),
+    )
+
+
+def _blob_accounts(stack: Stack, state: StateFolder, ports: Ports) -> dict[str, BlobAccount]:
+    names = [account.outputs["name"] for account in stack.of_type("storage:StorageAccount")]
+    return {
+        f"{name}.blob.core.windows.net": BlobAccount(
+            name=name, key=account_key(state.blob_keys, name), port=ports.blobs
+        )
+        for name in names
+    }
+
+
+def _hosts(ports: Ports, cosmos: CosmosAccount | None, app: FunctionApp | None) -> dict[str, Upstream]:
+    """Azure's host names stay as Azure computes them; the gateway's way out looks them up here."""
+    entra = f"http://{LOOPBACK}:{ports.entra}"
+    hosts = {
+        f"localhost:{ports.entra}": Upstream(service="entra", base_url=entra),
+        "identity": Upstream(service="identity", base_url=entra),
+    }
+    if cosmos is not None:
+        hosts[f"{cosmos.name}.documents.azure.com"] = Upstream(
+            service="cosmos", base_url=f"http://{LOOPBACK}:{ports.cosmos}"
+        )
+    if app is not None:
+        hosts[app.host] = Upstream(service="functions", base_url=f"http://{LOOPBACK}:{ports.functions}")
+    return hosts

@@ -1,0 +1,76 @@
+"""ASGI applications on loopback ports, inside the twin's event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from twin.ports import LOOPBACK
+
+
+class AsgiServer:
+    """One application on one port.
+
+    Args:
+        name: how messages call it.
+        app: what it serves.
+        port: on 127.0.0.1.
+    """
+
+    def __init__(self, name: str, app: ASGIApp, port: int) -> None:
+        self.name = name
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                host=LOOPBACK,
+                port=port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+            )
+        )
+        self._port = port
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listens; returns when requests are answered.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        listener = socket.create_server((LOOPBACK, self._port), backlog=512)
+        listener.setblocking(False)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name=self.name)
+        while not self._server.started:
+            await asyncio.sleep(0)
+            if self._serving.done():
+                await self._serving
+
+    async def wait(self) -> str:
+        """Waits until it ends by itself, and tells why."""
+        if self._serving is None:
+            return "was not started"
+        await asyncio.wait([self._serving])
+        error = None if self._serving.cancelled() else self._serving.exception()
+        return f"failed: {error!r}" if error else "ended"
+
+    async def stop(self) -> None:
+        """Stops at once: open requests are cut off."""
+        if self._serving is None:
+            return
+        self._server.should_exit = True
+        self._server.force_exit = True
+        await asyncio.wait([self._serving], timeout=1.0)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the twin."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield

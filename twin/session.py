@@ -1,0 +1,102 @@
+"""One run of the twin in the foreground of a terminal: from the command to Ctrl-C."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from typing import NoReturn
+
+import uvloop
+from rich.console import Console
+
+from twin import banner
+from twin.plan import Options
+from twin.ports import PortTakenError
+from twin.stack import StackError
+from twin.state import StateInUseError
+from twin.supervisor import Running, TwinError, run
+
+_EXPECTED = (PortTakenError, StateInUseError, StackError, TwinError)
+_KEPT_LINES = 15
+
+
+def hold(options: Options, *, started: float, verbose: bool) -> NoReturn:
+    """Runs a twin until a signal or a failure ends it, then ends the process: 0 or 1.
+
+    Args:
+        options: what the user chose.
+        started: when the command began, on the monotonic clock.
+        verbose: whether to print what the services log.
+    """
+    recent = _RecentLines()
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.INFO if verbose else logging.ERROR)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[shown, recent],
+    )
+    for chatty in ("azure", "asyncio", "httpx", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(options, started))
+    except _EXPECTED as error:
+        said = "" if verbose or not isinstance(error, TwinError) else recent.text()
+        _say(f"error: {error}{said}", file=2)
+        _leave(1)
+    _leave(0)
+
+
+async def _run(options: Options, started: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    await run(options, stop=stop, announce=lambda running: _announce(running, started))
+
+
+def _announce(running: Running, started: float) -> None:
+    gc.freeze()
+    gc.enable()
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        banner.show(console, running, time.monotonic() - started)
+    _say(capture.get().rstrip("\n"), file=1)
+
+
+def _say(text: str, *, file: int) -> None:
+    """Prints, unless whoever listened has gone: that is no reason to end."""
+    with contextlib.suppress(OSError, ValueError):
+        stream = sys.stdout if file == 1 else sys.stderr
+        print(text, file=stream, flush=True)
+
+
+def _leave(status: int) -> NoReturn:
+    """Ends the process now.
+
+    A start that was interrupted may still be evaluating the stack in a thread; nobody needs it any more.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(status)
+
+
+class _RecentLines(logging.Handler):
+    """Keeps the last lines, to be shown if something goes wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+    def text(self) -> str:
+        """The lines as a paragraph; empty when there are none."""
+        return "\nThe last lines of its log:\n  " + "\n  ".join(self._lines) if self._lines else ""

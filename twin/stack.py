@@ -1,0 +1,252 @@
+"""Runs the Pulumi program in process, without Azure and without the Pulumi CLI, and tells what it declares.
+
+    stack = evaluate({"sku": "StandardV2"})
+    stack.one("azure-native:apimanagement:ApiManagementService").inputs["sku"]
+
+Each evaluation has a thread, an event loop and Pulumi settings of its own, so that one process can evaluate
+many stacks, also from inside a running event loop.
+"""
+
+import asyncio
+import logging
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pulumi
+from pulumi.runtime import set_all_config
+from pulumi.runtime.mocks import MockEngine
+from pulumi.runtime.proto import engine_pb2
+from pulumi.runtime.settings import reset_options
+from pulumi.runtime.stack import run_in_stack
+
+from twin import configuration, own_thread
+from twin.azure.cloud import Cloud
+from twin.configuration import Configuration, ConfigurationError
+from twin.monitor import STACK_TYPE, UNKNOWN, Declared, Monitor, Provider
+
+__all__ = ["PROJECT", "UNKNOWN", "Declared", "Stack", "StackError", "evaluate"]
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder of the project's own `Pulumi.yaml`."""
+
+
+class StackError(Exception):
+    """The stack cannot be evaluated; the message is for the person who wrote its configuration or program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Stack:
+    """What a program declares.
+
+    Attributes:
+        resources: in order of registration, the stack itself left out.
+        outputs: the stack's outputs.
+        secret_outputs: names of those that are secret.
+        warnings: what the program logged as a warning.
+    """
+
+    resources: tuple[Declared, ...]
+    outputs: Mapping[str, Any]
+    secret_outputs: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+    _by_urn: dict[str, Declared] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_urn", {resource.urn: resource for resource in self.resources})
+
+    def __repr__(self) -> str:
+        return f"<Stack of {len(self.resources)} resources>"
+
+    def of_type(self, type_: str) -> tuple[Declared, ...]:
+        """All resources of a type; the token, or its end after a colon (`apimanagement:Api`)."""
+        return tuple(
+            resource
+            for resource in self.resources
+            if resource.type == type_ or resource.type.endswith(f":{type_}")
+        )
+
+    def one(self, type_: str, name: str | None = None) -> Declared:
+        """The only resource of a type (and logical name).
+
+        Raises:
+            LookupError: there is none, or several.
+        """
+        found = [resource for resource in self.of_type(type_) if name in (None, resource.name)]
+        if len(found) != 1:
+            names = ", ".join(resource.name for resource in self.of_type(type_)) or "none"
+            raise LookupError(f"expected one {type_} {name or ''}; the stack declares: {names}")
+        return found[0]
+
+    def get(self, urn: str) -> Declared | None:
+        """The resource of a URN."""
+        return self._by_urn.get(urn)
+
+    def waits_for(self, later: Declared, earlier: Declared) -> bool:
+        """Whether `later` is created only after `earlier` exists, directly or through others."""
+        seen: set[str] = set()
+        ahead = set(later.dependencies)
+        while ahead:
+            urn = ahead.pop()
+            if urn == earlier.urn:
+                return True
+            seen.add(urn)
+            if resource := self._by_urn.get(urn):
+                ahead |= resource.dependencies - seen
+        return False
+
+
+def evaluate(
+    config: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    *,
+    stack: str = "dev",
+    preview: bool = False,
+    root: Path = PROJECT,
+    cloud: Provider | None = None,
+) -> Stack:
+    """Evaluates `__main__.py` of a Pulumi project.
+
+    Args:
+        config: values that override those of `Pulumi.<stack>.yaml`; keys of the project need no namespace.
+        secrets: the same for secret values.
+        stack: the stack whose file is read.
+        preview: as `pulumi preview`: what Azure computes is unknown.
+        root: folder of `Pulumi.yaml`.
+        cloud: computes what Azure would; by default one with fixed values.
+
+    Raises:
+        StackError: configuration or program is wrong; the message says how.
+    """
+    try:
+        settings = configuration.load(root, stack, config, secrets)
+    except ConfigurationError as error:
+        raise StackError(str(error)) from None
+    monitor = Monitor(cloud or Cloud(), preview=preview)
+    engine = _Engine()
+    own_thread.start(lambda: _run(root, settings, monitor, engine), "pulumi").result()
+    root_resource = next(resource for resource in monitor.declared.values() if resource.type == STACK_TYPE)
+    return Stack(
+        resources=tuple(resource for resource in monitor.declared.values() if resource.type != STACK_TYPE),
+        outputs=root_resource.outputs,
+        secret_outputs=root_resource.secret_outputs,
+        warnings=tuple(engine.warnings),
+    )
+
+
+def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:
+    # Not whatever loop the process prefers: Pulumi reaches into the internals of this one.
+    loop = asyncio.SelectorEventLoop()
+    # Work that Pulumi sends to threads runs where it stands: registrations keep the program's order.
+    loop.set_default_executor(_InlineExecutor())
+    asyncio.set_event_loop(loop)
+    try:
+        reset_options(
+            project=settings.project,
+            stack=settings.stack,
+            organization="organization",
+            root_directory=str(root),
+            monitor_address=monitor,  # ty: ignore[invalid-argument-type]  an object is taken in place of an address
+            engine_address=engine,  # ty: ignore[invalid-argument-type]  likewise
+            preview=monitor.preview,
+        )
+        set_all_config(dict(settings.values), sorted(settings.secret_keys))
+        with _importable(root), _without_aliases():
+            loop.run_until_complete(
+                run_in_stack(lambda: _discard(runpy.run_path(str(root / "__main__.py"), run_name="__main__")))
+            )
+    except pulumi.RunError as error:
+        raise StackError(str(error)) from error
+    except SystemExit as error:
+        raise StackError(f"The program ended itself: {error.code}") from error
+    except Exception as error:
+        raise StackError(_explain(error, root)) from error
+    finally:
+        _close(loop)
+        reset_options()
+
+
+def _discard(_namespace: object) -> None:
+    """Pulumi awaits what a program returns; a namespace is not awaitable."""
+
+
+def _explain(error: Exception, root: Path) -> str:
+    """An exception of the program in one line, with the place in the project where it arose."""
+    places = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(root)
+        and not {"twin", ".venv"} & set(Path(frame.filename).relative_to(root).parts)
+    ]
+    where = f" ({Path(places[-1].filename).relative_to(root)}, line {places[-1].lineno})" if places else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Ends what a failed program left behind, quietly: its error has been told."""
+    loop.set_exception_handler(lambda _loop, _context: None)
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@contextmanager
+def _importable(root: Path) -> Generator[None]:
+    """Lets the program import its own modules, as `pulumi up` does.
+
+    Modules of another project than this one are forgotten afterwards, so that the next may reuse the names.
+    """
+    before = set(sys.modules)
+    sys.path.insert(0, str(root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+        if root != PROJECT:
+            for name in set(sys.modules) - before:
+                file = getattr(sys.modules[name], "__file__", None)
+                if file and Path(file).is_relative_to(root):
+                    del sys.modules[name]
+
+
+@contextmanager
+def _without_aliases() -> Generator[None]:
+    """Skips alias URNs, which serve renames of deployed resources and take three quarters of the time."""
+    alias = "urn:pulumi:alias"
+    with patch("pulumi.resource.collapse_alias_to_urn", lambda *_: pulumi.Output.from_input(alias)):
+        yield
+
+
+class _InlineExecutor(ThreadPoolExecutor):
+    """Runs what it is given at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the future
+            future.set_exception(error)
+        return future
+
+
+class _Engine(MockEngine):
+    """Keeps the program's warnings; its errors arrive as exceptions."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.getLogger("twin.stack"))
+        self.warnings: list[str] = []
+
+    def Log(self, request: Any) -> None:  # noqa: N802 - the name of the remote procedure
+        if request.severity == engine_pb2.WARNING:
+            self.warnings.append(request.message)

@@ -1,0 +1,94 @@
+"""The folder in which a twin keeps what survives a restart."""
+
+import fcntl
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from twin.azure.identifiers import Seed
+
+
+class StateInUseError(Exception):
+    """Another twin runs on the same folder."""
+
+
+class StateFolder:
+    """A twin's state: the seed of its ids and keys, Entra's keys, Cosmos DB's documents, Azurite's blobs.
+
+    The folder belongs to one running twin at a time and to one user of the machine (mode 0700). Use it as a
+    context manager: it is locked inside.
+
+    Args:
+        path: the folder; made when it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Makes the folder and locks it.
+
+        Raises:
+            StateInUseError: another process has it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = None
+            raise StateInUseError(
+                f"Another twin is using {self.path}. Stop it, or give this one ports and a folder of its own:"
+                "\n  make up PORT=9000 ARGS='--state .twin/other'"
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def clock(self) -> Path:
+        """The file of the shared clock."""
+        return self.path / "clock"
+
+    @property
+    def entra_keys(self) -> Path:
+        """Entra's signing keys."""
+        return self.path / "entra-keys.json"
+
+    @property
+    def documents(self) -> Path:
+        """Cosmos DB's documents."""
+        return self.path / "cosmos.sqlite"
+
+    @property
+    def blobs(self) -> Path:
+        """Azurite's folder."""
+        return self.path / "blobs"
+
+    @property
+    def blob_keys(self) -> Path:
+        """The keys of Azurite's accounts."""
+        return self.path / "blob-keys"
+
+    def seed(self) -> Seed:
+        """The twin's seed, made on the first run."""
+        file = self.path / "seed"
+        with suppress(FileNotFoundError):
+            stored = file.read_bytes()
+            if len(stored) == 32:  # noqa: PLR2004 - the length that is written below
+                return Seed(stored)
+        fresh = secrets.token_bytes(32)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+            opened.write(fresh)
+        return Seed(fresh)

@@ -1,0 +1,355 @@
+"""Brings a stack to life: starts every service, watches them, stops them all."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+from urllib.parse import urlencode
+
+from azure.core.exceptions import AzureError
+
+from twin import blobs, cosmos, entra, own_thread, plan
+from twin.apim.findings import PolicyError
+from twin.apim.gateway import Gateway
+from twin.apim.network import Network
+from twin.apim.server import GatewayServer
+from twin.azure.function_app import FunctionApp
+from twin.azure.tenant import FUNCTIONS, GATEWAY
+from twin.clock import Clock
+from twin.control import Levers, create_control
+from twin.functions.child import functions_process
+from twin.node import NodeError
+from twin.plan import IDENTITY_ENDPOINT, Options, Plan
+from twin.process import ChildProcess, ProcessError, RunningProcess
+from twin.serving import AsgiServer
+from twin.state import StateFolder
+
+_log = logging.getLogger(__name__)
+
+FUNCTIONS_APP = "functions_app"
+"""The folder of the code that the Function App runs, below the project's."""
+
+
+class TwinError(Exception):
+    """The twin cannot start, or cannot go on; the message is for its user."""
+
+
+class Service(Protocol):
+    """Something that runs until it is stopped."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Returns when it serves."""
+        ...
+
+    async def wait(self) -> str:
+        """Returns when it has ended by itself, with what happened."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends it; harmless when it has not started or has ended."""
+        ...
+
+
+class Child:
+    """A service in a process of its own."""
+
+    def __init__(self, child: ChildProcess) -> None:
+        self.name = child.name
+        self._child = child
+        self._running: RunningProcess | None = None
+
+    async def start(self) -> None:
+        """Starts the process and waits until it serves."""
+        self._running = await RunningProcess.start(self._child)
+
+    async def wait(self) -> str:
+        """Waits for its end."""
+        if self._running is None:
+            return "was not started"
+        return f"ended with status {await self._running.wait()}"
+
+    async def stop(self) -> None:
+        """Ends it and what it started."""
+        if self._running is not None:
+            await self._running.stop()
+
+
+class GatewayService:
+    """The gateway on its port.
+
+    Args:
+        gateway: compiled.
+        port: on 127.0.0.1.
+    """
+
+    name = "the gateway"
+
+    def __init__(self, gateway: Gateway, port: int) -> None:
+        self._server = GatewayServer(gateway)
+        self._port = port
+
+    async def start(self) -> None:
+        """Listens."""
+        await self._server.start(self._port)
+
+    async def wait(self) -> str:
+        """Never returns: the server has no task that could end."""
+        await asyncio.get_running_loop().create_future()
+        return "ended"
+
+    async def stop(self) -> None:
+        """Stops listening and closes every connection."""
+        await self._server.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A twin that is up."""
+
+    options: Options
+    plan: Plan
+
+
+async def run(options: Options, *, stop: asyncio.Event, announce: Callable[[Running], None]) -> None:
+    """Runs a twin until it is told to stop.
+
+    Args:
+        options: what the user chose.
+        stop: set to end the twin, also while it starts.
+        announce: called once, when everything answers.
+
+    Raises:
+        TwinError: it could not start, or a service ended by itself. Nothing is left running.
+        PortTakenError, StateInUseError, StackError: see there.
+    """
+    serving = asyncio.create_task(_serve(options, announce))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        serving.cancel()
+        await asyncio.wait({serving, stopping})
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        raise error
+
+
+async def _serve(options: Options, announce: Callable[[Running], None]) -> None:
+    options.ports.require_free()
+    async with AsyncExitStack() as cleanup:
+        state = cleanup.enter_context(StateFolder(options.state))
+        made = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
+        builder = _Builder(options, state, made, cleanup)
+        services: list[Service] = []
+        cleanup.push_async_callback(_stop, services)
+        gateway = await _start(builder, services)
+        await _prepare_blobs(made)
+        # Last, so that whoever gets an answer from it knows that everything is up.
+        control = builder.control(gateway)
+        services.append(control)
+        await control.start()
+        announce(Running(options=options, plan=made))
+        name, what = await _first_end(services)
+        raise TwinError(f"{name} {what}, so the twin stops.")
+
+
+async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
+    """Starts everything side by side and adds it to `services`, which the caller stops."""
+    try:
+        async with asyncio.TaskGroup() as starting:
+            for child in builder.children():
+                services.append(child)
+                starting.create_task(child.start(), name=child.name)
+            # Policies compile while the processes start.
+            gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
+            for server in builder.servers(gateway):
+                services.append(server)
+                starting.create_task(server.start(), name=server.name)
+    except* (ProcessError, NodeError, OSError) as errors:
+        raise TwinError(str(errors.exceptions[0])) from errors
+    except* PolicyError as errors:
+        raise TwinError(f"API Management would refuse these policies:\n{errors.exceptions[0]}") from errors
+    return gateway
+
+
+async def _stop(services: Sequence[Service]) -> None:
+    """Stops all at the same time."""
+    results = await asyncio.gather(*(service.stop() for service in services), return_exceptions=True)
+    for service, result in zip(services, results, strict=True):
+        if isinstance(result, Exception):
+            _log.warning("%s did not stop: %s", service.name, result)
+
+
+async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
+    """Waits until one of the services ends by itself."""
+    waiting = {asyncio.create_task(service.wait()): service for service in services}
+    try:
+        ended, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        first = ended.pop()
+        return waiting[first].name, first.result()
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def _prepare_blobs(made: Plan) -> None:
+    """Makes the declared containers, as the deployment does in Azure."""
+    for account in made.blob_accounts.values():
+        names = [each.name for each in made.blob_containers if each.account == account.name]
+        try:
+            await blobs.create_containers(account, names)
+        except AzureError as error:
+            raise TwinError(f"The blob containers {', '.join(names)} could not be made: {error}") from error
+
+
+class _Builder:
+    """Makes the services of a plan; none of them is started."""
+
+    def __init__(self, options: Options, state: StateFolder, made: Plan, cleanup: AsyncExitStack) -> None:
+        self._options = options
+        self._ports = options.ports
+        self._state = state
+        self._plan = made
+        self._clock = Clock(state.clock)
+        # A clock that a test moved would leave people with tokens from the future.
+        self._clock.reset()
+        self._keys = entra.SigningKeys(state.entra_keys)
+        self._tenant = entra.create_app(made.directory, self._clock, self._keys)
+        self._store = cosmos.SqliteStore(state.documents, self._clock)
+        cleanup.callback(self._store.close)
+        self._network = Network(made.hosts)
+        cleanup.push_async_callback(self._network.close)
+
+    def children(self) -> list[Service]:
+        """What runs in processes of its own."""
+        children: list[Service] = []
+        if accounts := self._plan.blob_accounts:
+            children.append(Child(blobs.azurite(accounts.values(), folder=self._state.blobs.resolve())))
+        if (app := self._plan.function_app) is not None:
+            children.append(self._functions(app))
+        return children
+
+    def gateway(self) -> Gateway:
+        """The gateway, with its policies compiled."""
+        secret = self._tenant.state.identity_headers[GATEWAY]
+        return Gateway(
+            self._plan.service,
+            network=self._network,
+            identity=GatewayIdentity(self._network, secret),
+            clock=self._clock,
+        )
+
+    def servers(self, gateway: Gateway) -> list[Service]:
+        """What runs in this process."""
+        made, ports = self._plan, self._ports
+        servers: list[Service] = [
+            AsgiServer("Entra", self._tenant, ports.entra),
+            GatewayService(gateway, ports.gateway),
+        ]
+        if made.cosmos is not None:
+            verifier = entra.TokenVerifier(made.directory, self._clock, self._keys)
+            account = cosmos.create_app(made.cosmos, self._store, self._clock, verifier)
+            servers.append(AsgiServer("Cosmos DB", account, ports.cosmos))
+        return servers
+
+    def control(self, gateway: Gateway) -> Service:
+        """The control API over all the others."""
+        levers = Levers(
+            cache=gateway.cache,
+            memories=(gateway.counters, gateway.tokens, gateway.keys),
+            network=self._network,
+            clock=self._clock,
+            accounts=self._tenant.state.accounts,
+            keys=self._keys,
+            stack=self._plan.stack,
+            delete_state=lambda: _delete_state(self._plan, self._store),
+        )
+        return AsgiServer("the control API", create_control(levers), self._ports.control)
+
+    def _functions(self, app: FunctionApp) -> Child:
+        settings = blobs.local_settings(app.settings, self._plan.blob_accounts)
+        settings |= {
+            "WEBSITE_SITE_NAME": app.name,
+            "WEBSITE_HOSTNAME": app.host,
+            "WEBSITE_AUTH_ENCRYPTION_KEY": self._plan.session_key,
+            "IDENTITY_ENDPOINT": f"{self._plan.directory.base_url}/twin/managed-identity/token",
+            "IDENTITY_HEADER": self._tenant.state.identity_headers[FUNCTIONS],
+        }
+        return Child(
+            functions_process(
+                app=self._options.root / FUNCTIONS_APP,
+                port=self._ports.functions,
+                settings=settings,
+                auth=app.auth,
+                clock=self._state.clock.resolve(),
+            )
+        )
+
+
+async def _delete_state(made: Plan, store: cosmos.SqliteStore) -> None:
+    """Deletes what users have left: documents and blobs."""
+    store.clear()
+    for account in made.blob_accounts.values():
+        names = [each.name for each in made.blob_containers if each.account == account.name]
+        await blobs.delete_blobs(account, names)
+
+
+class GatewayIdentity:
+    """Tokens of the gateway's managed identities, from the tenant's endpoint for them.
+
+    Args:
+        network: the gateway's way out, so that this too can be made to fail.
+        secret: what the endpoint knows the gateway by.
+    """
+
+    def __init__(self, network: Network, secret: str) -> None:
+        self._network = network
+        self._secret = secret
+
+    async def token(self, *, resource: str, client_id: str | None) -> str:
+        """A token of an identity (None: the system-assigned one) for a resource.
+
+        Raises:
+            IdentityRefusedError: the endpoint gave none.
+            SendError: it could not be reached.
+        """
+        query = {"api-version": "2019-08-01", "resource": resource}
+        if client_id is not None:
+            query["client_id"] = client_id
+        reply = await self._network.send(
+            "GET",
+            f"{IDENTITY_ENDPOINT}?{urlencode(query)}",
+            headers=[("X-IDENTITY-HEADER", self._secret)],
+            timeout=10.0,
+        )
+        with contextlib.closing(reply):
+            content = b"".join([chunk async for chunk in reply.chunks()])
+        return read_token(reply.status, content)
+
+
+class IdentityRefusedError(Exception):
+    """The tenant gives no token for this identity and resource."""
+
+
+def read_token(status: int, content: bytes) -> str:
+    """The token in an answer of the managed-identity endpoint.
+
+    Raises:
+        IdentityRefusedError: there is none.
+    """
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = {}
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if status != HTTPStatus.OK or not isinstance(token, str):
+        message = answer.get("message") if isinstance(answer, dict) else None
+        raise IdentityRefusedError(f"{status}: {message or 'no token'}")
+    return token
