@@ -15,6 +15,7 @@ from twin.apim.csharp.types import (
     DATE_TIME,
     DATE_TIME_OFFSET,
     INT32,
+    INTEGERS,
     NUMBERS,
     TIME_SPAN,
     ClrType,
