@@ -16,7 +16,7 @@ up: $(TOOLS) $(NODE) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
 
 test: $(TOOLS) $(NODE) ## Run all tests (ARGS="-k name" for some)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(TOOLS) ## Check style and types
 	$(BIN)/ruff check .

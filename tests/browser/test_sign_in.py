@@ -22,7 +22,7 @@ def callback() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"<title>Back at the app</title>")
 
-        def log_message(self, *_args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's names
             """Says nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Landing)

@@ -73,7 +73,7 @@ class Client:
         parameters |= changed
         return f"{self.gateway}/authorize?{urlencode({k: v for k, v in parameters.items() if v is not None})}"
 
-    def redeem(self, code: str, **changed: str | None) -> httpx.Response:
+    def redeem(self, code: str | None, **changed: str | None) -> httpx.Response:
         """Asks for a token."""
         parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",

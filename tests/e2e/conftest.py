@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class _NoCookies(CookieJar):
     """A cookie jar that keeps nothing: people carry their cookies themselves."""
 
-    def extract_cookies(self, *_response_and_request: object) -> None:
+    def extract_cookies(self, response: object, request: object) -> None:
         """Leaves them."""
 
 

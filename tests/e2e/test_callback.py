@@ -39,7 +39,7 @@ def test_entra_never_sees_what_the_client_sent(client: Client, entra_page: Page)
     assert {"state", "nonce", "code_challenge"} <= set(asked)
 
 
-def test_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+def test_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_page: Page) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     answer = httpx.get(f"{twin.gateway}/oauth-callback", params={"code": "stolen", "state": state})
     assert answer.status_code == 403

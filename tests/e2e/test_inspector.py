@@ -23,6 +23,7 @@ class Inspector:
             **os.environ,
             "HOME": str(home),
             "MCP_STORAGE_DIR": str(home / "storage"),
+            "MCP_INSPECTOR_SECRET_STORE": "file",
             # Without a terminal it signs in only when it thinks that it can open a browser.
             "MCP_AUTO_OPEN_ENABLED": "true",
             "BROWSER": "/bin/true",

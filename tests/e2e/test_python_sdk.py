@@ -9,6 +9,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp_types import TextContent
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.e2e.conftest import RunningTwin
@@ -83,9 +84,10 @@ async def use(connecting: Client) -> dict[str, str]:
             ("get_snippet", {"snippetname": "../secret"}),
         ]:
             result = await client.call_tool(name, arguments)
-            said[name + str(arguments.get("snippetname", ""))] = (
-                "ERROR " if result.is_error else ""
-            ) + result.content[0].text
+            (content,) = result.content
+            assert isinstance(content, TextContent)
+            key = name + arguments.get("snippetname", "")
+            said[key] = ("ERROR " if result.is_error else "") + content.text
         return said
 
 

@@ -1,4 +1,4 @@
-"""Compiles policy expressions with a real C# compiler (Debian's `mono-mcs`) against the documented context."""
+"""Compiles policy expressions with a real C# compiler, `mono-mcs`, against the documented context."""
 
 import re
 import shutil
@@ -11,7 +11,8 @@ CONTEXT = Path(__file__).parent / "Context.cs"
 NEWTONSOFT = Path("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll")
 
 # The namespaces that API Management imports into every expression.
-_USINGS = """using System; using System.Collections.Generic; using System.Linq; using System.Net; using System.Text;
+_USINGS = """using System; using System.Collections.Generic; using System.Linq; using System.Net;
+using System.Text;
 using System.Text.RegularExpressions; using System.Security.Cryptography; using System.Xml.Linq;
 using Newtonsoft.Json; using Newtonsoft.Json.Linq;
 """

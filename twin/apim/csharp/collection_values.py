@@ -265,7 +265,9 @@ class Enumerator:
 
 def missing_key(key: Any) -> DotNetException:
     """What a dictionary throws that lacks a key."""
-    return DotNetException("KeyNotFoundException", f"The given key '{shown(key)}' was not present in the dictionary.")
+    return DotNetException(
+        "KeyNotFoundException", f"The given key '{shown(key)}' was not present in the dictionary."
+    )
 
 
 def shown(key: Any) -> str:

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 from twin.apim.csharp.types import ClrType, clr
 
 
-
 class Headers:
     """HTTP headers: names without regard to case, several values each, in order of arrival."""
 

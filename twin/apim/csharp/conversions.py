@@ -18,7 +18,6 @@ from twin.apim.csharp.types import (
     OBJECT,
     THROWS,
     ClrType,
-    clr,
     is_enum,
     is_interface,
     is_reference_type,
@@ -39,7 +38,9 @@ _WIDER: Final = {
     "Int64": ("Double", "Decimal"),
     "UInt64": ("Double", "Decimal"),
 }
-_COVARIANT: Final = frozenset({"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"})
+_COVARIANT: Final = frozenset(
+    {"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"}
+)
 
 
 def same(value: Any) -> Any:
@@ -72,7 +73,9 @@ def _to_nullable(
     source: ClrType, target: ClrType, convert: Callable[[ClrType, ClrType], Converter | None]
 ) -> Converter | None:
     inner = convert(source.args[0] if source.name == "Nullable" else source, target)
-    if inner is None or not (is_value_type(target) and is_value_type(source.args[0] if source.args else source)):
+    if inner is None or not (
+        is_value_type(target) and is_value_type(source.args[0] if source.args else source)
+    ):
         return None
     if inner is same:
         return same
@@ -152,7 +155,9 @@ def explicit(source: ClrType, target: ClrType) -> Converter | None:
         return lambda value: integer(target.name, value.number)
     if source.name == "Nullable" or target.name == "Nullable":
         return _explicit_nullable(source, target)
-    if source is OBJECT or (is_interface(source) and (is_reference_type(target) or is_subtype(target, source))):
+    if source is OBJECT or (
+        is_interface(source) and (is_reference_type(target) or is_subtype(target, source))
+    ):
         return _downcast(target)
     if is_reference_type(source) and is_reference_type(target) and is_subtype(target, source):
         return _downcast(target)
@@ -196,7 +201,9 @@ def _downcast(target: ClrType) -> Converter:
     def cast(value: Any) -> Any:
         if value is None:
             if needs_value:
-                raise DotNetException("NullReferenceException", "Object reference not set to an instance of an object.")
+                raise DotNetException(
+                    "NullReferenceException", "Object reference not set to an instance of an object."
+                )
             return None
         if not is_instance(value, wanted):
             raise DotNetException(
@@ -232,7 +239,9 @@ def _from_decimal(value: Decimal, target: str) -> int:
     whole = int(value.to_integral_value(ROUND_DOWN))
     low, high = INTEGERS[target]
     if not low <= whole <= high:
-        raise DotNetException("OverflowException", f"Value was either too large or too small for {_article(target)}.")
+        raise DotNetException(
+            "OverflowException", f"Value was either too large or too small for {_article(target)}."
+        )
     return INTEGER_CLASSES[target](whole)
 
 
@@ -300,5 +309,3 @@ def best_common(types: list[ClrType]) -> ClrType | None:
 def type_argument(of: ClrType, base: str) -> list[tuple[ClrType, ...]]:
     """The type arguments with which a type implements a generic base."""
     return [found.args for found in supertypes(of) if found.name == base and found.args]
-
-

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from twin.apim.csharp import flow, members, syntax
 from twin.apim.csharp.bound import Run
@@ -16,6 +17,8 @@ from twin.apim.csharp.types import LAMBDA, VOID
 from twin.apim.csharp.values import outward
 
 members.load()
+# The tables raise .NET's exceptions only. Should there be a gap in them, it must not look like an answer.
+_PYTHON: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, AttributeError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,10 @@ class Expression:
             raise
         except RecursionError:
             raise UnsupportedError("an expression that nests this deeply") from None
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
-            # The tables are meant to raise .NET's exceptions only; a gap in them must not look like an answer.
-            raise UnsupportedError(f"{type(error).__name__} inside the evaluator, a defect of the twin") from error
+        except _PYTHON as error:
+            raise UnsupportedError(
+                f"{type(error).__name__} inside the evaluator, a defect of the twin"
+            ) from error
         return outward(value) if isinstance(value, str) else value
 
 
@@ -115,8 +119,18 @@ def compile_expression(text: str, *, name: str, line: int = 1, column: int = 1) 
         raise CSharpError(
             error.message, name=name, line=found_line, column=found_column, construct=error.construct
         ) from None
+    except _PYTHON as error:
+        raise CSharpError(
+            f"the twin cannot compile this: {type(error).__name__} inside of it, a defect of the twin",
+            name=name,
+            line=line,
+            column=column,
+            construct="defect",
+        ) from error
     except UnsupportedError as error:
-        raise CSharpError(error.message, name=name, line=line, column=column, construct="unsupported") from None
+        raise CSharpError(
+            error.message, name=name, line=line, column=column, construct="unsupported"
+        ) from None
     except RecursionError:
         raise CSharpError(
             "this expression nests too deeply", name=name, line=line, column=column, construct="nesting"
@@ -145,5 +159,7 @@ def _compile(text: str, name: str, positions: _Positions) -> Expression:
     expression = Expression(text, name, run, lowering.scope.slots, lowering.hits)
     expression.reads = frozenset(lowering.reads)
     expression.facts = tuple(Fact(fact, *positions.at(at)) for fact, at in lowering.reads.items())
-    expression.decisions = tuple(Decision(*positions.at(branch.at), branch.kind) for branch in lowering.branches)
+    expression.decisions = tuple(
+        Decision(*positions.at(branch.at), branch.kind) for branch in lowering.branches
+    )
     return expression

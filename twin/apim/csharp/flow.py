@@ -151,7 +151,9 @@ class _Flow:
                     inside = self.condition(guard, inside)[0]
             left = self.statement(section.body, inside)
             if left is not None:
-                raise RefusedError("a section of a switch ends with break, return or throw", section.at, "CS0163")
+                raise RefusedError(
+                    "a section of a switch ends with break, return or throw", section.at, "CS0163"
+                )
         for leaving in self.breaks:
             end = _meet(end, leaving)
         self.breaks = outer

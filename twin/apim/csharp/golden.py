@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
 from twin.apim.csharp.collection_values import List
-from twin.apim.csharp.context import Api, Body, Context, Deployment, Headers, Operation, Request, Response, Url
+from twin.apim.csharp.context import (
+    Api,
+    Body,
+    Context,
+    Deployment,
+    Headers,
+    Operation,
+    Request,
+    Response,
+    Url,
+)
 from twin.apim.csharp.errors import CSharpError, DotNetException, UnsupportedError
 from twin.apim.csharp.expression import compile_expression
 from twin.apim.csharp.json_text import parse
@@ -106,7 +116,9 @@ def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700
         response=None if response is None else _response(response),
         variables={name: _variable(value) for name, value in given.get("variables", {}).items()},
         api=Api(id="api", name="api", path=""),
-        operation=Operation(id="operation", name="operation", method=request.get("method", "GET"), url_template="/"),
+        operation=Operation(
+            id="operation", name="operation", method=request.get("method", "GET"), url_template="/"
+        ),
         deployment=Deployment(service_name="gateway"),
         now=now,
         timestamp=now(),

@@ -9,7 +9,15 @@ from uuid import UUID
 from twin.apim.csharp.collection_values import AnonymousObject, Dictionary, HashSet, List
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.json_values import JArray, JObject, JProperty, JToken, JValue, KeyValuePair
-from twin.apim.csharp.members.convert import change_type, from_base64, to_bool, to_date, to_decimal, to_double, to_integer
+from twin.apim.csharp.members.convert import (
+    change_type,
+    from_base64,
+    to_bool,
+    to_date,
+    to_decimal,
+    to_double,
+    to_integer,
+)
 from twin.apim.csharp.members.guid import parse_guid
 from twin.apim.csharp.members.uri import Uri, make_uri
 from twin.apim.csharp.moment_text import parse_offset
@@ -48,7 +56,9 @@ def cast_token(token: JToken | None, target: str, *, nullable: bool) -> Any:
         raise argument_null("value")
     value = token.value if isinstance(token, JProperty) else token
     kinds = _ALLOWED[target]
-    if not isinstance(value, JValue) or not (value.kind in kinds or (nullable and value.kind in {"Null", "Undefined"})):
+    if not isinstance(value, JValue) or not (
+        value.kind in kinds or (nullable and value.kind in {"Null", "Undefined"})
+    ):
         kind = value.kind
         raise DotNetException("ArgumentException", f"Can not convert {kind} to {target}.")
     if nullable and value.value is None:
@@ -128,7 +138,15 @@ def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:
     """
     plain = of.args[0] if of.name == "Nullable" else of
     is_token = plain.name in {"JToken", "JObject", "JArray", "JValue", "JProperty", "JContainer"}
-    if not is_token and plain.name not in {"String", "Boolean", "Double", "Decimal", "DateTime", "Object", *INTEGERS}:
+    if not is_token and plain.name not in {
+        "String",
+        "Boolean",
+        "Double",
+        "Decimal",
+        "DateTime",
+        "Object",
+        *INTEGERS,
+    }:
         raise UnsupportedError(f"Value<{of}>")
     missing = default_of(of)
 
@@ -185,7 +203,9 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
         inner = to_object(of.args[0])
         element = of.args[0]
         make = {"[]": Array.of, "HashSet": HashSet}.get(of.name, List)
-        return lambda token: _built(token, JArray, lambda found: make(element, [inner(item) for item in found.items]))
+        return lambda token: _built(
+            token, JArray, lambda found: make(element, [inner(item) for item in found.items])
+        )
     if of.name in {"Dictionary", "IDictionary"} and of.args[0] is clr("String"):
         inner, value_type = to_object(of.args[1]), of.args[1]
         return lambda token: _built(token, JObject, lambda found: _dictionary(found, value_type, inner))
@@ -209,14 +229,18 @@ def _as_token(token: JToken, of: ClrType) -> Any:
         return token
     if isinstance(token, JValue) and token.value is None and of.name != "JToken":
         return None
-    raise DotNetException("InvalidCastException", f"Unable to cast object of type '{token.clr_type}' to type '{of}'.")
+    raise DotNetException(
+        "InvalidCastException", f"Unable to cast object of type '{token.clr_type}' to type '{of}'."
+    )
 
 
 def _built(token: JToken, kind: type[Any], make: Callable[[Any], Any]) -> Any:
     if isinstance(token, JValue) and token.value is None:
         return None
     if not isinstance(token, kind):
-        raise DotNetException("JsonSerializationException", "Cannot deserialize the current JSON value into this type.")
+        raise DotNetException(
+            "JsonSerializationException", "Cannot deserialize the current JSON value into this type."
+        )
     return make(token)
 
 
@@ -234,7 +258,9 @@ def from_object(value: Any) -> JToken:
         UnsupportedError: an object that the twin does not write.
     """
     match value:
-        case None | bool() | str() | float() | Decimal() | DateTime() | DateTimeOffset() | TimeSpan() | UUID():
+        case (
+            None | bool() | str() | float() | Decimal() | DateTime() | DateTimeOffset() | TimeSpan() | UUID()
+        ):
             return JValue(value)
         case Char():
             return JValue(chr(value))
@@ -254,11 +280,11 @@ def from_object(value: Any) -> JToken:
         case AnonymousObject():
             return JObject([JProperty(name, from_object(item)) for name, item in value.members.items()])
         case KeyValuePair():
-            return JObject([JProperty("Key", from_object(value.key)), JProperty("Value", from_object(value.value))])
+            return JObject(
+                [JProperty("Key", from_object(value.key)), JProperty("Value", from_object(value.value))]
+            )
         case Array() if value.clr_type.args[0] is BYTE:
             return JValue(value)
     if hasattr(value, "__iter__"):
         return JArray([from_object(item) for item in value])
     raise UnsupportedError(f"writing {type_of(value)} as JSON")
-
-

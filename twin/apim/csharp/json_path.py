@@ -56,9 +56,7 @@ def _step(token: JToken, kind: str, name: str) -> list[JToken]:
     everything = descendants(token)
     if name == "*":
         return [one for one in everything[1:] if not isinstance(one, JProperty)]
-    return [
-        one.value for one in everything if isinstance(one, JProperty) and one.name == name
-    ]
+    return [one.value for one in everything if isinstance(one, JProperty) and one.name == name]
 
 
 def _values(token: JToken) -> list[JToken]:
@@ -73,7 +71,7 @@ def descendants(token: JToken) -> list[JToken]:
     return found
 
 
-def select_one(token: JToken, path: str | None, error: Any = False) -> JToken | None:  # noqa: FBT002 -- .NET's signature
+def select_one(token: JToken, path: str | None, error: Any = False) -> JToken | None:
     """SelectToken."""
     found = select(token, path)
     if len(found) > 1:

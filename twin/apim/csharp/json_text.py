@@ -127,7 +127,17 @@ _WORDS: Final = {
     "Infinity": math.inf,
     "-Infinity": -math.inf,
 }
-_SIMPLE_ESCAPES: Final = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
+_SIMPLE_ESCAPES: Final = {
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+    "/": "/",
+}
 _STRING_END = {quote_: re.compile(f"[{quote_}\\\\]") for quote_ in "\"'"}
 _SPACE = re.compile(r"(?:\s|/\*[\s\S]*?\*/|//[^\r\n]*)*")
 
@@ -135,7 +145,7 @@ _SPACE = re.compile(r"(?:\s|/\*[\s\S]*?\*/|//[^\r\n]*)*")
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, text: str, dates: bool) -> None:  # noqa: FBT001 -- private
+    def __init__(self, text: str, dates: bool) -> None:
         self.text = text
         self.position = 0
         self.dates = dates
@@ -283,7 +293,9 @@ class _Reader:
 
     def _number(self) -> JValue:
         start = self.position
-        while self.text[self.position : self.position + 1] in _NUMBER_CHARACTERS and self.position < len(self.text):
+        while self.text[self.position : self.position + 1] in _NUMBER_CHARACTERS and self.position < len(
+            self.text
+        ):
             self.position += 1
         word = self.text[start : self.position]
         here = self.text[self.position : self.position + 1]
@@ -296,7 +308,9 @@ def _number(word: str) -> Any:
     if re.fullmatch(r"-?(?:0|[1-9]\d*)|-0", word):
         value = int(word)
         return Long(value) if -_LONG <= value < _LONG else BigInteger(value)
-    if re.fullmatch(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|-?\.\d+(?:[eE][+-]?\d+)?", word) and not re.match(r"-?0\d", word):
+    if re.fullmatch(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|-?\.\d+(?:[eE][+-]?\d+)?", word) and not re.match(
+        r"-?0\d", word
+    ):
         return float(word)
     if re.match(r"-?0[0-9xX]", word):
         raise UnsupportedError("octal and hexadecimal numbers in JSON")

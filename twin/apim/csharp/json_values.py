@@ -143,7 +143,10 @@ class JArray(JToken):
         """A value as a child."""
         token = to_token(value)
         if isinstance(token, JProperty):
-            raise DotNetException("ArgumentException", "Can not add Newtonsoft.Json.Linq.JProperty to Newtonsoft.Json.Linq.JArray.")
+            raise DotNetException(
+                "ArgumentException",
+                "Can not add Newtonsoft.Json.Linq.JProperty to Newtonsoft.Json.Linq.JArray.",
+            )
         if token.parent is not None or token is self:
             token = token.clone()
         token.parent = self
@@ -283,7 +286,11 @@ class KeyValuePair:
 
     def clr_equals(self, other: Any) -> bool:
         """Equals, member by member."""
-        return isinstance(other, KeyValuePair) and equals(self.key, other.key) and equals(self.value, other.value)
+        return (
+            isinstance(other, KeyValuePair)
+            and equals(self.key, other.key)
+            and equals(self.value, other.value)
+        )
 
 
 def _guarded(items: Any) -> Iterator[Any]:
@@ -397,12 +404,16 @@ def token_at(token: JToken, key: Any) -> JToken | None:
             raise _wrong_key("JArray", key, "Int32 array index expected.")
         return token.at(key)
     name = "JValue" if isinstance(token, JValue) else "JProperty"
-    raise DotNetException("InvalidOperationException", f"Cannot access child value on Newtonsoft.Json.Linq.{name}.")
+    raise DotNetException(
+        "InvalidOperationException", f"Cannot access child value on Newtonsoft.Json.Linq.{name}."
+    )
 
 
 def _wrong_key(owner: str, key: Any, expected: str) -> DotNetException:
     shown = "null" if key is None else f'"{key}"' if isinstance(key, str) else str(key)
-    return DotNetException("ArgumentException", f"Accessed {owner} values with invalid key value: {shown}. {expected}")
+    return DotNetException(
+        "ArgumentException", f"Accessed {owner} values with invalid key value: {shown}. {expected}"
+    )
 
 
 def set_token_at(token: JToken, key: Any, value: Any) -> None:
@@ -417,7 +428,9 @@ def set_token_at(token: JToken, key: Any, value: Any) -> None:
         token.set(key, value)
     else:
         name = "JValue" if isinstance(token, JValue) else "JProperty"
-        raise DotNetException("InvalidOperationException", f"Cannot set child value on Newtonsoft.Json.Linq.{name}.")
+        raise DotNetException(
+            "InvalidOperationException", f"Cannot set child value on Newtonsoft.Json.Linq.{name}."
+        )
 
 
 def dynamic_member(value: Any, name: str) -> Any:
@@ -445,5 +458,3 @@ def dynamic_to_string(value: Any) -> str:
     if isinstance(value, JToken):
         return value.clr_text()
     raise UnsupportedError("a method of a dynamic value that is no JSON")
-
-

@@ -46,7 +46,9 @@ _STANDARD: Final = {
     "y": "yyyy MMMM",
     "Y": "yyyy MMMM",
 }
-_PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|%(?=[a-zA-Z])|(d+|f+|F+|g+|h+|H+|K|m+|M+|s+|t+|y+|z+)|(.)", re.DOTALL)
+_PIECE = re.compile(
+    r"'([^']*)'|\"([^\"]*)\"|\\(.)|%(?=[a-zA-Z])|(d+|f+|F+|g+|h+|H+|K|m+|M+|s+|t+|y+|z+)|(.)", re.DOTALL
+)
 
 
 def date_text(value: DateTime, pattern: str | None = None, offset: int | None = None) -> str:
@@ -142,9 +144,8 @@ def span_text(value: TimeSpan, pattern: str | None = None) -> str:
     seconds, fraction = divmod(rest, TICKS_PER_SECOND)
     if pattern in {None, "", "c", "t", "T"}:
         minus = "-" if value.ticks < 0 else ""
-        return (
-            f"{minus}{f'{days}.' if days else ''}{hours:02d}:{minutes:02d}:{seconds:02d}"
-            + (f".{fraction:07d}" if fraction else "")
+        return f"{minus}{f'{days}.' if days else ''}{hours:02d}:{minutes:02d}:{seconds:02d}" + (
+            f".{fraction:07d}" if fraction else ""
         )
     if pattern in {"g", "G"}:
         raise UnsupportedError(f"the duration format {pattern}")
@@ -174,8 +175,12 @@ _AMERICAN = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?(?: ?(AM|PM))?)?\s*(Z|[+-]\d{2}:\d{2})?$",
     re.IGNORECASE,
 )
-_RFC1123 = re.compile(r"(?:(\w{3}), )?(\d{1,2}) (\w{3}) (\d{4})(?: (\d{2}):(\d{2}):(\d{2}))?(?: (GMT|Z|[+-]\d{2}:\d{2}))?$")
-_MAYBE_DATE = re.compile(r"\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun", re.IGNORECASE)
+_RFC1123 = re.compile(
+    r"(?:(\w{3}), )?(\d{1,2}) (\w{3}) (\d{4})(?: (\d{2}):(\d{2}):(\d{2}))?(?: (GMT|Z|[+-]\d{2}:\d{2}))?$"
+)
+_MAYBE_DATE = re.compile(
+    r"\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun", re.IGNORECASE
+)
 
 
 def parse_moment(text: str | None) -> tuple[int, int | None]:
@@ -236,7 +241,11 @@ def _read(text: str) -> tuple[int, str | None]:
         if error.type_name == "ArgumentOutOfRangeException":
             raise not_a_date(text) from None
         raise
-    if match.re is _RFC1123 and name and DAYS[DateTime(ticks).date.isoweekday() % 7][:3].lower() != name.lower():
+    if (
+        match.re is _RFC1123
+        and name
+        and DAYS[DateTime(ticks).date.isoweekday() % 7][:3].lower() != name.lower()
+    ):
         raise not_a_date(text)
     return ticks + int((fraction or "").ljust(7, "0") or 0), zone
 

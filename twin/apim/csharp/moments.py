@@ -31,14 +31,17 @@ def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, se
         days = date(year, month, day).toordinal() - 1
     except ValueError:
         raise DotNetException(
-            "ArgumentOutOfRangeException", "Year, Month, and Day parameters describe an un-representable DateTime."
+            "ArgumentOutOfRangeException",
+            "Year, Month, and Day parameters describe an un-representable DateTime.",
         ) from None
     if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):  # noqa: PLR2004 -- a clock
         raise DotNetException(
             "ArgumentOutOfRangeException",
             "Hour, Minute, and Second parameters describe an un-representable DateTime.",
         )
-    return days * TICKS_PER_DAY + hour * TICKS_PER_HOUR + minute * TICKS_PER_MINUTE + second * TICKS_PER_SECOND
+    return (
+        days * TICKS_PER_DAY + hour * TICKS_PER_HOUR + minute * TICKS_PER_MINUTE + second * TICKS_PER_SECOND
+    )
 
 
 class _Ticks:
@@ -72,7 +75,9 @@ class TimeSpan(_Ticks):
 
     def __init__(self, ticks: int) -> None:
         if not -(2**63) <= ticks < 2**63:
-            raise DotNetException("OverflowException", "TimeSpan overflowed because the duration is too long.")
+            raise DotNetException(
+                "OverflowException", "TimeSpan overflowed because the duration is too long."
+            )
         self.ticks = ticks
 
 
@@ -102,7 +107,9 @@ class DateTimeOffset:
 
     def __init__(self, utc_ticks: int, offset: int = 0) -> None:
         if abs(offset) > 14 * TICKS_PER_HOUR:
-            raise DotNetException("ArgumentOutOfRangeException", "Offset must be within plus or minus 14 hours.")
+            raise DotNetException(
+                "ArgumentOutOfRangeException", "Offset must be within plus or minus 14 hours."
+            )
         if not 0 <= utc_ticks <= MAX_TICKS:
             raise out_of_range_date()
         self.utc_ticks = utc_ticks

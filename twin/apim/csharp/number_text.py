@@ -13,7 +13,16 @@ from twin.apim.csharp.errors import DotNetException, UnsupportedError
 _STANDARD = re.compile(r"([A-Za-z])(\d{0,3})$")
 _SHORTEST_DIGITS: Final = 15
 _WIDE: Final = Context(prec=1100)
-_BITS: Final = {"SByte": 8, "Byte": 8, "Int16": 16, "UInt16": 16, "Int32": 32, "UInt32": 32, "Int64": 64, "UInt64": 64}
+_BITS: Final = {
+    "SByte": 8,
+    "Byte": 8,
+    "Int16": 16,
+    "UInt16": 16,
+    "Int32": 32,
+    "UInt32": 32,
+    "Int64": 64,
+    "UInt64": 64,
+}
 Number = int | float | Decimal
 
 
@@ -103,7 +112,7 @@ def fixed(value: Number, places: int) -> str:
         rounded = exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
         if isinstance(value, float) and abs(exact - rounded) * 2 == Decimal(1).scaleb(-places):
             raise UnsupportedError("rounding a double that lies exactly between two results; use decimal")
-        return format(rounded if rounded else abs(rounded), "f")
+        return format(rounded or abs(rounded), "f")
 
 
 def _grouped(text: str) -> str:
@@ -123,7 +132,10 @@ def _custom(value: Number, pattern: str) -> str:
         raise UnsupportedError(f"the number format {pattern}")
     first, last = places[0], places[-1]
     point = points[0] if points else last + 1
-    if any(piece not in {"0", "#", ",", "."} for piece in pieces[first : last + 1]) or not first <= point <= last + 1:
+    if (
+        any(piece not in {"0", "#", ",", "."} for piece in pieces[first : last + 1])
+        or not first <= point <= last + 1
+    ):
         raise UnsupportedError(f"the number format {pattern}")
     whole_places = [piece for piece in pieces[first:point] if piece in {"0", "#"}]
     decimals = [piece for piece in pieces[point + 1 : last + 1] if piece in {"0", "#"}]

@@ -87,7 +87,11 @@ def _wrapped(exact: Operation, of: str) -> Operation:
 
         def compute(left: int, right: int) -> int:
             result = int(exact(left, right))
-            return result if -0x80000000 <= result <= 0x7FFFFFFF else ((result + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            return (
+                result
+                if -0x80000000 <= result <= 0x7FFFFFFF
+                else ((result + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            )
 
         return compute
     return lambda left, right: integer(of, int(exact(left, right)))

@@ -30,9 +30,7 @@ def compare_values(left: Any, right: Any) -> int:
     own = getattr(left, "clr_compare", None)
     if own is not None:
         return own(right)
-    raise DotNetException(
-        "InvalidOperationException", "Failed to compare two elements in the array."
-    )
+    raise DotNetException("InvalidOperationException", "Failed to compare two elements in the array.")
 
 
 def _doubles(left: float, right: float) -> int:

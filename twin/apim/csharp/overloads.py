@@ -8,7 +8,20 @@ from twin.apim.csharp.bound import ArgumentValue, Bound, constant
 from twin.apim.csharp.conversions import Converter, best_common, constant_fits, implicit, is_subtype, same
 from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.signature import NO_DEFAULT, Member, Parameter
-from twin.apim.csharp.types import BOOLEAN, INT32, LAMBDA, NULL, STRING, ClrType, clr, is_open, is_value_type, substitute, supertypes
+from twin.apim.csharp.syntax import Lambda
+from twin.apim.csharp.types import (
+    BOOLEAN,
+    INT32,
+    LAMBDA,
+    NULL,
+    STRING,
+    ClrType,
+    clr,
+    is_open,
+    is_value_type,
+    substitute,
+    supertypes,
+)
 
 Run = Callable[[list[Any]], Any]
 _SIGNED: Final = frozenset({"SByte", "Int16", "Int32", "Int64"})
@@ -18,7 +31,9 @@ _UNSIGNED: Final = frozenset({"Byte", "UInt16", "UInt32", "UInt64"})
 class Lambdas(Protocol):
     """What can bind a lambda once the types of its parameters are known."""
 
-    def bind_lambda(self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None) -> tuple[ClrType, Run]:
+    def bind_lambda(
+        self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
+    ) -> tuple[ClrType, Run]:
         """The type that it returns, and what makes the function; `returns` None lets the body decide."""
         ...
 
@@ -78,7 +93,9 @@ def delegate_parts(of: ClrType) -> tuple[tuple[ClrType, ...], ClrType] | None:
 class Overloads:
     """Finds the best of several candidates for one list of arguments."""
 
-    def __init__(self, lambdas: Lambdas, arguments: list[ArgumentValue], explicit: tuple[ClrType, ...]) -> None:
+    def __init__(
+        self, lambdas: Lambdas, arguments: list[ArgumentValue], explicit: tuple[ClrType, ...]
+    ) -> None:
         self._lambdas = lambdas
         self._arguments = arguments
         self._explicit = explicit
@@ -151,7 +168,9 @@ class Overloads:
             if not 0 <= index < len(slots):
                 return None
             slot = slots[index]
-            if (slot.arguments and not slot.expanded) or (argument.mode == "out") != (slot.parameter.mode == "out"):
+            if (slot.arguments and not slot.expanded) or (argument.mode == "out") != (
+                slot.parameter.mode == "out"
+            ):
                 return None
             slot.arguments.append(argument)
         for slot in slots:
@@ -172,14 +191,20 @@ class Overloads:
         for _round in generic:
             for slot in slots:
                 for argument in slot.arguments:
-                    if argument.lambda_node is not None and not self._infer_lambda(slot, argument, found, bindings):
+                    if argument.lambda_node is not None and not self._infer_lambda(
+                        slot, argument, found, bindings
+                    ):
                         return False
             if not self._fix(found, bindings):
                 return False
         return all(name in bindings for name in generic)
 
     def _infer_lambda(
-        self, slot: Slot, argument: ArgumentValue, found: dict[str, list[ClrType]], bindings: dict[str, ClrType]
+        self,
+        slot: Slot,
+        argument: ArgumentValue,
+        found: dict[str, list[ClrType]],
+        bindings: dict[str, ClrType],
     ) -> bool:
         parts = delegate_parts(substitute(slot.type, bindings))
         if parts is None:
@@ -198,7 +223,9 @@ class Overloads:
         return True
 
     def _lambda_arity(self, argument: ArgumentValue) -> int:
-        return len(getattr(argument.lambda_node, "parameters", ())) if argument.lambda_node is not None else -1
+        """The number of its parameters; -1 for a method group, which may have any."""
+        node = argument.lambda_node
+        return len(node.parameters) if isinstance(node, Lambda) else -1
 
     def _fix(self, found: dict[str, list[ClrType]], bindings: dict[str, ClrType]) -> bool:
         for name, types in found.items():
@@ -323,7 +350,11 @@ def collect(declared: ClrType, given: ClrType, found: dict[str, list[ClrType]]) 
     if declared.name == "Nullable" and given.name != "Nullable":
         collect(declared.args[0], given, found)
         return
-    bases = [base for base in supertypes(given) if base.name == declared.name and len(base.args) == len(declared.args)]
+    bases = [
+        base
+        for base in supertypes(given)
+        if base.name == declared.name and len(base.args) == len(declared.args)
+    ]
     if declared.name == "[]":
         bases = [base for base in bases if base.name == "[]"]
     distinct = list(dict.fromkeys(bases))

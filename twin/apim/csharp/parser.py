@@ -52,7 +52,9 @@ class Parser(TypeParser):
         op = self._operator()
         if op in _ASSIGNMENTS and token.kind == "op":
             self._skip(op)
-            if isinstance(left, syntax.Conditional) or not isinstance(left, (Name, syntax.Member, syntax.Index)):
+            if isinstance(left, syntax.Conditional) or not isinstance(
+                left, (Name, syntax.Member, syntax.Index)
+            ):
                 self.refuse("only a variable, a property or an element can be assigned", token, "CS0131")
             return syntax.Assign(token.start, op, left, self.expression())
         if op in _TOO_NEW:
@@ -201,7 +203,9 @@ class Parser(TypeParser):
 
     def _refuse_query(self) -> None:
         if self.token.text == "from" and self.tokens[self.position + 1].kind in {"name", "keyword"}:
-            self.refuse("query syntax is outside the subset; write .Where(...).Select(...)", self.token, "from")
+            self.refuse(
+                "query syntax is outside the subset; write .Where(...).Select(...)", self.token, "from"
+            )
         if self.token.text == "async" and self.tokens[self.position + 1].kind == "name":
             self.refuse("async is outside the subset", self.token, "async")
 
@@ -269,7 +273,9 @@ class Parser(TypeParser):
             if name.kind != "name":
                 self.refuse(f"a member's name should stand here, not {name.text}", name, "CS1001")
             self.advance()
-            return syntax.Member(name.start, node, name.text.removeprefix("@"), self.type_arguments_of_expression())
+            return syntax.Member(
+                name.start, node, name.text.removeprefix("@"), self.type_arguments_of_expression()
+            )
         if token.text == "(":
             return syntax.Call(token.start, node, self._arguments(")"))
         args = self._arguments("]")
@@ -295,7 +301,9 @@ class Parser(TypeParser):
             self.refuse(f"`{self.token.text}` arguments are outside the subset", self.token, self.token.text)
         if self.token.text != "out":
             if self.at_op("^") or self.at_op(".."):
-                self.refuse("indexes from the end and ranges are C# newer than 7", self.token, self.token.text)
+                self.refuse(
+                    "indexes from the end and ranges are C# newer than 7", self.token, self.token.text
+                )
             return Argument(self.expression(), name=name)
         self.advance()
         before = self.position

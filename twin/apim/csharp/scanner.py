@@ -11,11 +11,7 @@ from typing import Final
 from twin.apim.csharp.errors import CSharpError, RefusedError
 
 KEYWORDS: Final = frozenset(
-    "abstract as base bool break byte case catch char checked class const continue decimal default delegate do "
-    "double else enum event explicit extern false finally fixed float for foreach goto if implicit in int "
-    "interface internal is lock long namespace new null object operator out override params private protected "
-    "public readonly ref return sbyte sealed short sizeof stackalloc static string struct switch this throw true "
-    "try typeof uint ulong unchecked unsafe ushort using virtual void volatile while".split()
+    ["abstract", "as", "base", "bool", "break", "byte", "case", "catch", "char", "checked", "class", "const", "continue", "decimal", "default", "delegate", "do", "double", "else", "enum", "event", "explicit", "extern", "false", "finally", "fixed", "float", "for", "foreach", "goto", "if", "implicit", "in", "int", "interface", "internal", "is", "lock", "long", "namespace", "new", "null", "object", "operator", "out", "override", "params", "private", "protected", "public", "readonly", "ref", "return", "sbyte", "sealed", "short", "sizeof", "stackalloc", "static", "string", "struct", "switch", "this", "throw", "true", "try", "typeof", "uint", "ulong", "unchecked", "unsafe", "ushort", "using", "virtual", "void", "volatile", "while"]
 )
 
 _TOKEN = re.compile(
@@ -97,7 +93,9 @@ def tokens_of(source: str, start: int, end: int) -> tuple[Token, ...]:
 def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
     match = _TOKEN.match(source, position, end)
     if match is None:
-        unfinished = _UNFINISHED.get(source[position], f"the character {source[position]!r} has no meaning in C#")
+        unfinished = _UNFINISHED.get(
+            source[position], f"the character {source[position]!r} has no meaning in C#"
+        )
         raise RefusedError(unfinished, position)
     kind = match.lastgroup or ""
     if kind == "space":
@@ -137,12 +135,16 @@ def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
     elif token.text in {")", "]", "}"}:
         expected, opened = waiting.pop()
         if expected != token.text:
-            raise RefusedError(f"{token.text} stands where {expected} should close a bracket", token.start, "bracket")
+            raise RefusedError(
+                f"{token.text} stands where {expected} should close a bracket", token.start, "bracket"
+            )
         return not waiting
     return False
 
 
-def _interpolated(source: str, position: int, end: int, *, verbatim: bool) -> tuple[tuple[str | Hole, ...], int]:
+def _interpolated(
+    source: str, position: int, end: int, *, verbatim: bool
+) -> tuple[tuple[str | Hole, ...], int]:
     """The parts of an interpolated string and the index after its closing quote."""
     opening = position
     parts: list[str | Hole] = []

@@ -138,7 +138,7 @@ def _split(bases: str) -> tuple[str, ...]:
 
 def _name_of(text: str) -> str:
     if text.startswith(("implicit ", "explicit ")):
-        return text.split()[0]
+        return text.split(maxsplit=1)[0]
     if " this[" in text:
         return "this"
     method = _METHOD.search(text)
@@ -163,7 +163,9 @@ def _resolve(name: syntax.TypeName, parameters: tuple[str, ...]) -> ClrType:
 @cache
 def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
     """The members of that name that a type declares itself, not those that it inherits."""
-    known = DEFINITIONS.get(owner if isinstance(owner, str) else "Array" if owner.name == "[]" else owner.name)
+    known = DEFINITIONS.get(
+        owner if isinstance(owner, str) else "Array" if owner.name == "[]" else owner.name
+    )
     if known is None:
         return ()
     return tuple(
@@ -209,10 +211,7 @@ def _callable(text: str, name: str, kind: str, parameters: tuple[str, ...], *, s
     if kind == "method" and method is not None and "<" in method[0]:
         generic = tuple(method[0][method[0].index("<") + 1 : -2].replace(" ", "").split(","))
     scope = (*parameters, *generic)
-    if kind == "constructor":
-        returns = clr("Void")
-        parser.advance()
-    elif parser.token.text == "void":
+    if kind == "constructor" or parser.token.text == "void":
         returns = clr("Void")
         parser.advance()
     else:

@@ -47,7 +47,9 @@ class StatementParser(Parser):
         if self.at_op(";"):
             self.advance()
             return Block(token.start, ())
-        if token.text in _REFUSED and (token.kind == "keyword" or self.tokens[self.position + 1].kind == "keyword"):
+        if token.text in _REFUSED and (
+            token.kind == "keyword" or self.tokens[self.position + 1].kind == "keyword"
+        ):
             self.refuse(f"`{token.text}` is outside the subset", token, token.text)
         if token.kind == "keyword" and (found := self._keyword_statement()) is not None:
             return found
@@ -98,7 +100,11 @@ class StatementParser(Parser):
             self.position = before
             return None
         if following.text in {"(", "<"}:
-            self.refuse("a local function is outside the subset; write a lambda where it is used", self.token, "local function")
+            self.refuse(
+                "a local function is outside the subset; write a lambda where it is used",
+                self.token,
+                "local function",
+            )
         variables = [self._variable(declared)]
         while self.at_op(","):
             self.advance()

@@ -81,7 +81,9 @@ def enum_format(value: EnumValue, pattern: str) -> str:
             return str(value.number)
         case "X":
             return f"{value.number:08X}"
-    raise DotNetException("FormatException", "Format string can be only 'G', 'g', 'X', 'x', 'F', 'f', 'D' or 'd'.")
+    raise DotNetException(
+        "FormatException", "Format string can be only 'G', 'g', 'X', 'x', 'F', 'f', 'D' or 'd'."
+    )
 
 
 def guid_text(value: UUID, pattern: str = "D") -> str:
@@ -90,7 +92,9 @@ def guid_text(value: UUID, pattern: str = "D") -> str:
     if form is None:
         if pattern.upper() == "X":
             raise UnsupportedError("the Guid format X")
-        raise DotNetException("FormatException", "Format string can be only 'D', 'd', 'N', 'n', 'P', 'p', 'B', 'b', 'X' or 'x'.")
+        raise DotNetException(
+            "FormatException", "Format string can be only 'D', 'd', 'N', 'n', 'P', 'p', 'B', 'b', 'X' or 'x'."
+        )
     return form.format(value.hex if pattern.upper() == "N" else str(value))
 
 

@@ -52,7 +52,9 @@ class TypeParser:
         start = self.token
         found = self.try_type(nullable="always", array=array)
         if found is None:
-            raise RefusedError(f"a type should stand here, not {start.text or 'the end'}", start.start, "CS1031")
+            raise RefusedError(
+                f"a type should stand here, not {start.text or 'the end'}", start.start, "CS1031"
+            )
         return found
 
     def type_before_operator(self) -> TypeName:

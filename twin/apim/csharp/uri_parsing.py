@@ -14,7 +14,9 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62})$")
 _IPV4 = re.compile(r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$")
 _ODD_IPV4 = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?$")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
-_REFUSED: Final = frozenset({"file", "mailto", "news", "nntp", "gopher", "telnet", "ldap", "net.tcp", "net.pipe", "uuid", "vsmacros"})
+_REFUSED: Final = frozenset(
+    {"file", "mailto", "news", "nntp", "gopher", "telnet", "ldap", "net.tcp", "net.pipe", "uuid", "vsmacros"}
+)
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _RESERVED: Final = frozenset(";/?:@&=+$,#[]!'()*")
 _MOST: Final = 65519
@@ -83,7 +85,9 @@ def parse_uri(text: str) -> ParsedUri:
         raise UnsupportedError("dot segments in a Uri of this scheme")
     elif not path:
         path = "/"
-    return ParsedUri(text, scheme, user, host, port, path, _escaped(query), _escaped(fragment), authority=True)
+    return ParsedUri(
+        text, scheme, user, host, port, path, _escaped(query), _escaped(fragment), authority=True
+    )
 
 
 def _without_authority(text: str, scheme: str, rest: str) -> ParsedUri:
@@ -92,7 +96,9 @@ def _without_authority(text: str, scheme: str, rest: str) -> ParsedUri:
         raise UnsupportedError("dot segments in a Uri of this scheme")
     if not rest:
         raise UnsupportedError("a Uri that is only a scheme")
-    return ParsedUri(text, scheme, "", "", -1, _escaped(path), _escaped(query), _escaped(fragment), authority=False)
+    return ParsedUri(
+        text, scheme, "", "", -1, _escaped(path), _escaped(query), _escaped(fragment), authority=False
+    )
 
 
 def _tail(rest: str) -> tuple[str, str, str]:
@@ -197,9 +203,7 @@ def _escaped(text: str) -> str:
 
 def percent(text: str, keep: frozenset[str] = frozenset()) -> str:
     """UTF-8, percent-encoded; a lone surrogate becomes U+FFFD."""
-    return "".join(
-        c if c in keep else "".join(f"%{byte:02X}" for byte in c.encode()) for c in outward(text)
-    )
+    return "".join(c if c in keep else "".join(f"%{byte:02X}" for byte in c.encode()) for c in outward(text))
 
 
 def escape_data(text: str) -> str:
@@ -225,7 +229,12 @@ def unescape_data(text: str) -> str:
             except UnicodeDecodeError as error:
                 pieces.append(data[: error.start].decode())
                 end = max(error.end, error.start + 1)
-                pieces.append("".join(match[0][3 * (len(match[0]) // 3 - len(data) + i) :][:3] for i in range(error.start, end)))
+                pieces.append(
+                    "".join(
+                        match[0][3 * (len(match[0]) // 3 - len(data) + i) :][:3]
+                        for i in range(error.start, end)
+                    )
+                )
                 data = data[end:]
         return "".join(pieces)
 
@@ -264,6 +273,7 @@ def join_uri(base: ParsedUri, base_text: str, relative: str) -> ParsedUri:
 
 def display(text: str) -> str:
     """ToString() of a part: what is safe to show unescaped."""
+
     def decode(match: re.Match[str]) -> str:
         shown = unescape_data(match[0])
         if any(c in _RESERVED or c in "%\\" or ord(c) < 32 or ord(c) == 127 for c in shown):  # noqa: PLR2004
@@ -271,7 +281,9 @@ def display(text: str) -> str:
                 return match[0]
             raise UnsupportedError("ToString() of a Uri with these escapes; use AbsoluteUri")
         if not shown.isascii():
-            raise UnsupportedError("ToString() of a Uri with escaped characters beyond ASCII; use AbsoluteUri")
+            raise UnsupportedError(
+                "ToString() of a Uri with escaped characters beyond ASCII; use AbsoluteUri"
+            )
         return shown
 
     return re.sub(r"(?:%[0-9A-Fa-f]{2})+", decode, text)

@@ -136,7 +136,9 @@ class Sequence:
 
     __slots__ = ("clr_type", "make")
 
-    def __init__(self, element: ClrType, make: Callable[[], Iterable[object]], kind: str = "IEnumerable") -> None:
+    def __init__(
+        self, element: ClrType, make: Callable[[], Iterable[object]], kind: str = "IEnumerable"
+    ) -> None:
         self.clr_type = clr(kind, element)
         self.make = make
 

@@ -191,7 +191,9 @@ class Assignments(Creation):
             if owner is None:
                 raise null_reference()
             if not 0 <= place < len(owner.items):
-                raise DotNetException("IndexOutOfRangeException", "Index was outside the bounds of the array.")
+                raise DotNetException(
+                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
+                )
             # An object[] may be a string[] at run time, and then takes only strings.
             if owner.clr_type.args[0] is not element and value is not None:
                 _check_element(owner.clr_type.args[0], value)
@@ -203,7 +205,8 @@ class Assignments(Creation):
 def _check_element(element: ClrType, value: Any) -> None:
     if explicit(type_of(value), element) is not same:
         raise DotNetException(
-            "ArrayTypeMismatchException", "Attempted to access an element as a type incompatible with the array."
+            "ArrayTypeMismatchException",
+            "Attempted to access an element as a type incompatible with the array.",
         )
 
 

@@ -53,7 +53,11 @@ class Base:
             return found
         name = found.type if isinstance(found, TypeReference) else found.name
         if isinstance(found, NamespaceReference):
-            self.refuse(f"the name `{name}` is not known here, and not on the list of allowed .NET types", found.at, str(name))
+            self.refuse(
+                f"the name `{name}` is not known here, and not on the list of allowed .NET types",
+                found.at,
+                str(name),
+            )
         self.refuse(f"`{name}` is a type, where a value should stand", found.at, "CS0119")
 
     def bind_as(self, node: Node, target: ClrType) -> Bound:
@@ -102,7 +106,11 @@ class Base:
         """The type of that name."""
         found = self.find_type(name)
         if found is None:
-            self.refuse(f"`{name.name}` is not on the list of .NET types that API Management allows", name.at, name.name)
+            self.refuse(
+                f"`{name.name}` is not on the list of .NET types that API Management allows",
+                name.at,
+                name.name,
+            )
         return found
 
     def find_type(self, name: TypeName) -> ClrType | None:

@@ -64,7 +64,9 @@ class Calls(Names):
             return self._dynamic_call(holder, target, node)
         arguments = self.arguments(node.args)
         if any(argument.bound is not None and argument.bound.type is DYNAMIC for argument in arguments):
-            self.refuse("a dynamic value cannot be an argument in the twin; cast it first", node.at, "dynamic")
+            self.refuse(
+                "a dynamic value cannot be an argument in the twin; cast it first", node.at, "dynamic"
+            )
         if isinstance(holder, TypeReference):
             return self._static_call(holder.type, target, arguments, explicit)
         return self.call_instance(holder, target.name, arguments, explicit, target.at)
@@ -142,7 +144,9 @@ class Calls(Names):
 
         return set_slot
 
-    def declarer(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Callable[[Frame, Any], None]:
+    def declarer(
+        self, name: str, of: ClrType, at: int, *, writable: bool = True
+    ) -> Callable[[Frame, Any], None]:
         """Declares a variable and gives what sets it for the first time."""
         variable = self.scope.declare(name, of, at, writable=writable)
         slot = variable.slot
@@ -155,7 +159,11 @@ class Calls(Names):
         return self.writer(variable)
 
     def _static_call(
-        self, owner: ClrType, target: syntax.Member, arguments: list[ArgumentValue], explicit: tuple[ClrType, ...]
+        self,
+        owner: ClrType,
+        target: syntax.Member,
+        arguments: list[ArgumentValue],
+        explicit: tuple[ClrType, ...],
     ) -> Bound:
         candidates = [
             Candidate(holder, member, dict(zip(member.owner.parameters, holder.args, strict=False)))
@@ -185,7 +193,11 @@ class Calls(Names):
             for holder, member in lookup(receiver.type, name)
             if not member.signature.static and member.signature.kind == "method"
         ]
-        choice = Overloads(self, arguments, explicit).choose(_visible(candidates), at, name) if candidates else None
+        choice = (
+            Overloads(self, arguments, explicit).choose(_visible(candidates), at, name)
+            if candidates
+            else None
+        )
         if choice is not None:
             return self.invoke(choice, receiver, at)
         extensions = [
@@ -218,7 +230,12 @@ class Calls(Names):
         is_contextual = isinstance(choice.candidate.member.function, Contextual)
         if is_contextual:
             runs.insert(0, lambda frame: frame[0])
-        if not outs and not is_contextual and all(_is_constant(slot) for slot in choice.slots) and (receiver is None or receiver.is_constant):
+        if (
+            not outs
+            and not is_contextual
+            and all(_is_constant(slot) for slot in choice.slots)
+            and (receiver is None or receiver.is_constant)
+        ):
             self.try_now(function, runs, at)
         returns = choice.returns
         if returns.name in _DEFERRED and inspect.isgeneratorfunction(function):
@@ -378,4 +395,3 @@ def call(function: Callable[..., Any], runs: list[Run]) -> Run:
         case [one, two, three]:
             return lambda frame: function(one(frame), two(frame), three(frame))
     return lambda frame: function(*[run(frame) for run in runs])
-

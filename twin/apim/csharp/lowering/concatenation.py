@@ -101,7 +101,11 @@ class Interpolation(Base):
             text = lambda frame: format_value(run(frame), pattern)  # noqa: E731 -- one of two closures
         if width == 0:
             return text
-        return (lambda frame: text(frame).rjust(width)) if width > 0 else (lambda frame: text(frame).ljust(-width))
+        return (
+            (lambda frame: text(frame).rjust(width))
+            if width > 0
+            else (lambda frame: text(frame).ljust(-width))
+        )
 
     def check_format(self, of: ClrType, pattern: str, at: int) -> None:
         """Refuses a format that the twin does not know, by formatting a sample."""
@@ -126,5 +130,3 @@ def _sample(of: ClrType) -> Any:
         "DateTimeOffset": DateTimeOffset(UNIX_EPOCH_TICKS),
         "TimeSpan": TimeSpan(0),
     }.get(of.name)
-
-

@@ -56,7 +56,9 @@ class Creation(Operations, Interpolation):
         runs = [self.slot_run(slot) for slot in choice.slots]
         if isinstance(choice.candidate.member.function, Contextual):
             runs.insert(0, lambda frame: frame[0])
-        elif arguments and all(argument.bound is not None and argument.bound.is_constant for argument in arguments):
+        elif arguments and all(
+            argument.bound is not None and argument.bound.is_constant for argument in arguments
+        ):
             self.try_now(function, runs, node.at)
         made = Bound(of, call(function, runs), node.at)
         return made if node.initializer is None else self._filled(made, node.initializer)
@@ -175,7 +177,9 @@ class Creation(Operations, Interpolation):
         """A lambda that is not an argument has no type."""
         self.refuse("a lambda can only be an argument of a method", node.at, "lambda")
 
-    def bind_lambda(self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None) -> tuple[ClrType, Run]:
+    def bind_lambda(
+        self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
+    ) -> tuple[ClrType, Run]:
         """The type that a lambda returns, and what makes the function of a frame."""
         if not isinstance(node, syntax.Lambda):
             node = _expanded(node, len(parameters))
@@ -239,7 +243,9 @@ def _expanded(node: syntax.Node, count: int) -> syntax.Lambda:
     """A method group as the lambda that it stands for."""
     names = [f"<{index}>" for index in range(count)]
     arguments = tuple(syntax.Argument(syntax.Name(node.at, name)) for name in names)
-    return syntax.Lambda(node.at, tuple((None, name) for name in names), syntax.Call(node.at, node, arguments))
+    return syntax.Lambda(
+        node.at, tuple((None, name) for name in names), syntax.Call(node.at, node, arguments)
+    )
 
 
 def _function(slots: list[tuple[int, bool]], body: Run) -> Run:
@@ -257,4 +263,3 @@ def _function(slots: list[tuple[int, bool]], body: Run) -> Run:
         return invoke
 
     return make
-

@@ -3,7 +3,15 @@
 from typing import Any
 
 from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import ArgumentValue, Bound, Frame, NamespaceReference, Run, TypeReference, constant
+from twin.apim.csharp.bound import (
+    ArgumentValue,
+    Bound,
+    Frame,
+    NamespaceReference,
+    Run,
+    TypeReference,
+    constant,
+)
 from twin.apim.csharp.errors import DotNetException, null_reference
 from twin.apim.csharp.json_values import dynamic_index, dynamic_member
 from twin.apim.csharp.lowering.base import Base, Meaning
@@ -73,7 +81,11 @@ class Names(Base):
             if found is not None:
                 return TypeReference(found, node.at)
             if not any(f"{known.namespace}.".startswith(name + ".") for known in DEFINITIONS.values()):
-                self.refuse(f"the name `{name}` is not known here, and not on the list of allowed .NET types", target.at, name)
+                self.refuse(
+                    f"the name `{name}` is not known here, and not on the list of allowed .NET types",
+                    target.at,
+                    name,
+                )
             return NamespaceReference(name, target.at)
         if isinstance(target, TypeReference):
             return self._static_property(target.type, node)
@@ -154,7 +166,11 @@ class Names(Base):
 
     def no_member(self, of: ClrType, name: str, at: int) -> Any:
         """Refuses a member that is not in the tables."""
-        self.refuse(f"{of} has no member `{name}` among those that API Management allows and the twin knows", at, f"{of}.{name}")
+        self.refuse(
+            f"{of} has no member `{name}` among those that API Management allows and the twin knows",
+            at,
+            f"{of}.{name}",
+        )
 
     def bind_index(self, node: syntax.Index) -> Bound:
         """`target[index]`."""
@@ -200,7 +216,8 @@ class Names(Base):
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
         """The indexer that fits."""
         candidates = [
-            Candidate(holder, member, _bindings(holder, member)) for holder, member in lookup(target.type, "this")
+            Candidate(holder, member, _bindings(holder, member))
+            for holder, member in lookup(target.type, "this")
         ]
         choice = Overloads(self, arguments, ()).choose(candidates, at, "this[]") if candidates else None
         if choice is None:
@@ -236,7 +253,9 @@ class Names(Base):
             if values is None:
                 raise null_reference()
             if not 0 <= place < len(values.items):
-                raise DotNetException("IndexOutOfRangeException", "Index was outside the bounds of the array.")
+                raise DotNetException(
+                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
+                )
             return BYTES_TABLE[values.items[place]] if is_bytes else values.items[place]
 
         return Bound(element, read, at)
@@ -251,7 +270,9 @@ class Names(Base):
             if value is None:
                 raise null_reference()
             if not 0 <= place < len(value):
-                raise DotNetException("IndexOutOfRangeException", "Index was outside the bounds of the array.")
+                raise DotNetException(
+                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
+                )
             return make(ord(value[place]))
 
         return Bound(CHAR, read, at)
@@ -281,7 +302,6 @@ class Names(Base):
             return then(frame) if exists(frame) else None
 
         return Bound(result, run, node.at)
-
 
 
 def _bindings(holder: ClrType, member: Member) -> dict[str, ClrType]:

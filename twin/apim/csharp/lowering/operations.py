@@ -21,6 +21,7 @@ from twin.apim.csharp.types import (
     OBJECT,
     STRING,
     THROWS,
+    TIME_SPAN,
     VOID,
     ClrType,
     clr,
@@ -30,7 +31,7 @@ from twin.apim.csharp.types import (
     is_value_type,
     nullable,
 )
-from twin.apim.csharp.values import default_of, equals
+from twin.apim.csharp.values import EnumValue, default_of, equals
 
 _EQUALITY = frozenset({"==", "!="})
 
@@ -100,7 +101,9 @@ class Operations(Calls):
         """An operator on two values."""
         if op == "+" and (joined := concatenated(left, right, at)) is not None:
             return joined
-        found = self._predefined(op, left, right, at) or (self._equality(op, left, right, at) if op in _EQUALITY else None)
+        found = self._predefined(op, left, right, at) or (
+            self._equality(op, left, right, at) if op in _EQUALITY else None
+        )
         if found is None:
             if DYNAMIC in {left.type, right.type}:
                 self.refuse(f"`{op}` on a dynamic value; cast it first", at, "dynamic")
@@ -111,7 +114,11 @@ class Operations(Calls):
         plain_left, plain_right = _underlying(left.type), _underlying(right.type)
         # A constant operand takes the other's type where it fits: an enum's zero, a ulong's int.
         for one, other in ((left, plain_right), (right, plain_left)):
-            if one.is_constant and (is_enum(other) or other.name in {"UInt32", "UInt64"}) and one.type.name in {"Int32", "Int64"}:
+            if (
+                one.is_constant
+                and (is_enum(other) or other.name in {"UInt32", "UInt64"})
+                and one.type.name in {"Int32", "Int64"}
+            ):
                 if convertible(one, other) is not None:
                     fitted = self.convert(one, other)
                     left, right = (fitted, right) if one is left else (left, fitted)
@@ -131,11 +138,18 @@ class Operations(Calls):
             return Bound(result, lambda frame: function(one(frame), value), at)
         return Bound(result, lambda frame: function(one(frame), other(frame)), at)
 
-    def _operation(self, op: str, left: ClrType, right: ClrType) -> tuple[ClrType, ClrType, ClrType, Any] | None:
+    def _operation(
+        self, op: str, left: ClrType, right: ClrType
+    ) -> tuple[ClrType, ClrType, ClrType, Any] | None:
         """Operand types, result type and function of a predefined operator."""
         if op in {"<<", ">>"}:
             of = operators.promoted_unary("+", left.name)
-            if of in INTEGERS and of is not None and right.name in INTEGERS and implicit(right, INT32) is not None:
+            if (
+                of in INTEGERS
+                and of is not None
+                and right.name in INTEGERS
+                and implicit(right, INT32) is not None
+            ):
                 return clr(of), INT32, clr(of), operators.shift(op, of)
             return None
         common = operators.promoted(left.name, right.name)
@@ -160,21 +174,31 @@ class Operations(Calls):
             found = operators.enums(op, left)
         if found is None and left is right and left.name == "Guid" and op in _EQUALITY:
             found = BOOLEAN, (lambda a, b: a == b) if op == "==" else (lambda a, b: a != b)
+        if found is None and op in {"+", "-"}:
+            return _enum_step(op, left, right)
         return None if found is None else (left, right, *found)
 
     def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:
         """An operator on constants. Overflow and division by zero do not compile."""
-        if op in {"+", "-", "*"} and result.name in INTEGERS:
-            exact = {"+": left.const + right.const, "-": left.const - right.const, "*": left.const * right.const}[op]
+        if op in {"+", "-", "*"} and result.name in INTEGERS and left.type.name in INTEGERS:
+            exact = {
+                "+": left.const + right.const,
+                "-": left.const - right.const,
+                "*": left.const * right.const,
+            }[op]
             low, high = INTEGERS[result.name]
             if not low <= exact <= high:
                 self.refuse("this constant overflows its type", at, "CS0220")
         try:
             return constant(result, function(left.const, right.const), at)
         except DotNetException as error:
-            self.refuse(error.message, at, "CS0020" if error.type_name == "DivideByZeroException" else "CS0463")
+            self.refuse(
+                error.message, at, "CS0020" if error.type_name == "DivideByZeroException" else "CS0463"
+            )
 
-    def _lifted(self, op: str, left: Bound, right: Bound, operation: tuple[Any, ...], at: int) -> Bound | None:
+    def _lifted(
+        self, op: str, left: Bound, right: Bound, operation: tuple[Any, ...], at: int
+    ) -> Bound | None:
         wanted_left, wanted_right, result, function = operation
         if result is BOOLEAN and op in {"&", "|", "^"}:
             return None
@@ -234,6 +258,8 @@ class Operations(Calls):
             if operand.is_constant:
                 return constant(BOOLEAN, not operand.const, node.at)
             return Bound(BOOLEAN, lambda frame: not run(frame), node.at)
+        if operand.type is TIME_SPAN and node.op == "-":
+            return Bound(TIME_SPAN, self.compose(run, _negated_span), node.at)
         plain = _underlying(operand.type)
         of = operators.promoted_unary(node.op, plain.name)
         function = operators.unary(node.op, of) if of is not None else None
@@ -266,7 +292,7 @@ class Operations(Calls):
         return Bound(result, lambda frame: then(frame) if test(frame) else otherwise(frame), node.at)
 
     def _common(self, yes: Bound, no: Bound, at: int) -> ClrType:
-        if yes.type is no.type:
+        if yes.type is no.type and yes.type not in {NULL, THROWS, VOID, LAMBDA}:
             return yes.type
         if VOID not in {yes.type, no.type}:
             forth, back = convertible(yes, no.type) is not None, convertible(no, yes.type) is not None
@@ -385,8 +411,10 @@ class Operations(Calls):
     def bind_default(self, node: syntax.Default) -> Bound:
         """`default(T)`."""
         of = self.type_named(node.type)
-        return constant(of, default_of(of), node.at) if is_value_type(of) else self.convert(
-            constant(NULL, None, node.at), of
+        return (
+            constant(of, default_of(of), node.at)
+            if is_value_type(of)
+            else self.convert(constant(NULL, None, node.at), of)
         )
 
     def bind_throw_value(self, node: syntax.ThrowValue) -> Bound:
@@ -407,6 +435,24 @@ class Operations(Calls):
         return throw
 
 
+def _negated_span(value: Any) -> Any:
+    return type(value)(-value.ticks)
+
+
+def _enum_step(op: str, left: ClrType, right: ClrType) -> tuple[ClrType, ClrType, ClrType, Any] | None:
+    """`Monday + 1`, `1 + Monday`, `Friday - 2`, `Friday - Monday`."""
+    step = operators.arithmetic(op, "Int32")
+    if step is None:
+        return None
+    if is_enum(left) and right is INT32:
+        return left, INT32, left, lambda a, b: EnumValue(left, step(a.number, b))
+    if is_enum(right) and left is INT32 and op == "+":
+        return INT32, right, right, lambda a, b: EnumValue(right, step(a, b.number))
+    if left is right and is_enum(left) and op == "-":
+        return left, right, INT32, lambda a, b: step(a.number, b.number)
+    return None
+
+
 def _underlying(of: ClrType) -> ClrType:
     return of.args[0] if of.name == "Nullable" else of
 
@@ -420,5 +466,3 @@ def _as_expression(name: syntax.TypeName) -> syntax.Node | None:
     for part in rest:
         node = syntax.Member(name.at, node, part)
     return node
-
-

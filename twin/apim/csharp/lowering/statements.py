@@ -105,7 +105,9 @@ class Statements(Assignments):
         run = bound.run
         if setter is None:
             variable = self.scope.find(name)
-            setter = self.writer(variable) if variable is not None and not variable.cell else _make_cell(variable)
+            setter = (
+                self.writer(variable) if variable is not None and not variable.cell else _make_cell(variable)
+            )
         write = setter
 
         def declare(frame: Frame) -> None:

@@ -23,7 +23,9 @@ def _reader(form: str) -> Callable[[Any, int], Any]:
         if not 0 <= start < len(data):
             raise out_of_range("startIndex")
         if start > len(data) - size:
-            raise DotNetException("ArgumentException", "Destination array is not long enough to copy all the items.")
+            raise DotNetException(
+                "ArgumentException", "Destination array is not long enough to copy all the items."
+            )
         return struct.unpack_from(form, bytes(data), start)[0]
 
     return read
@@ -40,7 +42,9 @@ def _text(data: Any, start: int = 0, length: int | None = None) -> str:
     if start < 0 or (start >= len(data) and start > 0) or count < 0:
         raise out_of_range("startIndex")
     if start + count > len(data):
-        raise DotNetException("ArgumentException", "Destination array is not long enough to copy all the items.")
+        raise DotNetException(
+            "ArgumentException", "Destination array is not long enough to copy all the items."
+        )
     return bytes(data)[start : start + count].hex("-").upper()
 
 

@@ -132,7 +132,9 @@ def _copy_part(source: Array | None, start: int, target: Array | None, to: int, 
     if to + length > len(target.items):
         raise DotNetException("ArgumentException", "Destination array was not long enough.")
     if source.clr_type is not target.clr_type:
-        raise DotNetException("ArrayTypeMismatchException", "Source array type cannot be assigned to destination array type.")
+        raise DotNetException(
+            "ArrayTypeMismatchException", "Source array type cannot be assigned to destination array type."
+        )
     target.items[to : to + length] = source.items[start : start + length]
 
 
@@ -154,7 +156,9 @@ def _clear_array(values: Array | None, start: int, count: int) -> None:
     if start < 0 or count < 0 or start + count > len(values.items):
         raise DotNetException("IndexOutOfRangeException", "Index was outside the bounds of the array.")
     default = default_of(values.clr_type.args[0])
-    values.items[start : start + count] = bytes(count) if values.clr_type.args[0] is BYTE else [default] * count
+    values.items[start : start + count] = (
+        bytes(count) if values.clr_type.args[0] is BYTE else [default] * count
+    )
 
 
 def _find(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
@@ -178,7 +182,9 @@ define(
         "static void Sort<T>(T[] array)": Typed(lambda _element: _sort_array),
         "static void Clear(Array array, int index, int length)": _clear_array,
         "static T[] Empty<T>()": Typed(lambda element: lambda: Array.of(element, [])),
-        "static int IndexOf(Array array, object value)": lambda values, wanted: _index_of(_given(values, "array"), wanted),
+        "static int IndexOf(Array array, object value)": lambda values, wanted: _index_of(
+            _given(values, "array"), wanted
+        ),
         "static int IndexOf<T>(T[] array, T value)": Typed(
             lambda _element: lambda values, wanted: _index_of(_given(values, "array"), wanted)
         ),
@@ -192,12 +198,16 @@ define(
             lambda _element: lambda values, test: [value for value in _given(values, "array") if test(value)]
         ),
         "static int FindIndex<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: lambda values, test: next(
-                (index for index, value in enumerate(_given(values, "array")) if test(value)), -1
+            lambda _element: (
+                lambda values, test: next(
+                    (index for index, value in enumerate(_given(values, "array")) if test(value)), -1
+                )
             )
         ),
         "static R[] ConvertAll<T, R>(T[] array, Converter<T, R> converter)": Typed(
-            lambda _element, _result: lambda values, convert: [convert(value) for value in _given(values, "array")]
+            lambda _element, _result: (
+                lambda values, convert: [convert(value) for value in _given(values, "array")]
+            )
         ),
         "static void ForEach<T>(T[] array, Action<T> action)": Typed(
             lambda _element: lambda values, act: [act(value) for value in _given(values, "array")] and None
@@ -302,7 +312,9 @@ define(
         "void ForEach(Action<T> action)": lambda values, act: [act(item) for item in values] and None,
         "T[] ToArray()": lambda values: list(values.items),
         "List<R> ConvertAll<R>(Converter<T, R> converter)": Typed(
-            lambda _element, result: lambda values, convert: List(result, [convert(item) for item in values.items])
+            lambda _element, result: (
+                lambda values, convert: List(result, [convert(item) for item in values.items])
+            )
         ),
     },
 )
@@ -454,20 +466,32 @@ define(
     {
         "new()": Typed(_new_set),
         "new(IEnumerable<T> collection)": Typed(_new_set),
-        "new(IEqualityComparer<T> comparer)": Typed(lambda element: lambda comparer: HashSet(element, (), comparer)),
+        "new(IEqualityComparer<T> comparer)": Typed(
+            lambda element: lambda comparer: HashSet(element, (), comparer)
+        ),
         "new(IEnumerable<T> collection, IEqualityComparer<T> comparer)": Typed(_new_set),
         "int Count": len,
         "bool Add(T item)": HashSet.add,
-        "bool Remove(T item)": lambda values, item: values.entries.pop(values.key(item), values) is not values,
+        "bool Remove(T item)": lambda values, item: (
+            values.entries.pop(values.key(item), values) is not values
+        ),
         "bool Contains(T item)": HashSet.__contains__,
         "void Clear()": _clear,
         "void UnionWith(IEnumerable<T> other)": _union,
         "void ExceptWith(IEnumerable<T> other)": _subtract,
         "void IntersectWith(IEnumerable<T> other)": _intersect,
-        "bool IsSubsetOf(IEnumerable<T> other)": lambda left, values: left.entries.keys() <= _keys(left, values),
-        "bool IsSupersetOf(IEnumerable<T> other)": lambda left, values: left.entries.keys() >= _keys(left, values),
-        "bool Overlaps(IEnumerable<T> other)": lambda left, values: bool(left.entries.keys() & _keys(left, values)),
-        "bool SetEquals(IEnumerable<T> other)": lambda left, values: left.entries.keys() == _keys(left, values),
+        "bool IsSubsetOf(IEnumerable<T> other)": lambda left, values: (
+            left.entries.keys() <= _keys(left, values)
+        ),
+        "bool IsSupersetOf(IEnumerable<T> other)": lambda left, values: (
+            left.entries.keys() >= _keys(left, values)
+        ),
+        "bool Overlaps(IEnumerable<T> other)": lambda left, values: bool(
+            left.entries.keys() & _keys(left, values)
+        ),
+        "bool SetEquals(IEnumerable<T> other)": lambda left, values: (
+            left.entries.keys() == _keys(left, values)
+        ),
     },
 )
 
@@ -493,7 +517,9 @@ define(
     f"class {_GENERIC}.Queue<T> : IReadOnlyCollection<T>",
     {
         "new()": Typed(lambda element: lambda: List(element, (), "Queue")),
-        "new(IEnumerable<T> collection)": Typed(lambda element: lambda values: List(element, _given(values), "Queue")),
+        "new(IEnumerable<T> collection)": Typed(
+            lambda element: lambda values: List(element, _given(values), "Queue")
+        ),
         "int Count": len,
         "void Enqueue(T item)": _add,
         "T Dequeue()": lambda values: _take(values, 0, "Queue"),
@@ -527,7 +553,10 @@ for _count in range(1, 5):
     _names = [f"T{index + 1}" for index in range(_count)]
     define(
         f"class Tuple{_count}<{', '.join(_names)}>",
-        {f"{name} Item{index + 1}": lambda pair, index=index: pair.items[index] for index, name in enumerate(_names)}
+        {
+            f"{name} Item{index + 1}": lambda pair, index=index: pair.items[index]
+            for index, name in enumerate(_names)
+        }
         | {
             "string ToString()": Tuple.clr_text,
             f"new({', '.join(f'{name} item{index + 1}' for index, name in enumerate(_names))})": Typed(

@@ -11,10 +11,10 @@ from twin.apim.csharp import context as own
 from twin.apim.csharp.collection_values import Dictionary, List, missing_key
 from twin.apim.csharp.conversions import explicit
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
+from twin.apim.csharp.json_text import parse
 from twin.apim.csharp.json_values import KeyValuePair
 from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.members.json import parse_array, parse_object
-from twin.apim.csharp.json_text import parse
 from twin.apim.csharp.moments import UTC_KIND, DateTime, TimeSpan, from_posix
 from twin.apim.csharp.signature import Contextual, Typed, define
 from twin.apim.csharp.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
@@ -174,9 +174,9 @@ define(
     {
         **_dictionary_members("string"),
         "string GetValueOrDefault(string name)": lambda view, key: _typed_value(STRING)(view, key),
-        "string GetValueOrDefault(string name, string defaultValue)": lambda view, key, default: _typed_value(STRING)(
-            view, key, default
-        ),
+        "string GetValueOrDefault(string name, string defaultValue)": lambda view, key, default: _typed_value(
+            STRING
+        )(view, key, default),
     },
 )
 
@@ -207,11 +207,13 @@ def _body_as(of: ClrType) -> Callable[..., Any]:
         clr("JToken"): lambda content: parse(_decoded(content)),
     }.get(of)
     if read is None:
-        raise UnsupportedError(f"As<{of}>; the twin reads bodies as string, byte[], JObject, JArray or JToken")
+        raise UnsupportedError(
+            f"As<{of}>; the twin reads bodies as string, byte[], JObject, JArray or JToken"
+        )
     return lambda body, keep=False: read(_take(body, keep=keep))
 
 
-def _form(body: own.Body, keep: bool = False) -> Dictionary:  # noqa: FBT001, FBT002 -- the documented signature
+def _form(body: own.Body, keep: bool = False) -> Dictionary:
     """AsFormUrlEncodedContent: names and values decoded, in order."""
     made = Dictionary(STRING, clr("IList", STRING))
     for pair in _decoded(_take(body, keep=keep)).split("&"):
@@ -300,10 +302,18 @@ define(
 )
 define(
     f"interface {_SPACE}.ILastError",
-    {f"string {name}": _text(field) for name, field in {
-        "Source": "source", "Reason": "reason", "Message": "message", "Scope": "scope", "Section": "section",
-        "Path": "path", "PolicyId": "policy_id",
-    }.items()},  # fmt: skip
+    {
+        f"string {name}": _text(field)
+        for name, field in {
+            "Source": "source",
+            "Reason": "reason",
+            "Message": "message",
+            "Scope": "scope",
+            "Section": "section",
+            "Path": "path",
+            "PolicyId": "policy_id",
+        }.items()
+    },  # fmt: skip
 )
 define(
     f"interface {_SPACE}.IApi",

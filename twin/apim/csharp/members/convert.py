@@ -63,7 +63,9 @@ def to_integer(target: str, value: Any) -> int:
 def _not_convertible(value: Any, target: str) -> DotNetException:
     if isinstance(value, DateTime):
         return invalid_cast(value, target)
-    return DotNetException("InvalidCastException", "Unable to cast object of this type to type 'System.IConvertible'.")
+    return DotNetException(
+        "InvalidCastException", "Unable to cast object of this type to type 'System.IConvertible'."
+    )
 
 
 def to_double(value: Any) -> float:
@@ -149,7 +151,8 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
             return parse_integer(target, text)
         if not text:
             raise DotNetException(
-                "ArgumentOutOfRangeException", "Index was out of range. Must be non-negative and less than the length of the string."
+                "ArgumentOutOfRangeException",
+                "Index was out of range. Must be non-negative and less than the length of the string.",
             )
         digits = text[2:] if base == 16 and text[:2].lower() == "0x" else text  # noqa: PLR2004
         alphabet = "0123456789abcdef"[:base]
@@ -210,7 +213,9 @@ def from_hex(text: str | None) -> bytes:
     if text is None:
         raise argument_null("s")
     if len(text) % 2 or not re.fullmatch(r"[0-9a-fA-F]*", text):
-        raise DotNetException("FormatException", "The input is not a valid hex string as it contains a non-hex character.")
+        raise DotNetException(
+            "FormatException", "The input is not a valid hex string as it contains a non-hex character."
+        )
     return bytes.fromhex(text)
 
 
@@ -262,19 +267,30 @@ define(
     "static System.Convert",
     {
         **{key: value for name in INTEGERS if name != "Char" for key, value in _integers(name).items()},
-        **{f"static double ToDouble({source} value)": to_double for source in (*_SOURCES, "string", "object")},
-        **{f"static decimal ToDecimal({source} value)": to_decimal for source in (*_SOURCES, "string", "object")},
+        **{
+            f"static double ToDouble({source} value)": to_double for source in (*_SOURCES, "string", "object")
+        },
+        **{
+            f"static decimal ToDecimal({source} value)": to_decimal
+            for source in (*_SOURCES, "string", "object")
+        },
         **{
             f"static bool ToBoolean({source} value)": to_bool
             for source in (*(one for one in _SOURCES if one != "char"), "object")
         },
         "static bool ToBoolean(string value)": lambda text: False if text is None else parse_bool(text),
         "static char ToChar(string value)": lambda text: _to_char("" if text is None else text),
-        **{f"static char ToChar({source} value)": _to_char for source in ("int", "long", "char", "byte", "object")},
+        **{
+            f"static char ToChar({source} value)": _to_char
+            for source in ("int", "long", "char", "byte", "object")
+        },
         "static DateTime ToDateTime(string value)": to_date,
         "static DateTime ToDateTime(DateTime value)": to_date,
         "static DateTime ToDateTime(object value)": to_date,
-        **{f"static string ToString({source} value)": _to_text for source in (*_SOURCES, "DateTime", "object")},
+        **{
+            f"static string ToString({source} value)": _to_text
+            for source in (*_SOURCES, "DateTime", "object")
+        },
         "static string ToString(string value)": lambda text: text,
         "static string ToString(int value, int toBase)": _to_base(32),
         "static string ToString(long value, int toBase)": _to_base(64),

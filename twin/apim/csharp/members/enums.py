@@ -30,8 +30,16 @@ define(
     "enum System.Text.RegularExpressions.RegexOptions : IComparable",
     {},
     **{
-        "None": 0, "IgnoreCase": 1, "Multiline": 2, "ExplicitCapture": 4, "Compiled": 8, "Singleline": 16,
-        "IgnorePatternWhitespace": 32, "RightToLeft": 64, "ECMAScript": 256, "CultureInvariant": 512,
+        "None": 0,
+        "IgnoreCase": 1,
+        "Multiline": 2,
+        "ExplicitCapture": 4,
+        "Compiled": 8,
+        "Singleline": 16,
+        "IgnorePatternWhitespace": 32,
+        "RightToLeft": 64,
+        "ECMAScript": 256,
+        "CultureInvariant": 512,
     },  # fmt: skip
 )
 define("enum Newtonsoft.Json.Formatting : IComparable", {}, **{"None": 0, "Indented": 1})

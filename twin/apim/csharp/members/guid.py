@@ -36,7 +36,9 @@ def _from_bytes(data: Any) -> UUID:
     if data is None:
         raise argument_null("b")
     if len(data) != 16:  # noqa: PLR2004 -- a Guid
-        raise DotNetException("ArgumentException", "Byte array for Guid must be exactly 16 bytes long. (Parameter 'b')")
+        raise DotNetException(
+            "ArgumentException", "Byte array for Guid must be exactly 16 bytes long. (Parameter 'b')"
+        )
     return UUID(bytes_le=bytes(data))
 
 
@@ -55,7 +57,9 @@ define(
         "static Guid Parse(string input)": parse_guid,
         "static bool TryParse(string input, out Guid result)": _try_parse,
         "string ToString()": guid_text,
-        "string ToString(string format)": Checked(lambda value, pattern: guid_text(value, pattern or "D"), _check),
+        "string ToString(string format)": Checked(
+            lambda value, pattern: guid_text(value, pattern or "D"), _check
+        ),
         "byte[] ToByteArray()": lambda value: value.bytes_le,
         "bool Equals(Guid g)": lambda left, right: left == right,
     },

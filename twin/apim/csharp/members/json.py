@@ -52,7 +52,9 @@ def _conversions() -> dict[str, Any]:
         table[f"explicit {word}?(JToken)"] = _cast(name, nullable=True)
         if word != "char":
             table[f"implicit JToken({word})"] = token_of_primitive
-            table[f"implicit JToken({word}?)"] = lambda value: JValue(None) if value is None else token_of_primitive(value)
+            table[f"implicit JToken({word}?)"] = lambda value: (
+                JValue(None) if value is None else token_of_primitive(value)
+            )
     for word, name in _REFERENCES.items():
         table[f"explicit {word}(JToken)"] = _cast(name, nullable=True)
         table[f"implicit JToken({word})"] = token_of_primitive
@@ -81,7 +83,9 @@ def _beside(token: JToken, step: int) -> JToken | None:
 
 def _child(token: JToken, index: int) -> JToken | None:
     if isinstance(token, JValue):
-        raise DotNetException("InvalidOperationException", "Cannot access child value on Newtonsoft.Json.Linq.JValue.")
+        raise DotNetException(
+            "InvalidOperationException", "Cannot access child value on Newtonsoft.Json.Linq.JValue."
+        )
     children = token.children()
     return children[index] if children else None
 
@@ -93,7 +97,9 @@ def _remove_self(token: JToken) -> None:
     elif isinstance(parent, JArray):
         parent.remove(token)
     elif isinstance(parent, JProperty):
-        raise DotNetException("JsonException", "Cannot add or remove items from Newtonsoft.Json.Linq.JProperty.")
+        raise DotNetException(
+            "JsonException", "Cannot add or remove items from Newtonsoft.Json.Linq.JProperty."
+        )
     else:
         raise DotNetException("InvalidOperationException", "The parent is missing.")
 
@@ -131,7 +137,9 @@ def _values_as(of: ClrType) -> Callable[[JToken], Iterator[Any]]:
 
     def values(token: JToken) -> Iterator[Any]:
         if isinstance(token, JValue):
-            raise DotNetException("InvalidOperationException", "Cannot access child value on Newtonsoft.Json.Linq.JValue.")
+            raise DotNetException(
+                "InvalidOperationException", "Cannot access child value on Newtonsoft.Json.Linq.JValue."
+            )
         for child in token.children():
             yield convert(child.value if isinstance(child, JProperty) else child)
 
@@ -367,7 +375,9 @@ define(
         "int Count": lambda target: len(target.properties),
         "void Add(string propertyName, JToken value)": _add,
         "bool Remove(string propertyName)": JObject.remove,
-        "bool ContainsKey(string propertyName)": lambda target, name: _given(name, "propertyName") in target.properties,
+        "bool ContainsKey(string propertyName)": lambda target, name: (
+            _given(name, "propertyName") in target.properties
+        ),
         "bool TryGetValue(string propertyName, out JToken value)": _try_get,
         "bool TryGetValue(string propertyName, StringComparison comparison, out JToken value)": _try_get_as,
         "JToken GetValue(string propertyName)": _get,
@@ -375,7 +385,9 @@ define(
         "JProperty Property(string name)": lambda target, name: target.properties.get(name),
         "JProperty Property(string name, StringComparison comparison)": _property_as,
         "IEnumerable<JProperty> Properties()": lambda target: Sequence(clr("JProperty"), lambda: target),
-        "IEnumerable<JToken> PropertyValues()": lambda target: [one.value for one in target.properties.values()],
+        "IEnumerable<JToken> PropertyValues()": lambda target: [
+            one.value for one in target.properties.values()
+        ],
         "static JObject Parse(string json)": parse_object,
         "static JObject FromObject(object o)": _from(JObject, "JObject"),
     },
@@ -405,7 +417,19 @@ define(
     {
         **{
             f"new({word} value)": token_of_primitive
-            for word in ("bool", "long", "ulong", "double", "decimal", "DateTime", "DateTimeOffset", "Guid", "TimeSpan", "string", "Uri")
+            for word in (
+                "bool",
+                "long",
+                "ulong",
+                "double",
+                "decimal",
+                "DateTime",
+                "DateTimeOffset",
+                "Guid",
+                "TimeSpan",
+                "string",
+                "Uri",
+            )
         },
         "new(char value)": lambda code: JValue(chr(code)),
         "new(object value)": JValue,

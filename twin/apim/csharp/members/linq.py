@@ -180,14 +180,20 @@ def _cast(of: ClrType) -> Callable[[Values], Iterator[Any]]:
 
 def _range(start: int, count: int) -> Sequence:
     if count < 0 or start + count - 1 > 2**31 - 1:
-        raise DotNetException("ArgumentOutOfRangeException", "Specified argument was out of the range of valid values. (Parameter 'count')")
+        raise DotNetException(
+            "ArgumentOutOfRangeException",
+            "Specified argument was out of the range of valid values. (Parameter 'count')",
+        )
     return Sequence(clr("Int32"), lambda: range(start, start + count))
 
 
 def _repeat(of: ClrType) -> Callable[[Any, int], Sequence]:
     def make(item: Any, count: int) -> Sequence:
         if count < 0:
-            raise DotNetException("ArgumentOutOfRangeException", "Specified argument was out of the range of valid values. (Parameter 'count')")
+            raise DotNetException(
+                "ArgumentOutOfRangeException",
+                "Specified argument was out of the range of valid values. (Parameter 'count')",
+            )
         return Sequence(of, lambda: itertools.repeat(item, count))
 
     return make
@@ -198,7 +204,9 @@ class Ordered(Sequence):
 
     __slots__ = ("keys", "source")
 
-    def __init__(self, element: ClrType, source: Values, keys: list[tuple[Callable[[Any], Any], bool, Any]]) -> None:
+    def __init__(
+        self, element: ClrType, source: Values, keys: list[tuple[Callable[[Any], Any], bool, Any]]
+    ) -> None:
         super().__init__(element, self._sorted, "IOrderedEnumerable")
         self.source = source
         self.keys = keys
@@ -212,7 +220,7 @@ class Ordered(Sequence):
         return items
 
 
-def _order(descending: bool) -> Callable[..., Any]:  # noqa: FBT001 -- two directions
+def _order(descending: bool) -> Callable[..., Any]:
     def make(element: ClrType, _key_type: ClrType) -> Callable[..., Ordered]:
         def order(source: Values | None, key: Callable[[Any], Any], comparer: Any = None) -> Ordered:
             if source is None:
@@ -224,7 +232,7 @@ def _order(descending: bool) -> Callable[..., Any]:  # noqa: FBT001 -- two direc
     return make
 
 
-def _then(descending: bool) -> Callable[..., Any]:  # noqa: FBT001 -- two directions
+def _then(descending: bool) -> Callable[..., Any]:
     def make(element: ClrType, _key_type: ClrType) -> Callable[..., Ordered]:
         return lambda source, key, comparer=None: Ordered(
             element, source.source, [*source.keys, (key, descending, comparer)]
@@ -233,10 +241,10 @@ def _then(descending: bool) -> Callable[..., Any]:  # noqa: FBT001 -- two direct
     return make
 
 
-def _group(
-    element: ClrType, key_type: ClrType, result: ClrType | None = None
-) -> Callable[..., Sequence]:
-    def make(source: Values, key: Callable[[Any], Any], project: Callable[[Any], Any] | None = None) -> Sequence:
+def _group(element: ClrType, key_type: ClrType, result: ClrType | None = None) -> Callable[..., Sequence]:
+    def make(
+        source: Values, key: Callable[[Any], Any], project: Callable[[Any], Any] | None = None
+    ) -> Sequence:
         def groups() -> list[Grouping]:
             found: dict[Any, tuple[Any, list[Any]]] = {}
             for item in _given(source):
@@ -298,7 +306,9 @@ def _single_or(default: Any) -> Callable[..., Any]:
         found = [item for item in _given(source) if test is None or test(item)]
         if len(found) > 1:
             raise _invalid(
-                "Sequence contains more than one element" if test is None else "Sequence contains more than one matching element"
+                "Sequence contains more than one element"
+                if test is None
+                else "Sequence contains more than one matching element"
             )
         return found[0] if found else default
 
@@ -381,7 +391,11 @@ def _average(kind: str) -> Callable[..., Any]:
             raise _invalid(_EMPTY)
         if kind == "Decimal":
             divide = arithmetic("/", "Decimal")
-            return checked_decimal(divide(sum(items, Decimal(0)), Decimal(len(items)))) if divide is not None else None
+            return (
+                checked_decimal(divide(sum(items, Decimal(0)), Decimal(len(items))))
+                if divide is not None
+                else None
+            )
         return float(sum(items)) / len(items)
 
     return average
@@ -466,7 +480,9 @@ define(
         f"static IEnumerable<T> Where<T>({_T}, Func<T, int, bool> predicate)": plain(_where_indexed),
         f"static IEnumerable<R> Select<T, R>({_T}, Func<T, R> selector)": plain(_select),
         f"static IEnumerable<R> Select<T, R>({_T}, Func<T, int, R> selector)": plain(_select_indexed),
-        f"static IEnumerable<R> SelectMany<T, R>({_T}, Func<T, IEnumerable<R>> selector)": plain(_select_many),
+        f"static IEnumerable<R> SelectMany<T, R>({_T}, Func<T, IEnumerable<R>> selector)": plain(
+            _select_many
+        ),
         f"static IEnumerable<R> SelectMany<T, C, R>({_T}, Func<T, IEnumerable<C>> collectionSelector, "
         "Func<T, C, R> resultSelector)": plain(_select_many_pairs),
         f"static IEnumerable<T> Take<T>({_T}, int count)": plain(_take),
@@ -501,7 +517,9 @@ define(
         f"static IOrderedEnumerable<T> OrderBy<T, K>({_T}, {_KEYED}, IComparer<K> comparer)": Typed(
             _order(descending=False)
         ),
-        f"static IOrderedEnumerable<T> OrderByDescending<T, K>({_T}, {_KEYED})": Typed(_order(descending=True)),
+        f"static IOrderedEnumerable<T> OrderByDescending<T, K>({_T}, {_KEYED})": Typed(
+            _order(descending=True)
+        ),
         f"static IOrderedEnumerable<T> OrderByDescending<T, K>({_T}, {_KEYED}, IComparer<K> comparer)": Typed(
             _order(descending=True)
         ),
@@ -539,7 +557,8 @@ define(
         f"static bool Contains<T>({_T}, T value, IEqualityComparer<T> comparer)": plain(_contains),
         f"static bool SequenceEqual<T>({_PAIR})": plain(_sequence_equal),
         **{
-            f"static {kind} Sum(this IEnumerable<{kind}> source)": _sum(name) for kind, name in _NUMBERS.items()
+            f"static {kind} Sum(this IEnumerable<{kind}> source)": _sum(name)
+            for kind, name in _NUMBERS.items()
         },
         **{
             f"static {kind} Sum<T>({_T}, Func<T, {kind}> selector)": plain(_sum(name))
@@ -566,8 +585,12 @@ define(
         f"static R Aggregate<T, A, R>({_T}, A seed, Func<A, T, A> func, Func<A, R> resultSelector)": plain(
             lambda source, seed, combine, finish: finish(_aggregate_from(source, seed, combine))
         ),
-        f"static T[] ToArray<T>({_T})": Typed(lambda element: lambda source: Array.of(element, list(_given(source)))),
-        f"static List<T> ToList<T>({_T})": Typed(lambda element: lambda source: List(element, _given(source))),
+        f"static T[] ToArray<T>({_T})": Typed(
+            lambda element: lambda source: Array.of(element, list(_given(source)))
+        ),
+        f"static List<T> ToList<T>({_T})": Typed(
+            lambda element: lambda source: List(element, _given(source))
+        ),
         f"static HashSet<T> ToHashSet<T>({_T})": Typed(
             lambda element: lambda source: HashSet(element, _given(source))
         ),

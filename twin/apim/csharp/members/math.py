@@ -30,7 +30,9 @@ def _absolute(name: str) -> Callable[[Any], Any]:
     def absolute(value: Any) -> Any:
         bounds = INTEGERS.get(_KINDS[name])
         if bounds and value == bounds[0]:
-            raise DotNetException("OverflowException", "Negating the minimum value of a twos complement number is invalid.")
+            raise DotNetException(
+                "OverflowException", "Negating the minimum value of a twos complement number is invalid."
+            )
         return abs(value)
 
     return _typed(name, absolute)
@@ -38,7 +40,9 @@ def _absolute(name: str) -> Callable[[Any], Any]:
 
 def _sign(value: Any) -> int:
     if isinstance(value, float) and math.isnan(value):
-        raise DotNetException("ArithmeticException", "Function does not accept floating point Not-a-Number values.")
+        raise DotNetException(
+            "ArithmeticException", "Function does not accept floating point Not-a-Number values."
+        )
     return (value > 0) - (value < 0)
 
 
@@ -54,7 +58,7 @@ def _greatest(left: Any, right: Any) -> Any:
     return max(left, right)
 
 
-def _nearest(value: float, away: bool) -> float:  # noqa: FBT001 -- MidpointRounding has two values
+def _nearest(value: float, away: bool) -> float:
     if not math.isfinite(value) or abs(value) >= 2**52:
         return value
     if not away:
@@ -140,14 +144,21 @@ define(
         **{f"static int Sign({kind} value)": _sign for kind in _SIGNED},
         **{f"static {kind} Min({kind} val1, {kind} val2)": _typed(kind, _least) for kind in _KINDS},
         **{f"static {kind} Max({kind} val1, {kind} val2)": _typed(kind, _greatest) for kind in _KINDS},
-        **{f"static {kind} Clamp({kind} value, {kind} min, {kind} max)": _typed(kind, _clamp) for kind in _KINDS},
+        **{
+            f"static {kind} Clamp({kind} value, {kind} min, {kind} max)": _typed(kind, _clamp)
+            for kind in _KINDS
+        },
         "static double Round(double a)": _round,
         "static double Round(double value, int digits)": _round,
-        "static double Round(double value, MidpointRounding mode)": lambda value, mode: _round(value, 0, mode),
+        "static double Round(double value, MidpointRounding mode)": lambda value, mode: _round(
+            value, 0, mode
+        ),
         "static double Round(double value, int digits, MidpointRounding mode)": _round,
         "static decimal Round(decimal d)": _round_decimal,
         "static decimal Round(decimal d, int decimals)": _round_decimal,
-        "static decimal Round(decimal d, MidpointRounding mode)": lambda value, mode: _round_decimal(value, 0, mode),
+        "static decimal Round(decimal d, MidpointRounding mode)": lambda value, mode: _round_decimal(
+            value, 0, mode
+        ),
         "static decimal Round(decimal d, int decimals, MidpointRounding mode)": _round_decimal,
         "static double Floor(double d)": _whole(math.floor),
         "static decimal Floor(decimal d)": _to_whole(ROUND_FLOOR),

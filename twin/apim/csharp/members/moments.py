@@ -72,7 +72,9 @@ def _new(*parts: Any) -> DateTime:
 def scaled(value: float, unit: int) -> int:
     """Ticks of a number of units, a double that .NET 7 and later do not round to milliseconds."""
     if value != value:  # noqa: PLR0124 -- NaN
-        raise DotNetException("ArgumentException", "TimeSpan does not accept floating point Not-a-Number values.")
+        raise DotNetException(
+            "ArgumentException", "TimeSpan does not accept floating point Not-a-Number values."
+        )
     ticks = value * unit
     if abs(ticks) >= 2**63:
         raise DotNetException("OverflowException", "TimeSpan overflowed because the duration is too long.")
@@ -205,7 +207,9 @@ define(
         "DateTime AddMonths(int months)": _months,
         "DateTime AddYears(int value)": lambda value, years: _months(value, years * 12),
         "TimeSpan Subtract(DateTime value)": lambda left, right: TimeSpan(left.ticks - right.ticks),
-        "DateTime Subtract(TimeSpan value)": lambda value, span: DateTime(value.ticks - span.ticks, value.kind),
+        "DateTime Subtract(TimeSpan value)": lambda value, span: DateTime(
+            value.ticks - span.ticks, value.kind
+        ),
         "string ToString()": date_text,
         "string ToString(string format)": Checked(date_text, _check_date),
     },
@@ -228,7 +232,9 @@ define(
         "static long TicksPerHour": Long(TICKS_PER_HOUR),
         "static long TicksPerDay": Long(TICKS_PER_DAY),
         **{
-            f"static TimeSpan From{name}(double value)": lambda value, unit=unit: TimeSpan(scaled(value, unit))
+            f"static TimeSpan From{name}(double value)": lambda value, unit=unit: TimeSpan(
+                scaled(value, unit)
+            )
             for name, unit in _UNITS.items()
         },
         "static TimeSpan FromTicks(long value)": TimeSpan,
@@ -237,7 +243,10 @@ define(
         "int Minutes": lambda value: _part(value, TICKS_PER_MINUTE, 60),
         "int Seconds": lambda value: _part(value, TICKS_PER_SECOND, 60),
         "int Milliseconds": lambda value: _part(value, _MILLISECOND, 1000),
-        **{f"double Total{name}": lambda value, unit=unit: value.ticks / unit for name, unit in _UNITS.items()},
+        **{
+            f"double Total{name}": lambda value, unit=unit: value.ticks / unit
+            for name, unit in _UNITS.items()
+        },
         "long Ticks": lambda value: Long(value.ticks),
         "TimeSpan Add(TimeSpan ts)": lambda left, right: TimeSpan(left.ticks + right.ticks),
         "TimeSpan Subtract(TimeSpan ts)": lambda left, right: TimeSpan(left.ticks - right.ticks),
@@ -270,7 +279,10 @@ def _from_unix(seconds: int, unit: int) -> DateTimeOffset:
 
 def _offset_of(value: DateTime, offset: TimeSpan | None = None) -> DateTimeOffset:
     if offset is not None and value.kind != 0 and offset.ticks:
-        raise DotNetException("ArgumentException", "The UTC Offset of the local dateTime parameter does not match the offset argument.")
+        raise DotNetException(
+            "ArgumentException",
+            "The UTC Offset of the local dateTime parameter does not match the offset argument.",
+        )
     ticks = 0 if offset is None else offset.ticks
     return DateTimeOffset(value.ticks - ticks, ticks)
 
@@ -300,12 +312,18 @@ define(
         "static DateTimeOffset UnixEpoch": DateTimeOffset(UNIX_EPOCH_TICKS),
         "static DateTimeOffset Parse(string input)": parse_offset,
         "static bool TryParse(string input, out DateTimeOffset result)": _try_offset,
-        "static DateTimeOffset FromUnixTimeSeconds(long seconds)": lambda value: _from_unix(value, TICKS_PER_SECOND),
+        "static DateTimeOffset FromUnixTimeSeconds(long seconds)": lambda value: _from_unix(
+            value, TICKS_PER_SECOND
+        ),
         "static DateTimeOffset FromUnixTimeMilliseconds(long milliseconds)": lambda value: _from_unix(
             value, _MILLISECOND
         ),
-        "long ToUnixTimeSeconds()": lambda value: Long((value.utc_ticks - UNIX_EPOCH_TICKS) // TICKS_PER_SECOND),
-        "long ToUnixTimeMilliseconds()": lambda value: Long((value.utc_ticks - UNIX_EPOCH_TICKS) // _MILLISECOND),
+        "long ToUnixTimeSeconds()": lambda value: Long(
+            (value.utc_ticks - UNIX_EPOCH_TICKS) // TICKS_PER_SECOND
+        ),
+        "long ToUnixTimeMilliseconds()": lambda value: Long(
+            (value.utc_ticks - UNIX_EPOCH_TICKS) // _MILLISECOND
+        ),
         **{f"int {name}": lambda value, read=read: read(value.clock_time) for name, read in _CLOCK.items()},
         "DayOfWeek DayOfWeek": lambda value: _weekday(value.clock_time),
         "DateTime Date": lambda value: _date(value.clock_time),
@@ -325,7 +343,9 @@ define(
         **{f"DateTimeOffset Add{name}(double value)": _added_offset(unit) for name, unit in _UNITS.items()},
         "DateTimeOffset AddMonths(int months)": _offset_months,
         "DateTimeOffset AddYears(int years)": lambda value, years: _offset_months(value, years * 12),
-        "TimeSpan Subtract(DateTimeOffset value)": lambda left, right: TimeSpan(left.utc_ticks - right.utc_ticks),
+        "TimeSpan Subtract(DateTimeOffset value)": lambda left, right: TimeSpan(
+            left.utc_ticks - right.utc_ticks
+        ),
         "DateTimeOffset Subtract(TimeSpan value)": lambda value, span: DateTimeOffset(
             value.utc_ticks - span.ticks, value.offset
         ),

@@ -17,7 +17,13 @@ _SPACE: Final = " \t\n\v\f\r"
 _INTEGER = re.compile(r"[+-]?\d+\0*", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\0*", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)", re.ASCII)
-_SPECIAL: Final = {"nan": math.nan, "infinity": math.inf, "-infinity": -math.inf, "∞": math.inf, "-∞": -math.inf}
+_SPECIAL: Final = {
+    "nan": math.nan,
+    "infinity": math.inf,
+    "-infinity": -math.inf,
+    "∞": math.inf,
+    "-∞": -math.inf,
+}
 _KEYWORDS: Final = {
     "Int32": "int", "Int64": "long", "Int16": "short", "UInt16": "ushort", "UInt32": "uint", "UInt64": "ulong",
     "Byte": "byte", "SByte": "sbyte", "Double": "double", "Decimal": "decimal",
@@ -42,7 +48,9 @@ def parse_integer(type_name: str, text: str | None) -> int:
         article = "an" if type_name[0] in "IU" else "a"
         kind = {"Byte": "unsigned byte", "SByte": "signed byte"}.get(type_name, type_name)
         article = "an" if kind[0] in "IUu" else article
-        raise DotNetException("OverflowException", f"Value was either too large or too small for {article} {kind}.")
+        raise DotNetException(
+            "OverflowException", f"Value was either too large or too small for {article} {kind}."
+        )
     return INTEGER_CLASSES[type_name](value)
 
 

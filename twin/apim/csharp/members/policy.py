@@ -126,7 +126,9 @@ def _cipher(name: str | None, key: Any, iv: Any) -> Cipher[modes.CBC]:
     if len(key) not in {16, 24, 32}:
         raise _crypto_error("Specified key is not a valid size for this algorithm.")
     if len(iv) != _BLOCK:
-        raise _crypto_error("Specified initialization vector (IV) does not match the block size for this algorithm.")
+        raise _crypto_error(
+            "Specified initialization vector (IV) does not match the block size for this algorithm."
+        )
     return Cipher(algorithms.AES(bytes(key)), modes.CBC(bytes(iv)))
 
 
@@ -183,8 +185,12 @@ define(
         "static bool TryParseBasic(this string input, out BasicAuthCredentials result)": lambda text: _found(
             read_basic(text)
         ),
-        "static byte[] Encrypt(this byte[] input, string alg, byte[] key, byte[] iv)": Checked(encrypt, _check_second),
-        "static byte[] Decrypt(this byte[] input, string alg, byte[] key, byte[] iv)": Checked(decrypt, _check_second),
+        "static byte[] Encrypt(this byte[] input, string alg, byte[] key, byte[] iv)": Checked(
+            encrypt, _check_second
+        ),
+        "static byte[] Decrypt(this byte[] input, string alg, byte[] key, byte[] iv)": Checked(
+            decrypt, _check_second
+        ),
     },
 )
 define(

@@ -165,7 +165,9 @@ def _replaced(regex: Regex, text: str | None, make: Callable[[Match], str | None
     if count == 0:
         return subject
     limit = 0 if count == -1 else count
-    return regex.pattern.compiled.sub(lambda found: make(Match(regex.pattern, found)) or "", subject, count=limit)
+    return regex.pattern.compiled.sub(
+        lambda found: make(Match(regex.pattern, found)) or "", subject, count=limit
+    )
 
 
 def _replace(regex: Regex, text: str | None, replacement: str | None, count: int = -1) -> str:
@@ -174,7 +176,9 @@ def _replace(regex: Regex, text: str | None, replacement: str | None, count: int
     return _replaced(regex, text, lambda match: expand(match, replacement), count)
 
 
-def _evaluate(regex: Regex, text: str | None, evaluator: Callable[[Match], str | None], count: int = -1) -> str:
+def _evaluate(
+    regex: Regex, text: str | None, evaluator: Callable[[Match], str | None], count: int = -1
+) -> str:
     return _replaced(regex, text, evaluator, count)
 
 
@@ -205,9 +209,12 @@ def _unescape(text: str | None) -> str:
     if text is None:
         raise argument_null("str")
     simple = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
-    return re.sub(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", lambda m: (
-        chr(int(m[1] or m[2], 16)) if m[1] or m[2] else simple.get(m[3], m[3])
-    ), text, flags=re.DOTALL)
+    return re.sub(
+        r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))",
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else simple.get(m[3], m[3]),
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def _check(pattern: Any, options: Any = None) -> None:
@@ -283,7 +290,10 @@ def _result(match: Match, replacement: str | None) -> str:
     return expand(match, replacement)
 
 
-define(f"class {_REGEX}.Match : Group", {"GroupCollection Groups": Groups, "string Result(string replacement)": _result})
+define(
+    f"class {_REGEX}.Match : Group",
+    {"GroupCollection Groups": Groups, "string Result(string replacement)": _result},
+)
 define(
     f"class {_REGEX}.GroupCollection : IEnumerable0",
     {

@@ -118,12 +118,14 @@ define(
         "StringBuilder Append(string value, int startIndex, int count)": _append_part,
         "StringBuilder AppendLine()": lambda builder: builder.append("\n"),
         "StringBuilder AppendLine(string value)": lambda builder, text: builder.append((text or "") + "\n"),
-        "StringBuilder AppendFormat(string format, object arg0)": lambda b, *values: b.append(composite(*values)),
+        "StringBuilder AppendFormat(string format, object arg0)": lambda b, *values: b.append(
+            composite(*values)
+        ),
         "StringBuilder AppendFormat(string format, object arg0, object arg1)": lambda b, *values: b.append(
             composite(*values)
         ),
-        "StringBuilder AppendFormat(string format, object arg0, object arg1, object arg2)": lambda b, *values: b.append(
-            composite(*values)
+        "StringBuilder AppendFormat(string format, object arg0, object arg1, object arg2)": lambda b, *values: (
+            b.append(composite(*values))
         ),
         "StringBuilder AppendFormat(string format, params object[] args)": lambda b, form, values: b.append(
             composite(form, *values.items)
@@ -131,8 +133,8 @@ define(
         "StringBuilder AppendJoin(string separator, params string[] values)": lambda b, sep, values: b.append(
             join(sep, values)
         ),
-        "StringBuilder AppendJoin<T>(string separator, IEnumerable<T> values)": lambda b, sep, values: b.append(
-            join(sep, values)
+        "StringBuilder AppendJoin<T>(string separator, IEnumerable<T> values)": lambda b, sep, values: (
+            b.append(join(sep, values))
         ),
         **{f"StringBuilder Insert(int index, {kind} value)": _insert for kind in _VALUES},
         "StringBuilder Remove(int startIndex, int length)": _remove,
@@ -143,7 +145,9 @@ define(
         "StringBuilder Clear()": lambda builder: builder.replace(""),
         "string ToString()": StringBuilder.clr_text,
         "string ToString(int startIndex, int length)": lambda builder, start, count: (
-            StringBuilder().append(_append_part(StringBuilder(), builder.clr_text(), start, count).clr_text()).clr_text()
+            StringBuilder()
+            .append(_append_part(StringBuilder(), builder.clr_text(), start, count).clr_text())
+            .clr_text()
         ),
     },
 )

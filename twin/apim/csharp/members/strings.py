@@ -41,7 +41,7 @@ def _compare_as(left: str | None, right: str | None, comparison: Any) -> int:
     return compare_ignoring_case(left, right) if comparison.number in _IGNORE_CASE else compare(left, right)
 
 
-def _compare_flag(left: str | None, right: str | None, ignore: bool) -> int:  # noqa: FBT001 -- .NET's signature
+def _compare_flag(left: str | None, right: str | None, ignore: bool) -> int:
     return compare_ignoring_case(left, right) if ignore else compare(left, right)
 
 
@@ -181,7 +181,7 @@ def _replace_as(text: str, old: str | None, new: str | None, comparison: Any) ->
 def _pad(text: str, width: int, character: int, *, left: bool) -> str:
     if width < 0:
         raise out_of_range("totalWidth")
-    if width > 2**26:  # noqa: PLR2004 -- more than any policy handles
+    if width > 2**26:
         raise UnsupportedError("a string of more than 64 Mi characters")
     return text.rjust(width, chr(character)) if left else text.ljust(width, chr(character))
 
@@ -234,7 +234,9 @@ def _skip_separators(rest: str, separators: list[str]) -> str:
     return rest
 
 
-def _by_chars(text: str, separators: Array | None, count: int | None = None, options: Any = None) -> list[str]:
+def _by_chars(
+    text: str, separators: Array | None, count: int | None = None, options: Any = None
+) -> list[str]:
     wanted = [chr(c) for c in separators.items] if separators is not None else []
     return split(text, wanted, count, options.number if options is not None else 0)
 
@@ -326,7 +328,9 @@ define(
         "bool Equals(string value, StringComparison comparisonType)": _equals_as,
         "static string Concat(string str0, string str1)": lambda *texts: _concat(texts),
         "static string Concat(string str0, string str1, string str2)": lambda *texts: _concat(texts),
-        "static string Concat(string str0, string str1, string str2, string str3)": lambda *texts: _concat(texts),
+        "static string Concat(string str0, string str1, string str2, string str3)": lambda *texts: _concat(
+            texts
+        ),
         "static string Concat(params string[] values)": _concat,
         "static string Concat(IEnumerable<string> values)": _concat,
         "static string Concat(object arg0)": to_string,
@@ -390,9 +394,13 @@ define(
         "string Replace(char oldChar, char newChar)": lambda text, old, new: text.replace(chr(old), chr(new)),
         "string Replace(string oldValue, string newValue, StringComparison comparisonType)": _replace_as,
         "string PadLeft(int totalWidth)": lambda text, width: _pad(text, width, 32, left=True),
-        "string PadLeft(int totalWidth, char paddingChar)": lambda text, width, c: _pad(text, width, c, left=True),
+        "string PadLeft(int totalWidth, char paddingChar)": lambda text, width, c: _pad(
+            text, width, c, left=True
+        ),
         "string PadRight(int totalWidth)": lambda text, width: _pad(text, width, 32, left=False),
-        "string PadRight(int totalWidth, char paddingChar)": lambda text, width, c: _pad(text, width, c, left=False),
+        "string PadRight(int totalWidth, char paddingChar)": lambda text, width, c: _pad(
+            text, width, c, left=False
+        ),
         "string Substring(int startIndex)": substring,
         "string Substring(int startIndex, int length)": substring,
         "string ToLower()": lower,
@@ -411,8 +419,8 @@ define(
         },
         "string[] Split(params char[] separator)": _by_chars,
         "string[] Split(char[] separator, int count)": _by_chars,
-        "string[] Split(char[] separator, StringSplitOptions options)": lambda text, separators, options: _by_chars(
-            text, separators, None, options
+        "string[] Split(char[] separator, StringSplitOptions options)": lambda text, separators, options: (
+            _by_chars(text, separators, None, options)
         ),
         "string[] Split(char[] separator, int count, StringSplitOptions options)": _by_chars,
         "string[] Split(string[] separator, StringSplitOptions options)": _by_strings,
@@ -422,8 +430,8 @@ define(
         "string[] Split(char separator, StringSplitOptions options)": lambda text, c, options: split(
             text, [chr(c)], None, options.number
         ),
-        "string[] Split(char separator, int count, StringSplitOptions options)": lambda text, c, count, options: split(
-            text, [chr(c)], count, options.number
+        "string[] Split(char separator, int count, StringSplitOptions options)": lambda text, c, count, options: (
+            split(text, [chr(c)], count, options.number)
         ),
     },
 )
@@ -440,7 +448,7 @@ class StringComparer:
 
     __slots__ = ("clr_type", "ignores_case")
 
-    def __init__(self, ignores_case: bool) -> None:  # noqa: FBT001 -- two comparers
+    def __init__(self, ignores_case: bool) -> None:
         self.ignores_case = ignores_case
         self.clr_type = clr("StringComparer")
 

@@ -38,7 +38,9 @@ class Uri:
     def authority(self) -> str:
         """Host, and the port when it is not the scheme's."""
         parts = self.parts
-        return parts.host if parts.port == DEFAULT_PORTS.get(parts.scheme, -1) else f"{parts.host}:{parts.port}"
+        return (
+            parts.host if parts.port == DEFAULT_PORTS.get(parts.scheme, -1) else f"{parts.host}:{parts.port}"
+        )
 
     def left(self, until: int) -> str:
         """GetLeftPart."""
@@ -126,8 +128,12 @@ define(
         "string GetLeftPart(UriPartial part)": lambda uri, part: uri.left(part.number),
         "string ToString()": Uri.clr_text,
         "bool op_Equality(Uri other)": Uri.clr_equals,
-        "static string EscapeDataString(string stringToEscape)": lambda text: escape_data(_text(text, "stringToEscape")),
-        "static string EscapeUriString(string stringToEscape)": lambda text: escape_uri(_text(text, "stringToEscape")),
+        "static string EscapeDataString(string stringToEscape)": lambda text: escape_data(
+            _text(text, "stringToEscape")
+        ),
+        "static string EscapeUriString(string stringToEscape)": lambda text: escape_uri(
+            _text(text, "stringToEscape")
+        ),
         "static string UnescapeDataString(string stringToUnescape)": lambda text: unescape_data(
             _text(text, "stringToUnescape")
         ),
