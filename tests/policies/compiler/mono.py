@@ -39,12 +39,7 @@ def compile_all(expressions: Iterable[Expression], folder: Path) -> list[str]:
     Args:
         folder: where source and library are written.
     """
-    methods = [
-        f'object E{number}() {{\n#line {expression.line} "{expression.document}"\n'
-        + _body(_NAMED_VALUE.sub("QUJD", expression.text))
-        + "\n}"
-        for number, expression in enumerate(expressions)
-    ]
+    methods = [_method(number, expression) for number, expression in enumerate(expressions)]
     source = folder / "Expressions.cs"
     source.write_text(
         _USINGS
@@ -55,8 +50,11 @@ def compile_all(expressions: Iterable[Expression], folder: Path) -> list[str]:
     command = ["mcs", "-langversion:7", "-target:library", "-nologo", f"-out:{folder / 'Expressions.dll'}"]
     command += ["-r:System.Xml.Linq.dll", f"-r:{NEWTONSOFT}", str(source), str(CONTEXT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [line for line in (done.stdout + done.stderr).splitlines() if "error" in line]
+    return [line for line in (done.stdout + done.stderr).splitlines() if "error CS" in line]
 
 
-def _body(text: str) -> str:
-    return f"return ({text[2:-1]});" if text.startswith("@(") else text[2:-1]
+def _method(number: int, expression: Expression) -> str:
+    place = f'#line {expression.line} "{expression.document}"'
+    text = _NAMED_VALUE.sub("QUJD", expression.text)
+    body = f"return ({text[2:-1]});" if text.startswith("@(") else text[2:-1]
+    return f"{place}\nobject E{number}() {{\n{place}\n{body}\n}}"

@@ -18,12 +18,20 @@ from twin.apim.csharp.values import outward
 
 members.load()
 # The tables raise .NET's exceptions only. Should there be a gap in them, it must not look like an answer.
-_PYTHON: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, AttributeError, MemoryError)
+_PYTHON: Final = (
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A place where an expression decides: `if`, `?:`, `&&`, `||`, `??`, `?.`, a loop, a case or a handler."""
+    """A place where an expression decides: `if`, `?:`, `&&`, `||`, `??`, `?.`, a loop, a case, a handler."""
 
     line: int
     column: int
@@ -45,9 +53,9 @@ class Expression:
     Attributes:
         source: its text, with `@( )` or `@{ }`.
         reads: static facts. Paths below `context` in lower case, such as `request.body`, `response.body`,
-            `request.headers`, `variables`; `variables:name` for a constant name; `message.body` when the body of
-            a message is read that came from a variable; `clock`; `culture` when .NET's answer depends on the
-            culture (the twin answers as the invariant culture does).
+            `request.headers`, `variables`; `variables:name` for a constant name; `message.body` when the body
+            of a message is read that came from a variable; `clock`; `culture` when .NET's answer depends on
+            the culture (the twin answers as the invariant culture does).
         facts: the same with positions in the document.
         decisions: where it decides.
         hits: two bytes for each decision, set to 1 once it went yes, once it went no.

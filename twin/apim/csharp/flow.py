@@ -1,7 +1,7 @@
 """Definite assignment and reachability: what a compiler refuses before an expression can run.
 
 C# 7.3 specification, "Definite assignment" and "End points and reachability". Variables have one name in an
-expression, so names stand for them. Sets grow along the paths; an unreachable point has every variable assigned.
+expression, so names stand for them. Sets grow along the paths; at an unreachable point everything is assigned.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ def check_flow(body: syntax.Block, *, must_return: bool = True) -> None:
     """Checks a multi-statement expression or a lambda's block.
 
     Raises:
-        RefusedError: a variable is read before it is assigned (CS0165), or a path ends without return (CS0161).
+        RefusedError: a variable is read before it is assigned (CS0165), a path has no return (CS0161).
     """
     walk = _Flow()
     end = walk.statement(body, _START)

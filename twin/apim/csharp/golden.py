@@ -1,7 +1,7 @@
 """Answers files of golden cases: expressions with the values that real C# gave for them.
 
-The format: `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`; a case may
-have `throws` (the name of the exception) or `compile_error` (the compiler's number) in place of type and value.
+The format: `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`; a case
+may have `throws` (an exception's name) or `compile_error` (the compiler's number) in place of type and value.
 """
 
 import base64
@@ -55,7 +55,8 @@ def judge(path: Path) -> list[Verdict]:
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
-        raise ValueError(f"{path} is not a file of golden cases: it needs `context` and a list `cases`")
+        message = f"{path} is not a file of golden cases: it needs `context` and a list `cases`"
+        raise ValueError(message)  # noqa: TRY004 -- it is the file's content that is wrong
     return [_judged(case, document.get("context", {})) for case in document["cases"]]
 
 

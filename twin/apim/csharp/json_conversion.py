@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from twin.apim.csharp.collection_values import AnonymousObject, Dictionary, HashSet, List
+from twin.apim.csharp.collection_values import AnonymousObject, Dictionary, HashSet, List, Tuple
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.json_values import JArray, JObject, JProperty, JToken, JValue, KeyValuePair
 from twin.apim.csharp.members.convert import (
@@ -200,20 +200,38 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
     if of.name in {"Object", "dynamic"}:
         return lambda token: token.value if isinstance(token, JValue) else token
     if of.name in {"List", "IList", "IEnumerable", "ICollection", "[]", "HashSet"}:
-        inner = to_object(of.args[0])
+        inner = read_item(to_object(of.args[0]))
         element = of.args[0]
         make = {"[]": Array.of, "HashSet": HashSet}.get(of.name, List)
         return lambda token: _built(
             token, JArray, lambda found: make(element, [inner(item) for item in found.items])
         )
     if of.name in {"Dictionary", "IDictionary"} and of.args[0] is clr("String"):
-        inner, value_type = to_object(of.args[1]), of.args[1]
+        inner, value_type = read_item(to_object(of.args[1])), of.args[1]
         return lambda token: _built(token, JObject, lambda found: _dictionary(found, value_type, inner))
     plain = of.args[0] if of.name == "Nullable" else of
     if plain.name not in {"String", "Boolean", "Double", "Decimal", "DateTime", "Guid", *INTEGERS}:
         raise UnsupportedError(f"building a {of} from JSON")
     nullable = of.name == "Nullable" or plain.name == "String"
     return lambda token: _primitive(token, plain.name, nullable=nullable)
+
+
+def read_item(build: Callable[[JToken], Any]) -> Callable[[JToken], Any]:
+    """A value inside of what is built: text that does not fit is an error of the reader."""
+
+    def read(token: JToken) -> Any:
+        try:
+            return build(token)
+        except UnsupportedError:
+            raise
+        except DotNetException as error:
+            if error.type_name in {"FormatException", "OverflowException"}:
+                raise DotNetException("JsonReaderException", f"Could not convert: {error.message}") from None
+            if error.type_name == "ArgumentException":
+                raise UnsupportedError("a value of JSON that does not fit the type that is built") from None
+            raise
+
+    return read
 
 
 def _primitive(token: JToken, target: str, *, nullable: bool) -> Any:
@@ -277,6 +295,10 @@ def from_object(value: Any) -> JToken:
             for key, item in value.rows():
                 made.set(to_string(key), from_object(item).clone())
             return made
+        case Tuple():
+            return JObject(
+                [JProperty(f"Item{index}", from_object(item)) for index, item in enumerate(value.items, 1)]
+            )
         case AnonymousObject():
             return JObject([JProperty(name, from_object(item)) for name, item in value.members.items()])
         case KeyValuePair():

@@ -1,5 +1,6 @@
 """Writes and reads JSON as Newtonsoft does: leniently, with dates, duplicate names, comments."""
 
+import json
 import math
 import re
 from decimal import Decimal
@@ -8,10 +9,10 @@ from uuid import UUID
 
 from twin.apim.csharp.errors import DotNetException, UnsupportedError
 from twin.apim.csharp.json_values import BigInteger, JArray, JObject, JProperty, JToken, JValue
+from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.moment_text import date_text, offset_text, span_text
 from twin.apim.csharp.moments import (
     LOCAL,
-    TICKS_PER_DAY,
     TICKS_PER_MINUTE,
     UNSPECIFIED,
     UTC_KIND,
@@ -107,14 +108,50 @@ def reader_error(message: str) -> DotNetException:
 
 
 def parse(text: str, *, dates: bool = True) -> JToken:
-    """JToken.Parse.
+    """The one document of a text.
 
     Raises:
         DotNetException: JsonReaderException.
     """
-    reader = _Reader(text, dates)
-    token = reader.document()
-    return token
+    found = _parse_strictly(text, dates=dates)
+    return _Reader(text, dates).document() if found is None else found
+
+
+def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
+    """Strict JSON, read by Python's own reader; None for everything else: the lenient one reads that."""
+    if text.count("{") + text.count("[") > _MOST_DEPTH:
+        return None
+
+    def convert(value: Any) -> JToken:
+        if isinstance(value, str):
+            return _string_token(utf16(value), dates=dates)
+        if isinstance(value, list):
+            return JArray([convert(item) for item in value])
+        return value if isinstance(value, JToken) else JValue(value)
+
+    def build(pairs: list[tuple[str, Any]]) -> JObject:
+        found = JObject()
+        for name, value in pairs:
+            found.set(utf16(name), convert(value))
+        return found
+
+    try:
+        return convert(
+            json.loads(
+                text,
+                object_pairs_hook=build,
+                parse_int=_number,
+                parse_float=_number,
+                parse_constant=_refuse_constant,
+                strict=False,
+            )
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
 
 
 _NUMBER_CHARACTERS: Final = frozenset("0123456789abcdefABCDEFxX.+-")
@@ -181,9 +218,9 @@ class _Reader:
         if here == "[":
             return self._array(depth)
         if here in {'"', "'"} and here:
-            return self._string_value(self._string())
+            return _string_token(self._string(), dates=self.dates)
         for word, value in _WORDS.items():
-            if self.text.startswith(word, self.position):
+            if word[0] == here and self.text.startswith(word, self.position):
                 self.position += len(word)
                 self._check_separator()
                 return JValue(value)
@@ -282,15 +319,6 @@ class _Reader:
             return chr(int(digits, 16))
         raise reader_error(f"Bad JSON escape sequence: \\{code}.")
 
-    def _string_value(self, text: str) -> JValue:
-        if self.dates and 19 <= len(text) <= 40 and text[0].isdigit() and text[10] == "T":  # noqa: PLR2004
-            moment = iso_date(text)
-            if moment is not None:
-                return JValue(moment)
-        if self.dates and text.startswith("/Date("):
-            raise UnsupportedError("dates of the form /Date(...)/ in JSON")
-        return JValue(text)
-
     def _number(self) -> JValue:
         start = self.position
         while self.text[self.position : self.position + 1] in _NUMBER_CHARACTERS and self.position < len(
@@ -304,6 +332,17 @@ class _Reader:
         return JValue(_number(word))
 
 
+def _string_token(text: str, *, dates: bool) -> JValue:
+    """A string, or the date that it looks like."""
+    if dates and 19 <= len(text) <= 40 and text[0].isdigit() and text[10] == "T":  # noqa: PLR2004
+        moment = iso_date(text)
+        if moment is not None:
+            return JValue(moment, "Date")
+    if dates and text.startswith("/Date("):
+        raise UnsupportedError("dates of the form /Date(...)/ in JSON")
+    return JValue(text, "String")
+
+
 def _number(word: str) -> Any:
     if re.fullmatch(r"-?(?:0|[1-9]\d*)|-0", word):
         value = int(word)
@@ -311,14 +350,21 @@ def _number(word: str) -> Any:
     if re.fullmatch(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|-?\.\d+(?:[eE][+-]?\d+)?", word) and not re.match(
         r"-?0\d", word
     ):
-        return float(word)
+        value = float(word)
+        if math.isinf(value):
+            raise UnsupportedError("a number of JSON that is too large for a double")
+        return value
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,15}", word):
+        return Long(int(word, 16))
+    if re.fullmatch(r"0[0-7]{1,20}", word):
+        return Long(int(word, 8))
     if re.match(r"-?0[0-9xX]", word):
-        raise UnsupportedError("octal and hexadecimal numbers in JSON")
+        raise UnsupportedError("this octal or hexadecimal number in JSON")
     raise reader_error(f"Input string '{word}' is not a valid number.")
 
 
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?$"
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?$"
 )
 
 
@@ -328,17 +374,16 @@ def iso_date(text: str) -> DateTime | None:
     if match is None or text.endswith("\n"):
         return None
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    whole_day = hour == 24 and minute == second == 0  # noqa: PLR2004 -- midnight at the end of a day
-    if whole_day and int(match[7] or 0):
-        return None
+    if hour == 24:  # noqa: PLR2004 -- midnight at the end of a day, which only newer versions of Newtonsoft read
+        raise UnsupportedError("a date with hour 24 in JSON")
     try:
-        ticks = ticks_of(year, month, day, 0 if whole_day else hour, minute, second)
+        ticks = ticks_of(year, month, day, hour, minute, second)
     except DotNetException:
         return None
-    ticks += int((match[7] or "").ljust(7, "0")) + (TICKS_PER_DAY if whole_day else 0)
+    ticks += int((match[7] or "").ljust(7, "0"))
     if match[8]:
         return DateTime(ticks, UTC_KIND)
     if match[9] is None:
         return DateTime(ticks, UNSPECIFIED)
-    offset = (int(match[10]) * 60 + int(match[11])) * TICKS_PER_MINUTE
+    offset = (int(match[10]) * 60 + int(match[11] or 0)) * TICKS_PER_MINUTE
     return DateTime(ticks - offset if match[9] == "+" else ticks + offset, LOCAL)

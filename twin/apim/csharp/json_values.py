@@ -15,10 +15,25 @@ from twin.apim.csharp.types import BYTE, JTOKEN, STRING, clr
 from twin.apim.csharp.values import Array, Char, EnumValue, Integer, Long, ULong, equals
 
 TOKEN_TYPES: Final = {
-    "None": 0, "Object": 1, "Array": 2, "Constructor": 3, "Property": 4, "Comment": 5, "Integer": 6, "Float": 7,
-    "String": 8, "Boolean": 9, "Null": 10, "Undefined": 11, "Date": 12, "Raw": 13, "Bytes": 14, "Guid": 15,
-    "Uri": 16, "TimeSpan": 17,
-}  # fmt: skip
+    "None": 0,
+    "Object": 1,
+    "Array": 2,
+    "Constructor": 3,
+    "Property": 4,
+    "Comment": 5,
+    "Integer": 6,
+    "Float": 7,
+    "String": 8,
+    "Boolean": 9,
+    "Null": 10,
+    "Undefined": 11,
+    "Date": 12,
+    "Raw": 13,
+    "Bytes": 14,
+    "Guid": 15,
+    "Uri": 16,
+    "TimeSpan": 17,
+}
 
 
 class BigInteger(Integer):
@@ -312,7 +327,8 @@ def index_out_of_range() -> DotNetException:
     """What an index outside a list throws."""
     return DotNetException(
         "ArgumentOutOfRangeException",
-        "Index was out of range. Must be non-negative and less than the size of the collection. (Parameter 'index')",
+        "Index was out of range. Must be non-negative and less than the size of the collection. "
+        "(Parameter 'index')",
     )
 
 

@@ -11,9 +11,18 @@ from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.syntax import Literal
 
 _SIMPLE: Final = {
-    "'": "'", '"': '"', "\\": "\\", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
+    "'": "'",
+    '"': '"',
+    "\\": "\\",
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
     "v": "\v",
-}  # fmt: skip
+}
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{1,4})|(.)|$)", re.DOTALL)
 _INTEGER_TYPES: Final = {
     "": ("Int32", "UInt32", "Int64", "UInt64"),

@@ -23,9 +23,19 @@ from twin.apim.csharp.moments import (
 
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
-)  # fmt: skip
+)
 _STANDARD: Final = {
     "d": "MM/dd/yyyy",
     "D": "dddd, dd MMMM yyyy",
@@ -169,10 +179,12 @@ def _span_custom(pattern: str, parts: dict[str, int], fraction: str) -> str:
 
 
 _ISO = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?)?\s*(Z|GMT|[+-]\d{2}:?\d{2})?$"
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?)?\s*"
+    r"(Z|GMT|[+-]\d{2}:?\d{2})?$"
 )
 _AMERICAN = re.compile(
-    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?(?: ?(AM|PM))?)?\s*(Z|[+-]\d{2}:\d{2})?$",
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?(?: ?(AM|PM))?)?"
+    r"\s*(Z|[+-]\d{2}:\d{2})?$",
     re.IGNORECASE,
 )
 _RFC1123 = re.compile(

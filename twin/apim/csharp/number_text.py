@@ -74,6 +74,8 @@ def format_number(value: Number, type_name: str, pattern: str) -> str:
         return _custom(value, pattern)
     letter, precision = standard[1], int(standard[2]) if standard[2] else -1
     match letter.upper():
+        case "R" if not isinstance(value, float):
+            raise UnsupportedError("the number format R of a type other than double")
         case "G" | "R" if precision <= 0:
             return number_text(value)
         case "D":

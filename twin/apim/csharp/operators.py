@@ -75,23 +75,40 @@ def arithmetic(op: str, of: str) -> Operation | None:
     if of == "Decimal":
         return _decimal(op)
     if op in _BITWISE:
-        return _wrapped(_BITWISE[op], of)
+        # Two ints give an int: nothing can overflow.
+        return _BITWISE[op] if of == "Int32" else _wrapped(_BITWISE[op], of)
+    if of == "Int32" and op in _INT32:
+        return _INT32[op]
     exact = _INTEGER.get(op)
     if exact is None:
         return None
     return _wrapped(_within(exact, of) if op in {"/", "%"} else exact, of)
 
 
+def _int32(value: int) -> int:
+    if -0x80000000 <= value <= 0x7FFFFFFF:  # noqa: PLR2004 -- the bounds of an int
+        return value
+    return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def _add(left: int, right: int) -> int:
+    result = left + right
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else _int32(result)  # noqa: PLR2004
+
+
+def _subtract(left: int, right: int) -> int:
+    result = left - right
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else _int32(result)  # noqa: PLR2004
+
+
+_INT32: Final[dict[str, Operation]] = {"+": _add, "-": _subtract}
+
+
 def _wrapped(exact: Operation, of: str) -> Operation:
     if of == "Int32":
 
         def compute(left: int, right: int) -> int:
-            result = int(exact(left, right))
-            return (
-                result
-                if -0x80000000 <= result <= 0x7FFFFFFF
-                else ((result + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            )
+            return _int32(exact(left, right))
 
         return compute
     return lambda left, right: integer(of, int(exact(left, right)))
@@ -182,7 +199,7 @@ def _decimal_overflow() -> DotNetException:
 
 
 def checked_decimal(value: Decimal) -> Decimal:
-    """A decimal as .NET holds it: 96 bits of digits, at most 28 of them decimals; halves go to the even digit.
+    """A decimal as .NET holds it: 96 bits of digits, at most 28 decimals; halves go to the even digit.
 
     Raises:
         DotNetException: OverflowException.

@@ -49,7 +49,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Slot:
-    """One parameter of the chosen member: an argument and its conversion, a default, or the rest of `params`."""
+    """One parameter of the chosen member: an argument and its conversion, a default, the rest of `params`."""
 
     parameter: Parameter
     type: ClrType

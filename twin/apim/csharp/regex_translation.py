@@ -15,9 +15,12 @@ _KNOWN: Final = IGNORE_CASE | MULTILINE | EXPLICIT_CAPTURE | COMPILED | SINGLELI
 _QUANTIFIER = re.compile(r"\{\d+(?:,\d*)?\}")
 _GROUP_NAME = re.compile(r"\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')")
 _INLINE = re.compile(r"\(\?([imns]*)(?:-([imns]+))?([:)])")
+_CATEGORIES: Final = {"L": "A-Za-z", "Lu": "A-Z", "Ll": "a-z", "N": "0-9", "Nd": "0-9"}
 _PLAIN_ESCAPES: Final = frozenset("wWdDsSbBAafnrtv")
 # Characters on which \w, \b, \s or case differ between the two.
-_DISPUTED = re.compile("[\x1c-\x1f\u200c\u200dıİſK\u0300-\u036f\u203f\u2040\u00b2\u00b3\u00b9\u00bc-\u00be]")
+_DISPUTED = re.compile(
+    "[\x1c-\x1f\u200c\u200d\u0131\u0130\u017f\u212a\u0300-\u036f\u203f\u2040\u00b2\u00b3\u00b9\u00bc-\u00be]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Pattern:
     compiled: re.Pattern[str]
     numbers: tuple[int, ...]
     names: dict[str, int]
+    ascii_only: bool
 
     def check(self, text: str) -> str:
         """The text, if both engines see it alike.
@@ -35,7 +39,7 @@ class Pattern:
             UnsupportedError: it has characters that they class differently.
         """
         if not text.isascii() or any("\x1c" <= c <= "\x1f" for c in text):
-            if _DISPUTED.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
+            if self.ascii_only or _DISPUTED.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
                 raise UnsupportedError("a regular expression on characters that .NET classes in its own way")
         return text
 
@@ -80,7 +84,7 @@ def translate(pattern: str, options: int) -> Pattern:
         raise UnsupportedError("numbered references beside named groups in a regular expression")
     names = {str(number): number for number in range(len(numbers))}
     names.update({name: len(unnamed) + 1 + position for position, name in enumerate(named)})
-    return Pattern(compiled, numbers, names)
+    return Pattern(compiled, numbers, names, translator.ascii_only)
 
 
 class _Translator:
@@ -90,6 +94,8 @@ class _Translator:
         self.position = 0
         self.groups: list[str | None] = []
         self.references = False
+        # Categories are spelled out for ASCII; other text is refused when it comes.
+        self.ascii_only = False
 
     def run(self) -> str:
         pieces: list[str] = []
@@ -157,11 +163,22 @@ class _Translator:
                 raise UnsupportedError("octal codes and references above 9 in a regular expression")
             self.references = True
             return "(?:\\" + code + ")"
+        if code in {"p", "P"} and not in_class:
+            return self._category(negated=code == "P")
         if code in {"p", "P", "G", "c"}:
             raise UnsupportedError(f"\\{code} in a regular expression")
         if code.isalpha() or code == "_":
             raise parse_error(self.pattern, f"Unrecognized escape sequence \\{code}.")
         return re.escape(code)
+
+    def _category(self, *, negated: bool) -> str:
+        match = re.compile(r"\{(\w+)\}").match(self.pattern, self.position)
+        members = _CATEGORIES.get(match[1]) if match is not None else None
+        if match is None or members is None:
+            raise UnsupportedError("this Unicode category in a regular expression")
+        self.position = match.end()
+        self.ascii_only = True
+        return f"[{'^' if negated else ''}{members}]"
 
     def _code(self, kind: str) -> str:
         size = 4 if kind == "u" else 2

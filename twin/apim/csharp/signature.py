@@ -39,7 +39,7 @@ class Contextual:
 class Checked:
     """A table's function with a check of the constants among its arguments, made when it is compiled.
 
-    The check gets one value for each argument, the receiver not included; `NO_DEFAULT` when it is not constant.
+    The check gets one value for each argument, the receiver left out; NOT_CONSTANT when it is not constant.
     It raises UnsupportedError.
     """
 
@@ -49,7 +49,7 @@ class Checked:
 
 
 class Culture:
-    """A table's function that answers by the culture in .NET: the use is noted in the facts of the expression."""
+    """A table's function that in .NET answers by the culture: its use becomes a fact of the expression."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function

@@ -8,9 +8,14 @@ from twin.apim.csharp.scanner import tokens_of
 from twin.apim.csharp.syntax import Block, Catch, Node, Section, TypeName
 
 _REFUSED: Final = {
-    "goto": "goto", "lock": "lock", "yield": "yield", "checked": "checked", "unchecked": "unchecked",
-    "unsafe": "unsafe", "fixed": "fixed",
-}  # fmt: skip
+    "goto": "goto",
+    "lock": "lock",
+    "yield": "yield",
+    "checked": "checked",
+    "unchecked": "unchecked",
+    "unsafe": "unsafe",
+    "fixed": "fixed",
+}
 
 
 def parse(source: str) -> Node:

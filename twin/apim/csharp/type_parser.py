@@ -7,10 +7,22 @@ from twin.apim.csharp.scanner import Token
 from twin.apim.csharp.syntax import TypeName
 
 PREDEFINED: Final = {
-    "bool": "Boolean", "byte": "Byte", "sbyte": "SByte", "short": "Int16", "ushort": "UInt16", "int": "Int32",
-    "uint": "UInt32", "long": "Int64", "ulong": "UInt64", "char": "Char", "float": "Single", "double": "Double",
-    "decimal": "Decimal", "string": "String", "object": "Object",
-}  # fmt: skip
+    "bool": "Boolean",
+    "byte": "Byte",
+    "sbyte": "SByte",
+    "short": "Int16",
+    "ushort": "UInt16",
+    "int": "Int32",
+    "uint": "UInt32",
+    "long": "Int64",
+    "ulong": "UInt64",
+    "char": "Char",
+    "float": "Single",
+    "double": "Double",
+    "decimal": "Decimal",
+    "string": "String",
+    "object": "Object",
+}
 # C# 7.3 specification, "Grammar ambiguities": after `>`, one of these makes it the end of type arguments.
 _AFTER_TYPE_ARGUMENTS: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "["]

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClrType:
-    """A .NET type: its short name and type arguments. `[]` and `Nullable` take one; `!T` is a type parameter."""
+    """A .NET type: its short name and type arguments. `[]` and `Nullable` have one; `!T` is a parameter."""
 
     name: str
     args: "tuple[ClrType, ...]" = ()

@@ -25,7 +25,7 @@ _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class ParsedUri:
-    """The parts of an absolute URI, escaped. `host` is empty without an authority; `query` starts with `?`."""
+    """The parts of an absolute URI, escaped. `host` is empty without authority; `query` starts with `?`."""
 
     original: str
     scheme: str

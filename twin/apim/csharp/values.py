@@ -3,7 +3,8 @@
 | .NET | Python |
 |---|---|
 | null | None |
-| Int32, Boolean, String, Double, Decimal, Guid | int, bool, str (in UTF-16 code units), float, decimal.Decimal, uuid.UUID |
+| Int32, Boolean, Double, Decimal, Guid | int, bool, float, decimal.Decimal, uuid.UUID |
+| String | str, in UTF-16 code units |
 | Int64, UInt32, ..., Char | subclasses of int below |
 | enums | EnumValue |
 | T[], List<T>, ... | Array (`bytes(value)` of a byte[]), and the classes in `collection_values` |

@@ -11,7 +11,7 @@ from twin.apim.csharp.lowering.creation import Creation
 from twin.apim.csharp.overloads import convertible
 from twin.apim.csharp.signature import Settable
 from twin.apim.csharp.types import BYTE, DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
-from twin.apim.csharp.values import Array, type_of
+from twin.apim.csharp.values import Array, integer, type_of
 
 Setter = Callable[[Frame, Any], None]
 
@@ -25,12 +25,19 @@ class Assignments(Creation):
             return self.assign_value(node.target, self.bind(node.value), node.at)
         read, of, write = self._place_once(node.target)
         result = self.binary(node.op[:-1], read, self.bind(node.value), node.at)
-        return self._store(of, write, self._narrowed(result, of, node.at), node.at)
+        value = self._narrowed(result, of, node.at)
+        slot = self._plain_slot(node.target)
+        return self._store(of, write, value, node.at) if slot is None else _stored(of, slot, value, node.at)
 
     def assign_value(self, place: syntax.Node, value: Bound, at: int) -> Bound:
         """`place = value`."""
         of, write = self._place(place)
         return self._store(of, write, self.convert(value, of), at)
+
+    def _plain_slot(self, node: syntax.Node) -> int | None:
+        """The slot of a variable that lives in the frame itself."""
+        variable = self.scope.find(node.name) if isinstance(node, syntax.Name) else None
+        return variable.slot if variable is not None and not variable.cell else None
 
     def _store(self, of: ClrType, write: Setter, value: Bound, at: int) -> Bound:
         run = value.run
@@ -56,6 +63,9 @@ class Assignments(Creation):
         read, of, write = self._place_once(target)
         if _plain(of).name not in NUMBERS:
             self.refuse(f"`{op}` does not apply to {of}", at, "CS0023")
+        plain = self._plain_slot(target)
+        if plain is not None and of is INT32:
+            return _stepped(plain, 1 if op == "++" else -1, at, prefix=prefix)
         slot = self.scope.slot()
         old = Bound(of, lambda frame: frame[slot], at)
         new = self._narrowed(self.binary(op[0], old, constant(INT32, 1, at), at), of, at).run
@@ -200,6 +210,31 @@ class Assignments(Creation):
             owner.items[place] = store(value)
 
         return element, write
+
+
+def _stored(of: ClrType, slot: int, value: Bound, at: int) -> Bound:
+    """An assignment to a slot of the frame."""
+    run = value.run
+
+    def store(frame: Frame) -> Any:
+        found = frame[slot] = run(frame)
+        return found
+
+    return Bound(of, store, at)
+
+
+def _stepped(slot: int, step: int, at: int, *, prefix: bool) -> Bound:
+    """`++` or `--` of an int in a slot of the frame."""
+
+    def run(frame: Frame) -> int:
+        before = frame[slot]
+        after = before + step
+        if not -0x80000000 <= after <= 0x7FFFFFFF:  # noqa: PLR2004 -- the bounds of an int
+            after = integer("Int32", after)
+        frame[slot] = after
+        return after if prefix else before
+
+    return Bound(INT32, run, at)
 
 
 def _check_element(element: ClrType, value: Any) -> None:

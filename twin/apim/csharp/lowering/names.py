@@ -1,5 +1,6 @@
 """Names, members and indexers."""
 
+from operator import itemgetter
 from typing import Any
 
 from twin.apim.csharp import syntax
@@ -69,7 +70,7 @@ class Names(Base):
     def read_variable(self, variable: Any, at: int) -> Bound:
         """The value of a variable."""
         slot = variable.slot
-        run: Run = (lambda frame: frame[slot][0]) if variable.cell else (lambda frame: frame[slot])
+        run: Run = (lambda frame: frame[slot][0]) if variable.cell else itemgetter(slot)
         return Bound(variable.type, run, at, const=variable.const)
 
     def bind_member(self, node: syntax.Member) -> Meaning:

@@ -114,22 +114,22 @@ class Operations(Calls):
         plain_left, plain_right = _underlying(left.type), _underlying(right.type)
         # A constant operand takes the other's type where it fits: an enum's zero, a ulong's int.
         for one, other in ((left, plain_right), (right, plain_left)):
-            if (
-                one.is_constant
-                and (is_enum(other) or other.name in {"UInt32", "UInt64"})
-                and one.type.name in {"Int32", "Int64"}
-            ):
-                if convertible(one, other) is not None:
-                    fitted = self.convert(one, other)
-                    left, right = (fitted, right) if one is left else (left, fitted)
-                    plain_left, plain_right = _underlying(left.type), _underlying(right.type)
+            takes = is_enum(other) and op not in {"+", "-"}
+            if one.is_constant and (takes or other.name in {"UInt32", "UInt64"}) and _fits(one, other):
+                fitted = self.convert(one, other)
+                left, right = (fitted, right) if one is left else (left, fitted)
+                plain_left, plain_right = _underlying(left.type), _underlying(right.type)
         operation = self._operation(op, plain_left, plain_right)
         if operation is None:
             return None
         wanted_left, wanted_right, result, function = operation
         if "Nullable" in {left.type.name, right.type.name}:
             return self._lifted(op, left, right, (wanted_left, wanted_right, result, function), at)
-        left, right = self.convert(left, wanted_left), self.convert(right, wanted_right)
+        # Integers of all sizes are Python's: they need no conversion to the type on which an operator works.
+        if not (wanted_left.name in INTEGERS and plain_left.name in INTEGERS):
+            left = self.convert(left, wanted_left)
+        if not (wanted_right.name in INTEGERS and plain_right.name in INTEGERS):
+            right = self.convert(right, wanted_right)
         if left.is_constant and right.is_constant:
             return self._folded(op, left, right, result, function, at)
         one, other = left.run, right.run
@@ -241,7 +241,8 @@ class Operations(Calls):
             return None
         if types & {OBJECT, STRING} or any(map(is_interface, types)):
             self.refuse(
-                f"`{op}` on {left.type} and {right.type} compares references, not values; cast to the type that is meant, as in (string)x",
+                f"`{op}` on {left.type} and {right.type} compares references, not values; "
+                "cast to the type that is meant, as in (string)x",
                 at,
                 "reference comparison",
             )
@@ -433,6 +434,12 @@ class Operations(Calls):
             raise error if error is not None else DotNetException("NullReferenceException", "")
 
         return throw
+
+
+def _fits(constant_operand: Bound, target: ClrType) -> bool:
+    return (
+        constant_operand.type.name in {"Int32", "Int64"} and convertible(constant_operand, target) is not None
+    )
 
 
 def _negated_span(value: Any) -> Any:

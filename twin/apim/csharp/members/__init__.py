@@ -8,10 +8,31 @@ from importlib import import_module
 from typing import Final
 
 _FAMILIES: Final = (
-    "core", "exceptions", "enums", "numbers", "chars", "strings", "string_builder", "convert", "math", "guid",
-    "moments", "collections", "linq", "regex", "uri", "web", "encoding", "crypto", "bits", "json", "json_convert",
-    "context", "policy",
-)  # fmt: skip
+    "core",
+    "exceptions",
+    "enums",
+    "numbers",
+    "chars",
+    "strings",
+    "string_builder",
+    "convert",
+    "math",
+    "guid",
+    "moments",
+    "collections",
+    "arrays",
+    "linq",
+    "regex",
+    "uri",
+    "web",
+    "encoding",
+    "crypto",
+    "bits",
+    "json",
+    "json_convert",
+    "context",
+    "policy",
+)
 
 
 def load() -> None:

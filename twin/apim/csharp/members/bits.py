@@ -8,10 +8,16 @@ from twin.apim.csharp.errors import DotNetException, argument_null, out_of_range
 from twin.apim.csharp.signature import define
 
 _FORMS = {
-    "bool": ("Boolean", "<?"), "char": ("Char", "<H"), "short": ("Int16", "<h"), "ushort": ("UInt16", "<H"),
-    "int": ("Int32", "<i"), "uint": ("UInt32", "<I"), "long": ("Int64", "<q"), "ulong": ("UInt64", "<Q"),
+    "bool": ("Boolean", "<?"),
+    "char": ("Char", "<H"),
+    "short": ("Int16", "<h"),
+    "ushort": ("UInt16", "<H"),
+    "int": ("Int32", "<i"),
+    "uint": ("UInt32", "<I"),
+    "long": ("Int64", "<q"),
+    "ulong": ("UInt64", "<Q"),
     "double": ("Double", "<d"),
-}  # fmt: skip
+}
 
 
 def _reader(form: str) -> Callable[[Any, int], Any]:

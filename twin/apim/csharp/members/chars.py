@@ -9,11 +9,11 @@ from twin.apim.csharp.signature import define
 from twin.apim.csharp.values import Char
 
 WHITE_SPACE: Final = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
-    "\u205f\u3000"
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
 )
 # Characters whose case has a special mapping, on which .NET's versions and cultures differ.
-_UNCERTAIN: Final = frozenset("ıİſK\u1e9e\u01c5\u01c8\u01cb\u01f2")
+_UNCERTAIN: Final = frozenset("\u0131\u0130\u017f\u212a\u1e9e\u01c5\u01c8\u01cb\u01f2")
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
 
 

@@ -15,18 +15,22 @@ from twin.apim.csharp.values import Array, default_of, equals, iterate
 _GENERIC = "System.Collections.Generic"
 
 
-def _given(values: Iterable[Any] | None, name: str = "collection") -> Any:
+def given(values: Iterable[Any] | None, name: str = "collection") -> Any:
     if values is None:
         raise argument_null(name)
     return iterate(values)
 
 
-def _index_of(values: Iterable[Any], wanted: Any) -> int:
+def index_of(values: Iterable[Any], wanted: Any) -> int:
     return next((index for index, value in enumerate(values) if equals(value, wanted)), -1)
 
 
 def _contains(values: Iterable[Any], wanted: Any) -> bool:
     return any(equals(value, wanted) for value in iterate(values))
+
+
+def first_match(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
+    return next((value for value in given(values, "array") if test(value)), default)
 
 
 def _item(values: Any, index: int) -> Any:
@@ -51,7 +55,7 @@ def _fixed(values: Any) -> Any:
     return values
 
 
-def _copy_to(values: Any, target: Array | None, start: int) -> None:
+def copy_to(values: Any, target: Array | None, start: int) -> None:
     if target is None:
         raise argument_null("array")
     items = list(iterate(values))
@@ -87,12 +91,12 @@ define(
         "bool Contains(T item)": _contains,
         "void Add(T item)": lambda values, item: _add(_fixed(values), item),
         "void Clear()": lambda values: _clear(_fixed(values)),
-        "void CopyTo(T[] array, int arrayIndex)": _copy_to,
+        "void CopyTo(T[] array, int arrayIndex)": copy_to,
     },
 )
 define(
     f"interface {_GENERIC}.IList<T> : ICollection<T>",
-    {"T this[int index]": Settable(_item, _set_item), "int IndexOf(T item)": _index_of},
+    {"T this[int index]": Settable(_item, _set_item), "int IndexOf(T item)": index_of},
 )
 define(f"interface {_GENERIC}.ISet<T> : ICollection<T>", {"bool Add(T item)": HashSet.add})
 
@@ -115,108 +119,6 @@ def _clear(values: Any) -> None:
         values.entries.clear()
 
 
-# Arrays. `array.Length` and elements are known to the lowering.
-
-
-def _copy(source: Array | None, target: Array | None, length: int) -> None:
-    _copy_part(source, 0, target, 0, length)
-
-
-def _copy_part(source: Array | None, start: int, target: Array | None, to: int, length: int) -> None:
-    if source is None or target is None:
-        raise argument_null("sourceArray" if source is None else "destinationArray")
-    if start < 0 or to < 0 or length < 0:
-        raise out_of_range("length")
-    if start + length > len(source.items):
-        raise DotNetException("ArgumentException", "Source array was not long enough.")
-    if to + length > len(target.items):
-        raise DotNetException("ArgumentException", "Destination array was not long enough.")
-    if source.clr_type is not target.clr_type:
-        raise DotNetException(
-            "ArrayTypeMismatchException", "Source array type cannot be assigned to destination array type."
-        )
-    target.items[to : to + length] = source.items[start : start + length]
-
-
-def _reverse(values: Any) -> None:
-    if values is None:
-        raise argument_null("array")
-    values.items.reverse()
-
-
-def _sort_array(values: Array | None) -> None:
-    if values is None:
-        raise argument_null("array")
-    values.items[:] = sorted(values, key=cmp_to_key(compare_values))
-
-
-def _clear_array(values: Array | None, start: int, count: int) -> None:
-    if values is None:
-        raise argument_null("array")
-    if start < 0 or count < 0 or start + count > len(values.items):
-        raise DotNetException("IndexOutOfRangeException", "Index was outside the bounds of the array.")
-    default = default_of(values.clr_type.args[0])
-    values.items[start : start + count] = (
-        bytes(count) if values.clr_type.args[0] is BYTE else [default] * count
-    )
-
-
-def _find(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
-    return next((value for value in _given(values, "array") if test(value)), default)
-
-
-define(
-    "class System.Array",
-    {
-        "int Length": len,
-        "long LongLength": len,
-        "int Rank": lambda _values: 1,
-        "object Clone()": lambda values: Array.of(values.clr_type.args[0], values.items[:]),
-        "static void Copy(Array sourceArray, Array destinationArray, int length)": _copy,
-        "static void Copy(Array sourceArray, int sourceIndex, Array destinationArray, int destinationIndex, int length)": (
-            _copy_part
-        ),
-        "static void Reverse(Array array)": _reverse,
-        "static void Reverse<T>(T[] array)": Typed(lambda _element: _reverse),
-        "static void Sort(Array array)": _sort_array,
-        "static void Sort<T>(T[] array)": Typed(lambda _element: _sort_array),
-        "static void Clear(Array array, int index, int length)": _clear_array,
-        "static T[] Empty<T>()": Typed(lambda element: lambda: Array.of(element, [])),
-        "static int IndexOf(Array array, object value)": lambda values, wanted: _index_of(
-            _given(values, "array"), wanted
-        ),
-        "static int IndexOf<T>(T[] array, T value)": Typed(
-            lambda _element: lambda values, wanted: _index_of(_given(values, "array"), wanted)
-        ),
-        "static bool Exists<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: lambda values, test: any(test(value) for value in _given(values, "array"))
-        ),
-        "static T Find<T>(T[] array, Predicate<T> match)": Typed(
-            lambda element: lambda values, test: _find(values, test, default_of(element))
-        ),
-        "static T[] FindAll<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: lambda values, test: [value for value in _given(values, "array") if test(value)]
-        ),
-        "static int FindIndex<T>(T[] array, Predicate<T> match)": Typed(
-            lambda _element: (
-                lambda values, test: next(
-                    (index for index, value in enumerate(_given(values, "array")) if test(value)), -1
-                )
-            )
-        ),
-        "static R[] ConvertAll<T, R>(T[] array, Converter<T, R> converter)": Typed(
-            lambda _element, _result: (
-                lambda values, convert: [convert(value) for value in _given(values, "array")]
-            )
-        ),
-        "static void ForEach<T>(T[] array, Action<T> action)": Typed(
-            lambda _element: lambda values, act: [act(value) for value in _given(values, "array")] and None
-        ),
-        "void CopyTo(Array array, int index)": _copy_to,
-    },
-)
-
-
 # List<T>
 
 
@@ -226,7 +128,7 @@ def _changed(values: List) -> List:
 
 
 def _extend(values: List, more: Any) -> None:
-    _changed(values).items.extend(list(_given(more)))
+    _changed(values).items.extend(list(given(more)))
 
 
 def _insert(values: List, index: int, item: Any) -> None:
@@ -236,7 +138,7 @@ def _insert(values: List, index: int, item: Any) -> None:
 
 
 def _remove(values: List, item: Any) -> bool:
-    index = _index_of(values.items, item)
+    index = index_of(values.items, item)
     if index >= 0:
         del _changed(values).items[index]
     return index >= 0
@@ -273,7 +175,7 @@ def _sort_by(values: List, compare: Callable[[Any, Any], int]) -> None:
 
 
 def _new_list(element: ClrType) -> Callable[..., List]:
-    return lambda values=(): List(element, [] if isinstance(values, int) else _given(values))
+    return lambda values=(): List(element, [] if isinstance(values, int) else given(values))
 
 
 define(
@@ -293,9 +195,9 @@ define(
         "int RemoveAll(Predicate<T> match)": _remove_all,
         "void Clear()": _clear,
         "bool Contains(T item)": _contains,
-        "int IndexOf(T item)": lambda values, item: _index_of(values.items, item),
+        "int IndexOf(T item)": lambda values, item: index_of(values.items, item),
         "T Find(Predicate<T> match)": Typed(
-            lambda element: lambda values, test: _find(values, test, default_of(element))
+            lambda element: lambda values, test: first_match(values, test, default_of(element))
         ),
         "List<T> FindAll(Predicate<T> match)": Typed(
             lambda element: lambda values, test: List(element, [item for item in values.items if test(item)])
@@ -439,26 +341,26 @@ define(
 
 
 def _new_set(element: ClrType) -> Callable[..., HashSet]:
-    return lambda values=(), comparer=None: HashSet(element, _given(values), comparer)
+    return lambda values=(), comparer=None: HashSet(element, given(values), comparer)
 
 
 def _union(left: HashSet, values: Any) -> None:
-    for item in list(_given(values, "other")):
+    for item in list(given(values, "other")):
         left.add(item)
 
 
 def _subtract(left: HashSet, values: Any) -> None:
-    for item in list(_given(values, "other")):
+    for item in list(given(values, "other")):
         left.entries.pop(left.key(item), None)
 
 
 def _intersect(left: HashSet, values: Any) -> None:
-    keys = {left.key(item) for item in _given(values, "other")}
+    keys = {left.key(item) for item in given(values, "other")}
     left.entries = {key: item for key, item in left.entries.items() if key in keys}
 
 
 def _keys(left: HashSet, values: Any) -> set[Any]:
-    return {left.key(item) for item in _given(values, "other")}
+    return {left.key(item) for item in given(values, "other")}
 
 
 define(
@@ -518,7 +420,7 @@ define(
     {
         "new()": Typed(lambda element: lambda: List(element, (), "Queue")),
         "new(IEnumerable<T> collection)": Typed(
-            lambda element: lambda values: List(element, _given(values), "Queue")
+            lambda element: lambda values: List(element, given(values), "Queue")
         ),
         "int Count": len,
         "void Enqueue(T item)": _add,
@@ -534,7 +436,7 @@ define(
     {
         "new()": Typed(lambda element: lambda: List(element, (), "Stack")),
         "new(IEnumerable<T> collection)": Typed(
-            lambda element: lambda values: List(element, list(_given(values))[::-1], "Stack")
+            lambda element: lambda values: List(element, list(given(values))[::-1], "Stack")
         ),
         "int Count": len,
         "void Push(T item)": _push,

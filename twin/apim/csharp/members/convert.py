@@ -19,8 +19,19 @@ from twin.apim.csharp.types import INTEGERS
 from twin.apim.csharp.values import INTEGER_CLASSES, Array, Char, type_of
 
 _SOURCES: Final = (
-    "bool", "char", "sbyte", "byte", "short", "ushort", "int", "uint", "long", "ulong", "double", "decimal",
-)  # fmt: skip
+    "bool",
+    "char",
+    "sbyte",
+    "byte",
+    "short",
+    "ushort",
+    "int",
+    "uint",
+    "long",
+    "ulong",
+    "double",
+    "decimal",
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BASES: Final = {2, 8, 10, 16}
 
@@ -185,8 +196,8 @@ def from_base64(text: str | None) -> bytes:
     if len(plain) % 4 or not _BASE64.fullmatch(plain):
         raise DotNetException(
             "FormatException",
-            "The input is not a valid Base-64 string as it contains a non-base 64 character, more than two padding "
-            "characters, or an illegal character among the padding characters.",
+            "The input is not a valid Base-64 string as it contains a non-base 64 character, more than two "
+            "padding characters, or an illegal character among the padding characters.",
         )
     try:
         return base64.b64decode(plain)
@@ -243,8 +254,16 @@ def change_type(value: Any, target: str) -> Any:
 
 
 def _integers(name: str) -> dict[str, Any]:
-    kind = {"Int32": "int", "Int64": "long", "Int16": "short", "UInt16": "ushort", "UInt32": "uint",
-            "UInt64": "ulong", "Byte": "byte", "SByte": "sbyte"}[name]  # fmt: skip
+    kind = {
+        "Int32": "int",
+        "Int64": "long",
+        "Int16": "short",
+        "UInt16": "ushort",
+        "UInt32": "uint",
+        "UInt64": "ulong",
+        "Byte": "byte",
+        "SByte": "sbyte",
+    }[name]
 
     def convert(value: Any) -> int:
         return to_integer(name, value)

@@ -40,7 +40,7 @@ define(
         "RightToLeft": 64,
         "ECMAScript": 256,
         "CultureInvariant": 512,
-    },  # fmt: skip
+    },
 )
 define("enum Newtonsoft.Json.Formatting : IComparable", {}, **{"None": 0, "Indented": 1})
 define("enum Newtonsoft.Json.Linq.JTokenType : IComparable", {}, **TOKEN_TYPES)

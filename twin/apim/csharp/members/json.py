@@ -1,9 +1,9 @@
-"""JToken, JObject, JArray, JProperty, JValue. All of Newtonsoft.Json.Linq is allowed; this is what the twin has."""
+"""JToken, JObject, JArray, JProperty, JValue: what the twin has of Newtonsoft.Json.Linq."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from twin.apim.csharp.errors import DotNetException, argument_null
+from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.json_conversion import cast_token, converter_to, from_object, to_object
 from twin.apim.csharp.json_path import check_path, descendants, path_of, select, select_one
 from twin.apim.csharp.json_text import parse, reader_error, write
@@ -27,10 +27,23 @@ from twin.apim.csharp.values import Array, EnumValue, Sequence
 _LINQ: Final = "Newtonsoft.Json.Linq"
 _TOKEN_TYPE = clr("JTokenType")
 _KINDS: Final = {
-    "bool": "Boolean", "byte": "Byte", "sbyte": "SByte", "short": "Int16", "ushort": "UInt16", "int": "Int32",
-    "uint": "UInt32", "long": "Int64", "ulong": "UInt64", "double": "Double", "decimal": "Decimal", "char": "Char",
-    "DateTime": "DateTime", "DateTimeOffset": "DateTimeOffset", "Guid": "Guid", "TimeSpan": "TimeSpan",
-}  # fmt: skip
+    "bool": "Boolean",
+    "byte": "Byte",
+    "sbyte": "SByte",
+    "short": "Int16",
+    "ushort": "UInt16",
+    "int": "Int32",
+    "uint": "UInt32",
+    "long": "Int64",
+    "ulong": "UInt64",
+    "double": "Double",
+    "decimal": "Decimal",
+    "char": "Char",
+    "DateTime": "DateTime",
+    "DateTimeOffset": "DateTimeOffset",
+    "Guid": "Guid",
+    "TimeSpan": "TimeSpan",
+}
 _REFERENCES: Final = {"string": "String", "byte[]": "Byte[]", "Uri": "Uri"}
 
 
@@ -58,6 +71,8 @@ def _conversions() -> dict[str, Any]:
     for word, name in _REFERENCES.items():
         table[f"explicit {word}(JToken)"] = _cast(name, nullable=True)
         table[f"implicit JToken({word})"] = token_of_primitive
+    # A null string is a token of type String without a value.
+    table["implicit JToken(string)"] = lambda text: JValue(text, "String")
     return table
 
 
@@ -152,6 +167,13 @@ def _parse(text: str | None) -> JToken:
     return parse(text)
 
 
+def parse_any(text: str | None) -> JToken:
+    """JToken.Parse."""
+    if text is not None and text.lstrip().startswith("/"):
+        raise UnsupportedError("a comment before JSON, which JToken.Parse may take for the document")
+    return _parse(text)
+
+
 def parse_object(text: str | None) -> JObject:
     """JObject.Parse."""
     token = _parse(text)
@@ -214,7 +236,7 @@ define(
         "void Replace(JToken value)": _replace,
         "string ToString()": lambda token: token.clr_text(),
         "string ToString(Formatting formatting)": _formatted,
-        "static JToken Parse(string json)": _parse,
+        "static JToken Parse(string json)": parse_any,
         "static JToken FromObject(object o)": _from(JToken, "JToken"),
         "static bool DeepEquals(JToken t1, JToken t2)": deep_equals,
         **_conversions(),
@@ -474,6 +496,9 @@ define(
     f"static {_LINQ}.Extensions",
     {
         "static U Value<U>(this IEnumerable<JToken> value)": Typed(lambda of: _value(of, of)),
+        "static IEnumerable<JToken> Values(this IEnumerable<JToken> source)": lambda source: [
+            child for token in source for child in token.children()
+        ],
         "static IEnumerable<U> Values<U>(this IEnumerable<JToken> source)": Typed(_values_of),
     },
 )

@@ -12,9 +12,17 @@ from twin.apim.csharp.types import INTEGERS, clr
 from twin.apim.csharp.values import INTEGER_CLASSES, Long
 
 _KINDS: Final = {
-    "sbyte": "SByte", "byte": "Byte", "short": "Int16", "ushort": "UInt16", "int": "Int32", "uint": "UInt32",
-    "long": "Int64", "ulong": "UInt64", "double": "Double", "decimal": "Decimal",
-}  # fmt: skip
+    "sbyte": "SByte",
+    "byte": "Byte",
+    "short": "Int16",
+    "ushort": "UInt16",
+    "int": "Int32",
+    "uint": "UInt32",
+    "long": "Int64",
+    "ulong": "UInt64",
+    "double": "Double",
+    "decimal": "Decimal",
+}
 _SIGNED: Final = ("sbyte", "short", "int", "long", "double", "decimal")
 _EXACT: Final = 1e16
 _MOST_DIGITS: Final = 15
@@ -137,6 +145,14 @@ def _div_rem(left: int, right: int) -> tuple[int, int]:
     return quotient, left - quotient * right
 
 
+define(
+    "struct System.Decimal",
+    {
+        "static decimal Round(decimal d)": _round_decimal,
+        "static decimal Round(decimal d, int decimals)": _round_decimal,
+        "static decimal Round(decimal d, int decimals, MidpointRounding mode)": _round_decimal,
+    },
+)
 define(
     "static System.Math",
     {

@@ -4,10 +4,11 @@ Of DateTime there is only what API Management lists.
 """
 
 import calendar
+import re
 from typing import Any, Final
 
 from twin.apim.csharp.context import Context
-from twin.apim.csharp.errors import DotNetException, UnsupportedError, out_of_range
+from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null, out_of_range
 from twin.apim.csharp.moment_text import (
     date_text,
     offset_text,
@@ -158,6 +159,31 @@ def _try_offset(text: str | None) -> tuple[bool, DateTimeOffset]:
         return False, DateTimeOffset(0)
 
 
+_SPAN = re.compile(r"(-)?(?:(\d{1,8})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$|(-)?(\d{1,8})$")
+
+
+def _parse_span(text: str | None) -> TimeSpan:
+    if text is None:
+        raise argument_null("input")
+    match = _SPAN.match(text.strip())
+    if match is None:
+        raise DotNetException("FormatException", f"String '{text}' was not recognized as a valid TimeSpan.")
+    if match[8]:
+        return TimeSpan(int(match[8]) * TICKS_PER_DAY * (-1 if match[7] else 1))
+    hours, minutes, seconds = int(match[3]), int(match[4]), int(match[5] or 0)
+    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 -- a clock
+        raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
+    ticks = _span(int(match[2] or 0), hours, minutes, seconds) + int((match[6] or "").ljust(7, "0"))
+    return TimeSpan(-ticks if match[1] else ticks)
+
+
+def _try_span(text: str | None) -> tuple[bool, TimeSpan]:
+    try:
+        return True, _parse_span(text)
+    except DotNetException:
+        return False, TimeSpan(0)
+
+
 _CLOCK: Final = {
     "Hour": lambda value: value.ticks // TICKS_PER_HOUR % 24,
     "Minute": lambda value: value.ticks // TICKS_PER_MINUTE % 60,
@@ -238,6 +264,8 @@ define(
             for name, unit in _UNITS.items()
         },
         "static TimeSpan FromTicks(long value)": TimeSpan,
+        "static TimeSpan Parse(string s)": _parse_span,
+        "static bool TryParse(string s, out TimeSpan result)": _try_span,
         "int Days": lambda value: _part(value, TICKS_PER_DAY, 0),
         "int Hours": lambda value: _part(value, TICKS_PER_HOUR, 24),
         "int Minutes": lambda value: _part(value, TICKS_PER_MINUTE, 60),

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Final
 
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
@@ -25,9 +25,17 @@ _SPECIAL: Final = {
     "-∞": -math.inf,
 }
 _KEYWORDS: Final = {
-    "Int32": "int", "Int64": "long", "Int16": "short", "UInt16": "ushort", "UInt32": "uint", "UInt64": "ulong",
-    "Byte": "byte", "SByte": "sbyte", "Double": "double", "Decimal": "decimal",
-}  # fmt: skip
+    "Int32": "int",
+    "Int64": "long",
+    "Int16": "short",
+    "UInt16": "ushort",
+    "UInt32": "uint",
+    "UInt64": "ulong",
+    "Byte": "byte",
+    "SByte": "sbyte",
+    "Double": "double",
+    "Decimal": "decimal",
+}
 
 
 def bad_format(text: str) -> DotNetException:
@@ -164,5 +172,17 @@ _define(
         "MinusOne": Decimal(-1),
         "MaxValue": Decimal(2**96 - 1),
         "MinValue": Decimal(1 - 2**96),
+    },
+)
+_ROUNDED: Final = {"Floor": ROUND_FLOOR, "Ceiling": ROUND_CEILING, "Truncate": ROUND_DOWN}
+define(
+    "struct System.Decimal",
+    {
+        **{
+            f"static decimal {name}(decimal d)": lambda value, how=how: value.to_integral_value(how)
+            for name, how in _ROUNDED.items()
+        },
+        "static decimal Negate(decimal d)": lambda value: -value,
+        "static int Compare(decimal d1, decimal d2)": _compare,
     },
 )
