@@ -142,7 +142,7 @@ def implicit(source: ClrType, target: ClrType) -> Converter | None:
 
 
 @cache
-def explicit(source: ClrType, target: ClrType) -> Converter | None:
+def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case a kind
     """An explicit conversion, which includes the implicit ones, or None."""
     found = implicit(source, target)
     if found is not None:

@@ -2,19 +2,20 @@
 
 Generator functions are deferred: they run anew each time that their result is read.
 """
+
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any, Final
 
-from twin.apim.csharp.collection_values import Dictionary, Grouping, HashSet, List, key_of
+from twin.apim.csharp.collection_values import Dictionary, Grouping, key_of
 from twin.apim.csharp.conversions import is_instance
 from twin.apim.csharp.errors import DotNetException, argument_null
 from twin.apim.csharp.operators import arithmetic, checked_decimal
 from twin.apim.csharp.ordering import compare_values
 from twin.apim.csharp.types import INTEGERS, ClrType, clr
-from twin.apim.csharp.values import Array, Sequence, default_of, equals, iterate, type_of
+from twin.apim.csharp.values import Sequence, default_of, equals, iterate, type_of
 
 Values = Iterable[Any]
 _MISSING: Final = object()
@@ -23,12 +24,14 @@ _NO_MATCH: Final = "Sequence contains no matching element"
 
 
 def given(values: Values | None, name: str = "source") -> Iterator[Any]:
+    """The items of a source that is not null."""
     if values is None:
         raise argument_null(name)
     return iterate(values)
 
 
 def invalid(message: str) -> DotNetException:
+    """An InvalidOperationException."""
     return DotNetException("InvalidOperationException", message)
 
 
@@ -36,28 +39,33 @@ def invalid(message: str) -> DotNetException:
 
 
 def where(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
+    """Where."""
     for item in given(source):
         if test(item):
             yield item
 
 
 def where_indexed(source: Values, test: Callable[[Any, int], bool]) -> Iterator[Any]:
+    """Where, with the index."""
     for index, item in enumerate(given(source)):
         if test(item, index):
             yield item
 
 
 def select(source: Values, project: Callable[[Any], Any]) -> Iterator[Any]:
+    """Select."""
     for item in given(source):
         yield project(item)
 
 
 def select_indexed(source: Values, project: Callable[[Any, int], Any]) -> Iterator[Any]:
+    """Select, with the index."""
     for index, item in enumerate(given(source)):
         yield project(item, index)
 
 
 def select_many(source: Values, project: Callable[[Any], Values]) -> Iterator[Any]:
+    """SelectMany."""
     for item in given(source):
         yield from given(project(item))
 
@@ -65,56 +73,67 @@ def select_many(source: Values, project: Callable[[Any], Values]) -> Iterator[An
 def select_many_pairs(
     source: Values, project: Callable[[Any], Values], combine: Callable[[Any, Any], Any]
 ) -> Iterator[Any]:
+    """SelectMany, with what each pair gives."""
     for item in given(source):
         for inner in given(project(item)):
             yield combine(item, inner)
 
 
 def take(source: Values, count: int) -> Iterator[Any]:
+    """Take."""
     if count > 0:
         yield from itertools.islice(given(source), count)
 
 
 def skip(source: Values, count: int) -> Iterator[Any]:
+    """Skip."""
     yield from itertools.islice(given(source), max(count, 0), None)
 
 
 def take_while(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
+    """TakeWhile."""
     yield from itertools.takewhile(test, given(source))
 
 
 def skip_while(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
+    """SkipWhile."""
     yield from itertools.dropwhile(test, given(source))
 
 
 def concat(first: Values, second: Values) -> Iterator[Any]:
+    """Concat."""
     yield from given(first, "first")
     yield from given(second, "second")
 
 
 def append(source: Values, item: Any) -> Iterator[Any]:
+    """Append."""
     yield from given(source)
     yield item
 
 
 def prepend(source: Values, item: Any) -> Iterator[Any]:
+    """Prepend."""
     yield item
     yield from given(source)
 
 
 def reverse_(source: Values) -> Iterator[Any]:
+    """Reverse."""
     yield from reversed(list(given(source)))
 
 
-def key(comparer: Any) -> Callable[[Any], Any]:
+def key_function(comparer: Any) -> Callable[[Any], Any]:
+    """What items that a comparer finds equal share."""
     if comparer is None:
         return lambda value: None if value is None else key_of(value)
     return comparer.key
 
 
 def distinct(source: Values, comparer: Any = None) -> Iterator[Any]:
+    """Distinct."""
     seen: set[Any] = set()
-    key = key(comparer)
+    key = key_function(comparer)
     for item in given(source):
         if key(item) not in seen:
             seen.add(key(item))
@@ -122,11 +141,13 @@ def distinct(source: Values, comparer: Any = None) -> Iterator[Any]:
 
 
 def union(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
+    """Union."""
     yield from distinct(itertools.chain(given(first), given(second)), comparer)
 
 
 def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
-    key = key(comparer)
+    """Intersect."""
+    key = key_function(comparer)
     wanted = {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
         if key(item) in wanted:
@@ -134,8 +155,9 @@ def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[A
             yield item
 
 
-def except(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
-    key = key(comparer)
+def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
+    """Except."""
+    key = key_function(comparer)
     seen = {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
         if key(item) not in seen:
@@ -144,11 +166,14 @@ def except(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]
 
 
 def zip_(first: Values, second: Values, combine: Callable[[Any, Any], Any]) -> Iterator[Any]:
+    """Zip, as long as the shorter one."""
     for one, other in zip(given(first, "first"), given(second, "second"), strict=False):
         yield combine(one, other)
 
 
 def default_if_empty(default: Any) -> Callable[[Values], Iterator[Any]]:
+    """DefaultIfEmpty."""
+
     def items(source: Values) -> Iterator[Any]:
         found = list(given(source))
         yield from found or [default]
@@ -156,8 +181,8 @@ def default_if_empty(default: Any) -> Callable[[Values], Iterator[Any]]:
     return items
 
 
-def of_type(_source_type: ClrType) -> Callable[[Values], Iterator[Any]]:
-    of = _source_type
+def of_type(of: ClrType) -> Callable[[Values], Iterator[Any]]:
+    """OfType."""
 
     def items(source: Values) -> Iterator[Any]:
         for item in given(source):
@@ -168,6 +193,8 @@ def of_type(_source_type: ClrType) -> Callable[[Values], Iterator[Any]]:
 
 
 def cast(of: ClrType) -> Callable[[Values], Iterator[Any]]:
+    """Cast."""
+
     def items(source: Values) -> Iterator[Any]:
         for item in given(source):
             if item is not None and not is_instance(item, of):
@@ -180,6 +207,7 @@ def cast(of: ClrType) -> Callable[[Values], Iterator[Any]]:
 
 
 def range_(start: int, count: int) -> Sequence:
+    """Range."""
     if count < 0 or start + count - 1 > 2**31 - 1:
         raise DotNetException(
             "ArgumentOutOfRangeException",
@@ -189,6 +217,8 @@ def range_(start: int, count: int) -> Sequence:
 
 
 def repeat_(of: ClrType) -> Callable[[Any, int], Sequence]:
+    """Repeat."""
+
     def make(item: Any, count: int) -> Sequence:
         if count < 0:
             raise DotNetException(
@@ -222,6 +252,8 @@ class Ordered(Sequence):
 
 
 def order(descending: bool) -> Callable[..., Any]:
+    """OrderBy and OrderByDescending."""
+
     def make(element: ClrType, _key_type: ClrType) -> Callable[..., Ordered]:
         def order(source: Values | None, key: Callable[[Any], Any], comparer: Any = None) -> Ordered:
             if source is None:
@@ -234,6 +266,8 @@ def order(descending: bool) -> Callable[..., Any]:
 
 
 def then(descending: bool) -> Callable[..., Any]:
+    """ThenBy and ThenByDescending."""
+
     def make(element: ClrType, _key_type: ClrType) -> Callable[..., Ordered]:
         return lambda source, key, comparer=None: Ordered(
             element, source.source, [*source.keys, (key, descending, comparer)]
@@ -243,6 +277,8 @@ def then(descending: bool) -> Callable[..., Any]:
 
 
 def group_(element: ClrType, key_type: ClrType, result: ClrType | None = None) -> Callable[..., Sequence]:
+    """GroupBy: groups in the order of their first items."""
+
     def make(
         source: Values, key: Callable[[Any], Any], project: Callable[[Any], Any] | None = None
     ) -> Sequence:
@@ -264,6 +300,7 @@ def group_(element: ClrType, key_type: ClrType, result: ClrType | None = None) -
 
 
 def first(source: Values | None, test: Callable[[Any], bool] | None = None) -> Any:
+    """First."""
     for item in given(source):
         if test is None or test(item):
             return item
@@ -271,6 +308,8 @@ def first(source: Values | None, test: Callable[[Any], bool] | None = None) -> A
 
 
 def first_or(default: Any) -> Callable[..., Any]:
+    """FirstOrDefault."""
+
     def first(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
         return next((item for item in given(source) if test is None or test(item)), default)
 
@@ -278,6 +317,7 @@ def first_or(default: Any) -> Callable[..., Any]:
 
 
 def last(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
+    """Last."""
     found = last_or(_MISSING)(source, test)
     if found is _MISSING:
         raise invalid(_EMPTY if test is None else _NO_MATCH)
@@ -285,6 +325,8 @@ def last(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
 
 
 def last_or(default: Any) -> Callable[..., Any]:
+    """LastOrDefault."""
+
     def last(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
         found = default
         for item in given(source):
@@ -296,6 +338,7 @@ def last_or(default: Any) -> Callable[..., Any]:
 
 
 def single(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
+    """Single."""
     found = single_or(_MISSING)(source, test)
     if found is _MISSING:
         raise invalid(_EMPTY if test is None else _NO_MATCH)
@@ -303,6 +346,8 @@ def single(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
 
 
 def single_or(default: Any) -> Callable[..., Any]:
+    """SingleOrDefault."""
+
     def single(source: Values, test: Callable[[Any], bool] | None = None) -> Any:
         found = [item for item in given(source) if test is None or test(item)]
         if len(found) > 1:
@@ -317,16 +362,20 @@ def single_or(default: Any) -> Callable[..., Any]:
 
 
 def element_at(source: Values, index: int) -> Any:
+    """ElementAt."""
     found = list(given(source))
     if not 0 <= index < len(found):
         raise DotNetException(
             "ArgumentOutOfRangeException",
-            "Index was out of range. Must be non-negative and less than the size of the collection. (Parameter 'index')",
+            "Index was out of range. Must be non-negative and less than the size of the collection. "
+            "(Parameter 'index')",
         )
     return found[index]
 
 
 def element_at_or(default: Any) -> Callable[[Values, int], Any]:
+    """ElementAtOrDefault."""
+
     def element_at(source: Values, index: int) -> Any:
         found = list(given(source))
         return found[index] if 0 <= index < len(found) else default
@@ -335,30 +384,37 @@ def element_at_or(default: Any) -> Callable[[Values, int], Any]:
 
 
 def any_(source: Values | None, test: Callable[[Any], bool] | None = None) -> bool:
+    """Any."""
     return any(test is None or test(item) for item in given(source))
 
 
 def all_(source: Values | None, test: Callable[[Any], bool]) -> bool:
+    """All."""
     return all(test(item) for item in given(source))
 
 
 def count(source: Values | None, test: Callable[[Any], bool] | None = None) -> int:
+    """Count."""
     return sum(1 for item in given(source) if test is None or test(item))
 
 
 def contains(source: Values | None, wanted: Any, comparer: Any = None) -> bool:
+    """Contains."""
     if comparer is not None:
         return any(comparer.key(item) == comparer.key(wanted) for item in given(source))
     return any(equals(item, wanted) for item in given(source))
 
 
 def sequence_equal(first: Values | None, second: Values | None) -> bool:
+    """SequenceEqual."""
     missing = object()
     pairs = itertools.zip_longest(given(first, "first"), given(second, "second"), fillvalue=missing)
     return all(one is not missing and other is not missing and equals(one, other) for one, other in pairs)
 
 
 def sum_(kind: str, *, nullable: bool = False) -> Callable[..., Any]:
+    """Sum: of integers it overflows."""
+
     def total(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
         items = [item if project is None else project(item) for item in given(source)]
         if nullable:
@@ -386,6 +442,8 @@ def sum_(kind: str, *, nullable: bool = False) -> Callable[..., Any]:
 
 
 def average(kind: str) -> Callable[..., Any]:
+    """Average."""
+
     def average(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
         items = [item if project is None else project(item) for item in given(source)]
         if not items:
@@ -403,6 +461,8 @@ def average(kind: str) -> Callable[..., Any]:
 
 
 def extreme(sign: int) -> Callable[..., Any]:
+    """Max and Min."""
+
     def make(*types: ClrType) -> Callable[..., Any]:
         nothing = default_of(types[-1]) is None
 
@@ -424,6 +484,7 @@ def extreme(sign: int) -> Callable[..., Any]:
 
 
 def aggregate(source: Values, combine: Callable[[Any, Any], Any]) -> Any:
+    """Aggregate."""
     items = list(given(source))
     if not items:
         raise invalid(_EMPTY)
@@ -434,6 +495,7 @@ def aggregate(source: Values, combine: Callable[[Any, Any], Any]) -> Any:
 
 
 def aggregate_from(source: Values, seed: Any, combine: Callable[[Any, Any], Any]) -> Any:
+    """Aggregate, from a seed."""
     for item in given(source):
         seed = combine(seed, item)
     return seed
@@ -442,6 +504,8 @@ def aggregate_from(source: Values, seed: Any, combine: Callable[[Any, Any], Any]
 def to_dictionary(
     source_type: ClrType, key_type: ClrType, value_type: ClrType | None = None
 ) -> Callable[..., Dictionary]:
+    """ToDictionary."""
+
     def make(
         source: Values, key: Callable[[Any], Any], project: Any = None, comparer: Any = None
     ) -> Dictionary:
@@ -453,5 +517,3 @@ def to_dictionary(
         return made
 
     return make
-
-

@@ -1,7 +1,7 @@
 """Definite assignment and reachability: what a compiler refuses before an expression can run.
 
 C# 7.3 specification, "Definite assignment" and "End points and reachability". Variables have one name in an
-expression, so names stand for them. Sets grow along the paths; at an unreachable point everything is assigned.
+expression, so names stand for them. Sets grow along the paths; where no path leads, everything is assigned.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class _Flow:
 
     # Statements: the state after them.
 
-    def statement(self, node: Node, state: State) -> State:
+    def statement(self, node: Node, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
         match node:
             case syntax.Block():
                 for statement in node.statements:
@@ -161,7 +161,7 @@ class _Flow:
 
     # Values: the state after them.
 
-    def value(self, node: Any, state: State) -> State:
+    def value(self, node: Any, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
         match node:
             case None | syntax.Literal() | syntax.Receiver() | syntax.Default():
                 return state
@@ -198,7 +198,7 @@ class _Flow:
             state = self.value(inner, state)
         return state
 
-    def condition(self, node: Node, state: State) -> tuple[State, State]:
+    def condition(self, node: Node, state: State) -> tuple[State, State]:  # noqa: PLR0911 -- one case a kind
         """The states when a condition holds and when it does not."""
         match node:
             case syntax.Paren():
@@ -268,7 +268,7 @@ class _Flow:
         return state
 
 
-def _operands(node: Node) -> list[Any]:
+def _operands(node: Node) -> list[Any]:  # noqa: PLR0911 -- one case a kind
     match node:
         case syntax.Interpolated():
             return [part.value for part in node.parts if isinstance(part, syntax.Hole)]

@@ -130,7 +130,7 @@ _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:
+def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -- one case a kind
     """Value<T>(): what `Newtonsoft.Json.Linq.Extensions.Convert` does.
 
     Raises:
@@ -150,7 +150,7 @@ def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:
         raise UnsupportedError(f"Value<{of}>")
     missing = default_of(of)
 
-    def convert(token: JToken | None) -> Any:
+    def convert(token: JToken | None) -> Any:  # noqa: PLR0911 -- one case a kind
         if token is None:
             return missing
         if plain.name == "Object":
@@ -269,7 +269,7 @@ def _dictionary(found: JObject, value_type: ClrType, inner: Callable[[JToken], A
     return made
 
 
-def from_object(value: Any) -> JToken:
+def from_object(value: Any) -> JToken:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
     """JToken.FromObject, and what JsonConvert.SerializeObject writes.
 
     Raises:

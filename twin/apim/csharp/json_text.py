@@ -59,7 +59,7 @@ def _write(token: JToken, pieces: list[str], newline: str) -> None:
         pieces.append((newline if children else "") + closing)
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
     """The JSON of a plain value."""
     match value:
         case None:

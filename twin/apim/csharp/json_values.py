@@ -135,9 +135,11 @@ class JProperty(JToken):
         self._value = self.adopted(to_token(value))
 
     def children(self) -> list[JToken]:
+        """Tokens inside, in order."""
         return [self._value]
 
     def clone(self) -> "JProperty":
+        """A copy without parent."""
         return JProperty(self.name, self._value.clone())
 
 
@@ -203,12 +205,14 @@ class JArray(JToken):
         del self.items[index]
 
     def children(self) -> list[JToken]:
+        """Tokens inside, in order."""
         return list(self.items)
 
     def __iter__(self) -> Iterator[JToken]:
         return _guarded(self.items)
 
     def clone(self) -> "JArray":
+        """A copy without parent."""
         return JArray([item.clone() for item in self.items])
 
 
@@ -269,6 +273,7 @@ class JObject(JToken):
         return found is not None
 
     def children(self) -> list[JToken]:
+        """Tokens inside, in order."""
         return list(self.properties.values())
 
     def __iter__(self) -> Iterator[JToken]:
@@ -280,6 +285,7 @@ class JObject(JToken):
             yield KeyValuePair(one.name, one.value, STRING, JTOKEN)
 
     def clone(self) -> "JObject":
+        """A copy without parent."""
         return JObject([one.clone() for one in self.properties.values()])
 
 
@@ -332,7 +338,7 @@ def index_out_of_range() -> DotNetException:
     )
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any) -> str:  # noqa: C901, PLR0911 -- one case a kind
     """The JTokenType of a .NET value."""
     if value is None:
         return "Null"
@@ -363,10 +369,10 @@ def to_token(value: Any) -> JToken:
     """A token as it is; other values as JValue, enumerables as JArray."""
     if isinstance(value, JToken):
         return value
-    if value is not None and not isinstance(value, str) and hasattr(value, "__iter__"):
-        if not (isinstance(value, Array) and value.clr_type.args[0] is BYTE):
-            return JArray(list(value))
-    return JValue(value)
+    is_bytes = isinstance(value, Array) and value.clr_type.args[0] is BYTE
+    if value is None or isinstance(value, str) or is_bytes or not hasattr(value, "__iter__"):
+        return JValue(value)
+    return JArray(list(value))
 
 
 def token_of_primitive(value: Any) -> JToken:

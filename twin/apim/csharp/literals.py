@@ -4,6 +4,7 @@ Strings are kept as .NET keeps them, in UTF-16 code units: a character beyond U+
 """
 
 import re
+import sys
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -51,7 +52,7 @@ def unescape(text: str, at: int) -> str:
         code = match[1] or match[2] or match[3]
         if code is not None:
             number = int(code, 16)
-            if number > 0x10FFFF:
+            if number > sys.maxunicode:
                 raise RefusedError(f"\\U{code} is no character", at, "CS1009")
             return utf16(chr(number))
         if match[4] not in _SIMPLE:

@@ -58,7 +58,7 @@ def double_text(value: float) -> str:
     return f"{minus}{whole}.{text[point:]}" if len(text) > point else minus + whole
 
 
-def format_number(value: Number, type_name: str, pattern: str) -> str:
+def format_number(value: Number, type_name: str, pattern: str) -> str:  # noqa: C901, PLR0911 -- one case a kind
     """ToString(pattern).
 
     Raises:

@@ -191,7 +191,7 @@ class Parser(TypeParser):
             return token.text not in {"as", "is"}
         return token.kind != "end"
 
-    def _primary(self) -> Node:
+    def _primary(self) -> Node:  # noqa: PLR0911 -- one case a kind
         token = self.token
         match token.kind:
             case "number":
@@ -208,16 +208,16 @@ class Parser(TypeParser):
                 return Name(token.start, token.text.removeprefix("@"), self.type_arguments_of_expression())
             case "keyword":
                 return self._keyword()
-        if self.at_op("("):
-            self.advance()
-            inner = self.expression()
-            if self.at_op(","):
-                self.refuse("a tuple is outside the subset", token, "tuple")
-            self.expect(")")
-            return syntax.Paren(token.start, inner)
         if self.at_op("["):
             self.refuse("a collection expression is C# newer than 7", token, "collection expression")
-        self.refuse(f"an expression should stand here, not {token.text or 'the end'}", token, "CS1525")
+        if not self.at_op("("):
+            self.refuse(f"an expression should stand here, not {token.text or 'the end'}", token, "CS1525")
+        self.advance()
+        inner = self.expression()
+        if self.at_op(","):
+            self.refuse("a tuple is outside the subset", token, "tuple")
+        self.expect(")")
+        return syntax.Paren(token.start, inner)
 
     def _refuse_query(self) -> None:
         if self.token.text == "from" and self.tokens[self.position + 1].kind in {"name", "keyword"}:
@@ -237,16 +237,16 @@ class Parser(TypeParser):
             return Name(token.start, PREDEFINED[token.text])
         if token.text == "new":
             return self._new(token)
-        if token.text == "default":
-            if not self.at_op("("):
-                self.refuse("the literal `default` is C# newer than 7.0; write default(T)", token, "default")
-            self.advance()
-            of = self.type()
-            self.expect(")")
-            return syntax.Default(token.start, of)
         if token.text in _REFUSED_WORDS:
             self.refuse(f"{_REFUSED_WORDS[token.text]} is outside the subset", token, token.text)
-        self.refuse(f"`{token.text}` does not start an expression", token, "CS1525")
+        if token.text != "default":
+            self.refuse(f"`{token.text}` does not start an expression", token, "CS1525")
+        if not self.at_op("("):
+            self.refuse("the literal `default` is C# newer than 7.0; write default(T)", token, "default")
+        self.advance()
+        of = self.type()
+        self.expect(")")
+        return syntax.Default(token.start, of)
 
     def _postfix(self, node: Node) -> Node:
         while True:
@@ -263,7 +263,7 @@ class Parser(TypeParser):
             elif token.text in {"++", "--"}:
                 self.advance()
                 node = syntax.Postfix(token.start, token.text, node)
-            elif token.text == "!" and self.tokens[self.position + 1].text not in {"="}:
+            elif token.text == "!" and self.tokens[self.position + 1].text != "=":
                 self.refuse("the operator `!` after a value is C# newer than 7", token, "!")
             else:
                 return node

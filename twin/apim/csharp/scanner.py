@@ -146,8 +146,6 @@ def find_end(source: str, start: int) -> int:
         CSharpError: the expression does not end; line and column are those of `source`, its name is empty.
     """
     try:
-        if source[start] != "@" or source[start + 1 : start + 2] not in {"(", "{"}:
-            raise RefusedError("an expression starts with @( or @{", start)
         return _read_until_closed(source, start + 1, len(source))[1]
     except RefusedError as error:
         line = source.count("\n", 0, error.at) + 1
@@ -194,6 +192,8 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
 
 def _read_until_closed(source: str, position: int, end: int) -> tuple[list[Token], int]:
     """Tokens from an opening bracket to the one that closes it, both included."""
+    if source[position - 1] != "@" or source[position : position + 1] not in {"(", "{"}:
+        raise RefusedError("an expression starts with @( or @{", position - 1)
     waiting: list[tuple[str, int]] = []
     tokens: list[Token] = []
     while position < end:
@@ -212,7 +212,7 @@ def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
     if token.text in _OPEN:
         waiting.append((_OPEN[token.text], token.start))
     elif token.text in {")", "]", "}"}:
-        expected, opened = waiting.pop()
+        expected, _opened = waiting.pop()
         if expected != token.text:
             raise RefusedError(
                 f"{token.text} stands where {expected} should close a bracket", token.start, "bracket"

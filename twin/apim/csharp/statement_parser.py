@@ -33,6 +33,7 @@ class StatementParser(Parser):
     """Statements and expressions."""
 
     def lambda_body(self) -> Node:
+        """A block, or an expression."""
         return self.block() if self.at_op("{") else self.expression()
 
     def block(self) -> Block:

@@ -39,7 +39,7 @@ def to_string(value: Any) -> str:
     raise UnsupportedError(f"ToString() of {type_of(value)}")
 
 
-def format_value(value: Any, pattern: str | None) -> str:
+def format_value(value: Any, pattern: str | None) -> str:  # noqa: PLR0911 -- one case a kind
     """value.ToString(pattern), where the type knows formats; they are ignored where it does not."""
     if not pattern or value is None:
         return to_string(value)

@@ -23,7 +23,7 @@ PREDEFINED: Final = {
     "string": "String",
     "object": "Object",
 }
-# C# 7.3 specification, "Grammar ambiguities": after `>`, one of these makes it the end of type arguments.
+# What may follow the end of type arguments, by the specification of C# 7.3, section "Grammar ambiguities".
 _AFTER_TYPE_ARGUMENTS: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "["]
 )
@@ -107,7 +107,7 @@ class TypeParser:
         token = self.tokens[index]
         if token.kind == "op":
             return token.text in {"(", "-", "+", "!", "~", "++", "--", "[", "."}
-        return token.kind not in {"end"} and token.text not in {"is", "as"}
+        return token.kind != "end" and token.text not in {"is", "as"}
 
     def _named_type(self) -> TypeName | None:
         token = self.token

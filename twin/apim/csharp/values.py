@@ -110,6 +110,7 @@ class Array:
     """T[]. The items of a byte[] are a bytearray, those of other arrays a list."""
 
     __slots__ = ("clr_type", "items")
+    items: Any
 
     def __init__(self, element: ClrType, items: Any) -> None:
         self.clr_type = array_of(element)

@@ -146,9 +146,9 @@ class Assignments(Creation):
             return variable.type, self.writer(variable)
         if isinstance(node, syntax.Member):
             return self._property(self.bind(node.target), node)
-        if isinstance(node, syntax.Index):
-            return self._element_of(self.bind(node.target), self.arguments(node.args), node.at)
-        self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
+        if not isinstance(node, syntax.Index):
+            self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
+        return self._element_of(self.bind(node.target), self.arguments(node.args), node.at)
 
     def _property(self, target: Bound, node: syntax.Member) -> tuple[ClrType, Setter]:
         found = self.find_property(target.type, node.name) if target.type is not DYNAMIC else None

@@ -1,14 +1,15 @@
 """What all of the lowering shares: names of types, conversions, facts, and the one place for conditions."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import Bound, Frame, NamespaceReference, Run, TypeReference
+from twin.apim.csharp.bound import ArgumentValue, Bound, Frame, NamespaceReference, Run, TypeReference
 from twin.apim.csharp.conversions import explicit
 from twin.apim.csharp.errors import RefusedError
-from twin.apim.csharp.overloads import converted
+from twin.apim.csharp.overloads import Slot, converted
 from twin.apim.csharp.scope import Scope
 from twin.apim.csharp.syntax import Node, TypeName
 from twin.apim.csharp.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
@@ -24,8 +25,8 @@ class Branch:
     kind: str
 
 
-class Base:
-    """The state of one expression's lowering."""
+class Base(ABC):
+    """The state of one expression's lowering, and what its parts need of each other."""
 
     def __init__(self, captured: frozenset[str]) -> None:
         self.scope = Scope(captured)
@@ -42,6 +43,32 @@ class Base:
         self.handlers = 0
         """How many catch blocks are around, for `throw;`."""
 
+    @abstractmethod
+    def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
+        """Arguments with their values."""
+
+    @abstractmethod
+    def slot_run(self, slot: Slot) -> Run:
+        """The value of one parameter of a call."""
+
+    @abstractmethod
+    def bind_lambda(
+        self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
+    ) -> tuple[ClrType, Run]:
+        """The type that a lambda returns, and what makes the function of a frame."""
+
+    @abstractmethod
+    def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, Run]:
+        """The same of a lambda's statements."""
+
+    @abstractmethod
+    def assign_value(self, place: Node, value: Bound, at: int) -> Bound:
+        """`place = value`."""
+
+    @abstractmethod
+    def increment(self, op: str, target: Node, at: int, *, prefix: bool) -> Bound:
+        """`++` and `--`."""
+
     def bind_any(self, node: Node) -> Meaning:
         """What a node means; the method for it is named after it."""
         return getattr(self, _METHODS[type(node)])(node)
@@ -49,16 +76,15 @@ class Base:
     def bind(self, node: Node) -> Bound:
         """The value of an expression."""
         found = self.bind_any(node)
-        if isinstance(found, Bound):
-            return found
-        name = found.type if isinstance(found, TypeReference) else found.name
+        if isinstance(found, TypeReference):
+            self.refuse(f"`{found.type}` is a type, where a value should stand", found.at, "CS0119")
         if isinstance(found, NamespaceReference):
             self.refuse(
-                f"the name `{name}` is not known here, and not on the list of allowed .NET types",
+                f"the name `{found.name}` is not known here, and not on the list of allowed .NET types",
                 found.at,
-                str(name),
+                found.name,
             )
-        self.refuse(f"`{name}` is a type, where a value should stand", found.at, "CS0119")
+        return found
 
     def bind_as(self, node: Node, target: ClrType) -> Bound:
         """The value of an expression, converted implicitly."""
@@ -67,11 +93,11 @@ class Base:
     def convert(self, bound: Bound, target: ClrType) -> Bound:
         """A value converted implicitly."""
         found = converted(bound, target)
-        if found is not None:
-            return found
-        if explicit(bound.type, target) is not None:
+        if found is None and explicit(bound.type, target) is not None:
             self.refuse(f"{bound.type} does not become {target} without a cast", bound.at, "CS0266")
-        self.refuse(f"{bound.type} cannot become {target}", bound.at, "CS0029")
+        if found is None:
+            self.refuse(f"{bound.type} cannot become {target}", bound.at, "CS0029")
+        return found
 
     def note(self, fact: str, at: int) -> None:
         """Records a fact about the expression."""

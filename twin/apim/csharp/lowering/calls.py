@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from twin.apim.csharp import syntax
 from twin.apim.csharp.bound import (
@@ -78,10 +78,10 @@ class Calls(Names):
             if of is None or not lookup(of, node.name):
                 self.bind_any(node)
             return constant(STRING, node.name, at)
-        if isinstance(node, syntax.Name):
-            self.bind_any(node)
-            return constant(STRING, node.name, at)
-        self.refuse("nameof takes a name", at, "CS8081")
+        if not isinstance(node, syntax.Name):
+            self.refuse("nameof takes a name", at, "CS8081")
+        self.bind_any(node)
+        return constant(STRING, node.name, at)
 
     def _dynamic_call(self, holder: Bound, target: syntax.Member, node: syntax.Call) -> Bound:
         if target.name != "ToString" or node.args:
@@ -215,7 +215,7 @@ class Calls(Names):
             self._no_overload(receiver.type, name, arguments, at)
         return self.invoke(choice, None, at)
 
-    def _no_overload(self, owner: ClrType, name: str, arguments: list[ArgumentValue], at: int) -> Any:
+    def _no_overload(self, owner: ClrType, name: str, arguments: list[ArgumentValue], at: int) -> NoReturn:
         given = ", ".join("out" if a.bound is None else str(a.bound.type) for a in arguments)
         self.refuse(f"no `{name}` of {owner} that the twin knows takes ({given})", at, f"{owner}.{name}")
 

@@ -120,10 +120,6 @@ class Creation(Operations, Interpolation):
         self.receivers.pop()
         return assigned.run
 
-    def assign_value(self, place: syntax.Node, value: Bound, at: int) -> Bound:
-        """An assignment; `Assignments` knows how."""
-        self.refuse("this cannot be assigned", at, str((place, value)))  # pragma: no cover -- overridden
-
     def bind_new_array(self, node: syntax.NewArray) -> Bound:
         """`new T[size]`, `new T[] {...}`, `new[] {...}`."""
         if node.items is None:
@@ -211,10 +207,6 @@ class Creation(Operations, Interpolation):
         if returns is None:
             return bound.type, bound.run
         return returns, self.convert(bound, returns).run
-
-    def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, Run]:
-        """A lambda's statements; `Statements` knows how."""
-        self.refuse("a block", body.at, str(returns))  # pragma: no cover -- overridden
 
 
 def _anonymous_type(names: tuple[str, ...], types: tuple[ClrType, ...]) -> ClrType:

@@ -1,10 +1,11 @@
 """Names, members and indexers."""
 
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from twin.apim.csharp import syntax
 from twin.apim.csharp.bound import (
+    NOT_CONSTANT,
     ArgumentValue,
     Bound,
     Frame,
@@ -69,9 +70,11 @@ class Names(Base):
 
     def read_variable(self, variable: Any, at: int) -> Bound:
         """The value of a variable."""
+        if variable.const is not NOT_CONSTANT:
+            return constant(variable.type, variable.const, at)
         slot = variable.slot
         run: Run = (lambda frame: frame[slot][0]) if variable.cell else itemgetter(slot)
-        return Bound(variable.type, run, at, const=variable.const)
+        return Bound(variable.type, run, at)
 
     def bind_member(self, node: syntax.Member) -> Meaning:
         """`target.name`, which is not called."""
@@ -96,21 +99,24 @@ class Names(Base):
         known = DEFINITIONS.get(owner.name)
         if known is not None and node.name in known.values:
             return constant(owner, EnumValue(owner, known.values[node.name]), node.at)
-        for holder, member in lookup(owner, node.name):
-            signature = member.signature
-            if signature.kind == "property" and signature.static:
-                value = member.function
-                returns = substitute(signature.returns, _bindings(holder, member))
-                if isinstance(value, Contextual):
-                    read = value.function
-                    self.note("clock", node.at)
-                    return Bound(returns, lambda frame: read(frame[0]), node.at)
-                if callable(value):
-                    return Bound(returns, lambda _frame: value(), node.at)
-                if returns.name in _CONSTANTS:
-                    return constant(returns, value, node.at)
-                return Bound(returns, lambda _frame: value, node.at)
-        self.no_member(owner, node.name, node.at)
+        member = next(
+            (
+                member
+                for _holder, member in lookup(owner, node.name)
+                if member.signature.kind == "property" and member.signature.static
+            ),
+            None,
+        )
+        if member is None:
+            self.no_member(owner, node.name, node.at)
+        value, returns = member.function, member.signature.returns
+        if isinstance(value, Contextual):
+            read = value.function
+            self.note("clock", node.at)
+            return Bound(returns, lambda frame: read(frame[0]), node.at)
+        if returns.name in _CONSTANTS:
+            return constant(returns, value, node.at)
+        return Bound(returns, lambda _frame: value, node.at)
 
     def member_of(self, target: Bound, node: syntax.Member) -> Bound:
         """An instance's property."""
@@ -165,7 +171,7 @@ class Names(Base):
         self.note(path.removeprefix("context.").lower(), node.at)
         return path
 
-    def no_member(self, of: ClrType, name: str, at: int) -> Any:
+    def no_member(self, of: ClrType, name: str, at: int) -> NoReturn:
         """Refuses a member that is not in the tables."""
         self.refuse(
             f"{of} has no member `{name}` among those that API Management allows and the twin knows",
@@ -176,10 +182,6 @@ class Names(Base):
     def bind_index(self, node: syntax.Index) -> Bound:
         """`target[index]`."""
         return self.index_of(self.bind(node.target), self.arguments(node.args), node.at)
-
-    def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
-        """Arguments with their values; `Calls` knows how."""
-        raise NotImplementedError(nodes)  # pragma: no cover -- Calls overrides it
 
     def index_of(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Bound:
         """An element."""
@@ -210,10 +212,6 @@ class Names(Base):
 
         return Bound(choice.returns, read, at)
 
-    def slot_run(self, slot: Any) -> Run:
-        """The value of one parameter; `Calls` knows how."""
-        raise NotImplementedError(slot)  # pragma: no cover -- Calls overrides it
-
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
         """The indexer that fits."""
         candidates = [
@@ -225,10 +223,6 @@ class Names(Base):
             given = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
             self.refuse(f"{target.type} has no indexer that takes {given}", at, f"{target.type}[]")
         return choice
-
-    def bind_lambda(self, node: Any, parameters: Any, returns: ClrType | None) -> tuple[ClrType, Run]:
-        """A lambda whose parameters are typed; `Creation` knows how."""
-        raise NotImplementedError(node, parameters, returns)  # pragma: no cover -- Creation overrides it
 
     def _note_variable(self, target: Bound, choice: Choice, at: int) -> None:
         if target.path == "context.Variables":

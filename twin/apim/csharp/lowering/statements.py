@@ -87,8 +87,8 @@ class Statements(Assignments):
         if value is None:
             if is_var or node.constant:
                 self.refuse("this declaration needs a value", at, "CS0818")
-            setter = self.declarer(name, self.type_named(node.type), at)
-            return lambda frame: setter(frame, None)
+            empty = self.declarer(name, self.type_named(node.type), at)
+            return lambda frame: empty(frame, None)
         bound = self.bind(value)
         if is_var:
             if bound.type in {NULL, VOID, LAMBDA, THROWS}:
@@ -101,14 +101,8 @@ class Statements(Assignments):
             if not bound.is_constant:
                 self.refuse("the value of a constant is not constant", at, "CS0133")
             self.scope.declare(name, of, at, writable=False).const = bound.const
-        setter = self.declarer(name, of, at) if not node.constant else None
-        run = bound.run
-        if setter is None:
-            variable = self.scope.find(name)
-            setter = (
-                self.writer(variable) if variable is not None and not variable.cell else _make_cell(variable)
-            )
-        write = setter
+            return lambda _frame: None
+        write, run = self.declarer(name, of, at), bound.run
 
         def declare(frame: Frame) -> None:
             write(frame, run(frame))
@@ -421,15 +415,6 @@ def _sequence(steps: list[Run]) -> Run:
         return None
 
     return run
-
-
-def _make_cell(variable: Any) -> Callable[[Frame, Any], None]:
-    slot = variable.slot
-
-    def make(frame: Frame, value: Any) -> None:
-        frame[slot] = [value]
-
-    return make
 
 
 def _returns_value(node: syntax.Block) -> bool:

@@ -62,9 +62,8 @@ define(
         "int Rank": lambda _values: 1,
         "object Clone()": lambda values: Array.of(values.clr_type.args[0], values.items[:]),
         "static void Copy(Array sourceArray, Array destinationArray, int length)": _copy,
-        "static void Copy(Array sourceArray, int sourceIndex, Array destinationArray, int destinationIndex, int length)": (
-            _copy_part
-        ),
+        "static void Copy(Array sourceArray, int sourceIndex, "
+        "Array destinationArray, int destinationIndex, int length)": _copy_part,
         "static void Reverse(Array array)": _reverse,
         "static void Reverse<T>(T[] array)": Typed(lambda _element: _reverse),
         "static void Sort(Array array)": _sort_array,

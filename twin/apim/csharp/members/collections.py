@@ -16,12 +16,14 @@ _GENERIC = "System.Collections.Generic"
 
 
 def given(values: Iterable[Any] | None, name: str = "collection") -> Any:
+    """The items of a collection that is not null."""
     if values is None:
         raise argument_null(name)
     return iterate(values)
 
 
 def index_of(values: Iterable[Any], wanted: Any) -> int:
+    """Where the first equal item is, or -1."""
     return next((index for index, value in enumerate(values) if equals(value, wanted)), -1)
 
 
@@ -30,6 +32,7 @@ def _contains(values: Iterable[Any], wanted: Any) -> bool:
 
 
 def first_match(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
+    """The first item that passes."""
     return next((value for value in given(values, "array") if test(value)), default)
 
 
@@ -56,6 +59,7 @@ def _fixed(values: Any) -> Any:
 
 
 def copy_to(values: Any, target: Array | None, start: int) -> None:
+    """CopyTo."""
     if target is None:
         raise argument_null("array")
     items = list(iterate(values))

@@ -172,10 +172,8 @@ define(
     "interface IParameters : IReadOnlyDictionary<string, string>",
     {
         **_dictionary_members("string"),
-        "string GetValueOrDefault(string name)": lambda view, key: _typed_value(STRING)(view, key),
-        "string GetValueOrDefault(string name, string defaultValue)": lambda view, key, default: _typed_value(
-            STRING
-        )(view, key, default),
+        "string GetValueOrDefault(string name)": _typed_value(STRING),
+        "string GetValueOrDefault(string name, string defaultValue)": _typed_value(STRING),
     },
 )
 
@@ -258,6 +256,12 @@ def _sequence(name: str, element: str) -> Callable[[Any], Any]:
     return lambda value: Sequence(clr(element), lambda: getattr(value, name))
 
 
+def _url_text(url: own.Url) -> str:
+    default = {"http": 80, "https": 443}.get(url.scheme)
+    port = "" if url.port == default else f":{url.port}"
+    return utf16(f"{url.scheme}://{url.host}{port}{url.path}{url.query_string}")
+
+
 define(
     f"interface {_SPACE}.IUrl",
     {
@@ -267,17 +271,9 @@ define(
         "string Scheme": _text("scheme"),
         "string QueryString": _text("query_string"),
         "IHeaders Query": lambda url: lists_view(url.query),
-        "string ToString()": lambda url: _url_text(url),
+        "string ToString()": _url_text,
     },
 )
-
-
-def _url_text(url: own.Url) -> str:
-    default = {"http": 80, "https": 443}.get(url.scheme)
-    port = "" if url.port == default else f":{url.port}"
-    return utf16(f"{url.scheme}://{url.host}{port}{url.path}{url.query_string}")
-
-
 define(
     f"interface {_SPACE}.IRequest",
     {

@@ -294,19 +294,6 @@ def _filled(container: Any) -> Callable[..., Any]:
     return make
 
 
-define(
-    f"class {_LINQ}.JContainer : JToken",
-    {
-        "int Count": lambda token: len(token.children()),
-        "void Add(object content)": _append,
-        "void RemoveAll()": lambda token: _clear(token),
-        "IEnumerable<JToken> Descendants()": lambda token: descendants(token)[1:],
-        "IEnumerable<JToken> DescendantsAndSelf()": descendants,
-        "void Merge(object content)": _merge_all,
-    },
-)
-
-
 def _clear(token: Any) -> None:
     for child in token.children():
         child.parent = None
@@ -314,6 +301,19 @@ def _clear(token: Any) -> None:
         token.properties.clear()
     elif isinstance(token, JArray):
         token.items.clear()
+
+
+define(
+    f"class {_LINQ}.JContainer : JToken",
+    {
+        "int Count": lambda token: len(token.children()),
+        "void Add(object content)": _append,
+        "void RemoveAll()": _clear,
+        "IEnumerable<JToken> Descendants()": lambda token: descendants(token)[1:],
+        "IEnumerable<JToken> DescendantsAndSelf()": descendants,
+        "void Merge(object content)": _merge_all,
+    },
+)
 
 
 def _position(array: JArray, wanted: JToken | None) -> int:
@@ -417,7 +417,7 @@ define(
 define(
     f"class {_LINQ}.JProperty : JContainer",
     {
-        "new(string name, object content)": lambda name, content: JProperty(name, content),
+        "new(string name, object content)": JProperty,
         "string Name": lambda one: one.name,
         "JToken Value": Settable(lambda one: one.value, JProperty.set_value),
     },

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twin.apim.csharp import enumerables
-from twin.apim.csharp.collection_values import Dictionary, HashSet, List
+from twin.apim.csharp.collection_values import HashSet, List
 from twin.apim.csharp.signature import Typed, define
 from twin.apim.csharp.values import Array, default_of, type_of
 
 _T: Final = "this IEnumerable<T> source"
+_ORDERED: Final = "this IOrderedEnumerable<T> source"
+_ELEMENT: Final = "Func<T, E> elementSelector"
+_MEANS: Final = {"int": "double", "long": "double", "double": "double", "decimal": "decimal"}
 _TEST: Final = "Func<T, bool> predicate"
 _KEYED: Final = "Func<T, K> keySelector"
 _PAIR: Final = "this IEnumerable<T> first, IEnumerable<T> second"
@@ -31,9 +34,13 @@ define(
     "static System.Linq.Enumerable",
     {
         f"static IEnumerable<T> Where<T>({_T}, {_TEST})": plain(enumerables.where),
-        f"static IEnumerable<T> Where<T>({_T}, Func<T, int, bool> predicate)": plain(enumerables.where_indexed),
+        f"static IEnumerable<T> Where<T>({_T}, Func<T, int, bool> predicate)": plain(
+            enumerables.where_indexed
+        ),
         f"static IEnumerable<R> Select<T, R>({_T}, Func<T, R> selector)": plain(enumerables.select),
-        f"static IEnumerable<R> Select<T, R>({_T}, Func<T, int, R> selector)": plain(enumerables.select_indexed),
+        f"static IEnumerable<R> Select<T, R>({_T}, Func<T, int, R> selector)": plain(
+            enumerables.select_indexed
+        ),
         f"static IEnumerable<R> SelectMany<T, R>({_T}, Func<T, IEnumerable<R>> selector)": plain(
             enumerables.select_many
         ),
@@ -48,18 +55,26 @@ define(
         f"static IEnumerable<T> Prepend<T>({_T}, T element)": plain(enumerables.prepend),
         f"static IEnumerable<T> Reverse<T>({_T})": plain(enumerables.reverse_),
         f"static IEnumerable<T> Distinct<T>({_T})": plain(enumerables.distinct),
-        f"static IEnumerable<T> Distinct<T>({_T}, IEqualityComparer<T> comparer)": plain(enumerables.distinct),
+        f"static IEnumerable<T> Distinct<T>({_T}, IEqualityComparer<T> comparer)": plain(
+            enumerables.distinct
+        ),
         f"static IEnumerable<T> Union<T>({_PAIR})": plain(enumerables.union),
         f"static IEnumerable<T> Union<T>({_PAIR}, IEqualityComparer<T> comparer)": plain(enumerables.union),
         f"static IEnumerable<T> Intersect<T>({_PAIR})": plain(enumerables.intersect),
-        f"static IEnumerable<T> Intersect<T>({_PAIR}, IEqualityComparer<T> comparer)": plain(enumerables.intersect),
-        f"static IEnumerable<T> Except<T>({_PAIR})": plain(enumerables.except),
-        f"static IEnumerable<T> Except<T>({_PAIR}, IEqualityComparer<T> comparer)": plain(enumerables.except),
+        f"static IEnumerable<T> Intersect<T>({_PAIR}, IEqualityComparer<T> comparer)": plain(
+            enumerables.intersect
+        ),
+        f"static IEnumerable<T> Except<T>({_PAIR})": plain(enumerables.except_),
+        f"static IEnumerable<T> Except<T>({_PAIR}, IEqualityComparer<T> comparer)": plain(
+            enumerables.except_
+        ),
         "static IEnumerable<R> Zip<T, C, R>(this IEnumerable<T> first, IEnumerable<C> second, "
         "Func<T, C, R> resultSelector)": plain(enumerables.zip_),
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T})": _by_default(enumerables.default_if_empty),
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T}, T defaultValue)": plain(
-            lambda source, default: List(type_of(source).args[0], list(enumerables.given(source)) or [default])
+            lambda source, default: List(
+                type_of(source).args[0], list(enumerables.given(source)) or [default]
+            )
         ),
         "static IEnumerable<R> OfType<R>(this IEnumerable0 source)": Typed(enumerables.of_type),
         "static IEnumerable<R> Cast<R>(this IEnumerable0 source)": Typed(enumerables.cast),
@@ -67,7 +82,9 @@ define(
         "static IEnumerable<int> Range(int start, int count)": enumerables.range_,
         "static IEnumerable<T> Repeat<T>(T element, int count)": Typed(enumerables.repeat_),
         "static IEnumerable<T> Empty<T>()": Typed(lambda element: lambda: Array.of(element, [])),
-        f"static IOrderedEnumerable<T> OrderBy<T, K>({_T}, {_KEYED})": Typed(enumerables.order(descending=False)),
+        f"static IOrderedEnumerable<T> OrderBy<T, K>({_T}, {_KEYED})": Typed(
+            enumerables.order(descending=False)
+        ),
         f"static IOrderedEnumerable<T> OrderBy<T, K>({_T}, {_KEYED}, IComparer<K> comparer)": Typed(
             enumerables.order(descending=False)
         ),
@@ -80,11 +97,11 @@ define(
         f"static IOrderedEnumerable<T> ThenBy<T, K>(this IOrderedEnumerable<T> source, {_KEYED})": Typed(
             enumerables.then(descending=False)
         ),
-        f"static IOrderedEnumerable<T> ThenByDescending<T, K>(this IOrderedEnumerable<T> source, {_KEYED})": Typed(
+        f"static IOrderedEnumerable<T> ThenByDescending<T, K>({_ORDERED}, {_KEYED})": Typed(
             enumerables.then(descending=True)
         ),
         f"static IEnumerable<IGrouping<K, T>> GroupBy<T, K>({_T}, {_KEYED})": Typed(enumerables.group_),
-        f"static IEnumerable<IGrouping<K, E>> GroupBy<T, K, E>({_T}, {_KEYED}, Func<T, E> elementSelector)": Typed(
+        f"static IEnumerable<IGrouping<K, E>> GroupBy<T, K, E>({_T}, {_KEYED}, {_ELEMENT})": Typed(
             enumerables.group_
         ),
         f"static T First<T>({_T})": plain(enumerables.first),
@@ -119,16 +136,14 @@ define(
             for kind, name in _NUMBERS.items()
         },
         **{
-            f"static {'decimal' if kind == 'decimal' else 'double'} Average(this IEnumerable<{kind}> source)": (
-                enumerables.average(name)
-            )
-            for kind, name in _NUMBERS.items()
+            f"static {mean} Average(this IEnumerable<{kind}> source)": enumerables.average(_NUMBERS[kind])
+            for kind, mean in _MEANS.items()
         },
         **{
-            f"static {'decimal' if kind == 'decimal' else 'double'} Average<T>({_T}, Func<T, {kind}> selector)": (
-                plain(enumerables.average(name))
+            f"static {mean} Average<T>({_T}, Func<T, {kind}> selector)": plain(
+                enumerables.average(_NUMBERS[kind])
             )
-            for kind, name in _NUMBERS.items()
+            for kind, mean in _MEANS.items()
         },
         f"static T Max<T>({_T})": Typed(enumerables.extreme(1)),
         f"static T Min<T>({_T})": Typed(enumerables.extreme(-1)),

@@ -329,7 +329,7 @@ define(
     {
         "new(DateTime dateTime)": _offset_of,
         "new(DateTime dateTime, TimeSpan offset)": _offset_of,
-        "new(long ticks, TimeSpan offset)": lambda ticks, offset: _new_offset(ticks, offset),
+        "new(long ticks, TimeSpan offset)": _new_offset,
         f"new({_DATE_PARTS}, {_TIME_PARTS}, TimeSpan offset)": _new_offset,
         f"new({_DATE_PARTS}, {_TIME_PARTS}, int millisecond, TimeSpan offset)": _new_offset,
         "implicit DateTimeOffset(DateTime)": _offset_of,

@@ -85,7 +85,7 @@ def parse_decimal(text: str | None) -> Decimal:
         value = Decimal(stripped.replace(",", "").rstrip("."))
     except InvalidOperation:
         raise bad_format(text) from None
-    return checked_decimal(abs(value) if not value else value)
+    return checked_decimal(value or abs(value))
 
 
 def _try(parse: Callable[[str | None], Any], default: Any) -> Callable[[str | None], tuple[bool, Any]]:

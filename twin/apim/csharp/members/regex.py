@@ -247,6 +247,7 @@ _METHODS = {
     "string[] Split": (_split, ""),
     "string Replace": (_replace, ", string replacement"),
 }
+_REPLACE = "string Replace"
 _REGEX = "System.Text.RegularExpressions"
 define(
     f"class {_REGEX}.Regex",
@@ -258,10 +259,12 @@ define(
             for name, (function, more) in _METHODS.items()
             for options in ("", ", RegexOptions options")
         },
-        "static string Replace(string input, string pattern, MatchEvaluator evaluator)": _static(_evaluate),
-        "static string Replace(string input, string pattern, MatchEvaluator evaluator, RegexOptions options)": _static(
-            _evaluate
-        ),
+        **{
+            f"static {_REPLACE}(string input, string pattern, MatchEvaluator evaluator{options})": (
+                _static(_evaluate)
+            )
+            for options in ("", ", RegexOptions options")
+        },
         **{f"{name}(string input{more})": function for name, (function, more) in _METHODS.items()},
         "string Replace(string input, MatchEvaluator evaluator)": _evaluate,
         "string Replace(string input, string replacement, int count)": _replace,

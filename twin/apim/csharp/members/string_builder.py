@@ -99,6 +99,10 @@ def _characters(builder: StringBuilder, characters: Any) -> StringBuilder:
     return builder if characters is None else builder.append("".join(map(chr, characters.items)))
 
 
+def _append_format(builder: StringBuilder, pattern: str | None, *values: Any) -> StringBuilder:
+    return builder.append(composite(pattern, *values))
+
+
 _VALUES = ("string", "char", "bool", "int", "long", "double", "decimal", "object")
 define(
     "class System.Text.StringBuilder",
@@ -118,15 +122,14 @@ define(
         "StringBuilder Append(string value, int startIndex, int count)": _append_part,
         "StringBuilder AppendLine()": lambda builder: builder.append("\n"),
         "StringBuilder AppendLine(string value)": lambda builder, text: builder.append((text or "") + "\n"),
-        "StringBuilder AppendFormat(string format, object arg0)": lambda b, *values: b.append(
-            composite(*values)
-        ),
-        "StringBuilder AppendFormat(string format, object arg0, object arg1)": lambda b, *values: b.append(
-            composite(*values)
-        ),
-        "StringBuilder AppendFormat(string format, object arg0, object arg1, object arg2)": lambda b, *values: (
-            b.append(composite(*values))
-        ),
+        **{
+            f"StringBuilder AppendFormat(string format, {arguments})": _append_format
+            for arguments in (
+                "object arg0",
+                "object arg0, object arg1",
+                "object arg0, object arg1, object arg2",
+            )
+        },
         "StringBuilder AppendFormat(string format, params object[] args)": lambda b, form, values: b.append(
             composite(form, *values.items)
         ),

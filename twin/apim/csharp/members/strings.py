@@ -94,6 +94,12 @@ def _index_from(text: str, value: str | None, start: int) -> int:
     return text.find(wanted, start)
 
 
+def _index_from_as(text: str, value: str | None, start: int, comparison: Any) -> int:
+    if comparison.number in _IGNORE_CASE:
+        return _index_from(folded(text), folded(_given(value)), start)
+    return _index_from(text, value, start)
+
+
 def _char_from(text: str, value: int, start: int) -> int:
     if not 0 <= start <= len(text):
         raise out_of_range("startIndex")
@@ -260,6 +266,10 @@ def _by_string(text: str, separator: str | None, options: Any = None) -> list[st
     return split(text, [separator] if separator else [], None, number)
 
 
+def _by_char(text: str, separator: int, count: int, options: Any) -> list[str]:
+    return split(text, [chr(separator)], count, options.number)
+
+
 def join(separator: str | None, values: Iterable[Any] | None) -> str:
     """Join; null counts as the empty string."""
     if values is None:
@@ -370,11 +380,7 @@ define(
         "int IndexOf(string value)": Culture(_index),
         "int IndexOf(string value, int startIndex)": Culture(_index_from),
         "int IndexOf(string value, StringComparison comparisonType)": _as(_index),
-        "int IndexOf(string value, int startIndex, StringComparison comparisonType)": lambda text, value, start, how: (
-            _index_from(folded(text), folded(_given(value)), start)
-            if how.number in _IGNORE_CASE
-            else _index_from(text, value, start)
-        ),
+        "int IndexOf(string value, int startIndex, StringComparison comparisonType)": _index_from_as,
         "int IndexOf(char value)": lambda text, c: text.find(chr(c)),
         "int IndexOf(char value, int startIndex)": _char_from,
         "int IndexOf(char value, int startIndex, int count)": _char_within,
@@ -430,9 +436,7 @@ define(
         "string[] Split(char separator, StringSplitOptions options)": lambda text, c, options: split(
             text, [chr(c)], None, options.number
         ),
-        "string[] Split(char separator, int count, StringSplitOptions options)": lambda text, c, count, options: (
-            split(text, [chr(c)], count, options.number)
-        ),
+        "string[] Split(char separator, int count, StringSplitOptions options)": _by_char,
     },
 )
 

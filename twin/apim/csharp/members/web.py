@@ -53,7 +53,7 @@ def html_decode(text: str | None) -> str | None:
         if name[0] != "#":
             code = _ENTITIES.get(name)
         elif re.fullmatch(r"#[xX][0-9a-fA-F]+", name):
-            code = int(name[2:], 16)
+            code = int(name.removeprefix("#")[1:], 16)
         elif re.fullmatch(r"#[0-9]+", name):
             code = int(name[1:])
         else:
