@@ -36,6 +36,7 @@ class RunningTwin:
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{port + 1}", timeout=30)
         self.http = httpx.Client(timeout=30, cookies=_NoCookies())
         self.port = port
+        self.state = state
         self.log = state.parent / "twin.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

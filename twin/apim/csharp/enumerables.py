@@ -171,6 +171,24 @@ def zip_(first: Values, second: Values, combine: Callable[[Any, Any], Any]) -> I
         yield combine(one, other)
 
 
+def join(
+    outer: Values,
+    inner: Values,
+    outer_key: Callable[[Any], Any],
+    inner_key: Callable[[Any], Any],
+    combine: Callable[[Any, Any], Any],
+) -> Iterator[Any]:
+    """Join: pairs of items whose keys are equal."""
+    found: dict[Any, list[Any]] = {}
+    for item in given(inner, "inner"):
+        if (key := inner_key(item)) is not None:
+            found.setdefault(key_of(key), []).append(item)
+    for item in given(outer, "outer"):
+        key = outer_key(item)
+        for other in found.get(key_of(key), []) if key is not None else []:
+            yield combine(item, other)
+
+
 def default_if_empty(default: Any) -> Callable[[Values], Iterator[Any]]:
     """DefaultIfEmpty."""
 

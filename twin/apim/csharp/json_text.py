@@ -217,7 +217,7 @@ class _Reader:
             return self._object(depth)
         if here == "[":
             return self._array(depth)
-        if here in {'"', "'"} and here:
+        if here in {'"', "'"}:
             return _string_token(self._string(), dates=self.dates)
         for word, value in _WORDS.items():
             if word[0] == here and self.text.startswith(word, self.position):
@@ -264,7 +264,7 @@ class _Reader:
                 raise self._unexpected("After parsing a value an unexpected character was encountered")
 
     def _name(self, here: str) -> str:
-        if here in {'"', "'"} and here:
+        if here in {'"', "'"}:
             return self._string()
         match = _NAME.match(self.text, self.position)
         if match is None:

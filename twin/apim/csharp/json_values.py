@@ -78,7 +78,7 @@ class JValue(JToken):
     def __init__(self, value: Any, kind: str | None = None) -> None:
         self.parent = None
         self.value = value
-        self.kind = kind_of(value) if kind is None else kind  # ty: ignore[invalid-assignment]
+        self.kind = kind_of(value) if kind is None else kind
 
     def clr_text(self) -> str:
         """The value's own ToString(); the empty string for null."""

@@ -212,7 +212,7 @@ def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
     if token.text in _OPEN:
         waiting.append((_OPEN[token.text], token.start))
     elif token.text in {")", "]", "}"}:
-        expected, _opened = waiting.pop()
+        expected = waiting.pop()[0] if waiting else "no bracket"
         if expected != token.text:
             raise RefusedError(
                 f"{token.text} stands where {expected} should close a bracket", token.start, "bracket"

@@ -62,6 +62,16 @@ def captured_names(tree: object) -> frozenset[str]:
     return frozenset(found)
 
 
+def changes_something(tree: object) -> bool:
+    """Whether an expression assigns, counts up or has an out argument."""
+    return any(
+        isinstance(node, (syntax.Assign, syntax.Postfix))
+        or (isinstance(node, syntax.Unary) and node.op in {"++", "--"})
+        or (isinstance(node, syntax.Argument) and node.mode == "out")
+        for node in _nodes(tree)
+    )
+
+
 def _nodes(tree: object) -> Iterator[object]:
     """Everything in a tree; written with a stack, because trees may be deep."""
     waiting = [tree]

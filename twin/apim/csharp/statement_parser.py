@@ -26,7 +26,14 @@ def parse(source: str) -> Node:
         if parser.token.kind != "end":
             parser.refuse("nothing can follow the expression", parser.token, "CS1003")
         return block
-    return parser.whole()
+    at = parser.expect("(").start
+    inner = parser.expression()
+    if parser.at_op(","):
+        parser.refuse("a tuple is outside the subset", parser.token, "tuple")
+    parser.expect(")")
+    if parser.token.kind != "end":
+        parser.refuse("nothing can follow the expression", parser.token, "CS1003")
+    return syntax.Paren(at, inner)
 
 
 class StatementParser(Parser):

@@ -9,6 +9,7 @@ from twin.apim.csharp.conversions import explicit, same
 from twin.apim.csharp.errors import DotNetException, null_reference
 from twin.apim.csharp.lowering.creation import Creation
 from twin.apim.csharp.overloads import convertible
+from twin.apim.csharp.scope import changes_something
 from twin.apim.csharp.signature import Settable
 from twin.apim.csharp.types import BYTE, DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
 from twin.apim.csharp.values import Array, integer, type_of
@@ -22,17 +23,32 @@ class Assignments(Creation):
     def bind_assign(self, node: syntax.Assign) -> Bound:
         """`target op value`."""
         if node.op == "=":
-            return self.assign_value(node.target, self.bind(node.value), node.at)
+            return self.assign_value(node.target, node.value, self.bind(node.value), node.at)
         read, of, write = self._place_once(node.target)
         result = self.binary(node.op[:-1], read, self.bind(node.value), node.at)
         value = self._narrowed(result, of, node.at)
         slot = self._plain_slot(node.target)
         return self._store(of, write, value, node.at) if slot is None else _stored(of, slot, value, node.at)
 
-    def assign_value(self, place: syntax.Node, value: Bound, at: int) -> Bound:
-        """`place = value`."""
-        of, write = self._place(place)
-        return self._store(of, write, self.convert(value, of), at)
+    def assign_value(self, place: syntax.Node, node: syntax.Node, value: Bound, at: int) -> Bound:
+        """`place = value`. The parts of a place are evaluated before the value, where that can be told."""
+        if isinstance(place, syntax.Name) or (_is_fixed(place) and not changes_something(node)):
+            of, write = self._place(place)
+            return self._store(of, write, self.convert(value, of), at)
+        keep, target, arguments = self._kept_place(place)
+        if isinstance(place, syntax.Member):
+            of, write = self._property(target, place)
+        else:
+            of, write = self._element_of(target, arguments, at)
+        run = self.convert(value, of).run
+
+        def store(frame: Frame) -> Any:
+            keep(frame)
+            found = run(frame)
+            write(frame, found)
+            return found
+
+        return Bound(of, store, at)
 
     def _plain_slot(self, node: syntax.Node) -> int | None:
         """The slot of a variable that lives in the frame itself."""
@@ -86,30 +102,36 @@ class Assignments(Creation):
         if isinstance(node, syntax.Name):
             of, write = self._place(node)
             return self.bind(node), of, write
-        if not isinstance(node, (syntax.Member, syntax.Index)):
-            self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
-        target, keep_target = self._kept(self.bind(node.target))
+        keep, target, arguments = self._kept_place(node)
         if isinstance(node, syntax.Member):
             read = self.member_of(target, node)
             of, write = self._property(target, node)
         else:
-            arguments, keeps = self._kept_arguments(self.arguments(node.args))
             read = self.index_of(target, arguments, node.at)
             of, write = self._element_of(target, arguments, node.at)
-            first = keep_target
-
-            def keep_target(frame: Frame) -> None:
-                first(frame)
-                for keep in keeps:
-                    keep(frame)
-
-        get, keep_all = read.run, keep_target
+        get = read.run
 
         def run(frame: Frame) -> Any:
-            keep_all(frame)
+            keep(frame)
             return get(frame)
 
         return Bound(read.type, run, node.at), of, write
+
+    def _kept_place(self, node: syntax.Node) -> tuple[Callable[[Frame], None], Bound, list[ArgumentValue]]:
+        """The parts of `target.name` or `target[arguments]`, and what evaluates them once."""
+        if not isinstance(node, (syntax.Member, syntax.Index)):
+            self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
+        target, keep_target = self._kept(self.bind(node.target))
+        if isinstance(node, syntax.Member):
+            return keep_target, target, []
+        arguments, keeps = self._kept_arguments(self.arguments(node.args))
+
+        def keep(frame: Frame) -> None:
+            keep_target(frame)
+            for keep_argument in keeps:
+                keep_argument(frame)
+
+        return keep, target, arguments
 
     def _kept(self, bound: Bound) -> tuple[Bound, Callable[[Frame], None]]:
         """A value that is evaluated once and then read from a slot."""
@@ -210,6 +232,18 @@ class Assignments(Creation):
             owner.items[place] = store(value)
 
         return element, write
+
+
+def _is_fixed(place: syntax.Node) -> bool:
+    """Whether the parts of a place are variables and constants."""
+    parts: list[syntax.Node] = []
+    if isinstance(place, (syntax.Member, syntax.Index)):
+        parts.append(place.target)
+    if isinstance(place, syntax.Index):
+        parts.extend(argument.value for argument in place.args)
+    return bool(parts) and all(
+        isinstance(part, (syntax.Name, syntax.Literal, syntax.Receiver)) for part in parts
+    )
 
 
 def _stored(of: ClrType, slot: int, value: Bound, at: int) -> Bound:

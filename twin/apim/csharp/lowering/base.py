@@ -62,8 +62,8 @@ class Base(ABC):
         """The same of a lambda's statements."""
 
     @abstractmethod
-    def assign_value(self, place: Node, value: Bound, at: int) -> Bound:
-        """`place = value`."""
+    def assign_value(self, place: Node, node: Node, value: Bound, at: int) -> Bound:
+        """`place = value`; `node` is what the value was."""
 
     @abstractmethod
     def increment(self, op: str, target: Node, at: int, *, prefix: bool) -> Bound:

@@ -222,6 +222,7 @@ class Calls(Names):
     def invoke(self, choice: Choice, receiver: Bound | None, at: int) -> Bound:
         """The call of the chosen member."""
         signature = choice.candidate.member.signature
+        self._check_order(choice, at)
         function = self.function_of(choice, at)
         runs = [self.slot_run(slot) for slot in choice.slots if slot.parameter.mode != "out"]
         outs = [slot for slot in choice.slots if slot.parameter.mode == "out"]
@@ -251,6 +252,12 @@ class Calls(Names):
         if signature.returns is VOID:
             returns = VOID
         return Bound(returns, run, at)
+
+    def _check_order(self, choice: Choice, at: int) -> None:
+        """Arguments are evaluated in the order of the parameters: that must be the order of the text."""
+        given = [argument.at for slot in choice.slots for argument in slot.arguments]
+        if given != sorted(given):
+            self.refuse("named arguments in another order than the parameters", at, "named arguments")
 
     def try_now(self, function: Callable[..., Any], runs: list[Run], at: int) -> None:
         """Calls a function of constants, to refuse now what the twin could not answer later."""

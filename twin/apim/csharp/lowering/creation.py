@@ -116,7 +116,7 @@ class Creation(Operations, Interpolation):
         self.receivers.pop()
         bound = self.bind(value)
         self.receivers.append(target)
-        assigned = self.assign_value(place, bound, element.at)
+        assigned = self.assign_value(place, value, bound, element.at)
         self.receivers.pop()
         return assigned.run
 

@@ -256,6 +256,8 @@ class Operations(Calls):
             return self.increment(node.op, node.operand, node.at, prefix=True)
         operand = self.bind(node.operand)
         run = operand.run
+        if node.op == "!" and operand.type is nullable(BOOLEAN):
+            return Bound(operand.type, self.compose(run, lambda v: None if v is None else not v), node.at)
         if node.op == "!":
             operand = operand if operand.type is DYNAMIC else self.convert(operand, BOOLEAN)
             if operand.is_constant:

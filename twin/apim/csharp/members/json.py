@@ -431,7 +431,7 @@ def _set_value(token: JValue, value: Any) -> None:
     from twin.apim.csharp.json_values import kind_of  # noqa: PLC0415
 
     token.value = value
-    token.kind = kind_of(value) if value is not None else "Null"  # ty: ignore[invalid-assignment]
+    token.kind = kind_of(value) if value is not None else "Null"
 
 
 define(

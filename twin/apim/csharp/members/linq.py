@@ -70,6 +70,10 @@ define(
         ),
         "static IEnumerable<R> Zip<T, C, R>(this IEnumerable<T> first, IEnumerable<C> second, "
         "Func<T, C, R> resultSelector)": plain(enumerables.zip_),
+        "static IEnumerable<R> Join<T, C, K, R>(this IEnumerable<T> outer, IEnumerable<C> inner, "
+        "Func<T, K> outerKeySelector, Func<C, K> innerKeySelector, Func<T, C, R> resultSelector)": plain(
+            enumerables.join
+        ),
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T})": _by_default(enumerables.default_if_empty),
         f"static IEnumerable<T> DefaultIfEmpty<T>({_T}, T defaultValue)": plain(
             lambda source, default: List(

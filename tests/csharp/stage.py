@@ -1,0 +1,40 @@
+"""Expressions with a context, in one line."""
+
+import base64
+import json
+from typing import Any
+
+from twin.apim.csharp import compile_expression
+from twin.apim.csharp.context import Body, Context, Headers, Response
+from twin.apim.csharp.golden import build_context
+
+
+def context(**given: Any) -> Context:
+    """A context as golden files describe it."""
+    return build_context(given)
+
+
+def request(**given: Any) -> Context:
+    """A context with this request."""
+    return build_context({"request": given})
+
+
+def evaluate(text: str, given: Context | None = None) -> object:
+    """The value of an expression."""
+    return compile_expression(text, name="test").evaluate(given or context())
+
+
+def response(status: int, body: str = "") -> Response:
+    """What send-request leaves in its variable."""
+    return Response(
+        status_code=status, headers=Headers({"X-One": ["1"]}), body=Body(body.encode()) if body else None
+    )
+
+
+def jwt(header: dict[str, Any], payload: dict[str, Any]) -> str:
+    """A JWT with a signature that nobody made."""
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+        for part in (header, payload)
+    ]
+    return ".".join([*parts, "c2ln"])

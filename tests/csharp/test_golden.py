@@ -1,0 +1,52 @@
+"""Answers of real C#: `golden.json` comes from Roslyn on CoreCLR, `mono.json` was recorded from Mono."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from twin.apim.csharp.golden import answer, build_context, judge
+
+FOLDER = Path(__file__).parent
+GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))
+MONO = json.loads((FOLDER / "mono.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["form"][:60])
+def test_a_golden_case_is_answered_exactly_or_refused_when_loaded(case: dict[str, object]) -> None:
+    found = answer(str(case["form"]), build_context(GOLDEN["context"]))
+    expected = {key: value for key, value in case.items() if key != "form"}
+    if "compile_error" in expected:
+        assert found["construct"] == expected["compile_error"]
+    elif "refused" not in found:
+        assert found == expected
+
+
+def test_nearly_all_golden_cases_are_answered() -> None:
+    verdicts = judge(FOLDER / "golden.json")
+    equal = [verdict for verdict in verdicts if verdict.outcome == "equal"]
+    assert len(equal) >= 0.99 * len(verdicts)
+    assert [verdict for verdict in verdicts if verdict.outcome == "different"] == []
+
+
+def test_the_evaluator_agrees_with_mono() -> None:
+    verdicts = judge(FOLDER / "mono.json")
+    assert len(verdicts) > 1300
+    assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
+
+
+def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cases.json"
+    path.write_text('["@(1)"]', encoding="utf-8")
+    with pytest.raises(ValueError, match="golden cases"):
+        judge(path)
+
+
+def test_a_wrong_answer_is_reported_as_different(tmp_path: Path) -> None:
+    path = tmp_path / "cases.json"
+    cases = [
+        {"form": "@(1 + 1)", "type": "Int32", "value": "3"},
+        {"form": "@(1 + )", "type": "Int32", "value": "1"},
+    ]
+    path.write_text(json.dumps({"context": {}, "cases": cases}), encoding="utf-8")
+    assert [verdict.outcome for verdict in judge(path)] == ["different", "refused"]

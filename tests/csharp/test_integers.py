@@ -1,0 +1,44 @@
+"""Integers wrap around, and division goes towards zero."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.csharp.stage import context
+from twin.apim.csharp import compile_expression
+
+INTS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from([-(2**31), 2**31 - 1, 0, 1, -1]))
+SUM, DIFFERENCE, PRODUCT = (
+    compile_expression(f'@((int)context.Variables["a"] {operator} (int)context.Variables["b"])', name="test")
+    for operator in "+-*"
+)
+QUOTIENT = compile_expression('@((int)context.Variables["a"] / (int)context.Variables["b"])', name="test")
+REST = compile_expression('@((int)context.Variables["a"] % (int)context.Variables["b"])', name="test")
+BYTE = compile_expression('@((int)(byte)(int)context.Variables["a"])', name="test")
+
+
+def wrapped(value: int) -> int:
+    return (value + 2**31) % 2**32 - 2**31
+
+
+@given(INTS, INTS)
+def test_sums_differences_and_products_wrap_around(a: int, b: int) -> None:
+    given_context = context(variables={"a": a, "b": b})
+    assert SUM.evaluate(given_context) == wrapped(a + b)
+    assert DIFFERENCE.evaluate(given_context) == wrapped(a - b)
+    assert PRODUCT.evaluate(given_context) == wrapped(a * b)
+
+
+@given(INTS, INTS.filter(lambda b: b not in {0, -1}))
+def test_a_quotient_times_the_divisor_and_the_rest_give_the_dividend(a: int, b: int) -> None:
+    given_context = context(variables={"a": a, "b": b})
+    quotient, rest = QUOTIENT.evaluate(given_context), REST.evaluate(given_context)
+    assert isinstance(quotient, int)
+    assert isinstance(rest, int)
+    assert quotient * b + rest == a
+    assert abs(rest) < abs(b)
+    assert rest == 0 or (rest < 0) == (a < 0)
+
+
+@given(INTS)
+def test_a_cast_to_byte_keeps_the_lowest_bits(a: int) -> None:
+    assert BYTE.evaluate(context(variables={"a": a})) == a & 0xFF

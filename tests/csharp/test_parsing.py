@@ -1,0 +1,58 @@
+"""What binds to what: trees are compared with Python's own arithmetic, and with each other."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.csharp.stage import evaluate
+from twin.apim.csharp.statement_parser import parse
+from twin.apim.csharp.syntax import Cast, Conditional, Paren
+
+TERMS = st.tuples(st.sampled_from(["", "-", "~", "- -", "~-"]), st.integers(0, 99)).map(
+    lambda pair: f"{pair[0]}{pair[1]}"
+)
+
+
+@st.composite
+def formulas(draw: st.DrawFn, depth: int = 2) -> str:
+    """Numbers, operators and brackets, to be read by precedence."""
+    pieces = [draw(TERMS)]
+    for _ in range(draw(st.integers(1, 5))):
+        pieces.append(draw(st.sampled_from(["|", "^", "&", "+", "-", "*"])))
+        bracket = depth > 0 and draw(st.integers(0, 3)) == 0
+        pieces.append(f"({draw(formulas(depth=depth - 1))})" if bracket else draw(TERMS))
+    return " ".join(pieces)
+
+
+@given(formulas())
+def test_operators_bind_as_they_should(formula: str) -> None:
+    # Python ranks these operators as C# does, and all of them are exact modulo 2**32.
+    expected = (eval(formula) + 2**31) % 2**32 - 2**31
+    # A variable keeps the numbers from being constants, whose overflow does not compile.
+    with_variable = re.sub(r"\d+", lambda number: f"({number[0]} + zero)", formula)
+    assert evaluate(f"@{{ int zero = 0; return {with_variable}; }}") == expected
+
+
+def test_a_cast_needs_a_type_and_what_can_follow_one() -> None:
+    assert isinstance(inner("(int)-1"), Cast)
+    assert isinstance(inner("(x)y"), Cast)
+    assert not isinstance(inner("(x)-1"), Cast)
+    assert not isinstance(inner('(x)["k"]'), Cast)
+
+
+def inner(text: str) -> object:
+    tree = parse(f"@({text})")
+    assert isinstance(tree, Paren)
+    return tree.inner
+
+
+def test_a_question_mark_binds_to_what_stands_before_it() -> None:
+    for text in ("!a?.b(c).d", "x == a?.b", "x + a?.b(c)", "-a?.b[0]"):
+        assert "Conditional" in repr(inner(text))
+        assert not isinstance(inner(text), Conditional)
+
+
+def test_null_stops_the_rest_of_the_chain_but_not_what_follows_brackets() -> None:
+    assert evaluate("@{ string s = null; return s?.Trim().Length.ToString().Trim(); }") is None
+    assert evaluate("@{ string s = null; int? n = (s?.Trim().Length); return n.HasValue; }") is False

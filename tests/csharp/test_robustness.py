@@ -1,0 +1,120 @@
+"""Whatever is thrown at it: an error when loaded, a .NET exception when run, never one of Python's."""
+
+import json
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.csharp.stage import context
+from twin.apim.csharp import CSharpError, DotNetException, Expression, compile_expression, find_end
+from twin.apim.csharp.context import Context
+from twin.apim.csharp.golden import build_context
+
+FOLDER = Path(__file__).parent
+GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))
+FORMS = [case["form"] for case in GOLDEN["cases"]] + [
+    case["form"] for case in json.loads((FOLDER / "mono.json").read_text(encoding="utf-8"))["cases"]
+]
+PIECES = sorted({piece for form in FORMS for piece in form.replace("(", " ( ").replace(".", " . ").split()})
+
+
+def outcome(expression: Expression, given_context: Context) -> tuple[object, DotNetException | None]:
+    """A value, or what was thrown."""
+    try:
+        return expression.evaluate(given_context), None
+    except DotNetException as error:
+        return None, error
+
+
+def loaded(text: str) -> Expression | CSharpError:
+    """An expression, or why it was refused."""
+    try:
+        return compile_expression(text, name="test")
+    except CSharpError as error:
+        return error
+
+
+def run(text: str) -> None:
+    found = loaded(text)
+    if isinstance(found, CSharpError):
+        assert found.line >= 1
+        assert found.column >= 1
+        assert found.construct != "defect", found
+        return
+    _value, thrown = outcome(found, build_context(GOLDEN["context"]))
+    assert thrown is None or "a defect of the twin" not in thrown.message, text
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(FORMS),
+    st.integers(0, 200),
+    st.sampled_from([*PIECES, "", " ", "(", ")", "null", "0", '"']),
+)
+def test_a_changed_expression_is_refused_or_answered(form: str, place: int, piece: str) -> None:
+    place = 2 + place % max(len(form) - 2, 1)
+    run(form[:place] + piece + form[place + len(piece) :])
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_a_heap_of_tokens_is_refused_or_answered(pieces: list[str]) -> None:
+    run(f"@({' '.join(pieces)})")
+
+
+def end_of(text: str) -> int | CSharpError:
+    """Where an expression ends, or why it does not."""
+    try:
+        return find_end(text, 0)
+    except CSharpError as error:
+        return error
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_scanned_or_refused(text: str) -> None:
+    found = end_of("@(" + text)
+    assert found.line >= 1 if isinstance(found, CSharpError) else found <= len(text) + 2
+
+
+READ = compile_expression('@(JToken.Parse((string)context.Variables["t"]).ToString())', name="test")
+
+
+@given(st.text(alphabet="{}[]:,\"'\\/*0123456789.eE+-tfnul abxNI\n", max_size=25))
+def test_any_json_is_read_or_throws(text: str) -> None:
+    value, thrown = outcome(READ, context(variables={"t": text}))
+    if thrown is None:
+        assert isinstance(value, str)
+    else:
+        assert thrown.type_name in {"JsonReaderException", "NotSupportedException"}
+        assert "a defect of the twin" not in thrown.message
+
+
+WRITE = compile_expression(
+    '@(JToken.Parse((string)context.Variables["t"]).ToString(Newtonsoft.Json.Formatting.None))', name="test"
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_strict_json_comes_back_as_it_was(value: object) -> None:
+    written = WRITE.evaluate(context(variables={"t": json.dumps(value)}))
+    assert json.loads(str(written)) == value
+
+
+@given(st.text(max_size=20))
+def test_what_is_escaped_unescapes(text: str) -> None:
+    given_context = context(variables={"t": text})
+    for encode, decode in (
+        ("Uri.EscapeDataString", "Uri.UnescapeDataString"),
+        ("WebUtility.UrlEncode", "WebUtility.UrlDecode"),
+        ("WebUtility.HtmlEncode", "WebUtility.HtmlDecode"),
+    ):
+        expression = compile_expression(f'@({decode}({encode}((string)context.Variables["t"])))', name="test")
+        assert expression.evaluate(given_context) == text
