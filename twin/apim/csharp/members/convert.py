@@ -188,11 +188,14 @@ def _to_base(bits: int) -> Callable[[int, int], str]:
     return text
 
 
+_NO_SPACE: Final = dict.fromkeys(map(ord, " \t\r\n"))
+
+
 def from_base64(text: str | None) -> bytes:
     """Convert.FromBase64String: white space is skipped, padding must be there."""
     if text is None:
         raise argument_null("s")
-    plain = "".join(c for c in text if c not in " \t\r\n")
+    plain = text.translate(_NO_SPACE)
     if len(plain) % 4 or not _BASE64.fullmatch(plain):
         raise DotNetException(
             "FormatException",

@@ -197,6 +197,14 @@ define(
     f"class {_SPACE}.BasicAuthCredentials",
     {"string UserId": lambda found: found.user, "string Password": lambda found: found.password},
 )
+# What get-authorization-context leaves in its variable.
+define(
+    f"class {_SPACE}.Authorization",
+    {
+        "string AccessToken": lambda found: found.access_token,
+        "IReadOnlyDictionary<string, object> Claims": lambda found: found.claims,
+    },
+)
 define(
     f"class {_SPACE}.Jwt",
     {

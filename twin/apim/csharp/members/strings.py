@@ -214,9 +214,15 @@ def split(text: str, separators: list[str], count: int | None = None, options: i
         return []
     if count == 1:
         return [text]
+    wanted = separators or list(WHITE_SPACE)
+    if len(wanted) == 1 and not options:
+        return text.split(wanted[0], -1 if count is None else count - 1)
+    return _split_at_any(text, wanted, count, options)
+
+
+def _split_at_any(text: str, wanted: list[str], count: int | None, options: int) -> list[str]:
     found: list[str] = []
     position = start = 0
-    wanted = separators or list(WHITE_SPACE)
     while position < len(text) and (count is None or len(found) < count - 1):
         separator = next((s for s in wanted if s and text.startswith(s, position)), None)
         if separator is None:
