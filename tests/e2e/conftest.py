@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.e2e.client import Client, parameters_of
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +119,12 @@ def twin(running_twin: RunningTwin) -> RunningTwin:
     """The twin as it was when it started: no faults, an empty cache, the right time, no counted calls."""
     running_twin.control.post("/reset").raise_for_status()
     return running_twin
+
+
+@pytest.fixture(scope="session")
+def deployment(running_twin: RunningTwin) -> Deployment:
+    """The keys and ids of the twin."""
+    return Deployment.of(running_twin.gateway, running_twin.entra, running_twin.state)
 
 
 @pytest.fixture

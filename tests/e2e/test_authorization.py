@@ -1,13 +1,14 @@
 """The authorization endpoint and the consent page (oauth.md C1-C5)."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.e2e.client import CALLBACK, Client, parameters_of
 from tests.e2e.conftest import RunningTwin
-from tests.e2e.person import Person
+from tests.e2e.person import Page, Person
 
 
 def get(url: str) -> httpx.Response:
@@ -192,6 +193,18 @@ def test_the_cookie_is_bound_to_host_and_transport(client: Client, ada: Person) 
 # The answer
 
 
+def answer_consent(client: Client, person: Person, page: Page, decision: str) -> httpx.Response:
+    """What the person's browser sends for a decision, and the gateway's answer as it is."""
+    (form,) = page.forms()
+    cookies = "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())
+    return httpx.post(
+        f"{client.gateway}/consent",
+        data=form.fields | {"decision": decision},
+        headers={"Cookie": cookies, "Origin": client.gateway},
+        timeout=30,
+    )
+
+
 def test_entra_is_not_contacted_before_consent(client: Client) -> None:
     answer = get(client.authorize_url())
     assert answer.headers["location"].startswith(client.gateway)
@@ -204,10 +217,44 @@ def test_denial_goes_back_to_the_client(client: Client, ada: Person) -> None:
     assert (heard["error"], heard["state"], heard["iss"]) == ("access_denied", client.state, client.gateway)
 
 
-def test_an_answer_counts_once(client: Client, ada: Person) -> None:
+@pytest.mark.parametrize("first", ["Deny", "Allow"])
+def test_an_answer_counts_once(client: Client, ada: Person, first: str) -> None:
+    """Even for a browser that keeps the cookie which the first answer takes away."""
     page = ada.open(client.authorize_url())
-    assert ada.press(page, "Deny").response is None
-    assert ada.press(page, "Allow").status in (400, 403)
+    kept = dict(ada.cookies["localhost"])
+    ada.press(page, first)
+    for later in ("Allow", "Deny"):
+        ada.cookies["localhost"] = dict(kept)
+        again = ada.press(page, later)
+        assert (again.url, again.status) == (f"{client.gateway}/consent", 400)
+    ada.cookies["localhost"] = dict(kept)
+    assert ada.open(page.url).status == 400
+
+
+def test_of_parallel_answers_one_counts(twin: RunningTwin, client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    twin.fault("cosmos", delay=0.3, times=30)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: answer_consent(client, ada, page, "allow"), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [303] + [400] * 5
+
+
+@pytest.mark.parametrize("decision", ["", "maybe", "ALLOW"])
+def test_an_answer_is_yes_or_no(client: Client, ada: Person, decision: str) -> None:
+    page = ada.open(client.authorize_url())
+    assert answer_consent(client, ada, page, decision).status_code == 400
+    assert answer_consent(client, ada, page, "allow").status_code == 303
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_the_way_on_is_neither_cached_nor_told_to_others(client: Client, ada: Person, decision: str) -> None:
+    answer = answer_consent(client, ada, ada.open(client.authorize_url()), decision)
+    assert answer.status_code == 303
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    start = get(client.authorize_url())
+    assert start.headers["cache-control"] == "no-store"
+    assert start.headers["referrer-policy"] == "no-referrer"
 
 
 def test_consent_from_another_browser_is_refused(twin: RunningTwin, client: Client, ada: Person) -> None:

@@ -2,13 +2,20 @@
 
 import base64
 import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from tests.e2e.client import CALLBACK, Client, parameters_of
 from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Page, Person
 
 
@@ -113,6 +120,182 @@ def test_an_unreachable_entra_is_said_to_the_client(
     twin.fault("entra", times=5, **fault)
     page = ada.press(entra_page, "Ada Lovelace")
     assert parameters_of(page.url)["error"] == "temporarily_unavailable"
+
+
+def callback_of(twin: RunningTwin, person: Person, state: str, code: str = "x") -> httpx.Response:
+    """What the person's browser gets for an answer of Entra's that the test made up."""
+    return httpx.get(
+        f"{twin.gateway}/oauth-callback",
+        params={"code": code, "state": state},
+        headers=cookies_of(person),
+        timeout=30,
+    )
+
+
+def test_the_upstream_value_of_another_sign_in_is_refused(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
+    """One browser, two sign-ins: the second's value, with its cookie, does not finish the first."""
+    first, second = (
+        parse_qs(urlsplit(ada.press(ada.open(client.authorize_url()), "Allow").url).query)["state"][0]
+        for _ in range(2)
+    )
+    (transaction, _), (other, upstream) = first.split("."), second.split(".")
+    jar = ada.cookies["localhost"]
+    jar[f"__Host-callback-{transaction[:12]}"] = jar[f"__Host-callback-{other[:12]}"]
+    answer = callback_of(twin, ada, f"{transaction}.{upstream}")
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
+def test_of_parallel_answers_one_reaches_entra(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+    state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
+    twin.fault("cosmos", delay=0.3, times=30)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: callback_of(twin, ada, state), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [302] + [400] * 5
+    assert len([each for each in twin.received("entra") if each["method"] == "POST"]) == 1
+
+
+# The ID token. Entra answers what the test wants, signed with Entra's key unless that is the point.
+
+
+def entra_answers(twin: RunningTwin, body: str) -> None:
+    """The next request to Entra, the exchange of the code, gets this answer."""
+    twin.fault("entra", status=200, times=1, headers={"Content-Type": "application/json"}, body=body)
+
+
+def identity(deployment: Deployment, entra_page: Page) -> dict[str, Any]:
+    """The claims of an ID token that belongs to the sign-in."""
+    now = int(time.time())
+    return {
+        "iss": deployment.directory.issuer,
+        "aud": deployment.client_id,
+        "tid": deployment.directory.tenant_id,
+        "oid": deployment.directory.users[0].object_id,
+        "sub": "pairwise",
+        "ver": "2.0",
+        "nonce": parameters_of(entra_page.url)["nonce"],
+        "iat": now,
+        "nbf": now,
+        "exp": now + 3600,
+    }
+
+
+def without(claims: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in claims.items() if key != name}
+
+
+def test_an_id_token_that_belongs_to_the_sign_in_becomes_a_code(
+    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
+) -> None:
+    """So the refusals below are for the one point that is wrong in each."""
+    token = deployment.signed_by_entra(identity(deployment, entra_page))
+    entra_answers(twin, json.dumps({"id_token": token}))
+    end = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
+    assert client.redeem(end["code"]).status_code == 200
+
+
+def test_an_access_token_never_outlives_the_session_at_entra(
+    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
+) -> None:
+    claims = identity(deployment, entra_page)
+    claims["exp"] = claims["iat"] + 120
+    entra_answers(twin, json.dumps({"id_token": deployment.signed_by_entra(claims)}))
+    answer = client.redeem(parameters_of(ada.press(entra_page, "Ada Lovelace").url)["code"]).json()
+    assert 0 < answer["expires_in"] <= 120
+    assert client.call(answer["access_token"]).status_code == 200
+    twin.advance_clock(121)
+    assert client.call(answer["access_token"]).status_code == 401
+
+
+WRONG_CLAIMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "nonce of another sign-in": lambda claims: claims | {"nonce": "A" * 43},
+    "no nonce": lambda claims: without(claims, "nonce"),
+    "for another application": lambda claims: claims | {"aud": "22222222-2222-4222-8222-222222222222"},
+    "for nobody": lambda claims: without(claims, "aud"),
+    "of another issuer": lambda claims: claims | {"iss": "https://evil.example"},
+    "of no issuer": lambda claims: without(claims, "iss"),
+    "of another tenant": lambda claims: claims | {"tid": "33333333-3333-4333-8333-333333333333"},
+    "of no tenant": lambda claims: without(claims, "tid"),
+    "expired": lambda claims: claims | {"exp": claims["iat"] - 120},
+    "without an end": lambda claims: without(claims, "exp"),
+    "not yet valid": lambda claims: claims | {"nbf": claims["iat"] + 3600},
+    "about nobody": lambda claims: without(claims, "oid"),
+}
+
+
+def assert_refused(client: Client, page: Page) -> None:
+    assert page.response is None, f"{page.status} {page.html[:500]}"
+    heard = parameters_of(page.url)
+    assert heard.pop("error_description")
+    assert heard == {"error": "server_error", "state": client.state, "iss": client.gateway}
+
+
+@pytest.mark.parametrize("point", WRONG_CLAIMS)
+def test_an_id_token_with_one_wrong_claim_is_refused(
+    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page, point: str
+) -> None:
+    claims = WRONG_CLAIMS[point](identity(deployment, entra_page))
+    entra_answers(twin, json.dumps({"id_token": deployment.signed_by_entra(claims)}))
+    assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
+
+
+def signed_by_a_stranger(claims: dict[str, Any]) -> str:
+    key = RSAKey.generate_key(2048)
+    return jwt.encode({"alg": "RS256", "kid": "stranger"}, claims, key)
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+    return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), ""])
+
+
+@pytest.mark.parametrize("sign", [signed_by_a_stranger, unsigned])
+def test_an_id_token_that_entra_did_not_sign_is_refused(
+    twin: RunningTwin,
+    deployment: Deployment,
+    client: Client,
+    ada: Person,
+    entra_page: Page,
+    sign: Callable[[dict[str, Any]], str],
+) -> None:
+    entra_answers(twin, json.dumps({"id_token": sign(identity(deployment, entra_page))}))
+    assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
+
+
+def test_entras_signature_under_other_claims_is_refused(
+    twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
+) -> None:
+    """Grace's identity under the signature of Ada's."""
+    claims = identity(deployment, entra_page)
+    head, _, signature = deployment.signed_by_entra(claims).split(".")
+    claims["oid"] = deployment.directory.users[1].object_id
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    entra_answers(twin, json.dumps({"id_token": f"{head}.{payload}.{signature}"}))
+    assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "no JSON", "[]", "null", "{}", '{"id_token": null}', '{"id_token": ""}', '{"id_token": "x.y.z"}'],
+)
+def test_an_answer_without_an_id_token_is_refused(
+    twin: RunningTwin, client: Client, ada: Person, entra_page: Page, body: str
+) -> None:
+    entra_answers(twin, body)
+    assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
+
+
+def test_a_sign_in_that_cannot_be_stored_gives_no_code(
+    twin: RunningTwin, client: Client, ada: Person, entra_page: Page
+) -> None:
+    """The store reads and claims the transaction, and fails when the grant is to be written."""
+    twin.fault("cosmos", delay=0, times=2)
+    twin.fault("cosmos", status=503, times=1)
+    heard = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
+    assert (heard["error"], heard["state"]) == ("temporarily_unavailable", client.state)
+    assert "code" not in heard
 
 
 def test_a_changed_signing_key_is_followed(twin: RunningTwin, client: Client, ada: Person) -> None:

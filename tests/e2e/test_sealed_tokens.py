@@ -1,14 +1,12 @@
-"""What is inside an access token, and what the gateway makes of tokens that are not quite its own (oauth.md D3,
-D4).
+"""What is inside an access token, and what becomes of tokens not quite like it (oauth.md D3, D4).
 
-The test knows the stack's keys, which nobody else does, and opens and seals with a JOSE library. So it can ask
-for each check by itself: a token that is right in everything but one claim.
+The test knows the stack's key, which nobody else does, and opens and seals with a JOSE library. So each check
+can be asked for by itself: a token that is right in everything but one point.
 """
 
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -19,104 +17,281 @@ from joserfc.jwk import OctKey
 
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 from tests.policies.engine.stage import Sent, Stage, reply
 from twin.apim.network import Reply
-from twin.apim.service import Service
-from twin.azure import gateway
-from twin.azure.cloud import Cloud
-from twin.stack import evaluate
-from twin.state import StateFolder
 
 HEADER = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
 FOREIGN_KEY = OctKey.generate_key(512)
 
-
-@dataclass(frozen=True)
-class Deployment:
-    """The gateway's configuration, evaluated once more from the running twin's seed."""
-
-    twin: RunningTwin
-
-    def service(self, **config: str) -> Service:
-        """What this stack's gateway runs with these settings."""
-        cloud = Cloud(seed=StateFolder(self.twin.state).seed(), gateway_url=self.twin.gateway)
-        local = {"local": "true", "entraAuthority": self.twin.entra}
-        return gateway.service(evaluate({**local, **config}, cloud=cloud), cloud)
-
-    def key(self, name: str = "token-key", **config: str) -> OctKey:
-        """The named value that holds a key."""
-        (value,) = [value.value for value in self.service(**config).named_values if value.name == name]
-        return OctKey.import_key(base64.b64decode(value))
-
-
-@pytest.fixture(scope="module")
-def deployment(running_twin: RunningTwin) -> Deployment:
-    return Deployment(running_twin)
+Claims = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def key(deployment: Deployment) -> OctKey:
-    """The key that seals the running twin's tokens."""
+    """The key that seals the twin's tokens."""
     return deployment.key()
 
 
-def opened(token: str, key: OctKey) -> dict[str, Any]:
-    """The claims of a token."""
-    plaintext = jwe.decrypt_compact(token, key, algorithms=[HEADER["alg"], HEADER["enc"]]).plaintext
-    assert plaintext is not None
-    return json.loads(plaintext)
-
-
-def sealed(claims: dict[str, Any], key: OctKey, **header: str) -> str:
-    """A token as the gateway makes them; `header` changes members of its header."""
-    protected = HEADER | header
-    if protected["enc"].startswith("A128"):
-        key = OctKey.import_key(base64.urlsafe_b64decode(key.as_dict()["k"] + "==")[:32])
-    plaintext = json.dumps(claims, separators=(",", ":"))
-    return jwe.encrypt_compact(protected, plaintext, key, algorithms=[protected["alg"], protected["enc"]])
-
-
 @pytest.fixture
-def claims(token: str, key: OctKey) -> dict[str, Any]:
+def claims(token: str, key: OctKey) -> Claims:
     """The claims of a token that the gateway gave."""
     return opened(token, key)
 
 
-def answer_to(client: Client, token: str) -> tuple[int, dict[str, str], bytes]:
+def opened(token: str, key: OctKey) -> Claims:
+    """The claims of a token."""
+    plaintext = jwe.decrypt_compact(token, key, algorithms=["dir", "A256CBC-HS512"]).plaintext
+    assert plaintext is not None
+    return json.loads(plaintext)
+
+
+def sealed(claims: Claims, key: OctKey, **header: str) -> str:
+    """A token as the gateway makes them; `header` changes members of its header."""
+    return jwe.encrypt_compact(
+        HEADER | header, json.dumps(claims), key, algorithms=["dir", "A256CBC-HS512", "DEF"]
+    )
+
+
+def encoded(content: bytes) -> str:
+    """Unpadded base64url (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def whole_answer(client: Client, token: str) -> tuple[int, dict[str, str], bytes]:
     """Everything of an answer but its date."""
     answer = client.call(token)
-    return answer.status_code, {k: v for k, v in answer.headers.items() if k != "date"}, answer.content
+    headers = {name: value for name, value in answer.headers.items() if name != "date"}
+    return answer.status_code, headers, answer.content
 
 
 # What is inside
 
 
 def test_any_jose_library_opens_it(token: str, key: OctKey) -> None:
-    head = token.partition(".")[0]
-    assert json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))) == HEADER
+    assert json.loads(decoded(token.partition(".")[0])) == HEADER
     assert opened(token, key)
 
 
-def test_another_key_does_not(token: str) -> None:
+def test_another_key_does_not_open_it(token: str) -> None:
     with pytest.raises(JoseError):
         opened(token, FOREIGN_KEY)
 
 
+@pytest.mark.parametrize("name", ["Ada Lovelace", "Grace Hopper"])
 def test_it_says_who_may_do_what_where_and_until_when(
-    twin: RunningTwin, client: Client, ada: Person, key: OctKey
+    twin: RunningTwin, client: Client, deployment: Deployment, name: str
 ) -> None:
-    answer = client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()
-    claims = opened(answer["access_token"], key)
-    users = {user["name"]: user for user in twin.directory_users()}
-    assert claims.pop("sub") == users["Ada Lovelace"]["oid"]
+    code = parameters_of(twin.person(name).sign_in(client.authorize_url()))["code"]
+    answer = client.redeem(code).json()
+    claims = opened(answer["access_token"], deployment.key())
     assert claims.pop("exp") - claims.pop("iat") == answer["expires_in"] == 600
     assert len(claims.pop("jti")) == 32
-    assert len(claims.pop("gid")) == 22
-    assert claims.pop("tid") in twin.entra_tenant
     assert claims == {
-        "iss": twin.gateway,
+        "iss": client.gateway,
         "aud": client.resource,
+        "sub": {user.name: user.object_id for user in deployment.directory.users}[name],
+        "tid": deployment.directory.tenant_id,
         "client_id": client.client_id,
         "scope": "openid",
+        "gid": code.partition(".")[0],
     }
+
+
+def test_without_a_resource_it_is_for_the_gateway_as_a_whole(
+    client: Client, ada: Person, key: OctKey
+) -> None:
+    code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
+    token = client.redeem(code, resource=None).json()["access_token"]
+    assert opened(token, key)["aud"] == client.gateway
+
+
+def test_every_token_has_an_id_of_its_own(client: Client, ada: Person, key: OctKey) -> None:
+    codes = [parameters_of(ada.sign_in(client.authorize_url()))["code"] for _ in range(2)]
+    first, second = (opened(client.redeem(code).json()["access_token"], key) for code in codes)
+    assert first["jti"] != second["jti"]
+    assert first["gid"] != second["gid"]
+
+
+# Tokens that are right in all points but one
+
+
+def test_a_token_sealed_by_the_test_opens_the_server(client: Client, claims: Claims, key: OctKey) -> None:
+    """So the refusals below are for the one point that is wrong in each."""
+    answer = client.call(sealed(claims, key))
+    assert answer.status_code == 200
+    assert "hello_mcp" in answer.text
+
+
+WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
+    "for another server of this gateway": lambda claims: {"aud": claims["iss"] + "/jira-mcp"},
+    "for a server whose path begins with this one's": lambda claims: {"aud": claims["aud"] + "2"},
+    "for a path below this server": lambda claims: {"aud": claims["aud"] + "/sse"},
+    "for a foreign server": lambda _: {"aud": "https://other.example/mcp"},
+    "for the gateway's name continued": lambda claims: {"aud": claims["iss"] + ".evil.example/mcp"},
+    "for the server in capitals": lambda claims: {"aud": claims["aud"].upper()},
+    "for nobody": lambda _: {"aud": None},
+    "of another issuer": lambda _: {"iss": "https://other.example"},
+    "of the issuer with a slash": lambda claims: {"iss": claims["iss"] + "/"},
+    "of nobody": lambda _: {"iss": None},
+    "expired a minute ago": lambda claims: {"exp": claims["iat"] - 60},
+    "expired this second": lambda claims: {"exp": claims["iat"]},
+    "of a grant that never was": lambda _: {"gid": "A" * 22},
+}
+
+
+@pytest.mark.parametrize("point", WRONG_CLAIMS)
+def test_a_token_with_one_wrong_claim_is_like_any_bad_token(
+    twin: RunningTwin, client: Client, claims: Claims, key: OctKey, point: str
+) -> None:
+    bad = sealed(claims | WRONG_CLAIMS[point](claims), key)
+    assert whole_answer(client, bad) == whole_answer(client, "x")
+    assert client.call("x").status_code == 401
+    assert twin.received("functions") == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"kid": "0"},
+        {"kid": "2"},
+        {"kid": "../1"},
+        {"typ": "JWT"},
+        {"zip": "DEF"},
+        {"cty": "JWT"},
+    ],
+    ids=str,
+)
+def test_a_token_with_another_header_is_like_any_bad_token(
+    twin: RunningTwin, client: Client, claims: Claims, key: OctKey, header: dict[str, str]
+) -> None:
+    assert whole_answer(client, sealed(claims, key, **header)) == whole_answer(client, "x")
+    assert twin.received("functions") == []
+
+
+def other_encryption(claims: Claims, key: OctKey) -> str:
+    """A128CBC-HS256, with as much of the key as that takes."""
+    half = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
+    header = HEADER | {"enc": "A128CBC-HS256"}
+    return jwe.encrypt_compact(header, json.dumps(claims), half, algorithms=["dir", "A128CBC-HS256"])
+
+
+def wrapped_key(claims: Claims, key: OctKey) -> str:
+    """A content key of its own, wrapped with the gateway's."""
+    wrapping = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
+    algorithms = ["A256KW", "A256CBC-HS512"]
+    return jwe.encrypt_compact(
+        HEADER | {"alg": "A256KW"}, json.dumps(claims), wrapping, algorithms=algorithms
+    )
+
+
+def unsigned_jwt(claims: Claims, _key: OctKey) -> str:
+    return ".".join([encoded(b'{"alg":"none"}'), encoded(json.dumps(claims).encode()), ""])
+
+
+def relabelled(claims: Claims, key: OctKey) -> str:
+    """The gateway's own header over a token that was sealed under another one."""
+    own = encoded(json.dumps(HEADER, separators=(",", ":")).encode())
+    return own + "." + sealed(claims, key, kid="9").partition(".")[2]
+
+
+def cut_tag(claims: Claims, key: OctKey) -> str:
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    return ".".join([head, encrypted_key, iv, ciphertext, encoded(decoded(tag)[:16])])
+
+
+def longer_tag(claims: Claims, key: OctKey) -> str:
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    return ".".join([head, encrypted_key, iv, ciphertext, encoded(decoded(tag) + b"\0")])
+
+
+def last_half_of_the_tag_changed(claims: Claims, key: OctKey) -> str:
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    changed = decoded(tag)[:-1] + bytes([decoded(tag)[-1] ^ 1])
+    return ".".join([head, encrypted_key, iv, ciphertext, encoded(changed)])
+
+
+def other_iv(claims: Claims, key: OctKey) -> str:
+    """What CBC would let an attacker do to the first block if the tag did not cover the IV."""
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    changed = bytes([decoded(iv)[0] ^ 1]) + decoded(iv)[1:]
+    return ".".join([head, encrypted_key, encoded(changed), ciphertext, tag])
+
+
+def cut_ciphertext(claims: Claims, key: OctKey) -> str:
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    return ".".join([head, encrypted_key, iv, encoded(decoded(ciphertext)[:-16]), tag])
+
+
+def by_a_foreign_key(claims: Claims, _key: OctKey) -> str:
+    return sealed(claims, FOREIGN_KEY)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        other_encryption,
+        wrapped_key,
+        unsigned_jwt,
+        relabelled,
+        cut_tag,
+        longer_tag,
+        last_half_of_the_tag_changed,
+        other_iv,
+        cut_ciphertext,
+        by_a_foreign_key,
+    ],
+)
+def test_a_token_made_in_another_way_is_like_any_bad_token(
+    twin: RunningTwin, client: Client, claims: Claims, key: OctKey, make: Callable[[Claims, OctKey], str]
+) -> None:
+    assert whole_answer(client, make(claims, key)) == whole_answer(client, "x")
+    assert twin.received("functions") == []
+
+
+def test_the_key_of_the_consent_form_seals_no_tokens(
+    client: Client, claims: Claims, deployment: Deployment
+) -> None:
+    octets = decoded(str(deployment.key("consent-key").as_dict()["k"]))
+    assert len(octets) == 32
+    bad = sealed(claims, OctKey.import_key(octets + octets))
+    assert whole_answer(client, bad) == whole_answer(client, "x")
+
+
+def test_two_authorization_headers_are_refused(twin: RunningTwin, client: Client, token: str) -> None:
+    answer = httpx.post(
+        client.resource,
+        headers=[("Authorization", "Bearer x"), ("Authorization", f"Bearer {token}")],
+        json={},
+    )
+    assert answer.status_code == 401
+    assert twin.received("functions") == []
+
+
+# Rotation of the key: the same gateway's configuration, with the next key versions, in this process
+
+
+def status_after_rotation(deployment: Deployment, version: int, token: str) -> int:
+    """How the gateway with this key version answers a call with the token; store and server always agree."""
+
+    def answer(sent: Sent) -> Reply:
+        return reply(200, '{"status": "redeemed"}' if "/colls/grants/" in sent.url else "{}")
+
+    stage = Stage(deployment.service(keyVersion=str(version)))
+    stage.wire.answer = answer
+    return stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
+
+
+def test_a_token_outlives_one_rotation_of_the_key_and_not_two(deployment: Deployment, token: str) -> None:
+    assert [status_after_rotation(deployment, version, token) for version in (2, 3)] == [200, 401]
+
+
+def test_each_version_of_the_key_opens_only_its_own_tokens(
+    deployment: Deployment, claims: Claims, key: OctKey
+) -> None:
+    assert status_after_rotation(deployment, 2, sealed(claims, key, kid="2")) == 401

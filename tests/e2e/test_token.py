@@ -1,6 +1,7 @@
 """The token endpoint (oauth.md D)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -125,12 +126,40 @@ def test_a_malformed_request_is_refused(
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_parameter_given_twice_is_refused(client: Client, code: str) -> None:
-    body = f"grant_type=authorization_code&code={code}&code={code}&client_id={client.client_id}"
-    answer = httpx.post(
-        f"{client.gateway}/token", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}
+FORM = "application/x-www-form-urlencoded"
+
+
+def post_form(client: Client, code: str, *, after: str = "", content_type: str = FORM) -> httpx.Response:
+    """A form that would get a token, but for what stands after it and what it says that it is."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": client.redirect_uri,
+        "client_id": client.client_id,
+        "code_verifier": client.verifier,
+    }
+    return httpx.post(
+        f"{client.gateway}/token", content=urlencode(form) + after, headers={"Content-Type": content_type}
     )
+
+
+def test_a_parameter_given_twice_is_refused(client: Client, code: str) -> None:
+    for after in (f"&code={code}", f"&client_id={client.client_id}", "&grant_type="):
+        answer = post_form(client, code, after=after)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert post_form(client, code).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "multipart/form-data", ""])
+def test_a_form_has_to_say_that_it_is_one(client: Client, code: str, content_type: str) -> None:
+    answer = post_form(client, code, content_type=content_type)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert post_form(client, code, content_type=FORM + "; charset=UTF-8").status_code == 200
+
+
+def test_a_form_of_more_than_16_kb_is_refused(client: Client, code: str) -> None:
+    assert post_form(client, code, after="&" * 17000).json()["error"] == "invalid_request"
+    assert post_form(client, code, after="&" * 10).status_code == 200
 
 
 def test_json_is_not_a_form(client: Client, code: str) -> None:
@@ -145,6 +174,8 @@ def test_without_the_store_there_is_no_token(
     twin.fault("cosmos", times=1, **fault)
     answer = client.redeem(code)
     assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["cache-control"] == "no-store"
     assert "access_token" not in answer.text
     assert client.redeem(code).status_code == 200
 
@@ -154,3 +185,11 @@ def test_a_token_lives_ten_minutes(twin: RunningTwin, client: Client, token: str
     assert client.call(token).status_code == 200
     twin.advance_clock(2)
     assert client.call(token).status_code == 401
+
+
+def test_guessing_is_slowed_down(client: Client) -> None:
+    """The limit of the dev stack is 120 requests a minute."""
+    answers = [client.redeem("A" * 22 + "." + "B" * 43, grant_type="x") for _ in range(125)]
+    assert {answer.status_code for answer in answers[:115]} == {400}
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0

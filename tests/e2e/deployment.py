@@ -1,0 +1,77 @@
+"""What an operator could find out about the running twin: keys, ids, configuration.
+
+The stack is evaluated once more from the seed in the twin's state folder, which gives the same values.
+"""
+
+import base64
+import json
+import sqlite3
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import OctKey
+
+from twin.apim.service import Service
+from twin.azure import gateway, tenant
+from twin.azure.cloud import Cloud
+from twin.entra.directory import Directory
+from twin.entra.keys import SigningKeys
+from twin.stack import Stack, evaluate
+from twin.state import StateFolder
+
+
+@dataclass
+class Deployment:
+    """The stack behind a twin whose gateway and Entra are at these addresses."""
+
+    gateway: str
+    entra: str
+    state: StateFolder
+
+    @classmethod
+    def of(cls, gateway: str, entra: str, state: Path) -> "Deployment":
+        return cls(gateway, entra, StateFolder(state))
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        return Cloud(seed=self.state.seed(), gateway_url=self.gateway)
+
+    @cached_property
+    def stack(self) -> Stack:
+        return self._evaluated()
+
+    @cached_property
+    def directory(self) -> Directory:
+        return tenant.directory(self.stack, self.cloud, self.entra)
+
+    @cached_property
+    def client_id(self) -> str:
+        """The application under which the gateway is known to Entra."""
+        (application,) = self.directory.applications
+        return application.client_id
+
+    def service(self, **config: str) -> Service:
+        """What the gateway runs; with other settings, what it would run."""
+        return gateway.service(self._evaluated(**config) if config else self.stack, self.cloud)
+
+    def key(self, name: str = "token-key") -> OctKey:
+        """The named value that holds a key."""
+        (value,) = [each.value for each in self.service().named_values if each.name == name]
+        return OctKey.import_key(base64.b64decode(value))
+
+    def signed_by_entra(self, claims: dict[str, Any]) -> str:
+        """A JWT with the signature of the twin's Entra."""
+        return SigningKeys(self.state.entra_keys).sign(claims)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Everything that the store holds, whatever its container."""
+        database = sqlite3.connect(f"file:{self.state.documents}?mode=ro", uri=True)
+        try:
+            return [json.loads(body) for (body,) in database.execute("SELECT body FROM documents")]
+        finally:
+            database.close()
+
+    def _evaluated(self, **config: str) -> Stack:
+        return evaluate({"local": "true", "entraAuthority": self.entra, **config}, cloud=self.cloud)
