@@ -160,14 +160,15 @@ class TokenCheck:
         """The issuer's keys, fetched anew if the named one is not among those at hand."""
         async with self._fetching:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
-            rested = anyio.current_time() - self._fetched_at >= self._REFETCH_AFTER
+            # The clock may have been moved in either direction since.
+            rested = abs(self._clock.now() - self._fetched_at) >= self._REFETCH_AFTER
             if self._keys is None or (not known and rested):
                 async with (
                     aiohttp.ClientSession(timeout=self._FETCH_TIMEOUT) as client,
                     client.get(self.settings.jwks_url, raise_for_status=True) as response,
                 ):
                     self._keys = KeySet.import_key_set(await response.json(content_type=None))
-                self._fetched_at = anyio.current_time()
+                self._fetched_at = self._clock.now()
             return self._keys
 
 

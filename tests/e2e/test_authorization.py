@@ -1,5 +1,6 @@
 """The authorization endpoint and the consent page (oauth.md C1-C5)."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.e2e.client import CALLBACK, Client, parameters_of
 from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Page, Person
 
 
@@ -98,7 +100,9 @@ def test_a_known_client_hears_what_is_wrong(
         ("code_challenge=" + "y" * 43, "invalid_request"),
         ("response_type=code", "invalid_request"),
         ("scope=openid", "invalid_request"),
+        ("state=other", "invalid_request"),
         ("resource=http://localhost/x", "invalid_target"),
+        ("resource=", "invalid_target"),
     ],
 )
 def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: str) -> None:
@@ -112,6 +116,25 @@ def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: s
 def test_the_state_comes_back_as_it_was(client: Client, ada: Person, state: str) -> None:
     client.state = state
     assert parameters_of(ada.sign_in(client.authorize_url()))["state"] == state
+
+
+@pytest.mark.parametrize("raw", ["a%2fb%7e+c", "%C3%BC%c3%bc", "x=y==", "%2B+%20", "a/b?c:d@e", ""])
+def test_the_state_comes_back_in_the_very_same_spelling(client: Client, ada: Person, raw: str) -> None:
+    """A client may compare it without decoding it."""
+    url = f"{client.authorize_url(state=None)}&state={raw}"
+    denied = ada.press(ada.open(url), "Deny").url
+    for end in (denied, ada.sign_in(url), get(f"{url}&response_type=token").headers["location"]):
+        assert f"&state={raw}&" in end
+
+
+def test_without_a_state_none_comes_back(client: Client, ada: Person) -> None:
+    assert set(parameters_of(ada.sign_in(client.authorize_url(state=None)))) == {"code", "iss"}
+
+
+def test_a_state_longer_than_an_address_can_carry_is_refused(client: Client) -> None:
+    assert get(client.authorize_url(state="x" * 1400)).headers["location"].startswith(client.gateway)
+    heard = parameters_of(get(client.authorize_url(state="x" * 1600)).headers["location"])
+    assert heard["error"] == "invalid_request"
 
 
 def test_what_travels_through_the_browser_is_only_a_handle(client: Client) -> None:
@@ -176,9 +199,24 @@ def test_the_page_cannot_be_framed_scripted_cached_or_sent_elsewhere(
     assert "script-src" not in policy
     assert "unsafe-inline" not in response.headers["content-security-policy"]
     assert policy["form-action"] == f"'self' {twin.entra} http://127.0.0.1:45321"
+    assert policy["base-uri"] == "'none'"
+    assert response.headers["x-frame-options"] == "DENY"
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_page_that_says_what_went_wrong_leads_nowhere(client: Client) -> None:
+    answer = get(client.authorize_url(client_id="someone-else"))
+    policy = answer.headers["content-security-policy"]
+    for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"):
+        assert part in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in answer.headers
 
 
 def test_the_cookie_is_bound_to_host_and_transport(client: Client, ada: Person) -> None:
@@ -307,8 +345,28 @@ def test_the_store_being_away_is_said_and_nothing_is_half_done(
 ) -> None:
     page = ada.open(client.authorize_url())
     twin.fault("cosmos", status=503, times=1)
-    assert ada.press(page, "Allow").status == 503
+    away = ada.press(page, "Allow").response
+    assert away is not None
+    assert away.status_code == 503
+    assert int(away.headers["retry-after"]) > 0
     assert ada.press(page, "Allow").status == 200
+
+
+def test_a_sign_in_that_cannot_be_stored_does_not_begin(twin: RunningTwin, client: Client) -> None:
+    """The client is in the cache by now, so it is the transaction that the store does not take."""
+    get(client.authorize_url())
+    twin.fault("cosmos", status=503, times=1)
+    answer = get(client.authorize_url())
+    assert answer.status_code == 503
+    assert "location" not in answer.headers
+
+
+def test_starting_sign_ins_without_end_is_slowed_down(client: Client) -> None:
+    """The limit of the dev stack is 60 a minute."""
+    answers = [client.http.get(client.authorize_url()) for _ in range(65)]
+    assert {answer.status_code for answer in answers[:55]} == {302}
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
 
 
 def test_an_emptied_cache_is_not_noticed(twin: RunningTwin, client: Client, ada: Person) -> None:
@@ -321,3 +379,31 @@ def test_an_emptied_cache_is_not_noticed(twin: RunningTwin, client: Client, ada:
     token = client.redeem(parameters_of(end)["code"]).json()["access_token"]
     twin.clear_cache()
     assert client.call(token).status_code == 200
+
+
+# What is stored
+
+
+def test_whatever_a_sign_in_leaves_in_the_store_expires_and_holds_no_secret(
+    deployment: Deployment, client: Client, ada: Person
+) -> None:
+    consent = ada.open(client.authorize_url())
+    entra = ada.press(consent, "Allow")
+    cookies = list(ada.cookies["localhost"].values())
+    code = parameters_of(ada.press(entra, "Ada Lovelace").url)["code"]
+    token = client.redeem(code).json()["access_token"]
+    documents = deployment.documents()
+    assert {"pending", "approved", "claimed"} & {document.get("status") for document in documents}
+    assert all(isinstance(document.get("ttl"), int) and document["ttl"] > 0 for document in documents)
+    stored = json.dumps(documents)
+    secrets = [
+        parameters_of(consent.url)["transaction"],
+        parameters_of(entra.url)["state"].partition(".")[2],
+        parameters_of(entra.url)["nonce"],
+        code.partition(".")[2],
+        client.verifier,
+        client.client_id,
+        token,
+        *cookies,
+    ]
+    assert [secret for secret in secrets if secret in stored] == []

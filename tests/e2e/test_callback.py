@@ -299,11 +299,15 @@ def test_a_sign_in_that_cannot_be_stored_gives_no_code(
 
 
 def test_a_changed_signing_key_is_followed(twin: RunningTwin, client: Client, ada: Person) -> None:
-    """API Management asks for keys that it does not know every five minutes at most (validate-jwt)."""
+    """API Management asks for keys that it does not know every five minutes at most (validate-jwt).
+
+    The server follows, too: the gateway's own credential is signed with the new key.
+    """
     ada.sign_in(client.authorize_url())
     twin.control.post("/entra/keys/rotate", json={}).raise_for_status()
     twin.advance_clock(301)
-    assert "code" in parameters_of(ada.sign_in(client.authorize_url()))
+    code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
+    assert client.call(client.redeem(code).json()["access_token"]).status_code == 200
 
 
 def test_cookies_are_cleared_at_the_end(client: Client, ada: Person) -> None:

@@ -27,6 +27,7 @@ def test_without_a_token_the_client_is_told_where_to_get_one(
     assert answer.headers["www-authenticate"] == (
         f'Bearer resource_metadata="{twin.gateway}/.well-known/oauth-protected-resource/mcp", scope="openid"'
     )
+    assert answer.headers["cache-control"] == "no-store"
     assert twin.received("functions") == []
 
 
@@ -78,6 +79,13 @@ def test_a_local_browser_app_is_welcome_at_a_local_stack(client: Client, token: 
     answer = client.call(token, headers={"Origin": origin})
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["vary"] == "Origin"
+
+
+def test_a_browser_app_may_read_what_it_needs_to_sign_in_and_go_on(client: Client, token: str) -> None:
+    for answer in (client.call(None), client.call("x"), client.call(token)):
+        readable = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
+        assert {"WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"} <= readable
 
 
 def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client, token: str) -> None:
@@ -118,6 +126,34 @@ def test_answers_do_not_name_the_server_behind(client: Client, token: str) -> No
     shown = str(dict(answer.headers)).lower() + answer.text.lower()
     assert "azurewebsites" not in shown
     assert "x-powered-by" not in shown
+
+
+def test_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    said = {
+        "Set-Cookie": "session=1; Path=/",
+        "Location": "https://func.azurewebsites.net/elsewhere",
+        "Server": "Kestrel",
+        "X-Powered-By": "ASP.NET",
+        "WWW-Authenticate": "Basic realm=elsewhere",
+        "Request-Context": "appId=cid-v1:1",
+        "X-MS-Middleware-Request-Id": "1",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Allow-Methods": "PUT",
+        "Access-Control-Allow-Headers": "x-evil",
+        "Access-Control-Allow-Origin": "https://evil.example",
+        "Content-Type": "application/json",
+        "Mcp-Session-Id": "s-1",
+    }
+    twin.fault("functions", status=200, times=1, headers=said, body="{}")
+    heard = client.call(token).headers
+    assert (heard["mcp-session-id"], heard["content-type"]) == ("s-1", "application/json")
+    kept = {"mcp-session-id", "content-type"}
+    assert [
+        name for name, value in said.items() if heard.get(name) == value and name.lower() not in kept
+    ] == []
+    assert "set-cookie" not in heard
 
 
 def test_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
@@ -164,12 +200,19 @@ def test_without_the_store_an_unchecked_token_is_not_believed(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     twin.fault("cosmos", status=503, times=1)
-    assert client.call(token).status_code == 503
+    away = client.call(token)
+    assert away.status_code == 503
+    assert int(away.headers["retry-after"]) > 0
+    assert away.headers["cache-control"] == "no-store"
     assert client.call(token).status_code == 200
 
 
-def test_too_many_calls_are_slowed_down(client: Client, token: str) -> None:
+def test_too_many_calls_of_one_user_are_slowed_down(twin: RunningTwin, client: Client, token: str) -> None:
     """The limit of the dev stack is 600 calls a minute."""
-    codes = [client.call(token, method="ping").status_code for _ in range(605)]
-    assert codes[:590] == [200] * 590
-    assert 429 in codes
+    code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
+    of_grace = client.redeem(code).json()["access_token"]
+    answers = [client.call(token, method="ping") for _ in range(605)]
+    assert [answer.status_code for answer in answers[:590]] == [200] * 590
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert client.call(of_grace, method="ping").status_code == 200

@@ -1,5 +1,7 @@
 """Dynamic client registration (oauth.md B; RFC 7591)."""
 
+import json
+
 import httpx
 import pytest
 
@@ -30,6 +32,10 @@ def test_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
 
 def test_ids_are_never_given_twice(newcomer: Client) -> None:
     assert newcomer.register().json()["client_id"] != newcomer.register().json()["client_id"]
+
+
+def test_a_redirect_uri_that_stands_there_twice_is_kept_once(newcomer: Client) -> None:
+    assert newcomer.register(redirect_uris=[CALLBACK, CALLBACK]).json()["redirect_uris"] == [CALLBACK]
 
 
 def test_redirect_uris_are_enough(newcomer: Client) -> None:
@@ -117,6 +123,13 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
         {"client_name": "line\nbreak"},
         {"client_name": "good\u202etxe.exe"},
         {"client_name": "zero\u200bwidth"},
+        {"client_name": "soft\u00adhyphen"},
+        {"client_name": "arabic\u061cmark"},
+        {"client_name": "line\u2028separator"},
+        {"client_name": "isolated\u2066text"},
+        {"client_name": "next\u0085line"},
+        {"client_name": "deleted\u007f"},
+        {"client_name": "byte\ufefforder"},
         {"client_name": 7},
     ],
 )
@@ -145,13 +158,28 @@ def test_other_content_types_are_refused(newcomer: Client) -> None:
 def test_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, newcomer: Client) -> None:
     before = len(twin.received("cosmos"))
     assert newcomer.register(padding="x" * 17000).status_code == 413
+    in_two_bytes_each = json.dumps({"redirect_uris": [CALLBACK], "padding": "ü" * 9000}, ensure_ascii=False)
+    answer = newcomer.http.post(
+        f"{newcomer.gateway}/register",
+        content=in_two_bytes_each.encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 413
     assert len(twin.received("cosmos")) == before
 
 
 def test_flooding_is_slowed_down(newcomer: Client) -> None:
-    answers = [newcomer.register() for _ in range(60)]
+    """The limit of the dev stack is 10 a minute; pretending to come from elsewhere does not move it."""
+    answers = [
+        newcomer.http.post(
+            f"{newcomer.gateway}/register",
+            json={"redirect_uris": [CALLBACK]},
+            headers={"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"},
+        )
+        for number in range(20)
+    ]
     limited = [answer for answer in answers if answer.status_code == 429]
-    assert limited
+    assert len(limited) == 10
     assert int(limited[0].headers["retry-after"]) > 0
 
 
@@ -159,6 +187,7 @@ def test_a_registration_that_cannot_be_stored_is_not_given(twin: RunningTwin, ne
     twin.fault("cosmos", status=503, times=1)
     answer = newcomer.register()
     assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
     assert "client_id" not in answer.text
 
 

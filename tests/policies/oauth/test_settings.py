@@ -1,0 +1,95 @@
+"""What settings change in the policies, for stacks that are not the one which the twin runs.
+
+The program is evaluated as for Azure and its policies run in this process; the store holds one client.
+"""
+
+import functools
+import json
+
+import pytest
+
+from tests.e2e.client import CALLBACK, challenge_of, parameters_of
+from tests.policies.engine.stage import Got, Sent, Stage, reply
+from twin.apim.network import Reply
+from twin.azure import gateway
+from twin.azure.cloud import Cloud
+from twin.stack import evaluate
+
+GATEWAY = "https://gateway.example"
+CLIENT = {"id": "x", "_ts": 0, "_etag": "1", "ttl": 1, "name": "=Test client", "redirectUris": [CALLBACK]}
+
+
+@functools.cache
+def stage(**config: str) -> Stage:
+    """The gateway of a stack with these settings."""
+    cloud = Cloud(gateway_url=GATEWAY)
+    made = Stage(gateway.service(evaluate(config, cloud=cloud), cloud))
+    made.wire.answer = _store
+    return made
+
+
+def _store(sent: Sent) -> Reply:
+    return reply(200, json.dumps(CLIENT)) if sent.method == "GET" else reply(201, "{}")
+
+
+def authorize(made: Stage, **more: str) -> Got:
+    parameters = {
+        "response_type": "code",
+        "client_id": "x",
+        "redirect_uri": CALLBACK,
+        "code_challenge": challenge_of("v" * 43),
+        "code_challenge_method": "S256",
+        **more,
+    }
+    query = "&".join(f"{name}={value}" for name, value in parameters.items())
+    return made.ask("GET", "/authorize", query)
+
+
+def outcome(answer: Got) -> str:
+    """The error that the client hears, or "consent" when the browser goes on to the consent page."""
+    location = answer.header("Location") or ""
+    return "consent" if location.startswith(f"{GATEWAY}/consent?") else parameters_of(location)["error"]
+
+
+def test_require_resource_refuses_clients_that_name_none() -> None:
+    strict = stage(requireResource="true")
+    assert outcome(authorize(strict)) == "invalid_target"
+    assert outcome(authorize(strict, resource=f"{GATEWAY}/mcp")) == "consent"
+    assert outcome(authorize(stage())) == "consent"
+
+
+def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_server() -> None:
+    for resource in (GATEWAY, f"{GATEWAY}/"):
+        assert outcome(authorize(stage(), resource=resource)) == "invalid_target"
+        assert outcome(authorize(stage(audience="gateway"), resource=resource)) == "consent"
+
+
+def test_one_audience_has_one_resource() -> None:
+    made = stage(audience="gateway")
+    for path in ("", "/mcp", "/mcp/sse"):
+        answer = made.ask("GET", f"/.well-known/oauth-protected-resource{path}")
+        assert answer.json()["resource"] == GATEWAY
+    assert stage().ask("GET", "/.well-known/oauth-protected-resource").status == 404
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (GATEWAY, 401),
+        ("https://tools.example.com", 401),
+        ("https://tools.example.com:8443", 403),
+        ("http://tools.example.com", 403),
+        ("https://evil.example", 403),
+        ("http://localhost:6274", 403),
+        ("http://127.0.0.1:6274", 403),
+        ("null", 403),
+    ],
+)
+def test_in_azure_only_named_origins_get_as_far_as_the_token_check(origin: str, status: int) -> None:
+    made = stage(allowedOrigins='["https://tools.example.com"]')
+    assert made.ask("POST", "/mcp", body=b"{}", Origin=origin).status == status
+
+
+def test_in_azure_no_server_is_open() -> None:
+    for method, path in (("POST", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")):
+        assert stage().ask(method, path).status == 401
