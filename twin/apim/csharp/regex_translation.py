@@ -22,6 +22,8 @@ _DISPUTED = re.compile(
     "[\x1c-\x1f\u200c\u200d\u0131\u0130\u017f\u212a\u0300-\u036f\u203f\u2040\u00b2\u00b3\u00b9\u00bc-\u00be]"
 )
 
+_CLASSES = re.compile(r"\\[wWdDsSbBpPkK]|\(\?[a-zA-Z-]*i")
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -31,6 +33,7 @@ class Pattern:
     numbers: tuple[int, ...]
     names: dict[str, int]
     ascii_only: bool
+    classless: bool
 
     def check(self, text: str) -> str:
         """The text, if both engines see it alike.
@@ -38,6 +41,8 @@ class Pattern:
         Raises:
             UnsupportedError: it has characters that they class differently.
         """
+        if self.classless:
+            return text
         if not text.isascii() and (self.ascii_only or any("\ud800" <= c <= "\udfff" for c in text)):
             raise UnsupportedError("a regular expression on characters that Python's has no classes for")
         if _DISPUTED.search(text):
@@ -82,7 +87,9 @@ def translate(pattern: str, options: int) -> Pattern:
         raise UnsupportedError("numbered references beside named groups in a regular expression")
     names = {str(number): number for number in range(len(numbers))}
     names.update({name: len(unnamed) + 1 + position for position, name in enumerate(named)})
-    return Pattern(compiled, numbers, names, translator.ascii_only)
+    # Without classes, word boundaries and letter case, a pattern only compares code units.
+    classless = not flags & re.IGNORECASE and not _CLASSES.search(pattern) and not translator.ascii_only
+    return Pattern(compiled, numbers, names, translator.ascii_only, classless)
 
 
 class _Translator:
