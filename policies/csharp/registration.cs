@@ -25,6 +25,14 @@ foreach (var uri in uris)
     bool native = Regex.IsMatch(text, @"^[a-z][a-z0-9+\-]*(\.[a-z0-9+\-]+)+:/[^@\[\]]*\z");
     var port = Regex.Match(text, @"^https?://[^/?]*:([0-9]{1,5})([/?]|\z)");
     bool portFits = !port.Success || (int.Parse(port.Groups[1].Value) >= 1 && int.Parse(port.Groups[1].Value) <= 65535);
+    // The answer adds these to the query; a client must not hear one of them twice (RFC 6749, section 3.1).
+    int mark = text.IndexOf('?');
+    bool reserved = (mark < 0 ? "" : text.Substring(mark + 1)).Split('&')
+        .Any(pair => new string[] { "code", "state", "iss", "error", "error_description", "error_uri" }.Contains(WebUtility.UrlDecode(pair.Split('=')[0])));
+    if (reserved)
+    {
+        return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "The query of a redirect URI may not hold code, state, iss, error, error_description or error_uri: the answer adds them." };
+    }
     if (!clean || !portFits || !(web || loopback || native))
     {
         return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "Each redirect URI must be https, http on a loopback host, or a private-use scheme with a dot in it; without fragment, user information or wildcard." };
@@ -42,9 +50,10 @@ foreach (var list in supported)
     var given = asked[list.Key];
     if (given == null || given.Type == JTokenType.Null) { continue; }
     var items = given as JArray;
-    if (items == null || items.Count == 0 || items.Any(item => item.Type != JTokenType.String || !list.Value.Contains((string)item)))
+    if (items == null || items.Count == 0 || items.Any(item => item.Type != JTokenType.String || !list.Value.Contains((string)item))
+        || !items.Any(item => (string)item == list.Value[0]))
     {
-        return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = list.Key + " may hold: " + string.Join(", ", list.Value) };
+        return new JObject { ["error"] = "invalid_client_metadata", ["error_description"] = list.Key + " must hold " + list.Value[0] + ", and may hold: " + string.Join(", ", list.Value) };
     }
 }
 var method = asked["token_endpoint_auth_method"];
@@ -57,13 +66,22 @@ var name = asked["client_name"];
 if (name != null && name.Type != JTokenType.Null)
 {
     var text = name.Type == JTokenType.String ? (string)name : "";
-    bool visible = text.Trim().Length > 0 && text.Length <= 100;
-    foreach (char c in text)
+    // Two UTF-16 units that belong together are one character.
+    bool visible = text.Trim().Length > 0 && text.Count(c => c < '\udc00' || c > '\udfff') <= 100;
+    for (int i = 0; i < text.Length; i++)
     {
-        // Control characters, and those that reorder or hide text (Unicode TR 36, section 2.5.1).
-        if (c < ' ' || (c >= '\u007f' && c <= '\u009f') || c == '\u00ad' || c == '\u061c' || c == '\u180e'
+        char c = text[i];
+        bool low = c >= '\udc00' && c <= '\udfff';
+        bool high = c >= '\ud800' && c <= '\udbff';
+        if (low && (i == 0 || text[i - 1] < '\ud800' || text[i - 1] > '\udbff')) { visible = false; }
+        if (high && (i + 1 == text.Length || text[i + 1] < '\udc00' || text[i + 1] > '\udfff')) { visible = false; }
+        // Control characters, and those that reorder, hide or fake text (Unicode TR 36, section 2.5.1): bidi and
+        // format characters, fillers that look like nothing, tags and private use beyond the basic plane.
+        if ((c < ' ' || (c >= '\u007f' && c <= '\u009f') || c == '\u00ad' || c == '\u061c' || c == '\u180e'
             || (c >= '\u200b' && c <= '\u200f') || (c >= '\u2028' && c <= '\u202e') || (c >= '\u2060' && c <= '\u206f')
-            || c == '\ufeff' || (c >= '\ufff0' && c <= '\uffff')) { visible = false; }
+            || c == '\ufeff' || (c >= '\ufff0' && c <= '\uffff') || (c >= '\ue000' && c <= '\uf8ff')
+            || c == '\u115f' || c == '\u1160' || c == '\u17b4' || c == '\u17b5' || c == '\u2800' || c == '\u3164' || c == '\uffa0'
+            || (c >= '\udb40' && c <= '\udbff'))) { visible = false; }
     }
     if (!visible)
     {

@@ -2,6 +2,7 @@
 // It is data: it goes back as it came, undecoded.
 foreach (var pair in context.Request.Url.QueryString.TrimStart('?').Split('&'))
 {
-    if (pair.StartsWith("state=", StringComparison.Ordinal)) { return pair.Substring(5); }
+    int equals = pair.IndexOf('=');
+    if (equals > 0 && WebUtility.UrlDecode(pair.Substring(0, equals)) == "state") { return pair.Substring(equals); }
 }
 return "";

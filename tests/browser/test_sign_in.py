@@ -62,6 +62,25 @@ def test_the_second_sign_in_passes_entra_without_a_stop(app: Client, page: Page)
         expect(page).to_have_title("Back at the app")
 
 
+@pytest.mark.parametrize("redirect_uri", ["http://[::1]:45321/callback", "http://localhost:45321/callback"])
+@pytest.mark.parametrize("decision", ["Allow", "Deny"])
+def test_every_kind_of_loopback_address_is_a_way_back(
+    twin: RunningTwin, page: Page, redirect_uri: str, decision: str
+) -> None:
+    """Chromium holds form-action against each redirect; CSP has no way to write an IPv6 host."""
+    app = twin.client(redirect_uri=redirect_uri)
+    assert app.register().status_code == 201
+    page.route(
+        lambda url: url.startswith(redirect_uri),
+        lambda route: route.fulfill(content_type="text/html", body="<title>Back at the app</title>"),
+    )
+    page.goto(app.authorize_url())
+    page.get_by_role("button", name=decision).click()
+    if decision == "Allow":
+        page.get_by_role("button", name="Ada Lovelace").click()
+    expect(page).to_have_title("Back at the app")
+
+
 def test_a_person_denies_and_is_back(app: Client, page: Page) -> None:
     page.goto(app.authorize_url())
     page.get_by_role("button", name="Deny").click()

@@ -58,6 +58,20 @@ def test_the_port_of_a_loopback_ip_may_differ(client: Client) -> None:
     assert "/consent" in answer.headers["location"]
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_a_port_that_no_machine_has_stays_on_a_page(client: Client, port: str) -> None:
+    assert get(client.authorize_url(redirect_uri=f"http://127.0.0.1:{port}/callback")).status_code == 400
+
+
+def test_odd_letters_are_never_taken_for_plain_ones(client: Client) -> None:
+    for uri in (
+        "http://127.0.0.1:45321/callbac\u212a",
+        "http\u017f://127.0.0.1:45321/callback",
+        "\U0001f600",
+    ):
+        assert get(client.authorize_url(redirect_uri=uri)).status_code == 400
+
+
 def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
     assert get(client.authorize_url() + "&redirect_uri=http://evil.example").status_code == 400
 
@@ -79,6 +93,12 @@ def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
         ({"resource": "https://evil.example/mcp"}, "invalid_target"),
         ({"resource": ""}, "invalid_target"),
         ({"scope": "openid admin"}, "invalid_scope"),
+        ({"code_challenge": "\u0130\u017f" + "x" * 41}, "invalid_request"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"response_mode": "form_post"}, "invalid_request"),
+        ({"request": "a.b.c"}, "request_not_supported"),
+        ({"request_uri": "https://app.example/request"}, "request_uri_not_supported"),
+        ({"prompt": "none"}, "interaction_required"),
     ],
 )
 def test_a_known_client_hears_what_is_wrong(
@@ -92,6 +112,20 @@ def test_a_known_client_hears_what_is_wrong(
     assert heard["state"] == client.state
     assert heard["iss"] == client.gateway
     assert "code" not in heard
+
+
+@pytest.mark.parametrize(
+    "spelling", ["HTTP://LOCALHOST{}/mcp", "http://LocalHost{}/mcp", "http://localhost{}/mcp/"]
+)
+def test_a_resource_may_be_spelled_as_addresses_may(client: Client, ada: Person, spelling: str) -> None:
+    named = spelling.format(client.gateway.removeprefix("http://localhost"))
+    code = parameters_of(ada.sign_in(client.authorize_url(resource=named)))["code"]
+    assert client.redeem(code, resource=named).status_code == 200
+
+
+def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
+    code = parameters_of(ada.sign_in(client.authorize_url(scope="openid  offline_access openid")))["code"]
+    assert client.redeem(code).json()["scope"] == "openid offline_access"
 
 
 @pytest.mark.parametrize(
@@ -332,6 +366,14 @@ def test_consent_from_another_origin_is_refused(client: Client, ada: Person, ori
     )
     assert answer.status_code == 403
     assert "location" not in answer.headers
+
+
+def test_no_step_makes_a_transaction_last_longer(twin: RunningTwin, client: Client, ada: Person) -> None:
+    page = ada.open(client.authorize_url())
+    twin.advance_clock(590)
+    at_entra = ada.press(page, "Allow")
+    twin.advance_clock(20)
+    assert "no longer open" in ada.press(at_entra, ada.name).html
 
 
 def test_a_transaction_ends_after_ten_minutes(twin: RunningTwin, client: Client, ada: Person) -> None:

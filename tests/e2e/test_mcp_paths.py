@@ -184,16 +184,53 @@ def test_other_paths_do_not_exist(twin: RunningTwin, token: str, path: str) -> N
 
 @pytest.mark.parametrize(
     ("fault", "status"),
-    [({"error": True}, 502), ({"status": 401}, 502), ({"status": 403}, 502), ({"status": 500}, 500)],
+    [
+        ({"error": True}, 502),
+        ({"status": 401}, 502),
+        ({"status": 403}, 502),
+        ({"status": 500}, 502),
+        ({"status": 302}, 502),
+        ({"status": 503}, 503),
+    ],
 )
 def test_a_failing_server_is_told_apart_from_a_bad_token(
     twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
 ) -> None:
     client.call(token)
-    twin.fault("functions", times=1, **fault)
-    answer = client.call(token)
+    said = {
+        "Location": "https://func.azurewebsites.net/",
+        "X-AspNet-Version": "4",
+        "Content-Type": "text/plain",
+    }
+    body = "System.Exception at func.azurewebsites.net"
+    twin.fault("functions", times=1, **({"headers": said, "body": body} | fault))
+    answer = client.call(token, headers={"Origin": "http://localhost:6274"})
     assert answer.status_code == status
     assert "www-authenticate" not in answer.headers
+    assert "azurewebsites" not in answer.text + str(answer.headers)
+    assert "x-aspnet-version" not in answer.headers
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:6274"
+
+
+def test_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client, token: str) -> None:
+    for said, heard in (("17", "17"), ("soon", "5"), ("-1", "5")):
+        twin.fault("functions", times=1, status=503, headers={"Retry-After": said}, body="func-x is busy")
+        answer = client.call(token)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, heard)
+        assert "func-x" not in answer.text
+
+
+def test_nothing_of_the_query_reaches_the_server_but_its_own_session(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    client.call(token, params={"code": "k", "clientId": "x", "azmcpcs": "1"})
+    client.call(
+        token,
+        url=f"{client.resource}/message",
+        params={"code": "k", "azmcpcs": "a b&code=k", "sessionId": "y"},
+    )
+    first, second = (request["url"].partition("?")[2] for request in twin.received("functions"))
+    assert (first, second) == ("", "azmcpcs=a%20b%26code%3Dk")
 
 
 def test_without_the_store_an_unchecked_token_is_not_believed(
@@ -215,4 +252,6 @@ def test_too_many_calls_of_one_user_are_slowed_down(twin: RunningTwin, client: C
     assert [answer.status_code for answer in answers[:590]] == [200] * 590
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
+    assert answers[-1].headers["access-control-allow-origin"] == twin.gateway
+    assert "Retry-After" in answers[-1].headers["access-control-expose-headers"]
     assert client.call(of_grace, method="ping").status_code == 200

@@ -1,13 +1,16 @@
 """The token endpoint (oauth.md D)."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from joserfc import jwe
 
 from tests.e2e.client import Client, challenge_of, parameters_of
 from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 
 
@@ -66,6 +69,8 @@ def test_of_parallel_redemptions_one_succeeds(twin: RunningTwin, client: Client,
             )
         )
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
+    (winner,) = [answer.json()["access_token"] for answer in answers if answer.status_code == 200]
+    assert client.call(winner).status_code == 200
     assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
 
 
@@ -100,6 +105,33 @@ def test_another_resource_is_an_invalid_target(client: Client, code: str) -> Non
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
 
+def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
+    deployment: Deployment, client: Client, ada: Person
+) -> None:
+    code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
+    assert client.redeem(code, resource=f"{client.gateway}/other").json()["error"] == "invalid_target"
+    token = client.redeem(code, resource=client.resource).json()["access_token"]
+    opened = jwe.decrypt_compact(token, deployment.key(), algorithms=["dir", "A256CBC-HS512"])
+    assert json.loads(opened.plaintext or b"")["aud"] == client.resource
+    assert client.call(token).status_code == 200
+
+
+@pytest.mark.parametrize("status", [412, 503])
+def test_a_replay_takes_the_token_back_or_says_that_it_could_not(
+    twin: RunningTwin, client: Client, code: str, status: int
+) -> None:
+    """The grant is read twice before it is written; the write meets another one, or fails."""
+    token = client.redeem(code).json()["access_token"]
+    twin.fault("cosmos", times=2, delay=0.001)
+    twin.fault("cosmos", times=1, status=status)
+    replay = client.redeem(code)
+    if status == 503:
+        assert replay.status_code == 503
+        replay = client.redeem(code)
+    assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
+    assert client.call(token).status_code == 401
+
+
 def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
     twin.advance_clock(61)
     assert client.redeem(code).json()["error"] == "invalid_grant"
@@ -109,7 +141,9 @@ def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> 
     ("changed", "error"),
     [
         ({"grant_type": None}, "invalid_request"),
+        ({"grant_type": ""}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials", "client_secret": "x"}, "unsupported_grant_type"),
         ({"code": None}, "invalid_request"),
         ({"client_id": None}, "invalid_request"),
         ({"redirect_uri": None}, "invalid_request"),
