@@ -77,6 +77,7 @@ class Lifetimes:
         registration: a client's registration that is not used.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
+        session: an MCP session: for so long it is known to whom it belongs.
     """
 
     access_token: int
@@ -84,6 +85,7 @@ class Lifetimes:
     registration: int
     transaction: int = 600
     code: int = 60
+    session: int = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

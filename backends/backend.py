@@ -17,6 +17,8 @@ class Route:
         template: URL template below the backend's path ("/", "/sse", "/message").
         upstream: path at the server.
         streaming: whether the answer may be an event stream.
+        origin: name of the named value with the server's origin, when it is not the backend's `url`.
+        session_parameter: the query parameter that carries the id of a legacy event stream's session.
     """
 
     id: str
@@ -24,6 +26,8 @@ class Route:
     template: str
     upstream: str
     streaming: bool
+    origin: str | None = None
+    session_parameter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

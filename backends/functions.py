@@ -24,7 +24,12 @@ ROUTES = (
     Route(id="delete", method="DELETE", template="/", upstream=_EXTENSION, streaming=False),
     Route(id="sse", method="GET", template="/sse", upstream=f"{_EXTENSION}/sse", streaming=True),
     Route(
-        id="message", method="POST", template="/message", upstream=f"{_EXTENSION}/message", streaming=False
+        id="message",
+        method="POST",
+        template="/message",
+        upstream=f"{_EXTENSION}/message",
+        streaming=False,
+        session_parameter="azmcpcs",
     ),
 )
 

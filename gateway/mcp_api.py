@@ -42,21 +42,21 @@ class McpApi(pulumi.ComponentResource):
                 path=backend.path,
                 service_url=backend.url,
                 policy=policy.render("mcp/api.xml.j2", settings=args.settings, backend=backend),
-                operations=(*_routes(backend), *_preflights(backend)),
+                operations=(*_routes(args.settings, backend), *_preflights(backend)),
             ),
             parent=self,
         )
         self.register_outputs({})
 
 
-def _routes(backend: Backend) -> Sequence[Operation]:
+def _routes(settings: Settings, backend: Backend) -> Sequence[Operation]:
     return tuple(
         Operation(
             id=route.id,
             title=f"{route.method} {route.template}",
             method=route.method,
             template=route.template,
-            policy=policy.render("mcp/operation.xml.j2", route=route),
+            policy=policy.render("mcp/operation.xml.j2", settings=settings, backend=backend, route=route),
         )
         for route in backend.routes
     )

@@ -1,5 +1,7 @@
 """The doors of the MCP servers (oauth.md E)."""
 
+import secrets
+
 import httpx
 import pytest
 
@@ -99,9 +101,16 @@ def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client,
         "X-MS-CLIENT-PRINCIPAL-ID": "admin",
         "X-Custom": "x",
     }
-    kept = {"Mcp-Session-Id": "s-1", "MCP-Protocol-Version": "2025-06-18", "Last-Event-ID": "7"}
+    kept = {
+        "Mcp-Session-Id": secrets.token_hex(8),
+        "MCP-Protocol-Version": "2025-06-18",
+        "Last-Event-ID": "7",
+    }
+    given = {"Mcp-Session-Id": kept["Mcp-Session-Id"]}
+    twin.fault("functions", status=200, times=1, headers=given, body="{}")
+    client.call(token, method="initialize")
     client.call(token, headers=unwanted | kept)
-    (request,) = twin.received("functions")
+    (_, request) = twin.received("functions")
     arrived = {name.lower(): value for name, value in request["headers"]}
     assert not {name.lower() for name in unwanted} & set(arrived)
     for name, value in kept.items():
@@ -227,10 +236,10 @@ def test_nothing_of_the_query_reaches_the_server_but_its_own_session(
     client.call(
         token,
         url=f"{client.resource}/message",
-        params={"code": "k", "azmcpcs": "a b&code=k", "sessionId": "y"},
+        params={"code": "k", "azmcpcs": secrets.token_hex(8) + "&code=k", "sessionId": "y"},
     )
     first, second = (request["url"].partition("?")[2] for request in twin.received("functions"))
-    assert (first, second) == ("", "azmcpcs=a%20b%26code%3Dk")
+    assert (first, second) == ("", "azmcpcs=***")
 
 
 def test_without_the_store_an_unchecked_token_is_not_believed(

@@ -1,0 +1,122 @@
+"""Whose an MCP session is (oauth.md E5)."""
+
+import secrets
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.person import Person
+
+
+@pytest.fixture
+def other(twin: RunningTwin, client: Client) -> str:
+    """A token of somebody else, who uses the same client."""
+    code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
+    return client.redeem(code).json()["access_token"]
+
+
+@pytest.fixture
+def session(twin: RunningTwin, client: Client, token: str) -> str:
+    """A session that the server has just given to the holder of `token`."""
+    session = secrets.token_hex(8)
+    twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": session}, body="{}")
+    assert client.call(token, method="initialize").headers["mcp-session-id"] == session
+    return session
+
+
+def in_session(client: Client, token: str, session: str) -> httpx.Response:
+    return client.call(token, headers={"Mcp-Session-Id": session})
+
+
+def served(twin: RunningTwin, client: Client, token: str, session: str) -> bool:
+    """Whether a request in the session comes to the server, which knows it."""
+    twin.fault("functions", status=200, times=1, body="{}")
+    return in_session(client, token, session).status_code == 200
+
+
+def message(client: Client, token: str, session: str) -> httpx.Response:
+    return client.call(token, url=f"{client.resource}/message", params={"azmcpcs": session})
+
+
+def calls(twin: RunningTwin) -> int:
+    return len(twin.received("functions"))
+
+
+@pytest.mark.parametrize("cache", ["kept", "emptied"])
+def test_a_session_belongs_to_who_began_it(
+    twin: RunningTwin, client: Client, token: str, other: str, session: str, cache: str
+) -> None:
+    if cache == "emptied":
+        twin.clear_cache()
+    before = calls(twin)
+    assert in_session(client, other, session).status_code == 404
+    assert calls(twin) == before
+    assert served(twin, client, token, session)
+
+
+def test_somebody_elses_session_and_none_at_all_look_alike(client: Client, other: str, session: str) -> None:
+    foreign, unknown = in_session(client, other, session), in_session(client, other, "never-given")
+    assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
+    assert foreign.json()["error"] == "invalid_session"
+
+
+def test_a_new_token_of_the_same_person_goes_on_with_the_session(
+    twin: RunningTwin, client: Client, ada: Person, session: str
+) -> None:
+    again = client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()["access_token"]
+    assert served(twin, client, again, session)
+
+
+def test_two_session_ids_are_none(client: Client, token: str, session: str) -> None:
+    answer = client.http.post(
+        client.resource,
+        json={},
+        headers=[("Authorization", f"Bearer {token}"), ("Mcp-Session-Id", session), ("Mcp-Session-Id", "x")],
+    )
+    assert answer.status_code == 404
+
+
+def test_a_session_whose_owner_cannot_be_kept_does_not_begin(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    client.call(token)
+    twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": "s"}, body="{}")
+    twin.fault("cosmos", status=503, times=1)
+    answer = client.call(token, method="initialize")
+    assert answer.status_code == 503
+    assert "mcp-session-id" not in answer.headers
+
+
+def test_the_first_message_of_a_legacy_stream_says_whose_it_is(
+    twin: RunningTwin, client: Client, token: str, other: str
+) -> None:
+    stream = secrets.token_hex(8)
+    twin.fault("functions", status=202, times=1)
+    assert message(client, token, stream).status_code == 202
+    before = calls(twin)
+    assert message(client, other, stream).status_code == 404
+    twin.clear_cache()
+    assert message(client, other, stream).status_code == 404
+    assert calls(twin) == before
+    twin.fault("functions", status=202, times=1)
+    assert message(client, token, stream).status_code == 202
+
+
+def test_a_session_of_one_kind_is_not_one_of_the_other(
+    twin: RunningTwin, client: Client, token: str, session: str, other: str
+) -> None:
+    """A legacy id is whoever uses it first; that must not open a session that somebody was given."""
+    message(client, other, session)
+    assert in_session(client, other, session).status_code == 404
+    assert served(twin, client, token, session)
+
+
+def test_without_the_store_no_session_is_believed(
+    twin: RunningTwin, client: Client, token: str, session: str
+) -> None:
+    client.call(token)
+    twin.fault("cosmos", status=503, times=1)
+    assert in_session(client, token, session).status_code == 503
+    assert served(twin, client, token, session)
