@@ -41,6 +41,8 @@ class Backend:
         url: origin of the server (`https://host`), without a path.
         audience: the resource for which the gateway's identity asks a token to prove itself.
         routes: its operations.
+        root_messages: where a legacy server that announces a path at the root of the host takes messages;
+            templates are below the gateway's root, and each names its `origin`.
         access: who may call it.
         outputs: what it adds to the stack's outputs, by name; never its URL.
     """
@@ -51,6 +53,7 @@ class Backend:
     url: pulumi.Output[str]
     audience: pulumi.Output[str]
     routes: tuple[Route, ...]
+    root_messages: tuple[Route, ...] = ()
     access: Literal["users", "agents", "keys"] = "users"
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 
