@@ -135,6 +135,8 @@ def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
         ("response_type=code", "invalid_request"),
         ("scope=openid", "invalid_request"),
         ("state=other", "invalid_request"),
+        ("unknown=1&unknown=2", "invalid_request"),
+        ("st%61te=other", "invalid_request"),
         ("resource=http://localhost/x", "invalid_target"),
         ("resource=", "invalid_target"),
     ],
