@@ -104,6 +104,72 @@ def test_the_first_message_of_a_legacy_stream_says_whose_it_is(
     assert message(client, token, stream).status_code == 202
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "azmcpcs={id}&azmcpcs=zzzzzzzz",
+        "azmcpcs={id}&azmcpcs",
+        "azmcpcs={upper}",
+        "azmcpcs={hyphens}",
+        "azmcpcs={id}&azmcpcs={id}",
+    ],
+)
+def test_no_spelling_opens_somebody_elses_stream(
+    twin: RunningTwin, client: Client, token: str, other: str, query: str
+) -> None:
+    stream = "0a" + secrets.token_hex(7)
+    twin.fault("functions", status=202, times=1)
+    assert message(client, token, stream).status_code == 202
+    spelled = query.format(id=stream, upper=stream.upper(), hyphens=stream[:4] + "-" + stream[4:])
+    before = calls(twin)
+    assert client.call(other, url=f"{client.resource}/message?{spelled}").status_code == 404
+    assert calls(twin) == before
+
+
+def test_a_session_of_ones_own_does_not_open_somebody_elses_stream(
+    twin: RunningTwin, client: Client, token: str, other: str, session: str
+) -> None:
+    stream = secrets.token_hex(8)
+    twin.fault("functions", status=202, times=1)
+    assert message(client, other, stream).status_code == 202
+    before = calls(twin)
+    answer = client.call(
+        token,
+        url=f"{client.resource}/message",
+        params={"azmcpcs": stream},
+        headers={"Mcp-Session-Id": session},
+    )
+    assert answer.status_code == 404
+    assert calls(twin) == before
+
+
+def test_a_refused_request_begins_no_session(twin: RunningTwin, client: Client, token: str) -> None:
+    """The Python SDK names a session even in the answer that says that one is missing."""
+    named = {"Mcp-Session-Id": secrets.token_hex(8), "Content-Type": "application/json"}
+    twin.fault("functions", status=400, times=1, headers=named, body='{"jsonrpc":"2.0"}')
+    answer = client.http.get(client.resource, headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()) == (400, {"jsonrpc": "2.0"})
+    assert "mcp-session-id" not in answer.headers
+
+
+def test_a_session_may_get_a_new_id(
+    twin: RunningTwin, client: Client, token: str, other: str, session: str
+) -> None:
+    later = secrets.token_hex(8)
+    twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": later}, body="{}")
+    assert in_session(client, token, session).headers["mcp-session-id"] == later
+    assert in_session(client, other, later).status_code == 404
+    assert served(twin, client, token, later)
+
+
+def test_a_session_that_a_server_gives_twice_is_only_given_to_its_owner(
+    twin: RunningTwin, client: Client, token: str, other: str, session: str
+) -> None:
+    for holder, status in ((other, 502), (token, 200)):
+        twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": session}, body="{}")
+        assert client.call(holder, method="initialize").status_code == status
+
+
 def test_a_session_of_one_kind_is_not_one_of_the_other(
     twin: RunningTwin, client: Client, token: str, session: str, other: str
 ) -> None:
