@@ -91,7 +91,6 @@ def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"resource": "https://evil.example/mcp"}, "invalid_target"),
-        ({"resource": ""}, "invalid_target"),
         ({"scope": "openid admin"}, "invalid_scope"),
         ({"code_challenge": "\u0130\u017f" + "x" * 41}, "invalid_request"),
         ({"response_mode": "fragment"}, "invalid_request"),
@@ -112,6 +111,12 @@ def test_a_known_client_hears_what_is_wrong(
     assert heard["state"] == client.state
     assert heard["iss"] == client.gateway
     assert "code" not in heard
+
+
+def test_a_parameter_without_a_value_counts_as_omitted(client: Client, ada: Person) -> None:
+    empty = dict.fromkeys(("resource", "response_mode", "request", "request_uri", "prompt", "scope"), "")
+    code = parameters_of(ada.sign_in(client.authorize_url(**empty)))["code"]
+    assert client.redeem(code, resource="").status_code == 200
 
 
 @pytest.mark.parametrize(
