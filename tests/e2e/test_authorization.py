@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.e2e.client import CALLBACK, Client, parameters_of
+from tests.e2e.client import CALLBACK, Client, challenge_of, parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Page, Person
@@ -287,6 +287,17 @@ def answer_consent(client: Client, person: Person, page: Page, decision: str) ->
 def test_entra_is_not_contacted_before_consent(client: Client) -> None:
     answer = get(client.authorize_url())
     assert answer.headers["location"].startswith(client.gateway)
+
+
+def test_what_follows_from_one_secret_is_different_for_each_use(client: Client, ada: Person) -> None:
+    """Entra sees the nonce, the browser the cookie; neither may be the verifier or each other."""
+    at_entra = parameters_of(ada.press(ada.open(client.authorize_url()), "Allow").url)
+    (cookie,) = [value for name, value in ada.cookies["localhost"].items() if "callback" in name]
+    secret = at_entra["state"].partition(".")[2]
+    assert len({cookie, at_entra["nonce"], secret}) == 3
+    assert at_entra["code_challenge"] not in {
+        challenge_of(each) for each in (cookie, at_entra["nonce"], secret)
+    }
 
 
 def test_denial_goes_back_to_the_client(client: Client, ada: Person) -> None:

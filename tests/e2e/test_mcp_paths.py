@@ -100,6 +100,8 @@ def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client,
         "Forwarded": "for=1.2.3.4",
         "X-MS-CLIENT-PRINCIPAL-ID": "admin",
         "X-Custom": "x",
+        "X-Mcp-Anything": "x",
+        "Proxy-Mcp-Thing": "x",
     }
     kept = {
         "Mcp-Session-Id": secrets.token_hex(8),
@@ -152,12 +154,18 @@ def test_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
         "Access-Control-Allow-Methods": "PUT",
         "Access-Control-Allow-Headers": "x-evil",
         "Access-Control-Allow-Origin": "https://evil.example",
+        "Link": "<https://func.azurewebsites.net/>; rel=next",
+        "Via": "1.1 func.azurewebsites.net",
+        "Refresh": "0; url=https://func.azurewebsites.net/",
+        "Content-Location": "https://func.azurewebsites.net/",
+        "Clear-Site-Data": '"*"',
+        "X-Mcp-Other": "x",
         "Content-Type": "application/json",
-        "Mcp-Session-Id": "s-1",
+        "Mcp-Session-Id": secrets.token_hex(8),
     }
     twin.fault("functions", status=200, times=1, headers=said, body="{}")
     heard = client.call(token).headers
-    assert (heard["mcp-session-id"], heard["content-type"]) == ("s-1", "application/json")
+    assert (heard["mcp-session-id"], heard["content-type"]) == (said["Mcp-Session-Id"], "application/json")
     kept = {"mcp-session-id", "content-type"}
     assert [
         name for name, value in said.items() if heard.get(name) == value and name.lower() not in kept
@@ -216,9 +224,32 @@ def test_a_failing_server_is_told_apart_from_a_bad_token(
     answer = client.call(token, headers={"Origin": "http://localhost:6274"})
     assert answer.status_code == status
     assert "www-authenticate" not in answer.headers
+    assert answer.json()["error"] in ("server_error", "temporarily_unavailable")
+    assert set(answer.json()["error_description"].split()) & {"MCP", "gateway"}
     assert "azurewebsites" not in answer.text + str(answer.headers)
     assert "x-aspnet-version" not in answer.headers
     assert answer.headers["access-control-allow-origin"] == "http://localhost:6274"
+
+
+def test_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Client, token: str) -> None:
+    said = {f"X-{number}": "x" for number in range(45)} | {"Set-Cookie": "a=b"}
+    twin.fault("functions", status=200, times=1, headers=said, body="{}")
+    answer = client.call(token)
+    assert answer.status_code == 502
+    assert "set-cookie" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("x-")]
+
+
+def test_what_the_gateway_says_of_an_error_is_always_the_same(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
+    said = b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'
+    twin.fault("functions", times=1, error=True)
+    assert client.call(token).content == said
+    twin.clear_cache()
+    twin.fault("cosmos", times=1, status=200, body="<html>cosmos-x.documents.azure.com</html>")
+    answer = client.call(token)
+    assert (answer.status_code, answer.content) == (500, said)
 
 
 def test_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client, token: str) -> None:

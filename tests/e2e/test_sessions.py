@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 
 
@@ -57,7 +58,7 @@ def test_a_session_belongs_to_who_began_it(
 
 
 def test_somebody_elses_session_and_none_at_all_look_alike(client: Client, other: str, session: str) -> None:
-    foreign, unknown = in_session(client, other, session), in_session(client, other, "never-given")
+    foreign, unknown = in_session(client, other, session), in_session(client, other, secrets.token_hex(8))
     assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
     assert foreign.json()["error"] == "invalid_session"
 
@@ -111,6 +112,14 @@ def test_the_first_message_of_a_legacy_stream_says_whose_it_is(
         "azmcpcs={id}&azmcpcs",
         "azmcpcs={upper}",
         "azmcpcs={hyphens}",
+        "azmcpcs=0{id}",
+        "azmcpcs=0x{id}",
+        "azmcpcs=%2B{id}",
+        "azmcpcs={last}",
+        "azmcpcs={id}%2Cx",
+        "azmcpcs={id}%3B",
+        "azmcpcs=urn:uuid:{id}",
+        "azmcpcs=short",
         "azmcpcs={id}&azmcpcs={id}",
     ],
 )
@@ -120,7 +129,9 @@ def test_no_spelling_opens_somebody_elses_stream(
     stream = "0a" + secrets.token_hex(7)
     twin.fault("functions", status=202, times=1)
     assert message(client, token, stream).status_code == 202
-    spelled = query.format(id=stream, upper=stream.upper(), hyphens=stream[:4] + "-" + stream[4:])
+    spelled = query.format(
+        id=stream, upper=stream.upper(), hyphens=stream[:4] + "-" + stream[4:], last=stream[:-1] + "Z"
+    )
     before = calls(twin)
     assert client.call(other, url=f"{client.resource}/message?{spelled}").status_code == 404
     assert calls(twin) == before
@@ -141,6 +152,43 @@ def test_a_session_of_ones_own_does_not_open_somebody_elses_stream(
     )
     assert answer.status_code == 404
     assert calls(twin) == before
+
+
+@pytest.mark.parametrize("path", ["", "/message"])
+def test_a_stream_of_ones_own_does_not_open_somebody_elses_session(
+    twin: RunningTwin, client: Client, other: str, session: str, path: str
+) -> None:
+    stream = secrets.token_hex(8)
+    twin.fault("functions", status=202, times=1)
+    assert message(client, other, stream).status_code == 202
+    before = calls(twin)
+    url = f"{client.resource}{path}"
+    answer = client.call(other, url=url, params={"azmcpcs": stream}, headers={"Mcp-Session-Id": session})
+    assert answer.status_code == 404
+    assert calls(twin) == before
+
+
+def test_what_is_kept_of_a_session_expires(deployment: Deployment, session: str) -> None:
+    del session
+    kept = [
+        document
+        for document in deployment.documents()
+        if set(document) >= {"sub", "ttl"} and "status" not in document
+    ]
+    assert kept
+    assert all(0 < document["ttl"] <= 24 * 3600 for document in kept)
+
+
+def test_a_session_whose_owner_is_not_known_is_not_given(
+    twin: RunningTwin, client: Client, token: str, session: str
+) -> None:
+    client.call(token)
+    twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": session}, body="{}")
+    twin.fault("cosmos", status=409, times=1)
+    twin.fault("cosmos", status=503, times=1)
+    answer = client.call(token, method="initialize")
+    assert answer.status_code == 502
+    assert "mcp-session-id" not in answer.headers
 
 
 def test_a_refused_request_begins_no_session(twin: RunningTwin, client: Client, token: str) -> None:
@@ -173,8 +221,12 @@ def test_a_session_that_a_server_gives_twice_is_only_given_to_its_owner(
 def test_a_session_of_one_kind_is_not_one_of_the_other(
     twin: RunningTwin, client: Client, token: str, session: str, other: str
 ) -> None:
-    """A legacy id is whoever uses it first; that must not open a session that somebody was given."""
-    message(client, other, session)
+    """A legacy id is whoever uses it first; it neither opens nor takes what somebody is given."""
+    message(client, other, session + "x")
+    coming = secrets.token_hex(8)
+    message(client, other, coming + "x")
+    twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": coming}, body="{}")
+    assert client.call(token, method="initialize").status_code == 200
     assert in_session(client, other, session).status_code == 404
     assert served(twin, client, token, session)
 

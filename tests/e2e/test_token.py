@@ -50,7 +50,7 @@ def test_a_code_is_redeemed_once_and_its_replay_takes_the_token_back(client: Cli
 
 
 def test_of_parallel_redemptions_one_succeeds(twin: RunningTwin, client: Client, code: str) -> None:
-    twin.fault("cosmos", delay=0.3, times=20)
+    twin.fault("cosmos", delay=1, times=20)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
@@ -101,8 +101,36 @@ def test_the_challenge_itself_does_not_redeem_the_code(client: Client, code: str
 
 
 def test_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
-    answer = client.redeem(code, resource=f"{client.gateway}/other")
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+    """A grant for one server is never widened, not to another and not to the gateway."""
+    for resource in (f"{client.gateway}/other", client.gateway, f"{client.gateway}/"):
+        answer = client.redeem(code, resource=resource)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
+def test_a_request_that_was_under_way_when_the_code_was_redeemed_harms_nobody(
+    twin: RunningTwin, client: Client, code: str
+) -> None:
+    before = len(twin.received("cosmos"))
+    twin.fault("cosmos", delay=1.5, times=1)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(
+            httpx.post,
+            f"{client.gateway}/token",
+            data={
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": client.redirect_uri,
+                "client_id": client.client_id,
+                "code_verifier": client.verifier,
+            },
+            timeout=30,
+        )
+        while len(twin.received("cosmos")) == before:
+            """The slow one has not come as far as the store."""
+        token = client.redeem(code).json()["access_token"]
+        assert (slow.result().status_code, slow.result().json()["error"]) == (400, "invalid_grant")
+    twin.clear_cache()
+    assert client.call(token).status_code == 200
 
 
 def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
