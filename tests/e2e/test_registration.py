@@ -88,6 +88,14 @@ def test_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
         "com.example.app:",
         "com.example.app://user@host/callback",
         "",
+        "https://app.example/%0d%0aSet-Cookie:x",
+        "https://app.example/%zz",
+        "https://app.example/%",
+        "https://app.example/%7f",
+        "https://app.example/callback?code=x",
+        "https://app.example/callback?a=1&state=x",
+        "https://app.example/callback?iss",
+        "https://app.example/callback?%65rror=x",
         "https://app.example/" + "x" * 2000,
         "https://\u0430pp.example/callback",
         1,
@@ -115,6 +123,7 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
         {"grant_types": ["authorization_code", "implicit"]},
         {"grant_types": "authorization_code"},
         {"grant_types": []},
+        {"grant_types": ["refresh_token"]},
         {"response_types": ["token"]},
         {"token_endpoint_auth_method": "client_secret_basic"},
         {"token_endpoint_auth_method": 1},
@@ -130,6 +139,12 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
         {"client_name": "next\u0085line"},
         {"client_name": "deleted\u007f"},
         {"client_name": "byte\ufefforder"},
+        {"client_name": "\u3164"},
+        {"client_name": "a\u2800b"},
+        {"client_name": "\u115f"},
+        {"client_name": "tag\U000e0001"},
+        {"client_name": "private\ue000"},
+        {"client_name": "\U0001f600" * 101},
         {"client_name": 7},
     ],
 )
@@ -140,7 +155,18 @@ def test_unsupported_metadata_is_refused(newcomer: Client, metadata: dict[str, o
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 5000, b'{"a":' * 3000]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{",
+        b"\xff\xfe",
+        b"[" * 5000,
+        b'{"a":' * 3000,
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
 )
 def test_a_body_that_is_no_json_object_is_refused(newcomer: Client, body: bytes) -> None:
     answer = newcomer.http.post(
@@ -148,6 +174,32 @@ def test_a_body_that_is_no_json_object_is_refused(newcomer: Client, body: bytes)
     )
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_client_metadata"
+
+
+@pytest.mark.parametrize(
+    "value", [b'"/Date(1)/"', b"0x10", b"01", b"new Date(1)", b"1e400", b"-0", b"NaN", b"'x'", b"1.5e-3"]
+)
+@pytest.mark.parametrize("member", [b"client_name", b"software_version"])
+def test_no_value_however_odd_is_an_error_of_the_gateway(
+    newcomer: Client, member: bytes, value: bytes
+) -> None:
+    body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"' + member + b'":' + value + b"}"
+    answer = newcomer.http.post(
+        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in (201, 400)
+
+
+def test_a_name_of_a_hundred_characters_may_hold_any_of_them(newcomer: Client) -> None:
+    assert newcomer.register(client_name="\U0001f600" * 100).json()["client_name"] == "\U0001f600" * 100
+
+
+def test_a_lone_half_of_a_character_is_no_name(newcomer: Client) -> None:
+    body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"client_name":"a\\ud800b"}'
+    answer = newcomer.http.post(
+        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
 def test_other_content_types_are_refused(newcomer: Client) -> None:

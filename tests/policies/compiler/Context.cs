@@ -116,16 +116,16 @@ public class Jwt
 
 public static class Extensions
 {
-    public static string GetValueOrDefault(this IReadOnlyDictionary<string, string[]> values, string name, string defaultValue = null) { return null; }
-    public static string GetValueOrDefault(this IReadOnlyDictionary<string, string> values, string name, string defaultValue = null) { return null; }
-    public static object GetValueOrDefault(this IReadOnlyDictionary<string, object> values, string name) { return null; }
-    public static T GetValueOrDefault<T>(this IReadOnlyDictionary<string, object> values, string name, T defaultValue = default(T)) { return defaultValue; }
-    public static Jwt AsJwt(this string input) { return null; }
-    public static bool TryParseJwt(this string input, out Jwt result) { result = null; return false; }
-    public static BasicAuthCredentials AsBasic(this string input) { return null; }
-    public static bool TryParseBasic(this string input, out BasicAuthCredentials result) { result = null; return false; }
-    public static byte[] Encrypt(this byte[] input, string alg, byte[] key, byte[] iv) { return null; }
-    public static byte[] Decrypt(this byte[] input, string alg, byte[] key, byte[] iv) { return null; }
-    public static byte[] Encrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { return null; }
-    public static byte[] Decrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { return null; }
+    public static string GetValueOrDefault(this IReadOnlyDictionary<string, string[]> values, string name, string defaultValue = null) { string[] found; return values.TryGetValue(name, out found) ? string.Join(",", found) : defaultValue; }
+    public static string GetValueOrDefault(this IReadOnlyDictionary<string, string> values, string name, string defaultValue = null) { string found; return values.TryGetValue(name, out found) ? found : defaultValue; }
+    public static object GetValueOrDefault(this IReadOnlyDictionary<string, object> values, string name) { object found; return values.TryGetValue(name, out found) ? found : null; }
+    public static T GetValueOrDefault<T>(this IReadOnlyDictionary<string, object> values, string name, T defaultValue = default(T)) { object found; return values.TryGetValue(name, out found) ? (T)found : defaultValue; }
+    public static Jwt AsJwt(this string input) { throw new NotSupportedException(); }
+    public static bool TryParseJwt(this string input, out Jwt result) { throw new NotSupportedException(); }
+    public static BasicAuthCredentials AsBasic(this string input) { throw new NotSupportedException(); }
+    public static bool TryParseBasic(this string input, out BasicAuthCredentials result) { throw new NotSupportedException(); }
+    public static byte[] Encrypt(this byte[] input, string alg, byte[] key, byte[] iv) { using (var aes = Aes.Create()) { aes.Key = key; aes.IV = iv; return input.Encrypt(aes, key, iv); } }
+    public static byte[] Decrypt(this byte[] input, string alg, byte[] key, byte[] iv) { using (var aes = Aes.Create()) { aes.Key = key; aes.IV = iv; return input.Decrypt(aes, key, iv); } }
+    public static byte[] Encrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var made = alg.CreateEncryptor(key, iv)) { return made.TransformFinalBlock(input, 0, input.Length); } }
+    public static byte[] Decrypt(this byte[] input, SymmetricAlgorithm alg, byte[] key, byte[] iv) { using (var made = alg.CreateDecryptor(key, iv)) { return made.TransformFinalBlock(input, 0, input.Length); } }
 }

@@ -1,13 +1,17 @@
 """Compiles policy expressions with a real C# compiler, `mono-mcs`, against the documented context."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CONTEXT = Path(__file__).parent / "Context.cs"
+RUNNING = Path(__file__).parent / "Running.cs"
 NEWTONSOFT = Path("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll")
 
 # The namespaces that API Management imports into every expression.
@@ -16,7 +20,12 @@ using System.Text;
 using System.Text.RegularExpressions; using System.Security.Cryptography; using System.Xml.Linq;
 using Newtonsoft.Json; using Newtonsoft.Json.Linq;
 """
-_NAMED_VALUE = re.compile(r"\{\{[A-Za-z0-9._-]+\}\}")
+_NAMED_VALUE = re.compile(r"\{\{([A-Za-z0-9._-]+)\}\}")
+_KEYS = {
+    "token-key": "QUJDRA" * 14 + "QQ==",
+    "token-key-previous": "REVGRw" * 14 + "RA==",
+    "consent-key": "SEhI" * 10 + "SEg=",
+}
 
 
 @dataclass(frozen=True)
@@ -39,22 +48,60 @@ def compile_all(expressions: Iterable[Expression], folder: Path) -> list[str]:
     Args:
         folder: where source and library are written.
     """
+    return _compile(_source(list(expressions)), folder, "-target:library", CONTEXT)
+
+
+def run_all(expressions: list[Expression], cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """What mono answers, a case each: `{"type", "value"}`, or `{"throws"}`.
+
+    Args:
+        expressions: what is run; `DateTime.UtcNow` in them is the second 1,700,000,000.
+        cases: what `Running.cs` makes a context of, and `expression`, an index into the expressions.
+        folder: where source, program and cases are written.
+    """
+    source = _source(expressions).replace("DateTimeOffset.UtcNow", "new DateTimeOffset(Clock.UtcNow)")
+    source = source.replace("DateTime.UtcNow", "Clock.UtcNow")
+    errors = _compile(source, folder, "-target:exe", CONTEXT, RUNNING)
+    if errors:
+        raise ValueError("\n".join(errors))
+    shutil.copy(NEWTONSOFT, folder)
+    (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    command = ["mono", str(folder / "Expressions.exe"), str(folder / "cases.json")]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "TZ": "UTC"})
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def _source(expressions: list[Expression]) -> str:
     methods = [_method(number, expression) for number, expression in enumerate(expressions)]
-    source = folder / "Expressions.cs"
-    source.write_text(
+    choices = "".join(f"case {number}: return E{number}(); " for number in range(len(methods)))
+    return (
         _USINGS
-        + "#pragma warning disable\nclass Expressions { IContext context;\n"
+        + "#pragma warning disable\npublic class Expressions { readonly IContext context;\n"
+        + "public Expressions(IContext context) { this.context = context; }\n"
         + "\n".join(methods)
-        + "\n}"
+        + "\npublic object Run(int number) { switch (number) { "
+        + choices
+        + "default: throw new ArgumentException(); } }\n}"
     )
-    command = ["mcs", "-langversion:7", "-target:library", "-nologo", f"-out:{folder / 'Expressions.dll'}"]
-    command += ["-r:System.Xml.Linq.dll", f"-r:{NEWTONSOFT}", str(source), str(CONTEXT)]
+
+
+def _compile(source: str, folder: Path, target: str, *libraries: Path) -> list[str]:
+    path = folder / "Expressions.cs"
+    path.write_text(source)
+    program = folder / ("Expressions.dll" if "library" in target else "Expressions.exe")
+    command = ["mcs", "-langversion:7", target, "-nologo", f"-out:{program}"]
+    command += ["-r:System.Xml.Linq.dll", f"-r:{NEWTONSOFT}", str(path), *map(str, libraries)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return [line for line in (done.stdout + done.stderr).splitlines() if "error CS" in line]
 
 
 def _method(number: int, expression: Expression) -> str:
     place = f'#line {expression.line} "{expression.document}"'
-    text = _NAMED_VALUE.sub("QUJD", expression.text)
+    text = with_values(expression.text)
     body = f"return ({text[2:-1]});" if text.startswith("@(") else text[2:-1]
     return f"{place}\nobject E{number}() {{\n{place}\n{body}\n}}"
+
+
+def with_values(text: str) -> str:
+    """An expression with values in place of `{{named values}}`: keys of the right size, `QUJD` for others."""
+    return _NAMED_VALUE.sub(lambda match: _KEYS.get(match[1], "QUJD"), text)

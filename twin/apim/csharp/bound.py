@@ -78,6 +78,17 @@ class OutTarget:
     declare: Callable[[ClrType], Callable[[Frame, Any], None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The run of a value that is known now: what runs it may take the value instead."""
+
+    value: Any
+
+    def __call__(self, _frame: Frame) -> Any:
+        """The value."""
+        return self.value
+
+
 def constant(of: ClrType, value: object, at: int) -> Bound:
     """A constant."""
-    return Bound(of, lambda _frame: value, at, const=value)
+    return Bound(of, Constant(value), at, const=value)

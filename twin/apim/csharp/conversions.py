@@ -16,6 +16,7 @@ from twin.apim.csharp.types import (
     NULL,
     NUMBERS,
     OBJECT,
+    STRING,
     THROWS,
     ClrType,
     is_enum,
@@ -212,6 +213,8 @@ def _downcast(target: ClrType) -> Converter:
             )
         return value
 
+    if wanted is STRING:
+        return lambda value: value if type(value) is str else cast(value)
     return cast
 
 

@@ -6,7 +6,7 @@ Generator functions are deferred: they run anew each time that their result is r
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any, Final
 
 from twin.apim.csharp.collection_values import Dictionary, Grouping, key_of
@@ -14,8 +14,8 @@ from twin.apim.csharp.conversions import is_instance
 from twin.apim.csharp.errors import DotNetException, argument_null
 from twin.apim.csharp.operators import arithmetic, checked_decimal
 from twin.apim.csharp.ordering import compare_values
-from twin.apim.csharp.types import INTEGERS, ClrType, clr
-from twin.apim.csharp.values import Sequence, default_of, equals, iterate, type_of
+from twin.apim.csharp.types import BYTE, INTEGERS, ClrType, clr
+from twin.apim.csharp.values import Array, Sequence, default_of, equals, iterate, type_of
 
 Values = Iterable[Any]
 _MISSING: Final = object()
@@ -160,8 +160,9 @@ def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any
     key = key_function(comparer)
     seen = {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
-        if key(item) not in seen:
-            seen.add(key(item))
+        identity = key(item)
+        if identity not in seen:
+            seen.add(identity)
             yield item
 
 
@@ -379,9 +380,45 @@ def single_or(default: Any) -> Callable[..., Any]:
     return single
 
 
+def to_array(element: ClrType) -> Callable[[Values | None], Array]:
+    """ToArray."""
+    if element is not BYTE:
+        return lambda source: Array(element, list(given(source)))
+
+    def to_bytes(source: Values | None) -> Array:
+        whole = _bytes_at_once(source)
+        return Array(BYTE, given(source) if whole is None else whole)
+
+    return to_bytes
+
+
+def _bytes_at_once(source: Any) -> bytearray | None:
+    """The bytes of a source that is put together from byte[] alone; None for any other."""
+    if type(source) is Array:
+        return source.items if type(source.items) is bytearray else None
+    if type(source) is not Sequence or type(source.make) is not partial:
+        return None
+    operator, arguments = source.make.func, source.make.args
+    left = _bytes_at_once(arguments[0]) if operator in {concat, take, skip} else None
+    if left is None:
+        return None
+    if operator is concat:
+        right = _bytes_at_once(arguments[1])
+        return None if right is None else left + right
+    count = max(arguments[1], 0)
+    return left[:count] if operator is take else left[count:]
+
+
+def _items(source: Values) -> Any:
+    """All items, by index."""
+    if type(source) is Array and type(source.items) is list:
+        return source.items
+    return list(given(source))
+
+
 def element_at(source: Values, index: int) -> Any:
     """ElementAt."""
-    found = list(given(source))
+    found = _items(source)
     if not 0 <= index < len(found):
         raise DotNetException(
             "ArgumentOutOfRangeException",
@@ -395,7 +432,7 @@ def element_at_or(default: Any) -> Callable[[Values, int], Any]:
     """ElementAtOrDefault."""
 
     def element_at(source: Values, index: int) -> Any:
-        found = list(given(source))
+        found = _items(source)
         return found[index] if 0 <= index < len(found) else default
 
     return element_at

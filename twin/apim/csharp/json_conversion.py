@@ -8,7 +8,16 @@ from uuid import UUID
 
 from twin.apim.csharp.collection_values import AnonymousObject, Dictionary, HashSet, List, Tuple
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from twin.apim.csharp.json_values import JArray, JObject, JProperty, JToken, JValue, KeyValuePair
+from twin.apim.csharp.json_values import (
+    BigInteger,
+    JArray,
+    JConstructor,
+    JObject,
+    JProperty,
+    JToken,
+    JValue,
+    KeyValuePair,
+)
 from twin.apim.csharp.members.convert import (
     change_type,
     from_base64,
@@ -19,6 +28,7 @@ from twin.apim.csharp.members.convert import (
     to_integer,
 )
 from twin.apim.csharp.members.guid import parse_guid
+from twin.apim.csharp.members.moments import parse_span
 from twin.apim.csharp.members.uri import Uri, make_uri
 from twin.apim.csharp.moment_text import parse_offset
 from twin.apim.csharp.moments import DateTime, DateTimeOffset, TimeSpan
@@ -56,8 +66,9 @@ def cast_token(token: JToken | None, target: str, *, nullable: bool) -> Any:
         raise argument_null("value")
     value = token.value if isinstance(token, JProperty) else token
     kinds = _ALLOWED[target]
+    nothing = nullable and target != "Byte[]"
     if not isinstance(value, JValue) or not (
-        value.kind in kinds or (nullable and value.kind in {"Null", "Undefined"})
+        value.kind in kinds or (nothing and value.kind in {"Null", "Undefined"})
     ):
         kind = value.kind
         raise DotNetException("ArgumentException", f"Can not convert {kind} to {target}.")
@@ -93,9 +104,7 @@ def _to_guid(value: Any) -> UUID:
 
 
 def _to_span(value: Any) -> TimeSpan:
-    if isinstance(value, TimeSpan):
-        return value
-    raise UnsupportedError("reading a text as a TimeSpan")
+    return value if isinstance(value, TimeSpan) else parse_span(value)
 
 
 def _to_uri(value: Any) -> Any:
@@ -107,7 +116,10 @@ def _to_bytes(value: Any) -> Array:
         return value
     if isinstance(value, str):
         return Array(BYTE, from_base64(value))
-    raise UnsupportedError("a number of JSON as bytes")
+    if isinstance(value, BigInteger):
+        size = (value.bit_length() + 8) // 8
+        return Array(BYTE, int(value).to_bytes(size, "little", signed=True))
+    raise DotNetException("ArgumentException", "Can not convert Integer to byte array.")
 
 
 def _to_char(value: Any) -> Char:
@@ -115,7 +127,7 @@ def _to_char(value: Any) -> Char:
 
 
 _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
-    "Boolean": to_bool,
+    "Boolean": lambda value: to_bool(to_integer("Int32", value) if isinstance(value, BigInteger) else value),
     "Double": to_double,
     "Decimal": to_decimal,
     "Char": _to_char,
@@ -137,7 +149,7 @@ def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -
         UnsupportedError: for a T that the twin does not convert to.
     """
     plain = of.args[0] if of.name == "Nullable" else of
-    is_token = plain.name in {"JToken", "JObject", "JArray", "JValue", "JProperty", "JContainer"}
+    is_token = plain.name in _TOKENS
     if not is_token and plain.name not in {
         "String",
         "Boolean",
@@ -150,7 +162,7 @@ def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -
         raise UnsupportedError(f"Value<{of}>")
     missing = default_of(of)
 
-    def convert(token: JToken | None) -> Any:  # noqa: PLR0911 -- one case a kind
+    def convert(token: JToken | None) -> Any:  # noqa: C901, PLR0911 -- one case a kind
         if token is None:
             return missing
         if plain.name == "Object":
@@ -166,6 +178,8 @@ def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -
         value = token.value
         if value is not None and type_of(value) is plain:
             return value
+        if isinstance(value, BigInteger):
+            raise DotNetException("InvalidCastException", "Object must implement IConvertible.")
         if value is None:
             if of.name == "Nullable" or is_reference_type(of):
                 return None
@@ -181,7 +195,8 @@ _TOKENS: Final[dict[str, type[JToken] | tuple[type[JToken], ...]]] = {
     "JArray": JArray,
     "JValue": JValue,
     "JProperty": JProperty,
-    "JContainer": (JObject, JArray, JProperty),
+    "JConstructor": JConstructor,
+    "JContainer": (JObject, JArray, JProperty, JConstructor),
 }
 
 
@@ -200,26 +215,36 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
     if of.name in {"Object", "dynamic"}:
         return lambda token: token.value if isinstance(token, JValue) else token
     if of.name in {"List", "IList", "IEnumerable", "ICollection", "[]", "HashSet"}:
-        inner = read_item(to_object(of.args[0]))
+        inner = read_item(of.args[0])
         element = of.args[0]
         make = {"[]": Array.of, "HashSet": HashSet}.get(of.name, List)
         return lambda token: _built(
             token, JArray, lambda found: make(element, [inner(item) for item in found.items])
         )
     if of.name in {"Dictionary", "IDictionary"} and of.args[0] is clr("String"):
-        inner, value_type = read_item(to_object(of.args[1])), of.args[1]
+        inner, value_type = read_item(of.args[1]), of.args[1]
         return lambda token: _built(token, JObject, lambda found: _dictionary(found, value_type, inner))
     plain = of.args[0] if of.name == "Nullable" else of
     if plain.name not in {"String", "Boolean", "Double", "Decimal", "DateTime", "Guid", *INTEGERS}:
         raise UnsupportedError(f"building a {of} from JSON")
     nullable = of.name == "Nullable" or plain.name == "String"
-    return lambda token: _primitive(token, plain.name, nullable=nullable)
+    return lambda token: cast_token(token, plain.name, nullable=nullable)
 
 
-def read_item(build: Callable[[JToken], Any]) -> Callable[[JToken], Any]:
-    """A value inside of what is built: text that does not fit is an error of the reader."""
+def read_item(of: ClrType) -> Callable[[JToken], Any]:
+    """A value inside of what is built: text that does not fit is an error of the reader.
+
+    Raises:
+        UnsupportedError: for a T that the twin does not build.
+    """
+    build = to_object(of)
+    is_plain = of.name == "Nullable" or of.name in _CASTS
 
     def read(token: JToken) -> Any:
+        if is_plain and not isinstance(token, JValue):
+            raise UnsupportedError("an object or an array of JSON as a plain value")
+        if of.name == "String" and token.kind in {"Float", "Boolean", "Date"}:
+            raise UnsupportedError("a number, bool or date of JSON as a string")
         try:
             return build(token)
         except UnsupportedError:
@@ -232,14 +257,6 @@ def read_item(build: Callable[[JToken], Any]) -> Callable[[JToken], Any]:
             raise
 
     return read
-
-
-def _primitive(token: JToken, target: str, *, nullable: bool) -> Any:
-    if not isinstance(token, JValue):
-        raise UnsupportedError("an object or an array of JSON as a plain value")
-    if target == "String" and token.kind in {"Float", "Boolean", "Date"}:
-        raise UnsupportedError("a number, bool or date of JSON as a string")
-    return cast_token(token, target, nullable=nullable)
 
 
 def _as_token(token: JToken, of: ClrType) -> Any:

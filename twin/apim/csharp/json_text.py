@@ -3,24 +3,19 @@
 import json
 import math
 import re
+import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 from twin.apim.csharp.errors import DotNetException, UnsupportedError
-from twin.apim.csharp.json_values import BigInteger, JArray, JObject, JProperty, JToken, JValue
+from twin.apim.csharp.json_dates import string_token
+from twin.apim.csharp.json_values import BigInteger, JArray, JConstructor, JObject, JProperty, JToken, JValue
 from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.moment_text import date_text, offset_text, span_text
-from twin.apim.csharp.moments import (
-    LOCAL,
-    TICKS_PER_MINUTE,
-    UNSPECIFIED,
-    UTC_KIND,
-    DateTime,
-    DateTimeOffset,
-    TimeSpan,
-    ticks_of,
-)
+from twin.apim.csharp.moments import DateTime, DateTimeOffset, TimeSpan
 from twin.apim.csharp.number_text import double_text, number_text
 from twin.apim.csharp.values import Array, Char, EnumValue, Long
 
@@ -28,6 +23,8 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x85\u2028\u2029]')
 _MOST_DEPTH: Final = 64
 _LONG: Final = 2**63
+_MOST_DIGITS: Final = 380
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def quote(text: str) -> str:
@@ -44,19 +41,29 @@ def write(token: JToken, *, indented: bool) -> str:
 
 def _write(token: JToken, pieces: list[str], newline: str) -> None:
     if isinstance(token, JValue):
-        pieces.append(value_text(token.value) if token.kind != "Undefined" else "undefined")
+        pieces.append(
+            _WRITTEN[token.kind](token.value) if token.kind in _WRITTEN else value_text(token.value)
+        )
     elif isinstance(token, JProperty):
         pieces.append(quote(token.name) + (": " if newline else ":"))
         _write(token.value, pieces, newline)
     else:
         opening, closing = ("{", "}") if isinstance(token, JObject) else ("[", "]")
+        if isinstance(token, JConstructor):
+            opening, closing = f"new {token.name}(", ")"
         children = token.children()
         pieces.append(opening)
         inner = newline + "  " if newline else ""
         for index, child in enumerate(children):
             pieces.append("," + inner if index else inner)
             _write(child, pieces, inner)
-        pieces.append((newline if children else "") + closing)
+        pieces.append((newline if children or closing == ")" else "") + closing)
+
+
+_WRITTEN: Final[dict[str, Callable[[Any], str]]] = {
+    "Undefined": lambda _value: "undefined",
+    "Comment": lambda value: f"/*{value}*/",
+}
 
 
 def value_text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
@@ -114,17 +121,40 @@ def parse(text: str, *, dates: bool = True) -> JToken:
         DotNetException: JsonReaderException.
     """
     found = _parse_strictly(text, dates=dates)
-    return _Reader(text, dates).document() if found is None else found
+    return _Reader(text, dates=dates).document() if found is None else found
+
+
+def parse_any(text: str) -> JToken:
+    """JToken.Parse: a comment before the document is taken for the document, which is read all the same.
+
+    Raises:
+        DotNetException: JsonReaderException.
+    """
+    comment = _FIRST_COMMENT.match(text)
+    if comment is None:
+        return parse(text)
+    rest = _Reader(text[comment.end() :], dates=True)
+    rest.skip_space()
+    if rest.position < len(rest.text):
+        rest.document()
+    return JValue(comment[1] if comment[1] is not None else comment[2], "Comment")
 
 
 def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
     """Strict JSON, read by Python's own reader; None for everything else: the lenient one reads that."""
-    if text.count("{") + text.count("[") > _MOST_DEPTH:
+    if text.count("{") + text.count("[") > _MOST_DEPTH or _SURROGATE.search(text):
+        return None
+    try:
+        return _strict_reader(dates)(text)
+    except (ValueError, RecursionError):
         return None
 
+
+@cache
+def _strict_reader(dates: bool) -> Callable[[str], JToken]:
     def convert(value: Any) -> JToken:
         if isinstance(value, str):
-            return _string_token(utf16(value), dates=dates)
+            return string_token(utf16(value), dates=dates)
         if isinstance(value, list):
             return JArray([convert(item) for item in value])
         return value if isinstance(value, JToken) else JValue(value)
@@ -135,19 +165,14 @@ def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
             found.set(utf16(name), convert(value))
         return found
 
-    try:
-        return convert(
-            json.loads(
-                text,
-                object_pairs_hook=build,
-                parse_int=_number,
-                parse_float=_number,
-                parse_constant=_refuse_constant,
-                strict=False,
-            )
-        )
-    except (ValueError, RecursionError):
-        return None
+    decoder = json.JSONDecoder(
+        object_pairs_hook=build,
+        parse_int=_number,
+        parse_float=_number,
+        parse_constant=_refuse_constant,
+        strict=False,
+    )
+    return lambda text: convert(decoder.decode(text))
 
 
 def _refuse_constant(name: str) -> Any:
@@ -155,7 +180,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 _NUMBER_CHARACTERS: Final = frozenset("0123456789abcdefABCDEFxX.+-")
-_NAME = re.compile(r"[\w$]+")
+_WHITE: Final = r"[^\S\x1c-\x1f]|\x00"
 _WORDS: Final = {
     "true": True,
     "false": False,
@@ -176,23 +201,37 @@ _SIMPLE_ESCAPES: Final = {
     "/": "/",
 }
 _STRING_END = {quote_: re.compile(f"[{quote_}\\\\]") for quote_ in "\"'"}
-_SPACE = re.compile(r"(?:\s|/\*[\s\S]*?\*/|//[^\r\n]*)*")
+_SPACE = re.compile(rf"(?:{_WHITE}|/\*[\s\S]*?\*/|//[^\r\n]*)*")
+_BARE_SPACE = re.compile(rf"(?:{_WHITE})*")
+_IS_WHITE = re.compile(_WHITE)
+_FIRST_COMMENT = re.compile(rf"(?:{_WHITE})*(?:/\*([\s\S]*?)\*/|//([^\r\n]*))")
+_HIGH: Final = range(0xD800, 0xDC00)
+_LOW: Final = range(0xDC00, 0xE000)
+_REPLACEMENT: Final = "\ufffd"
+
+
+def _is_name(character: str) -> bool:
+    """Whether a name without quotes may hold it: char.IsLetterOrDigit, `_`, `$`."""
+    return character in {"_", "$"} or unicodedata.category(character) in _LETTERS_AND_DIGITS
+
+
+_LETTERS_AND_DIGITS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 
 
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, text: str, dates: bool) -> None:
+    def __init__(self, text: str, *, dates: bool) -> None:
         self.text = text
         self.position = 0
         self.dates = dates
 
     def document(self) -> JToken:
-        self._space()
+        self.skip_space()
         if self.position >= len(self.text):
             raise reader_error("Error reading JToken from JsonReader. Path '', line 0, position 0.")
         token = self._value(0)
-        self._space()
+        self.skip_space()
         if self.position < len(self.text):
             raise self._unexpected("Additional text encountered after finished reading JSON content")
         return token
@@ -203,22 +242,26 @@ class _Reader:
         column = self.position - (self.text.rfind("\n", 0, self.position) + 1)
         return reader_error(f"{message}: {here}. Path '', line {line}, position {column}.")
 
-    def _space(self) -> None:
+    def skip_space(self) -> None:
+        """Passes space and comments."""
         match = _SPACE.match(self.text, self.position)
         self.position = match.end() if match else self.position
         if self.text.startswith("/", self.position):
             raise self._unexpected("Error parsing comment")
 
-    def _value(self, depth: int) -> JToken:
-        if depth >= _MOST_DEPTH:
-            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+    def _value(self, depth: int) -> JToken:  # noqa: C901, PLR0911 -- one case a kind
         here = self.text[self.position : self.position + 1]
+        if here in {"{", "["} and depth >= _MOST_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
         if here == "{":
             return self._object(depth)
         if here == "[":
-            return self._array(depth)
+            self.position += 1
+            return JArray(self._items(depth, "]"))
         if here in {'"', "'"}:
-            return _string_token(self._string(), dates=self.dates)
+            return string_token(self._string(), dates=self.dates)
+        if here == ",":
+            return JValue(None, "Undefined")
         for word, value in _WORDS.items():
             if word[0] == here and self.text.startswith(word, self.position):
                 self.position += len(word)
@@ -228,35 +271,61 @@ class _Reader:
             self.position += 9
             self._check_separator()
             return JValue(None, "Undefined")
-        if here.isdigit() or here in {"-", "."}:
+        if here in {"-", "."} or unicodedata.category(here or " ").startswith("N"):
             return self._number()
-        if self.text.startswith("new ", self.position):
-            raise UnsupportedError("JSON with constructors")
+        if self.text.startswith("new", self.position):
+            return self._constructor(depth)
         raise self._unexpected("Unexpected character encountered while parsing value")
+
+    def _constructor(self, depth: int) -> JConstructor:
+        """`new Name(items)`, a leftover of JavaScript."""
+        self.position += 3
+        self._check_separator()
+        self._bare_space()
+        start = self.position
+        while (
+            unicodedata.category(self.text[self.position : self.position + 1] or " ") in _LETTERS_AND_DIGITS
+        ):
+            self.position += 1
+        name = self.text[start : self.position]
+        self._bare_space()
+        if not self.text.startswith("(", self.position):
+            raise self._unexpected("Unexpected character while parsing constructor")
+        if depth >= _MOST_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+        if not name:
+            raise DotNetException("ArgumentException", "Constructor name cannot be empty. (Parameter 'name')")
+        self.position += 1
+        return JConstructor(name, self._items(depth, ")"))
+
+    def _bare_space(self) -> None:
+        """Space without comments."""
+        match = _BARE_SPACE.match(self.text, self.position)
+        self.position = match.end() if match else self.position
 
     def _check_separator(self) -> None:
         here = self.text[self.position : self.position + 1]
-        if here and not here.isspace() and here not in ",]})/":
+        if here and not _IS_WHITE.match(here) and here not in ",]})/":
             raise self._unexpected("Unexpected character encountered while parsing value")
 
     def _object(self, depth: int) -> JObject:
         self.position += 1
         found = JObject()
         while True:
-            self._space()
+            self.skip_space()
             here = self.text[self.position : self.position + 1]
             if here == "}":
                 self.position += 1
                 return found
             name = self._name(here)
-            self._space()
+            self._bare_space()
             if not self.text.startswith(":", self.position):
                 raise self._unexpected("Invalid character after parsing property name. Expected ':' but got")
             self.position += 1
-            self._space()
+            self.skip_space()
             # The last of several equal names wins, at the place of the first.
             found.set(name, self._value(depth + 1))
-            self._space()
+            self.skip_space()
             here = self.text[self.position : self.position + 1]
             if here == ",":
                 self.position += 1
@@ -266,31 +335,29 @@ class _Reader:
     def _name(self, here: str) -> str:
         if here in {'"', "'"}:
             return self._string()
-        match = _NAME.match(self.text, self.position)
-        if match is None:
+        start = self.position
+        while self.position < len(self.text) and _is_name(self.text[self.position]):
+            self.position += 1
+        after = self.text[self.position : self.position + 1]
+        if self.position == start or (after != ":" and not _IS_WHITE.match(after)):
             raise self._unexpected("Invalid property identifier character")
-        self.position = match.end()
-        return match[0]
+        return self.text[start : self.position]
 
-    def _array(self, depth: int) -> JArray:
-        self.position += 1
-        found = JArray()
+    def _items(self, depth: int, closing: str) -> list[JToken]:
+        """What stands in `[ ]`, or between the parentheses of a constructor."""
+        found: list[JToken] = []
         while True:
-            self._space()
-            here = self.text[self.position : self.position + 1]
-            if here == "]":
+            self.skip_space()
+            if self.text.startswith(closing, self.position):
                 self.position += 1
                 return found
-            if here == ",":
-                found.add(JValue(None, "Undefined"))
-                self.position += 1
-                continue
-            found.add(self._value(depth + 1))
-            self._space()
+            # A comma where a value should stand is a value: undefined.
+            found.append(self._value(depth + 1))
+            self.skip_space()
             here = self.text[self.position : self.position + 1]
             if here == ",":
                 self.position += 1
-            elif here != "]":
+            elif here != closing:
                 raise self._unexpected("After parsing a value an unexpected character was encountered")
 
     def _string(self) -> str:
@@ -313,11 +380,30 @@ class _Reader:
         self.position += 1
         if code in _SIMPLE_ESCAPES:
             return _SIMPLE_ESCAPES[code]
-        digits = self.text[self.position : self.position + 4]
-        if code == "u" and re.fullmatch(r"[0-9a-fA-F]{4}", digits):
-            self.position += 4
-            return chr(int(digits, 16))
+        if code == "u":
+            return self._unicode()
         raise reader_error(f"Bad JSON escape sequence: \\{code}.")
+
+    def _unicode(self) -> str:
+        r"""The code unit of `\uXXXX`; half a surrogate pair that is written so becomes U+FFFD."""
+        found = ""
+        number = self._code_unit()
+        while number in _HIGH:
+            if not self.text.startswith("\\u", self.position):
+                return found + _REPLACEMENT
+            self.position += 2
+            high, number = number, self._code_unit()
+            if number in _LOW:
+                return found + chr(high) + chr(number)
+            found += _REPLACEMENT
+        return found + (_REPLACEMENT if number in _LOW else chr(number))
+
+    def _code_unit(self) -> int:
+        digits = self.text[self.position : self.position + 4]
+        if not re.fullmatch(r"[0-9a-fA-F]{4}", digits):
+            raise reader_error(f"Invalid Unicode escape sequence: \\u{digits}.")
+        self.position += 4
+        return int(digits, 16)
 
     def _number(self) -> JValue:
         start = self.position
@@ -327,63 +413,40 @@ class _Reader:
             self.position += 1
         word = self.text[start : self.position]
         here = self.text[self.position : self.position + 1]
-        if here and not here.isspace() and here not in ",]})/":
+        if here and not _IS_WHITE.match(here) and here not in ",]})/":
             raise self._unexpected("Unexpected character encountered while parsing number")
         return JValue(_number(word))
 
 
-def _string_token(text: str, *, dates: bool) -> JValue:
-    """A string, or the date that it looks like."""
-    if dates and 19 <= len(text) <= 40 and text[0].isdigit() and text[10] == "T":  # noqa: PLR2004
-        moment = iso_date(text)
-        if moment is not None:
-            return JValue(moment, "Date")
-    if dates and text.startswith("/Date("):
-        raise UnsupportedError("dates of the form /Date(...)/ in JSON")
-    return JValue(text, "String")
+_INTEGER = re.compile(r"-?[0-9]+")
+_FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def _number(word: str) -> Any:
-    if re.fullmatch(r"-?(?:0|[1-9]\d*)|-0", word):
+    """JsonTextReader.ParseReadNumber: a leading 0 means another base; what is too large is a BigInteger.
+
+    https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/JsonTextReader.cs
+    """
+    if word[:1] == "0" and len(word) > 1 and word[1] not in ".eE":
+        return _based(word)
+    if _INTEGER.fullmatch(word):
+        if len(word) > _MOST_DIGITS:
+            raise reader_error(f"JSON integer {word} is too large to parse.")
         value = int(word)
         return Long(value) if -_LONG <= value < _LONG else BigInteger(value)
-    if re.fullmatch(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|-?\.\d+(?:[eE][+-]?\d+)?", word) and not re.match(
-        r"-?0\d", word
-    ):
-        value = float(word)
-        if math.isinf(value):
-            raise UnsupportedError("a number of JSON that is too large for a double")
-        return value
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,15}", word):
-        return Long(int(word, 16))
-    if re.fullmatch(r"0[0-7]{1,20}", word):
-        return Long(int(word, 8))
-    if re.match(r"-?0[0-9xX]", word):
-        raise UnsupportedError("this octal or hexadecimal number in JSON")
+    if _FLOAT.fullmatch(word):
+        return float(word)
     raise reader_error(f"Input string '{word}' is not a valid number.")
 
 
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?$"
-)
-
-
-def iso_date(text: str) -> DateTime | None:
-    """A string of JSON as a date, or None; one with an offset becomes local time, which is UTC here."""
-    match = _ISO.match(text)
-    if match is None or text.endswith("\n"):
-        return None
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    if hour == 24:  # noqa: PLR2004 -- midnight at the end of a day, which only newer versions of Newtonsoft read
-        raise UnsupportedError("a date with hour 24 in JSON")
-    try:
-        ticks = ticks_of(year, month, day, hour, minute, second)
-    except DotNetException:
-        return None
-    ticks += int((match[7] or "").ljust(7, "0"))
-    if match[8]:
-        return DateTime(ticks, UTC_KIND)
-    if match[9] is None:
-        return DateTime(ticks, UNSPECIFIED)
-    offset = (int(match[10]) * 60 + int(match[11] or 0)) * TICKS_PER_MINUTE
-    return DateTime(ticks - offset if match[9] == "+" else ticks + offset, LOCAL)
+def _based(word: str) -> Long:
+    """Convert.ToInt64(word, 16 or 8): 64 bits, of which the first is the sign."""
+    hexadecimal = word[1] in "xX"
+    digits, base = (word[2:], 16) if hexadecimal else (word, 8)
+    if (
+        not re.fullmatch("[0-9a-fA-F]+" if hexadecimal else "[0-7]+", digits)
+        or int(digits, base) >= 2 * _LONG
+    ):
+        raise reader_error(f"Input string '{word}' is not a valid number.")
+    value = int(digits, base)
+    return Long(value - 2 * _LONG if value >= _LONG else value)

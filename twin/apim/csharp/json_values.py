@@ -216,6 +216,29 @@ class JArray(JToken):
         return JArray([item.clone() for item in self.items])
 
 
+class JConstructor(JToken):
+    """`new Name(1, 2)` in a text that is JavaScript rather than JSON."""
+
+    __slots__ = ("items", "name")
+    clr_type = clr("JConstructor")
+    kind = "Constructor"
+
+    def __init__(self, name: str, items: list[JToken]) -> None:
+        self.parent = None
+        self.name = name
+        self.items = items
+        for item in items:
+            item.parent = self
+
+    def children(self) -> list[JToken]:
+        """Tokens inside, in order."""
+        return list(self.items)
+
+    def clone(self) -> "JConstructor":
+        """A copy without parent."""
+        return JConstructor(self.name, [item.clone() for item in self.items])
+
+
 class JObject(JToken):
     """An object: properties in order, by name."""
 
@@ -405,7 +428,7 @@ def deep_equals(left: JToken | None, right: JToken | None) -> bool:
         )
     if type(left) is not type(right):
         return False
-    if isinstance(left, JProperty) and isinstance(right, JProperty) and left.name != right.name:
+    if isinstance(left, (JProperty, JConstructor)) and left.name != getattr(right, "name", None):
         return False
     ours, theirs = left.children(), right.children()
     return len(ours) == len(theirs) and all(deep_equals(a, b) for a, b in zip(ours, theirs, strict=True))
@@ -425,6 +448,8 @@ def token_at(token: JToken, key: Any) -> JToken | None:
         if type(key) is not int:
             raise _wrong_key("JArray", key, "Int32 array index expected.")
         return token.at(key)
+    if isinstance(token, JConstructor):
+        raise UnsupportedError("an item of a JConstructor")
     name = "JValue" if isinstance(token, JValue) else "JProperty"
     raise DotNetException(
         "InvalidOperationException", f"Cannot access child value on Newtonsoft.Json.Linq.{name}."

@@ -13,8 +13,8 @@ def wrapper(returns: ClrType) -> Callable[[Any], Any] | None:
         return INTEGER_CLASSES[returns.name]
     if returns.name == "[]":
         element = returns.args[0]
-        kinds = (list, tuple, bytes, bytearray)
-        return lambda value: Array.of(element, value) if isinstance(value, kinds) else value
+        kinds = frozenset({list, tuple, bytes, bytearray})
+        return lambda value: Array.of(element, value) if type(value) in kinds else value
     if returns.name == "Nullable" and (inner := wrapper(returns.args[0])) is not None:
         return lambda value: None if value is None else inner(value)
     if returns.name == "IEnumerable":

@@ -180,6 +180,11 @@ def default_of(of: ClrType) -> object:
     """default(T)."""
     if of.name in INTEGER_CLASSES:
         return INTEGER_CLASSES[of.name](0)
+    if of.name == "KeyValuePair":
+        from twin.apim.csharp.json_values import KeyValuePair  # noqa: PLC0415 -- it is made of these values
+
+        key, value = of.args
+        return KeyValuePair(default_of(key), default_of(value), key, value)
     return _DEFAULTS[of.name]() if of.name in _DEFAULTS else _enum_default(of)
 
 

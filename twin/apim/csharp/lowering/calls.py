@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from twin.apim.csharp import syntax
@@ -9,6 +10,7 @@ from twin.apim.csharp.bound import (
     NOT_CONSTANT,
     ArgumentValue,
     Bound,
+    Constant,
     Frame,
     NamespaceReference,
     OutTarget,
@@ -323,7 +325,7 @@ class Calls(Names):
             return lambda frame: Array.of(element, [run(frame) for run in runs])
         if not slot.arguments:
             default = slot.parameter.default
-            return lambda _frame: default
+            return Constant(default)
         return self._one(slot, 0)
 
     def _one(self, slot: Slot, index: int) -> Run:
@@ -337,8 +339,7 @@ class Calls(Names):
         if converter is same:
             return bound.run
         if bound.is_constant and is_value_type(slot.type):
-            value = converter(bound.const)
-            return lambda _frame: value
+            return Constant(converter(bound.const))
         return self.compose(bound.run, converter)
 
     def _set_outs(self, run: Run, outs: list[Slot]) -> Run:
@@ -385,20 +386,26 @@ def _deferred(function: Callable[..., Any], returns: ClrType) -> Callable[..., A
     def make(*arguments: Any) -> Sequence:
         if arguments and arguments[0] is None:
             raise argument_null("source")
-        return Sequence(element, lambda: function(*arguments), kind)
+        return Sequence(element, partial(function, *arguments), kind)
 
     return make
 
 
-def call(function: Callable[..., Any], runs: list[Run]) -> Run:
+def call(function: Callable[..., Any], runs: list[Run]) -> Run:  # noqa: PLR0911 -- one case a kind
     """A call with that many arguments."""
     match runs:
         case []:
             return lambda _frame: function()
+        case [Constant(first)]:
+            return lambda _frame: function(first)
         case [one]:
             return lambda frame: function(one(frame))
+        case [one, Constant(second)]:
+            return lambda frame: function(one(frame), second)
         case [one, two]:
             return lambda frame: function(one(frame), two(frame))
+        case [one, Constant(second), Constant(third)]:
+            return lambda frame: function(one(frame), second, third)
         case [one, two, three]:
             return lambda frame: function(one(frame), two(frame), three(frame))
     return lambda frame: function(*[run(frame) for run in runs])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import ArgumentValue, Bound, Frame, Run
+from twin.apim.csharp.bound import ArgumentValue, Bound, Constant, Frame, Run
 from twin.apim.csharp.collection_values import AnonymousObject
 from twin.apim.csharp.conversions import best_common
 from twin.apim.csharp.errors import DotNetException
@@ -136,6 +136,9 @@ class Creation(Operations, Interpolation):
             if not size.is_constant or size.const != len(items):
                 self.refuse("the size is not the number of elements", node.at, "CS0847")
         runs = [self.convert(item, element).run for item in items]
+        known = [run.value for run in runs if isinstance(run, Constant)]
+        if len(known) == len(runs):
+            return Bound(array_of(element), lambda _frame: Array(element, known[:]), node.at)
         return Bound(array_of(element), lambda frame: Array(element, [run(frame) for run in runs]), node.at)
 
     def _sized(self, node: syntax.NewArray) -> Bound:
@@ -242,6 +245,20 @@ def _expanded(node: syntax.Node, count: int) -> syntax.Lambda:
 
 def _function(slots: list[tuple[int, bool]], body: Run) -> Run:
     """What gives, in a frame, the Python function of a lambda. Each call has a frame of its own."""
+    if len(slots) == 1 and not slots[0][1]:
+        only = slots[0][0]
+
+        def make_of_one(frame: Frame) -> Callable[[Any], Any]:
+            captured = frame[:]
+
+            def invoke(value: Any) -> Any:
+                own = captured[:]
+                own[only] = value
+                return body(own)
+
+            return invoke
+
+        return make_of_one
 
     def make(frame: Frame) -> Callable[..., Any]:
         captured = frame[:]

@@ -14,8 +14,10 @@ from twin.apim.csharp.bound import (
     TypeReference,
     constant,
 )
+from twin.apim.csharp.collection_values import missing_key
 from twin.apim.csharp.errors import DotNetException, null_reference
 from twin.apim.csharp.json_values import dynamic_index, dynamic_member
+from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.lowering.base import Base, Meaning
 from twin.apim.csharp.overloads import Candidate, Choice, Overloads, convertible
 from twin.apim.csharp.results import wrapper
@@ -196,6 +198,15 @@ class Names(Base):
             return Bound(DYNAMIC, lambda frame: dynamic_index(run(frame), key(frame)), at)
         choice = self.indexer(target, arguments, at)
         self._note_variable(target, choice, at)
+        return Bound(choice.returns, self._indexed(target, choice), at)
+
+    def _indexed(self, target: Bound, choice: Choice) -> Run:
+        """An element by the chosen indexer."""
+        given = choice.slots[0].arguments
+        if target.path == "context.Variables" and given and given[0].bound is not None:
+            name = given[0].bound.const
+            if isinstance(name, str) and name.isascii():
+                return _variable(name)
         get = choice.candidate.member.function
         get = get.get if isinstance(get, Settable) else get
         if isinstance(get, (Checked, Culture)):
@@ -210,7 +221,7 @@ class Names(Base):
                 raise null_reference()
             return get(value, key(frame))
 
-        return Bound(choice.returns, read, at)
+        return read
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
         """The indexer that fits."""
@@ -297,6 +308,19 @@ class Names(Base):
             return then(frame) if exists(frame) else None
 
         return Bound(result, run, node.at)
+
+
+def _variable(name: str) -> Run:
+    """`context.Variables["name"]`."""
+
+    def read(frame: Frame) -> Any:
+        try:
+            value = frame[0].variables[name]
+        except KeyError:
+            raise missing_key(name) from None
+        return utf16(value) if type(value) is str else value
+
+    return read
 
 
 def _bindings(holder: ClrType, member: Member) -> dict[str, ClrType]:

@@ -103,6 +103,14 @@ class Statements(Assignments):
             self.scope.declare(name, of, at, writable=False).const = bound.const
             return lambda _frame: None
         write, run = self.declarer(name, of, at), bound.run
+        variable = self.scope.find(name)
+        if variable is not None and not variable.cell:
+            slot = variable.slot
+
+            def declare_plain(frame: Frame) -> None:
+                frame[slot] = run(frame)
+
+            return declare_plain
 
         def declare(frame: Frame) -> None:
             write(frame, run(frame))
@@ -373,7 +381,11 @@ class Statements(Assignments):
 
         def run(frame: Frame) -> Any:
             frame[slot] = read(frame)
-            chosen = next((steps for tests, steps in sections if any(test(frame) for test in tests)), default)
+            chosen = default
+            for tests, steps in sections:
+                if any(test(frame) for test in tests):
+                    chosen = steps
+                    break
             signal = chosen(frame) if chosen is not None else None
             return None if signal is BREAK else signal
 

@@ -11,9 +11,10 @@ from twin.apim.csharp import context as own
 from twin.apim.csharp.collection_values import Dictionary, List, missing_key
 from twin.apim.csharp.conversions import explicit
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
+from twin.apim.csharp.json_text import parse
 from twin.apim.csharp.json_values import KeyValuePair
 from twin.apim.csharp.literals import utf16
-from twin.apim.csharp.members.json import parse_any, parse_array, parse_object
+from twin.apim.csharp.members.json import parse_array, parse_object
 from twin.apim.csharp.moments import UTC_KIND, DateTime, TimeSpan, from_posix
 from twin.apim.csharp.signature import Contextual, Typed, define
 from twin.apim.csharp.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
@@ -201,7 +202,7 @@ def _body_as(of: ClrType) -> Callable[..., Any]:
         array_of(BYTE): lambda content: Array(BYTE, content),
         clr("JObject"): lambda content: parse_object(_decoded(content)),
         clr("JArray"): lambda content: parse_array(_decoded(content)),
-        clr("JToken"): lambda content: parse_any(_decoded(content)),
+        clr("JToken"): lambda content: parse(_decoded(content)),
     }.get(of)
     if read is None:
         raise UnsupportedError(

@@ -34,6 +34,7 @@ _SOURCES: Final = (
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BASES: Final = {2, 8, 10, 16}
+_LARGEST_DECIMAL: Final = 2**96 - 1
 
 
 def _overflow(target: str) -> DotNetException:
@@ -105,6 +106,10 @@ def to_decimal(value: Any) -> Decimal:
         case float():
             return decimal_of_double(value)
         case bool() | int() | Decimal():
+            if abs(value) > _LARGEST_DECIMAL:
+                raise DotNetException(
+                    "OverflowException", "Value was either too large or too small for a Decimal."
+                )
             return Decimal(value)
     raise _not_convertible(value, "Decimal")
 
@@ -195,7 +200,7 @@ def from_base64(text: str | None) -> bytes:
     """Convert.FromBase64String: white space is skipped, padding must be there."""
     if text is None:
         raise argument_null("s")
-    plain = text.translate(_NO_SPACE)
+    plain = text if _BASE64.fullmatch(text) else text.translate(_NO_SPACE)
     if len(plain) % 4 or not _BASE64.fullmatch(plain):
         raise DotNetException(
             "FormatException",

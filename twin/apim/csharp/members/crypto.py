@@ -1,9 +1,9 @@
 """Hashes, HMACs, random bytes. Encrypt and Decrypt are in `policy`."""
 
 import hashlib
-import hmac
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from twin.apim.csharp.errors import UnsupportedError, argument_null, out_of_range
@@ -30,7 +30,10 @@ class HashAlgorithm:
         if data is None:
             raise argument_null("buffer")
         if self.key is not None:
-            return hmac.digest(self.key, bytes(data), self.name.lower())
+            inner, outer = (state.copy() for state in _keyed_states(self.name.lower(), self.key))
+            inner.update(data.items if type(data) is Array else bytes(data))
+            outer.update(inner.digest())
+            return outer.digest()
         return hashlib.new(self.name.lower(), bytes(data), usedforsecurity=False).digest()
 
     def compute_part(self, data: Any, offset: int, count: int) -> bytes:
@@ -40,6 +43,19 @@ class HashAlgorithm:
         if offset < 0 or count < 0 or offset + count > len(data):
             raise out_of_range("offset")
         return self.compute(bytes(data)[offset : offset + count])
+
+
+@lru_cache(maxsize=16)
+def _keyed_states(name: str, key: bytes) -> tuple[Any, Any]:
+    """The two hashes of an HMAC after its key (RFC 2104); policies use few keys over and over."""
+    inner = hashlib.new(name, usedforsecurity=False)
+    outer = inner.copy()
+    if len(key) > inner.block_size:
+        key = hashlib.new(name, key, usedforsecurity=False).digest()
+    padded = key.ljust(inner.block_size, b"\0")
+    inner.update(bytes(byte ^ 0x36 for byte in padded))
+    outer.update(bytes(byte ^ 0x5C for byte in padded))
+    return inner, outer
 
 
 def _hash(type_name: str, name: str) -> Callable[[], HashAlgorithm]:

@@ -23,6 +23,8 @@ class Encoding:
         """GetBytes; what the encoding lacks becomes `?`, lone surrogates become U+FFFD."""
         if text is None:
             raise argument_null("s")
+        if text.isascii() and self.codec in {"ascii", "utf-8", "latin-1"}:
+            return text.encode("ascii")
         if self.codec == "ascii":
             return bytes(ord(c) if c < "\x80" else 0x3F for c in text)
         if self.codec == "latin-1" and not all(c <= "\xff" for c in text):

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
+from twin.apim.csharp.errors import DotNetException, argument_null
 from twin.apim.csharp.json_conversion import cast_token, converter_to, from_object, to_object
 from twin.apim.csharp.json_path import check_path, descendants, path_of, select, select_one
-from twin.apim.csharp.json_text import parse, reader_error, write
+from twin.apim.csharp.json_text import parse, parse_any, reader_error, write
 from twin.apim.csharp.json_values import (
     JArray,
     JObject,
@@ -167,11 +167,10 @@ def _parse(text: str | None) -> JToken:
     return parse(text)
 
 
-def parse_any(text: str | None) -> JToken:
-    """JToken.Parse."""
-    if text is not None and text.lstrip().startswith("/"):
-        raise UnsupportedError("a comment before JSON, which JToken.Parse may take for the document")
-    return _parse(text)
+def _parse_any(text: str | None) -> JToken:
+    if text is None:
+        raise argument_null("s")
+    return parse_any(text)
 
 
 def parse_object(text: str | None) -> JObject:
@@ -236,7 +235,7 @@ define(
         "void Replace(JToken value)": _replace,
         "string ToString()": lambda token: token.clr_text(),
         "string ToString(Formatting formatting)": _formatted,
-        "static JToken Parse(string json)": parse_any,
+        "static JToken Parse(string json)": _parse_any,
         "static JToken FromObject(object o)": _from(JToken, "JToken"),
         "static bool DeepEquals(JToken t1, JToken t2)": deep_equals,
         **_conversions(),
@@ -422,6 +421,7 @@ define(
         "JToken Value": Settable(lambda one: one.value, JProperty.set_value),
     },
 )
+define(f"class {_LINQ}.JConstructor : JContainer", {"string Name": lambda one: one.name})
 
 
 # JValue

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twin.apim.csharp.errors import argument_null
-from twin.apim.csharp.json_conversion import from_object, read_item, to_object
+from twin.apim.csharp.json_conversion import from_object, read_item
 from twin.apim.csharp.json_text import parse, write
 from twin.apim.csharp.json_values import JToken
 from twin.apim.csharp.signature import Typed, define
@@ -22,7 +22,7 @@ def _read(text: str | None) -> JToken | None:
 
 
 def _deserialize(of: ClrType) -> Callable[[str | None], Any]:
-    build = read_item(to_object(of))
+    build = read_item(of)
 
     def read(text: str | None) -> Any:
         token = _read(text)

@@ -158,9 +158,7 @@ define(
         f"static R Aggregate<T, A, R>({_T}, A seed, Func<A, T, A> func, Func<A, R> resultSelector)": plain(
             lambda source, seed, combine, finish: finish(enumerables.aggregate_from(source, seed, combine))
         ),
-        f"static T[] ToArray<T>({_T})": Typed(
-            lambda element: lambda source: Array.of(element, list(enumerables.given(source)))
-        ),
+        f"static T[] ToArray<T>({_T})": Typed(enumerables.to_array),
         f"static List<T> ToList<T>({_T})": Typed(
             lambda element: lambda source: List(element, enumerables.given(source))
         ),

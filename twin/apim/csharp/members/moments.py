@@ -159,27 +159,49 @@ def _try_offset(text: str | None) -> tuple[bool, DateTimeOffset]:
         return False, DateTimeOffset(0)
 
 
-_SPAN = re.compile(r"(-)?(?:(\d{1,8})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$|(-)?(\d{1,8})$")
+_SPAN = re.compile(
+    r"(-)?(?:([0-9]+)|(?:([0-9]+)\.)?([0-9]+):([0-9]+)(?::([0-9]+)(?::([0-9]+))?(?:\.([0-9]+))?)?)\Z"
+)
+_MOST_DAYS: Final = 10_675_199
 
 
-def _parse_span(text: str | None) -> TimeSpan:
+def parse_span(text: str | None) -> TimeSpan:
+    """TimeSpan.Parse: `[-][d.]hh:mm[:ss[.fffffff]]`, `d:hh:mm:ss[.fffffff]`, or days alone.
+
+    Three numbers whose first is no hour are days, hours and minutes: the invariant culture's own pattern.
+
+    Raises:
+        DotNetException: FormatException; OverflowException, a number is too large for its place.
+    """
     if text is None:
         raise argument_null("input")
     match = _SPAN.match(text.strip())
-    if match is None:
+    if match is None or (match[3] and match[7]) or (match[8] and match[6] is None):
         raise DotNetException("FormatException", f"String '{text}' was not recognized as a valid TimeSpan.")
-    if match[8]:
-        return TimeSpan(int(match[8]) * TICKS_PER_DAY * (-1 if match[7] else 1))
-    hours, minutes, seconds = int(match[3]), int(match[4]), int(match[5] or 0)
-    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 -- a clock
+    sign, alone, day, *clock, fraction = match.groups()
+    numbers = [int(part) for part in ([alone] if alone else clock) if part is not None]
+    if alone:
+        numbers += [0, 0, 0]
+    elif len(numbers) == 4:  # noqa: PLR2004 -- d:hh:mm:ss
+        pass
+    elif day is not None:
+        numbers = [int(day), *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
+    elif len(numbers) == 3 and numbers[0] > 23 and fraction is None:  # noqa: PLR2004
+        numbers = [*numbers, 0]
+    else:
+        numbers = [0, *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
+    days, hours, minutes, seconds = numbers
+    if days > _MOST_DAYS or hours > 23 or minutes > 59 or seconds > 59 or len(fraction or "") > 7:  # noqa: PLR2004
         raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
-    ticks = _span(int(match[2] or 0), hours, minutes, seconds) + int((match[6] or "").ljust(7, "0"))
-    return TimeSpan(-ticks if match[1] else ticks)
+    ticks = _span(days, hours, minutes, seconds) + int((fraction or "").ljust(7, "0"))
+    if ticks - bool(sign) >= 2**63:
+        raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
+    return TimeSpan(-ticks if sign else ticks)
 
 
 def _try_span(text: str | None) -> tuple[bool, TimeSpan]:
     try:
-        return True, _parse_span(text)
+        return True, parse_span(text)
     except DotNetException:
         return False, TimeSpan(0)
 
@@ -264,7 +286,7 @@ define(
             for name, unit in _UNITS.items()
         },
         "static TimeSpan FromTicks(long value)": TimeSpan,
-        "static TimeSpan Parse(string s)": _parse_span,
+        "static TimeSpan Parse(string s)": parse_span,
         "static bool TryParse(string s, out TimeSpan result)": _try_span,
         "int Days": lambda value: _part(value, TICKS_PER_DAY, 0),
         "int Hours": lambda value: _part(value, TICKS_PER_HOUR, 24),

@@ -164,11 +164,10 @@ def decrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
     if len(data) % _BLOCK:
         raise _crypto_error("The input data is not a complete block.")
     padded = cipher.update(bytes(data)) + cipher.finalize()
-    remover = PKCS7(_BLOCK * 8).unpadder()
-    try:
-        return remover.update(padded) + remover.finalize()
-    except ValueError:
-        raise _crypto_error("Padding is invalid and cannot be removed.") from None
+    count = padded[-1]
+    if not 0 < count <= _BLOCK or padded[-count:] != bytes([count]) * count:
+        raise _crypto_error("Padding is invalid and cannot be removed.")
+    return padded[:-count]
 
 
 def _found(value: Any) -> tuple[bool, Any]:

@@ -59,6 +59,16 @@ class Match(Group):
         self.pattern = pattern
         self.found = found
 
+    def following(self) -> "Match":
+        """NextMatch(): the match after this one, in the same text."""
+        found = self.found
+        if found is None:
+            return self
+        # After an empty match .NET goes on one character later, whatever else might match here.
+        start = found.end() + (not found[0])
+        later = self.pattern.compiled.search(found.string, start) if start <= len(found.string) else None
+        return Match(self.pattern, later)
+
     def group(self, number: int) -> Group:
         """A group by .NET's number."""
         if number == 0:
@@ -295,7 +305,11 @@ def _result(match: Match, replacement: str | None) -> str:
 
 define(
     f"class {_REGEX}.Match : Group",
-    {"GroupCollection Groups": Groups, "string Result(string replacement)": _result},
+    {
+        "GroupCollection Groups": Groups,
+        "Match NextMatch()": Match.following,
+        "string Result(string replacement)": _result,
+    },
 )
 define(
     f"class {_REGEX}.GroupCollection : IEnumerable0",

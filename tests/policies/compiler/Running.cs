@@ -1,0 +1,159 @@
+// Runs compiled policy expressions: reads cases from a file, writes one answer a line.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
+
+/// The time stands still at the second that the Python side uses too.
+public static class Clock
+{
+    public static DateTime UtcNow { get { return new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc).AddSeconds(1700000000); } }
+}
+
+public class GivenUrl : IUrl
+{
+    readonly JObject given;
+    public GivenUrl(JObject given) { this.given = given; }
+    public string Scheme { get { return (string)given["scheme"]; } }
+    public string Host { get { return (string)given["host"]; } }
+    public int Port { get { return (int)given["port"]; } }
+    public string Path { get { return (string)given["path"]; } }
+    public string QueryString { get { return (string)given["queryString"]; } }
+    public IReadOnlyDictionary<string, string[]> Query { get { return Given.Lists(given["query"], StringComparer.Ordinal); } }
+}
+
+public class GivenBody : IMessageBody
+{
+    readonly string text;
+    public GivenBody(string text) { this.text = text; }
+    public T As<T>(bool preserveContent = false)
+    {
+        object read = typeof(T) == typeof(JObject) ? JObject.Parse(text)
+            : typeof(T) == typeof(JArray) ? JArray.Parse(text)
+            : typeof(T) == typeof(JToken) ? JToken.Parse(text)
+            : typeof(T) == typeof(byte[]) ? (object)Encoding.UTF8.GetBytes(text) : text;
+        return (T)read;
+    }
+    public IDictionary<string, IList<string>> AsFormUrlEncodedContent(bool preserveContent = false) { throw new NotSupportedException(); }
+}
+
+public class GivenResponse : IResponse
+{
+    readonly JObject given;
+    public GivenResponse(JObject given) { this.given = given; }
+    public IMessageBody Body { get { return Given.Body(given); } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(given["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public int StatusCode { get { return (int)given["status"]; } }
+    public string StatusReason { get { return (string)given["reason"]; } }
+}
+
+public class GivenRequest : IRequest
+{
+    readonly JObject given;
+    public GivenRequest(JObject given) { this.given = given; }
+    public IMessageBody Body { get { return Given.Body(given); } }
+    public X509Certificate2 Certificate { get { return null; } }
+    public IReadOnlyDictionary<string, string[]> Headers { get { return Given.Lists(given["headers"], StringComparer.OrdinalIgnoreCase); } }
+    public string IpAddress { get { return (string)given["ip"]; } }
+    public IReadOnlyDictionary<string, string> MatchedParameters { get { return new Dictionary<string, string>(); } }
+    public string Method { get { return (string)given["method"]; } }
+    public IUrl OriginalUrl { get { return Url; } }
+    public IUrl Url { get { return new GivenUrl((JObject)given["url"]); } }
+}
+
+public class GivenError : ILastError
+{
+    readonly JObject given;
+    public GivenError(JObject given) { this.given = given; }
+    public string Source { get { return (string)given["source"]; } }
+    public string Reason { get { return (string)given["reason"]; } }
+    public string Message { get { return (string)given["message"]; } }
+    public string Scope { get { return ""; } }
+    public string Section { get { return ""; } }
+    public string Path { get { return ""; } }
+    public string PolicyId { get { return ""; } }
+}
+
+public class Given : IContext
+{
+    readonly JObject given;
+    public Given(JObject given) { this.given = given; }
+    public IApi Api { get { return null; } }
+    public IDeployment Deployment { get { return null; } }
+    public TimeSpan Elapsed { get { return TimeSpan.Zero; } }
+    public ILastError LastError { get { return new GivenError((JObject)given["lastError"]); } }
+    public IOperation Operation { get { return null; } }
+    public IProduct Product { get { return null; } }
+    public IRequest Request { get { return new GivenRequest((JObject)given["request"]); } }
+    public Guid RequestId { get { return Guid.Empty; } }
+    public IResponse Response { get { return new GivenResponse((JObject)given["response"]); } }
+    public ISubscription Subscription { get { return null; } }
+    public DateTime Timestamp { get { return Clock.UtcNow; } }
+    public bool Tracing { get { return false; } }
+    public IUser User { get { return null; } }
+    public void Trace(string message) { }
+    public IReadOnlyDictionary<string, object> Variables
+    {
+        get { return ((JObject)given["variables"]).Properties().ToDictionary(one => one.Name, one => Value((JObject)one.Value)); }
+    }
+
+    static object Value(JObject variable)
+    {
+        var value = variable["value"];
+        switch ((string)variable["type"])
+        {
+            case "JObject": return JObject.Parse((string)value);
+            case "IResponse": return new GivenResponse((JObject)value);
+            case "string[]": return value.Select(one => (string)one).ToArray();
+            case "bool": return (bool)value;
+            default: return (string)value;
+        }
+    }
+
+    public static IMessageBody Body(JObject message) { return message["body"].Type == JTokenType.Null ? null : new GivenBody((string)message["body"]); }
+
+    public static IReadOnlyDictionary<string, string[]> Lists(JToken given, StringComparer comparer)
+    {
+        var found = new Dictionary<string, string[]>(comparer);
+        foreach (var one in ((JObject)given).Properties()) { found[one.Name] = one.Value.Select(item => (string)item).ToArray(); }
+        return found;
+    }
+}
+
+public static class Program
+{
+    static string Show(object value)
+    {
+        if (value is byte[]) { return Convert.ToBase64String((byte[])value); }
+        if (value == null || value is string || value is JToken) { return value == null ? null : value.ToString(); }
+        var items = value as System.Collections.IEnumerable;
+        if (items != null) { return "[" + string.Join("|", items.Cast<object>().Select(Show).ToArray()) + "]"; }
+        var number = value as IFormattable;
+        return number != null ? number.ToString(null, CultureInfo.InvariantCulture) : value.ToString();
+    }
+
+    public static void Main(string[] arguments)
+    {
+        System.Threading.Thread.CurrentThread.CurrentCulture = CultureInfo.InvariantCulture;
+        var reader = new JsonTextReader(new StreamReader(arguments[0], new UTF8Encoding(false))) { DateParseHandling = DateParseHandling.None };
+        var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
+        foreach (JObject one in JArray.Load(reader))
+        {
+            var answer = new JObject();
+            try
+            {
+                var value = new Expressions(new Given(one)).Run((int)one["expression"]);
+                answer["type"] = value == null ? "null" : value.GetType().Name;
+                answer["value"] = Show(value);
+            }
+            catch (Exception error) { answer["throws"] = error.GetType().Name; }
+            output.WriteLine(answer.ToString(Formatting.None));
+        }
+        output.Flush();
+    }
+}
