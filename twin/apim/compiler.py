@@ -60,9 +60,10 @@ class Catalogue:
         warnings: what works but should be mended.
         used_values: names of the named values that were mentioned.
         used_fragments: ids of the fragments that were included.
-        share: whether expressions of the same text are compiled once; then the positions of their decisions
-            are those of the first.
-        shared: those expressions, by text.
+        share: whether expressions of the same text are compiled once in this process; then the positions in
+            them count from their own beginning, not from the document's.
+        unknown: names of the named values whose content is not known yet; the one that is given stands in.
+        roots: what was read of each document, by its name.
         expressions: every expression, with its place.
         statements: every statement that was compiled.
     """
@@ -75,7 +76,8 @@ class Catalogue:
     used_values: set[str] = field(default_factory=set)
     used_fragments: set[str] = field(default_factory=set)
     share: bool = True
-    shared: dict[str, Expression] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    roots: dict[str, Element] = field(default_factory=dict)
     expressions: list["Placed"] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
 
@@ -112,7 +114,9 @@ class Catalogue:
         size = len(document.xml.encode())
         if size > largest:
             message = f"the document has {size:,} bytes; API Management takes {largest:,}"
-            self.findings.append(Finding(document=document.name, line=1, column=1, message=message))
+            self.findings.append(
+                Finding(document=document.name, line=1, column=1, message=message, code="document-size")
+            )
         try:
             root = parse(document.xml, document.name)
         except PolicyError as error:
@@ -124,6 +128,7 @@ class Catalogue:
                 Finding(document=document.name, line=root.line, column=root.column, message=message)
             )
             return None
+        self.roots[document.name] = root
         return root
 
     def _largest(self) -> int:
@@ -148,15 +153,15 @@ class Compiler:
         """The service whose policy this is."""
         return self.catalogue.service
 
-    def report(self, message: str, line: int, column: int) -> None:
+    def report(self, message: str, line: int, column: int, code: str = "invalid-policy") -> None:
         """Adds a finding."""
         self.catalogue.findings.append(
-            Finding(document=self.document, line=line, column=column, message=message)
+            Finding(document=self.document, line=line, column=column, message=message, code=code)
         )
 
-    def report_at(self, element: Element, message: str) -> None:
+    def report_at(self, element: Element, message: str, code: str = "invalid-policy") -> None:
         """Adds a finding about an element."""
-        self.report(message, element.line, element.column)
+        self.report(message, element.line, element.column, code)
 
     def refuse_attributes(self, element: Element) -> None:
         """Reports every attribute of an element that has none."""
@@ -189,7 +194,9 @@ class Compiler:
         """The statements of a fragment, in this place."""
         fragment = next((one for one in self.service.fragments if one.id == fragment_id), None)
         if fragment is None:
-            node.fail(f"the fragment {fragment_id} is not declared", "fragment-id")
+            place = node.element.attributes["fragment-id"]
+            message = f"the fragment {fragment_id} is not declared"
+            self.report(message, place.line, place.column, "undeclared-fragment")
             return in_order(())
         if self._fragment:
             node.fail("a fragment cannot include a fragment")
@@ -249,15 +256,17 @@ class Compiler:
             if name == "base":
                 self.report_at(element, "<base /> stands only directly in a section")
             elif name in self.catalogue.unsupported:
-                self.report_at(element, f"the twin does not support the policy {name}")
+                message = f"the twin does not support the policy {name}"
+                self.report_at(element, message, "unsupported-policy")
             else:
-                self.report_at(element, f"there is no policy {name}")
+                self.report_at(element, f"there is no policy {name}", "unknown-policy")
             return None
         if self.section_name not in policy.sections:
             where = _listed([section for section in SECTIONS if section in policy.sections])
             self.report_at(element, f"{name} is not allowed in {self.section_name}, only in {where}")
         if self.service.sku in policy.unavailable:
-            self.report_at(element, f"{name} is not available in the SKU {self.service.sku}")
+            message = f"{name} is not available in the SKU {self.service.sku}"
+            self.report_at(element, message, "policy-unavailable")
         if policy.once and not within:
             if name in self._once:
                 self.report_at(element, f"{name} may stand only once in a section")
@@ -292,6 +301,8 @@ class Compiler:
             operand = self._operand(value, reads)
             if operand is None:
                 continue
+            if self.catalogue.unknown and "{{" in value.text and operand.constant is not None:
+                operand = _sample(attribute, operand)
             wrong = _wrong_literal(attribute, operand)
             if wrong:
                 self.report(f"{name} of <{element.name}> {wrong}", value.line, value.column)
@@ -347,7 +358,7 @@ class Compiler:
         try:
             substituted = substitute(value, self.catalogue.named_values, self.catalogue.used_values)
         except UndeclaredError as error:
-            self.report(str(error), error.line, error.column)
+            self.report(str(error), error.line, error.column, "undeclared-named-value")
             return None
         text = substituted.value.text
         if not substituted.value.expression:
@@ -360,6 +371,7 @@ class Compiler:
                     line=value.line,
                     column=value.column,
                     message="C# with XML entities was decoded; rawxml holds C# as it is",
+                    code="encoded-csharp",
                 )
             )
         expression = self._expression(substituted)
@@ -371,7 +383,7 @@ class Compiler:
     def _expression(self, substituted: Substituted) -> Expression | None:
         value = substituted.value
         text = value.text.strip()
-        known = self.catalogue.shared.get(text)
+        known = _SHARED.get(text) if self.catalogue.share else None
         if known is not None:
             self.catalogue.expressions.append(Placed(self.document, value.line, value.column, known))
             return known
@@ -379,14 +391,48 @@ class Compiler:
             if substituted.spans and find_end(text, 0) != len(text):
                 self.report("a value is a literal or one whole expression", value.line, value.column)
                 return None
-            expression = compile_expression(text, name=self.document, line=value.line, column=value.column)
+            expression = (
+                compile_expression(text, name="expression")
+                if self.catalogue.share
+                else compile_expression(text, name=self.document, line=value.line, column=value.column)
+            )
         except CSharpError as error:
-            self.report(error.message, *substituted.place(error.line, error.column))
+            place = error.line, error.column
+            if self.catalogue.share:
+                place = within(value.line, value.column, *place)
+            self.report(error.message, *substituted.place(*place), _CONSTRUCTS.get(error.construct, "csharp"))
             return None
         self.catalogue.expressions.append(Placed(self.document, value.line, value.column, expression))
         if self.catalogue.share:
-            self.catalogue.shared[text] = expression
+            if len(_SHARED) >= _MOST_SHARED:
+                _SHARED.clear()
+            _SHARED[text] = expression
         return expression
+
+
+# An expression keeps nothing of the requests that it answers, so every gateway of a process may use it. The
+# program's check of its policies and the gateway that runs them in the same process compile them once.
+_SHARED: dict[str, Expression] = {}
+_MOST_SHARED = 4096
+_CONSTRUCTS = {"reference comparison": "reference-comparison"}
+
+
+def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:
+    """Where in the document a place of an expression is, which begins at `line` and `column`."""
+    return line + inner_line - 1, inner_column + (column - 1 if inner_line == 1 else 0)
+
+
+def _sample(attribute: Attribute, operand: Operand) -> Operand:
+    """Something that the attribute takes, for a literal of which a part is not known yet."""
+    if attribute.values:
+        text = attribute.values[0]
+    elif attribute.kind is Kind.BOOLEAN:
+        text = "true"
+    elif attribute.kind in {Kind.INTEGER, Kind.NUMBER}:
+        text = str(int(attribute.least or 1))
+    else:
+        return operand
+    return Operand(lambda _context: text, text)
 
 
 @cache

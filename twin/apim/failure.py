@@ -7,6 +7,14 @@ class FinishedError(Exception):
     """The pipeline is over: `context.Response` is the answer (return-response, a preflight, a mock)."""
 
 
+class SendError(Exception):
+    """No response came; `timed_out` tells a timeout from a failed connection."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes context.LastError
     """Processing jumps to on-error; `context.LastError` is made of this.

@@ -12,12 +12,14 @@ class Finding:
         document: the name of the policy document.
         line: from 1.
         column: from 1.
+        code: the name of the rule that found it.
     """
 
     document: str
     line: int
     column: int
     message: str
+    code: str = "invalid-policy"
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}:{self.column}: {self.message}"

@@ -7,13 +7,17 @@ https://learn.microsoft.com/azure/api-management/validate-jwt-policy#elements
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jwt
 
 from twin.apim.cache import Timed
+from twin.apim.failure import SendError
 from twin.apim.messages import PayloadTooLargeError, buffered
-from twin.apim.network import Network, SendError
 from twin.apim.tokens import SigningKey
+
+if TYPE_CHECKING:
+    from twin.apim.network import Network
 
 _KEPT = 3600.0
 _AGAIN = 300.0
@@ -46,7 +50,7 @@ class _Known:
 class OpenIdConfigurations:
     """What endpoints said, by URL."""
 
-    def __init__(self, network: Network, clock: Timed) -> None:
+    def __init__(self, network: "Network", clock: Timed) -> None:
         self._network = network
         self._clock = clock
         self._known: dict[str, _Known] = {}

@@ -12,6 +12,11 @@ from twin.apim.rawxml import Value
 _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
+def mentioned(text: str) -> frozenset[str]:
+    """The names of the named values that a text mentions."""
+    return frozenset(_MENTION.findall(text))
+
+
 class UndeclaredError(Exception):
     """A mention of a named value that is not declared; `line` and `column` say where."""
 

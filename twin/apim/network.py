@@ -13,11 +13,14 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
+
+from twin.apim.failure import SendError
 
 Headers = list[tuple[str, str]]
 
@@ -52,14 +55,6 @@ def end_to_end(headers: Headers) -> Headers:
         if name.lower() == "connection":
             dropped = dropped | {token.strip().lower() for token in value.split(",")}
     return [(name, value) for name, value in headers if name.lower() not in dropped]
-
-
-class SendError(Exception):
-    """No response came; `timed_out` tells a timeout from a failed connection."""
-
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
-        super().__init__(message)
-        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,10 +276,10 @@ class Network:
         body: bytes | AsyncIterator[bytes] | None,
     ) -> Reply:
         method = record.method
-        target, sent = URL(url, encoded=True), CIMultiDict(headers)
-        if upstream is not None:
-            sent.setdefault("Host", urlsplit(url).netloc.rpartition("@")[2])
-            target = URL(upstream.base_url.rstrip("/") + target.raw_path_qs, encoded=True)
+        target, host = _target(url, upstream.base_url if upstream is not None else None)
+        sent = CIMultiDict(headers)
+        if host is not None:
+            sent.setdefault("Host", host)
         if isinstance(body, bytes) and len(body) > _ONE_PIECE:
             sent["Content-Length"] = str(len(body))
             body = _pieces(body)
@@ -318,6 +313,16 @@ class Network:
         return self._session
 
 
+@lru_cache(maxsize=128)
+def _target(url: str, base: str | None) -> tuple[URL, str | None]:
+    """Where a request really goes; and its Host, when that is not where it goes."""
+    target = URL(url, encoded=True)
+    if base is None:
+        return target, None
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return URL(base.rstrip("/") + target.raw_path_qs, encoded=True), host
+
+
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     """A large body in pieces, so that other requests get their turn in between."""
     for start in range(0, len(body), _ONE_PIECE):
@@ -347,10 +352,11 @@ def _record(
         url=_without_secrets(url),
         headers=shown,
         body_size=size,
-        claims=claims,
+        claims=dict(claims),
     )
 
 
+@lru_cache(maxsize=32)
 def _claims(token: str) -> dict[str, object]:
     """What a JWT says of itself, unverified: enough to see in a record for whom it is."""
     parts = token.split(".")

@@ -66,6 +66,17 @@ def parse(source: str, document: str) -> Element:
     return _Reader(source, document).document()
 
 
+def comments(source: str, document: str) -> list[Value]:
+    """The comments of a policy document that can be read, without `<!--` and `-->`.
+
+    Raises:
+        PolicyError: as `parse`.
+    """
+    reader = _Reader(source, document)
+    reader.document()
+    return reader.comments
+
+
 @dataclass(slots=True)
 class _Content:
     """The text of an element so far; comments and elements may stand between its pieces."""
@@ -80,6 +91,7 @@ class _Reader:
         self._source = source
         self._document = document
         self._at = 0
+        self.comments: list[Value] = []
         self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
 
     def document(self) -> Element:
@@ -117,12 +129,17 @@ class _Reader:
         while True:
             self._space()
             if self._source.startswith("<!--", self._at):
-                self._at += 4
-                self._skip_past("-->", "this comment")
+                self._comment()
             elif self._source.startswith("<?", self._at):
                 self._skip_past("?>", "this processing instruction")
             else:
                 return
+
+    def _comment(self) -> None:
+        self._at += 4
+        line, column = self._place(self._at)
+        text = self._skip_past("-->", "this comment")
+        self.comments.append(Value(text=text, expression=False, line=line, column=column))
 
     def _name(self, what: str) -> str:
         match = _NAME.match(self._source, self._at)
@@ -235,8 +252,7 @@ class _Reader:
                 self._end_tag(element)
                 return self._text(content)
             if source.startswith("<!--", self._at):
-                self._at += 4
-                self._skip_past("-->", "this comment")
+                self._comment()
             elif source.startswith("<![CDATA[", self._at):
                 self._at += 9
                 self._characters(element, content, "]]>")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from twin.apim.csharp.context import Body, Context, Headers, Response, Url
-from twin.apim.failure import Failure
+from twin.apim.failure import Failure, SendError
 from twin.apim.messages import buffered
-from twin.apim.network import Reply, SendError
 from twin.apim.trace import Call
 
 if TYPE_CHECKING:
     from twin.apim.gateway import Gateway
+    from twin.apim.network import Reply
     from twin.apim.trace import Trace
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -106,7 +106,7 @@ class Run:
         headers: list[tuple[str, str]],
         body: bytes | AsyncIterator[bytes] | None,
         timeout: float,  # noqa: ASYNC109 -- as in Network.send
-    ) -> Reply:
+    ) -> "Reply":
         """Sends a request through the gateway's network, and notes it in the trace.
 
         Raises:
@@ -195,7 +195,7 @@ def query_values(query: str) -> dict[str, list[str]]:
     return parse_qs(query, keep_blank_values=True) if query else {}
 
 
-def response_of(reply: Reply) -> Response:
+def response_of(reply: "Reply") -> Response:
     """The `context.Response` of a reply whose body is still to come."""
     headers = Headers()
     for name, value in reply.headers:

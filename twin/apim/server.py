@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from multidict import CIMultiDict
 
+from twin.apim.failure import SendError
 from twin.apim.gateway import Gateway
 from twin.apim.messages import InboundRequest, OutboundResponse
-from twin.apim.network import SendError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,6 +110,9 @@ async def _respond(request: web.BaseRequest, answer: OutboundResponse) -> web.St
         # The backend broke off: so does the answer, for its end must not look like a good end.
         if request.transport is not None:
             request.transport.abort()
+        return response
+    except ConnectionError:
+        # The client went away between two pieces: nobody is left to tell.
         return response
     with contextlib.suppress(ConnectionError):
         await response.write_eof()

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from twin.apim.failure import Failure
+from twin.apim.failure import Failure, SendError
 from twin.apim.forwarding import backend_request
-from twin.apim.network import SendError
 from twin.apim.run import response_of
 from twin.apim.shape import BACKEND, Attribute, Kind, Policy, Shape
 

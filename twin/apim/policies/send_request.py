@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from twin.apim.csharp.context import Body, Headers, Request
-from twin.apim.failure import Failure
+from twin.apim.failure import Failure, SendError
 from twin.apim.forwarding import flat
 from twin.apim.messages import PayloadTooLargeError, buffered
-from twin.apim.network import SendError
 from twin.apim.policies import managed_identity, set_body, set_header, set_method
 from twin.apim.run import absolute, response_of
 from twin.apim.shape import Attribute, Child, Kind, Policy, Shape, Text

@@ -1,0 +1,133 @@
+"""A client that costs little itself: HTTP/1.1 over open connections, one request at a time on each."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is sent, over and over."""
+
+    name: str
+    url: str
+    headers: dict[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or 80
+
+    def request(self) -> bytes:
+        """The request as it goes over the line."""
+        parts = urlsplit(self.url)
+        headers = {"Host": parts.netloc, **self.headers}
+        if self.body:
+            headers["Content-Length"] = str(len(self.body))
+        lines = [f"{self.method} {parts.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
+        return "\r\n".join(lines).encode() + self.body
+
+
+@dataclass(slots=True)
+class Latencies:
+    """What a run measured: seconds of each request, and how long all took."""
+
+    seconds: list[float] = field(default_factory=list)
+    elapsed: float = 0.0
+
+    def percentile(self, percent: float) -> float:
+        """In milliseconds."""
+        ordered = sorted(self.seconds)
+        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)] * 1000
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return len(self.seconds) / self.elapsed
+
+
+class WrongAnswerError(Exception):
+    """A server did not answer as it should, so its time says nothing."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection; `exchange` sends a request and waits for the whole answer."""
+
+    def __init__(self) -> None:
+        self._got = bytearray()
+        self._need = -1
+        self._done: asyncio.Future[bytes] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(WrongAnswerError(f"the connection broke off: {exc}"))
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        if self._need < 0:
+            end = self._got.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            head = bytes(self._got[:end]).lower()
+            length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+            self._need = end + 4 + int(length) if length else 0
+        if self._need and len(self._got) < self._need:
+            return
+        if not self._need and not self._got.endswith(b"0\r\n\r\n"):
+            return
+        answer, self._got, self._need = bytes(self._got), bytearray(), -1
+        if self._done is not None and not self._done.done():
+            self._done.set_result(answer)
+
+    async def exchange(self, request: bytes) -> bytes:
+        """The answer, head and body."""
+        assert self._transport is not None
+        self._done = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._done
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def run(target: Target, *, concurrency: int, seconds: float) -> Latencies:
+    """Sends requests over so many connections for so long.
+
+    Raises:
+        WrongAnswerError: an answer was not 200, or not the tool's.
+    """
+    loop = asyncio.get_running_loop()
+    request, found = target.request(), Latencies()
+    connections = [(await loop.create_connection(Connection, *target.address))[1] for _ in range(concurrency)]
+    start = time.perf_counter()
+    end = start + seconds
+
+    async def keep_on(connection: Connection) -> None:
+        while (before := time.perf_counter()) < end:
+            answer = await connection.exchange(request)
+            found.seconds.append(time.perf_counter() - before)
+            if not answer.startswith(b"HTTP/1.1 200 ") or b"hello" not in answer:
+                raise WrongAnswerError(f"{target.name} answered: {answer[:2000].decode(errors='replace')}")
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for connection in connections:
+                tasks.create_task(keep_on(connection))
+    except* WrongAnswerError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        for connection in connections:
+            connection.close()
+    found.elapsed = time.perf_counter() - start
+    return found

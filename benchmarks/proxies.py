@@ -1,0 +1,126 @@
+"""What a proxy before an MCP server costs: the same authorised tool call, sent four ways.
+
+`python -m benchmarks.proxies [--seconds 4] [--concurrency 1 16 64] [--without-fastmcp]`
+"""
+
+import argparse
+import contextlib
+import json
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import jwt
+import uv
+import uvloop
+
+from benchmarks import load, servers
+from benchmarks.passthrough import AUDIENCE, ISSUER
+from benchmarks.progress import machine, say, show
+from benchmarks.sign_in import access_token
+
+_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "echo", "arguments": {"text": "hello"}},
+}
+_HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    "Content-Type": "application/json",
+    "MCP-Protocol-Version": "2025-06-18",
+    "User-Agent": "benchmark",
+}
+_ROUNDS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument(
+        "--without-fastmcp",
+        action="store_true",
+        help="leave out FastMCP's proxy, which uv installs into an environment of its own",
+    )
+    given = parser.parse_args()
+    before = machine()
+    first = servers.free_ports(10)
+    key = secrets.token_hex(32)
+    with contextlib.ExitStack() as stack:
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "state"
+        running = {"direct": stack.enter_context(servers.null_backend(first))}
+        running["passthrough"] = stack.enter_context(servers.passthrough(first + 1, first, key))
+        if not given.without_fastmcp:
+            proxy = servers.fastmcp(first + 2, first, key, uv.find_uv_bin())
+            running["FastMCP"] = stack.enter_context(proxy)
+        running["twin"] = stack.enter_context(servers.twin(first + 3, first, state))
+        say("signing in")
+        sealed = access_token(f"http://localhost:{first + 3}", f"http://localhost:{first + 5}")
+        signed = jwt.encode(
+            {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
+        )
+        tokens = {name: sealed if name == "twin" else signed for name in running}
+        targets = [_target(name, one.port, tokens[name]) for name, one in running.items()]
+        uvloop.run(_measure(targets, running, given.concurrency, given.seconds, before))
+
+
+def _target(name: str, port: int, token: str) -> load.Target:
+    return load.Target(
+        name=name,
+        url=f"http://localhost:{port}/mcp",
+        headers={**_HEADERS, "Authorization": f"Bearer {token}"},
+        body=json.dumps(_CALL).encode(),
+    )
+
+
+async def _measure(
+    targets: list[load.Target],
+    running: dict[str, servers.Server],
+    concurrencies: list[int],
+    seconds: float,
+    before: str,
+) -> None:
+    for target in targets:
+        say(f"warming up {target.name}")
+        await load.run(target, concurrency=8, seconds=1.0)
+    for concurrency in concurrencies:
+        medians: dict[str, list[float]] = {target.name: [] for target in targets}
+        best: dict[str, tuple[load.Latencies, float]] = {}
+        for round_ in range(_ROUNDS):
+            # In turns, so that what else the machine does hits all alike.
+            for target in targets:
+                say(f"{target.name}, {concurrency} at a time, round {round_ + 1} of {_ROUNDS}")
+                cpu = running[target.name].cpu
+                found = await load.run(target, concurrency=concurrency, seconds=seconds / _ROUNDS)
+                cost = (running[target.name].cpu - cpu) / len(found.seconds) * 1000
+                medians[target.name].append(found.percentile(50))
+                if medians[target.name][-1] == min(medians[target.name]):
+                    best[target.name] = found, cost
+        typical = {name: median(values) for name, values in medians.items()}
+        floor = typical["passthrough"]
+        rows: list[tuple[str, ...]] = []
+        for target in targets:
+            found, cost = best[target.name]
+            rows.append(
+                (
+                    target.name,
+                    f"{typical[target.name]:.2f}",
+                    *(f"{found.percentile(percent):.2f}" for percent in (50, 95, 99)),
+                    f"{found.per_second:,.0f}",
+                    f"{cost:.2f}",
+                    f"{typical[target.name] / floor:.2f}",
+                )
+            )
+        show(
+            f"An authorised tools/call, {concurrency} at a time (milliseconds)",
+            ("", "median", "best round: p50", "p95", "p99", "calls/s", "CPU", "x passthrough"),
+            rows,
+            f"{before}. CPU: of the server, per call. median: of {_ROUNDS} rounds of each server in turns.",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The twin of the dev stack, with a backend of ours in place of the Functions host.
+
+`python -m benchmarks.twin_gateway --port PORT --backend PORT --state FOLDER`. Everything else is the twin's:
+the declared policies, Entra and Cosmos, in the process in which `python -m twin up` runs them.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from twin import plan
+from twin.apim.network import Upstream
+from twin.plan import Options, Plan
+from twin.session import hold
+from twin.state import StateFolder
+
+CALLS_PER_MINUTE = 100_000
+"""The most that a stack may set: the benchmark is one user."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--backend", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    given = parser.parse_args()
+    make = plan.make
+
+    def without_functions(options: Options, state: StateFolder) -> Plan:
+        made = make(options, state)
+        assert made.function_app is not None
+        backend = Upstream(service="functions", base_url=f"http://127.0.0.1:{given.backend}")
+        hosts = {**made.hosts, made.function_app.host: backend}
+        return replace(made, function_app=None, blob_accounts={}, hosts=hosts)
+
+    vars(plan)["make"] = without_functions
+    options = Options(port=given.port, state=given.state, config={"callsPerMinute": str(CALLS_PER_MINUTE)})
+    hold(options, started=time.monotonic(), verbose=False)
+
+
+if __name__ == "__main__":
+    main()
