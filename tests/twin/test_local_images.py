@@ -1,0 +1,149 @@
+"""Which program runs in place of a container image, and with what."""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.children import free_port
+from twin import mcp_atlassian
+from twin.local_images import JIRA_IMAGE, SLACK_IMAGE, LocalImageError, local_command
+from twin.mcp_atlassian import EnvironmentSetupError
+from twin.process import ChildProcess, ProcessError, RunningProcess
+
+SLACK = f"{SLACK_IMAGE}:v1.3.0"
+JIRA = f"{JIRA_IMAGE}:0.23.1"
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    mcp_atlassian.install()
+
+
+def local(image, folder, *, command=(), args=(), env=None):
+    return local_command(image, command, args, env or {}, port=4711, folder=folder / "private")
+
+
+def test_an_unknown_image_is_not_ours(tmp_path):
+    assert local("ghcr.io/somebody/else:1", tmp_path) is None
+    assert not (tmp_path / "private").exists()
+
+
+def test_the_slack_image_is_the_program_of_the_npm_package_on_this_port(tmp_path):
+    made = local(SLACK, tmp_path, args=["--transport", "http"])
+    assert Path(made.argv[0]).name.startswith("slack-mcp-server-")
+    assert os.access(made.argv[0], os.X_OK)
+    assert made.argv[1:] == ("--transport", "http")
+    assert (made.env["SLACK_MCP_HOST"], made.env["SLACK_MCP_PORT"]) == ("127.0.0.1", "4711")
+
+
+def test_the_jira_image_is_the_program_of_its_own_environment_on_this_port(tmp_path):
+    made = local(JIRA, tmp_path, env={"HOST": "0.0.0.0", "PORT": "8000"})
+    assert made.argv[0].endswith(".venv-mcp-atlassian/bin/python")
+    assert made.argv[-4:] == ("--host", "127.0.0.1", "--port", "4711")
+
+
+@pytest.mark.parametrize(
+    ("image", "env", "stand_in"),
+    [
+        (SLACK, {}, "slack"),
+        (SLACK, {"SLACK_MCP_XOXB_TOKEN": "xoxb-twin"}, "slack"),
+        (SLACK, {"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real"}, None),
+        (JIRA, {}, "jira"),
+        (JIRA, {"JIRA_API_TOKEN": "twin"}, "jira"),
+        (JIRA, {"JIRA_API_TOKEN": "real"}, None),
+    ],
+)
+def test_a_stand_in_is_used_only_without_real_credentials(tmp_path, image, env, stand_in):
+    assert local(image, tmp_path, env=env).stand_in == stand_in
+
+
+def test_the_process_has_a_home_of_its_own_and_nothing_of_our_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLACK_MCP_XOXP_TOKEN", "the-developers-own")
+    made = local(SLACK, tmp_path, env={"GREETING": "ahoy"})
+    assert made.env["HOME"] == str(tmp_path / "private")
+    assert made.env["GREETING"] == "ahoy"
+    assert "SLACK_MCP_XOXP_TOKEN" not in made.env
+    assert made.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_env_file_overrides_what_is_declared(tmp_path):
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / ".env").write_text("JIRA_URL=https://elsewhere.example\n")
+    assert not (local(JIRA, tmp_path).folder / ".env").exists()
+
+
+def test_secrets_are_not_shown(tmp_path):
+    made = local(SLACK, tmp_path, env={"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real"})
+    assert "xoxb-1-real" not in repr(made)
+
+
+@pytest.mark.parametrize("image", [f"{SLACK_IMAGE}@{DIGEST}", f"{SLACK}@{DIGEST}", SLACK_IMAGE])
+def test_a_digest_may_pin_the_image(tmp_path, image):
+    assert local(image, tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "message"),
+    [
+        (f"{SLACK_IMAGE}:v1.2.0", (), "version v1.3.0 is installed: declare that tag, or"),
+        (f"{JIRA_IMAGE}:latest", (), "version 0.23.1 is installed: declare that tag, or"),
+        (SLACK, ("sh", "-c"), "declares the command .* remove it"),
+        ("not an image", (), "is no image reference"),
+    ],
+)  # fmt: skip
+def test_what_would_be_something_else_is_refused(tmp_path, image, command, message):
+    with pytest.raises(LocalImageError, match=message):
+        local(image, tmp_path, command=command)
+
+
+def test_an_entry_point_that_is_the_images_own_may_be_said(tmp_path):
+    assert local(SLACK, tmp_path, command=["mcp-server"]) is not None
+
+
+def test_a_wrong_token_ends_the_server_and_is_told(tmp_path):
+    """Nothing listens where it is sent: no token, real or not, leaves this machine."""
+    port = free_port()
+    env = {"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real", "SLACK_MCP_PROXY": f"http://127.0.0.1:{port}"}
+    made = local(SLACK, tmp_path, env=env)
+    child = ChildProcess(name="slack", argv=made.argv, env=made.env, cwd=made.folder, ready=made.ready)
+    with pytest.raises(ProcessError, match="slack ended with status 1; it said"):
+        anyio.run(RunningProcess.start, child)
+
+
+def test_an_environment_that_is_missing_says_what_to_run(tmp_path):
+    shutil.copy(mcp_atlassian.ROOT / mcp_atlassian.LOCK, tmp_path)
+    with pytest.raises(EnvironmentSetupError, match=r"python -m twin\.mcp_atlassian"):
+        mcp_atlassian.command(tmp_path)
+
+
+def test_an_environment_that_cannot_be_made_says_why(tmp_path):
+    (tmp_path / mcp_atlassian.LOCK).write_text("mcp-atlassian==0.23.1\n")  # without hashes
+    told = []
+    with pytest.raises(EnvironmentSetupError, match="hash"):
+        mcp_atlassian.install(tmp_path, tell=told.append)
+    assert told == ["Installing mcp-atlassian 0.23.1 into .venv-mcp-atlassian (once)"]
+
+
+def test_an_environment_that_is_current_is_left_alone(tmp_path):
+    lock = "mcp-atlassian==0.23.1 \\\n"
+    (tmp_path / mcp_atlassian.LOCK).write_text(lock)
+    folder = tmp_path / ".venv-mcp-atlassian"
+    folder.mkdir()
+    stamp = f"{hashlib.sha256(lock.encode()).hexdigest()} {sys.implementation.cache_tag}"
+    (folder / ".installed-from").write_text(stamp)
+    assert mcp_atlassian.install(tmp_path) is False
+
+
+def test_the_lock_pins_every_package_with_hashes_and_names_no_registry():
+    text = (mcp_atlassian.ROOT / mcp_atlassian.LOCK).read_text()
+    pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert all("==" in line and line.endswith("\\") for line in pinned)
+    assert "://" not in text
+    asked = (mcp_atlassian.ROOT / "requirements-mcp-atlassian.in").read_text().splitlines()[-1]
+    assert asked == f"mcp-atlassian=={mcp_atlassian.version()}"

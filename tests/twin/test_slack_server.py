@@ -1,0 +1,134 @@
+"""The real slack-mcp-server against the stand-in for Slack: calls pass through, over both transports."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.children import free_port
+from tests.twin.real_servers import Session, served
+from twin.clock import Clock
+from twin.local_images import SLACK_IMAGE
+from twin.slack import SlackStandIn
+
+ENV = {
+    "SLACK_MCP_XOXB_TOKEN": "xoxb-twin",
+    "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
+    "SLACK_MCP_REACTION_TOOL": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def slack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slack")
+    stand_in = SlackStandIn(port=free_port(), proxy_port=free_port(), folder=folder, clock=Clock())
+    containers = {name: (["--transport", name], ENV) for name in ("sse", "http")}
+    with served(stand_in, f"{SLACK_IMAGE}:v1.3.0", containers, folder) as origins:
+        urls = {"sse": f"{origins['sse']}/sse", "http": f"{origins['http']}/mcp"}
+        yield stand_in, {name: Session(url) for name, url in urls.items()}
+
+
+@pytest.fixture
+def sessions(slack):
+    stand_in, by_transport = slack
+    stand_in.reset()
+    return by_transport
+
+
+@pytest.fixture(params=["sse", "http"])
+def either_session(sessions, request):
+    return sessions[request.param]
+
+
+@pytest.fixture
+def session(sessions):
+    return sessions["http"]
+
+
+@pytest.fixture
+def stand_in(slack):
+    return slack[0]
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_it_offers_its_tools(either_session):
+    tools = either_session.tools()
+    assert len(tools) == 16
+    assert {"channels_list", "conversations_history", "conversations_add_message", "users_search"} <= tools
+
+
+def test_channels_and_people_are_those_of_the_workspace(session):
+    channels, people = session.call(
+        ("channels_list", {"channel_types": "public_channel,private_channel"}),
+        ("users_search", {"query": "lindqvist"}),
+    )
+    assert rows(channels)[0]["Name"] == "#general"
+    assert {row["Name"] for row in rows(channels)} >= {"#buoys", "#tide-app", "#incidents", "#budget"}
+    assert rows(people)[0]["UserName"] == "mara"
+
+
+def test_a_posted_message_shows_in_the_history(either_session, stand_in):
+    posted, history = either_session.call(
+        ("conversations_add_message", {"channel_id": "#buoys", "text": "Sprint **summary**: all calm"}),
+        ("conversations_history", {"channel_id": "#buoys", "limit": "50"}),
+    )
+    assert posted.startswith("Successfully posted message to channel C04BUOYS001")
+    assert "all calm" in rows(history)[0]["Text"]
+    assert rows(history)[0]["UserName"] == "gateway"
+    newest = next(stand_in.workspace.history(stand_in.workspace.channel("#buoys")))
+    assert newest.text == "Sprint *summary*: all calm"
+
+
+def test_a_reply_belongs_to_its_thread(session, stand_in):
+    workspace = stand_in.workspace
+    channel = workspace.channel("#incidents")
+    thread = next(workspace.history(channel)).ts
+    where = {"channel_id": channel.id, "thread_ts": thread}
+    before, _, after = session.call(
+        ("conversations_replies", where | {"limit": "50"}),
+        ("conversations_add_message", where | {"text": "BUOY-12 is in review", "content_type": "text/plain"}),
+        ("conversations_replies", where | {"limit": "50"}),
+    )
+    assert len(rows(before)) == 6
+    assert rows(after)[-1]["Text"] == "BUOY-12 is in review"
+    assert all(each.text != "BUOY-12 is in review" for each in workspace.history(channel))
+
+
+def test_a_reaction_is_added_and_taken_away(session, stand_in):
+    channel = stand_in.workspace.channel("#general")
+    message = next(stand_in.workspace.history(channel))
+    target = {"channel_id": channel.id, "timestamp": message.ts, "emoji": "anchor"}
+    session.call(("reactions_add", target))
+    assert message.reactions["anchor"] == [stand_in.workspace.bot.id]
+    session.call(("reactions_remove", target))
+    assert "anchor" not in message.reactions
+
+
+def test_user_groups_can_be_listed_made_and_filled(session):
+    listed, made = session.call(
+        ("usergroups_list", {}), ("usergroups_create", {"name": "Seal watch", "handle": "seals"})
+    )
+    assert {row["handle"] for row in rows(listed)} == {"on-call", "harbours"}
+    group = json.loads(made)["id"]
+    _, mine = session.call(
+        ("usergroups_users_update", {"usergroup_id": group, "users": "U04IFEOMA03,U04GATEWAY0"}),
+        ("usergroups_me", {"action": "list"}),
+    )
+    assert "seals" in mine
+
+
+def test_what_slack_refuses_is_told(session):
+    (said,) = session.call(("conversations_history", {"channel_id": "C00NOWHERE0"}))
+    assert said == "error: channel_not_found"
+
+
+def test_slack_never_sees_what_the_client_sent_to_the_server(either_session, stand_in):
+    either_session.call(("conversations_history", {"channel_id": "#random"}))
+    arrivals = stand_in.arrivals.all()
+    assert arrivals
+    assert {each.scheme for each in arrivals} == {None}
+    assert stand_in.arrivals.unknown() == ()

@@ -1,0 +1,20 @@
+"""Points of time in a stand-in's data: how long ago, so that a demonstration is never stale."""
+
+import re
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_AGO = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def seconds(ago: str) -> int:
+    """The seconds in `2d3h`, `45m` or `10s`; a leading minus means the future.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    text = ago.removeprefix("-")
+    match = _AGO.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"{ago!r} is no duration; write for example 2d3h, 45m or -7d")
+    total = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
+    return -total if ago.startswith("-") else total

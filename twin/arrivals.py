@@ -1,0 +1,102 @@
+"""What a stand-in for an outside service was sent: enough to see who called what, and no secret of theirs."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One request.
+
+    Attributes:
+        method: of HTTP.
+        path: without the query.
+        header_names: in lower case, in the order in which they came.
+        scheme: of the Authorization header (`Basic`, `Bearer`), without the rest; None when there is none.
+        status: what was answered.
+        unknown: whether the stand-in has nothing at this address: a candidate for what it lacks.
+    """
+
+    method: str
+    path: str
+    header_names: tuple[str, ...]
+    scheme: str | None
+    status: int
+    unknown: bool
+
+
+class Arrivals:
+    """The last thousand requests."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Arrival] = deque(maxlen=_KEPT)
+
+    def add(self, arrival: Arrival) -> None:
+        """Keeps one."""
+        self._kept.append(arrival)
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._kept.clear()
+
+    def all(self) -> tuple[Arrival, ...]:
+        """Oldest first."""
+        return tuple(self._kept)
+
+    def unknown(self) -> tuple[str, ...]:
+        """What was asked for and is not there, as `METHOD path`, each once."""
+        return tuple(dict.fromkeys(f"{each.method} {each.path}" for each in self._kept if each.unknown))
+
+
+class RecordArrivals:
+    """ASGI middleware that notes every request.
+
+    Args:
+        app: what answers. It says `request.state.unknown = True` when it has nothing at the address.
+        arrivals: where notes go.
+    """
+
+    def __init__(self, app: ASGIApp, arrivals: Arrivals) -> None:
+        self._app = app
+        self._arrivals = arrivals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        status = 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            headers = Headers(scope=scope)
+            self._arrivals.add(
+                Arrival(
+                    method=scope["method"],
+                    path=scope["path"],
+                    header_names=tuple(headers.keys()),
+                    scheme=_scheme(headers.getlist("authorization")),
+                    status=status,
+                    unknown=bool(state.get("unknown")),
+                )
+            )
+
+
+def _scheme(values: Iterable[str]) -> str | None:
+    """The first word of each value: none of them is part of a credential, unless there is no second."""
+    schemes = [value.partition(" ")[0] if " " in value else "(none)" for value in values]
+    return ", ".join(schemes) or None

@@ -1,0 +1,109 @@
+"""The stand-in for Jira, as a web application."""
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from twin.arrivals import Arrivals, RecordArrivals
+from twin.jira import agile, api
+from twin.jira.api import Created, Handler
+from twin.jira.call import Call
+from twin.jira.errors import JiraError, bad_request
+from twin.jira.shapes import Shapes
+from twin.jira.site import Site
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals: Arrivals) -> Starlette:
+    """Jira's REST API for one site.
+
+    Args:
+        site: what it shows and changes.
+        username: of the one account that may use it, with Basic authentication.
+        token: the account's API token; a secret.
+        base_url: what links start with.
+        arrivals: notes what comes.
+    """
+    shapes = Shapes(site, base_url)
+
+    def route(prefix: str, method: str, path: str, handler: Handler) -> BaseRoute:
+        async def answer(request: Request) -> Response:
+            try:
+                _require_account(request, username, token)
+                body = await _body(request)
+                result = handler(
+                    Call(
+                        site=site,
+                        shapes=shapes,
+                        path=request.path_params,
+                        query=request.query_params,
+                        body=body,
+                    )
+                )
+            except JiraError as error:
+                return _refusal(error)
+            if result is None:
+                return Response(status_code=HTTPStatus.NO_CONTENT)
+            status = HTTPStatus.CREATED if isinstance(result, Created) else HTTPStatus.OK
+            return JSONResponse(result, status_code=status, headers={"X-AUSERNAME": site.me})
+
+        return Route(f"{prefix}{path}", answer, methods=[method])
+
+    async def nothing(request: Request) -> Response:
+        request.state.unknown = True
+        body = {"message": "null for uri: " + str(request.url.path), "status-code": HTTPStatus.NOT_FOUND}
+        return JSONResponse(body, status_code=HTTPStatus.NOT_FOUND)
+
+    return Starlette(
+        routes=[
+            *(route(f"/rest/api/{version}", *each) for version in ("2", "latest") for each in api.ROUTES),
+            *(route("/rest/agile/1.0", *each) for each in agile.ROUTES),
+            Route("/{path:path}", nothing, methods=_METHODS),
+        ],
+        middleware=[Middleware(RecordArrivals, arrivals=arrivals)],
+    )
+
+
+def _require_account(request: Request, username: str, token: str) -> None:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(value) if scheme.lower() == "basic" else b""
+    except binascii.Error:
+        given = b""
+    if not hmac.compare_digest(given, f"{username}:{token}".encode()):
+        raise JiraError(
+            HTTPStatus.UNAUTHORIZED,
+            "You do not have the permission to see the specified issue. Login Required",
+        )
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    content = await request.body()
+    if not content:
+        return {}
+    try:
+        body = json.loads(content)
+    except ValueError:
+        raise bad_request("Unexpected character in the request's JSON") from None
+    # Some calls take a bare string, such as a user name.
+    return body if isinstance(body, dict) else {"value": body}
+
+
+def _refusal(error: JiraError) -> Response:
+    headers = {"WWW-Authenticate": "Basic"} if error.status == HTTPStatus.UNAUTHORIZED else {}
+    return JSONResponse(
+        {"errorMessages": list(error.messages), "errors": error.fields},
+        status_code=error.status,
+        headers=headers,
+    )

@@ -1,0 +1,65 @@
+"""One request to the REST API, as its handlers see it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twin.jira.errors import bad_request
+from twin.jira.shapes import Shapes
+from twin.jira.site import Site
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What was asked.
+
+    Attributes:
+        site: what it is about.
+        shapes: writes answers.
+        path: what stands in the places of the route.
+        query: the URL's parameters.
+        body: the JSON object that was sent, or an empty one.
+    """
+
+    site: Site
+    shapes: Shapes
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number of the query or of the body.
+
+        Raises:
+            JiraError: 400, it is none.
+        """
+        value = self.query.get(name, self.body.get(name, default))
+        try:
+            return max(0, int(value))
+        except (TypeError, ValueError):
+            raise bad_request(f"{name} has to be a number, not {value!r}") from None
+
+    def identifier(self, name: str) -> int:
+        """The number in a place of the route; 0, which nothing has, if it is none."""
+        return int(self.path[name]) if self.path[name].isdigit() else 0
+
+    def page(self, items: Sequence[Item], *, size: int = 50) -> tuple[Sequence[Item], dict[str, Any]]:
+        """The part of a list that was asked for, and what tells which part it is."""
+        start, count = self.number("startAt", 0), self.number("maxResults", size)
+        found = items[start : start + count]
+        return found, {"startAt": start, "maxResults": count, "total": len(items)}
+
+    def values(self, items: Sequence[Any]) -> dict[str, Any]:
+        """A page in the manner of the agile API."""
+        found, page = self.page(items)
+        last = page["startAt"] + len(found) >= len(items)
+        return {**page, "isLast": last, "values": list(found)}
+
+    def fields(self) -> list[str] | None:
+        """The names of the fields that were asked for; None for all."""
+        wanted = self.query.get("fields", self.body.get("fields"))
+        if wanted is None or wanted == "":
+            return None
+        return wanted.split(",") if isinstance(wanted, str) else [str(each) for each in wanted]

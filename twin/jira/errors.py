@@ -1,0 +1,29 @@
+"""What Jira says when it does not do something."""
+
+from http import HTTPStatus
+
+
+class JiraError(Exception):
+    """A refusal, as the REST API words it: `{"errorMessages": [...], "errors": {field: message}}`.
+
+    Args:
+        status: of the answer.
+        messages: about the whole request.
+        fields: messages about single fields.
+    """
+
+    def __init__(self, status: HTTPStatus, *messages: str, fields: dict[str, str] | None = None) -> None:
+        super().__init__("; ".join([*messages, *(fields or {}).values()]))
+        self.status = status
+        self.messages = messages
+        self.fields = fields or {}
+
+
+def bad_request(*messages: str, **fields: str) -> JiraError:
+    """400, with messages about the request or about fields."""
+    return JiraError(HTTPStatus.BAD_REQUEST, *messages, fields=fields)
+
+
+def not_found(message: str) -> JiraError:
+    """404."""
+    return JiraError(HTTPStatus.NOT_FOUND, message)

@@ -1,0 +1,292 @@
+"""The fields of issues: what they are called, and how requests set them."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twin.jira.errors import JiraError, bad_request
+from twin.jira.records import Issue, Named
+from twin.jira.site import PRIORITIES, RESOLUTIONS, TYPES, Site, find
+
+EPIC_LINK = "customfield_10100"
+EPIC_NAME = "customfield_10101"
+SPRINT = "customfield_10102"
+POINTS = "customfield_10103"
+
+_SYSTEM = {
+    "project": ("Project", "project"),
+    "issuetype": ("Issue Type", "issuetype"),
+    "summary": ("Summary", "string"),
+    "description": ("Description", "string"),
+    "status": ("Status", "status"),
+    "priority": ("Priority", "priority"),
+    "resolution": ("Resolution", "resolution"),
+    "resolutiondate": ("Resolved", "datetime"),
+    "assignee": ("Assignee", "user"),
+    "reporter": ("Reporter", "user"),
+    "creator": ("Creator", "user"),
+    "created": ("Created", "datetime"),
+    "updated": ("Updated", "datetime"),
+    "duedate": ("Due Date", "date"),
+    "labels": ("Labels", "array"),
+    "components": ("Component/s", "array"),
+    "fixVersions": ("Fix Version/s", "array"),
+    "parent": ("Parent", "issuelink"),
+    "subtasks": ("Sub-Tasks", "array"),
+    "issuelinks": ("Linked Issues", "array"),
+    "comment": ("Comment", "comments-page"),
+    "worklog": ("Log Work", "array"),
+    "watches": ("Watchers", "watches"),
+    "attachment": ("Attachment", "array"),
+}
+_CUSTOM = {
+    EPIC_LINK: ("Epic Link", "any", "com.pyxis.greenhopper.jira:gh-epic-link"),
+    EPIC_NAME: ("Epic Name", "string", "com.pyxis.greenhopper.jira:gh-epic-label"),
+    SPRINT: ("Sprint", "array", "com.pyxis.greenhopper.jira:gh-sprint"),
+    POINTS: ("Story Points", "number", "com.atlassian.jira.plugin.system.customfieldtypes:float"),
+}
+
+NAMES: Mapping[str, str] = {id_: each[0] for id_, each in (_SYSTEM | _CUSTOM).items()}
+"""Every field's name by its id."""
+
+CREATABLE = ("summary", "issuetype", "project", "description", "priority", "assignee", "labels", "components")
+"""What the form for a new issue asks for, besides custom fields."""
+
+
+def definitions() -> list[dict[str, Any]]:
+    """All fields, as `GET /field` lists them."""
+    system = [
+        {
+            "id": id_,
+            "name": name,
+            "custom": False,
+            "orderable": True,
+            "navigable": True,
+            "searchable": True,
+            "clauseNames": [id_],
+            "schema": {"type": kind, "system": id_},
+        }
+        for id_, (name, kind) in _SYSTEM.items()
+    ]
+    return system + [
+        {
+            "id": id_,
+            "name": name,
+            "custom": True,
+            "orderable": True,
+            "navigable": True,
+            "searchable": True,
+            "clauseNames": [f"cf[{id_.removeprefix('customfield_')}]", name],
+            "schema": {"type": kind, "custom": custom, "customId": int(id_.removeprefix("customfield_"))},
+        }
+        for id_, (name, kind, custom) in _CUSTOM.items()
+    ]
+
+
+def schema(field: str) -> dict[str, Any]:
+    """The `schema` member of a field's definition."""
+    return next(each["schema"] for each in definitions() if each["id"] == field)
+
+
+def apply(site: Site, issue: Issue, fields: object) -> None:
+    """Sets fields of an issue, all or none.
+
+    Raises:
+        JiraError: 400, with a message for each field that cannot be set so.
+    """
+    if not isinstance(fields, dict):
+        raise bad_request("Unexpected value for 'fields': an object is needed")
+    values: list[tuple[str, Any]] = []
+    wrong: dict[str, str] = {}
+    for name, value in fields.items():
+        reader = _READERS.get(name)
+        if reader is None:
+            wrong[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+            continue
+        try:
+            values.append((_ATTRIBUTES.get(name, name), reader(site, issue, value)))
+        except JiraError as error:
+            wrong[name] = str(error)
+    if wrong:
+        raise bad_request(**wrong)
+    for name, value in values:
+        if name not in {"project", "epic_name"}:
+            site.change(issue, name, value, shown=_shown)
+
+
+def update(site: Site, issue: Issue, operations: object) -> None:
+    """Carries out `update`: `{field: [{"add"|"remove"|"set": value}]}`.
+
+    Raises:
+        JiraError: 400, when a field or operation does not exist.
+    """
+    if not isinstance(operations, dict):
+        raise bad_request("Unexpected value for 'update': an object is needed")
+    for name, steps in operations.items():
+        for step in steps:
+            for verb, value in step.items():
+                if name == "comment" and verb == "add":
+                    site.comment(issue, value.get("body"))
+                elif verb == "set":
+                    apply(site, issue, {name: value})
+                elif verb in {"add", "remove"} and name in {"labels", "components", "fixVersions"}:
+                    _add_or_remove(site, issue, name, value, add=verb == "add")
+                else:
+                    raise bad_request(**{name: f"Field with id '{name}' does not support operation '{verb}'"})
+
+
+def _add_or_remove(site: Site, issue: Issue, name: str, value: Any, *, add: bool) -> None:
+    attribute = _ATTRIBUTES.get(name, name)
+    (changed,) = _READERS[name](site, issue, [value])
+    others = [each for each in getattr(issue, attribute) if each != changed]
+    site.change(issue, attribute, [*others, changed] if add else others, shown=_shown)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+
+
+def _text(_site: Site, _issue: Issue, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise bad_request("Operation value must be a string")
+    return value or None
+
+
+def _summary(site: Site, issue: Issue, value: Any) -> str:
+    text = _text(site, issue, value)
+    if not text or "\n" in text:
+        raise bad_request("You must specify a summary of the issue, in one line.")
+    return text
+
+
+def _person(site: Site, _issue: Issue, value: Any) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else value
+    if name in (None, ""):
+        return None
+    if name == "-1":
+        raise bad_request("There is no automatic assignment in this project.")
+    if str(name) not in site.users:
+        raise bad_request(f"User '{name}' does not exist.")
+    return str(name)
+
+
+def _reporter(site: Site, issue: Issue, value: Any) -> str:
+    name = _person(site, issue, value)
+    if name is None:
+        raise bad_request("Reporter is required.")
+    return name
+
+
+def _named(known: tuple[Named, ...], what: str) -> Callable[[Site, Issue, Any], str]:
+    def read(_site: Site, _issue: Issue, value: Any) -> str:
+        wanted = value if isinstance(value, dict) else {"name": value}
+        found = find(known, id_=wanted.get("id"), name=wanted.get("name"))
+        if found is None:
+            raise bad_request(f"The {what} selected is invalid.")
+        return found.name
+
+    return read
+
+
+def _project(site: Site, _issue: Issue, value: Any) -> str:
+    wanted = value if isinstance(value, dict) else {}
+    try:
+        return site.project(str(wanted.get("key") or wanted.get("id"))).key
+    except JiraError:
+        raise bad_request("valid project is required") from None
+
+
+def _labels(_site: Site, _issue: Issue, value: Any) -> list[str]:
+    labels: list[str] = list(value or ())
+    if any(not isinstance(label, str) or " " in label for label in labels):
+        raise bad_request("The label contains spaces which is invalid.")
+    return labels
+
+
+def _components(site: Site, issue: Issue, value: Any) -> list[str]:
+    return _members(site.projects[issue.project].components, value, "Component")
+
+
+def _versions(site: Site, issue: Issue, value: Any) -> list[str]:
+    versions = [Named(id=each.id, name=each.name) for each in site.projects[issue.project].versions]
+    return _members(tuple(versions), value, "Version")
+
+
+def _members(known: tuple[Named, ...], value: Any, what: str) -> list[str]:
+    names: list[str] = []
+    for each in value or ():
+        wanted = each if isinstance(each, dict) else {"name": each}
+        found = find(known, id_=wanted.get("id"), name=wanted.get("name"))
+        if found is None:
+            raise bad_request(f"{what} name '{wanted.get('name')}' is not valid")
+        names.append(found.name)
+    return names
+
+
+def _date(_site: Site, _issue: Issue, value: Any) -> str | None:
+    if value in (None, ""):
+        return None
+    try:
+        return dt.date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise bad_request("Error parsing date string: use the format yyyy-MM-dd") from None
+
+
+def _issue_key(site: Site, _issue: Issue, value: Any) -> str | None:
+    wanted = value.get("key") or value.get("id") if isinstance(value, dict) else value
+    if wanted in (None, ""):
+        return None
+    try:
+        return site.issue(str(wanted)).key
+    except JiraError:
+        raise bad_request(f"Issue '{wanted}' does not exist.") from None
+
+
+def _parent(site: Site, issue: Issue, value: Any) -> str | None:
+    # What links an issue to its epic is another field; Cloud has one for both.
+    if issue.key in site.issues and issue.type != "Sub-task":
+        raise bad_request("Field 'parent' cannot be set: the issue is no sub-task.")
+    return _issue_key(site, issue, value)
+
+
+def _sprints(site: Site, _issue: Issue, value: Any) -> list[int]:
+    try:
+        return [] if value in (None, "") else [site.sprint(int(value)).id]
+    except (JiraError, ValueError, TypeError):
+        raise bad_request(f"Number value expected as the Sprint id: {value!r} is none") from None
+
+
+def _points(_site: Site, _issue: Issue, value: Any) -> float | None:
+    if value is not None and not isinstance(value, int | float):
+        raise bad_request("Operation value must be a number")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Site, Issue, Any], Any]] = {
+    "project": _project,
+    "issuetype": _named(TYPES, "issue type"),
+    "summary": _summary,
+    "description": _text,
+    "priority": _named(PRIORITIES, "priority"),
+    "resolution": _named(RESOLUTIONS, "resolution"),
+    "assignee": _person,
+    "reporter": _reporter,
+    "duedate": _date,
+    "labels": _labels,
+    "components": _components,
+    "fixVersions": _versions,
+    "parent": _parent,
+    EPIC_LINK: _issue_key,
+    EPIC_NAME: _text,
+    SPRINT: _sprints,
+    POINTS: _points,
+}
+_ATTRIBUTES = {
+    "issuetype": "type",
+    "duedate": "due",
+    "fixVersions": "versions",
+    EPIC_LINK: "epic",
+    EPIC_NAME: "epic_name",
+    SPRINT: "sprints",
+    POINTS: "points",
+}

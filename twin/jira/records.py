@@ -1,0 +1,155 @@
+"""What a Jira site consists of."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody; on Data Center the name is also the key."""
+
+    name: str
+    display: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A status, priority, type, resolution, component or link type: an id and a name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Named):
+    """A status; `category` is `new`, `indeterminate` or `done`. `transition` leads here."""
+
+    category: str
+    transition: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Version:
+    """A version of a project; `moment` is its release date in POSIX seconds."""
+
+    id: str
+    name: str
+    description: str = ""
+    released: bool = False
+    moment: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Project:
+    """A project; `last` is the number of its newest issue."""
+
+    id: str
+    key: str
+    name: str
+    lead: str
+    description: str
+    components: tuple[Named, ...]
+    versions: list[Version]
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A scrum or kanban board of one project."""
+
+    id: int
+    name: str
+    type: str
+    project: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Sprint:
+    """A sprint of a board; `state` is `future`, `active` or `closed`, times are POSIX seconds."""
+
+    id: int
+    board: int
+    name: str
+    state: str
+    goal: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Comment:
+    """A comment in wiki markup."""
+
+    id: str
+    author: str
+    body: str
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worklog:
+    """Time spent."""
+
+    id: str
+    author: str
+    comment: str
+    started: str
+    seconds: int
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link between issues: `source` acts on `target` (it blocks it)."""
+
+    id: str
+    type: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One changed field: `before` and `after` as people read them."""
+
+    id: str
+    author: str
+    created: float
+    field: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Issue:
+    """An issue. People, status, type and so on are names; times are POSIX seconds; `due` is a date."""
+
+    id: str
+    key: str
+    project: str
+    type: str
+    summary: str
+    status: str
+    priority: str
+    reporter: str
+    created: float
+    updated: float
+    description: str | None = None
+    assignee: str | None = None
+    resolution: str | None = None
+    resolved: float | None = None
+    due: str | None = None
+    labels: list[str] = field(default_factory=list)
+    components: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    parent: str | None = None
+    epic: str | None = None
+    sprints: list[int] = field(default_factory=list)
+    points: float | None = None
+    comments: list[Comment] = field(default_factory=list)
+    worklogs: list[Worklog] = field(default_factory=list)
+    watchers: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    remote_links: list[dict[str, Any]] = field(default_factory=list)

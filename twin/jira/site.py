@@ -1,0 +1,294 @@
+"""The Jira site that the stand-in shows. It starts as `site.yaml` says, lives in memory, and can be reset."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twin import ago
+from twin.jira.errors import bad_request, not_found
+from twin.jira.records import (
+    Board,
+    Change,
+    Comment,
+    Issue,
+    Link,
+    Named,
+    Project,
+    Sprint,
+    Status,
+    User,
+    Version,
+    Worklog,
+)
+
+DATA = Path(__file__).with_name("site.yaml")
+
+STATUSES = (
+    Status(id="10000", name="To Do", category="new", transition="11"),
+    Status(id="3", name="In Progress", category="indeterminate", transition="21"),
+    Status(id="10001", name="In Review", category="indeterminate", transition="31"),
+    Status(id="10002", name="Done", category="done", transition="41"),
+)
+PRIORITIES = tuple(
+    Named(id=str(number), name=name)
+    for number, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), start=1)
+)
+TYPES = (
+    Named(id="10000", name="Epic"),
+    Named(id="10001", name="Story"),
+    Named(id="10002", name="Task"),
+    Named(id="10003", name="Bug"),
+    Named(id="10004", name="Sub-task"),
+)
+RESOLUTIONS = (
+    Named(id="10000", name="Done"),
+    Named(id="10001", name="Won't Do"),
+    Named(id="10002", name="Duplicate"),
+    Named(id="10003", name="Cannot Reproduce"),
+)
+LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
+    "Blocks": ("10000", "is blocked by", "blocks"),
+    "Cloners": ("10001", "is cloned by", "clones"),
+    "Duplicate": ("10002", "is duplicated by", "duplicates"),
+    "Relates": ("10003", "relates to", "relates to"),
+}
+"""Name to id, inward and outward description."""
+
+
+def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> Named | None:
+    """One of several by id or, without regard to case, by name."""
+    for each in known:
+        if each.id == str(id_) or (name is not None and each.name.lower() == str(name).lower()):
+            return each
+    return None
+
+
+def date(moment: float) -> str:
+    """The day of a moment, `2026-11-23`."""
+    return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
+
+
+class Site:
+    """Everything on one site.
+
+    Args:
+        now: the time, in POSIX seconds.
+        me: whose credentials the site knows; the name of one of its users.
+        data: the file that says how it starts.
+    """
+
+    def __init__(self, now: Callable[[], float], *, me: str = "gateway", data: Path = DATA) -> None:
+        self.now = now
+        self.me = me
+        self._data: Mapping[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts again, as the data says, with ages counted from now."""
+        data = self._data
+        self.started = self.now()
+        self._ids = itertools.count(10_100)
+        self.users = {each["name"]: User(**each) for each in data["users"]}
+        self.projects = {each["key"]: self._read_project(each) for each in data["projects"]}
+        self.boards = {each["id"]: Board(**each) for each in data["boards"]}
+        self.sprints = {each["id"]: self._read_sprint(each) for each in data["sprints"]}
+        self.issues = {each["key"]: self._read_issue(each) for each in data["issues"]}
+        self.links = [
+            Link(id=self.new_id(), type=link["type"], source=each["key"], target=link["to"])
+            for each in data["issues"]
+            for link in each.get("links", ())
+        ]
+
+    def new_id(self) -> str:
+        """An id that nothing has yet."""
+        return str(next(self._ids))
+
+    def issue(self, key_or_id: str) -> Issue:
+        """An issue.
+
+        Raises:
+            JiraError: there is none.
+        """
+        issue = self.issues.get(key_or_id.upper())
+        if issue is None:
+            issue = next((each for each in self.issues.values() if each.id == key_or_id), None)
+        if issue is None:
+            raise not_found("Issue Does Not Exist")
+        return issue
+
+    def project(self, key_or_id: str) -> Project:
+        """A project.
+
+        Raises:
+            JiraError: there is none.
+        """
+        for project in self.projects.values():
+            if key_or_id in {project.key, project.id}:
+                return project
+        raise not_found(f"No project could be found with key '{key_or_id}'.")
+
+    def user(self, name: str) -> User:
+        """Somebody by name or mail address.
+
+        Raises:
+            JiraError: there is nobody.
+        """
+        user = self.users.get(name.partition("@")[0].lower())
+        if user is None:
+            raise not_found(f"The user named '{name}' does not exist")
+        return user
+
+    def board(self, board_id: int) -> Board:
+        """A board.
+
+        Raises:
+            JiraError: there is none.
+        """
+        if board_id not in self.boards:
+            raise not_found(f"The requested board cannot be viewed because it does not exist: {board_id}")
+        return self.boards[board_id]
+
+    def sprint(self, sprint_id: int) -> Sprint:
+        """A sprint.
+
+        Raises:
+            JiraError: there is none.
+        """
+        if sprint_id not in self.sprints:
+            raise not_found(f"Sprint does not exist: {sprint_id}")
+        return self.sprints[sprint_id]
+
+    def comment(self, issue: Issue, body: object) -> Comment:
+        """Adds a comment of ours.
+
+        Raises:
+            JiraError: it says nothing.
+        """
+        if not isinstance(body, str) or not body.strip():
+            raise bad_request(comment="Comment body can not be empty!")
+        now = self.now()
+        comment = Comment(id=self.new_id(), author=self.me, body=body, created=now, updated=now)
+        issue.comments.append(comment)
+        issue.updated = now
+        return comment
+
+    def log_work(self, issue: Issue, worklog: Worklog) -> None:
+        """Adds time spent."""
+        issue.worklogs.append(worklog)
+        issue.updated = self.now()
+
+    def change(
+        self, issue: Issue, name: str, value: Any, *, shown: Callable[[Any], str | None] = str
+    ) -> None:
+        """Sets an attribute of an issue and notes it in the issue's history.
+
+        Args:
+            issue: of this site.
+            name: the attribute's.
+            value: the new one.
+            shown: how history writes a value that is not None.
+        """
+        before = getattr(issue, name)
+        if before == value:
+            return
+        setattr(issue, name, value)
+        issue.updated = self.now()
+        issue.changes.append(
+            Change(
+                id=self.new_id(),
+                author=self.me,
+                created=issue.updated,
+                field=name,
+                before=None if before is None else shown(before),
+                after=None if value is None else shown(value),
+            )
+        )
+
+    def transition(self, issue: Issue, status: Status, resolution: str | None = None) -> None:
+        """Moves an issue to a status; what is done gets a resolution, what is not loses it."""
+        self.change(issue, "status", status.name)
+        done = status.category == "done"
+        self.change(issue, "resolution", (resolution or "Done") if done else None)
+        issue.resolved = self.now() if done else None
+
+    def delete(self, issue: Issue) -> None:
+        """Removes an issue, its sub-tasks, and what links to them."""
+        for each in [sub for sub in self.issues.values() if sub.parent == issue.key] + [issue]:
+            del self.issues[each.key]
+            self.links = [link for link in self.links if each.key not in {link.source, link.target}]
+
+    def _moment(self, age: str | None) -> float | None:
+        return None if age is None else self.started - ago.seconds(age)
+
+    def _read_project(self, data: Mapping[str, Any]) -> Project:
+        return Project(
+            id=self.new_id(),
+            key=data["key"],
+            name=data["name"],
+            lead=data["lead"],
+            description=data["description"],
+            components=tuple(Named(id=self.new_id(), name=name) for name in data["components"]),
+            versions=[
+                Version(
+                    id=self.new_id(),
+                    name=each["name"],
+                    released=each["released"],
+                    moment=self._moment(each["ago"]),
+                )
+                for each in data["versions"]
+            ],
+        )
+
+    def _read_sprint(self, data: Mapping[str, Any]) -> Sprint:
+        start, end = (self._moment(data.get(name)) for name in ("start", "end"))
+        return Sprint(
+            id=data["id"],
+            board=data["board"],
+            name=data["name"],
+            state=data["state"],
+            goal=data["goal"],
+            start=start,
+            end=end,
+        )
+
+    def _read_issue(self, data: Mapping[str, Any]) -> Issue:
+        project, _, number = data["key"].partition("-")
+        self.projects[project].last = max(self.projects[project].last, int(number))
+        updated = self.started - ago.seconds(data["updated"])
+        done = data["status"] == "Done"
+        return Issue(
+            id=self.new_id(),
+            key=data["key"],
+            project=project,
+            type=data["type"],
+            summary=data["summary"],
+            description=data.get("description"),
+            status=data["status"],
+            resolution=data.get("resolution", "Done") if done else None,
+            resolved=updated if done else None,
+            priority=data["priority"],
+            reporter=data["reporter"],
+            assignee=data.get("assignee"),
+            created=self.started - ago.seconds(data["created"]),
+            updated=updated,
+            due=date(self.started - ago.seconds(data["due"])) if "due" in data else None,
+            labels=list(data.get("labels", ())),
+            components=list(data.get("components", ())),
+            versions=list(data.get("versions", ())),
+            parent=data.get("parent"),
+            epic=data.get("epic"),
+            sprints=[data["sprint"]] if "sprint" in data else [],
+            points=data.get("points"),
+            comments=[self._read_comment(each) for each in data.get("comments", ())],
+            watchers=[data["reporter"]],
+        )
+
+    def _read_comment(self, data: Mapping[str, Any]) -> Comment:
+        moment = self.started - ago.seconds(data["ago"])
+        return Comment(
+            id=self.new_id(), author=data["from"], body=data["body"], created=moment, updated=moment
+        )

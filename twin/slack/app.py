@@ -1,0 +1,85 @@
+"""The stand-in for Slack's Web API, as a web application."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from twin.arrivals import Arrivals, RecordArrivals
+from twin.slack.errors import SlackError
+from twin.slack.methods import METHODS
+from twin.slack.workspace import Workspace
+
+_NEEDS_NO_TOKEN = "api.test"  # noqa: S105 - a method
+
+
+def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starlette:
+    """The Web API of one workspace.
+
+    Args:
+        workspace: what it shows and changes.
+        token: the bot's; a secret. It comes as form field `token` or as bearer.
+        arrivals: notes what comes.
+    """
+
+    async def call(request: Request) -> JSONResponse:
+        try:
+            return JSONResponse({"ok": True} | await answer(request))
+        except SlackError as error:
+            return JSONResponse({"ok": False, "error": error.code} | error.details)
+
+    async def answer(request: Request) -> dict[str, Any]:
+        name = request.path_params["name"]
+        params = await _params(request)
+        if name == _NEEDS_NO_TOKEN:
+            return {"args": {key: value for key, value in params.items() if key != "token"}}
+        if name not in METHODS:
+            request.state.unknown = True
+            raise SlackError("unknown_method", req_method=name)
+        _require_token(request, params, token)
+        return METHODS[name](workspace, params)
+
+    async def nothing(request: Request) -> JSONResponse:
+        request.state.unknown = True
+        return JSONResponse({"ok": False, "error": "not_found"}, status_code=404)
+
+    return Starlette(
+        routes=[
+            Route("/api/{name}", call, methods=["GET", "POST"]),
+            Route("/{path:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ],
+        middleware=[Middleware(RecordArrivals, arrivals=arrivals)],
+    )
+
+
+async def _params(request: Request) -> Mapping[str, str]:
+    """Arguments of the query, a form or a JSON body; values that are no strings are written as JSON."""
+    params = dict(request.query_params)
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if kind == "application/json":
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            raise SlackError("invalid_json") from None
+        if not isinstance(body, dict):
+            raise SlackError("json_not_object")
+        return params | {
+            name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()
+        }
+    return params | dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
+
+
+def _require_token(request: Request, params: Mapping[str, str], token: str) -> None:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    given = bearer if scheme.lower() == "bearer" else params.get("token", "")
+    if not given:
+        raise SlackError("not_authed")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise SlackError("invalid_auth")

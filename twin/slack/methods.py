@@ -1,0 +1,401 @@
+"""The methods of the Web API that the stand-in knows (https://docs.slack.dev/reference/methods)."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twin.slack import shapes
+from twin.slack.errors import SlackError
+from twin.slack.workspace import Channel, Group, Message, Workspace
+
+Method = Callable[[Workspace, Mapping[str, str]], dict[str, Any]]
+Item = TypeVar("Item")
+
+METHODS: dict[str, Method] = {}
+
+
+def _method(name: str) -> Callable[[Method], Method]:
+    def add(method: Method) -> Method:
+        METHODS[name] = method
+        return method
+
+    return add
+
+
+@_method("auth.test")
+def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
+    """Whose token it is."""
+    team, bot = workspace.team, workspace.bot
+    return {
+        "url": f"https://{team.domain}.slack.com/",
+        "team": team.name,
+        "user": bot.name,
+        "team_id": team.id,
+        "user_id": bot.id,
+        "bot_id": bot.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+@_method("team.info")
+def team_info(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
+    """The workspace."""
+    team = workspace.team
+    return {"team": {"id": team.id, "name": team.name, "domain": team.domain, "email_domain": ""}}
+
+
+@_method("client.userBoot")
+def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
+    """What Slack's own web client starts with; undocumented."""
+    team, bot = workspace.team, workspace.bot
+    direct = [each for each in workspace.channels.values() if each.user is not None]
+    return {
+        "self": {"id": bot.id, "name": bot.name, "real_name": bot.real_name},
+        "team": {"id": team.id, "name": team.name, "domain": team.domain},
+        "ims": [{"id": each.id, "user": each.user, "is_shared": False} for each in direct],
+        "workspaces": [],
+        "is_open": [each.id for each in direct],
+        "channels": [],
+        "starred": [],
+        "prefs": {},
+    }
+
+
+@_method("users.list")
+def users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Everybody."""
+    found, cursor = _page(list(workspace.users.values()), params, default=1000)
+    return {"members": [shapes.user(each, workspace.team.id) for each in found]} | cursor
+
+
+@_method("users.info")
+def users_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """One person by `user`, or several by the undocumented `users`, separated by commas."""
+    if params.get("users"):
+        found = [workspace.user(each) for each in params["users"].split(",")]
+        return {"users": [shapes.user(each, workspace.team.id) for each in found]}
+    return {"user": shapes.user(workspace.user(params.get("user", "")), workspace.team.id)}
+
+
+@_method("conversations.list")
+def conversations_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Conversations of some types; private ones only if the bot is in them."""
+    return _conversations(workspace, params, lambda channel: workspace.bot.id in channel.members)
+
+
+@_method("users.conversations")
+def users_conversations(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Conversations that somebody, by default the bot, is in."""
+    person = workspace.user(params.get("user") or workspace.bot.id).id
+    return _conversations(workspace, params, lambda channel: person in channel.members, public=False)
+
+
+@_method("conversations.info")
+def conversations_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """One conversation, with where the bot has read to."""
+    channel = workspace.channel(params.get("channel", ""))
+    newest = next(workspace.history(channel), None)
+    latest = {"latest": shapes.message(newest, workspace)} if newest else {}
+    return {
+        "channel": {**shapes.channel(channel, workspace), "last_read": channel.last_read, **latest},
+    }
+
+
+@_method("conversations.members")
+def conversations_members(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Who is in a conversation."""
+    found, cursor = _page(workspace.channel(params.get("channel", "")).members, params, default=100)
+    return {"members": list(found)} | cursor
+
+
+@_method("conversations.open")
+def conversations_open(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """The direct conversation with one person."""
+    return {"channel": {"id": workspace.channel(workspace.user(params.get("users", "")).id).id}}
+
+
+@_method("conversations.history")
+def conversations_history(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """The messages of a conversation, newest first."""
+    channel = workspace.readable(params.get("channel", ""))
+    between = [each for each in workspace.history(channel) if _within(each, params)]
+    found, cursor = _page(between, params, default=100)
+    return {
+        "messages": [_with_replies(workspace, channel, each) for each in found],
+        "has_more": bool(cursor["response_metadata"]["next_cursor"]),
+        "pin_count": 0,
+    } | cursor
+
+
+@_method("conversations.replies")
+def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """A thread: its first message, then the replies, oldest first."""
+    channel = workspace.readable(params.get("channel", ""))
+    first, *replies = workspace.thread(channel, params.get("ts", ""))
+    found, cursor = _page([first, *filter(lambda each: _within(each, params), replies)], params, default=1000)
+    return {
+        "messages": [
+            _with_replies(workspace, channel, each) if each is first else shapes.message(each, workspace)
+            for each in found
+        ],
+        "has_more": bool(cursor["response_metadata"]["next_cursor"]),
+    } | cursor
+
+
+@_method("conversations.join")
+def conversations_join(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """The bot enters a public channel."""
+    channel = workspace.channel(params.get("channel", ""))
+    if channel.private:
+        raise SlackError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise SlackError("is_archived")
+    if workspace.bot.id not in channel.members:
+        channel.members += (workspace.bot.id,)
+    return {"channel": shapes.channel(channel, workspace)}
+
+
+@_method("conversations.leave")
+def conversations_leave(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """The bot leaves a channel."""
+    channel = workspace.channel(params.get("channel", ""))
+    if channel.user is not None:
+        raise SlackError("method_not_supported_for_channel_type")
+    if channel.general:
+        raise SlackError("cant_leave_general")
+    if workspace.bot.id not in channel.members:
+        return {"not_in_channel": True}
+    channel.members = tuple(each for each in channel.members if each != workspace.bot.id)
+    return {}
+
+
+@_method("conversations.mark")
+def conversations_mark(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Notes where the bot has read to."""
+    channel = workspace.readable(params.get("channel", ""))
+    channel.last_read = workspace.message(channel, params.get("ts", ""), missing="invalid_timestamp").ts
+    return {}
+
+
+@_method("chat.postMessage")
+def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Posts as the bot."""
+    channel = workspace.readable(params.get("channel", ""))
+    blocks = _json_list(params.get("blocks", ""))
+    text = params.get("text", "") or shapes.text_of(blocks)
+    if not text:
+        raise SlackError("no_text")
+    message = workspace.post(channel, text, thread_ts=params.get("thread_ts") or None, blocks=blocks)
+    return {"channel": channel.id, "ts": message.ts, "message": shapes.message(message, workspace)}
+
+
+@_method("chat.getPermalink")
+def chat_get_permalink(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """A message's address in the web client."""
+    channel = workspace.readable(params.get("channel", ""))
+    message = workspace.message(channel, params.get("message_ts", ""), missing="message_not_found")
+    path = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
+    return {"channel": channel.id, "permalink": f"https://{workspace.team.domain}.slack.com/{path}"}
+
+
+@_method("reactions.add")
+def reactions_add(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Adds the bot's reaction to a message."""
+    message, name = _reaction(workspace, params)
+    users = message.reactions.setdefault(name, [])
+    if workspace.bot.id in users:
+        raise SlackError("already_reacted")
+    users.append(workspace.bot.id)
+    return {}
+
+
+@_method("reactions.remove")
+def reactions_remove(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Takes the bot's reaction away again."""
+    message, name = _reaction(workspace, params)
+    users = message.reactions.get(name, [])
+    if workspace.bot.id not in users:
+        raise SlackError("no_reaction")
+    users.remove(workspace.bot.id)
+    if not users:
+        del message.reactions[name]
+    return {}
+
+
+@_method("search.messages")
+def search_messages(_workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
+    """Not for bots (https://docs.slack.dev/reference/methods/search.messages)."""
+    raise SlackError("not_allowed_token_type")
+
+
+@_method("files.info")
+def files_info(_workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
+    """This workspace has no files."""
+    raise SlackError("file_not_found")
+
+
+@_method("usergroups.list")
+def usergroups_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """All user groups."""
+    return {"usergroups": [_group(workspace, each, params) for each in workspace.groups.values()]}
+
+
+@_method("usergroups.users.list")
+def usergroups_users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Who is in a group."""
+    return {"users": list(_find_group(workspace, params).members)}
+
+
+@_method("usergroups.create")
+def usergroups_create(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Makes a group without members."""
+    name = params.get("name", "")
+    handle = params.get("handle") or name.lower().replace(" ", "-")
+    if not name:
+        raise SlackError("invalid_arguments")
+    _require_free(workspace, name, handle, except_for=None)
+    now = int(workspace.now())
+    made = Group(
+        id=f"S04{len(workspace.groups) + 1:08d}",
+        handle=handle,
+        name=name,
+        description=params.get("description", ""),
+        members=(),
+        channels=_names(params.get("channels", "")),
+        created=now,
+        updated=now,
+    )
+    workspace.groups[made.id] = made
+    return {"usergroup": _group(workspace, made, params)}
+
+
+@_method("usergroups.update")
+def usergroups_update(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Changes what is said about a group."""
+    group = _find_group(workspace, params)
+    name, handle = params.get("name", group.name), params.get("handle", group.handle)
+    _require_free(workspace, name, handle, except_for=group)
+    group.name, group.handle = name, handle
+    group.description = params.get("description", group.description)
+    if "channels" in params:
+        group.channels = _names(params["channels"])
+    group.updated = int(workspace.now())
+    return {"usergroup": _group(workspace, group, params)}
+
+
+@_method("usergroups.users.update")
+def usergroups_users_update(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """Replaces the members of a group."""
+    group = _find_group(workspace, params)
+    members = _names(params.get("users", ""))
+    if not members:
+        raise SlackError("no_users_provided")
+    group.members = tuple(workspace.user(each).id for each in members)
+    group.updated = int(workspace.now())
+    return {"usergroup": _group(workspace, group, {"include_users": "true", "include_count": "true"})}
+
+
+def _conversations(
+    workspace: Workspace, params: Mapping[str, str], is_in: Callable[[Channel], bool], *, public: bool = True
+) -> dict[str, Any]:
+    types = set(_names(params.get("types", "public_channel")))
+    wanted = [
+        channel
+        for channel in workspace.channels.values()
+        if _type(channel) in types
+        and (is_in(channel) or (public and not channel.private))
+        and not (channel.archived and params.get("exclude_archived") in {"1", "true"})
+    ]
+    found, cursor = _page(wanted, params, default=100)
+    return {"channels": [shapes.channel(each, workspace) for each in found]} | cursor
+
+
+def _type(channel: Channel) -> str:
+    if channel.user is not None:
+        return "im"
+    return "private_channel" if channel.private else "public_channel"
+
+
+def _with_replies(workspace: Workspace, channel: Channel, message: Message) -> dict[str, Any]:
+    _, *replies = workspace.thread(channel, message.ts)
+    return shapes.message(message, workspace, replies=replies)
+
+
+def _within(message: Message, params: Mapping[str, str]) -> bool:
+    """Whether a message lies between `oldest` and `latest`, both exclusive unless `inclusive`."""
+    inclusive = params.get("inclusive") in {"1", "true"}
+    ts = float(message.ts)
+    oldest, latest = _moment(params, "oldest", 0.0), _moment(params, "latest", float("inf"))
+    return oldest <= ts <= latest if inclusive else oldest < ts < latest
+
+
+def _moment(params: Mapping[str, str], name: str, default: float) -> float:
+    value = params.get(name)
+    if not value:
+        return default
+    try:
+        return float(value)
+    except ValueError:
+        raise SlackError(f"invalid_ts_{name}") from None
+
+
+def _page(
+    items: Sequence[Item], params: Mapping[str, str], *, default: int
+) -> tuple[Sequence[Item], dict[str, Any]]:
+    """One page (https://docs.slack.dev/apis/web-api/pagination) and what tells of the next."""
+    try:
+        limit = int(params.get("limit") or default)
+        start = int(base64.b64decode(params["cursor"]).removeprefix(b"next:")) if params.get("cursor") else 0
+    except ValueError:
+        raise SlackError("invalid_cursor" if params.get("cursor") else "invalid_limit") from None
+    end = start + max(1, min(limit, 1000))
+    cursor = base64.b64encode(b"next:%d" % end).decode() if end < len(items) else ""
+    return items[start:end], {"response_metadata": {"next_cursor": cursor}}
+
+
+def _reaction(workspace: Workspace, params: Mapping[str, str]) -> tuple[Message, str]:
+    channel = workspace.readable(params.get("channel", ""))
+    name = params.get("name", "").strip(":")
+    if not name:
+        raise SlackError("invalid_name")
+    return workspace.message(channel, params.get("timestamp", ""), missing="message_not_found"), name
+
+
+def _find_group(workspace: Workspace, params: Mapping[str, str]) -> Group:
+    group = workspace.groups.get(params.get("usergroup", ""))
+    if group is None:
+        raise SlackError("no_such_subteam")
+    return group
+
+
+def _require_free(workspace: Workspace, name: str, handle: str, *, except_for: Group | None) -> None:
+    for each in workspace.groups.values():
+        if each is not except_for and each.name == name:
+            raise SlackError("name_already_exists")
+        if each is not except_for and each.handle == handle:
+            raise SlackError("handle_already_exists")
+
+
+def _group(workspace: Workspace, group: Group, params: Mapping[str, str]) -> dict[str, Any]:
+    yes = {"1", "true"}
+    return shapes.group(
+        group,
+        workspace,
+        users=params.get("include_users") in yes,
+        count=params.get("include_count") in yes,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def _json_list(text: str) -> list[Any]:
+    try:
+        value = json.loads(text or "[]")
+    except ValueError:
+        raise SlackError("invalid_blocks_format") from None
+    if not isinstance(value, list):
+        raise SlackError("invalid_blocks_format")
+    return value

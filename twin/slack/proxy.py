@@ -1,0 +1,119 @@
+"""The way to the stand-in for programs that insist on `https://slack.com`: a proxy that ends their TLS.
+
+`slack-mcp-server` can be sent elsewhere only by `SLACK_MCP_PROXY`, to which it says `CONNECT slack.com:443`,
+and `SLACK_MCP_SERVER_CA`, whose certificates it then trusts.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from twin.ports import LOOPBACK
+from twin.slack.authority import Authority
+
+_log = logging.getLogger(__name__)
+
+HOSTS = ("slack.com", "*.slack.com")
+"""For whom the proxy speaks; it leads nowhere else."""
+
+_TLS_PORT = "443"
+_LINE_LIMIT = 8192
+_CHUNK = 65_536
+
+
+class TlsProxy:
+    """Takes `CONNECT` for Slack's host names and passes what comes, decrypted, to the stand-in.
+
+    Args:
+        port: where it listens on 127.0.0.1.
+        target: the stand-in's port on 127.0.0.1.
+    """
+
+    def __init__(self, *, port: int, target: int) -> None:
+        self.authority = Authority(HOSTS)
+        self._port = port
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._tunnels: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listens.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._server = await asyncio.start_server(self._accept, LOOPBACK, self._port, limit=_LINE_LIMIT)
+
+    async def stop(self) -> None:
+        """Stops listening and cuts every tunnel; harmless when it has not started."""
+        if self._server is None:
+            return
+        self._server.close()
+        for tunnel in self._tunnels:
+            tunnel.cancel()
+        if self._tunnels:
+            await asyncio.wait(self._tunnels)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tunnels.add(task)
+            task.add_done_callback(self._tunnels.discard)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            _log.info("a tunnel to Slack's stand-in broke: %s", error)
+        except asyncio.CancelledError:
+            # `stop` wants it to end; for the event loop that is no failure.
+            return
+        finally:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        target = rest.partition(" ")[0]
+        if method != "CONNECT":
+            await _refuse(writer, "405 Method Not Allowed", "this is a proxy: it takes CONNECT only")
+        elif not _leads_to_slack(target):
+            await _refuse(writer, "403 Forbidden", f"this proxy leads to slack.com only, not to {target}")
+        else:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await writer.start_tls(self.authority.server)
+            await self._tunnel(reader, writer)
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(LOOPBACK, self._target)
+        try:
+            pumps = {
+                asyncio.create_task(_pump(reader, inner_writer)),
+                asyncio.create_task(_pump(inner_reader, writer)),
+            }
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.wait(pumps)
+        finally:
+            inner_writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes on what comes until either side ends."""
+    with contextlib.suppress(OSError):
+        while chunk := await reader.read(_CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+
+
+async def _refuse(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+    body = f"{why}\n".encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+    await writer.drain()
+
+
+def _leads_to_slack(target: str) -> bool:
+    host, _, port = target.lower().rpartition(":")
+    return port == _TLS_PORT and (host == "slack.com" or host.endswith(".slack.com"))

@@ -1,0 +1,246 @@
+"""The workspace that the stand-in for Slack shows: people, conversations, messages.
+
+It starts as `workspace.yaml` says, lives in memory, and forgets what was posted when it is reset.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twin import ago
+from twin.slack.errors import SlackError
+
+DATA = Path(__file__).with_name("workspace.yaml")
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A member of the workspace; `bot_id` is None for people."""
+
+    id: str
+    name: str
+    real_name: str
+    title: str = ""
+    tz: str = "Etc/UTC"
+    deleted: bool = False
+    bot_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Channel:
+    """A conversation: `user` is the other person of a direct one, else None. Members are user ids."""
+
+    id: str
+    name: str
+    topic: str = ""
+    purpose: str = ""
+    members: tuple[str, ...] = ()
+    private: bool = False
+    archived: bool = False
+    general: bool = False
+    user: str | None = None
+    last_read: str = "0000000000.000000"
+
+
+@dataclass(slots=True, kw_only=True)
+class Message:
+    """A message; `ts` names it within its channel, `thread_ts` is its thread's first one, if any."""
+
+    ts: str
+    user: str
+    text: str
+    thread_ts: str | None = None
+    blocks: list[Any] = field(default_factory=list)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """A user group; `members` are user ids, `channels` channel ids."""
+
+    id: str
+    handle: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    created: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """The workspace itself."""
+
+    id: str
+    name: str
+    domain: str
+
+
+class Workspace:
+    """Everything in one workspace.
+
+    Args:
+        now: the time, in POSIX seconds.
+        data: the file that says how it starts.
+    """
+
+    def __init__(self, now: Callable[[], float], *, data: Path = DATA) -> None:
+        self.now = now
+        self._data: Mapping[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts again, as the data says, with ages counted from now."""
+        data = self._data
+        self.started = self.now()
+        self.team = Team(**data["team"])
+        self.bot = User(**data["bot"])
+        self.users = {each["id"]: User(**each) for each in data["users"]} | {self.bot.id: self.bot}
+        self._ids = {user.name: user.id for user in self.users.values()}
+        self.channels = {channel.id: channel for channel in self._read_channels()}
+        self.groups = {each["id"]: self._read_group(each) for each in data["groups"]}
+        self._messages: dict[str, list[Message]] = {id_: [] for id_ in self.channels}
+        self._last = 0
+        for name, messages in data["messages"].items():
+            channel = self.channel(name)
+            for each in messages:
+                self._read_message(channel, each, None)
+        for messages in self._messages.values():
+            messages.sort(key=lambda message: message.ts)
+
+    def channel(self, name_or_id: str) -> Channel:
+        """A conversation by id, `#name`, name, or `@user` for a direct one.
+
+        Raises:
+            SlackError: there is none.
+        """
+        if name_or_id in self.channels:
+            return self.channels[name_or_id]
+        user = self._ids.get(name_or_id.removeprefix("@"), name_or_id)
+        for channel in self.channels.values():
+            if channel.user is None and channel.name == name_or_id.removeprefix("#"):
+                return channel
+            if channel.user is not None and channel.user == user:
+                return channel
+        raise SlackError("channel_not_found")
+
+    def readable(self, name_or_id: str) -> Channel:
+        """A conversation that the bot is in.
+
+        Raises:
+            SlackError: there is none, or the bot was not invited.
+        """
+        channel = self.channel(name_or_id)
+        if self.bot.id not in channel.members:
+            raise SlackError("channel_not_found" if channel.private else "not_in_channel")
+        return channel
+
+    def user(self, user_id: str) -> User:
+        """Someone, by id.
+
+        Raises:
+            SlackError: there is nobody.
+        """
+        if user_id not in self.users:
+            raise SlackError("user_not_found")
+        return self.users[user_id]
+
+    def history(self, channel: Channel) -> Iterator[Message]:
+        """What the channel itself shows: newest first, without the replies in threads."""
+        return (each for each in reversed(self._messages[channel.id]) if each.thread_ts in {None, each.ts})
+
+    def thread(self, channel: Channel, ts: str) -> list[Message]:
+        """A message and the replies to it, oldest first.
+
+        Raises:
+            SlackError: there is no such message.
+        """
+        first = self.message(channel, ts)
+        replies = [
+            each for each in self._messages[channel.id] if each.thread_ts == first.ts and each is not first
+        ]
+        return [first, *replies]
+
+    def message(self, channel: Channel, ts: str, *, missing: str = "thread_not_found") -> Message:
+        """A message of a channel.
+
+        Raises:
+            SlackError: `missing`, when there is none.
+        """
+        for each in self._messages[channel.id]:
+            if each.ts == ts:
+                return each
+        raise SlackError(missing)
+
+    def post(
+        self, channel: Channel, text: str, *, thread_ts: str | None = None, blocks: Iterable[Any] = ()
+    ) -> Message:
+        """Adds a message of the bot.
+
+        Raises:
+            SlackError: the channel is archived, or the thread does not exist.
+        """
+        if channel.archived:
+            raise SlackError("is_archived")
+        if thread_ts is not None:
+            first = self.message(channel, thread_ts)
+            thread_ts = first.thread_ts = first.thread_ts or first.ts
+        message = Message(
+            ts=self._new_ts(self.now()),
+            user=self.bot.id,
+            text=text,
+            thread_ts=thread_ts,
+            blocks=list(blocks),
+        )
+        self._messages[channel.id].append(message)
+        return message
+
+    def _new_ts(self, moment: float) -> str:
+        """A timestamp that no message has yet: `seconds.microseconds`, always later than the last."""
+        self._last = max(self._last + 1, int(moment * _MICROSECONDS))
+        return f"{self._last // _MICROSECONDS}.{self._last % _MICROSECONDS:06d}"
+
+    def _read_channels(self) -> Iterator[Channel]:
+        for each in self._data["channels"]:
+            members = tuple(self._ids[name] for name in each["members"])
+            yield Channel(**(each | {"members": members}))
+        for each in self._data["direct"]:
+            user = self._ids[each["user"]]
+            yield Channel(
+                id=each["id"], name=f"@{each['user']}", user=user, members=(user, self.bot.id), private=True
+            )
+
+    def _read_group(self, data: Mapping[str, Any]) -> Group:
+        members = tuple(self._ids[name] for name in data["members"])
+        made = int(self.started) - ago.seconds("90d")
+        return Group(
+            id=data["id"],
+            handle=data["handle"],
+            name=data["name"],
+            description=data["description"],
+            members=members,
+            created=made,
+            updated=made,
+        )
+
+    def _read_message(self, channel: Channel, data: Mapping[str, Any], thread_ts: str | None) -> None:
+        self._last = 0  # ages come in any order; no two of one channel are equal
+        message = Message(
+            ts=self._new_ts(self.started - ago.seconds(data["ago"])),
+            user=self._ids[data["from"]],
+            text=data["text"],
+            thread_ts=thread_ts,
+            reactions={
+                emoji: [self._ids[name] for name in names]
+                for emoji, names in data.get("reactions", {}).items()
+            },
+        )
+        self._messages[channel.id].append(message)
+        for reply in data.get("replies", ()):
+            message.thread_ts = message.ts
+            self._read_message(channel, reply, message.ts)
