@@ -3,8 +3,8 @@
 import pulumi
 
 import settings as configuration
-from backends.registry import BUILDERS
-from gateway import outputs
+from backends import registry
+from gateway import origins, outputs, review
 from gateway.authorization import AuthorizationServer, AuthorizationServerArgs
 from gateway.gateway import Gateway, GatewayArgs
 from gateway.mcp_api import McpApi, McpApiArgs
@@ -14,17 +14,23 @@ def deploy() -> None:
     """Declares the whole stack."""
     settings = configuration.load()
 
-    gateway = Gateway("gateway", GatewayArgs(settings=settings))
-    backends = tuple(BUILDERS[name](gateway.platform) for name in settings.backends)
+    with review.before_anything_is_created():
+        gateway = Gateway("gateway", GatewayArgs(settings=settings))
+        backends = registry.build(settings, gateway.platform)
 
-    AuthorizationServer(
-        "oauth", AuthorizationServerArgs(host=gateway.host, settings=settings, backends=backends)
-    )
-    for backend in backends:
-        McpApi(backend.name, McpApiArgs(host=gateway.host, settings=settings, backend=backend))
+        further = origins.declare("origins", gateway.host, backends)
+        AuthorizationServer(
+            "oauth",
+            AuthorizationServerArgs(host=gateway.host, settings=settings, backends=backends, origins=further),
+        )
+        for backend in backends:
+            McpApi(
+                backend.name,
+                McpApiArgs(host=gateway.host, settings=settings, backend=backend, origins=further),
+            )
 
-    for name, value in outputs.of(gateway.url, backends).items():
-        pulumi.export(name, value)
+        for name, value in outputs.of(gateway.url, backends, registry.hosted(settings)).items():
+            pulumi.export(name, value)
 
 
 if __name__ == "__main__":

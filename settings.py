@@ -6,7 +6,6 @@ mends it, before any resource is declared.
 """
 
 import difflib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +13,27 @@ from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 import pulumi
-from pulumi.runtime import config as pulumi_config
+
+from configuration import container, credentials
+from configuration.container import Access, Container
+from configuration.credentials import Jira, Slack
+from configuration.names import SERVERS as BACKENDS
+from configuration.problem import Problem, SettingsError
+from configuration.reader import Reader, set_command
+
+__all__ = [
+    "BACKENDS",
+    "KEYS",
+    "Access",
+    "Container",
+    "Problem",
+    "RateLimits",
+    "Settings",
+    "SettingsError",
+    "load",
+]
 
 Audience = Literal["backend", "gateway"]
-
-BACKENDS = ("functions",)
-"""The MCP servers that a stack can turn on."""
 
 KEYS = (
     "publisherEmail",
@@ -31,6 +45,15 @@ KEYS = (
     "audience",
     "requireResource",
     "backends",
+    "slackBotToken",
+    "slackDigest",
+    "jiraUrl",
+    "jiraUsername",
+    "jiraApiToken",
+    "jiraDigest",
+    "containers",
+    "isolateEnvironments",
+    "access",
     "allowedOrigins",
     "accessTokenMinutes",
     "grantDays",
@@ -39,6 +62,7 @@ KEYS = (
     "authorizePerMinute",
     "tokenPerMinute",
     "callsPerMinute",
+    "callLimits",
     "keyVersion",
     "entraAuthority",
     "local",
@@ -96,13 +120,19 @@ class RateLimits:
         register_per_minute: client registrations of one network address.
         authorize_per_minute: sign-ins that are started from one network address.
         token_per_minute: requests of one network address for tokens.
-        calls_per_minute: calls of one user to one MCP server.
+        calls_per_minute: calls of one user to one MCP server, where `calls_by_backend` says nothing else.
+        calls_by_backend: calls of one user to the MCP server of that name.
     """
 
     register_per_minute: int
     authorize_per_minute: int
     token_per_minute: int
     calls_per_minute: int
+    calls_by_backend: Mapping[str, int]
+
+    def calls_of(self, backend: str) -> int:
+        """Calls in a minute that one user may make to an MCP server."""
+        return self.calls_by_backend.get(backend, self.calls_per_minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +149,14 @@ class Settings:
         scopes: scopes asked of Entra; `openid` is always one of them.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
-        backends: names of the MCP servers that are on, in the order of the configuration.
+        backends: names of the project's MCP servers that are on, in the order of the configuration.
+        slack: how its server signs in at Slack; nobody's when it is off.
+        slack_digest: digest of its image, or None.
+        jira: how its server signs in at Jira; nobody's when it is off.
+        jira_digest: digest of its image, or None.
+        containers: further MCP servers.
+        isolate_environments: whether every backend's containers have an environment of their own.
+        access: who may call a backend, by its name, where it is not everybody who signed in.
         allowed_origins: origins, beside the gateway's own, whose pages may call MCP servers.
         lifetimes: how long tokens and records live.
         rate_limits: how often one caller may do something.
@@ -138,6 +175,13 @@ class Settings:
     audience: Audience
     require_resource: bool
     backends: tuple[str, ...]
+    slack: Slack
+    slack_digest: str | None
+    jira: Jira
+    jira_digest: str | None
+    containers: tuple[Container, ...]
+    isolate_environments: bool
+    access: Mapping[str, Access]
     allowed_origins: tuple[str, ...]
     lifetimes: Lifetimes
     rate_limits: RateLimits
@@ -146,46 +190,15 @@ class Settings:
     local: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is wrong with the configuration.
-
-    Attributes:
-        key: the configuration key.
-        wrong: what is wrong with it.
-        why: why it matters, or what is accepted.
-        remedy: the command that mends it.
-    """
-
-    key: str
-    wrong: str
-    why: str
-    remedy: str
-
-
-class SettingsError(pulumi.RunError):
-    """The configuration is wrong. Pulumi shows the message alone, without a stack trace."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        noun = "problem" if len(problems) == 1 else "problems"
-        parts = [
-            f"  {problem.key}: {problem.wrong}\n    {problem.why}\n    > {problem.remedy}"
-            for problem in problems
-        ]
-        super().__init__(
-            f"The stack's configuration has {len(problems)} {noun}; nothing was deployed.\n\n"
-            + "\n\n".join(parts)
-        )
-
-
 def load() -> Settings:
     """Read and check the configuration of the current stack.
 
     Raises:
         SettingsError: with every problem that there is.
     """
-    reader = _Reader(pulumi.Config())
+    reader = Reader(pulumi.Config())
+    backends = _backends(reader)
+    containers = container.read(reader, KEYS)
     settings = Settings(
         location=_location(reader),
         publisher_email=_publisher_email(reader),
@@ -199,7 +212,14 @@ def load() -> Settings:
             reader.choice("audience", get_args(Audience), "It decides how many MCP servers one token opens."),
         ),
         require_resource=reader.boolean("requireResource", example="true"),
-        backends=_backends(reader),
+        backends=backends,
+        slack=credentials.slack(reader, backends),
+        slack_digest=credentials.digest(reader, "slackDigest"),
+        jira=credentials.jira(reader, backends),
+        jira_digest=credentials.digest(reader, "jiraDigest"),
+        containers=containers,
+        isolate_environments=reader.boolean("isolateEnvironments", example="false"),
+        access=_access(reader, backends, containers),
         allowed_origins=_allowed_origins(reader),
         lifetimes=Lifetimes(
             access_token=60
@@ -227,6 +247,7 @@ def load() -> Settings:
             calls_per_minute=reader.integer(
                 "callsPerMinute", 1, 100_000, "One user must not be able to use up an MCP server."
             ),
+            calls_by_backend=_call_limits(reader, backends, containers),
         ),
         key_version=reader.integer(
             "keyVersion", 1, 99, "Rotation counts up by one; a version that was left is never used again."
@@ -234,145 +255,32 @@ def load() -> Settings:
         entra_authority=_entra_authority(reader),
         local=reader.boolean("local", example="false"),
     )
-    reader.refuse_unknown_keys()
+    reader.refuse_unknown_keys(KEYS)
     if reader.problems:
-        raise SettingsError(tuple(reader.problems))
+        raise SettingsError(tuple(sorted(reader.problems, key=_place)))
     return settings
 
 
-class _Reader:
-    """Reads values and gathers what is wrong with them.
-
-    A value that is missing or wrong is reported and replaced by a harmless one, so that reading goes on;
-    the replacement never leaves `load`.
-    """
-
-    def __init__(self, config: pulumi.Config) -> None:
-        self.problems: list[Problem] = []
-        self._config = config
-
-    def reject(self, key: str, wrong: str, why: str, remedy: str) -> None:
-        problem = Problem(key=key, wrong=wrong, why=why, remedy=remedy)
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def text(self, key: str, example: str, why: str) -> str:
-        value = (self._config.get(key) or "").strip()
-        if not value:
-            self.reject(key, "It is not set.", why, _set(key, example))
-        return value
-
-    def peek(self, key: str) -> str:
-        """The value as it stands, for a check of another key; reports nothing."""
-        return (self._config.get(key) or "").strip()
-
-    def choice(self, key: str, choices: tuple[str, ...], why: str) -> str:
-        value = self.text(key, choices[0], why)
-        if value and value not in choices:
-            near = next((choice for choice in choices if choice.lower() == value.lower()), None)
-            near = near or next(iter(difflib.get_close_matches(value, choices, n=1)), choices[0])
-            self.reject(key, f"'{value}' is not one of {', '.join(choices)}.", why, _set(key, near))
-        return value
-
-    def integer(self, key: str, least: int, most: int, why: str) -> int:
-        value = self.text(key, str(least), why)
-        if not value:
-            return least
-        if not re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
-            self.reject(key, f"'{value}' is not a whole number.", why, _set(key, str(least)))
-            return least
-        number = int(value)
-        if not least <= number <= most:
-            nearest = min(max(number, least), most)
-            allowed = str(least) if least == most else f"{least} to {most}"
-            self.reject(key, f"{number} is outside of {allowed}.", why, _set(key, str(nearest)))
-        return number
-
-    def boolean(self, key: str, example: str) -> bool:
-        why = "It is a yes or a no."
-        value = self.text(key, example, why)
-        if value and value.lower() not in ("true", "false"):
-            self.reject(key, f"'{value}' is neither true nor false.", why, _set(key, example))
-        return value.lower() == "true"
-
-    def strings(self, key: str, example: str, why: str) -> tuple[str, ...]:
-        value = self._structure(key, f"--path '{key}[0]' {example}", why)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.reject(
-                key,
-                "It is not a list of texts.",
-                why,
-                f"pulumi config rm {key} && pulumi config set --path '{key}[0]' {example}",
-            )
-            return ()
-        items = tuple(item.strip() for item in value)
-        for item in sorted({item for item in items if items.count(item) > 1}):
-            self.reject(
-                key,
-                f"'{item}' stands in it twice.",
-                why,
-                f"pulumi config rm --path '{key}[{items.index(item)}]'",
-            )
-        return items
-
-    def strings_by_name(self, key: str, example: str, why: str) -> Mapping[str, str]:
-        if not self.peek(key):
-            return {}
-        value = self._structure(key, f"--path {key}.{example}", why)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.reject(
-                key,
-                "It is not a map of names to texts.",
-                why,
-                f"pulumi config rm {key} && pulumi config set --path {key}.{example}",
-            )
-            return {}
-        # Pulumi turns a value that looks like a number or a yes into one; a tag is a text.
-        return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
-
-    def refuse_unknown_keys(self) -> None:
-        prefix = f"{self._config.name}:"
-        present = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-        for key in sorted(full.removeprefix(prefix) for full in present if full.startswith(prefix)):
-            if key in KEYS:
-                continue
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            why = f"Did you mean '{near[0]}'?" if near else "Pulumi.yaml lists the keys that there are."
-            self.reject(key, "There is no such setting.", why, f"pulumi config rm {key}")
-
-    def _structure(self, key: str, example: str, why: str) -> object:
-        value = self.peek(key)
-        if not value:
-            self.reject(key, "It is not set.", why, f"pulumi config set {example}")
-            return None
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+def _place(problem: Problem) -> int:
+    """Where a problem's key stands among the settings; those of no setting come last."""
+    name = re.split(r"[.\[]", problem.key, maxsplit=1)[0]
+    # The region is not the project's own key, and the first thing that a stack needs.
+    return KEYS.index(name) if name in KEYS else -1 if ":" in problem.key else len(KEYS)
 
 
-def _set(key: str, value: str) -> str:
-    quoted = value if re.fullmatch(r"[\w.:/@-]+", value, re.ASCII) else f'"{value}"'
-    return f"pulumi config set {key} {quoted}"
-
-
-def _location(reader: _Reader) -> str:
+def _location(reader: Reader) -> str:
     value = re.sub(r"\s", "", pulumi.Config("azure-native").get("location") or "").lower()
     if not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
         reader.reject(
             "azure-native:location",
             f"'{value}' is not an Azure region." if value else "It is not set.",
             "Every resource is created in one region; `az account list-locations` prints their names.",
-            _set("azure-native:location", "westeurope"),
+            set_command("azure-native:location", "westeurope"),
         )
     return value
 
 
-def _publisher_email(reader: _Reader) -> str:
+def _publisher_email(reader: Reader) -> str:
     why = "API Management sends its service notices there."
     value = reader.text("publisherEmail", "platform@example.com", why)
     if value and (not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value) or len(value) > 100):  # noqa: PLR2004 -- API Management's limit
@@ -380,12 +288,12 @@ def _publisher_email(reader: _Reader) -> str:
             "publisherEmail",
             f"'{value}' is not an e-mail address of at most 100 characters.",
             why,
-            _set("publisherEmail", "platform@example.com"),
+            set_command("publisherEmail", "platform@example.com"),
         )
     return value
 
 
-def _publisher_name(reader: _Reader) -> str:
+def _publisher_name(reader: Reader) -> str:
     why = "It is shown to people who sign in; braces would be taken for API Management's named values."
     value = reader.text("publisherName", "Example Platform Team", why)
     if value and not (value.isprintable() and len(value) <= 100 and not set(value) & set("{}")):  # noqa: PLR2004 -- API Management's limit
@@ -393,12 +301,12 @@ def _publisher_name(reader: _Reader) -> str:
             "publisherName",
             "It has more than 100 characters, or braces, or characters that do not print.",
             why,
-            _set("publisherName", "Example Platform Team"),
+            set_command("publisherName", "Example Platform Team"),
         )
     return value
 
 
-def _sku_reason(reader: _Reader) -> str:
+def _sku_reason(reader: Reader) -> str:
     if reader.peek("sku").lower() == "consumption":
         return (
             "The Consumption tier has no cache, no rate limit by key and no streaming; MCP needs all three."
@@ -406,13 +314,13 @@ def _sku_reason(reader: _Reader) -> str:
     return "It decides price, capacity and networking of API Management."
 
 
-def _capacity(reader: _Reader) -> int:
+def _capacity(reader: Reader) -> int:
     sku = reader.peek("sku")
     most = _UNITS.get(sku, max(_UNITS.values()))
     return reader.integer("capacity", 1, most, f"The units that tier {sku or 'of API Management'} can have.")
 
 
-def _tags(reader: _Reader) -> Mapping[str, str]:
+def _tags(reader: Reader) -> Mapping[str, str]:
     why = "Azure takes 15 here, with names of up to 128 characters without <>%&\\?/ and values of up to 256."
     tags = reader.strings_by_name("tags", "costCenter 4711", why)
     for name, value in tags.items():
@@ -427,7 +335,7 @@ def _tags(reader: _Reader) -> Mapping[str, str]:
     return tags
 
 
-def _scopes(reader: _Reader) -> tuple[str, ...]:
+def _scopes(reader: Reader) -> tuple[str, ...]:
     why = (
         "They are what Entra is asked for at sign-in; `openid` brings the ID token that says who the user is."
     )
@@ -435,11 +343,13 @@ def _scopes(reader: _Reader) -> tuple[str, ...]:
     mended = " ".join(dict.fromkeys(("openid", *(scope for scope in scopes if _SCOPE.fullmatch(scope)))))
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
-            reader.reject("oauthScopes", f"'{scope}' is not a scope.", why, _set("oauthScopes", mended))
+            reader.reject(
+                "oauthScopes", f"'{scope}' is not a scope.", why, set_command("oauthScopes", mended)
+            )
     if scopes and "openid" not in scopes:
-        reader.reject("oauthScopes", "'openid' is missing.", why, _set("oauthScopes", mended))
+        reader.reject("oauthScopes", "'openid' is missing.", why, set_command("oauthScopes", mended))
     if len(set(scopes)) < len(scopes):
-        reader.reject("oauthScopes", "A scope stands in it twice.", why, _set("oauthScopes", mended))
+        reader.reject("oauthScopes", "A scope stands in it twice.", why, set_command("oauthScopes", mended))
     return scopes
 
 
@@ -447,7 +357,7 @@ def _scopes(reader: _Reader) -> tuple[str, ...]:
 _SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,120}", re.ASCII)
 
 
-def _backends(reader: _Reader) -> tuple[str, ...]:
+def _backends(reader: Reader) -> tuple[str, ...]:
     why = f"They are the MCP servers behind the gateway; there are: {', '.join(BACKENDS)}."
     names = reader.strings("backends", BACKENDS[0], why)
     for name in names:
@@ -457,14 +367,63 @@ def _backends(reader: _Reader) -> tuple[str, ...]:
             if near in names:
                 remedy = f"pulumi config rm --path 'backends[{names.index(name)}]'"
             reader.reject("backends", f"'{name}' is not an MCP server of this project.", why, remedy)
-    if not names and reader.peek("backends") == "[]":
+    behind = [name for name in names if name != "github"]
+    if not behind and not reader.peek("containers").strip("[]") and reader.peek("backends").startswith("["):
+        wrong = (
+            "It is empty."
+            if not names
+            else "GitHub's server is not behind the gateway, and nothing else is on."
+        )
         reader.reject(
-            "backends", "It is empty.", why, f"pulumi config set --path 'backends[0]' {BACKENDS[0]}"
+            "backends", wrong, why, f"pulumi config set --path 'backends[{len(names)}]' {BACKENDS[0]}"
         )
     return names
 
 
-def _allowed_origins(reader: _Reader) -> tuple[str, ...]:
+def _access(
+    reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
+) -> Mapping[str, Access]:
+    why = "It is a map of the project's MCP servers to users, agents or keys."
+    given = reader.strings_by_name("access", "slack users", why)
+    _refuse_strangers(reader, "access", given, backends)
+    return {name: container.access(reader, f"access.{name}", value) for name, value in given.items()} | {
+        entry.name: entry.access for entry in containers
+    }
+
+
+def _call_limits(
+    reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
+) -> Mapping[str, int]:
+    why = "It is a map of the project's MCP servers to the calls of one user in a minute, 1 to 100000."
+    given = reader.strings_by_name("callLimits", "slack 120", why)
+    _refuse_strangers(reader, "callLimits", given, backends)
+    limits = {}
+    for name, value in given.items():
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", value, re.ASCII) or int(value) > 100_000:  # noqa: PLR2004 -- said in `why`
+            remedy = f"pulumi config set --path callLimits.{name} 120"
+            reader.reject(f"callLimits.{name}", f"'{value}' is not such a number.", why, remedy)
+        else:
+            limits[name] = int(value)
+    return limits | {
+        entry.name: entry.calls_per_minute for entry in containers if entry.calls_per_minute is not None
+    }
+
+
+def _refuse_strangers(reader: Reader, key: str, given: Mapping[str, str], backends: tuple[str, ...]) -> None:
+    """Reports names that are not MCP servers of the project that are on and behind the gateway."""
+    known = tuple(name for name in backends if name != "github")
+    for name in given:
+        if name not in known:
+            reader.reject(
+                f"{key}.{name}",
+                f"'{name}' is not one of {', '.join(known) or '(none)'}.",
+                "It is for the project's own MCP servers that are on and behind the gateway; an entry of "
+                "`containers` says it itself.",
+                f"pulumi config rm --path '{key}[\"{name}\"]'",
+            )
+
+
+def _allowed_origins(reader: Reader) -> tuple[str, ...]:
     why = (
         "An origin is https://host or https://host:port, exactly as a browser sends it; there is no wildcard."
     )
@@ -497,9 +456,9 @@ def _is_origin(text: str) -> bool:
     return text == f"{parts.scheme}://{bracketed}" + ("" if port in (None, default) else f":{port}")
 
 
-def _entra_authority(reader: _Reader) -> str:
+def _entra_authority(reader: Reader) -> str:
     why = f"Users sign in there; it is one of {', '.join(_AUTHORITIES)}."
-    remedy = _set("entraAuthority", _AUTHORITIES[0])
+    remedy = set_command("entraAuthority", _AUTHORITIES[0])
     value = reader.text("entraAuthority", _AUTHORITIES[0], why)
     if not value:
         return value
@@ -510,7 +469,7 @@ def _entra_authority(reader: _Reader) -> str:
             "local",
             f"It is true, but '{value}' is not on this machine.",
             "A local stack is softer than one on Azure: it admits pages of this machine and plain http.",
-            _set("local", "false"),
+            set_command("local", "false"),
         )
     elif loopback and not local:
         reader.reject(

@@ -43,6 +43,8 @@ class Backend:
         routes: its operations.
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
             templates are below the gateway's root, and each names its `origin`.
+        origins: what else of it the policies have to know: origins of servers by the name of the named value
+            that holds them, for the routes that say so.
         access: who may call it.
         outputs: what it adds to the stack's outputs, by name; never its URL.
     """
@@ -54,8 +56,14 @@ class Backend:
     audience: pulumi.Output[str]
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
+    origins: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     access: Literal["users", "agents", "keys"] = "users"
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+
+    @property
+    def has_streamable_http(self) -> bool:
+        """Whether a client may begin at the path itself."""
+        return any(route.template == "/" for route in self.routes)
 
     @property
     def entrances(self) -> tuple[str, ...]:
@@ -63,3 +71,18 @@ class Backend:
         return tuple(
             route.template for route in self.routes if route.method == "GET" and route.template != "/"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """An MCP server of somebody else's, which is no part of the deployment: clients go there directly.
+
+    Attributes:
+        name: its name in the configuration and the outputs.
+        title: what people read.
+        url: where it takes streamable HTTP.
+    """
+
+    name: str
+    title: str
+    url: str

@@ -6,8 +6,10 @@ from pathlib import Path
 import pulumi
 from pulumi_azure_native import authorization, managedidentity, storage, web
 
-from backends.backend import Backend, Route
+from backends import lock, routes
+from backends.backend import Backend
 from backends.publishing import Publication, PublicationArgs
+from backends.site import Site
 from gateway.platform import Platform, Role
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
@@ -15,20 +17,14 @@ SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
 
 _EXTENSION = "/runtime/webhooks/mcp"
 
-# The MCP extension answers streamable HTTP by POST; GET and DELETE are routed so that clients get the
-# server's own 405, which tells them that it keeps no session. It announces the message path relative to
-# the event stream's, so the gateway's paths have the same shape.
+# The MCP extension keeps no session for streamable HTTP. It announces the message path relative to the event
+# stream's, so the gateway's paths have the same shape.
 ROUTES = (
-    Route(id="post", method="POST", template="/", upstream=_EXTENSION, streaming=True),
-    Route(id="get", method="GET", template="/", upstream=_EXTENSION, streaming=True),
-    Route(id="delete", method="DELETE", template="/", upstream=_EXTENSION, streaming=False),
-    Route(id="sse", method="GET", template="/sse", upstream=f"{_EXTENSION}/sse", streaming=True),
-    Route(
-        id="message",
-        method="POST",
-        template="/message",
-        upstream=f"{_EXTENSION}/message",
-        streaming=False,
+    *routes.streamable_http(_EXTENSION),
+    *routes.legacy(
+        sse=f"{_EXTENSION}/sse",
+        messages=f"{_EXTENSION}/message",
+        below="/message",
         session_parameter="azmcpcs",
     ),
 )
@@ -206,7 +202,7 @@ class Functions(pulumi.ComponentResource):
                 ),
                 opts=child,
             ),
-            _admit_only_the_gateway(f"{name}-auth", app, platform, parent=self),
+            lock.of_function_app(f"{name}-auth", app, platform, parent=self),
         ]
         Publication(
             f"{name}-publication",
@@ -223,55 +219,15 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
-def build(platform: Platform) -> Backend:
+def build(site: Site) -> Backend:
     """Declares the server and says how to reach it."""
-    functions = Functions("functions", FunctionsArgs(platform=platform))
+    functions = Functions("functions", FunctionsArgs(platform=site.platform))
     return Backend(
         name="functions",
         title="Functions",
         path="mcp",
         url=functions.url,
-        audience=platform.caller.audience,
+        audience=site.platform.caller.audience,
         routes=ROUTES,
         outputs={"functionAppName": functions.name},
-    )
-
-
-def _admit_only_the_gateway(
-    name: str, app: web.WebApp, platform: Platform, parent: pulumi.Resource
-) -> pulumi.Resource:
-    """Built-in authentication: a token of the gateway's identity for the gateway's application, or 401.
-
-    https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
-    """
-    caller = platform.caller
-    return web.WebAppAuthSettingsV2(
-        name,
-        web.WebAppAuthSettingsV2Args(
-            resource_group_name=platform.resource_group_name,
-            name=app.name,
-            platform=web.AuthPlatformArgs(enabled=True, runtime_version="~1"),
-            global_validation=web.GlobalValidationArgs(
-                require_authentication=True,
-                unauthenticated_client_action=web.UnauthenticatedClientActionV2.RETURN401,
-            ),
-            http_settings=web.HttpSettingsArgs(require_https=True),
-            identity_providers=web.IdentityProvidersArgs(
-                azure_active_directory=web.AzureActiveDirectoryArgs(
-                    enabled=True,
-                    registration=web.AzureActiveDirectoryRegistrationArgs(
-                        client_id=caller.audience, open_id_issuer=caller.issuer
-                    ),
-                    validation=web.AzureActiveDirectoryValidationArgs(
-                        allowed_audiences=[caller.audience],
-                        default_authorization_policy=web.DefaultAuthorizationPolicyArgs(
-                            allowed_applications=[caller.client_id],
-                            allowed_principals=web.AllowedPrincipalsArgs(identities=[caller.principal_id]),
-                        ),
-                    ),
-                )
-            ),
-            login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
-        ),
-        opts=pulumi.ResourceOptions(parent=parent),
     )

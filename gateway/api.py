@@ -17,6 +17,7 @@ class Operation:
         method: HTTP method.
         template: URL template below the API's path.
         policy: text of its policy, or None when the API's is all there is.
+        named_values: what its policy depends on beside what all do.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Operation:
     method: str
     template: str
     policy: str | None
+    named_values: tuple[pulumi.Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,5 +127,9 @@ def declare(name: str, definition: Api, parent: pulumi.Resource) -> None:
                     format=apimanagement.PolicyContentFormat.RAWXML,
                     value=operation.policy,
                 ),
-                opts=policy_child,
+                opts=pulumi.ResourceOptions(
+                    parent=parent, depends_on=[*host.named_values, *operation.named_values]
+                )
+                if operation.named_values
+                else policy_child,
             )

@@ -1,6 +1,6 @@
 """The authorization server: the API at the gateway's root."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,11 +19,13 @@ class AuthorizationServerArgs:
         host: where the API is created.
         settings: the stack's settings.
         backends: the MCP servers that its tokens open.
+        origins: the named values of further origins, by name.
     """
 
     host: Host
     settings: Settings
     backends: tuple[Backend, ...]
+    origins: Mapping[str, pulumi.Resource]
 
 
 class AuthorizationServer(pulumi.ComponentResource):
@@ -43,7 +45,7 @@ class AuthorizationServer(pulumi.ComponentResource):
                 path="",
                 service_url=None,
                 policy=policy.render("oauth/api.xml.j2"),
-                operations=(*_endpoints(args), *_protected_resources(args)),
+                operations=(*_endpoints(args), *_protected_resources(args), *_root_messages(args)),
             ),
             parent=self,
         )
@@ -91,7 +93,8 @@ def _protected_resources(args: AuthorizationServerArgs) -> Sequence[Operation]:
     prefix = "/.well-known/oauth-protected-resource"
     operations = [
         Operation(
-            id="-".join(("protected-resource", backend.name, *below.strip("/").split("/"))).rstrip("-"),
+            # No name has two hyphens in a row, so `notes` with an event stream is not `notes-sse`.
+            id=f"protected-resource-{backend.name}{below.replace('/', '--')}",
             title=f"Metadata of {backend.title} (RFC 9728)",
             method="GET",
             template=f"{prefix}/{backend.path}{below}",
@@ -111,5 +114,36 @@ def _protected_resources(args: AuthorizationServerArgs) -> Sequence[Operation]:
                     "oauth/protected-resource.xml.j2", settings=args.settings, backends=args.backends
                 ),
             )
+        )
+    return operations
+
+
+def _root_messages(args: AuthorizationServerArgs) -> Sequence[Operation]:
+    """Where legacy servers take messages that announce a path from the root of the host.
+
+    Several may announce the same one; the policy tells them apart by the token. Browsers ask first.
+    """
+    operations = []
+    announced = (route.template for backend in args.backends for route in backend.root_messages)
+    for template in dict.fromkeys(announced):
+        backends = tuple(
+            backend
+            for backend in args.backends
+            if any(route.template == template for route in backend.root_messages)
+        )
+        rendered = policy.render(
+            "mcp/root-message.xml.j2", settings=args.settings, backends=backends, template=template
+        )
+        origins = {route.origin for backend in backends for route in backend.root_messages if route.origin}
+        operations.extend(
+            Operation(
+                id=f"{prefix}{template.replace('/', '-')}",
+                title=f"{method} {template}",
+                method=method,
+                template=template,
+                policy=rendered,
+                named_values=tuple(args.origins[origin] for origin in sorted(origins)),
+            )
+            for method, prefix in (("POST", "root"), ("OPTIONS", "preflight-root"))
         )
     return operations

@@ -140,8 +140,10 @@ class Gateway(pulumi.ComponentResource):
             location=settings.location,
             tags=tags,
             account=account,
+            workspace_id=telemetry.workspace_id,
             application_insights_id=telemetry.application_insights_id,
             application_insights_connection=telemetry.connection,
+            local=settings.local,
             caller=Caller(
                 client_id=service.identity_client_id,
                 principal_id=service.identity_principal_id,

@@ -1,6 +1,6 @@
 """One MCP server's API at the gateway."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,11 +19,13 @@ class McpApiArgs:
         host: where the API is created.
         settings: the stack's settings.
         backend: the MCP server.
+        origins: the named values of further origins, by name.
     """
 
     host: Host
     settings: Settings
     backend: Backend
+    origins: Mapping[str, pulumi.Resource]
 
 
 class McpApi(pulumi.ComponentResource):
@@ -42,14 +44,15 @@ class McpApi(pulumi.ComponentResource):
                 path=backend.path,
                 service_url=backend.url,
                 policy=policy.render("mcp/api.xml.j2", settings=args.settings, backend=backend),
-                operations=(*_routes(args.settings, backend), *_preflights(backend)),
+                operations=(*_routes(args), *_preflights(backend)),
             ),
             parent=self,
         )
         self.register_outputs({})
 
 
-def _routes(settings: Settings, backend: Backend) -> Sequence[Operation]:
+def _routes(args: McpApiArgs) -> Sequence[Operation]:
+    settings, backend = args.settings, args.backend
     return tuple(
         Operation(
             id=route.id,
@@ -57,6 +60,7 @@ def _routes(settings: Settings, backend: Backend) -> Sequence[Operation]:
             method=route.method,
             template=route.template,
             policy=policy.render("mcp/operation.xml.j2", settings=settings, backend=backend, route=route),
+            named_values=(args.origins[route.origin],) if route.origin else (),
         )
         for route in backend.routes
     )

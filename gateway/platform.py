@@ -66,16 +66,20 @@ class Platform:
         location: the region.
         tags: what every resource is tagged with.
         account: subscription and tenant.
+        workspace_id: resource id of the Log Analytics workspace.
         application_insights_id: resource id of the Application Insights component.
         application_insights_connection: its connection string. It names the endpoint and opens nothing:
             the component takes no telemetry without a token.
         caller: whom a backend must admit, and nobody else.
+        local: true only in the twin.
     """
 
     resource_group_name: pulumi.Output[str]
     location: str
     tags: Mapping[str, str]
     account: Account
+    workspace_id: pulumi.Output[str]
     application_insights_id: pulumi.Output[str]
     application_insights_connection: pulumi.Output[str]
     caller: Caller
+    local: bool

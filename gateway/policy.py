@@ -23,7 +23,7 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
-def render(template: str, **variables: object) -> str:
+def render(template: str, /, **variables: object) -> str:
     """The text of one policy document.
 
     Args:

@@ -6,7 +6,7 @@ Whatever takes long to import is imported by the command that needs it.
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -75,6 +75,83 @@ def inspector(context: typer.Context) -> None:
     os.execve(command[0], command, environment())  # noqa: S606 - no shell is wanted
 
 
+@app.command()
+def lint(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Policy documents; none: those of the stack, as rendered."),
+    ] = None,
+    *,
+    stack: Annotated[str, typer.Option(help="Without files: the stack.")] = "dev",
+    sku: Annotated[str, typer.Option(help="The tier of the service.")] = "BasicV2",
+    named_value: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A declared named value; none given: any name may be mentioned."),
+    ] = None,
+    scope: Annotated[str, typer.Option(help="global, api or operation.")] = "operation",
+    streams: Annotated[bool, typer.Option("--streams", help="The API streams: nothing may buffer.")] = False,
+    protected: Annotated[bool, typer.Option("--protected", help="The API needs a token.")] = False,
+    response_bytes: Annotated[int, typer.Option(min=0, help="What diagnostics log of response bodies.")] = 0,
+) -> None:
+    """Says what is wrong with policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
+    from twin import lint_command  # noqa: PLC0415 - see above
+
+    if scope not in {"global", "api", "operation"}:
+        _fail(f"--scope is global, api or operation, not {scope}.", status=2)
+    options = lint_command.Options(
+        sku=sku,
+        named_values=tuple(named_value) if named_value else None,
+        scope=scope,
+        streams=streams,
+        protected=protected,
+        response_bytes=response_bytes,
+    )
+    try:
+        findings = lint_command.of_files(files, options) if files else lint_command.of_stack(stack)
+    except lint_command.UnusableError as error:
+        _fail(str(error), status=2)
+    lint_command.show(findings)
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command(name="eval")
+def evaluate(
+    expression: Annotated[
+        str | None, typer.Argument(metavar="[EXPRESSION]", help="'@(...)' or '@{...}'.")
+    ] = None,
+    *,
+    context: Annotated[Path | None, typer.Option(help="A JSON file with what `context` holds.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="A JSON file of cases with expected answers.")] = None,
+) -> None:
+    """Evaluates a policy expression, or a file of cases.
+
+    Prints the value and its .NET type, or the exception, or why the expression is refused and where.
+
+    The file of --context, every member optional:
+    {"request": {"method", "url", "headers": {"Name": ["value"]}, "body", "matchedParameters": {}},
+    "response": {"status", "reason", "headers", "body"}, "variables": {"name": value}};
+    a variable that is an object or an array becomes a JToken.
+
+    The file of --cases: {"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}]},
+    with "throws" or "compile_error" in place of type and value.
+
+    Exit status 1: refused, thrown, or a case that differs; 2: unusable input.
+    """
+    from twin import eval_command  # noqa: PLC0415 - see above
+
+    if (expression is None) == (cases is None):
+        _fail("give an expression or --cases FILE: python -m twin eval '@(1 + 1)'", status=2)
+    try:
+        good = (
+            eval_command.judge_file(cases)
+            if cases is not None
+            else eval_command.evaluate(expression or "", context)
+        )
+    except eval_command.UnusableError as error:
+        _fail(str(error), status=2)
+    raise typer.Exit(0 if good else 1)
+
+
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     pairs = {}
     for text in texts:
@@ -85,6 +162,6 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, status: int = 1) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(status)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.program import schema
-from tests.program.variants import CASES, UP, Case
+from tests.program.variants import CASES, UP, VARIANTS, Case
+from tests.program.variants import SECRETS as STACK_SECRETS
+from twin.azure.cloud import Cloud
 from twin.control import describe
-from twin.stack import UNKNOWN, Declared, Stack
+from twin.stack import UNKNOWN, Declared, Stack, evaluate
 
 SECRETS = ("token-key", "token-key-previous", "consent-key")
 
@@ -96,6 +98,7 @@ def test_a_secret_reaches_no_resource_in_clear(case: Case) -> None:
         for value in (key.outputs["base64"], key.outputs["hex"])
     ]
     assert secrets
+    secrets += [value for key, value in VARIANTS[case.variant].items() if key in STACK_SECRETS]
     shown = json.dumps([describe(resource) for resource in case.stack.resources])
     assert [secret for secret in secrets if secret in shown] == []
 
@@ -108,6 +111,7 @@ def test_outputs_reveal_neither_a_secret_nor_a_backend(case: Case) -> None:
         stack.one("web:WebApp").outputs["defaultHostName"],
         ".documents.azure.com",
         ".blob.core.windows.net",
+        ".azurecontainerapps.io",
     ]
     keys = [key.outputs["base64"] for key in stack.of_type("RandomBytes")]
     assert [text for text in shown for hidden in (*hosts, *keys) if hidden in text] == []
@@ -126,11 +130,33 @@ def test_the_outputs_are_those_that_users_need(case: Case) -> None:
 
 
 @every_update
-def test_every_backend_has_a_url_for_both_transports(case: Case) -> None:
+def test_every_backend_has_the_urls_of_its_transports(case: Case) -> None:
     gateway = case.stack.outputs["gatewayUrl"]
-    assert case.stack.outputs["mcpEndpoints"] == {
-        "functions": {"streamableHttp": f"{gateway}/mcp", "sse": f"{gateway}/mcp/sse"}
-    }
+
+    def both(path: str) -> dict[str, str]:
+        return {"streamableHttp": f"{gateway}/{path}", "sse": f"{gateway}/{path}/sse"}
+
+    further = {
+        "servers": {
+            "slack": both("slack-mcp"),
+            "jira": both("jira-mcp"),
+            "github": {"streamableHttp": "https://api.githubcopilot.com/mcp/"},
+        },
+        "containers": {
+            "notes": {"streamableHttp": f"{gateway}/notes-mcp"},
+            "legacy": {"sse": f"{gateway}/legacy-mcp/sse"},
+            "everything": both("everything-mcp"),
+        },
+    }.get(case.variant, {})
+    assert case.stack.outputs["mcpEndpoints"] == {"functions": both("mcp")} | further
+
+
+def test_the_list_of_endpoints_is_the_one_that_the_reference_system_prints() -> None:
+    stack = Case("servers", preview=False).stack
+    gateway = stack.outputs["gatewayUrl"]
+    assert stack.outputs["serviceApiEndpoints"] == [
+        f"{gateway}/{path}/sse" for path in ("mcp", "slack-mcp", "jira-mcp")
+    ]
 
 
 @every_case
@@ -268,6 +294,179 @@ def test_the_function_app_admits_the_gateways_identity_and_nobody_else(case: Cas
     policy = entra["validation"]["defaultAuthorizationPolicy"]
     assert policy["allowedPrincipals"]["identities"] == [gateway["principalId"]]
     assert policy.get("allowedApplications") in (None, [gateway["clientId"]])
+
+
+WITH_CONTAINERS = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.variant in ("servers", "containers")], ids=str
+)
+UP_WITH_CONTAINERS = pytest.mark.parametrize(
+    "case", [case for case in UP if case.variant in ("servers", "containers")], ids=str
+)
+
+
+def container_apps(stack: Stack) -> dict[str, Mapping[str, Any]]:
+    return {app.name: app.inputs for app in stack.of_type("app:ContainerApp")}
+
+
+@UP_WITH_CONTAINERS
+def test_every_container_app_admits_the_gateways_identity_and_nobody_else(case: Case) -> None:
+    stack = case.stack
+    locks = {each.inputs["containerAppName"]: each for each in stack.of_type("app:ContainerAppsAuthConfig")}
+    gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    application = stack.one("Application", "gateway-application-registration").outputs["clientId"]
+    apps = stack.of_type("app:ContainerApp")
+    assert apps
+    assert locks.keys() == {app.outputs["name"] for app in apps}
+    for lock in locks.values():
+        assert lock.inputs["authConfigName"] == "current"
+        assert lock.inputs["platform"]["enabled"] is True
+        assert lock.inputs["globalValidation"] == {"unauthenticatedClientAction": "Return401"}
+        assert lock.inputs["httpSettings"]["requireHttps"] is True
+        providers = lock.inputs["identityProviders"]
+        assert providers.keys() == {"azureActiveDirectory"}
+        validation = providers["azureActiveDirectory"]["validation"]
+        assert validation["allowedAudiences"] == [application]
+        policy = validation["defaultAuthorizationPolicy"]
+        assert policy["allowedPrincipals"] == {"identities": [gateway["principalId"]]}
+        assert policy["allowedApplications"] == [gateway["clientId"]]
+
+
+@WITH_CONTAINERS
+def test_the_gateway_learns_an_address_only_when_it_is_locked(case: Case) -> None:
+    stack = case.stack
+    locks = {each.name.removesuffix("-auth"): each for each in stack.of_type("app:ContainerAppsAuthConfig")}
+    apis = {api.inputs["apiId"]: api for api in stack.of_type("apimanagement:Api")}
+    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
+    if case.variant == "servers":
+        waiting = {
+            "slack-http": apis["slack-mcp"],
+            "slack-sse": values["slack-sse-url"],
+            "jira-http": apis["jira-mcp"],
+            "jira-sse": values["jira-sse-url"],
+        }
+    else:
+        waiting = {
+            "notes-http": apis["notes-mcp"],
+            "legacy-sse": apis["legacy-mcp"],
+            "everything-both": apis["everything-mcp"],
+        }
+    assert locks.keys() == waiting.keys()
+    for name, later in waiting.items():
+        assert stack.waits_for(later, locks[name]), f"{later} may come before {locks[name]}"
+
+
+@WITH_CONTAINERS
+def test_containers_are_reached_over_tls_at_one_port(case: Case) -> None:
+    for name, inputs in container_apps(case.stack).items():
+        ingress = inputs["configuration"]["ingress"]
+        assert ingress["external"] is True, name
+        assert ingress["allowInsecure"] is False, name
+        assert not ingress.get("additionalPortMappings"), name
+
+
+@WITH_CONTAINERS
+def test_secrets_reach_containers_as_secrets_of_the_app(case: Case) -> None:
+    expected = {
+        "slack-http": {"SLACK_MCP_XOXB_TOKEN"},
+        "slack-sse": {"SLACK_MCP_XOXB_TOKEN"},
+        "jira-http": {"JIRA_API_TOKEN"},
+        "jira-sse": {"JIRA_API_TOKEN"},
+        "notes-http": {"NOTES_TOKEN"},
+    }
+    for app in case.stack.of_type("app:ContainerApp"):
+        declared = app.inputs["configuration"].get("secrets") or []
+        env = app.inputs["template"]["containers"][0]["env"]
+        referred = {pair["name"]: pair["secretRef"] for pair in env if "secretRef" in pair}
+        assert referred.keys() == expected.get(app.name, set())
+        assert set(referred.values()) == {secret["name"] for secret in declared}
+        assert all(app.is_secret(f"configuration.secrets[{place}].value") for place in range(len(declared)))
+
+
+@UP_WITH_CONTAINERS
+def test_only_servers_without_state_have_replicas(case: Case) -> None:
+    scale = {
+        name: (inputs["template"]["scale"]["minReplicas"], inputs["template"]["scale"]["maxReplicas"])
+        for name, inputs in container_apps(case.stack).items()
+    }
+    assert (
+        scale
+        == {
+            "servers": {"slack-http": (1, 1), "slack-sse": (1, 1), "jira-http": (1, 5), "jira-sse": (1, 1)},
+            "containers": {"notes-http": (1, 1), "legacy-sse": (1, 1), "everything-both": (0, 1)},
+        }[case.variant]
+    )
+
+
+@UP_WITH_CONTAINERS
+def test_containers_have_the_size_that_they_need(case: Case) -> None:
+    sizes = {
+        name: (resources["cpu"], resources["memory"])
+        for name, inputs in container_apps(case.stack).items()
+        for resources in [inputs["template"]["containers"][0]["resources"]]
+    }
+    assert {name for name, size in sizes.items() if size != (0.25, "0.5Gi")} <= {"notes-http"}
+    assert sizes.get("notes-http", (0.5, "1Gi")) == (0.5, "1Gi")
+
+
+@UP_WITH_CONTAINERS
+def test_images_are_pinned(case: Case) -> None:
+    images = {
+        name: inputs["template"]["containers"][0]["image"]
+        for name, inputs in container_apps(case.stack).items()
+    }
+    if case.variant == "servers":
+        slack = f"ghcr.io/korotovsky/slack-mcp-server:v1.3.0@sha256:{'5' * 64}"
+        jira = "ghcr.io/sooperset/mcp-atlassian:0.23.1"
+        assert images == {"slack-http": slack, "slack-sse": slack, "jira-http": jira, "jira-sse": jira}
+    else:
+        assert set(images.values()) == {"ghcr.io/example/notes:1.2.3"}
+
+
+def test_jiras_server_never_takes_the_gateways_token_for_its_own() -> None:
+    apps = container_apps(Case("servers", preview=False).stack)
+    for name in ("jira-http", "jira-sse"):
+        pairs = apps[name]["template"]["containers"][0]["env"]
+        env = {pair["name"]: pair.get("value") for pair in pairs}
+        assert (env["IGNORE_HEADER_AUTH"], env["ALLOW_GLOBAL_CRED_FALLBACK"]) == ("true", "true")
+
+
+@pytest.mark.parametrize(("variant", "environments"), [("dev", 0), ("servers", 1), ("containers", 3)])
+def test_containers_share_an_environment_unless_they_are_isolated(variant: str, environments: int) -> None:
+    stack = Case(variant, preview=False).stack
+    declared = stack.of_type("app:ManagedEnvironment")
+    assert len(declared) == environments
+    used = {inputs["environmentId"] for inputs in container_apps(stack).values()}
+    assert used == {environment.id for environment in declared}
+    workspace = stack.one("operationalinsights:Workspace").id
+    logs = stack.of_type("monitor:DiagnosticSetting")
+    assert {(log.inputs["resourceUri"], log.inputs["workspaceId"]) for log in logs} == {
+        (environment, workspace) for environment in used
+    }
+
+
+def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() -> None:
+    def at_root(variant: str) -> set[tuple[str, str]]:
+        return {
+            (each.inputs["method"], each.inputs["urlTemplate"])
+            for each in Case(variant, preview=False).stack.of_type("apimanagement:ApiOperation")
+            if each.inputs["apiId"] == "oauth" and "message" in each.inputs["urlTemplate"]
+        }
+
+    assert at_root("dev") == set()
+    assert at_root("servers") == {("POST", "/message"), ("OPTIONS", "/message")}
+    assert at_root("containers") == {("POST", "/messages"), ("OPTIONS", "/messages")}
+
+
+def test_a_local_command_is_told_to_the_twin_alone() -> None:
+    container = {"name": "notes", "image": "ghcr.io/example/notes:1.2.3", "port": 8080}
+    config = {"containers": json.dumps([{**container, "local": {"command": "npx notes --port {port}"}}])}
+    local = {"local": "true", "entraAuthority": "http://localhost:8002"}
+    here = Cloud(gateway_url="http://localhost:8000")
+
+    (azure,) = evaluate(config).of_type("app:ContainerApp")
+    (twin,) = evaluate({**config, **local}, cloud=here).of_type("app:ContainerApp")
+    assert "mcp-local-command" not in azure.inputs["tags"]
+    assert json.loads(twin.inputs["tags"]["mcp-local-command"]) == ["npx", "notes", "--port", "{port}"]
 
 
 @every_case

@@ -1,7 +1,8 @@
+import itertools
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 import pulumi
@@ -11,7 +12,7 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 import settings
-from backends.registry import BUILDERS
+from backends.registry import BUILDERS, HOSTED
 from settings import KEYS, Settings, SettingsError
 from twin import configuration
 from twin.stack import PROJECT
@@ -20,9 +21,17 @@ NAME = "remote-mcp-gateway"
 DEV = dict(configuration.load(PROJECT, "dev").values)
 
 
-def load(values: Mapping[str, str]) -> Settings:
+SECRETS = {
+    "slackBotToken": "xoxb-123456789012-abcdefghijkl",
+    "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
+    "notesToken": "s3cret-s3cret",
+}
+"""What a person types when `pulumi config set --secret KEY` asks for the value."""
+
+
+def load(values: Mapping[str, str], secrets: Iterable[str] = ()) -> Settings:
     reset_options(project=NAME, stack="dev")
-    set_all_config(dict(values), [])
+    set_all_config(dict(values), [f"{NAME}:{key}" for key in secrets])
     try:
         return settings.load()
     finally:
@@ -36,43 +45,54 @@ def changed(**values: str | None) -> dict[str, str]:
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def refused(values: Mapping[str, str]) -> SettingsError:
+def refused(values: Mapping[str, str], secrets: Iterable[str] = ()) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
-        load(values)
+        load(values, secrets)
     return caught.value
 
 
-def run(command: str, values: dict[str, str]) -> None:
+def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
     """Does to the values what a `pulumi config` command does to a stack's file."""
     words = shlex.split(command)
     assert words[:2] == ["pulumi", "config"]
     verb, *rest = words[2:]
-    by_path = "--path" in rest
-    target, *value = [word for word in rest if word != "--path"]
-    if not by_path:
+    target, *value = [word for word in rest if not word.startswith("--")]
+    if "--path" not in rest:
         key = target if ":" in target else f"{NAME}:{target}"
-        if verb == "set":
+        if "--secret" in rest:
+            assert value == [], "a secret on the command line ends up in the shell's history"
+            secrets.add(target)
+            values[key] = SECRETS.get(target, "made-up-by-the-test")
+        elif verb == "set":
             values[key] = value[0]
         else:
             del values[key]
         return
-    match = re.fullmatch(r'(\w+)(?:\[(\d+)\]|\["(.+)"\]|\.(\w+))', target)
-    assert match, target
-    key = f"{NAME}:{match[1]}"
-    values[key] = json.dumps(
-        edited_list(json.loads(values.get(key) or "[]"), int(match[2]), value)
-        if match[2]
-        else edited_map(json.loads(values.get(key) or "{}"), match[3] or match[4], value)
-    )
+    name, *steps = [
+        int(place) if place else quoted or plain
+        for place, quoted, plain in re.findall(r'\[(\d+)\]|\["(.+?)"\]|\.?([\w-]+)', target)
+    ]
+    key = f"{NAME}:{name}"
+    root = json.loads(values.get(key) or ("[]" if isinstance(steps[0], int) else "{}"))
+    node = root
+    for step, following in itertools.pairwise(steps):
+        if isinstance(node, dict):
+            node = node.setdefault(step, [] if isinstance(following, int) else {})
+        else:
+            node = node[step]
+    if verb == "rm":
+        del node[steps[-1]]
+    elif isinstance(node, list) and steps[-1] == len(node):
+        node.append(value[0])
+    else:
+        node[steps[-1]] = value[0]
+    values[key] = json.dumps(root)
 
 
-def edited_list(items: list[str], place: int, value: list[str]) -> list[str]:
-    return items[:place] + value + items[place + 1 :]
-
-
-def edited_map(items: dict[str, str], name: str, value: list[str]) -> dict[str, str]:
-    others = {key: item for key, item in items.items() if key != name}
-    return {**others, name: value[0]} if value else others
+def entry(**values: object) -> str:
+    """`containers` with one entry, complete but for what is given; None leaves a key out."""
+    merged = {"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080, **values}
+    return json.dumps([{key: value for key, value in merged.items() if value is not None}])
 
 
 WRONG = {
@@ -96,6 +116,92 @@ WRONG = {
     "no-backend": ({"backends": "[]"}, "backends"),
     "unknown-backend": ({"backends": '["functons"]'}, "backends"),
     "unknown-backend-beside": ({"backends": '["functions", "teams"]'}, "backends"),
+    "nothing-behind-the-gateway": ({"backends": '["github"]'}, "backends"),
+    "slack-without-a-token": ({"backends": '["slack"]'}, "slackBotToken"),
+    "slack-digest": ({"slackDigest": "sha256:abc"}, "slackDigest"),
+    "jira-digest": ({"jiraDigest": "latest"}, "jiraDigest"),
+    "isolation": ({"isolateEnvironments": "perhaps"}, "isolateEnvironments"),
+    "access-of-nobody": ({"access": '{"functions": "nobody"}'}, "access.functions"),
+    "access-of-what-is-off": ({"access": '{"slack": "users"}'}, "access.slack"),
+    "access-that-no-policy-checks": ({"access": '{"functions": "agents"}'}, "access.functions"),
+    "access-as-text": ({"access": "users"}, "access"),
+    "limit-in-words": ({"callLimits": '{"functions": "few"}'}, "callLimits.functions"),
+    "limit-of-zero": ({"callLimits": '{"functions": 0}'}, "callLimits.functions"),
+    "limit-of-a-stranger": ({"callLimits": '{"teams": 3}'}, "callLimits.teams"),
+    "containers-as-text": ({"containers": "everything"}, "containers"),
+    "entry-as-text": ({"containers": '["everything"]'}, "containers"),
+    "entry-without-a-name": ({"containers": entry(name=None)}, "containers[0].name"),
+    "entry-without-an-image": ({"containers": entry(image=None)}, "containers[0].image"),
+    "entry-without-a-port": ({"containers": entry(port=None)}, "containers[0].port"),
+    "entry-with-an-unknown-key": ({"containers": entry(imge="x")}, "containers[0].imge"),
+    "name-of-ours": ({"containers": entry(name="slack", path="other")}, "containers[0].name"),
+    "name-of-a-part": ({"containers": entry(name="oauth")}, "containers[0].name"),
+    "name-in-capitals": ({"containers": entry(name="Notes", path="notes")}, "containers[0].name"),
+    "name-too-long": ({"containers": entry(name="a" * 20)}, "containers[0].name"),
+    "image-without-a-version": ({"containers": entry(image="ghcr.io/a/b")}, "containers[0].image"),
+    "image-latest": ({"containers": entry(image="ghcr.io/a/b:latest")}, "containers[0].image"),
+    "image-without-a-registry": ({"containers": entry(image="mcp/notes:1.0")}, "containers[0].image"),
+    "image-with-a-space": ({"containers": entry(image="ghcr.io/a b:1")}, "containers[0].image"),
+    "port-in-words": ({"containers": entry(port="http")}, "containers[0].port"),
+    "port-too-high": ({"containers": entry(port=65536)}, "containers[0].port"),
+    "transport": ({"containers": entry(transport="http")}, "containers[0].transport"),
+    "path-of-functions": ({"containers": entry(path="mcp")}, "containers[0].path"),
+    "path-of-what-is-off": ({"containers": entry(path="jira-mcp")}, "containers[0].path"),
+    **{
+        f"path-{word}": ({"containers": entry(path=word)}, "containers[0].path")
+        for word in ("register", "token", "authorize", ".well-known", "message", "consent")
+    },
+    "path-with-two-segments": ({"containers": entry(path="a/b")}, "containers[0].path"),
+    "path-with-a-parameter": ({"containers": entry(path="{a}")}, "containers[0].path"),
+    "server-path": ({"containers": entry(paths={"mcp": "mcp"})}, "containers[0].paths.mcp"),
+    "server-path-upwards": ({"containers": entry(paths={"mcp": "/../x"})}, "containers[0].paths.mcp"),
+    "path-of-another-transport": ({"containers": entry(paths={"sse": "/sse"})}, "containers[0].paths.sse"),
+    "paths-as-text": ({"containers": entry(paths="/mcp")}, "containers[0].paths"),
+    "sse-without-a-session": ({"containers": entry(transport="sse")}, "containers[0].sessionParameter"),
+    "session-without-sse": (
+        {"containers": entry(sessionParameter="sessionId")},
+        "containers[0].sessionParameter",
+    ),
+    "messages-at-the-token-endpoint": (
+        {"containers": entry(transport="sse", sessionParameter="id", paths={"messages": "/token"})},
+        "containers[0].paths.messages",
+    ),
+    "messages-at-another-api": (
+        {"containers": entry(transport="sse", sessionParameter="id", paths={"messages": "/mcp/message"})},
+        "containers[0].paths.messages",
+    ),
+    "sse-in-replicas": (
+        {"containers": entry(transport="sse", sessionParameter="id", scale={"max": 2})},
+        "containers[0].scale.max",
+    ),
+    "cpu-in-thirds": ({"containers": entry(cpu=0.3)}, "containers[0].cpu"),
+    "cpu-too-much": ({"containers": entry(cpu="8", memory="8Gi")}, "containers[0].cpu"),
+    "memory-that-does-not-fit": ({"containers": entry(cpu=0.5, memory="0.5Gi")}, "containers[0].memory"),
+    "memory-in-mebibytes": ({"containers": entry(memory="512Mi")}, "containers[0].memory"),
+    "scale-upside-down": ({"containers": entry(scale={"min": 3, "max": 2})}, "containers[0].scale.max"),
+    "scale-to-nothing": ({"containers": entry(scale={"max": 0})}, "containers[0].scale.max"),
+    "scale-with-rules": ({"containers": entry(scale={"rules": 1})}, "containers[0].scale.rules"),
+    "access-of-an-entry": ({"containers": entry(access="all")}, "containers[0].access"),
+    "calls-of-an-entry": ({"containers": entry(callsPerMinute="many")}, "containers[0].callsPerMinute"),
+    "env-as-list": ({"containers": entry(env=["A=b"])}, "containers[0].env"),
+    "env-name": ({"containers": entry(env={"A B": "c"})}, "containers[0].env"),
+    "secret-in-clear": ({"containers": entry(secrets={"TOKEN": "s3cret!"})}, "containers[0].secrets"),
+    "secret-in-small-letters": ({"containers": entry(secrets={"token": "notes"})}, "containers[0].secrets"),
+    "secret-that-is-not-set": ({"containers": entry(secrets={"TOKEN": "notesToken"})}, "notesToken"),
+    "secret-of-the-project": (
+        {"containers": entry(secrets={"TOKEN": "publisherEmail"})},
+        "containers[0].secrets",
+    ),
+    "health-without-a-slash": ({"containers": entry(health="ok")}, "containers[0].health"),
+    "local-without-a-map": ({"containers": entry(local="npx x")}, "containers[0].local"),
+    "two-entries-of-a-name": (
+        {"containers": json.dumps([*json.loads(entry()), *json.loads(entry(path="b"))])},
+        "containers[1].name",
+    ),
+    "two-entries-of-a-path": (
+        {"containers": json.dumps([*json.loads(entry()), *json.loads(entry(name="b", path="notes-mcp"))])},
+        "containers[1].path",
+    ),
     "backend-twice": ({"backends": '["functions", "functions"]'}, "backends"),
     "backends-as-text": ({"backends": "functions"}, "backends"),
     "origin-with-path": ({"allowedOrigins": '["https://a.example/"]'}, "allowedOrigins"),
@@ -150,13 +256,14 @@ def test_the_dev_stack_is_complete_as_committed() -> None:
 def test_every_key_is_declared_in_the_project_file_and_read_by_the_program() -> None:
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
-    # A map cannot be declared there.
-    assert sorted([*declared, "tags"]) == sorted(KEYS)
+    # Maps cannot be declared there, and a declared secret would be required of every stack.
+    undeclared = ["tags", "access", "callLimits", "containers", "slackBotToken", "jiraApiToken"]
+    assert sorted([*declared, *undeclared]) == sorted(KEYS)
     assert all(entry["description"] for entry in declared.values())
 
 
 def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
-    assert set(settings.BACKENDS) == set(BUILDERS)
+    assert set(settings.BACKENDS) == {*BUILDERS, *HOSTED}
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -180,15 +287,15 @@ def test_a_wrong_value_is_refused_by_its_key(values: dict[str, str | None], key:
 
 @pytest.mark.parametrize("values", [values for values, _key in WRONG.values()], ids=WRONG)
 def test_the_commands_that_a_message_names_mend_the_stack(values: dict[str, str | None]) -> None:
-    stack = changed(**values)
+    stack, secrets = changed(**values), set()
 
-    for _attempt in range(3):
+    for _attempt in range(4):
         try:
-            load(stack)
+            load(stack, secrets)
         except SettingsError as error:
             for command in error.problems[0].remedy.split(" && "):
-                run(command, stack)
-    load(stack)
+                run(command, stack, secrets)
+    load(stack, secrets)
 
 
 def test_all_problems_are_reported_at_once() -> None:
@@ -234,3 +341,100 @@ def test_an_origin_is_taken_as_a_browser_sends_it(origin: str) -> None:
 
 def test_a_tag_that_pulumi_took_for_a_number_is_a_text() -> None:
     assert load(changed(tags='{"costCenter": 4711}')).tags == {"costCenter": "4711"}
+
+
+ALL = '["functions", "slack", "jira", "github"]'
+JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
+
+
+def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
+    error = refused(changed(backends=ALL))
+
+    assert {problem.key: problem.remedy for problem in error.problems} == {
+        "slackBotToken": "pulumi config set --secret slackBotToken",
+        "jiraUrl": "pulumi config set jiraUrl https://example.atlassian.net",
+        "jiraUsername": "pulumi config set jiraUsername you@example.com",
+        "jiraApiToken": "pulumi config set --secret jiraApiToken",
+    }
+
+
+def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
+    stack = load(changed(backends=ALL, local="true", entraAuthority="http://localhost:8002"))
+
+    assert stack.slack.bot_token == "xoxb-twin"
+    assert (stack.jira.url, stack.jira.api_token) == ("https://jira.example", "twin")
+
+
+def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
+    local = {"local": "true", "entraAuthority": "http://localhost:8002"}
+    error = refused(changed(backends=ALL, jiraUrl=JIRA["jiraUrl"], **local))
+
+    assert {problem.key for problem in error.problems} == {"jiraUsername", "jiraApiToken"}
+
+
+def test_complete_credentials_are_taken_and_not_shown() -> None:
+    tokens = {key: SECRETS[key] for key in ("slackBotToken", "jiraApiToken")}
+    stack = load(changed(backends=ALL, **JIRA, **tokens), tokens)
+
+    assert stack.slack.bot_token == tokens["slackBotToken"]
+    assert stack.jira.api_token == tokens["jiraApiToken"]
+    assert [token for token in tokens.values() if token in repr(stack)] == []
+
+
+@pytest.mark.parametrize("key", ["slackBotToken", "jiraApiToken"])
+def test_a_secret_in_clear_is_refused_and_not_repeated(key: str) -> None:
+    error = refused(changed(**{key: SECRETS[key]}))
+
+    (problem,) = error.problems
+    assert (problem.key, problem.remedy) == (key, f"pulumi config set --secret {key}")
+    assert SECRETS[key] not in str(error)
+
+
+@pytest.mark.parametrize(
+    "token", ["xoxp-123456789012-abcdefghijkl", "xoxb-", "xoxb-1234567890 1", "nonsense"]
+)
+def test_a_token_of_the_wrong_shape_is_said_without_being_repeated(token: str) -> None:
+    error = refused(changed(backends='["slack"]', slackBotToken=token), ["slackBotToken"])
+
+    (problem,) = error.problems
+    assert "xoxb-" in problem.wrong
+    assert token == "xoxb-" or token not in str(error)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.example", "a.example", "https://", "https://u:p@a.example", "https://a.example/?x=1"]
+)
+def test_jira_is_reached_over_tls(url: str) -> None:
+    values = changed(backends='["jira"]', **{**JIRA, "jiraUrl": url}, jiraApiToken=SECRETS["jiraApiToken"])
+
+    assert [problem.key for problem in refused(values, ["jiraApiToken"]).problems] == ["jiraUrl"]
+
+
+def test_an_entry_of_three_keys_is_complete() -> None:
+    (container,) = load(changed(containers=entry())).containers
+
+    assert (container.title, container.path, container.paths.mcp) == ("Notes", "notes-mcp", "/mcp")
+    assert (container.cpu, container.memory, container.least, container.most) == (0.25, "0.5Gi", 1, 1)
+
+
+def test_an_entrys_secret_is_a_setting_of_its_own_and_is_not_shown() -> None:
+    values = changed(containers=entry(secrets={"NOTES_TOKEN": "notesToken"}), notesToken="s3cret-s3cret")
+    stack = load(values, ["notesToken"])
+
+    assert stack.containers[0].secrets == {"NOTES_TOKEN": "s3cret-s3cret"}
+    assert "s3cret" not in repr(stack)
+    assert "s3cret" not in str(refused(values))
+
+
+def test_limits_and_access_are_said_for_one_backend_or_in_an_entry() -> None:
+    stack = load(
+        changed(
+            callLimits='{"functions": 30}',
+            access='{"functions": "users"}',
+            containers=entry(callsPerMinute=7, access="users"),
+        )
+    )
+
+    limits = stack.rate_limits
+    assert [limits.calls_of(name) for name in ("functions", "notes", "slack")] == [30, 7, 600]
+    assert stack.access == {"functions": "users", "notes": "users"}

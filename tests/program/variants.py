@@ -1,9 +1,12 @@
 """The configurations in which the program is tested."""
 
 import functools
+import json
 from dataclasses import dataclass
 
 from twin.stack import Stack, evaluate
+
+_ENTRY = {"image": "ghcr.io/example/notes:1.2.3", "port": 8080}
 
 VARIANTS = {
     "dev": {},
@@ -19,6 +22,44 @@ VARIANTS = {
         "allowedOrigins": '["https://tools.example.com"]',
         "tags": '{"costCenter": "4711"}',
         "azure-native:location": "northeurope",
+    },
+    "servers": {
+        "backends": '["functions", "slack", "jira", "github"]',
+        "slackBotToken": "xoxb-123456789012-abcdefghijkl",
+        "slackDigest": f"sha256:{'5' * 64}",
+        "jiraUrl": "https://example.atlassian.net",
+        "jiraUsername": "jira@example.com",
+        "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
+        "callLimits": '{"slack": 120}',
+        "access": '{"jira": "users"}',
+    },
+    "containers": {
+        "isolateEnvironments": "true",
+        "audience": "gateway",
+        "notesToken": "s3cret-s3cret",
+        "containers": json.dumps(
+            [
+                {**_ENTRY, "name": "notes", "secrets": {"NOTES_TOKEN": "notesToken"}, "cpu": 0.5},
+                {
+                    **_ENTRY,
+                    "name": "legacy",
+                    "transport": "sse",
+                    "paths": {"messages": "/messages/"},
+                    "sessionParameter": "session_id",
+                    "command": ["serve", "--sse"],
+                    "env": {"LEVEL": "warn"},
+                },
+                {
+                    **_ENTRY,
+                    "name": "everything",
+                    "transport": "both",
+                    "paths": {"messages": "/everything-mcp/message"},
+                    "sessionParameter": "sessionId",
+                    "health": "/healthz",
+                    "scale": {"min": 0},
+                },
+            ]
+        ),
     },
     "classic": {"sku": "Developer", "entraAuthority": "https://login.microsoftonline.us"},
 }
@@ -39,10 +80,17 @@ class Case:
         return _evaluated(self.variant, self.preview)
 
 
+SECRETS = ("slackBotToken", "jiraApiToken", "notesToken")
+"""Keys that are encrypted in a stack's file."""
+
 CASES = tuple(Case(variant, preview) for variant in VARIANTS for preview in (False, True))
 UP = tuple(case for case in CASES if not case.preview)
 
 
 @functools.cache
 def _evaluated(variant: str, preview: bool) -> Stack:
-    return evaluate(VARIANTS[variant], preview=preview)
+    values = VARIANTS[variant]
+    secrets = {key: value for key, value in values.items() if key in SECRETS}
+    return evaluate(
+        {key: value for key, value in values.items() if key not in secrets}, secrets, preview=preview
+    )

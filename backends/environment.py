@@ -1,0 +1,90 @@
+"""Where containers run: Container Apps environments, whose logs go to the stack's workspace."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import app, monitor
+
+from gateway.platform import Platform
+
+PROFILE = "Consumption"
+"""The workload profile: pay for what runs, up to four cores a replica."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentArgs:
+    """What `Environment` needs.
+
+    Attributes:
+        platform: where it goes.
+    """
+
+    platform: Platform
+
+
+class Environment(pulumi.ComponentResource):
+    """A Container Apps environment.
+
+    Its logs travel by a diagnostic setting, because the other way would need the workspace's key, and the
+    workspace takes none. https://learn.microsoft.com/azure/container-apps/log-options
+
+    Attributes:
+        id: resource id of the environment.
+        domain: what the host names of its apps end in.
+    """
+
+    id: pulumi.Output[str]
+    domain: pulumi.Output[str]
+
+    def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:backends:Environment", name, None, opts)
+        platform = args.platform
+        child = pulumi.ResourceOptions(parent=self)
+        environment = app.ManagedEnvironment(
+            f"{name}-environment",
+            app.ManagedEnvironmentArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                app_logs_configuration=app.AppLogsConfigurationArgs(destination="azure-monitor"),
+                workload_profiles=[app.WorkloadProfileArgs(name=PROFILE, workload_profile_type=PROFILE)],
+                zone_redundant=False,
+                tags=platform.tags,
+            ),
+            opts=child,
+        )
+        monitor.DiagnosticSetting(
+            f"{name}-logs",
+            monitor.DiagnosticSettingArgs(
+                resource_uri=environment.id,
+                name="logs",
+                workspace_id=platform.workspace_id,
+                logs=[
+                    monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True)
+                    for category in ("ContainerAppConsoleLogs", "ContainerAppSystemLogs")
+                ],
+            ),
+            opts=child,
+        )
+        self.id = environment.id
+        self.domain = environment.default_domain
+        self.register_outputs({"id": self.id})
+
+
+class Environments:
+    """The environment of each backend, made when the first container asks for it.
+
+    One serves all: containers are locked by identity, not by network, and a second environment costs more and
+    gains nothing but a boundary between neighbours. Whoever wants that boundary sets `isolateEnvironments`.
+    """
+
+    def __init__(self, platform: Platform, *, isolate: bool) -> None:
+        self._platform = platform
+        self._isolate = isolate
+        self._made: dict[str, Environment] = {}
+
+    def of(self, backend: str) -> Environment:
+        """The environment of a backend's containers."""
+        name = backend if self._isolate else "containers"
+        if name not in self._made:
+            self._made[name] = Environment(name, EnvironmentArgs(platform=self._platform))
+        return self._made[name]

@@ -1,0 +1,79 @@
+"""What locks a backend: built-in authentication that admits the gateway's identity and nobody else.
+
+A request without a token of that identity for the gateway's application gets 401 or 403 from the platform and
+never reaches the server. App Service and Container Apps have the same mechanism under two names.
+https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
+https://learn.microsoft.com/azure/container-apps/authentication
+"""
+
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import app, web
+
+from gateway.platform import Platform
+
+
+def of_function_app(
+    name: str, function_app: web.WebApp, platform: Platform, parent: pulumi.Resource
+) -> pulumi.Resource:
+    """Locks a Function App."""
+    return web.WebAppAuthSettingsV2(
+        name,
+        web.WebAppAuthSettingsV2Args(
+            resource_group_name=platform.resource_group_name,
+            name=function_app.name,
+            platform=web.AuthPlatformArgs(enabled=True, runtime_version="~1"),
+            global_validation=web.GlobalValidationArgs(
+                require_authentication=True,
+                unauthenticated_client_action=web.UnauthenticatedClientActionV2.RETURN401,
+            ),
+            http_settings=web.HttpSettingsArgs(require_https=True),
+            identity_providers=_only_the_gateway(web, platform),
+            login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def of_container_app(
+    name: str, container_app: app.ContainerApp, platform: Platform, parent: pulumi.Resource
+) -> pulumi.CustomResource:
+    """Locks a Container App."""
+    return app.ContainerAppsAuthConfig(
+        name,
+        app.ContainerAppsAuthConfigArgs(
+            resource_group_name=platform.resource_group_name,
+            container_app_name=container_app.name,
+            # The one name that the platform reads.
+            auth_config_name="current",
+            platform=app.AuthPlatformArgs(enabled=True),
+            global_validation=app.GlobalValidationArgs(
+                unauthenticated_client_action=app.UnauthenticatedClientActionV2.RETURN401
+            ),
+            http_settings=app.HttpSettingsArgs(require_https=True),
+            identity_providers=_only_the_gateway(app, platform),
+            login=app.LoginArgs(token_store=app.TokenStoreArgs(enabled=False)),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def _only_the_gateway(sdk: Any, platform: Platform) -> Any:
+    """Entra as the one provider, in the classes of one module of the SDK: `web` or `app`."""
+    caller = platform.caller
+    return sdk.IdentityProvidersArgs(
+        azure_active_directory=sdk.AzureActiveDirectoryArgs(
+            enabled=True,
+            registration=sdk.AzureActiveDirectoryRegistrationArgs(
+                client_id=caller.audience, open_id_issuer=caller.issuer
+            ),
+            validation=sdk.AzureActiveDirectoryValidationArgs(
+                allowed_audiences=[caller.audience],
+                default_authorization_policy=sdk.DefaultAuthorizationPolicyArgs(
+                    allowed_applications=[caller.client_id],
+                    allowed_principals=sdk.AllowedPrincipalsArgs(identities=[caller.principal_id]),
+                ),
+            ),
+        )
+    )

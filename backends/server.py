@@ -1,0 +1,179 @@
+"""One process of an MCP server image: a Container App that answers the gateway's identity and nobody else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_random as random
+from pulumi_azure_native import app
+
+from backends import lock
+from backends.environment import PROFILE, Environment
+from gateway.platform import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerArgs:
+    """What `Server` needs.
+
+    Attributes:
+        platform: where it goes and whom it admits.
+        environment: where it runs.
+        backend: name of the MCP server that it is a part of.
+        image: reference of the image.
+        port: where the process listens.
+        command: in place of the image's entry point; empty for the image's own.
+        arguments: in place of the image's arguments; empty for the image's own.
+        env: its environment.
+        secrets: the secret part of its environment.
+        cpu: cores.
+        memory: as `0.5Gi`, two gibibytes a core.
+        least: replicas that always run.
+        most: replicas that may run.
+        health: path that answers 200 when the process is well; None to look whether the port is open.
+        local_command: what the twin runs in place of the image; empty when it has to know the image.
+    """
+
+    platform: Platform
+    environment: Environment
+    backend: str
+    image: str
+    port: int
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    env: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+    cpu: float = 0.25
+    memory: str = "0.5Gi"
+    least: int
+    most: int
+    health: str | None
+    local_command: tuple[str, ...] = ()
+
+
+class Server(pulumi.ComponentResource):
+    """A Container App with one container.
+
+    Its ingress is external, because API Management's cheaper tiers reach nothing else: what keeps others out
+    is the lock. Azure puts it on an app that exists, a few seconds after it; until then nobody knows the
+    address, of which two parts are random, because `url` waits for the lock.
+
+    Attributes:
+        url: its origin, once it is locked.
+    """
+
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:backends:Server", name, None, opts)
+        platform = args.platform
+        container_app = app.ContainerApp(
+            # Azure's name is this and eight random characters: at most 32.
+            name,
+            app.ContainerAppArgs(
+                resource_group_name=platform.resource_group_name,
+                location=platform.location,
+                environment_id=args.environment.id,
+                workload_profile_name=PROFILE,
+                configuration=app.ConfigurationArgs(
+                    # A stateful server must not run in two revisions for longer than a switch takes.
+                    active_revisions_mode=app.ActiveRevisionsMode.SINGLE,
+                    ingress=app.IngressArgs(
+                        external=True,
+                        allow_insecure=False,
+                        target_port=args.port,
+                        transport=app.IngressTransportMethod.HTTP,
+                    ),
+                    secrets=[
+                        app.SecretArgs(name=_secret_name(variable), value=pulumi.Output.secret(value))
+                        for variable, value in args.secrets.items()
+                    ],
+                ),
+                template=app.TemplateArgs(
+                    containers=[
+                        app.ContainerArgs(
+                            name="server",
+                            image=args.image,
+                            command=list(args.command) or None,
+                            args=list(args.arguments) or None,
+                            env=self._environment(name, args),
+                            resources=app.ContainerResourcesArgs(cpu=args.cpu, memory=args.memory),
+                            probes=_probes(args.port, args.health),
+                        )
+                    ],
+                    scale=app.ScaleArgs(min_replicas=args.least, max_replicas=args.most),
+                ),
+                tags={**platform.tags, **_tags(args)},
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        locked = lock.of_container_app(f"{name}-auth", container_app, platform, parent=self)
+        # Not the output with the whole configuration: that is a secret, and would make this one.
+        self.url = pulumi.Output.all(container_app.name, args.environment.domain, locked.id).apply(_origin)
+        self.register_outputs({})
+
+    def _environment(self, name: str, args: ServerArgs) -> list[app.EnvironmentVarArgs]:
+        variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in args.env.items()]
+        if not args.secrets:
+            return variables
+        # A new secret alone makes no new revision, and what runs keeps the old one. This value, which tells
+        # nothing of the secret, changes with it. https://learn.microsoft.com/azure/container-apps/manage-secrets
+        revision = random.RandomString(
+            f"{name}-secrets",
+            random.RandomStringArgs(
+                length=8,
+                upper=False,
+                special=False,
+                keepers={key: pulumi.Output.secret(value) for key, value in args.secrets.items()},
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return [
+            *variables,
+            *(
+                app.EnvironmentVarArgs(name=variable, secret_ref=_secret_name(variable))
+                for variable in args.secrets
+            ),
+            app.EnvironmentVarArgs(name="SECRETS_REVISION", value=revision.result),
+        ]
+
+
+def _secret_name(variable: str) -> str:
+    """As Container Apps takes it: small letters, digits and hyphens."""
+    return variable.lower().replace("_", "-")
+
+
+def _origin(values: list[str]) -> str:
+    # https://learn.microsoft.com/azure/container-apps/connect-apps#location
+    name, domain, _locked = values
+    return f"https://{name}.{domain}"
+
+
+def _tags(args: ServerArgs) -> Mapping[str, str]:
+    tags = {"mcp-server": args.backend}
+    # Only in the twin, which has no other way to hear of it: Azure's schema has no room for it.
+    if args.platform.local and args.local_command:
+        tags["mcp-local-command"] = json.dumps(args.local_command)
+    return tags
+
+
+def _probes(port: int, health: str | None) -> list[app.ContainerAppProbeArgs]:
+    """A minute to start, at a quarter of a core; then it is asked by its health path, or by its port."""
+
+    def probe(kind: app.Type, *, period: int, failures: int, path: str | None) -> app.ContainerAppProbeArgs:
+        return app.ContainerAppProbeArgs(
+            type=kind,
+            period_seconds=period,
+            failure_threshold=failures,
+            timeout_seconds=5,
+            http_get=app.ContainerAppProbeHttpGetArgs(port=port, path=path) if path else None,
+            tcp_socket=None if path else app.ContainerAppProbeTcpSocketArgs(port=port),
+        )
+
+    return [
+        probe(app.Type.STARTUP, period=6, failures=10, path=health),
+        probe(app.Type.READINESS, period=10, failures=3, path=health),
+        # A restart ends sessions, so a process that is slow to answer gets more time than one that starts.
+        probe(app.Type.LIVENESS, period=30, failures=4, path=health),
+    ]

@@ -1,0 +1,27 @@
+"""Names and paths that a stack's own containers may not take."""
+
+SERVERS = ("functions", "slack", "jira", "github")
+"""The project's own MCP servers, by the name that they have in `backends`."""
+
+TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
+"""Names of parts of the stack."""
+
+PATHS = {"functions": "mcp", "slack": "slack-mcp", "jira": "jira-mcp"}
+"""The first segment of their URLs at the gateway. GitHub's is not behind it."""
+
+RESERVED = frozenset(
+    {
+        ".well-known",
+        "authorize",
+        "consent",
+        "message",
+        "messages",
+        "oauth-callback",
+        "register",
+        "revoke",
+        "token",
+        "status-0123456789abcdef",
+    }
+)
+"""First segments at the gateway's root that belong to the authorization server, to legacy servers that
+announce their message path there, and to API Management, which answers health checks at the last one."""

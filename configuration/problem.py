@@ -1,0 +1,38 @@
+"""What is wrong with a configuration, and what mends it."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with the configuration.
+
+    Attributes:
+        key: the configuration key.
+        wrong: what is wrong with it; never a secret's value.
+        why: why it matters, or what is accepted.
+        remedy: the command that mends it.
+    """
+
+    key: str
+    wrong: str
+    why: str
+    remedy: str
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration is wrong. Pulumi shows the message alone, without a stack trace."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        noun = "problem" if len(problems) == 1 else "problems"
+        parts = [
+            f"  {problem.key}: {problem.wrong}\n    {problem.why}\n    > {problem.remedy}"
+            for problem in problems
+        ]
+        super().__init__(
+            f"The stack's configuration has {len(problems)} {noun}; nothing was deployed.\n\n"
+            + "\n\n".join(parts)
+        )

@@ -1,0 +1,216 @@
+"""Policies are looked at before anything is created.
+
+    with review.before_anything_is_created():
+        ...  # declares the stack
+
+Registrations of resources begin when the program has declared all it has. Until its policies are found good,
+every resource without a parent waits, and so do the others, which wait for their parents. When something is
+wrong, the program ends with all findings together and nothing was sent.
+"""
+
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.runtime import register_stack_transformation
+
+if TYPE_CHECKING:
+    from twin.apim.findings import Finding
+    from twin.apim.lint.streaming import Diagnostic
+    from twin.apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
+
+_KINDS = "azure-native:apimanagement:"
+# Stands in for what Azure decides: a number and a text.
+_UNKNOWN = "1"
+
+
+@contextmanager
+def before_anything_is_created() -> Generator[None]:
+    """Lets what the block declares be created if its policies are good.
+
+    Raises:
+        pulumi.RunError: they are not; the message has one line for each finding.
+    """
+    good: asyncio.Future[list[pulumi.Resource]] = asyncio.get_running_loop().create_future()
+    declared: list[pulumi.ResourceTransformationArgs] = []
+
+    def note(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if args.type_.startswith(_KINDS):
+            declared.append(args)
+        if args.opts.parent is not None:
+            return None
+        waiting = pulumi.ResourceOptions(depends_on=pulumi.Output.from_input(good))
+        return pulumi.ResourceTransformationResult(
+            args.props, pulumi.ResourceOptions.merge(args.opts, waiting)
+        )
+
+    register_stack_transformation(note)
+    try:
+        yield
+        _refuse(Declared(declared))
+    except BaseException as error:
+        good.set_exception(error if isinstance(error, Exception) else pulumi.RunError("interrupted"))
+        good.exception()
+        raise
+    good.set_result([])
+
+
+def _refuse(declared: "Declared") -> None:
+    # Only here, so that nobody else in the program can come to depend on the twin.
+    from twin.apim.lint import Surroundings, check, is_warning  # noqa: PLC0415 -- see above
+
+    service = declared.service()
+    if service is None:
+        return
+    about = Surroundings(unknown=declared.unknown(), diagnostics=declared.diagnostics())
+    findings = check(service, about)
+    for finding in findings:
+        if is_warning(finding):
+            pulumi.log.warn(_line(finding))
+    errors = [finding for finding in findings if not is_warning(finding)]
+    if errors:
+        lines = "\n".join(f"  {_line(finding)}" for finding in errors)
+        raise pulumi.RunError(f"Policies that cannot be deployed; nothing was created:\n{lines}")
+
+
+def _line(finding: "Finding") -> str:
+    place = f"{finding.document}:{finding.line}:{finding.column}"
+    return f"{place}: {finding.code}: {finding.message}"
+
+
+class Declared:
+    """The resources of API Management that a program declared, as far as they are known before deployment."""
+
+    def __init__(self, resources: list[pulumi.ResourceTransformationArgs]) -> None:
+        self._resources = resources
+
+    def service(self) -> "Service | None":
+        """The service with its policies; None when none is declared."""
+        from twin.apim.service import ManagedIdentity, Service  # noqa: PLC0415 -- as in _refuse
+
+        for one in self._of("ApiManagementService"):
+            sku = _props(one).get("sku")
+            name = sku.get("name") if isinstance(sku, Mapping) else getattr(sku, "name", None)
+            return Service(
+                name=one.name,
+                gateway_url="https://gateway",
+                sku=_text(name) or "BasicV2",
+                apis=tuple(self._api(api) for api in self._of("Api")),
+                policy=self._policy("Policy", {}, "all APIs"),
+                named_values=tuple(self._named_value(value) for value in self._of("NamedValue")),
+                fragments=tuple(self._fragment(fragment) for fragment in self._of("PolicyFragment")),
+                identities=(
+                    ManagedIdentity(client_id=None, principal_id=_UNKNOWN),
+                    ManagedIdentity(client_id=_UNKNOWN, principal_id=_UNKNOWN),
+                ),
+            )
+        return None
+
+    def unknown(self) -> frozenset[str]:
+        """The names of the named values whose content is known only after deployment."""
+        return frozenset(
+            _text(_props(value).get("display_name")) or value.name for value in self._of("NamedValue")
+        )
+
+    def diagnostics(self) -> "tuple[Diagnostic, ...]":
+        """What is logged of responses."""
+        from twin.apim.lint.streaming import Diagnostic  # noqa: PLC0415 -- as in _refuse
+
+        return tuple(
+            Diagnostic(name=one.name, response_bytes=_logged(_props(one)))
+            for kind in ("Diagnostic", "ApiDiagnostic")
+            for one in self._of(kind)
+        )
+
+    def _of(self, kind: str) -> list[pulumi.ResourceTransformationArgs]:
+        return [one for one in self._resources if one.type_ == _KINDS + kind]
+
+    def _api(self, api: pulumi.ResourceTransformationArgs) -> "Api":
+        from twin.apim.service import Api  # noqa: PLC0415 -- as in _refuse
+
+        props = _props(api)
+        api_id = _text(props.get("api_id")) or api.name
+        return Api(
+            id=api_id,
+            name=api_id,
+            path=_text(props.get("path")) or "",
+            service_url="https://backend" if props.get("service_url") is not None else None,
+            operations=tuple(
+                self._operation(operation, api_id)
+                for operation in self._of("ApiOperation")
+                if _is_name_of(_props(operation).get("api_id"), api, api_id)
+            ),
+            policy=self._policy("ApiPolicy", {"api_id": (api, api_id)}, f"API {api_id}"),
+        )
+
+    def _operation(self, operation: pulumi.ResourceTransformationArgs, api_id: str) -> "Operation":
+        from twin.apim.service import Operation  # noqa: PLC0415 -- as in _refuse
+
+        props = _props(operation)
+        operation_id = _text(props.get("operation_id")) or operation.name
+        return Operation(
+            id=operation_id,
+            name=operation_id,
+            method=_text(props.get("method")) or "GET",
+            url_template=_text(props.get("url_template")) or "/",
+            policy=self._policy(
+                "ApiOperationPolicy",
+                {"operation_id": (operation, operation_id)},
+                f"API {api_id}, operation {operation_id}",
+            ),
+        )
+
+    def _policy(
+        self, kind: str, of: Mapping[str, tuple[pulumi.ResourceTransformationArgs, str]], name: str
+    ) -> "PolicyDocument | None":
+        from twin.apim.service import PolicyDocument  # noqa: PLC0415 -- as in _refuse
+
+        for policy in self._of(kind):
+            props = _props(policy)
+            text = _text(props.get("value"))
+            if text is not None and all(_is_name_of(props.get(key), *owner) for key, owner in of.items()):
+                return PolicyDocument(xml=text, name=name)
+        return None
+
+    def _named_value(self, value: pulumi.ResourceTransformationArgs) -> "NamedValue":
+        from twin.apim.service import NamedValue  # noqa: PLC0415 -- as in _refuse
+
+        props = _props(value)
+        name = _text(props.get("display_name")) or value.name
+        return NamedValue(name=name, value=_UNKNOWN, secret=props.get("secret") is True)
+
+    def _fragment(self, fragment: pulumi.ResourceTransformationArgs) -> "PolicyFragment":
+        from twin.apim.service import PolicyDocument, PolicyFragment  # noqa: PLC0415 -- as in _refuse
+
+        props = _props(fragment)
+        name = _text(props.get("id")) or fragment.name
+        document = PolicyDocument(xml=_text(props.get("value")) or "<fragment />", name=f"fragment {name}")
+        return PolicyFragment(id=name, document=document)
+
+
+def _props(one: pulumi.ResourceTransformationArgs) -> Mapping[str, Any]:
+    return one.props if isinstance(one.props, Mapping) else vars(one.props)
+
+
+def _text(value: object) -> str | None:
+    """A value that the program knows; None for what only Azure knows."""
+    return str(getattr(value, "value", value)) if isinstance(value, str) else None
+
+
+def _is_name_of(value: object, owner: pulumi.ResourceTransformationArgs, name: str) -> bool:
+    """Whether an input is a resource's name, written out or taken from the resource."""
+    return value == name if isinstance(value, str) else value is getattr(owner.resource, "name", None)
+
+
+def _logged(part: object) -> int:
+    """The largest number of bytes that a diagnostic logs of a response's body."""
+    props = part if isinstance(part, Mapping) else vars(part)
+    most = 0
+    for side in ("frontend", "backend"):
+        value: Any = props.get(side)
+        for step in ("response", "body", "bytes"):
+            value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
+        most = max(most, value if isinstance(value, int) else 0)
+    return most

@@ -1,0 +1,77 @@
+"""`python -m twin lint` and `python -m twin eval`, as a user runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = "<policies><inbound><base /></inbound></policies>"
+BAD = (
+    '<policies>\n<inbound>\n<set-variable name="v" value="@("a".StartsWith("b"))" />\n</inbound>\n</policies>'
+)
+
+
+def twin(*arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "twin", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_bad_file_has_a_line_for_each_finding(tmp_path: Path) -> None:
+    file = tmp_path / "bad.xml"
+    file.write_text(BAD)
+    status, out, _ = twin("lint", str(file))
+    assert status == 1
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{file}:2:1: missing-base: ")
+    assert lines[1].startswith(f"{file}:3:37: culture-sensitive: ")
+
+
+def test_a_good_file_says_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "good.xml"
+    file.write_text(GOOD)
+    assert twin("lint", str(file)) == (0, "", "")
+    status, out, _ = twin("lint", "--protected", str(file))
+    assert status == 1
+    assert "missing-token-check" in out
+
+
+def test_what_cannot_be_read_is_status_2(tmp_path: Path) -> None:
+    status, _, error = twin("lint", str(tmp_path / "nothing.xml"))
+    assert status == 2
+    assert "cannot be read" in error
+    assert twin("lint", "policies/global.xml.j2")[0] == 2
+
+
+def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
+    file = tmp_path / "context.json"
+    file.write_text(json.dumps({"variables": {"claims": {"sub": "ada"}}}))
+    status, out, _ = twin(
+        "eval", '@((string)((JObject)context.Variables["claims"])["sub"])', "--context", str(file)
+    )
+    assert (status, out) == (0, "ada\nString\n")
+
+
+def test_exceptions_and_refusals_are_told_apart() -> None:
+    assert twin("eval", '@(int.Parse("x"))')[:2] == (
+        1,
+        "FormatException: The input string 'x' was not in a correct format.\n",
+    )
+    status, out, _ = twin("eval", "@(context.Request.Foo)")
+    assert status == 1
+    assert out.startswith("refused at 1:19: IRequest has no member `Foo`")
+
+
+def test_a_file_of_cases_lists_what_differs(tmp_path: Path) -> None:
+    file = tmp_path / "cases.json"
+    right = {"form": "@(1 + 1)", "type": "Int32", "value": "2"}
+    file.write_text(json.dumps({"context": {}, "cases": [right]}))
+    assert twin("eval", "--cases", str(file))[:2] == (0, "1 cases: 1 equal, 0 refused, 0 different\n")
+    file.write_text(json.dumps({"context": {}, "cases": [right, {**right, "value": "3"}]}))
+    status, out, _ = twin("eval", "--cases", str(file))
+    assert status == 1
+    assert "different: @(1 + 1)" in out
+    file.write_text("[]")
+    assert twin("eval", "--cases", str(file))[0] == 2

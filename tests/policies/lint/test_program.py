@@ -1,0 +1,57 @@
+"""The program's own policies are clean, and a broken one stops it before anything is created."""
+
+from typing import Any
+
+import pytest
+
+from gateway import policy
+from tests.program.variants import UP, Case
+from twin.apim.lint import check
+from twin.azure.cloud import Cloud
+from twin.azure.gateway import service
+from twin.monitor import Monitor
+from twin.stack import StackError, evaluate
+
+_RENDER = policy.render
+
+
+@pytest.mark.parametrize("case", UP, ids=str)
+def test_our_own_policies_have_no_findings(case: Case) -> None:
+    assert check(service(case.stack, Cloud())) == []
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_broken_template_stops_the_program_before_anything_is_created(
+    monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    def broken(template: str, **variables: Any) -> str:
+        return _RENDER(template, **variables).replace("{{cosmos-url}}", "{{cosmos-ulr}}")
+
+    registered: list[str] = []
+    register = Monitor.RegisterResource
+
+    def noted(self: Monitor, request: Any) -> Any:
+        registered.append(request.type)
+        return register(self, request)
+
+    monkeypatch.setattr(policy, "render", broken)
+    monkeypatch.setattr(Monitor, "RegisterResource", noted)
+    with pytest.raises(StackError, match="undeclared-named-value: the named value cosmos-ulr") as caught:
+        evaluate({}, preview=preview)
+    assert str(caught.value).count("cosmos-ulr") > 3
+    assert [type_ for type_ in registered if type_ != "pulumi:pulumi:Stack"] == []
+
+
+def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(template: str, **variables: Any) -> str:
+        rendered = _RENDER(template, **variables)
+        if template != "mcp/api.xml.j2":
+            return rendered
+        start = rendered.index(
+            '<choose>\n    <when condition="@(context.Variables.GetValueOrDefault<JObject>("claims") == null)'
+        )
+        return rendered[:start] + rendered[rendered.index('<set-variable name="grantId"', start) :]
+
+    monkeypatch.setattr(policy, "render", broken)
+    with pytest.raises(StackError, match="token"):
+        evaluate({}, preview=True)

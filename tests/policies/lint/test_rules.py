@@ -1,0 +1,229 @@
+"""Each rule finds what was planted for it, and leaves its near miss alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from twin.apim.findings import Finding
+from twin.apim.lint import Surroundings, check
+from twin.apim.lint.streaming import Diagnostic
+from twin.apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
+
+CHECK = '<validate-jwt header-name="Authorization"><openid-config url="https://i.example/c" /></validate-jwt>'
+FORWARD = '<forward-request buffer-response="false" />'
+HMAC = """@{
+    string[] lines;
+    if (!context.Request.Headers.TryGetValue("Authorization", out lines)) { return ""; }
+    var parts = lines[0].Split('.');
+    if (parts.Length != 2) { return ""; }
+    var mac = new HMACSHA256(Convert.FromBase64String("AAAA")).ComputeHash(Encoding.UTF8.GetBytes(parts[0]));
+    return Convert.ToBase64String(mac) == parts[1] ? parts[0] : "";
+}"""
+REFUSE = (
+    '<choose><when condition="@((string)context.Variables["user"] == "")"><return-response>'
+    '<set-status code="401" reason="Unauthorized" /></return-response></when></choose>'
+)
+PARSED = '@(context.Request.Headers.GetValueOrDefault("Authorization", "").AsJwt()?.Subject ?? "")'
+
+
+def policy(inbound: str = "<base />", *, backend: str = FORWARD, outbound: str = "<base />") -> str:
+    return (
+        f"<policies>\n<inbound>\n{inbound}\n</inbound>\n<backend>\n{backend}\n</backend>\n"
+        f"<outbound>\n{outbound}\n</outbound>\n<on-error>\n<base />\n</on-error>\n</policies>"
+    )
+
+
+def found(
+    xml: str, *, sku: str = "BasicV2", surroundings: Surroundings | None = None, **more: object
+) -> list[Finding]:
+    operation = Operation(id="operation", name="operation", method="POST", url_template="/")
+    document = PolicyDocument(xml=xml, name="policy.xml")
+    api = Api(id="api", name="api", path="", policy=document, operations=(operation,))
+    service = replace(Service(name="s", gateway_url="https://g.example", sku=sku, apis=(api,)), **more)
+    return check(service, surroundings or Surroundings(streams=False, protected=False))
+
+
+def marks(xml: str, sku: str = "BasicV2") -> list[tuple[str, int, int]]:
+    return [(one.code, one.line, one.column) for one in found(xml, sku=sku)]
+
+
+def variable(value: str) -> str:
+    return policy(f'<base />\n<set-variable name="v" value="{value}" />')
+
+
+TRACE = '<base />\n<trace source="s"><message>{}</message></trace>'
+PLANTED = {
+    "undeclared-named-value": (variable("{{nope}}"), 4, 31),
+    "undeclared-fragment": (policy('<base />\n<include-fragment fragment-id="nope" />'), 4, 32),
+    "unsupported-policy": (policy("<base />\n<jsonp callback-parameter-name='c' />"), 4, 1),
+    "unknown-policy": (policy("<base />\n<frobnicate />"), 4, 1),
+    "member-not-allowed": (variable('@(System.IO.File.ReadAllText("x"))'), 4, 33),
+    "reference-comparison": (variable('@(context.Variables["s"] == "abc")'), 4, 56),
+    "culture-sensitive": (variable('@("a".StartsWith("b"))'), 4, 37),
+    "missing-base": (policy("<set-method>GET</set-method>"), 2, 1),
+    "traced-secret": (
+        policy(TRACE.format('@(context.Request.Headers.GetValueOrDefault("Cookie", ""))')), 4, 28,
+    ),
+    "document-size": (policy(f"<base /><!-- {'x' * 256 * 1024} -->"), 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PLANTED)
+def test_what_was_planted_is_found_in_its_place(code: str) -> None:
+    xml, line, column = PLANTED[code]
+    assert (code, line, column) in marks(xml)
+
+
+NEAR = {
+    "an ordinal comparison": variable('@("a".StartsWith("b", StringComparison.Ordinal))'),
+    "an invariant conversion": variable('@("A".ToLowerInvariant())'),
+    "a comparison of strings": variable('@((string)context.Variables["s"] == "abc")'),
+    "a backend section that forwards": policy(),
+    "a harmless header": policy(
+        TRACE.format('@(context.Request.Headers.GetValueOrDefault("User-Agent", ""))')
+    ),
+    "the presence of a token": policy(
+        TRACE.format('@(context.Request.Headers.ContainsKey("Authorization").ToString())')
+    ),
+    "the length of a token": policy(
+        TRACE.format('@(context.Request.Headers.GetValueOrDefault("Authorization", "").Length.ToString())')
+    ),
+    "a large document": policy(f"<base /><!-- {'x' * 200 * 1024} -->"),
+    "an answer of the gateway's own": policy(
+        "<base />\n<return-response><set-body>x</set-body></return-response>"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_near_miss_is_left_alone(name: str) -> None:
+    assert found(NEAR[name]) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['@("a".ToLower())', '@(string.Compare("a", "b") == 0)', '@("a".IndexOf("b"))', '@("a".CompareTo("b"))'],
+)
+def test_every_way_to_ask_the_culture_is_found(value: str) -> None:
+    assert [one.code for one in found(variable(value))] == ["culture-sensitive"]
+
+
+def test_a_token_is_followed_through_variables_into_a_log() -> None:
+    xml = policy(
+        '<base />\n<set-variable name="a" value="@{ var t = context.Request.Headers.GetValueOrDefault('
+        '"Authorization", ""); return t.Substring(7); }" />\n'
+        '<set-variable name="b" value="@((string)context.Variables["a"] + "!")" />\n'
+        '<trace source="s"><message>@((string)context.Variables["b"])</message></trace>'
+    )
+    assert marks(xml) == [("traced-secret", 6, 28)]
+
+
+def test_a_body_that_is_sent_to_nobody_in_particular_is_a_leak() -> None:
+    xml = policy(
+        "<base />\n<send-one-way-request><set-url>https://log.example</set-url><set-method>POST</set-method>"
+        "<set-body>@(context.Request.Body.As<string>(true))</set-body></send-one-way-request>"
+    )
+    assert [one.code for one in found(xml)] == ["traced-secret"]
+
+
+@pytest.mark.parametrize(
+    ("sku", "name", "code"),
+    [
+        ("Consumption", "rate-limit-by-key", "policy-unavailable"),
+        ("BasicV2", "quota-by-key", "policy-unavailable"),
+        ("Consumption", "llm-token-limit", "policy-unavailable"),
+    ],
+)
+def test_a_policy_that_the_sku_does_not_have_is_found(sku: str, name: str, code: str) -> None:
+    xml = policy(f'<base />\n<{name} calls="1" renewal-period="60" counter-key="k" />', backend="<base />")
+    assert (code, 4, 1) in marks(xml, sku=sku)
+
+
+def test_a_policy_that_the_sku_has_is_left_alone() -> None:
+    xml = policy('<base />\n<rate-limit-by-key calls="1" renewal-period="60" counter-key="k" />')
+    assert found(xml) == []
+
+
+def test_a_document_may_be_smaller_on_consumption() -> None:
+    xml = policy(f"<base /><!-- {'x' * 17 * 1024} -->", backend="<base />")
+    assert [one.code for one in found(xml, sku="Consumption")] == ["document-size"]
+
+
+def test_what_nothing_mentions_is_unused() -> None:
+    fragment = PolicyFragment(id="f", document=PolicyDocument(xml="<fragment />", name="f.xml"))
+    values = (NamedValue(name="used", value="x"), NamedValue(name="unused", value="x"))
+    findings = found(variable("{{used}}"), named_values=values, fragments=(fragment,))
+    assert {(one.code, one.document) for one in findings} == {
+        ("unused-named-value", "named value unused"),
+        ("unused-fragment", "f.xml"),
+    }
+
+
+STREAMS = Surroundings(streams=True, protected=False)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        policy(backend="<forward-request />"),
+        policy(backend='<forward-request buffer-response="true" />'),
+        policy(outbound='<base />\n<find-and-replace from="a" to="b" />'),
+        policy(outbound="<base />\n<set-body>x</set-body>"),
+        policy(outbound='<base />\n<set-variable name="v" value="@(context.Response.Body.As<string>())" />'),
+    ],
+)
+def test_what_buffers_a_stream_is_found(xml: str) -> None:
+    assert [one.code for one in found(xml, surroundings=STREAMS)] == ["buffered-stream"]
+    assert found(xml) == []
+
+
+def test_diagnostics_that_log_bodies_buffer_streams() -> None:
+    logged = replace(STREAMS, diagnostics=(Diagnostic(name="d", response_bytes=512),))
+    assert [one.code for one in found(policy(), surroundings=logged)] == ["buffered-stream"]
+    unlogged = replace(STREAMS, diagnostics=(Diagnostic(name="d", response_bytes=0),))
+    assert found(policy(), surroundings=unlogged) == []
+
+
+PROTECTED = Surroundings(streams=False, protected=True)
+
+
+@pytest.mark.parametrize(
+    ("inbound", "code"),
+    [
+        ("<base />", "missing-token-check"),
+        (f"<base />\n<!-- {CHECK} -->", "commented-token-check"),
+        (
+            f'<base />\n<set-variable name="user" value="{HMAC}" />\n<!-- {REFUSE} -->',
+            "commented-token-check",
+        ),
+        (f'<base />\n<set-variable name="user" value="{HMAC}" />', "missing-token-check"),
+        (f'<base />\n<set-variable name="user" value="{PARSED}" />\n{REFUSE}', "unverified-token"),
+        (
+            f'<base />\n<choose><when condition="@(context.Request.Method == "GET")">{CHECK}</when></choose>',
+            "missing-token-check",
+        ),
+    ],
+)
+def test_a_door_that_stands_open_is_found(inbound: str, code: str) -> None:
+    assert [one.code for one in found(policy(inbound), surroundings=PROTECTED)] == [code]
+
+
+@pytest.mark.parametrize(
+    "inbound",
+    [
+        f"<base />\n{CHECK}",
+        f'<base />\n<set-variable name="user" value="{HMAC}" />\n{REFUSE}',
+        f"<base />\n<!-- a note -->\n{CHECK}",
+        (
+            f'<base />\n<choose><when condition="@(context.Request.Method == "GET")">{CHECK}</when>'
+            f"<otherwise>{CHECK}</otherwise></choose>"
+        ),
+    ],
+)
+def test_a_door_that_is_kept_is_left_alone(inbound: str) -> None:
+    assert found(policy(inbound), surroundings=PROTECTED) == []
+
+
+def test_a_message_says_what_mends_it() -> None:
+    (one,) = found(policy("<set-method>GET</set-method>"))
+    assert "add <base />" in one.message

@@ -1,0 +1,107 @@
+"""Messages of legacy servers that announce a path at the gateway's root: the token says whose they are."""
+
+import base64
+import functools
+import json
+import time
+
+import pytest
+from joserfc import jwe
+from joserfc.jwk import OctKey
+
+from tests.policies.engine.stage import Got, Sent, Stage, reply
+from twin.apim.network import Reply
+from twin.azure import gateway
+from twin.azure.cloud import Cloud
+from twin.stack import evaluate
+
+GATEWAY = "https://gateway.example"
+
+
+def _container(name: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "image": f"ghcr.io/example/{name}:1.0.0",
+        "port": 8080,
+        "transport": "sse",
+        "sessionParameter": "sessionId",
+        "paths": {"messages": "/message"},
+    }
+
+
+@functools.cache
+def stage() -> tuple[Stage, str]:
+    """A stack with two servers that announce `/message` and one that does not, and the key of its tokens."""
+    cloud = Cloud(gateway_url=GATEWAY)
+    config = {"containers": json.dumps([_container("notes"), _container("tasks")])}
+    service = gateway.service(evaluate(config, cloud=cloud), cloud)
+    (key,) = [each.value for each in service.named_values if each.name == "token-key"]
+    return Stage(service), key
+
+
+@pytest.fixture
+def made() -> Stage:
+    made, _ = stage()
+    made.wire.answer = _answer
+    made.wire.sent.clear()
+    return made
+
+
+def _answer(sent: Sent) -> Reply:
+    if "/colls/grants/" in sent.url:
+        return reply(200, '{"status":"redeemed"}')
+    if "/colls/sessions/" in sent.url:
+        return reply(200 if sent.method == "GET" else 201, '{"sub":"ada"}')
+    return reply(202, "")
+
+
+def token(audience: str) -> str:
+    _, key = stage()
+    now = int(time.time())
+    claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "gid": "g", "iat": now, "exp": now + 600}
+    header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
+    return jwe.encrypt_compact(
+        header,
+        json.dumps(claims).encode(),
+        OctKey.import_key(base64.b64decode(key)),
+        algorithms=list(header.values())[:2],
+    )
+
+
+def message(made: Stage, audience: str) -> Got:
+    return made.ask(
+        "POST",
+        "/message",
+        "sessionId=0123456789abcdef&code=k",
+        body=b"{}",
+        Authorization=f"Bearer {token(audience)}",
+    )
+
+
+def forwarded(made: Stage) -> list[str]:
+    return [sent.url for sent in made.wire.sent if "/message" in sent.url]
+
+
+@pytest.mark.parametrize("name", ["notes", "tasks"])
+def test_the_audience_leads_to_the_server(made: Stage, name: str) -> None:
+    assert message(made, f"{GATEWAY}/{name}-mcp").status == 202
+    (url,) = forwarded(made)
+    assert f"//ca-{name}" in url or f"//{name}" in url, url
+    assert url.endswith("/message?sessionId=0123456789abcdef")
+
+
+def test_a_token_for_another_server_is_no_good_here(made: Stage) -> None:
+    assert message(made, f"{GATEWAY}/mcp").status == 401
+    assert forwarded(made) == []
+
+
+def test_a_token_for_every_server_does_not_say_which(made: Stage) -> None:
+    answer = message(made, GATEWAY)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
+    assert forwarded(made) == []
+
+
+def test_without_a_token_nobody_gets_there(made: Stage) -> None:
+    assert made.ask("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
+    assert made.ask("OPTIONS", "/message").status == 204
+    assert forwarded(made) == []

@@ -1,0 +1,78 @@
+"""Applies every rule to a service."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from twin.apim.findings import Finding
+from twin.apim.lint import availability, culture, scopes, streaming, token_check, tracing, unused
+from twin.apim.lint.rules import with_remedy
+from twin.apim.lint.streaming import Diagnostic
+from twin.apim.lint.subject import Subject, compiled
+from twin.apim.service import Api, Operation, Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the rules have to know beside the service itself.
+
+    Attributes:
+        unknown: names of the named values whose content is not known yet.
+        diagnostics: what is logged of messages.
+        streams: whether operations stream; None: those that lead to a backend do.
+        protected: whether operations need a token; None: those that lead to a backend do.
+        whole: whether the service is complete, so that what nothing mentions is not used.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    streams: bool | None = None
+    protected: bool | None = None
+    whole: bool = True
+
+
+def check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
+    """Everything that is wrong with the policies of a service, each finding once, in order."""
+    about = surroundings or Surroundings()
+    subject = compiled(service, about.unknown)
+    found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
+    found.update(availability.check(subject), culture.check(subject), scopes.check(subject))
+    if about.whole:
+        found.update(unused.check(subject))
+    for api in service.apis:
+        for operation in api.operations or (None,):
+            found.update(_of_operation(subject, about, api, operation))
+    return sorted(map(with_remedy, found))
+
+
+def _of_operation(
+    subject: Subject, about: Surroundings, api: Api, operation: Operation | None
+) -> Iterator[Finding]:
+    chain = subject.chain(api, operation)
+    yield from tracing.check(subject, chain)
+    forwards = _leads_to_a_backend(subject, chain, api)
+    if forwards if about.streams is None else about.streams:
+        yield from streaming.check(subject, chain, about.diagnostics)
+    if forwards if about.protected is None else about.protected:
+        yield from token_check.check(subject, chain, operation)
+
+
+def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
+    """Whether there is a server behind it, rather than policies that answer everything themselves."""
+    if api.service_url:
+        return True
+    return any(
+        one.element.name == "set-backend-service"
+        for holder in (*subject.section(chain, "inbound"), *subject.section(chain, "backend"))
+        for one in holder.within()
+    )
+
+
+_MEMBER = re.compile(r"(has no member|not on the list of|that the twin knows takes)")
+
+
+def _coded(finding: Finding) -> Finding:
+    """C# that names what is not on the list of allowed members has a rule of its own."""
+    if finding.code == "csharp" and _MEMBER.search(finding.message):
+        return replace(finding, code="member-not-allowed")
+    return finding

@@ -1,0 +1,95 @@
+"""What would hold an event stream back until its end.
+
+https://learn.microsoft.com/azure/api-management/how-to-server-sent-events
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twin.apim.compiler import SECTIONS, within
+from twin.apim.findings import Finding
+from twin.apim.lint.subject import Placed, Subject
+
+_OF_RESPONSES = frozenset(
+    {
+        "cache-store",
+        "find-and-replace",
+        "json-to-xml",
+        "redirect-content-urls",
+        "set-body",
+        "validate-content",
+        "xml-to-json",
+        "xsl-transform",
+    }
+)
+_ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """How much of a response is logged.
+
+    Attributes:
+        name: of the resource.
+        api: the API that it is for; None for all.
+        response_bytes: of a response's body, at the backend or at the client.
+    """
+
+    name: str
+    api: str | None = None
+    response_bytes: int
+
+
+def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
+    """What buffers the responses of an operation that streams."""
+    for one in subject.section(chain, "backend"):
+        yield from _forwarding(one)
+    for section in SECTIONS:
+        for one in subject.section(chain, section):
+            yield from _body_access(subject, one)
+            yield from _policies(one, section)
+    for diagnostic in diagnostics:
+        if diagnostic.response_bytes:
+            message = f"it logs {diagnostic.response_bytes} bytes of response bodies; 0 buffers nothing"
+            yield Finding(
+                document=f"diagnostic {diagnostic.name}",
+                line=1,
+                column=1,
+                message=message,
+                code="buffered-stream",
+            )
+
+
+def _forwarding(statement: Placed) -> Iterator[Finding]:
+    for one in statement.within():
+        value = one.element.attributes.get("buffer-response")
+        if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
+            message = '<forward-request> of an API that streams needs buffer-response="false"'
+            yield one.finding("buffered-stream", message, value)
+
+
+def _body_access(subject: Subject, statement: Placed) -> Iterator[Finding]:
+    for one in statement.within():
+        for value in one.values():
+            expression = subject.expression(one.document, value)
+            for fact in expression.facts if expression else ():
+                if fact.name == "response.body":
+                    line, column = within(value.line, value.column, fact.line, fact.column)
+                    yield Finding(
+                        document=one.document,
+                        line=line,
+                        column=column,
+                        message="context.Response.Body waits for the end of the response",
+                        code="buffered-stream",
+                    )
+
+
+def _policies(statement: Placed, section: str) -> Iterator[Finding]:
+    """Policies about the response's body; an answer of the gateway's own has a body that nobody waits for."""
+    name = statement.element.name
+    if name in _ANSWERS:
+        return
+    if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
+        yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
+    for child in statement.children():
+        yield from _policies(child, section)

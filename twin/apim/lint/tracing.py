@@ -1,0 +1,69 @@
+"""Tokens, cookies and bodies on their way into logs."""
+
+import re
+from collections.abc import Iterator
+
+from twin.apim.compiler import SECTIONS
+from twin.apim.findings import Finding
+from twin.apim.lint import marks
+from twin.apim.lint.marks import Marks
+from twin.apim.lint.subject import Placed, Subject
+from twin.apim.rawxml import Value
+
+_SINKS = frozenset({"trace", "emit-metric", "send-one-way-request", "log-to-eventhub"})
+_MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
+
+
+def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
+    """Values of policies that log, in an operation, which show what nobody may read there."""
+    statements = [
+        one
+        for section in SECTIONS
+        for statement in subject.section(chain, section)
+        for one in _everywhere(subject, statement)
+    ]
+    sinks = [one for one in statements if one.element.name in _SINKS]
+    if not sinks:
+        return
+    variables = _variables(subject, statements)
+    secrets = {value.name for value in subject.service.named_values if value.secret}
+    for sink in sinks:
+        for one in sink.within():
+            for value in one.values():
+                for what in sorted(_shown(subject, one, value, variables, secrets)):
+                    message = f"<{sink.element.name}> writes {what} where logs are read"
+                    yield one.finding("traced-secret", message, value)
+
+
+def _everywhere(subject: Subject, statement: Placed) -> Iterator[Placed]:
+    """A policy and those in it, with fragments in their places."""
+    yield statement
+    for one in subject.statements(statement):
+        yield from _everywhere(subject, one)
+
+
+def _variables(subject: Subject, statements: list[Placed]) -> dict[str, Marks]:
+    """What context variables show; once more for each step that a value takes, until nothing changes."""
+    variables: dict[str, Marks] = {}
+    while True:
+        before = dict(variables)
+        for one in statements:
+            attributes = one.element.attributes
+            if one.element.name == "set-variable" and "name" in attributes:
+                expression = subject.expression(one.document, attributes.get("value"))
+                if expression is not None and (found := marks.shown(expression, variables)):
+                    name = attributes["name"].text
+                    variables[name] = variables.get(name, marks.NONE) | found
+            elif token := attributes.get("output-token-variable-name"):
+                variables[token.text] = frozenset({"a token"})
+        if variables == before:
+            return variables
+
+
+def _shown(
+    subject: Subject, one: Placed, value: Value, variables: dict[str, Marks], secrets: set[str]
+) -> Iterator[str]:
+    yield from (f"the secret {name}" for name in _MENTION.findall(value.text) if name in secrets)
+    expression = subject.expression(one.document, value)
+    if expression is not None:
+        yield from marks.shown(expression, variables)

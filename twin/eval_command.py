@@ -1,0 +1,83 @@
+"""`python -m twin eval`: the value of a policy expression, or how a file of cases is answered."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from twin.apim.csharp import CSharpError, DotNetException, compile_expression, golden
+from twin.apim.csharp.values import outward, type_of
+
+
+class UnusableError(Exception):
+    """A file that cannot be used; the message says why."""
+
+
+def evaluate(text: str, context_file: Path | None) -> bool:
+    """Prints the value of an expression and its type; whether it has one.
+
+    Raises:
+        UnusableError: the context's file cannot be read or is not in the format.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    given = _read(context_file) if context_file else {}
+    try:
+        context = golden.build_context(given, now=time.time)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnusableError(f"{context_file} does not describe a context: {error}") from None
+    try:
+        expression = compile_expression(text.strip(), name="expression")
+    except CSharpError as error:
+        console.print(f"refused at {error.line}:{error.column}: {escape(error.message)}")
+        return False
+    try:
+        value = expression.evaluate(context)
+    except DotNetException as error:
+        console.print(f"{error.type_name}: {escape(error.message)}")
+        return False
+    if value is None:
+        console.print("null")
+        return True
+    console.print(escape(str(outward(golden.shown(value)))))
+    console.print(f"[dim]{escape(type_of(value).clr_name)}[/]")
+    return True
+
+
+def judge_file(file: Path) -> bool:
+    """Prints which cases of a file differ or are refused, and a summary; whether none differs.
+
+    Raises:
+        UnusableError: the file cannot be read or is not in the format.
+    """
+    try:
+        verdicts = golden.judge(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableError(f"{file} cannot be used: {type(error).__name__}: {error}") from None
+    console = Console(soft_wrap=True, highlight=False)
+    for verdict in verdicts:
+        if verdict.outcome != "equal":
+            console.print(f"{verdict.outcome}: {escape(verdict.form)}")
+            console.print(f"  expected {escape(json.dumps(verdict.expected, ensure_ascii=False))}")
+            console.print(f"  answered {escape(json.dumps(verdict.answer, ensure_ascii=False))}")
+    count = {
+        outcome: sum(verdict.outcome == outcome for verdict in verdicts)
+        for outcome in ("equal", "refused", "different")
+    }
+    console.print(
+        f"{len(verdicts)} cases: {count['equal']} equal, {count['refused']} refused, "
+        f"{count['different']} different"
+    )
+    return not count["different"]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"{file} cannot be read as JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise UnusableError(f"{file} does not hold a JSON object")
+    return given

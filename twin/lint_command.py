@@ -1,0 +1,172 @@
+"""`python -m twin lint`: what is wrong with policies on disk, or with those of the stack."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from twin.apim import rawxml
+from twin.apim.findings import Finding, PolicyError
+from twin.apim.lint import Surroundings, check, is_warning
+from twin.apim.lint.streaming import Diagnostic
+from twin.apim.named_values import mentioned
+from twin.apim.service import (
+    Api,
+    ManagedIdentity,
+    NamedValue,
+    Operation,
+    PolicyDocument,
+    PolicyFragment,
+    Service,
+)
+
+_UNKNOWN = "1"
+
+
+class UnusableError(Exception):
+    """There is nothing that could be looked at; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What files do not say of themselves.
+
+    Attributes:
+        sku: of the service.
+        named_values: names of those that are declared; None: whatever is mentioned.
+        scope: of the documents: global, api or operation.
+        streams: whether the API streams.
+        protected: whether the API needs a token.
+        response_bytes: of response bodies that diagnostics log.
+    """
+
+    sku: str = "BasicV2"
+    named_values: tuple[str, ...] | None = None
+    scope: str = "operation"
+    streams: bool = False
+    protected: bool = False
+    response_bytes: int = 0
+
+
+def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
+    """Findings in policy documents and fragments; fragments can be included by the name of their file.
+
+    Raises:
+        UnusableError: a file cannot be read or is a template.
+    """
+    documents = [PolicyDocument(xml=_read(file), name=str(file)) for file in files]
+    fragments = tuple(
+        PolicyFragment(id=Path(document.name).stem, document=document)
+        for document in documents
+        if _root(document) == "fragment"
+    )
+    alone = [document for document in documents if all(document is not one.document for one in fragments)]
+    findings: set[Finding] = set()
+    for document in alone or [_including(fragments)]:
+        service = _service(document, fragments, options)
+        about = Surroundings(
+            unknown=frozenset(value.name for value in service.named_values),
+            diagnostics=(Diagnostic(name="(--response-bytes)", response_bytes=options.response_bytes),),
+            streams=options.streams,
+            protected=options.protected,
+            whole=False,
+        )
+        named = {document.name, *(one.document.name for one in fragments)}
+        findings.update(one for one in check(service, about) if one.document in named)
+    return sorted(findings)
+
+
+def of_stack(stack: str) -> list[Finding]:
+    """Findings in the policies that a stack declares, as they are rendered.
+
+    Raises:
+        UnusableError: the stack cannot be evaluated.
+    """
+    from twin.azure.cloud import Cloud  # noqa: PLC0415 -- files need no stack
+    from twin.azure.gateway import service  # noqa: PLC0415 -- likewise
+    from twin.stack import StackError, evaluate  # noqa: PLC0415 -- likewise
+
+    cloud = Cloud()
+    try:
+        return check(service(evaluate(stack=stack, cloud=cloud), cloud))
+    except StackError as error:
+        raise UnusableError(str(error)) from None
+
+
+def show(findings: list[Finding]) -> None:
+    """Prints findings: a table on a terminal, else one line each, as compilers do."""
+    if not sys.stdout.isatty():
+        for one in findings:
+            print(f"{one.document}:{one.line}:{one.column}: {one.code}: {one.message}")  # noqa: T201 -- the output
+        return
+    console = Console()
+    if not findings:
+        console.print("No findings.")
+        return
+    table = Table("where", "rule", "what", box=None, pad_edge=False)
+    for one in findings:
+        colour = "yellow" if is_warning(one) else "red"
+        place = f"{one.document}:{one.line}:{one.column}"
+        table.add_row(place, f"[{colour}]{one.code}[/]", one.message.replace("[", "\\["))
+    console.print(table)
+
+
+def _read(file: Path) -> str:
+    if file.name.endswith(".j2"):
+        raise UnusableError(
+            f"{file} is a template. `python -m twin lint` without files looks at the templates as rendered."
+        )
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableError(f"{file} cannot be read: {error}") from None
+
+
+def _root(document: PolicyDocument) -> str:
+    try:
+        return rawxml.parse(document.xml, document.name).name
+    except PolicyError:
+        return ""
+
+
+def _including(fragments: tuple[PolicyFragment, ...]) -> PolicyDocument:
+    included = "".join(f'<include-fragment fragment-id="{one.id}" />' for one in fragments)
+    sections = f"<inbound><base />{included}</inbound><backend><base /></backend>"
+    return PolicyDocument(xml=f"<policies>{sections}</policies>", name="a policy that includes the fragments")
+
+
+def _service(document: PolicyDocument, fragments: tuple[PolicyFragment, ...], options: Options) -> Service:
+    texts = [document.xml, *(fragment.document.xml for fragment in fragments)]
+    names = options.named_values
+    if names is None:
+        names = tuple(sorted({name for text in texts for name in mentioned(text)}))
+    operation = Operation(
+        id="operation",
+        name="operation",
+        method="POST",
+        url_template="/",
+        policy=document if options.scope == "operation" else None,
+    )
+    api = Api(
+        id="api",
+        name="api",
+        path="",
+        operations=(operation,),
+        policy=document if options.scope == "api" else None,
+    )
+    return Service(
+        name="lint",
+        gateway_url="https://gateway",
+        sku=options.sku,
+        apis=(api,),
+        policy=document if options.scope == "global" else None,
+        named_values=tuple(NamedValue(name=name, value=_UNKNOWN) for name in names),
+        fragments=fragments,
+        identities=(
+            ManagedIdentity(client_id=None, principal_id=_UNKNOWN),
+            ManagedIdentity(client_id=_UNKNOWN, principal_id=_UNKNOWN),
+        ),
+    )
