@@ -51,6 +51,12 @@ def show(console: Console, running: Running, seconds: float) -> None:
             ("control API", f"http://localhost:{options.ports.control} (GET / lists the calls)"),
             ("state", f"{options.state} (survives a restart; make clean removes it)"),
             *(("warning", warning) for warning in made.stack.warnings),
+            *(("warning", problem) for each in running.containers if (problem := each.problem)),
+            *(
+                ("still starting", f"{each.name}: its callers wait until it serves")
+                for each in running.containers
+                if each.is_starting
+            ),
         ),
     )
     console.print(Text("Ctrl-C stops it.", style="dim"))
@@ -92,11 +98,9 @@ def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _endpoint(outputs: Mapping[str, Any]) -> str | None:
-    """The streamable HTTP URL of the first MCP server."""
-    servers = outputs.get("mcpEndpoints")
+    """The streamable HTTP URL of the first MCP server behind the gateway."""
+    servers, gateway = outputs.get("mcpEndpoints"), str(outputs.get("gatewayUrl"))
     if not isinstance(servers, Mapping):
         return None
-    for server in servers.values():
-        if isinstance(server, Mapping) and isinstance(url := server.get("streamableHttp"), str):
-            return url
-    return None
+    urls = (server.get("streamableHttp") for server in servers.values() if isinstance(server, Mapping))
+    return next((url for url in urls if isinstance(url, str) and url.startswith(f"{gateway}/")), None)

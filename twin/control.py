@@ -26,6 +26,7 @@ JSON objects; an error says what is accepted.
 
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,12 @@ from twin.monitor import Declared
 from twin.stack import UNKNOWN, Stack
 
 _LARGEST_BODY = 64 * 1024
+_LONGEST_DELAY = 3600
+_MOST_TIMES = 1_000_000
+# RFC 9110, sections 5.1 and 5.5.
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"|[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _HIDDEN = "***"
 
 _CALLS = {
@@ -142,6 +149,12 @@ class LoopbackOnly:
                 refusal = "Web pages may not use the control API: the request has an Origin."
                 await _error(403, refusal)(scope, receive, send)
                 return
+            # A page's images, scripts and links come without an Origin; browsers say where they come from.
+            site = request.headers.get("sec-fetch-site", "none")
+            if site not in {"none", "same-origin"}:
+                refusal = f"Web pages may not use the control API: Sec-Fetch-Site is {site!r}."
+                await _error(403, refusal)(scope, receive, send)
+                return
             if not _is_loopback(request.headers.get("host", "")):
                 refusal = (
                     "The control API answers to localhost, 127.0.0.1 and [::1] only: the Host is another."
@@ -191,7 +204,7 @@ class _Calls:
         name = request.query_params.get("service")
         wanted = self._service(name) if name else None
         requests = [asdict(each) for each in self._levers.network.received if wanted in (None, each.service)]
-        return JSONResponse({"received": requests})
+        return _Ascii({"received": requests})
 
     async def switch_user(self, request: Request) -> Response:
         fields = await _fields(request, {"enabled"}, required={"enabled"})
@@ -301,19 +314,43 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
         raise InvalidCallError("error is true: connections to the service fail.")
     if error and status is not None:
         raise InvalidCallError("A service cannot both answer with a status and fail: give status or error.")
+    headers = _headers(fields)
+    body = fields.get("body", "")
+    if not isinstance(body, str) or not _is_unicode(body):
+        raise InvalidCallError("body is a text.")
+    times = fields.get("times")
+    if times is not None and (not _is_integer(times) or not 1 <= times <= _MOST_TIMES):
+        raise InvalidCallError(
+            f"times is how many requests are hit, 1 to {_MOST_TIMES}; leave it out for all."
+        )
+    delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
+    if not 0 <= delay <= _LONGEST_DELAY:
+        raise InvalidCallError(f"delay is not negative, and {_LONGEST_DELAY} seconds at most.")
+    return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
+
+
+def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a fault's answer.
+
+    Raises:
+        InvalidCallError: they cannot stand in an answer.
+    """
     headers = fields.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise InvalidCallError('headers is an object of texts, such as {"retry-after": "1"}.')
-    body = fields.get("body", "")
-    if not isinstance(body, str):
-        raise InvalidCallError("body is a text.")
-    times = fields.get("times")
-    if times is not None and (not _is_integer(times) or times < 1):
-        raise InvalidCallError("times is how many requests are hit, 1 or more; leave it out for all.")
-    delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
-    if delay < 0:
-        raise InvalidCallError("delay is not negative.")
-    return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
+    for name, value in headers.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise InvalidCallError(
+                f"{name!r} is no name of a header: letters, digits and !#$%&'*+-.^_`|~ only."
+            )
+        if not _FIELD_VALUE.fullmatch(value):
+            raise InvalidCallError(
+                f"The header {name} has line breaks or other control characters, spaces at an end, or "
+                "characters beyond ASCII: no answer can hold that."
+            )
+        if name.lower() in _FRAMING:
+            raise InvalidCallError(f"{name} follows from the body; leave it out.")
+    return headers
 
 
 async def _fields(request: Request, known: Set[str], *, required: Set[str] = frozenset()) -> dict[str, Any]:
@@ -348,6 +385,15 @@ def _number(fields: Mapping[str, Any], name: str, meaning: str) -> float:
     return float(value)
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text is free of lone surrogates, which JSON can say and no body can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -366,6 +412,17 @@ async def _invalid_call(_request: Request, error: Exception) -> Response:
 async def _no_such_call(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _error(status, f"There is no {request.method} {request.url.path}. GET / lists the calls.")
+
+
+class _Ascii(JSONResponse):
+    """JSON in which everything beyond ASCII is escaped.
+
+    Bytes of a header that are no UTF-8 are surrogates in Python's texts (0xff is U+DCFF), which UTF-8
+    does not have and JSON's escapes do.
+    """
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode("ascii")
 
 
 def _done() -> Response:

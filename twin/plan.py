@@ -6,8 +6,9 @@ from pathlib import Path
 
 from twin.apim.network import Upstream
 from twin.apim.service import Service
-from twin.azure import database, function_app, gateway, tenant
+from twin.azure import container_app, database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
+from twin.azure.container_app import ContainerApp
 from twin.azure.function_app import BlobContainer, FunctionApp
 from twin.blobs import BlobAccount, account_key
 from twin.cosmos.account import CosmosAccount
@@ -56,6 +57,7 @@ class Plan:
         directory: Entra's tenant.
         cosmos: the Cosmos DB account, if there is one.
         function_app: the Function App, if there is one.
+        container_apps: the Container Apps, in the order of their ports.
         session_key: seals the Function App's session ids, so that they survive a restart.
         blob_accounts: the storage accounts, by the host name of their blobs in Azure.
         blob_containers: the containers in them.
@@ -67,6 +69,7 @@ class Plan:
     directory: Directory
     cosmos: CosmosAccount | None
     function_app: FunctionApp | None
+    container_apps: tuple[ContainerApp, ...] = ()
     session_key: str = field(repr=False)
     blob_accounts: Mapping[str, BlobAccount]
     blob_containers: tuple[BlobContainer, ...]
@@ -91,16 +94,18 @@ def make(options: Options, state: StateFolder) -> Plan:
     )
     cosmos = database.cosmos_account(stack, f"http://localhost:{ports.cosmos}")
     app = function_app.function_app(stack)
+    containers = container_app.container_apps(stack)
     return Plan(
         stack=stack,
         service=gateway.service(stack, cloud),
         directory=tenant.directory(stack, cloud, authority),
         cosmos=cosmos,
         function_app=app,
+        container_apps=containers,
         session_key=cloud.seed.hexadecimal("functions#sessions", 64),
         blob_accounts=_blob_accounts(stack, state, ports),
         blob_containers=function_app.blob_containers(stack),
-        hosts=_hosts(ports, cosmos, app),
+        hosts=_hosts(ports, cosmos, app, containers),
     )
 
 
@@ -114,7 +119,12 @@ def _blob_accounts(stack: Stack, state: StateFolder, ports: Ports) -> dict[str, 
     }
 
 
-def _hosts(ports: Ports, cosmos: CosmosAccount | None, app: FunctionApp | None) -> dict[str, Upstream]:
+def _hosts(
+    ports: Ports,
+    cosmos: CosmosAccount | None,
+    app: FunctionApp | None,
+    containers: tuple[ContainerApp, ...],
+) -> dict[str, Upstream]:
     """Azure's host names stay as Azure computes them; the gateway's way out looks them up here."""
     entra = f"http://{LOOPBACK}:{ports.entra}"
     hosts = {
@@ -127,4 +137,8 @@ def _hosts(ports: Ports, cosmos: CosmosAccount | None, app: FunctionApp | None) 
         )
     if app is not None:
         hosts[app.host] = Upstream(service="functions", base_url=f"http://{LOOPBACK}:{ports.functions}")
+    for index, container in enumerate(containers):
+        hosts[container.host] = Upstream(
+            service=container.backend, base_url=f"http://{LOOPBACK}:{ports.container(index)}"
+        )
     return hosts

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
@@ -42,6 +43,25 @@ class Ports:
         """The Functions host."""
         return self.gateway + 5
 
+    @property
+    def slack(self) -> int:
+        """Slack's stand-in."""
+        return self.gateway + 6
+
+    @property
+    def slack_proxy(self) -> int:
+        """The proxy that leads to Slack's stand-in."""
+        return self.gateway + 7
+
+    @property
+    def jira(self) -> int:
+        """Jira's stand-in."""
+        return self.gateway + 8
+
+    def container(self, index: int) -> int:
+        """The ingress of the Container App that the stack declares as the index-th, from 0."""
+        return self.gateway + 10 + index
+
     def named(self) -> dict[str, int]:
         """All of them, by what they are for."""
         return {
@@ -53,13 +73,17 @@ class Ports:
             "Functions": self.functions,
         }
 
-    def require_free(self) -> None:
-        """Makes sure that each can be listened on.
+    def require_free(self, named: Mapping[str, int] | None = None) -> None:
+        """Makes sure that each can be listened on: those that every twin needs, or others.
 
         Raises:
             PortTakenError: at least one is taken.
         """
-        taken = [f"{port} ({purpose})" for purpose, port in self.named().items() if _is_taken(port)]
+        taken = [
+            f"{port} ({purpose})"
+            for purpose, port in (self.named() if named is None else named).items()
+            if _is_taken(port)
+        ]
         if taken:
             noun, verb = ("Port", "is") if len(taken) == 1 else ("Ports", "are")
             other = 9000 if self.gateway != 9000 else 7000  # noqa: PLR2004 - any other base will do

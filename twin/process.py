@@ -69,11 +69,16 @@ class RunningProcess:
     """A child that has started. Each leads a process group of its own, so its children end with it."""
 
     def __init__(
-        self, child: ChildProcess, process: asyncio.subprocess.Process, output: asyncio.Task[None]
+        self,
+        child: ChildProcess,
+        process: asyncio.subprocess.Process,
+        output: asyncio.Task[None],
+        last_lines: list[str],
     ) -> None:
         self.child = child
         self._process = process
         self._output = output
+        self._last_lines = last_lines
 
     @classmethod
     async def start(cls, child: ChildProcess, *, timeout: float = 30.0) -> "RunningProcess":  # noqa: ASYNC109
@@ -104,7 +109,8 @@ class RunningProcess:
                 f"{child.name} cannot be started: {child.argv[0]}: {error.strerror}"
             ) from error
         last_lines: list[str] = []
-        running = cls(child, process, asyncio.create_task(_log_output(child.name, process, last_lines)))
+        output = asyncio.create_task(_log_output(child.name, process, last_lines))
+        running = cls(child, process, output, last_lines)
         try:
             await running._await_ready(timeout, last_lines)
         except BaseException:
@@ -116,6 +122,10 @@ class RunningProcess:
     def pid(self) -> int:
         """Its process id, which is its process group's too."""
         return self._process.pid
+
+    def last_lines(self) -> tuple[str, ...]:
+        """The last lines that it has printed, twenty at most."""
+        return tuple(self._last_lines)
 
     async def wait(self) -> int:
         """Waits until it ends and gives its exit status, negative if a signal ended it."""

@@ -18,10 +18,10 @@ from twin import banner
 from twin.plan import Options
 from twin.ports import PortTakenError
 from twin.stack import StackError
-from twin.state import StateInUseError
+from twin.state import StateError, StateInUseError
 from twin.supervisor import Running, TwinError, run
 
-_EXPECTED = (PortTakenError, StateInUseError, StackError, TwinError)
+_EXPECTED = (PortTakenError, StateError, StateInUseError, StackError, TwinError)
 _KEPT_LINES = 15
 
 
@@ -58,7 +58,12 @@ async def _run(options: Options, started: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    await run(options, stop=stop, announce=lambda running: _announce(running, started))
+    await run(
+        options,
+        stop=stop,
+        announce=lambda running: _announce(running, started),
+        tell=lambda message: _say(f"warning: {message}", file=2),
+    )
 
 
 def _announce(running: Running, started: float) -> None:

@@ -15,6 +15,10 @@ class StateInUseError(Exception):
     """Another twin runs on the same folder."""
 
 
+class StateError(Exception):
+    """The folder cannot be used; the message says why and what to give instead."""
+
+
 class StateFolder:
     """A twin's state: the seed of its ids and keys, Entra's keys, Cosmos DB's documents, Azurite's blobs.
 
@@ -34,10 +38,18 @@ class StateFolder:
 
         Raises:
             StateInUseError: another process has it.
+            StateError: it is no folder, or may not be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._require_own()
+            self.path.chmod(0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (OSError, ValueError) as error:
+            raise StateError(
+                f"The state folder {str(self.path)!r} cannot be used: {_reason(error)}. Name a folder that "
+                "you may write, or one that is still to be made:\n  make up ARGS='--state .twin/other'"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,6 +60,22 @@ class StateFolder:
                 "\n  make up PORT=9000 ARGS='--state .twin/other'"
             ) from None
         return self
+
+    def _require_own(self) -> None:
+        """Makes sure that taking the folder over takes nothing away from others.
+
+        Raises:
+            StateError: it holds something that no twin wrote.
+        """
+        if (self.path / "lock").exists():
+            return
+        # Folders of twins on other ports may be below.
+        if strange := [entry.name for entry in self.path.iterdir() if not (entry / "lock").exists()]:
+            raise StateError(
+                f"The folder {str(self.path)!r} holds other things than a twin's state, such as "
+                f"{min(strange)!r}. Name an empty folder, or one that is still to be made:\n"
+                "  make up ARGS='--state .twin/other'"
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,6 +109,11 @@ class StateFolder:
         """The keys of Azurite's accounts."""
         return self.path / "blob-keys"
 
+    @property
+    def containers(self) -> Path:
+        """The folders of containers' processes."""
+        return self.path / "containers"
+
     def seed(self) -> Seed:
         """The twin's seed, made on the first run."""
         file = self.path / "seed"
@@ -92,3 +125,10 @@ class StateFolder:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
             opened.write(fresh)
         return Seed(fresh)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """What is wrong, in the system's words."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "it, or a part of its path, is a file"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,18 +22,24 @@ from twin.apim.server import GatewayServer
 from twin.azure.function_app import FunctionApp
 from twin.azure.tenant import FUNCTIONS, GATEWAY
 from twin.clock import Clock
+from twin.containers import Container
 from twin.control import Levers, create_control
 from twin.functions.child import functions_process
+from twin.jira import JiraStandIn
 from twin.node import NodeError
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.serving import AsgiServer
+from twin.slack import SlackStandIn
 from twin.state import StateFolder
 
 _log = logging.getLogger(__name__)
 
 FUNCTIONS_APP = "functions_app"
 """The folder of the code that the Function App runs, below the project's."""
+
+_CONTAINERS_WAIT = 8.0
+"""Seconds for which the announcement waits for containers; later ones are announced as still starting."""
 
 
 class TwinError(Exception):
@@ -115,21 +122,29 @@ class Running:
 
     options: Options
     plan: Plan
+    containers: tuple[Container, ...] = ()
 
 
-async def run(options: Options, *, stop: asyncio.Event, announce: Callable[[Running], None]) -> None:
+async def run(
+    options: Options,
+    *,
+    stop: asyncio.Event,
+    announce: Callable[[Running], None],
+    tell: Callable[[str], object] = _log.warning,
+) -> None:
     """Runs a twin until it is told to stop.
 
     Args:
         options: what the user chose.
         stop: set to end the twin, also while it starts.
         announce: called once, when everything answers.
+        tell: is called with what its user should know and does not end the twin, such as a container's end.
 
     Raises:
         TwinError: it could not start, or a service ended by itself. Nothing is left running.
         PortTakenError, StateInUseError, StackError: see there.
     """
-    serving = asyncio.create_task(_serve(options, announce))
+    serving = asyncio.create_task(_serve(options, announce, tell))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,12 +156,22 @@ async def run(options: Options, *, stop: asyncio.Event, announce: Callable[[Runn
         raise error
 
 
-async def _serve(options: Options, announce: Callable[[Running], None]) -> None:
+async def _serve(
+    options: Options, announce: Callable[[Running], None], tell: Callable[[str], object]
+) -> None:
     options.ports.require_free()
     async with AsyncExitStack() as cleanup:
         state = cleanup.enter_context(StateFolder(options.state))
         made = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
-        builder = _Builder(options, state, made, cleanup)
+        try:
+            builder = _Builder(options, state, made, cleanup, tell)
+        except (sqlite3.Error, OSError, ValueError, LookupError) as error:
+            raise TwinError(
+                f"The state in {str(options.state)!r} cannot be read ({type(error).__name__}: {error}). Is "
+                "it damaged, or another user's? Remove it (registrations, sign-ins and snippets are lost):\n"
+                "  make clean"
+            ) from error
+        options.ports.require_free(builder.further_ports())
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
         gateway = await _start(builder, services)
@@ -155,7 +180,8 @@ async def _serve(options: Options, announce: Callable[[Running], None]) -> None:
         control = builder.control(gateway)
         services.append(control)
         await control.start()
-        announce(Running(options=options, plan=made))
+        await _settle(builder.containers)
+        announce(Running(options=options, plan=made, containers=builder.containers))
         name, what = await _first_end(services)
         raise TwinError(f"{name} {what}, so the twin stops.")
 
@@ -167,6 +193,12 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
             for child in builder.children():
                 services.append(child)
                 starting.create_task(child.start(), name=child.name)
+            for stand_in in builder.stand_ins:
+                services.append(stand_in)
+                await stand_in.start()
+            for container in builder.containers:
+                services.append(container)
+                starting.create_task(container.start(), name=container.name)
             # Policies compile while the processes start.
             gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
             for server in builder.servers(gateway):
@@ -177,6 +209,15 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
     except* PolicyError as errors:
         raise TwinError(f"API Management would refuse these policies:\n{errors.exceptions[0]}") from errors
     return gateway
+
+
+async def _settle(containers: Sequence[Container]) -> None:
+    """Waits until each container serves or has failed, for some seconds."""
+    if containers:
+        settling = [asyncio.create_task(container.settle()) for container in containers]
+        await asyncio.wait(settling, timeout=_CONTAINERS_WAIT)
+        for task in settling:
+            task.cancel()
 
 
 async def _stop(services: Sequence[Service]) -> None:
@@ -212,7 +253,14 @@ async def _prepare_blobs(made: Plan) -> None:
 class _Builder:
     """Makes the services of a plan; none of them is started."""
 
-    def __init__(self, options: Options, state: StateFolder, made: Plan, cleanup: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        options: Options,
+        state: StateFolder,
+        made: Plan,
+        cleanup: AsyncExitStack,
+        tell: Callable[[str], object],
+    ) -> None:
         self._options = options
         self._ports = options.ports
         self._state = state
@@ -226,6 +274,49 @@ class _Builder:
         cleanup.callback(self._store.close)
         self._network = Network(made.hosts)
         cleanup.push_async_callback(self._network.close)
+        self.containers = tuple(
+            Container(
+                app,
+                port=self._ports.container(index),
+                folder=state.containers / app.name,
+                clock=self._clock,
+                tell=tell,
+            )
+            for index, app in enumerate(made.container_apps)
+        )
+        self.stand_ins = self._stand_ins()
+
+    def further_ports(self) -> dict[str, int]:
+        """The ports that this stack needs beyond those of every twin, by what they are for."""
+        wanted = {container.stand_in for container in self.containers}
+        ports = {container.name: container.port for container in self.containers}
+        if "slack" in wanted:
+            ports |= {"Slack's stand-in": self._ports.slack, "its proxy": self._ports.slack_proxy}
+        if "jira" in wanted:
+            ports["Jira's stand-in"] = self._ports.jira
+        return ports
+
+    def _stand_ins(self) -> tuple[SlackStandIn | JiraStandIn, ...]:
+        """The outside services that containers without real credentials talk to."""
+        made: list[SlackStandIn | JiraStandIn] = []
+        for name in ("slack", "jira"):
+            users = [container for container in self.containers if container.stand_in == name]
+            if not users:
+                continue
+            stand_in = (
+                SlackStandIn(
+                    port=self._ports.slack,
+                    proxy_port=self._ports.slack_proxy,
+                    folder=self._state.containers.resolve(),
+                    clock=self._clock,
+                )
+                if name == "slack"
+                else JiraStandIn(port=self._ports.jira, clock=self._clock)
+            )
+            made.append(stand_in)
+            for container in users:
+                container.use(stand_in.environment())
+        return tuple(made)
 
     def children(self) -> list[Service]:
         """What runs in processes of its own."""
@@ -269,9 +360,14 @@ class _Builder:
             accounts=self._tenant.state.accounts,
             keys=self._keys,
             stack=self._plan.stack,
-            delete_state=lambda: _delete_state(self._plan, self._store),
+            delete_state=self._delete_state,
         )
         return AsgiServer("the control API", create_control(levers), self._ports.control)
+
+    async def _delete_state(self) -> None:
+        for stand_in in self.stand_ins:
+            stand_in.reset()
+        await _delete_state(self._plan, self._store)
 
     def _functions(self, app: FunctionApp) -> Child:
         settings = blobs.local_settings(app.settings, self._plan.blob_accounts)

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
+from tests.stacks import FUNCTIONS_ONLY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,7 @@ class _NoCookies(CookieJar):
 class RunningTwin:
     """A twin in a process of its own, and its control API."""
 
-    def __init__(self, port: int, state: Path) -> None:
+    def __init__(self, port: int, state: Path, **config: str) -> None:
         self.gateway = f"http://localhost:{port}"
         self.entra = f"http://localhost:{port + 2}"
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{port + 1}", timeout=30)
@@ -41,7 +42,10 @@ class RunningTwin:
         self.log = state.parent / "twin.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)],
+                [
+                    *(sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)),
+                    *(f"--config={key}={value}" for key, value in config.items()),
+                ],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -106,7 +110,7 @@ def free_port_block(size: int = 20) -> int:
 
 @pytest.fixture(scope="session")
 def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state")
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", **FUNCTIONS_ONLY)
     try:
         twin.wait_until_ready()
         yield twin

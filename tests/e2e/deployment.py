@@ -13,6 +13,7 @@ from typing import Any
 
 from joserfc.jwk import OctKey
 
+from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.service import Service
 from twin.azure import gateway, tenant
 from twin.azure.cloud import Cloud
@@ -74,4 +75,6 @@ class Deployment:
             database.close()
 
     def _evaluated(self, **config: str) -> Stack:
-        return evaluate({"local": "true", "entraAuthority": self.entra, **config}, cloud=self.cloud)
+        return evaluate(
+            {**FUNCTIONS_ONLY, "local": "true", "entraAuthority": self.entra, **config}, cloud=self.cloud
+        )

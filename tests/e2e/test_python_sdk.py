@@ -1,81 +1,22 @@
 """The official Python SDK, unmodified, knowing nothing but an address."""
 
 import anyio
-import anyio.to_thread
 import pytest
-from mcp import Client
-from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
-from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from mcp_types import TextContent
 
-from tests.e2e.client import CALLBACK, parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.person import Person
+from tests.e2e.sdk import Memory, connected
 
 TRANSPORTS = ["http", "sse"]
-
-
-class Memory:
-    """Keeps what the SDK wants kept."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-        self.client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
-
-
-def provider(url: str, person: Person, memory: Memory) -> OAuthClientProvider:
-    """The SDK's OAuth client with a person in place of the system's browser."""
-    ends: list[str] = []
-
-    async def open_browser(address: str) -> None:
-        ends.append(await anyio.to_thread.run_sync(person.sign_in, address))
-
-    async def wait_for_callback() -> AuthorizationCodeResult:
-        return AuthorizationCodeResult.model_validate(parameters_of(ends.pop()))
-
-    metadata = OAuthClientMetadata.model_validate(
-        {
-            "client_name": "Python SDK",
-            "redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token"],
-        }
-    )
-    return OAuthClientProvider(url, metadata, memory, open_browser, wait_for_callback)
 
 
 async def talk(
     twin: RunningTwin, person: Person, transport: str, mode: str, memory: Memory | None = None
 ) -> dict[str, str]:
-    """Signs in and uses the tools."""
+    """Signs in, lists the tools and uses each; gives what they said."""
     url = f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
-    auth = provider(url, person, memory or Memory())
-    async with create_mcp_http_client(auth=auth) as http:
-        connection = (
-            sse_client(url, auth=auth)
-            if transport == "sse"
-            else streamable_http_client(url, http_client=http)
-        )
-        return await use(Client(connection, mode=mode))
-
-
-async def use(connecting: Client) -> dict[str, str]:
-    """Lists the tools and uses each; gives what they said."""
-    async with connecting as client:
+    async with connected(url, person, memory=memory, mode=mode) as client:
         said = {"tools": " ".join(sorted(tool.name for tool in (await client.list_tools()).tools))}
         for name, arguments in [
             ("hello_mcp", {}),

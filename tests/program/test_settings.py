@@ -14,11 +14,13 @@ from pulumi.runtime.settings import reset_options
 import settings
 from backends.registry import BUILDERS, HOSTED
 from settings import KEYS, Settings, SettingsError
+from tests.stacks import FUNCTIONS_ONLY
 from twin import configuration
 from twin.stack import PROJECT
 
 NAME = "remote-mcp-gateway"
-DEV = dict(configuration.load(PROJECT, "dev").values)
+COMMITTED = dict(configuration.load(PROJECT, "dev").values)
+DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
 
 
 SECRETS = {
@@ -237,6 +239,13 @@ WRONG = {
     "tag-value": ({"tags": json.dumps({"a": "b" * 257})}, "tags"),
     "tags-too-many": ({"tags": json.dumps({f"t{n}": "" for n in range(16)})}, "tags"),
 }
+
+
+def test_the_dev_stack_runs_here_as_committed_and_asks_for_credentials_elsewhere() -> None:
+    local = {f"{NAME}:local": "true", f"{NAME}:entraAuthority": "http://localhost:8002"}
+    assert load({**COMMITTED, **local}).backends == ("functions", "slack", "jira", "github")
+    message = str(refused(COMMITTED))
+    assert all(key in message for key in ("slackBotToken", "jiraUrl", "jiraUsername", "jiraApiToken"))
 
 
 def test_the_dev_stack_is_complete_as_committed() -> None:

@@ -4,6 +4,7 @@ import functools
 import json
 from dataclasses import dataclass
 
+from tests.stacks import FUNCTIONS_ONLY
 from twin.stack import Stack, evaluate
 
 _ENTRY = {"image": "ghcr.io/example/notes:1.2.3", "port": 8080}
@@ -89,7 +90,7 @@ UP = tuple(case for case in CASES if not case.preview)
 
 @functools.cache
 def _evaluated(variant: str, preview: bool) -> Stack:
-    values = VARIANTS[variant]
+    values = {**FUNCTIONS_ONLY, **VARIANTS[variant]}
     secrets = {key: value for key, value in values.items() if key in SECRETS}
     return evaluate(
         {key: value for key, value in values.items() if key not in secrets}, secrets, preview=preview

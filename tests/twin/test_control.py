@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.cache import Cache
 from twin.apim.network import Fault, Network, Upstream
 from twin.clock import Clock
@@ -44,7 +45,7 @@ class Twin:
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    return evaluate()
+    return evaluate(FUNCTIONS_ONLY)
 
 
 @pytest.fixture
@@ -111,6 +112,14 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "error": True, "status": 500}, "give status or error"),
         ({"service": "cosmos", "delay": -1}, "not negative"),
         ({"service": "cosmos", "delay": "1"}, "delay is a number"),
+        ({"service": "cosmos", "delay": 1e9}, "3600 seconds at most"),
+        ({"service": "cosmos", "status": 500, "times": 10**30}, "times is how many"),
+        ({"service": "cosmos", "status": 101}, "status is an HTTP status"),
+        ({"service": "cosmos", "status": 500, "headers": {"a": "1\r\nb: 2"}}, "line breaks"),
+        ({"service": "cosmos", "status": 500, "headers": {"a": "\u00e9"}}, "beyond ASCII"),
+        ({"service": "cosmos", "status": 500, "headers": {"a\r\nb": "1"}}, "is no name of a header"),
+        ({"service": "cosmos", "status": 500, "headers": {"": "1"}}, "is no name of a header"),
+        ({"service": "cosmos", "status": 500, "headers": {"Content-Length": "5"}}, "follows from the body"),
         ({"service": "cosmos", "status": 500, "times": 0}, "times is how many"),
         ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers is an object of texts"),
         ({"service": "cosmos", "status": 500, "body": {}}, "body is a text"),
@@ -120,6 +129,11 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
 def test_an_impossible_fault_is_refused_with_what_is_accepted(twin: Twin, fault: dict, message: str) -> None:
     assert message in refusal(twin.control.post("/faults", json=fault))
     assert not twin.network.faults
+
+
+def test_half_a_character_is_no_body(twin: Twin) -> None:
+    fault = '{"service": "cosmos", "status": 500, "body": "\\ud800"}'
+    assert "body is a text" in refusal(twin.control.post("/faults", content=fault))
 
 
 def test_the_clock_can_be_moved_both_ways(twin: Twin) -> None:
@@ -158,6 +172,19 @@ def test_what_a_service_was_sent_can_be_read_without_its_credentials(twin: Twin)
     )
     assert "abc.def" not in answer.text
     assert refusal(twin.control.get("/received?service=x")).startswith("There is no service 'x'")
+
+
+def test_bytes_that_are_no_text_do_not_hide_the_record(twin: Twin) -> None:
+    async def send() -> None:
+        twin.network.faults.add("cosmos", Fault(status=200))
+        await twin.network.send(
+            "GET", "https://store.example/dbs", headers=[("Mcp-Session-Id", "\udcff\xe9")]
+        )
+
+    assert twin.control.portal is not None
+    twin.control.portal.call(send)
+    answer = twin.control.get("/received")
+    assert answer.json()["received"][0]["headers"] == [["Mcp-Session-Id", "\udcff\xe9"]]
 
 
 def test_a_user_can_be_disabled_and_enabled(twin: Twin) -> None:
@@ -227,6 +254,16 @@ def test_a_large_body_is_refused(twin: Twin) -> None:
 def test_a_web_page_cannot_use_it(twin: Twin, origin: str) -> None:
     refusal(twin.control.post("/clock", json={"advance": 60}, headers={"Origin": origin}), 403)
     assert twin.clock.offset == 0
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", "nonsense"])
+def test_a_web_page_without_an_origin_cannot_use_it(twin: Twin, site: str) -> None:
+    refusal(twin.control.get("/received", headers={"Sec-Fetch-Site": site}), 403)
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_the_address_bar_can_use_it(twin: Twin, site: str) -> None:
+    assert twin.control.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.blobs import BlobAccount, local_settings
@@ -17,7 +18,7 @@ CLOUD = Cloud(gateway_url="http://localhost:8000")
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    return evaluate({"local": "true", "entraAuthority": AUTHORITY}, cloud=CLOUD)
+    return evaluate({**FUNCTIONS_ONLY, "local": "true", "entraAuthority": AUTHORITY}, cloud=CLOUD)
 
 
 def without(stack: Stack, type_: str) -> Stack:
@@ -123,7 +124,7 @@ def test_cosmos_has_the_declared_containers_and_admits_who_has_a_role(stack: Sta
     account = database.cosmos_account(stack, "http://localhost:8003")
     assert account is not None
     (oauth,) = account.databases
-    assert {each.name for each in oauth.containers} == {"clients", "transactions", "grants"}
+    assert {each.name for each in oauth.containers} == {"clients", "transactions", "grants", "sessions"}
     assert {(each.partition_key, each.default_ttl) for each in oauth.containers} == {("/id", -1)}
     (role,) = account.role_assignments
     assert (role.scope, role.read_only) == ("/dbs/oauth", False)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,9 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.stacks import FUNCTIONS_ONLY
 from twin.ports import Ports, PortTakenError
 from twin.stack import PROJECT
-from twin.state import StateFolder, StateInUseError
+from twin.state import StateError, StateFolder, StateInUseError
+
+# Most of what is tried here is the same whatever runs behind the gateway.
+_FEW = [f"--config={key}={value}" for key, value in FUNCTIONS_ONLY.items()]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -30,7 +35,7 @@ class Up:
         self.output = state.parent / f"output-{port}"
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "twin", "up", f"--port={port}", f"--state={state}", *arguments],
+                [sys.executable, "-m", "twin", "up", f"--port={port}", f"--state={state}", *_FEW, *arguments],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -81,10 +86,10 @@ def up(port: int, state: Path, *arguments: str) -> Generator[Up]:
 
 @pytest.fixture
 def port() -> int:
-    """The first of ten free ports in a row."""
+    """The first of twenty free ports in a row."""
     for base in range(33000 + os.getpid() % 700 * 20, 60000, 20):
         with ExitStack() as held, suppress(OSError):
-            for each in range(base, base + 10):
+            for each in range(base, base + 20):
                 held.enter_context(socket.socket()).bind(("127.0.0.1", each))
             return base
     raise AssertionError("no free ports")
@@ -186,6 +191,26 @@ def test_a_state_folder_that_is_in_use_is_refused(port: int, state: Path) -> Non
         assert "Traceback" not in run.text()
 
 
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc/passwd/below", "/proc/x", "/dev/null"])
+def test_a_state_folder_that_cannot_be_one_is_refused_with_what_to_give(path: str) -> None:
+    with pytest.raises(StateError, match=r"cannot be used: (?s:.*)--state \.twin/other"):
+        StateFolder(Path(path)).__enter__()
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "letters").touch()
+    with pytest.raises(StateError, match="such as 'letters'"):
+        StateFolder(tmp_path).__enter__()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [entry.name for entry in tmp_path.iterdir()] == ["letters"]
+
+
+def test_folders_of_twins_on_other_ports_may_lie_below(tmp_path: Path) -> None:
+    with StateFolder(tmp_path / "9000"), StateFolder(tmp_path):
+        pass
+
+
 def test_wrong_configuration_is_told_in_the_words_of_the_settings(port: int, state: Path) -> None:
     with up(port, state, "--config=sku=Gold") as run:
         assert run.process.wait(timeout=60) == 1
@@ -224,7 +249,8 @@ begun = {
 
 @linux
 def test_it_runs_without_standard_streams(port: int, state: Path) -> None:
-    command = f'exec "{sys.executable}" -m twin up --port={port} --state="{state}" <&- >&- 2>&-'
+    up = f'"{sys.executable}" -m twin up --port={port} --state="{state}" {shlex.join(_FEW)}'
+    command = f"exec {up} <&- >&- 2>&-"
     process = subprocess.Popen(["/bin/sh", "-c", command], cwd=PROJECT, start_new_session=True)
     try:
         deadline = time.monotonic() + 60

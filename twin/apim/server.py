@@ -1,5 +1,6 @@
 """Serves a gateway over HTTP on this machine."""
 
+import asyncio
 import contextlib
 import logging
 from http import HTTPStatus
@@ -29,7 +30,7 @@ class GatewayServer:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        server = web.Server(
+        server = _Server(
             self._serve,
             handler_cancellation=True,
             access_log=None,
@@ -63,6 +64,35 @@ class GatewayServer:
             return await _respond(request, answer)
         finally:
             await answer.close()
+
+
+class _Server(web.Server):
+    """Makes connections that answer what is no HTTP in our own words."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answers a request that cannot be read, or in place of an answer that cannot be written."""
+        del message  # It quotes what was sent.
+        _LOG.info("answered %s: %s", request.remote, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of the answer has been sent")
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            status = HTTPStatus.BAD_GATEWAY.value
+        answer = web.Response(status=status, text=_REASONS.get(status, "Error"), headers={"Server": "twin"})
+        answer.force_close()
+        return answer
 
 
 async def _inbound(request: web.BaseRequest) -> InboundRequest:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway import policy
 from tests.program.variants import UP, Case
+from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.lint import check
 from twin.azure.cloud import Cloud
 from twin.azure.gateway import service
@@ -37,7 +38,7 @@ def test_a_broken_template_stops_the_program_before_anything_is_created(
     monkeypatch.setattr(policy, "render", broken)
     monkeypatch.setattr(Monitor, "RegisterResource", noted)
     with pytest.raises(StackError, match="undeclared-named-value: the named value cosmos-ulr") as caught:
-        evaluate({}, preview=preview)
+        evaluate(FUNCTIONS_ONLY, preview=preview)
     assert str(caught.value).count("cosmos-ulr") > 3
     assert [type_ for type_ in registered if type_ != "pulumi:pulumi:Stack"] == []
 
@@ -54,4 +55,4 @@ def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(policy, "render", broken)
     with pytest.raises(StackError, match="token"):
-        evaluate({}, preview=True)
+        evaluate(FUNCTIONS_ONLY, preview=True)

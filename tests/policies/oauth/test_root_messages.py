@@ -10,6 +10,7 @@ from joserfc import jwe
 from joserfc.jwk import OctKey
 
 from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.network import Reply
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
@@ -33,7 +34,7 @@ def _container(name: str) -> dict[str, object]:
 def stage() -> tuple[Stage, str]:
     """A stack with two servers that announce `/message` and one that does not, and the key of its tokens."""
     cloud = Cloud(gateway_url=GATEWAY)
-    config = {"containers": json.dumps([_container("notes"), _container("tasks")])}
+    config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks")])}
     service = gateway.service(evaluate(config, cloud=cloud), cloud)
     (key,) = [each.value for each in service.named_values if each.name == "token-key"]
     return Stage(service), key

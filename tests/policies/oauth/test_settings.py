@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.network import Reply
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
@@ -23,7 +24,7 @@ CLIENT = {"id": "x", "_ts": 0, "_etag": "1", "ttl": 1, "name": "=Test client", "
 def stage(**config: str) -> Stage:
     """The gateway of a stack with these settings."""
     cloud = Cloud(gateway_url=GATEWAY)
-    made = Stage(gateway.service(evaluate(config, cloud=cloud), cloud))
+    made = Stage(gateway.service(evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud), cloud))
     made.wire.answer = _store
     return made
 

@@ -1,0 +1,146 @@
+"""The committed dev stack with all its servers: Slack's and Jira's own, on invented workspaces."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import anyio
+import httpx
+import pytest
+from mcp_types import TextContent
+
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.conftest import RunningTwin, free_port_block
+from tests.e2e.person import Person
+from tests.e2e.sdk import Memory, connected
+
+PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
+
+
+@pytest.fixture(scope="module")
+def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    """In place of the twin that the other tests share, which has one server."""
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("servers") / "state")
+    try:
+        twin.wait_until_ready()
+        yield twin
+    finally:
+        twin.stop()
+
+
+async def use(
+    url: str, person: Person, *calls: tuple[str, dict[str, object]], memory: Memory | None = None
+) -> list[str]:
+    """What tools said, after signing in."""
+    async with connected(url, person, memory=memory) as client:
+        said = []
+        for name, arguments in calls:
+            result = await client.call_tool(name, arguments)
+            (content,) = result.content
+            assert isinstance(content, TextContent)
+            assert not result.is_error, content.text
+            said.append(content.text)
+        return said
+
+
+async def tools(url: str, person: Person) -> set[str]:
+    async with connected(url, person) as client:
+        return {tool.name for tool in (await client.list_tools()).tools}
+
+
+def token(twin: RunningTwin, person: Person, path: str) -> tuple[Client, str]:
+    client = twin.client(path=path)
+    assert client.register().status_code == 201
+    code = parameters_of(person.sign_in(client.authorize_url()))["code"]
+    return client, client.redeem(code).json()["access_token"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_client_that_knows_only_the_address_lists_the_tools(
+    twin: RunningTwin, ada: Person, path: str
+) -> None:
+    there = anyio.run(tools, f"{twin.gateway}/{path}", ada)
+    assert {"conversations_add_message" if "slack" in path else "jira_create_issue"} <= there
+
+
+@pytest.mark.parametrize("path", ["slack-mcp", "slack-mcp/sse"])
+def test_what_is_posted_stands_in_the_channel(twin: RunningTwin, ada: Person, path: str) -> None:
+    text = f"all calm on {path}"
+    _, history = anyio.run(
+        use,
+        f"{twin.gateway}/{path}",
+        ada,
+        ("conversations_add_message", {"channel_id": "#buoys", "text": text}),
+        ("conversations_history", {"channel_id": "#buoys", "limit": "50"}),
+    )
+    assert text in history
+
+
+@pytest.mark.parametrize("path", ["jira-mcp", "jira-mcp/sse"])
+def test_an_issue_that_is_created_is_found(twin: RunningTwin, ada: Person, path: str) -> None:
+    summary = f"Paint by way of {path.replace('/', ' ')}"
+    created, found = anyio.run(
+        use,
+        f"{twin.gateway}/{path}",
+        ada,
+        ("jira_create_issue", {"project_key": "BUOY", "summary": summary, "issue_type": "Task"}),
+        ("jira_search", {"jql": f'project = BUOY AND summary ~ "{summary}"'}),
+    )
+    assert json.loads(created)["issue"]["key"] in [issue["key"] for issue in json.loads(found)["issues"]]
+
+
+def test_a_token_of_one_server_opens_no_other(twin: RunningTwin, ada: Person) -> None:
+    _, for_slack = token(twin, ada, "slack-mcp")
+    for path in ("mcp", "jira-mcp", "jira-mcp/sse"):
+        answer = httpx.get(f"{twin.gateway}/{path}", headers={"Authorization": f"Bearer {for_slack}"})
+        assert answer.status_code == 401
+
+
+def test_a_session_of_slack_is_its_owners(twin: RunningTwin, ada: Person) -> None:
+    """Slack's server takes any well-formed id for a session: the gateway alone tells them apart."""
+    client, of_ada = token(twin, ada, "slack-mcp")
+    initialize = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    begun = client.http.post(
+        client.resource,
+        json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize},
+        headers={"Authorization": f"Bearer {of_ada}", "Accept": "application/json, text/event-stream"},
+    )
+    session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
+    assert client.call(of_ada, headers=session).status_code == 200
+    _, of_grace = token(twin, twin.person("Grace Hopper"), "slack-mcp")
+    assert client.call(of_grace, headers=session).status_code == 404
+    made_up = {"Mcp-Session-Id": "mcp-session-00000000-0000-4000-8000-000000000000"}
+    assert client.call(of_ada, headers=made_up).status_code == 404
+
+
+def test_the_gateway_is_the_only_way_in(twin: RunningTwin, ada: Person) -> None:
+    """Ports of containers begin ten above the gateway's."""
+    _, of_ada = token(twin, ada, "jira-mcp")
+    for port in range(twin.port + 10, twin.port + 14):
+        for headers in ({}, {"Authorization": f"Bearer {of_ada}"}, {"Authorization": "Bearer x"}):
+            for path in ("/mcp", "/sse", "/healthz", "/"):
+                assert httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers).status_code == 401
+
+
+def test_many_streams_lose_and_mix_up_nothing(twin: RunningTwin, ada: Person) -> None:
+    """Forty at once on one machine for both programs; each asks for an issue of its own."""
+
+    async def everybody() -> list[str]:
+        memory = Memory()
+        url = f"{twin.gateway}/jira-mcp/sse"
+        await use(url, ada, memory=memory)
+        nobody = Person("nobody", (), twin.http)
+
+        async def one(number: int) -> str:
+            (said,) = await use(
+                url, nobody, ("jira_get_issue", {"issue_key": f"BUOY-{number % 10 + 1}"}), memory=memory
+            )
+            return json.loads(said)["key"]
+
+        return await asyncio.gather(*(one(number) for number in range(40)))
+
+    assert anyio.run(everybody) == [f"BUOY-{number % 10 + 1}" for number in range(40)]
