@@ -24,6 +24,8 @@ from twin.apim.service import (
 )
 
 _UNKNOWN = "1"
+# As in the twin, where a stack needs no credentials.
+_LOCAL = {"local": "true", "entraAuthority": "http://localhost:8002"}
 
 
 class UnusableError(Exception):
@@ -91,7 +93,7 @@ def of_stack(stack: str) -> list[Finding]:
 
     cloud = Cloud()
     try:
-        return check(service(evaluate(stack=stack, cloud=cloud), cloud))
+        return check(service(evaluate(_LOCAL, stack=stack, cloud=cloud), cloud))
     except StackError as error:
         raise UnusableError(str(error)) from None
 
