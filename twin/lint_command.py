@@ -91,7 +91,7 @@ def of_stack(stack: str) -> list[Finding]:
     from twin.azure.gateway import service  # noqa: PLC0415 -- likewise
     from twin.stack import StackError, evaluate  # noqa: PLC0415 -- likewise
 
-    cloud = Cloud()
+    cloud = Cloud(gateway_url="http://localhost:8000")
     try:
         return check(service(evaluate(_LOCAL, stack=stack, cloud=cloud), cloud))
     except StackError as error:
