@@ -9,10 +9,13 @@ import base64
 import hashlib
 import json
 import re
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 
 import jinja2
+
+from gateway.source_map import Marks, Origin, SourceMap, separate, unmarked
 
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
@@ -21,6 +24,9 @@ _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 _PAGE_MARK = re.compile(r"\{(?P<kind>[=?/]) (?P<name>[a-z-]+) (?:=|\?|/)\}")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+# What was rendered, with its marks, by the digest of the text without them.
+_rendered: dict[bytes, str] = {}
 
 
 def render(template: str, /, **variables: object) -> str:
@@ -34,7 +40,22 @@ def render(template: str, /, **variables: object) -> str:
         jinja2.UndefinedError: a variable that the template needs is missing.
         jinja2.TemplateNotFound: no such template.
     """
-    return _BLANK_LINES.sub("\n", _environment().get_template(template).render(**variables))
+    marked = _BLANK_LINES.sub("\n", _environment().get_template(template).render(**variables))
+    text = unmarked(marked)
+    _rendered[_digest(text)] = marked
+    return text
+
+
+def origin(text: str, line: int, column: int = 1) -> Origin | None:
+    """Where a place of a text that `render` gave was written; None for a text that it did not give.
+
+    Args:
+        text: the whole policy document.
+        line: from 1.
+        column: from 1.
+    """
+    digest = _digest(text)
+    return _source_map(digest).origin(line, column) if digest in _rendered else None
 
 
 def csharp_literal(text: str) -> str:
@@ -75,6 +96,24 @@ def style_hash(html: str) -> str:
     return f"'sha256-{digest}'"
 
 
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+@lru_cache(maxsize=1024)
+def _source_map(digest: bytes) -> SourceMap:
+    return separate(_rendered[digest])[1]
+
+
+def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
+    """A filter that does not see the marks; what it makes of a text has lines of its own."""
+
+    def filtered(text: str) -> str:
+        return change(unmarked(text))
+
+    return filtered
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -90,8 +129,12 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=[Marks],
     )
     environment.filters.update(
-        csharp=csharp_literal, base64url=base64url, page=page_expression, style_hash=style_hash
+        csharp=_of_unmarked(csharp_literal),
+        base64url=_of_unmarked(base64url),
+        page=_of_unmarked(page_expression),
+        style_hash=_of_unmarked(style_hash),
     )
     return environment

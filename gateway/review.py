@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.runtime import register_stack_transformation
 
+from gateway import policy
+
 if TYPE_CHECKING:
     from twin.apim.findings import Finding
     from twin.apim.lint.streaming import Diagnostic
@@ -60,6 +62,9 @@ def before_anything_is_created() -> Generator[None]:
 def _refuse(declared: "Declared") -> None:
     # Only here, so that nobody else in the program can come to depend on the twin.
     from twin.apim.lint import Surroundings, check, is_warning  # noqa: PLC0415 -- see above
+    from twin.apim.origins import tell  # noqa: PLC0415 -- see above
+
+    tell(_origin)
 
     service = declared.service()
     if service is None:
@@ -167,8 +172,8 @@ class Declared:
     ) -> "PolicyDocument | None":
         from twin.apim.service import PolicyDocument  # noqa: PLC0415 -- as in _refuse
 
-        for policy in self._of(kind):
-            props = _props(policy)
+        for declared in self._of(kind):
+            props = _props(declared)
             text = _text(props.get("value"))
             if text is not None and all(_is_name_of(props.get(key), *owner) for key, owner in of.items()):
                 return PolicyDocument(xml=text, name=name)
@@ -188,6 +193,11 @@ class Declared:
         name = _text(props.get("id")) or fragment.name
         document = PolicyDocument(xml=_text(props.get("value")) or "<fragment />", name=f"fragment {name}")
         return PolicyFragment(id=name, document=document)
+
+
+def _origin(text: str, line: int, column: int) -> tuple[str, int, int] | None:
+    origin = policy.origin(text, line, column)
+    return None if origin is None else (f"policies/{origin.template}", origin.line, origin.column or 1)
 
 
 def _props(one: pulumi.ResourceTransformationArgs) -> Mapping[str, Any]:

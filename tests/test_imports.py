@@ -24,7 +24,7 @@ ALLOWED = {
 
 # The one arrow to the twin: the program looks at its policies with the rules that the twin has.
 REVIEW = ROOT / "gateway" / "review.py"
-CHECKS = ("twin.apim.lint", "twin.apim.service", "twin.apim.findings")
+CHECKS = ("twin.apim.lint", "twin.apim.service", "twin.apim.findings", "twin.apim.origins")
 
 
 def imports(file: Path) -> Iterator[str]:

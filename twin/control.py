@@ -18,8 +18,13 @@ JSON objects; an error says what is accepted.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
                                 at once.
     GET /stack                  the declared resources and outputs, without secrets.
-    POST /reset                 clears cache, faults, record and clock, enables users; with {"state": true} it
-                                also deletes registrations, sign-ins and snippets.
+    POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
+    GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
+                                ?status=401 or ?status=4xx those that were answered so.
+    GET /traces/{id}            one of them: policies, expressions, changes, what was sent, secrets left out.
+    GET /traces/view            the same as pages, for a browser.
+    POST /reset                 clears traces, cache, faults, record and clock, enables users; with
+                                {"state": true} it also deletes registrations, sign-ins and snippets.
 
     curl -X POST localhost:8001/clock -d '{"advance": 3600}'
 """
@@ -27,6 +32,7 @@ JSON objects; an error says what is accepted.
 import json
 import math
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -41,11 +47,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twin.apim.network import Fault, Network
+from twin.apim.trace import Trace
 from twin.clock import Clock
 from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
 from twin.monitor import Declared
 from twin.stack import UNKNOWN, Stack
+from twin.traces import Recorder, trace_routes
 
 _LARGEST_BODY = 64 * 1024
 _LONGEST_DELAY = 3600
@@ -66,7 +74,11 @@ _CALLS = {
     "POST /entra/users/{id}": "enabled: false or true",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
     "GET /stack": "the declared resources, without secrets",
-    "POST /reset": "clear cache, faults, record, clock; state (true): registrations and snippets too",
+    "POST /tracing": "record requests: on (true or false)",
+    "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
+    "GET /traces/{id}": "what happened to one request",
+    "GET /traces/view": "the same as pages",
+    "POST /reset": "clear traces, cache, faults, record, clock; state (true): registrations and snippets too",
 }
 
 
@@ -78,12 +90,24 @@ class Clearable(Protocol):
         ...
 
 
+class Tracing(Recorder, Protocol):
+    """What records requests; the gateway does."""
+
+    tracing: bool
+
+    @property
+    def traces(self) -> deque[Trace]:
+        """Oldest first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levers:
     """What the control API moves.
 
     Attributes:
         cache: the gateway's.
+        gateway: with its traces.
         memories: what else the gateway remembers: counts of rate limits, tokens, keys.
         network: the gateway's way out, with faults and record.
         clock: of all services.
@@ -94,6 +118,7 @@ class Levers:
     """
 
     cache: Clearable
+    gateway: Tracing
     memories: tuple[Clearable, ...] = ()
     network: Network
     clock: Clock
@@ -121,6 +146,8 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
             Route("/stack", calls.stack, methods=["GET"]),
+            Route("/tracing", calls.switch_tracing, methods=["POST"]),
+            *trace_routes(levers.gateway),
             Route("/reset", calls.reset, methods=["POST"]),
         ],
         exception_handlers={
@@ -237,6 +264,13 @@ class _Calls:
             }
         )
 
+    async def switch_tracing(self, request: Request) -> Response:
+        fields = await _fields(request, {"on"}, required={"on"})
+        if not isinstance(fields["on"], bool):
+            raise InvalidCallError("on is true or false.")
+        self._levers.gateway.tracing = fields["on"]
+        return _done()
+
     async def reset(self, request: Request) -> Response:
         fields = await _fields(request, {"state"})
         state = fields.get("state", False)
@@ -247,6 +281,7 @@ class _Calls:
             memory.clear()
         levers.network.faults.clear()
         levers.network.received.clear()
+        levers.gateway.traces.clear()
         levers.clock.reset()
         levers.accounts.reset()
         if state:

@@ -354,6 +354,7 @@ class _Builder:
         """The control API over all the others."""
         levers = Levers(
             cache=gateway.cache,
+            gateway=gateway,
             memories=(gateway.counters, gateway.tokens, gateway.keys),
             network=self._network,
             clock=self._clock,

@@ -1,17 +1,20 @@
 """A real C# compiler agrees with every expression of every policy that is deployed."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway import policy
 from tests.policies.compiler import mono
 from tests.stacks import FUNCTIONS_ONLY
 from twin.apim import rawxml
 from twin.azure.cloud import Cloud
 from twin.stack import Stack, evaluate
 
+ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {
     "the dev stack": {},
     "one audience, keys rotated": {
@@ -49,9 +52,29 @@ def expressions(stack: Stack) -> Iterator[mono.Expression]:
 def test_every_expression_compiles(variant: str, tmp_path: Path) -> None:
     config = VARIANTS[variant]
     cloud = Cloud(gateway_url="http://localhost:8000") if "local" in config else None
-    found = list(expressions(evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud)))
+    stack = evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud)
+    found = list(expressions(stack))
     assert len(found) > 300
-    assert mono.compile_all(found, tmp_path) == []
+    texts = {one.name: str(one.inputs.get("value")) for one in stack.resources}
+    assert [at_origin(error, texts) for error in mono.compile_all(found, tmp_path)] == []
+
+
+def at_origin(error: str, texts: dict[str, str]) -> str:
+    """The compiler's error with the template's line instead of the rendered document's."""
+    match = re.match(r"(?P<name>[^(]+)\((?P<line>\d+)", error)
+    origin = policy.origin(texts.get(match["name"], ""), int(match["line"])) if match else None
+    if match is None or origin is None:
+        return error
+    return f"policies/{origin.template}({origin.line}{error[match.end() :]}"
+
+
+def test_an_error_names_the_template_and_its_line() -> None:
+    text = policy.render("oauth/api.xml.j2")
+    line = next(n for n, one in enumerate(text.split("\n"), 1) if "<inbound>" in one)
+    error = at_origin(f"api({line},5): error CS1525: wrong", {"api": text})
+    written = (ROOT / "policies/oauth/api.xml.j2").read_text().split("\n")
+    expected = next(n for n, one in enumerate(written, 1) if "<inbound>" in one)
+    assert error == f"policies/oauth/api.xml.j2({expected},5): error CS1525: wrong"
 
 
 @pytest.mark.parametrize(

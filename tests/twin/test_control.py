@@ -1,7 +1,9 @@
 """The control API, over HTTP."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
@@ -16,6 +18,17 @@ from twin.entra.directory import Directory
 from twin.entra.keys import SigningKeys
 from twin.stack import Stack, evaluate
 
+if TYPE_CHECKING:
+    from twin.apim.trace import Trace
+
+
+class Untraced:
+    """A gateway that has recorded nothing."""
+
+    def __init__(self) -> None:
+        self.tracing = False
+        self.traces: deque[Trace] = deque()
+
 
 class Twin:
     """The parts that the control API moves."""
@@ -27,9 +40,11 @@ class Twin:
         self.directory = Directory(tenant_id="t", base_url="http://localhost:1")
         self.accounts = Accounts(self.directory, self.clock)
         self.keys = SigningKeys()
+        self.gateway = Untraced()
         self.deleted = 0
         levers = Levers(
             cache=self.cache,
+            gateway=self.gateway,
             network=self.network,
             clock=self.clock,
             accounts=self.accounts,
@@ -281,3 +296,19 @@ def test_this_machines_names_can_be_used(twin: Twin, host: str) -> None:
 def test_an_unknown_call_is_told_where_the_list_is(twin: Twin) -> None:
     assert "GET / lists the calls" in refusal(twin.control.get("/nothing"), 404)
     assert "GET / lists the calls" in refusal(twin.control.get("/clock"), 405)
+
+
+def test_tracing_is_switched_on_and_off(twin: Twin) -> None:
+    assert twin.control.post("/tracing", json={"on": True}).json() == {"ok": True}
+    assert twin.gateway.tracing
+    twin.control.post("/tracing", json={"on": False})
+    assert not twin.gateway.tracing
+    assert refusal(twin.control.post("/tracing", json={"on": "yes"})) == "on is true or false."
+    assert "Missing: on" in refusal(twin.control.post("/tracing", json={}))
+
+
+@pytest.mark.parametrize("path", ["/traces", "/traces/view", "/traces/none", "/traces/none/view"])
+def test_web_pages_read_no_traces(twin: Twin, path: str) -> None:
+    assert refusal(twin.control.get(path, headers={"Origin": "https://evil.example"}), 403)
+    assert refusal(twin.control.get(path, headers={"Sec-Fetch-Site": "cross-site"}), 403)
+    assert refusal(twin.control.get(path, headers={"Host": "evil.example"}), 403)

@@ -12,7 +12,9 @@ from twin.apim.named_values import Substituted, UndeclaredError, substitute
 from twin.apim.node import Node, Operand
 from twin.apim.rawxml import Element, Value, parse
 from twin.apim.shape import Attribute, Kind, Policy, Shape, Text
+from twin.apim.shown import literals_in
 from twin.apim.statements import Action, Statement, in_order
+from twin.apim.trace import Source, watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +68,7 @@ class Catalogue:
         roots: what was read of each document, by its name.
         expressions: every expression, with its place.
         statements: every statement that was compiled.
+        literals: texts that stand in the documents, without what named values put there.
     """
 
     service: "Service"
@@ -80,6 +83,7 @@ class Catalogue:
     roots: dict[str, Element] = field(default_factory=dict)
     expressions: list["Placed"] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    literals: set[str] = field(default_factory=set)
 
     @property
     def named_values(self) -> dict[str, str]:
@@ -298,7 +302,7 @@ class Compiler:
             if attribute.unsupported:
                 self.report(f"{name} of <{element.name}>: {attribute.unsupported}", value.line, value.column)
                 continue
-            operand = self._operand(value, reads)
+            operand = self._operand(value, reads, name)
             if operand is None:
                 continue
             if self.catalogue.unknown and "{{" in value.text and operand.constant is not None:
@@ -343,7 +347,7 @@ class Compiler:
         if shape.text is Text.NONE:
             self.refuse_text(element)
             return None
-        operand = self._operand(element.text, reads, keep_space=shape.keep_space)
+        operand = self._operand(element.text, reads, element.name, keep_space=shape.keep_space)
         if operand is None:
             return None
         wrong = _wrong_literal(
@@ -354,7 +358,10 @@ class Compiler:
             return None
         return operand
 
-    def _operand(self, value: Value, reads: set[str], *, keep_space: bool = True) -> Operand | None:
+    def _operand(
+        self, value: Value, reads: set[str], part: str, *, keep_space: bool = True
+    ) -> Operand | None:
+        self.catalogue.literals |= literals_in(value.text) if value.expression else {value.text.strip()}
         try:
             substituted = substitute(value, self.catalogue.named_values, self.catalogue.used_values)
         except UndeclaredError as error:
@@ -378,7 +385,8 @@ class Compiler:
         if expression is None:
             return None
         reads |= expression.reads
-        return Operand(expression.evaluate, None, expression.reads)
+        source = Source(part, value.text, self.document, value.line, value.column)
+        return Operand(watched(expression.evaluate, source), None, expression.reads)
 
     def _expression(self, substituted: Substituted) -> Expression | None:
         value = substituted.value

@@ -6,10 +6,10 @@ https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 import asyncio
 import json
 import logging
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from twin.apim.cache import Cache, Timed
 from twin.apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
@@ -22,14 +22,16 @@ from twin.apim.identity import CachedTokens, IdentityTokens
 from twin.apim.keysets import OpenIdConfigurations
 from twin.apim.messages import InboundRequest, OutboundResponse, PayloadTooLargeError
 from twin.apim.network import Network, end_to_end
+from twin.apim.origins import at_origin
 from twin.apim.policies import POLICIES, UNSUPPORTED
 from twin.apim.policies.cors import is_preflight
 from twin.apim.routing import Match, Routes, without_dot_segments
 from twin.apim.run import Run, query_values, url_of
 from twin.apim.service import Api, Operation, PolicyDocument, Product, Service
+from twin.apim.shown import Shown
 from twin.apim.statements import Action, Statement, in_order
 from twin.apim.subscriptions import Subscriptions
-from twin.apim.trace import Shown, Trace
+from twin.apim.trace import Trace
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_URL = 16_384
@@ -126,7 +128,7 @@ class Gateway:
             for operation in (None, *api.operations)
         }
         if catalogue.findings:
-            raise PolicyError(sorted(set(catalogue.findings)))
+            raise PolicyError(at_origin(catalogue.findings, service))
         self.warnings: tuple[Finding, ...] = tuple(catalogue.warnings)
         self.used_values = frozenset(catalogue.used_values)
         self.used_fragments = frozenset(catalogue.used_fragments)
@@ -145,13 +147,16 @@ class Gateway:
             for api in service.apis
             for operation in api.operations
         }
-        self._shown = Shown(value.value for value in service.named_values if value.secret)
+        self._shown = Shown(
+            (value.value for value in service.named_values if value.secret),
+            catalogue.literals,
+            _path_templates(service),
+        )
         self._no_api = csharp.Api(id="", name="", path="")
         self._deployment = csharp.Deployment(service_name=service.name)
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
         """Answers a request. A streamed body of the answer must be read to its end or closed."""
-        start = time.perf_counter()
         if len(request.path) + len(request.query) + 1 > _LONGEST_URL or len(request.query) > _LONGEST_QUERY:
             return _json_answer(414, "The request URL is too long.")
         path = without_dot_segments(request.path)
@@ -163,14 +168,16 @@ class Gateway:
             await self._pass(run, match)
         except PayloadTooLargeError:
             run.drop_reply()
-            return _json_answer(413, "The request body is too large.")
+            answer = _json_answer(413, "The request body is too large.")
+            if run.trace is not None:
+                run.trace.end(answer.status)
+            return answer
         except BaseException:
             run.drop_reply()
             raise
         answer = _answer(run)
         if run.trace is not None:
-            run.trace.status = answer.status
-            run.trace.milliseconds = (time.perf_counter() - start) * 1000
+            run.trace.end(answer.status)
         return answer
 
     def reset(self) -> None:
@@ -239,7 +246,7 @@ class Gateway:
         context = run.context
         if failure.status >= 500:  # noqa: PLR2004 -- what a client is not told, whoever runs the twin should see
             place = f"{failure.scope} {failure.section} {failure.path}".strip()
-            why = self._shown.text(f"{failure.reason}: {failure.message}")
+            why = self._shown.log_line(f"{failure.reason}: {failure.message}")
             _LOG.warning("%s %s: %s (%s) %s", context.request.method, run.rest, failure.source, place, why)
         if not failure.keep_response:
             run.drop_reply()
@@ -304,13 +311,14 @@ class Gateway:
         operation = match.operation if match else None
         trace = Trace(
             request_id=str(run.context.request_id),
-            method=request.method,
-            path=request.path,
+            method=self._shown.method(request.method),
+            path=self._shown.path(request.path),
+            at=run.context.timestamp,
             shown=self._shown,
             operation=f"{match.api.id}/{operation.id}" if match and operation else "",
         )
         self.traces.append(trace)
-        run.context.tracing = True
+        trace.watch(run.context)
         return trace
 
 
@@ -456,6 +464,16 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             waiting.clear()
     if waiting:
         yield bytes(waiting)
+
+
+def _path_templates(service: Service) -> Iterator[str]:
+    """What stands in the paths of requests and is no secret."""
+    for api in service.apis:
+        yield api.path
+        if api.service_url:
+            yield urlsplit(api.service_url).path
+        for operation in api.operations:
+            yield operation.url_template
 
 
 def _context_api(api: Api) -> csharp.Api:

@@ -246,6 +246,12 @@ class Network:
         record.status = reply.status
         return reply
 
+    def service_of(self, url: str) -> str:
+        """The service that stands in for the URL's host; the host itself when none does."""
+        parts = urlsplit(url)
+        upstream = self.hosts.get(parts.netloc) or self.hosts.get(parts.hostname or "")
+        return upstream.service if upstream else parts.netloc.rpartition("@")[2]
+
     async def close(self) -> None:
         """Closes every connection."""
         if self._session is not None:

@@ -1,6 +1,5 @@
 """One request on its way through the policies."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -9,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 from twin.apim.csharp.context import Body, Context, Headers, Response, Url
 from twin.apim.failure import Failure, SendError
 from twin.apim.messages import buffered
-from twin.apim.trace import Call
 
 if TYPE_CHECKING:
     from twin.apim.gateway import Gateway
@@ -115,15 +113,10 @@ class Run:
         send = self.gateway.network.send
         if self.trace is None:
             return await send(method, url, headers=headers, body=body, timeout=timeout)
-        call = Call(method=method, url=self.trace.shown.url(url), status=None, milliseconds=0.0)
-        self.trace.calls.append(call)
-        start = time.perf_counter()
-        try:
+        with self.trace.call(self.gateway.network.service_of(url), method, url) as call:
             reply = await send(method, url, headers=headers, body=body, timeout=timeout)
             call.status = reply.status
-        finally:
-            call.milliseconds = (time.perf_counter() - start) * 1000
-        return reply
+            return reply
 
     async def buffer_request(self) -> None:
         """Reads the request's body into memory."""

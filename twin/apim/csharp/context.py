@@ -231,6 +231,7 @@ class Context:
     last_error: LastError | None = None
     tracing: bool = False
     trace: Callable[[str], None] = lambda _message: None
+    watch: Callable[..., object] | None = None
     product: Product | None = None
     subscription: Subscription | None = None
     user: User | None = None

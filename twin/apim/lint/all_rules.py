@@ -9,6 +9,7 @@ from twin.apim.lint import availability, culture, scopes, streaming, token_check
 from twin.apim.lint.rules import with_remedy
 from twin.apim.lint.streaming import Diagnostic
 from twin.apim.lint.subject import Subject, compiled
+from twin.apim.origins import at_origin
 from twin.apim.service import Api, Operation, Service
 
 
@@ -42,7 +43,7 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     for api in service.apis:
         for operation in api.operations or (None,):
             found.update(_of_operation(subject, about, api, operation))
-    return sorted(map(with_remedy, found))
+    return at_origin(map(with_remedy, found), service)
 
 
 def _of_operation(

@@ -20,8 +20,9 @@ def _compile(node: "Node") -> "Action":
         text = message_of(context) if message_of else ""
         properties = {name(context) or "": value(context) or "" for name, value in metadata}
         if run.trace is not None:
-            shown = "".join(f" {name}={value}" for name, value in properties.items())
-            run.trace.messages.append(run.trace.shown.text(f"{source}: {text}{shown}"))
+            written = run.trace.shown.text
+            shown = "".join(f", {written(name)}: {written(value)}" for name, value in properties.items())
+            run.trace.messages.append(f"{written(source)}: {written(text or '')}{shown}")
 
     return trace
 

@@ -1,0 +1,99 @@
+"""Which line of which template every line of a rendered policy comes from.
+
+While a template is compiled, a mark is put before the first character of each of its lines; marks pass
+through macros, includes and indentation like any other text, and are taken out of what was rendered.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+
+# Private-use characters, which no template holds.
+_MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
+_CONTENT = re.compile(r"\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place in a template.
+
+    Attributes:
+        template: path below `policies/`.
+        line: from 1.
+        column: from 1; None within a line of which parts were inserted.
+    """
+
+    template: str
+    line: int
+    column: int | None
+
+
+class SourceMap:
+    """The origins of one rendered document: for each of its lines, ascending columns with their origins."""
+
+    def __init__(self, lines: tuple[tuple[tuple[int, Origin], ...], ...]) -> None:
+        self._lines = lines
+
+    def origin(self, line: int, column: int = 1) -> Origin | None:
+        """Where that place of the rendered document was written; None for what no template holds."""
+        if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:
+            return None
+        places = self._lines[line - 1]
+        start, origin = places[max(bisect_right([place for place, _ in places], column) - 1, 0)]
+        if origin.column is None:
+            return origin
+        return Origin(origin.template, origin.line, max(origin.column + column - start, 1))
+
+
+class Marks(Extension):
+    """Puts the marks into templates."""
+
+    def filter_stream(self, stream: TokenStream) -> Generator[Token]:
+        """The tokens, with a mark in each line of text."""
+        line_start = True
+        for token in stream:
+            if token.type != "data":
+                line_start = False
+                yield token
+                continue
+            lines = token.value.split("\n")
+            marked = [
+                _marked(text, stream.name or "", token.lineno + offset, whole=line_start or offset > 0)
+                for offset, text in enumerate(lines)
+            ]
+            line_start = len(lines) > 1
+            yield Token(token.lineno, "data", "\n".join(marked))
+
+
+def unmarked(text: str) -> str:
+    """The text without its marks."""
+    return _MARK.sub("", text) if "\ue000" in text else text
+
+
+def separate(marked: str) -> tuple[str, SourceMap]:
+    """A rendered text without its marks, and what they said."""
+    texts: list[str] = []
+    lines: list[tuple[tuple[int, Origin], ...]] = []
+    for line in marked.split("\n"):
+        places: list[tuple[int, Origin]] = []
+        removed = 0
+        for mark in _MARK.finditer(line):
+            column = int(mark[3]) or None
+            places.append((mark.start() - removed + 1, Origin(mark[1], int(mark[2]), column)))
+            removed += len(mark[0])
+        texts.append(unmarked(line))
+        lines.append(tuple(places))
+    return "\n".join(texts), SourceMap(tuple(lines))
+
+
+def _marked(text: str, template: str, line: int, *, whole: bool) -> str:
+    """The text with a mark before its first visible character; blank text stays as it is."""
+    content = _CONTENT.search(text)
+    if content is None:
+        return text
+    column = content.start() + 1 if whole else 0
+    return f"{text[: content.start()]}\ue000{template}:{line}:{column}\ue001{text[content.start() :]}"

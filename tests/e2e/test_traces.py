@@ -1,0 +1,114 @@
+"""What the running twin records of a whole sign-in, and what it keeps to itself."""
+
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client, challenge_of, parameters_of
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
+from tests.e2e.person import Person
+
+_SECRET_LIKE = re.compile(r"[\w\-.~+/=|%]{12,}")
+
+
+class Overheard:
+    """Every value that went over the wire and could be a secret."""
+
+    def __init__(self) -> None:
+        self.values: set[str] = set()
+
+    def request(self, request: httpx.Request) -> None:
+        self._query(request.url.query.decode())
+        if "urlencoded" in request.headers.get("content-type", ""):
+            self._query(request.content.decode())
+        self._note(request.headers.get("authorization", "").removeprefix("Bearer "))
+
+    def response(self, response: httpx.Response) -> None:
+        for line in response.headers.get_list("set-cookie"):
+            self._note(line.partition(";")[0].partition("=")[2])
+        location = urlsplit(response.headers.get("location", ""))
+        self._query(location.query)
+        self._query(location.fragment)
+
+    def _query(self, query: str) -> None:
+        for _name, value in parse_qsl(query):
+            self._note(value)
+
+    def _note(self, value: str) -> None:
+        if _SECRET_LIKE.fullmatch(value) and any(letter.isdigit() for letter in value):
+            self.values.add(value)
+
+
+@pytest.fixture
+def traced(twin: RunningTwin) -> Iterator[RunningTwin]:
+    """The twin, recording."""
+    twin.control.post("/tracing", json={"on": True}).raise_for_status()
+    yield twin
+    twin.control.post("/tracing", json={"on": False}).raise_for_status()
+
+
+@pytest.fixture
+def overheard(twin: RunningTwin) -> Iterator[Overheard]:
+    """What everybody sends and is answered."""
+    overheard = Overheard()
+    twin.http.event_hooks = {"request": [overheard.request], "response": [overheard.response]}
+    yield overheard
+    twin.http.event_hooks = {"request": [], "response": []}
+
+
+def recorded(twin: RunningTwin, **filters: str) -> list[dict]:
+    listed = twin.control.get("/traces", params=filters).raise_for_status().json()["traces"]
+    return [twin.control.get(f"/traces/{each['request_id']}").raise_for_status().json() for each in listed]
+
+
+def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
+    traced: RunningTwin, overheard: Overheard, ada: Person, client: Client, deployment: Deployment
+) -> None:
+    code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
+    token = client.redeem(code).json()["access_token"]
+    assert client.call(token).status_code == 200
+    traces = recorded(traced)
+    pages = [traced.control.get(f"/traces/{one['request_id']}/view").text for one in traces]
+    told = json.dumps(traces) + "".join(pages) + traced.control.get("/traces/view").text
+
+    cookies = [value for jar in ada.cookies.values() for value in jar.values()]
+    keys = [each.value for each in deployment.service().named_values if each.secret]
+    stored = [document["id"] for document in deployment.documents() if document["id"] != client.client_id]
+    secrets = {code, token, client.verifier, challenge_of(client.verifier), client.state, *cookies, *keys}
+    assert len(keys) >= 2
+    assert code in overheard.values
+    assert len(overheard.values) > 10
+    assert {"/register", "/authorize", "/consent", "/oauth-callback", "/token", "/mcp"} <= {
+        one["path"] for one in traces
+    }
+    assert [secret for secret in secrets | overheard.values | set(stored) if secret in told] == []
+
+
+def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(
+    traced: RunningTwin, client: Client, token: str
+) -> None:
+    client.call(token).raise_for_status()
+    (call,) = recorded(traced, path="/mcp", status="200")
+    statements = call["statements"]
+    sent = {(one["service"], one["method"], one["status"]) for one in call["calls"]}
+    assert (call["method"], call["path"], call["status"]) == ("POST", "/mcp", 200)
+    assert ("functions", "POST", 200) in sent
+    assert [one["section"] for one in statements] == sorted(
+        (one["section"] for one in statements), key=["inbound", "backend", "outbound"].index
+    )
+    assert {"api", "operation"} <= {one["scope"] for one in statements}
+    assert max(one["depth"] for one in statements) >= 1
+    values = {(each["source"], each["value"]) for one in statements for each in one["expressions"]}
+    assert ('@(context.Request.Method == "OPTIONS")', "False") in values
+    assert any(change.startswith("variable claims = ") for one in statements for change in one["changes"])
+    assert all(statements[one["by"]]["milliseconds"] >= one["milliseconds"] for one in call["calls"])
+
+
+def test_nothing_is_recorded_until_it_is_asked_for(twin: RunningTwin, client: Client) -> None:
+    client.call(None)
+    assert recorded(twin) == []

@@ -1,0 +1,70 @@
+"""A mistake in a policy is reported where it was written."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import policy
+from tests.policies.engine import stage
+from twin.apim import origins
+from twin.apim.findings import PolicyError
+from twin.apim.service import Service
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def written(template: str, text: str) -> int:
+    """The line of a template that holds a text."""
+    lines = (ROOT / "policies" / template).read_text().split("\n")
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+def rendered(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)
+
+
+def service(inbound: str) -> Service:
+    document = stage.document(
+        f"<policies><inbound>{inbound}</inbound><backend /><outbound /><on-error /></policies>"
+    )
+    return Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(), policy=document)
+
+
+@pytest.fixture
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(text: str, line: int, column: int) -> origins.Place | None:
+        return ("policies/made.xml.j2", line + 10, column) if "wrong" in text else None
+
+    monkeypatch.setattr(origins, "_lookups", [lookup])
+
+
+def test_a_rendered_policy_holds_no_marks() -> None:
+    assert not {"\ue000", "\ue001"} & set(policy.render("oauth/api.xml.j2"))
+
+
+def test_a_line_knows_the_line_of_its_template() -> None:
+    text = policy.render("oauth/api.xml.j2")
+    origin = policy.origin(text, rendered(text, "<inbound>"))
+    assert origin is not None
+    assert origin.template == "oauth/api.xml.j2"
+    assert origin.line == written("oauth/api.xml.j2", "<inbound>")
+
+
+def test_a_text_that_nobody_rendered_has_no_origin() -> None:
+    assert policy.origin("<policies />", 1) is None
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_finding_names_the_template_when_the_text_is_known() -> None:
+    with pytest.raises(PolicyError) as caught:
+        stage.Stage(service("<wrong />"))
+    (finding,) = caught.value.findings
+    assert (finding.document, finding.line) == ("policies/made.xml.j2", 11)
+
+
+@pytest.mark.usefixtures("_known")
+def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
+    with pytest.raises(PolicyError) as caught:
+        stage.Stage(service('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
+    (finding,) = caught.value.findings
+    assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)

@@ -1,0 +1,110 @@
+"""Reading traces over HTTP: the list, its filters, one request, and the pages."""
+
+import asyncio
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from tests.policies.engine.stage import Stage, policies, reply, stage
+from twin.traces import trace_routes
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def made() -> Stage:
+    """A gateway that records, with a condition, a call and text that a page must not take as HTML."""
+    made = stage(
+        policies(
+            '<set-variable name="a" value="@(&quot;&lt;b&gt;&quot; + 1)" />'
+            '<choose><when condition="@(context.Request.Headers.ContainsKey(&quot;X-Stop&quot;))">'
+            '<return-response><set-status code="403" reason="No" /></return-response></when></choose>'
+            f'<trace source="{HOSTILE.replace("<", "&lt;")}"><message>@("&lt;i&gt;")</message></trace>'
+        )
+    )
+    made.wire.answer = lambda _sent: reply(200, "fine", Set_Cookie="session=abcdef")
+    made.gateway.tracing = True
+    return made
+
+
+@pytest.fixture
+def reader(made: Stage) -> TestClient:
+    return TestClient(Starlette(routes=trace_routes(made.gateway)))
+
+
+def test_the_list_is_newest_first_and_filtered_by_path_and_status(made: Stage, reader: TestClient) -> None:
+    made.ask()
+    made.ask(X_Stop="1")
+
+    def statuses(query: str) -> list[int]:
+        return [one["status"] for one in reader.get(f"/traces{query}").json()["traces"]]
+
+    assert statuses("") == [403, 200]
+    assert statuses("?status=403") == [403]
+    assert statuses("?status=2xx") == [200]
+    assert statuses("?path=/nowhere") == []
+    assert len(statuses("?path=/")) == 2
+
+
+@pytest.mark.parametrize("status", ["ok", "4", "4xxx", "600"])
+def test_a_status_that_is_none_is_refused(reader: TestClient, status: str) -> None:
+    for path in ("/traces", "/traces/view"):
+        answer = reader.get(path, params={"status": status})
+        assert answer.status_code == 400
+        assert "status is a status such as 401" in answer.text
+
+
+def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:
+    assert reader.get("/traces/none").status_code == 404
+    assert reader.get("/traces/none/view").status_code == 404
+
+
+def test_one_trace_tells_nesting_values_changes_and_calls(made: Stage, reader: TestClient) -> None:
+    made.ask(X_Stop="1")
+    (listed,) = reader.get("/traces").json()["traces"]
+    trace = reader.get(f"/traces/{listed['request_id']}").json()
+    told = [(one["element"], one["depth"], one["outcome"]) for one in trace["statements"]]
+    assert told == [
+        ("set-variable", 0, "done"),
+        ("choose", 0, "finished"),
+        ("return-response", 1, "finished"),
+    ]
+    assert [each["value"] for each in trace["statements"][1]["expressions"]] == ["True"]
+    assert trace["statements"][0]["changes"] == ["variable a = text, 4 characters"]
+    assert trace["calls"] == []
+
+
+def test_pages_escape_what_they_show_and_allow_no_scripts(made: Stage, reader: TestClient) -> None:
+    made.ask()
+    (listed,) = reader.get("/traces").json()["traces"]
+    for path in ("/traces/view", f"/traces/{listed['request_id']}/view", "/traces/none/view"):
+        page = reader.get(path, params={"path": HOSTILE} if path == "/traces/view" else {})
+        assert "<script" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+    assert "&lt;script&gt;" in reader.get("/traces/view", params={"path": HOSTILE}).text
+    assert "&lt;b&gt;" in reader.get(f"/traces/{listed['request_id']}/view").text
+
+
+def test_a_page_shows_a_response_cookie_by_its_length_only(made: Stage, reader: TestClient) -> None:
+    made.ask()
+    (listed,) = reader.get("/traces").json()["traces"]
+    page = reader.get(f"/traces/{listed['request_id']}/view").text
+    assert "response header Set-Cookie = text, 14 characters" in page
+    assert "abcdef" not in page
+
+
+def test_a_request_under_way_has_no_status_yet(made: Stage, reader: TestClient) -> None:
+    during: list[tuple[object, bool]] = []
+
+    async def answer(_sent: object):
+        trace = made.gateway.traces[-1]
+        page = await asyncio.to_thread(reader.get, f"/traces/{trace.request_id}/view")
+        during.append((trace.status, "no answer" in page.text))
+        return reply(200)
+
+    made.wire.answer = answer
+    made.ask()
+    assert during == [(None, True)]

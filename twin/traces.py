@@ -1,0 +1,199 @@
+"""What the gateway recorded of each request, for programs and for people.
+
+    GET /traces             the requests, newest first; ?path=/mcp (its beginning), ?status=401 (or 4xx).
+    GET /traces/{id}        one of them, with everything that ran.
+    GET /traces/view        the same as a page, with the same filters; GET /traces/{id}/view one request.
+
+Pages have no scripts and load nothing. What they show is masked where it is recorded: see `twin.apim.shown`.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from twin.apim.trace import Call, Performed, Trace
+
+_FOLDER = Path(__file__).with_name("trace_pages")
+_STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TRUSTED_STYLE = Markup(_STYLE)  # noqa: S704 - our own file; the CSP admits exactly its hash
+_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)")
+_NARROWEST_BAR = 0.4
+_FIRST_ERROR = 400
+
+
+class Recorder(Protocol):
+    """What keeps traces; the gateway does."""
+
+    @property
+    def traces(self) -> Sequence[Trace]:
+        """Oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A span of time within a request, both in percent of its whole."""
+
+    left: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A statement on the page, with what it sent; `section` is set where another section begins."""
+
+    statement: Performed
+    bar: Bar
+    calls: list[tuple[Call, Bar]]
+    section: str
+
+
+class InvalidFilterError(Exception):
+    """A filter that says nothing; the message says what would."""
+
+
+def trace_routes(recorder: Recorder) -> list[Route]:
+    """The calls that read traces."""
+    reader = _Reader(recorder)
+    return [
+        Route("/traces", reader.listed, methods=["GET"]),
+        Route("/traces/view", reader.list_page, methods=["GET"]),
+        Route("/traces/{id}", reader.one, methods=["GET"]),
+        Route("/traces/{id}/view", reader.page, methods=["GET"]),
+    ]
+
+
+class _Reader:
+    """One method a call."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def listed(self, request: Request) -> Response:
+        try:
+            traces = self._wanted(request)
+        except InvalidFilterError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse({"traces": [trace.summary() for trace in traces]})
+
+    async def list_page(self, request: Request) -> Response:
+        problem, traces = "", []
+        try:
+            traces = self._wanted(request)
+        except InvalidFilterError as error:
+            problem = str(error)
+        return _page(
+            "list.html",
+            400 if problem else 200,
+            traces=[trace.summary() for trace in traces],
+            slowest=max((trace.milliseconds for trace in traces), default=0.0),
+            path=request.query_params.get("path", ""),
+            status=request.query_params.get("status", ""),
+            kept=len(self._recorder.traces),
+            problem=problem,
+            bar=_bar,
+        )
+
+    async def one(self, request: Request) -> Response:
+        trace = self._trace(request)
+        return JSONResponse({"error": _NO_TRACE}, status_code=404) if trace is None else _json(trace)
+
+    async def page(self, request: Request) -> Response:
+        trace = self._trace(request)
+        if trace is None:
+            return _page("missing.html", 404, message=_NO_TRACE)
+        return _page(
+            "trace.html",
+            200,
+            trace=trace.summary(),
+            rows=rows(trace),
+            messages=trace.messages,
+            calls=len(trace.calls),
+            failed=_failed,
+        )
+
+    def _wanted(self, request: Request) -> list[Trace]:
+        """The traces that the filters leave, newest first.
+
+        Raises:
+            InvalidFilterError: `status` is none.
+        """
+        path, status = request.query_params.get("path", ""), request.query_params.get("status", "").lower()
+        if status and not _STATUS.fullmatch(status):
+            raise InvalidFilterError("status is a status such as 401, or a class such as 4xx.")
+        prefix = status.removesuffix("xx")
+        return [
+            trace
+            for trace in reversed(list(self._recorder.traces))
+            if trace.path.startswith(path) and (not status or str(trace.status or "").startswith(prefix))
+        ]
+
+    def _trace(self, request: Request) -> Trace | None:
+        wanted = request.path_params["id"]
+        return next((trace for trace in self._recorder.traces if trace.request_id == wanted), None)
+
+
+_NO_TRACE = (
+    "No trace has this id: the last 200 requests are kept, those that came while tracing was on. "
+    "GET /traces lists them."
+)
+
+
+def rows(trace: Trace) -> list[Row]:
+    """The statements of a request as they stand on its page."""
+    whole = trace.milliseconds or trace.elapsed()
+    made: list[Row] = []
+    section = ""
+    for index, statement in enumerate(trace.statements):
+        sent = [
+            (call, _bar(call.start, call.milliseconds, whole)) for call in trace.calls if call.by == index
+        ]
+        bar = _bar(statement.start, statement.milliseconds, whole)
+        made.append(Row(statement, bar, sent, "" if statement.section == section else statement.section))
+        section = statement.section
+    return made
+
+
+def _bar(start: float, length: float, whole: float) -> Bar:
+    if whole <= 0:
+        return Bar(0.0, 100.0)
+    left = min(100 * start / whole, 100 - _NARROWEST_BAR)
+    return Bar(round(left, 2), round(max(min(100 * length / whole, 100 - left), _NARROWEST_BAR), 2))
+
+
+def _failed(status: int | None) -> bool:
+    return status is None or status >= _FIRST_ERROR
+
+
+def _json(trace: Trace) -> Response:
+    return JSONResponse(trace.data())
+
+
+def _page(template: str, code: int, **values: object) -> HTMLResponse:
+    html = _TEMPLATES.get_template(template).render(style=_TRUSTED_STYLE, **values)
+    return HTMLResponse(html, status_code=code, headers=_HEADERS)
