@@ -123,8 +123,8 @@ class _Container:
 def _slack(container: _Container) -> LocalCommand:
     container.require(
         entry_point="mcp-server",
-        tag=f"v{package_version(_SLACK_PACKAGE)}",
-        where=f"{_SLACK_PACKAGE} in package.json and run `npm install`",
+        tag=f"v{package_version(f'{_SLACK_PACKAGE}-linux-amd64')}",
+        where=f"{_SLACK_PACKAGE}-linux-amd64 in package.json and run `npm install`",
     )
     stand_in: StandIn | None = (
         "slack" if container.env.get("SLACK_MCP_XOXB_TOKEN", "") in PLACEHOLDERS else None
@@ -178,7 +178,7 @@ def _slack_program() -> Path:
         return script(name, f"bin/{name}{'.exe' if system == 'windows' else ''}")
     except NodeError as error:
         raise NodeError(
-            f"{error}. If it stays so, package-lock.json lacks {name}: run `npm install` on this machine"
+            f"{error}. If package.json lacks it, run `npm install --save-optional --save-exact {name}`"
         ) from None
 
 

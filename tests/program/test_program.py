@@ -11,6 +11,7 @@ import pytest
 from tests.program import schema
 from tests.program.variants import CASES, UP, VARIANTS, Case
 from tests.program.variants import SECRETS as STACK_SECRETS
+from tests.stacks import FUNCTIONS_ONLY
 from twin.azure.cloud import Cloud
 from twin.control import describe
 from twin.stack import UNKNOWN, Declared, Stack, evaluate
@@ -459,7 +460,8 @@ def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() 
 
 def test_a_local_command_is_told_to_the_twin_alone() -> None:
     container = {"name": "notes", "image": "ghcr.io/example/notes:1.2.3", "port": 8080}
-    config = {"containers": json.dumps([{**container, "local": {"command": "npx notes --port {port}"}}])}
+    entry = {**container, "local": {"command": "npx notes --port {port}"}}
+    config = {**FUNCTIONS_ONLY, "containers": json.dumps([entry])}
     local = {"local": "true", "entraAuthority": "http://localhost:8002"}
     here = Cloud(gateway_url="http://localhost:8000")
 
