@@ -44,7 +44,7 @@ $(TOOLS): requirements-dev.txt
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
 	@# Compiles what a start needs, and not the thousands of modules of which it uses a few.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.functions.host; from twin.stack import evaluate; evaluate({"backends": "[\"functions\"]"})'
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.functions.host; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))'
 	@touch $@
 
 $(NODE): package-lock.json $(TOOLS)
@@ -54,4 +54,5 @@ $(NODE): package-lock.json $(TOOLS)
 
 $(ATLASSIAN): requirements-mcp-atlassian.txt $(TOOLS)
 	@$(BIN)/python -m twin.mcp_atlassian
+	@env -u PYTHONDONTWRITEBYTECODE .venv-mcp-atlassian/bin/python -W ignore -c 'import mcp_atlassian.servers'
 	@touch $@
