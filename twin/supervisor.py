@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 FUNCTIONS_APP = "functions_app"
 """The folder of the code that the Function App runs, below the project's."""
 
-_CONTAINERS_WAIT = 8.0
+_CONTAINERS_WAIT = 1.0
 """Seconds for which the announcement waits for containers; later ones are announced as still starting."""
 
 
