@@ -2,17 +2,17 @@
 
 import pulumi
 
-import settings as configuration
 from backends import registry
 from gateway import origins, outputs, review
 from gateway.authorization import AuthorizationServer, AuthorizationServerArgs
 from gateway.gateway import Gateway, GatewayArgs
 from gateway.mcp_api import McpApi, McpApiArgs
+from settings import load
 
 
 def deploy() -> None:
     """Declares the whole stack."""
-    settings = configuration.load()
+    settings = load()
 
     with review.before_anything_is_created():
         gateway = Gateway("gateway", GatewayArgs(settings=settings))

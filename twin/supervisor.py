@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 FUNCTIONS_APP = "functions_app"
 """The folder of the code that the Function App runs, below the project's."""
 
-_CONTAINERS_WAIT = 1.0
+_CONTAINERS_WAIT = 0.3
 """Seconds for which the announcement waits for containers; later ones are announced as still starting."""
 
 
@@ -187,7 +187,7 @@ async def _serve(
 
 
 async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
-    """Starts everything side by side and adds it to `services`, which the caller stops."""
+    """Starts everything and adds it to `services`, which the caller stops: side by side, containers last."""
     try:
         async with asyncio.TaskGroup() as starting:
             for child in builder.children():
@@ -196,14 +196,15 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
             for stand_in in builder.stand_ins:
                 services.append(stand_in)
                 await stand_in.start()
-            for container in builder.containers:
-                services.append(container)
-                starting.create_task(container.start(), name=container.name)
             # Policies compile while the processes start.
             gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
             for server in builder.servers(gateway):
                 services.append(server)
                 starting.create_task(server.start(), name=server.name)
+        # Only now: callers wait while a process starts, and earlier it would slow everything else down.
+        for container in builder.containers:
+            services.append(container)
+            await container.start()
     except* (ProcessError, NodeError, OSError) as errors:
         raise TwinError(str(errors.exceptions[0])) from errors
     except* PolicyError as errors:

@@ -73,8 +73,8 @@ class Client:
         parameters |= changed
         return f"{self.gateway}/authorize?{urlencode({k: v for k, v in parameters.items() if v is not None})}"
 
-    def redeem(self, code: str | None, **changed: str | None) -> httpx.Response:
-        """Asks for a token."""
+    def redemption(self, code: str | None, **changed: str | None) -> dict[str, str]:
+        """The form that asks for a token; a parameter that is changed to None is left out."""
         parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -84,9 +84,11 @@ class Client:
             "resource": self.resource,
         }
         parameters |= changed
-        return self.http.post(
-            f"{self.gateway}/token", data={k: v for k, v in parameters.items() if v is not None}
-        )
+        return {name: value for name, value in parameters.items() if value is not None}
+
+    def redeem(self, code: str | None, **changed: str | None) -> httpx.Response:
+        """Asks for a token."""
+        return self.http.post(f"{self.gateway}/token", data=self.redemption(code, **changed))
 
     def call(self, token: str | None, method: str = "tools/list", **extra: Any) -> httpx.Response:
         """One stateless MCP request over streamable HTTP; `extra` goes to httpx (headers, params...)."""

@@ -56,13 +56,7 @@ def test_of_parallel_redemptions_one_succeeds(twin: RunningTwin, client: Client,
             pool.map(
                 lambda _: httpx.post(
                     f"{client.gateway}/token",
-                    data={
-                        "grant_type": "authorization_code",
-                        "code": code,
-                        "redirect_uri": client.redirect_uri,
-                        "client_id": client.client_id,
-                        "code_verifier": client.verifier,
-                    },
+                    data=client.redemption(code),
                     timeout=30,
                 ),
                 range(8),
@@ -116,13 +110,7 @@ def test_a_request_that_was_under_way_when_the_code_was_redeemed_harms_nobody(
         slow = pool.submit(
             httpx.post,
             f"{client.gateway}/token",
-            data={
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": client.redirect_uri,
-                "client_id": client.client_id,
-                "code_verifier": client.verifier,
-            },
+            data=client.redemption(code),
             timeout=30,
         )
         while len(twin.received("cosmos")) == before:
@@ -193,13 +181,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def post_form(client: Client, code: str, *, after: str = "", content_type: str = FORM) -> httpx.Response:
     """A form that would get a token, but for what stands after it and what it says that it is."""
-    form = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": client.redirect_uri,
-        "client_id": client.client_id,
-        "code_verifier": client.verifier,
-    }
+    form = client.redemption(code)
     return httpx.post(
         f"{client.gateway}/token", content=urlencode(form) + after, headers={"Content-Type": content_type}
     )

@@ -170,3 +170,29 @@ def cosmos(_cosmos: Cosmos) -> Iterator[Cosmos]:
     _cosmos.clock.advance(time.time() - _cosmos.clock.now())
     _cosmos.app.state.throttle.refuse(0)
     _cosmos.store.clear()
+
+
+# A module that tries a real MCP server has a fixture `real_server`: the stand-in behind it, and a session by
+# transport.
+
+
+@pytest.fixture
+def sessions(real_server):
+    stand_in, by_transport = real_server
+    stand_in.reset()
+    return by_transport
+
+
+@pytest.fixture(params=["sse", "http"])
+def either_session(sessions, request):
+    return sessions[request.param]
+
+
+@pytest.fixture
+def session(sessions):
+    return sessions["http"]
+
+
+@pytest.fixture
+def stand_in(real_server):
+    return real_server[0]

@@ -24,7 +24,7 @@ HTTP = ENV | {"TRANSPORT": "streamable-http", "STATELESS": "true"}
 
 
 @pytest.fixture(scope="module")
-def jira(tmp_path_factory):
+def real_server(tmp_path_factory):
     mcp_atlassian.install()
     stand_in = JiraStandIn(port=free_port(), clock=Clock())
     folder = tmp_path_factory.mktemp("jira")
@@ -32,28 +32,6 @@ def jira(tmp_path_factory):
     with served(stand_in, f"{JIRA_IMAGE}:0.23.1", containers, folder) as origins:
         urls = {"sse": f"{origins['sse']}/sse", "http": f"{origins['http']}/mcp"}
         yield stand_in, {name: Session(url) for name, url in urls.items()}
-
-
-@pytest.fixture
-def sessions(jira):
-    stand_in, by_transport = jira
-    stand_in.reset()
-    return by_transport
-
-
-@pytest.fixture(params=["sse", "http"])
-def either_session(sessions, request):
-    return sessions[request.param]
-
-
-@pytest.fixture
-def session(sessions):
-    return sessions["http"]
-
-
-@pytest.fixture
-def stand_in(jira):
-    return jira[0]
 
 
 def test_it_offers_its_tools(either_session):

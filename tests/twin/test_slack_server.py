@@ -20,35 +20,13 @@ ENV = {
 
 
 @pytest.fixture(scope="module")
-def slack(tmp_path_factory):
+def real_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slack")
     stand_in = SlackStandIn(port=free_port(), proxy_port=free_port(), folder=folder, clock=Clock())
     containers = {name: (["--transport", name], ENV) for name in ("sse", "http")}
     with served(stand_in, f"{SLACK_IMAGE}:v1.3.0", containers, folder) as origins:
         urls = {"sse": f"{origins['sse']}/sse", "http": f"{origins['http']}/mcp"}
         yield stand_in, {name: Session(url) for name, url in urls.items()}
-
-
-@pytest.fixture
-def sessions(slack):
-    stand_in, by_transport = slack
-    stand_in.reset()
-    return by_transport
-
-
-@pytest.fixture(params=["sse", "http"])
-def either_session(sessions, request):
-    return sessions[request.param]
-
-
-@pytest.fixture
-def session(sessions):
-    return sessions["http"]
-
-
-@pytest.fixture
-def stand_in(slack):
-    return slack[0]
 
 
 def rows(text):

@@ -9,6 +9,7 @@ import html
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn
 
 from twin.apim.csharp import CSharpError, find_end
@@ -57,8 +58,9 @@ class Element:
     text: Value | None = None
 
 
+@lru_cache(maxsize=256)
 def parse(source: str, document: str) -> Element:
-    """The root element of a policy document.
+    """The root element of a policy document, which nobody changes: the lints and the gateway read it once.
 
     Raises:
         PolicyError: the first place at which the document cannot be read.

@@ -11,7 +11,8 @@ from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.literals import char_literal, number_literal, string_literal, unescape, utf16
 from twin.apim.csharp.scanner import Hole, Token
 from twin.apim.csharp.syntax import Argument, Element, Initializer, Literal, Name, Node, Pattern, TypeName
-from twin.apim.csharp.type_parser import PREDEFINED, TypeParser
+from twin.apim.csharp.type_parser import TypeParser
+from twin.apim.csharp.types import PREDEFINED
 
 _LEVELS: Final = {
     "||": 1,

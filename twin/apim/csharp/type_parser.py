@@ -5,24 +5,8 @@ from typing import Final
 from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.scanner import Token
 from twin.apim.csharp.syntax import TypeName
+from twin.apim.csharp.types import PREDEFINED
 
-PREDEFINED: Final = {
-    "bool": "Boolean",
-    "byte": "Byte",
-    "sbyte": "SByte",
-    "short": "Int16",
-    "ushort": "UInt16",
-    "int": "Int32",
-    "uint": "UInt32",
-    "long": "Int64",
-    "ulong": "UInt64",
-    "char": "Char",
-    "float": "Single",
-    "double": "Double",
-    "decimal": "Decimal",
-    "string": "String",
-    "object": "Object",
-}
 # What may follow the end of type arguments, by the specification of C# 7.3, section "Grammar ambiguities".
 _AFTER_TYPE_ARGUMENTS: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "["]

@@ -5,6 +5,7 @@ or a hash shows nothing of what it is made from.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from twin.apim.csharp import Expression, syntax
 from twin.apim.lint.trees import nodes, tree
@@ -68,11 +69,15 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     return _Values(variables).of(tree(expression.source))
 
 
-def checks_a_token(expression: Expression) -> Marks:
-    """Whether an expression reads the Authorization header, and whether it compares a signature or a MAC."""
-    source = tree(expression.source)
+@lru_cache(maxsize=1024)
+def checks_a_token(source: str) -> Marks:
+    """Whether an expression reads the Authorization header, and whether it compares a signature or a MAC.
+
+    Args:
+        source: of an expression that compiles; the same one is asked about in every operation of an API.
+    """
     found = set()
-    for node in nodes(source):
+    for node in nodes(tree(source)):
         match node:
             case syntax.Literal(value=str(value)) if value.lower() == "authorization":
                 found.add("authorization")

@@ -151,7 +151,7 @@ class _Walk:
     def _made_of(self, expression: Expression | None, path: _Path) -> Marks:
         if expression is None:
             return NONE
-        found = checks_a_token(expression) if "request.headers" in expression.reads else NONE
+        found = checks_a_token(expression.source) if "request.headers" in expression.reads else NONE
         return found.union(
             *(made for name, made in path.marks.items() if f"variables:{name}" in expression.reads)
         )

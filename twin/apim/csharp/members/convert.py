@@ -15,7 +15,7 @@ from twin.apim.csharp.moment_text import parse_date
 from twin.apim.csharp.moments import DateTime
 from twin.apim.csharp.signature import define
 from twin.apim.csharp.text import to_string
-from twin.apim.csharp.types import INTEGERS
+from twin.apim.csharp.types import INTEGERS, KEYWORDS
 from twin.apim.csharp.values import INTEGER_CLASSES, Array, Char, type_of
 
 _SOURCES: Final = (
@@ -262,16 +262,7 @@ def change_type(value: Any, target: str) -> Any:
 
 
 def _integers(name: str) -> dict[str, Any]:
-    kind = {
-        "Int32": "int",
-        "Int64": "long",
-        "Int16": "short",
-        "UInt16": "ushort",
-        "UInt32": "uint",
-        "UInt64": "ulong",
-        "Byte": "byte",
-        "SByte": "sbyte",
-    }[name]
+    kind = KEYWORDS[name]
 
     def convert(value: Any) -> int:
         return to_integer(name, value)

@@ -21,24 +21,13 @@ from twin.apim.csharp.json_values import (
 )
 from twin.apim.csharp.members.strings import folded
 from twin.apim.csharp.signature import Checked, Settable, Typed, define
-from twin.apim.csharp.types import BYTE, ClrType, clr
+from twin.apim.csharp.types import BYTE, PREDEFINED, ClrType, clr
 from twin.apim.csharp.values import Array, EnumValue, Sequence
 
 _LINQ: Final = "Newtonsoft.Json.Linq"
 _TOKEN_TYPE = clr("JTokenType")
 _KINDS: Final = {
-    "bool": "Boolean",
-    "byte": "Byte",
-    "sbyte": "SByte",
-    "short": "Int16",
-    "ushort": "UInt16",
-    "int": "Int32",
-    "uint": "UInt32",
-    "long": "Int64",
-    "ulong": "UInt64",
-    "double": "Double",
-    "decimal": "Decimal",
-    "char": "Char",
+    **{word: name for word, name in PREDEFINED.items() if word not in {"float", "string", "object"}},
     "DateTime": "DateTime",
     "DateTimeOffset": "DateTimeOffset",
     "Guid": "Guid",

@@ -8,35 +8,23 @@ from typing import Any, Final
 
 from twin.apim.csharp.errors import DotNetException, out_of_range
 from twin.apim.csharp.signature import define
-from twin.apim.csharp.types import INTEGERS, clr
+from twin.apim.csharp.types import INTEGERS, PREDEFINED, clr
 from twin.apim.csharp.values import INTEGER_CLASSES, Long
 
-_KINDS: Final = {
-    "sbyte": "SByte",
-    "byte": "Byte",
-    "short": "Int16",
-    "ushort": "UInt16",
-    "int": "Int32",
-    "uint": "UInt32",
-    "long": "Int64",
-    "ulong": "UInt64",
-    "double": "Double",
-    "decimal": "Decimal",
-}
+_KINDS: Final = ("sbyte", "byte", "short", "ushort", "int", "uint", "long", "ulong", "double", "decimal")
 _SIGNED: Final = ("sbyte", "short", "int", "long", "double", "decimal")
 _EXACT: Final = 1e16
 _MOST_DIGITS: Final = 15
 
 
 def _typed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    clr_name = _KINDS[name]
-    make = INTEGER_CLASSES.get(clr_name)
+    make = INTEGER_CLASSES.get(PREDEFINED[name])
     return function if make is None else lambda *values: make(function(*values))
 
 
 def _absolute(name: str) -> Callable[[Any], Any]:
     def absolute(value: Any) -> Any:
-        bounds = INTEGERS.get(_KINDS[name])
+        bounds = INTEGERS.get(PREDEFINED[name])
         if bounds and value == bounds[0]:
             raise DotNetException(
                 "OverflowException", "Negating the minimum value of a twos complement number is invalid."

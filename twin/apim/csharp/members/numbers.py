@@ -10,7 +10,7 @@ from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_
 from twin.apim.csharp.number_text import format_number, number_text
 from twin.apim.csharp.operators import checked_decimal
 from twin.apim.csharp.signature import Checked, define
-from twin.apim.csharp.types import INTEGERS
+from twin.apim.csharp.types import INTEGERS, KEYWORDS
 from twin.apim.csharp.values import INTEGER_CLASSES
 
 _SPACE: Final = " \t\n\v\f\r"
@@ -23,18 +23,6 @@ _SPECIAL: Final = {
     "-infinity": -math.inf,
     "∞": math.inf,
     "-∞": -math.inf,
-}
-_KEYWORDS: Final = {
-    "Int32": "int",
-    "Int64": "long",
-    "Int16": "short",
-    "UInt16": "ushort",
-    "UInt32": "uint",
-    "UInt64": "ulong",
-    "Byte": "byte",
-    "SByte": "sbyte",
-    "Double": "double",
-    "Decimal": "decimal",
 }
 
 
@@ -119,7 +107,7 @@ def _formatted(type_name: str) -> Checked:
 
 
 def _define(type_name: str, parse: Callable[[str | None], Any], limits: dict[str, Any]) -> None:
-    word = _KEYWORDS[type_name]
+    word = KEYWORDS[type_name]
     compare = _small_compare if type_name in {"Byte", "SByte", "Int16", "UInt16"} else _compare
     default = parse("0")
     define(
