@@ -172,7 +172,7 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if app.local_command:
-        return _own_command(app, port=port, folder=folder.resolve())
+        return _own_command(app, port=port, folder=folder)
     known = local_command(app.image, app.command, app.args, app.env, port=port, folder=folder)
     if known is None:
         raise CannotRunError(

@@ -18,6 +18,8 @@ def start(work: Callable[[], Result], name: str) -> Future[Result]:
         name: the thread's name.
     """
     future: Future[Result] = Future()
+    # From here on nobody can cancel it: who stops waiting leaves the thread to end by itself.
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:

@@ -27,10 +27,13 @@ class StateFolder:
 
     Args:
         path: the folder; made when it is missing.
+
+    Attributes:
+        path: the same, absolute: processes with folders of their own are told files in it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
         self._lock: int | None = None
 
     def __enter__(self) -> Self:

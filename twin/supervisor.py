@@ -308,7 +308,7 @@ class _Builder:
                 SlackStandIn(
                     port=self._ports.slack,
                     proxy_port=self._ports.slack_proxy,
-                    folder=self._state.containers.resolve(),
+                    folder=self._state.containers,
                     clock=self._clock,
                 )
                 if name == "slack"
@@ -323,7 +323,7 @@ class _Builder:
         """What runs in processes of its own."""
         children: list[Service] = []
         if accounts := self._plan.blob_accounts:
-            children.append(Child(blobs.azurite(accounts.values(), folder=self._state.blobs.resolve())))
+            children.append(Child(blobs.azurite(accounts.values(), folder=self._state.blobs)))
         if (app := self._plan.function_app) is not None:
             children.append(self._functions(app))
         return children
@@ -386,7 +386,7 @@ class _Builder:
                 port=self._ports.functions,
                 settings=settings,
                 auth=app.auth,
-                clock=self._state.clock.resolve(),
+                clock=self._state.clock,
             )
         )
 

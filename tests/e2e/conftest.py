@@ -39,7 +39,7 @@ class RunningTwin:
         self.http = httpx.Client(timeout=30, cookies=_NoCookies())
         self.port = port
         self.state = state
-        self.log = state.parent / "twin.log"
+        self.log = (ROOT / state).parent / "twin.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import httpx
@@ -10,7 +12,7 @@ import pytest
 from mcp_types import TextContent
 
 from tests.e2e.client import Client, parameters_of
-from tests.e2e.conftest import RunningTwin, free_port_block
+from tests.e2e.conftest import ROOT, RunningTwin, free_port_block
 from tests.e2e.person import Person
 from tests.e2e.sdk import Memory, connected
 
@@ -19,8 +21,12 @@ PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
 @pytest.fixture(scope="module")
 def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    """In place of the twin that the other tests share, which has one server."""
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("servers") / "state")
+    """In place of the twin that the other tests share, which has one server.
+
+    Its folder is relative, as it is for who names none.
+    """
+    folder = os.path.relpath(tmp_path_factory.mktemp("servers") / "state", ROOT)
+    twin = RunningTwin(free_port_block(), Path(folder))
     try:
         twin.wait_until_ready()
         yield twin

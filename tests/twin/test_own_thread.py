@@ -1,0 +1,33 @@
+"""Work in a thread of its own."""
+
+import asyncio
+import threading
+
+import pytest
+
+from twin import own_thread
+
+
+def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
+    """A traceback of the thread would be a warning, which fails the test."""
+    go_on = threading.Event()
+
+    async def give_up() -> None:
+        waiting = asyncio.ensure_future(asyncio.wrap_future(own_thread.start(go_on.wait, "work")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(give_up())
+    (work,) = [thread for thread in threading.enumerate() if thread.name == "work"]
+    go_on.set()
+    work.join()
+
+
+def test_what_goes_wrong_belongs_to_whoever_waits() -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        own_thread.start(fail, "work").result()
