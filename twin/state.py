@@ -3,7 +3,10 @@
 import fcntl
 import os
 import secrets
-from contextlib import suppress
+import shlex
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -86,6 +89,22 @@ class StateFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    @contextmanager
+    def opening(self, file: Path, holds: str) -> Generator[None]:
+        """Says which file of the folder is damaged, what it holds, and how to do without.
+
+        Raises:
+            StateError: the code inside could not read the file.
+        """
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValueError, LookupError) as error:
+            raise StateError(
+                f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). Is it damaged, or another "
+                f"user's? It holds {holds}; without it the twin begins anew:\n"
+                f"  mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
+            ) from error
 
     @property
     def clock(self) -> Path:

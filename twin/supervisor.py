@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -163,14 +162,7 @@ async def _serve(
     async with AsyncExitStack() as cleanup:
         state = cleanup.enter_context(StateFolder(options.state))
         made = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
-        try:
-            builder = _Builder(options, state, made, cleanup, tell)
-        except (sqlite3.Error, OSError, ValueError, LookupError) as error:
-            raise TwinError(
-                f"The state in {str(options.state)!r} cannot be read ({type(error).__name__}: {error}). Is "
-                "it damaged, or another user's? Remove it (registrations, sign-ins and snippets are lost):\n"
-                "  make clean"
-            ) from error
+        builder = _Builder(options, state, made, cleanup, tell)
         options.ports.require_free(builder.further_ports())
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
@@ -266,12 +258,15 @@ class _Builder:
         self._ports = options.ports
         self._state = state
         self._plan = made
-        self._clock = Clock(state.clock)
+        with state.opening(state.clock, "what tests moved the clock by"):
+            self._clock = Clock(state.clock)
         # A clock that a test moved would leave people with tokens from the future.
         self._clock.reset()
-        self._keys = entra.SigningKeys(state.entra_keys)
+        with state.opening(state.entra_keys, "the keys that sign Entra's tokens"):
+            self._keys = entra.SigningKeys(state.entra_keys)
         self._tenant = entra.create_app(made.directory, self._clock, self._keys)
-        self._store = cosmos.SqliteStore(state.documents, self._clock)
+        with state.opening(state.documents, "registrations and sign-ins"):
+            self._store = cosmos.SqliteStore(state.documents, self._clock)
         cleanup.callback(self._store.close)
         self._network = Network(made.hosts)
         cleanup.push_async_callback(self._network.close)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,9 @@ import httpx
 import pytest
 
 from tests.stacks import FUNCTIONS_ONLY
+from twin.clock import Clock
+from twin.cosmos import SqliteStore
+from twin.entra import SigningKeys
 from twin.ports import Ports, PortTakenError
 from twin.stack import PROJECT
 from twin.state import StateError, StateFolder, StateInUseError
@@ -204,6 +207,23 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
         StateFolder(tmp_path).__enter__()
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert [entry.name for entry in tmp_path.iterdir()] == ["letters"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("entra-keys.json", SigningKeys), ("cosmos.sqlite", lambda file: SqliteStore(file, Clock()))],
+)
+def test_a_damaged_file_is_named_with_the_command_that_does_without_it(
+    name: str, read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    file = tmp_path / "it's here" / name
+    with StateFolder(file.parent) as state:
+        file.write_bytes(b"\x9a\xff" * 100)
+        with pytest.raises(StateError) as error, state.opening(file, "what it holds"):
+            read(file)
+    assert f"{str(file)!r} cannot be read" in str(error.value)
+    command = shlex.split(str(error.value).splitlines()[-1])
+    assert command == ["mv", str(file), f"{file}.damaged"]
 
 
 def test_folders_of_twins_on_other_ports_may_lie_below(tmp_path: Path) -> None:
