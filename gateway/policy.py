@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from gateway.source_map import Marks, Origin, SourceMap, separate, unmarked
+from gateway.source_map import Marks, Origin, SourceMap, lines_of, separate, unmarked
 
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
@@ -56,6 +56,23 @@ def origin(text: str, line: int, column: int = 1) -> Origin | None:
     """
     digest = _digest(text)
     return _source_map(digest).origin(line, column) if digest in _rendered else None
+
+
+def lines(text: str) -> frozenset[tuple[str, int]]:
+    """The templates and lines of which a text was made; none for a text that `render` did not give."""
+    digest = _digest(text)
+    return _source_map(digest).lines() if digest in _rendered else frozenset()
+
+
+def templates() -> tuple[str, ...]:
+    """All templates, as paths below `policies/`."""
+    return tuple(sorted(_environment().list_templates()))
+
+
+def written_lines(template: str) -> frozenset[int]:
+    """The lines of a template that hold text, apart from blocks and comments: what documents are made of."""
+    environment = _environment()
+    return lines_of(environment, (_FOLDER / template).read_text(encoding="utf-8"), template)
 
 
 def csharp_literal(text: str) -> str:

@@ -64,7 +64,7 @@ def _refuse(declared: "Declared") -> None:
     from twin.apim.lint import Surroundings, check, is_warning  # noqa: PLC0415 -- see above
     from twin.apim.origins import tell  # noqa: PLC0415 -- see above
 
-    tell(_origin)
+    tell(_ORIGINS)
 
     service = declared.service()
     if service is None:
@@ -195,9 +195,18 @@ class Declared:
         return PolicyFragment(id=name, document=document)
 
 
-def _origin(text: str, line: int, column: int) -> tuple[str, int, int] | None:
-    origin = policy.origin(text, line, column)
-    return None if origin is None else (f"policies/{origin.template}", origin.line, origin.column or 1)
+class _Origins:
+    """Where the program's own policies were written."""
+
+    def find(self, text: str, line: int, column: int) -> tuple[str, int, int] | None:
+        origin = policy.origin(text, line, column)
+        return None if origin is None else (f"policies/{origin.template}", origin.line, origin.column or 1)
+
+    def lines(self, text: str) -> frozenset[tuple[str, int]]:
+        return frozenset((f"policies/{template}", line) for template, line in policy.lines(text))
+
+
+_ORIGINS = _Origins()
 
 
 def _props(one: pulumi.ResourceTransformationArgs) -> Mapping[str, Any]:

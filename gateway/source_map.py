@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
@@ -47,6 +48,10 @@ class SourceMap:
         if origin.column is None:
             return origin
         return Origin(origin.template, origin.line, max(origin.column + column - start, 1))
+
+    def lines(self) -> frozenset[tuple[str, int]]:
+        """The templates and lines that the document is made of."""
+        return frozenset((origin.template, origin.line) for line in self._lines for _, origin in line)
 
 
 class Marks(Extension):
@@ -88,6 +93,13 @@ def separate(marked: str) -> tuple[str, SourceMap]:
         texts.append(unmarked(line))
         lines.append(tuple(places))
     return "\n".join(texts), SourceMap(tuple(lines))
+
+
+def lines_of(environment: Environment, source: str, template: str) -> frozenset[int]:
+    """The lines of a template that hold text, which are those that get marks."""
+    marks = Marks(environment)
+    tokens = marks.filter_stream(environment.lexer.tokenize(source, template))
+    return frozenset(int(mark[2]) for token in tokens for mark in _MARK.finditer(str(token.value)))
 
 
 def _marked(text: str, template: str, line: int, *, whole: bool) -> str:

@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium driven by Playwright, for whichever tests look at pages."""
+"""What every kind of test may use: a real browser; and what a whole run is judged by."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.policy_coverage import plugin as policy_coverage
 
 _OFFLINE = [
     "--no-sandbox",
@@ -18,9 +20,26 @@ _OFFLINE = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--policy-coverage", action="store_true", help="count which policies run, also when not all tests do"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    policy_coverage.configure(config)
+
+
+def pytest_sessionfinish() -> None:
+    policy_coverage.save()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Lives no longer than a module: while Playwright runs, its thread can run no other event loop."""
+    """Debian's Chromium, driven by Playwright.
+
+    Lives no longer than a module: while Playwright runs, its thread can run no other event loop.
+    """
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CI"):

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from azure.core.exceptions import AzureError
 
 from twin import blobs, cosmos, entra, own_thread, plan
+from twin.apim import coverage
 from twin.apim.findings import PolicyError
 from twin.apim.gateway import Gateway
 from twin.apim.network import Network
@@ -258,6 +259,7 @@ class _Builder:
         self._ports = options.ports
         self._state = state
         self._plan = made
+        self._cleanup = cleanup
         with state.opening(state.clock, "what tests moved the clock by"):
             self._clock = Clock(state.clock)
         # A clock that a test moved would leave people with tokens from the future.
@@ -326,12 +328,18 @@ class _Builder:
     def gateway(self) -> Gateway:
         """The gateway, with its policies compiled."""
         secret = self._tenant.state.identity_headers[GATEWAY]
-        return Gateway(
+        counting = coverage.recorder()
+        gateway = Gateway(
             self._plan.service,
             network=self._network,
             identity=GatewayIdentity(self._network, secret),
             clock=self._clock,
+            counted=counting is not None,
         )
+        if counting is not None:
+            counting.watch(gateway)
+            self._cleanup.callback(counting.save)
+        return gateway
 
     def servers(self, gateway: Gateway) -> list[Service]:
         """What runs in this process."""

@@ -32,10 +32,14 @@ def service(inbound: str) -> Service:
 
 @pytest.fixture
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lookup(text: str, line: int, column: int) -> origins.Place | None:
-        return ("policies/made.xml.j2", line + 10, column) if "wrong" in text else None
+    class Made:
+        def find(self, text: str, line: int, column: int) -> origins.Place | None:
+            return ("policies/made.xml.j2", line + 10, column) if "wrong" in text else None
 
-    monkeypatch.setattr(origins, "_lookups", [lookup])
+        def lines(self, _text: str) -> frozenset[tuple[str, int]]:
+            return frozenset()
+
+    monkeypatch.setattr(origins, "_told", [Made()])
 
 
 def test_a_rendered_policy_holds_no_marks() -> None:

@@ -10,6 +10,7 @@ from twin.apim.failure import Failure
 from twin.apim.findings import Finding, PolicyError
 from twin.apim.named_values import Substituted, UndeclaredError, substitute
 from twin.apim.node import Node, Operand
+from twin.apim.origins import find
 from twin.apim.rawxml import Element, Value, parse
 from twin.apim.shape import Attribute, Kind, Policy, Shape, Text
 from twin.apim.shown import literals_in
@@ -43,12 +44,23 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An expression and where it begins in its document."""
+    """An expression in its document.
+
+    Attributes:
+        document: its name.
+        line: where the expression begins, from 1; so does `column`.
+        expression: its text is what named values made of what stands in the document.
+    """
 
     document: str
     line: int
     column: int
     expression: Expression
+    _substituted: Substituted
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """Where in the document a place of the expression is, such as one of its decisions."""
+        return self._substituted.place(*within(self.line, self.column, line, column))
 
 
 @dataclass(slots=True)
@@ -62,13 +74,14 @@ class Catalogue:
         warnings: what works but should be mended.
         used_values: names of the named values that were mentioned.
         used_fragments: ids of the fragments that were included.
-        share: whether expressions of the same text are compiled once in this process; then the positions in
-            them count from their own beginning, not from the document's.
+        counted: whether each place of the C# counts for itself which way it went; otherwise expressions of
+            the same text are one.
         unknown: names of the named values whose content is not known yet; the one that is given stands in.
         roots: what was read of each document, by its name.
         expressions: every expression, with its place.
         statements: every statement that was compiled.
         literals: texts that stand in the documents, without what named values put there.
+        texts: the documents by their names.
     """
 
     service: "Service"
@@ -78,12 +91,14 @@ class Catalogue:
     warnings: list[Finding] = field(default_factory=list)
     used_values: set[str] = field(default_factory=set)
     used_fragments: set[str] = field(default_factory=set)
-    share: bool = True
+    counted: bool = False
     unknown: frozenset[str] = frozenset()
     roots: dict[str, Element] = field(default_factory=dict)
     expressions: list["Placed"] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
 
     @property
     def named_values(self) -> dict[str, str]:
@@ -113,8 +128,28 @@ class Catalogue:
                 )
         return Document(document.name, sections)
 
+    def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
+        """The expression of that text, if it was compiled before."""
+        if self.counted:
+            return self._counted.get((text, self._origin(document, line, column)))
+        return _SHARED.get(text)
+
+    def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
+        """Lets further places with the same text use the expression."""
+        if self.counted:
+            self._counted[text, self._origin(document, line, column)] = expression
+            return
+        if len(_SHARED) >= _MOST_SHARED:
+            _SHARED.clear()
+        _SHARED[text] = expression
+
+    def _origin(self, document: str, line: int, column: int) -> object:
+        """What tells places apart that count for themselves: a template's place, however often rendered."""
+        return find(self.texts[document], line, column) or (document, line, column)
+
     def root(self, document: "PolicyDocument", name: str, largest: int) -> Element | None:
         """The document's root element; None after an error that leaves nothing to look at."""
+        self.texts[document.name] = document.xml
         size = len(document.xml.encode())
         if size > largest:
             message = f"the document has {size:,} bytes; API Management takes {largest:,}"
@@ -391,30 +426,21 @@ class Compiler:
     def _expression(self, substituted: Substituted) -> Expression | None:
         value = substituted.value
         text = value.text.strip()
-        known = _SHARED.get(text) if self.catalogue.share else None
-        if known is not None:
-            self.catalogue.expressions.append(Placed(self.document, value.line, value.column, known))
-            return known
-        try:
-            if substituted.spans and find_end(text, 0) != len(text):
-                self.report("a value is a literal or one whole expression", value.line, value.column)
+        expression = self.catalogue.compiled(text, self.document, value.line, value.column)
+        if expression is None:
+            try:
+                if substituted.spans and find_end(text, 0) != len(text):
+                    self.report("a value is a literal or one whole expression", value.line, value.column)
+                    return None
+                expression = compile_expression(text, name="expression")
+            except CSharpError as error:
+                place = substituted.place(*within(value.line, value.column, error.line, error.column))
+                self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))
                 return None
-            expression = (
-                compile_expression(text, name="expression")
-                if self.catalogue.share
-                else compile_expression(text, name=self.document, line=value.line, column=value.column)
-            )
-        except CSharpError as error:
-            place = error.line, error.column
-            if self.catalogue.share:
-                place = within(value.line, value.column, *place)
-            self.report(error.message, *substituted.place(*place), _CONSTRUCTS.get(error.construct, "csharp"))
-            return None
-        self.catalogue.expressions.append(Placed(self.document, value.line, value.column, expression))
-        if self.catalogue.share:
-            if len(_SHARED) >= _MOST_SHARED:
-                _SHARED.clear()
-            _SHARED[text] = expression
+            self.catalogue.keep(expression, text, self.document, value.line, value.column)
+        self.catalogue.expressions.append(
+            Placed(self.document, value.line, value.column, expression, substituted)
+        )
         return expression
 
 

@@ -70,8 +70,8 @@ class Gateway:
         identity: where tokens of managed identities come from.
         clock: what the time is, for tokens, caches and limits.
         traces: how many traces are kept.
-        share_expressions: compile expressions of the same text once. Whoever counts which of them ran, and
-            where, says no.
+        counted: let each place of the C# count for itself which way it went. Otherwise expressions of the
+            same text are one.
 
     Raises:
         PolicyError: policies that are wrong, all findings at once.
@@ -97,7 +97,7 @@ class Gateway:
         identity: IdentityTokens,
         clock: Timed,
         traces: int = 200,
-        share_expressions: bool = True,
+        counted: bool = False,
     ) -> None:
         self.service = service
         self.network = network
@@ -111,7 +111,7 @@ class Gateway:
         self.traces: deque[Trace] = deque(maxlen=traces)
         self.metrics: deque[tuple[str, float, dict[str, str]]] = deque(maxlen=1000)
         self._background: set[asyncio.Task[None]] = set()
-        catalogue = Catalogue(service, POLICIES, UNSUPPORTED, share=share_expressions)
+        catalogue = Catalogue(service, POLICIES, UNSUPPORTED, counted=counted)
         pipelines = _Pipelines(catalogue)
         self._global = pipelines.of(None, None)
         self._of_api = {api.id: pipelines.of(api, None) for api in service.apis}

@@ -3,32 +3,49 @@
 The twin knows neither templates nor the program; the program says how its texts are looked up.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from twin.apim.findings import Finding
 from twin.apim.service import PolicyDocument, Service
 
 Place = tuple[str, int, int]
 """File, line and column, both from 1; the column is 1 where only the line is known."""
-Lookup = Callable[[str, int, int], Place | None]
-"""From a document's whole text, a line and a column."""
 
-_lookups: list[Lookup] = []
+
+class Origins(Protocol):
+    """Knows where the texts that it rendered were written."""
+
+    def find(self, text: str, line: int, column: int) -> Place | None:
+        """Where a place of a document was written; None for what it did not render."""
+        ...
+
+    def lines(self, text: str) -> frozenset[tuple[str, int]]:
+        """The files and lines of which a document was made; none for what it did not render."""
+        ...
+
+
+_told: list[Origins] = []
 # Each evaluation of the program tells its own; only the last ones can still be asked for.
 _MOST = 4
 
 
-def tell(lookup: Lookup) -> None:
+def tell(origins: Origins) -> None:
     """From now on texts are looked up there, before those who told earlier."""
-    if lookup not in _lookups:
-        _lookups.insert(0, lookup)
-        del _lookups[_MOST:]
+    if origins not in _told:
+        _told.insert(0, origins)
+        del _told[_MOST:]
 
 
 def find(text: str, line: int, column: int) -> Place | None:
     """Where that place of a document was written."""
-    return next((place for lookup in _lookups if (place := lookup(text, line, column))), None)
+    return next((place for each in _told if (place := each.find(text, line, column))), None)
+
+
+def lines(text: str) -> frozenset[tuple[str, int]]:
+    """The files and lines of which a document was made; none when nobody knows."""
+    return next((found for each in _told if (found := each.lines(text))), frozenset())
 
 
 def at_origin(findings: Iterable[Finding], service: Service) -> list[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twin.apim import coverage, origins
 from twin.apim.gateway import Gateway
 from twin.apim.messages import InboundRequest
 from twin.apim.network import Headers, Network, Reply, SendError
@@ -142,7 +143,17 @@ class Stage:
         self.wire = Wire()
         self.tokens = Tokens()
         self.clock = Clock()
-        self.gateway = Gateway(service, network=self.wire, identity=self.tokens, clock=self.clock)
+        rendered = any(origins.lines(each.xml) for each in origins.documents(service))
+        counting = coverage.recorder() if rendered else None
+        self.gateway = Gateway(
+            service,
+            network=self.wire,
+            identity=self.tokens,
+            clock=self.clock,
+            counted=counting is not None,
+        )
+        if counting is not None:
+            counting.watch(self.gateway)
 
     def ask(
         self,

@@ -1,0 +1,87 @@
+"""Counts while pytest runs, in its workers and in the twins that tests start, and judges whole runs."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import policy
+from tests.policy_coverage import report
+from tests.policy_coverage.verdict import Template, Verdict, judge
+from twin.apim import coverage
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PAGES = ".policy-coverage"
+# HTML and styles: what they become in documents has lines of its own.
+_NOT_POLICIES = "pages/"
+
+
+class Counting:
+    """Of the process that the user started: it tells the others where to count, and reads what they did."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="policy-coverage-")
+        os.environ[coverage.FOLDER] = self._folder.name
+        self._verdict: Verdict | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        # Around the others: then workers have ended, and what fixtures started as well.
+        result = yield
+        save()
+        counted = coverage.Coverage.load(Path(self._folder.name))
+        self._folder.cleanup()
+        self._verdict = judge(counted, templates())
+        report.write(self._verdict, _ROOT / _PAGES)
+        if is_whole(session) and session.exitstatus == pytest.ExitCode.OK and not self._verdict.good:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return result
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        verdict = self._verdict
+        if verdict is None:
+            return
+        terminalreporter.section("policies")
+        if not verdict.good:
+            terminalreporter.write_line(report.text(verdict))
+        terminalreporter.write_line(
+            f"Policies: {verdict.elements} elements ran, C# went {verdict.branches} of its ways. "
+            f"Line by line: {_PAGES}/index.html, {_PAGES}/report.txt"
+        )
+
+
+def configure(config: pytest.Config) -> None:
+    """Counts in runs of everything, and whenever somebody asks for it."""
+    if hasattr(config, "workerinput"):
+        return
+    if config.option.policy_coverage or _is_everything(config):
+        config.pluginmanager.register(Counting(), "policy-coverage")
+
+
+def save() -> None:
+    """Keeps what this process counted."""
+    if (recorder := coverage.recorder()) is not None:
+        recorder.save()
+
+
+def templates() -> Iterator[Template]:
+    """The project's own."""
+    for name in policy.templates():
+        if not name.startswith(_NOT_POLICIES):
+            text = (_ROOT / "policies" / name).read_text(encoding="utf-8")
+            yield Template(f"policies/{name}", text, policy.written_lines(name))
+
+
+def is_whole(session: pytest.Session) -> bool:
+    """Whether every test ran, so that what did not run is what no test runs."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    left_out = reporter is None or any(reporter.stats.get(kind) for kind in ("skipped", "deselected"))
+    return _is_everything(session.config) and not left_out
+
+
+def _is_everything(config: pytest.Config) -> bool:
+    option = config.option
+    chosen = option.keyword or option.markexpr or option.lf or option.failedfirst or option.collectonly
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen

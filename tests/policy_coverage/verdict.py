@@ -1,0 +1,157 @@
+"""What was counted, held against what the templates hold."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from twin.apim.coverage import NO, YES, Coverage, Point
+
+LEAST_BRANCHES = 95.0
+"""Percent. Of elements, all must have run."""
+_EXCLUSION = re.compile(r"\[# not covered:(?P<reason>.*?)#\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A file below `policies/`.
+
+    Attributes:
+        name: its path in the repository.
+        text: as it is written.
+        written: the lines that reach documents, from 1.
+    """
+
+    name: str
+    text: str
+    written: frozenset[int]
+
+    def exclusions(self) -> dict[int, str]:
+        """The lines that need not be covered, with reasons.
+
+        A comment `[# not covered: reason #]` speaks of its own line, or of the next that reaches a document.
+        """
+        found: dict[int, str] = {}
+        for number, line in enumerate(self.text.split("\n"), 1):
+            for comment in _EXCLUSION.finditer(line):
+                subject = min((each for each in self.written if each >= number), default=number)
+                found[subject] = comment["reason"].strip()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """So many of so many."""
+
+    done: int
+    total: int
+
+    @property
+    def percent(self) -> float:
+        """Nothing at all is all."""
+        return 100 * self.done / self.total if self.total else 100.0
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} ({self.percent:.1f} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One template's part.
+
+    Attributes:
+        missed: by line, what did not happen there, in words.
+        excluded: by line, why it need not.
+        ran: lines where something happened.
+    """
+
+    template: Template
+    elements: Level
+    branches: Level
+    missed: Mapping[int, tuple[str, ...]]
+    excluded: Mapping[int, str]
+    ran: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The whole.
+
+    Attributes:
+        problems: exclusions without a reason, or that nothing needs.
+    """
+
+    files: tuple[File, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def elements(self) -> Level:
+        """Policies that ran; a line that reached no document counts as one that did not."""
+        return _sum(file.elements for file in self.files)
+
+    @property
+    def branches(self) -> Level:
+        """Ways that decisions in C# went."""
+        return _sum(file.branches for file in self.files)
+
+    @property
+    def good(self) -> bool:
+        """Whether the line is held."""
+        everything = self.elements.done == self.elements.total
+        return everything and self.branches.percent >= LEAST_BRANCHES and not self.problems
+
+    def missed(self) -> list[str]:
+        """What did not happen, with its place."""
+        return [
+            f"{file.template.name}:{line}: {what}"
+            for file in self.files
+            for line, whats in sorted(file.missed.items())
+            for what in whats
+        ]
+
+
+def judge(coverage: Coverage, templates: Iterable[Template]) -> Verdict:
+    """Holds what was counted against the templates."""
+    problems: list[str] = []
+    files = tuple(_file(coverage, template, problems) for template in templates)
+    return Verdict(files, tuple(problems))
+
+
+def _file(coverage: Coverage, template: Template, problems: list[str]) -> File:
+    points = {point: did for point, did in coverage.points.items() if point.file == template.name}
+    excluded = template.exclusions()
+    lines = template.text.split("\n")
+    missed: dict[int, list[str]] = {}
+    for point in sorted(point for point, did in points.items() if not did):
+        missed.setdefault(point.line, []).append(_words(point, len(lines[point.line - 1])))
+    unrendered = template.written - coverage.lines.get(template.name, set())
+    for line in unrendered:
+        missed.setdefault(line, []).append("no tested stack renders this line")
+    for line, reason in sorted(excluded.items()):
+        if not reason:
+            problems.append(f"{template.name}:{line}: say why it is not covered: [# not covered: reason #]")
+        if line not in missed:
+            problems.append(f"{template.name}:{line}: is covered: remove [# not covered: ... #]")
+    counted = {point: did for point, did in points.items() if point.line not in excluded or did}
+    elements = [did for point, did in counted.items() if point.is_element]
+    branches = [did for point, did in counted.items() if not point.is_element]
+    return File(
+        template=template,
+        elements=Level(sum(elements), len(elements) + len(unrendered - excluded.keys())),
+        branches=Level(sum(branches), len(branches)),
+        missed={line: tuple(whats) for line, whats in missed.items() if line not in excluded},
+        excluded={line: reason for line, reason in excluded.items() if line in missed},
+        ran=frozenset(point.line for point, did in points.items() if did),
+    )
+
+
+def _words(point: Point, width: int) -> str:
+    if point.is_element:
+        return f"{point.kind} never ran"
+    # What filters make of a text has columns that the template has not.
+    where = f"at column {point.column}" if 1 < point.column <= width else f"number {point.ordinal + 1}"
+    return f"`{point.kind}` {where} never went {YES if point.outcome == YES else NO}"
+
+
+def _sum(levels: Iterable[Level]) -> Level:
+    both = list(levels)
+    return Level(sum(each.done for each in both), sum(each.total for each in both))
