@@ -142,7 +142,7 @@ def _root_messages(args: AuthorizationServerArgs) -> Sequence[Operation]:
                 method=method,
                 template=template,
                 policy=rendered,
-                named_values=tuple(args.origins[origin] for origin in sorted(origins)),
+                mentioned=(*args.host.fragments, *(args.origins[origin] for origin in sorted(origins))),
             )
             for method, prefix in (("POST", "root"), ("OPTIONS", "preflight-root"))
         )
