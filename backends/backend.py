@@ -29,6 +29,11 @@ class Route:
     origin: str | None = None
     session_parameter: str | None = None
 
+    @property
+    def destination(self) -> tuple[str, str, str]:
+        """What is the same of routes that lead to one place in one way; it can be sorted."""
+        return self.origin or "", self.upstream, self.session_parameter or ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:

@@ -17,7 +17,7 @@ class Operation:
         method: HTTP method.
         template: URL template below the API's path.
         policy: text of its policy, or None when the API's is all there is.
-        named_values: what its policy depends on beside what all do.
+        mentioned: the named values and fragments that its policy mentions, beside the values that all do.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Operation:
     method: str
     template: str
     policy: str | None
-    named_values: tuple[pulumi.Resource, ...] = ()
+    mentioned: tuple[pulumi.Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,14 @@ class Host:
     Attributes:
         resource_group_name: resource group of the service.
         service_name: the API Management service.
-        named_values: what policies depend on.
+        named_values: the values that any policy may mention.
+        fragments: the fragments that policies of MCP servers include; they come after the values.
     """
 
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     named_values: tuple[pulumi.Resource, ...]
+    fragments: tuple[pulumi.Resource, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Api:
         path: first segments of its URLs, without slashes; empty for the root.
         service_url: origin of the server behind it, or None when policies answer.
         policy: text of the API's policy.
+        mentioned: the named values and fragments that it mentions.
         operations: its operations.
     """
 
@@ -65,6 +68,7 @@ class Api:
     path: str
     service_url: pulumi.Input[str] | None
     policy: str
+    mentioned: Sequence[pulumi.Resource] = ()
     operations: Sequence[Operation]
 
 
@@ -72,7 +76,6 @@ def declare(name: str, definition: Api, parent: pulumi.Resource) -> None:
     """Declares an API with its policy, its operations and theirs, as children of a component."""
     host = definition.host
     child = pulumi.ResourceOptions(parent=parent)
-    policy_child = pulumi.ResourceOptions(parent=parent, depends_on=host.named_values)
     api = apimanagement.Api(
         f"{name}-api",
         apimanagement.ApiArgs(
@@ -99,7 +102,7 @@ def declare(name: str, definition: Api, parent: pulumi.Resource) -> None:
             format=apimanagement.PolicyContentFormat.RAWXML,
             value=definition.policy,
         ),
-        opts=policy_child,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=definition.mentioned),
     )
     for operation in definition.operations:
         declared = apimanagement.ApiOperation(
@@ -128,8 +131,6 @@ def declare(name: str, definition: Api, parent: pulumi.Resource) -> None:
                     value=operation.policy,
                 ),
                 opts=pulumi.ResourceOptions(
-                    parent=parent, depends_on=[*host.named_values, *operation.named_values]
-                )
-                if operation.named_values
-                else policy_child,
+                    parent=parent, depends_on=[*host.named_values, *operation.mentioned]
+                ),
             )

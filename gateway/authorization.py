@@ -91,31 +91,15 @@ def _endpoints(args: AuthorizationServerArgs) -> Sequence[Operation]:
 def _protected_resources(args: AuthorizationServerArgs) -> Sequence[Operation]:
     """Metadata of every MCP path (RFC 9728, section 3.1: the path follows the well-known prefix)."""
     prefix = "/.well-known/oauth-protected-resource"
-    operations = [
-        Operation(
-            # No name has two hyphens in a row, so `notes` with an event stream is not `notes-sse`.
-            id=f"protected-resource-{backend.name}{below.replace('/', '--')}",
-            title=f"Metadata of {backend.title} (RFC 9728)",
-            method="GET",
-            template=f"{prefix}/{backend.path}{below}",
-            policy=policy.render("mcp/protected-resource.xml.j2", settings=args.settings, backend=backend),
-        )
-        for backend in args.backends
-        for below in ("", *backend.entrances)
-    ]
+    rendered = policy.render("mcp/protected-resource.xml.j2", settings=args.settings, backends=args.backends)
+    operations = [("protected-resources", "Metadata of an MCP server (RFC 9728)", f"{prefix}/*")]
     if args.settings.audience == "gateway":
-        operations.append(
-            Operation(
-                id="protected-resource",
-                title="Metadata of the gateway as one resource (RFC 9728)",
-                method="GET",
-                template=prefix,
-                policy=policy.render(
-                    "oauth/protected-resource.xml.j2", settings=args.settings, backends=args.backends
-                ),
-            )
-        )
-    return operations
+        title = "Metadata of the gateway as one resource (RFC 9728)"
+        operations.append(("protected-resource", title, prefix))
+    return tuple(
+        Operation(id=id_, title=title, method="GET", template=template, policy=rendered)
+        for id_, title, template in operations
+    )
 
 
 def _root_messages(args: AuthorizationServerArgs) -> Sequence[Operation]:
@@ -142,7 +126,7 @@ def _root_messages(args: AuthorizationServerArgs) -> Sequence[Operation]:
                 method=method,
                 template=template,
                 policy=rendered,
-                named_values=tuple(args.origins[origin] for origin in sorted(origins)),
+                mentioned=(*args.host.fragments, *(args.origins[origin] for origin in sorted(origins))),
             )
             for method, prefix in (("POST", "root"), ("OPTIONS", "preflight-root"))
         )

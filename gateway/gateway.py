@@ -8,6 +8,7 @@ from pulumi_azure_native import apimanagement, authorization, resources
 from gateway import policy
 from gateway.api import Host
 from gateway.entra import Application, ApplicationArgs
+from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
 from gateway.platform import Account, Caller, Platform
@@ -119,6 +120,16 @@ class Gateway(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        fragments = Fragments(
+            f"{name}-fragments",
+            FragmentsArgs(
+                resource_group_name=group.name,
+                service_name=service.name,
+                settings=settings,
+                named_values=named_values.declared,
+            ),
+            opts=child,
+        )
         apimanagement.Policy(
             f"{name}-policy",
             apimanagement.PolicyArgs(
@@ -133,7 +144,10 @@ class Gateway(pulumi.ComponentResource):
 
         self.url = service.url
         self.host = Host(
-            resource_group_name=group.name, service_name=service.name, named_values=named_values.declared
+            resource_group_name=group.name,
+            service_name=service.name,
+            named_values=named_values.declared,
+            fragments=fragments.declared,
         )
         self.platform = Platform(
             resource_group_name=group.name,

@@ -1,6 +1,6 @@
 """One MCP server's API at the gateway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -29,7 +29,7 @@ class McpApiArgs:
 
 
 class McpApi(pulumi.ComponentResource):
-    """The MCP server's routes. The API's policy checks tokens, each route's says where it goes."""
+    """The MCP server's routes. One policy serves them all: it checks tokens and says where each leads."""
 
     def __init__(self, name: str, args: McpApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:McpApi", name, None, opts)
@@ -44,23 +44,27 @@ class McpApi(pulumi.ComponentResource):
                 path=backend.path,
                 service_url=backend.url,
                 policy=policy.render("mcp/api.xml.j2", settings=args.settings, backend=backend),
-                operations=(*_routes(args), *_preflights(backend)),
+                # The fragments come after every other value that the policy mentions.
+                mentioned=(*args.host.fragments, *_origins(args)),
+                operations=(*_routes(backend), *_preflights(backend)),
             ),
             parent=self,
         )
         self.register_outputs({})
 
 
-def _routes(args: McpApiArgs) -> Sequence[Operation]:
-    settings, backend = args.settings, args.backend
+def _origins(args: McpApiArgs) -> Iterable[pulumi.Resource]:
+    return (args.origins[name] for name in dict.fromkeys(r.origin for r in args.backend.routes if r.origin))
+
+
+def _routes(backend: Backend) -> Sequence[Operation]:
     return tuple(
         Operation(
             id=route.id,
             title=f"{route.method} {route.template}",
             method=route.method,
             template=route.template,
-            policy=policy.render("mcp/operation.xml.j2", settings=settings, backend=backend, route=route),
-            named_values=(args.origins[route.origin],) if route.origin else (),
+            policy=None,
         )
         for route in backend.routes
     )

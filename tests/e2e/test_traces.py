@@ -101,7 +101,8 @@ def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(
     assert [one["section"] for one in statements] == sorted(
         (one["section"] for one in statements), key=["inbound", "backend", "outbound"].index
     )
-    assert {"api", "operation"} <= {one["scope"] for one in statements}
+    assert {one["scope"] for one in statements} == {"api"}
+    assert {"fragment mcp-token", "fragment mcp-answer"} <= {one["document"] for one in statements}
     assert max(one["depth"] for one in statements) >= 1
     values = {(each["source"], each["value"]) for one in statements for each in one["expressions"]}
     assert ('@(context.Request.Method == "OPTIONS")', "False") in values

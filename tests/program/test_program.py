@@ -513,25 +513,28 @@ def test_logs_hold_no_body_no_header_and_no_query(case: Case) -> None:
 
 
 @every_case
-def test_policies_come_after_the_named_values_that_they_mention(case: Case) -> None:
+def test_policies_come_after_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
     stack = case.stack
     policies = [
         policy
-        for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy")
+        for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy", "PolicyFragment")
         for policy in stack.of_type(f"apimanagement:{type_}")
     ]
     values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
+    fragments = {each.inputs["id"]: each for each in stack.of_type("apimanagement:PolicyFragment")}
     assert len(policies) > 10
     for policy in policies:
         assert policy.inputs["format"] == "rawxml"
-        mentioned = set(re.findall(r"\{\{([\w.-]+)\}\}", policy.inputs["value"]))
-        assert mentioned <= values.keys(), f"{policy} mentions {mentioned - values.keys()}"
-        for name in mentioned:
-            assert stack.waits_for(policy, values[name]), f"{policy} may come before {values[name]}"
+        named = set(re.findall(r"\{\{([\w.-]+)\}\}", policy.inputs["value"]))
+        included = set(re.findall(r'fragment-id="([^"]+)"', policy.inputs["value"]))
+        assert named <= values.keys(), f"{policy} mentions {named - values.keys()}"
+        assert included <= fragments.keys(), f"{policy} includes {included - fragments.keys()}"
+        for before in (*(values[name] for name in named), *(fragments[id_] for id_ in included)):
+            assert stack.waits_for(policy, before), f"{policy} may come before {before}"
 
 
 @every_case
-def test_every_operation_has_a_policy_or_is_a_preflight(case: Case) -> None:
+def test_every_operation_has_a_policy_or_its_api_checks_tokens(case: Case) -> None:
     stack = case.stack
     with_policy = {
         (policy.inputs["apiId"], policy.inputs["operationId"])
@@ -540,11 +543,20 @@ def test_every_operation_has_a_policy_or_is_a_preflight(case: Case) -> None:
     if case.preview:
         assert with_policy
         return
+    checked = {
+        policy.inputs["apiId"]
+        for policy in stack.of_type("apimanagement:ApiPolicy")
+        if '<include-fragment fragment-id="mcp-token" />' in policy.inputs["value"]
+    }
+    servers = {
+        api.outputs["name"] for api in stack.of_type("apimanagement:Api") if "serviceUrl" in api.inputs
+    }
+    assert checked == servers
     without = [
         operation.outputs["name"]
         for operation in stack.of_type("apimanagement:ApiOperation")
         if (operation.inputs["apiId"], operation.outputs["name"]) not in with_policy
-        and operation.inputs["method"] != "OPTIONS"
+        and operation.inputs["apiId"] not in checked
     ]
     assert without == []
 

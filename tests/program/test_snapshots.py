@@ -75,7 +75,7 @@ def facts(stack: Stack) -> Iterator[tuple[str, str]]:
 def _lines(resource: Declared, path: str, value: Any, names: Mapping[str, str]) -> Iterator[str]:
     if resource.is_secret(path):
         yield f"{path} = (secret)"
-    elif resource.type.endswith("Policy") and path == "value":
+    elif resource.type.endswith(("Policy", "PolicyFragment")) and path == "value":
         yield f"{path} = (policy)"
     elif isinstance(value, Mapping) and value:
         for key in sorted(value):

@@ -46,11 +46,10 @@ def test_a_broken_template_stops_the_program_before_anything_is_created(
 def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(template: str, **variables: Any) -> str:
         rendered = _RENDER(template, **variables)
-        if template != "mcp/api.xml.j2":
+        if template != "fragments/mcp-token.xml.j2":
             return rendered
-        start = rendered.index(
-            '<choose>\n    <when condition="@(context.Variables.GetValueOrDefault<JObject>("claims") == null)'
-        )
+        condition = '<when condition="@(context.Variables.GetValueOrDefault<JObject>("claims") == null)'
+        start = rendered.rindex("<choose>", 0, rendered.index(condition))
         return rendered[:start] + rendered[rendered.index('<set-variable name="grantId"', start) :]
 
     monkeypatch.setattr(policy, "render", broken)
