@@ -30,8 +30,8 @@ format: $(TOOLS) ## Format the code
 
 check: lint test ## Lint, then test
 
-clean: ## Remove the twin's state (registrations, sign-ins, snippets)
-	rm -rf .twin
+clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
+	rm -rf .twin .policy-coverage
 
 lock: $(TOOLS) ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev --output-file requirements-dev.txt

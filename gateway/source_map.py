@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -58,18 +59,22 @@ class Marks(Extension):
     """Puts the marks into templates."""
 
     def filter_stream(self, stream: TokenStream) -> Generator[Token]:
-        """The tokens, with a mark in each line of text."""
+        """The tokens, with a mark in each line of text, and one where a value follows in the line."""
         line_start = True
-        for token in stream:
+        tokens = list(stream)
+        for token, following in zip_longest(tokens, tokens[1:]):
             if token.type != "data":
                 line_start = False
                 yield token
                 continue
-            lines = token.value.split("\n")
+            name, lines = stream.name or "", token.value.split("\n")
             marked = [
-                _marked(text, stream.name or "", token.lineno + offset, whole=line_start or offset > 0)
+                _marked(text, name, token.lineno + offset, whole=line_start or offset > 0)
                 for offset, text in enumerate(lines)
             ]
+            if following is not None and following.type == "variable_begin" and lines[-1].strip():
+                # Of what a value is made the line is known, and no column.
+                marked[-1] += _mark(name, token.lineno + len(lines) - 1, 0)
             line_start = len(lines) > 1
             yield Token(token.lineno, "data", "\n".join(marked))
 
@@ -108,4 +113,8 @@ def _marked(text: str, template: str, line: int, *, whole: bool) -> str:
     if content is None:
         return text
     column = content.start() + 1 if whole else 0
-    return f"{text[: content.start()]}\ue000{template}:{line}:{column}\ue001{text[content.start() :]}"
+    return f"{text[: content.start()]}{_mark(template, line, column)}{text[content.start() :]}"
+
+
+def _mark(template: str, line: int, column: int) -> str:
+    return f"\ue000{template}:{line}:{column}\ue001"

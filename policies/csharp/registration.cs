@@ -72,12 +72,9 @@ if (name != null && name.Type != JTokenType.Null)
     for (int i = 0; i < text.Length; i++)
     {
         char c = text[i];
-        bool low = c >= '\udc00' && c <= '\udfff';
-        bool high = c >= '\ud800' && c <= '\udbff';
-        if (low && (i == 0 || text[i - 1] < '\ud800' || text[i - 1] > '\udbff')) { visible = false; }
-        if (high && (i + 1 == text.Length || text[i + 1] < '\udc00' || text[i + 1] > '\udfff')) { visible = false; }
         // Control characters, and those that reorder, hide or fake text (Unicode TR 36, section 2.5.1): bidi and
-        // format characters, fillers that look like nothing, tags and private use beyond the basic plane.
+        // format characters, fillers that look like nothing, tags and private use beyond the basic plane. The
+        // half of a pair that JSON may hold alone has become U+FFFD.
         if ((c < ' ' || (c >= '\u007f' && c <= '\u009f') || c == '\u00ad' || c == '\u061c' || c == '\u180e'
             || (c >= '\u200b' && c <= '\u200f') || (c >= '\u2028' && c <= '\u202e') || (c >= '\u2060' && c <= '\u206f')
             || c == '\ufeff' || (c >= '\ufff0' && c <= '\uffff') || (c >= '\ue000' && c <= '\uf8ff')

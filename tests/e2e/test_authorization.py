@@ -202,6 +202,12 @@ def test_the_page_says_who_asks_for_what(client: Client, ada: Person) -> None:
         assert text in page.html
 
 
+def test_an_app_without_a_name_is_called_so(twin: RunningTwin, ada: Person) -> None:
+    client = twin.client()
+    client.register(client_name=None)
+    assert "an app without a name" in ada.open(client.authorize_url()).html
+
+
 def test_a_client_without_a_resource_asks_for_every_server_by_name(client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url(resource=None))
     assert "Every server behind this gateway" in page.html
@@ -272,13 +278,16 @@ def test_the_cookie_is_bound_to_host_and_transport(client: Client, ada: Person) 
 # The answer
 
 
-def answer_consent(client: Client, person: Person, page: Page, decision: str) -> httpx.Response:
+def answer_consent(
+    client: Client, person: Person, page: Page, decision: str, left_out: str = ""
+) -> httpx.Response:
     """What the person's browser sends for a decision, and the gateway's answer as it is."""
     (form,) = page.forms()
+    fields = form.fields | {"decision": decision}
     cookies = "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())
     return httpx.post(
         f"{client.gateway}/consent",
-        data=form.fields | {"decision": decision},
+        data={name: value for name, value in fields.items() if name != left_out},
         headers={"Cookie": cookies, "Origin": client.gateway},
         timeout=30,
     )
@@ -327,6 +336,15 @@ def test_of_parallel_answers_one_counts(twin: RunningTwin, client: Client, ada: 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: answer_consent(client, ada, page, "allow"), range(6)))
     assert sorted(answer.status_code for answer in answers) == [303] + [400] * 5
+
+
+@pytest.mark.parametrize("left_out", ["transaction", "token", "decision"])
+def test_an_answer_without_one_of_its_parts_is_none(client: Client, ada: Person, left_out: str) -> None:
+    page = ada.open(client.authorize_url())
+    answer = answer_consent(client, ada, page, "allow", left_out)
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+    assert answer_consent(client, ada, page, "allow").status_code == 303
 
 
 @pytest.mark.parametrize("decision", ["", "maybe", "ALLOW"])

@@ -122,6 +122,25 @@ def test_an_unreachable_entra_is_said_to_the_client(
     assert parameters_of(page.url)["error"] == "temporarily_unavailable"
 
 
+@pytest.mark.parametrize(
+    ("body", "heard"),
+    [
+        ('{"error": "invalid_grant"}', "access_denied"),
+        ('{"error": "invalid_client"}', "server_error"),
+        ("{}", "server_error"),
+        ("<html>AADSTS</html>", "server_error"),
+    ],
+)
+def test_a_sign_in_that_entra_takes_back_is_said_to_the_client(
+    twin: RunningTwin, ada: Person, entra_page: Page, body: str, heard: str
+) -> None:
+    """The browser brought a code, and Entra does not redeem it."""
+    entra_answers(twin, body, status=400)
+    end = ada.press(entra_page, "Ada Lovelace").url
+    assert parameters_of(end)["error"] == heard
+    assert "AADSTS" not in end
+
+
 def callback_of(twin: RunningTwin, person: Person, state: str, code: str = "x") -> httpx.Response:
     """What the person's browser gets for an answer of Entra's that the test made up."""
     return httpx.get(
@@ -160,9 +179,9 @@ def test_of_parallel_answers_one_reaches_entra(twin: RunningTwin, ada: Person, e
 # The ID token. Entra answers what the test wants, signed with Entra's key unless that is the point.
 
 
-def entra_answers(twin: RunningTwin, body: str) -> None:
+def entra_answers(twin: RunningTwin, body: str, status: int = 200) -> None:
     """The next request to Entra, the exchange of the code, gets this answer."""
-    twin.fault("entra", status=200, times=1, headers={"Content-Type": "application/json"}, body=body)
+    twin.fault("entra", status=status, times=1, headers={"Content-Type": "application/json"}, body=body)
 
 
 def identity(deployment: Deployment, entra_page: Page) -> dict[str, Any]:

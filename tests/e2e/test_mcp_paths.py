@@ -56,6 +56,14 @@ def test_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client,
     assert twin.received("functions") == []
 
 
+def test_another_scheme_is_like_any_bad_token(client: Client, token: str) -> None:
+    bad = client.call("x")
+    for scheme in ("Basic", "Token", "bearer,"):
+        answer = client.call(None, headers={"Authorization": f"{scheme} {token}"})
+        assert (answer.status_code, answer.content) == (401, bad.content)
+        assert answer.headers["www-authenticate"] == bad.headers["www-authenticate"]
+
+
 def test_a_token_in_the_query_is_refused(twin: RunningTwin, client: Client, token: str) -> None:
     assert client.call(None, params={"access_token": token}).status_code == 401
     assert client.call(token, params={"access_token": token}).status_code == 401

@@ -123,6 +123,7 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
         {"grant_types": ["authorization_code", "implicit"]},
         {"grant_types": "authorization_code"},
         {"grant_types": []},
+        {"grant_types": ["authorization_code", 7]},
         {"grant_types": ["refresh_token"]},
         {"response_types": ["token"]},
         {"token_endpoint_auth_method": "client_secret_basic"},

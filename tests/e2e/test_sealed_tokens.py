@@ -223,6 +223,13 @@ def other_iv(claims: Claims, key: OctKey) -> str:
     return ".".join([head, encrypted_key, encoded(changed), ciphertext, tag])
 
 
+def impossible_ciphertext(claims: Claims, key: OctKey) -> str:
+    """As many letters as no bytes are written with (RFC 4648, section 4)."""
+    head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
+    letters = ciphertext[: len(ciphertext) // 4 * 4] + "A"
+    return ".".join([head, encrypted_key, iv, letters, tag])
+
+
 def cut_ciphertext(claims: Claims, key: OctKey) -> str:
     head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
     return ".".join([head, encrypted_key, iv, encoded(decoded(ciphertext)[:-16]), tag])
@@ -243,6 +250,7 @@ def by_a_foreign_key(claims: Claims, _key: OctKey) -> str:
         longer_tag,
         last_half_of_the_tag_changed,
         other_iv,
+        impossible_ciphertext,
         cut_ciphertext,
         by_a_foreign_key,
     ],

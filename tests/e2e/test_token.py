@@ -132,20 +132,39 @@ def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
     assert client.call(token).status_code == 200
 
 
-@pytest.mark.parametrize("status", [412, 503])
+@pytest.mark.parametrize(
+    ("calls_before", "fault"),
+    [
+        (2, {"status": 412}),
+        (2, {"status": 503}),
+        (2, {"error": True}),
+        (1, {"status": 503}),
+        (1, {"error": True}),
+    ],
+)
 def test_a_replay_takes_the_token_back_or_says_that_it_could_not(
-    twin: RunningTwin, client: Client, code: str, status: int
+    twin: RunningTwin, client: Client, code: str, calls_before: int, fault: dict[str, object]
 ) -> None:
-    """The grant is read twice before it is written; the write meets another one, or fails."""
+    """The grant is read twice before it is written; the write meets another one, or a call fails."""
     token = client.redeem(code).json()["access_token"]
-    twin.fault("cosmos", times=2, delay=0.001)
-    twin.fault("cosmos", times=1, status=status)
+    twin.fault("cosmos", times=calls_before, delay=0.001)
+    twin.fault("cosmos", times=1, **fault)
     replay = client.redeem(code)
-    if status == 503:
+    if fault != {"status": 412}:
         assert replay.status_code == 503
         replay = client.redeem(code)
     assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
     assert client.call(token).status_code == 401
+
+
+def test_a_replay_of_a_grant_that_is_gone_by_then_has_nothing_to_take_back(
+    twin: RunningTwin, client: Client, code: str
+) -> None:
+    client.redeem(code)
+    twin.fault("cosmos", times=1, delay=0.001)
+    twin.fault("cosmos", times=1, status=404)
+    answer = client.redeem(code)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
 def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
@@ -199,6 +218,16 @@ def test_a_form_has_to_say_that_it_is_one(client: Client, code: str, content_typ
     answer = post_form(client, code, content_type=content_type)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert post_form(client, code, content_type=FORM + "; charset=UTF-8").status_code == 200
+
+
+def test_no_form_at_all_is_refused(client: Client) -> None:
+    answer = httpx.post(f"{client.gateway}/token", headers={"Content-Type": FORM})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_name_without_a_value_is_a_parameter_too(client: Client, code: str) -> None:
+    answer = post_form(client, code, after="&flag")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
 def test_a_form_of_more_than_16_kb_is_refused(client: Client, code: str) -> None:

@@ -51,6 +51,8 @@ class Level:
         return 100 * self.done / self.total if self.total else 100.0
 
     def __str__(self) -> str:
+        if not self.total:
+            return "none"
         return f"{self.done} of {self.total} ({self.percent:.1f} %)"
 
 

@@ -157,6 +157,8 @@ def _branches(gateway: Gateway, texts: dict[str, str]) -> Iterator[_Mark]:
             # With a column the place is one, however often a template's loop repeats it.
             ordinal = seen[place, decision.kind] if place[2] == 1 else 0
             seen[place, decision.kind] += 1
-            for offset, outcome in enumerate((YES, NO)):
+            # A handler runs, or nothing is thrown that it would handle: the latter is no way of its own.
+            outcomes = (YES,) if decision.kind == "catch" else (YES, NO)
+            for offset, outcome in enumerate(outcomes):
                 point = Point(*place, decision.kind, ordinal, outcome)
                 yield point, placed.expression.hits, 2 * index + offset

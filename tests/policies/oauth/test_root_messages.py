@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from joserfc import jwe
@@ -11,7 +12,8 @@ from joserfc.jwk import OctKey
 
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.network import Reply
+from twin.apim.network import Reply, SendError
+from twin.apim.service import Api, Operation
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.stack import evaluate
@@ -100,6 +102,45 @@ def test_a_token_for_every_server_does_not_say_which(made: Stage) -> None:
     answer = message(made, GATEWAY)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
     assert forwarded(made) == []
+
+
+@pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
+def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
+    made: Stage, timed_out: bool, status: int
+) -> None:
+    def answer(sent: Sent) -> Reply:
+        if "/message" in sent.url:
+            raise SendError("ca-notes.internal is away", timed_out=timed_out)
+        return _answer(sent)
+
+    made.wire.answer = answer
+    got = message(made, f"{GATEWAY}/notes-mcp")
+    assert got.status == status
+    assert got.json()["error"] == "server_error"
+    assert b"ca-notes" not in got.body
+
+
+@pytest.mark.parametrize("path", ["mcp", "notes-mcp", "tasks-mcp"])
+def test_each_server_has_metadata_of_its_own(made: Stage, path: str) -> None:
+    for below in ("", "/sse"):
+        got = made.ask("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
+        assert got.json()["resource"] == f"{GATEWAY}/{path}"
+    assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
+
+
+def test_an_api_that_an_operator_adds_is_forwarded() -> None:
+    declared = stage()[0].gateway.service
+    operation = Operation(id="get", name="get", method="GET", url_template="/thing")
+    added = Api(
+        id="added",
+        name="added",
+        path="added",
+        service_url="https://added.example/v1",
+        operations=(operation,),
+    )
+    made = Stage(replace(declared, apis=(*declared.apis, added)))
+    assert made.ask("GET", "/added/thing").body == b"from the backend"
+    assert [sent.url for sent in made.wire.sent] == ["https://added.example/v1/thing"]
 
 
 def test_without_a_token_nobody_gets_there(made: Stage) -> None:

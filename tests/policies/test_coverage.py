@@ -1,0 +1,151 @@
+"""What is said of policies that no test runs."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import policy
+from tests.policies.engine import stage
+from tests.policy_coverage import report
+from tests.policy_coverage.verdict import Template, Verdict, judge
+from twin.apim import origins
+from twin.apim.coverage import Coverage, Recorder
+from twin.apim.gateway import Gateway
+from twin.apim.service import Api, Operation, Service
+
+NAME = "policies/made.xml.j2"
+TEXT = """<policies>
+    <inbound>
+        <choose>
+            <when condition="@(context.Request.Method == "POST" && context.Request.Headers.ContainsKey("X"))">
+                <return-response />
+            </when>
+        </choose>
+        <set-variable name="kind" value="@(context.Request.Method == "GET" ? "read" : "write")" />
+    </inbound>
+    <backend />
+    <outbound />
+    <on-error />
+</policies>"""
+ALL = frozenset(range(1, TEXT.count("\n") + 2))
+
+
+class _Made:
+    """Knows the template above, of which a document holds some lines."""
+
+    def find(self, text: str, line: int, column: int) -> origins.Place | None:
+        return (NAME, line, column) if text == TEXT else None
+
+    def lines(self, text: str) -> frozenset[tuple[str, int]]:
+        return frozenset((NAME, line) for line in ALL) if text == TEXT else frozenset()
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origins, "_told", [_Made()])
+
+
+def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
+    """What one process counts that answers these requests: a method, and a header's name or none."""
+    ways = ("GET", "POST")
+    operations = tuple(Operation(id=way, name=way, method=way, url_template="/thing") for way in ways)
+    api = Api(
+        id="api",
+        name="api",
+        path="api",
+        service_url="https://made.example",
+        operations=operations,
+        policy=stage.document(text),
+    )
+    service = Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(api,))
+    made = stage.Stage(service)
+    made.gateway = Gateway(service, network=made.wire, identity=made.tokens, clock=made.clock, counted=True)
+    recorder = Recorder(folder)
+    recorder.watch(made.gateway)
+    for method, header in requests:
+        made.ask(method, X="1") if header else made.ask(method)
+    recorder.save()
+    return Coverage.load(folder)
+
+
+def verdict(coverage: Coverage, text: str = TEXT, written: frozenset[int] = ALL) -> Verdict:
+    return judge(coverage, [Template(NAME, text, written)])
+
+
+def test_what_never_ran_is_named_with_its_line(tmp_path: Path) -> None:
+    found = verdict(ran(tmp_path, ("GET", "")))
+    assert found.missed() == [
+        f"{NAME}:4: `&&` at column 65 never went yes",
+        f"{NAME}:5: return-response never ran",
+        f"{NAME}:8: `?:` at column 67 never went no",
+    ]
+    assert not found.good
+    assert (found.elements.done, found.elements.total) == (2, 3)
+    assert (found.branches.done, found.branches.total) == (2, 4)
+
+
+def test_what_several_processes_ran_counts_together(tmp_path: Path) -> None:
+    ran(tmp_path, ("GET", ""))
+    found = verdict(ran(tmp_path, ("POST", "X"), ("POST", "")))
+    assert found.missed() == []
+    assert found.good
+
+
+def test_a_line_that_no_document_holds_is_missed(tmp_path: Path) -> None:
+    coverage = ran(tmp_path, ("GET", ""), ("POST", "X"), ("POST", ""))
+    more = TEXT + "\n<trace />"
+    found = verdict(coverage, more, ALL | {more.count("\n") + 1})
+    assert found.missed() == [f"{NAME}:{more.count(chr(10)) + 1}: no tested stack renders this line"]
+    assert not found.good
+
+
+def test_policies_of_no_template_do_not_count(tmp_path: Path) -> None:
+    assert ran(tmp_path, ("GET", ""), text=TEXT.replace("kind", "sort")) == Coverage()
+
+
+def excluded(reason: str) -> str:
+    return TEXT.replace("<return-response />", f"<return-response /> [# not covered:{reason}#]")
+
+
+def test_an_exclusion_with_a_reason_is_not_missed(tmp_path: Path) -> None:
+    found = verdict(ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it "))
+    assert found.missed() == []
+    assert found.good
+    assert (found.elements.done, found.elements.total) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("reason", "requests", "said"),
+    [
+        (" ", [("GET", ""), ("POST", "")], "say why"),
+        (" because ", [("GET", ""), ("POST", "X"), ("POST", "")], "is covered: remove"),
+    ],
+)
+def test_an_exclusion_without_a_reason_or_a_need_is_refused(
+    tmp_path: Path, reason: str, requests: list[tuple[str, str]], said: str
+) -> None:
+    found = verdict(ran(tmp_path, *requests), excluded(reason))
+    assert not found.good
+    assert [problem.startswith(f"{NAME}:5: ") and said in problem for problem in found.problems] == [True]
+
+
+def test_an_exclusion_on_a_line_of_its_own_speaks_of_the_next_that_is_written() -> None:
+    text = "[# not covered: why #]\n\n<trace />"
+    assert Template(NAME, text, frozenset({3})).exclusions() == {3: "why"}
+
+
+def test_the_report_shows_each_line_with_what_it_lacks(tmp_path: Path) -> None:
+    found = verdict(ran(tmp_path, ("GET", "")))
+    report.write(found, tmp_path / "report")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "<em>return-response never ran</em>" in page
+    assert "&lt;return-response /&gt;" in page
+    assert "2 of 3 (66.7 %)" in (tmp_path / "report" / "report.txt").read_text()
+
+
+def test_every_template_says_which_of_its_lines_reach_documents() -> None:
+    text = (Path(policy.__file__).parents[1] / "policies" / "global.xml.j2").read_text()
+    written = policy.written_lines("global.xml.j2")
+    lines = text.split("\n")
+    assert {lines[number - 1].strip() for number in written} >= {"<policies>", "<forward-request />"}
+    assert not [number for number in written if lines[number - 1].startswith(("[#", "[%"))]
