@@ -33,7 +33,7 @@ _KEYS = {
     "memory": "0.5Gi",
     "scale": "",
     "access": "users",
-    "callsPerMinute": "600",
+    "callsPerMinute": "3000",
     "local": "",
 }
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from tests.e2e.person import Person
 from tests.stacks import FUNCTIONS_ONLY
 
 ROOT = Path(__file__).resolve().parents[2]
+CALLS_PER_MINUTE = 300
+"""Of the twin that the tests share; a stack's own limit is ten times as high."""
 
 
 class _NoCookies(CookieJar):
@@ -32,21 +34,21 @@ class _NoCookies(CookieJar):
 class RunningTwin:
     """A twin in a process of its own, and its control API."""
 
-    def __init__(self, port: int, state: Path, **config: str) -> None:
+    def __init__(self, port: int, state: Path, config: Mapping[str, str], *, project: Path = ROOT) -> None:
         self.gateway = f"http://localhost:{port}"
         self.entra = f"http://localhost:{port + 2}"
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{port + 1}", timeout=30)
         self.http = httpx.Client(timeout=30, cookies=_NoCookies())
         self.port = port
         self.state = state
-        self.log = (ROOT / state).parent / "twin.log"
+        self.log = (project / state).parent / "twin.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)),
                     *(f"--config={key}={value}" for key, value in config.items()),
                 ],
-                cwd=ROOT,
+                cwd=project,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -110,7 +112,8 @@ def free_port_block(size: int = 20) -> int:
 
 @pytest.fixture(scope="session")
 def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", **FUNCTIONS_ONLY)
+    config = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", config)
     try:
         twin.wait_until_ready()
         yield twin

@@ -445,5 +445,5 @@ def test_limits_and_access_are_said_for_one_backend_or_in_an_entry() -> None:
     )
 
     limits = stack.rate_limits
-    assert [limits.calls_of(name) for name in ("functions", "notes", "slack")] == [30, 7, 600]
+    assert [limits.calls_of(name) for name in ("functions", "notes", "slack")] == [30, 7, 3000]
     assert stack.access == {"functions": "users", "notes": "users"}

@@ -1,0 +1,75 @@
+"""The legacy HTTP+SSE transport (MCP 2024-11-05) with no more than it takes, for hundreds at once."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urljoin
+
+import aiohttp
+
+_INITIALIZE = {
+    "protocolVersion": "2024-11-05",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+
+
+class LegacySession:
+    """One event stream, and the messages that belong to it.
+
+    Attributes:
+        heard: every message of the stream so far.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, stream: aiohttp.ClientResponse, token: str) -> None:
+        self._http = http
+        self._stream = stream
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._messages = ""
+        self.heard: list[dict[str, Any]] = []
+
+    async def open(self) -> None:
+        """Waits for the address of messages, and says hello."""
+        event, data = await self._event()
+        assert event == "endpoint", (event, data)
+        self._messages = urljoin(str(self._stream.url), data)
+        await self.ask("initialize", _INITIALIZE, number=0)
+        await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def ask(self, method: str, params: dict[str, Any], *, number: int) -> Any:
+        """The result that the stream brings for a request."""
+        await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        while True:
+            _, data = await self._event()
+            self.heard.append(json.loads(data))
+            if "id" in self.heard[-1] and "method" not in self.heard[-1]:
+                assert self.heard[-1]["id"] == number, self.heard[-1]
+                return self.heard[-1]["result"]
+
+    async def _post(self, message: dict[str, Any]) -> None:
+        async with self._http.post(self._messages, json=message, headers=self._headers) as answer:
+            assert answer.status in {200, 202}, (answer.status, await answer.text())
+
+    async def _event(self) -> tuple[str, str]:
+        event, data = "message", []
+        async for line in self._stream.content:
+            name, _, value = line.decode().rstrip("\r\n").partition(":")
+            if name == "event":
+                event = value.strip()
+            elif name == "data":
+                data.append(value.removeprefix(" "))
+            elif not name and data:
+                return event, "\n".join(data)
+        raise AssertionError("the stream ended")
+
+
+@asynccontextmanager
+async def connected(http: aiohttp.ClientSession, url: str, token: str) -> AsyncGenerator[LegacySession]:
+    """A session that has said hello."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+    async with http.get(url, headers=headers) as stream:
+        assert stream.status == 200, (stream.status, await stream.text())
+        session = LegacySession(http, stream, token)
+        await session.open()
+        yield session
