@@ -3,7 +3,7 @@
 import pulumi
 
 from backends import registry
-from gateway import origins, outputs, review
+from gateway import aliases, origins, outputs, review
 from gateway.authorization import AuthorizationServer, AuthorizationServerArgs
 from gateway.gateway import Gateway, GatewayArgs
 from gateway.mcp_api import McpApi, McpApiArgs
@@ -13,6 +13,7 @@ from settings import load
 def deploy() -> None:
     """Declares the whole stack."""
     settings = load()
+    aliases.leave_out_those_of_other_versions()
 
     with review.before_anything_is_created():
         gateway = Gateway("gateway", GatewayArgs(settings=settings))

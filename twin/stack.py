@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import set_all_config
@@ -158,7 +157,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
             preview=monitor.preview,
         )
         set_all_config(dict(settings.values), sorted(settings.secret_keys))
-        with _importable(root), _without_aliases():
+        with _importable(root):
             loop.run_until_complete(
                 run_in_stack(lambda: _discard(runpy.run_path(str(root / "__main__.py"), run_name="__main__")))
             )
@@ -218,14 +217,6 @@ def _importable(root: Path) -> Generator[None]:
                 file = getattr(sys.modules[name], "__file__", None)
                 if file and Path(file).is_relative_to(root):
                     del sys.modules[name]
-
-
-@contextmanager
-def _without_aliases() -> Generator[None]:
-    """Skips alias URNs, which serve renames of deployed resources and take three quarters of the time."""
-    alias = "urn:pulumi:alias"
-    with patch("pulumi.resource.collapse_alias_to_urn", lambda *_: pulumi.Output.from_input(alias)):
-        yield
 
 
 class _InlineExecutor(ThreadPoolExecutor):

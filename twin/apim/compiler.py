@@ -82,6 +82,7 @@ class Catalogue:
         statements: every statement that was compiled.
         literals: texts that stand in the documents, without what named values put there.
         texts: the documents by their names.
+        fragments: what fragments became, by id, section, scope and place; many documents include the same.
     """
 
     service: "Service"
@@ -99,6 +100,7 @@ class Catalogue:
     literals: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
     _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
+    fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
 
     @property
     def named_values(self) -> dict[str, str]:
@@ -233,23 +235,29 @@ class Compiler:
         """The statements of a fragment, in this place."""
         fragment = next((one for one in self.service.fragments if one.id == fragment_id), None)
         if fragment is None:
-            place = node.element.attributes["fragment-id"]
+            value = node.element.attributes["fragment-id"]
             message = f"the fragment {fragment_id} is not declared"
-            self.report(message, place.line, place.column, "undeclared-fragment")
+            self.report(message, value.line, value.column, "undeclared-fragment")
             return in_order(())
         if self._fragment:
             node.fail("a fragment cannot include a fragment")
             return in_order(())
         self.catalogue.used_fragments.add(fragment_id)
-        root = self.catalogue.root(fragment.document, "fragment", _LARGEST_FRAGMENT)
+        place = fragment_id, self.section_name, self.scope, node.path
+        if place not in self.catalogue.fragments:
+            self.catalogue.fragments[place] = self._included(fragment.document, node.path)
+        return self.catalogue.fragments[place]
+
+    def _included(self, document: "PolicyDocument", path: str) -> Action:
+        root = self.catalogue.roots.get(document.name) or self.catalogue.root(
+            document, "fragment", _LARGEST_FRAGMENT
+        )
         if root is None:
             return in_order(())
-        within = Compiler(
-            self.catalogue, fragment.document.name, self.section_name, self.scope, fragment=True
-        )
+        within = Compiler(self.catalogue, document.name, self.section_name, self.scope, fragment=True)
         within.refuse_attributes(root)
         within.refuse_text(root)
-        return within.statements(root, node.path)
+        return within.statements(root, path)
 
     def _statement(self, element: Element, path: str, within: str) -> Statement | None:
         policy = self._policy(element, within)

@@ -1,7 +1,7 @@
 """Applies every rule to a service."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from twin.apim.findings import Finding
@@ -41,21 +41,29 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     if about.whole:
         found.update(unused.check(subject))
     for api in service.apis:
-        for operation in api.operations or (None,):
-            found.update(_of_operation(subject, about, api, operation))
+        for chain, operations in _by_chain(subject, api):
+            found.update(_of_operations(subject, about, api, chain, operations))
     return at_origin(map(with_remedy, found), service)
 
 
-def _of_operation(
-    subject: Subject, about: Surroundings, api: Api, operation: Operation | None
+def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Operation | None]]]:
+    """The operations of an API by the documents that concern them; most have none of their own."""
+    groups: dict[tuple[str, ...], list[Operation | None]] = {}
+    for operation in api.operations or (None,):
+        groups.setdefault(tuple(subject.chain(api, operation)), []).append(operation)
+    return ((list(chain), operations) for chain, operations in groups.items())
+
+
+def _of_operations(
+    subject: Subject, about: Surroundings, api: Api, chain: list[str], operations: list[Operation | None]
 ) -> Iterator[Finding]:
-    chain = subject.chain(api, operation)
     yield from tracing.check(subject, chain)
     forwards = _leads_to_a_backend(subject, chain, api)
     if forwards if about.streams is None else about.streams:
         yield from streaming.check(subject, chain, about.diagnostics)
     if forwards if about.protected is None else about.protected:
-        yield from token_check.check(subject, chain, operation)
+        for operation in operations:
+            yield from token_check.check(subject, chain, operation)
 
 
 def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:

@@ -46,8 +46,8 @@ def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...
         yield from _forwarding(one)
     for section in SECTIONS:
         for one in subject.section(chain, section):
-            yield from _body_access(subject, one)
-            yield from _policies(one, section)
+            yield from subject.found(_body_access, one, section)
+            yield from subject.found(_policies, one, section)
     for diagnostic in diagnostics:
         if diagnostic.response_bytes:
             message = f"it logs {diagnostic.response_bytes} bytes of response bodies; 0 buffers nothing"
@@ -68,7 +68,7 @@ def _forwarding(statement: Placed) -> Iterator[Finding]:
             yield one.finding("buffered-stream", message, value)
 
 
-def _body_access(subject: Subject, statement: Placed) -> Iterator[Finding]:
+def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator[Finding]:
     for one in statement.within():
         for value in one.values():
             expression = subject.expression(one.document, value)
@@ -84,7 +84,7 @@ def _body_access(subject: Subject, statement: Placed) -> Iterator[Finding]:
                     )
 
 
-def _policies(statement: Placed, section: str) -> Iterator[Finding]:
+def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Finding]:
     """Policies about the response's body; an answer of the gateway's own has a body that nobody waits for."""
     name = statement.element.name
     if name in _ANSWERS:
@@ -92,4 +92,4 @@ def _policies(statement: Placed, section: str) -> Iterator[Finding]:
     if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
         yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
     for child in statement.children():
-        yield from _policies(child, section)
+        yield from _policies(subject, child, section)

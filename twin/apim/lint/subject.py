@@ -1,6 +1,6 @@
 """A service's policies as the rules see them: elements, their expressions, and how scopes meet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from twin.apim import rawxml
@@ -48,6 +48,10 @@ class Placed:
             yield from child.within()
 
 
+Rule = Callable[["Subject", Placed, str], Iterable[Finding]]
+"""Finds what is wrong with a policy in a section, whatever stands around it."""
+
+
 @dataclass(slots=True)
 class Subject:
     """The compiled policies of a service.
@@ -63,6 +67,8 @@ class Subject:
     scopes: dict[str, str] = field(default_factory=dict)
     sources: dict[str, PolicyDocument] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
+    _parts: dict[tuple[str, int], tuple[Placed, ...]] = field(default_factory=dict)
+    _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
     def roots(self) -> dict[str, Element]:
@@ -90,6 +96,21 @@ class Subject:
         """The policies in an element, with fragments in their places."""
         for child in holder.children():
             yield from self._in_place(child)
+
+    def parts(self, one: Placed) -> tuple[Placed, ...]:
+        """A policy and those in it, with fragments in their places. Many operations ask for the same."""
+        place = one.document, id(one.element)
+        if place not in self._parts:
+            inner = (part for statement in self.statements(one) for part in self.parts(statement))
+            self._parts[place] = (one, *inner)
+        return self._parts[place]
+
+    def found(self, rule: Rule, one: Placed, section: str) -> tuple[Finding, ...]:
+        """What a rule finds in a policy of a section, asked once of a policy that many operations share."""
+        place = rule, one.document, id(one.element), section
+        if place not in self._found:
+            self._found[place] = tuple(rule(self, one, section))
+        return self._found[place]
 
     def _section(self, chain: list[str], level: int, section: str) -> Iterator[Placed]:
         if level < 0:

@@ -20,7 +20,7 @@ def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
         one
         for section in SECTIONS
         for statement in subject.section(chain, section)
-        for one in _everywhere(subject, statement)
+        for one in subject.parts(statement)
     ]
     sinks = [one for one in statements if one.element.name in _SINKS]
     if not sinks:
@@ -33,13 +33,6 @@ def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
                 for what in sorted(_shown(subject, one, value, variables, secrets)):
                     message = f"<{sink.element.name}> writes {what} where logs are read"
                     yield one.finding("traced-secret", message, value)
-
-
-def _everywhere(subject: Subject, statement: Placed) -> Iterator[Placed]:
-    """A policy and those in it, with fragments in their places."""
-    yield statement
-    for one in subject.statements(statement):
-        yield from _everywhere(subject, one)
 
 
 def _variables(subject: Subject, statements: list[Placed]) -> dict[str, Marks]:

@@ -1,0 +1,50 @@
+"""Resources carry no aliases that nobody needs; those that a program gives them stay."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stacks import FUNCTIONS_ONLY
+from twin.monitor import Monitor
+from twin.stack import evaluate
+
+_PROGRAM = """
+import pulumi
+from pulumi_azure_native import resources
+from gateway import aliases
+
+aliases.leave_out_those_of_other_versions()
+resources.ResourceGroup("group", opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="before")]))
+"""
+
+
+@pytest.fixture
+def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What is registered, by logical name, with its aliases."""
+    found: dict[str, list[str]] = {}
+    register = Monitor.RegisterResource
+
+    def noted(self: Monitor, request: Any) -> Any:
+        found[request.name] = [*request.aliasURNs, *(one.urn or one.spec.name for one in request.aliases)]
+        return register(self, request)
+
+    monkeypatch.setattr(Monitor, "RegisterResource", noted)
+    return found
+
+
+def test_the_programs_resources_have_none_of_other_versions(aliases: dict[str, list[str]]) -> None:
+    evaluate(FUNCTIONS_ONLY)
+    assert len(aliases) > 50
+    # What is left are other names of a type, and they are few.
+    assert [alias for found in aliases.values() for alias in found if "/v" in alias] == []
+    assert sum(map(len, aliases.values())) < 10
+
+
+def test_a_resource_that_was_renamed_is_still_found(aliases: dict[str, list[str]], tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: renamed\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    (tmp_path / "__main__.py").write_text(_PROGRAM)
+    evaluate(root=tmp_path)
+    (alias,) = aliases["group"]
+    assert alias.rpartition("::")[2] == "before"
