@@ -400,7 +400,7 @@ class Compiler:
                 self.report("a value is a literal or one whole expression", value.line, value.column)
                 return None
             expression = (
-                compile_expression(text, name="expression")
+                compile_expression(text, name="expression", counted=False)
                 if self.catalogue.share
                 else compile_expression(text, name=self.document, line=value.line, column=value.column)
             )
