@@ -440,7 +440,7 @@ class Compiler:
                 if substituted.spans and find_end(text, 0) != len(text):
                     self.report("a value is a literal or one whole expression", value.line, value.column)
                     return None
-                expression = compile_expression(text, name="expression")
+                expression = compile_expression(text, name="expression", counted=self.catalogue.counted)
             except CSharpError as error:
                 place = substituted.place(*within(value.line, value.column, error.line, error.column))
                 self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))

@@ -1,32 +1,55 @@
-"""What a piece of syntax became: a static type, and a closure that gives its value."""
+"""What a piece of syntax became: a static type, and the Python expression that gives its value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from twin.apim.csharp.syntax import Node
 from twin.apim.csharp.types import ClrType
 
-Frame = list[Any]
-"""Slot 0 holds the Context, slot 1 the value being returned, the others local variables."""
-Run = Callable[[Frame], Any]
+Setter = Callable[[str], str]
+"""Given a value as a Python expression, the Python expression that puts it somewhere."""
 NOT_CONSTANT: Final = object()
 
 
 @dataclass(slots=True)
 class Bound:
-    """An expression with a type. `path` names what is read of `context`, as in `context.Request.Body`."""
+    """An expression with a type.
+
+    Attributes:
+        type: its static type.
+        code: Python that gives its value; empty for a constant, so `Base.text` is what reads it.
+        at: its offset in the text.
+        const: its value when that is known now.
+        path: what is read of `context`, as in `context.Request.Body`.
+        present: whether it is known never to be null.
+    """
 
     type: ClrType
-    run: Run
+    code: str
     at: int
     const: Any = NOT_CONSTANT
     path: str = ""
+    present: bool = False
 
     @property
     def is_constant(self) -> bool:
         """Whether the value is known now."""
         return self.const is not NOT_CONSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A text that is known now."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Concatenation(Bound):
+    """A chain of `+`: its operands, which are Python that gives texts, are joined at once."""
+
+    parts: list[str | Known] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -47,11 +70,11 @@ class NamespaceReference:
 
 @dataclass(slots=True)
 class Variable:
-    """A local variable. A captured one lives in a cell, a list of one, that lambdas share."""
+    """A local variable. One that a lambda sees change lives in a cell, a list of one, that they share."""
 
     name: str
     type: ClrType
-    slot: int
+    code: str
     cell: bool
     const: Any = NOT_CONSTANT
     writable: bool = True
@@ -75,20 +98,9 @@ class OutTarget:
     """Where an out value goes; `declare` is set when the argument declares its variable."""
 
     type: ClrType | None
-    declare: Callable[[ClrType], Callable[[Frame, Any], None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """The run of a value that is known now: what runs it may take the value instead."""
-
-    value: Any
-
-    def __call__(self, _frame: Frame) -> Any:
-        """The value."""
-        return self.value
+    declare: Callable[[ClrType], Setter]
 
 
 def constant(of: ClrType, value: object, at: int) -> Bound:
     """A constant."""
-    return Bound(of, Constant(value), at, const=value)
+    return Bound(of, "", at, const=value, present=value is not None)

@@ -194,8 +194,23 @@ def _explicit_nullable(source: ClrType, target: ClrType) -> Converter | None:
     return from_value
 
 
+def to_string_cast(value: Any) -> Any:
+    """`(string)value` of an object."""
+    if value is not None and type(value) is not str:
+        raise _invalid_cast(value, STRING)
+    return value
+
+
+def _invalid_cast(value: Any, target: ClrType) -> DotNetException:
+    return DotNetException(
+        "InvalidCastException", f"Unable to cast object of type '{type_of(value)}' to type '{target}'."
+    )
+
+
 def _downcast(target: ClrType) -> Converter:
     """Unboxing, and a cast to a class or interface that the value must have at run time."""
+    if target is STRING:
+        return to_string_cast
     wanted = target.args[0] if target.name == "Nullable" else target
     needs_value = target.name != "Nullable" and is_value_type(target)
 
@@ -207,14 +222,9 @@ def _downcast(target: ClrType) -> Converter:
                 )
             return None
         if not is_instance(value, wanted):
-            raise DotNetException(
-                "InvalidCastException",
-                f"Unable to cast object of type '{type_of(value)}' to type '{target}'.",
-            )
+            raise _invalid_cast(value, target)
         return value
 
-    if wanted is STRING:
-        return lambda value: value if type(value) is str else cast(value)
     return cast
 
 

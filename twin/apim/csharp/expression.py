@@ -2,18 +2,18 @@
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from twin.apim.csharp import flow, members, syntax
-from twin.apim.csharp.bound import Run
 from twin.apim.csharp.context import Context
 from twin.apim.csharp.errors import CSharpError, DotNetException, RefusedError, UnsupportedError
 from twin.apim.csharp.lowering.statements import Statements
-from twin.apim.csharp.scope import captured_names
+from twin.apim.csharp.scope import shared_names
+from twin.apim.csharp.source import loaded
 from twin.apim.csharp.statement_parser import parse
-from twin.apim.csharp.types import LAMBDA, VOID
 from twin.apim.csharp.values import outward
 
 members.load()
@@ -23,6 +23,7 @@ _PYTHON: Final = (
     AssertionError,
     LookupError,
     TypeError,
+    NameError,
     ValueError,
     AttributeError,
     MemoryError,
@@ -48,7 +49,7 @@ class Fact:
 
 
 class Expression:
-    """A compiled expression.
+    """A compiled expression. Its Python is compiled when it is evaluated for the first time.
 
     Attributes:
         source: its text, with `@( )` or `@{ }`.
@@ -58,20 +59,32 @@ class Expression:
             the culture (the twin answers as the invariant culture does).
         facts: the same with positions in the document.
         decisions: where it decides.
-        hits: two bytes for each decision, set to 1 once it went yes, once it went no.
+        hits: two bytes for each decision, set to 1 once it went yes, once it went no; when it is counted.
     """
 
-    __slots__ = ("_run", "_slots", "decisions", "facts", "hits", "name", "reads", "source")
+    __slots__ = ("_make", "_run", "decisions", "facts", "hits", "name", "reads", "source")
 
-    def __init__(self, source: str, name: str, run: Run, slots: int, hits: bytearray) -> None:
+    def __init__(
+        self, source: str, name: str, make: Callable[[], Callable[[Context], Any]], hits: bytearray
+    ) -> None:
         self.source = source
         self.name = name
-        self._run = run
-        self._slots = [None] * (slots - 1)
+        self._make = make
+        self._run: Callable[[Context], Any] = self._first
         self.hits = hits
         self.reads: frozenset[str] = frozenset()
         self.facts: tuple[Fact, ...] = ()
         self.decisions: tuple[Decision, ...] = ()
+
+    def _first(self, context: Context) -> Any:
+        try:
+            run = self._make()
+        except (RecursionError, MemoryError):
+            raise RecursionError from None
+        except SyntaxError as error:
+            raise AssertionError(str(error)) from error
+        self._run = run
+        return run(context)
 
     def evaluate(self, context: Context) -> object:
         """The expression's value, boxed; strings are as Python writes them.
@@ -80,7 +93,7 @@ class Expression:
             DotNetException: what the expression threw.
         """
         try:
-            value = self._run([context, *self._slots])
+            value = self._run(context)
         except DotNetException:
             raise
         except RecursionError:
@@ -107,7 +120,9 @@ class _Positions:
         return self._line + index, column + (self._column if index == 0 else 1)
 
 
-def compile_expression(text: str, *, name: str, line: int = 1, column: int = 1) -> Expression:
+def compile_expression(
+    text: str, *, name: str, line: int = 1, column: int = 1, counted: bool = True
+) -> Expression:
     """Compiles `@( ... )` or `@{ ... }`.
 
     Args:
@@ -115,13 +130,14 @@ def compile_expression(text: str, *, name: str, line: int = 1, column: int = 1) 
         name: the document's name, for errors.
         line: where the `@` stands in the document, from 1.
         column: where the `@` stands in its line, from 1.
+        counted: mark in `hits` which way its decisions go.
 
     Raises:
         CSharpError: it is wrong, or outside of what the twin executes exactly.
     """
     positions = _Positions(text, line, column)
     try:
-        return _compile(text, name, positions)
+        return _compile(text, name, positions, counted=counted)
     except RefusedError as error:
         found_line, found_column = positions.at(error.at)
         raise CSharpError(
@@ -151,20 +167,18 @@ def _parsed(text: str) -> syntax.Node:
     return parse(text)
 
 
-def _compile(text: str, name: str, positions: _Positions) -> Expression:
+def _compile(text: str, name: str, positions: _Positions, *, counted: bool) -> Expression:
     if not text.startswith(("@(", "@{")):
         raise RefusedError("an expression starts with @( or @{", 0, "@")
     tree = _parsed(text)
-    lowering = Statements(captured_names(tree) if "=>" in text else frozenset())
+    lowering = Statements(shared_names(tree) if "=>" in text else frozenset(), counted=counted)
     if isinstance(tree, syntax.Block):
-        run = lowering.body(tree)
+        lines = lowering.body(tree)
     else:
         flow.check_value(tree)
-        bound = lowering.bind(tree)
-        if bound.type in {VOID, LAMBDA}:
-            raise RefusedError("an expression must give a value", bound.at, "CS0127")
-        run = bound.run
-    expression = Expression(text, name, run, lowering.scope.slots, lowering.hits)
+        lines = lowering.value(tree)
+    source = lowering.source
+    expression = Expression(text, name, lambda: loaded(source.program(lines), source.table), lowering.hits)
     expression.reads = frozenset(lowering.reads)
     expression.facts = tuple(Fact(fact, *positions.at(at)) for fact, at in lowering.reads.items())
     expression.decisions = tuple(

@@ -36,6 +36,20 @@ _COMPARISONS: Final[dict[str, Operation]] = {
     "!=": operator.ne,
 }
 _BITWISE: Final[dict[str, Operation]] = {"&": operator.and_, "|": operator.or_, "^": operator.xor}
+SYMBOLS: Final[dict[Any, str]] = {
+    operator.lt: "<",
+    operator.gt: ">",
+    operator.le: "<=",
+    operator.ge: ">=",
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.and_: "&",
+    operator.or_: "|",
+    operator.xor: "^",
+    operator.is_: "is",
+    operator.is_not: "is not",
+}
+"""Functions of two operands that Python writes in this way."""
 _MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
@@ -85,30 +99,33 @@ def arithmetic(op: str, of: str) -> Operation | None:
     return _wrapped(_within(exact, of) if op in {"/", "%"} else exact, of)
 
 
-def _int32(value: int) -> int:
+def int32(value: int) -> int:
+    """An int, wrapped around as unchecked arithmetic does."""
     if -0x80000000 <= value <= 0x7FFFFFFF:  # noqa: PLR2004 -- the bounds of an int
         return value
     return ((value + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
-def _add(left: int, right: int) -> int:
+def add(left: int, right: int) -> int:
+    """`+` of two ints."""
     result = left + right
-    return result if -0x80000000 <= result <= 0x7FFFFFFF else _int32(result)  # noqa: PLR2004
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
 
 
-def _subtract(left: int, right: int) -> int:
+def subtract(left: int, right: int) -> int:
+    """`-` of two ints."""
     result = left - right
-    return result if -0x80000000 <= result <= 0x7FFFFFFF else _int32(result)  # noqa: PLR2004
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
 
 
-_INT32: Final[dict[str, Operation]] = {"+": _add, "-": _subtract}
+_INT32: Final[dict[str, Operation]] = {"+": add, "-": subtract}
 
 
 def _wrapped(exact: Operation, of: str) -> Operation:
     if of == "Int32":
 
         def compute(left: int, right: int) -> int:
-            return _int32(exact(left, right))
+            return int32(exact(left, right))
 
         return compute
     return lambda left, right: integer(of, int(exact(left, right)))

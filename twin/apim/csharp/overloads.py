@@ -1,10 +1,10 @@
 """Chooses among members of one name. C# 7.3 specification, "Overload resolution" and "Type inference"."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from twin.apim.csharp.bound import ArgumentValue, Bound, constant
+from twin.apim.csharp.bound import ArgumentValue, Bound
 from twin.apim.csharp.conversions import Converter, best_common, constant_fits, implicit, is_subtype, same
 from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.signature import NO_DEFAULT, Member, Parameter
@@ -18,12 +18,10 @@ from twin.apim.csharp.types import (
     ClrType,
     clr,
     is_open,
-    is_value_type,
     substitute,
     supertypes,
 )
 
-Run = Callable[[list[Any]], Any]
 _SIGNED: Final = frozenset({"SByte", "Int16", "Int32", "Int64"})
 _UNSIGNED: Final = frozenset({"Byte", "UInt16", "UInt32", "UInt64"})
 
@@ -33,8 +31,8 @@ class Lambdas(Protocol):
 
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
-    ) -> tuple[ClrType, Run]:
-        """The type that it returns, and what makes the function; `returns` None lets the body decide."""
+    ) -> tuple[ClrType, str]:
+        """The type that it returns, and its Python; `returns` None lets the body decide."""
         ...
 
 
@@ -55,7 +53,7 @@ class Slot:
     type: ClrType
     arguments: list[ArgumentValue]
     converters: list[Converter]
-    lambdas: list[Run | None]
+    lambdas: list[str | None]
     expanded: bool = False
 
 
@@ -215,7 +213,7 @@ class Overloads:
         if self._lambda_arity(argument) not in {len(inputs), -1}:
             return False
         try:
-            returned, _run = self._lambdas.bind_lambda(argument.lambda_node, inputs, None)
+            returned, _code = self._lambdas.bind_lambda(argument.lambda_node, inputs, None)
         except RefusedError as error:
             self._failure = self._failure or error
             return False
@@ -238,25 +236,25 @@ class Overloads:
 
     def _convert(self, slot: Slot) -> bool:
         for argument in slot.arguments:
-            run: Run | None = None
+            code: str | None = None
             converter: Converter | None = same
             if argument.mode == "out":
                 declared = argument.out.type if argument.out is not None else None
                 if declared is not None and declared is not slot.type:
                     return False
             elif argument.lambda_node is not None:
-                run = self._lambda(slot.type, argument)
-                if run is None:
+                code = self._lambda(slot.type, argument)
+                if code is None:
                     return False
             elif argument.bound is not None:
                 converter = convertible(argument.bound, slot.type)
             if converter is None:
                 return False
             slot.converters.append(converter)
-            slot.lambdas.append(run)
+            slot.lambdas.append(code)
         return True
 
-    def _lambda(self, wanted: ClrType, argument: ArgumentValue) -> Run | None:
+    def _lambda(self, wanted: ClrType, argument: ArgumentValue) -> str | None:
         parts = delegate_parts(wanted)
         if parts is None or self._lambda_arity(argument) not in {len(parts[0]), -1}:
             return None
@@ -296,7 +294,7 @@ class Overloads:
         left, right = delegate_parts(one), delegate_parts(other)
         if left is None or right is None or left[0] != right[0] or left[1] is right[1]:
             return 0
-        returned, _run = self._lambdas.bind_lambda(argument.lambda_node, left[0], None)
+        returned, _code = self._lambdas.bind_lambda(argument.lambda_node, left[0], None)
         if returned is left[1] or returned is right[1]:
             return 1 if returned is left[1] else -1
         return compare_targets(left[1], right[1])
@@ -324,19 +322,6 @@ def convertible(bound: Bound, target: ClrType) -> Converter | None:
     if found is None and bound.is_constant:
         found = constant_fits(bound.const, bound.type, target)
     return found
-
-
-def converted(bound: Bound, target: ClrType) -> Bound | None:
-    """The expression converted implicitly, or None."""
-    converter = convertible(bound, target)
-    if converter is None:
-        return None
-    if converter is same:
-        return Bound(target, bound.run, bound.at, bound.const, bound.path)
-    if bound.is_constant and is_value_type(target):
-        return constant(target, converter(bound.const), bound.at)
-    run = bound.run
-    return Bound(target, lambda frame: converter(run(frame)), bound.at)
 
 
 def collect(declared: ClrType, given: ClrType, found: dict[str, list[ClrType]]) -> None:

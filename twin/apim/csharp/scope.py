@@ -1,6 +1,6 @@
 """The variables that are visible at a place, and what lambdas capture."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 
 from twin.apim.csharp import syntax
@@ -8,16 +8,14 @@ from twin.apim.csharp.bound import Variable
 from twin.apim.csharp.errors import RefusedError
 from twin.apim.csharp.types import ClrType
 
-FIRST_SLOT = 2
-
 
 class Scope:
-    """Nested blocks of variables with their slots in the frame."""
+    """Nested blocks of variables; `shared` are the names of those that lambdas see change."""
 
-    def __init__(self, captured: frozenset[str]) -> None:
+    def __init__(self, shared: frozenset[str], new: Callable[[str], str]) -> None:
         self._blocks: list[dict[str, Variable]] = [{}]
-        self._captured = captured
-        self.slots = FIRST_SLOT
+        self._shared = shared
+        self._new = new
 
     def enter(self) -> None:
         """Opens a block."""
@@ -27,17 +25,16 @@ class Scope:
         """Closes the innermost block."""
         self._blocks.pop()
 
-    def slot(self) -> int:
-        """A new slot for a value that has no name."""
-        self.slots += 1
-        return self.slots - 1
-
     def find(self, name: str) -> Variable | None:
         """The variable of that name."""
         for block in reversed(self._blocks):
             if name in block:
                 return block[name]
         return None
+
+    def visible(self) -> set[str]:
+        """The code of all variables that can be seen."""
+        return {variable.code for block in self._blocks for variable in block.values()}
 
     def declare(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Variable:
         """A new variable.
@@ -47,19 +44,35 @@ class Scope:
         """
         if self.find(name) is not None or name == "context":
             raise RefusedError(f"the name `{name}` is already taken here", at, "CS0128")
-        variable = Variable(name, of, self.slot(), name in self._captured, writable=writable)
+        variable = Variable(name, of, self._new("v"), name in self._shared, writable=writable)
         self._blocks[-1][name] = variable
         return variable
 
 
-def captured_names(tree: object) -> frozenset[str]:
-    """The names of variables that lambdas use and do not declare as parameters."""
+def shared_names(tree: object) -> frozenset[str]:
+    """The names of variables that lambdas use, do not declare as parameters, and that are set again."""
     found: set[str] = set()
     for node in _nodes(tree):
         if isinstance(node, syntax.Lambda):
             inside = {inner.name for inner in _nodes(node.body) if isinstance(inner, syntax.Name)}
             found |= inside - {name for _type, name in node.parameters}
-    return frozenset(found)
+    return frozenset(found & set(_changed(tree))) if found else frozenset()
+
+
+def _changed(tree: object) -> Iterator[str]:
+    """The names of variables that are set after their declaration."""
+    for node in _nodes(tree):
+        place: object = None
+        if isinstance(node, syntax.Assign):
+            place = node.target
+        elif isinstance(node, syntax.Postfix) or (isinstance(node, syntax.Unary) and node.op in {"++", "--"}):
+            place = node.operand
+        elif isinstance(node, syntax.Argument) and node.mode == "out":
+            place = node.value
+        while isinstance(place, syntax.Paren):
+            place = place.inner
+        if isinstance(place, syntax.Name):
+            yield place.name
 
 
 def changes_something(tree: object) -> bool:

@@ -1,1 +1,1 @@
-"""Turns syntax into closures: types are settled here, once, when an expression is loaded."""
+"""Turns syntax into Python: types are settled and errors refused here, once, when an expression is loaded."""

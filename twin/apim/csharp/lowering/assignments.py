@@ -1,20 +1,13 @@
 """Assignments, `op=`, `++` and `--`."""
 
-from collections.abc import Callable
-from typing import Any
-
-from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import NOT_CONSTANT, ArgumentValue, Bound, Frame, constant
-from twin.apim.csharp.conversions import explicit, same
-from twin.apim.csharp.errors import DotNetException, null_reference
+from twin.apim.csharp import runtime, syntax
+from twin.apim.csharp.bound import NOT_CONSTANT, ArgumentValue, Bound, Setter, constant
+from twin.apim.csharp.conversions import explicit
 from twin.apim.csharp.lowering.creation import Creation
 from twin.apim.csharp.overloads import convertible
 from twin.apim.csharp.scope import changes_something
 from twin.apim.csharp.signature import Settable
-from twin.apim.csharp.types import BYTE, DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
-from twin.apim.csharp.values import Array, integer, type_of
-
-Setter = Callable[[Frame, Any], None]
+from twin.apim.csharp.types import DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
 
 
 class Assignments(Creation):
@@ -26,44 +19,19 @@ class Assignments(Creation):
             return self.assign_value(node.target, node.value, self.bind(node.value), node.at)
         read, of, write = self._place_once(node.target)
         result = self.binary(node.op[:-1], read, self.bind(node.value), node.at)
-        value = self._narrowed(result, of, node.at)
-        slot = self._plain_slot(node.target)
-        return self._store(of, write, value, node.at) if slot is None else _stored(of, slot, value, node.at)
+        return Bound(of, write(self.text(self._narrowed(result, of, node.at))), node.at)
 
     def assign_value(self, place: syntax.Node, node: syntax.Node, value: Bound, at: int) -> Bound:
         """`place = value`. The parts of a place are evaluated before the value, where that can be told."""
         if isinstance(place, syntax.Name) or (_is_fixed(place) and not changes_something(node)):
             of, write = self._place(place)
-            return self._store(of, write, self.convert(value, of), at)
-        keep, target, arguments = self._kept_place(place)
+            return Bound(of, write(self.text(self.convert(value, of))), at)
+        keeps, target, arguments = self._kept_place(place)
         if isinstance(place, syntax.Member):
             of, write = self._property(target, place)
         else:
             of, write = self._element_of(target, arguments, at)
-        run = self.convert(value, of).run
-
-        def store(frame: Frame) -> Any:
-            keep(frame)
-            found = run(frame)
-            write(frame, found)
-            return found
-
-        return Bound(of, store, at)
-
-    def _plain_slot(self, node: syntax.Node) -> int | None:
-        """The slot of a variable that lives in the frame itself."""
-        variable = self.scope.find(node.name) if isinstance(node, syntax.Name) else None
-        return variable.slot if variable is not None and not variable.cell else None
-
-    def _store(self, of: ClrType, write: Setter, value: Bound, at: int) -> Bound:
-        run = value.run
-
-        def store(frame: Frame) -> Any:
-            found = run(frame)
-            write(frame, found)
-            return found
-
-        return Bound(of, store, at)
+        return Bound(of, _after(keeps, write(self.text(self.convert(value, of)))), at)
 
     def _narrowed(self, result: Bound, of: ClrType, at: int) -> Bound:
         """The result of `x op y`, converted back to the type of x."""
@@ -72,28 +40,18 @@ class Assignments(Creation):
         converter = explicit(result.type, of)
         if converter is None or not (_plain(of).name in NUMBERS or is_enum(of)):
             self.refuse(f"{result.type} cannot become {of}", at, "CS0029")
-        return Bound(of, self.compose(result.run, converter), at)
+        return Bound(of, self.apply(converter, self.text(result)), at)
 
     def increment(self, op: str, target: syntax.Node, at: int, *, prefix: bool) -> Bound:
         """`++` and `--`."""
         read, of, write = self._place_once(target)
         if _plain(of).name not in NUMBERS:
             self.refuse(f"`{op}` does not apply to {of}", at, "CS0023")
-        plain = self._plain_slot(target)
-        if plain is not None and of is INT32:
-            return _stepped(plain, 1 if op == "++" else -1, at, prefix=prefix)
-        slot = self.scope.slot()
-        old = Bound(of, lambda frame: frame[slot], at)
-        new = self._narrowed(self.binary(op[0], old, constant(INT32, 1, at), at), of, at).run
-        get = read.run
-
-        def run(frame: Frame) -> Any:
-            before = frame[slot] = get(frame)
-            after = new(frame)
-            write(frame, after)
-            return after if prefix else before
-
-        return Bound(of, run, at)
+        kept = self.temporary()
+        old = Bound(of, kept, at)
+        new = self._narrowed(self.binary(op[0], old, constant(INT32, 1, at), at), of, at)
+        steps = f"({kept} := {self.text(read)}), {write(self.text(new))}"
+        return Bound(of, f"({steps})[{1 if prefix else 0}]", at)
 
     def _place_once(self, node: syntax.Node) -> tuple[Bound, ClrType, Setter]:
         """A place that is read and then written: its parts are evaluated once."""
@@ -102,58 +60,36 @@ class Assignments(Creation):
         if isinstance(node, syntax.Name):
             of, write = self._place(node)
             return self.bind(node), of, write
-        keep, target, arguments = self._kept_place(node)
+        keeps, target, arguments = self._kept_place(node)
         if isinstance(node, syntax.Member):
             read = self.member_of(target, node)
             of, write = self._property(target, node)
         else:
             read = self.index_of(target, arguments, node.at)
             of, write = self._element_of(target, arguments, node.at)
-        get = read.run
+        return Bound(read.type, _after(keeps, self.text(read)), node.at), of, write
 
-        def run(frame: Frame) -> Any:
-            keep(frame)
-            return get(frame)
-
-        return Bound(read.type, run, node.at), of, write
-
-    def _kept_place(self, node: syntax.Node) -> tuple[Callable[[Frame], None], Bound, list[ArgumentValue]]:
+    def _kept_place(self, node: syntax.Node) -> tuple[list[str], Bound, list[ArgumentValue]]:
         """The parts of `target.name` or `target[arguments]`, and what evaluates them once."""
         if not isinstance(node, (syntax.Member, syntax.Index)):
             self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
-        target, keep_target = self._kept(self.bind(node.target))
+        target, keep = self._kept(self.bind(node.target))
         if isinstance(node, syntax.Member):
-            return keep_target, target, []
-        arguments, keeps = self._kept_arguments(self.arguments(node.args))
-
-        def keep(frame: Frame) -> None:
-            keep_target(frame)
-            for keep_argument in keeps:
-                keep_argument(frame)
-
-        return keep, target, arguments
-
-    def _kept(self, bound: Bound) -> tuple[Bound, Callable[[Frame], None]]:
-        """A value that is evaluated once and then read from a slot."""
-        slot, run = self.scope.slot(), bound.run
-
-        def keep(frame: Frame) -> None:
-            frame[slot] = run(frame)
-
-        return Bound(bound.type, lambda frame: frame[slot], bound.at, bound.const, bound.path), keep
-
-    def _kept_arguments(
-        self, arguments: list[ArgumentValue]
-    ) -> tuple[list[ArgumentValue], list[Callable[[Frame], None]]]:
-        kept: list[ArgumentValue] = []
-        keeps: list[Callable[[Frame], None]] = []
-        for argument in arguments:
+            return [keep], target, []
+        kept, keeps = [], [keep]
+        for argument in self.arguments(node.args):
             if argument.bound is None or argument.lambda_node is not None:
                 self.refuse("an index is a value", argument.at, "CS0131")
             bound, keep = self._kept(argument.bound)
             kept.append(ArgumentValue(bound, argument.node, argument.at, argument.mode, argument.name))
             keeps.append(keep)
-        return kept, keeps
+        return keeps, target, kept
+
+    def _kept(self, bound: Bound) -> tuple[Bound, str]:
+        """A value that is evaluated once, and what does that."""
+        kept = self.temporary()
+        made = Bound(bound.type, kept, bound.at, bound.const, bound.path, bound.present)
+        return made, f"({kept} := {self.text(bound)})"
 
     def _place(self, node: syntax.Node) -> tuple[ClrType, Setter]:
         """The type of a place, and what sets it."""
@@ -179,16 +115,10 @@ class Assignments(Creation):
         holder, member = found
         if not isinstance(member.function, Settable):
             self.refuse(f"`{node.name}` of {target.type} cannot be assigned", node.at, "CS0200")
-        set_, run = member.function.set, target.run
+        names = self.text(target), self.source.name(member.function.set)
         bindings = dict(zip(member.owner.parameters, holder.args, strict=True))
-
-        def write(frame: Frame, value: Any) -> None:
-            owner = run(frame)
-            if owner is None:
-                raise null_reference()
-            set_(owner, value)
-
-        return substitute(member.signature.returns, bindings), write
+        of = substitute(member.signature.returns, bindings)
+        return of, lambda value: self.source.call(runtime.set_property, value, *names)
 
     def _element_of(self, target: Bound, arguments: list[ArgumentValue], at: int) -> tuple[ClrType, Setter]:
         if target.type is DYNAMIC:
@@ -199,39 +129,18 @@ class Assignments(Creation):
         function = choice.candidate.member.function
         if not isinstance(function, Settable):
             self.refuse(f"an element of {target.type} cannot be assigned", at, "CS0200")
-        set_, run, key = function.set, target.run, self.slot_run(choice.slots[0])
-
-        def write(frame: Frame, value: Any) -> None:
-            owner = run(frame)
-            if owner is None:
-                raise null_reference()
-            set_(owner, key(frame), value)
-
-        return choice.returns, write
+        owner, key = self.checked(target), self.slot_text(choice.slots[0])
+        store = self.source.name(function.set)
+        return choice.returns, lambda value: self.source.call(runtime.set_element, value, owner, key, store)
 
     def _array_place(self, target: Bound, arguments: list[ArgumentValue], at: int) -> tuple[ClrType, Setter]:
         if len(arguments) != 1 or arguments[0].bound is None:
             self.refuse("an array has one index", at, "CS0022")
         index = arguments[0].bound
-        position = self.convert(index, INT32 if convertible(index, INT32) is not None else clr("Int64")).run
-        element, array = target.type.args[0], target.run
-        store = int if element is BYTE else same
-
-        def write(frame: Frame, value: Any) -> None:
-            owner: Array | None = array(frame)
-            place = position(frame)
-            if owner is None:
-                raise null_reference()
-            if not 0 <= place < len(owner.items):
-                raise DotNetException(
-                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
-                )
-            # An object[] may be a string[] at run time, and then takes only strings.
-            if owner.clr_type.args[0] is not element and value is not None:
-                _check_element(owner.clr_type.args[0], value)
-            owner.items[place] = store(value)
-
-        return element, write
+        position = self.convert(index, INT32 if convertible(index, INT32) is not None else clr("Int64"))
+        element = target.type.args[0]
+        names = self.text(target), self.text(position), self.source.name(element)
+        return element, lambda value: self.source.call(runtime.set_item, value, *names)
 
 
 def _is_fixed(place: syntax.Node) -> bool:
@@ -246,37 +155,9 @@ def _is_fixed(place: syntax.Node) -> bool:
     )
 
 
-def _stored(of: ClrType, slot: int, value: Bound, at: int) -> Bound:
-    """An assignment to a slot of the frame."""
-    run = value.run
-
-    def store(frame: Frame) -> Any:
-        found = frame[slot] = run(frame)
-        return found
-
-    return Bound(of, store, at)
-
-
-def _stepped(slot: int, step: int, at: int, *, prefix: bool) -> Bound:
-    """`++` or `--` of an int in a slot of the frame."""
-
-    def run(frame: Frame) -> int:
-        before = frame[slot]
-        after = before + step
-        if not -0x80000000 <= after <= 0x7FFFFFFF:  # noqa: PLR2004 -- the bounds of an int
-            after = integer("Int32", after)
-        frame[slot] = after
-        return after if prefix else before
-
-    return Bound(INT32, run, at)
-
-
-def _check_element(element: ClrType, value: Any) -> None:
-    if explicit(type_of(value), element) is not same:
-        raise DotNetException(
-            "ArrayTypeMismatchException",
-            "Attempted to access an element as a type incompatible with the array.",
-        )
+def _after(steps: list[str], value: str) -> str:
+    """A value after some steps."""
+    return f"({', '.join([*steps, value])})[{len(steps)}]"
 
 
 def _plain(of: ClrType) -> ClrType:

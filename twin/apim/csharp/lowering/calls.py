@@ -5,26 +5,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NoReturn
 
-from twin.apim.csharp import syntax
+from twin.apim.csharp import runtime, syntax
 from twin.apim.csharp.bound import (
     NOT_CONSTANT,
     ArgumentValue,
     Bound,
-    Constant,
-    Frame,
     NamespaceReference,
     OutTarget,
-    Run,
+    Setter,
     TypeReference,
     constant,
 )
 from twin.apim.csharp.conversions import same
-from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null, null_reference
+from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.json_values import dynamic_to_string
 from twin.apim.csharp.lowering.names import Names
 from twin.apim.csharp.overloads import Candidate, Choice, Overloads, Slot
 from twin.apim.csharp.results import wrapper
 from twin.apim.csharp.signature import Checked, Contextual, Culture, Member, Typed, lookup, members_of
+from twin.apim.csharp.source import CONTEXT as GIVEN
 from twin.apim.csharp.types import (
     DYNAMIC,
     LAMBDA,
@@ -34,7 +33,6 @@ from twin.apim.csharp.types import (
     VOID,
     ClrType,
     clr,
-    is_value_type,
 )
 from twin.apim.csharp.values import Array, Sequence
 
@@ -88,7 +86,7 @@ class Calls(Names):
     def _dynamic_call(self, holder: Bound, target: syntax.Member, node: syntax.Call) -> Bound:
         if target.name != "ToString" or node.args:
             self.refuse(f"calling `{target.name}` of a dynamic value; cast it first", target.at, "dynamic")
-        return Bound(STRING, self.compose(holder.run, dynamic_to_string), node.at)
+        return Bound(STRING, self.source.call(dynamic_to_string, self.text(holder)), node.at)
 
     def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
         """Arguments with their values; lambdas and method groups wait for a type."""
@@ -101,7 +99,7 @@ class Calls(Names):
         while isinstance(value, syntax.Paren) and isinstance(value.inner, syntax.Lambda):
             value = value.inner
         if isinstance(value, syntax.Lambda) or self._is_method_group(value):
-            placeholder = Bound(LAMBDA, same, value.at)
+            placeholder = Bound(LAMBDA, "", value.at)
             return ArgumentValue(placeholder, value, value.at, "", node.name, lambda_node=value)
         return ArgumentValue(self.bind(value), value, value.at, "", node.name)
 
@@ -131,33 +129,17 @@ class Calls(Names):
         # Only the chosen overload declares the variable; overloads are tried before.
         return OutTarget(declared, lambda found: self.declarer(name.name, declared or found, name.at))
 
-    def writer(self, variable: Any) -> Callable[[Frame, Any], None]:
+    def writer(self, variable: Any) -> Setter:
         """Sets a variable."""
-        slot = variable.slot
         if variable.cell:
+            return lambda value: self.source.call(runtime.set_cell, variable.code, value)
+        return lambda value: f"({variable.code} := {value})"
 
-            def set_cell(frame: Frame, value: Any) -> None:
-                frame[slot][0] = value
-
-            return set_cell
-
-        def set_slot(frame: Frame, value: Any) -> None:
-            frame[slot] = value
-
-        return set_slot
-
-    def declarer(
-        self, name: str, of: ClrType, at: int, *, writable: bool = True
-    ) -> Callable[[Frame, Any], None]:
+    def declarer(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Setter:
         """Declares a variable and gives what sets it for the first time."""
         variable = self.scope.declare(name, of, at, writable=writable)
-        slot = variable.slot
         if variable.cell:
-
-            def make_cell(frame: Frame, value: Any) -> None:
-                frame[slot] = [value]
-
-            return make_cell
+            return lambda value: f"({variable.code} := [{value}])"
         return self.writer(variable)
 
     def _static_call(
@@ -226,34 +208,32 @@ class Calls(Names):
         signature = choice.candidate.member.signature
         self._check_order(choice, at)
         function = self.function_of(choice, at)
-        runs = [self.slot_run(slot) for slot in choice.slots if slot.parameter.mode != "out"]
+        texts = [self.slot_text(slot) for slot in choice.slots if slot.parameter.mode != "out"]
         outs = [slot for slot in choice.slots if slot.parameter.mode == "out"]
-        if receiver is not None:
-            runs.insert(0, self._checked(receiver, choice.candidate.owner))
         is_contextual = isinstance(choice.candidate.member.function, Contextual)
-        if is_contextual:
-            runs.insert(0, lambda frame: frame[0])
         if (
             not outs
             and not is_contextual
             and all(_is_constant(slot) for slot in choice.slots)
             and (receiver is None or receiver.is_constant)
         ):
-            self.try_now(function, runs, at)
+            self.try_now(function, choice.slots, at, receiver)
+        if receiver is not None:
+            texts.insert(0, self._receiver(receiver, choice.candidate.owner))
+        if is_contextual:
+            texts.insert(0, GIVEN)
         returns = choice.returns
         if returns.name in _DEFERRED and inspect.isgeneratorfunction(function):
             function = _deferred(function, returns)
-        run = call(function, runs)
+        text = self.apply(function, *texts)
         if outs:
-            run = self._set_outs(run, outs)
-        wrap = wrapper(returns)
-        if wrap is not None:
-            run = self.compose(run, wrap)
+            text = self._set_outs(text, outs)
+        text = self.apply(wrapper(returns) or same, text)
         if receiver is not None and receiver.path == "context.Variables":
             self._note_key(choice, at)
         if signature.returns is VOID:
             returns = VOID
-        return Bound(returns, run, at)
+        return Bound(returns, text, at)
 
     def _check_order(self, choice: Choice, at: int) -> None:
         """Arguments are evaluated in the order of the parameters: that must be the order of the text."""
@@ -261,10 +241,14 @@ class Calls(Names):
         if given != sorted(given):
             self.refuse("named arguments in another order than the parameters", at, "named arguments")
 
-    def try_now(self, function: Callable[..., Any], runs: list[Run], at: int) -> None:
+    def try_now(
+        self, function: Callable[..., Any], slots: list[Slot], at: int, receiver: Bound | None = None
+    ) -> None:
         """Calls a function of constants, to refuse now what the twin could not answer later."""
+        if receiver is not None and receiver.const is None:
+            return
         try:
-            call(function, runs)([None])
+            function(*([] if receiver is None else [receiver.const]), *map(_known, slots))
         except UnsupportedError as error:
             self.refuse(error.message, at, "unsupported")
         except DotNetException:
@@ -304,59 +288,38 @@ class Calls(Names):
         names = (*member.owner.parameters, *member.signature.type_parameters)
         return [choice.candidate.bindings[name] for name in names]
 
-    def _checked(self, receiver: Bound, owner: ClrType) -> Run:
-        run = receiver.run
-        if is_value_type(receiver.type) or owner.name == "Nullable" or receiver.type.name == "Nullable":
-            return run
+    def _receiver(self, receiver: Bound, owner: ClrType) -> str:
+        if owner.name == "Nullable" or receiver.type.name == "Nullable":
+            return self.text(receiver)
+        return self.checked(receiver)
 
-        def read(frame: Frame) -> Any:
-            value = run(frame)
-            if value is None:
-                raise null_reference()
-            return value
-
-        return read
-
-    def slot_run(self, slot: Slot) -> Run:
+    def slot_text(self, slot: Slot) -> str:
         """The value of one parameter."""
         if slot.expanded:
-            runs = [self._one(slot, index) for index in range(len(slot.arguments))]
-            element = slot.type
-            return lambda frame: Array.of(element, [run(frame) for run in runs])
+            items = ", ".join(self._one(slot, index) for index in range(len(slot.arguments)))
+            return self.source.call(Array.of, self.source.name(slot.type), f"[{items}]")
         if not slot.arguments:
-            default = slot.parameter.default
-            return Constant(default)
+            return self.source.literal(slot.parameter.default)
         return self._one(slot, 0)
 
-    def _one(self, slot: Slot, index: int) -> Run:
+    def _one(self, slot: Slot, index: int) -> str:
         waiting = slot.lambdas[index]
         if waiting is not None:
             return waiting
         bound = slot.arguments[index].bound
         if bound is None:
             self.refuse("an argument has no value", slot.arguments[index].at, "CS1620")
-        converter = slot.converters[index]
-        if converter is same:
-            return bound.run
-        if bound.is_constant and is_value_type(slot.type):
-            return Constant(converter(bound.const))
-        return self.compose(bound.run, converter)
+        return self.text(self.converted(bound, slot.type, slot.converters[index]))
 
-    def _set_outs(self, run: Run, outs: list[Slot]) -> Run:
-        setters = []
-        for slot in outs:
+    def _set_outs(self, text: str, outs: list[Slot]) -> str:
+        found, setters = self.temporary(), []
+        for place, slot in enumerate(outs, start=1):
             target = slot.arguments[0].out
             if target is None:
                 self.refuse("an out argument is a variable", slot.arguments[0].at, "CS1620")
-            setters.append((target.declare(slot.type), wrapper(slot.type) or same))
-
-        def set_outs(frame: Frame) -> Any:
-            result, *values = run(frame)
-            for (setter, wrap), value in zip(setters, values, strict=True):
-                setter(frame, wrap(value))
-            return result
-
-        return set_outs
+            set_ = target.declare(slot.type)
+            setters.append(set_(self.apply(wrapper(slot.type) or same, f"{found}[{place}]")))
+        return f"(({found} := {text})[0], {', '.join(setters)})[0]"
 
 
 def _visible(candidates: list[Candidate]) -> list[Candidate]:
@@ -379,6 +342,18 @@ def _is_constant(slot: Slot) -> bool:
     )
 
 
+def _known(slot: Slot) -> Any:
+    """The value of a parameter whose arguments are constants."""
+    values = [
+        converter(argument.bound.const)
+        for argument, converter in zip(slot.arguments, slot.converters, strict=True)
+        if argument.bound is not None
+    ]
+    if slot.expanded:
+        return Array.of(slot.type, values)
+    return values[0] if values else slot.parameter.default
+
+
 def _deferred(function: Callable[..., Any], returns: ClrType) -> Callable[..., Any]:
     element = returns.args[0]
     kind = returns.name
@@ -389,23 +364,3 @@ def _deferred(function: Callable[..., Any], returns: ClrType) -> Callable[..., A
         return Sequence(element, partial(function, *arguments), kind)
 
     return make
-
-
-def call(function: Callable[..., Any], runs: list[Run]) -> Run:  # noqa: PLR0911 -- one case a kind
-    """A call with that many arguments."""
-    match runs:
-        case []:
-            return lambda _frame: function()
-        case [Constant(first)]:
-            return lambda _frame: function(first)
-        case [one]:
-            return lambda frame: function(one(frame))
-        case [one, Constant(second)]:
-            return lambda frame: function(one(frame), second)
-        case [one, two]:
-            return lambda frame: function(one(frame), two(frame))
-        case [one, Constant(second), Constant(third)]:
-            return lambda frame: function(one(frame), second, third)
-        case [one, two, three]:
-            return lambda frame: function(one(frame), two(frame), three(frame))
-    return lambda frame: function(*[run(frame) for run in runs])

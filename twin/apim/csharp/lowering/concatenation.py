@@ -1,13 +1,13 @@
 """String concatenation and interpolation."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import Bound, Frame, Run, constant
+from twin.apim.csharp.bound import Bound, Concatenation, Known, constant
 from twin.apim.csharp.errors import DotNetException, UnsupportedError
 from twin.apim.csharp.lowering.base import Base
 from twin.apim.csharp.moments import UNIX_EPOCH_TICKS, DateTime, DateTimeOffset, TimeSpan
+from twin.apim.csharp.runtime import left_justified, right_justified
 from twin.apim.csharp.text import format_value, to_string
 from twin.apim.csharp.types import (
     DYNAMIC,
@@ -23,66 +23,42 @@ from twin.apim.csharp.types import (
 from twin.apim.csharp.values import EnumValue, default_of
 
 
-@dataclass(slots=True)
-class Concatenation(Bound):
-    """A chain of `+`: its operands are joined at once."""
-
-    parts: list[Run | str] = field(default_factory=list)
-
-
-def concatenated(left: Bound, right: Bound, at: int) -> Bound | None:
-    """`left + right` when one of them is a string."""
-    if STRING not in {left.type, right.type} or {left.type, right.type} & {VOID, LAMBDA, THROWS, DYNAMIC}:
-        return None
-    if left.is_constant and right.is_constant:
-        return constant(STRING, to_string(left.const) + to_string(right.const), at)
-    parts = left.parts if isinstance(left, Concatenation) else [_part(left)]
-    last, new = parts[-1], _part(right)
-    if isinstance(last, str) and isinstance(new, str):
-        parts[-1] = last + new
-    else:
-        parts.append(new)
-    return Concatenation(STRING, _join(parts), at, parts=parts)
-
-
-def _part(bound: Bound) -> Run | str:
-    """A text, or what gives one."""
-    if bound.is_constant:
-        return to_string(bound.const)
-    run = bound.run
-    if bound.type is STRING:
-        return lambda frame: run(frame) or ""
-    return lambda frame: to_string(run(frame))
-
-
-def _join(parts: list[Run | str]) -> Run:
-    """Joins texts. The chain may still grow, so the list is read when it runs."""
-    runs: list[Run] = []
-
-    def run(frame: Frame) -> str:
-        if len(runs) != len(parts):
-            runs[:] = [_constant_part(part) if isinstance(part, str) else part for part in parts]
-        return "".join([part(frame) for part in runs])
-
-    return run
-
-
-def _constant_part(text: str) -> Run:
-    return lambda _frame: text
-
-
 class Interpolation(Base):
-    """Interpolated strings."""
+    """Concatenation and interpolated strings."""
+
+    def concatenated(self, left: Bound, right: Bound, at: int) -> Bound | None:
+        """`left + right` when one of them is a string."""
+        types = {left.type, right.type}
+        if STRING not in types or types & {VOID, LAMBDA, THROWS, DYNAMIC}:
+            return None
+        if left.is_constant and right.is_constant:
+            return constant(STRING, to_string(left.const) + to_string(right.const), at)
+        parts = left.parts if isinstance(left, Concatenation) else [self._part(left)]
+        last, new = parts[-1], self._part(right)
+        if isinstance(last, Known) and isinstance(new, Known):
+            parts[-1] = Known(last.text + new.text)
+        else:
+            parts.append(new)
+        return Concatenation(STRING, "", at, present=True, parts=parts)
+
+    def _part(self, bound: Bound) -> str | Known:
+        """A text, or what gives one."""
+        if bound.is_constant:
+            return Known(to_string(bound.const))
+        text = self.text(bound)
+        if bound.type is STRING:
+            return text if bound.present else f'({text} or "")'
+        return self.source.call(to_string, text)
 
     def bind_interpolated(self, node: syntax.Interpolated) -> Bound:
         """`$"..."`."""
-        parts: list[Run | str] = [part if isinstance(part, str) else self._hole(part) for part in node.parts]
-        if all(isinstance(part, str) for part in parts):
-            text = "".join(part for part in parts if isinstance(part, str))
-            return Bound(STRING, lambda _frame: text, node.at)
-        return Bound(STRING, _join(parts), node.at)
+        parts = [Known(part) if isinstance(part, str) else self._hole(part) for part in node.parts]
+        if all(isinstance(part, Known) for part in parts):
+            text = "".join(part.text for part in parts if isinstance(part, Known))
+            return Bound(STRING, self.source.literal(text), node.at, present=True)
+        return Bound(STRING, self.joined(parts), node.at, present=True)
 
-    def _hole(self, hole: syntax.Hole) -> Run:
+    def _hole(self, hole: syntax.Hole) -> str | Known:
         value = self.bind(hole.value)
         if value.type in {VOID, LAMBDA, THROWS}:
             self.refuse("a hole of an interpolated string needs a value", hole.value.at, "CS0029")
@@ -92,20 +68,16 @@ class Interpolation(Base):
             if not alignment.is_constant:
                 self.refuse("an alignment is a constant", hole.alignment.at, "CS0150")
             width = alignment.const
-        run, pattern = value.run, hole.format
-        if pattern is None:
-            text = _part(value)
-            text = _constant_part(text) if isinstance(text, str) else text
+        if hole.format is None:
+            part = self._part(value)
         else:
-            self.check_format(value.type, pattern, hole.value.at)
-            text = lambda frame: format_value(run(frame), pattern)  # noqa: E731 -- one of two closures
+            self.check_format(value.type, hole.format, hole.value.at)
+            part = self.source.call(format_value, self.text(value), self.source.literal(hole.format))
         if width == 0:
-            return text
-        return (
-            (lambda frame: text(frame).rjust(width))
-            if width > 0
-            else (lambda frame: text(frame).ljust(-width))
-        )
+            return part
+        text = self.source.literal(part.text) if isinstance(part, Known) else part
+        justified = right_justified if width > 0 else left_justified
+        return self.source.call(justified, text, self.source.literal(abs(width)))
 
     def check_format(self, of: ClrType, pattern: str, at: int) -> None:
         """Refuses a format that the twin does not know, by formatting a sample."""

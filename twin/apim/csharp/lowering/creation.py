@@ -1,21 +1,20 @@
 """`new`, arrays, initializers and lambdas."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import ArgumentValue, Bound, Constant, Frame, Run
-from twin.apim.csharp.collection_values import AnonymousObject
+from twin.apim.csharp import runtime, syntax
+from twin.apim.csharp.bound import ArgumentValue, Bound, Variable
 from twin.apim.csharp.conversions import best_common
-from twin.apim.csharp.errors import DotNetException
-from twin.apim.csharp.lowering.calls import call
-from twin.apim.csharp.lowering.concatenation import Interpolation
+from twin.apim.csharp.lowering.base import Function
 from twin.apim.csharp.lowering.operations import Operations
 from twin.apim.csharp.overloads import Candidate, Overloads
 from twin.apim.csharp.signature import Contextual, members_of
+from twin.apim.csharp.source import CONTEXT as GIVEN
+from twin.apim.csharp.source import indented, variables_in
 from twin.apim.csharp.syntax import Element, Initializer
 from twin.apim.csharp.types import (
-    BYTE,
     DEFINITIONS,
     INT32,
     LAMBDA,
@@ -32,7 +31,7 @@ from twin.apim.csharp.types import (
 from twin.apim.csharp.values import Array, default_of
 
 
-class Creation(Operations, Interpolation):
+class Creation(Operations):
     """`new`, arrays, initializers and lambdas."""
 
     def bind_new(self, node: syntax.New) -> Bound:
@@ -47,49 +46,40 @@ class Creation(Operations, Interpolation):
             self.refuse(f"the twin creates no {of} with `new`", node.at, f"new {of}")
         arguments = self.arguments(node.args)
         if is_value_type(of) and not arguments and node.initializer is None:
-            return Bound(of, lambda _frame: default_of(of), node.at)
+            return Bound(of, self.source.call(default_of, self.source.name(of)), node.at)
         choice = Overloads(self, arguments, ()).choose(candidates, node.at, f"new {of}")
         if choice is None:
             given = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
             self.refuse(f"the twin knows no constructor of {of} that takes ({given})", node.at, f"new {of}")
         function = self.function_of(choice, node.at)
-        runs = [self.slot_run(slot) for slot in choice.slots]
+        texts = [self.slot_text(slot) for slot in choice.slots]
         if isinstance(choice.candidate.member.function, Contextual):
-            runs.insert(0, lambda frame: frame[0])
+            texts.insert(0, GIVEN)
         elif arguments and all(
             argument.bound is not None and argument.bound.is_constant for argument in arguments
         ):
-            self.try_now(function, runs, node.at)
-        made = Bound(of, call(function, runs), node.at)
+            self.try_now(function, choice.slots, node.at)
+        made = Bound(of, self.source.call(function, *texts), node.at, present=True)
         return made if node.initializer is None else self._filled(made, node.initializer)
 
     def _filled(self, made: Bound, initializer: Initializer) -> Bound:
         """An object after its initializer has run."""
-        slot = self.scope.slot()
-        steps = self._fill(Bound(made.type, lambda frame: frame[slot], initializer.at), initializer)
-        create = made.run
+        kept = self.temporary()
+        steps = self._fill(Bound(made.type, kept, initializer.at, present=True), initializer)
+        text = f"({', '.join([f'({kept} := {made.code})', *steps])},)[0]"
+        return Bound(made.type, text, made.at, present=True)
 
-        def run(frame: Frame) -> Any:
-            value = create(frame)
-            for step in steps:
-                # An initializer inside may use the same slot when the expression is entered again.
-                frame[slot] = value
-                step(frame)
-            return value
-
-        return Bound(made.type, run, made.at)
-
-    def _fill(self, target: Bound, initializer: Initializer) -> list[Run]:
+    def _fill(self, target: Bound, initializer: Initializer) -> list[str]:
         return [self._element(target, element) for element in initializer.elements]
 
-    def _element(self, target: Bound, element: Element) -> Run:
+    def _element(self, target: Bound, element: Element) -> str:
         if element.member is not None or element.index is not None:
             return self._assign_element(target, element)
         values = [value for value in element.values if isinstance(value, syntax.Node)]
         arguments = [ArgumentValue(self.bind(value), value, value.at) for value in values]
-        return self.call_instance(target, "Add", arguments, (), element.at).run
+        return self.text(self.call_instance(target, "Add", arguments, (), element.at))
 
-    def _assign_element(self, target: Bound, element: Element) -> Run:
+    def _assign_element(self, target: Bound, element: Element) -> str:
         self.receivers.append(target)
         receiver = syntax.Receiver(element.at)
         place: syntax.Node = (
@@ -99,26 +89,17 @@ class Creation(Operations, Interpolation):
         )
         value = element.values[0]
         if isinstance(value, Initializer):
-            slot = self.scope.slot()
-            inner = self.bind(place)
-            steps = self._fill(Bound(inner.type, lambda frame: frame[slot], value.at), value)
+            kept, inner = self.temporary(), self.bind(place)
+            steps = self._fill(Bound(inner.type, kept, value.at), value)
             self.receivers.pop()
-            read = inner.run
-
-            def fill(frame: Frame) -> None:
-                found = read(frame)
-                for step in steps:
-                    frame[slot] = found
-                    step(frame)
-
-            return fill
+            return f"({', '.join([f'({kept} := {self.text(inner)})', *steps])},)"
         # The value is bound outside of the initializer: it does not see the receiver.
         self.receivers.pop()
         bound = self.bind(value)
         self.receivers.append(target)
         assigned = self.assign_value(place, value, bound, element.at)
         self.receivers.pop()
-        return assigned.run
+        return self.text(assigned)
 
     def bind_new_array(self, node: syntax.NewArray) -> Bound:
         """`new T[size]`, `new T[] {...}`, `new[] {...}`."""
@@ -135,42 +116,37 @@ class Creation(Operations, Interpolation):
             size = self.bind_as(node.size, INT32)
             if not size.is_constant or size.const != len(items):
                 self.refuse("the size is not the number of elements", node.at, "CS0847")
-        runs = [self.convert(item, element).run for item in items]
-        known = [run.value for run in runs if isinstance(run, Constant)]
-        if len(known) == len(runs):
-            return Bound(array_of(element), lambda _frame: Array(element, known[:]), node.at)
-        return Bound(array_of(element), lambda frame: Array(element, [run(frame) for run in runs]), node.at)
+        values = [self.convert(item, element) for item in items]
+        if values and all(value.is_constant for value in values):
+            made = f"{self.source.name([value.const for value in values])}[:]"
+        else:
+            made = f"[{', '.join(map(self.text, values))}]"
+        text = self.source.call(Array, self.source.name(element), made)
+        return Bound(array_of(element), text, node.at, present=True)
 
     def _sized(self, node: syntax.NewArray) -> Bound:
         if node.element is None or node.size is None:
             self.refuse("an array needs a type and a size", node.at, "CS1586")
         element = self.type_named(node.element)
-        size = self.bind_as(node.size, INT32).run
-        default = default_of(element)
-
-        def run(frame: Frame) -> Array:
-            count = size(frame)
-            if count < 0:
-                raise DotNetException("OverflowException", "Arithmetic operation resulted in an overflow.")
-            return Array(element, [default] * count if element is not BYTE else bytes(count))
-
-        return Bound(array_of(element), run, node.at)
+        size = self.text(self.bind_as(node.size, INT32))
+        default = self.source.literal(default_of(element))
+        text = self.source.call(runtime.sized, self.source.name(element), default, size)
+        return Bound(array_of(element), text, node.at, present=True)
 
     def bind_new_anonymous(self, node: syntax.NewAnonymous) -> Bound:
         """`new { a = 1 }`. Anonymous types with the same names are the same type."""
-        names = [name for name, _value in node.members]
+        names = tuple(name for name, _value in node.members)
         if len(set(names)) < len(names):
             self.refuse("an anonymous type has each member once", node.at, "CS0833")
         values = [self.bind(value) for _name, value in node.members]
         if any(value.type in {VOID, THROWS, NULL, LAMBDA} for value in values):
             self.refuse("a member of an anonymous type needs a value with a type", node.at, "CS0828")
-        of = _anonymous_type(tuple(names), tuple(value.type for value in values))
-        runs = [value.run for value in values]
-        return Bound(
-            of,
-            lambda frame: AnonymousObject(of, dict(zip(names, [run(frame) for run in runs], strict=True))),
-            node.at,
+        of = _anonymous_type(names, tuple(value.type for value in values))
+        items = "".join(f"{self.text(value)}, " for value in values)
+        text = self.source.call(
+            runtime.anonymous, self.source.name(of), self.source.name(names), f"({items})"
         )
+        return Bound(of, text, node.at, present=True)
 
     def bind_lone_lambda(self, node: syntax.Lambda) -> Bound:
         """A lambda that is not an argument has no type."""
@@ -178,13 +154,13 @@ class Creation(Operations, Interpolation):
 
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
-    ) -> tuple[ClrType, Run]:
-        """The type that a lambda returns, and what makes the function of a frame."""
+    ) -> tuple[ClrType, str]:
+        """The type that a lambda returns, and what makes its function."""
         if not isinstance(node, syntax.Lambda):
             node = _expanded(node, len(parameters))
+        around = self.scope.visible() | {GIVEN}
+        outer, self.function = self.function, Function(returned=[], expected=returns)
         self.scope.enter()
-        saved = self.returned, self.expected, self.handlers
-        self.returned, self.expected, self.handlers = [], returns, 0
         try:
             variables = []
             for (declared, name), given in zip(node.parameters, parameters, strict=True):
@@ -192,24 +168,50 @@ class Creation(Operations, Interpolation):
                     self.refuse(f"this parameter is a {given}", node.at, "CS1661")
                 variables.append(self.scope.declare(name, given, node.at, writable=True))
             result, body = self._lambda_body(node.body, returns)
+            made, self.function = self.function, outer
         finally:
             self.scope.leave()
-            self.returned, self.expected, self.handlers = saved
-        return result, _function([(v.slot, v.cell) for v in variables], body)
+            self.function = outer
+        return result, self._made(made, variables, body, around)
 
-    def _lambda_body(self, body: syntax.Node, returns: ClrType | None) -> tuple[ClrType, Run]:
+    def _made(
+        self, function: Function, variables: list[Variable], body: str | list[str], around: set[str]
+    ) -> str:
+        """What makes the function of a lambda.
+
+        What it sees of the variables `around` is what they are now: in a loop they are others the next time.
+        A variable that changes is a cell, and the cell is what is seen.
+        """
+        parameters = ", ".join(variable.code for variable in variables)
+        cells = [variable.code for variable in variables if variable.cell]
+        if isinstance(body, str) and not cells and not function.nested:
+            if not self.function.rounds:
+                return f"(lambda {parameters}: {body})"
+            seen = "".join(f", {name}={name}" for name in sorted(variables_in(body) & around))
+            return f"(lambda {parameters}{', *' if seen and parameters else ''}{seen}: {body})"
+        lines = [f"return {body}"] if isinstance(body, str) else body
+        lines = [*(f"{cell} = [{cell}]" for cell in cells), *function.lines(lines)]
+        seen = ", ".join(sorted(variables_in("\n".join(lines)) & around))
+        name = self.source.new("f")
+        self.source.lambdas[name] = [
+            f"def {name}({', '.join(filter(None, (seen, parameters)))}):",
+            *indented(lines),
+        ]
+        return self.source.call(partial, name, seen) if seen else name
+
+    def _lambda_body(self, body: syntax.Node, returns: ClrType | None) -> tuple[ClrType, str | list[str]]:
         if isinstance(body, syntax.Block):
             return self.block_of_lambda(body, returns)
         bound = self.bind(body)
         if returns is VOID:
             if not isinstance(body, (syntax.Call, syntax.Assign, syntax.Postfix, syntax.Unary)):
                 self.refuse("this lambda must do something, not give a value", body.at, "CS0201")
-            return VOID, bound.run
+            return VOID, self.text(bound)
         if bound.type is VOID:
             self.refuse("this lambda gives no value", body.at, "CS1662")
         if returns is None:
-            return bound.type, bound.run
-        return returns, self.convert(bound, returns).run
+            return bound.type, self.text(bound)
+        return returns, self.text(self.convert(bound, returns))
 
 
 def _anonymous_type(names: tuple[str, ...], types: tuple[ClrType, ...]) -> ClrType:
@@ -241,34 +243,3 @@ def _expanded(node: syntax.Node, count: int) -> syntax.Lambda:
     return syntax.Lambda(
         node.at, tuple((None, name) for name in names), syntax.Call(node.at, node, arguments)
     )
-
-
-def _function(slots: list[tuple[int, bool]], body: Run) -> Run:
-    """What gives, in a frame, the Python function of a lambda. Each call has a frame of its own."""
-    if len(slots) == 1 and not slots[0][1]:
-        only = slots[0][0]
-
-        def make_of_one(frame: Frame) -> Callable[[Any], Any]:
-            captured = frame[:]
-
-            def invoke(value: Any) -> Any:
-                own = captured[:]
-                own[only] = value
-                return body(own)
-
-            return invoke
-
-        return make_of_one
-
-    def make(frame: Frame) -> Callable[..., Any]:
-        captured = frame[:]
-
-        def invoke(*values: Any) -> Any:
-            own = captured[:]
-            for (slot, cell), value in zip(slots, values, strict=True):
-                own[slot] = [value] if cell else value
-            return body(own)
-
-        return invoke
-
-    return make

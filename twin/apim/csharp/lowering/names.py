@@ -1,27 +1,23 @@
 """Names, members and indexers."""
 
-from operator import itemgetter
 from typing import Any, NoReturn
 
-from twin.apim.csharp import syntax
+from twin.apim.csharp import runtime, syntax
 from twin.apim.csharp.bound import (
     NOT_CONSTANT,
     ArgumentValue,
     Bound,
-    Frame,
     NamespaceReference,
-    Run,
     TypeReference,
     constant,
 )
-from twin.apim.csharp.collection_values import missing_key
-from twin.apim.csharp.errors import DotNetException, null_reference
+from twin.apim.csharp.conversions import same
 from twin.apim.csharp.json_values import dynamic_index, dynamic_member
-from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.lowering.base import Base, Meaning
 from twin.apim.csharp.overloads import Candidate, Choice, Overloads, convertible
 from twin.apim.csharp.results import wrapper
 from twin.apim.csharp.signature import Checked, Contextual, Culture, Member, Settable, Typed, lookup
+from twin.apim.csharp.source import CONTEXT as GIVEN
 from twin.apim.csharp.syntax import TypeName
 from twin.apim.csharp.types import (
     BYTE,
@@ -38,10 +34,24 @@ from twin.apim.csharp.types import (
     nullable,
     substitute,
 )
-from twin.apim.csharp.values import BYTES_TABLE, INTEGER_CLASSES, Array, EnumValue
+from twin.apim.csharp.values import INTEGER_CLASSES, EnumValue
 
 _CONSTANTS = frozenset(NUMBERS) | {"String", "Boolean"}
 CONTEXT = clr("IProxyRequestContext")
+_ALWAYS = frozenset(
+    {
+        "context.Api",
+        "context.Deployment",
+        "context.Request",
+        "context.Request.Headers",
+        "context.Request.MatchedParameters",
+        "context.Request.OriginalUrl",
+        "context.Request.Url",
+        "context.Request.Url.Query",
+        "context.Variables",
+    }
+)
+"""What is never null."""
 
 
 class Names(Base):
@@ -66,7 +76,7 @@ class Names(Base):
             if variable is not None:
                 return self.read_variable(variable, node.at)
             if node.name == "context":
-                return Bound(CONTEXT, lambda frame: frame[0], node.at, path="context")
+                return Bound(CONTEXT, GIVEN, node.at, path="context", present=True)
         found = self.find_type(TypeName(node.name, node.at, node.args))
         return TypeReference(found, node.at) if found is not None else NamespaceReference(node.name, node.at)
 
@@ -74,9 +84,7 @@ class Names(Base):
         """The value of a variable."""
         if variable.const is not NOT_CONSTANT:
             return constant(variable.type, variable.const, at)
-        slot = variable.slot
-        run: Run = (lambda frame: frame[slot][0]) if variable.cell else itemgetter(slot)
-        return Bound(variable.type, run, at)
+        return Bound(variable.type, f"{variable.code}[0]" if variable.cell else variable.code, at)
 
     def bind_member(self, node: syntax.Member) -> Meaning:
         """`target.name`, which is not called."""
@@ -113,18 +121,17 @@ class Names(Base):
             self.no_member(owner, node.name, node.at)
         value, returns = member.function, member.signature.returns
         if isinstance(value, Contextual):
-            read = value.function
             self.note("clock", node.at)
-            return Bound(returns, lambda frame: read(frame[0]), node.at)
+            return Bound(returns, self.source.call(value.function, GIVEN), node.at)
         if returns.name in _CONSTANTS:
             return constant(returns, value, node.at)
-        return Bound(returns, lambda _frame: value, node.at)
+        return Bound(returns, self.source.literal(value), node.at, present=value is not None)
 
     def member_of(self, target: Bound, node: syntax.Member) -> Bound:
         """An instance's property."""
         if target.type is DYNAMIC:
-            name, run = node.name, target.run
-            return Bound(DYNAMIC, lambda frame: dynamic_member(run(frame), name), node.at)
+            name = self.source.literal(node.name)
+            return Bound(DYNAMIC, self.source.call(dynamic_member, self.text(target), name), node.at)
         found = self.find_property(target.type, node.name)
         if found is None:
             if target.type is NULL:
@@ -134,9 +141,8 @@ class Names(Base):
         path = self._read_path(target, node) if target.path or node.name == "Body" else ""
         returns = substitute(member.signature.returns, _bindings(holder, member))
         get = member.function.get if isinstance(member.function, Settable) else member.function
-        run = self.reader(target, get, holder)
-        wrap = wrapper(returns)
-        return Bound(returns, run if wrap is None else self.compose(run, wrap), node.at, path=path)
+        text = self.apply(wrapper(returns) or same, self.reader(target, get, holder))
+        return Bound(returns, text, node.at, path=path, present=path in _ALWAYS)
 
     def find_property(self, of: ClrType, name: str) -> tuple[ClrType, Member] | None:
         """The property of that name that a type has or inherits."""
@@ -145,24 +151,14 @@ class Names(Base):
                 return holder, member
         return None
 
-    def reader(self, target: Bound, get: Any, holder: ClrType) -> Run:
+    def reader(self, target: Bound, get: Any, holder: ClrType) -> str:
         """Reads a property, after a check for null."""
-        run = target.run
         if isinstance(get, Typed):
             get = get.make(*holder.args)
         if isinstance(get, Contextual):
-            inner = get.function
-            return lambda frame: inner(frame[0], run(frame))
-        if is_value_type(target.type) or target.type.name == "Nullable":
-            return lambda frame: get(run(frame))
-
-        def read(frame: Frame) -> Any:
-            value = run(frame)
-            if value is None:
-                raise null_reference()
-            return get(value)
-
-        return read
+            return self.source.call(get.function, GIVEN, self.text(target))
+        owner = self.text(target) if target.type.name == "Nullable" else self.checked(target)
+        return self.source.call(get, owner)
 
     def _read_path(self, target: Bound, node: syntax.Member) -> str:
         if not target.path:
@@ -194,34 +190,34 @@ class Names(Base):
             if convertible(index, INT32) is not None:
                 return self._character(target, self.convert(index, INT32), at)
         if target.type is DYNAMIC and len(arguments) == 1 and arguments[0].bound is not None:
-            run, key = target.run, arguments[0].bound.run
-            return Bound(DYNAMIC, lambda frame: dynamic_index(run(frame), key(frame)), at)
+            key = self.text(arguments[0].bound)
+            return Bound(DYNAMIC, self.source.call(dynamic_index, self.text(target), key), at)
         choice = self.indexer(target, arguments, at)
         self._note_variable(target, choice, at)
         return Bound(choice.returns, self._indexed(target, choice), at)
 
-    def _indexed(self, target: Bound, choice: Choice) -> Run:
+    def _indexed(self, target: Bound, choice: Choice) -> str:
         """An element by the chosen indexer."""
         given = choice.slots[0].arguments
         if target.path == "context.Variables" and given and given[0].bound is not None:
             name = given[0].bound.const
             if isinstance(name, str) and name.isascii():
-                return _variable(name)
+                return self._variable(name)
         get = choice.candidate.member.function
         get = get.get if isinstance(get, Settable) else get
         if isinstance(get, (Checked, Culture)):
             get = get.function
         if isinstance(get, Typed):
             get = get.make(*choice.candidate.owner.args)
-        run, key = target.run, self.slot_run(choice.slots[0])
+        owner = self.text(target) if is_value_type(target.type) else self.checked(target)
+        return self.source.call(get, owner, self.slot_text(choice.slots[0]))
 
-        def read(frame: Frame) -> Any:
-            value = run(frame)
-            if value is None:
-                raise null_reference()
-            return get(value, key(frame))
-
-        return read
+    def _variable(self, name: str) -> str:
+        """`context.Variables["name"]`."""
+        source, found, key = self.source, self.temporary(), self.source.literal(name)
+        get = f"{GIVEN}.variables.get({key}, {source.name(runtime.MISSING)})"
+        plain = f"{source.name(type)}({found} := {get}) is {source.name(str)} and {found}.isascii()"
+        return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
         """The indexer that fits."""
@@ -250,77 +246,30 @@ class Names(Base):
         if convertible(index, INT32) is not None:
             index = self.convert(index, INT32)
         element = target.type.args[0]
-        array, position = target.run, index.run
-        is_bytes = element is BYTE
-
-        def read(frame: Frame) -> Any:
-            values: Array | None = array(frame)
-            place = position(frame)
-            if values is None:
-                raise null_reference()
-            if not 0 <= place < len(values.items):
-                raise DotNetException(
-                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
-                )
-            return BYTES_TABLE[values.items[place]] if is_bytes else values.items[place]
-
-        return Bound(element, read, at)
+        read = runtime.byte_item if element is BYTE else runtime.item
+        return Bound(element, self.source.call(read, self.text(target), self.text(index)), at)
 
     def _character(self, target: Bound, index: Bound, at: int) -> Bound:
-        text, position = target.run, index.run
-        make = INTEGER_CLASSES["Char"]
-
-        def read(frame: Frame) -> Any:
-            value = text(frame)
-            place = position(frame)
-            if value is None:
-                raise null_reference()
-            if not 0 <= place < len(value):
-                raise DotNetException(
-                    "IndexOutOfRangeException", "Index was outside the bounds of the array."
-                )
-            return make(ord(value[place]))
-
-        return Bound(CHAR, read, at)
+        return Bound(CHAR, self.source.call(runtime.character, self.text(target), self.text(index)), at)
 
     def bind_receiver(self, node: syntax.Receiver) -> Bound:
         """What is before the nearest `?.`."""
         receiver = self.receivers[-1]
-        return Bound(receiver.type, receiver.run, node.at, path=receiver.path)
+        return Bound(receiver.type, receiver.code, node.at, path=receiver.path, present=receiver.present)
 
     def bind_conditional(self, node: syntax.Conditional) -> Bound:
         """`target?.rest`."""
         target = self.bind(node.target)
         if is_value_type(target.type) or target.type is NULL:
             self.refuse(f"?. does not apply to {target.type}", node.at, "CS0023")
-        slot = self.scope.slot()
+        kept = self.temporary()
         inner = target.type.args[0] if target.type.name == "Nullable" else target.type
-        self.receivers.append(Bound(inner, lambda frame: frame[slot], node.at, path=target.path))
+        self.receivers.append(Bound(inner, kept, node.at, path=target.path, present=True))
         rest = self.bind(node.rest)
         self.receivers.pop()
         result = nullable(rest.type) if is_value_type(rest.type) else rest.type
-        value = target.run
-        exists = self.decision(lambda frame: frame[slot] is not None, node.at, "?.")
-        then = rest.run
-
-        def run(frame: Frame) -> Any:
-            frame[slot] = value(frame)
-            return then(frame) if exists(frame) else None
-
-        return Bound(result, run, node.at)
-
-
-def _variable(name: str) -> Run:
-    """`context.Variables["name"]`."""
-
-    def read(frame: Frame) -> Any:
-        try:
-            value = frame[0].variables[name]
-        except KeyError:
-            raise missing_key(name) from None
-        return utf16(value) if type(value) is str else value
-
-    return read
+        exists = self.decision(f"({kept} := {self.text(target)}) is not None", node.at, "?.")
+        return Bound(result, f"({self.text(rest)} if {exists} else None)", node.at)
 
 
 def _bindings(holder: ClrType, member: Member) -> dict[str, ClrType]:

@@ -1,13 +1,14 @@
 """Operators, casts and patterns."""
 
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING, Any, Final
 
-from twin.apim.csharp import operators, syntax
-from twin.apim.csharp.bound import Bound, Frame, Run, constant
-from twin.apim.csharp.conversions import explicit, implicit, is_instance, is_subtype
+from twin.apim.csharp import operators, runtime, syntax
+from twin.apim.csharp.bound import Bound, constant
+from twin.apim.csharp.conversions import explicit, implicit, is_subtype, same
 from twin.apim.csharp.errors import DotNetException
 from twin.apim.csharp.lowering.calls import Calls
-from twin.apim.csharp.lowering.concatenation import concatenated
+from twin.apim.csharp.lowering.concatenation import Interpolation
 from twin.apim.csharp.overloads import convertible
 from twin.apim.csharp.signature import members_of
 from twin.apim.csharp.types import (
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from twin.apim.csharp.lowering.base import Meaning
 
 _EQUALITY = frozenset({"==", "!="})
+_INT32: Final = {operators.add: "+", operators.subtract: "-"}
+_LEAST, _MOST = INTEGERS["Int32"]
 
 
-class Operations(Calls):
+class Operations(Calls, Interpolation):
     """Operators, casts and patterns."""
 
     def bind_binary(self, node: syntax.Binary) -> Bound:
@@ -48,7 +51,7 @@ class Operations(Calls):
             chain.append(chain[-1].left)
         left = self.bind(chain[-1].left)
         for link in reversed(chain):
-            left = self._combine(link, left)
+            left = self.shallow(self._combine(link, left))
         return left
 
     def _combine(self, node: syntax.Binary, left: Bound) -> Bound:
@@ -61,47 +64,43 @@ class Operations(Calls):
     def _short_circuit(self, node: syntax.Binary, left: Bound) -> Bound:
         if left.type is not DYNAMIC:
             left = self.convert(left, BOOLEAN)
-        first = self.decision(left.run, node.at, node.op)
+        first = self.decision(self.text(left), node.at, node.op)
         second = self.bind_as(node.right, BOOLEAN)
-        then = second.run
         if left.is_constant and second.is_constant:
             value = (left.const and second.const) if node.op == "&&" else (left.const or second.const)
             return constant(BOOLEAN, value, node.at)
-        if node.op == "&&":
-            return Bound(BOOLEAN, lambda frame: then(frame) if first(frame) else False, node.at)
-        return Bound(BOOLEAN, lambda frame: True if first(frame) else then(frame), node.at)
+        then = self.text(second)
+        if left.type is DYNAMIC:
+            text = f"({then} if {first} else False)" if node.op == "&&" else f"(True if {first} else {then})"
+        else:
+            text = f"({first} {'and' if node.op == '&&' else 'or'} {then})"
+        return Bound(BOOLEAN, text, node.at)
 
     def _coalesce(self, node: syntax.Binary, left: Bound) -> Bound:
         if is_value_type(left.type) or left.type is NULL:
             self.refuse(f"?? does not apply to {left.type}", node.at, "CS0019")
         inner = left.type.args[0] if left.type.name == "Nullable" else left.type
         right = self.bind(node.right)
-        value = left.run
-        slot = self.scope.slot()
-        exists = self.decision(lambda frame: frame[slot] is not None, node.at, "??")
-        before = None
+        kept = self.temporary()
+        exists = self.decision(f"({kept} := {self.text(left)}) is not None", node.at, "??")
+        before = same
         if right.type is THROWS or convertible(right, inner) is not None:
             result = inner
         elif convertible(right, left.type) is not None:
             result = left.type
         else:
-            before = implicit(inner, right.type)
+            found = implicit(inner, right.type)
             result = right.type
-            if before is None:
+            if found is None:
                 self.refuse(f"{left.type} and {right.type} have no common type", node.at, "CS0019")
-        otherwise = self.convert(right, result).run
-
-        def run(frame: Frame) -> Any:
-            found = frame[slot] = value(frame)
-            if not exists(frame):
-                return otherwise(frame)
-            return found if before is None else before(found)
-
-        return Bound(result, run, node.at)
+            before = found
+        value, otherwise = self.apply(before, kept), self.convert(right, result)
+        text = f"({value} if {exists} else {self.text(otherwise)})"
+        return Bound(result, text, node.at, present=otherwise.present)
 
     def binary(self, op: str, left: Bound, right: Bound, at: int) -> Bound:
         """An operator on two values."""
-        if op == "+" and (joined := concatenated(left, right, at)) is not None:
+        if op == "+" and (joined := self.concatenated(left, right, at)) is not None:
             return joined
         found = self._predefined(op, left, right, at) or (
             self._equality(op, left, right, at) if op in _EQUALITY else None
@@ -134,11 +133,17 @@ class Operations(Calls):
             right = self.convert(right, wanted_right)
         if left.is_constant and right.is_constant:
             return self._folded(op, left, right, result, function, at)
-        one, other = left.run, right.run
-        if right.is_constant:
-            value = right.const
-            return Bound(result, lambda frame: function(one(frame), value), at)
-        return Bound(result, lambda frame: function(one(frame), other(frame)), at)
+        return Bound(result, self._compute(function, self.text(left), self.text(right)), at)
+
+    def _compute(self, function: Any, left: str, right: str) -> str:
+        """An operator on two values."""
+        symbol = _INT32.get(function)
+        if symbol is None:
+            return self.apply(function, left, right)
+        kept = self.temporary()
+        wrap = self.source.call(operators.int32, kept)
+        within = f"{_LEAST} <= ({kept} := {left} {symbol} {right}) <= {_MOST}"
+        return f"({kept} if {within} else {wrap})"
 
     def _operation(  # noqa: PLR0911 -- one case a kind
         self, op: str, left: ClrType, right: ClrType
@@ -164,18 +169,18 @@ class Operations(Calls):
             return None if compute is None else (of, of, of, compute)
         if left is right is BOOLEAN and op in {"&", "|", "^", "==", "!="}:
             function = {
-                "&": lambda a, b: a and b,
-                "|": lambda a, b: a or b,
-                "^": lambda a, b: a is not b,
-                "==": lambda a, b: a is b,
-                "!=": lambda a, b: a is not b,
+                "&": operator.and_,
+                "|": operator.or_,
+                "^": operator.is_not,
+                "==": operator.is_,
+                "!=": operator.is_not,
             }[op]
             return BOOLEAN, BOOLEAN, BOOLEAN, function
         found = operators.moments(op, left, right)
         if found is None and left is right:
             found = operators.enums(op, left)
         if found is None and left is right and left.name == "Guid" and op in _EQUALITY:
-            found = BOOLEAN, (lambda a, b: a == b) if op == "==" else (lambda a, b: a != b)
+            found = BOOLEAN, operator.eq if op == "==" else operator.ne
         if found is None and op in {"+", "-"}:
             return _enum_step(op, left, right)
         return None if found is None else (left, right, *found)
@@ -204,41 +209,37 @@ class Operations(Calls):
         wanted_left, wanted_right, result, function = operation
         if result is BOOLEAN and op in {"&", "|", "^"}:
             return None
-        one = self.convert(left, nullable(wanted_left)).run
-        other = self.convert(right, nullable(wanted_right)).run
-
-        def run(frame: Frame) -> Any:
-            a, b = one(frame), other(frame)
-            if a is None or b is None:
-                if result is not BOOLEAN:
-                    return None
-                return (a is b) if op == "==" else (a is not b) if op == "!=" else False
-            return function(a, b)
-
-        return Bound(result if result is BOOLEAN else nullable(result), run, at)
+        one = self.text(self.convert(left, nullable(wanted_left)))
+        other = self.text(self.convert(right, nullable(wanted_right)))
+        unknown = _never
+        if result is not BOOLEAN:
+            unknown = _nothing
+        elif op in _EQUALITY:
+            unknown = operator.is_ if op == "==" else operator.is_not
+        names = self.source.name(function), self.source.name(unknown)
+        text = self.source.call(runtime.lifted, one, other, *names)
+        return Bound(result if result is BOOLEAN else nullable(result), text, at)
 
     def _equality(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:  # noqa: PLR0911 -- one case a kind
         """`==` and `!=` of strings, references and null."""
         wanted = op == "=="
-        one, other = left.run, right.run
         types = {left.type, right.type}
         if types <= {STRING, NULL}:
             if left.is_constant and right.is_constant:
                 return constant(BOOLEAN, (left.const == right.const) is wanted, at)
-            if wanted:
-                return Bound(BOOLEAN, lambda frame: one(frame) == other(frame), at)
-            return Bound(BOOLEAN, lambda frame: one(frame) != other(frame), at)
+            return Bound(BOOLEAN, f"({self.text(left)} {op} {self.text(right)})", at)
+        same_object = "is" if wanted else "is not"
         if NULL in types:
-            value = other if left.type is NULL else one
-            of = right.type if left.type is NULL else left.type
-            if is_value_type(of):
+            value = right if left.type is NULL else left
+            if is_value_type(value.type):
                 return None
-            return Bound(BOOLEAN, lambda frame: (value(frame) is None) is wanted, at)
+            return Bound(BOOLEAN, f"({self.text(value)} {same_object} None)", at)
         if not all(is_reference_type(of) for of in types) or types & {DYNAMIC, LAMBDA, THROWS, VOID}:
             return None
         own = members_of(left.type, "op_Equality") if left.type is right.type else ()
         if own:
-            return Bound(BOOLEAN, lambda frame: equals(one(frame), other(frame)) is wanted, at)
+            text = self.source.call(equals, self.text(left), self.text(right))
+            return Bound(BOOLEAN, text if wanted else f"(not {text})", at)
         if not (is_subtype(left.type, right.type) or is_subtype(right.type, left.type)):
             return None
         if types & {OBJECT, STRING} or any(map(is_interface, types)):
@@ -248,37 +249,37 @@ class Operations(Calls):
                 at,
                 "reference comparison",
             )
-        return Bound(BOOLEAN, lambda frame: (one(frame) is other(frame)) is wanted, at)
+        return Bound(BOOLEAN, f"({self.text(left)} {same_object} {self.text(right)})", at)
 
     def bind_unary(self, node: syntax.Unary) -> Bound:  # noqa: PLR0911 -- one case a kind
         """`- + ! ~` and prefix `++`, `--`."""
         if node.op in {"++", "--"}:
             return self.increment(node.op, node.operand, node.at, prefix=True)
         operand = self.bind(node.operand)
-        run = operand.run
         if node.op == "!" and operand.type is nullable(BOOLEAN):
-            return Bound(operand.type, self.compose(run, lambda v: None if v is None else not v), node.at)
+            return Bound(operand.type, self._lifted_one(self.text(operand), operator.not_), node.at)
         if node.op == "!":
             operand = operand if operand.type is DYNAMIC else self.convert(operand, BOOLEAN)
             if operand.is_constant:
                 return constant(BOOLEAN, not operand.const, node.at)
-            return Bound(BOOLEAN, lambda frame: not run(frame), node.at)
+            return Bound(BOOLEAN, f"(not {self.text(operand)})", node.at)
         if operand.type is TIME_SPAN and node.op == "-":
-            return Bound(TIME_SPAN, self.compose(run, _negated_span), node.at)
+            return Bound(TIME_SPAN, self.source.call(_negated_span, self.text(operand)), node.at)
         plain = _underlying(operand.type)
         of = operators.promoted_unary(node.op, plain.name)
         function = operators.unary(node.op, of) if of is not None else None
         if of is None or function is None:
             self.refuse(f"`{node.op}` does not apply to {operand.type}", node.at, "CS0023")
         if operand.type.name == "Nullable":
-            run = self.convert(operand, nullable(clr(of))).run
-            return Bound(
-                nullable(clr(of)), self.compose(run, lambda v: None if v is None else function(v)), node.at
-            )
+            text = self.text(self.convert(operand, nullable(clr(of))))
+            return Bound(nullable(clr(of)), self._lifted_one(text, function), node.at)
         operand = self.convert(operand, clr(of))
         if operand.is_constant:
             return constant(clr(of), function(operand.const), node.at)
-        return Bound(clr(of), self.compose(operand.run, function), node.at)
+        return Bound(clr(of), self.apply(function, self.text(operand)), node.at)
+
+    def _lifted_one(self, text: str, function: Any) -> str:
+        return self.source.call(runtime.lifted_one, text, self.source.name(function))
 
     def bind_postfix(self, node: syntax.Postfix) -> Bound:
         """`x++`, `x--`."""
@@ -289,8 +290,9 @@ class Operations(Calls):
         test = self.condition(node.condition, "?:")
         yes, no = self.bind(node.yes), self.bind(node.no)
         result = self._common(yes, no, node.at)
-        then, otherwise = self.convert(yes, result).run, self.convert(no, result).run
-        return Bound(result, lambda frame: then(frame) if test(frame) else otherwise(frame), node.at)
+        yes, no = self.convert(yes, result), self.convert(no, result)
+        text = f"({self.text(yes)} if {test} else {self.text(no)})"
+        return Bound(result, text, node.at, present=yes.present and no.present)
 
     def _common(self, yes: Bound, no: Bound, at: int) -> ClrType:
         if yes.type is no.type and yes.type not in {NULL, THROWS, VOID, LAMBDA}:
@@ -317,7 +319,8 @@ class Operations(Calls):
             self.refuse(f"{operand.type} cannot be cast to {target}", node.at, "CS0030")
         if operand.is_constant and (is_value_type(target) or target is STRING):
             return constant(target, converter(operand.const), node.at)
-        return Bound(target, self.compose(operand.run, converter), node.at)
+        present = operand.present and converter is same
+        return Bound(target, self.apply(converter, self.text(operand)), node.at, present=present)
 
     def _check_constant(self, operand: Bound, target: ClrType, at: int) -> None:
         if target.name in INTEGERS and operand.type.name in {*INTEGERS, "Double", "Decimal"}:
@@ -331,13 +334,16 @@ class Operations(Calls):
         if is_value_type(target):
             self.refuse(f"`as` needs a type that can be null, not {target}", node.at, "CS0077")
         self._check_related(operand.type, target, node.at, "CS0039")
-        wanted, run = _underlying(target), operand.run
+        test, kept = self._instance(operand, _underlying(target))
+        return Bound(target, f"({kept} if {test} else None)", node.at)
 
-        def convert(frame: Frame) -> Any:
-            value = run(frame)
-            return value if value is not None and is_instance(value, wanted) else None
-
-        return Bound(target, convert, node.at)
+    def _instance(self, operand: Bound, target: ClrType) -> tuple[str, str]:
+        """Whether a value is of a type, and the name that it then has."""
+        kept, source = self.temporary(), self.source
+        value = f"({kept} := {self.text(operand)})"
+        if target is STRING:
+            return f"{source.name(type)}{value} is {source.name(str)}", kept
+        return source.call(runtime.is_a, value, source.name(target)), kept
 
     def _check_related(self, source: ClrType, target: ClrType, at: int, construct: str) -> None:
         plain = _underlying(source)
@@ -355,9 +361,8 @@ class Operations(Calls):
         """`operand is pattern`."""
         return Bound(BOOLEAN, self.match(self.bind(node.operand), node.pattern), node.at)
 
-    def match(self, operand: Bound, pattern: syntax.Pattern) -> Run:  # noqa: C901 -- one case a kind
+    def match(self, operand: Bound, pattern: syntax.Pattern) -> str:
         """Whether a value is of a pattern; sets the pattern's variable."""
-        run = operand.run
         if pattern.constant is None and pattern.type is not None and pattern.name is None:
             constant_node = _as_expression(pattern.type)
             if constant_node is not None and not self._is_type(constant_node):
@@ -368,45 +373,32 @@ class Operations(Calls):
             self.refuse("this pattern is outside the subset", pattern.at, "pattern")
         if pattern.type.name == "var" and pattern.name is not None:
             set_any = self.declarer(pattern.name, operand.type, pattern.at)
-
-            def take(frame: Frame) -> bool:
-                set_any(frame, run(frame))
-                return True
-
-            return take
+            return f"({set_any(self.text(operand))}, True)[1]"
         target = self.type_named(pattern.type)
         if target.name == "Nullable":
             self.refuse("a pattern's type cannot be nullable", pattern.at, "CS8116")
         self._check_related(operand.type, target, pattern.at, "CS8121")
+        test, kept = self._instance(operand, target)
         if pattern.name is None:
-            return lambda frame: (value := run(frame)) is not None and is_instance(value, target)
+            return f"({test})"
         setter = self.declarer(pattern.name, target, pattern.at)
-
-        def match(frame: Frame) -> bool:
-            value = run(frame)
-            if value is None or not is_instance(value, target):
-                return False
-            setter(frame, value)
-            return True
-
-        return match
+        return f"({test} and ({setter(kept)}, True)[1])"
 
     def _is_type(self, node: syntax.Node) -> bool:
         meaning: Meaning = self.bind_any(node)
         return not isinstance(meaning, Bound)
 
-    def _match_constant(self, operand: Bound, value: Bound, at: int) -> Run:
+    def _match_constant(self, operand: Bound, value: Bound, at: int) -> str:
         if not value.is_constant:
             self.refuse("a pattern is a constant or a type", at, "CS0150")
-        run = operand.run
         if value.type is not NULL and operand.type is not OBJECT:
             value = self.convert(value, _underlying(operand.type))
         expected = value.const
         if expected is None:
             if is_value_type(operand.type):
                 self.refuse(f"{operand.type} is never null", at, "CS0037")
-            return lambda frame: run(frame) is None
-        return lambda frame: equals(expected, run(frame))
+            return f"({self.text(operand)} is None)"
+        return self.source.call(equals, self.text(value), self.text(operand))
 
     def bind_default(self, node: syntax.Default) -> Bound:
         """`default(T)`."""
@@ -421,18 +413,20 @@ class Operations(Calls):
         """`throw e` where a value is expected."""
         return Bound(THROWS, self.thrower(node.value), node.at)
 
-    def thrower(self, node: syntax.Node) -> Run:
+    def thrower(self, node: syntax.Node) -> str:
         """Throws an exception."""
         value = self.bind(node)
         if not is_subtype(value.type, clr("Exception")):
             self.refuse(f"only an Exception can be thrown, not {value.type}", node.at, "CS0155")
-        run = value.run
+        return self.source.call(runtime.throw, self.text(value))
 
-        def throw(frame: Frame) -> Any:
-            error = run(frame)
-            raise error if error is not None else DotNetException("NullReferenceException", "")
 
-        return throw
+def _never(_left: Any, _right: Any) -> bool:
+    return False
+
+
+def _nothing(_left: Any, _right: Any) -> None:
+    return None
 
 
 def _fits(constant_operand: Bound, target: ClrType) -> bool:

@@ -1,14 +1,15 @@
-"""Statements. A statement's closure gives None, or a signal that ends the statements around it."""
+"""Statements. Each becomes lines of Python."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from twin.apim.csharp import syntax
-from twin.apim.csharp.bound import Bound, Frame, Run
-from twin.apim.csharp.conversions import best_common, explicit, is_subtype
-from twin.apim.csharp.errors import DotNetException, UnsupportedError, null_reference
+from twin.apim.csharp import runtime, syntax
+from twin.apim.csharp.bound import Bound
+from twin.apim.csharp.conversions import best_common, explicit, is_subtype, same
+from twin.apim.csharp.errors import DotNetException
 from twin.apim.csharp.flow import check_flow
 from twin.apim.csharp.lowering.assignments import Assignments
+from twin.apim.csharp.lowering.base import MOST_BLOCKS, MOST_INDENTS, Function, Jumps
+from twin.apim.csharp.source import indented
 from twin.apim.csharp.types import (
     CHAR,
     DYNAMIC,
@@ -23,11 +24,6 @@ from twin.apim.csharp.types import (
 )
 from twin.apim.csharp.values import iterate
 
-BREAK: Final = "break"
-CONTINUE: Final = "continue"
-RETURN: Final = "return"
-RESULT: Final = 1
-"""The slot of the value being returned."""
 _MOST_ROUNDS: Final = 5_000_000
 _ACTIONS: Final = (syntax.Call, syntax.Assign, syntax.Postfix, syntax.New, syntax.Conditional)
 
@@ -35,60 +31,69 @@ _ACTIONS: Final = (syntax.Call, syntax.Assign, syntax.Postfix, syntax.New, synta
 class Statements(Assignments):
     """Statements."""
 
-    def body(self, node: syntax.Block) -> Run:
-        """A multi-statement expression: the value that it returns."""
+    def body(self, node: syntax.Block) -> list[str]:
+        """A multi-statement expression."""
         check_flow(node)
-        run = self.statement(node)
+        return self.function.lines(self.statement(node))
 
-        def evaluate(frame: Frame) -> Any:
-            run(frame)
-            return frame[RESULT]
+    def value(self, node: syntax.Node) -> list[str]:
+        """A single-statement expression."""
+        bound = self.bind(node)
+        if bound.type in {VOID, LAMBDA}:
+            self.refuse("an expression must give a value", bound.at, "CS0127")
+        return self.function.lines([f"return {self.text(bound)}"])
 
-        return evaluate
-
-    def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, Run]:
+    def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, list[str]]:
         """A lambda's statements."""
         check_flow(body, must_return=returns is not VOID and _returns_value(body))
-        slots = self.scope.slots
         if returns is None:
             self.statement(body)
-            types = list(self.returned or [])
+            types = list(self.function.returned or [])
             found = best_common(types) if types else VOID
             if found is None:
                 self.refuse("the returns of this lambda have no common type", body.at, "CS1662")
-            self.scope.slots = max(slots, self.scope.slots)
             returns = found
-            self.expected, self.returned = found, []
-        run = self.statement(body)
+            self.function = Function(returned=[], expected=found)
+        return returns, self.statement(body)
 
-        def evaluate(frame: Frame) -> Any:
-            run(frame)
-            return frame[RESULT]
-
-        return returns, evaluate
-
-    def statement(self, node: syntax.Node) -> Run:
+    def statement(self, node: syntax.Node) -> list[str]:
         """One statement."""
         return getattr(self, _STATEMENTS[type(node)])(node)
 
-    def block(self, node: syntax.Block) -> Run:
+    def _sequence(self, nodes: tuple[syntax.Node, ...]) -> list[str]:
+        return [line for node in nodes for line in self.statement(node)]
+
+    def block(self, node: syntax.Block) -> list[str]:
         """`{ ... }`."""
         self.scope.enter()
-        steps = [self.statement(statement) for statement in node.statements]
+        lines = self._sequence(node.statements)
         self.scope.leave()
-        return _sequence(steps)
+        return lines
 
-    def local(self, node: syntax.Local) -> Run:
+    def _inside(self, node: syntax.Node, blocks: int = 0) -> list[str]:
+        """A statement inside of another one, which is a loop or `try` for Python that many times."""
+        function = self.function
+        function.indents += 1
+        function.blocks += blocks
+        if function.indents > MOST_INDENTS or function.blocks > MOST_BLOCKS:
+            self.refuse("these statements nest too deeply for the twin", node.at, "nesting")
+        self.scope.enter()
+        lines = self.statement(node)
+        self.scope.leave()
+        function.indents -= 1
+        function.blocks -= blocks
+        return indented(lines)
+
+    def local(self, node: syntax.Local) -> list[str]:
         """Declarations."""
-        return _sequence([self._declare(node, *variable) for variable in node.variables])
+        return [line for variable in node.variables for line in self._declare(node, *variable)]
 
-    def _declare(self, node: syntax.Local, name: str, at: int, value: syntax.Node | None) -> Run:
+    def _declare(self, node: syntax.Local, name: str, at: int, value: syntax.Node | None) -> list[str]:
         is_var = node.type.name == "var" and not node.type.args
         if value is None:
             if is_var or node.constant:
                 self.refuse("this declaration needs a value", at, "CS0818")
-            empty = self.declarer(name, self.type_named(node.type), at)
-            return lambda frame: empty(frame, None)
+            return [self.declarer(name, self.type_named(node.type), at)("None")]
         bound = self.bind(value)
         if is_var:
             if bound.type in {NULL, VOID, LAMBDA, THROWS}:
@@ -101,123 +106,100 @@ class Statements(Assignments):
             if not bound.is_constant:
                 self.refuse("the value of a constant is not constant", at, "CS0133")
             self.scope.declare(name, of, at, writable=False).const = bound.const
-            return lambda _frame: None
-        write, run = self.declarer(name, of, at), bound.run
-        variable = self.scope.find(name)
-        if variable is not None and not variable.cell:
-            slot = variable.slot
+            return []
+        return [self.declarer(name, of, at)(self.text(bound))]
 
-            def declare_plain(frame: Frame) -> None:
-                frame[slot] = run(frame)
-
-            return declare_plain
-
-        def declare(frame: Frame) -> None:
-            write(frame, run(frame))
-
-        return declare
-
-    def do(self, node: syntax.Do) -> Run:
+    def do(self, node: syntax.Do) -> list[str]:
         """An expression as a statement."""
         value = node.value
         is_step = isinstance(value, syntax.Unary) and value.op in {"++", "--"}
         if not isinstance(value, _ACTIONS) and not is_step:
             self.refuse("only calls, assignments, ++ and -- can be statements", node.at, "CS0201")
-        run = self.bind(value).run
+        if isinstance(value, syntax.Postfix):
+            # Nobody reads the value from before.
+            return [self.text(self.increment(value.op, value.operand, value.at, prefix=True))]
+        return [self.text(self.bind(value))]
 
-        def execute(frame: Frame) -> None:
-            run(frame)
-
-        return execute
-
-    def if_(self, node: syntax.If) -> Run:
+    def if_(self, node: syntax.If) -> list[str]:
         """`if`."""
-        test = self.condition(node.condition, "if")
-        yes = self._embedded(node.yes)
-        no = self._embedded(node.no) if node.no is not None else None
-        if no is None:
-            return lambda frame: yes(frame) if test(frame) else None
-        return lambda frame: yes(frame) if test(frame) else no(frame)
+        lines = [f"if {self.condition(node.condition, 'if')}:", *self._inside(node.yes)]
+        if node.no is None:
+            return lines
+        if isinstance(node.no, syntax.If):
+            self.scope.enter()
+            first, *rest = self.if_(node.no)
+            self.scope.leave()
+            return [*lines, f"el{first}", *rest]
+        return [*lines, "else:", *self._inside(node.no)]
 
-    def _embedded(self, node: syntax.Node) -> Run:
-        self.scope.enter()
-        run = self.statement(node)
-        self.scope.leave()
-        return run
-
-    def loop(self, node: syntax.Loop) -> Run:
+    def loop(self, node: syntax.Loop) -> list[str]:
         """`for`, `while`, `do`."""
         self.scope.enter()
-        setup = _sequence([self.statement(statement) for statement in node.setup])
+        setup = self._sequence(node.setup)
+        turn = self.temporary()
+        self.function.rounds += 1
+        self.function.jumps.append(Jumps("loop"))
         if node.body_first:
-            body = self._embedded(node.body)
-            test = self._test(node)
+            body, test = self._inside(node.body, 1), self._test(node)
         else:
             test = self._test(node)
-            body = self._embedded(node.body)
-        step = _sequence([self.statement(statement) for statement in node.step])
+            body = self._inside(node.body, 1)
+        step = self._sequence(node.step)
+        self.function.jumps.pop()
+        self.function.rounds -= 1
         self.scope.leave()
-        body_first = node.body_first
+        if test is not None:
+            again = f"{turn} and not {test}" if node.body_first else f"not {test}"
+            body = [f" if {again}:", "  break", *body]
+        if step:
+            # Before the next round, so that `continue` needs nothing else.
+            body = [f" if {turn}:", *indented(indented(step)), *body]
+        most = self.source.literal(_MOST_ROUNDS)
+        rounds = self.source.call(range, most)
+        return [
+            *setup,
+            f"for {turn} in {rounds}:",
+            *body,
+            "else:",
+            f" {self.source.call(runtime.beyond, most)}",
+        ]
 
-        def run(frame: Frame) -> Any:
-            setup(frame)
-            for turn in range(_MOST_ROUNDS):
-                if not (body_first and turn == 0) and not test(frame):
-                    return None
-                signal = body(frame)
-                if signal is RETURN:
-                    return signal
-                if signal is BREAK:
-                    return None
-                step(frame)
-            raise UnsupportedError(f"a loop of more than {_MOST_ROUNDS:,} rounds")
-
-        return run
-
-    def _test(self, node: syntax.Loop) -> Run:
+    def _test(self, node: syntax.Loop) -> str | None:
         condition = node.condition
         if condition is None or (isinstance(condition, syntax.Literal) and condition.value is True):
-            return lambda _frame: True
+            return None
         return self.condition(condition, "loop")
 
-    def foreach(self, node: syntax.ForEach) -> Run:
+    def foreach(self, node: syntax.ForEach) -> list[str]:
         """`foreach`."""
         values = self.bind(node.values)
         element = self._element_type(values.type, node.values.at)
         self.scope.enter()
-        convert = None
+        convert = same
         of = element
         if node.type.name != "var":
             of = self.type_named(node.type)
-            convert = explicit(element, of)
-            if convert is None:
-                self.refuse(f"{element} cannot become {of}", node.at, "CS0030")
-        setter = self.declarer(node.name, of, node.at, writable=False)
-        body = self._embedded(node.body)
-        self.scope.leave()
-        read = values.run
-        pairs = values.type is clr("JObject")
-        turn = self.scope.slot()
-        more = self.decision(lambda frame: frame[turn], node.at, "foreach")
-
-        def run(frame: Frame) -> Any:
-            found = read(frame)
+            found = explicit(element, of)
             if found is None:
-                raise null_reference()
-            frame[turn] = True
-            for value in found.pairs() if pairs else iterate(found):
-                more(frame)
-                setter(frame, value if convert is None else convert(value))
-                signal = body(frame)
-                if signal is RETURN:
-                    return signal
-                if signal is BREAK:
-                    return None
-            frame[turn] = False
-            more(frame)
-            return None
-
-        return run
+                self.refuse(f"{element} cannot become {of}", node.at, "CS0030")
+            convert = found
+        setter = self.declarer(node.name, of, node.at, writable=False)
+        self.function.rounds += 1
+        self.function.jumps.append(Jumps("loop"))
+        body = self._inside(node.body, 1)
+        self.function.jumps.pop()
+        self.function.rounds -= 1
+        self.scope.leave()
+        every = self.checked(values)
+        pairs = values.type is clr("JObject")
+        every = f"{every}.pairs()" if pairs else self.source.call(iterate, every)
+        one = self.temporary()
+        lines = [f"for {one} in {every}:", f" {setter(self.apply(convert, one))}", *body]
+        more = self.decision("True", node.at, "foreach")
+        if more != "True":
+            lines.insert(1, f" {more}")
+            lines += ["else:", f" {self.decision('False', node.at, 'foreach')}"]
+        return lines
 
     def _element_type(self, of: ClrType, at: int) -> ClrType:
         if of is STRING:
@@ -236,160 +218,165 @@ class Statements(Assignments):
             self.refuse(f"foreach does not apply to {of}", at, "CS1579")
         return found[0]
 
-    def jump(self, node: syntax.Jump) -> Run:
+    def jump(self, node: syntax.Jump) -> list[str]:
         """`break` and `continue`."""
-        signal = BREAK if node.kind == "break" else CONTINUE
-        return lambda _frame: signal
+        return self._leave(node.kind, node.at, self.function.jumps)
 
-    def return_(self, node: syntax.Return) -> Run:
+    def _leave(self, kind: str, at: int, around: list[Jumps]) -> list[str]:
+        if not around:
+            self.refuse(f"there is nothing to {kind}", at, "CS0139")
+        innermost = around[-1]
+        if innermost.kind == "finally":
+            self.refuse("a finally block is not left before its end", at, "CS0157")
+        if innermost.kind == "switch" and kind == "continue":
+            if innermost.turn is None:
+                return self._leave(kind, at, around[:-1])
+            innermost.continues = True
+            return [f"{innermost.turn} = True", "break"]
+        return [kind]
+
+    def return_(self, node: syntax.Return) -> list[str]:
         """`return`."""
+        function = self.function
+        if any(jumps.kind == "finally" for jumps in function.jumps):
+            self.refuse("a finally block is not left before its end", node.at, "CS0157")
         if node.value is None:
-            if self.returned is None or self.expected is not VOID:
+            if function.returned is None or function.expected is not VOID:
                 self.refuse("a value must be returned", node.at, "CS0126")
-            return lambda _frame: RETURN
+            return ["return"]
         bound = self.bind(node.value)
-        if self.expected is VOID:
+        if function.expected is VOID:
             self.refuse("this lambda returns nothing", node.at, "CS8030")
         if bound.type in {VOID, LAMBDA}:
             self.refuse("a value must be returned", node.at, "CS0029")
-        if self.returned is not None:
-            self.returned.append(bound.type)
-            if self.expected is not None:
-                bound = self.convert(bound, self.expected)
-        run = bound.run
+        if function.returned is not None:
+            function.returned.append(bound.type)
+            if function.expected is not None:
+                bound = self.convert(bound, function.expected)
+        return [f"return {self.text(bound)}"]
 
-        def leave(frame: Frame) -> str:
-            frame[RESULT] = run(frame)
-            return RETURN
-
-        return leave
-
-    def throw(self, node: syntax.Throw) -> Run:
+    def throw(self, node: syntax.Throw) -> list[str]:
         """`throw`."""
         if node.value is not None:
-            return self.thrower(node.value)
-        if not self.handlers:
+            return [self.thrower(node.value)]
+        if not self.function.handlers:
             self.refuse("`throw;` stands only in a catch block", node.at, "CS0156")
+        return ["raise"]
 
-        def again(_frame: Frame) -> Any:
-            raise  # noqa: PLE0704 -- runs inside the handler of `try_`
-
-        return again
-
-    def try_(self, node: syntax.Try) -> Run:
+    def try_(self, node: syntax.Try) -> list[str]:
         """`try`."""
-        body = self.statement(node.body)
-        handlers = [self._catch(clause) for clause in node.catches]
-        final = self.statement(node.final) if node.final is not None else None
+        if node.final is None:
+            return self._guarded(node, 1)
+        blocks = 4 if node.catches else 3
+        inner = self._guarded(node, blocks) if node.catches else self._inside(node.body, blocks)
+        self.function.jumps.append(Jumps("finally"))
+        final = self._inside(node.final, 1)
+        self.function.jumps.pop()
+        net, error, source = self.temporary(), self.temporary(), self.source
+        # What the twin does not evaluate, and its own defects, go out at once: .NET has no such thing.
+        return [
+            f"{net} = True",
+            "try:",
+            *([f" {line}" for line in inner] if node.catches else inner),
+            f"except {source.name(BaseException)} as {error}:",
+            f" {net} = {source.call(runtime.is_net, error)}",
+            " raise",
+            "finally:",
+            f" if {net}:",
+            *[f" {line}" for line in final],
+        ]
 
-        def guarded(frame: Frame) -> Any:
-            try:
-                return body(frame)
-            except UnsupportedError:
-                # Not .NET's: no handler of the expression may swallow it.
-                raise
-            except DotNetException as error:
-                for matches, handle in handlers:
-                    if matches(frame, error):
-                        return handle(frame)
-                raise
+    def _guarded(self, node: syntax.Try, blocks: int) -> list[str]:
+        """`try` with its catch blocks."""
+        body = self._inside(node.body, blocks)
+        error, kept, source = self.temporary(), self.temporary(), self.source
+        handlers = [line for clause in node.catches for line in self._catch(clause, kept, blocks + 1)]
+        return [
+            "try:",
+            *body,
+            f"except {source.name(DotNetException)} as {error}:",
+            f" {kept} = {error}",
+            f" if not {source.call(runtime.is_net, kept)}:",
+            "  raise",
+            *handlers,
+            " else:",
+            "  raise",
+        ]
 
-        if final is None:
-            return guarded
-        close = final
-
-        def run(frame: Frame) -> Any:
-            try:
-                signal = guarded(frame)
-                result = frame[RESULT]
-            except UnsupportedError:
-                raise
-            except DotNetException:
-                close(frame)
-                raise
-            close(frame)
-            frame[RESULT] = result
-            return signal
-
-        return run
-
-    def _catch(self, clause: syntax.Catch) -> tuple[Callable[[Frame, DotNetException], bool], Run]:
+    def _catch(self, clause: syntax.Catch, kept: str, blocks: int) -> list[str]:
         caught = self.type_named(clause.type) if clause.type is not None else clr("Exception")
         if not is_subtype(caught, clr("Exception")):
             self.refuse(f"only an Exception can be caught, not {caught}", clause.at, "CS0155")
         self.scope.enter()
-        setter = self.declarer(clause.name, caught, clause.at) if clause.name is not None else None
-        test = self.condition(clause.filter, "when") if clause.filter is not None else None
-        self.handlers += 1
-        body = self.statement(clause.body)
-        self.handlers -= 1
+        test = self.source.call(runtime.is_caught, kept, self.source.name(caught))
+        if clause.name is not None:
+            test += f" and ({self.declarer(clause.name, caught, clause.at)(kept)}, True)[1]"
+        if clause.filter is not None:
+            test += f" and {self.condition(clause.filter, 'when')}"
+        self.function.handlers += 1
+        body = self._inside(clause.body, blocks)
+        self.function.handlers -= 1
         self.scope.leave()
+        taken = self.decision("True", clause.at, "catch")
+        mark = [f"  {taken}"] if taken != "True" else []
+        return [f" elif {test}:", *mark, *[f" {line}" for line in body]]
 
-        def matches(frame: Frame, error: DotNetException) -> bool:
-            if not is_subtype(clr(error.type_name), caught):
-                return False
-            if setter is not None:
-                setter(frame, error)
-            return test is None or test(frame)
-
-        taken = self.decision(lambda _frame: True, clause.at, "catch")
-
-        def handle(frame: Frame) -> Any:
-            taken(frame)
-            return body(frame)
-
-        return matches, handle
-
-    def using(self, node: syntax.Using) -> Run:
+    def using(self, node: syntax.Using) -> list[str]:
         """`using`: none of the types here does anything observable when it is disposed."""
         self.scope.enter()
         resource = node.resource
         if isinstance(resource, syntax.Local):
             setup = self.local(resource)
         elif isinstance(resource, syntax.Do):
-            setup = self.bind(resource.value).run
+            setup = [self.text(self.bind(resource.value))]
         else:
             self.refuse("using needs a resource", node.at, "CS1674")
-        body = self._embedded(node.body)
-        self.scope.leave()
-
-        def run(frame: Frame) -> Any:
-            setup(frame)
-            return body(frame)
-
-        return run
-
-    def switch(self, node: syntax.Switch) -> Run:
-        """`switch`."""
-        value = self.bind(node.value)
-        slot, read = self.scope.slot(), value.run
-        kept = Bound(value.type, lambda frame: frame[slot], node.value.at)
-        self._check_switched(value)
-        sections: list[tuple[list[Run], Run]] = []
-        default: Run | None = None
-        seen: set[Any] = set()
         self.scope.enter()
-        for section in node.sections:
+        body = self.statement(node.body)
+        self.scope.leave()
+        self.scope.leave()
+        return [*setup, *body]
+
+    def switch(self, node: syntax.Switch) -> list[str]:
+        """`switch`: a chain of tests, inside of a loop of one round where a `break` is not at the end."""
+        value = self.bind(node.value)
+        self._check_switched(value)
+        kept = self.temporary()
+        switched = Bound(value.type, kept, node.value.at)
+        bodies = [_without_last_break(section.body) for section in node.sections]
+        jumps = Jumps("switch", self.temporary() if any(map(_breaks, bodies)) else None)
+        blocks = 0 if jumps.turn is None else 1
+        seen: set[Any] = set()
+        tests: list[tuple[str, list[str]]] = []
+        default: list[str] | None = None
+        self.function.jumps.append(jumps)
+        for section, body in zip(node.sections, bodies, strict=True):
             self.scope.enter()
-            tests = [self._label(kept, label, seen) for label in section.labels if label[0] is not None]
-            steps = _sequence([self.statement(statement) for statement in section.body.statements])
+            labels = [self._label(switched, label, seen) for label in section.labels if label[0] is not None]
+            steps = self._inside(body, blocks)
             self.scope.leave()
-            sections.append((tests, steps))
             if any(pattern is None for pattern, _guard in section.labels):
                 default = steps
-        self.scope.leave()
+            if labels:
+                tests.append((" or ".join(labels), steps))
+        self.function.jumps.pop()
+        lines = self._chain(tests, default)
+        start = [f"{kept} = {self.text(value)}"]
+        if jumps.turn is None:
+            return [*start, *lines]
+        lines = [*start, f"{jumps.turn} = False", f"for _ in {self.source.name((None,))}:", *indented(lines)]
+        if jumps.continues:
+            again = self._leave("continue", node.at, self.function.jumps)
+            lines += [f"if {jumps.turn}:", *indented(again)]
+        return lines
 
-        def run(frame: Frame) -> Any:
-            frame[slot] = read(frame)
-            chosen = default
-            for tests, steps in sections:
-                if any(test(frame) for test in tests):
-                    chosen = steps
-                    break
-            signal = chosen(frame) if chosen is not None else None
-            return None if signal is BREAK else signal
-
-        return run
+    def _chain(self, tests: list[tuple[str, list[str]]], default: list[str] | None) -> list[str]:
+        lines = [line for test, steps in tests for line in (f"elif {test}:", *steps)]
+        if default is not None:
+            lines += ["else:", *default] if lines else ["if True:", *default]
+        if lines and lines[0].startswith("elif"):
+            lines[0] = lines[0].removeprefix("el")
+        return lines
 
     def _check_switched(self, value: Bound) -> None:
         if value.type in {VOID, LAMBDA, DYNAMIC, NULL}:
@@ -397,7 +384,7 @@ class Statements(Assignments):
 
     def _label(
         self, value: Bound, label: tuple[syntax.Pattern | None, syntax.Node | None], seen: set[Any]
-    ) -> Run:
+    ) -> str:
         pattern, guard = label
         if pattern is None:
             self.refuse("default has no pattern", value.at, "CS1003")
@@ -408,25 +395,39 @@ class Statements(Assignments):
             seen.add(key)
         test = self.match(value, pattern)
         if guard is not None:
-            matches, also = test, self.condition(guard, "when")
-            return self.decision(lambda frame: matches(frame) and also(frame), pattern.at, "case")
+            also = self.condition(guard, "when")
+            return self.decision(f"({test} and {also})", pattern.at, "case")
         return self.decision(test, pattern.at, "case")
 
 
-def _sequence(steps: list[Run]) -> Run:
-    if not steps:
-        return lambda _frame: None
-    if len(steps) == 1:
-        return steps[0]
+def _without_last_break(body: syntax.Block) -> syntax.Block:
+    """The statements of a section: at its end, `break` says nothing."""
+    *before, last = body.statements or (None,)
+    if isinstance(last, syntax.Jump) and last.kind == "break":
+        return syntax.Block(body.at, tuple(node for node in before if node is not None))
+    if isinstance(last, syntax.Block) and len(body.statements) == 1:
+        return syntax.Block(body.at, (_without_last_break(last),))
+    return body
 
-    def run(frame: Frame) -> Any:
-        for step in steps:
-            signal = step(frame)
-            if signal is not None:
-                return signal
-        return None
 
-    return run
+def _breaks(body: syntax.Block) -> bool:
+    """Whether a section has a `break` that leaves its switch."""
+    waiting: list[Any] = list(body.statements)
+    while waiting:
+        current = waiting.pop()
+        match current:
+            case syntax.Jump(kind="break"):
+                return True
+            case syntax.Block():
+                waiting.extend(current.statements)
+            case syntax.If():
+                waiting.extend(part for part in (current.yes, current.no) if part is not None)
+            case syntax.Using():
+                waiting.append(current.body)
+            case syntax.Try():
+                waiting.append(current.body)
+                waiting.extend(clause.body for clause in current.catches)
+    return False
 
 
 def _returns_value(node: syntax.Block) -> bool:

@@ -1,0 +1,141 @@
+"""What expressions become: Python that runs as C# does, at any depth, and holds none of their text."""
+
+import io
+import json
+import keyword
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from tests.csharp.stage import context, evaluate
+from twin.apim.csharp import CSharpError, DotNetException, Expression, compile_expression
+from twin.apim.csharp import expression as expressions
+from twin.apim.csharp.golden import judge
+
+FOLDER = Path(__file__).parent
+FORMS = [
+    case["form"]
+    for name in ("golden.json", "mono.json")
+    for case in json.loads((FOLDER / name).read_text(encoding="utf-8"))["cases"]
+]
+GENERATED = re.compile(
+    r"(?:[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool|join|isascii|variables|get|pairs)$"
+)
+
+
+def test_statements_run_as_in_csharp() -> None:
+    # The answers are Mono's.
+    verdicts = judge(FOLDER / "statements.json")
+    assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
+    for verdict in verdicts:
+        uncounted = compile_expression(verdict.form, name="test", counted=False)
+        assert str(uncounted.evaluate(context())) == verdict.expected["value"], verdict.form
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("(string)null + " + "new StringBuilder()" + '.Append("a")' * 100 + ".ToString()", "a" * 100),
+        ("new[]{1}.Select(x => new StringBuilder()" + ".Append(x)" * 100 + ".ToString()).First()", "1" * 100),
+        ("0" + " + context.Variables.Count" * 300, 0),
+        (" && ".join([f'int.TryParse("{n}", out var n{n})' for n in range(150)]), True),
+        ("Math.Abs(" * 90 + "context.Variables.Count - 1" + ")" * 90, 1),
+        ("".join(f"context.Variables.Count > {n} ? {n} : " for n in range(90)) + "-1", -1),
+        ('((string)context.Variables.GetValueOrDefault<string>("a"))' + "?.Trim()" * 60, None),
+    ],
+)
+def test_what_nests_deeply_is_evaluated(text: str, value: object) -> None:
+    assert evaluate(f"@({text})") == value
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("while (true) {", "break; }"), ("try {", "} finally { }"), ("foreach (var #i in new[]{1}) {", "}")],
+)
+def test_statements_that_python_would_not_nest_are_refused_when_loaded(before: str, after: str) -> None:
+    text = "".join(before.replace("#", f"n{n}") for n in range(25)) + after * 25
+    with pytest.raises(CSharpError, match="nest too deeply"):
+        compile_expression(f"@{{ {text} return 1; }}", name="test")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["try { } finally { return 1; }", "while (true) { try { } finally { break; } }"],
+)
+def test_a_finally_block_is_not_left(text: str) -> None:
+    with pytest.raises(CSharpError) as caught:
+        compile_expression(f"@{{ {text} return 1; }}", name="test")
+    assert caught.value.construct == "CS0157"
+
+
+def test_what_the_twin_does_not_evaluate_is_not_caught() -> None:
+    text = (
+        "@{ int i = 0; try { while (i >= 0) { i = 1; } } catch (Exception) { } finally { i = 5; } return i; }"
+    )
+    with pytest.raises(DotNetException, match="the twin does not evaluate this: a loop of more than"):
+        evaluate(text)
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """The programs that expressions become while the test runs, with their tables."""
+    made: list[tuple[str, dict[str, object]]] = []
+    loaded = expressions.loaded
+
+    def keep(program: str, table: dict[str, object]) -> object:
+        made.append((program, table))
+        return loaded(program, table)
+
+    monkeypatch.setattr(expressions, "loaded", keep)
+    return made
+
+
+def test_python_is_compiled_when_it_first_runs(programs: list[tuple[str, dict[str, object]]]) -> None:
+    expression = compile_expression("@(1 + context.Variables.Count)", name="test")
+    assert not programs
+    assert [expression.evaluate(context()), expression.evaluate(context())] == [1, 1]
+    assert len(programs) == 1
+
+
+def known(text: str) -> Expression | None:
+    """An expression, or None when it is refused."""
+    try:
+        return compile_expression(text, name="test")
+    except CSharpError:
+        return None
+
+
+def test_nothing_of_a_policy_is_in_its_program(programs: list[tuple[str, dict[str, object]]]) -> None:
+    attacks = [
+        '@("\\"); __import__(\\"os\\") #" + context.Variables.Count)',
+        '@{ var __import__ = "a\\n b"; var exec = 1; return $"{exec} {__import__} {{exit()}}"; }',
+        '@(new { __class__ = 1, exec = "x" }.__class__)',
+        "@(new[]{1}.Select(lambda => lambda + 1).First())",
+    ]
+    evaluated = [known(text) for text in attacks]
+    assert all(evaluated)
+    for expression in [*evaluated, *map(known, FORMS)]:
+        if expression is not None:
+            try:
+                expression.evaluate(context())
+            except DotNetException:
+                continue
+    assert len(programs) > 1000
+    for program, table in programs:
+        assert table["__builtins__"] == {}
+        for token in tokenize.generate_tokens(io.StringIO(program).readline):
+            if token.type == tokenize.NAME:
+                assert keyword.iskeyword(token.string) or GENERATED.match(token.string), program
+            elif token.type == tokenize.STRING:
+                assert token.string == '""', program
+            assert token.type != tokenize.COMMENT, program
+
+
+def test_decisions_that_are_not_counted_are_still_listed() -> None:
+    text = "@(context.Variables.Count > 0 ? 1 : 2)"
+    expression = compile_expression(text, name="test", counted=False)
+    assert expression.evaluate(context()) == 2
+    assert [decision.kind for decision in expression.decisions] == ["?:"]
+    assert bytes(expression.hits) == b"\0\0"
