@@ -17,7 +17,7 @@ from tests.policies.compiler import mono
 from tests.policies.test_csharp_compiler import expressions
 from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.csharp import DotNetException, Expression, compile_expression
-from twin.apim.csharp.context import Body, Context, Headers, LastError, Response
+from twin.apim.csharp.context import Body, Context, Headers, LastError, Operation, Response
 from twin.apim.csharp.golden import build_context, shown
 from twin.apim.csharp.json_text import parse
 from twin.apim.csharp.literals import utf16
@@ -113,6 +113,8 @@ def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
     parts["lastError"] = st.fixed_dictionaries(dict.fromkeys(("source", "reason", "message"), words))
     if "context.LastError" not in text:
         parts["lastError"] = st.just(dict.fromkeys(("source", "reason", "message"), ""))
+    ids = re.findall(r'"([a-z-]+)"', text) if "context.Operation" in text else []
+    parts["operation"] = st.sampled_from(["other", *ids])
     some = "ContainsKey" in text or "GetValueOrDefault" in text
     parts["variables"] = (
         st.fixed_dictionaries({}, optional=variables) if some else st.fixed_dictionaries(variables)
@@ -161,6 +163,7 @@ def built(case: dict[str, Any]) -> Context:
     context.request.url.query = url["query"]
     context.response = response_of(case["response"])
     context.last_error = LastError(**case["lastError"])
+    context.operation = Operation(id=case["operation"], name="", method="", url_template="")
     for name, variable in case["variables"].items():
         context.variables[name] = value_of(variable["type"], variable["value"])
     return context

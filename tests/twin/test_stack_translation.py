@@ -51,8 +51,14 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert not mcp.subscription_required
     posts = [operation for operation in mcp.operations if operation.id == "post"]
     assert [(each.method, each.url_template) for each in posts] == [("POST", "/")]
-    assert posts[0].policy is not None
-    assert posts[0].policy.name == "API functions-mcp, operation post"
+    assert mcp.policy is not None
+    assert mcp.policy.name == "API functions-mcp"
+    assert posts[0].policy is None
+    (oauth,) = (api for api in service.apis if api.path == "")
+    (token,) = (operation for operation in oauth.operations if operation.url_template == "/token")
+    assert token.policy is not None
+    assert token.policy.name == "API oauth, operation token"
+    assert "mcp-token" in {fragment.id for fragment in service.fragments}
     values = {value.name: value for value in service.named_values}
     assert values["gateway-url"].value == "http://localhost:8000"
     assert values["token-key"].secret

@@ -66,6 +66,15 @@ public class GivenRequest : IRequest
     public IUrl Url { get { return new GivenUrl((JObject)given["url"]); } }
 }
 
+public class GivenOperation : IOperation
+{
+    public GivenOperation(string id) { Id = id; }
+    public string Id { get; private set; }
+    public string Method { get { return ""; } }
+    public string Name { get { return ""; } }
+    public string UrlTemplate { get { return ""; } }
+}
+
 public class GivenError : ILastError
 {
     readonly JObject given;
@@ -87,7 +96,7 @@ public class Given : IContext
     public IDeployment Deployment { get { return null; } }
     public TimeSpan Elapsed { get { return TimeSpan.Zero; } }
     public ILastError LastError { get { return new GivenError((JObject)given["lastError"]); } }
-    public IOperation Operation { get { return null; } }
+    public IOperation Operation { get { return new GivenOperation((string)given["operation"]); } }
     public IProduct Product { get { return null; } }
     public IRequest Request { get { return new GivenRequest((JObject)given["request"]); } }
     public Guid RequestId { get { return Guid.Empty; } }
