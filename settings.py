@@ -199,6 +199,11 @@ def load() -> Settings:
     reader = Reader(pulumi.Config())
     backends = _backends(reader)
     containers = container.read(reader, KEYS)
+    audience = cast(
+        "Audience",
+        reader.choice("audience", get_args(Audience), "It decides how many MCP servers one token opens."),
+    )
+    container.refuse_shared_messages(reader, audience, backends, containers)
     settings = Settings(
         location=_location(reader),
         publisher_email=_publisher_email(reader),
@@ -207,10 +212,7 @@ def load() -> Settings:
         capacity=_capacity(reader),
         tags=_tags(reader),
         scopes=_scopes(reader),
-        audience=cast(
-            "Audience",
-            reader.choice("audience", get_args(Audience), "It decides how many MCP servers one token opens."),
-        ),
+        audience=audience,
         require_resource=reader.boolean("requireResource", example="true"),
         backends=backends,
         slack=credentials.slack(reader, backends),

@@ -8,6 +8,7 @@ from backends import routes
 from backends.backend import Backend
 from backends.server import Server, ServerArgs
 from backends.site import Site
+from configuration.names import ROOT_MESSAGES
 
 VERSION = "v1.3.0"
 """The image's tag. The twin runs the npm package of the same version, see docs/adding-a-backend.md."""
@@ -66,9 +67,10 @@ def build(site: Site) -> Backend:
                 origin=_ORIGIN,
             ),
         ),
-        # It announces /message whatever it is told of the path before it.
         root_messages=(
-            routes.at_root(name="slack", messages="/message", origin=_ORIGIN, session_parameter="sessionId"),
+            routes.at_root(
+                name="slack", messages=ROOT_MESSAGES["slack"], origin=_ORIGIN, session_parameter="sessionId"
+            ),
         ),
         origins={_ORIGIN: sse_url},
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
-from configuration.names import PATHS, RESERVED, TAKEN
+from configuration.names import PATHS, RESERVED, ROOT_MESSAGES, TAKEN
 from configuration.reader import Reader
 
 Access = Literal["users", "agents", "keys"]
@@ -528,6 +528,30 @@ def _refuse_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 "it there. Tell the server another path, or one below its own path at the gateway.",
                 f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
             )
+
+
+def refuse_shared_messages(
+    reader: Reader, audience: str, backends: tuple[str, ...], containers: tuple[Container, ...]
+) -> None:
+    """Refuses servers that announce one message path where a token does not say for which of them it is."""
+    if audience != "gateway":
+        return
+    announced = {path: name for name, path in ROOT_MESSAGES.items() if name in backends}
+    for place, container in enumerate(containers):
+        at_root = root_messages(container)
+        if at_root is None:
+            continue
+        # API Management looks neither at case nor at a last slash.
+        path = at_root.rstrip("/").lower()
+        if path in announced:
+            reader.reject(
+                f"containers[{place}].paths.messages",
+                f"'{announced[path]}' announces '{path}' as well.",
+                "With audience gateway a token opens every server, so it cannot say whose message it is. "
+                "Give each server a token of its own, or tell this one a message path below its own path.",
+                "pulumi config set audience backend",
+            )
+        announced.setdefault(path, container.name)
 
 
 def root_messages(container: Container) -> str | None:

@@ -9,6 +9,9 @@ TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
 PATHS = {"functions": "mcp", "slack": "slack-mcp", "jira": "jira-mcp"}
 """The first segment of their URLs at the gateway. GitHub's is not behind it."""
 
+ROOT_MESSAGES = {"slack": "/message"}
+"""Where servers announce that they take messages, whatever they are told of the path before it."""
+
 RESERVED = frozenset(
     {
         ".well-known",

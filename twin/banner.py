@@ -98,9 +98,8 @@ def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _endpoint(outputs: Mapping[str, Any]) -> str | None:
-    """The streamable HTTP URL of the first MCP server behind the gateway."""
-    servers, gateway = outputs.get("mcpEndpoints"), str(outputs.get("gatewayUrl"))
-    if not isinstance(servers, Mapping):
-        return None
-    urls = (server.get("streamableHttp") for server in servers.values() if isinstance(server, Mapping))
-    return next((url for url in urls if isinstance(url, str) and url.startswith(f"{gateway}/")), None)
+    """The streamable HTTP URL of the first MCP server behind the gateway, in the order of the declaration."""
+    settings = outputs.get("agentSettings")
+    servers = settings.get("servers", ()) if isinstance(settings, Mapping) else ()
+    urls = (str(server.get("url")) for server in servers if isinstance(server, Mapping))
+    return next((url for url in urls if url.startswith(f"{outputs.get('gatewayUrl')}/")), None)

@@ -105,6 +105,10 @@ def test_a_server_that_is_added_as_the_page_says_is_used(twin: RunningTwin, ada:
     assert "five minutes" in said
 
 
+def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin) -> None:
+    assert f"--server-url {twin.gateway}/mcp\n" in twin.log.read_text()
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_client_that_knows_only_the_address_lists_the_tools(
     twin: RunningTwin, ada: Person, path: str

@@ -319,6 +319,36 @@ def test_an_unknown_key_comes_with_a_suggestion() -> None:
     assert "Did you mean 'callsPerMinute'?" in str(refused(changed(callPerMinute="3")))
 
 
+SSE = {"transport": "sse", "sessionParameter": "sessionId"}
+
+
+@pytest.mark.parametrize(
+    ("audience", "messages", "wrong"),
+    [
+        ("gateway", "/Message/", True),
+        ("gateway", "/notes-mcp/message", False),
+        ("gateway", "/letters", False),
+        ("backend", "/message", False),
+    ],
+)
+def test_a_token_for_all_servers_has_to_say_whose_messages_it_carries(
+    audience: str, messages: str, wrong: bool
+) -> None:
+    stack = changed(
+        backends='["slack"]',
+        slackBotToken=SECRETS["slackBotToken"],
+        audience=audience,
+        containers=entry(**SSE, paths={"messages": messages}),
+    )
+    if not wrong:
+        load(stack, ["slackBotToken"])
+        return
+    (problem,) = refused(stack, ["slackBotToken"]).problems
+    assert problem.key == "containers[0].paths.messages"
+    assert "'slack' announces '/message'" in problem.wrong
+    assert problem.remedy == "pulumi config set audience backend"
+
+
 def test_keys_of_other_namespaces_are_nobodys_business() -> None:
     load({**DEV, "azure-native:tenantId": "x", "other:callPerMinute": "3"})
 

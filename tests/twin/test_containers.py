@@ -22,10 +22,31 @@ from twin.containers import CannotRunError, Container, command_of
 from twin.stack import evaluate
 
 GATEWAY = "11111111-1111-1111-1111-111111111111"
-SERVER = """
-import http.server, os, sys
+SERVER = r"""
+import http.server, os, select, sys, threading
+go_on, gone = threading.Event(), threading.Event()
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def chunk(self, data):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+    def stream(self):
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.chunk(b"data: first\n\n")
+        while not go_on.wait(0.01):
+            if select.select([self.connection], [], [], 0)[0]:
+                return gone.set()
+        if not self.path.endswith("?broken"):
+            self.chunk(b"data: second\n\n")
+            self.chunk(b"")
     def do_GET(self):
+        if self.path.startswith("/events"):
+            return self.stream()
+        if self.path == "/gone" and not gone.wait(10):
+            return self.send_error(408)
         if self.path == "/exit":
             print("out of memory", flush=True)
             os._exit(3)
@@ -36,7 +57,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/go-on":
+            go_on.set()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
     def log_message(self, *_): pass
@@ -109,6 +133,49 @@ def test_the_gateways_identity_alone_comes_in(app, issuer, tmp_path) -> None:
             assert answer.text == f"hello /mcp?a=%2f{tmp_path / 'echo'}"
             posted = await client.post("/mcp", content=b"x" * 300_000, headers=token(issuer))
             assert posted.content == b"x" * 300_000
+
+    anyio.run(check)
+
+
+async def go_on(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
+    await client.post("/go-on", content=b"x", headers=token(issuer))
+
+
+def test_an_event_arrives_before_the_server_has_another(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        async with (
+            running(app, tmp_path / "echo") as (_, client),
+            client.stream("GET", "/events", headers=token(issuer)) as stream,
+        ):
+            pieces = stream.aiter_text()
+            assert await anext(pieces) == "data: first\n\n"
+            await go_on(client, issuer)
+            assert [piece async for piece in pieces] == ["data: second\n\n"]
+
+    anyio.run(check)
+
+
+def test_a_caller_that_goes_away_ends_the_servers_stream(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        async with running(app, tmp_path / "echo") as (_, client):
+            async with client.stream("GET", "/events", headers=token(issuer)) as stream:
+                await anext(stream.aiter_text())
+            assert (await client.get("/gone", headers=token(issuer))).status_code == 200
+
+    anyio.run(check)
+
+
+def test_a_stream_that_breaks_off_does_not_look_finished(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        async with (
+            running(app, tmp_path / "echo") as (_, client),
+            client.stream("GET", "/events?broken", headers=token(issuer)) as stream,
+        ):
+            pieces = stream.aiter_text()
+            assert await anext(pieces) == "data: first\n\n"
+            await go_on(client, issuer)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await anext(pieces)
 
     anyio.run(check)
 
