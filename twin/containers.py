@@ -33,6 +33,8 @@ from twin.serving import AsgiServer
 _log = logging.getLogger(__name__)
 
 _START_TIMEOUT = 60.0
+_LONGEST_PAUSE = 300.0
+"""Seconds, as in Azure: https://learn.microsoft.com/azure/container-apps/troubleshoot-container-start-failures"""
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -44,7 +46,7 @@ class Container:
     """One Container App: its process, and the ingress that alone leads to it.
 
     A container that cannot run, or that has ended, leaves the rest of the twin alone: its ingress answers 503
-    and says why.
+    and says why. One that served and has ended is started again, after pauses that grow.
 
     Args:
         app: as declared.
@@ -52,6 +54,7 @@ class Container:
         folder: the process's working directory and home, its own.
         clock: by which tokens expire.
         tell: is called with a sentence for the user when it ends by itself.
+        pause: seconds before it is first started again; each further pause is twice as long.
 
     Attributes:
         name: of the app.
@@ -59,12 +62,20 @@ class Container:
     """
 
     def __init__(
-        self, app: ContainerApp, *, port: int, folder: Path, clock: Clock, tell: Callable[[str], object]
+        self,
+        app: ContainerApp,
+        *,
+        port: int,
+        folder: Path,
+        clock: Clock,
+        tell: Callable[[str], object],
+        pause: float = 1.0,
     ) -> None:
         self.name = app.name
         self.app = app
         self.port = port
         self._tell = tell
+        self._pause = pause
         self._problem: str | None = None
         self._settled = asyncio.Event()
         self._running: RunningProcess | None = None
@@ -129,20 +140,29 @@ class Container:
         child = ChildProcess(
             name=self.name, argv=command.argv, env=command.env, cwd=command.folder, ready=command.ready
         )
-        try:
-            self._running = await RunningProcess.start(child, timeout=_START_TIMEOUT)
-        except ProcessError as error:
-            self._fail(str(error))
-            self._tell(str(error))
-            return
-        self._settled.set()
-        status = await self._running.wait()
-        said = self._running.last_lines()
-        self._fail(f"{self.name} ended with status {status}. Start the twin again.")
-        self._tell(
-            f"{self.name} ended with status {status}; its callers get 503 now."
-            + ("\n  It said:\n  " + "\n  ".join(said) if said else " It said nothing.")
-        )
+        pause, served = self._pause, False
+        while True:
+            try:
+                self._running = await RunningProcess.start(child, timeout=_START_TIMEOUT)
+            except ProcessError as error:
+                self._fail(str(error))
+                self._tell(str(error))
+                if not served:
+                    return
+            else:
+                served, self._problem = True, None
+                self._settled.set()
+                status = await self._running.wait()
+                said = self._running.last_lines()
+                self._fail(f"{self.name} ended with status {status}. It is started again.")
+                self._tell(
+                    f"{self.name} ended with status {status}; it is started again in {pause:g} s."
+                    + ("\n  It said:\n  " + "\n  ".join(said) if said else " It said nothing.")
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            # Callers wait for a process that starts.
+            self._settled.clear()
 
     def _fail(self, problem: str) -> None:
         self._problem = problem

@@ -101,9 +101,9 @@ def app(auth: BuiltInAuth) -> ContainerApp:
 
 @asynccontextmanager
 async def running(
-    app: ContainerApp, folder: Path, tell: Callable[[str], object] = print
+    app: ContainerApp, folder: Path, tell: Callable[[str], object] = print, pause: float = 60
 ) -> AsyncGenerator[tuple[Container, httpx.AsyncClient]]:
-    container = Container(app, port=free_port(), folder=folder, clock=Clock(), tell=tell)
+    container = Container(app, port=free_port(), folder=folder, clock=Clock(), tell=tell, pause=pause)
     try:
         await container.start()
         await container.settle()
@@ -194,6 +194,22 @@ def test_a_crash_is_told_with_what_it_said_and_answered_with_503(app, issuer, tm
             assert (answer.status_code, answer.json()) == (503, {"error": container.problem})
             assert "out of memory" not in answer.text
             assert (await client.get("/")).status_code == 401
+
+    anyio.run(check)
+
+
+def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        async with running(app, tmp_path / "echo", told.put_nowait, pause=0) as (container, client):
+            with anyio.fail_after(30):
+                for _ in range(2):
+                    with suppress(httpx.HTTPError):
+                        await client.get("/exit", headers=token(issuer))
+                    assert "it is started again" in await told.get()
+                    # Callers wait for a process that starts, and hear 503 only until it does.
+                    while (await client.get("/", headers=token(issuer))).status_code == 503:
+                        assert container.problem is None or "started again" in container.problem
 
     anyio.run(check)
 
