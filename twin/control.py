@@ -14,6 +14,8 @@ JSON objects; an error says what is accepted.
     POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
     GET /received               what services were sent by the gateway, oldest first, credentials masked;
                                 with ?service=functions one of them.
+    GET /arrivals               what the stand-ins for Slack and Jira were sent by their MCP servers, oldest
+                                first: names of headers, no values; with ?service=jira one of them.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
                                 at once.
@@ -34,7 +36,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -48,6 +50,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twin.apim.network import Fault, Network
 from twin.apim.trace import Trace
+from twin.arrivals import Arrivals
 from twin.clock import Clock
 from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
@@ -71,6 +74,7 @@ _CALLS = {
     "DELETE /faults": "clear all faults, or those of ?service=",
     "POST /clock": "move the clock: advance (seconds)",
     "GET /received": "what ?service= was sent by the gateway",
+    "GET /arrivals": "what the stand-in ?service= (slack, jira) was sent by its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
     "GET /stack": "the declared resources, without secrets",
@@ -109,6 +113,7 @@ class Levers:
         cache: the gateway's.
         gateway: with its traces.
         memories: what else the gateway remembers: counts of rate limits, tokens, keys.
+        arrivals: what stand-ins for outside services were sent, by the service's name.
         network: the gateway's way out, with faults and record.
         clock: of all services.
         accounts: of Entra.
@@ -120,6 +125,7 @@ class Levers:
     cache: Clearable
     gateway: Tracing
     memories: tuple[Clearable, ...] = ()
+    arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
     network: Network
     clock: Clock
     accounts: Accounts
@@ -143,6 +149,7 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/faults", calls.clear_faults, methods=["DELETE"]),
             Route("/clock", calls.move_clock, methods=["POST"]),
             Route("/received", calls.received, methods=["GET"]),
+            Route("/arrivals", calls.arrivals, methods=["GET"]),
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
             Route("/stack", calls.stack, methods=["GET"]),
@@ -233,6 +240,20 @@ class _Calls:
         requests = [asdict(each) for each in self._levers.network.received if wanted in (None, each.service)]
         return _Ascii({"received": requests})
 
+    async def arrivals(self, request: Request) -> Response:
+        name = request.query_params.get("service")
+        known = self._levers.arrivals
+        if name is not None and name not in known:
+            there_are = f"there are: {', '.join(sorted(known))}" if known else "this stack needs none"
+            raise InvalidCallError(f"There is no stand-in {name!r}; {there_are}.")
+        arrived = [
+            {"service": service, **asdict(each)}
+            for service, arrivals in known.items()
+            if name in {None, service}
+            for each in arrivals.all()
+        ]
+        return _Ascii({"arrivals": arrived})
+
     async def switch_user(self, request: Request) -> Response:
         fields = await _fields(request, {"enabled"}, required={"enabled"})
         if not isinstance(fields["enabled"], bool):
@@ -281,6 +302,8 @@ class _Calls:
             memory.clear()
         levers.network.faults.clear()
         levers.network.received.clear()
+        for arrivals in levers.arrivals.values():
+            arrivals.clear()
         levers.gateway.traces.clear()
         levers.clock.reset()
         levers.accounts.reset()

@@ -360,6 +360,7 @@ class _Builder:
             cache=gateway.cache,
             gateway=gateway,
             memories=(gateway.counters, gateway.tokens, gateway.keys),
+            arrivals={stand_in.service: stand_in.arrivals for stand_in in self.stand_ins},
             network=self._network,
             clock=self._clock,
             accounts=self._tenant.state.accounts,

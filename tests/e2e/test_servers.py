@@ -215,6 +215,15 @@ def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
         assert answers == [0, number + 1]
 
 
+def test_neither_jira_nor_its_server_sees_whose_call_it_is(twin: RunningTwin, ada: Person) -> None:
+    """Left alone, its server would send on any bearer that it gets, and it gets the gateway's."""
+    anyio.run(use, f"{twin.gateway}/jira-mcp", ada, ("jira_get_issue", {"issue_key": "BUOY-1"}))
+    arrivals = twin.control.get("/arrivals", params={"service": "jira"}).json()["arrivals"]
+    assert {arrival["scheme"] for arrival in arrivals} == {"Basic"}
+    names = {name for arrival in arrivals for name in arrival["header_names"]}
+    assert [name for name in names if name.startswith(("x-ms-", "mcp-"))] == []
+
+
 def test_many_clients_of_jira_hear_each_its_own(twin: RunningTwin, ada: Person) -> None:
     """Clients of the SDK; each asks for an issue of its own."""
 

@@ -1,8 +1,10 @@
 """The control API, over HTTP."""
 
+import json
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from starlette.testclient import TestClient
 from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.cache import Cache
 from twin.apim.network import Fault, Network, Upstream
+from twin.arrivals import Arrival, Arrivals
 from twin.clock import Clock
 from twin.control import Levers, create_control
 from twin.entra.accounts import Accounts
@@ -42,6 +45,7 @@ class Twin:
         self.keys = SigningKeys()
         self.gateway = Untraced()
         self.deleted = 0
+        self.arrivals = Arrivals()
         levers = Levers(
             cache=self.cache,
             gateway=self.gateway,
@@ -51,6 +55,7 @@ class Twin:
             keys=self.keys,
             stack=stack,
             delete_state=self.delete_state,
+            arrivals={"jira": self.arrivals},
         )
         self.control = TestClient(create_control(levers), base_url="http://localhost:8001")
 
@@ -200,6 +205,25 @@ def test_bytes_that_are_no_text_do_not_hide_the_record(twin: Twin) -> None:
     twin.control.portal.call(send)
     answer = twin.control.get("/received")
     assert answer.json()["received"][0]["headers"] == [["Mcp-Session-Id", "\udcff\xe9"]]
+
+
+def test_what_a_stand_in_was_sent_can_be_read(twin: Twin) -> None:
+    arrival = Arrival(
+        method="GET",
+        path="/rest/api/2/myself",
+        header_names=("host", "authorization"),
+        scheme="Basic",
+        status=200,
+        unknown=False,
+    )
+    twin.arrivals.add(arrival)
+    expected = json.loads(json.dumps(asdict(arrival)))
+    for query in ("", "?service=jira"):
+        assert twin.control.get(f"/arrivals{query}").json() == {"arrivals": [{"service": "jira", **expected}]}
+    refused = twin.control.get("/arrivals?service=mail")
+    assert (refused.status_code, "there are: jira" in refused.text) == (400, True)
+    twin.control.post("/reset")
+    assert twin.control.get("/arrivals").json() == {"arrivals": []}
 
 
 def test_a_user_can_be_disabled_and_enabled(twin: Twin) -> None:

@@ -25,6 +25,7 @@ class JiraStandIn:
     """
 
     name = "Jira's stand-in"
+    service = "jira"
 
     def __init__(self, *, port: int, clock: Clock) -> None:
         self.site = Site(clock.now)

@@ -27,6 +27,7 @@ class SlackStandIn:
     """
 
     name = "Slack's stand-in"
+    service = "slack"
 
     def __init__(self, *, port: int, proxy_port: int, folder: Path, clock: Clock) -> None:
         self.workspace = Workspace(clock.now)
