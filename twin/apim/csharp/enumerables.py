@@ -126,7 +126,7 @@ def reverse_(source: Values) -> Iterator[Any]:
 def key_function(comparer: Any) -> Callable[[Any], Any]:
     """What items that a comparer finds equal share."""
     if comparer is None:
-        return lambda value: None if value is None else key_of(value)
+        return lambda value: value if value is None or type(value) is str else key_of(value)
     return comparer.key
 
 

@@ -102,7 +102,7 @@ class Expression:
             raise UnsupportedError(
                 f"{type(error).__name__} inside the evaluator, a defect of the twin"
             ) from error
-        return outward(value) if isinstance(value, str) else value
+        return outward(value) if type(value) is str and not value.isascii() else value
 
 
 class _Positions:

@@ -153,16 +153,21 @@ def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
 @cache
 def _strict_reader(dates: bool) -> Callable[[str], JToken]:
     def convert(value: Any) -> JToken:
-        if isinstance(value, str):
-            return string_token(utf16(value), dates=dates)
+        if type(value) is str:
+            return string_token(value if value.isascii() else utf16(value), dates=dates)
         if isinstance(value, list):
             return JArray([convert(item) for item in value])
         return value if isinstance(value, JToken) else JValue(value)
 
     def build(pairs: list[tuple[str, Any]]) -> JObject:
         found = JObject()
-        for name, value in pairs:
-            found.set(utf16(name), convert(value))
+        properties = found.properties
+        for given, value in pairs:
+            name, token = utf16(given), convert(value)
+            if name in properties:
+                found.set(name, token)
+            else:
+                properties[name] = JProperty.holding(name, token, found)
         return found
 
     decoder = json.JSONDecoder(
