@@ -158,7 +158,10 @@ def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[A
 def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Except."""
     key = key_function(comparer)
-    seen = {key(item) for item in given(second, "second")}
+    if comparer is None:
+        seen = {item if type(item) is str else key(item) for item in given(second, "second")}
+    else:
+        seen = {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
         identity = key(item)
         if identity not in seen:

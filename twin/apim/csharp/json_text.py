@@ -157,17 +157,21 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
             return string_token(value if value.isascii() else utf16(value), dates=dates)
         if isinstance(value, list):
             return JArray([convert(item) for item in value])
-        return value if isinstance(value, JToken) else JValue(value)
+        return value if isinstance(value, JToken) else JValue(value, _KINDS.get(type(value)))
 
     def build(pairs: list[tuple[str, Any]]) -> JObject:
         found = JObject()
-        properties = found.properties
+        properties, holding = found.properties, JProperty.holding
         for given, value in pairs:
-            name, token = utf16(given), convert(value)
+            name = given if given.isascii() else utf16(given)
+            if type(value) is str and value.isascii() and not (value[:1] == "/" or value[10:11] == "T"):
+                token: JToken = JValue(value, "String")  # It does not look like a date.
+            else:
+                token = convert(value)
             if name in properties:
                 found.set(name, token)
             else:
-                properties[name] = JProperty.holding(name, token, found)
+                properties[name] = holding(name, token, found)
         return found
 
     decoder = json.JSONDecoder(
@@ -178,6 +182,9 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
         strict=False,
     )
     return lambda text: convert(decoder.decode(text))
+
+
+_KINDS: Final = {Long: "Integer", bool: "Boolean", float: "Float"}
 
 
 def _refuse_constant(name: str) -> Any:

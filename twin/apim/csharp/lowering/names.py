@@ -238,7 +238,8 @@ class Names(Base):
         """`context.Variables["name"]`."""
         source, found, key = self.source, self.temporary(), self.source.literal(name)
         get = f"{GIVEN}.variables.get({key}, {source.name(runtime.MISSING)})"
-        plain = f"{source.name(type)}({found} := {get}) is {source.name(str)} and {found}.isascii()"
+        other = f"{source.name(type)}({found}) is not {source.name(str)}"
+        plain = f"({found} := {get}) is not {source.name(runtime.MISSING)} and ({other} or {found}.isascii())"
         return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
