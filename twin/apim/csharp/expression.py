@@ -84,6 +84,7 @@ class Expression:
         except SyntaxError as error:
             raise AssertionError(str(error)) from error
         self._run = run
+        del self._make  # The source has done its work.
         return run(context)
 
     def evaluate(self, context: Context) -> object:
