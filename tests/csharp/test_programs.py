@@ -13,6 +13,8 @@ from tests.csharp.stage import context, evaluate
 from twin.apim.csharp import CSharpError, DotNetException, Expression, compile_expression
 from twin.apim.csharp import expression as expressions
 from twin.apim.csharp.golden import judge
+from twin.apim.csharp.signature import Attribute
+from twin.apim.csharp.types import DEFINITIONS
 
 FOLDER = Path(__file__).parent
 FORMS = [
@@ -20,9 +22,14 @@ FORMS = [
     for name in ("golden.json", "mono.json")
     for case in json.loads((FOLDER / name).read_text(encoding="utf-8"))["cases"]
 ]
-GENERATED = re.compile(
-    r"(?:[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool|join|isascii|variables|get|pairs)$"
-)
+GENERATED = re.compile(r"[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool")
+ATTRIBUTES = {"isascii", "variables", "get", "pairs"} | {
+    function.name
+    for definition in DEFINITIONS.values()
+    for members in definition.members.values()
+    for _signature, function in members
+    if isinstance(function, Attribute)
+}
 
 
 def test_statements_run_as_in_csharp() -> None:
@@ -125,12 +132,16 @@ def test_nothing_of_a_policy_is_in_its_program(programs: list[tuple[str, dict[st
     assert len(programs) > 1000
     for program, table in programs:
         assert table["__builtins__"] == {}
+        before = ""
         for token in tokenize.generate_tokens(io.StringIO(program).readline):
-            if token.type == tokenize.NAME:
-                assert keyword.iskeyword(token.string) or GENERATED.match(token.string), program
+            if token.type == tokenize.NAME and before == ".":
+                assert token.string in ATTRIBUTES, program
+            elif token.type == tokenize.NAME:
+                assert keyword.iskeyword(token.string) or GENERATED.fullmatch(token.string), program
             elif token.type == tokenize.STRING:
                 assert token.string == '""', program
             assert token.type != tokenize.COMMENT, program
+            before = token.string
 
 
 def test_decisions_that_are_not_counted_are_still_listed() -> None:

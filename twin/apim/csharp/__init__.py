@@ -1,8 +1,9 @@
-"""Policy expressions: the C# 7 subset of API Management, compiled to Python closures.
+"""Policy expressions: the C# 7 subset of API Management, compiled to Python.
 
 An expression goes through `scanner` (tokens), `parser` and `statement_parser` (tree, `syntax`), `flow`
-(definite assignment), `lowering` (static types, then closures). What .NET's types can do stands in the tables
-of `members`, in C#'s own words; values are described in `values`.
+(definite assignment), `lowering` (static types, then Python, whose rules are in `source`) when it is loaded;
+its Python is compiled when it first runs. What .NET's types can do stands in the tables of `members`, in C#'s
+own words; values are described in `values`.
 
 Statements: declarations, constants, assignments, if, for, foreach, while, do, switch, try with filters,
 throw, using, break, continue, return. Expressions: all operators of C# 7.0 but pointers and `checked`;

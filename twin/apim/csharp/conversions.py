@@ -215,6 +215,8 @@ def _downcast(target: ClrType) -> Converter:
     needs_value = target.name != "Nullable" and is_value_type(target)
 
     def cast(value: Any) -> Any:
+        if getattr(value, "clr_type", None) is wanted:
+            return value
         if value is None:
             if needs_value:
                 raise DotNetException(

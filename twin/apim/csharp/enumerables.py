@@ -126,7 +126,7 @@ def reverse_(source: Values) -> Iterator[Any]:
 def key_function(comparer: Any) -> Callable[[Any], Any]:
     """What items that a comparer finds equal share."""
     if comparer is None:
-        return lambda value: None if value is None else key_of(value)
+        return lambda value: value if value is None or type(value) is str else key_of(value)
     return comparer.key
 
 
@@ -158,7 +158,10 @@ def intersect(first: Values, second: Values, comparer: Any = None) -> Iterator[A
 def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any]:
     """Except."""
     key = key_function(comparer)
-    seen = {key(item) for item in given(second, "second")}
+    if comparer is None:
+        seen = {item if type(item) is str else key(item) for item in given(second, "second")}
+    else:
+        seen = {key(item) for item in given(second, "second")}
     for item in given(first, "first"):
         identity = key(item)
         if identity not in seen:

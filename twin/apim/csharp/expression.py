@@ -84,6 +84,7 @@ class Expression:
         except SyntaxError as error:
             raise AssertionError(str(error)) from error
         self._run = run
+        del self._make  # The source has done its work.
         return run(context)
 
     def evaluate(self, context: Context) -> object:
@@ -102,7 +103,7 @@ class Expression:
             raise UnsupportedError(
                 f"{type(error).__name__} inside the evaluator, a defect of the twin"
             ) from error
-        return outward(value) if isinstance(value, str) else value
+        return outward(value) if type(value) is str and not value.isascii() else value
 
 
 class _Positions:

@@ -153,16 +153,25 @@ def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
 @cache
 def _strict_reader(dates: bool) -> Callable[[str], JToken]:
     def convert(value: Any) -> JToken:
-        if isinstance(value, str):
-            return string_token(utf16(value), dates=dates)
+        if type(value) is str:
+            return string_token(value if value.isascii() else utf16(value), dates=dates)
         if isinstance(value, list):
             return JArray([convert(item) for item in value])
-        return value if isinstance(value, JToken) else JValue(value)
+        return value if isinstance(value, JToken) else JValue(value, _KINDS.get(type(value)))
 
     def build(pairs: list[tuple[str, Any]]) -> JObject:
         found = JObject()
-        for name, value in pairs:
-            found.set(utf16(name), convert(value))
+        properties, holding = found.properties, JProperty.holding
+        for given, value in pairs:
+            name = given if given.isascii() else utf16(given)
+            if type(value) is str and value.isascii() and not (value[:1] == "/" or value[10:11] == "T"):
+                token: JToken = JValue(value, "String")  # It does not look like a date.
+            else:
+                token = convert(value)
+            if name in properties:
+                found.set(name, token)
+            else:
+                properties[name] = holding(name, token, found)
         return found
 
     decoder = json.JSONDecoder(
@@ -173,6 +182,9 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
         strict=False,
     )
     return lambda text: convert(decoder.decode(text))
+
+
+_KINDS: Final = {Long: "Integer", bool: "Boolean", float: "Float"}
 
 
 def _refuse_constant(name: str) -> Any:

@@ -117,6 +117,14 @@ class JProperty(JToken):
         self.name = name
         self._value = self.adopted(to_token(value))
 
+    @classmethod
+    def holding(cls, name: str, value: JToken, parent: "JObject") -> "JProperty":
+        """A property of an object, made of a value that has no parent."""
+        made = cls.__new__(cls)
+        made.parent, made.name, made._value = parent, name, value  # noqa: SLF001 -- its own
+        value.parent = made
+        return made
+
     def adopted(self, value: JToken) -> JToken:
         """The value as a child."""
         if value.parent is not None:

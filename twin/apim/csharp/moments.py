@@ -1,6 +1,7 @@
 """DateTime, TimeSpan and DateTimeOffset, in ticks of 100 ns. A day has 864,000,000,000 of them."""
 
-from datetime import UTC, date, datetime
+import math
+from datetime import date, datetime
 from typing import Final
 
 from twin.apim.csharp.errors import DotNetException
@@ -139,8 +140,9 @@ class DateTimeOffset:
 
 def from_posix(seconds: float) -> int:
     """Ticks of a time in POSIX seconds; microseconds are kept."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return ticks_of_datetime(moment)
+    rest, whole = math.modf(seconds)
+    # As Python's datetime does, half a microsecond goes to the even one.
+    return UNIX_EPOCH_TICKS + int(whole) * TICKS_PER_SECOND + round(rest * 1e6) * 10
 
 
 def ticks_of_datetime(moment: datetime) -> int:

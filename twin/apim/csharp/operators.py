@@ -118,7 +118,21 @@ def subtract(left: int, right: int) -> int:
     return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
 
 
-_INT32: Final[dict[str, Operation]] = {"+": add, "-": subtract}
+def multiply(left: int, right: int) -> int:
+    """`*` of two ints."""
+    result = left * right
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
+
+
+def _int_remainder(left: int, right: int) -> int:
+    if right > 0:
+        return left % right if left >= 0 else -(-left % right)
+    if right == -1 and left == -0x80000000:  # noqa: PLR2004 -- the smallest int
+        raise DotNetException("OverflowException", "Arithmetic operation resulted in an overflow.")
+    return _remainder(left, right)
+
+
+_INT32: Final[dict[str, Operation]] = {"+": add, "-": subtract, "*": multiply, "%": _int_remainder}
 
 
 def _wrapped(exact: Operation, of: str) -> Operation:

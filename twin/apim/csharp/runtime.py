@@ -43,6 +43,11 @@ def variable(value: Any, name: str) -> Any:
     """`context.Variables[name]`, of what was found there: MISSING when there is none."""
     if value is MISSING:
         raise missing_key(name)
+    return inward(value)
+
+
+def inward(value: Any) -> Any:
+    """A value from outside: its text in UTF-16 code units."""
     return utf16(value) if type(value) is str else value
 
 

@@ -22,6 +22,19 @@ _METHOD = re.compile(r"(\w+)(?:<[\w, ]+>)?\(")
 NO_DEFAULT: Final = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A table's function that reads an attribute of the Python value, and may make something of it."""
+
+    name: str
+    then: Callable[[Any], Any] | None = None
+
+    def __call__(self, value: Any) -> Any:
+        """The property's value."""
+        found = getattr(value, self.name)
+        return found if self.then is None else self.then(found)
+
+
 class Typed:
     """A table's function that depends on type arguments: the type's, then the method's, give the function."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from twin.apim.csharp.errors import DotNetException
-from twin.apim.csharp.types import BYTE, INTEGERS, OBJECT, ClrType, array_of, clr
+from twin.apim.csharp.types import BYTE, INTEGERS, OBJECT, ClrType, clr
 
 
 class Integer(int):
@@ -113,7 +113,7 @@ class Array:
     items: Any
 
     def __init__(self, element: ClrType, items: Any) -> None:
-        self.clr_type = array_of(element)
+        self.clr_type = clr("[]", element)
         self.items = bytearray(items) if element is BYTE else items
 
     @classmethod

@@ -208,9 +208,11 @@ class Base(ABC):
             symbol = operators.SYMBOLS.get(function)
             if symbol is not None:
                 return f"({arguments[0]} {symbol} {arguments[1]})"
-        elif function is to_string_cast:
+        elif function is to_string_cast or function is runtime.inward:
             kept, source = self.temporary(), self.source
             exact = f"{source.name(type)}({kept} := {arguments[0]}) is {source.name(str)}"
+            if function is runtime.inward:
+                exact += f" and {kept}.isascii()"
             return f"({kept} if {exact} else {source.call(function, kept)})"
         return self.source.call(function, *arguments)
 

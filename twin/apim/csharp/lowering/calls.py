@@ -228,7 +228,7 @@ class Calls(Names):
         text = self.apply(function, *texts)
         if outs:
             text = self._set_outs(text, outs)
-        text = self.apply(wrapper(returns) or same, text)
+        text = self.apply(wrapper(returns) or same, text) if outs else self.wrapped(text, function, returns)
         if receiver is not None and receiver.path == "context.Variables":
             self._note_key(choice, at)
         if signature.returns is VOID:

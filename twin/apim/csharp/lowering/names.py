@@ -16,7 +16,16 @@ from twin.apim.csharp.json_values import dynamic_index, dynamic_member
 from twin.apim.csharp.lowering.base import Base, Meaning
 from twin.apim.csharp.overloads import Candidate, Choice, Overloads, convertible
 from twin.apim.csharp.results import wrapper
-from twin.apim.csharp.signature import Checked, Contextual, Culture, Member, Settable, Typed, lookup
+from twin.apim.csharp.signature import (
+    Attribute,
+    Checked,
+    Contextual,
+    Culture,
+    Member,
+    Settable,
+    Typed,
+    lookup,
+)
 from twin.apim.csharp.source import CONTEXT as GIVEN
 from twin.apim.csharp.syntax import TypeName
 from twin.apim.csharp.types import (
@@ -34,10 +43,11 @@ from twin.apim.csharp.types import (
     nullable,
     substitute,
 )
-from twin.apim.csharp.values import INTEGER_CLASSES, EnumValue
+from twin.apim.csharp.values import INTEGER_CLASSES, Array, EnumValue, Sequence
 
 _CONSTANTS = frozenset(NUMBERS) | {"String", "Boolean"}
 CONTEXT = clr("IProxyRequestContext")
+_CLASSES = {**INTEGER_CLASSES, "[]": Array, "IEnumerable": Sequence}
 _ALWAYS = frozenset(
     {
         "context.Api",
@@ -48,6 +58,7 @@ _ALWAYS = frozenset(
         "context.Request.OriginalUrl",
         "context.Request.Url",
         "context.Request.Url.Query",
+        "context.Response.Headers",
         "context.Variables",
     }
 )
@@ -141,7 +152,7 @@ class Names(Base):
         path = self._read_path(target, node) if target.path or node.name == "Body" else ""
         returns = substitute(member.signature.returns, _bindings(holder, member))
         get = member.function.get if isinstance(member.function, Settable) else member.function
-        text = self.apply(wrapper(returns) or same, self.reader(target, get, holder))
+        text = self.wrapped(self.reader(target, get, holder), get, returns)
         return Bound(returns, text, node.at, path=path, present=path in _ALWAYS)
 
     def find_property(self, of: ClrType, name: str) -> tuple[ClrType, Member] | None:
@@ -158,7 +169,18 @@ class Names(Base):
         if isinstance(get, Contextual):
             return self.source.call(get.function, GIVEN, self.text(target))
         owner = self.text(target) if target.type.name == "Nullable" else self.checked(target)
+        if isinstance(get, Attribute):
+            return self.apply(get.then or same, f"{owner}.{get.name}")
         return self.source.call(get, owner)
+
+    def wrapped(self, text: str, function: Any, returns: ClrType) -> str:
+        """What a table's function gave, as a value of its type; many say themselves that they give that."""
+        gives = getattr(function, "__annotations__", {}).get("return")
+        if returns.name == "[]" and returns.args[0] is BYTE and gives is bytes:
+            return self.source.call(Array, self.source.name(BYTE), text)
+        if gives is not None and gives is _CLASSES.get(returns.name):
+            return text
+        return self.apply(wrapper(returns) or same, text)
 
     def _read_path(self, target: Bound, node: syntax.Member) -> str:
         if not target.path:
@@ -216,7 +238,8 @@ class Names(Base):
         """`context.Variables["name"]`."""
         source, found, key = self.source, self.temporary(), self.source.literal(name)
         get = f"{GIVEN}.variables.get({key}, {source.name(runtime.MISSING)})"
-        plain = f"{source.name(type)}({found} := {get}) is {source.name(str)} and {found}.isascii()"
+        other = f"{source.name(type)}({found}) is not {source.name(str)}"
+        plain = f"({found} := {get}) is not {source.name(runtime.MISSING)} and ({other} or {found}.isascii())"
         return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from twin.apim.csharp.lowering.base import Meaning
 
 _EQUALITY = frozenset({"==", "!="})
-_INT32: Final = {operators.add: "+", operators.subtract: "-"}
+_INT32: Final = {operators.add: "+", operators.subtract: "-", operators.multiply: "*"}
 _LEAST, _MOST = INTEGERS["Int32"]
 
 
@@ -398,6 +398,9 @@ class Operations(Calls, Interpolation):
             if is_value_type(operand.type):
                 self.refuse(f"{operand.type} is never null", at, "CS0037")
             return f"({self.text(operand)} is None)"
+        if value.type is STRING or (value.type is INT32 is operand.type):
+            # Nothing else is equal to these for Python either.
+            return f"({self.text(value)} == {self.text(operand)})"
         return self.source.call(equals, self.text(value), self.text(operand))
 
     def bind_default(self, node: syntax.Default) -> Bound:

@@ -6,7 +6,7 @@ from typing import Any
 from twin.apim.csharp.errors import DotNetException, argument_null, out_of_range
 from twin.apim.csharp.members.collections import copy_to, first_match, given, index_of
 from twin.apim.csharp.ordering import compare_values
-from twin.apim.csharp.signature import Typed, define
+from twin.apim.csharp.signature import Attribute, Typed, define
 from twin.apim.csharp.types import BYTE
 from twin.apim.csharp.values import Array, default_of
 
@@ -57,7 +57,7 @@ def _clear_array(values: Array | None, start: int, count: int) -> None:
 define(
     "class System.Array",
     {
-        "int Length": len,
+        "int Length": Attribute("items", len),
         "long LongLength": len,
         "int Rank": lambda _values: 1,
         "object Clone()": lambda values: Array.of(values.clr_type.args[0], values.items[:]),

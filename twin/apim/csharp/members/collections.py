@@ -8,7 +8,7 @@ from twin.apim.csharp.collection_values import Dictionary, Enumerator, HashSet, 
 from twin.apim.csharp.errors import DotNetException, argument_null, out_of_range
 from twin.apim.csharp.json_values import KeyValuePair
 from twin.apim.csharp.ordering import compare_values
-from twin.apim.csharp.signature import Settable, Typed, define
+from twin.apim.csharp.signature import Attribute, Settable, Typed, define
 from twin.apim.csharp.types import BYTE, ClrType
 from twin.apim.csharp.values import Array, default_of, equals, iterate
 
@@ -334,8 +334,8 @@ define(
     f"struct {_GENERIC}.KeyValuePair<K, V>",
     {
         "new(K key, V value)": Typed(lambda k, v: lambda key, value: KeyValuePair(key, value, k, v)),
-        "K Key": lambda pair: pair.key,
-        "V Value": lambda pair: pair.value,
+        "K Key": Attribute("key"),
+        "V Value": Attribute("value"),
         "string ToString()": KeyValuePair.clr_text,
     },
 )

@@ -3,7 +3,7 @@
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -16,7 +16,8 @@ from twin.apim.csharp.json_values import KeyValuePair
 from twin.apim.csharp.literals import utf16
 from twin.apim.csharp.members.json import parse_array, parse_object
 from twin.apim.csharp.moments import UTC_KIND, DateTime, TimeSpan, from_posix
-from twin.apim.csharp.signature import Contextual, Typed, define
+from twin.apim.csharp.runtime import inward
+from twin.apim.csharp.signature import Attribute, Contextual, Typed, define
 from twin.apim.csharp.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
 from twin.apim.csharp.values import Array, Sequence, default_of
 
@@ -24,39 +25,32 @@ _SPACE: Final = "ApiManagement"
 _STRINGS: Final = array_of(STRING)
 
 
-def inward(value: Any) -> Any:
-    """A value from outside: its text in UTF-16 code units."""
-    return utf16(value) if isinstance(value, str) else value
-
-
 class View:
     """A read-only dictionary over something that has `get` and `items`."""
 
-    __slots__ = ("_get", "_items", "_wrap", "clr_type")
+    __slots__ = ("clr_type", "source")
 
-    def __init__(
-        self,
-        clr_type: ClrType,
-        get: Callable[[str], Any],
-        items: Callable[[], Iterable[tuple[str, Any]]],
-        wrap: Callable[[Any], Any],
-    ) -> None:
+    def __init__(self, clr_type: ClrType, source: Any) -> None:
         self.clr_type = clr_type
-        self._get = get
-        self._items = items
-        self._wrap = wrap
+        self.source = source
+
+    def has(self, key: str | None) -> bool:
+        """Whether there is an entry of a key."""
+        if key is None:
+            raise argument_null("key")
+        return key in self.source
 
     def found(self, key: str | None) -> tuple[str, Any] | None:
         """The entry of a key."""
         if key is None:
             raise argument_null("key")
-        value = self._get(key)
-        return None if value is _MISSING else (key, self._wrap(value))
+        value = self.source.get(key, _MISSING)
+        return None if value is _MISSING else (key, inward(value))
 
     def rows(self) -> Iterator[tuple[str, Any]]:
         """Keys with values."""
-        for key, value in self._items():
-            yield utf16(key), self._wrap(value)
+        for key, value in self.source.items():
+            yield utf16(key), inward(value)
 
     def __iter__(self) -> Iterator[KeyValuePair]:
         value_type = _VALUE_TYPES[self.clr_type.name]
@@ -64,10 +58,58 @@ class View:
             yield KeyValuePair(key, value, STRING, value_type)
 
     def __len__(self) -> int:
-        return sum(1 for _row in self._items())
+        return len(self.source)
+
+
+class Lists(View):
+    """The same over several values by name, as in headers, in a query or in claims."""
+
+    __slots__ = ()
+
+    def __init__(self, source: own.Headers | dict[str, list[str]]) -> None:
+        self.clr_type = _HEADERS
+        self.source = source
+
+    def found(self, key: str | None) -> tuple[str, Any] | None:
+        """The entry of a key."""
+        values = self.values(key)
+        return None if values is None else (key or "", _array(values))
+
+    def values(self, key: str | None) -> list[str] | None:
+        """The values of a key, as they are outside."""
+        if key is None:
+            raise argument_null("key")
+        return self.source.get(key)
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """Keys with values."""
+        for key, values in self.source.items():
+            yield utf16(key), _array(values)
+
+    def __iter__(self) -> Iterator[KeyValuePair]:
+        for key, values in self.source.items():
+            yield _Row(utf16(key), values)
+
+
+class _Row(KeyValuePair):
+    """A name with its values, which are made when they are read: most queries look at names only."""
+
+    __slots__ = ("_values",)
+    clr_type = clr("KeyValuePair", STRING, array_of(STRING))
+
+    def __init__(self, key: str, values: list[str]) -> None:
+        self.key = key
+        self._values = list(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "value":
+            raise AttributeError(name)
+        self.value = _array(self._values)
+        return self.value
 
 
 _MISSING: Final = object()
+_HEADERS: Final = clr("IHeaders")
 _VALUE_TYPES: Final = {"IVariables": OBJECT, "IHeaders": _STRINGS, "IParameters": STRING}
 
 
@@ -75,27 +117,12 @@ def _array(values: list[str]) -> Array:
     return Array(STRING, [utf16(value) for value in values])
 
 
-def _headers(headers: own.Headers) -> View:
-    def get(name: str) -> Any:
-        found = headers.get(name)
-        return _MISSING if found is None else found
-
-    return View(clr("IHeaders"), get, headers.items, _array)
-
-
-def lists_view(values: dict[str, list[str]]) -> View:
-    """Several values by name, as in a query or in claims."""
-    return View(clr("IHeaders"), lambda name: values.get(name, _MISSING), values.items, _array)
-
-
 def _variables(context: own.Context) -> View:
-    variables = context.variables
-    return View(clr("IVariables"), lambda name: variables.get(name, _MISSING), variables.items, inward)
+    return View(clr("IVariables"), context.variables)
 
 
 def _parameters(request: own.Request) -> View:
-    found = request.matched_parameters
-    return View(clr("IParameters"), lambda name: found.get(name, _MISSING), found.items, inward)
+    return View(clr("IParameters"), request.matched_parameters)
 
 
 def _keys(view: View) -> List:
@@ -118,10 +145,10 @@ def _try(view: View, key: str | None) -> tuple[bool, Any]:
     return (False, None) if found is None else (True, found[1])
 
 
-def _joined(view: View, key: str | None, default: str | None = None) -> str | None:
+def _joined(view: Lists, key: str | None, default: str | None = None) -> str | None:
     """GetValueOrDefault: several values are joined with commas."""
-    found = view.found(key)
-    return default if found is None else ",".join(found[1].items)
+    found = view.values(key)
+    return default if found is None else ",".join(map(utf16, found))
 
 
 def _typed_value(of: ClrType) -> Callable[..., Any]:
@@ -141,7 +168,7 @@ def _typed_value(of: ClrType) -> Callable[..., Any]:
 def _dictionary_members(value: str) -> dict[str, Any]:
     return {
         f"{value} this[string key]": _at,
-        "bool ContainsKey(string key)": lambda view, key: view.found(key) is not None,
+        "bool ContainsKey(string key)": View.has,
         f"bool TryGetValue(string key, out {value} value)": _try,
         "IEnumerable<string> Keys": _keys,
         f"IEnumerable<{value}> Values": _values,
@@ -237,12 +264,8 @@ define(
 # Request, response, URL
 
 
-def _text(name: str) -> Callable[[Any], Any]:
-    return lambda value: inward(getattr(value, name))
-
-
-def _plain(name: str) -> Callable[[Any], Any]:
-    return lambda value: getattr(value, name)
+def _text(name: str) -> Attribute:
+    return Attribute(name, inward)
 
 
 def _moment(name: str) -> Callable[[Any], Any]:
@@ -268,31 +291,31 @@ define(
     {
         "string Host": _text("host"),
         "string Path": _text("path"),
-        "int Port": _plain("port"),
+        "int Port": Attribute("port"),
         "string Scheme": _text("scheme"),
         "string QueryString": _text("query_string"),
-        "IHeaders Query": lambda url: lists_view(url.query),
+        "IHeaders Query": Attribute("query", Lists),
         "string ToString()": _url_text,
     },
 )
 define(
     f"interface {_SPACE}.IRequest",
     {
-        "IMessageBody Body": _plain("body"),
-        "IHeaders Headers": lambda request: _headers(request.headers),
+        "IMessageBody Body": Attribute("body"),
+        "IHeaders Headers": Attribute("headers", Lists),
         "string IpAddress": _text("ip_address"),
         "IParameters MatchedParameters": _parameters,
         "string Method": _text("method"),
-        "IUrl OriginalUrl": _plain("original_url"),
-        "IUrl Url": _plain("url"),
+        "IUrl OriginalUrl": Attribute("original_url"),
+        "IUrl Url": Attribute("url"),
     },
 )
 define(
     f"interface {_SPACE}.IResponse",
     {
-        "IMessageBody Body": _plain("body"),
-        "IHeaders Headers": lambda response: _headers(response.headers),
-        "int StatusCode": _plain("status_code"),
+        "IMessageBody Body": Attribute("body"),
+        "IHeaders Headers": Attribute("headers", Lists),
+        "int StatusCode": Attribute("status_code"),
         "string StatusReason": _text("status_reason"),
     },
 )
@@ -319,8 +342,8 @@ define(
         "string Path": _text("path"),
         "string Revision": _text("revision"),
         "string Version": _text("version"),
-        "bool IsCurrentRevision": _plain("is_current_revision"),
-        "IUrl ServiceUrl": _plain("service_url"),
+        "bool IsCurrentRevision": Attribute("is_current_revision"),
+        "IUrl ServiceUrl": Attribute("service_url"),
         "IEnumerable<string> Protocols": _sequence("protocols", "String"),
     },
 )
@@ -348,9 +371,9 @@ define(
     {
         "string Id": _text("id"),
         "string Name": _text("name"),
-        "bool ApprovalRequired": _plain("approval_required"),
-        "bool SubscriptionRequired": _plain("subscription_required"),
-        "int? SubscriptionLimit": _plain("subscription_limit"),
+        "bool ApprovalRequired": Attribute("approval_required"),
+        "bool SubscriptionRequired": Attribute("subscription_required"),
+        "int? SubscriptionLimit": Attribute("subscription_limit"),
         "IEnumerable<IGroup> Groups": _sequence("groups", "IGroup"),
         "IEnumerable<IApi> Apis": _sequence("apis", "IApi"),
     },
@@ -394,19 +417,19 @@ def _trace(context: own.Context, _receiver: own.Context, message: str | None) ->
 define(
     "interface IProxyRequestContext",
     {
-        "IApi Api": _plain("api"),
-        "IDeployment Deployment": _plain("deployment"),
+        "IApi Api": Attribute("api"),
+        "IDeployment Deployment": Attribute("deployment"),
         "TimeSpan Elapsed": _elapsed,
-        "ILastError LastError": _plain("last_error"),
-        "IOperation Operation": _plain("operation"),
-        "IProduct Product": _plain("product"),
-        "IRequest Request": _plain("request"),
-        "Guid RequestId": _plain("request_id"),
-        "IResponse Response": _plain("response"),
-        "ISubscription Subscription": _plain("subscription"),
+        "ILastError LastError": Attribute("last_error"),
+        "IOperation Operation": Attribute("operation"),
+        "IProduct Product": Attribute("product"),
+        "IRequest Request": Attribute("request"),
+        "Guid RequestId": Attribute("request_id"),
+        "IResponse Response": Attribute("response"),
+        "ISubscription Subscription": Attribute("subscription"),
         "DateTime Timestamp": _moment("timestamp"),
-        "bool Tracing": _plain("tracing"),
-        "IUser User": _plain("user"),
+        "bool Tracing": Attribute("tracing"),
+        "IUser User": Attribute("user"),
         "IVariables Variables": _variables,
         "void Trace(string message)": Contextual(_trace),
     },

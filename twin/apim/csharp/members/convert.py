@@ -200,6 +200,11 @@ def from_base64(text: str | None) -> bytes:
     """Convert.FromBase64String: white space is skipped, padding must be there."""
     if text is None:
         raise argument_null("s")
+    if not len(text) % 4 and not text.endswith("==="):
+        try:
+            return binascii.a2b_base64(text, strict_mode=True)
+        except ValueError:
+            pass  # It may have white space in it, or padding that only the lenient reader takes.
     plain = text if _BASE64.fullmatch(text) else text.translate(_NO_SPACE)
     if len(plain) % 4 or not _BASE64.fullmatch(plain):
         raise DotNetException(

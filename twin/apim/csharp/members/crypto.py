@@ -30,7 +30,8 @@ class HashAlgorithm:
         if data is None:
             raise argument_null("buffer")
         if self.key is not None:
-            inner, outer = (state.copy() for state in _keyed_states(self.name.lower(), self.key))
+            keyed = _keyed_states(self.name.lower(), self.key)
+            inner, outer = keyed[0].copy(), keyed[1].copy()
             inner.update(data.items if type(data) is Array else bytes(data))
             outer.update(inner.digest())
             return outer.digest()

@@ -15,7 +15,7 @@ from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_
 from twin.apim.csharp.json_text import parse, value_text
 from twin.apim.csharp.json_values import JArray, JObject, JToken, JValue
 from twin.apim.csharp.literals import utf16
-from twin.apim.csharp.members.context import lists_view
+from twin.apim.csharp.members.context import Lists
 from twin.apim.csharp.moments import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
 from twin.apim.csharp.signature import Checked, define
 from twin.apim.csharp.types import STRING, clr
@@ -213,7 +213,7 @@ define(
         "string Issuer": lambda jwt: jwt.text("iss"),
         "string Subject": lambda jwt: jwt.text("sub"),
         "IEnumerable<string> Audiences": lambda jwt: Sequence(STRING, lambda: jwt.claims().get("aud", [])),
-        "IHeaders Claims": lambda jwt: lists_view(jwt.claims()),
+        "IHeaders Claims": lambda jwt: Lists(jwt.claims()),
         "DateTime? ExpirationTime": lambda jwt: jwt.time("exp"),
         "DateTime? NotBefore": lambda jwt: jwt.time("nbf"),
         "DateTime? IssuedAt": lambda jwt: jwt.time("iat"),
