@@ -34,5 +34,5 @@ def _is_of_another_version(alias: Any) -> bool:
         and isinstance(alias.type_, str)
         and _VERSION.fullmatch(alias.type_) is not None
         # What a program says of a resource that it renamed or moved.
-        and all(part is ... for part in (alias.name, alias.parent, alias.stack, alias.project))
+        and alias.name is alias.parent is alias.stack is alias.project is ...
     )

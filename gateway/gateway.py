@@ -47,9 +47,11 @@ class Gateway(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         settings = args.settings
         tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
-        client = authorization.get_client_config_output(opts=pulumi.InvokeOutputOptions(parent=self))
+        # Asked and answered here and now. When the program ends, Pulumi waits for the calls that it has begun
+        # one after the other; had it begun none, it would look at every output after each step of any.
+        client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
-        issuer = pulumi.Output.concat(settings.entra_authority, "/", account.tenant_id, "/v2.0")
+        issuer = f"{settings.entra_authority}/{account.tenant_id}/v2.0"
 
         group = resources.ResourceGroup(
             f"{name}-group",

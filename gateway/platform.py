@@ -27,17 +27,13 @@ class Account:
         tenant_id: the Entra tenant that the subscription trusts.
     """
 
-    subscription_id: pulumi.Output[str]
-    tenant_id: pulumi.Output[str]
+    subscription_id: str
+    tenant_id: str
 
-    def role(self, role: Role) -> pulumi.Output[str]:
+    def role(self, role: Role) -> str:
         """Resource id of a role's definition in this subscription."""
-        return pulumi.Output.concat(
-            "/subscriptions/",
-            self.subscription_id,
-            "/providers/Microsoft.Authorization/roleDefinitions/",
-            role.value,
-        )
+        definitions = "providers/Microsoft.Authorization/roleDefinitions"
+        return f"/subscriptions/{self.subscription_id}/{definitions}/{role.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +50,7 @@ class Caller:
     client_id: pulumi.Output[str]
     principal_id: pulumi.Output[str]
     audience: pulumi.Output[str]
-    issuer: pulumi.Output[str]
+    issuer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

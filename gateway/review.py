@@ -9,8 +9,10 @@ wrong, the program ends with all findings together and nothing was sent.
 """
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from twin.apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
 _KINDS = "azure-native:apimanagement:"
+_Resources = list[pulumi.ResourceTransformationArgs]
 # Stands in for what Azure decides: a number and a text.
 _UNKNOWN = "1"
 
@@ -36,7 +39,7 @@ def before_anything_is_created() -> Generator[None]:
         pulumi.RunError: they are not; the message has one line for each finding.
     """
     good: asyncio.Future[list[pulumi.Resource]] = asyncio.get_running_loop().create_future()
-    declared: list[pulumi.ResourceTransformationArgs] = []
+    declared: _Resources = []
 
     def note(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if args.type_.startswith(_KINDS):
@@ -88,8 +91,11 @@ def _line(finding: "Finding") -> str:
 class Declared:
     """The resources of API Management that a program declared, as far as they are known before deployment."""
 
-    def __init__(self, resources: list[pulumi.ResourceTransformationArgs]) -> None:
-        self._resources = resources
+    def __init__(self, resources: _Resources) -> None:
+        self._kinds: dict[str, _Resources] = {}
+        self._owned: dict[tuple[str, ...], dict[tuple[str | int, ...], _Resources]] = {}
+        for resource in resources:
+            self._kinds.setdefault(resource.type_.removeprefix(_KINDS), []).append(resource)
 
     def service(self) -> "Service | None":
         """The service with its policies; None when none is declared."""
@@ -129,28 +135,41 @@ class Declared:
             for one in self._of(kind)
         )
 
-    def _of(self, kind: str) -> list[pulumi.ResourceTransformationArgs]:
-        return [one for one in self._resources if one.type_ == _KINDS + kind]
+    def _of(self, kind: str) -> _Resources:
+        return self._kinds.get(kind, [])
+
+    def _of_owners(
+        self, kind: str, owners: Mapping[str, "_Owner"]
+    ) -> Iterator[pulumi.ResourceTransformationArgs]:
+        """Those that name their owners in inputs, by the inputs' names."""
+        place = kind, *owners
+        if place not in self._owned:
+            self._owned[place] = {}
+            for one in self._of(kind):
+                named = tuple(_key(_props(one).get(name)) for name in owners)
+                self._owned[place].setdefault(named, []).append(one)
+        for named in product(*(owner.keys for owner in owners.values())):
+            yield from self._owned[place].get(named, ())
 
     def _api(self, api: pulumi.ResourceTransformationArgs) -> "Api":
         from twin.apim.service import Api  # noqa: PLC0415 -- as in _refuse
 
         props = _props(api)
         api_id = _text(props.get("api_id")) or api.name
+        owner = _Owner(api, api_id)
         return Api(
             id=api_id,
             name=api_id,
             path=_text(props.get("path")) or "",
             service_url="https://backend" if props.get("service_url") is not None else None,
             operations=tuple(
-                self._operation(operation, api_id)
-                for operation in self._of("ApiOperation")
-                if _is_name_of(_props(operation).get("api_id"), api, api_id)
+                self._operation(operation, owner)
+                for operation in self._of_owners("ApiOperation", {"api_id": owner})
             ),
-            policy=self._policy("ApiPolicy", {"api_id": (api, api_id)}, f"API {api_id}"),
+            policy=self._policy("ApiPolicy", {"api_id": owner}, f"API {api_id}"),
         )
 
-    def _operation(self, operation: pulumi.ResourceTransformationArgs, api_id: str) -> "Operation":
+    def _operation(self, operation: pulumi.ResourceTransformationArgs, api: "_Owner") -> "Operation":
         from twin.apim.service import Operation  # noqa: PLC0415 -- as in _refuse
 
         props = _props(operation)
@@ -162,20 +181,17 @@ class Declared:
             url_template=_text(props.get("url_template")) or "/",
             policy=self._policy(
                 "ApiOperationPolicy",
-                {"operation_id": (operation, operation_id)},
-                f"API {api_id}, operation {operation_id}",
+                {"api_id": api, "operation_id": _Owner(operation, operation_id)},
+                f"API {api.name}, operation {operation_id}",
             ),
         )
 
-    def _policy(
-        self, kind: str, of: Mapping[str, tuple[pulumi.ResourceTransformationArgs, str]], name: str
-    ) -> "PolicyDocument | None":
+    def _policy(self, kind: str, owners: Mapping[str, "_Owner"], name: str) -> "PolicyDocument | None":
         from twin.apim.service import PolicyDocument  # noqa: PLC0415 -- as in _refuse
 
-        for declared in self._of(kind):
-            props = _props(declared)
-            text = _text(props.get("value"))
-            if text is not None and all(_is_name_of(props.get(key), *owner) for key, owner in of.items()):
+        for declared in self._of_owners(kind, owners):
+            text = _text(_props(declared).get("value"))
+            if text is not None:
                 return PolicyDocument(xml=text, name=name)
         return None
 
@@ -218,9 +234,21 @@ def _text(value: object) -> str | None:
     return str(getattr(value, "value", value)) if isinstance(value, str) else None
 
 
-def _is_name_of(value: object, owner: pulumi.ResourceTransformationArgs, name: str) -> bool:
-    """Whether an input is a resource's name, written out or taken from the resource."""
-    return value == name if isinstance(value, str) else value is getattr(owner.resource, "name", None)
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A resource that others belong to, and its name in Azure."""
+
+    resource: pulumi.ResourceTransformationArgs
+    name: str
+
+    @property
+    def keys(self) -> tuple[str | int, ...]:
+        """As what its name may stand in an input: written out, or taken from the resource."""
+        return self.name, _key(getattr(self.resource.resource, "name", None))
+
+
+def _key(value: object) -> str | int:
+    return value if isinstance(value, str) else id(value)
 
 
 def _logged(part: object) -> int:

@@ -23,6 +23,8 @@ BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
 QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
 METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
 
+_ENTRY = {"image": "ghcr.io/example/notes:1.2.3", "port": 8080}
+
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_update = pytest.mark.parametrize("case", UP, ids=str)
 
@@ -458,9 +460,37 @@ def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() 
     assert at_root("containers") == {("POST", "/messages"), ("OPTIONS", "/messages")}
 
 
+@every_update
+def test_fragments_fit_whatever_limit_is_right(case: Case) -> None:
+    # Pages of API Management's documentation say 32 KB, later ones 512.
+    sizes = {
+        fragment.name: len(fragment.inputs["value"].encode())
+        for fragment in case.stack.of_type("apimanagement:PolicyFragment")
+    }
+    assert len(sizes) == 4
+    assert {name for name, size in sizes.items() if size > 32_000} == set()
+
+
+def test_every_further_server_takes_the_same_few_resources() -> None:
+    def types(count: int) -> Counter[str]:
+        entries = [{**_ENTRY, "name": f"server-{number}"} for number in range(count)]
+        stack = evaluate({**FUNCTIONS_ONLY, "containers": json.dumps(entries)})
+        return Counter(resource.type.rpartition(":")[2] for resource in stack.resources)
+
+    assert types(4) - types(2) == {
+        "Server": 2,
+        "ContainerApp": 2,
+        "ContainerAppsAuthConfig": 2,
+        "McpApi": 2,
+        "Api": 2,
+        "ApiPolicy": 2,
+        # POST, GET, DELETE and the preflight.
+        "ApiOperation": 8,
+    }
+
+
 def test_a_local_command_is_told_to_the_twin_alone() -> None:
-    container = {"name": "notes", "image": "ghcr.io/example/notes:1.2.3", "port": 8080}
-    entry = {**container, "local": {"command": "npx notes --port {port}"}}
+    entry = {**_ENTRY, "name": "notes", "local": {"command": "npx notes --port {port}"}}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([entry])}
     local = {"local": "true", "entraAuthority": "http://localhost:8002"}
     here = Cloud(gateway_url="http://localhost:8000")

@@ -1,0 +1,183 @@
+"""What the Pulumi program costs to evaluate, without Azure, by the number of MCP servers behind the gateway.
+
+    .venv/bin/python -m benchmarks.program [--runs 3] [--threads] [--profile N]
+
+The servers are entries of `containers` with nothing but name, image and port. `bare` is the same number of
+the same resources, declared with next to no inputs and nothing else: what is Pulumi's own of the costs.
+Of several runs the least counts; rounds take turns, so that a busy minute hits all alike.
+"""
+
+import argparse
+import cProfile
+import gc
+import json
+import os
+import pstats
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.table import Table
+
+from twin import stack
+from twin.stack import Stack, evaluate
+
+_COUNTS = (1, 3, 10, 30, 100)
+_BASE = {"backends": '["functions"]'}
+
+_BARE = """
+import pulumi
+from pulumi_azure_native import apimanagement, app, authorization
+from gateway import aliases
+
+# As the program does, so that Pulumi does not look at every output again and again.
+authorization.get_client_config()
+aliases.leave_out_those_of_other_versions()
+where = {{"resource_group_name": "group"}}
+service = {{**where, "service_name": "service"}}
+policy = {{"policy_id": "policy", "format": "rawxml", "value": "<policies />"}}
+
+
+class Component(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("bare:index:Component", name)
+        self.register_outputs({{}})
+
+
+for number in range({count}):
+    name = f"server-{{number}}"
+    options = pulumi.ResourceOptions(parent=Component(f"{{name}}-app"))
+    app.ContainerApp(name, **where, opts=options)
+    app.ContainerAppsAuthConfig(name, **where, container_app_name=name, opts=options)
+    options = pulumi.ResourceOptions(parent=Component(name))
+    apimanagement.Api(name, **service, api_id=name, path=name, opts=options)
+    apimanagement.ApiPolicy(name, **service, api_id=name, **policy, opts=options)
+    for method in ("POST", "GET", "DELETE", "OPTIONS"):
+        apimanagement.ApiOperation(
+            f"{{name}}-{{method}}", **service, api_id=name, display_name=method, method=method,
+            url_template="/", opts=options,
+        )
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One evaluation.
+
+    Attributes:
+        seconds: by the clock.
+        cpu: seconds.
+        resources: that were declared.
+    """
+
+    seconds: float
+    cpu: float
+    resources: int
+
+
+def program(count: int) -> Stack:
+    """The project's own program with so many servers more than its own."""
+    entries = [
+        {"name": f"server-{number}", "image": "ghcr.io/example/server:1.0.0", "port": 8080}
+        for number in range(count)
+    ]
+    return evaluate({**_BASE, "containers": json.dumps(entries)})
+
+
+def bare(count: int) -> Stack:
+    """The same resources of so many servers, and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
+        (root / "Pulumi.dev.yaml").write_text("config: {}\n")
+        (root / "__main__.py").write_text(_BARE.format(count=count))
+        return evaluate(root=root)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--profile", type=int, metavar="N", help="where the time goes with N servers")
+    parser.add_argument("--runs", type=int, default=3, help="of which the least counts")
+    parser.add_argument(
+        "--threads", action="store_true", help="registrations in threads, as `pulumi up` has them"
+    )
+    arguments = parser.parse_args()
+    with _threads() if arguments.threads else nullcontext():
+        if arguments.profile is not None:
+            _profile(arguments.profile)
+        else:
+            _measure(arguments.runs)
+
+
+def _measure(runs: int) -> None:
+    # Imports, compiled templates and expressions are there from then on.
+    program(1)
+    bare(1)
+    found: dict[tuple[Callable[[int], Stack], int], list[Measured]] = {}
+    for _ in range(runs):
+        for count in _COUNTS:
+            for work in (program, bare):
+                found.setdefault((work, count), []).append(_once(work, count))
+    best = {key: min(measured, key=lambda one: one.cpu) for key, measured in found.items()}
+    table = Table("servers", "resources", "seconds", "CPU s", "a server: CPU ms", "of that bare")
+    for last, count in zip((None, *_COUNTS), _COUNTS, strict=False):
+        whole = best[program, count]
+        marginal = [
+            f"{(best[work, count].cpu - best[work, last].cpu) / (count - last) * 1000:.1f}" if last else ""
+            for work in (program, bare)
+        ]
+        table.add_row(str(count), str(whole.resources), f"{whole.seconds:.2f}", f"{whole.cpu:.2f}", *marginal)
+    for column in table.columns:
+        column.justify = "right"
+    console = Console()
+    console.print(table)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    console.print(
+        f"What a server costs is the difference to the line before. Memory at most {most:.0f} MiB; "
+        f"load in the end {os.getloadavg()[0]:.1f}."
+    )
+
+
+def _once(work: Callable[[int], Stack], count: int) -> Measured:
+    gc.collect()
+    clock, cpu = time.perf_counter(), time.process_time()
+    found = work(count)
+    return Measured(time.perf_counter() - clock, time.process_time() - cpu, len(found.resources))
+
+
+def _profile(count: int) -> None:
+    program(1)
+    profile = cProfile.Profile()
+    run = stack._run  # noqa: SLF001 -- the part that runs in the evaluation's own thread, where a profile must begin
+
+    def profiled(*arguments: object) -> None:
+        profile.enable()
+        try:
+            run(*arguments)  # ty: ignore[invalid-argument-type]
+        finally:
+            profile.disable()
+
+    with patch.object(stack, "_run", profiled):
+        program(count)
+    pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+
+
+@contextmanager
+def _threads() -> Generator[None]:
+    with patch.object(stack, "_InlineExecutor", ThreadPoolExecutor):
+        yield
+
+
+if __name__ == "__main__":
+    main()
