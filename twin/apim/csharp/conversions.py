@@ -3,12 +3,14 @@
 C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
 """
 
+import math
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from functools import cache
 from typing import Any, Final
 
-from twin.apim.csharp.errors import DotNetException
+from twin.apim.csharp.errors import DotNetException, UnsupportedError
+from twin.apim.csharp.operators import checked_decimal
 from twin.apim.csharp.signature import members_of
 from twin.apim.csharp.types import (
     DYNAMIC,
@@ -265,9 +267,7 @@ def _article(target: str) -> str:
 def _from_double(value: float, target: str) -> int:
     """A double out of range gives a result that C# leaves open."""
     low, high = INTEGERS[target]
-    if value != value or not low <= int(value) <= high:  # noqa: PLR0124 -- NaN
-        from twin.apim.csharp.errors import UnsupportedError  # noqa: PLC0415
-
+    if not math.isfinite(value) or not low <= int(value) <= high:
         raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
     return INTEGER_CLASSES[target](int(value))
 
@@ -276,7 +276,7 @@ def decimal_of_double(value: float) -> Decimal:
     """(decimal)double: 15 significant digits."""
     if value != value or abs(value) >= 7.9e28:  # noqa: PLR0124, PLR2004 -- NaN; the largest decimal
         raise DotNetException("OverflowException", "Value was either too large or too small for a Decimal.")
-    rounded = Decimal(f"{value:.15g}")
+    rounded = checked_decimal(Decimal(f"{value:.15g}"))
     return Decimal(format(rounded.normalize(), "f"))
 
 

@@ -36,6 +36,19 @@ TOKEN_TYPES: Final = {
 }
 
 
+_SPECIAL_IN_NAMES: Final = frozenset(". '/\"[]()\t\n\r\f\b\\\u0085\u2028\u2029")
+
+
+def quoted_name(name: str) -> str:
+    """A property's name as a path writes it: as it is, or as `['name']`."""
+    if not any(character in _SPECIAL_IN_NAMES for character in name):
+        return name
+    from twin.apim.csharp.json_text import quote  # noqa: PLC0415 -- the writer knows all tokens
+
+    escaped = quote(name)[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"['{escaped}']"
+
+
 class BigInteger(Integer):
     """An integer of JSON that does not fit a long."""
 

@@ -163,13 +163,23 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
             raise DotNetException("ArgumentException", "Invalid Base.")
         if text is None:
             return INTEGER_CLASSES[target](0)
-        if base == 10:  # noqa: PLR2004
-            return parse_integer(target, text)
         if not text:
             raise DotNetException(
                 "ArgumentOutOfRangeException",
                 "Index was out of range. Must be non-negative and less than the length of the string.",
             )
+        if text[0] == "-" and base != 10:  # noqa: PLR2004
+            raise DotNetException(
+                "ArgumentException", "String cannot contain a minus sign if the base is not 10."
+            )
+        if text[0] == "-" and low == 0:
+            raise DotNetException(
+                "OverflowException",
+                "The string was being parsed as an unsigned number and could not have a negative sign.",
+            )
+        if base == 10 and not text[0].isspace() and not text[-1].isspace():  # noqa: PLR2004
+            return parse_integer(target, text)
+        text = text.removeprefix("+")
         digits = text[2:] if base == 16 and text[:2].lower() == "0x" else text  # noqa: PLR2004
         alphabet = "0123456789abcdef"[:base]
         if not digits or any(c not in alphabet for c in digits.lower()):

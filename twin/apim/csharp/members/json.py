@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from twin.apim.csharp.errors import DotNetException, argument_null
 from twin.apim.csharp.json_conversion import cast_token, converter_to, from_object, to_object
-from twin.apim.csharp.json_path import check_path, descendants, path_of, select, select_one
+from twin.apim.csharp.json_path import descendants, path_of, select, select_one
 from twin.apim.csharp.json_text import parse, parse_any, reader_error, write
 from twin.apim.csharp.json_values import (
     JArray,
@@ -20,7 +20,7 @@ from twin.apim.csharp.json_values import (
     token_of_primitive,
 )
 from twin.apim.csharp.members.strings import folded
-from twin.apim.csharp.signature import Checked, Settable, Typed, define
+from twin.apim.csharp.signature import Settable, Typed, define
 from twin.apim.csharp.types import BYTE, PREDEFINED, ClrType, clr
 from twin.apim.csharp.values import Array, EnumValue, Sequence
 
@@ -215,9 +215,10 @@ define(
         "IEnumerable<T> Values<T>()": Typed(_values_as),
         "IEnumerable<JToken> Children()": lambda token: Sequence(clr("JToken"), token.children),
         "IEnumerable<T> Children<T>()": Typed(_children_as),
-        "JToken SelectToken(string path)": Checked(select_one, check_path),
-        "JToken SelectToken(string path, bool errorWhenNoMatch)": Checked(select_one, check_path),
-        "IEnumerable<JToken> SelectTokens(string path)": Checked(select, check_path),
+        "JToken SelectToken(string path)": select_one,
+        "JToken SelectToken(string path, bool errorWhenNoMatch)": select_one,
+        "IEnumerable<JToken> SelectTokens(string path)": select,
+        "IEnumerable<JToken> SelectTokens(string path, bool errorWhenNoMatch)": select,
         "JToken DeepClone()": lambda token: token.clone(),
         "T ToObject<T>()": Typed(to_object),
         "void Remove()": _remove_self,
