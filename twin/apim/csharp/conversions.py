@@ -21,6 +21,7 @@ from twin.apim.csharp.types import (
     STRING,
     THROWS,
     ClrType,
+    definition,
     is_enum,
     is_interface,
     is_reference_type,
@@ -44,6 +45,9 @@ _WIDER: Final = {
 _COVARIANT: Final = frozenset(
     {"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"}
 )
+
+
+_CONVERTIBLE: Final = NUMBERS | {"Boolean", "String", "DateTime"}
 
 
 def same(value: Any) -> Any:
@@ -205,8 +209,14 @@ def to_string_cast(value: Any) -> Any:
 
 def _invalid_cast(value: Any, target: ClrType) -> DotNetException:
     return DotNetException(
-        "InvalidCastException", f"Unable to cast object of type '{type_of(value)}' to type '{target}'."
+        "InvalidCastException",
+        f"Unable to cast object of type '{_full_name(type_of(value))}' to type '{_full_name(target)}'.",
     )
+
+
+def _full_name(of: ClrType) -> str:
+    known = definition(of)
+    return f"{known.namespace}.{of}" if known is not None and known.namespace and not of.args else str(of)
 
 
 def _downcast(target: ClrType) -> Converter:
@@ -224,7 +234,7 @@ def _downcast(target: ClrType) -> Converter:
                 )
             return None
         if not is_instance(value, wanted):
-            raise _invalid_cast(value, target)
+            raise _invalid_cast(value, wanted)
         return value
 
     return cast
@@ -285,12 +295,22 @@ def from_dynamic(target: ClrType) -> Converter | None:
     if target is OBJECT:
         return same
     cast = _downcast(target)
+    plain = target.args[0] if target.name == "Nullable" else target
+    needs_value = plain is target and is_value_type(target)
 
     def convert(value: Any) -> Any:
         if value is not None:
+            own = getattr(value, "dynamic_convert", None)
+            if own is not None and plain.name in _CONVERTIBLE:
+                return own(plain.name, is_reference_type(target) or target is not plain)
             found = user_defined("explicit", type_of(value), target)
             if found is not None:
                 return found(value)
+        elif needs_value:
+            raise DotNetException(
+                "RuntimeBinderException",
+                f"Cannot convert null to '{target}' because it is a non-nullable value type",
+            )
         return cast(value)
 
     return convert

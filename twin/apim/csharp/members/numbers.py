@@ -6,9 +6,10 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
+from twin.apim.csharp.conversions import numeric
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.number_text import format_number, number_text
-from twin.apim.csharp.operators import checked_decimal
+from twin.apim.csharp.operators import arithmetic, checked_decimal
 from twin.apim.csharp.signature import Checked, define
 from twin.apim.csharp.types import INTEGERS, KEYWORDS
 from twin.apim.csharp.values import INTEGER_CLASSES, equals
@@ -145,6 +146,8 @@ define(
     {
         "static bool IsNaN(double d)": math.isnan,
         "static bool IsInfinity(double d)": math.isinf,
+        "static bool IsPositiveInfinity(double d)": lambda value: value == math.inf,
+        "static bool IsNegativeInfinity(double d)": lambda value: value == -math.inf,
     },
 )
 _define(
@@ -158,6 +161,7 @@ _define(
         "MinValue": Decimal(1 - 2**96),
     },
 )
+_OPERATIONS: Final = {"Add": "+", "Subtract": "-", "Multiply": "*", "Divide": "/", "Remainder": "%"}
 _ROUNDED: Final = {"Floor": ROUND_FLOOR, "Ceiling": ROUND_CEILING, "Truncate": ROUND_DOWN}
 define(
     "struct System.Decimal",
@@ -167,6 +171,14 @@ define(
             for name, how in _ROUNDED.items()
         },
         "static decimal Negate(decimal d)": lambda value: -value,
+        **{
+            f"static decimal {name}(decimal d1, decimal d2)": arithmetic(op, "Decimal")
+            for name, op in _OPERATIONS.items()
+        },
+        **{
+            f"static {KEYWORDS[name]} To{name}(decimal d)": numeric("Decimal", name)
+            for name in ("Int32", "Int64", "Double")
+        },
         "static int Compare(decimal d1, decimal d2)": _compare,
     },
 )

@@ -43,7 +43,7 @@ def compare_ordinal(left: str | None, right: str | None) -> int:
 
 
 def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison. From the first character beyond ASCII on, case changes the number given."""
+    """OrdinalIgnoreCase comparison. Beyond ASCII, case changes the number given."""
     if left is None or right is None:
         return compare(left, right)
     beyond = False
@@ -210,12 +210,23 @@ def _last_any(text: str, characters: Array | None, start: int | None = None, cou
 def substring(text: str, start: int, count: int | None = None) -> str:
     """Substring."""
     if not 0 <= start <= len(text):
-        raise out_of_range("startIndex")
+        raise _outside(
+            "startIndex cannot be larger than length of string."
+            if start > 0
+            else "StartIndex cannot be less than zero.",
+            "startIndex",
+        )
     if count is None:
         return text[start:]
-    if not 0 <= count <= len(text) - start:
-        raise out_of_range("length")
+    if count < 0:
+        raise _outside("Length cannot be less than zero.", "length")
+    if count > len(text) - start:
+        raise _outside("Index and length must refer to a location within the string.", "length")
     return text[start : start + count]
+
+
+def _outside(message: str, name: str) -> DotNetException:
+    return DotNetException("ArgumentOutOfRangeException", f"{message} (Parameter '{name}')")
 
 
 def _insert(text: str, start: int, value: str | None) -> str:
