@@ -535,6 +535,11 @@ def set_token_at(token: JToken, key: Any, value: Any) -> None:
         )
 
 
+def dynamic_is_null(value: Any) -> bool:
+    """`d == null`: null, or a token of null."""
+    return value is None or (isinstance(value, JValue) and value.value is None)
+
+
 _MEMBERS_OF_VALUES: Final = frozenset(
     {"Value", "Type", "Parent", "Root", "Path", "First", "Last", "Next", "Previous", "HasValues"}
 )

@@ -25,7 +25,13 @@ def _read(text: str | None, of: ClrType = OBJECT) -> JToken | None:
     try:
         return parse(text, may_end=True) if _as_token(text, of) else parse(text, may_end=False)
     except DotNetException as error:
-        if error.type_name == "JsonReaderException" and not _as_token(text, of) and _ends_early(text):
+        reads_items = bool(of.args) or of.name in {"Object", "dynamic"}
+        if (
+            error.type_name == "JsonReaderException"
+            and reads_items
+            and not _as_token(text, of)
+            and _ends_early(text)
+        ):
             raise DotNetException(
                 "JsonSerializationException", "Unexpected end when deserializing object."
             ) from None
