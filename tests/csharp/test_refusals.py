@@ -29,7 +29,7 @@ REFUSED = [
     ("@(from x in new[]{1} select x)", 3, "from"),
     ('@(Regex.IsMatch("a", @"(?(1)a|b)"))', 9, "IsMatch"),
     ('@(Regex.IsMatch("a", "a", RegexOptions.RightToLeft))', 9, "IsMatch"),
-    ('@(1.5.ToString("E"))', 7, "ToString"),
+    ('@(1.5.ToString("F2000"))', 7, "ToString"),
     ('@(Encoding.GetEncoding("windows-1252"))', 12, "GetEncoding"),
     ('@(context.Request.Body.As<XDocument>())', 27, "XDocument"),
     ("@((int)3000000000L)", 3, "CS0221"),

@@ -3,12 +3,14 @@
 C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
 """
 
+import math
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from functools import cache
 from typing import Any, Final
 
-from twin.apim.csharp.errors import DotNetException
+from twin.apim.csharp.errors import DotNetException, UnsupportedError
+from twin.apim.csharp.operators import checked_decimal
 from twin.apim.csharp.signature import members_of
 from twin.apim.csharp.types import (
     DYNAMIC,
@@ -19,6 +21,7 @@ from twin.apim.csharp.types import (
     STRING,
     THROWS,
     ClrType,
+    definition,
     is_enum,
     is_interface,
     is_reference_type,
@@ -42,6 +45,9 @@ _WIDER: Final = {
 _COVARIANT: Final = frozenset(
     {"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"}
 )
+
+
+_CONVERTIBLE: Final = NUMBERS | {"Boolean", "String", "DateTime"}
 
 
 def same(value: Any) -> Any:
@@ -203,8 +209,14 @@ def to_string_cast(value: Any) -> Any:
 
 def _invalid_cast(value: Any, target: ClrType) -> DotNetException:
     return DotNetException(
-        "InvalidCastException", f"Unable to cast object of type '{type_of(value)}' to type '{target}'."
+        "InvalidCastException",
+        f"Unable to cast object of type '{_full_name(type_of(value))}' to type '{_full_name(target)}'.",
     )
+
+
+def _full_name(of: ClrType) -> str:
+    known = definition(of)
+    return f"{known.namespace}.{of}" if known is not None and known.namespace and not of.args else str(of)
 
 
 def _downcast(target: ClrType) -> Converter:
@@ -224,7 +236,7 @@ def _downcast(target: ClrType) -> Converter:
                 )
             return None
         if not is_instance(value, wanted):
-            raise _invalid_cast(value, target)
+            raise _invalid_cast(value, wanted)
         return value
 
     return cast
@@ -267,9 +279,7 @@ def _article(target: str) -> str:
 def _from_double(value: float, target: str) -> int:
     """A double out of range gives a result that C# leaves open."""
     low, high = INTEGERS[target]
-    if value != value or not low <= int(value) <= high:  # noqa: PLR0124 -- NaN
-        from twin.apim.csharp.errors import UnsupportedError  # noqa: PLC0415
-
+    if not math.isfinite(value) or not low <= int(value) <= high:
         raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
     return INTEGER_CLASSES[target](int(value))
 
@@ -278,7 +288,7 @@ def decimal_of_double(value: float) -> Decimal:
     """(decimal)double: 15 significant digits."""
     if value != value or abs(value) >= 7.9e28:  # noqa: PLR0124, PLR2004 -- NaN; the largest decimal
         raise DotNetException("OverflowException", "Value was either too large or too small for a Decimal.")
-    rounded = Decimal(f"{value:.15g}")
+    rounded = checked_decimal(Decimal(f"{value:.15g}"))
     return Decimal(format(rounded.normalize(), "f"))
 
 
@@ -287,12 +297,22 @@ def from_dynamic(target: ClrType) -> Converter | None:
     if target is OBJECT:
         return same
     cast = _downcast(target)
+    plain = target.args[0] if target.name == "Nullable" else target
+    needs_value = plain is target and is_value_type(target)
 
     def convert(value: Any) -> Any:
         if value is not None:
+            own = getattr(value, "dynamic_convert", None)
+            if own is not None and plain.name in _CONVERTIBLE:
+                return own(plain.name, is_reference_type(target) or target is not plain)
             found = user_defined("explicit", type_of(value), target)
             if found is not None:
                 return found(value)
+        elif needs_value:
+            raise DotNetException(
+                "RuntimeBinderException",
+                f"Cannot convert null to '{target}' because it is a non-nullable value type",
+            )
         return cast(value)
 
     return convert

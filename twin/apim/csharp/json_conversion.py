@@ -32,7 +32,7 @@ from twin.apim.csharp.members.moments import parse_span
 from twin.apim.csharp.members.uri import Uri, make_uri
 from twin.apim.csharp.moment_text import parse_offset
 from twin.apim.csharp.moments import DateTime, DateTimeOffset, TimeSpan
-from twin.apim.csharp.text import to_string
+from twin.apim.csharp.text import full_name, to_string
 from twin.apim.csharp.types import BYTE, INTEGERS, ClrType, clr, is_reference_type
 from twin.apim.csharp.values import Array, Char, EnumValue, Long, default_of, type_of
 
@@ -143,23 +143,9 @@ _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -- one case a kind
-    """Value<T>(): what `Newtonsoft.Json.Linq.Extensions.Convert` does.
-
-    Raises:
-        UnsupportedError: for a T that the twin does not convert to.
-    """
+    """Value<T>(): what `Newtonsoft.Json.Linq.Extensions.Convert` does."""
     plain = of.args[0] if of.name == "Nullable" else of
     is_token = plain.name in _TOKENS
-    if not is_token and plain.name not in {
-        "String",
-        "Boolean",
-        "Double",
-        "Decimal",
-        "DateTime",
-        "Object",
-        *INTEGERS,
-    }:
-        raise UnsupportedError(f"Value<{of}>")
     missing = default_of(of)
 
     def convert(token: JToken | None) -> Any:  # noqa: C901, PLR0911 -- one case a kind
@@ -225,9 +211,9 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
         inner, value_type = read_item(of.args[1]), of.args[1]
         return lambda token: _built(token, JObject, lambda found: _dictionary(found, value_type, inner))
     plain = of.args[0] if of.name == "Nullable" else of
-    if plain.name not in {"String", "Boolean", "Double", "Decimal", "DateTime", "Guid", *INTEGERS}:
+    if plain.name not in _CASTS or plain.name == "Byte[]":
         raise UnsupportedError(f"building a {of} from JSON")
-    nullable = of.name == "Nullable" or plain.name == "String"
+    nullable = of.name == "Nullable" or plain.name in {"String", "Uri"}
     return lambda token: cast_token(token, plain.name, nullable=nullable)
 
 
@@ -265,7 +251,9 @@ def _as_token(token: JToken, of: ClrType) -> Any:
     if isinstance(token, JValue) and token.value is None and of.name != "JToken":
         return None
     raise DotNetException(
-        "InvalidCastException", f"Unable to cast object of type '{token.clr_type}' to type '{of}'."
+        "JsonSerializationException",
+        f"Deserialized JSON type '{full_name(token.clr_type)}' is not compatible with expected type "
+        f"'{full_name(of)}'.",
     )
 
 

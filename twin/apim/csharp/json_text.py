@@ -114,14 +114,14 @@ def reader_error(message: str) -> DotNetException:
     return DotNetException("JsonReaderException", message)
 
 
-def parse(text: str, *, dates: bool = True) -> JToken:
-    """The one document of a text.
+def parse(text: str, *, dates: bool = True, may_end: bool = False) -> JToken:
+    """The one document of a text; `may_end` takes one that ends after a value for whole, as JsonConvert does.
 
     Raises:
         DotNetException: JsonReaderException.
     """
     found = _parse_strictly(text, dates=dates)
-    return _Reader(text, dates=dates).document() if found is None else found
+    return _Reader(text, dates=dates, may_end=may_end).document() if found is None else found
 
 
 def parse_any(text: str) -> JToken:
@@ -233,8 +233,9 @@ _LETTERS_AND_DIGITS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, text: str, *, dates: bool) -> None:
+    def __init__(self, text: str, *, dates: bool, may_end: bool = False) -> None:
         self.text = text
+        self.may_end = may_end
         self.position = 0
         self.dates = dates
 
@@ -326,6 +327,7 @@ class _Reader:
         while True:
             self.skip_space()
             here = self.text[self.position : self.position + 1]
+            self._check_end(here)
             if here == "}":
                 self.position += 1
                 return found
@@ -335,14 +337,21 @@ class _Reader:
                 raise self._unexpected("Invalid character after parsing property name. Expected ':' but got")
             self.position += 1
             self.skip_space()
+            self._check_end(self.text[self.position : self.position + 1])
             # The last of several equal names wins, at the place of the first.
             found.set(name, self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]
             if here == ",":
                 self.position += 1
+            elif not here and self.may_end:
+                return found
             elif here != "}":
                 raise self._unexpected("After parsing a value an unexpected character was encountered")
+
+    def _check_end(self, here: str) -> None:
+        if not here and self.may_end:
+            raise DotNetException("JsonWriterException", "Unexpected end when reading token. Path ''.")
 
     def _name(self, here: str) -> str:
         if here in {'"', "'"}:
@@ -360,6 +369,7 @@ class _Reader:
         found: list[JToken] = []
         while True:
             self.skip_space()
+            self._check_end(self.text[self.position : self.position + 1])
             if self.text.startswith(closing, self.position):
                 self.position += 1
                 return found
@@ -369,6 +379,8 @@ class _Reader:
             here = self.text[self.position : self.position + 1]
             if here == ",":
                 self.position += 1
+            elif not here and self.may_end:
+                return found
             elif here != closing:
                 raise self._unexpected("After parsing a value an unexpected character was encountered")
 

@@ -36,6 +36,19 @@ TOKEN_TYPES: Final = {
 }
 
 
+_SPECIAL_IN_NAMES: Final = frozenset(". '/\"[]()\t\n\r\f\b\\\u0085\u2028\u2029")
+
+
+def quoted_name(name: str) -> str:
+    """A property's name as a path writes it: as it is, or as `['name']`."""
+    if not any(character in _SPECIAL_IN_NAMES for character in name):
+        return name
+    from twin.apim.csharp.json_text import quote  # noqa: PLC0415 -- the writer knows all tokens
+
+    escaped = quote(name)[1:-1].replace('\\"', '"').replace("'", "\\'")
+    return f"['{escaped}']"
+
+
 class BigInteger(Integer):
     """An integer of JSON that does not fit a long."""
 
@@ -92,6 +105,26 @@ class JValue(JToken):
 
         return format_value(self.value, pattern)
 
+    def dynamic_convert(self, target: str, nullable: bool) -> Any:
+        """What a dynamic value does where a plain type is expected: Convert.ChangeType."""
+        from twin.apim.csharp.members.convert import change_type  # noqa: PLC0415 -- it is made of these values
+
+        if self.value is None and not nullable:
+            raise DotNetException(
+                "RuntimeBinderException", f"Cannot implicitly convert type '{self.clr_type}' to '{target}'."
+            )
+        if isinstance(self.value, BigInteger):
+            raise DotNetException(
+                "InvalidOperationException", f"Can not convert from BigInteger to System.{target}."
+            )
+        return None if self.value is None else change_type(self.value, target)
+
+    def clr_convert(self, target: str) -> Any:
+        """IConvertible, by the casts of tokens."""
+        from twin.apim.csharp.json_conversion import cast_token  # noqa: PLC0415 -- casts are made of tokens
+
+        return cast_token(self, target, nullable=False)
+
     def clr_equals(self, other: Any) -> bool:
         """Equals: a JValue with an equal value."""
         if not isinstance(other, JValue) or other.kind != self.kind:
@@ -127,6 +160,11 @@ class JProperty(JToken):
 
     def adopted(self, value: JToken) -> JToken:
         """The value as a child."""
+        if isinstance(value, JProperty):
+            raise DotNetException(
+                "ArgumentException",
+                "Can not add Newtonsoft.Json.Linq.JProperty to Newtonsoft.Json.Linq.JProperty.",
+            )
         if value.parent is not None:
             value = value.clone()
         value.parent = self
@@ -259,6 +297,19 @@ class JObject(JToken):
         self.properties: dict[str, JProperty] = {}
         for one in properties or []:
             self.add_property(one)
+
+    def insert_property(self, index: int, one: JProperty) -> None:
+        """Adds a property at a place.
+
+        Raises:
+            DotNetException: ArgumentException, the name is there already; ArgumentOutOfRangeException.
+        """
+        if not 0 <= index <= len(self.properties):
+            raise index_out_of_range()
+        later = list(self.properties)[index:]
+        self.add_property(one)
+        for name in later:
+            self.properties[name] = self.properties.pop(name)
 
     def add_property(self, one: JProperty) -> None:
         """Adds a property.
@@ -400,6 +451,10 @@ def to_token(value: Any) -> JToken:
     """A token as it is; other values as JValue, enumerables as JArray."""
     if isinstance(value, JToken):
         return value
+    if isinstance(value, Char):
+        raise DotNetException(
+            "ArgumentException", "Could not determine JSON object type for type System.Char."
+        )
     is_bytes = isinstance(value, Array) and value.clr_type.args[0] is BYTE
     if value is None or isinstance(value, str) or is_bytes or not hasattr(value, "__iter__"):
         return JValue(value)
@@ -488,12 +543,27 @@ def set_token_at(token: JToken, key: Any, value: Any) -> None:
         )
 
 
+def dynamic_is_null(value: Any) -> bool:
+    """`d == null`: null, or a token of null."""
+    return value is None or (isinstance(value, JValue) and value.value is None)
+
+
+_MEMBERS_OF_VALUES: Final = frozenset(
+    {"Value", "Type", "Parent", "Root", "Path", "First", "Last", "Next", "Previous", "HasValues"}
+)
+
+
 def dynamic_member(value: Any, name: str) -> Any:
     """`d.name` of a dynamic value: a property of a JObject."""
     if value is None:
         raise DotNetException("RuntimeBinderException", "Cannot perform runtime binding on a null reference")
     if isinstance(value, JObject):
         return value.get(name)
+    if isinstance(value, JValue) and name not in _MEMBERS_OF_VALUES:
+        raise DotNetException(
+            "RuntimeBinderException",
+            f"'Newtonsoft.Json.Linq.JValue' does not contain a definition for '{name}'",
+        )
     raise UnsupportedError(f"the member {name} of a dynamic value that is no JObject")
 
 

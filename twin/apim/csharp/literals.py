@@ -8,7 +8,8 @@ import sys
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from twin.apim.csharp.errors import RefusedError
+from twin.apim.csharp.errors import DotNetException, RefusedError
+from twin.apim.csharp.operators import checked_decimal
 from twin.apim.csharp.syntax import Literal
 
 _SIMPLE: Final = {
@@ -111,7 +112,7 @@ def _decimal(text: str, at: int) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise RefusedError("this is no decimal number", at, "CS1013") from None
-    _sign, digits, exponent = value.as_tuple()
-    if not isinstance(exponent, int) or len(digits) > 28 or exponent < -28 or exponent > 0:  # noqa: PLR2004 -- 96 bits
-        raise RefusedError("the twin does not evaluate decimals of more than 28 digits", at, "CS0594")
-    return value
+    try:
+        return checked_decimal(value)
+    except DotNetException:
+        raise RefusedError("this constant is outside the range of a decimal", at, "CS0594") from None

@@ -215,14 +215,23 @@ def _decimal(op: str) -> Operation | None:
         return None
 
     def compute(left: Decimal, right: Decimal) -> Decimal:
+        if op == "%" and abs(left) < abs(right):
+            return left
         try:
-            return checked_decimal(exact(left, right))
+            result = exact(left, right)
+            fitted = checked_decimal(result)
+            return fitted if op != "/" or fitted == result else _without_zeros(fitted)
         except (DivisionByZero, InvalidOperation):
             raise DotNetException("DivideByZeroException", "Attempted to divide by zero.") from None
         except Overflow:
             raise _decimal_overflow() from None
 
     return compute
+
+
+def _without_zeros(value: Decimal) -> Decimal:
+    """A quotient that had to be rounded has no zeros at the end of its decimals."""
+    return Decimal(format(value, "f").rstrip("0").rstrip("."))
 
 
 def _decimal_overflow() -> DotNetException:

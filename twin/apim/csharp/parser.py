@@ -383,6 +383,8 @@ class Parser(TypeParser):
         items = self._array_items() if self.at_op("{") else None
         if size is None and items is None:
             self.refuse("an array needs a size or its elements", token, "CS1586")
+        if items is None and self.at_op("["):
+            self.refuse("an index after `new T[size]` needs parentheses around the array", token, "CS0178")
         return syntax.NewArray(token.start, element, size, items)
 
     def _array_items(self) -> tuple[Node, ...]:

@@ -20,6 +20,7 @@ from twin.apim.csharp.types import DEFINITIONS, ClrType, Definition, clr, supert
 _HEADER = re.compile(r"(class|struct|enum|interface|static) ([\w.]+)(?:<([\w, ]+)>)?(?: : (.*))?$")
 _METHOD = re.compile(r"(\w+)(?:<[\w, ]+>)?\(")
 NO_DEFAULT: Final = object()
+_EXPLICIT_FOR_ARRAYS: Final = frozenset({"ICollection", "IList", "IReadOnlyCollection", "IReadOnlyList"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,11 @@ def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
 
 def lookup(of: ClrType, name: str) -> list[tuple[ClrType, Member]]:
     """Members of a name in a type and all that it derives from, each with the type that has it."""
-    return [(owner, member) for owner in supertypes(of) for member in members_of(owner, name)]
+    owners = supertypes(of)
+    if of.name == "[]":
+        # Arrays implement the members of these interfaces explicitly: they are not members of the array.
+        owners = tuple(owner for owner in owners if owner.name not in _EXPLICIT_FOR_ARRAYS)
+    return [(owner, member) for owner in owners for member in members_of(owner, name)]
 
 
 @cache

@@ -91,11 +91,17 @@ def guid_text(value: UUID, pattern: str = "D") -> str:
     form = _GUID_FORMATS.get(pattern.upper())
     if form is None:
         if pattern.upper() == "X":
-            raise UnsupportedError("the Guid format X")
+            return _guid_numbers(value)
         raise DotNetException(
             "FormatException", "Format string can be only 'D', 'd', 'N', 'n', 'P', 'p', 'B', 'b', 'X' or 'x'."
         )
     return form.format(value.hex if pattern.upper() == "N" else str(value))
+
+
+def _guid_numbers(value: UUID) -> str:
+    first, second, third = value.fields[:3]
+    rest = ",".join(f"0x{byte:02x}" for byte in value.bytes[8:])
+    return f"{{0x{first:08x},0x{second:04x},0x{third:04x},{{{rest}}}}}"
 
 
 def full_name(of: ClrType) -> str:

@@ -18,7 +18,11 @@ class Assignments(Creation):
         if node.op == "=":
             return self.assign_value(node.target, node.value, self.bind(node.value), node.at)
         read, of, write = self._place_once(node.target)
-        result = self.binary(node.op[:-1], read, self.bind(node.value), node.at)
+        value = self.bind(node.value)
+        result = self.binary(node.op[:-1], read, value, node.at)
+        fits = convertible(result, of) is not None or convertible(value, of) is not None
+        if not fits and node.op not in {"<<=", ">>="}:
+            self.refuse(f"{result.type} does not become {of} without a cast", node.at, "CS0266")
         return Bound(of, write(self.text(self._narrowed(result, of, node.at))), node.at)
 
     def assign_value(self, place: syntax.Node, node: syntax.Node, value: Bound, at: int) -> Bound:

@@ -1,12 +1,14 @@
 """Operators, casts and patterns."""
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from twin.apim.csharp import operators, runtime, syntax
 from twin.apim.csharp.bound import Bound, constant
 from twin.apim.csharp.conversions import explicit, implicit, is_subtype, same
-from twin.apim.csharp.errors import DotNetException
+from twin.apim.csharp.errors import DotNetException, UnsupportedError
+from twin.apim.csharp.json_values import dynamic_is_null
 from twin.apim.csharp.lowering.calls import Calls
 from twin.apim.csharp.lowering.concatenation import Interpolation
 from twin.apim.csharp.overloads import convertible
@@ -220,6 +222,17 @@ class Operations(Calls, Interpolation):
         text = self.source.call(runtime.lifted, one, other, *names)
         return Bound(result if result is BOOLEAN else nullable(result), text, at)
 
+    def _with_null(self, value: Bound, at: int, *, wanted: bool) -> Bound | None:
+        """A comparison with null."""
+        if is_value_type(value.type):
+            return None
+        if value.is_constant:
+            return constant(BOOLEAN, (value.const is None) is wanted, at)
+        if value.type is DYNAMIC:
+            text = self.source.call(dynamic_is_null, self.text(value))
+            return Bound(BOOLEAN, text if wanted else f"(not {text})", at)
+        return Bound(BOOLEAN, f"({self.text(value)} {'is' if wanted else 'is not'} None)", at)
+
     def _equality(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:  # noqa: PLR0911 -- one case a kind
         """`==` and `!=` of strings, references and null."""
         wanted = op == "=="
@@ -230,10 +243,7 @@ class Operations(Calls, Interpolation):
             return Bound(BOOLEAN, f"({self.text(left)} {op} {self.text(right)})", at)
         same_object = "is" if wanted else "is not"
         if NULL in types:
-            value = right if left.type is NULL else left
-            if is_value_type(value.type):
-                return None
-            return Bound(BOOLEAN, f"({self.text(value)} {same_object} None)", at)
+            return self._with_null(right if left.type is NULL else left, at, wanted=wanted)
         if not all(is_reference_type(of) for of in types) or types & {DYNAMIC, LAMBDA, THROWS, VOID}:
             return None
         own = members_of(left.type, "op_Equality") if left.type is right.type else ()
@@ -275,6 +285,8 @@ class Operations(Calls, Interpolation):
             return Bound(nullable(clr(of)), self._lifted_one(text, function), node.at)
         operand = self.convert(operand, clr(of))
         if operand.is_constant:
+            if node.op == "-" and of in INTEGERS and -operand.const > INTEGERS[of][1]:
+                self.refuse("this constant overflows its type", node.at, "CS0220")
             return constant(clr(of), function(operand.const), node.at)
         return Bound(clr(of), self.apply(function, self.text(operand)), node.at)
 
@@ -318,14 +330,19 @@ class Operations(Calls, Interpolation):
         if converter is None:
             self.refuse(f"{operand.type} cannot be cast to {target}", node.at, "CS0030")
         if operand.is_constant and (is_value_type(target) or target is STRING):
-            return constant(target, converter(operand.const), node.at)
+            try:
+                return constant(target, converter(operand.const), node.at)
+            except UnsupportedError:
+                raise
+            except DotNetException as error:
+                self.refuse(error.message, node.at, "CS0031")
         present = operand.present and converter is same
         return Bound(target, self.apply(converter, self.text(operand)), node.at, present=present)
 
     def _check_constant(self, operand: Bound, target: ClrType, at: int) -> None:
         if target.name in INTEGERS and operand.type.name in {*INTEGERS, "Double", "Decimal"}:
             low, high = INTEGERS[target.name]
-            if not low <= int(operand.const) <= high:
+            if not math.isfinite(operand.const) or not low <= int(operand.const) <= high:
                 self.refuse(f"this constant does not fit {target}", at, "CS0221")
 
     def bind_as_operator(self, node: syntax.As) -> Bound:

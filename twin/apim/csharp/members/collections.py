@@ -179,7 +179,12 @@ def _sort_by(values: List, compare: Callable[[Any, Any], int]) -> None:
 
 
 def _new_list(element: ClrType) -> Callable[..., List]:
-    return lambda values=(): List(element, [] if isinstance(values, int) else given(values))
+    def make(values: Any = ()) -> List:
+        if isinstance(values, int) and values < 0:
+            raise out_of_range("capacity")
+        return List(element, [] if isinstance(values, int) else given(values))
+
+    return make
 
 
 define(

@@ -66,16 +66,20 @@ def to_integer(target: str, value: Any) -> int:
             if hasattr(value, "number"):
                 number = value.number
             else:
-                raise _not_convertible(value, target)
+                return _by_itself(value, target)
     if not low <= number <= high:
         raise _overflow(target)
     return INTEGER_CLASSES[target](number)
 
 
-def _not_convertible(value: Any, target: str) -> DotNetException:
+def _by_itself(value: Any, target: str) -> Any:
+    """IConvertible, which JSON's values implement too."""
+    own = getattr(value, "clr_convert", None)
+    if own is not None:
+        return own(target)
     if isinstance(value, DateTime):
-        return invalid_cast(value, target)
-    return DotNetException(
+        raise invalid_cast(value, target)
+    raise DotNetException(
         "InvalidCastException", "Unable to cast object of this type to type 'System.IConvertible'."
     )
 
@@ -91,7 +95,7 @@ def to_double(value: Any) -> float:
             raise invalid_cast(value, "Double")
         case bool() | int() | float() | Decimal():
             return float(value)
-    raise _not_convertible(value, "Double")
+    return _by_itself(value, "Double")
 
 
 def to_decimal(value: Any) -> Decimal:
@@ -111,7 +115,7 @@ def to_decimal(value: Any) -> Decimal:
                     "OverflowException", "Value was either too large or too small for a Decimal."
                 )
             return Decimal(value)
-    raise _not_convertible(value, "Decimal")
+    return _by_itself(value, "Decimal")
 
 
 def to_bool(value: Any) -> bool:
@@ -125,7 +129,7 @@ def to_bool(value: Any) -> bool:
             raise invalid_cast(value, "Boolean")
         case bool() | int() | float() | Decimal():
             return bool(value)
-    raise _not_convertible(value, "Boolean")
+    return _by_itself(value, "Boolean")
 
 
 def to_date(value: Any) -> DateTime:
@@ -139,7 +143,7 @@ def to_date(value: Any) -> DateTime:
             return parse_date(value)
         case bool() | int() | float() | Decimal():
             raise invalid_cast(value, "DateTime")
-    raise _not_convertible(value, "DateTime")
+    return _by_itself(value, "DateTime")
 
 
 def _to_char(value: Any) -> Char:
@@ -151,6 +155,8 @@ def _to_char(value: Any) -> Char:
         return Char(to_integer("UInt16", int(value)))
     if value is None:
         return Char(0)
+    if hasattr(value, "clr_convert"):
+        return value.clr_convert("Char")
     raise invalid_cast(value, "Char")
 
 
@@ -163,13 +169,23 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
             raise DotNetException("ArgumentException", "Invalid Base.")
         if text is None:
             return INTEGER_CLASSES[target](0)
-        if base == 10:  # noqa: PLR2004
-            return parse_integer(target, text)
         if not text:
             raise DotNetException(
                 "ArgumentOutOfRangeException",
                 "Index was out of range. Must be non-negative and less than the length of the string.",
             )
+        if text[0] == "-" and base != 10:  # noqa: PLR2004
+            raise DotNetException(
+                "ArgumentException", "String cannot contain a minus sign if the base is not 10."
+            )
+        if text[0] == "-" and low == 0:
+            raise DotNetException(
+                "OverflowException",
+                "The string was being parsed as an unsigned number and could not have a negative sign.",
+            )
+        if base == 10 and not text[0].isspace() and not text[-1].isspace():  # noqa: PLR2004
+            return parse_integer(target, text)
+        text = text.removeprefix("+")
         digits = text[2:] if base == 16 and text[:2].lower() == "0x" else text  # noqa: PLR2004
         alphabet = "0123456789abcdef"[:base]
         if not digits or any(c not in alphabet for c in digits.lower()):

@@ -27,8 +27,8 @@ class Encoding:
             return text.encode("ascii")
         if self.codec == "ascii":
             return bytes(ord(c) if c < "\x80" else 0x3F for c in text)
-        if self.codec == "latin-1" and not all(c <= "\xff" for c in text):
-            raise UnsupportedError("Latin-1 of characters that it does not have")
+        if self.codec == "latin-1":
+            return "".join(c if c <= "\xff" else "?" for c in text).encode("latin-1")
         return outward(text).encode(self.codec)
 
     def decode(self, data: Any) -> str:

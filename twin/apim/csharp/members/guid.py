@@ -1,6 +1,7 @@
 """Guid."""
 
 import re
+import struct
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,10 @@ _FORMS = re.compile(
     r"(?:(?P<n>[0-9a-f]{32})|(?P<open>[{(]?)(?P<d>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?P<close>[})]?))$",
     re.IGNORECASE,
 )
+_HEX = re.compile(
+    r"\{0x[0-9a-f]{1,8},0x[0-9a-f]{1,4},0x[0-9a-f]{1,4},\{0x[0-9a-f]{1,2}(?:,0x[0-9a-f]{1,2}){7}\}\}",
+    re.IGNORECASE,
+)
 _PAIRS = {"": "", "{": "}", "(": ")"}
 
 
@@ -19,6 +24,9 @@ def parse_guid(text: str | None) -> UUID:
     """Guid.Parse."""
     if text is None:
         raise argument_null("input")
+    if _HEX.fullmatch(compact := re.sub(r"\s", "", text)):
+        parts = [int(part, 16) for part in re.findall("0x([0-9a-f]+)", compact, re.IGNORECASE)]
+        return UUID(bytes=struct.pack(">IHH8B", *parts))
     match = _FORMS.match(text.strip())
     if match is None or (match["d"] and _PAIRS[match["open"]] != match["close"]):
         raise DotNetException("FormatException", "Unrecognized Guid format.")
@@ -61,6 +69,7 @@ define(
             lambda value, pattern: guid_text(value, pattern or "D"), _check
         ),
         "byte[] ToByteArray()": lambda value: value.bytes_le,
+        "int CompareTo(Guid value)": lambda left, right: (left > right) - (left < right),
         "bool Equals(Guid g)": lambda left, right: left == right,
     },
 )

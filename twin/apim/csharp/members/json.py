@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from twin.apim.csharp.errors import DotNetException, argument_null
 from twin.apim.csharp.json_conversion import cast_token, converter_to, from_object, to_object
-from twin.apim.csharp.json_path import check_path, descendants, path_of, select, select_one
+from twin.apim.csharp.json_path import descendants, path_of, select, select_one
+from twin.apim.csharp.json_query import compare
 from twin.apim.csharp.json_text import parse, parse_any, reader_error, write
 from twin.apim.csharp.json_values import (
     JArray,
@@ -20,7 +21,7 @@ from twin.apim.csharp.json_values import (
     token_of_primitive,
 )
 from twin.apim.csharp.members.strings import folded
-from twin.apim.csharp.signature import Checked, Settable, Typed, define
+from twin.apim.csharp.signature import Settable, Typed, define
 from twin.apim.csharp.types import BYTE, PREDEFINED, ClrType, clr
 from twin.apim.csharp.values import Array, EnumValue, Sequence
 
@@ -92,6 +93,23 @@ def _child(token: JToken, index: int) -> JToken | None:
         )
     children = token.children()
     return children[index] if children else None
+
+
+def _ancestors(token: JToken | None) -> list[JToken]:
+    found: list[JToken] = []
+    while token is not None:
+        found.append(token)
+        token = token.parent
+    return found
+
+
+def _add_beside(token: JToken, content: Any, step: int) -> None:
+    if token.parent is None:
+        raise DotNetException("InvalidOperationException", "The parent is missing.")
+    if isinstance(token.parent, JProperty):
+        raise DotNetException("JsonException", "Newtonsoft.Json.Linq.JProperty cannot have multiple values.")
+    index = next(i for i, one in enumerate(_siblings(token)) if one is token)
+    _append(token.parent, content, index + step)
 
 
 def _remove_self(token: JToken) -> None:
@@ -215,11 +233,16 @@ define(
         "IEnumerable<T> Values<T>()": Typed(_values_as),
         "IEnumerable<JToken> Children()": lambda token: Sequence(clr("JToken"), token.children),
         "IEnumerable<T> Children<T>()": Typed(_children_as),
-        "JToken SelectToken(string path)": Checked(select_one, check_path),
-        "JToken SelectToken(string path, bool errorWhenNoMatch)": Checked(select_one, check_path),
-        "IEnumerable<JToken> SelectTokens(string path)": Checked(select, check_path),
+        "JToken SelectToken(string path)": select_one,
+        "JToken SelectToken(string path, bool errorWhenNoMatch)": select_one,
+        "IEnumerable<JToken> SelectTokens(string path)": select,
+        "IEnumerable<JToken> SelectTokens(string path, bool errorWhenNoMatch)": select,
         "JToken DeepClone()": lambda token: token.clone(),
         "T ToObject<T>()": Typed(to_object),
+        "IEnumerable<JToken> Ancestors()": lambda token: _ancestors(token)[1:],
+        "IEnumerable<JToken> AncestorsAndSelf()": _ancestors,
+        "void AddAfterSelf(object content)": lambda token, content: _add_beside(token, content, 1),
+        "void AddBeforeSelf(object content)": lambda token, content: _add_beside(token, content, 0),
         "void Remove()": _remove_self,
         "void Replace(JToken value)": _replace,
         "string ToString()": lambda token: token.clr_text(),
@@ -242,14 +265,16 @@ def is_multiple(content: Any) -> bool:
     return not (isinstance(content, Array) and content.clr_type.args[0] is BYTE)
 
 
-def _append(container: Any, content: Any) -> None:
+def _append(container: Any, content: Any, index: int | None = None) -> None:
+    """Adds to the end, or inserts; of several, each goes to the place of its own count, as in Newtonsoft."""
+    place = len(container.children()) if index is None else index
     if is_multiple(content):
-        for one in content:
-            _append(container, one)
+        for count, one in enumerate(content):
+            _append(container, one, place + count)
     elif isinstance(container, JArray):
-        container.add(content)
+        container.insert(place, content)
     elif isinstance(content, JProperty):
-        container.add_property(content)
+        container.insert_property(place, content)
     else:
         kind = to_token(content).clr_type
         raise DotNetException("ArgumentException", f"Can not add {_LINQ}.{kind} to {_LINQ}.JObject.")
@@ -296,6 +321,7 @@ define(
     {
         "int Count": lambda token: len(token.children()),
         "void Add(object content)": _append,
+        "void AddFirst(object content)": lambda container, content: _append(container, content, 0),
         "void RemoveAll()": _clear,
         "IEnumerable<JToken> Descendants()": lambda token: descendants(token)[1:],
         "IEnumerable<JToken> DescendantsAndSelf()": descendants,
@@ -374,7 +400,7 @@ def _add(target: JObject, name: str | None, value: Any) -> None:
 
 
 define(
-    f"class {_LINQ}.JObject : JContainer",
+    f"class {_LINQ}.JObject : JContainer, IEnumerable<KeyValuePair<string, JToken>>",
     {
         "new()": JObject,
         "new(JObject other)": lambda other: _given(other, "other").clone(),
@@ -442,11 +468,14 @@ define(
                 "Uri",
             )
         },
+        "new(JValue other)": lambda other: _given(other, "other").clone(),
         "new(char value)": lambda code: JValue(chr(code)),
         "new(object value)": JValue,
         "object Value": Settable(lambda token: token.value, _set_value),
         "bool Equals(JValue other)": JValue.clr_equals,
         "static JValue CreateNull()": lambda: JValue(None),
+        "static JValue CreateUndefined()": lambda: JValue(None, "Undefined"),
+        "int CompareTo(JValue obj)": lambda left, right: 1 if right is None else compare(left, right),
         "static JValue CreateString(string value)": lambda text: JValue(text, "String"),
         "string ToString()": lambda token: token.clr_text(),
         "string ToString(string format)": lambda token, pattern: token.clr_format(pattern),
@@ -475,7 +504,7 @@ def _values_of(of: ClrType) -> Callable[[Any], Iterator[Any]]:
 
     def values(source: Any) -> Iterator[Any]:
         for token in source:
-            for child in token.children():
+            for child in [token] if isinstance(token, JValue) else token.children():
                 yield convert(child.value if isinstance(child, JProperty) else child)
 
     return values
@@ -486,7 +515,9 @@ define(
     {
         "static U Value<U>(this IEnumerable<JToken> value)": Typed(lambda of: _value(of, of)),
         "static IEnumerable<JToken> Values(this IEnumerable<JToken> source)": lambda source: [
-            child for token in source for child in token.children()
+            child
+            for token in source
+            for child in ([token] if isinstance(token, JValue) else token.children())
         ],
         "static IEnumerable<U> Values<U>(this IEnumerable<JToken> source)": Typed(_values_of),
     },

@@ -133,9 +133,31 @@ def _div_rem(left: int, right: int) -> tuple[int, int]:
     return quotient, left - quotient * right
 
 
+_FUNCTIONS: Final = (
+    ("Sin", "a", math.sin),
+    ("Cos", "d", math.cos),
+    ("Tan", "a", math.tan),
+    ("Asin", "d", math.asin),
+    ("Acos", "d", math.acos),
+    ("Atan", "d", math.atan),
+)
+
+
+def _logarithm_of_base(value: float, base: float) -> float:
+    if math.isnan(value) or math.isnan(base) or base == 1:
+        return math.nan
+    if value != 1 and (base == 0 or math.isinf(base)):
+        return math.nan
+    divisor = _logarithm(base)
+    return _logarithm(value) / divisor if divisor else math.nan
+
+
 define(
     "struct System.Decimal",
     {
+        "static decimal Round(decimal d, MidpointRounding mode)": lambda value, mode: _round_decimal(
+            value, 0, mode
+        ),
         "static decimal Round(decimal d)": _round_decimal,
         "static decimal Round(decimal d, int decimals)": _round_decimal,
         "static decimal Round(decimal d, int decimals, MidpointRounding mode)": _round_decimal,
@@ -178,6 +200,12 @@ define(
         "static int DivRem(int a, int b, out int result)": _div_rem,
         "static long DivRem(long a, long b, out long result)": lambda a, b: tuple(map(Long, _div_rem(a, b))),
         "static long BigMul(int a, int b)": lambda a, b: a * b,
+        **{
+            f"static double {name}(double {letter})": _guarded(function)
+            for name, letter, function in _FUNCTIONS
+        },
+        "static double Atan2(double y, double x)": math.atan2,
+        "static double Log(double a, double newBase)": _logarithm_of_base,
         "static double PI": math.pi,
         "static double E": math.e,
     },

@@ -3,26 +3,25 @@
 import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
+from twin.apim.csharp.conversions import numeric
 from twin.apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from twin.apim.csharp.number_text import format_number, number_text
-from twin.apim.csharp.operators import checked_decimal
+from twin.apim.csharp.operators import arithmetic, checked_decimal
 from twin.apim.csharp.signature import Checked, define
 from twin.apim.csharp.types import INTEGERS, KEYWORDS
-from twin.apim.csharp.values import INTEGER_CLASSES
+from twin.apim.csharp.values import INTEGER_CLASSES, equals
 
 _SPACE: Final = " \t\n\v\f\r"
 _INTEGER = re.compile(r"[+-]?\d+\0*", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\0*", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)", re.ASCII)
+_DECIMAL = re.compile(r"(?P<sign>[+-])?(?P<number>\d[\d,]*(?:\.\d*)?|\.\d+)(?P<after>[+-])?\0*", re.ASCII)
 _SPECIAL: Final = {
     "nan": math.nan,
     "infinity": math.inf,
     "-infinity": -math.inf,
-    "∞": math.inf,
-    "-∞": -math.inf,
 }
 
 
@@ -67,13 +66,11 @@ def parse_decimal(text: str | None) -> Decimal:
     if text is None:
         raise argument_null("s")
     stripped = text.strip(_SPACE)
-    if not _DECIMAL.fullmatch(stripped):
+    match = _DECIMAL.fullmatch(stripped)
+    if match is None or (match["sign"] and match["after"]):
         raise bad_format(text)
-    try:
-        value = Decimal(stripped.replace(",", "").rstrip("."))
-    except InvalidOperation:
-        raise bad_format(text) from None
-    return checked_decimal(value or abs(value))
+    value = checked_decimal(Decimal(match["number"].replace(",", "").rstrip(".")))
+    return -value if value and "-" in {match["sign"], match["after"]} else value
 
 
 def _try(parse: Callable[[str | None], Any], default: Any) -> Callable[[str | None], tuple[bool, Any]]:
@@ -117,7 +114,7 @@ def _define(type_name: str, parse: Callable[[str | None], Any], limits: dict[str
             f"static bool TryParse(string s, out {word} result)": _try(parse, default),
             "string ToString()": number_text,
             "string ToString(string format)": _formatted(type_name),
-            f"bool Equals({word} obj)": lambda left, right: left == right,
+            f"bool Equals({word} obj)": equals,
             f"int CompareTo({word} value)": compare,
             **{f"static {word} {name}": value for name, value in limits.items()},
         },
@@ -149,6 +146,8 @@ define(
     {
         "static bool IsNaN(double d)": math.isnan,
         "static bool IsInfinity(double d)": math.isinf,
+        "static bool IsPositiveInfinity(double d)": lambda value: value == math.inf,
+        "static bool IsNegativeInfinity(double d)": lambda value: value == -math.inf,
     },
 )
 _define(
@@ -162,6 +161,7 @@ _define(
         "MinValue": Decimal(1 - 2**96),
     },
 )
+_OPERATIONS: Final = {"Add": "+", "Subtract": "-", "Multiply": "*", "Divide": "/", "Remainder": "%"}
 _ROUNDED: Final = {"Floor": ROUND_FLOOR, "Ceiling": ROUND_CEILING, "Truncate": ROUND_DOWN}
 define(
     "struct System.Decimal",
@@ -171,6 +171,14 @@ define(
             for name, how in _ROUNDED.items()
         },
         "static decimal Negate(decimal d)": lambda value: -value,
+        **{
+            f"static decimal {name}(decimal d1, decimal d2)": arithmetic(op, "Decimal")
+            for name, op in _OPERATIONS.items()
+        },
+        **{
+            f"static {KEYWORDS[name]} To{name}(decimal d)": numeric("Decimal", name)
+            for name in ("Int32", "Int64", "Double")
+        },
         "static int Compare(decimal d1, decimal d2)": _compare,
     },
 )

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from twin.apim.csharp.bound import NOT_CONSTANT
-from twin.apim.csharp.errors import argument_null, out_of_range
+from twin.apim.csharp.errors import DotNetException, argument_null, out_of_range
 from twin.apim.csharp.json_values import index_out_of_range
+from twin.apim.csharp.moments import TimeSpan
 from twin.apim.csharp.regex_translation import Pattern, translate
 from twin.apim.csharp.signature import Checked, define
 from twin.apim.csharp.types import clr
@@ -144,9 +146,16 @@ def _match_from(regex: Regex, text: str | None, start: int) -> Match:
     return Match(regex.pattern, regex.pattern.compiled.search(subject, start))
 
 
+def _all_in(regex: Regex, text: str) -> Iterator[re.Match[str]]:
+    """All matches. After an empty one .NET goes on one character later, whatever else matches there."""
+    position = 0
+    while position <= len(text) and (found := regex.pattern.compiled.search(text, position)) is not None:
+        yield found
+        position = found.end() + (not found[0])
+
+
 def _matches(regex: Regex, text: str | None) -> Matches:
-    found = regex.pattern.compiled.finditer(_input(regex, text))
-    return Matches([Match(regex.pattern, match) for match in found])
+    return Matches([Match(regex.pattern, match) for match in _all_in(regex, _input(regex, text))])
 
 
 def _split(regex: Regex, text: str | None, count: int = 0) -> list[str]:
@@ -157,7 +166,7 @@ def _split(regex: Regex, text: str | None, count: int = 0) -> list[str]:
         return [subject]
     pieces: list[str] = []
     position = 0
-    for index, found in enumerate(regex.pattern.compiled.finditer(subject)):
+    for index, found in enumerate(_all_in(regex, subject)):
         if count and index >= count - 1:
             break
         pieces.append(subject[position : found.start()])
@@ -172,12 +181,12 @@ def _replaced(regex: Regex, text: str | None, make: Callable[[Match], str | None
     subject = _input(regex, text)
     if count < -1:
         raise out_of_range("count")
-    if count == 0:
-        return subject
-    limit = 0 if count == -1 else count
-    return regex.pattern.compiled.sub(
-        lambda found: make(Match(regex.pattern, found)) or "", subject, count=limit
-    )
+    found = _all_in(regex, subject)
+    text, position = "", 0
+    for match in found if count == -1 else islice(found, count):
+        text += subject[position : match.start()] + (make(Match(regex.pattern, match)) or "")
+        position = match.end()
+    return text + subject[position:]
 
 
 def _replace(regex: Regex, text: str | None, replacement: str | None, count: int = -1) -> str:
@@ -196,7 +205,7 @@ def expand(match: Match, replacement: str) -> str:
     """A replacement pattern with its `$1`, `${name}`, `$&` and so on filled in."""
     found = match.found
     if found is None:
-        return ""
+        raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")
 
     def value(mark: re.Match[str]) -> str:
         number, name, sign = mark.groups()
@@ -218,7 +227,7 @@ def expand(match: Match, replacement: str) -> str:
 def _unescape(text: str | None) -> str:
     if text is None:
         raise argument_null("str")
-    simple = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
+    simple = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
     return re.sub(
         r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))",
         lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else simple.get(m[3], m[3]),
@@ -227,7 +236,7 @@ def _unescape(text: str | None) -> str:
     )
 
 
-def _check(pattern: Any, options: Any = None) -> None:
+def _check(pattern: Any, options: Any = None, _timeout: Any = None) -> None:
     if isinstance(pattern, str):
         known = options if isinstance(options, EnumValue) else None
         if options is None or known is not None:
@@ -244,6 +253,8 @@ def _static(function: Callable[..., Any]) -> Checked:
     """The static form: (input, pattern, ..., options)."""
 
     def call(text: str | None, pattern: str | None, *rest: Any) -> Any:
+        # How long it may take is not measured.
+        rest = rest[:-1] if rest and isinstance(rest[-1], TimeSpan) else rest
         options = rest[-1] if rest and isinstance(rest[-1], EnumValue) else None
         return function(Regex(pattern, options), text, *(rest[:-1] if options is not None else rest))
 
@@ -258,22 +269,26 @@ _METHODS = {
     "string Replace": (_replace, ", string replacement"),
 }
 _REPLACE = "string Replace"
+_OPTIONS = ("", ", RegexOptions options", ", RegexOptions options, TimeSpan matchTimeout")
 _REGEX = "System.Text.RegularExpressions"
 define(
     f"class {_REGEX}.Regex",
     {
         "new(string pattern)": Checked(Regex, _check),
         "new(string pattern, RegexOptions options)": Checked(Regex, _check),
+        "new(string pattern, RegexOptions options, TimeSpan matchTimeout)": Checked(
+            lambda pattern, options, _timeout: Regex(pattern, options), _check
+        ),
         **{
             f"static {name}(string input, string pattern{more}{options})": _static(function)
             for name, (function, more) in _METHODS.items()
-            for options in ("", ", RegexOptions options")
+            for options in _OPTIONS
         },
         **{
             f"static {_REPLACE}(string input, string pattern, MatchEvaluator evaluator{options})": (
                 _static(_evaluate)
             )
-            for options in ("", ", RegexOptions options")
+            for options in _OPTIONS
         },
         **{f"{name}(string input{more})": function for name, (function, more) in _METHODS.items()},
         "string Replace(string input, MatchEvaluator evaluator)": _evaluate,

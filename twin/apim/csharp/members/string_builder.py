@@ -111,6 +111,9 @@ define(
         "new(int capacity)": lambda capacity: StringBuilder("", capacity),
         "new(string value)": StringBuilder,
         "new(string value, int capacity)": StringBuilder,
+        "bool Equals(StringBuilder sb)": lambda left, right: (
+            right is not None and left.clr_text() == right.clr_text()
+        ),
         "int Length": Settable(lambda builder: len(builder.clr_text()), _set_length),
         "char this[int index]": Settable(_at, _set_at),
         **{

@@ -9,9 +9,10 @@ from twin.apim.csharp.members.chars import WHITE_SPACE, lower, upper
 from twin.apim.csharp.signature import Culture, Typed, define
 from twin.apim.csharp.text import to_string
 from twin.apim.csharp.types import ClrType, clr
-from twin.apim.csharp.values import Array, Char, iterate
+from twin.apim.csharp.values import Array, Char, EnumValue, iterate
 
 _IGNORE_CASE: Final = frozenset({1, 3, 5})
+_ORDINAL: Final = 4
 _REMOVE_EMPTY: Final = 1
 
 
@@ -30,15 +31,48 @@ def compare(left: str | None, right: str | None) -> int:
     return len(left) - len(right)
 
 
-def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison."""
+def compare_ordinal(left: str | None, right: str | None) -> int:
+    """String.CompareOrdinal: it looks at pairs of characters, and so at the 0 after the end."""
     if left is None or right is None:
         return compare(left, right)
-    return compare(folded(left), folded(right))
+    count = min(len(left), len(right))
+    count = max(count + count % 2, 2)
+    one, other = left.ljust(count, "\0"), right.ljust(count, "\0")
+    difference = compare(one[:count], other[:count])
+    return difference or len(left) - len(right)
+
+
+def compare_ignoring_case(left: str | None, right: str | None) -> int:
+    """OrdinalIgnoreCase comparison. Beyond ASCII, case changes the number given."""
+    if left is None or right is None:
+        return compare(left, right)
+    beyond = False
+    for one, other in zip(left, right, strict=False):
+        beyond = beyond or not (one.isascii() and other.isascii())
+        if one != other and folded(one) != folded(other):
+            return ord(one) - ord(other) if beyond else ord(one.upper()) - ord(other.upper())
+    return len(left) - len(right)
+
+
+def _compare_parts(  # noqa: PLR0917 -- .NET's parameters
+    left: str | None, start: int, right: str | None, other_start: int, length: int, how: Any = None
+) -> int:
+    if left is None or right is None:
+        if max(length, start, other_start) > 0 and not isinstance(how, EnumValue) and left is not right:
+            raise out_of_range("length")
+        return compare(left, right)
+    if length < 0 or start < 0 or other_start < 0 or start > len(left) or other_start > len(right):
+        raise out_of_range("length")
+    one, other = left[start : start + length], right[other_start : other_start + length]
+    if isinstance(how, bool):
+        return _compare_flag(one, other, how)
+    return compare(one, other) if how is None else _compare_as(one, other, how)
 
 
 def _compare_as(left: str | None, right: str | None, comparison: Any) -> int:
-    return compare_ignoring_case(left, right) if comparison.number in _IGNORE_CASE else compare(left, right)
+    if comparison.number in _IGNORE_CASE:
+        return compare_ignoring_case(left, right)
+    return compare_ordinal(left, right) if comparison.number == _ORDINAL else compare(left, right)
 
 
 def _compare_flag(left: str | None, right: str | None, ignore: bool) -> int:
@@ -87,17 +121,40 @@ def _last_index(text: str, value: str | None) -> int:
     return text.rfind(_given(value))
 
 
-def _index_from(text: str, value: str | None, start: int) -> int:
+def _index_from(text: str, value: str | None, start: int, count: Any = None, how: Any = None) -> int:
+    """IndexOf from a place on; the last argument may be a StringComparison."""
     wanted = _given(value)
+    if isinstance(count, EnumValue):
+        count, how = None, count
+    if how is not None and how.number in _IGNORE_CASE:
+        text, wanted = folded(text), folded(wanted)
     if not 0 <= start <= len(text):
         raise out_of_range("startIndex")
-    return text.find(wanted, start)
+    if count is None:
+        return text.find(wanted, start)
+    if not 0 <= count <= len(text) - start:
+        raise out_of_range("count")
+    return text.find(wanted, start, start + count)
 
 
-def _index_from_as(text: str, value: str | None, start: int, comparison: Any) -> int:
-    if comparison.number in _IGNORE_CASE:
-        return _index_from(folded(text), folded(_given(value)), start)
-    return _index_from(text, value, start)
+def _last_index_from(text: str, value: str | None, start: int, count: Any = None, how: Any = None) -> int:
+    """LastIndexOf backwards from a place."""
+    wanted = _given(value)
+    if isinstance(count, EnumValue):
+        count, how = None, count
+    if how is not None and how.number in _IGNORE_CASE:
+        text, wanted = folded(text), folded(wanted)
+    if not text and start in {-1, 0}:
+        return -1 if wanted else 0
+    if not 0 <= start <= len(text):
+        raise out_of_range("startIndex")
+    count = start + 1 if count is None else count
+    if start == len(text):
+        start -= 1
+        count -= count > 0
+    if not 0 <= count <= start + 1:
+        raise out_of_range("count")
+    return text.rfind(wanted, start - count + 1, start + 1)
 
 
 def _char_from(text: str, value: int, start: int) -> int:
@@ -112,37 +169,64 @@ def _char_within(text: str, value: int, start: int, count: int) -> int:
     return text.find(chr(value), start, start + count)
 
 
-def _last_char_from(text: str, value: int, start: int) -> int:
+def _last_char_from(text: str, value: int, start: int, count: int | None = None) -> int:
     if not text:
         return -1
     if not 0 <= start < len(text):
         raise out_of_range("startIndex")
-    return text.rfind(chr(value), 0, start + 1)
+    count = start + 1 if count is None else count
+    if not 0 <= count <= start + 1:
+        raise out_of_range("count")
+    return text.rfind(chr(value), start - count + 1, start + 1)
 
 
-def _any(text: str, characters: Array | None) -> int:
+def _any(text: str, characters: Array | None, start: int = 0, count: int | None = None) -> int:
     if characters is None:
         raise argument_null("anyOf")
+    if not 0 <= start <= len(text):
+        raise out_of_range("startIndex")
+    count = len(text) - start if count is None else count
+    if not 0 <= count <= len(text) - start:
+        raise out_of_range("count")
     wanted = {chr(c) for c in characters.items}
-    return next((index for index, c in enumerate(text) if c in wanted), -1)
+    return next((index for index in range(start, start + count) if text[index] in wanted), -1)
 
 
-def _last_any(text: str, characters: Array | None) -> int:
+def _last_any(text: str, characters: Array | None, start: int | None = None, count: int | None = None) -> int:
     if characters is None:
         raise argument_null("anyOf")
+    if not text:
+        return -1
+    start = len(text) - 1 if start is None else start
+    if not 0 <= start < len(text):
+        raise out_of_range("startIndex")
+    count = start + 1 if count is None else count
+    if not 0 <= count <= start + 1:
+        raise out_of_range("count")
     wanted = {chr(c) for c in characters.items}
-    return next((index for index in range(len(text) - 1, -1, -1) if text[index] in wanted), -1)
+    return next((index for index in range(start, start - count, -1) if text[index] in wanted), -1)
 
 
 def substring(text: str, start: int, count: int | None = None) -> str:
     """Substring."""
     if not 0 <= start <= len(text):
-        raise out_of_range("startIndex")
+        raise _outside(
+            "startIndex cannot be larger than length of string."
+            if start > 0
+            else "StartIndex cannot be less than zero.",
+            "startIndex",
+        )
     if count is None:
         return text[start:]
-    if not 0 <= count <= len(text) - start:
-        raise out_of_range("length")
+    if count < 0:
+        raise _outside("Length cannot be less than zero.", "length")
+    if count > len(text) - start:
+        raise _outside("Index and length must refer to a location within the string.", "length")
     return text[start : start + count]
+
+
+def _outside(message: str, name: str) -> DotNetException:
+    return DotNetException("ArgumentOutOfRangeException", f"{message} (Parameter '{name}')")
 
 
 def _insert(text: str, start: int, value: str | None) -> str:
@@ -154,9 +238,7 @@ def _insert(text: str, start: int, value: str | None) -> str:
 
 def _remove(text: str, start: int, count: int | None = None) -> str:
     if count is None:
-        if start == len(text):
-            raise UnsupportedError("Remove at the end of a string, on which versions of .NET differ")
-        if not 0 <= start < len(text):
+        if not 0 <= start <= len(text):
             raise out_of_range("startIndex")
         return text[:start]
     if start < 0 or count < 0 or start + count > len(text):
@@ -266,10 +348,15 @@ def _by_strings_count(text: str, separators: Array | None, count: int, options: 
 
 
 def _by_string(text: str, separator: str | None, options: Any = None) -> list[str]:
+    return _by_string_count(text, separator, None, options)
+
+
+def _by_string_count(text: str, separator: str | None, count: int | None, options: Any = None) -> list[str]:
     number = options.number if options is not None else 0
-    if separator == "":
-        return [text] if text or not number else []
-    return split(text, [separator] if separator else [], None, number)
+    if not separator and count != 0:
+        # One separator that is empty, or null, is none at all: not even white space is.
+        return split(text, ["\0no separator"], count, number) if number or count == 1 else [text]
+    return split(text, [separator or ""], count, number)
 
 
 def _by_char(text: str, separator: int, count: int, options: Any) -> list[str]:
@@ -323,6 +410,7 @@ def _join_typed(_element: ClrType) -> Callable[..., str]:
     return join
 
 
+_PARTS: Final = "string strA, int indexA, string strB, int indexB"
 define(
     "class System.String : IComparable, IEnumerable<char>",
     {
@@ -336,7 +424,10 @@ define(
         "static int Compare(string strA, string strB)": Culture(compare),
         "static int Compare(string strA, string strB, bool ignoreCase)": Culture(_compare_flag),
         "static int Compare(string strA, string strB, StringComparison comparisonType)": _compare_as,
-        "static int CompareOrdinal(string strA, string strB)": compare,
+        "static int CompareOrdinal(string strA, string strB)": compare_ordinal,
+        f"static int Compare({_PARTS}, int length)": Culture(_compare_parts),
+        f"static int Compare({_PARTS}, int length, bool ignoreCase)": Culture(_compare_parts),
+        f"static int Compare({_PARTS}, int length, StringComparison comparisonType)": _compare_parts,
         "int CompareTo(string strB)": Culture(compare),
         "static bool Equals(string a, string b)": lambda left, right: left == right,
         "static bool Equals(string a, string b, StringComparison comparisonType)": _equals_as,
@@ -386,7 +477,9 @@ define(
         "int IndexOf(string value)": Culture(_index),
         "int IndexOf(string value, int startIndex)": Culture(_index_from),
         "int IndexOf(string value, StringComparison comparisonType)": _as(_index),
-        "int IndexOf(string value, int startIndex, StringComparison comparisonType)": _index_from_as,
+        "int IndexOf(string value, int startIndex, int count)": Culture(_index_from),
+        "int IndexOf(string value, int startIndex, StringComparison comparisonType)": _index_from,
+        "int IndexOf(string value, int startIndex, int count, StringComparison comparisonType)": _index_from,
         "int IndexOf(char value)": lambda text, c: text.find(chr(c)),
         "int IndexOf(char value, int startIndex)": _char_from,
         "int IndexOf(char value, int startIndex, int count)": _char_within,
@@ -394,11 +487,22 @@ define(
             text, chr(c), how
         ),
         "int IndexOfAny(char[] anyOf)": _any,
+        "int IndexOfAny(char[] anyOf, int startIndex)": _any,
+        "int IndexOfAny(char[] anyOf, int startIndex, int count)": _any,
         "int LastIndexOf(string value)": Culture(_last_index),
         "int LastIndexOf(string value, StringComparison comparisonType)": _as(_last_index),
+        "int LastIndexOf(string value, int startIndex)": Culture(_last_index_from),
+        "int LastIndexOf(string value, int startIndex, int count)": Culture(_last_index_from),
+        "int LastIndexOf(string value, int startIndex, StringComparison comparisonType)": _last_index_from,
+        "int LastIndexOf(string value, int startIndex, int count, StringComparison comparisonType)": (
+            _last_index_from
+        ),
         "int LastIndexOf(char value)": lambda text, c: text.rfind(chr(c)),
         "int LastIndexOf(char value, int startIndex)": _last_char_from,
+        "int LastIndexOf(char value, int startIndex, int count)": _last_char_from,
         "int LastIndexOfAny(char[] anyOf)": _last_any,
+        "int LastIndexOfAny(char[] anyOf, int startIndex)": _last_any,
+        "int LastIndexOfAny(char[] anyOf, int startIndex, int count)": _last_any,
         "string Insert(int startIndex, string value)": _insert,
         "string Remove(int startIndex)": _remove,
         "string Remove(int startIndex, int count)": _remove,
@@ -438,6 +542,8 @@ define(
         "string[] Split(string[] separator, StringSplitOptions options)": _by_strings,
         "string[] Split(string[] separator, int count, StringSplitOptions options)": _by_strings_count,
         "string[] Split(string separator, StringSplitOptions options = null)": _by_string,
+        "string[] Split(string separator, int count, StringSplitOptions options = null)": _by_string_count,
+        "object Clone()": str,
         "string[] Split(char separator, int count)": lambda text, c, count: split(text, [chr(c)], count),
         "string[] Split(char separator, StringSplitOptions options)": lambda text, c, options: split(
             text, [chr(c)], None, options.number

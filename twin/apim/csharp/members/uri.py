@@ -47,6 +47,8 @@ class Uri:
         parts = self.parts
         user = f"{parts.user}@" if parts.user else ""
         text = f"{parts.scheme}://" if parts.authority else f"{parts.scheme}:"
+        if until == _FROM_AUTHORITY and not parts.authority:
+            return ""
         if until >= _FROM_AUTHORITY:
             text += user + self.authority
         if until >= _FROM_PATH:
