@@ -23,7 +23,7 @@ FORMS = [
     for case in json.loads((FOLDER / name).read_text(encoding="utf-8"))["cases"]
 ]
 GENERATED = re.compile(r"[vtkdf]\d+|cx|run|_|type|str|len|int|float|bool")
-ATTRIBUTES = {"isascii", "variables", "get", "pairs"} | {
+ATTRIBUTES = {"isascii", "variables", "get", "pairs", "items"} | {
     function.name
     for definition in DEFINITIONS.values()
     for members in definition.members.values()
@@ -48,7 +48,8 @@ def test_statements_run_as_in_csharp() -> None:
         ("new[]{1}.Select(x => new StringBuilder()" + ".Append(x)" * 100 + ".ToString()).First()", "1" * 100),
         ("0" + " + context.Variables.Count" * 300, 0),
         (" && ".join([f'int.TryParse("{n}", out var n{n})' for n in range(150)]), True),
-        ("Math.Abs(" * 90 + "context.Variables.Count - 1" + ")" * 90, 1),
+        ("new[]{1}.Select(x => " + "Math.Max(-1000, " * 60 + "x += x" + ")" * 60 + " + x).First()", 4),
+        ("Math.Abs(" * 80 + "context.Variables.Count - 1" + ")" * 80, 1),
         ("".join(f"context.Variables.Count > {n} ? {n} : " for n in range(90)) + "-1", -1),
         ('((string)context.Variables.GetValueOrDefault<string>("a"))' + "?.Trim()" * 60, None),
     ],

@@ -460,6 +460,8 @@ def contains(source: Values | None, wanted: Any, comparer: Any = None) -> bool:
     """Contains."""
     if comparer is not None:
         return any(comparer.key(item) == comparer.key(wanted) for item in given(source))
+    if type(wanted) is str and type(source) is Array and type(source.items) is list:
+        return wanted in source.items  # Nothing but the same text equals a text for Python either.
     return any(equals(item, wanted) for item in given(source))
 
 

@@ -190,6 +190,7 @@ class Creation(Operations):
             seen = "".join(f", {name}={name}" for name in sorted(variables_in(body) & around))
             return f"(lambda {parameters}{', *' if seen and parameters else ''}{seen}: {body})"
         lines = [f"return {body}"] if isinstance(body, str) else body
+        function.unset.difference_update(variable.code for variable in variables)
         lines = [*(f"{cell} = [{cell}]" for cell in cells), *function.lines(lines)]
         seen = ", ".join(sorted(variables_in("\n".join(lines)) & around))
         name = self.source.new("f")

@@ -269,8 +269,12 @@ class Names(Base):
         if convertible(index, INT32) is not None:
             index = self.convert(index, INT32)
         element = target.type.args[0]
-        read = runtime.byte_item if element is BYTE else runtime.item
-        return Bound(element, self.source.call(read, self.text(target), self.text(index)), at)
+        owner, place = self.text(target), self.text(index)
+        read = self.source.call(runtime.byte_item if element is BYTE else runtime.item, owner, place)
+        if element is not BYTE and owner.isidentifier() and place.isdecimal():
+            within = f"{owner} is not None and {place} < {self.source.name(len)}({owner}.items)"
+            read = f"({owner}.items[{place}] if {within} else {read})"
+        return Bound(element, read, at)
 
     def _character(self, target: Bound, index: Bound, at: int) -> Bound:
         return Bound(CHAR, self.source.call(runtime.character, self.text(target), self.text(index)), at)

@@ -88,7 +88,7 @@ class Lists(View):
 
     def __iter__(self) -> Iterator[KeyValuePair]:
         for key, values in self.source.items():
-            yield _Row(utf16(key), values)
+            yield _Row(key if key.isascii() else utf16(key), values)
 
 
 class _Row(KeyValuePair):
@@ -157,10 +157,13 @@ def _typed_value(of: ClrType) -> Callable[..., Any]:
     default_value = default_of(of)
 
     def read(view: View, key: str | None, default: Any = default_value) -> Any:
-        found = view.found(key)
-        if found is None:
+        if key is None:
+            raise argument_null("key")
+        found = view.source.get(key, _MISSING)
+        if found is _MISSING:
             return default
-        return found[1] if cast is None else cast(found[1])
+        found = inward(found)
+        return found if cast is None else cast(found)
 
     return read
 
