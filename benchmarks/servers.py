@@ -50,9 +50,10 @@ class Server:
         """The process that serves: uv starts Python as a child of its own."""
         with contextlib.suppress(OSError, IndexError):
             pid = self._process.pid
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             if Path(f"/proc/{pid}/comm").read_text().strip() == "uv":
-                return int(children[0])
+                # Any of its threads may be the one that started it.
+                children = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/children")]
+                return int(" ".join(children).split()[0])
         return self._process.pid
 
 

@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 import re
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,10 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from aiohttp.http_exceptions import HttpProcessingError
 
+from twin.apim.connections import Connections, Exchange, Headers, Outgoing, Server
 from twin.apim.failure import SendError
-
-Headers = list[tuple[str, str]]
 
 # RFC 9110, sections 7.6.1 and 10.1.1: these concern one connection, not the message.
 _HOP_BY_HOP = frozenset(
@@ -39,11 +36,6 @@ _HOP_BY_HOP = frozenset(
         "expect",
     }
 )
-_ONE_PIECE = 256 * 1024
-_KEPT_ALIVE = (
-    4.0  # less than the 5 s after which uvicorn closes: a request must not meet a closing connection
-)
-_NO_AUTOMATIC_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _SHOWN_CLAIMS = ("iss", "aud", "sub", "oid", "tid", "appid", "azp", "idtyp", "roles", "scp", "exp")
 _CREDENTIAL = re.compile(r"authorization|cookie|(^|-)(api)?(key|token|secret|password)$", re.IGNORECASE)
 
@@ -144,7 +136,7 @@ class Received:
 class Reply:
     """A response whose body is still to come. It must be read to its end or closed."""
 
-    __slots__ = ("_content", "_response", "headers", "reason", "status")
+    __slots__ = ("_content", "_exchange", "headers", "reason", "status")
 
     def __init__(
         self,
@@ -152,13 +144,13 @@ class Reply:
         status: int,
         reason: str,
         headers: Headers,
-        response: aiohttp.ClientResponse | None = None,
+        exchange: Exchange | None = None,
         content: bytes = b"",
     ) -> None:
         self.status = status
         self.reason = reason
         self.headers = headers
-        self._response = response
+        self._exchange = exchange
         self._content = content
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -167,30 +159,30 @@ class Reply:
         Raises:
             SendError: the service broke off.
         """
-        response = self._response
-        if response is None:
+        exchange = self._exchange
+        if exchange is None:
             if self._content:
                 yield self._content
             return
         try:
-            async for chunk in response.content.iter_any():
+            while chunk := await exchange.body.readany():
                 yield chunk
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SendError(f"the connection broke off: {error}") from error
 
     def whole(self) -> bytes | None:
         """The body, if all of it has arrived already; it is then used up."""
-        response = self._response
-        if response is None:
+        exchange = self._exchange
+        if exchange is None:
             return self._content
-        if response.content.is_eof() and response.content.exception() is None:
-            return response.content.read_nowait(-1)
+        if exchange.body.is_eof() and exchange.body.exception() is None:
+            return exchange.body.read_nowait(-1)
         return None
 
     def close(self) -> None:
         """Ends the exchange: a body that has not been read to its end costs the connection."""
-        if self._response is not None:
-            self._response.close()
+        if self._exchange is not None:
+            self._exchange.close()
 
 
 class Network:
@@ -205,7 +197,7 @@ class Network:
         self.hosts: dict[str, Upstream] = dict(hosts or {})
         self.faults = Faults()
         self.received: deque[Received] = deque(maxlen=remember)
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections()
 
     async def send(
         self,
@@ -254,9 +246,7 @@ class Network:
 
     async def close(self) -> None:
         """Closes every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.close()
 
     async def _fault(self, service: str) -> Reply | None:
         """What a fault that is switched on answers; None when there is none, or it was only a delay."""
@@ -281,58 +271,38 @@ class Network:
         headers: Headers,
         body: bytes | AsyncIterator[bytes] | None,
     ) -> Reply:
-        method = record.method
-        target, host = _target(url, upstream.base_url if upstream is not None else None)
-        sent = CIMultiDict(headers)
-        if host is not None:
-            sent.setdefault("Host", host)
-        if isinstance(body, bytes) and len(body) > _ONE_PIECE:
-            sent["Content-Length"] = str(len(body))
-            body = _pieces(body)
-        if body is None and method not in {"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"}:
-            body = b""
+        server, target, host = _target(url, upstream.base_url if upstream is not None else None)
+        request = Outgoing(method=record.method, target=target, host=host, headers=headers, body=body)
         try:
-            response = await self._client().request(
-                method, target, headers=sent, data=body, allow_redirects=False
-            )
-        except (aiohttp.ClientError, OSError) as error:
+            exchange = await self._connections.request(server, request)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise SendError(f"{record.service} cannot be reached: {error}") from error
+        message = exchange.message
         return Reply(
-            status=response.status,
-            reason=response.reason or "",
-            headers=end_to_end([(str(name), value) for name, value in response.headers.items()]),  # istr
-            response=response,
+            status=message.code,
+            reason=message.reason,
+            headers=end_to_end([(_text(name), _text(value)) for name, value in message.raw_headers]),
+            exchange=exchange,
         )
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=_KEPT_ALIVE, ssl=ssl.create_default_context()
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
-                auto_decompress=False,
-                skip_auto_headers=_NO_AUTOMATIC_HEADERS,
-                trust_env=False,
-            )
-        return self._session
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=128)
-def _target(url: str, base: str | None) -> tuple[URL, str | None]:
-    """Where a request really goes; and its Host, when that is not where it goes."""
-    target = URL(url, encoded=True)
-    if base is None:
-        return target, None
-    host = urlsplit(url).netloc.rpartition("@")[2]
-    return URL(base.rstrip("/") + target.raw_path_qs, encoded=True), host
-
-
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    """A large body in pieces, so that other requests get their turn in between."""
-    for start in range(0, len(body), _ONE_PIECE):
-        yield body[start : start + _ONE_PIECE]
+def _target(url: str, base: str | None) -> tuple[Server, str, str]:
+    """Where a request really goes; its path and query; and its Host, which is the URL's."""
+    asked = urlsplit(url)
+    _, _, rest = url.partition("://")
+    start = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
+    path = rest[start:].partition("#")[0]
+    if not path.startswith("/"):
+        path = "/" + path
+    goes = asked if base is None else urlsplit(base)
+    secure = goes.scheme == "https"
+    server = Server(secure, goes.hostname or "", goes.port or (443 if secure else 80))
+    return server, goes.path.rstrip("/") * (base is not None) + path, asked.netloc.rpartition("@")[2]
 
 
 def _record(
@@ -342,7 +312,7 @@ def _record(
     claims: dict[str, object] = {}
     shown: Headers = []
     for name, value in headers:
-        if not _CREDENTIAL.search(name):
+        if not _is_credential(name):
             shown.append((name, value))
             continue
         scheme, space, credential = value.partition(" ")
@@ -360,6 +330,11 @@ def _record(
         body_size=size,
         claims=dict(claims),
     )
+
+
+@lru_cache(maxsize=256)
+def _is_credential(header: str) -> bool:
+    return _CREDENTIAL.search(header) is not None
 
 
 @lru_cache(maxsize=32)

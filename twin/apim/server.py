@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from multidict import CIMultiDict
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion10, HttpVersion11
 
 from twin.apim.failure import SendError
 from twin.apim.gateway import Gateway
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
+_WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -122,28 +124,116 @@ async def _inbound(request: web.BaseRequest) -> InboundRequest:
 
 
 async def _respond(request: web.BaseRequest, answer: OutboundResponse) -> web.StreamResponse:
-    headers = CIMultiDict(answer.headers)
-    headers["Server"] = "twin"
-    reason = answer.reason or _REASONS.get(answer.status, "Unknown")
-    body = answer.body
+    sent, body = _Sent(request, answer), answer.body
     if isinstance(body, bytes):
-        whole = web.Response(status=answer.status, reason=reason, headers=headers, body=body)
-        await whole.prepare(request)
-        await whole.write_eof()
-        return whole
-    response = web.StreamResponse(status=answer.status, reason=reason, headers=headers)
-    await response.prepare(request)
+        sent.write_whole(body)
+        await sent.drained()
+        return sent
+    sent.write_head()
     try:
         async for chunk in body:
-            await response.write(chunk)
+            sent.write_piece(chunk)
+            await sent.drained()
     except SendError:
         # The backend broke off: so does the answer, for its end must not look like a good end.
         if request.transport is not None:
             request.transport.abort()
-        return response
+        return sent
     except ConnectionError:
         # The client went away between two pieces: nobody is left to tell.
-        return response
+        return sent
     with contextlib.suppress(ConnectionError):
-        await response.write_eof()
-    return response
+        sent.write_end()
+        await sent.drained()
+    return sent
+
+
+class _Sent(web.StreamResponse):
+    """An answer that goes straight to the transport; to aiohttp it is one that has been sent already.
+
+    aiohttp's own way of writing costs more than reading the request does.
+    """
+
+    def __init__(self, request: web.BaseRequest, answer: OutboundResponse) -> None:
+        self._request, self._given = request, answer
+        self._kept = request.keep_alive
+        self._bodiless = answer.status in _WITHOUT_BODY or request.method == "HEAD"
+        names = {name.lower() for name, _ in answer.headers}
+        self._chunked = (
+            not isinstance(answer.body, bytes)
+            and "content-length" not in names
+            and not self._bodiless
+            and request.version >= HttpVersion11
+        )
+        if not (
+            self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
+        ):
+            self._kept = False  # only the connection's end tells an HTTP/1.0 client where the body ends
+        self._named = names
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection serves another request."""
+        return self._kept
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Does nothing: it has been sent."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Does nothing: it has been sent."""
+
+    def write_whole(self, body: bytes) -> None:
+        """Head and body in one piece."""
+        if self._bodiless:
+            body = b""
+        self._write(self._head(body) + body)
+
+    def write_head(self) -> None:
+        """The head of an answer whose body comes piece by piece."""
+        self._write(self._head(None))
+
+    def write_piece(self, piece: bytes) -> None:
+        """A piece of the body."""
+        if piece and not self._bodiless:
+            self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    def write_end(self) -> None:
+        """The end of the body."""
+        if self._chunked:
+            self._write(b"0\r\n\r\n")
+
+    async def drained(self) -> None:
+        """Waits while the client reads more slowly than the backend writes."""
+        if self._request.protocol.writing_paused:
+            await self._request.protocol._drain_helper()  # noqa: SLF001 -- what aiohttp's own writer waits for
+
+    def _write(self, data: bytes) -> None:
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client went away")
+        self._request.writer.output_size += len(data)
+        transport.write(data)
+
+    def _head(self, body: bytes | None) -> bytes:
+        answer, version = self._given, self._request.version
+        reason = answer.reason or _REASONS.get(answer.status, "Unknown")
+        lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        if "content-type" not in self._named and not self._bodiless and body != b"":
+            lines.append("Content-Type: application/octet-stream")
+        if body is not None and not self._bodiless and "content-length" not in self._named:
+            lines.append(f"Content-Length: {len(body)}")
+        if self._chunked:
+            lines.append("Transfer-Encoding: chunked")
+        if "date" not in self._named:
+            lines.append(f"Date: {rfc822_formatted_time()}")
+        lines.append("Server: twin")
+        if self._kept and version == HttpVersion10:
+            lines.append("Connection: keep-alive")
+        elif not self._kept and version == HttpVersion11:
+            lines.append("Connection: close")
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
+            raise ValueError("a line break within a header of the answer")
+        return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")

@@ -1,0 +1,184 @@
+"""Connections to backends: kept, found closed, and a request's second chance."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.policies.engine.sockets import within
+from twin.apim.network import Network, SendError
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Peer(asyncio.Protocol):
+    """The backend's end of one connection; what it does with a request is a test's choice."""
+
+    def __init__(self, answer: Callable[["Peer"], object]) -> None:
+        self._answer = answer
+        self.requests: list[bytes] = []
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        self.requests.append(data)
+        self._answer(self)
+
+
+def well(peer: Peer) -> None:
+    peer.transport.write(OK)
+
+
+@asynccontextmanager
+async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[Network, str, list[Peer]]]:
+    """A network, the URL of a backend, and the backend's connections in the order they came."""
+    peers: list[Peer] = []
+
+    def connect() -> Peer:
+        peers.append(Peer(answer))
+        return peers[-1]
+
+    server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
+    network = Network()
+    try:
+        yield network, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", peers
+    finally:
+        await network.close()
+        server.close()
+        for peer in peers:
+            await within(peer.lost.wait())
+
+
+async def exchange(
+    network: Network, url: str, method: str, body: bytes | AsyncIterator[bytes] | None = None
+) -> int:
+    reply = await network.send(method, url, headers=[], body=body)
+    assert b"".join([chunk async for chunk in reply.chunks()]) == b"ok"
+    return reply.status
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"body"
+
+
+def second(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int | None, list[int]]:
+    """What the second request gets, when its kept connection is closed as it arrives.
+
+    With it: how many requests each connection saw.
+    """
+    seen: list[int] = []
+
+    def once(peer: Peer) -> None:
+        seen.append(id(peer))
+        if len(seen) == 2:
+            peer.transport.close()
+        else:
+            well(peer)
+
+    async def go() -> tuple[int | None, list[int]]:
+        async with backend(once) as (network, url, peers):
+            await exchange(network, url, "GET")
+            try:
+                status = await exchange(network, url, method, body)
+            except SendError:
+                status = None
+            return status, [seen.count(id(peer)) for peer in peers]
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", b"body"), ("POST", None), ("POST", b"")])
+def test_a_request_that_may_be_repeated_is_sent_again(method: str, body: bytes | None) -> None:
+    assert second(method, body) == (200, [2, 1])
+
+
+@pytest.mark.parametrize(("method", "streamed"), [("POST", False), ("PATCH", False), ("PUT", True)])
+def test_what_the_server_may_have_acted_upon_is_not_sent_again(method: str, streamed: bool) -> None:
+    assert second(method, pieces() if streamed else b"body") == (None, [2])
+
+
+def test_a_new_connection_that_is_closed_is_no_reason_to_ask_again() -> None:
+    async def go() -> int:
+        async with backend(lambda peer: peer.transport.close()) as (network, url, peers):
+            with pytest.raises(SendError):
+                await exchange(network, url, "GET")
+            return len(peers)
+
+    assert asyncio.run(go()) == 1
+
+
+def test_an_answer_that_broke_off_is_no_reason_to_ask_again() -> None:
+    def half(peer: Peer) -> None:
+        if len(peer.requests) == 1:
+            well(peer)
+        else:
+            peer.transport.write(OK[:20])
+            peer.transport.close()
+
+    async def go() -> int:
+        async with backend(half) as (network, url, peers):
+            await exchange(network, url, "GET")
+            with pytest.raises(SendError):
+                await exchange(network, url, "GET")
+            return len(peers)
+
+    assert asyncio.run(go()) == 1
+
+
+def test_a_post_does_not_meet_a_connection_whose_end_has_arrived() -> None:
+    async def go() -> tuple[int, int]:
+        async with backend(well) as (network, url, peers):
+            await exchange(network, url, "GET")
+            # Its end lies in the socket, and the loop has had no turn yet to tell.
+            peers[0].transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            return await exchange(network, url, "POST", b"body"), len(peers)
+
+    assert asyncio.run(go()) == (200, 2)
+
+
+def test_a_connection_is_used_again_and_again() -> None:
+    async def go() -> list[int]:
+        async with backend(well) as (network, url, peers):
+            for _ in range(3):
+                await exchange(network, url, "POST", b"body")
+            return [len(peer.requests) for peer in peers]
+
+    assert asyncio.run(go()) == [3]
+
+
+def test_a_connection_is_closed_when_its_answer_is_not_read() -> None:
+    async def go() -> None:
+        async with backend(lambda peer: peer.transport.write(OK[:-1])) as (network, url, peers):
+            (await network.send("GET", url, headers=[])).close()
+            await within(peers[0].lost.wait())
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("header", [("A", "b\r\nC: d"), ("A\n", "b"), ("A", "b\0")])
+def test_a_header_with_a_line_break_is_not_sent(header: tuple[str, str]) -> None:
+    async def go() -> list[bytes]:
+        async with backend(well) as (network, url, peers):
+            with pytest.raises(SendError, match="line break"):
+                await network.send("GET", url, headers=[header])
+            return [request for peer in peers for request in peer.requests]
+
+    assert asyncio.run(go()) == []
+
+
+def test_headers_before_the_response_are_passed_over() -> None:
+    async def go() -> int:
+        early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        async with backend(lambda peer: peer.transport.write(early + OK)) as (network, url, _):
+            return await exchange(network, url, "GET")
+
+    assert asyncio.run(go()) == 200

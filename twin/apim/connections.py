@@ -1,0 +1,319 @@
+"""Connections to backends: opened, kept for the next request, and given up.
+
+aiohttp's parser, flow control and streams, below its session: a session's own work costs several times as
+much as theirs (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or headers
+that nobody asked for, because nothing here would add them.
+"""
+
+import asyncio
+import select
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
+
+Headers = list[tuple[str, str]]
+Body = bytes | AsyncIterator[bytes] | None
+
+_CONNECT_WITHIN = 30.0
+_KEPT_FOR = 4.0
+"""Seconds; less than the 5 after which uvicorn closes, so that few requests meet a closing connection."""
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE", "CONNECT"})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
+_INFORMATIONAL = range(100, 200)
+_SWITCHING_PROTOCOLS = 101
+
+
+class Server(NamedTuple):
+    """Where connections lead."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request as it goes over the line.
+
+    Attributes:
+        target: path and query, percent-encoded.
+        host: of the Host header, unless `headers` hold one.
+        body: bytes can be sent again, a stream cannot.
+    """
+
+    method: str
+    target: str
+    host: str
+    headers: Headers
+    body: Body
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when a kept connection turned out to be closed.
+
+        Without a body every method may, as .NET's SocketsHttpHandler has it; with one that is at hand, the
+        idempotent ones, as RFC 9110 (9.2.2) has it. The server may have acted upon anything else.
+        """
+        if not self.body:
+            return True
+        return isinstance(self.body, bytes) and self.method in _IDEMPOTENT
+
+    @property
+    def head(self) -> bytes:
+        """Request line and headers.
+
+        Raises:
+            ValueError: one of them holds a line break, which would begin another.
+        """
+        lines = [f"{self.method} {self.target} HTTP/1.1"]
+        named = {name.lower() for name, _ in self.headers}
+        if "host" not in named:
+            lines.append(f"Host: {self.host}")
+        body = self.body
+        if isinstance(body, bytes | None):
+            lines += [f"{name}: {value}" for name, value in self.headers if name.lower() != "content-length"]
+            if body or self.method not in _WITHOUT_BODY:
+                lines.append(f"Content-Length: {len(body or b'')}")
+        else:
+            lines += [f"{name}: {value}" for name, value in self.headers]
+            if "content-length" not in named:
+                lines.append("Transfer-Encoding: chunked")
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
+            raise ValueError("a line break within a header")
+        # What came as bytes that are no UTF-8 leaves as the same bytes.
+        return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
+
+
+class Connection(ResponseHandler):
+    """One connection; one request at a time.
+
+    Attributes:
+        heard: whether anything of the response to the current request has come.
+        idle_since: when the last response ended, on the loop's clock.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.heard = False
+        self.idle_since = 0.0
+        self._writing: asyncio.Task[None] | None = None
+        self._readable = select.poll()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Also notes how to ask for what the loop has not told yet."""
+        super().connection_made(transport)
+        self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Notes that the server speaks."""
+        self.heard = True
+        super().data_received(data)
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may go through it: open, and nothing to read, not even its end."""
+        return not self.should_close and self.is_connected() and not self._readable.poll(0)
+
+    async def exchange(self, request: Outgoing) -> tuple[RawResponseMessage, StreamReader]:
+        """Sends a request and waits for the head of its response.
+
+        Raises:
+            aiohttp.ClientError, OSError: there was none.
+        """
+        transport = self.transport
+        if transport is None:
+            raise aiohttp.ServerDisconnectedError
+        self.heard = False
+        self.set_response_params(
+            skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+        )
+        body = request.body
+        if isinstance(body, bytes | None):
+            transport.write(request.head + body if body else request.head)
+        else:
+            transport.write(request.head)
+            chunked = not any(name.lower() == "content-length" for name, _ in request.headers)
+            self._writing = asyncio.ensure_future(self._write(body, chunked=chunked))
+        while True:
+            message, payload = await self.read()
+            if message.code not in _INFORMATIONAL or message.code == _SWITCHING_PROTOCOLS:
+                return message, payload
+
+    def finish(self) -> bool:
+        """Ends the exchange; whether the connection can be kept."""
+        writing, self._writing = self._writing, None
+        if writing is not None and not writing.done():
+            writing.cancel()
+            return False
+        return not self.should_close and self.is_connected()
+
+    def close(self) -> None:
+        """Closes it, also while a body is on its way out."""
+        if self._writing is not None:
+            self._writing.cancel()
+        super().close()
+
+    async def _write(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+        try:
+            async for piece in body:
+                if self.transport is None:
+                    return
+                self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece)
+                if self.writing_paused:
+                    await self._drain_helper()
+            if chunked and self.transport is not None:
+                self.transport.write(b"0\r\n\r\n")
+        except Exception as error:  # noqa: BLE001 -- whoever waits for the response gets it
+            self.set_exception(aiohttp.ClientPayloadError("the request's body broke off"), error)
+            if self.transport is not None:
+                self.transport.abort()
+
+
+class Connections:
+    """The connections of all servers."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Server, list[Connection]] = {}
+        self._used: set[Connection] = set()
+        self._tls: ssl.SSLContext | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    async def request(self, server: Server, request: Outgoing) -> "Exchange":
+        """Sends a request, once more on a new connection where a kept one turned out to be closed.
+
+        Raises:
+            aiohttp.ClientError, OSError, ValueError: there was no response.
+        """
+        kept = self._take(server)
+        if kept is not None:
+            try:
+                return await self._exchange(server, kept, request)
+            except (aiohttp.ClientConnectionError, ConnectionError):
+                if kept.heard or not request.repeatable:
+                    raise
+        return await self._exchange(server, await self._open(server), request)
+
+    async def close(self) -> None:
+        """Closes all."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        for connections in (*self._kept.values(), list(self._used)):
+            for connection in connections:
+                connection.close()
+        self._kept.clear()
+        self._used.clear()
+        await asyncio.sleep(0)  # the transports close in the loop's next turn
+
+    async def _exchange(self, server: Server, connection: Connection, request: Outgoing) -> "Exchange":
+        self._used.add(connection)
+        try:
+            message, payload = await connection.exchange(request)
+        except BaseException:
+            self._used.discard(connection)
+            connection.close()
+            raise
+        return Exchange(self, server, connection, message, payload)
+
+    def release(self, server: Server, connection: Connection) -> None:
+        """Takes a connection back whose response has ended."""
+        self._used.discard(connection)
+        if not connection.finish():
+            connection.close()
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._kept.setdefault(server, []).append(connection)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(_KEPT_FOR, self._sweep)
+
+    def give_up(self, connection: Connection) -> None:
+        """Closes a connection whose response nobody reads to its end."""
+        self._used.discard(connection)
+        connection.close()
+
+    def _take(self, server: Server) -> Connection | None:
+        """The connection that was used last, if it can be used again."""
+        kept = self._kept.get(server)
+        oldest = asyncio.get_running_loop().time() - _KEPT_FOR
+        while kept:
+            connection = kept.pop()
+            if connection.idle_since >= oldest and connection.usable:
+                return connection
+            connection.close()
+        return None
+
+    async def _open(self, server: Server) -> Connection:
+        loop = asyncio.get_running_loop()
+        if server.secure and self._tls is None:
+            self._tls = ssl.create_default_context()
+        opening = asyncio.timeout(_CONNECT_WITHIN)
+        try:
+            async with opening:
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop),
+                    server.host,
+                    server.port,
+                    ssl=self._tls if server.secure else None,
+                )
+        except TimeoutError as error:
+            if opening.expired():
+                raise aiohttp.ClientConnectionError(f"no connection within {_CONNECT_WITHIN:g} s") from error
+            raise
+        return connection
+
+    def _sweep(self) -> None:
+        """Closes what has been idle for long."""
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - _KEPT_FOR
+        for server, connections in list(self._kept.items()):
+            young = [one for one in connections if one.idle_since > oldest and one.is_connected()]
+            for connection in set(connections) - set(young):
+                connection.close()
+            if young:
+                self._kept[server] = young
+            else:
+                del self._kept[server]
+        self._sweeping = loop.call_later(_KEPT_FOR, self._sweep) if self._kept else None
+
+
+class Exchange:
+    """A response whose head has come; its connection is kept or closed when its body ends."""
+
+    __slots__ = ("_connection", "_connections", "body", "message")
+
+    def __init__(
+        self,
+        connections: Connections,
+        server: Server,
+        connection: Connection,
+        message: RawResponseMessage,
+        body: StreamReader,
+    ) -> None:
+        self.message = message
+        self.body = body
+        self._connections = connections
+        self._connection: Connection | None = connection
+        if message.code == _SWITCHING_PROTOCOLS:
+            connection.force_close()
+
+        def ended() -> None:
+            if self._connection is not None:
+                self._connection = None
+                connections.release(server, connection)
+
+        body.on_eof(ended)
+
+    def close(self) -> None:
+        """Ends the exchange: a body that has not been read to its end costs the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._connections.give_up(connection)
