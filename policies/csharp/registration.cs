@@ -18,7 +18,7 @@ if (uris == null || uris.Count < 1 || uris.Count > 10)
 foreach (var uri in uris)
 {
     var text = uri.Type == JTokenType.String ? (string)uri : "";
-    // Only characters that RFC 3986 knows, so no backslash, control character or space, encoded or not; no
+    // Only characters that RFC 3986 knows, so no backslash and no space; no control character, encoded or not; no
     // fragment, no wildcard.
     bool clean = text.Length <= 1024 && Regex.IsMatch(text, @"^[a-z]([A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=]|%[2-9A-Fa-f][0-9A-Fa-f])+\z") && !Regex.IsMatch(text, "%7[Ff]");
     bool web = Regex.IsMatch(text, @"^https://[A-Za-z0-9]([A-Za-z0-9\-.]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?]|\z)");

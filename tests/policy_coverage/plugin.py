@@ -83,5 +83,7 @@ def is_whole(session: pytest.Session) -> bool:
 
 def _is_everything(config: pytest.Config) -> bool:
     option = config.option
-    chosen = option.keyword or option.markexpr or option.lf or option.failedfirst or option.collectonly
+    # The cache's options are not there when its plugin is off.
+    of_the_last_run = config.getoption("lf", default=False) or config.getoption("failedfirst", default=False)
+    chosen = option.keyword or option.markexpr or of_the_last_run or option.collectonly
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen

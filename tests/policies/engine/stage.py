@@ -139,10 +139,10 @@ class Got:
 class Stage:
     """A gateway, and what surrounds it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, clock: Clock | None = None) -> None:
         self.wire = Wire()
         self.tokens = Tokens()
-        self.clock = Clock()
+        self.clock = clock or Clock()
         rendered = any(origins.lines(each.xml) for each in origins.documents(service))
         counting = coverage.recorder() if rendered else None
         self.gateway = Gateway(

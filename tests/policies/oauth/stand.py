@@ -1,0 +1,315 @@
+"""A gateway in this process with all that a sign-in needs: a store that remembers, an Entra, a client.
+
+Time stands still unless a test moves it, so a test can stand on the very second where something ends.
+"""
+
+import base64
+import functools
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from joserfc import jwe, jwt
+from joserfc.jwk import OctKey, RSAKey
+
+from tests.e2e.client import CALLBACK, challenge_of, parameters_of
+from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.stacks import FUNCTIONS_ONLY
+from twin.apim.network import Reply, SendError
+from twin.azure import gateway
+from twin.azure.cloud import Cloud
+from twin.clock import Clock
+from twin.stack import evaluate
+
+GATEWAY = "https://gateway.example"
+RESOURCE = f"{GATEWAY}/mcp"
+VERIFIER = "v" * 43
+FORM = "application/x-www-form-urlencoded"
+OBJECT_ID = "55555555-5555-4555-8555-555555555555"
+
+Document = dict[str, Any]
+Failing = Callable[[], Reply]
+
+
+class StandingClock(Clock):
+    """Goes on only when it is moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = float(int(time.time()))
+
+    def now(self) -> float:
+        return self._start + self.offset
+
+
+class Store:
+    """Cosmos DB's REST API, as far as it keeps documents by their id; documents do not expire here.
+
+    Attributes:
+        clock: says when a document was changed.
+        documents: by container and id.
+        calls: what was asked, as method and container.
+        failing: how a call is answered in place of the store, by its number from 0.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.documents: dict[tuple[str, str], Document] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.failing: dict[int, Failing] = {}
+        self._versions = 0
+
+    def answer(self, sent: Sent) -> Reply:
+        """One call; it must say who asks, for which version of the API, and in which partition."""
+        _, container, name = re.split("/dbs/oauth/colls/|/docs/?", sent.url)
+        body = json.loads(sent.body) if sent.body else {}
+        name = name or body["id"]
+        self.calls.append((sent.method, container))
+        if (failing := self.failing.get(len(self.calls) - 1)) is not None:
+            return failing()
+        assert sent.header("Authorization") == (
+            "type%3daad%26ver%3d1.0%26sig%3dtoken-for-https://cosmos.azure.com"
+        )
+        assert sent.header("x-ms-version") == "2018-12-31"
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", sent.header("x-ms-date") or "")
+        assert json.loads(sent.header("x-ms-documentdb-partitionkey") or "") == [name]
+        return self._kept(sent, (container, name), body)
+
+    def _kept(self, sent: Sent, key: tuple[str, str], body: Document) -> Reply:
+        known = self.documents.get(key)
+        if sent.method == "GET":
+            return reply(404, "{}") if known is None else reply(200, json.dumps(known))
+        if sent.method == "POST" and known is not None:
+            return reply(409, "{}")
+        if sent.method == "PUT":
+            if known is None:
+                return reply(404, "{}")
+            if sent.header("If-Match") != known["_etag"]:
+                return reply(412, "{}")
+        self._versions += 1
+        self.documents[key] = body | {"_etag": f'"{self._versions}"', "_ts": int(self.clock.now())}
+        return reply(201 if sent.method == "POST" else 200, json.dumps(self.documents[key]))
+
+    def of(self, container: str) -> Iterator[Document]:
+        """The documents of a container."""
+        return (document for (kept_in, _), document in self.documents.items() if kept_in == container)
+
+    def one(self, container: str) -> Document:
+        """The only document of a container, to be read or changed behind the gateway's back."""
+        (document,) = self.of(container)
+        return document
+
+
+def away() -> Reply:
+    """Nobody answers."""
+    raise SendError("cosmos.internal.example refused", timed_out=False)
+
+
+def status(code: int, body: str = "{}") -> Failing:
+    """An answer with this status."""
+    return lambda: reply(code, body)
+
+
+@functools.cache
+def _signing_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "entra", "use": "sig"})
+
+
+@functools.cache
+def _stage() -> Stage:
+    """One gateway for all tests; its limits are out of the way."""
+    cloud = Cloud(gateway_url=GATEWAY)
+    limits = {"registerPerMinute": "1000", "authorizePerMinute": "10000", "tokenPerMinute": "10000"}
+    return Stage(gateway.service(evaluate(FUNCTIONS_ONLY | limits, cloud=cloud), cloud), StandingClock())
+
+
+@dataclass
+class Stand:
+    """Each step of a sign-in as one method, with what a well-behaved client and browser send.
+
+    Attributes:
+        cookies: what the browser keeps.
+        tampered: claims that Entra's next ID token has in place of the right ones.
+        asked: the form with which Entra was asked for tokens last.
+    """
+
+    stage: Stage
+    store: Store
+    cookies: dict[str, str] = field(default_factory=dict)
+    tampered: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    client_id: str = ""
+    nonce: str = ""
+
+    @classmethod
+    def new(cls) -> "Stand":
+        """With an empty store and cache, nothing counted, and the clock where it was at the beginning."""
+        stage = _stage()
+        stage.gateway.cache.clear()
+        stage.gateway.counters.clear()
+        stage.clock.reset()
+        stage.wire.sent.clear()
+        stand = cls(stage, Store(stage.clock))
+        stand.stage.wire.answer = stand._answer
+        stand.register()
+        stand.store.calls.clear()
+        return stand
+
+    @property
+    def now(self) -> int:
+        """The gateway's time in seconds."""
+        return int(self.stage.clock.now())
+
+    def named(self, name: str) -> str:
+        """A named value of the service."""
+        return next(each.value for each in self.stage.gateway.service.named_values if each.name == name)
+
+    def _answer(self, sent: Sent) -> Reply:
+        tenant = f"{self.named('entra-authority')}/{self.named('entra-tenant')}"
+        if sent.url.startswith(self.named("cosmos-url")):
+            return self.store.answer(sent)
+        if sent.url == f"{tenant}/v2.0/.well-known/openid-configuration":
+            found = {"issuer": f"{tenant}/v2.0", "jwks_uri": f"{tenant}/discovery/v2.0/keys"}
+            return reply(200, json.dumps(found))
+        if sent.url == f"{tenant}/discovery/v2.0/keys":
+            return reply(200, json.dumps({"keys": [_signing_key().as_dict(private=False)]}))
+        if sent.url == f"{tenant}/oauth2/v2.0/token":
+            self.asked = parameters_of("?" + sent.body.decode())
+            return reply(200, json.dumps({"id_token": self._id_token(f"{tenant}/v2.0")}))
+        return reply(200, '{"jsonrpc":"2.0","id":1,"result":{}}', Content_Type="application/json")
+
+    def _id_token(self, issuer: str) -> str:
+        claims = {
+            "iss": issuer,
+            "aud": self.named("entra-client"),
+            "tid": self.named("entra-tenant"),
+            "oid": OBJECT_ID,
+            "nonce": self.nonce,
+            "iat": self.now,
+            "nbf": self.now,
+            "exp": self.now + 3600,
+        }
+        return jwt.encode({"alg": "RS256", "kid": "entra"}, claims | self.tampered, _signing_key())
+
+    # Steps
+
+    def register(self, **changed: Any) -> Got:
+        """Registers the client, and remembers its id."""
+        metadata = {"client_name": "Test client", "redirect_uris": [CALLBACK]} | changed
+        answer = self.post("/register", json.dumps(metadata), content_type="application/json")
+        if answer.status == 201:
+            self.client_id = answer.json()["client_id"]
+        return answer
+
+    def authorize(self, **changed: str) -> Got:
+        """The browser comes from the client."""
+        parameters = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": CALLBACK,
+            "code_challenge": challenge_of(VERIFIER),
+            "code_challenge_method": "S256",
+            "state": "s",
+            "scope": "openid",
+            "resource": RESOURCE,
+        }
+        return self.get("/authorize", urlencode(parameters | changed))
+
+    def consent_page(self, handle: str) -> Got:
+        """The browser looks at the consent page."""
+        return self.get("/consent", f"transaction={handle}")
+
+    def consent(self, page: Got, decision: str = "allow", **changed: str) -> Got:
+        """The browser sends the page's form."""
+        found = re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())
+        form = {name: unescape(value) for name, value in found} | {"decision": decision} | changed
+        answer = self.post("/consent", urlencode(form), content_type=FORM)
+        self.nonce = parse_qs(urlsplit(answer.header("Location") or "").query).get("nonce", [""])[0]
+        return answer
+
+    def callback(self, at_entra: Got, code: str = "entras code") -> Got:
+        """The browser comes back from Entra."""
+        state = parameters_of(at_entra.header("Location") or "")["state"]
+        return self.get("/oauth-callback", urlencode({"code": code, "state": state}))
+
+    def redeem(self, code: str, **changed: str) -> Got:
+        """The client asks for a token."""
+        parameters = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "client_id": self.client_id,
+            "code_verifier": VERIFIER,
+            "resource": RESOURCE,
+        }
+        return self.post("/token", urlencode(parameters | changed), content_type=FORM, cookies=False)
+
+    def call(self, token: str) -> Got:
+        """The client calls the server."""
+        return self.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
+
+    def opened(self, token: str) -> dict[str, Any]:
+        """What an access token says."""
+        key = OctKey.import_key(base64.b64decode(self.named("token-key")))
+        return json.loads(
+            jwe.decrypt_compact(token, key, algorithms=["dir", "A256CBC-HS512"]).plaintext or b""
+        )
+
+    # Several steps
+
+    def page(self) -> Got:
+        """As far as the consent page."""
+        return self.consent_page(handle_of(self.authorize()))
+
+    def at_entra(self) -> Got:
+        """As far as Entra."""
+        return self.consent(self.page())
+
+    def code(self) -> str:
+        """As far as the code."""
+        return parameters_of(self.callback(self.at_entra()).header("Location") or "")["code"]
+
+    def token(self) -> str:
+        """As far as the token."""
+        return self.redeem(self.code()).json()["access_token"]
+
+    # What a browser does with every request
+
+    def get(self, path: str, query: str) -> Got:
+        """Follows a link."""
+        return self._kept(self.stage.ask("GET", path, query, body=None, **self._carried()))
+
+    def post(self, path: str, body: str, *, content_type: str, cookies: bool = True) -> Got:
+        """Sends a form, or what else has a content type."""
+        headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
+        return self._kept(self.stage.ask("POST", path, body=body.encode(), **headers))
+
+    def _carried(self) -> dict[str, str]:
+        pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {"Cookie": pairs} if pairs else {}
+
+    def _kept(self, answer: Got) -> Got:
+        for name, line in answer.headers:
+            if name.lower() != "set-cookie":
+                continue
+            key, _, value = line.partition(";")[0].partition("=")
+            if "Max-Age=0" in line:
+                self.cookies.pop(key, None)
+            else:
+                self.cookies[key] = value
+        return answer
+
+
+def handle_of(answer: Got) -> str:
+    """The handle with which the browser is sent to the consent page."""
+    return parameters_of(answer.header("Location") or "")["transaction"]
+
+
+def encoded(octets: bytes) -> str:
+    """As base64url."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -1,0 +1,130 @@
+"""The very second in which something ends, by what the store still holds, not by what it throws away."""
+
+import pytest
+
+from tests.e2e.client import parameters_of
+from tests.policies.oauth.stand import VERIFIER, Stand, handle_of
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400), (-1, 400)])
+def test_a_transaction_that_the_store_still_has_ends_at_the_consent_page(
+    stand: Stand, left: int, status: int
+) -> None:
+    handle = handle_of(stand.authorize())
+    stand.store.one("transactions")["expires"] = stand.now + left
+    assert stand.consent_page(handle).status == status
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+@pytest.mark.parametrize(("left", "status"), [(1, 303), (0, 400)])
+def test_a_transaction_that_the_store_still_has_ends_at_the_answer(
+    stand: Stand, decision: str, left: int, status: int
+) -> None:
+    page = stand.page()
+    stand.store.one("transactions")["expires"] = stand.now + left
+    assert stand.consent(page, decision).status == status
+
+
+@pytest.mark.parametrize(("left", "status"), [(1, 302), (0, 400)])
+def test_a_transaction_that_the_store_still_has_ends_at_the_callback(
+    stand: Stand, left: int, status: int
+) -> None:
+    at_entra = stand.at_entra()
+    stand.store.one("transactions")["expires"] = stand.now + left
+    assert stand.callback(at_entra).status == status
+    assert len(list(stand.store.of("grants"))) == (1 if status == 302 else 0)
+
+
+def test_each_step_leaves_a_transaction_what_is_left_of_its_time(stand: Stand) -> None:
+    """The store counts a document's time to live from its last change."""
+    page = stand.page()
+    document = stand.store.one("transactions")
+    assert (document["ttl"], document["expires"]) == (600, stand.now + 600)
+    stand.stage.clock.advance(200)
+    at_entra = stand.consent(page)
+    assert stand.store.one("transactions")["ttl"] == 400
+    stand.stage.clock.advance(399)
+    stand.callback(at_entra)
+    document = stand.store.one("transactions")
+    assert (document["ttl"], document["expires"], document["status"]) == (1, stand.now + 1, "claimed")
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
+def test_a_code_that_the_store_still_has_ends_after_a_minute(stand: Stand, seconds: int, status: int) -> None:
+    code = stand.code()
+    stand.stage.clock.advance(seconds)
+    assert stand.redeem(code).status == status
+    assert stand.store.one("grants")["status"] == ("redeemed" if status == 200 else "issued")
+
+
+@pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400)])
+def test_a_code_ends_with_the_session_at_entra(stand: Stand, left: int, status: int) -> None:
+    code = stand.code()
+    stand.store.one("grants")["sessionExpires"] = stand.now + left
+    answer = stand.redeem(code)
+    assert answer.status == status
+    assert status == 400 or answer.json()["expires_in"] == left
+
+
+def test_a_token_ends_in_the_second_that_it_names(stand: Stand) -> None:
+    answer = stand.redeem(stand.code()).json()
+    assert answer["expires_in"] == 600
+    stand.stage.clock.advance(599)
+    assert stand.call(answer["access_token"]).status == 200
+    stand.stage.clock.advance(1)
+    assert stand.call(answer["access_token"]).status == 401
+
+
+@pytest.mark.parametrize(("past", "taken"), [(59, True), (61, False)])
+def test_entras_clock_may_be_a_minute_ahead(stand: Stand, past: int, taken: bool) -> None:
+    at_entra = stand.at_entra()
+    stand.tampered = {"nbf": stand.now - 3600, "exp": stand.now - past}
+    heard = parameters_of(stand.callback(at_entra).header("Location") or "")
+    assert ("code" in heard) == taken
+
+
+@pytest.mark.parametrize(("age", "rewritten"), [(86400, False), (86401, True)])
+def test_a_registration_in_use_is_written_anew_once_a_day(stand: Stand, age: int, rewritten: bool) -> None:
+    """That starts its time to live anew; what is written is what was there."""
+    client = stand.store.one("clients")
+    client["_ts"] = stand.now - age
+    kept = {name: client[name] for name in ("id", "ttl", "name", "redirectUris", "registration")}
+    stand.authorize()
+    assert (("PUT", "clients") in stand.store.calls) == rewritten
+    assert kept.items() <= stand.store.one("clients").items()
+    stand.store.calls.clear()
+    stand.authorize()
+    assert (("GET", "clients") in stand.store.calls) == rewritten
+
+
+def test_a_client_is_looked_up_anew_after_five_minutes(stand: Stand) -> None:
+    reads = []
+    for seconds in (0, 299, 2):
+        stand.stage.clock.advance(seconds)
+        stand.store.calls.clear()
+        stand.authorize()
+        reads.append(("GET", "clients") in stand.store.calls)
+    assert reads == [True, False, True]
+
+
+def test_a_replay_counts_from_the_moment_of_the_redemption(stand: Stand) -> None:
+    """One that arrived before it is a parallel request, and harms nobody."""
+    code = stand.code()
+    token = stand.redeem(code).json()["access_token"]
+    redeemed = stand.store.one("grants")
+    for arrived_before, status, alive in ((1, "redeemed", 200), (0, "revoked", 401)):
+        redeemed["redeemedAt"] = stand.now * 1000 + _EPOCH + arrived_before
+        assert stand.redeem(code, code_verifier=VERIFIER).status == 400
+        assert stand.store.one("grants")["status"] == status
+        stand.stage.gateway.cache.clear()
+        assert stand.call(token).status == alive
+        redeemed = stand.store.one("grants")
+
+
+# Milliseconds from .NET's year 1 to 1970.
+_EPOCH = 62_135_596_800_000

@@ -1,0 +1,305 @@
+"""How long, how many, and of which letters: the last that is taken and the first that is not."""
+
+import json
+
+import pytest
+
+from tests.e2e.client import CALLBACK, parameters_of
+from tests.policies.oauth.stand import FORM, VERIFIER, Stand
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+def register_raw(stand: Stand, body: str, content_type: str = "application/json") -> int:
+    return stand.post("/register", body, content_type=content_type).status
+
+
+# Names
+
+FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN = [
+    "\x00\x1f\x7f\x9f\u00ad\u061c\u180e",
+    "\u200b\u200f\u2028\u202e\u2060\u206f\ufeff\ufff0\ufffd\uffff\ue000\uf8ff",
+    "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0",
+    "\U000e0000\U000e0001\U000e007f\U000f0000\U0010ffff",
+]
+BESIDE_THEM = "~\u00a1\u00ac\u00ae\u061b\u2010\u2027\u2030\u2070\ud7fb\uf900\u115e\u1161\u17b3\u2801\u27ff"
+BESIDE_THEM += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
+
+
+@pytest.mark.parametrize("letters", FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN, ids=ascii)
+def test_a_name_holds_nothing_that_cannot_be_seen(stand: Stand, letters: str) -> None:
+    """At its beginning, within, and at its end."""
+    for letter in letters:
+        for name in (letter + "ab", "a" + letter + "b", "ab" + letter):
+            answer = stand.register(client_name=name)
+            assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata"), ascii(name)
+
+
+def test_letters_beside_those_are_as_good_as_any(stand: Stand) -> None:
+    for letter in BESIDE_THEM:
+        answer = stand.register(client_name=f"a {letter} b")
+        assert (answer.status, answer.json().get("client_name")) == (201, f"a {letter} b"), ascii(letter)
+
+
+@pytest.mark.parametrize("letter", ["a", "\u00fc", "\U0001f600"])
+def test_a_name_has_a_hundred_characters_at_most(stand: Stand, letter: str) -> None:
+    assert [stand.register(client_name=letter * length).status for length in (1, 100, 101)] == [201, 201, 400]
+
+
+# Redirect URIs
+
+
+def accepted(stand: Stand, uri: object) -> bool:
+    answer = stand.register(redirect_uris=[uri])
+    assert answer.status == 201 or answer.json()["error"] == "invalid_redirect_uri"
+    return answer.status == 201
+
+
+def test_a_redirect_uri_is_made_of_the_letters_of_addresses(stand: Stand) -> None:
+    """RFC 3986, appendix A, without what begins a fragment and without the wildcard."""
+    taken = {chr(code) for code in range(256) if accepted(stand, f"https://app.example/a{chr(code)}b")}
+    digits = "0123456789"
+    assert taken == {
+        *"abcdefghijklmnopqrstuvwxyz",
+        *"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        *digits,
+        *"-._~:/?[]@!$&'()+,;=",
+    }
+
+
+def test_encoded_bytes_of_a_redirect_uri_are_no_control_characters(stand: Stand) -> None:
+    taken = {code for code in range(256) if accepted(stand, f"https://app.example/%{code:02x}")}
+    assert taken == set(range(0x20, 0x100)) - {0x7F}
+    assert [
+        accepted(stand, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")
+    ] == [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("uri", "taken"),
+    [
+        ("https://a/", True),
+        ("https://a.b-c.example", True),
+        ("https://a.example?x=1", True),
+        ("https://-a.example/", False),
+        ("https://a.example-/", False),
+        ("https://a.example./", False),
+        ("https://.example/", False),
+        ("https://a_b.example/", False),
+        ("https://a.example:/", False),
+        ("https://a.example:1/", True),
+        ("https://a.example:65535/", True),
+        ("https://a.example:65536/", False),
+        ("https://a.example:000001/", False),
+        ("https://[::1]/", False),
+        ("HTTPS://a.example/", False),
+        ("http://127.0.0.1", True),
+        ("http://127.0.0.1:65535?x", True),
+        ("http://127.0.0.1:65536/", False),
+        ("http://127.0.0.1:0/", False),
+        ("http://127.0.0.2/", False),
+        ("http://127x0.0.1/", False),
+        ("http://[::1]", True),
+        ("http://[::2]/", False),
+        ("http://localhost:/", False),
+        ("http://localhostx/", False),
+        ("com.example:/", True),
+        ("com.example-app+x.y:/a/b?c", True),
+        ("com.example:/a@b", False),
+        ("com.example:/[a", False),
+        ("com.example:a", False),
+        ("com:/a", False),
+        ("com.:/a", False),
+        ("1com.example:/a", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_a_redirect_uri_has_one_of_three_forms(stand: Stand, uri: str, taken: bool) -> None:
+    assert accepted(stand, uri) == taken
+
+
+def test_a_redirect_uri_has_1024_letters_at_most(stand: Stand) -> None:
+    start = "https://app.example/"
+    assert [accepted(stand, start + "x" * (length - len(start))) for length in (1024, 1025)] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["code", "state", "iss", "error", "error_description", "error_uri"])
+def test_a_redirect_uri_holds_nothing_that_the_answer_adds(stand: Stand, name: str) -> None:
+    encoded = f"%{ord(name[0]):02x}{name[1:]}"
+    for query in (name, f"{name}=", f"{name}=x", f"a=1&{name}=x", f"{encoded}=x", f"a&{encoded}"):
+        assert not accepted(stand, f"https://app.example/cb?{query}")
+    for query in (name.upper(), f"{name}s=1", f"a={name}", f"a={name}=1"):
+        assert accepted(stand, f"https://app.example/cb?{query}")
+    assert accepted(stand, f"https://app.example/{name}=x")
+
+
+def test_a_client_has_ten_redirect_uris_at_most(stand: Stand) -> None:
+    uris = [f"https://app.example/{number}" for number in range(11)]
+    assert [stand.register(redirect_uris=uris[:count]).status for count in (1, 10, 11)] == [201, 201, 400]
+    assert stand.register(redirect_uris=[*uris[:9], "http://app.example/"]).status == 400
+
+
+# The rest of a registration
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status"),
+    [
+        ({"grant_types": None, "response_types": None, "client_name": None}, 201),
+        ({"token_endpoint_auth_method": None}, 201),
+        ({"token_endpoint_auth_method": "none"}, 201),
+        ({"token_endpoint_auth_method": "None"}, 400),
+        ({"token_endpoint_auth_method": ["none"]}, 400),
+        ({"token_endpoint_auth_method": ""}, 400),
+        ({"grant_types": ["refresh_token", "authorization_code"]}, 201),
+        ({"grant_types": ["authorization_code", None]}, 400),
+        ({"grant_types": {}}, 400),
+        ({"grant_types": ["code"]}, 400),
+        ({"response_types": ["code", "token"]}, 400),
+        ({"response_types": []}, 400),
+        ({"response_types": ["authorization_code"]}, 400),
+        ({"client_name": ""}, 400),
+        ({"client_name": ["x"]}, 400),
+        ({"client_name": True}, 400),
+    ],
+    ids=str,
+)
+def test_metadata_says_what_the_server_can_do_or_nothing(
+    stand: Stand, metadata: dict[str, object], status: int
+) -> None:
+    assert stand.register(**metadata).status == status
+
+
+def test_a_registration_is_answered_with_what_is_kept(stand: Stand) -> None:
+    answer = stand.register(grant_types=["refresh_token", "authorization_code"], client_uri="https://x")
+    assert answer.json() == {
+        "client_id": stand.client_id,
+        "client_id_issued_at": stand.now,
+        "redirect_uris": [CALLBACK],
+        "client_name": "Test client",
+        "grant_types": ["refresh_token", "authorization_code"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+    assert stand.register(grant_types=None).json()["grant_types"] == ["authorization_code"]
+
+
+def test_a_registration_has_16_kb_at_most_in_bytes(stand: Stand) -> None:
+    for letter in ("x", "\u00fc"):
+        empty = json.dumps({"redirect_uris": [CALLBACK], "padding": ""}, ensure_ascii=False)
+        room = 16384 - len(empty)
+        full = empty.replace('""}', '"' + letter * (room // len(letter.encode())) + '"}')
+        assert len(full.encode()) in (16383, 16384)
+        exact = full + " " * (16384 - len(full.encode()))
+        assert [register_raw(stand, exact), register_raw(stand, exact + " ")] == [201, 413]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 201),
+        ("Application/JSON ; charset=utf-8", 201),
+        ("application/json-patch", 415),
+        ("text/json", 415),
+        (FORM, 415),
+    ],
+)
+def test_a_registration_says_that_it_is_json(stand: Stand, content_type: str, status: int) -> None:
+    assert register_raw(stand, json.dumps({"redirect_uris": [CALLBACK]}), content_type) == status
+
+
+# What comes back in an authorization request
+
+
+@pytest.mark.parametrize(
+    ("registered", "asked", "same"),
+    [
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb", True),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1/cb", True),
+        ("http://127.0.0.1/cb", "http://127.0.0.1:1/cb", True),
+        ("http://127.0.0.1", "http://127.0.0.1:8", True),
+        ("http://127.0.0.1?a=1", "http://127.0.0.1:8?a=1", True),
+        ("http://127.0.0.1?a=1", "http://127.0.0.1:8?a=2", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:0/cb", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:65536/cb", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:/cb", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:1@evil.example/cb", False),
+        ("http://127.0.0.1:1/cb", "http://[::1]:1/cb", False),
+        ("http://127.0.0.1:1/cb", "https://127.0.0.1:1/cb", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:2/CB", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1:2/cb/", False),
+        ("http://127.0.0.1:1/cb", "http://127.0.0.1.example:2/cb", False),
+        ("http://[::1]:1/cb?a", "http://[::1]:2/cb?a", True),
+        ("http://localhost:1/cb", "http://localhost:1/cb", True),
+        ("http://localhost:1/cb", "http://localhost:2/cb", False),
+        ("https://app.example/cb", "https://app.example/cb", True),
+        ("https://app.example/cb", "https://app.example:443/cb", False),
+        ("https://app.example/cb", "https://APP.example/cb", False),
+        ("https://app.example/cb", "https://app.example/cb?", False),
+        ("com.example:/cb", "com.example:/cb", True),
+        ("com.example:/cb", "com.example:/cb2", False),
+    ],
+)
+def test_only_the_port_of_a_loopback_address_may_differ(
+    stand: Stand, registered: str, asked: str, same: bool
+) -> None:
+    """RFC 8252, section 7.3: of the address, not of the name localhost."""
+    assert stand.register(redirect_uris=["https://first.example/", registered]).status == 201
+    assert stand.authorize(redirect_uri=asked).status == (302 if same else 400)
+
+
+def error_of(stand: Stand, **changed: str) -> str:
+    return parameters_of(stand.authorize(**changed).header("Location") or "").get("error", "")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "code_challenge",
+            ["a" * 43, "Az09-_" + "x" * 37],
+            ["a" * 42, "a" * 44, "a" * 42 + "=", "a" * 43 + "\n"],
+        ),
+        ("code_challenge_method", ["S256"], ["s256", "S256 ", "plain"]),
+        ("response_type", ["code"], ["code id_token", "Code"]),
+        ("response_mode", ["query"], ["Query", "fragment"]),
+        ("prompt", ["login", "consent nonesuch"], ["none", "login none"]),
+        ("scope", ["openid", "openid  offline_access", " openid"], ["Openid", "openid email x"]),
+        ("state", ["x" * 1499], ["x" * 1500]),
+    ],
+)
+def test_a_client_that_is_known_hears_of_the_first_letter_too_many(
+    stand: Stand, parameter: str, good: list[str], bad: list[str]
+) -> None:
+    assert [error_of(stand, **{parameter: value}) for value in good] == [""] * len(good)
+    assert all(error_of(stand, **{parameter: value}) for value in bad)
+
+
+# Token requests
+
+
+@pytest.mark.parametrize(
+    ("verifier", "error"),
+    [
+        ("a" * 42, "invalid_request"),
+        ("a" * 43, "invalid_grant"),
+        ("-._~" * 32, "invalid_grant"),
+        ("a" * 129, "invalid_request"),
+        ("a" * 42 + "+", "invalid_request"),
+        ("a" * 43 + "\n", "invalid_request"),
+    ],
+)
+def test_a_verifier_is_43_to_128_letters(stand: Stand, verifier: str, error: str) -> None:
+    assert stand.redeem(stand.code(), code_verifier=verifier).json()["error"] == error
+
+
+def test_a_form_has_16_kb_at_most(stand: Stand) -> None:
+    code = stand.code()
+    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={stand.client_id}"
+    form += f"&code_verifier={VERIFIER}"
+    full = form + "&" * (16384 - len(form))
+    statuses = [stand.post("/token", text, content_type=FORM).status for text in (full + "&", full)]
+    assert statuses == [400, 200]

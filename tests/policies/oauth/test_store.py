@@ -1,0 +1,277 @@
+"""What a sign-in leaves in the store, and what is said when the store does not do what it was asked."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.client import CALLBACK, challenge_of, parameters_of
+from tests.policies.engine.stage import Got
+from tests.policies.oauth.stand import (
+    OBJECT_ID,
+    RESOURCE,
+    Failing,
+    Stand,
+    away,
+    encoded,
+    handle_of,
+    status,
+)
+
+IN_THE_GATEWAYS_WORDS = (
+    b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'
+)
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+def hashed(text: str) -> str:
+    return encoded(hashlib.sha256(text.encode()).digest())
+
+
+def without_versions(document: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in document.items() if name not in {"_etag", "_ts"}}
+
+
+# What is kept
+
+
+def test_a_registration_is_kept_under_the_hash_of_its_id(stand: Stand) -> None:
+    assert without_versions(stand.store.one("clients")) == {
+        "id": hashed(stand.client_id),
+        "ttl": 90 * 86400,
+        "name": "=Test client",
+        "redirectUris": [CALLBACK],
+        "registration": "dynamic",
+    }
+
+
+def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> None:
+    handle = handle_of(stand.authorize(state="a b", scope="openid offline_access openid"))
+    kept = {
+        "id": hashed(handle),
+        "ttl": 600,
+        "expires": stand.now + 600,
+        "status": "pending",
+        "clientDocumentId": hashed(stand.client_id),
+        "clientName": "=Test client",
+        "redirectUri": CALLBACK,
+        "state": "=a+b",
+        "challenge": challenge_of("v" * 43),
+        "resource": RESOURCE,
+        "scope": "openid offline_access",
+    }
+    assert without_versions(stand.store.one("transactions")) == kept
+    at_entra = parameters_of(stand.consent(stand.consent_page(handle)).header("Location") or "")
+    transaction, _, upstream = at_entra["state"].partition(".")
+    assert transaction == kept["id"]
+    assert without_versions(stand.store.one("transactions")) == kept | {
+        "status": "approved",
+        "upstreamHash": hashed(upstream),
+    }
+
+
+def test_a_denied_transaction_is_kept_as_that(stand: Stand) -> None:
+    stand.consent(stand.page(), "deny")
+    assert stand.store.one("transactions")["status"] == "denied"
+
+
+def test_a_grant_is_kept_with_the_hash_of_its_secret(stand: Stand) -> None:
+    code = stand.code()
+    identity, _, secret = code.partition(".")
+    assert len(identity), len(secret) == (22, 43)
+    kept = {
+        "id": identity,
+        "ttl": stand.store.one("grants")["ttl"],
+        "status": "issued",
+        "codeHash": hashed(secret),
+        "codeExpires": stand.now + 60,
+        "sessionExpires": stand.now + 3600,
+        "clientDocumentId": hashed(stand.client_id),
+        "redirectUri": CALLBACK,
+        "challenge": challenge_of("v" * 43),
+        "resource": RESOURCE,
+        "scope": "openid",
+        "sub": OBJECT_ID,
+        "tid": stand.named("entra-tenant"),
+    }
+    assert without_versions(stand.store.one("grants")) == kept
+    assert kept["ttl"] % 86400 == 0
+    stand.redeem(code)
+    redeemed = without_versions(stand.store.one("grants"))
+    assert redeemed.pop("redeemedAt") == stand.now * 1000 + 62_135_596_800_000
+    assert redeemed == kept | {"status": "redeemed"}
+
+
+# When the store fails
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a sign-in, and how it says that the store failed."""
+
+    before: Callable[[Stand], object]
+    go: Callable[[Stand, object], Got]
+    said: str
+
+
+STEPS = {
+    "register": Step(lambda _: None, lambda stand, _: stand.register(), "json"),
+    "authorize": Step(lambda _: None, lambda stand, _: stand.authorize(), "page"),
+    "consent page": Step(
+        lambda stand: handle_of(stand.authorize()), lambda stand, made: stand.consent_page(str(made)), "page"
+    ),
+    "allow": Step(lambda stand: stand.page(), lambda stand, made: stand.consent(_got(made)), "page"),
+    "deny": Step(lambda stand: stand.page(), lambda stand, made: stand.consent(_got(made), "deny"), "page"),
+    "callback": Step(lambda stand: stand.at_entra(), lambda stand, made: stand.callback(_got(made)), "page"),
+    "token": Step(lambda stand: stand.code(), lambda stand, made: stand.redeem(str(made)), "json"),
+}
+CALLS = {
+    "register": ["POST clients"],
+    "authorize": ["GET clients", "POST transactions"],
+    "consent page": ["GET transactions"],
+    "allow": ["GET transactions", "PUT transactions"],
+    "deny": ["GET transactions", "PUT transactions"],
+    "callback": ["GET transactions", "PUT transactions", "POST grants"],
+    "token": ["GET grants", "PUT grants"],
+}
+FAILURES = {
+    "does not answer": away,
+    "answers 429": status(429),
+    "answers 503": status(503, "<html>Server: cosmos.internal.example</html>"),
+    "answers 403": status(403),
+    "answers 204": status(204, ""),
+}
+
+
+def _got(made: object) -> Got:
+    assert isinstance(made, Got)
+    return made
+
+
+def test_each_step_asks_the_store_for_this_and_for_no_more(stand: Stand) -> None:
+    for name, step in STEPS.items():
+        made = step.before(stand)
+        stand.stage.gateway.cache.clear()
+        stand.store.calls.clear()
+        step.go(stand, made)
+        assert [" ".join(call) for call in stand.store.calls] == CALLS[name]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    ("name", "number"), [(n, i) for n, calls in CALLS.items() for i in range(len(calls))]
+)
+def test_a_store_that_fails_is_said_and_the_step_can_be_taken_again(
+    stand: Stand, name: str, number: int, failure: str
+) -> None:
+    step = STEPS[name]
+    made, cookies, documents = _failed_at(stand, step, number, FAILURES[failure])
+    answer = step.go(stand, made)
+    assert b"cosmos" not in answer.body
+    stand.store.failing.clear()
+    if (name, number) == ("callback", 2):
+        heard = parameters_of(answer.header("Location") or "")
+        assert (heard["error"], heard["state"]) == ("temporarily_unavailable", "s")
+        assert "code" not in heard
+        assert stand.callback(_got(made)).status in (400, 403)
+        return
+    assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
+    assert answer.header("Cache-Control") == "no-store"
+    if step.said == "json":
+        assert answer.json()["error"] == "temporarily_unavailable"
+    else:
+        assert (answer.header("Content-Type") or "").startswith("text/html")
+        assert answer.header("Set-Cookie") is None
+    assert stand.store.documents == documents
+    stand.cookies = cookies
+    assert step.go(stand, made).status in (200, 201, 302, 303)
+
+
+def _failed_at(
+    stand: Stand, step: Step, number: int, failing: Failing
+) -> tuple[object, dict[str, str], dict[tuple[str, str], dict[str, object]]]:
+    """All that comes before a step, whose call of this number will fail."""
+    made = step.before(stand)
+    stand.stage.gateway.cache.clear()
+    stand.store.calls.clear()
+    stand.store.failing = {number: failing}
+    return made, dict(stand.cookies), dict(stand.store.documents)
+
+
+@pytest.mark.parametrize("code", [404, 412])
+@pytest.mark.parametrize("name", ["allow", "deny", "callback"])
+def test_a_transaction_that_somebody_else_moved_on_is_over(stand: Stand, name: str, code: int) -> None:
+    made, _, documents = _failed_at(stand, STEPS[name], 1, status(code))
+    answer = STEPS[name].go(stand, made)
+    assert (answer.status, answer.header("Location")) == (400, None)
+    assert b"no longer open" in answer.body
+    assert stand.store.documents == documents
+
+
+@pytest.mark.parametrize("code", [404, 412])
+def test_a_code_that_somebody_else_redeemed_is_no_good(stand: Stand, code: int) -> None:
+    made, _, documents = _failed_at(stand, STEPS["token"], 1, status(code))
+    answer = stand.redeem(str(made))
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
+    assert stand.store.documents == documents
+
+
+@pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token"])
+def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, name: str) -> None:
+    """What went wrong in the gateway itself is in its log, and in nobody's answer."""
+    made, _, documents = _failed_at(stand, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
+    answer = STEPS[name].go(stand, made)
+    assert (answer.status, answer.body) == (500, IN_THE_GATEWAYS_WORDS)
+    assert answer.header("Content-Type") == "application/json"
+    assert answer.header("Cache-Control") == "no-store"
+    assert stand.store.documents == documents
+
+
+@pytest.mark.parametrize(
+    ("failing", "code"),
+    [
+        ({1: away}, 503),
+        ({1: status(500)}, 503),
+        ({1: status(404)}, 400),
+        ({2: away}, 503),
+        ({2: status(500)}, 503),
+        ({2: status(404)}, 400),
+        (dict.fromkeys((2, 4, 6, 8, 10), status(412)), 400),
+        (dict.fromkeys((2, 4, 6, 8, 10, 12), status(412)), 503),
+    ],
+    ids=[
+        "not read",
+        "read in vain",
+        "gone before",
+        "not written",
+        "written in vain",
+        "gone meanwhile",
+        "five changes between",
+        "six changes between",
+    ],
+)
+def test_a_replay_is_refused_only_when_what_it_gave_is_taken_back(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, failing: dict[int, Failing], code: int
+) -> None:
+    """Calls: the grant, the grant anew, its change; the last two again for each change that came between."""
+
+    async def moved(seconds: float) -> None:
+        stand.stage.clock.advance(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", moved)
+    given = stand.code()
+    token = stand.redeem(given).json()["access_token"]
+    stand.store.calls.clear()
+    stand.store.failing = failing
+    answer = stand.redeem(given)
+    assert answer.status == code
+    assert answer.json()["error"] == ("invalid_grant" if code == 400 else "temporarily_unavailable")
+    stand.store.failing.clear()
+    assert stand.redeem(given).status == 400
+    assert stand.call(token).status == 401
