@@ -136,6 +136,7 @@ class Stand:
         cookies: what the browser keeps.
         tampered: claims that Entra's next ID token has in place of the right ones.
         asked: the form with which Entra was asked for tokens last.
+        served: what the MCP server answers.
     """
 
     stage: Stage
@@ -143,6 +144,7 @@ class Stand:
     cookies: dict[str, str] = field(default_factory=dict)
     tampered: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
+    served: Callable[[], Reply] = lambda: reply(200, "{}", Content_Type="application/json")
     client_id: str = ""
     nonce: str = ""
 
@@ -181,7 +183,7 @@ class Stand:
         if sent.url == f"{tenant}/oauth2/v2.0/token":
             self.asked = parameters_of("?" + sent.body.decode())
             return reply(200, json.dumps({"id_token": self._id_token(f"{tenant}/v2.0")}))
-        return reply(200, '{"jsonrpc":"2.0","id":1,"result":{}}', Content_Type="application/json")
+        return self.served()
 
     def _id_token(self, issuer: str) -> str:
         claims = {
@@ -206,9 +208,9 @@ class Stand:
             self.client_id = answer.json()["client_id"]
         return answer
 
-    def authorize(self, **changed: str) -> Got:
-        """The browser comes from the client."""
-        parameters = {
+    def authorize(self, **changed: str | None) -> Got:
+        """The browser comes from the client; a parameter that is changed to None is left out."""
+        parameters: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": CALLBACK,
@@ -218,7 +220,7 @@ class Stand:
             "scope": "openid",
             "resource": RESOURCE,
         }
-        return self.get("/authorize", urlencode(parameters | changed))
+        return self.get("/authorize", _query(parameters | changed))
 
     def consent_page(self, handle: str) -> Got:
         """The browser looks at the consent page."""
@@ -237,9 +239,9 @@ class Stand:
         state = parameters_of(at_entra.header("Location") or "")["state"]
         return self.get("/oauth-callback", urlencode({"code": code, "state": state}))
 
-    def redeem(self, code: str, **changed: str) -> Got:
-        """The client asks for a token."""
-        parameters = {
+    def redeem(self, code: str | None, **changed: str | None) -> Got:
+        """The client asks for a token; a parameter that is changed to None is left out."""
+        parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": CALLBACK,
@@ -247,7 +249,7 @@ class Stand:
             "code_verifier": VERIFIER,
             "resource": RESOURCE,
         }
-        return self.post("/token", urlencode(parameters | changed), content_type=FORM, cookies=False)
+        return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
     def call(self, token: str) -> Got:
         """The client calls the server."""
@@ -303,6 +305,10 @@ class Stand:
             else:
                 self.cookies[key] = value
         return answer
+
+
+def _query(parameters: dict[str, str | None]) -> str:
+    return urlencode({name: value for name, value in parameters.items() if value is not None})
 
 
 def handle_of(answer: Got) -> str:

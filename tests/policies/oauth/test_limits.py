@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.oauth.stand import FORM, VERIFIER, Stand
+from tests.policies.oauth.stand import FORM, GATEWAY, VERIFIER, Stand
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_only_the_port_of_a_loopback_address_may_differ(
     assert stand.authorize(redirect_uri=asked).status == (302 if same else 400)
 
 
-def error_of(stand: Stand, **changed: str) -> str:
+def error_of(stand: Stand, **changed: str | None) -> str:
     return parameters_of(stand.authorize(**changed).header("Location") or "").get("error", "")
 
 
@@ -278,7 +278,53 @@ def test_a_client_that_is_known_hears_of_the_first_letter_too_many(
     assert all(error_of(stand, **{parameter: value}) for value in bad)
 
 
+@pytest.mark.parametrize(
+    ("parameter", "error"),
+    [
+        ("response_type", "invalid_request"),
+        ("code_challenge", "invalid_request"),
+        ("code_challenge_method", "invalid_request"),
+        ("resource", ""),
+        ("scope", ""),
+        ("state", ""),
+    ],
+)
+def test_a_parameter_may_be_left_out_or_must_not_be(stand: Stand, parameter: str, error: str) -> None:
+    """Without a value it counts as left out (RFC 6749, section 3.1)."""
+    assert [error_of(stand, **{parameter: value}) for value in (None, "")] == [error, error]
+
+
+def test_what_is_left_out_means_the_whole_gateway_and_every_scope(stand: Stand) -> None:
+    for left_out in (None, ""):
+        stand.authorize(resource=left_out, scope=left_out, state=left_out)
+    kept = [[each[name] for name in ("resource", "scope")] for each in stand.store.of("transactions")]
+    assert kept == [[GATEWAY, "openid offline_access"]] * 2
+    assert [each["state"] for each in stand.store.of("transactions")] == ["", "="]
+
+
 # Token requests
+
+
+@pytest.mark.parametrize(
+    "parameter", ["grant_type", "code", "redirect_uri", "client_id", "code_verifier", "more"]
+)
+def test_a_token_request_has_each_parameter_and_no_other(stand: Stand, parameter: str) -> None:
+    code = stand.code()
+    for value in ("x",) if parameter == "more" else (None, ""):
+        answer = stand.redeem(**{"code": code, parameter: value})
+        assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+    assert stand.redeem(code).status == 200
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["{0}.{1}x", "x{0}.{1}", "{0}{1}", "{0}.{1}.", "{0}.{1}\n", "{1}.{0}", ".{1}", "{0}.", "{0}.{1}.{1}"],
+)
+def test_a_code_of_another_form_is_not_looked_up(stand: Stand, code: str) -> None:
+    parts = stand.code().split(".")
+    stand.store.calls.clear()
+    answer = stand.redeem(code.format(*parts))
+    assert (answer.status, answer.json()["error"], stand.store.calls) == (400, "invalid_grant", [])
 
 
 @pytest.mark.parametrize(
@@ -303,3 +349,27 @@ def test_a_form_has_16_kb_at_most(stand: Stand) -> None:
     full = form + "&" * (16384 - len(form))
     statuses = [stand.post("/token", text, content_type=FORM).status for text in (full + "&", full)]
     assert statuses == [400, 200]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (FORM, 200),
+        (FORM.upper() + " ; charset=UTF-8", 200),
+        (FORM + "x", 400),
+        ("text/plain", 400),
+        ("multipart/form-data", 400),
+        ("", 400),
+    ],
+)
+def test_a_form_says_that_it_is_one(stand: Stand, content_type: str, status: int) -> None:
+    code = stand.code()
+    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={stand.client_id}"
+    form += f"&code_verifier={VERIFIER}"
+    assert stand.post("/token", form, content_type=content_type).status == status
+
+
+@pytest.mark.parametrize("path", ["/token", "/consent"])
+def test_no_form_at_all_is_an_empty_one(stand: Stand, path: str) -> None:
+    answer = stand.stage.ask("POST", path, Content_Type=FORM, Origin=GATEWAY)
+    assert (answer.status, answer.header("Location")) == (400, None)

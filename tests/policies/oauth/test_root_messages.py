@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import re
 import time
 from dataclasses import replace
 
@@ -34,9 +35,10 @@ def _container(name: str) -> dict[str, object]:
 
 @functools.cache
 def stage() -> tuple[Stage, str]:
-    """A stack with two servers that announce `/message` and one that does not, and the key of its tokens."""
+    """A stack with two servers that announce `/message` and two that do not, and the key of its tokens."""
     cloud = Cloud(gateway_url=GATEWAY)
-    config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks")])}
+    web = {"name": "web", "image": "ghcr.io/example/web:1.0.0", "port": 8080}
+    config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks"), web])}
     service = gateway.service(evaluate(config, cloud=cloud), cloud)
     (key,) = [each.value for each in service.named_values if each.name == "token-key"]
     return Stage(service), key
@@ -128,6 +130,28 @@ def test_each_server_has_metadata_of_its_own(made: Stage, path: str) -> None:
     assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
+def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
+    transaction = {
+        "status": "pending",
+        "expires": time.time() + 60,
+        "clientName": "=x",
+        "redirectUri": "https://app.example/cb",
+        "state": "",
+        "scope": "openid",
+    }
+    resources = ("", "/mcp", "/notes-mcp", "/tasks-mcp", "/web-mcp")
+    pages = []
+    for path in resources:
+        document = json.dumps(transaction | {"resource": GATEWAY + path})
+        made.wire.answer = lambda _sent, document=document: reply(200, document)
+        pages.append(made.ask("GET", "/consent", "transaction=x").body.decode())
+    asked = [re.search(r"<dt>MCP server</dt><dd>(.*?)</dd>", page) for page in pages]
+    whole = (
+        "Every server behind this gateway:<ul><li>Functions</li><li>Notes</li><li>Tasks</li><li>Web</li></ul>"
+    )
+    assert [found and found[1] for found in asked] == [whole, "Functions", "Notes", "Tasks", "Web"]
+
+
 def test_an_api_that_an_operator_adds_is_forwarded() -> None:
     declared = stage()[0].gateway.service
     operation = Operation(id="get", name="get", method="GET", url_template="/thing")
@@ -141,6 +165,15 @@ def test_an_api_that_an_operator_adds_is_forwarded() -> None:
     made = Stage(replace(declared, apis=(*declared.apis, added)))
     assert made.ask("GET", "/added/thing").body == b"from the backend"
     assert [sent.url for sent in made.wire.sent] == ["https://added.example/v1/thing"]
+
+
+def test_a_server_without_legacy_sessions_hears_of_no_query(made: Stage) -> None:
+    """Nobody's session is looked for in it, so nothing of it may be taken for one."""
+    bearer = f"Bearer {token(f'{GATEWAY}/web-mcp')}"
+    query = "sessionId=0123456789abcdef&=x"
+    assert made.ask("POST", "/web-mcp", query, body=b"{}", Authorization=bearer).status == 202
+    assert [sent.url.partition("?")[2] for sent in made.wire.sent if "/mcp" in sent.url] == [""]
+    assert not [sent.url for sent in made.wire.sent if "/colls/sessions/" in sent.url]
 
 
 def test_without_a_token_nobody_gets_there(made: Stage) -> None:

@@ -1,0 +1,154 @@
+"""What the gateway's pages and redirects are sent with: every header, so that none comes or goes unseen."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.policies.engine.stage import Got
+from tests.policies.oauth.stand import Stand, away, handle_of
+
+PAGE = {
+    "Content-Type": "text/html; charset=utf-8",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def policy(answer: Got) -> dict[str, str]:
+    """The page's Content-Security-Policy; its one style is the one that stands on the page."""
+    (style,) = re.findall("<style>(.*?)</style>", answer.body.decode(), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    parts = [
+        part.strip().partition(" ") for part in (answer.header("Content-Security-Policy") or "").split(";")
+    ]
+    found = {name: value for name, _, value in parts}
+    assert found.pop("style-src") == f"'sha256-{digest}'"
+    return found
+
+
+def headers(answer: Got) -> dict[str, str]:
+    """All, but how long the body is, what a page may do, and what the browser is to keep."""
+    left_out = {"Content-Length", "Content-Security-Policy", "Set-Cookie"}
+    return {name: value for name, value in answer.headers if name not in left_out}
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "action", "warned"),
+    [
+        ("http://127.0.0.1:8/cb", "http://127.0.0.1:8", True),
+        ("http://[::1]:8/cb", "http://*:8", True),
+        ("http://localhost?x", "http://localhost", True),
+        ("https://app.example:8443/cb", "https://app.example:8443", False),
+        ("com.example.app:/cb", "com.example.app:", True),
+    ],
+)
+def test_the_consent_page_leads_to_the_client_and_to_entra(
+    stand: Stand, redirect_uri: str, action: str, warned: bool
+) -> None:
+    stand.register(redirect_uris=[redirect_uri])
+    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
+    assert headers(page) == PAGE
+    assert policy(page) == {
+        "default-src": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "form-action": f"'self' {stand.named('entra-authority')} {action}",
+    }
+    assert (b"runs on this computer" in page.body) == warned
+    origin = re.search(r"sent back to</dt><dd><bdi>(.*?)</bdi>", page.body.decode())
+    assert origin is not None
+    assert redirect_uri.startswith(origin[1])
+
+
+def _of_another_site(stand: Stand) -> Got:
+    return stand.stage.ask("POST", "/consent", body=b"", Origin="https://evil.example")
+
+
+def _of_another_browser(stand: Stand) -> Got:
+    page = stand.page()
+    stand.cookies.clear()
+    return stand.consent(page)
+
+
+def _of_another_browser_at_the_end(stand: Stand) -> Got:
+    at_entra = stand.at_entra()
+    stand.cookies.clear()
+    return stand.callback(at_entra)
+
+
+def _without_a_store(stand: Stand) -> Got:
+    stand.store.failing = {0: away}
+    return stand.consent_page("x")
+
+
+WRONG: dict[str, tuple[Callable[[Stand], Got], int, str]] = {
+    "unknown client": (lambda stand: stand.authorize(client_id="x"), 400, "This app is not known here"),
+    "wrong way back": (
+        lambda stand: stand.authorize(redirect_uri="https://evil.example"),
+        400,
+        "The app asks for the wrong way back",
+    ),
+    "unknown sign-in": (lambda stand: stand.consent_page("x"), 400, "This sign-in is no longer open"),
+    "another site": (_of_another_site, 403, "This answer came from another site"),
+    "another browser": (_of_another_browser, 403, "This sign-in belongs to another browser"),
+    "another browser at the end": (
+        _of_another_browser_at_the_end,
+        403,
+        "This sign-in belongs to another browser",
+    ),
+    "no store": (_without_a_store, 503, "Please try again"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_page_that_says_what_went_wrong_leads_nowhere(stand: Stand, wrong: str) -> None:
+    make, status, title = WRONG[wrong]
+    page = make(stand)
+    assert (page.status, re.findall("<h1>(.*?)</h1>", page.body.decode())) == (status, [title])
+    assert headers(page) == PAGE | ({"Retry-After": "5"} if status == 503 else {})
+    assert page.header("Set-Cookie") is None
+    assert policy(page) == {
+        "default-src": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "form-action": "'none'",
+    }
+
+
+def test_whoever_is_sent_on_tells_nobody_whence(stand: Stand) -> None:
+    """What an address holds is nobody else's, and no cache keeps it."""
+    quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    start = stand.authorize()
+    denied = stand.consent(stand.page(), "deny")
+    at_entra = stand.consent(stand.consent_page(handle_of(start)))
+    end = stand.callback(at_entra)
+    wrong = stand.authorize(scope="x")
+    for answer, status in ((start, 302), (denied, 303), (at_entra, 303), (end, 302), (wrong, 302)):
+        assert answer.status == status
+        assert headers(answer) == quiet | {"Location": answer.header("Location")}
+
+
+def test_json_is_kept_by_no_cache(stand: Stand) -> None:
+    json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+    code = stand.code()
+    stand.store.failing = {len(stand.store.calls): away}
+    for answer, status, more in (
+        (stand.redeem(code), 503, {"Retry-After": "5"}),
+        (stand.redeem(code, grant_type="x"), 400, {}),
+        (stand.redeem(code), 200, {"Pragma": "no-cache"}),
+        (stand.register(redirect_uris=[]), 400, {}),
+        (stand.register(), 201, {}),
+    ):
+        assert answer.status == status
+        assert headers(answer) == json | cors | more
