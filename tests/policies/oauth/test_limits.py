@@ -373,3 +373,31 @@ def test_a_form_says_that_it_is_one(stand: Stand, content_type: str, status: int
 def test_no_form_at_all_is_an_empty_one(stand: Stand, path: str) -> None:
     answer = stand.stage.ask("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
+
+
+# How often
+
+ENDPOINTS = {
+    "authorize": ("GET", "/authorize", 60),
+    "consent page": ("GET", "/consent", 60),
+    "consent": ("POST", "/consent", 60),
+    "callback": ("GET", "/oauth-callback", 60),
+    "token": ("POST", "/token", 120),
+}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_one_address_may_ask_so_often_in_a_minute(stand: Stand, name: str) -> None:
+    """Each endpoint counts for itself, and each address."""
+
+    def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:
+        return stand.stage.ask(method, path, ip=ip).status
+
+    method, path, most = ENDPOINTS[name]
+    assert 429 not in {asked(method, path) for _ in range(most)}
+    refused = stand.stage.ask(method, path)
+    assert (refused.status, refused.header("Retry-After")) == (429, "60")
+    assert asked(method, path, ip="203.0.113.8") != 429
+    assert 429 not in {asked(*other[:2]) for each, other in ENDPOINTS.items() if each != name}
+    stand.stage.clock.advance(61)
+    assert asked(method, path) != 429
