@@ -16,6 +16,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = ".policy-coverage"
 # HTML and styles: what they become in documents has lines of its own.
 _NOT_POLICIES = "pages/"
+# Pytest's options with which not every test runs.
+_CHOOSING = (
+    "keyword",
+    "markexpr",
+    "deselect",
+    "ignore",
+    "ignore_glob",
+    "lf",
+    "failedfirst",
+    "stepwise",
+    "collectonly",
+)
 
 
 class Counting:
@@ -82,8 +94,8 @@ def is_whole(session: pytest.Session) -> bool:
 
 
 def _is_everything(config: pytest.Config) -> bool:
-    option = config.option
-    # The cache's options are not there when its plugin is off.
-    of_the_last_run = config.getoption("lf", default=False) or config.getoption("failedfirst", default=False)
-    chosen = option.keyword or option.markexpr or of_the_last_run or option.collectonly
-    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(
+        # The options of plugins that are switched off are not there.
+        config.getoption(option, default=None)
+        for option in _CHOOSING
+    )

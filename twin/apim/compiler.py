@@ -79,7 +79,7 @@ class Catalogue:
         unknown: names of the named values whose content is not known yet; the one that is given stands in.
         roots: what was read of each document, by its name.
         expressions: every expression, with its place.
-        statements: every statement that was compiled.
+        statements: every statement that was compiled, and the parts of policies that hold statements.
         literals: texts that stand in the documents, without what named values put there.
         texts: the documents by their names.
         fragments: what fragments became, by id, section, scope and place; many documents include the same.
@@ -229,7 +229,12 @@ class Compiler:
     def statements(self, element: Element, path: str) -> Action:
         """The policies within an element of a policy, as one action."""
         compiled = (self._statement(child, inner, path) for child, inner in _numbered(element, path))
-        return in_order([statement for statement in compiled if statement is not None])
+        statements = [statement for statement in compiled if statement is not None]
+        if statements and element.name not in self.catalogue.policies:
+            # A part of a policy, such as `when`, has run when its first statement has.
+            part = replace(statements[0], element=element.name, line=element.line, column=element.column)
+            self.catalogue.statements.append(part)
+        return in_order(statements)
 
     def fragment(self, fragment_id: str, node: Node) -> Action:
         """The statements of a fragment, in this place."""

@@ -85,7 +85,8 @@ class Gateway:
         used_values: names of the named values that policies mention.
         used_fragments: ids of the fragments that policies include.
         expressions: all that policies hold, with their places.
-        statements: all of them, with their places and whether they ever ran.
+        statements: all of them, and the parts of policies that hold others such as `when`;
+            with their places, and whether they ever ran.
         traces: of the last requests, while `tracing` is on.
     """
 

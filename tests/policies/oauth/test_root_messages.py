@@ -130,6 +130,12 @@ def test_each_server_has_metadata_of_its_own(made: Stage, path: str) -> None:
     assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
+def test_a_server_without_an_event_stream_has_no_metadata_of_one(made: Stage) -> None:
+    got = made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp")
+    assert got.json()["resource"] == f"{GATEWAY}/web-mcp"
+    assert made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
+
+
 def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
     transaction = {
         "status": "pending",
