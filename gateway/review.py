@@ -9,10 +9,10 @@ wrong, the program ends with all findings together and nothing was sent.
 """
 
 import asyncio
+import itertools
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -29,6 +29,8 @@ _KINDS = "azure-native:apimanagement:"
 _Resources = list[pulumi.ResourceTransformationArgs]
 # Stands in for what Azure decides: a number and a text.
 _UNKNOWN = "1"
+# Likewise for secrets: as long as the keys are.
+_UNKNOWN_KEY = f"{'A' * 86}=="
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def before_anything_is_created() -> Generator[None]:
     """Lets what the block declares be created if its policies are good.
 
     Raises:
-        pulumi.RunError: they are not; the message has one line for each finding.
+        PoliciesError: they are not.
     """
     good: asyncio.Future[list[pulumi.Resource]] = asyncio.get_running_loop().create_future()
     declared: _Resources = []
@@ -77,15 +79,28 @@ def _refuse(declared: "Declared") -> None:
     for finding in findings:
         if is_warning(finding):
             pulumi.log.warn(_line(finding))
-    errors = [finding for finding in findings if not is_warning(finding)]
-    if errors:
-        lines = "\n".join(f"  {_line(finding)}" for finding in errors)
-        raise pulumi.RunError(f"Policies that cannot be deployed; nothing was created:\n{lines}")
+    if not all(map(is_warning, findings)):
+        raise PoliciesError(findings)
 
 
 def _line(finding: "Finding") -> str:
     place = f"{finding.document}:{finding.line}:{finding.column}"
     return f"{place}: {finding.code}: {finding.message}"
+
+
+class PoliciesError(pulumi.RunError):
+    """Policies that cannot be deployed; the message has a line for each reason.
+
+    Attributes:
+        findings: all, those that are warnings included.
+    """
+
+    def __init__(self, findings: "list[Finding]") -> None:
+        from twin.apim.lint import is_warning  # noqa: PLC0415 -- as in _refuse
+
+        self.findings = tuple(findings)
+        lines = "\n".join(f"  {_line(finding)}" for finding in findings if not is_warning(finding))
+        super().__init__(f"Policies that cannot be deployed; nothing was created:\n{lines}")
 
 
 class Declared:
@@ -126,11 +141,11 @@ class Declared:
         )
 
     def diagnostics(self) -> "tuple[Diagnostic, ...]":
-        """What is logged of responses."""
+        """What is logged of messages."""
         from twin.apim.lint.streaming import Diagnostic  # noqa: PLC0415 -- as in _refuse
 
         return tuple(
-            Diagnostic(name=one.name, response_bytes=_logged(_props(one)))
+            Diagnostic(name=one.name, body_bytes=_logged(_props(one)))
             for kind in ("Diagnostic", "ApiDiagnostic")
             for one in self._of(kind)
         )
@@ -148,7 +163,7 @@ class Declared:
             for one in self._of(kind):
                 named = tuple(_key(_props(one).get(name)) for name in owners)
                 self._owned[place].setdefault(named, []).append(one)
-        for named in product(*(owner.keys for owner in owners.values())):
+        for named in itertools.product(*(owner.keys for owner in owners.values())):
             yield from self._owned[place].get(named, ())
 
     def _api(self, api: pulumi.ResourceTransformationArgs) -> "Api":
@@ -200,7 +215,8 @@ class Declared:
 
         props = _props(value)
         name = _text(props.get("display_name")) or value.name
-        return NamedValue(name=name, value=_UNKNOWN, secret=props.get("secret") is True)
+        secret = props.get("secret") is True
+        return NamedValue(name=name, value=_UNKNOWN_KEY if secret else _UNKNOWN, secret=secret)
 
     def _fragment(self, fragment: pulumi.ResourceTransformationArgs) -> "PolicyFragment":
         from twin.apim.service import PolicyDocument, PolicyFragment  # noqa: PLC0415 -- as in _refuse
@@ -252,12 +268,12 @@ def _key(value: object) -> str | int:
 
 
 def _logged(part: object) -> int:
-    """The largest number of bytes that a diagnostic logs of a response's body."""
+    """The largest number of bytes that a diagnostic logs of a body."""
     props = part if isinstance(part, Mapping) else vars(part)
     most = 0
-    for side in ("frontend", "backend"):
-        value: Any = props.get(side)
-        for step in ("response", "body", "bytes"):
+    for path in itertools.itertools.product(("frontend", "backend"), ("request", "response"), ("body",), ("bytes",)):
+        value: Any = props
+        for step in path:
             value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
         most = max(most, value if isinstance(value, int) else 0)
     return most

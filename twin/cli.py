@@ -91,7 +91,7 @@ def lint(
     scope: Annotated[str, typer.Option(help="global, api or operation.")] = "operation",
     streams: Annotated[bool, typer.Option("--streams", help="The API streams: nothing may buffer.")] = False,
     protected: Annotated[bool, typer.Option("--protected", help="The API needs a token.")] = False,
-    response_bytes: Annotated[int, typer.Option(min=0, help="What diagnostics log of response bodies.")] = 0,
+    body_bytes: Annotated[int, typer.Option(min=0, help="What diagnostics log of bodies.")] = 0,
 ) -> None:
     """Says what is wrong with policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
     from twin import lint_command  # noqa: PLC0415 - see above
@@ -104,7 +104,7 @@ def lint(
         scope=scope,
         streams=streams,
         protected=protected,
-        response_bytes=response_bytes,
+        body_bytes=body_bytes,
     )
     try:
         findings = lint_command.of_files(files, options) if files else lint_command.of_stack(stack)

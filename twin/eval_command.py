@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from rich.markup import escape
 
 from twin.apim.csharp import CSharpError, DotNetException, compile_expression, golden
 from twin.apim.csharp.values import outward, type_of
+
+_MEMBERS = {
+    "request": ("method", "url", "headers", "body", "matchedParameters"),
+    "response": ("status", "reason", "headers", "body"),
+    "variables": None,
+}
 
 
 class UnusableError(Exception):
@@ -24,6 +31,8 @@ def evaluate(text: str, context_file: Path | None) -> bool:
     """
     console = Console(soft_wrap=True, highlight=False)
     given = _read(context_file) if context_file else {}
+    for problem in _unknown(given):
+        raise UnusableError(f"{context_file}: {problem}")
     try:
         context = golden.build_context(given, now=time.time)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -71,6 +80,18 @@ def judge_file(file: Path) -> bool:
         f"{count['different']} different"
     )
     return not count["different"]
+
+
+def _unknown(given: dict[str, Any]) -> Iterator[str]:
+    """What would be left out silently: names that no context has."""
+    for part, value in given.items():
+        if part not in _MEMBERS:
+            yield f"a context has no {part}, only {', '.join(_MEMBERS)}"
+        elif not isinstance(value, dict | None):
+            yield f"{part} is no JSON object"
+        for name in value or () if _MEMBERS.get(part) else ():
+            if name not in (_MEMBERS[part] or ()):
+                yield f"{part} has no {name}, only {', '.join(_MEMBERS[part] or ())}"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`python -m twin lint`: what is wrong with policies on disk, or with those of the stack."""
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from twin.apim import rawxml
+from twin.apim.compiler import SECTIONS
 from twin.apim.findings import Finding, PolicyError
 from twin.apim.lint import Surroundings, check, is_warning
 from twin.apim.lint.streaming import Diagnostic
 from twin.apim.named_values import mentioned
 from twin.apim.service import (
     Api,
+    BackendEntity,
     ManagedIdentity,
     NamedValue,
     Operation,
@@ -24,6 +27,7 @@ from twin.apim.service import (
 )
 
 _UNKNOWN = "1"
+_BACKEND = re.compile(r"""\bbackend-id\s*=\s*["']([^"'@]+)["']""")
 # As in the twin, where a stack needs no credentials.
 _LOCAL = {"local": "true", "entraAuthority": "http://localhost:8002"}
 
@@ -42,7 +46,7 @@ class Options:
         scope: of the documents: global, api or operation.
         streams: whether the API streams.
         protected: whether the API needs a token.
-        response_bytes: of response bodies that diagnostics log.
+        body_bytes: of bodies that diagnostics log.
     """
 
     sku: str = "BasicV2"
@@ -50,7 +54,7 @@ class Options:
     scope: str = "operation"
     streams: bool = False
     protected: bool = False
-    response_bytes: int = 0
+    body_bytes: int = 0
 
 
 def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
@@ -67,18 +71,28 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
     )
     alone = [document for document in documents if all(document is not one.document for one in fragments)]
     findings: set[Finding] = set()
-    for document in alone or [_including(fragments)]:
-        service = _service(document, fragments, options)
-        about = Surroundings(
-            unknown=frozenset(value.name for value in service.named_values),
-            diagnostics=(Diagnostic(name="(--response-bytes)", response_bytes=options.response_bytes),),
-            streams=options.streams,
-            protected=options.protected,
-            whole=False,
-        )
-        named = {document.name, *(one.document.name for one in fragments)}
-        findings.update(one for one in check(service, about) if one.document in named)
+    for document in alone:
+        findings.update(_of_document(document, fragments, options))
+    if not alone:
+        # Nobody knows in which section they will be included: the one that suits them best.
+        tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
+        findings.update(min(tried, key=len))
     return sorted(findings)
+
+
+def _of_document(
+    document: PolicyDocument, fragments: tuple[PolicyFragment, ...], options: Options
+) -> list[Finding]:
+    service = _service(document, fragments, options)
+    about = Surroundings(
+        unknown=frozenset(value.name for value in service.named_values),
+        diagnostics=(Diagnostic(name="(--body-bytes)", body_bytes=options.body_bytes),),
+        streams=options.streams,
+        protected=options.protected,
+        whole=False,
+    )
+    named = {document.name, *(one.document.name for one in fragments)}
+    return [one for one in check(service, about) if one.document in named]
 
 
 def of_stack(stack: str) -> list[Finding]:
@@ -95,6 +109,10 @@ def of_stack(stack: str) -> list[Finding]:
     try:
         return check(service(evaluate(_LOCAL, stack=stack, cloud=cloud), cloud))
     except StackError as error:
+        # The program reviews its policies itself, and ends when they are no good.
+        findings = getattr(error.__cause__, "findings", None)
+        if findings is not None:
+            return list(findings)
         raise UnusableError(str(error)) from None
 
 
@@ -134,10 +152,11 @@ def _root(document: PolicyDocument) -> str:
         return ""
 
 
-def _including(fragments: tuple[PolicyFragment, ...]) -> PolicyDocument:
+def _including(fragments: tuple[PolicyFragment, ...], section: str) -> PolicyDocument:
     included = "".join(f'<include-fragment fragment-id="{one.id}" />' for one in fragments)
-    sections = f"<inbound><base />{included}</inbound><backend><base /></backend>"
-    return PolicyDocument(xml=f"<policies>{sections}</policies>", name="a policy that includes the fragments")
+    base = "" if section == "backend" else "<base />"
+    xml = f"<policies><{section}>{base}{included}</{section}></policies>"
+    return PolicyDocument(xml=xml, name="a policy that includes the fragments")
 
 
 def _service(document: PolicyDocument, fragments: tuple[PolicyFragment, ...], options: Options) -> Service:
@@ -166,6 +185,10 @@ def _service(document: PolicyDocument, fragments: tuple[PolicyFragment, ...], op
         apis=(api,),
         policy=document if options.scope == "global" else None,
         named_values=tuple(NamedValue(name=name, value=_UNKNOWN) for name in names),
+        backends=tuple(
+            BackendEntity(id=one, url="https://backend.invalid")
+            for one in sorted({one for text in texts for one in _BACKEND.findall(text)})
+        ),
         fragments=fragments,
         identities=(
             ManagedIdentity(client_id=None, principal_id=_UNKNOWN),

@@ -65,9 +65,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A statement on the page, with what it sent; `section` is set where another section begins."""
+    """A statement on the page, with what it sent; `section` is set where another section begins.
+
+    `written` is the statement's place in its template.
+    """
 
     statement: Performed
+    written: str
     bar: Bar
     calls: list[tuple[Call, Bar]]
     section: str
@@ -174,7 +178,8 @@ def rows(trace: Trace) -> list[Row]:
             (call, _bar(call.start, call.milliseconds, whole)) for call in trace.calls if call.by == index
         ]
         bar = _bar(statement.start, statement.milliseconds, whole)
-        made.append(Row(statement, bar, sent, "" if statement.section == section else statement.section))
+        begins = "" if statement.section == section else statement.section
+        made.append(Row(statement, trace.written(statement), bar, sent, begins))
         section = statement.section
     return made
 

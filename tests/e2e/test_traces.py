@@ -104,6 +104,7 @@ def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(
     assert {one["scope"] for one in statements} == {"api"}
     assert {"fragment mcp-token", "fragment mcp-answer"} <= {one["document"] for one in statements}
     assert max(one["depth"] for one in statements) >= 1
+    assert [one["written"] for one in statements if not one["written"].startswith("policies/")] == []
     values = {(each["source"], each["value"]) for one in statements for each in one["expressions"]}
     assert ('@(context.Request.Method == "OPTIONS")', "False") in values
     assert any(change.startswith("variable claims = ") for one in statements for change in one["changes"])

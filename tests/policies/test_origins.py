@@ -72,3 +72,57 @@ def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
         stage.Stage(service('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
     (finding,) = caught.value.findings
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)
+
+
+@pytest.mark.usefixtures("_known")
+def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_of_them() -> None:
+    wrong = "<policies><inbound><base /><wrong /></inbound></policies>"
+    with pytest.raises(PolicyError) as caught:
+        stage.stage(wrong, api=wrong)
+    (finding,) = caught.value.findings
+    assert (finding.document, finding.message) == (
+        "policies/made.xml.j2",
+        "there is no policy wrong (in api and 1 other document)",
+    )
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_warning_names_the_template() -> None:
+    made = stage.stage(stage.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
+    (warning,) = made.gateway.warnings
+    assert (warning.document, warning.line) == ("policies/made.xml.j2", 11)
+
+
+@pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize(
+    "policies",
+    [
+        stage.policies('\n<set-variable name="wrong" value="@(int.Parse("x"))" />'),
+        stage.policies(
+            '<set-variable name="wrong" value="@(int.Parse("x"))" />',
+            on_error='\n<set-variable name="v" value="@(int.Parse("x"))" />',
+        ),
+    ],
+    ids=["inbound", "on-error"],
+)
+def test_a_failure_while_it_runs_is_logged_with_its_template_and_document(
+    policies: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = stage.stage(policies)
+    made.ask()
+    last = caplog.messages[-1]
+    assert last.startswith("policies/made.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
+    assert "ExpressionValueEvaluationFailure" in last
+
+
+@pytest.mark.usefixtures("_known")
+def test_a_trace_names_the_template_and_the_document() -> None:
+    made = stage.stage(stage.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
+    made.gateway.tracing = True
+    made.ask()
+    (trace,) = made.gateway.traces
+    (statement, forward) = trace.statements
+    (expression,) = statement.expressions
+    assert (statement.document, trace.written(statement)) == ("operation", "policies/made.xml.j2:12:1")
+    assert trace.written(expression) == "policies/made.xml.j2:12:35"
+    assert trace.written(forward) == f"{forward.document}:{forward.line}:{forward.column}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_CONSUMPTION_DOCUMENT = 16 * 1024
-_LARGEST_FRAGMENT = 512 * 1024
+LARGEST_FRAGMENT = 512 * 1024
 _ID = Attribute("id", expression=False)
 
 
@@ -255,7 +255,7 @@ class Compiler:
 
     def _included(self, document: "PolicyDocument", path: str) -> Action:
         root = self.catalogue.roots.get(document.name) or self.catalogue.root(
-            document, "fragment", _LARGEST_FRAGMENT
+            document, "fragment", LARGEST_FRAGMENT
         )
         if root is None:
             return in_order(())

@@ -27,6 +27,7 @@ class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes 
         headers: of the answer.
         keep_response: whether `context.Response` is the backend's and stays.
         source, scope, section, path, policy_id: filled in where the failure passes its statement.
+        place: of that statement: the name of its document, line and column.
     """
 
     reason: str
@@ -40,6 +41,7 @@ class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes 
     section: str = ""
     path: str = ""
     policy_id: str = ""
+    place: tuple[str, int, int] | None = None
 
     def __str__(self) -> str:
         return f"{self.source}: {self.message} ({self.reason})"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from twin.apim.cache import Cache, Timed
 from twin.apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
 from twin.apim.counters import Counters
+from twin.apim.csharp import UnsupportedError
 from twin.apim.csharp import context as csharp
 from twin.apim.failure import Failure, FinishedError
 from twin.apim.findings import Finding, PolicyError
@@ -22,7 +23,7 @@ from twin.apim.identity import CachedTokens, IdentityTokens
 from twin.apim.keysets import OpenIdConfigurations
 from twin.apim.messages import InboundRequest, OutboundResponse, PayloadTooLargeError
 from twin.apim.network import Network, end_to_end
-from twin.apim.origins import at_origin
+from twin.apim.origins import Places, at_origin
 from twin.apim.policies import POLICIES, UNSUPPORTED
 from twin.apim.policies.cors import is_preflight
 from twin.apim.routing import Match, Routes, without_dot_segments
@@ -130,7 +131,7 @@ class Gateway:
         }
         if catalogue.findings:
             raise PolicyError(at_origin(catalogue.findings, service))
-        self.warnings: tuple[Finding, ...] = tuple(catalogue.warnings)
+        self.warnings: tuple[Finding, ...] = tuple(at_origin(catalogue.warnings, service))
         self.used_values = frozenset(catalogue.used_values)
         self.used_fragments = frozenset(catalogue.used_fragments)
         self.expressions: tuple[Placed, ...] = tuple(catalogue.expressions)
@@ -153,6 +154,7 @@ class Gateway:
             catalogue.literals,
             _path_templates(service),
         )
+        self._origins = Places(service)
         self._no_api = csharp.Api(id="", name="", path="")
         self._deployment = csharp.Deployment(service_name=service.name)
 
@@ -245,10 +247,7 @@ class Gateway:
     async def _fail(self, run: Run, failure: Failure, pipeline: Pipeline) -> None:
         """Takes a failed request through on-error."""
         context = run.context
-        if failure.status >= 500:  # noqa: PLR2004 -- what a client is not told, whoever runs the twin should see
-            place = f"{failure.scope} {failure.section} {failure.path}".strip()
-            why = self._shown.log_line(f"{failure.reason}: {failure.message}")
-            _LOG.warning("%s %s: %s (%s) %s", context.request.method, run.rest, failure.source, place, why)
+        self._log(run, failure)
         if not failure.keep_response:
             run.drop_reply()
             context.response = _error_response(run, failure)
@@ -268,7 +267,20 @@ class Gateway:
         except Failure as second:
             run.drop_reply()
             second.status, second.public = 500, None
+            self._log(run, second)
             context.response = _error_response(run, second)
+
+    def _log(self, run: Run, failure: Failure) -> None:
+        """Tells whoever runs the twin what a client is not told."""
+        if failure.status < 500:  # noqa: PLR2004 -- what is wrong with a request concerns its client
+            return
+        place = self._origins.told(*failure.place) if failure.place else "before any policy"
+        section = f"{failure.scope} {failure.section} {failure.path}".strip()
+        why = f"{failure.reason}: {self._shown.log_line(failure.message)}"
+        request = f"{run.context.request.method} {self._shown.path(run.context.request.original_url.path)}"
+        # Where the evaluator gives up, the twin is to blame, not the policy: never hidden.
+        level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
+        _LOG.log(level, "%s: %s: <%s> (%s): %s", place, request, failure.source, section, why)
 
     def _run(self, request: InboundRequest, path: str, match: Match | None) -> Run:
         headers = csharp.Headers()
@@ -316,6 +328,7 @@ class Gateway:
             path=self._shown.path(request.path),
             at=run.context.timestamp,
             shown=self._shown,
+            origins=self._origins,
             operation=f"{match.api.id}/{operation.id}" if match and operation else "",
         )
         self.traces.append(trace)

@@ -5,6 +5,7 @@ The twin knows neither templates nor the program; the program says how its texts
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from twin.apim.findings import Finding
@@ -49,9 +50,55 @@ def lines(text: str) -> frozenset[tuple[str, int]]:
 
 
 def at_origin(findings: Iterable[Finding], service: Service) -> list[Finding]:
-    """The findings, those in documents whose origin is known at their place there; each once, in order."""
-    texts = {document.name: document.xml for document in documents(service)}
-    return sorted({_at_origin(finding, texts.get(finding.document)) for finding in findings})
+    """The findings, those in documents whose origin is known at their place there; each once, in order.
+
+    What stands once in a template and in several documents is told once, with the name of the first of them.
+    """
+    origins = Places(service)
+    order = {name: number for number, name in enumerate(origins.texts)}
+    told: dict[Finding, list[str]] = {}
+    for finding in findings:
+        place = origins.find(finding.document, finding.line, finding.column)
+        if place is None:
+            told.setdefault(finding, [])
+            continue
+        written = replace(finding, document=place[0], line=place[1], column=place[2])
+        told.setdefault(written, []).append(finding.document)
+    return sorted(
+        _within(finding, sorted(set(names), key=order.__getitem__)) for finding, names in told.items()
+    )
+
+
+class Places:
+    """The places of a service's policy documents, as people should read them.
+
+    Args:
+        service: nothing is looked up before somebody asks.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._found: dict[Place, Place | None] = {}
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Each document by its name."""
+        return {document.name: document.xml for document in documents(self._service)}
+
+    def find(self, document: str, line: int, column: int) -> Place | None:
+        """Where that place of a document was written; None when nobody knows."""
+        asked = document, line, column
+        if asked not in self._found:
+            text = self.texts.get(document)
+            self._found[asked] = None if text is None else find(text, line, column)
+        return self._found[asked]
+
+    def told(self, document: str, line: int, column: int) -> str:
+        """`file:line:column (document)`, or `document:line:column` when nobody knows where it was written."""
+        place = self.find(document, line, column)
+        if place is None:
+            return f"{document}:{line}:{column}"
+        return f"{place[0]}:{place[1]}:{place[2]} ({document})"
 
 
 def documents(service: Service) -> Iterator[PolicyDocument]:
@@ -63,8 +110,9 @@ def documents(service: Service) -> Iterator[PolicyDocument]:
     yield from (fragment.document for fragment in service.fragments)
 
 
-def _at_origin(finding: Finding, text: str | None) -> Finding:
-    place = find(text, finding.line, finding.column) if text is not None else None
-    if place is None:
+def _within(finding: Finding, documents: list[str]) -> Finding:
+    if not documents:
         return finding
-    return replace(finding, document=place[0], line=place[1], column=place[2])
+    more = len(documents) - 1
+    others = f" and {more} other document{'s' * (more > 1)}" if more else ""
+    return replace(finding, message=f"{finding.message} (in {documents[0]}{others})")

@@ -1,18 +1,15 @@
 """Statements that run one after the other, without waiting where there is nothing to wait for."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twin.apim.csharp import DotNetException, UnsupportedError
+from twin.apim.csharp import DotNetException
 from twin.apim.failure import Failure
 from twin.apim.messages import PayloadTooLargeError
 
 if TYPE_CHECKING:
     from twin.apim.run import Run
-
-_LOG = logging.getLogger(__name__)
 
 Action = Callable[["Run"], Awaitable[None] | None]
 """What a policy does. What it returns, if anything, must be awaited before the next statement."""
@@ -47,12 +44,11 @@ class Statement:
         if not failure.section:
             failure.section, failure.scope = self.section, self.scope
             failure.path, failure.policy_id = self.path, self.policy_id
+            failure.place = self.document, self.line, self.column
         return failure
 
     def evaluation_failure(self, error: DotNetException) -> Failure:
         """An exception in an expression, as `context.LastError` shows it."""
-        if isinstance(error, UnsupportedError):
-            _LOG.error("%s:%d:%d: %s", self.document, self.line, self.column, error.message)
         message = f"Expression evaluation failed. {error.message}"
         return self.blame(Failure(reason="ExpressionValueEvaluationFailure", message=message))
 

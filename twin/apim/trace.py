@@ -14,6 +14,7 @@ from twin.apim.csharp import DotNetException
 from twin.apim.csharp.context import Context
 from twin.apim.failure import Failure, FinishedError
 from twin.apim.messages import PayloadTooLargeError
+from twin.apim.origins import Places
 from twin.apim.shown import Shown
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Trace:
     path: str
     at: float
     shown: Shown = field(repr=False)
+    origins: Places = field(repr=False)
     operation: str = ""
     statements: list[Performed] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -161,10 +163,25 @@ class Trace:
         """The trace as plain data, ready for JSON."""
         return {
             **self.summary(),
-            "statements": [asdict(statement) for statement in self.statements],
+            "statements": [
+                {
+                    **asdict(statement),
+                    "written": self.written(statement),
+                    "expressions": [
+                        {**asdict(each), "written": self.written(each)} for each in statement.expressions
+                    ],
+                }
+                for statement in self.statements
+            ],
             "calls": [asdict(call) for call in self.calls],
             "messages": list(self.messages),
         }
+
+    def written(self, one: Performed | Evaluated) -> str:
+        """Where it was written, `file:line:column`; in the document itself when no template is known."""
+        place = self.origins.find(one.document, one.line, one.column)
+        document, line, column = place or (one.document, one.line, one.column)
+        return f"{document}:{line}:{column}"
 
     def elapsed(self) -> float:
         """Milliseconds since the request came."""

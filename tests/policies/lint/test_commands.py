@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from twin import eval_command
+
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = "<policies><inbound><base /></inbound></policies>"
 BAD = (
@@ -47,11 +51,31 @@ def test_what_cannot_be_read_is_status_2(tmp_path: Path) -> None:
 
 def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
     file = tmp_path / "context.json"
-    file.write_text(json.dumps({"variables": {"claims": {"sub": "ada"}}}))
-    status, out, _ = twin(
-        "eval", '@((string)((JObject)context.Variables["claims"])["sub"])', "--context", str(file)
+    file.write_text(
+        json.dumps({"request": {"headers": {"A": "one"}}, "variables": {"claims": {"sub": "ada"}}})
     )
-    assert (status, out) == (0, "ada\nString\n")
+    status, out, _ = twin(
+        "eval",
+        '@(context.Request.Headers["A"][0] + (string)((JObject)context.Variables["claims"])["sub"])',
+        "--context",
+        str(file),
+    )
+    assert (status, out) == (0, "oneada\nString\n")
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"requst": {}}, "a context has no requst, only request, response, variables"),
+        ({"request": {"hedders": {}}}, "request has no hedders, only method, url, headers, body"),
+        ({"variables": []}, "variables is no JSON object"),
+    ],
+)
+def test_a_context_with_a_slip_is_refused_by_name(context: object, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "context.json"
+    file.write_text(json.dumps(context))
+    with pytest.raises(eval_command.UnusableError, match=said):
+        eval_command.evaluate("@(1)", file)
 
 
 def test_exceptions_and_refusals_are_told_apart() -> None:

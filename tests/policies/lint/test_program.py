@@ -7,6 +7,7 @@ import pytest
 from gateway import policy
 from tests.program.variants import UP, Case
 from tests.stacks import FUNCTIONS_ONLY
+from twin import lint_command
 from twin.apim.lint import check
 from twin.azure.cloud import Cloud
 from twin.azure.gateway import service
@@ -55,3 +56,12 @@ def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(policy, "render", broken)
     with pytest.raises(StackError, match="token"):
         evaluate(FUNCTIONS_ONLY, preview=True)
+
+
+def test_the_command_lists_what_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(template: str, /, **variables: Any) -> str:
+        return _RENDER(template, **variables).replace("{{cosmos-url}}", "{{cosmos-ulr}}")
+
+    monkeypatch.setattr(policy, "render", broken)
+    findings = lint_command.of_stack("dev")
+    assert {one.code for one in findings} == {"undeclared-named-value", "unused-named-value"}

@@ -102,7 +102,17 @@ def test_a_near_miss_is_left_alone(name: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ['@("a".ToLower())', '@(string.Compare("a", "b") == 0)', '@("a".IndexOf("b"))', '@("a".CompareTo("b"))'],
+    [
+        '@("a".ToLower())',
+        '@(string.Compare("a", "b") == 0)',
+        '@("a".IndexOf("b"))',
+        '@("a".CompareTo("b"))',
+        '@("a".Equals("b", StringComparison.CurrentCulture))',
+        '@(new string[] { "b" }.OrderBy(x => x).First())',
+        '@(new string[] { "b" }.OrderBy(x => x.Length).ThenByDescending(x => x).First())',
+        '@(new string[] { "b" }.Max())',
+        "@{ var l = new List<string>(); l.Sort(); return l.Count; }",
+    ],
 )
 def test_every_way_to_ask_the_culture_is_found(value: str) -> None:
     assert [one.code for one in found(variable(value))] == ["culture-sensitive"]
@@ -178,9 +188,9 @@ def test_what_buffers_a_stream_is_found(xml: str) -> None:
 
 
 def test_diagnostics_that_log_bodies_buffer_streams() -> None:
-    logged = replace(STREAMS, diagnostics=(Diagnostic(name="d", response_bytes=512),))
+    logged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=512),))
     assert [one.code for one in found(policy(), surroundings=logged)] == ["buffered-stream"]
-    unlogged = replace(STREAMS, diagnostics=(Diagnostic(name="d", response_bytes=0),))
+    unlogged = replace(STREAMS, diagnostics=(Diagnostic(name="d", body_bytes=0),))
     assert found(policy(), surroundings=unlogged) == []
 
 
@@ -227,3 +237,75 @@ def test_a_door_that_is_kept_is_left_alone(inbound: str) -> None:
 def test_a_message_says_what_mends_it() -> None:
     (one,) = found(policy("<set-method>GET</set-method>"))
     assert "add <base />" in one.message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '@(context.Variables["a"] == context.Variables["b"])',
+        '@(new string[] { "a" } == new string[] { "a" })',
+        "@(new List<string>() != new List<string>())",
+        '@(JObject.Parse("{}") == JObject.Parse("{}"))',
+        '@(JObject.Parse("{}")["a"] == JObject.Parse("{}")["a"])',
+    ],
+)
+def test_every_comparison_of_references_is_found(value: str) -> None:
+    assert [one.code for one in found(variable(value))] == ["reference-comparison"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '@(JObject.Parse("{}")["a"] == null)',
+        "@(new List<string> { 1.ToString() }.OrderBy(x => x.Length).First())",
+    ],
+)
+def test_what_compares_no_references_and_no_texts_is_left_alone(value: str) -> None:
+    assert found(variable(value)) == []
+
+
+_TOKEN = 'context.Request.Headers.GetValueOrDefault("Authorization", "")'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '@{ var s = ""; foreach (var h in context.Request.Headers) { s += h.Value[0]; } return s; }',
+        "@(context.Request.Headers.Values.First()[0])",
+        "@(JsonConvert.SerializeObject(context.Request.Headers))",
+        "@(context.Request.OriginalUrl.ToString())",
+        '@("" + context.Request.Url)',
+        "@(context.Request.Url.QueryString)",
+        '@(string.Join(",", context.Variables.Select(v => v.Value)))',
+        '@(context.Variables.GetValueOrDefault<string>("known"))',
+        '@(context.Variables.GetValueOrDefault<string>("cached"))',
+    ],
+)
+def test_every_way_of_a_secret_into_a_log_is_found(value: str) -> None:
+    before = (
+        f'<base />\n<set-variable name="t" value="@({_TOKEN})" />\n'
+        '<set-variable name="known" value="{{key}}" />\n'
+        f'<cache-store-value key="k" value="@({_TOKEN})" duration="9" />\n'
+        '<cache-lookup-value key="k" variable-name="cached" />\n'
+    )
+    xml = policy(before + f'<trace source="s"><message>{value}</message></trace>')
+    secrets = (NamedValue(name="key", value="x", secret=True),)
+    assert {(one.code, one.line) for one in found(xml, named_values=secrets)} == {("traced-secret", 8)}
+
+
+def test_the_path_of_a_request_is_no_secret() -> None:
+    xml = policy(TRACE.format("@(context.Request.OriginalUrl.Host + context.Request.Url.Path)"))
+    assert found(xml) == []
+
+
+def test_csharp_that_traces_a_token_is_found() -> None:
+    assert marks(variable(f"@{{ var t = {_TOKEN}; context.Trace(t); return 1; }}")) == [
+        ("traced-secret", 4, 31)
+    ]
+    assert marks(variable('@{ context.Trace("came"); return 1; }')) == []
+
+
+def test_a_response_in_a_local_variable_is_buffered_too() -> None:
+    value = "@{ var r = context.Response; return r.Body.As<string>(true); }"
+    xml = policy(outbound=f'<base />\n<set-variable name="v" value="{value}" />')
+    assert [one.code for one in found(xml, surroundings=STREAMS)] == ["buffered-stream"]

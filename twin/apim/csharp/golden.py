@@ -150,7 +150,10 @@ def _pairs(query: str) -> Iterator[tuple[str, str]]:
 
 
 def _headers(message: dict[str, Any]) -> Headers:
-    return Headers({name: list(values) for name, values in message.get("headers", {}).items()})
+    given = message.get("headers", {})
+    return Headers(
+        {name: [values] if isinstance(values, str) else list(values) for name, values in given.items()}
+    )
 
 
 def _body(message: dict[str, Any]) -> Body | None:

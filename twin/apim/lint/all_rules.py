@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from twin.apim.findings import Finding
-from twin.apim.lint import availability, culture, scopes, streaming, token_check, tracing, unused
+from twin.apim.lint import availability, culture, references, scopes, streaming, token_check, tracing, unused
 from twin.apim.lint.rules import with_remedy
 from twin.apim.lint.streaming import Diagnostic
 from twin.apim.lint.subject import Subject, compiled
@@ -37,7 +37,8 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     about = surroundings or Surroundings()
     subject = compiled(service, about.unknown)
     found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
-    found.update(availability.check(subject), culture.check(subject), scopes.check(subject))
+    for rule in (availability, culture, references, scopes):
+        found.update(rule.check(subject))
     if about.whole:
         found.update(unused.check(subject))
     for api in service.apis:
@@ -63,7 +64,7 @@ def _of_operations(
         yield from streaming.check(subject, chain, about.diagnostics)
     if forwards if about.protected is None else about.protected:
         for operation in operations:
-            yield from token_check.check(subject, chain, operation)
+            yield from token_check.check(subject, chain, api, operation)
 
 
 def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
@@ -72,8 +73,8 @@ def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
         return True
     return any(
         one.element.name == "set-backend-service"
-        for holder in (*subject.section(chain, "inbound"), *subject.section(chain, "backend"))
-        for one in holder.within()
+        for section in ("inbound", "backend")
+        for one in subject.everything(chain, section)
     )
 
 

@@ -14,9 +14,11 @@ SECRET_HEADERS = frozenset(
     {
         "authorization",
         "cookie",
+        "api-key",
         "ocp-apim-subscription-key",
         "proxy-authorization",
         "set-cookie",
+        "x-api-key",
         "x-functions-key",
     }
 )
@@ -48,7 +50,30 @@ _SHOWS_NOTHING = frozenset(
     }
 )
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!"})
-_VERIFIES = frozenset({"ComputeHash", "VerifyHash", "VerifyData"})
+_VERIFIES = frozenset({"VerifyHash", "VerifyData"})
+_EQUALS = frozenset({"CompareOrdinal", "DeepEquals", "Equals", "SequenceEqual"})
+_MESSAGES = frozenset(
+    {
+        "message.body",
+        "request",
+        "request.body",
+        "request.headers",
+        "request.originalurl",
+        "request.url",
+        "response",
+        "response.body",
+        "response.headers",
+    }
+)
+
+_WHOLE = {
+    "Body": frozenset({"a body"}),
+    "Headers": frozenset({"all headers"}),
+    "OriginalUrl": frozenset({"all query parameters"}),
+    "Query": frozenset({"all query parameters"}),
+    "QueryString": frozenset({"all query parameters"}),
+    "Url": frozenset({"all query parameters"}),
+}
 
 Marks = frozenset[str]
 NONE: Marks = frozenset()
@@ -61,29 +86,76 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
         expression: compiled.
         variables: what context variables show.
     """
-    interesting = {"request.headers", "response.headers", "request.body", "response.body", "message.body"}
-    if not expression.reads & (interesting | {"request.url.query", "request.originalurl.query"}) and not any(
-        f"variables:{name}" in expression.reads for name in variables
-    ):
+    if not _may_show(expression, variables):
         return NONE
     return _Values(variables).of(tree(expression.source))
 
 
+def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
+    """What an expression hands to `context.Trace`; the arguments are those of `shown`."""
+    if not _may_show(expression, variables):
+        return NONE
+    return _Values(variables).handed(tree(expression.source), "Trace")
+
+
+def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
+    return bool(expression.reads & _MESSAGES) or (bool(variables) and "variables" in expression.reads)
+
+
 @lru_cache(maxsize=1024)
 def checks_a_token(source: str) -> Marks:
-    """Whether an expression reads the Authorization header, and whether it compares a signature or a MAC.
+    """Whether an expression reads the Authorization header, and whether a signature or a MAC decides in it.
 
     Args:
         source: of an expression that compiles; the same one is asked about in every operation of an API.
     """
     found = set()
+    made: set[str] = set()
+    idle: set[int] = set()
     for node in nodes(tree(source)):
         match node:
             case syntax.Literal(value=str(value)) if value.lower() == "authorization":
                 found.add("authorization")
-            case syntax.Call(target=syntax.Member(name=name)) if name in _VERIFIES:
+            case syntax.Local(variables=variables):
+                made |= {name for name, _at, value in variables if _is_made(value, made)}
+            case syntax.Assign(target=syntax.Name(name=name), value=value) if _is_made(value, made):
+                made.add(name)
+            case syntax.If(condition=condition, yes=syntax.Block(statements=()), no=None):
+                idle |= {id(one) for one in nodes(condition)}
+            case _ if id(node) not in idle and _verifies(node, made):
                 found.add("verified")
     return frozenset(found)
+
+
+def _verifies(node: syntax.Node, made: set[str]) -> bool:
+    """Whether a signature is verified here, or a MAC compared with something else."""
+    match node:
+        case syntax.Call(target=syntax.Member(name=name)) if name in _VERIFIES:
+            return True
+        case syntax.Call(target=syntax.Member(name=name)) if name in _EQUALS:
+            return _is_made(node, made)
+        case syntax.Binary(op="==" | "!=" | "^", left=left, right=right):
+            return _is_made((left, right), made) and _shape(left) != _shape(right)
+    return False
+
+
+def _is_made(value: object, made: set[str]) -> bool:
+    """Whether a value is made of a MAC; `made` are the local variables that are."""
+    return any(
+        (isinstance(node, syntax.Name) and node.name in made)
+        or (isinstance(node, syntax.Member) and node.name == "ComputeHash")
+        for node in nodes(value)
+    )
+
+
+def _shape(part: object) -> object:
+    """A part of a tree without its place, so that two can be compared."""
+    if isinstance(part, tuple):
+        return tuple(map(_shape, part))
+    slots = getattr(type(part), "__dataclass_fields__", None)
+    if slots is None:
+        return part
+    return type(part), *(_shape(getattr(part, name)) for name in slots if name != "at")
 
 
 class _Values:
@@ -93,12 +165,29 @@ class _Values:
         self._variables = variables
         self._locals: dict[str, Marks] = {}
 
-    def of(self, root: syntax.Node) -> Marks:
-        if not isinstance(root, syntax.Block):
-            return self._value(root)
+    def handed(self, root: syntax.Node, method: str) -> Marks:
+        """What the arguments of a method of `context` show."""
+        self._settle(root)
+        return _union(
+            self._value(argument.value)
+            for node in nodes(root)
+            if isinstance(node, syntax.Call)
+            and isinstance(node.target, syntax.Member)
+            and node.target.name == method
+            and isinstance(node.target.target, syntax.Name)
+            and node.target.target.name == "context"
+            for argument in node.args
+        )
+
+    def _settle(self, root: syntax.Node) -> None:
         # Twice: a loop may read what stands below.
         for _ in range(2):
             self._assignments(root)
+
+    def of(self, root: syntax.Node) -> Marks:
+        if not isinstance(root, syntax.Block):
+            return self._value(root)
+        self._settle(root)
         return _union(
             self._value(node.value) for node in nodes(root) if isinstance(node, syntax.Return) and node.value
         )
@@ -121,7 +210,7 @@ class _Values:
     def _add(self, name: str, marks: Marks) -> None:
         self._locals[name] = self._locals.get(name, NONE) | marks
 
-    def _value(self, node: object) -> Marks:  # noqa: PLR0911 -- one case a kind of node
+    def _value(self, node: object) -> Marks:  # noqa: C901, PLR0911 -- one case a kind of node
         match node:
             case syntax.Binary(op=op) | syntax.Unary(op=op) if op in _COMPARISONS:
                 return NONE
@@ -137,8 +226,12 @@ class _Values:
                 name in _SHOWS_NOTHING
             ):
                 return NONE
-            case syntax.Member(name="Body"):
-                return frozenset({"a body"})
+            case syntax.Member(name=name) if name in _WHOLE:
+                return _WHOLE[name]
+            case syntax.Member(name="Variables"):
+                return _union(self._variables.values())
+            case syntax.Member(target=syntax.Member(name="Url" | "OriginalUrl"), name="Path" | "Host"):
+                return NONE
             case syntax.Call() | syntax.Index():
                 return self._read(node)
         return self._parts(node)
@@ -154,7 +247,7 @@ class _Values:
         key = node.args[0].value if node.args else None
         name = key.value if isinstance(key, syntax.Literal) and isinstance(key.value, str) else None
         if collection == "Variables":
-            return self._variables.get(name, NONE) if name is not None else NONE
+            return self._variables.get(name, NONE) if name is not None else _union(self._variables.values())
         if collection == "Headers":
             if name is None:
                 return frozenset({"all headers"})

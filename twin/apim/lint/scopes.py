@@ -20,6 +20,6 @@ def check(subject: Subject) -> Iterator[Finding]:
             name = section.element.name
             if name not in SECTIONS or any(child.name == "base" for child in section.element.children):
                 continue
-            forwards = any(one.element.name == "forward-request" for one in section.within())
+            forwards = any(one.element.name == "forward-request" for one in subject.parts(section))
             if not (name == "backend" and forwards):
                 yield section.finding("missing-base", f"<{name}> has no <base />")

@@ -27,30 +27,30 @@ _ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """How much of a response is logged.
+    """How much of messages is logged.
 
     Attributes:
         name: of the resource.
         api: the API that it is for; None for all.
-        response_bytes: of a response's body, at the backend or at the client.
+        body_bytes: of a request's or a response's body, at the backend or at the client.
     """
 
     name: str
     api: str | None = None
-    response_bytes: int
+    body_bytes: int
 
 
 def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
     """What buffers the responses of an operation that streams."""
-    for one in subject.section(chain, "backend"):
+    for one in subject.everything(chain, "backend"):
         yield from _forwarding(one)
     for section in SECTIONS:
         for one in subject.section(chain, section):
             yield from subject.found(_body_access, one, section)
             yield from subject.found(_policies, one, section)
     for diagnostic in diagnostics:
-        if diagnostic.response_bytes:
-            message = f"it logs {diagnostic.response_bytes} bytes of response bodies; 0 buffers nothing"
+        if diagnostic.body_bytes:
+            message = f"it logs {diagnostic.body_bytes} bytes of bodies; 0 buffers nothing"
             yield Finding(
                 document=f"diagnostic {diagnostic.name}",
                 line=1,
@@ -60,20 +60,21 @@ def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...
             )
 
 
-def _forwarding(statement: Placed) -> Iterator[Finding]:
-    for one in statement.within():
-        value = one.element.attributes.get("buffer-response")
-        if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
-            message = '<forward-request> of an API that streams needs buffer-response="false"'
-            yield one.finding("buffered-stream", message, value)
+def _forwarding(one: Placed) -> Iterator[Finding]:
+    value = one.element.attributes.get("buffer-response")
+    if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
+        message = '<forward-request> of an API that streams needs buffer-response="false"'
+        yield one.finding("buffered-stream", message, value)
 
 
 def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator[Finding]:
-    for one in statement.within():
+    for one in subject.parts(statement):
         for value in one.values():
             expression = subject.expression(one.document, value)
             for fact in expression.facts if expression else ():
-                if fact.name == "response.body":
+                # The body of a message in a local variable; that variable may hold context.Response.
+                indirect = fact.name == "message.body" and expression and "response" in expression.reads
+                if fact.name == "response.body" or indirect:
                     line, column = within(value.line, value.column, fact.line, fact.column)
                     yield Finding(
                         document=one.document,
@@ -91,5 +92,5 @@ def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Fin
         return
     if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
         yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
-    for child in statement.children():
+    for child in subject.statements(statement):
         yield from _policies(subject, child, section)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from twin.apim import rawxml
-from twin.apim.compiler import Catalogue
+from twin.apim.compiler import LARGEST_FRAGMENT, Catalogue
 from twin.apim.csharp import Expression
 from twin.apim.findings import Finding
 from twin.apim.policies import POLICIES, UNSUPPORTED
@@ -60,12 +60,14 @@ class Subject:
         catalogue: what compiling them found.
         scopes: the scope of each document, by name.
         sources: each document, by name.
+        opened: of checks of tokens, by their text and whether a token came: whether some request opens them.
     """
 
     service: Service
     catalogue: Catalogue
     scopes: dict[str, str] = field(default_factory=dict)
     sources: dict[str, PolicyDocument] = field(default_factory=dict)
+    opened: dict[tuple[str, bool], bool] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
     _parts: dict[tuple[str, int], tuple[Placed, ...]] = field(default_factory=dict)
     _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
@@ -104,6 +106,11 @@ class Subject:
             inner = (part for statement in self.statements(one) for part in self.parts(statement))
             self._parts[place] = (one, *inner)
         return self._parts[place]
+
+    def everything(self, chain: list[str], section: str) -> "Iterator[Placed]":
+        """The policies of a section and all that stands in them, with fragments in their places."""
+        for statement in self.section(chain, section):
+            yield from self.parts(statement)
 
     def found(self, rule: Rule, one: Placed, section: str) -> tuple[Finding, ...]:
         """What a rule finds in a policy of a section, asked once of a policy that many operations share."""
@@ -154,6 +161,8 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
         catalogue.compile(document, scope)
     for fragment in service.fragments:
         subject.sources[fragment.document.name] = fragment.document
+        if fragment.id not in catalogue.used_fragments:
+            catalogue.root(fragment.document, "fragment", LARGEST_FRAGMENT)
     catalogue.roots.setdefault(_DEFAULT.name, rawxml.parse(_DEFAULT.xml, _DEFAULT.name))
     subject._expressions.update(  # noqa: SLF001 -- it is built here
         {(one.document, one.line, one.column): one.expression for one in catalogue.expressions}

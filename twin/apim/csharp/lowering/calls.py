@@ -37,6 +37,9 @@ from twin.apim.csharp.types import (
 from twin.apim.csharp.values import Array, Sequence
 
 _EXTENSIONS: Final = ("Enumerable", "Extensions", "PolicyExtensions")
+_ORDER: Final = frozenset(
+    {"Max", "Min", "OrderBy", "OrderByDescending", "Sort", "ThenBy", "ThenByDescending"}
+)
 _DEFERRED: Final = frozenset({"IEnumerable", "IOrderedEnumerable", "IJEnumerable"})
 
 
@@ -259,12 +262,21 @@ class Calls(Names):
             if slot.arguments and slot.arguments[0].bound is not None and slot.arguments[0].bound.is_constant:
                 self.note(f"variables:{slot.arguments[0].bound.const}", at)
 
+    def _orders_texts(self, choice: Choice) -> bool:
+        """Whether it compares strings without being told how: .NET asks the culture then."""
+        signature = choice.candidate.member.signature
+        if signature.name not in _ORDER or any(one.name == "comparer" for one in signature.parameters):
+            return False
+        return self._type_arguments(choice)[-1:] == [STRING]
+
     def function_of(self, choice: Choice, at: int) -> Callable[..., Any]:
         """The table's function, made for its type arguments, with its constants checked."""
         function: Any = choice.candidate.member.function
         if isinstance(function, Culture):
             self.note("culture", at)
             function = function.function
+        if self._orders_texts(choice):
+            self.note("culture", at)
         if isinstance(function, Typed):
             function = function.make(*self._type_arguments(choice))
         if isinstance(function, Checked):

@@ -259,6 +259,7 @@ class Operations(Calls, Interpolation):
                 at,
                 "reference comparison",
             )
+        self.note("references", at)
         return Bound(BOOLEAN, f"({self.text(left)} {same_object} {self.text(right)})", at)
 
     def bind_unary(self, node: syntax.Unary) -> Bound:  # noqa: PLR0911 -- one case a kind

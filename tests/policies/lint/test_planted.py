@@ -1,0 +1,143 @@
+"""Doors that somebody opens in the project's own templates are found, however they are spelled."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+
+from gateway import policy
+from tests.stacks import FUNCTIONS_ONLY
+from twin.apim import lint
+from twin.apim.findings import Finding
+from twin.apim.lint import Surroundings
+from twin.apim.service import PolicyDocument, Service
+from twin.stack import evaluate
+
+FOLDER = Path(__file__).resolve().parents[3] / "policies"
+API, TOKEN, ANSWER = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
+OPEN = "csharp/open-token.cs.j2"
+CHECK = '<include-fragment fragment-id="mcp-token" />'
+ANSWERED = '<include-fragment fragment-id="mcp-answer" />'
+MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
+FIRST = "string[] lines;"
+
+Edit = tuple[str, str, str]
+Plant = Callable[..., list[Finding]]
+
+
+@pytest.fixture(scope="module")
+def plant() -> Plant:
+    """Renders the stack's policies from edited templates, and reviews them as the program does."""
+    rendered: list[tuple[str, dict[str, Any], str]] = []
+    reviewed: list[tuple[Service, Surroundings | None]] = []
+    render, check = policy.render, lint.check
+
+    def noted(template: str, /, **variables: Any) -> str:
+        rendered.append((template, variables, render(template, **variables)))
+        return rendered[-1][2]
+
+    def asked(service: Service, about: Surroundings | None = None) -> list[Finding]:
+        reviewed.append((service, about))
+        return check(service, about)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(policy, "render", noted)
+        patched.setattr(lint, "check", asked)
+        evaluate(FUNCTIONS_ONLY)
+    ((service, about),) = reviewed
+
+    edited: dict[str, str] = {}
+
+    def source(name: str) -> str:
+        return edited.get(name) or (FOLDER / name).read_text(encoding="utf-8")
+
+    def load(name: str) -> tuple[str, None, Callable[[], bool]]:
+        text = source(name)
+        return text, None, lambda: source(name) == text
+
+    environment = policy._environment().overlay(loader=jinja2.FunctionLoader(load), cache_size=50)
+
+    def planted(*edits: Edit) -> list[Finding]:
+        edited.clear()
+        for file, old, new in edits:
+            assert old in source(file)
+            edited[file] = source(file).replace(old, new, 1)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(policy, "_environment", lambda: environment)
+            texts = {text: render(template, **variables) for template, variables, text in rendered}
+
+        def new(document: PolicyDocument | None) -> PolicyDocument | None:
+            return document and replace(document, xml=texts[document.xml])
+
+        apis = tuple(
+            replace(
+                api,
+                policy=new(api.policy),
+                operations=tuple(replace(one, policy=new(one.policy)) for one in api.operations),
+            )
+            for api in service.apis
+        )
+        fragments = tuple(replace(one, document=new(one.document)) for one in service.fragments)
+        return check(replace(service, policy=new(service.policy), apis=apis, fragments=fragments), about)
+
+    return planted
+
+
+def within(condition: str) -> Edit:
+    return API, CHECK, f'<choose><when condition="@({condition})">{CHECK}</when></choose>'
+
+
+def bypass(condition: str) -> Edit:
+    return OPEN, FIRST, f"if ({condition}) {{ return new JObject(); }}\n{FIRST}"
+
+
+OPENED: dict[str, tuple[Edit, ...]] = {
+    "the check is gone": ((API, CHECK, ""),),
+    "commented out in Jinja": ((API, CHECK, f"[# {CHECK} #]"),),
+    "the MAC commented out in C#": ((OPEN, MAC, f"// {MAC}"),),
+    "the MAC compared with itself": ((OPEN, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
+    "the answer about the MAC ignored": ((OPEN, f"{MAC} {{ return null; }}", f"{MAC} {{ }}"),),
+    "claims before the MAC": (
+        (
+            OPEN,
+            "var authenticated =",
+            "if (parts.Length == 5) { return new JObject(); }\nvar authenticated =",
+        ),
+    ),
+    "never": (within("false"),),
+    "unless a header says so": (within('context.Request.Headers.GetValueOrDefault("X-Debug", "") != "1"'),),
+    "not for one operation": (within('context.Operation.Id != "post"'),),
+    "before noon": (within("DateTime.UtcNow.Hour < 12"),),
+    "a header opens it": (bypass('context.Request.Headers.ContainsKey("X-Debug")'),),
+    "a token that everybody knows": (
+        bypass('context.Request.Headers.GetValueOrDefault("Authorization", "") == "Bearer letmein"'),
+    ),
+    "only on the way out": ((API, CHECK, ""), (API, ANSWERED, CHECK + ANSWERED)),
+}
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_door_that_somebody_opened_is_found(name: str, plant: Plant) -> None:
+    found = [one for one in plant(*OPENED[name]) if one.code in {"missing-token-check", "unverified-token"}]
+    assert found
+    assert all(one.document.startswith("policies/") for one in found)
+
+
+def test_a_check_in_a_comment_is_told_apart(plant: Plant) -> None:
+    found = [one for one in plant((API, CHECK, f"<!-- {CHECK} -->")) if one.code == "commented-token-check"]
+    assert [one.document for one in found] == [f"policies/{API}"]
+
+
+def test_the_templates_as_they_are_have_no_findings(plant: Plant) -> None:
+    assert plant() == []
+
+
+def test_a_fragment_within_a_condition_buffers_as_any_other(plant: Plant) -> None:
+    found = plant(
+        (API, ANSWERED, f'<choose><when condition="@(true)">{ANSWERED}</when></choose>'),
+        (ANSWER, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),
+    )
+    assert {one.code for one in found} == {"buffered-stream"}
