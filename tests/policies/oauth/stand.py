@@ -21,6 +21,7 @@ from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.stacks import FUNCTIONS_ONLY
 from twin.apim.network import Reply, SendError
+from twin.apim.service import Service
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock
@@ -121,11 +122,16 @@ def _signing_key() -> RSAKey:
 
 
 @functools.cache
-def _stage() -> Stage:
-    """One gateway for all tests, which register more clients in a minute than anybody may."""
+def declared(**config: str) -> Service:
+    """The service of a stack with these settings."""
     cloud = Cloud(gateway_url=GATEWAY)
-    stack = evaluate(FUNCTIONS_ONLY | {"registerPerMinute": "1000"}, cloud=cloud)
-    return Stage(gateway.service(stack, cloud), StandingClock())
+    return gateway.service(evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud), cloud)
+
+
+@functools.cache
+def _stage() -> Stage:
+    """One gateway for all tests."""
+    return Stage(declared(), StandingClock())
 
 
 @dataclass
@@ -137,6 +143,7 @@ class Stand:
         tampered: claims that Entra's next ID token has in place of the right ones.
         asked: the form with which Entra was asked for tokens last.
         served: what the MCP server answers.
+        registered: how often a client was to be registered.
     """
 
     stage: Stage
@@ -147,6 +154,7 @@ class Stand:
     served: Callable[[], Reply] = lambda: reply(200, "{}", Content_Type="application/json")
     client_id: str = ""
     nonce: str = ""
+    registered: int = 0
 
     @classmethod
     def new(cls) -> "Stand":
@@ -201,9 +209,11 @@ class Stand:
     # Steps
 
     def register(self, **changed: Any) -> Got:
-        """Registers the client, and remembers its id."""
+        """Registers the client, each time from another address, and remembers its id."""
+        self.registered += 1
+        ip = f"198.51.{self.registered // 256}.{self.registered % 256}"
         metadata = {"client_name": "Test client", "redirect_uris": [CALLBACK]} | changed
-        answer = self.post("/register", json.dumps(metadata), content_type="application/json")
+        answer = self.post("/register", json.dumps(metadata), content_type="application/json", ip=ip)
         if answer.status == 201:
             self.client_id = answer.json()["client_id"]
         return answer
@@ -286,10 +296,12 @@ class Stand:
         """Follows a link."""
         return self._kept(self.stage.ask("GET", path, query, body=None, **self._carried()))
 
-    def post(self, path: str, body: str, *, content_type: str, cookies: bool = True) -> Got:
+    def post(
+        self, path: str, body: str, *, content_type: str, cookies: bool = True, ip: str = "203.0.113.7"
+    ) -> Got:
         """Sends a form, or what else has a content type."""
         headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
-        return self._kept(self.stage.ask("POST", path, body=body.encode(), **headers))
+        return self._kept(self.stage.ask("POST", path, body=body.encode(), ip=ip, **headers))
 
     def _carried(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -10,21 +10,16 @@ import pytest
 
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.stacks import FUNCTIONS_ONLY
+from tests.policies.oauth.stand import GATEWAY, declared
 from twin.apim.network import Reply
-from twin.azure import gateway
-from twin.azure.cloud import Cloud
-from twin.stack import evaluate
 
-GATEWAY = "https://gateway.example"
 CLIENT = {"id": "x", "_ts": 0, "_etag": "1", "ttl": 1, "name": "=Test client", "redirectUris": [CALLBACK]}
 
 
 @functools.cache
 def stage(**config: str) -> Stage:
     """The gateway of a stack with these settings."""
-    cloud = Cloud(gateway_url=GATEWAY)
-    made = Stage(gateway.service(evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud), cloud))
+    made = Stage(declared(**config))
     made.wire.answer = _store
     return made
 
