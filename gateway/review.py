@@ -271,7 +271,7 @@ def _logged(part: object) -> int:
     """The largest number of bytes that a diagnostic logs of a body."""
     props = part if isinstance(part, Mapping) else vars(part)
     most = 0
-    for path in itertools.itertools.product(("frontend", "backend"), ("request", "response"), ("body",), ("bytes",)):
+    for path in itertools.product(("frontend", "backend"), ("request", "response"), ("body",), ("bytes",)):
         value: Any = props
         for step in path:
             value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
