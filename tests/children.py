@@ -1,8 +1,9 @@
 """Child processes and ports for tests."""
 
+import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from anyio.from_thread import start_blocking_portal
 
@@ -14,6 +15,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_port_block(size: int = 20) -> int:
+    """The first of so many free ports in a row, below those that outgoing connections get."""
+    for base in range(20000 + os.getpid() % 400 * 20, 32000, size):
+        with ExitStack() as held, suppress(OSError):
+            for port in range(base, base + size):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return base
+    raise AssertionError("no free ports")
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, RunningTwin, free_port_block
+from tests.children import free_port_block
+from tests.e2e.conftest import ROOT, RunningTwin
 
 
 @pytest.fixture

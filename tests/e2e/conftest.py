@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.children import free_port_block
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
@@ -95,19 +95,6 @@ class RunningTwin:
     def client(self, **chosen: str) -> Client:
         """A client that has not registered yet."""
         return Client(self.gateway, self.http, **chosen)
-
-
-def free_port_block(size: int = 20) -> int:
-    """The first of so many ports in a row that nobody listens on."""
-    for base in range(20000 + os.getpid() % 400 * 20, 32000, size):
-        with contextlib.ExitStack() as stack:
-            try:
-                for port in range(base, base + size):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no free ports")
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,10 @@ import httpx
 import pytest
 from mcp_types import TextContent
 
+from tests.children import free_port_block
 from tests.e2e import legacy
 from tests.e2e.client import Client, parameters_of
-from tests.e2e.conftest import ROOT, RunningTwin, free_port_block
+from tests.e2e.conftest import ROOT, RunningTwin
 from tests.e2e.legacy import LegacySession
 from tests.e2e.person import Person
 from tests.e2e.sdk import Memory, connected

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.children import free_port_block
 from tests.stacks import FUNCTIONS_ONLY
+from twin.apim import coverage
 from twin.clock import Clock
 from twin.cosmos import SqliteStore
 from twin.entra import SigningKeys
@@ -40,6 +42,7 @@ class Up:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "twin", "up", f"--port={port}", f"--state={state}", *_FEW, *arguments],
                 cwd=PROJECT,
+                env={name: value for name, value in os.environ.items() if name != coverage.FOLDER},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -89,13 +92,7 @@ def up(port: int, state: Path, *arguments: str) -> Generator[Up]:
 
 @pytest.fixture
 def port() -> int:
-    """The first of twenty free ports in a row."""
-    for base in range(33000 + os.getpid() % 700 * 20, 60000, 20):
-        with ExitStack() as held, suppress(OSError):
-            for each in range(base, base + 20):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", each))
-            return base
-    raise AssertionError("no free ports")
+    return free_port_block()
 
 
 @pytest.fixture
