@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import aiohttp
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin import node
 from twin.azure.container_app import ContainerApp
@@ -33,8 +34,10 @@ from twin.serving import AsgiServer
 _log = logging.getLogger(__name__)
 
 _START_TIMEOUT = 60.0
+# Seconds. As Kubernetes restarts containers, on which Container Apps run:
+# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 _LONGEST_PAUSE = 300.0
-"""Seconds, as in Azure: https://learn.microsoft.com/azure/container-apps/troubleshoot-container-start-failures"""
+_HEALTHY_AFTER = 600.0
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -152,7 +155,10 @@ class Container:
             else:
                 served, self._problem = True, None
                 self._settled.set()
+                since = time.monotonic()
                 status = await self._running.wait()
+                if time.monotonic() - since > _HEALTHY_AFTER:
+                    pause = self._pause
                 said = self._running.last_lines()
                 self._fail(f"{self.name} ended with status {status}. It is started again.")
                 self._tell(
@@ -171,11 +177,20 @@ class Container:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What stands behind the lock. Who comes while the process starts waits, as at a cold start."""
         await self._settled.wait()
+        answering = False
+
+        async def noted(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
         if self._problem is None:
             try:
-                await self._proxy(scope, receive, send)
-            except aiohttp.ClientConnectorError as error:
-                _log.info("%s cannot be reached: %s", self.name, error)
+                await self._proxy(scope, receive, noted)
+            except (aiohttp.ClientError, OSError) as error:
+                _log.info("%s does not answer: %s", self.name, type(error).__name__)
+                if answering:
+                    raise
             else:
                 return
         # The log's last lines are for the console: they may hold what callers must not see.

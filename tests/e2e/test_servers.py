@@ -182,14 +182,14 @@ def test_the_gateway_is_the_only_way_in(twin: RunningTwin, ada: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "tool", "arguments"),
+    ("path", "tool", "arguments", "said"),
     [
-        ("mcp", "save_snippet", {"snippetname": "s{}", "snippet": "text {}"}),
-        ("slack-mcp", "conversations_add_message", {"channel_id": "#buoys", "text": "reading {}"}),
+        ("mcp", "save_snippet", {"snippetname": "s{}", "snippet": "text {}"}, "Snippet 's{}' saved"),
+        ("slack-mcp", "conversations_add_message", {"channel_id": "#buoys", "text": "reading {}"}, "posted"),
     ],
 )
 def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
-    twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str]
+    twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str], said: str
 ) -> None:
     """All are open before the first calls, and each hears one answer to each of its requests."""
     _, of_ada = token(twin, ada, path)
@@ -207,6 +207,7 @@ def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
                         "tools/call", {"name": tool, "arguments": filled}, number=number + 1
                     )
                     assert not result.get("isError"), result
+                    assert said.format(number) in result["content"][0]["text"]
                     return session
 
             return await asyncio.gather(*(one(number) for number in range(200)))
@@ -216,7 +217,7 @@ def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
         assert answers == [0, number + 1]
 
 
-def test_neither_jira_nor_its_server_sees_whose_call_it_is(twin: RunningTwin, ada: Person) -> None:
+def test_jira_hears_no_bearer_but_its_servers_own_credential(twin: RunningTwin, ada: Person) -> None:
     """Left alone, its server would send on any bearer that it gets, and it gets the gateway's."""
     anyio.run(use, f"{twin.gateway}/jira-mcp", ada, ("jira_get_issue", {"issue_key": "BUOY-1"}))
     arrivals = twin.control.get("/arrivals", params={"service": "jira"}).json()["arrivals"]

@@ -204,8 +204,7 @@ def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
         async with running(app, tmp_path / "echo", told.put_nowait, pause=0) as (container, client):
             with anyio.fail_after(30):
                 for _ in range(2):
-                    with suppress(httpx.HTTPError):
-                        await client.get("/exit", headers=token(issuer))
+                    assert (await client.get("/exit", headers=token(issuer))).status_code == 503
                     assert "it is started again" in await told.get()
                     # Callers wait for a process that starts, and hear 503 only until it does.
                     while (await client.get("/", headers=token(issuer))).status_code == 503:
