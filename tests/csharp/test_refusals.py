@@ -32,6 +32,7 @@ REFUSED = [
     ('@(1.5.ToString("F2000"))', 7, "ToString"),
     ('@(Encoding.GetEncoding("windows-1252"))', 12, "GetEncoding"),
     ('@(context.Request.Body.As<XDocument>())', 27, "XDocument"),
+    ('@(new Dictionary<string, int> { ["a"] = 1, { "b", 2 } })', 44, "CS0747"),
     ("@((int)3000000000L)", 3, "CS0221"),
     ("@(int.MaxValue + 1)", 16, "CS0220"),
     ("@(1 / 0)", 5, "CS0020"),

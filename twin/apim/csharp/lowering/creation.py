@@ -70,6 +70,10 @@ class Creation(Operations):
         return Bound(made.type, text, made.at, present=True)
 
     def _fill(self, target: Bound, initializer: Initializer) -> list[str]:
+        settings = [one.member is not None or one.index is not None for one in initializer.elements]
+        if any(settings) and not all(settings):
+            at = initializer.elements[settings.index(False)].at
+            self.refuse("an initializer either sets members or adds elements", at, "CS0747")
         return [self._element(target, element) for element in initializer.elements]
 
     def _element(self, target: Bound, element: Element) -> str:
