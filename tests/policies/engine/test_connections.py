@@ -182,3 +182,29 @@ def test_headers_before_the_response_are_passed_over() -> None:
             return await exchange(network, url, "GET")
 
     assert asyncio.run(go()) == 200
+
+
+EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+
+def test_what_a_server_says_unasked_is_nobodys_answer() -> None:
+    """It came with the answer before: the next request goes over another connection."""
+
+    async def go() -> int:
+        async with backend(lambda peer: peer.transport.write(OK + EVIL)) as (network, url, peers):
+            await exchange(network, url, "GET")
+            await exchange(network, url, "GET")
+            return len(peers)
+
+    assert asyncio.run(go()) == 2
+
+
+def test_what_a_server_says_while_nobody_asks_is_nobodys_answer() -> None:
+    async def go() -> int:
+        async with backend(well) as (network, url, peers):
+            await exchange(network, url, "GET")
+            peers[0].transport.write(EVIL)
+            await exchange(network, url, "GET")
+            return len(peers)
+
+    assert asyncio.run(go()) == 2
