@@ -1,9 +1,9 @@
 """What a sign-in leaves in the store, and what is said when the store does not do what it was asked."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.policies.oauth.stand import (
     handle_of,
     status,
 )
+from twin.apim.policies import retry
 
 IN_THE_GATEWAYS_WORDS = (
     b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'
@@ -264,7 +265,8 @@ def test_a_replay_is_refused_only_when_what_it_gave_is_taken_back(
     async def moved(seconds: float) -> None:
         stand.stage.clock.advance(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", moved)
+    # There alone: servers of other tests wait in threads of this process.
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=moved))
     given = stand.code()
     token = stand.redeem(given).json()["access_token"]
     stand.store.calls.clear()
