@@ -18,11 +18,11 @@ from typing import Any
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
+from apim.gateway import Gateway
+from apim.messages import InboundRequest
+from apim.network import Network, Reply
+from apim.service import Service
 from benchmarks.progress import machine, say, show
-from twin.apim.gateway import Gateway
-from twin.apim.messages import InboundRequest
-from twin.apim.network import Network, Reply
-from twin.apim.service import Service
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock

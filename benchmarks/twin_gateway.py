@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from apim.network import Upstream
 from twin import plan
-from twin.apim.network import Upstream
 from twin.plan import Options, Plan
 from twin.session import hold
 from twin.state import StateFolder

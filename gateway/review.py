@@ -21,9 +21,9 @@ from pulumi.runtime import register_stack_transformation
 from gateway import policy
 
 if TYPE_CHECKING:
-    from twin.apim.findings import Finding
-    from twin.apim.lint.streaming import Diagnostic
-    from twin.apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
+    from apim.findings import Finding
+    from apim.lint.streaming import Diagnostic
+    from apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
 _KINDS = "azure-native:apimanagement:"
 _Resources = list[pulumi.ResourceTransformationArgs]
@@ -66,8 +66,8 @@ def before_anything_is_created() -> Generator[None]:
 
 def _refuse(declared: "Declared") -> None:
     # Only here, so that nobody else in the program can come to depend on the twin.
-    from twin.apim.lint import Surroundings, check, is_warning  # noqa: PLC0415 -- see above
-    from twin.apim.origins import tell  # noqa: PLC0415 -- see above
+    from apim.lint import Surroundings, check, is_warning  # noqa: PLC0415 -- see above
+    from apim.origins import tell  # noqa: PLC0415 -- see above
 
     tell(_ORIGINS)
 
@@ -96,7 +96,7 @@ class PoliciesError(pulumi.RunError):
     """
 
     def __init__(self, findings: "list[Finding]") -> None:
-        from twin.apim.lint import is_warning  # noqa: PLC0415 -- as in _refuse
+        from apim.lint import is_warning  # noqa: PLC0415 -- as in _refuse
 
         self.findings = tuple(findings)
         lines = "\n".join(f"  {_line(finding)}" for finding in findings if not is_warning(finding))
@@ -114,7 +114,7 @@ class Declared:
 
     def service(self) -> "Service | None":
         """The service with its policies; None when none is declared."""
-        from twin.apim.service import ManagedIdentity, Service  # noqa: PLC0415 -- as in _refuse
+        from apim.service import ManagedIdentity, Service  # noqa: PLC0415 -- as in _refuse
 
         for one in self._of("ApiManagementService"):
             sku = _props(one).get("sku")
@@ -142,7 +142,7 @@ class Declared:
 
     def diagnostics(self) -> "tuple[Diagnostic, ...]":
         """What is logged of messages."""
-        from twin.apim.lint.streaming import Diagnostic  # noqa: PLC0415 -- as in _refuse
+        from apim.lint.streaming import Diagnostic  # noqa: PLC0415 -- as in _refuse
 
         return tuple(
             Diagnostic(name=one.name, body_bytes=_logged(_props(one)))
@@ -167,7 +167,7 @@ class Declared:
             yield from self._owned[place].get(named, ())
 
     def _api(self, api: pulumi.ResourceTransformationArgs) -> "Api":
-        from twin.apim.service import Api  # noqa: PLC0415 -- as in _refuse
+        from apim.service import Api  # noqa: PLC0415 -- as in _refuse
 
         props = _props(api)
         api_id = _text(props.get("api_id")) or api.name
@@ -185,7 +185,7 @@ class Declared:
         )
 
     def _operation(self, operation: pulumi.ResourceTransformationArgs, api: "_Owner") -> "Operation":
-        from twin.apim.service import Operation  # noqa: PLC0415 -- as in _refuse
+        from apim.service import Operation  # noqa: PLC0415 -- as in _refuse
 
         props = _props(operation)
         operation_id = _text(props.get("operation_id")) or operation.name
@@ -202,7 +202,7 @@ class Declared:
         )
 
     def _policy(self, kind: str, owners: Mapping[str, "_Owner"], name: str) -> "PolicyDocument | None":
-        from twin.apim.service import PolicyDocument  # noqa: PLC0415 -- as in _refuse
+        from apim.service import PolicyDocument  # noqa: PLC0415 -- as in _refuse
 
         for declared in self._of_owners(kind, owners):
             text = _text(_props(declared).get("value"))
@@ -211,7 +211,7 @@ class Declared:
         return None
 
     def _named_value(self, value: pulumi.ResourceTransformationArgs) -> "NamedValue":
-        from twin.apim.service import NamedValue  # noqa: PLC0415 -- as in _refuse
+        from apim.service import NamedValue  # noqa: PLC0415 -- as in _refuse
 
         props = _props(value)
         name = _text(props.get("display_name")) or value.name
@@ -219,7 +219,7 @@ class Declared:
         return NamedValue(name=name, value=_UNKNOWN_KEY if secret else _UNKNOWN, secret=secret)
 
     def _fragment(self, fragment: pulumi.ResourceTransformationArgs) -> "PolicyFragment":
-        from twin.apim.service import PolicyDocument, PolicyFragment  # noqa: PLC0415 -- as in _refuse
+        from apim.service import PolicyDocument, PolicyFragment  # noqa: PLC0415 -- as in _refuse
 
         props = _props(fragment)
         name = _text(props.get("id")) or fragment.name

@@ -48,8 +48,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from twin.apim.network import Fault, Network
-from twin.apim.trace import Trace
+from apim.network import Fault, Network
+from apim.trace import Trace
 from twin.arrivals import Arrivals
 from twin.clock import Clock
 from twin.entra.accounts import Accounts

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from twin.apim.csharp import CSharpError, DotNetException, compile_expression, golden
-from twin.apim.csharp.values import outward, type_of
+from apim.csharp import CSharpError, DotNetException, compile_expression, golden
+from apim.csharp.values import outward, type_of
 
 _MEMBERS = {
     "request": ("method", "url", "headers", "body", "matchedParameters"),

@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from twin.apim import rawxml
-from twin.apim.compiler import SECTIONS
-from twin.apim.findings import Finding, PolicyError
-from twin.apim.lint import Surroundings, check, is_warning
-from twin.apim.lint.streaming import Diagnostic
-from twin.apim.named_values import mentioned
-from twin.apim.service import (
+from apim import rawxml
+from apim.compiler import SECTIONS
+from apim.findings import Finding, PolicyError
+from apim.lint import Surroundings, check, is_warning
+from apim.lint.streaming import Diagnostic
+from apim.named_values import mentioned
+from apim.service import (
     Api,
     BackendEntity,
     ManagedIdentity,

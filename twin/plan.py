@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twin.apim.network import Upstream
-from twin.apim.service import Service
+from apim.network import Upstream
+from apim.service import Service
 from twin.azure import container_app, database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.azure.container_app import ContainerApp

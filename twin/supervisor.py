@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 from azure.core.exceptions import AzureError
 
+from apim import coverage
+from apim.findings import PolicyError
+from apim.gateway import Gateway
+from apim.network import Network
+from apim.server import GatewayServer
 from twin import blobs, cosmos, entra, own_thread, plan
-from twin.apim import coverage
-from twin.apim.findings import PolicyError
-from twin.apim.gateway import Gateway
-from twin.apim.network import Network
-from twin.apim.server import GatewayServer
 from twin.azure.function_app import FunctionApp
 from twin.azure.tenant import FUNCTIONS, GATEWAY
 from twin.clock import Clock

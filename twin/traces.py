@@ -4,7 +4,7 @@
     GET /traces/{id}        one of them, with everything that ran.
     GET /traces/view        the same as a page, with the same filters; GET /traces/{id}/view one request.
 
-Pages have no scripts and load nothing. What they show is masked where it is recorded: see `twin.apim.shown`.
+Pages have no scripts and load nothing. What they show is masked where it is recorded: see `apim.shown`.
 """
 
 import base64
@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from twin.apim.trace import Call, Performed, Trace
+from apim.trace import Call, Performed, Trace
 
 _FOLDER = Path(__file__).with_name("trace_pages")
 _STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")

@@ -4,9 +4,9 @@ import base64
 import json
 from typing import Any
 
-from twin.apim.csharp import compile_expression
-from twin.apim.csharp.context import Body, Context, Headers, Response
-from twin.apim.csharp.golden import build_context
+from apim.csharp import compile_expression
+from apim.csharp.context import Body, Context, Headers, Response
+from apim.csharp.golden import build_context
 
 
 def context(**given: Any) -> Context:

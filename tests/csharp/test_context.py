@@ -2,9 +2,9 @@
 
 import pytest
 
+from apim.csharp import DotNetException, compile_expression, to_text
+from apim.csharp.context import LastError
 from tests.csharp.stage import context, evaluate, jwt, request, response
-from twin.apim.csharp import DotNetException, compile_expression, to_text
-from twin.apim.csharp.context import LastError
 
 
 def throws(text: str, given: object = None) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from apim.csharp import compile_expression
 from tests.csharp.stage import context
-from twin.apim.csharp import compile_expression
 
 
 @pytest.mark.parametrize(

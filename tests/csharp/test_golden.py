@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twin.apim.csharp.golden import answer, build_context, judge
+from apim.csharp.golden import answer, build_context, judge
 
 FOLDER = Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from apim.csharp import DotNetException, Expression, compile_expression
+from apim.csharp.context import Context
 from tests.csharp.stage import context, request
-from twin.apim.csharp import DotNetException, Expression, compile_expression
-from twin.apim.csharp.context import Context
 
 READ = compile_expression(
     '@{ var t = JToken.Parse((string)context.Variables["t"]);'

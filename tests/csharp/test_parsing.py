@@ -5,9 +5,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apim.csharp.statement_parser import parse
+from apim.csharp.syntax import Cast, Conditional, Paren
 from tests.csharp.stage import evaluate
-from twin.apim.csharp.statement_parser import parse
-from twin.apim.csharp.syntax import Cast, Conditional, Paren
 
 TERMS = st.tuples(st.sampled_from(["", "-", "~", "- -", "~-"]), st.integers(0, 99)).map(
     lambda pair: f"{pair[0]}{pair[1]}"

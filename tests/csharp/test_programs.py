@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from apim.csharp import CSharpError, DotNetException, Expression, compile_expression
+from apim.csharp import expression as expressions
+from apim.csharp.golden import judge
+from apim.csharp.signature import Attribute
+from apim.csharp.types import DEFINITIONS
 from tests.csharp.stage import context, evaluate
-from twin.apim.csharp import CSharpError, DotNetException, Expression, compile_expression
-from twin.apim.csharp import expression as expressions
-from twin.apim.csharp.golden import judge
-from twin.apim.csharp.signature import Attribute
-from twin.apim.csharp.types import DEFINITIONS
 
 FOLDER = Path(__file__).parent
 FORMS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from twin.apim.csharp import CSharpError, compile_expression
+from apim.csharp import CSharpError, compile_expression
 
 REFUSED = [
     ('@(context.Variables["s"] == "abc")', 26, "reference comparison"),

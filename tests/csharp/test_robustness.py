@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apim.csharp import CSharpError, DotNetException, Expression, compile_expression, find_end
+from apim.csharp.context import Context
+from apim.csharp.golden import build_context
 from tests.csharp.stage import context
-from twin.apim.csharp import CSharpError, DotNetException, Expression, compile_expression, find_end
-from twin.apim.csharp.context import Context
-from twin.apim.csharp.golden import build_context
 
 FOLDER = Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))

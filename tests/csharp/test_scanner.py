@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.apim.csharp import CSharpError, find_end
+from apim.csharp import CSharpError, find_end
 
 PLAIN = st.text(alphabet="abc ()[]{}<>'/*\\,:;?@$", max_size=12)
 

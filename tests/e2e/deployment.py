@@ -13,8 +13,8 @@ from typing import Any
 
 from joserfc.jwk import OctKey
 
+from apim.service import Service
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.service import Service
 from twin.azure import gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.entra.directory import Directory

@@ -15,12 +15,12 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from apim.network import Reply
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 from tests.policies.engine.stage import Sent, Stage, reply
-from twin.apim.network import Reply
 
 HEADER = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
 FOREIGN_KEY = OctKey.generate_key(512)

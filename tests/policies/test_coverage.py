@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from apim import origins
+from apim.coverage import Coverage, Recorder
+from apim.gateway import Gateway
+from apim.service import Api, Operation, Service
 from gateway import policy
 from tests.policies.engine import stage
 from tests.policy_coverage import report
 from tests.policy_coverage.verdict import Template, Verdict, judge
-from twin.apim import origins
-from twin.apim.coverage import Coverage, Recorder
-from twin.apim.gateway import Gateway
-from twin.apim.service import Api, Operation, Service
 
 NAME = "policies/made.xml.j2"
 TEXT = """<policies>

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from apim import rawxml
 from gateway import policy
 from tests.policies.compiler import mono
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim import rawxml
 from twin.azure.cloud import Cloud
 from twin.stack import Stack, evaluate
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from apim.csharp import DotNetException, Expression, compile_expression
+from apim.csharp.context import Body, Context, Headers, LastError, Operation, Response
+from apim.csharp.golden import build_context, shown
+from apim.csharp.json_text import parse
+from apim.csharp.literals import utf16
+from apim.csharp.types import STRING
+from apim.csharp.values import Array, outward, type_of
 from tests.policies.compiler import mono
 from tests.policies.test_csharp_compiler import expressions
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.csharp import DotNetException, Expression, compile_expression
-from twin.apim.csharp.context import Body, Context, Headers, LastError, Operation, Response
-from twin.apim.csharp.golden import build_context, shown
-from twin.apim.csharp.json_text import parse
-from twin.apim.csharp.literals import utf16
-from twin.apim.csharp.types import STRING
-from twin.apim.csharp.values import Array, outward, type_of
 from twin.stack import evaluate
 
 pytestmark = pytest.mark.usefixtures("compiler")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from apim import origins
+from apim.findings import PolicyError
+from apim.service import Service
 from gateway import policy
 from tests.policies.engine import stage
-from twin.apim import origins
-from twin.apim.findings import PolicyError
-from twin.apim.service import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from apim import coverage
 from gateway import policy
 from tests.policy_coverage import report
 from tests.policy_coverage.verdict import Template, Verdict, judge
-from twin.apim import coverage
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = ".policy-coverage"

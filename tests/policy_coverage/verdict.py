@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from twin.apim.coverage import NO, YES, Coverage, Point
+from apim.coverage import NO, YES, Coverage, Point
 
 LEAST_BRANCHES = 95.0
 """Percent. Of elements, all must have run."""

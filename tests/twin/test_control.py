@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
+from apim.cache import Cache
+from apim.network import Fault, Network, Upstream
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.cache import Cache
-from twin.apim.network import Fault, Network, Upstream
 from twin.arrivals import Arrival, Arrivals
 from twin.clock import Clock
 from twin.control import Levers, create_control
@@ -22,7 +22,7 @@ from twin.entra.keys import SigningKeys
 from twin.stack import Stack, evaluate
 
 if TYPE_CHECKING:
-    from twin.apim.trace import Trace
+    from apim.trace import Trace
 
 
 class Untraced:

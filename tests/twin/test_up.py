@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from apim import coverage
 from tests.children import free_port_block
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim import coverage
 from twin.clock import Clock
 from twin.cosmos import SqliteStore
 from twin.entra import SigningKeys

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from twin.apim.service import (
+from apim.service import (
     Api,
     BackendEntity,
     ManagedIdentity,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
+from apim.gateway import Gateway
+from apim.network import Network, Upstream
+from apim.server import GatewayServer
+from apim.service import Service
 from tests.policies.engine.stage import Tokens
-from twin.apim.gateway import Gateway
-from twin.apim.network import Network, Upstream
-from twin.apim.server import GatewayServer
-from twin.apim.service import Service
 from twin.clock import Clock
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twin.apim import coverage, origins
-from twin.apim.gateway import Gateway
-from twin.apim.messages import InboundRequest
-from twin.apim.network import Headers, Network, Reply, SendError
-from twin.apim.service import (
+from apim import coverage, origins
+from apim.gateway import Gateway
+from apim.messages import InboundRequest
+from apim.network import Headers, Network, Reply, SendError
+from apim.service import (
     Api,
     BackendEntity,
     ManagedIdentity,

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from apim.network import Network, SendError
 from tests.policies.engine.sockets import within
-from twin.apim.network import Network, SendError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from apim.service import Operation
 from tests.policies.engine.stage import policies, stage
-from twin.apim.service import Operation
 
 CORS = (
     '<cors allow-credentials="{credentials}" terminate-unmatched-request="{terminate}"><allowed-origins>'

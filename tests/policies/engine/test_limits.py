@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from apim.cache import LARGEST_ITEM
+from apim.counters import Counters
+from apim.messages import InboundRequest
 from tests.policies.engine.stage import policies, stage
-from twin.apim.cache import LARGEST_ITEM
-from twin.apim.counters import Counters
-from twin.apim.messages import InboundRequest
 from twin.clock import Clock
 
 LIMIT = '<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" {} />'
@@ -63,7 +63,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
             await waiting.wait()
             raise OSError
 
-        from twin.apim.network import SendError  # noqa: PLC0415
+        from apim.network import SendError  # noqa: PLC0415
 
         async def fail(sent: object) -> object:
             try:

@@ -6,8 +6,8 @@ import jwt
 import pytest
 from aiohttp import web
 
+from apim.network import Fault, Network, SendError, Upstream
 from tests.policies.engine.sockets import listening
-from twin.apim.network import Fault, Network, SendError, Upstream
 
 HOST = "https://cosmos-x.documents.azure.com:443"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from apim.service import Subscription
 from tests.policies.engine.stage import Sent, policies, reply, stage
-from twin.apim.service import Subscription
 
 
 def step(name: str) -> str:

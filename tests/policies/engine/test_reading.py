@@ -2,9 +2,9 @@
 
 import pytest
 
+from apim.findings import PolicyError
+from apim.rawxml import parse
 from tests.policies.engine.stage import policies, service, stage
-from twin.apim.findings import PolicyError
-from twin.apim.rawxml import parse
 
 
 def findings(operation: str, **parts: object) -> list[str]:

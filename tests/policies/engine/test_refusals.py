@@ -2,8 +2,8 @@
 
 import pytest
 
+from apim.findings import PolicyError
 from tests.policies.engine.stage import policies, stage
-from twin.apim.findings import PolicyError
 
 
 def refused(operation: str, **parts: object) -> str:

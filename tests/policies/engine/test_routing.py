@@ -2,9 +2,9 @@
 
 import pytest
 
+from apim.routing import Routes, without_dot_segments
+from apim.service import Api, Operation, Service
 from tests.policies.engine.stage import Stage, document, policies
-from twin.apim.routing import Routes, without_dot_segments
-from twin.apim.service import Api, Operation, Service
 
 
 def operation(method: str, template: str) -> Operation:

@@ -8,12 +8,12 @@ from typing import Any
 import jinja2
 import pytest
 
+from apim import lint
+from apim.findings import Finding
+from apim.lint import Surroundings
+from apim.service import PolicyDocument, Service
 from gateway import policy
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim import lint
-from twin.apim.findings import Finding
-from twin.apim.lint import Surroundings
-from twin.apim.service import PolicyDocument, Service
 from twin.stack import evaluate
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"

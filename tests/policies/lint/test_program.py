@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from apim.lint import check
 from gateway import policy
 from tests.program.variants import UP, Case
 from tests.stacks import FUNCTIONS_ONLY
 from twin import lint_command
-from twin.apim.lint import check
 from twin.azure.cloud import Cloud
 from twin.azure.gateway import service
 from twin.monitor import Monitor

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from twin.apim.findings import Finding
-from twin.apim.lint import Surroundings, check
-from twin.apim.lint.streaming import Diagnostic
-from twin.apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
+from apim.findings import Finding
+from apim.lint import Surroundings, check
+from apim.lint.streaming import Diagnostic
+from apim.service import Api, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
 CHECK = '<validate-jwt header-name="Authorization"><openid-config url="https://i.example/c" /></validate-jwt>'
 FORWARD = '<forward-request buffer-response="false" />'

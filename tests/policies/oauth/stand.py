@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwe, jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from apim.network import Reply, SendError
+from apim.service import Service
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.network import Reply, SendError
-from twin.apim.service import Service
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock

@@ -11,10 +11,10 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
+from apim.network import Reply, SendError
+from apim.service import Api, Operation
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.stacks import FUNCTIONS_ONLY
-from twin.apim.network import Reply, SendError
-from twin.apim.service import Api, Operation
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.stack import evaluate

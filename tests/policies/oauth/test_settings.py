@@ -8,10 +8,10 @@ import json
 
 import pytest
 
+from apim.network import Reply
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.policies.oauth.stand import GATEWAY, declared
-from twin.apim.network import Reply
 
 CLIENT = {"id": "x", "_ts": 0, "_etag": "1", "ttl": 1, "name": "=Test client", "redirectUris": [CALLBACK]}
 

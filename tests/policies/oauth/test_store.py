@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from apim.policies import retry
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got
 from tests.policies.oauth.stand import (
@@ -19,7 +20,6 @@ from tests.policies.oauth.stand import (
     handle_of,
     status,
 )
-from twin.apim.policies import retry
 
 IN_THE_GATEWAYS_WORDS = (
     b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'

@@ -1,0 +1,560 @@
+"""Turns policy documents into statements, and reports everything that is wrong with them at once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from apim.csharp import CSharpError, Expression, compile_expression, find_end
+from apim.failure import Failure
+from apim.findings import Finding, PolicyError
+from apim.named_values import Substituted, UndeclaredError, substitute
+from apim.node import Node, Operand
+from apim.origins import find
+from apim.rawxml import Element, Value, parse
+from apim.shape import Attribute, Kind, Policy, Shape, Text
+from apim.shown import literals_in
+from apim.statements import Action, Statement, in_order
+from apim.trace import Source, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from apim.run import Run
+    from apim.service import PolicyDocument, Service
+
+SECTIONS = ("inbound", "backend", "outbound", "on-error")
+_LARGEST_DOCUMENT = 256 * 1024
+_LARGEST_CONSUMPTION_DOCUMENT = 16 * 1024
+LARGEST_FRAGMENT = 512 * 1024
+_ID = Attribute("id", expression=False)
+
+
+class Base:
+    """The place of `<base />`: where the statements of the next broader scope run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A compiled policy document: the statements of each section that it has."""
+
+    name: str
+    sections: dict[str, list[Statement | Base]]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An expression in its document.
+
+    Attributes:
+        document: its name.
+        line: where the expression begins, from 1; so does `column`.
+        expression: its text is what named values made of what stands in the document.
+    """
+
+    document: str
+    line: int
+    column: int
+    expression: Expression
+    _substituted: Substituted
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """Where in the document a place of the expression is, such as one of its decisions."""
+        return self._substituted.place(*within(self.line, self.column, line, column))
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """What all documents of a service share while they are compiled.
+
+    Attributes:
+        policies: by element name.
+        unsupported: policies that API Management has and this gateway has not.
+        findings: errors so far.
+        warnings: what works but should be mended.
+        used_values: names of the named values that were mentioned.
+        used_fragments: ids of the fragments that were included.
+        counted: whether each place of the C# counts for itself which way it went; otherwise expressions of
+            the same text are one.
+        unknown: names of the named values whose content is not known yet; the one that is given stands in.
+        roots: what was read of each document, by its name.
+        expressions: every expression, with its place.
+        statements: every statement that was compiled, and the parts of policies that hold statements.
+        literals: texts that stand in the documents, without what named values put there.
+        texts: the documents by their names.
+        fragments: what fragments became, by id, section, scope and place; many documents include the same.
+    """
+
+    service: "Service"
+    policies: "Mapping[str, Policy]"
+    unsupported: frozenset[str]
+    findings: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    used_values: set[str] = field(default_factory=set)
+    used_fragments: set[str] = field(default_factory=set)
+    counted: bool = False
+    unknown: frozenset[str] = frozenset()
+    roots: dict[str, Element] = field(default_factory=dict)
+    expressions: list["Placed"] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    literals: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
+    fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
+
+    @property
+    def named_values(self) -> dict[str, str]:
+        """Name to value."""
+        return {value.name: value.value for value in self.service.named_values}
+
+    def compile(self, document: "PolicyDocument", scope: str) -> Document:
+        """A document of a scope; what is wrong with it is added to `findings`."""
+        sections: dict[str, list[Statement | Base]] = {}
+        root = self.root(document, "policies", self._largest())
+        if root is None:
+            return Document(document.name, sections)
+        outside = Compiler(self, document.name, "", scope)
+        outside.refuse_attributes(root)
+        outside.refuse_text(root)
+        for element in root.children:
+            if element.name not in SECTIONS:
+                outside.report_at(
+                    element, f"<{element.name}> is not a section; sections are {_listed(SECTIONS)}"
+                )
+            elif element.name in sections:
+                outside.report_at(element, f"the section {element.name} stands twice")
+            else:
+                outside.refuse_attributes(element)
+                sections[element.name] = list(
+                    Compiler(self, document.name, element.name, scope).section(element)
+                )
+        return Document(document.name, sections)
+
+    def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
+        """The expression of that text, if it was compiled before."""
+        if self.counted:
+            return self._counted.get((text, self._origin(document, line, column)))
+        return _SHARED.get(text)
+
+    def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
+        """Lets further places with the same text use the expression."""
+        if self.counted:
+            self._counted[text, self._origin(document, line, column)] = expression
+            return
+        if len(_SHARED) >= _MOST_SHARED:
+            _SHARED.clear()
+        _SHARED[text] = expression
+
+    def _origin(self, document: str, line: int, column: int) -> object:
+        """What tells places apart that count for themselves: a template's place, however often rendered."""
+        return find(self.texts[document], line, column) or (document, line, column)
+
+    def root(self, document: "PolicyDocument", name: str, largest: int) -> Element | None:
+        """The document's root element; None after an error that leaves nothing to look at."""
+        self.texts[document.name] = document.xml
+        size = len(document.xml.encode())
+        if size > largest:
+            message = f"the document has {size:,} bytes; API Management takes {largest:,}"
+            self.findings.append(
+                Finding(document=document.name, line=1, column=1, message=message, code="document-size")
+            )
+        try:
+            root = parse(document.xml, document.name)
+        except PolicyError as error:
+            self.findings += error.findings
+            return None
+        if root.name != name:
+            message = f"the root element is <{root.name}>; <{name}> expected"
+            self.findings.append(
+                Finding(document=document.name, line=root.line, column=root.column, message=message)
+            )
+            return None
+        self.roots[document.name] = root
+        return root
+
+    def _largest(self) -> int:
+        return _LARGEST_CONSUMPTION_DOCUMENT if self.service.sku == "Consumption" else _LARGEST_DOCUMENT
+
+
+class Compiler:
+    """Compiles the statements of one section of one document."""
+
+    def __init__(
+        self, catalogue: Catalogue, document: str, section: str, scope: str, *, fragment: bool = False
+    ) -> None:
+        self.catalogue = catalogue
+        self.document = document
+        self.section_name = section
+        self.scope = scope
+        self._fragment = fragment
+        self._once: set[str] = set()
+
+    @property
+    def service(self) -> "Service":
+        """The service whose policy this is."""
+        return self.catalogue.service
+
+    def report(self, message: str, line: int, column: int, code: str = "invalid-policy") -> None:
+        """Adds a finding."""
+        self.catalogue.findings.append(
+            Finding(document=self.document, line=line, column=column, message=message, code=code)
+        )
+
+    def report_at(self, element: Element, message: str, code: str = "invalid-policy") -> None:
+        """Adds a finding about an element."""
+        self.report(message, element.line, element.column, code)
+
+    def refuse_attributes(self, element: Element) -> None:
+        """Reports every attribute of an element that has none."""
+        for name, value in element.attributes.items():
+            self.report(f"<{element.name}> has no attribute {name}", value.line, value.column)
+
+    def refuse_text(self, element: Element) -> None:
+        """Reports text in an element that has none."""
+        if element.text is not None:
+            self.report(f"text in <{element.name}>", element.text.line, element.text.column)
+
+    def section(self, element: Element) -> Iterator[Statement | Base]:
+        """The statements of a section, with the places of `<base />`."""
+        self.refuse_text(element)
+        for child, path in _numbered(element, ""):
+            if child.name == "base":
+                self.refuse_attributes(child)
+                yield Base()
+            else:
+                statement = self._statement(child, path, "")
+                if statement is not None:
+                    yield statement
+
+    def statements(self, element: Element, path: str) -> Action:
+        """The policies within an element of a policy, as one action."""
+        compiled = (self._statement(child, inner, path) for child, inner in _numbered(element, path))
+        statements = [statement for statement in compiled if statement is not None]
+        if statements and element.name not in self.catalogue.policies:
+            # A part of a policy, such as `when`, has run when its first statement has.
+            part = replace(statements[0], element=element.name, line=element.line, column=element.column)
+            self.catalogue.statements.append(part)
+        return in_order(statements)
+
+    def fragment(self, fragment_id: str, node: Node) -> Action:
+        """The statements of a fragment, in this place."""
+        fragment = next((one for one in self.service.fragments if one.id == fragment_id), None)
+        if fragment is None:
+            value = node.element.attributes["fragment-id"]
+            message = f"the fragment {fragment_id} is not declared"
+            self.report(message, value.line, value.column, "undeclared-fragment")
+            return in_order(())
+        if self._fragment:
+            node.fail("a fragment cannot include a fragment")
+            return in_order(())
+        self.catalogue.used_fragments.add(fragment_id)
+        place = fragment_id, self.section_name, self.scope, node.path
+        if place not in self.catalogue.fragments:
+            self.catalogue.fragments[place] = self._included(fragment.document, node.path)
+        return self.catalogue.fragments[place]
+
+    def _included(self, document: "PolicyDocument", path: str) -> Action:
+        root = self.catalogue.roots.get(document.name) or self.catalogue.root(
+            document, "fragment", LARGEST_FRAGMENT
+        )
+        if root is None:
+            return in_order(())
+        within = Compiler(self.catalogue, document.name, self.section_name, self.scope, fragment=True)
+        within.refuse_attributes(root)
+        within.refuse_text(root)
+        return within.statements(root, path)
+
+    def _statement(self, element: Element, path: str, within: str) -> Statement | None:
+        policy = self._policy(element, within)
+        if policy is None:
+            return None
+        count = len(self.catalogue.findings)
+        node = self._node(element, with_id(policy.shape), path, set())
+        if len(self.catalogue.findings) > count:
+            self._look_inside(element, policy.shape, path)
+            return None
+        try:
+            action = policy.compile(node)
+        except Failure as failure:
+            self.report_at(element, failure.message)
+            return None
+        statement = Statement(
+            action=_with_bodies(action, frozenset(node.reads)),
+            element=element.name,
+            policy_id=node.constant("id"),
+            section=self.section_name,
+            scope=self.scope,
+            path=within,
+            document=self.document,
+            line=element.line,
+            column=element.column,
+        )
+        self.catalogue.statements.append(statement)
+        return statement
+
+    def _look_inside(self, element: Element, shape: Shape, path: str) -> None:
+        """Finds the errors within a policy that is itself wrong, so that one run shows them all."""
+        known = {child.name: child.shape for child in shape.children}
+        for child, inner in _numbered(element, path):
+            if shape.statements:
+                self._statement(child, inner, path)
+            elif child.name in known:
+                self._look_inside(child, known[child.name], inner)
+
+    def _policy(self, element: Element, within: str) -> Policy | None:
+        name = element.name
+        policy = self.catalogue.policies.get(name)
+        if policy is None:
+            if name == "base":
+                self.report_at(element, "<base /> stands only directly in a section")
+            elif name in self.catalogue.unsupported:
+                message = f"the twin does not support the policy {name}"
+                self.report_at(element, message, "unsupported-policy")
+            else:
+                self.report_at(element, f"there is no policy {name}", "unknown-policy")
+            return None
+        if self.section_name not in policy.sections:
+            where = _listed([section for section in SECTIONS if section in policy.sections])
+            self.report_at(element, f"{name} is not allowed in {self.section_name}, only in {where}")
+        if self.service.sku in policy.unavailable:
+            message = f"{name} is not available in the SKU {self.service.sku}"
+            self.report_at(element, message, "policy-unavailable")
+        if policy.once and not within:
+            if name in self._once:
+                self.report_at(element, f"{name} may stand only once in a section")
+            self._once.add(name)
+        return policy
+
+    def _node(self, element: Element, shape: Shape, path: str, reads: set[str]) -> Node:
+        attributes = self._attributes(element, shape, reads)
+        children: dict[str, list[Node]] = {}
+        if shape.statements:
+            text = None
+            self.refuse_text(element)
+        else:
+            children = self._children(element, shape, path, reads)
+            text = self._text(element, shape, reads)
+        return Node(
+            element, shape, self, path, attributes=attributes, children=children, text=text, reads=reads
+        )
+
+    def _attributes(self, element: Element, shape: Shape, reads: set[str]) -> dict[str, Operand]:
+        known = {attribute.name: attribute for attribute in shape.attributes}
+        operands: dict[str, Operand] = {}
+        for name, value in element.attributes.items():
+            attribute = known.get(name)
+            if attribute is None:
+                hint = f"; it knows {_listed(known)}" if known else ""
+                self.report(f"<{element.name}> has no attribute {name}{hint}", value.line, value.column)
+                continue
+            if attribute.unsupported:
+                self.report(f"{name} of <{element.name}>: {attribute.unsupported}", value.line, value.column)
+                continue
+            operand = self._operand(value, reads, name)
+            if operand is None:
+                continue
+            if self.catalogue.unknown and "{{" in value.text and operand.constant is not None:
+                operand = _sample(attribute, operand)
+            wrong = _wrong_literal(attribute, operand)
+            if wrong:
+                self.report(f"{name} of <{element.name}> {wrong}", value.line, value.column)
+                continue
+            operands[name] = operand
+        for name, attribute in known.items():
+            if attribute.required and name not in element.attributes:
+                self.report_at(element, f"<{element.name}> needs the attribute {name}")
+        return operands
+
+    def _children(self, element: Element, shape: Shape, path: str, reads: set[str]) -> dict[str, list[Node]]:
+        known = {child.name: child for child in shape.children}
+        nodes: dict[str, list[Node]] = {name: [] for name in known}
+        for child, inner in _numbered(element, path):
+            expected = known.get(child.name)
+            if expected is None:
+                hint = f"; it may hold {_listed(known)}" if known else "; it holds no elements"
+                self.report_at(child, f"<{child.name}> is not allowed in <{element.name}>{hint}")
+            elif expected.unsupported:
+                self.report_at(child, f"<{child.name}> in <{element.name}>: {expected.unsupported}")
+            else:
+                policy = child.name in self.catalogue.policies
+                inner_shape = with_id(expected.shape) if policy else expected.shape
+                nodes[child.name].append(self._node(child, inner_shape, inner, reads))
+        for name, expected in known.items():
+            count = sum(1 for child in element.children if child.name == name)
+            if count < expected.least:
+                self.report_at(element, f"<{element.name}> needs <{name}>")
+            elif expected.most is not None and count > expected.most:
+                self.report_at(element, f"<{element.name}> may hold <{name}> only {expected.most} time(s)")
+        return nodes
+
+    def _text(self, element: Element, shape: Shape, reads: set[str]) -> Operand | None:
+        if element.text is None:
+            if shape.text_required:
+                self.report_at(element, f"<{element.name}> is empty")
+            return None
+        if shape.text is Text.NONE:
+            self.refuse_text(element)
+            return None
+        operand = self._operand(element.text, reads, element.name, keep_space=shape.keep_space)
+        if operand is None:
+            return None
+        wrong = _wrong_literal(
+            Attribute("text", expression=shape.text is Text.VALUE, kind=shape.kind), operand
+        )
+        if wrong:
+            self.report(f"the text of <{element.name}> {wrong}", element.text.line, element.text.column)
+            return None
+        return operand
+
+    def _operand(
+        self, value: Value, reads: set[str], part: str, *, keep_space: bool = True
+    ) -> Operand | None:
+        self.catalogue.literals |= literals_in(value.text) if value.expression else {value.text.strip()}
+        try:
+            substituted = substitute(value, self.catalogue.named_values, self.catalogue.used_values)
+        except UndeclaredError as error:
+            self.report(str(error), error.line, error.column, "undeclared-named-value")
+            return None
+        text = substituted.value.text
+        if not substituted.value.expression:
+            constant = text if keep_space else text.strip()
+            return Operand(lambda _context: constant, constant)
+        if value.decoded:
+            self.catalogue.warnings.append(
+                Finding(
+                    document=self.document,
+                    line=value.line,
+                    column=value.column,
+                    message="C# with XML entities was decoded; rawxml holds C# as it is",
+                    code="encoded-csharp",
+                )
+            )
+        expression = self._expression(substituted)
+        if expression is None:
+            return None
+        reads |= expression.reads
+        source = Source(part, value.text, self.document, value.line, value.column)
+        return Operand(watched(expression.evaluate, source), None, expression.reads)
+
+    def _expression(self, substituted: Substituted) -> Expression | None:
+        value = substituted.value
+        text = value.text.strip()
+        expression = self.catalogue.compiled(text, self.document, value.line, value.column)
+        if expression is None:
+            try:
+                if substituted.spans and find_end(text, 0) != len(text):
+                    self.report("a value is a literal or one whole expression", value.line, value.column)
+                    return None
+                expression = compile_expression(text, name="expression", counted=self.catalogue.counted)
+            except CSharpError as error:
+                place = substituted.place(*within(value.line, value.column, error.line, error.column))
+                self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))
+                return None
+            self.catalogue.keep(expression, text, self.document, value.line, value.column)
+        self.catalogue.expressions.append(
+            Placed(self.document, value.line, value.column, expression, substituted)
+        )
+        return expression
+
+
+# An expression keeps nothing of the requests that it answers, so every gateway of a process may use it. The
+# program's check of its policies and the gateway that runs them in the same process compile them once.
+_SHARED: dict[str, Expression] = {}
+_MOST_SHARED = 4096
+_CONSTRUCTS = {"reference comparison": "reference-comparison"}
+
+
+def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:
+    """Where in the document a place of an expression is, which begins at `line` and `column`."""
+    return line + inner_line - 1, inner_column + (column - 1 if inner_line == 1 else 0)
+
+
+def _sample(attribute: Attribute, operand: Operand) -> Operand:
+    """Something that the attribute takes, for a literal of which a part is not known yet."""
+    if attribute.values:
+        text = attribute.values[0]
+    elif attribute.kind is Kind.BOOLEAN:
+        text = "true"
+    elif attribute.kind in {Kind.INTEGER, Kind.NUMBER}:
+        text = str(int(attribute.least or 1))
+    else:
+        return operand
+    return Operand(lambda _context: text, text)
+
+
+@cache
+def with_id(shape: Shape) -> Shape:
+    """The shape with the attribute `id`, which every policy has."""
+    return replace(shape, attributes=(*shape.attributes, _ID))
+
+
+def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
+    """The action, with the bodies that its expressions read fetched before it runs."""
+    request, response = "request.body" in reads, "response.body" in reads
+    if not request and not response:
+        return action
+
+    def fetch_first(run: "Run"):  # noqa: ANN202 -- as Action says
+        if (request and run.request_stream is not None) or (response and run.reply is not None):
+            return _fetch(run, action, request=request, response=response)
+        return action(run)
+
+    return fetch_first
+
+
+async def _fetch(run: "Run", action: Action, *, request: bool, response: bool) -> None:
+    if request:
+        await run.buffer_request()
+    if response:
+        await run.buffer_response()
+    pending = action(run)
+    if pending is not None:
+        await pending
+
+
+def _numbered(element: Element, path: str) -> Iterator[tuple[Element, str]]:
+    """The elements within an element, each with its path: choose[1]/when[2]."""
+    counts: dict[str, int] = {}
+    for child in element.children:
+        counts[child.name] = counts.get(child.name, 0) + 1
+        step = f"{child.name}[{counts[child.name]}]"
+        yield child, f"{path}/{step}" if path else step
+
+
+def _wrong_literal(attribute: Attribute, operand: Operand) -> str | None:
+    """What is wrong with a literal; None when nothing is."""
+    text = operand.constant
+    if text is None:
+        return None if attribute.expression else "cannot be a policy expression"
+    if attribute.values and text not in attribute.values:
+        return f"is {text!r}; allowed are {_listed(attribute.values)}"
+    check = _KINDS.get(attribute.kind)
+    if check is None:
+        return None
+    try:
+        number = check(text)
+    except ValueError:
+        return f"is {text!r}; it must be {attribute.kind.value}"
+    least, most = attribute.least, attribute.most
+    if (least is not None and number < least) or (most is not None and number > most):
+        return f"is {text}; it must be at least {least:g}" + (
+            "" if most is None else f" and at most {most:g}"
+        )
+    return None
+
+
+def _check_boolean(text: str) -> float:
+    if text.strip().lower() not in {"true", "false"}:
+        raise ValueError
+    return 0
+
+
+_KINDS: "dict[Kind, Callable[[str], float]]" = {
+    Kind.BOOLEAN: _check_boolean,
+    Kind.INTEGER: int,
+    Kind.NUMBER: float,
+}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,87 @@
+"""How often something happened lately, by key: sliding windows for rate limits."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from apim.cache import Timed
+
+_LONGEST = 300.0
+_SWEEP_EVERY = 1000
+
+
+@dataclass(slots=True)
+class _Events:
+    """What happened under one key: when, and how often up to and with then."""
+
+    times: list[float] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+    before: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.totals[-1] if self.totals else self.before
+
+    def add(self, time: float, count: int) -> None:
+        self.totals.append(self.total + count)
+        self.times.append(time)
+
+    def since(self, time: float) -> int:
+        """How often later than `time`."""
+        index = bisect_right(self.times, time)
+        return self.total - (self.totals[index - 1] if index else self.before)
+
+    def forget(self, time: float) -> None:
+        """Drops what is not later than `time`."""
+        index = bisect_right(self.times, time)
+        if index:
+            self.before = self.totals[index - 1]
+            del self.times[:index], self.totals[:index]
+
+
+class Counters:
+    """Counts of the last 300 seconds.
+
+    A counter belongs to its key alone: policies at several scopes that name the same key share it.
+    """
+
+    def __init__(self, clock: Timed) -> None:
+        self._clock = clock
+        self._events: dict[str, _Events] = {}
+        self._additions = 0
+
+    def add(self, key: str, count: int) -> None:
+        """Counts so many now."""
+        self._events.setdefault(key, _Events()).add(self._clock.now(), count)
+        self._additions += 1
+        if self._additions >= _SWEEP_EVERY:
+            self._sweep()
+
+    def used(self, key: str, period: float) -> int:
+        """How many there were within the last `period` seconds."""
+        events = self._events.get(key)
+        return events.since(self._clock.now() - period) if events else 0
+
+    def wait(self, key: str, calls: int, period: float) -> float:
+        """Seconds until another one stays within `calls` in `period`; 0 when it does now."""
+        events = self._events.get(key)
+        now = self._clock.now()
+        if events is None or events.since(now - period) < calls:
+            return 0.0
+        # The event whose end of life leaves fewer than `calls` behind it.
+        index = bisect_right(events.totals, events.total - calls)
+        return max(events.times[index] + period - now, 0.001)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._events.clear()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def _sweep(self) -> None:
+        self._additions = 0
+        oldest = self._clock.now() - _LONGEST
+        for key, events in list(self._events.items()):
+            events.forget(oldest)
+            if not events.times:
+                del self._events[key]

@@ -1,0 +1,189 @@
+"""Compiles an expression and evaluates it."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from apim.csharp import flow, members, syntax
+from apim.csharp.context import Context
+from apim.csharp.errors import CSharpError, DotNetException, RefusedError, UnsupportedError
+from apim.csharp.lowering.statements import Statements
+from apim.csharp.scope import shared_names
+from apim.csharp.source import loaded
+from apim.csharp.statement_parser import parse
+from apim.csharp.values import outward
+
+members.load()
+# The tables raise .NET's exceptions only. Should there be a gap in them, it must not look like an answer.
+_PYTHON: Final = (
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    TypeError,
+    NameError,
+    ValueError,
+    AttributeError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A place where an expression decides: `if`, `?:`, `&&`, `||`, `??`, `?.`, a loop, a case, a handler."""
+
+    line: int
+    column: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that is known of an expression without running it, and where it shows."""
+
+    name: str
+    line: int
+    column: int
+
+
+class Expression:
+    """A compiled expression. Its Python is compiled when it is evaluated for the first time.
+
+    Attributes:
+        source: its text, with `@( )` or `@{ }`.
+        reads: static facts. Paths below `context` in lower case, such as `request.body`, `response.body`,
+            `request.headers`, `variables`; `variables:name` for a constant name; `message.body` when the body
+            of a message is read that came from a variable; `clock`; `culture` when .NET's answer depends on
+            the culture (the twin answers as the invariant culture does); `references` when `==` asks whether
+            two objects are one and the same.
+        facts: the same with positions in the document.
+        decisions: where it decides.
+        hits: two bytes for each decision, set to 1 once it went yes, once it went no; when it is counted.
+    """
+
+    __slots__ = ("_make", "_run", "decisions", "facts", "hits", "name", "reads", "source")
+
+    def __init__(
+        self, source: str, name: str, make: Callable[[], Callable[[Context], Any]], hits: bytearray
+    ) -> None:
+        self.source = source
+        self.name = name
+        self._make = make
+        self._run: Callable[[Context], Any] = self._first
+        self.hits = hits
+        self.reads: frozenset[str] = frozenset()
+        self.facts: tuple[Fact, ...] = ()
+        self.decisions: tuple[Decision, ...] = ()
+
+    def _first(self, context: Context) -> Any:
+        try:
+            run = self._make()
+        except (RecursionError, MemoryError):
+            raise RecursionError from None
+        except SyntaxError as error:
+            raise AssertionError(str(error)) from error
+        self._run = run
+        del self._make  # The source has done its work.
+        return run(context)
+
+    def evaluate(self, context: Context) -> object:
+        """The expression's value, boxed; strings are as Python writes them.
+
+        Raises:
+            DotNetException: what the expression threw.
+        """
+        try:
+            value = self._run(context)
+        except DotNetException:
+            raise
+        except RecursionError:
+            raise UnsupportedError("an expression that nests this deeply") from None
+        except _PYTHON as error:
+            raise UnsupportedError(
+                f"{type(error).__name__} inside the evaluator, a defect of the twin"
+            ) from error
+        return outward(value) if type(value) is str and not value.isascii() else value
+
+
+class _Positions:
+    """Offsets of an expression's text as lines and columns of its document."""
+
+    def __init__(self, text: str, line: int, column: int) -> None:
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._line = line
+        self._column = column
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1."""
+        index = bisect_right(self._starts, offset) - 1
+        column = offset - self._starts[index]
+        return self._line + index, column + (self._column if index == 0 else 1)
+
+
+def compile_expression(
+    text: str, *, name: str, line: int = 1, column: int = 1, counted: bool = True
+) -> Expression:
+    """Compiles `@( ... )` or `@{ ... }`.
+
+    Args:
+        text: the whole expression.
+        name: the document's name, for errors.
+        line: where the `@` stands in the document, from 1.
+        column: where the `@` stands in its line, from 1.
+        counted: mark in `hits` which way its decisions go.
+
+    Raises:
+        CSharpError: it is wrong, or outside of what the twin executes exactly.
+    """
+    positions = _Positions(text, line, column)
+    try:
+        return _compile(text, name, positions, counted=counted)
+    except RefusedError as error:
+        found_line, found_column = positions.at(error.at)
+        raise CSharpError(
+            error.message, name=name, line=found_line, column=found_column, construct=error.construct
+        ) from None
+    except _PYTHON as error:
+        raise CSharpError(
+            f"the twin cannot compile this: {type(error).__name__} inside of it, a defect of the twin",
+            name=name,
+            line=line,
+            column=column,
+            construct="defect",
+        ) from error
+    except UnsupportedError as error:
+        raise CSharpError(
+            error.message, name=name, line=line, column=column, construct="unsupported"
+        ) from None
+    except RecursionError:
+        raise CSharpError(
+            "this expression nests too deeply", name=name, line=line, column=column, construct="nesting"
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> syntax.Node:
+    """The tree of a text; templates repeat many expressions."""
+    return parse(text)
+
+
+def _compile(text: str, name: str, positions: _Positions, *, counted: bool) -> Expression:
+    if not text.startswith(("@(", "@{")):
+        raise RefusedError("an expression starts with @( or @{", 0, "@")
+    tree = _parsed(text)
+    lowering = Statements(shared_names(tree) if "=>" in text else frozenset(), counted=counted)
+    if isinstance(tree, syntax.Block):
+        lines = lowering.body(tree)
+    else:
+        flow.check_value(tree)
+        lines = lowering.value(tree)
+    source = lowering.source
+    expression = Expression(text, name, lambda: loaded(source.program(lines), source.table), lowering.hits)
+    expression.reads = frozenset(lowering.reads)
+    expression.facts = tuple(Fact(fact, *positions.at(at)) for fact, at in lowering.reads.items())
+    expression.decisions = tuple(
+        Decision(*positions.at(branch.at), branch.kind) for branch in lowering.branches
+    )
+    return expression

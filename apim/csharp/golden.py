@@ -1,0 +1,180 @@
+"""Answers files of golden cases: expressions with the values that real C# gave for them.
+
+The format: `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`; a case
+may have `throws` (an exception's name) or `compile_error` (the compiler's number) in place of type and value.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit
+
+from apim.csharp.collection_values import List
+from apim.csharp.context import (
+    Api,
+    Body,
+    Context,
+    Deployment,
+    Headers,
+    Operation,
+    Request,
+    Response,
+    Url,
+)
+from apim.csharp.errors import CSharpError, DotNetException, UnsupportedError
+from apim.csharp.expression import compile_expression
+from apim.csharp.json_text import parse
+from apim.csharp.json_values import JToken
+from apim.csharp.moments import DateTime
+from apim.csharp.text import to_string
+from apim.csharp.types import BYTE
+from apim.csharp.values import Array, Sequence, outward, type_of
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a case went: `equal`, `refused` or `different`, and what the evaluator said."""
+
+    form: str
+    outcome: str
+    expected: dict[str, Any]
+    answer: dict[str, Any]
+
+
+def judge(path: Path) -> list[Verdict]:
+    """Answers every case of a file and compares.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not in the golden format.
+    """
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
+        message = f"{path} is not a file of golden cases: it needs `context` and a list `cases`"
+        raise ValueError(message)  # noqa: TRY004 -- it is the file's content that is wrong
+    return [_judged(case, document.get("context", {})) for case in document["cases"]]
+
+
+def _judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
+    expected = {key: value for key, value in case.items() if key != "form"}
+    found = answer(case["form"], build_context(context))
+    if "refused" in found:
+        outcome = "equal" if "compile_error" in expected else "refused"
+    else:
+        outcome = "equal" if found == expected else "different"
+    return Verdict(case["form"], outcome, expected, found)
+
+
+def answer(form: str, context: Context) -> dict[str, Any]:
+    """A case's answer: `type` and `value`, or `throws`, or `refused` with the reason."""
+    try:
+        expression = compile_expression(form, name="case")
+    except CSharpError as error:
+        return {"refused": error.message, "construct": error.construct}
+    try:
+        value = expression.evaluate(context)
+        if value is None:
+            return {"type": "null", "value": None}
+        return {"type": type_of(value).clr_name, "value": outward(shown(value))}
+    except UnsupportedError as error:
+        return {"unsupported": error.message}
+    except DotNetException as error:
+        return {"throws": error.type_name}
+
+
+def shown(value: Any) -> str:
+    """A value as golden files print it."""
+    if isinstance(value, Array) and value.clr_type.args[0] is BYTE:
+        return base64.b64encode(bytes(value)).decode()
+    if isinstance(value, JToken):
+        return value.clr_text()
+    if isinstance(value, (Array, List, Sequence)):
+        return f"[{'|'.join(shown(item) for item in value)}]"
+    if isinstance(value, DateTime):
+        return to_string(value)
+    return to_string(value)
+
+
+def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700000000.0) -> Context:
+    """The Context that a golden file, or the file of `--context`, describes."""
+    request = given.get("request", {})
+    url = parse_url(request.get("url", "https://gateway.example/"))
+    response = given.get("response")
+    return Context(
+        request=Request(
+            method=request.get("method", "GET"),
+            url=url,
+            original_url=url,
+            headers=_headers(request),
+            body=_body(request),
+            matched_parameters=dict(request.get("matchedParameters", {})),
+        ),
+        response=None if response is None else _response(response),
+        variables={name: _variable(value) for name, value in given.get("variables", {}).items()},
+        api=Api(id="api", name="api", path=""),
+        operation=Operation(
+            id="operation", name="operation", method=request.get("method", "GET"), url_template="/"
+        ),
+        deployment=Deployment(service_name="gateway"),
+        now=now,
+        timestamp=now(),
+    )
+
+
+def parse_url(text: str) -> Url:
+    """A URL in the parts that `context.Request.Url` has."""
+    parts = urlsplit(text)
+    query: dict[str, list[str]] = {}
+    for name, value in _pairs(parts.query):
+        query.setdefault(name, []).append(value)
+    return Url(
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=parts.port or _PORTS.get(parts.scheme, -1),
+        path=parts.path,
+        query_string=f"?{parts.query}" if parts.query else "",
+        query=query,
+    )
+
+
+def _pairs(query: str) -> Iterator[tuple[str, str]]:
+    for pair in query.split("&"):
+        if pair:
+            name, _equals, value = pair.partition("=")
+            yield unquote_plus(name), unquote_plus(value)
+
+
+def _headers(message: dict[str, Any]) -> Headers:
+    given = message.get("headers", {})
+    return Headers(
+        {name: [values] if isinstance(values, str) else list(values) for name, values in given.items()}
+    )
+
+
+def _body(message: dict[str, Any]) -> Body | None:
+    text = message.get("body")
+    return None if text is None else Body(text.encode())
+
+
+def _response(message: dict[str, Any]) -> Response:
+    return Response(
+        status_code=message.get("status", 200),
+        status_reason=message.get("reason", ""),
+        headers=_headers(message),
+        body=_body(message),
+    )
+
+
+def _variable(value: Any) -> object:
+    if isinstance(value, dict) and value.get("$t") == "jtoken":
+        return parse(value["v"])
+    if isinstance(value, dict) and value.get("$t") == "response":
+        return _response(value["v"])
+    if isinstance(value, (dict, list)):
+        return parse(json.dumps(value))
+    return value

@@ -1,0 +1,319 @@
+"""What all of the lowering shares: names of types, conversions, facts, and the one place for conditions."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from apim.csharp import operators, runtime, syntax
+from apim.csharp.bound import (
+    ArgumentValue,
+    Bound,
+    Concatenation,
+    Known,
+    NamespaceReference,
+    TypeReference,
+    constant,
+)
+from apim.csharp.conversions import Converter, explicit, same, to_string_cast
+from apim.csharp.errors import RefusedError
+from apim.csharp.overloads import Slot, convertible
+from apim.csharp.scope import Scope
+from apim.csharp.source import Source, depth, indented
+from apim.csharp.syntax import Node, TypeName
+from apim.csharp.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
+
+Meaning = Bound | TypeReference | NamespaceReference
+_LONG: Final = 400
+"""A shorter piece cannot nest so deeply that it matters."""
+_DEEPEST: Final = 40
+"""Python reads 200 brackets inside one another. A piece that is deeper becomes a function of its own."""
+MOST_BLOCKS: Final = 18
+"""Python nests 20 loops and `try` statements in one function."""
+MOST_INDENTS: Final = 90
+"""Python reads 100 levels of indentation."""
+_FEW: Final = 4
+"""So many texts are joined faster one by one."""
+_WRITTEN: Final = re.compile(r"\b([vt]\d+) :=")
+_KEPT: Final = re.compile(r"\bt\d+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A decision in an expression, for coverage: `hits[2 * index]` counts yes, the next one no."""
+
+    at: int
+    kind: str
+
+
+@dataclass(slots=True)
+class Function:
+    """The Python function that is being made.
+
+    Attributes:
+        nested: functions inside of it, for what nests too deeply.
+        unset: variables that only such functions set.
+        rounds: how many loops are around.
+        blocks: how many blocks of those that Python limits are around.
+        indents: how many blocks are around.
+        jumps: what `break` and `continue` leave, the innermost last.
+        handlers: how many catch blocks are around, for `throw;`.
+        returned: in a lambda, the types of its returns; None in the expression itself, which returns object.
+        expected: in a lambda, the type that it must return, when that is known.
+    """
+
+    nested: list[str] = field(default_factory=list)
+    unset: set[str] = field(default_factory=set)
+    rounds: int = 0
+    blocks: int = 0
+    indents: int = 0
+    jumps: list["Jumps"] = field(default_factory=list)
+    handlers: int = 0
+    returned: list[ClrType] | None = None
+    expected: ClrType | None = None
+
+    def lines(self, body: list[str]) -> list[str]:
+        """A body with what it needs before it."""
+        unset = [f"{' = '.join(sorted(self.unset))} = None"] if self.unset else []
+        return [*unset, *self.nested, *body]
+
+
+@dataclass(slots=True)
+class Jumps:
+    """A statement that `break` leaves: `loop`, `switch`, or `finally`, which nothing may leave.
+
+    `turn` is set when Python's own `break` leaves a switch; `continue` then sets that variable.
+    """
+
+    kind: str
+    turn: str | None = None
+    continues: bool = False
+
+
+class Base(ABC):
+    """The state of one expression's lowering, and what its parts need of each other.
+
+    Args:
+        shared: the names of variables that lambdas see change.
+        counted: whether decisions are marked in `hits` when they are taken.
+    """
+
+    def __init__(self, shared: frozenset[str], *, counted: bool) -> None:
+        self.source = Source()
+        self.scope = Scope(shared, self.source.new)
+        self.function = Function()
+        self.reads: dict[str, int] = {}
+        """Facts, each with the offset where it was first found."""
+        self.branches: list[Branch] = []
+        self.hits = bytearray()
+        self.counted = counted
+        self.receivers: list[Bound] = []
+        """The values that `?.` and initializers work on, the innermost last."""
+
+    @abstractmethod
+    def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
+        """Arguments with their values."""
+
+    @abstractmethod
+    def slot_text(self, slot: Slot) -> str:
+        """The value of one parameter of a call."""
+
+    @abstractmethod
+    def bind_lambda(
+        self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
+    ) -> tuple[ClrType, str]:
+        """The type that a lambda returns, and what makes its function."""
+
+    @abstractmethod
+    def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, list[str]]:
+        """The same of a lambda's statements, as lines."""
+
+    @abstractmethod
+    def assign_value(self, place: Node, node: Node, value: Bound, at: int) -> Bound:
+        """`place = value`; `node` is what the value was."""
+
+    @abstractmethod
+    def increment(self, op: str, target: Node, at: int, *, prefix: bool) -> Bound:
+        """`++` and `--`."""
+
+    def bind_any(self, node: Node) -> Meaning:
+        """What a node means; the method for it is named after it."""
+        found = getattr(self, _METHODS[type(node)])(node)
+        return self.shallow(found) if isinstance(found, Bound) else found
+
+    def bind(self, node: Node) -> Bound:
+        """The value of an expression."""
+        found = self.bind_any(node)
+        if isinstance(found, TypeReference):
+            self.refuse(f"`{found.type}` is a type, where a value should stand", found.at, "CS0119")
+        if isinstance(found, NamespaceReference):
+            self.refuse(
+                f"the name `{found.name}` is not known here, and not on the list of allowed .NET types",
+                found.at,
+                found.name,
+            )
+        return found
+
+    def bind_as(self, node: Node, target: ClrType) -> Bound:
+        """The value of an expression, converted implicitly."""
+        return self.convert(self.bind(node), target)
+
+    def convert(self, bound: Bound, target: ClrType) -> Bound:
+        """A value converted implicitly."""
+        converter = convertible(bound, target)
+        if converter is None and explicit(bound.type, target) is not None:
+            self.refuse(f"{bound.type} does not become {target} without a cast", bound.at, "CS0266")
+        if converter is None:
+            self.refuse(f"{bound.type} cannot become {target}", bound.at, "CS0029")
+        return self.converted(bound, target, converter)
+
+    def converted(self, bound: Bound, target: ClrType, converter: Converter) -> Bound:
+        """A value after a conversion."""
+        if converter is same:
+            return Bound(target, self.text(bound), bound.at, bound.const, bound.path, bound.present)
+        if bound.is_constant and is_value_type(target):
+            return constant(target, converter(bound.const), bound.at)
+        return Bound(target, self.apply(converter, self.text(bound)), bound.at, present=is_value_type(target))
+
+    def text(self, bound: Bound) -> str:
+        """The Python that gives a value."""
+        if bound.is_constant:
+            return self.source.literal(bound.const)
+        return self.joined(bound.parts) if isinstance(bound, Concatenation) else bound.code
+
+    def joined(self, parts: Sequence[str | Known]) -> str:
+        """Texts one after the other."""
+        texts = [self.source.literal(part.text) if isinstance(part, Known) else part for part in parts]
+        if len(texts) <= _FEW:
+            return f"({' + '.join(texts)})"
+        return self.source.call(runtime.join, f"({', '.join(texts)})")
+
+    def checked(self, bound: Bound) -> str:
+        """The same, and .NET's exception when the value is null."""
+        text = self.text(bound)
+        if bound.present or is_value_type(bound.type):
+            return text
+        throws = self.source.call(runtime.null)
+        if text.isidentifier():
+            return f"({text} if {text} is not None else {throws})"
+        kept = self.temporary()
+        return f"({kept} if ({kept} := {text}) is not None else {throws})"
+
+    def apply(self, function: Callable[..., Any], *arguments: str) -> str:
+        """A function of values. The simplest ones stand in the program themselves."""
+        if function is same:
+            return arguments[0]
+        if len(arguments) == 2:  # noqa: PLR2004 -- the operands
+            symbol = operators.SYMBOLS.get(function)
+            if symbol is not None:
+                return f"({arguments[0]} {symbol} {arguments[1]})"
+        elif function is to_string_cast or function is runtime.inward:
+            kept, source = self.temporary(), self.source
+            exact = f"{source.name(type)}({kept} := {arguments[0]}) is {source.name(str)}"
+            if function is runtime.inward:
+                exact += f" and {kept}.isascii()"
+            return f"({kept} if {exact} else {source.call(function, kept)})"
+        return self.source.call(function, *arguments)
+
+    def temporary(self) -> str:
+        """The name of a value in between."""
+        return self.source.new("t")
+
+    def shallow(self, bound: Bound) -> Bound:
+        """The same value; when it nests so deeply that Python might not read it, a function gives it."""
+        text = bound.code
+        if len(text) < _LONG or text.count("(") < _DEEPEST or depth(text) < _DEEPEST:
+            return bound
+        name = self.source.new("d")
+        set_here = set(_WRITTEN.findall(text))
+        written = sorted(found for found in set_here if found.startswith("v"))
+        self.function.unset.update(written)
+        outer = [f"nonlocal {', '.join(written)}"] if written else []
+        given = ", ".join(sorted(set(_KEPT.findall(text)) - set_here))
+        self.function.nested += [f"def {name}({given}):", *indented([*outer, f"return {text}"])]
+        return Bound(bound.type, f"{name}({given})", bound.at, bound.const, bound.path, bound.present)
+
+    def note(self, fact: str, at: int) -> None:
+        """Records a fact about the expression."""
+        self.reads.setdefault(fact, at)
+
+    def condition(self, node: Node, kind: str) -> str:
+        """A bool that decides something: every branch of the expression is made here."""
+        bound = self.bind(node)
+        if bound.type is not DYNAMIC:
+            bound = self.convert(bound, BOOLEAN)
+        return self.decision(self.text(bound), node.at, kind)
+
+    def decision(self, text: str, at: int, kind: str) -> str:
+        """The same truth value; what was decided is marked in `hits` where that is counted."""
+        # A lambda may be bound several times while overloads are tried: its branches are counted once.
+        branch = Branch(at, kind)
+        if branch not in self.branches:
+            self.branches.append(branch)
+            self.hits.extend(b"\0\0")
+        if not self.counted:
+            return text
+        return self.source.call(runtime.marker(self.hits, 2 * self.branches.index(branch)), text)
+
+    def type_named(self, name: TypeName) -> ClrType:
+        """The type of that name."""
+        found = self.find_type(name)
+        if found is None:
+            self.refuse(
+                f"`{name.name}` is not on the list of .NET types that API Management allows",
+                name.at,
+                name.name,
+            )
+        return found
+
+    def find_type(self, name: TypeName) -> ClrType | None:
+        """The type of that name, or None."""
+        if name.name in {"[]", "Nullable"} and len(name.args) == 1:
+            inner = self.type_named(name.args[0])
+            if name.name == "Nullable" and not is_value_type(inner):
+                self.refuse(f"{inner}? is C# newer than 7", name.at, "CS0453")
+            return clr(name.name, inner)
+        if name.name == "dynamic":
+            return DYNAMIC
+        namespace, _, simple = name.name.rpartition(".")
+        if simple == "Tuple" and name.args and namespace in {"", "System"}:
+            return clr(f"Tuple{len(name.args)}", *map(self.type_named, name.args))
+        known = DEFINITIONS.get(simple)
+        # A type without a namespace exists in the tables only.
+        if known is None or not known.namespace or namespace not in {"", known.namespace}:
+            return None
+        if len(known.parameters) != len(name.args):
+            self.refuse(f"`{simple}` takes {len(known.parameters)} type arguments", name.at, "CS0305")
+        return clr(simple, *(self.type_named(arg) for arg in name.args))
+
+    def refuse(self, message: str, at: int, construct: str) -> NoReturn:
+        """The expression is not loaded."""
+        raise RefusedError(message, at, construct)
+
+
+_METHODS: Final[dict[type, str]] = {
+    syntax.Literal: "bind_literal",
+    syntax.Interpolated: "bind_interpolated",
+    syntax.Name: "bind_name",
+    syntax.Member: "bind_member",
+    syntax.Call: "bind_call",
+    syntax.Index: "bind_index",
+    syntax.Conditional: "bind_conditional",
+    syntax.Receiver: "bind_receiver",
+    syntax.New: "bind_new",
+    syntax.NewArray: "bind_new_array",
+    syntax.NewAnonymous: "bind_new_anonymous",
+    syntax.Lambda: "bind_lone_lambda",
+    syntax.Unary: "bind_unary",
+    syntax.Postfix: "bind_postfix",
+    syntax.Binary: "bind_binary",
+    syntax.Assign: "bind_assign",
+    syntax.Ternary: "bind_ternary",
+    syntax.Cast: "bind_cast",
+    syntax.As: "bind_as_operator",
+    syntax.Is: "bind_is",
+    syntax.Default: "bind_default",
+    syntax.ThrowValue: "bind_throw_value",
+    syntax.Paren: "bind_paren",
+}

@@ -1,0 +1,337 @@
+"""Regex, as far as API Management allows it."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from apim.csharp.bound import NOT_CONSTANT
+from apim.csharp.errors import DotNetException, argument_null, out_of_range
+from apim.csharp.json_values import index_out_of_range
+from apim.csharp.moments import TimeSpan
+from apim.csharp.regex_translation import Pattern, translate
+from apim.csharp.signature import Checked, define
+from apim.csharp.types import clr
+from apim.csharp.values import EnumValue
+
+_REPLACEMENT = re.compile(r"\$(?:(\d+)|\{(\w+)\}|([$&`'_+]))")
+
+
+class Regex:
+    """A compiled regular expression."""
+
+    __slots__ = ("pattern", "text")
+    clr_type = clr("Regex")
+
+    def __init__(self, pattern: str | None, options: Any = None) -> None:
+        if pattern is None:
+            raise argument_null("pattern")
+        self.text = pattern
+        self.pattern: Pattern = translate(pattern, options.number if isinstance(options, EnumValue) else 0)
+
+    def clr_text(self) -> str:
+        """The pattern."""
+        return self.text
+
+
+class Group:
+    """A group, and the whole match as group 0. One that took no part has no success and an empty value."""
+
+    __slots__ = ("index", "success", "value")
+    clr_type = clr("Group")
+
+    def __init__(self, value: str | None, index: int) -> None:
+        self.success = value is not None
+        self.value = value or ""
+        self.index = index if value is not None else 0
+
+    def clr_text(self) -> str:
+        """The value."""
+        return self.value
+
+
+class Match(Group):
+    """A match."""
+
+    __slots__ = ("found", "pattern")
+    clr_type = clr("Match")
+
+    def __init__(self, pattern: Pattern, found: re.Match[str] | None) -> None:
+        super().__init__(found[0] if found else None, found.start() if found else 0)
+        self.pattern = pattern
+        self.found = found
+
+    def following(self) -> "Match":
+        """NextMatch(): the match after this one, in the same text."""
+        found = self.found
+        if found is None:
+            return self
+        # After an empty match .NET goes on one character later, whatever else might match here.
+        start = found.end() + (not found[0])
+        later = self.pattern.compiled.search(found.string, start) if start <= len(found.string) else None
+        return Match(self.pattern, later)
+
+    def group(self, number: int) -> Group:
+        """A group by .NET's number."""
+        if number == 0:
+            return self
+        if self.found is None or not 0 < number < len(self.pattern.numbers):
+            return Group(None, 0)
+        own = self.pattern.numbers[number]
+        return Group(self.found[own], self.found.start(own))
+
+    def named(self, name: str | None) -> Group:
+        """A group by name."""
+        if name is None:
+            raise argument_null("groupname")
+        return self.group(self.pattern.names.get(name, -1))
+
+
+class Groups:
+    """GroupCollection."""
+
+    __slots__ = ("match",)
+    clr_type = clr("GroupCollection")
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
+
+    def __len__(self) -> int:
+        return len(self.match.pattern.numbers) if self.match.found is not None else 1
+
+    def __iter__(self) -> Iterator[Group]:
+        return (self.match.group(number) for number in range(len(self)))
+
+
+class Matches:
+    """MatchCollection."""
+
+    __slots__ = ("items",)
+    clr_type = clr("MatchCollection")
+
+    def __init__(self, items: list[Match]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.items)
+
+    def at(self, index: int) -> Match:
+        """A match."""
+        if not 0 <= index < len(self.items):
+            raise index_out_of_range()
+        return self.items[index]
+
+
+def _input(regex: Regex, text: str | None) -> str:
+    if text is None:
+        raise argument_null("input")
+    return regex.pattern.check(text)
+
+
+def _is_match(regex: Regex, text: str | None) -> bool:
+    return regex.pattern.compiled.search(_input(regex, text)) is not None
+
+
+def _match(regex: Regex, text: str | None) -> Match:
+    return Match(regex.pattern, regex.pattern.compiled.search(_input(regex, text)))
+
+
+def _match_from(regex: Regex, text: str | None, start: int) -> Match:
+    subject = _input(regex, text)
+    if not 0 <= start <= len(subject):
+        raise out_of_range("startat")
+    return Match(regex.pattern, regex.pattern.compiled.search(subject, start))
+
+
+def _all_in(regex: Regex, text: str) -> Iterator[re.Match[str]]:
+    """All matches. After an empty one .NET goes on one character later, whatever else matches there."""
+    position = 0
+    while position <= len(text) and (found := regex.pattern.compiled.search(text, position)) is not None:
+        yield found
+        position = found.end() + (not found[0])
+
+
+def _matches(regex: Regex, text: str | None) -> Matches:
+    return Matches([Match(regex.pattern, match) for match in _all_in(regex, _input(regex, text))])
+
+
+def _split(regex: Regex, text: str | None, count: int = 0) -> list[str]:
+    subject = _input(regex, text)
+    if count < 0:
+        raise out_of_range("count")
+    if count == 1:
+        return [subject]
+    pieces: list[str] = []
+    position = 0
+    for index, found in enumerate(_all_in(regex, subject)):
+        if count and index >= count - 1:
+            break
+        pieces.append(subject[position : found.start()])
+        match = Match(regex.pattern, found)
+        groups = [match.group(number) for number in range(1, len(regex.pattern.numbers))]
+        pieces.extend(group.value for group in groups if group.success)
+        position = found.end()
+    return [*pieces, subject[position:]]
+
+
+def _replaced(regex: Regex, text: str | None, make: Callable[[Match], str | None], count: int) -> str:
+    subject = _input(regex, text)
+    if count < -1:
+        raise out_of_range("count")
+    found = _all_in(regex, subject)
+    text, position = "", 0
+    for match in found if count == -1 else islice(found, count):
+        text += subject[position : match.start()] + (make(Match(regex.pattern, match)) or "")
+        position = match.end()
+    return text + subject[position:]
+
+
+def _replace(regex: Regex, text: str | None, replacement: str | None, count: int = -1) -> str:
+    if replacement is None:
+        raise argument_null("replacement")
+    return _replaced(regex, text, lambda match: expand(match, replacement), count)
+
+
+def _evaluate(
+    regex: Regex, text: str | None, evaluator: Callable[[Match], str | None], count: int = -1
+) -> str:
+    return _replaced(regex, text, evaluator, count)
+
+
+def expand(match: Match, replacement: str) -> str:
+    """A replacement pattern with its `$1`, `${name}`, `$&` and so on filled in."""
+    found = match.found
+    if found is None:
+        raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")
+
+    def value(mark: re.Match[str]) -> str:
+        number, name, sign = mark.groups()
+        if sign is None:
+            wanted = match.pattern.names.get(str(int(number)) if number else name)
+            return mark[0] if wanted is None else match.group(wanted).value
+        return {
+            "$": "$",
+            "&": found[0],
+            "`": found.string[: found.start()],
+            "'": found.string[found.end() :],
+            "_": found.string,
+            "+": match.group(len(match.pattern.numbers) - 1).value,
+        }[sign]
+
+    return _REPLACEMENT.sub(value, replacement)
+
+
+def _unescape(text: str | None) -> str:
+    if text is None:
+        raise argument_null("str")
+    simple = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
+    return re.sub(
+        r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))",
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else simple.get(m[3], m[3]),
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def _check(pattern: Any, options: Any = None, _timeout: Any = None) -> None:
+    if isinstance(pattern, str):
+        known = options if isinstance(options, EnumValue) else None
+        if options is None or known is not None:
+            translate(pattern, known.number if known is not None else 0)
+
+
+def _check_second(_input_value: Any, pattern: Any, *rest: Any) -> None:
+    options = next((one for one in rest if isinstance(one, EnumValue)), None)
+    if isinstance(pattern, str) and NOT_CONSTANT is not pattern:
+        translate(pattern, options.number if options is not None else 0)
+
+
+def _static(function: Callable[..., Any]) -> Checked:
+    """The static form: (input, pattern, ..., options)."""
+
+    def call(text: str | None, pattern: str | None, *rest: Any) -> Any:
+        # How long it may take is not measured.
+        rest = rest[:-1] if rest and isinstance(rest[-1], TimeSpan) else rest
+        options = rest[-1] if rest and isinstance(rest[-1], EnumValue) else None
+        return function(Regex(pattern, options), text, *(rest[:-1] if options is not None else rest))
+
+    return Checked(call, _check_second)
+
+
+_METHODS = {
+    "bool IsMatch": (_is_match, ""),
+    "Match Match": (_match, ""),
+    "MatchCollection Matches": (_matches, ""),
+    "string[] Split": (_split, ""),
+    "string Replace": (_replace, ", string replacement"),
+}
+_REPLACE = "string Replace"
+_OPTIONS = ("", ", RegexOptions options", ", RegexOptions options, TimeSpan matchTimeout")
+_REGEX = "System.Text.RegularExpressions"
+define(
+    f"class {_REGEX}.Regex",
+    {
+        "new(string pattern)": Checked(Regex, _check),
+        "new(string pattern, RegexOptions options)": Checked(Regex, _check),
+        "new(string pattern, RegexOptions options, TimeSpan matchTimeout)": Checked(
+            lambda pattern, options, _timeout: Regex(pattern, options), _check
+        ),
+        **{
+            f"static {name}(string input, string pattern{more}{options})": _static(function)
+            for name, (function, more) in _METHODS.items()
+            for options in _OPTIONS
+        },
+        **{
+            f"static {_REPLACE}(string input, string pattern, MatchEvaluator evaluator{options})": (
+                _static(_evaluate)
+            )
+            for options in _OPTIONS
+        },
+        **{f"{name}(string input{more})": function for name, (function, more) in _METHODS.items()},
+        "string Replace(string input, MatchEvaluator evaluator)": _evaluate,
+        "string Replace(string input, string replacement, int count)": _replace,
+        "string Replace(string input, MatchEvaluator evaluator, int count)": _evaluate,
+        "string[] Split(string input, int count)": _split,
+        "Match Match(string input, int startat)": _match_from,
+        "string ToString()": Regex.clr_text,
+        "static string Unescape(string str)": _unescape,
+    },
+)
+define(
+    f"class {_REGEX}.Capture",
+    {
+        "string Value": lambda group: group.value,
+        "int Index": lambda group: group.index,
+        "int Length": lambda group: len(group.value),
+        "string ToString()": Group.clr_text,
+    },
+)
+define(f"class {_REGEX}.Group : Capture", {"bool Success": lambda group: group.success})
+
+
+def _result(match: Match, replacement: str | None) -> str:
+    if replacement is None:
+        raise argument_null("replacement")
+    return expand(match, replacement)
+
+
+define(
+    f"class {_REGEX}.Match : Group",
+    {
+        "GroupCollection Groups": Groups,
+        "Match NextMatch()": Match.following,
+        "string Result(string replacement)": _result,
+    },
+)
+define(
+    f"class {_REGEX}.GroupCollection : IEnumerable0",
+    {
+        "int Count": len,
+        "Group this[int groupnum]": lambda groups, number: groups.match.group(number),
+        "Group this[string groupname]": lambda groups, name: groups.match.named(name),
+    },
+)
+define("class MatchCollection : IReadOnlyList<Match>", {"int Count": len, "Match this[int i]": Matches.at})

@@ -1,0 +1,286 @@
+"""Splits C# into tokens, and so finds where an expression ends.
+
+Interpolated strings are tokens that hold the tokens of their holes, to any depth.
+C# 7.3 specification, "Lexical structure".
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from apim.csharp.errors import CSharpError, RefusedError
+
+KEYWORDS: Final = frozenset(
+    [
+        "abstract",
+        "as",
+        "base",
+        "bool",
+        "break",
+        "byte",
+        "case",
+        "catch",
+        "char",
+        "checked",
+        "class",
+        "const",
+        "continue",
+        "decimal",
+        "default",
+        "delegate",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "event",
+        "explicit",
+        "extern",
+        "false",
+        "finally",
+        "fixed",
+        "float",
+        "for",
+        "foreach",
+        "goto",
+        "if",
+        "implicit",
+        "in",
+        "int",
+        "interface",
+        "internal",
+        "is",
+        "lock",
+        "long",
+        "namespace",
+        "new",
+        "null",
+        "object",
+        "operator",
+        "out",
+        "override",
+        "params",
+        "private",
+        "protected",
+        "public",
+        "readonly",
+        "ref",
+        "return",
+        "sbyte",
+        "sealed",
+        "short",
+        "sizeof",
+        "stackalloc",
+        "static",
+        "string",
+        "struct",
+        "switch",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "typeof",
+        "uint",
+        "ulong",
+        "unchecked",
+        "unsafe",
+        "ushort",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "while",
+    ]
+)
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+|//[^\r\n]*|/\*[\s\S]*?\*/)
+  | (?P<interpolated>\$@"|@\$"|\$")
+  | (?P<verbatim>@"(?:[^"]|"")*")
+  | (?P<raw>\$*\"{3,})
+  | (?P<string>"(?:[^"\\\r\n]|\\.)*")
+  | (?P<char>'(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]*)')
+  | (?P<number>0[xX][0-9a-fA-F_]+[uUlL]*|0[bB][01_]+[uUlL]*
+      |(?:\d[\d_]*)?\.\d[\d_]*(?:[eE][+-]?\d+)?[fFdDmM]?|\d[\d_]*[eE][+-]?\d+[fFdDmM]?|\d[\d_]*(?:[fFdDmM]|[uUlL]+)?)
+  | (?P<name>@?[^\W\d]\w*)
+  | (?P<op>\?\?=|<<=|=>|->|::|\+\+|--|&&|\|\||==|!=|<=|>=|\+=|-=|\*=|/=|%=|&=|\|=|\^=|<<|\?\?|\.\.
+      |[-+*/%&|^~!=<>?:;,.(){}\[\]])
+    """,
+    re.VERBOSE,
+)
+_OPEN: Final = {"(": ")", "[": "]", "{": "}"}
+_UNFINISHED: Final = {
+    '"': "a string that does not end on its line",
+    "'": "a character literal that does not end",
+    "/": "a comment that does not end",
+    "@": "a verbatim string that does not end",
+    "#": "a preprocessor directive",
+    "`": "a character that C# does not know",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """`{tokens,alignment:format}` of an interpolated string."""
+
+    tokens: "tuple[Token, ...]"
+    alignment: "tuple[Token, ...]"
+    format: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token; `parts` of an interpolated string are its texts, as written, and its holes."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    parts: tuple[str | Hole, ...] = ()
+
+
+def find_end(source: str, start: int) -> int:
+    """The index just after the `)` or `}` that closes the expression starting with `@` at `start`.
+
+    Raises:
+        CSharpError: the expression does not end; line and column are those of `source`, its name is empty.
+    """
+    try:
+        return _read_until_closed(source, start + 1, len(source))[1]
+    except RefusedError as error:
+        line = source.count("\n", 0, error.at) + 1
+        column = error.at - (source.rfind("\n", 0, error.at) + 1) + 1
+        raise CSharpError(
+            error.message, name="", line=line, column=column, construct=error.construct
+        ) from None
+
+
+def tokens_of(source: str, start: int, end: int) -> tuple[Token, ...]:
+    """The tokens between two offsets, with a last one of kind `end`."""
+    tokens: list[Token] = []
+    position = start
+    while position < end:
+        token, position = _next(source, position, end)
+        if token is not None:
+            tokens.append(token)
+    tokens.append(Token("end", "", end, end))
+    return tuple(tokens)
+
+
+def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
+    match = _TOKEN.match(source, position, end)
+    if match is None:
+        unfinished = _UNFINISHED.get(
+            source[position], f"the character {source[position]!r} has no meaning in C#"
+        )
+        raise RefusedError(unfinished, position)
+    kind = match.lastgroup or ""
+    if kind == "space":
+        return None, match.end()
+    if kind == "raw" and match.group() not in {'""', '$""'}:
+        raise RefusedError("a raw string literal is C# newer than 7", position, "raw string")
+    if kind == "interpolated":
+        parts, after = _interpolated(source, match.end(), end, verbatim="@" in match.group())
+        return Token("interpolated", match.group(), position, after, parts), after
+    text = match.group()
+    if kind == "op" and text == "/" and source.startswith("/*", position):
+        raise RefusedError(_UNFINISHED["/"], position)
+    if kind == "name" and text in KEYWORDS:
+        kind = "keyword"
+    return Token(kind, text, position, match.end()), match.end()
+
+
+def _read_until_closed(source: str, position: int, end: int) -> tuple[list[Token], int]:
+    """Tokens from an opening bracket to the one that closes it, both included."""
+    if source[position - 1] != "@" or source[position : position + 1] not in {"(", "{"}:
+        raise RefusedError("an expression starts with @( or @{", position - 1)
+    waiting: list[tuple[str, int]] = []
+    tokens: list[Token] = []
+    while position < end:
+        token, position = _next(source, position, end)
+        if token is None:
+            continue
+        tokens.append(token)
+        if token.kind == "op" and _follow(token, waiting):
+            return tokens, position
+    bracket, opened = waiting[-1] if waiting else ("", position)
+    raise RefusedError(f"this bracket is never closed with {bracket}", opened, "bracket")
+
+
+def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
+    """Keeps the stack of open brackets; True when the first one has just been closed."""
+    if token.text in _OPEN:
+        waiting.append((_OPEN[token.text], token.start))
+    elif token.text in {")", "]", "}"}:
+        expected = waiting.pop()[0] if waiting else "no bracket"
+        if expected != token.text:
+            raise RefusedError(
+                f"{token.text} stands where {expected} should close a bracket", token.start, "bracket"
+            )
+        return not waiting
+    return False
+
+
+def _interpolated(
+    source: str, position: int, end: int, *, verbatim: bool
+) -> tuple[tuple[str | Hole, ...], int]:
+    """The parts of an interpolated string and the index after its closing quote."""
+    opening = position
+    parts: list[str | Hole] = []
+    text = position
+    while position < end:
+        character = source[position]
+        two = source[position : position + 2]
+        if (verbatim and two == '""') or two in {"{{", "}}"} or (character == "\\" and not verbatim):
+            position += 2
+        elif character == '"':
+            parts.append(source[text:position])
+            return tuple(parts), position + 1
+        elif character == "{":
+            parts.append(source[text:position])
+            hole, position = _hole(source, position, end)
+            parts.append(hole)
+            text = position
+        elif character == "}" or (character in "\r\n" and not verbatim):
+            raise RefusedError("this interpolated string has a lone } or a line break", position)
+        else:
+            position += 1
+    raise RefusedError("an interpolated string that does not end", opening)
+
+
+def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
+    """A hole from its `{`, and the index after its `}`."""
+    opening = position
+    position += 1
+    sections: list[list[Token]] = [[]]
+    waiting: list[tuple[str, int]] = []
+    while position < end:
+        token, after = _next(source, position, end)
+        if token is not None and token.kind == "op" and not waiting and token.text in {"}", ",", ":", "::"}:
+            if token.text == "}":
+                return _finish_hole(sections, None, position), after
+            if token.text == ",":
+                sections.append([])
+            else:
+                return _format(source, token.start + 1, end, sections)
+        elif token is not None:
+            if token.kind == "op":
+                _follow(token, waiting)
+            sections[-1].append(token)
+        position = after
+    raise RefusedError("a hole of an interpolated string that does not end", opening)
+
+
+def _format(source: str, position: int, end: int, sections: list[list[Token]]) -> tuple[Hole, int]:
+    closing = source.find("}", position, end)
+    text = source[position:closing]
+    if closing < 0 or '"' in text or "{" in text or "\\" in text or source.startswith("}}", closing):
+        raise RefusedError("the twin reads no quotes, braces or escapes in a format", position, "format")
+    return _finish_hole(sections, text, closing), closing + 1
+
+
+def _finish_hole(sections: list[list[Token]], text: str | None, at: int) -> Hole:
+    if len(sections) > 2 or not sections[0]:  # noqa: PLR2004 -- an expression and at most one alignment
+        raise RefusedError("a hole holds one expression and at most one alignment", at, "interpolation")
+    ended = [(*tokens, Token("end", "", at, at)) if tokens else () for tokens in sections]
+    return Hole(tuple(ended[0]), tuple(ended[1]) if len(ended) > 1 else (), text)

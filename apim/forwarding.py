@@ -1,0 +1,66 @@
+"""The request that goes to the backend."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from apim.run import absolute
+
+if TYPE_CHECKING:
+    from apim.csharp import context as csharp
+    from apim.network import Headers
+    from apim.run import Run
+
+# set-header's documentation: several values of these are sent as several headers, of others as one.
+_ONE_BY_ONE = frozenset(
+    {
+        "user-agent",
+        "www-authenticate",
+        "proxy-authenticate",
+        "cookie",
+        "set-cookie",
+        "warning",
+        "date",
+        "expires",
+        "if-modified-since",
+        "if-unmodified-since",
+        "last-modified",
+        "retry-after",
+    }
+)
+
+
+def flat(headers: "csharp.Headers") -> "Headers":
+    """Headers as they are written: several values as one list, where HTTP allows it."""
+    pairs: Headers = []
+    for name, values in headers.items():
+        if len(values) == 1:
+            pairs.append((name, values[0]))
+        elif name.lower() in _ONE_BY_ONE:
+            pairs += [(name, value) for value in values]
+        elif values:
+            pairs.append((name, ",".join(values)))
+    return pairs
+
+
+def backend_request(run: "Run") -> tuple[str, str, "Headers", bytes | AsyncIterator[bytes] | None]:
+    """Method, URL, headers and body for the backend.
+
+    The client's Host is replaced by the backend's unless a policy set another. A body that an expression
+    consumed is gone (`preserveContent`), as in API Management.
+    """
+    request = run.context.request
+    headers = []
+    for name, value in flat(request.headers):
+        key = name.lower()
+        if key == "content-length" or (key == "host" and value == run.original_host):
+            continue
+        headers.append((name, value))
+    body: bytes | AsyncIterator[bytes] | None = None
+    if run.request_stream is not None:
+        body = run.request_stream
+        run.request_stream = None
+        if run.request_length is not None:
+            headers.append(("Content-Length", run.request_length))
+    elif request.body is not None:
+        body = b"" if request.body.consumed else request.body.content
+    return request.method, absolute(request.url), headers, body

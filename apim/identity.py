@@ -1,0 +1,70 @@
+"""Tokens of the service's managed identities."""
+
+import base64
+import binascii
+import json
+from typing import Protocol
+
+from apim.cache import Timed
+
+_RENEW_BEFORE = 300.0
+_UNKNOWN_LIFE = 300.0
+
+
+class IdentityError(Exception):
+    """The identity platform gave no token."""
+
+
+class IdentityTokens(Protocol):
+    """What asks the identity platform."""
+
+    async def token(self, *, resource: str, client_id: str | None) -> str:
+        """A token of an identity (None: the system-assigned one) for a resource.
+
+        Raises:
+            Exception: any, when there is no token.
+        """
+        ...
+
+
+class CachedTokens:
+    """Tokens are kept until shortly before they expire, as API Management keeps them.
+
+    https://learn.microsoft.com/azure/api-management/authentication-managed-identity-policy
+    """
+
+    def __init__(self, source: IdentityTokens, clock: Timed) -> None:
+        self._source = source
+        self._clock = clock
+        self._tokens: dict[tuple[str, str | None], tuple[str, float]] = {}
+
+    def cached(self, resource: str, client_id: str | None) -> str | None:
+        """A token that is at hand."""
+        known = self._tokens.get((resource, client_id))
+        if known is not None and known[1] > self._clock.now():
+            return known[0]
+        return None
+
+    async def fetch(self, resource: str, client_id: str | None) -> str:
+        """A new token.
+
+        Raises:
+            IdentityError: there is none.
+        """
+        try:
+            token = await self._source.token(resource=resource, client_id=client_id)
+        except Exception as error:
+            raise IdentityError(f"no token of the managed identity for {resource}: {error}") from error
+        self._tokens[resource, client_id] = token, self._expiry(token) - _RENEW_BEFORE
+        return token
+
+    def clear(self) -> None:
+        """Forgets every token."""
+        self._tokens.clear()
+
+    def _expiry(self, token: str) -> float:
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+            return float(claims["exp"])
+        except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+            return self._clock.now() + _UNKNOWN_LIFE + _RENEW_BEFORE

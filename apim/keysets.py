@@ -1,0 +1,131 @@
+"""Signing keys and issuers of token services, from their OpenID configuration.
+
+Kept for an hour; fetched again, at most once in five minutes, for a key that is not known.
+https://learn.microsoft.com/azure/api-management/validate-jwt-policy#elements
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jwt
+
+from apim.cache import Timed
+from apim.failure import SendError
+from apim.messages import PayloadTooLargeError, buffered
+from apim.tokens import SigningKey
+
+if TYPE_CHECKING:
+    from apim.network import Network
+
+_KEPT = 3600.0
+_AGAIN = 300.0
+_TIMEOUT = 30.0
+
+
+class KeysUnavailableError(Exception):
+    """The endpoint gave no usable configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdConfiguration:
+    """What an endpoint said.
+
+    Attributes:
+        keys: by `kid`.
+    """
+
+    issuer: str
+    keys: dict[str, SigningKey]
+
+
+@dataclass(slots=True)
+class _Known:
+    configuration: OpenIdConfiguration | None = None
+    fetched: float = float("-inf")
+    tried: float = float("-inf")
+
+
+class OpenIdConfigurations:
+    """What endpoints said, by URL."""
+
+    def __init__(self, network: "Network", clock: Timed) -> None:
+        self._network = network
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._lock = asyncio.Lock()
+
+    def at_hand(self, url: str, kid: str | None) -> OpenIdConfiguration | None:
+        """The configuration, if it is fresh and has the key (or it was asked for the key just now)."""
+        known = self._known.get(url)
+        if known is None or known.configuration is None:
+            return None
+        now = self._clock.now()
+        if kid is not None and kid not in known.configuration.keys and now - known.tried >= _AGAIN:
+            return None
+        if now - known.fetched >= _KEPT and now - known.tried >= _AGAIN:
+            return None
+        return known.configuration
+
+    async def get(self, url: str, kid: str | None) -> OpenIdConfiguration:
+        """The configuration, fetched when it has to be.
+
+        Raises:
+            KeysUnavailableError: there is none.
+        """
+        async with self._lock:
+            configuration = self.at_hand(url, kid)
+            if configuration is not None:
+                return configuration
+            known = self._known.setdefault(url, _Known())
+            if known.configuration is None and self._clock.now() - known.tried < _AGAIN:
+                raise KeysUnavailableError(f"{url} gave no configuration less than five minutes ago")
+            try:
+                known.configuration = await self._fetch(url)
+                known.tried = known.fetched = self._clock.now()
+            except KeysUnavailableError:
+                known.tried = self._clock.now()
+                if known.configuration is None:
+                    raise
+            return known.configuration
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._known.clear()
+
+    async def _fetch(self, url: str) -> OpenIdConfiguration:
+        document = await self._json(url)
+        issuer, keys_url = document.get("issuer"), document.get("jwks_uri")
+        if not isinstance(issuer, str) or not isinstance(keys_url, str):
+            raise KeysUnavailableError(f"{url} names no issuer or no jwks_uri")
+        listed = (await self._json(keys_url)).get("keys")
+        keys: dict[str, SigningKey] = {}
+        for key in listed if isinstance(listed, list) else []:
+            try:
+                kid = str(key.get("kid", ""))
+                keys[kid] = SigningKey(kid, jwt.PyJWK.from_dict(key))
+            except (jwt.PyJWTError, AttributeError):
+                continue
+        return OpenIdConfiguration(issuer, keys)
+
+    async def _json(self, url: str) -> dict[str, object]:
+        try:
+            reply = await self._network.send(
+                "GET", url, headers=[("Accept", "application/json")], timeout=_TIMEOUT
+            )
+            try:
+                content = await buffered(reply.chunks())
+            finally:
+                reply.close()
+        except (SendError, PayloadTooLargeError) as error:
+            raise KeysUnavailableError(str(error)) from error
+        if reply.status != 200:  # noqa: PLR2004 -- HTTP
+            raise KeysUnavailableError(f"{url} answered {reply.status}")
+        try:
+            document = json.loads(content)
+        except ValueError as error:
+            raise KeysUnavailableError(f"{url} is not JSON") from error
+        if not isinstance(document, dict):
+            raise KeysUnavailableError(f"{url} is not a JSON object")
+        return document

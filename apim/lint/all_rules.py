@@ -1,0 +1,88 @@
+"""Applies every rule to a service."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from apim.findings import Finding
+from apim.lint import availability, culture, references, scopes, streaming, token_check, tracing, unused
+from apim.lint.rules import with_remedy
+from apim.lint.streaming import Diagnostic
+from apim.lint.subject import Subject, compiled
+from apim.origins import at_origin
+from apim.service import Api, Operation, Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the rules have to know beside the service itself.
+
+    Attributes:
+        unknown: names of the named values whose content is not known yet.
+        diagnostics: what is logged of messages.
+        streams: whether operations stream; None: those that lead to a backend do.
+        protected: whether operations need a token; None: those that lead to a backend do.
+        whole: whether the service is complete, so that what nothing mentions is not used.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    streams: bool | None = None
+    protected: bool | None = None
+    whole: bool = True
+
+
+def check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
+    """Everything that is wrong with the policies of a service, each finding once, in order."""
+    about = surroundings or Surroundings()
+    subject = compiled(service, about.unknown)
+    found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
+    for rule in (availability, culture, references, scopes):
+        found.update(rule.check(subject))
+    if about.whole:
+        found.update(unused.check(subject))
+    for api in service.apis:
+        for chain, operations in _by_chain(subject, api):
+            found.update(_of_operations(subject, about, api, chain, operations))
+    return at_origin(map(with_remedy, found), service)
+
+
+def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Operation | None]]]:
+    """The operations of an API by the documents that concern them; most have none of their own."""
+    groups: dict[tuple[str, ...], list[Operation | None]] = {}
+    for operation in api.operations or (None,):
+        groups.setdefault(tuple(subject.chain(api, operation)), []).append(operation)
+    return ((list(chain), operations) for chain, operations in groups.items())
+
+
+def _of_operations(
+    subject: Subject, about: Surroundings, api: Api, chain: list[str], operations: list[Operation | None]
+) -> Iterator[Finding]:
+    yield from tracing.check(subject, chain)
+    forwards = _leads_to_a_backend(subject, chain, api)
+    if forwards if about.streams is None else about.streams:
+        yield from streaming.check(subject, chain, about.diagnostics)
+    if forwards if about.protected is None else about.protected:
+        for operation in operations:
+            yield from token_check.check(subject, chain, api, operation)
+
+
+def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
+    """Whether there is a server behind it, rather than policies that answer everything themselves."""
+    if api.service_url:
+        return True
+    return any(
+        one.element.name == "set-backend-service"
+        for section in ("inbound", "backend")
+        for one in subject.everything(chain, section)
+    )
+
+
+_MEMBER = re.compile(r"(has no member|not on the list of|that the twin knows takes)")
+
+
+def _coded(finding: Finding) -> Finding:
+    """C# that names what is not on the list of allowed members has a rule of its own."""
+    if finding.code == "csharp" and _MEMBER.search(finding.message):
+        return replace(finding, code="member-not-allowed")
+    return finding

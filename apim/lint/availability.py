@@ -1,0 +1,44 @@
+"""Policies that some tiers of API Management do not have.
+
+https://learn.microsoft.com/azure/api-management/api-management-policies, columns Classic, V2, Consumption.
+Where the compiler knows a policy, it knows this too; here are the policies that the twin cannot run.
+"""
+
+from collections.abc import Iterator
+
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+from apim.policies import POLICIES
+
+_CLASSIC = frozenset({"Developer", "Basic", "Standard", "Premium"})
+_V2 = frozenset({"BasicV2", "StandardV2", "PremiumV2"})
+_CONSUMPTION = frozenset({"Consumption"})
+_ALL = _CLASSIC | _V2 | _CONSUMPTION
+
+_MISSING = {
+    "azure-openai-token-limit": _CONSUMPTION,
+    "cosmosdb-data-source": _CONSUMPTION,
+    "invoke-dapr-binding": _ALL,
+    "llm-token-limit": _CONSUMPTION,
+    "publish-to-dapr": _ALL,
+    "quota-by-key": _V2 | _CONSUMPTION,
+    "sql-data-source": _CONSUMPTION,
+}
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Policies that the service's SKU does not have."""
+    sku = subject.service.sku
+    for document, root in subject.roots.items():
+        for one in Placed(document, root).within():
+            name = one.element.name
+            if name not in POLICIES and sku in _MISSING.get(name, ()):
+                yield one.finding("policy-unavailable", f"{name} is not available in the SKU {sku}")
+            elif (
+                name == "forward-request"
+                and sku in _CONSUMPTION
+                and (value := one.element.attributes.get("buffer-response"))
+                and value.text.lower() == "false"
+            ):
+                message = f"responses cannot be streamed in the SKU {sku}"
+                yield one.finding("policy-unavailable", message, value)

@@ -1,0 +1,40 @@
+"""Comparisons and case conversions that depend on the culture of the machine."""
+
+from collections.abc import Iterator
+
+from apim.compiler import Placed, within
+from apim.csharp import syntax
+from apim.findings import Finding
+from apim.lint.subject import Subject
+from apim.lint.trees import at, nodes, tree
+
+_CASE = frozenset({"ToLower", "ToUpper"})
+_COMPARISONS = frozenset({"CurrentCulture", "CurrentCultureIgnoreCase"})
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Calls whose answer .NET takes from the current culture."""
+    for placed in subject.catalogue.expressions:
+        for name, (line, column) in _places(placed):
+            yield Finding(
+                document=placed.document,
+                line=line,
+                column=column,
+                message=f"{name} depends on the culture of the machine",
+                code="culture-sensitive",
+            )
+
+
+def _places(placed: Placed) -> Iterator[tuple[str, tuple[int, int]]]:
+    source = placed.expression.source
+    for fact in placed.expression.facts:
+        if fact.name == "culture":
+            yield "this comparison", within(placed.line, placed.column, fact.line, fact.column)
+    if not any(word in source for word in ("ToLower(", "ToUpper(", "CurrentCulture")):
+        return
+    for node in nodes(tree(source)):
+        match node:
+            case syntax.Call(target=syntax.Member(name=name)) if name in _CASE:
+                yield f"{name}()", at(placed, node.target.at)
+            case syntax.Member(name=name) if name in _COMPARISONS:
+                yield name, at(placed, node.at)

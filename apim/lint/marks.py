@@ -1,0 +1,279 @@
+"""What a value shows of tokens, cookies and bodies, and whether it was verified.
+
+Values are followed through local variables, in any order, and through `set-variable`. A comparison, a length
+or a hash shows nothing of what it is made from.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+from apim.csharp import Expression, syntax
+from apim.lint.trees import nodes, tree
+
+SECRET_HEADERS = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "api-key",
+        "ocp-apim-subscription-key",
+        "proxy-authorization",
+        "set-cookie",
+        "x-api-key",
+        "x-functions-key",
+    }
+)
+_SECRET_PARAMETERS = frozenset(
+    {
+        "access_token",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "id_token",
+        "refresh_token",
+        "subscription-key",
+    }
+)
+_SHOWS_NOTHING = frozenset(
+    {
+        "Any",
+        "ComputeHash",
+        "Contains",
+        "ContainsKey",
+        "Count",
+        "EndsWith",
+        "Equals",
+        "IndexOf",
+        "IsMatch",
+        "Length",
+        "StartsWith",
+        "StatusCode",
+    }
+)
+_COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!"})
+_VERIFIES = frozenset({"VerifyHash", "VerifyData"})
+_EQUALS = frozenset({"CompareOrdinal", "DeepEquals", "Equals", "SequenceEqual"})
+_MESSAGES = frozenset(
+    {
+        "message.body",
+        "request",
+        "request.body",
+        "request.headers",
+        "request.originalurl",
+        "request.url",
+        "response",
+        "response.body",
+        "response.headers",
+    }
+)
+
+_WHOLE = {
+    "Body": frozenset({"a body"}),
+    "Headers": frozenset({"all headers"}),
+    "OriginalUrl": frozenset({"all query parameters"}),
+    "Query": frozenset({"all query parameters"}),
+    "QueryString": frozenset({"all query parameters"}),
+    "Url": frozenset({"all query parameters"}),
+}
+
+Marks = frozenset[str]
+NONE: Marks = frozenset()
+
+
+def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
+    """What an expression's value shows: "a token", "a cookie", "a body"...
+
+    Args:
+        expression: compiled.
+        variables: what context variables show.
+    """
+    if not _may_show(expression, variables):
+        return NONE
+    return _Values(variables).of(tree(expression.source))
+
+
+def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
+    """What an expression hands to `context.Trace`; the arguments are those of `shown`."""
+    if not _may_show(expression, variables):
+        return NONE
+    return _Values(variables).handed(tree(expression.source), "Trace")
+
+
+def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
+    return bool(expression.reads & _MESSAGES) or (bool(variables) and "variables" in expression.reads)
+
+
+@lru_cache(maxsize=1024)
+def checks_a_token(source: str) -> Marks:
+    """Whether an expression reads the Authorization header, and whether a signature or a MAC decides in it.
+
+    Args:
+        source: of an expression that compiles; the same one is asked about in every operation of an API.
+    """
+    found = set()
+    made: set[str] = set()
+    idle: set[int] = set()
+    for node in nodes(tree(source)):
+        match node:
+            case syntax.Literal(value=str(value)) if value.lower() == "authorization":
+                found.add("authorization")
+            case syntax.Local(variables=variables):
+                made |= {name for name, _at, value in variables if _is_made(value, made)}
+            case syntax.Assign(target=syntax.Name(name=name), value=value) if _is_made(value, made):
+                made.add(name)
+            case syntax.If(condition=condition, yes=syntax.Block(statements=()), no=None):
+                idle |= {id(one) for one in nodes(condition)}
+            case _ if id(node) not in idle and _verifies(node, made):
+                found.add("verified")
+    return frozenset(found)
+
+
+def _verifies(node: syntax.Node, made: set[str]) -> bool:
+    """Whether a signature is verified here, or a MAC compared with something else."""
+    match node:
+        case syntax.Call(target=syntax.Member(name=name)) if name in _VERIFIES:
+            return True
+        case syntax.Call(target=syntax.Member(name=name)) if name in _EQUALS:
+            return _is_made(node, made)
+        case syntax.Binary(op="==" | "!=" | "^", left=left, right=right):
+            return _is_made((left, right), made) and _shape(left) != _shape(right)
+    return False
+
+
+def _is_made(value: object, made: set[str]) -> bool:
+    """Whether a value is made of a MAC; `made` are the local variables that are."""
+    return any(
+        (isinstance(node, syntax.Name) and node.name in made)
+        or (isinstance(node, syntax.Member) and node.name == "ComputeHash")
+        for node in nodes(value)
+    )
+
+
+def _shape(part: object) -> object:
+    """A part of a tree without its place, so that two can be compared."""
+    if isinstance(part, tuple):
+        return tuple(map(_shape, part))
+    slots = getattr(type(part), "__dataclass_fields__", None)
+    if slots is None:
+        return part
+    return type(part), *(_shape(getattr(part, name)) for name in slots if name != "at")
+
+
+class _Values:
+    """The values of one expression."""
+
+    def __init__(self, variables: Mapping[str, Marks]) -> None:
+        self._variables = variables
+        self._locals: dict[str, Marks] = {}
+
+    def handed(self, root: syntax.Node, method: str) -> Marks:
+        """What the arguments of a method of `context` show."""
+        self._settle(root)
+        return _union(
+            self._value(argument.value)
+            for node in nodes(root)
+            if isinstance(node, syntax.Call)
+            and isinstance(node.target, syntax.Member)
+            and node.target.name == method
+            and isinstance(node.target.target, syntax.Name)
+            and node.target.target.name == "context"
+            for argument in node.args
+        )
+
+    def _settle(self, root: syntax.Node) -> None:
+        # Twice: a loop may read what stands below.
+        for _ in range(2):
+            self._assignments(root)
+
+    def of(self, root: syntax.Node) -> Marks:
+        if not isinstance(root, syntax.Block):
+            return self._value(root)
+        self._settle(root)
+        return _union(
+            self._value(node.value) for node in nodes(root) if isinstance(node, syntax.Return) and node.value
+        )
+
+    def _assignments(self, root: syntax.Node) -> None:
+        for node in nodes(root):
+            match node:
+                case syntax.Local(variables=variables):
+                    for name, _at, value in variables:
+                        if value is not None:
+                            self._add(name, self._value(value))
+                case syntax.Assign(target=syntax.Name(name=name), value=value):
+                    self._add(name, self._value(value))
+                case syntax.ForEach(name=name, values=values):
+                    self._add(name, self._value(values))
+                case syntax.Call(args=args):
+                    for name in _filled(args):
+                        self._add(name, self._value(node))
+
+    def _add(self, name: str, marks: Marks) -> None:
+        self._locals[name] = self._locals.get(name, NONE) | marks
+
+    def _value(self, node: object) -> Marks:  # noqa: C901, PLR0911 -- one case a kind of node
+        match node:
+            case syntax.Binary(op=op) | syntax.Unary(op=op) if op in _COMPARISONS:
+                return NONE
+            case syntax.Ternary(yes=yes, no=no):
+                return self._value(yes) | self._value(no)
+            case syntax.Name(name=name):
+                return self._locals.get(name, NONE)
+            case syntax.Is() | syntax.Literal():
+                return NONE
+            case syntax.Call(target=syntax.Member(name="TryGetValue")):
+                return self._read(node)
+            case syntax.Call(target=syntax.Member(name=name)) | syntax.Member(name=name) if (
+                name in _SHOWS_NOTHING
+            ):
+                return NONE
+            case syntax.Member(name=name) if name in _WHOLE:
+                return _WHOLE[name]
+            case syntax.Member(name="Variables"):
+                return _union(self._variables.values())
+            case syntax.Member(target=syntax.Member(name="Url" | "OriginalUrl"), name="Path" | "Host"):
+                return NONE
+            case syntax.Call() | syntax.Index():
+                return self._read(node)
+        return self._parts(node)
+
+    def _read(self, node: syntax.Call | syntax.Index) -> Marks:
+        """An indexer or a method: of headers, query parameters and variables by the name that it takes."""
+        target = (
+            node.target.target
+            if isinstance(node.target, syntax.Member) and isinstance(node, syntax.Call)
+            else node.target
+        )
+        collection = target.name if isinstance(target, syntax.Member) else ""
+        key = node.args[0].value if node.args else None
+        name = key.value if isinstance(key, syntax.Literal) and isinstance(key.value, str) else None
+        if collection == "Variables":
+            return self._variables.get(name, NONE) if name is not None else _union(self._variables.values())
+        if collection == "Headers":
+            if name is None:
+                return frozenset({"all headers"})
+            return frozenset({f"the header {name}"}) if name.lower() in SECRET_HEADERS else NONE
+        if collection == "Query":
+            if name is None:
+                return frozenset({"all query parameters"})
+            return frozenset({f"the parameter {name}"}) if name.lower() in _SECRET_PARAMETERS else NONE
+        return self._parts(node)
+
+    def _parts(self, node: object) -> Marks:
+        if isinstance(node, tuple):
+            return _union(map(self._value, node))
+        slots = getattr(type(node), "__dataclass_fields__", None)
+        return _union(self._value(getattr(node, name)) for name in slots) if slots else NONE
+
+
+def _filled(arguments: tuple[syntax.Argument, ...]) -> Iterator[str]:
+    """The variables that a call sets: out arguments."""
+    for argument in arguments:
+        if argument.mode == "out":
+            if argument.name:
+                yield argument.name
+            elif isinstance(argument.value, syntax.Name):
+                yield argument.value.name
+
+
+def _union(many: Iterable[Marks]) -> Marks:
+    return NONE.union(*many)

@@ -1,0 +1,45 @@
+"""The names of the rules, and the edit that mends a finding of each."""
+
+from dataclasses import replace
+
+from apim.findings import Finding
+
+REMEDIES = {
+    "undeclared-named-value": "declare it among the gateway's named values, or correct its name",
+    "unused-named-value": "delete its declaration, or mention it as {{name}}",
+    "undeclared-fragment": "declare it, or correct fragment-id",
+    "unused-fragment": "delete its declaration, or include it with <include-fragment>",
+    "invalid-policy": "",
+    "unknown-policy": "correct the element's name",
+    "unsupported-policy": "use one of the policies that docs/twin.md lists, which tests can run",
+    "policy-unavailable": "remove it, or choose a SKU that has it",
+    "document-size": "shorten it, or move a part into a fragment",
+    "csharp": "",
+    "member-not-allowed": "use a type or member of the documented list (policy expressions, .NET types)",
+    "reference-comparison": "",
+    "encoded-csharp": "write quotes and < as they are",
+    "buffered-stream": "event streams must pass as they come: remove it from APIs that stream",
+    "missing-token-check": "add validate-jwt, validate-azure-ad-token or an authenticated check of the "
+    "Authorization header to <inbound>, before everything that depends on who calls",
+    "unverified-token": "compare the token's signature or MAC, or use validate-jwt: AsJwt() only parses",
+    "commented-token-check": "remove the <!-- and --> around it",
+    "missing-base": "add <base />, or the policies of the outer scopes do not run",
+    "culture-sensitive": "pass StringComparison.Ordinal (or OrdinalIgnoreCase), use string.CompareOrdinal, "
+    "ToLowerInvariant() or ToUpperInvariant()",
+    "traced-secret": "leave it out, or send its length or presence only",
+}
+"""Rule to remedy; an empty one where each message says it itself."""
+
+WARNINGS = frozenset({"unused-named-value", "unused-fragment", "encoded-csharp"})
+"""The rules whose findings do not keep a policy from working."""
+
+
+def is_warning(finding: Finding) -> bool:
+    """Whether the policy works as it is."""
+    return finding.code in WARNINGS
+
+
+def with_remedy(finding: Finding) -> Finding:
+    """The finding, with the edit that mends it at the end of its message."""
+    remedy = REMEDIES.get(finding.code, "")
+    return replace(finding, message=f"{finding.message}: {remedy}") if remedy else finding

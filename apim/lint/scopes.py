@@ -1,0 +1,25 @@
+"""Where scopes meet."""
+
+from collections.abc import Iterator
+
+from apim.compiler import SECTIONS
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Sections of inner scopes without `<base />`.
+
+    A backend section that forwards the request itself has none: the outer scope would forward it again.
+    """
+    for document, scope in subject.scopes.items():
+        root = subject.roots.get(document)
+        if root is None or scope == "global":
+            continue
+        for section in Placed(document, root).children():
+            name = section.element.name
+            if name not in SECTIONS or any(child.name == "base" for child in section.element.children):
+                continue
+            forwards = any(one.element.name == "forward-request" for one in subject.parts(section))
+            if not (name == "backend" and forwards):
+                yield section.finding("missing-base", f"<{name}> has no <base />")

@@ -1,0 +1,96 @@
+"""What would hold an event stream back until its end.
+
+https://learn.microsoft.com/azure/api-management/how-to-server-sent-events
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apim.compiler import SECTIONS, within
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+
+_OF_RESPONSES = frozenset(
+    {
+        "cache-store",
+        "find-and-replace",
+        "json-to-xml",
+        "redirect-content-urls",
+        "set-body",
+        "validate-content",
+        "xml-to-json",
+        "xsl-transform",
+    }
+)
+_ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """How much of messages is logged.
+
+    Attributes:
+        name: of the resource.
+        api: the API that it is for; None for all.
+        body_bytes: of a request's or a response's body, at the backend or at the client.
+    """
+
+    name: str
+    api: str | None = None
+    body_bytes: int
+
+
+def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
+    """What buffers the responses of an operation that streams."""
+    for one in subject.everything(chain, "backend"):
+        yield from _forwarding(one)
+    for section in SECTIONS:
+        for one in subject.section(chain, section):
+            yield from subject.found(_body_access, one, section)
+            yield from subject.found(_policies, one, section)
+    for diagnostic in diagnostics:
+        if diagnostic.body_bytes:
+            message = f"it logs {diagnostic.body_bytes} bytes of bodies; 0 buffers nothing"
+            yield Finding(
+                document=f"diagnostic {diagnostic.name}",
+                line=1,
+                column=1,
+                message=message,
+                code="buffered-stream",
+            )
+
+
+def _forwarding(one: Placed) -> Iterator[Finding]:
+    value = one.element.attributes.get("buffer-response")
+    if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
+        message = '<forward-request> of an API that streams needs buffer-response="false"'
+        yield one.finding("buffered-stream", message, value)
+
+
+def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator[Finding]:
+    for one in subject.parts(statement):
+        for value in one.values():
+            expression = subject.expression(one.document, value)
+            for fact in expression.facts if expression else ():
+                # The body of a message in a local variable; that variable may hold context.Response.
+                indirect = fact.name == "message.body" and expression and "response" in expression.reads
+                if fact.name == "response.body" or indirect:
+                    line, column = within(value.line, value.column, fact.line, fact.column)
+                    yield Finding(
+                        document=one.document,
+                        line=line,
+                        column=column,
+                        message="context.Response.Body waits for the end of the response",
+                        code="buffered-stream",
+                    )
+
+
+def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Finding]:
+    """Policies about the response's body; an answer of the gateway's own has a body that nobody waits for."""
+    name = statement.element.name
+    if name in _ANSWERS:
+        return
+    if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
+        yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
+    for child in subject.statements(statement):
+        yield from _policies(subject, child, section)

@@ -1,0 +1,184 @@
+"""A service's policies as the rules see them: elements, their expressions, and how scopes meet."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from apim import rawxml
+from apim.compiler import LARGEST_FRAGMENT, Catalogue
+from apim.csharp import Expression
+from apim.findings import Finding
+from apim.policies import POLICIES, UNSUPPORTED
+from apim.rawxml import Element, Value
+from apim.service import Api, Operation, PolicyDocument, Service
+
+_DEFAULT = PolicyDocument(
+    xml="<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
+    name="Azure's default global policy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An element and the name of its document."""
+
+    document: str
+    element: Element
+
+    def finding(self, code: str, message: str, at: Value | None = None) -> Finding:
+        """Something to mend here, or at a value of the element."""
+        place = at or self.element
+        return Finding(
+            document=self.document, line=place.line, column=place.column, message=message, code=code
+        )
+
+    def values(self) -> Iterator[Value]:
+        """The attributes and the text of the element itself."""
+        yield from self.element.attributes.values()
+        if self.element.text is not None:
+            yield self.element.text
+
+    def children(self) -> "Iterator[Placed]":
+        """The elements directly in it."""
+        return (Placed(self.document, child) for child in self.element.children)
+
+    def within(self) -> "Iterator[Placed]":
+        """The element and everything in it."""
+        yield self
+        for child in self.children():
+            yield from child.within()
+
+
+Rule = Callable[["Subject", Placed, str], Iterable[Finding]]
+"""Finds what is wrong with a policy in a section, whatever stands around it."""
+
+
+@dataclass(slots=True)
+class Subject:
+    """The compiled policies of a service.
+
+    Attributes:
+        catalogue: what compiling them found.
+        scopes: the scope of each document, by name.
+        sources: each document, by name.
+        opened: of checks of tokens, by their text and whether a token came: whether some request opens them.
+    """
+
+    service: Service
+    catalogue: Catalogue
+    scopes: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, PolicyDocument] = field(default_factory=dict)
+    opened: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
+    _parts: dict[tuple[str, int], tuple[Placed, ...]] = field(default_factory=dict)
+    _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
+
+    @property
+    def roots(self) -> dict[str, Element]:
+        """The root element of each document that could be read, by name."""
+        return self.catalogue.roots
+
+    def expression(self, document: str, value: Value | None) -> Expression | None:
+        """The compiled expression of a value; None for a literal or what was refused."""
+        return self._expressions.get((document, value.line, value.column)) if value else None
+
+    def chain(self, api: Api | None, operation: Operation | None) -> list[str]:
+        """The names of the documents that concern an operation, the broadest scope first."""
+        documents = (
+            self.service.policy or _DEFAULT,
+            api.policy if api else None,
+            operation.policy if operation else None,
+        )
+        return [one.name for one in documents if one is not None and one.name in self.roots]
+
+    def section(self, chain: list[str], section: str) -> list[Placed]:
+        """The policies of a section with all scopes put together at `<base />`."""
+        return list(self._section(chain, len(chain) - 1, section))
+
+    def statements(self, holder: Placed) -> Iterator[Placed]:
+        """The policies in an element, with fragments in their places."""
+        for child in holder.children():
+            yield from self._in_place(child)
+
+    def parts(self, one: Placed) -> tuple[Placed, ...]:
+        """A policy and those in it, with fragments in their places. Many operations ask for the same."""
+        place = one.document, id(one.element)
+        if place not in self._parts:
+            inner = (part for statement in self.statements(one) for part in self.parts(statement))
+            self._parts[place] = (one, *inner)
+        return self._parts[place]
+
+    def everything(self, chain: list[str], section: str) -> "Iterator[Placed]":
+        """The policies of a section and all that stands in them, with fragments in their places."""
+        for statement in self.section(chain, section):
+            yield from self.parts(statement)
+
+    def found(self, rule: Rule, one: Placed, section: str) -> tuple[Finding, ...]:
+        """What a rule finds in a policy of a section, asked once of a policy that many operations share."""
+        place = rule, one.document, id(one.element), section
+        if place not in self._found:
+            self._found[place] = tuple(rule(self, one, section))
+        return self._found[place]
+
+    def _section(self, chain: list[str], level: int, section: str) -> Iterator[Placed]:
+        if level < 0:
+            return
+        document = chain[level]
+        found = next((one for one in self.roots[document].children if one.name == section), None)
+        if found is None:
+            yield from self._section(chain, level - 1, section)
+            return
+        for child in found.children:
+            if child.name == "base":
+                yield from self._section(chain, level - 1, section)
+            else:
+                yield from self._in_place(Placed(document, child))
+
+    def _in_place(self, one: Placed) -> Iterator[Placed]:
+        wanted = one.element.attributes.get("fragment-id") if one.element.name == "include-fragment" else None
+        if wanted is None:
+            yield one
+            return
+        for fragment in self.service.fragments:
+            root = self.roots.get(fragment.document.name)
+            if fragment.id == wanted.text and root is not None:
+                yield from Placed(fragment.document.name, root).children()
+
+
+def compiled(service: Service, unknown: frozenset[str]) -> Subject:
+    """Compiles every policy document of a service.
+
+    Args:
+        service: what is declared.
+        unknown: names of the named values whose content is not known yet.
+    """
+    catalogue = Catalogue(service, POLICIES, UNSUPPORTED, unknown=unknown)
+    subject = Subject(service, catalogue)
+    for document, scope in _documents(service):
+        if document.name in subject.sources:
+            document = replace(document, name=f"{document.name} ({scope})")  # noqa: PLW2901 -- its name is the key
+        subject.sources[document.name] = document
+        subject.scopes[document.name] = scope
+        catalogue.compile(document, scope)
+    for fragment in service.fragments:
+        subject.sources[fragment.document.name] = fragment.document
+        if fragment.id not in catalogue.used_fragments:
+            catalogue.root(fragment.document, "fragment", LARGEST_FRAGMENT)
+    catalogue.roots.setdefault(_DEFAULT.name, rawxml.parse(_DEFAULT.xml, _DEFAULT.name))
+    subject._expressions.update(  # noqa: SLF001 -- it is built here
+        {(one.document, one.line, one.column): one.expression for one in catalogue.expressions}
+    )
+    return subject
+
+
+def _documents(service: Service) -> Iterator[tuple[PolicyDocument, str]]:
+    if service.policy is not None:
+        yield service.policy, "global"
+    for product in service.products:
+        if product.policy is not None:
+            yield product.policy, "product"
+    for api in service.apis:
+        if api.policy is not None:
+            yield api.policy, "api"
+        for operation in api.operations:
+            if operation.policy is not None:
+                yield operation.policy, "operation"

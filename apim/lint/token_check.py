@@ -1,0 +1,367 @@
+"""Whether somebody without a good token gets past the door.
+
+A request without a token, and one with a token that nobody issued, are taken through the inbound policies of
+the operation, expressions and all, as far as they can be known without sending anything; where a condition
+depends on what the store or another service says, or on what else the asker or chance decides, both ways are
+taken. None may come out at the end. And what turns the forged token away must be validate-jwt,
+validate-azure-ad-token, or a condition over a variable that was made from the Authorization header with a MAC
+or a signature that decides: parsing a token is not checking it. Such a check is also tried with every text
+that stands in it as a header, a query parameter, an address and a token: none may open it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from apim import rawxml
+from apim.csharp import DotNetException, Expression, syntax
+from apim.csharp.context import Api, Context, Deployment, Headers, Request, Url
+from apim.csharp.context import Operation as CalledOperation
+from apim.findings import Finding, PolicyError
+from apim.lint.marks import NONE, Marks, checks_a_token
+from apim.lint.subject import Placed, Subject
+from apim.lint.trees import nodes, tree
+from apim.rawxml import Element, Value
+from apim.service import Api as DeclaredApi
+from apim.service import Operation
+
+_VALIDATES = frozenset({"validate-jwt", "validate-azure-ad-token"})
+_ENDS = frozenset({"return-response", "mock-response"})
+_VARIABLES = ("response-variable-name", "variable-name", "output-token-variable-name")
+_REFUSALS = frozenset({"401", "403"})
+_CHECKED: Marks = frozenset({"authorization", "verified"})
+_FORGED = "Bearer e30.e30.Zm9yZ2Vk"
+# What every request of an operation has in common; the Authorization header is looked at apart.
+_SETTLED = re.compile(
+    r"(request|request\.method|request\.headers|operation(\..*)?|api(\..*)?|variables(:.*)?)"
+)
+_CHANCE = ("Random", "NewGuid")
+_TEXT = re.compile(r"[ -~]{1,64}")
+_MOST_TEXTS = 24
+
+
+@dataclass(slots=True)
+class _Path:
+    """A request on its way, as far as it is known.
+
+    Attributes:
+        unknown: variables whose values depend on what others say.
+        marks: what variables were made from.
+        conditions: what the conditions were made from that led here.
+    """
+
+    context: Context
+    unknown: set[str] = field(default_factory=set)
+    marks: dict[str, Marks] = field(default_factory=dict)
+    conditions: Marks = NONE
+
+    def fork(self, conditions: Marks) -> "_Path":
+        """The same request in a branch."""
+        context = Context(
+            request=self.context.request,
+            response=None,
+            variables=dict(self.context.variables),
+            api=self.context.api,
+            operation=self.context.operation,
+            deployment=self.context.deployment,
+            now=self.context.now,
+            timestamp=self.context.timestamp,
+        )
+        return _Path(context, set(self.unknown), dict(self.marks), self.conditions | conditions)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where requests ended.
+
+    Attributes:
+        proofs: for each end, what the conditions that led there were made from.
+    """
+
+    subject: Subject
+    proofs: list[Marks] = field(default_factory=list)
+
+    def through(self, statements: list[Placed], path: _Path) -> list[_Path]:
+        """The paths that come out after the statements."""
+        paths = [path]
+        for statement in statements:
+            paths = [after for one in paths for after in self._step(statement, one)]
+            if not paths:
+                return []
+            paths = paths[:64]
+        return paths
+
+    def _step(self, one: Placed, path: _Path) -> list[_Path]:
+        name, attributes = one.element.name, one.element.attributes
+        if name in _VALIDATES:
+            signed = attributes.get("require-signed-tokens")
+            if signed is not None and signed.text.lower() == "false":
+                return [path]
+            self.proofs.append(_CHECKED)
+            return []
+        if name in _ENDS:
+            self.proofs.append(path.conditions)
+            return []
+        if name == "choose":
+            return self._choose(one, path)
+        if name == "set-variable":
+            self._set(one, path)
+        elif name in {"retry", "limit-concurrency"}:
+            return self.through(list(self.subject.statements(one)), path)
+        for attribute in _VARIABLES:
+            if attribute in attributes:
+                path.unknown.add(attributes[attribute].text)
+        return [path]
+
+    def _choose(self, one: Placed, path: _Path) -> list[_Path]:
+        after: list[_Path] = []
+        for branch in one.children():
+            condition = branch.element.attributes.get("condition")
+            expression = self.subject.expression(branch.document, condition)
+            made_of = self._made_of(expression, path)
+            holds = True if branch.element.name == "otherwise" else self._holds(condition, expression, path)
+            if holds is not False:
+                inner = path.fork(made_of)
+                came = self.through(list(self.subject.statements(branch)), inner)
+                for each in came:
+                    each.conditions = path.conditions
+                after += came
+            if holds is True:
+                return after
+        return [*after, path]
+
+    def _holds(self, condition: Value | None, expression: Expression | None, path: _Path) -> bool | None:
+        if expression is None:
+            return condition.text.strip().lower() == "true" if condition else None
+        known, value = self._evaluated(expression, path)
+        return value if known and isinstance(value, bool) else None
+
+    def _set(self, one: Placed, path: _Path) -> None:
+        name, value = one.element.attributes.get("name"), one.element.attributes.get("value")
+        if name is None or value is None:
+            return
+        expression = self.subject.expression(one.document, value)
+        path.unknown.discard(name.text)
+        if expression is None:
+            path.context.variables[name.text] = value.text
+            return
+        known, result = self._evaluated(expression, path)
+        if known:
+            path.context.variables[name.text] = result
+        else:
+            path.unknown.add(name.text)
+        path.marks[name.text] = self._made_of(expression, path)
+
+    def _evaluated(self, expression: Expression, path: _Path) -> tuple[bool, object]:
+        """Whether every request like this one gives the expression the same value, and the value."""
+        if any(f"variables:{name}" in expression.reads for name in path.unknown):
+            return False, None
+        checks = self._made_of(expression, path) >= _CHECKED
+        if not checks and not _is_settled(expression):
+            return False, None
+        try:
+            value = expression.evaluate(path.context)
+        except DotNetException:
+            return False, None
+        if checks and not isinstance(value, bool):
+            token = path.context.request.headers.get("Authorization")
+            tried = expression.source, bool(token)
+            if tried not in self.subject.opened:
+                self.subject.opened[tried] = _opened(expression, path.context, value)
+            if self.subject.opened[tried]:
+                return False, None
+        return True, value
+
+    def _made_of(self, expression: Expression | None, path: _Path) -> Marks:
+        if expression is None:
+            return NONE
+        found = checks_a_token(expression.source) if "request.headers" in expression.reads else NONE
+        return found.union(
+            *(made for name, made in path.marks.items() if f"variables:{name}" in expression.reads)
+        )
+
+
+def _is_settled(expression: Expression) -> bool:
+    """Whether nothing in it is the asker's choice, but method and token, or chance."""
+    if not all(map(_SETTLED.fullmatch, expression.reads)) or any(one in expression.source for one in _CHANCE):
+        return False
+    return "request.headers" not in expression.reads or _reads_only_the_token(expression.source)
+
+
+@lru_cache(maxsize=1024)
+def _reads_only_the_token(source: str) -> bool:
+    asked = [
+        node.args[0].value
+        for node in nodes(tree(source))
+        if isinstance(node, syntax.Call | syntax.Index) and node.args and _is_of_headers(node.target)
+    ]
+    whole = sum(isinstance(node, syntax.Member) and node.name == "Headers" for node in nodes(tree(source)))
+    return len(asked) == whole and all(
+        isinstance(one, syntax.Literal)
+        and isinstance(one.value, str)
+        and one.value.lower() == "authorization"
+        for one in asked
+    )
+
+
+def _is_of_headers(target: syntax.Node) -> bool:
+    """`Headers` (before an index) or a method of it."""
+    return isinstance(target, syntax.Member) and (
+        target.name == "Headers"
+        or (isinstance(target.target, syntax.Member) and target.target.name == "Headers")
+    )
+
+
+def _opened(expression: Expression, context: Context, value: object) -> bool:
+    """Whether some other request without a good token gives the check another value."""
+    token = context.request.headers.get("Authorization")
+    for text in _texts(expression.source):
+        headers = {name: [text] for name in _texts(expression.source)}
+        for authorization in (token, [f"Bearer {text}"], [text], [f"Bearer {_sealed(text)}"]):
+            given = {name: values for name, values in headers.items() if name.lower() != "authorization"}
+            if authorization:
+                given["Authorization"] = authorization
+            other = _with(context, given, text)
+            try:
+                if expression.evaluate(other) != value:
+                    return True
+            except DotNetException:
+                continue
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _texts(source: str) -> tuple[str, ...]:
+    """The texts that stand in an expression and can stand in a header."""
+    found = {
+        node.value: None
+        for node in nodes(tree(source))
+        if isinstance(node, syntax.Literal) and isinstance(node.value, str) and _TEXT.fullmatch(node.value)
+    }
+    return tuple(found)[:_MOST_TEXTS]
+
+
+def _sealed(header: str) -> str:
+    """A token of five parts whose first is known, as nobody sealed it (RFC 7516)."""
+    return f"{header}..{'A' * 22}.{'A' * 22}.{'A' * 43}"
+
+
+def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context:
+    url = replace(context.request.url, query={name: [text] for name in headers if name != "access_token"})
+    return Context(
+        request=Request(
+            method=context.request.method,
+            url=url,
+            original_url=url,
+            headers=Headers(headers),
+            body=None,
+            ip_address=text,
+            matched_parameters={},
+        ),
+        response=None,
+        variables=dict(context.variables),
+        api=context.api,
+        operation=context.operation,
+        deployment=context.deployment,
+        now=context.now,
+        timestamp=context.timestamp,
+    )
+
+
+def check(
+    subject: Subject, chain: list[str], api: DeclaredApi, operation: Operation | None
+) -> Iterator[Finding]:
+    """The missing check of an operation that needs one."""
+    method = operation.method if operation else "POST"
+    inbound = subject.section(chain, "inbound")
+    for token in (None, _FORGED):
+        walk = _Walk(subject)
+        if walk.through(inbound, _Path(_request(method, token, api, operation))):
+            yield from _missing(subject, chain, token)
+            return
+    # A browser's preflight carries no token.
+    if method != "OPTIONS" and not any(proof >= _CHECKED for proof in walk.proofs):
+        message = "what turns a forged token away does not verify it"
+        yield _door(subject, chain).finding("unverified-token", message)
+
+
+def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[Finding]:
+    commented = [
+        Finding(
+            document=document,
+            line=comment.line,
+            column=comment.column,
+            message="the check of the token is commented out",
+            code="commented-token-check",
+        )
+        for document in (*chain, *(one.document.name for one in subject.service.fragments))
+        if document in subject.roots
+        and document in subject.sources
+        and "<!--" in subject.sources[document].xml
+        for comment in rawxml.comments(subject.sources[document].xml, document)
+        if _is_a_check(subject, comment.text)
+    ]
+    yield from commented
+    if not commented:
+        who = "a forged token" if token else "no token"
+        message = f"a request with {who} gets past <inbound> and reaches the backend"
+        yield _door(subject, chain).finding("missing-token-check", message)
+
+
+def _door(subject: Subject, chain: list[str]) -> Placed:
+    """The inbound section where the check belongs: of the API, or of whatever there is."""
+    document = next((one for one in chain if subject.scopes.get(one) == "api"), chain[-1])
+    root = subject.roots[document]
+    return Placed(document, next((one for one in root.children if one.name == "inbound"), root))
+
+
+def _is_a_check(subject: Subject, comment: str) -> bool:
+    """Whether a comment holds policies that turn somebody away, or begin to."""
+    try:
+        root = rawxml.parse(f"<fragment>{comment}</fragment>", "comment")
+    except PolicyError:
+        return False
+    return _turns_somebody_away(subject, Placed("comment", root))
+
+
+def _turns_somebody_away(subject: Subject, holder: Placed) -> bool:
+    return _turns_away(holder) or any(
+        _turns_somebody_away(subject, one) for one in subject.statements(holder)
+    )
+
+
+def _turns_away(one: Placed) -> bool:
+    if one.element.name in _VALIDATES:
+        return True
+    if one.element.name == "set-variable":
+        value = one.element.attributes.get("value")
+        return bool(value and value.expression and '"Authorization"' in value.text)
+    return one.element.name == "set-status" and _code(one.element) in _REFUSALS
+
+
+def _code(element: Element) -> str:
+    value = element.attributes.get("code")
+    return value.text if value else ""
+
+
+def _request(method: str, token: str | None, api: DeclaredApi, operation: Operation | None) -> Context:
+    headers = Headers({"Authorization": [token]} if token else {})
+    url = Url(scheme="https", host="gateway", port=443, path="/", query_string="", query={})
+    return Context(
+        request=Request(
+            method=method, url=url, original_url=url, headers=headers, body=None, matched_parameters={}
+        ),
+        response=None,
+        variables={},
+        api=Api(id=api.id, name=api.name, path=api.path),
+        operation=CalledOperation(
+            id=operation.id if operation else "",
+            name=operation.name if operation else "",
+            method=method,
+            url_template=operation.url_template if operation else "/",
+        ),
+        deployment=Deployment(service_name="gateway"),
+        now=lambda: 0.0,
+        timestamp=0.0,
+    )

@@ -1,0 +1,70 @@
+"""Tokens, cookies and bodies on their way into logs."""
+
+import re
+from collections.abc import Iterator
+
+from apim.compiler import SECTIONS
+from apim.findings import Finding
+from apim.lint import marks
+from apim.lint.marks import Marks
+from apim.lint.subject import Placed, Subject
+from apim.rawxml import Value
+
+_SINKS = frozenset({"trace", "emit-metric", "send-one-way-request", "log-to-eventhub"})
+_HIDES = re.compile(r"ComputeHash|Encrypt|Decrypt")
+_CALL = ".Trace("
+_MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
+
+
+def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
+    """Values of policies that log, in an operation, which show what nobody may read there."""
+    statements = [one for section in SECTIONS for one in subject.everything(chain, section)]
+    sinks = [one for one in statements if one.element.name in _SINKS]
+    tracing = [(one, value) for one in statements for value in one.values() if _CALL in value.text]
+    if not sinks and not tracing:
+        return
+    secrets = {value.name for value in subject.service.named_values if value.secret}
+    variables = _variables(subject, statements, secrets)
+    for one, value in tracing:
+        expression = subject.expression(one.document, value)
+        for what in sorted(marks.traced(expression, variables) if expression else ()):
+            yield one.finding("traced-secret", f"context.Trace writes {what} where logs are read", value)
+    for sink in sinks:
+        for one in sink.within():
+            for value in one.values():
+                for what in sorted(_shown(subject, one, value, variables, secrets)):
+                    message = f"<{sink.element.name}> writes {what} where logs are read"
+                    yield one.finding("traced-secret", message, value)
+
+
+def _variables(subject: Subject, statements: list[Placed], secrets: set[str]) -> dict[str, Marks]:
+    """What context variables show; once more for each step that a value takes, until nothing changes."""
+    variables: dict[str, Marks] = {}
+    cached: Marks = marks.NONE
+    while True:
+        before = dict(variables)
+        for one in statements:
+            attributes = one.element.attributes
+            value = attributes.get("value")
+            if one.element.name == "set-variable" and "name" in attributes and value is not None:
+                if found := frozenset(_shown(subject, one, value, variables, secrets)):
+                    name = attributes["name"].text
+                    variables[name] = variables.get(name, marks.NONE) | found
+            elif one.element.name == "cache-store-value" and value is not None:
+                cached |= frozenset(_shown(subject, one, value, variables, secrets))
+            elif one.element.name == "cache-lookup-value" and cached and "variable-name" in attributes:
+                variables[attributes["variable-name"].text] = cached
+            elif token := attributes.get("output-token-variable-name"):
+                variables[token.text] = frozenset({"a token"})
+        if variables == before:
+            return variables
+
+
+def _shown(
+    subject: Subject, one: Placed, value: Value, variables: dict[str, Marks], secrets: set[str]
+) -> Iterator[str]:
+    if not _HIDES.search(value.text):
+        yield from (f"the secret {name}" for name in _MENTION.findall(value.text) if name in secrets)
+    expression = subject.expression(one.document, value)
+    if expression is not None:
+        yield from marks.shown(expression, variables)

@@ -1,0 +1,220 @@
+"""An element of a policy document that has the shape it should have, and its values as functions.
+
+Policies are compiled from nodes: a node gives each attribute and text as a function of the context, with the
+conversion that the attribute's kind asks for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from apim.csharp import to_text
+from apim.failure import Failure
+from apim.shape import Attribute, Kind, Shape
+
+if TYPE_CHECKING:
+    from apim.compiler import Compiler
+    from apim.csharp.context import Context
+    from apim.rawxml import Element
+    from apim.statements import Action
+
+T = TypeVar("T")
+Read = Callable[["Context"], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value, ready to be read: `constant` is a literal's text, None for an expression."""
+
+    read: Read[object]
+    constant: str | None
+    reads: frozenset[str] = frozenset()
+
+
+class Node:
+    """An element that fits its shape.
+
+    Attributes:
+        reads: what its expressions read that the gateway has to fetch first.
+    """
+
+    __slots__ = ("_attributes", "_children", "_text", "compiler", "element", "path", "reads", "shape")
+
+    def __init__(
+        self,
+        element: "Element",
+        shape: Shape,
+        compiler: "Compiler",
+        path: str,
+        *,
+        attributes: dict[str, Operand],
+        children: dict[str, list["Node"]],
+        text: Operand | None,
+        reads: set[str],
+    ) -> None:
+        self.element = element
+        self.shape = shape
+        self.compiler = compiler
+        self.path = path
+        self._attributes = attributes
+        self._children = children
+        self._text = text
+        self.reads = reads
+
+    def has(self, name: str) -> bool:
+        """Whether the attribute is written."""
+        return name in self._attributes
+
+    def constant(self, name: str) -> str:
+        """The literal text (or default) of an attribute that cannot be an expression; "" without one."""
+        operand = self._attributes.get(name)
+        if operand is not None and operand.constant is not None:
+            return operand.constant
+        return self._attribute(name).default or ""
+
+    def literal(self, name: str) -> str | None:
+        """The attribute's text if it is written as a literal."""
+        operand = self._attributes.get(name)
+        return operand.constant if operand is not None else None
+
+    @property
+    def known_attributes(self) -> frozenset[str]:
+        """The names of the attributes that the element may have."""
+        return frozenset(attribute.name for attribute in self.shape.attributes)
+
+    def literal_default(self, name: str) -> str | None:
+        """What the attribute's absence means."""
+        return self._attribute(name).default
+
+    def flag(self, name: str) -> bool:
+        """An attribute that cannot be an expression, as a boolean."""
+        return self.constant(name).lower() == "true"
+
+    def value(self, name: str) -> Read[object]:
+        """The attribute as it is: a literal's text, an expression's boxed value, or its default."""
+        operand = self._attributes.get(name)
+        if operand is not None:
+            return operand.read
+        default = self._attribute(name).default
+        return lambda _context: default
+
+    def string(self, name: str) -> Read[str | None]:
+        """The attribute as text."""
+        return _as_text(self._operand(name))
+
+    def boolean(self, name: str) -> Read[bool]:
+        """The attribute as a boolean."""
+        return _converted(self._operand(name), name, _to_boolean)
+
+    def integer(self, name: str) -> Read[int]:
+        """The attribute as a whole number."""
+        return _converted(self._operand(name), name, _to_integer)
+
+    def number(self, name: str) -> Read[float]:
+        """The attribute as a number."""
+        return _converted(self._operand(name), name, _to_number)
+
+    def text(self) -> Read[str | None]:
+        """The text between the tags; None when there is none."""
+        return _as_text(self._text)
+
+    def text_value(self) -> Read[object]:
+        """The same, an expression's value as it is."""
+        operand = self._text
+        return operand.read if operand is not None else lambda _context: None
+
+    @property
+    def text_constant(self) -> str | None:
+        """The literal text between the tags, None when there is none or it is an expression."""
+        return self._text.constant if self._text is not None else None
+
+    def children(self, name: str) -> list["Node"]:
+        """The elements of that name within this one."""
+        return self._children.get(name, [])
+
+    def ordered(self) -> list["Node"]:
+        """All elements within this one, in the order of the document."""
+        nodes = [node for nodes in self._children.values() for node in nodes]
+        return sorted(nodes, key=lambda node: (node.element.line, node.element.column))
+
+    def child(self, name: str) -> "Node | None":
+        """The element of that name within this one, if there is one."""
+        nodes = self._children.get(name)
+        return nodes[0] if nodes else None
+
+    def statements(self) -> "Action":
+        """The policies within this element, as one action."""
+        return self.compiler.statements(self.element, self.path)
+
+    def fail(self, message: str, attribute: str | None = None) -> None:
+        """Reports that the element (or the attribute) cannot be as it is."""
+        value = self.element.attributes.get(attribute) if attribute else None
+        line, column = (value.line, value.column) if value else (self.element.line, self.element.column)
+        self.compiler.report(message, line, column)
+
+    def _attribute(self, name: str) -> Attribute:
+        return next(attribute for attribute in self.shape.attributes if attribute.name == name)
+
+    def _operand(self, name: str) -> Operand | None:
+        operand = self._attributes.get(name)
+        if operand is not None:
+            return operand
+        default = self._attribute(name).default
+        return None if default is None else Operand(lambda _context: default, default)
+
+
+def _as_text(operand: Operand | None) -> Read[str | None]:
+    if operand is None:
+        return lambda _context: None
+    if operand.constant is not None:
+        constant = operand.constant
+        return lambda _context: constant
+    read = operand.read
+
+    def as_text(context: "Context") -> str | None:
+        value = read(context)
+        return value if type(value) is str else to_text(value)
+
+    return as_text
+
+
+def _converted(operand: Operand | None, name: str, convert: Callable[[object, str], T]) -> Read[T]:
+    if operand is None:
+        raise LookupError(f"the attribute {name} has neither a value nor a default")
+    if operand.constant is not None:
+        constant = convert(operand.constant, name)
+        return lambda _context: constant
+    read = operand.read
+    return lambda context: convert(read(context), name)
+
+
+def _to_boolean(value: object, name: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = value if isinstance(value, str) else to_text(value)
+    if text is not None and text.strip().lower() in {"true", "false"}:
+        return text.strip().lower() == "true"
+    raise _wrong(name, Kind.BOOLEAN)
+
+
+def _to_integer(value: object, name: str) -> int:
+    if type(value) is int:
+        return value
+    try:
+        return int((value if isinstance(value, str) else to_text(value)) or "")
+    except ValueError:
+        raise _wrong(name, Kind.INTEGER) from None
+
+
+def _to_number(value: object, name: str) -> float:
+    try:
+        return float((value if isinstance(value, str) else to_text(value)) or "")
+    except ValueError:
+        raise _wrong(name, Kind.NUMBER) from None
+
+
+def _wrong(name: str, kind: Kind) -> Failure:
+    return Failure(
+        reason="ExpressionValueEvaluationFailure",
+        message=f"Expression evaluation failed. The value of {name} must be {kind.value}.",
+    )

@@ -1,0 +1,94 @@
+"""cache-lookup-value, cache-store-value and cache-remove-value.
+
+https://learn.microsoft.com/azure/api-management/cache-lookup-value-policy
+https://learn.microsoft.com/azure/api-management/cache-store-value-policy
+https://learn.microsoft.com/azure/api-management/cache-remove-value-policy
+"""
+
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from apim.csharp import to_text
+from apim.shape import Attribute, Kind, Policy, Shape
+
+if TYPE_CHECKING:
+    from apim.node import Node
+    from apim.run import Run
+    from apim.statements import Action
+
+_KEY = Attribute("key", required=True)
+_CACHING_TYPE = Attribute(
+    "caching-type",
+    default="prefer-external",
+    expression=False,
+    values=("prefer-external", "internal"),
+)
+
+
+def _compile_lookup(node: "Node") -> "Action":
+    key_of, name, default_of = node.string("key"), node.constant("variable-name"), node.value("default-value")
+    has_default = node.has("default-value")
+
+    def cache_lookup_value(run: "Run") -> None:
+        context = run.context
+        value = run.gateway.cache.lookup(key_of(context) or "")
+        if value is not None:
+            context.variables[name] = _own(value)
+        elif has_default:
+            context.variables[name] = default_of(context)
+
+    return cache_lookup_value
+
+
+def _compile_store(node: "Node") -> "Action":
+    key_of, value_of, duration_of = node.string("key"), node.value("value"), node.integer("duration")
+
+    def cache_store_value(run: "Run") -> None:
+        context = run.context
+        key, value, duration = key_of(context) or "", value_of(context), duration_of(context)
+        if value is not None:
+            size = len((value if isinstance(value, str) else to_text(value) or "").encode())
+            run.gateway.cache.store(key, _own(value), duration, size)
+
+    return cache_store_value
+
+
+def _own(value: object) -> object:
+    """A value that shares nothing with the one in the cache, which API Management serializes."""
+    return value if isinstance(value, str | int | float) else deepcopy(value)
+
+
+def _compile_remove(node: "Node") -> "Action":
+    key_of = node.string("key")
+    return lambda run: run.gateway.cache.remove(key_of(run.context) or "")
+
+
+LOOKUP = Policy(
+    name="cache-lookup-value",
+    shape=Shape(
+        (
+            _KEY,
+            Attribute("variable-name", required=True, expression=False),
+            Attribute("default-value"),
+            _CACHING_TYPE,
+        )
+    ),
+    compile=_compile_lookup,
+)
+STORE = Policy(
+    name="cache-store-value",
+    shape=Shape(
+        (
+            _KEY,
+            Attribute("value", required=True),
+            Attribute("duration", required=True, kind=Kind.INTEGER, least=1),
+            _CACHING_TYPE,
+        )
+    ),
+    compile=_compile_store,
+)
+REMOVE = Policy(
+    name="cache-remove-value",
+    shape=Shape((_KEY, _CACHING_TYPE)),
+    compile=_compile_remove,
+)

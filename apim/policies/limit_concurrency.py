@@ -1,0 +1,49 @@
+"""https://learn.microsoft.com/azure/api-management/limit-concurrency-policy."""
+
+from typing import TYPE_CHECKING
+
+from apim.failure import Failure
+from apim.shape import Attribute, Kind, Policy, Shape
+
+if TYPE_CHECKING:
+    from apim.node import Node
+    from apim.run import Run
+    from apim.statements import Action
+
+
+def _compile(node: "Node") -> "Action":
+    key_of, most, statements = node.string("key"), int(node.constant("max-count") or 1), node.statements()
+
+    async def limit_concurrency(run: "Run") -> None:
+        key, inside = key_of(run.context) or "", run.gateway.concurrency
+        if inside.get(key, 0) >= most:
+            raise Failure(
+                reason="ConcurrencyLimitExceeded",
+                message="Concurrency limit is exceeded",
+                status=429,
+                public="Concurrency limit is exceeded.",
+            )
+        inside[key] = inside.get(key, 0) + 1
+        try:
+            pending = statements(run)
+            if pending is not None:
+                await pending
+        finally:
+            inside[key] -= 1
+            if not inside[key]:
+                del inside[key]
+
+    return limit_concurrency
+
+
+POLICY = Policy(
+    name="limit-concurrency",
+    shape=Shape(
+        (
+            Attribute("key", required=True),
+            Attribute("max-count", required=True, expression=False, kind=Kind.INTEGER, least=1),
+        ),
+        statements=True,
+    ),
+    compile=_compile,
+)

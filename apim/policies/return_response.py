@@ -1,0 +1,56 @@
+"""https://learn.microsoft.com/azure/api-management/return-response-policy."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from apim.csharp.context import Body, Response
+from apim.failure import Failure, FinishedError
+from apim.policies import set_body, set_header, set_status
+from apim.shape import Attribute, Child, Policy, Shape
+
+if TYPE_CHECKING:
+    from apim.node import Node
+    from apim.run import Run
+    from apim.statements import Action
+
+_EDITS = {"set-status": set_status.edit, "set-header": set_header.edit, "set-body": set_body.edit}
+
+
+def _compile(node: "Node") -> "Action":
+    variable = node.constant("response-variable-name")
+    edits = [_EDITS[child.element.name](child) for child in node.ordered()]
+
+    def return_response(run: "Run") -> None:
+        context = run.context
+        if variable:
+            given = context.variables.get(variable)
+            if not isinstance(given, Response):
+                raise Failure(
+                    reason="ResponseVariableInvalid",
+                    message=f"The variable {variable} holds no response.",
+                )
+            body = Body(given.body.content) if given.body else None
+            response = replace(given, headers=given.headers.copy(), body=body)
+        else:
+            response = Response(status_code=200, status_reason="OK")
+        for edit in edits:
+            edit(context, response)
+        run.drop_reply()
+        context.response = response
+        raise FinishedError
+
+    return return_response
+
+
+POLICY = Policy(
+    name="return-response",
+    shape=Shape(
+        (Attribute("response-variable-name", expression=False),),
+        children=(
+            Child("set-status", set_status.POLICY.shape),
+            Child("set-header", set_header.POLICY.shape, most=None),
+            Child("set-body", set_body.POLICY.shape),
+        ),
+    ),
+    compile=_compile,
+)

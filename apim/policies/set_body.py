@@ -1,0 +1,60 @@
+"""https://learn.microsoft.com/azure/api-management/set-body-policy."""
+
+from typing import TYPE_CHECKING
+
+from apim.csharp import to_text
+from apim.csharp.context import Body
+from apim.policies.message_policy import Edit, Message, response_in
+from apim.shape import Attribute, Policy, Shape, Text
+
+if TYPE_CHECKING:
+    from apim.csharp.context import Context
+    from apim.node import Node
+    from apim.run import Run
+    from apim.statements import Action
+
+
+def edit(node: "Node") -> Edit:
+    """What the element does to a message, whichever that is."""
+    value_of = node.text_value()
+
+    def set_body(context: "Context", message: Message) -> None:
+        value = value_of(context)
+        if isinstance(value, bytes | bytearray):
+            message.body = Body(bytes(value))
+        elif (array := getattr(value, "__bytes__", None)) is not None:
+            message.body = Body(array())
+        else:
+            text = value if isinstance(value, str) else to_text(value)
+            message.body = Body((text or "").encode())
+
+    return set_body
+
+
+def _compile(node: "Node") -> "Action":
+    set_body = edit(node)
+
+    def of_request(run: "Run") -> None:
+        set_body(run.context, run.context.request)
+        run.request_stream = None
+
+    def of_response(run: "Run") -> None:
+        set_body(run.context, response_in(run))
+        run.drop_reply()
+
+    return of_request if node.compiler.section_name in {"inbound", "backend"} else of_response
+
+
+POLICY = Policy(
+    name="set-body",
+    shape=Shape(
+        (
+            Attribute("template", expression=False, unsupported="the twin has no Liquid templates"),
+            Attribute("xsi-nil", expression=False, unsupported="the twin has no Liquid templates"),
+            Attribute("parse-date", expression=False, unsupported="the twin has no Liquid templates"),
+        ),
+        text=Text.VALUE,
+        keep_space=True,
+    ),
+    compile=_compile,
+)

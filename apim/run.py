@@ -1,0 +1,196 @@
+"""One request on its way through the policies."""
+
+from collections.abc import AsyncIterator, Callable, Collection
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from apim.csharp.context import Body, Context, Headers, Response, Url
+from apim.failure import Failure, SendError
+from apim.messages import buffered
+
+if TYPE_CHECKING:
+    from apim.gateway import Gateway
+    from apim.network import Reply
+    from apim.trace import Trace
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Run:
+    """The state of one request, of which expressions see `context`.
+
+    Attributes:
+        gateway: the services that policies use.
+        context: what expressions see.
+        request_stream: the request's body while nobody has read it; then `context.request.body` is None.
+        request_length: the Content-Length that came with `request_stream`.
+        original_host: the client's Host header.
+        base: the backend's base URL; None until somebody sets one.
+        rest: path below `base`, percent-encoded.
+        reply: the backend's response while nobody has read its body.
+        buffer_response_chunks: whether small pieces of `reply` are gathered before they go on.
+        finishers: what is done to the headers of whatever answer goes out.
+        trace: a record of what happened, when it is wanted.
+    """
+
+    __slots__ = (
+        "base",
+        "buffer_response_chunks",
+        "context",
+        "finishers",
+        "gateway",
+        "original_host",
+        "reply",
+        "request_length",
+        "request_stream",
+        "rest",
+        "trace",
+    )
+
+    def __init__(
+        self, gateway: "Gateway", context: Context, *, rest: str, base: str | None, host: str
+    ) -> None:
+        self.gateway = gateway
+        self.context = context
+        self.request_stream: AsyncIterator[bytes] | None = None
+        self.request_length: str | None = None
+        self.original_host = host
+        self.rest = rest
+        self.base = base
+        self.reply: Reply | None = None
+        self.buffer_response_chunks = True
+        self.finishers: list[Callable[[Headers], None]] = []
+        self.trace: Trace | None = None
+
+    def set_base(self, base: str) -> None:
+        """Sends the request to another backend: `context.Request.Url` changes with it."""
+        parts = urlsplit(base)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise Failure(
+                reason="BackendUrlInvalid", message=f"The backend's URL {base!r} is not http or https."
+            )
+        self.base = base
+        self.point()
+
+    def set_rest(self, path: str, query: str) -> None:
+        """Sends the request to another path and query of its backend, both percent-encoded."""
+        self.rest = path
+        url = self.context.request.url
+        url.query_string = "?" + query if query else ""
+        url.query = query_values(query)
+        self.point()
+
+    def point(self) -> None:
+        """Makes `context.Request.Url` agree with `base` and `rest`."""
+        old = self.context.request.url
+        if self.base is None:
+            self.context.request.url = Url(
+                scheme=old.scheme,
+                host=old.host,
+                port=old.port,
+                path=self.rest,
+                query_string=old.query_string,
+                query=old.query,
+            )
+            return
+        self.context.request.url = url_of(self.base, self.rest, old.query_string, old.query)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: list[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes] | None,
+        timeout: float,  # noqa: ASYNC109 -- as in Network.send
+    ) -> "Reply":
+        """Sends a request through the gateway's network, and notes it in the trace.
+
+        Raises:
+            SendError: there was no response.
+        """
+        send = self.gateway.network.send
+        if self.trace is None:
+            return await send(method, url, headers=headers, body=body, timeout=timeout)
+        with self.trace.call(self.gateway.network.service_of(url), method, url) as call:
+            reply = await send(method, url, headers=headers, body=body, timeout=timeout)
+            call.status = reply.status
+            return reply
+
+    async def buffer_request(self) -> None:
+        """Reads the request's body into memory."""
+        stream = self.request_stream
+        if stream is None:
+            return
+        self.request_stream = None
+        self.context.request.body = Body(await buffered(stream))
+
+    async def buffer_response(self) -> None:
+        """Reads the backend's body into memory, which waits for its end."""
+        reply, response = self.reply, self.context.response
+        if reply is None or response is None:
+            return
+        self.reply = None
+        try:
+            response.body = Body(await buffered(reply.chunks()))
+        except SendError as error:
+            raise Failure(reason="BackendConnectionFailure", message=str(error)) from error
+        finally:
+            reply.close()
+
+    async def buffer_response_if(self, reads: Collection[str]) -> None:
+        """Reads the backend's body if an expression is about to read it."""
+        if "response.body" in reads:
+            await self.buffer_response()
+
+    def drop_reply(self) -> None:
+        """Closes the backend's response, whose body nobody will read."""
+        if self.reply is not None:
+            self.reply.close()
+            self.reply = None
+
+
+def url_of(base: str, rest: str, query_string: str, query: dict[str, list[str]]) -> Url:
+    """The URL of a path below a base URL."""
+    scheme, host, port, prefix = _base_parts(base)
+    return Url(
+        scheme=scheme,
+        host=host,
+        port=port,
+        path=prefix + rest,
+        query_string=query_string,
+        query=query,
+    )
+
+
+@lru_cache(maxsize=256)
+def _base_parts(base: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path (without a slash at its end) of a base URL."""
+    parts = urlsplit(base)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    default = _DEFAULT_PORTS.get(parts.scheme, 443)
+    return parts.scheme, parts.hostname or "", port or default, parts.path.rstrip("/")
+
+
+def absolute(url: Url) -> str:
+    """A URL as text; the port is left out when it is its scheme's."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    port = "" if _DEFAULT_PORTS.get(url.scheme) == url.port else f":{url.port}"
+    return f"{url.scheme}://{host}{port}{url.path}{url.query_string}"
+
+
+def query_values(query: str) -> dict[str, list[str]]:
+    """The decoded names and values of a query."""
+    return parse_qs(query, keep_blank_values=True) if query else {}
+
+
+def response_of(reply: "Reply") -> Response:
+    """The `context.Response` of a reply whose body is still to come."""
+    headers = Headers()
+    for name, value in reply.headers:
+        headers.add(name, value)
+    return Response(status_code=reply.status, status_reason=reply.reason, headers=headers)

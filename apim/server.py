@@ -1,0 +1,239 @@
+"""Serves a gateway over HTTP on this machine."""
+
+import asyncio
+import contextlib
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion10, HttpVersion11
+
+from apim.failure import SendError
+from apim.gateway import Gateway
+from apim.messages import InboundRequest, OutboundResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_LOG = logging.getLogger(__name__)
+_READ_AT_ONCE = 64 * 1024
+_WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class GatewayServer:
+    """One gateway on one port of the loopback interface.
+
+    A client that goes away closes the backend's response; a backend that goes away ends the client's.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        server = _Server(
+            self._serve,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=32_768,
+            max_field_size=32_768,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
+
+    async def start(self, port: int, host: str = "127.0.0.1") -> int:
+        """Listens; gives the port, which is a free one when 0 was asked for."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, backlog=1024)
+        await site.start()
+        return self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stops listening and closes every connection."""
+        await self._runner.cleanup()
+        await self._gateway.close()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            answer = await self._gateway.handle(await _inbound(request))
+        except (ConnectionError, web.RequestPayloadError):
+            raise ConnectionResetError("the client went away") from None
+        except Exception:  # noqa: BLE001 -- whatever went wrong here, the client gets an answer without a trace
+            _LOG.exception("the gateway failed at %s %s", request.method, request.path)
+            answer = OutboundResponse(status=500)
+        try:
+            return await _respond(request, answer)
+        finally:
+            await answer.close()
+
+
+class _Server(web.Server):
+    """Makes connections that answer what is no HTTP in our own words."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answers a request that cannot be read, or in place of an answer that cannot be written."""
+        del message  # It quotes what was sent.
+        _LOG.info("answered %s: %s", request.remote, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of the answer has been sent")
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            status = HTTPStatus.BAD_GATEWAY.value
+        answer = web.Response(status=status, text=_REASONS.get(status, "Error"), headers={"Server": "twin"})
+        answer.force_close()
+        return answer
+
+
+async def _inbound(request: web.BaseRequest) -> InboundRequest:
+    path, _, query = request.raw_path.partition("?")
+    if not path.startswith("/"):
+        path = urlsplit(path).path  # absolute form (RFC 9112, section 3.2.2)
+    body: bytes | AsyncIterator[bytes] | None = None
+    if request.body_exists:
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        length = request.content_length
+        if length is not None and length <= _READ_AT_ONCE:
+            body = await request.content.read(-1)
+        else:
+            body = request.content.iter_any()
+    peer = request.remote or "127.0.0.1"
+    return InboundRequest(
+        method=request.method,
+        path=path or "/",
+        query=query,
+        headers=tuple((str(name), value) for name, value in request.headers.items()),  # names are istr
+        body=body,
+        ip_address=peer,
+        scheme=request.scheme,
+        host=request.host,
+    )
+
+
+async def _respond(request: web.BaseRequest, answer: OutboundResponse) -> web.StreamResponse:
+    sent, body = _Sent(request, answer), answer.body
+    if isinstance(body, bytes):
+        sent.write_whole(body)
+        await sent.drained()
+        return sent
+    sent.write_head()
+    try:
+        async for chunk in body:
+            sent.write_piece(chunk)
+            await sent.drained()
+    except SendError:
+        # The backend broke off: so does the answer, for its end must not look like a good end.
+        if request.transport is not None:
+            request.transport.abort()
+        return sent
+    except ConnectionError:
+        # The client went away between two pieces: nobody is left to tell.
+        return sent
+    with contextlib.suppress(ConnectionError):
+        sent.write_end()
+        await sent.drained()
+    return sent
+
+
+class _Sent(web.StreamResponse):
+    """An answer that goes straight to the transport; to aiohttp it is one that has been sent already.
+
+    aiohttp's own way of writing costs more than reading the request does.
+    """
+
+    def __init__(self, request: web.BaseRequest, answer: OutboundResponse) -> None:
+        self._request, self._given = request, answer
+        self._kept = request.keep_alive
+        self._bodiless = answer.status in _WITHOUT_BODY or request.method == "HEAD"
+        names = {name.lower() for name, _ in answer.headers}
+        self._chunked = (
+            not isinstance(answer.body, bytes)
+            and "content-length" not in names
+            and not self._bodiless
+            and request.version >= HttpVersion11
+        )
+        if not (
+            self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
+        ):
+            self._kept = False  # only the connection's end tells an HTTP/1.0 client where the body ends
+        self._named = names
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection serves another request."""
+        return self._kept
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Does nothing: it has been sent."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Does nothing: it has been sent."""
+
+    def write_whole(self, body: bytes) -> None:
+        """Head and body in one piece."""
+        if self._bodiless:
+            body = b""
+        self._write(self._head(body) + body)
+
+    def write_head(self) -> None:
+        """The head of an answer whose body comes piece by piece."""
+        self._write(self._head(None))
+
+    def write_piece(self, piece: bytes) -> None:
+        """A piece of the body."""
+        if piece and not self._bodiless:
+            self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    def write_end(self) -> None:
+        """The end of the body."""
+        if self._chunked:
+            self._write(b"0\r\n\r\n")
+
+    async def drained(self) -> None:
+        """Waits while the client reads more slowly than the backend writes."""
+        if self._request.protocol.writing_paused:
+            await self._request.protocol._drain_helper()  # noqa: SLF001 -- what aiohttp's own writer waits for
+
+    def _write(self, data: bytes) -> None:
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client went away")
+        self._request.writer.output_size += len(data)
+        transport.write(data)
+
+    def _head(self, body: bytes | None) -> bytes:
+        answer, version = self._given, self._request.version
+        reason = answer.reason or _REASONS.get(answer.status, "Unknown")
+        lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        if "content-type" not in self._named and not self._bodiless and body != b"":
+            lines.append("Content-Type: application/octet-stream")
+        if body is not None and not self._bodiless and "content-length" not in self._named:
+            lines.append(f"Content-Length: {len(body)}")
+        if self._chunked:
+            lines.append("Transfer-Encoding: chunked")
+        if "date" not in self._named:
+            lines.append(f"Date: {rfc822_formatted_time()}")
+        lines.append("Server: twin")
+        if self._kept and version == HttpVersion10:
+            lines.append("Connection: keep-alive")
+        elif not self._kept and version == HttpVersion11:
+            lines.append("Connection: close")
+        text = "\r\n".join(lines)
+        breaks = len(lines) - 1
+        if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
+            raise ValueError("a line break within a header of the answer")
+        return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")

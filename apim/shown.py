@@ -1,0 +1,104 @@
+"""What a person may see of the values in a request.
+
+A value is shown only if it is known to be harmless, so nothing has to be recognised as a secret:
+
+- null, booleans, numbers, and statuses of responses;
+- a text that stands literally in the policy documents (and is no secret named value), except in headers that
+  carry credentials or redirects;
+- HTTP's methods; of a URL the scheme, the host, and segments of the path that stand in a URL template or
+  a policy, or are plain words.
+
+Of every other value its .NET type is told, and of a text its length.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from apim.csharp import to_text
+from apim.csharp.context import Response
+from apim.csharp.values import type_of
+
+_LONGEST = 200
+_LONGEST_LITERAL = 80
+_TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-+/=%~]{20,}")
+# Handles, keys and codes have digits, capitals or more letters than this.
+_WORD = re.compile(r"\.?[a-z]{1,14}(?:[.-][a-z]{1,14})?")
+_NEVER = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "location", "ocp-apim-subscription-key"}
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+
+
+def literals_in(code: str) -> set[str]:
+    """The texts in quotes that stand in C#; those with escapes are left out."""
+    return {text for text in _QUOTED.findall(code) if "\\" not in text}
+
+
+class Shown:
+    """Writes values for people.
+
+    Args:
+        secrets: values of secret named values.
+        literals: texts that stand in the policy documents.
+        templates: URL templates and paths of APIs.
+    """
+
+    def __init__(
+        self, secrets: Iterable[str], literals: Iterable[str] = (), templates: Iterable[str] = ()
+    ) -> None:
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._literals = frozenset(
+            text
+            for text in literals
+            if len(text) <= _LONGEST_LITERAL and not any(secret in text for secret in self._secrets)
+        )
+        paths = (*templates, *self._literals)
+        self._segments = frozenset(segment for path in paths for segment in path.split("/"))
+
+    def log_line(self, text: str) -> str:
+        """A text for the console of whoever runs the twin: secrets and what looks like a token are masked."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = _TOKEN_LIKE.sub("***", text)
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+    def text(self, text: str) -> str:
+        """A text, or how long it is."""
+        if text in self._literals:
+            return f'"{text}"'
+        return f"text, {len(text)} characters"
+
+    def method(self, method: str) -> str:
+        """An HTTP method."""
+        return method if method in _METHODS or method in self._literals else "***"
+
+    def path(self, path: str) -> str:
+        """A path without its query; of segments that may say something only `***` remains."""
+        segments = path.partition("?")[0].split("/")
+        return "/".join(
+            segment if segment in self._segments or _WORD.fullmatch(segment) else "***"
+            for segment in segments
+        )
+
+    def url(self, url: str) -> str:
+        """An absolute URL without user, query and fragment."""
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self.path(parts.path)}"
+
+    def header(self, name: str, value: str) -> str:
+        """The value of a header."""
+        return f"text, {len(value)} characters" if name.lower() in _NEVER else self.text(value)
+
+    def value(self, value: object) -> str:
+        """Any value of an expression."""
+        if value is None:
+            return "null"
+        if isinstance(value, bool | int | float):
+            return to_text(value) or ""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Response):
+            return f"response {value.status_code}"
+        return str(type_of(value))

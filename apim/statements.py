@@ -1,0 +1,131 @@
+"""Statements that run one after the other, without waiting where there is nothing to wait for."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from apim.csharp import DotNetException
+from apim.failure import Failure
+from apim.messages import PayloadTooLargeError
+
+if TYPE_CHECKING:
+    from apim.run import Run
+
+Action = Callable[["Run"], Awaitable[None] | None]
+"""What a policy does. What it returns, if anything, must be awaited before the next statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A policy in its place.
+
+    Attributes:
+        element: the policy's name.
+        path: where within other policies, such as "choose[1]/when[2]"; empty at the section's level.
+        document: the name of the policy document; with `line` and `column` its place there.
+        ran: one byte, set to 1 when it has run.
+    """
+
+    action: Action
+    element: str
+    policy_id: str
+    section: str
+    scope: str
+    path: str
+    document: str
+    line: int
+    column: int
+    ran: bytearray = field(default_factory=lambda: bytearray(1))
+
+    def blame(self, failure: Failure) -> Failure:
+        """Notes in a failure that it happened here, unless a statement within already did."""
+        if not failure.source:
+            failure.source = self.element
+        if not failure.section:
+            failure.section, failure.scope = self.section, self.scope
+            failure.path, failure.policy_id = self.path, self.policy_id
+            failure.place = self.document, self.line, self.column
+        return failure
+
+    def evaluation_failure(self, error: DotNetException) -> Failure:
+        """An exception in an expression, as `context.LastError` shows it."""
+        message = f"Expression evaluation failed. {error.message}"
+        return self.blame(Failure(reason="ExpressionValueEvaluationFailure", message=message))
+
+    def too_large(self) -> Failure:
+        """A body that an expression reads does not fit into memory."""
+        message = "The message body is larger than the gateway can hold in memory."
+        return self.blame(
+            Failure(reason="MessagePayloadTooLarge", message=message, status=413, public=message)
+        )
+
+
+def in_order(statements: Sequence[Statement]) -> Action:
+    """One action that runs the statements in order."""
+    if not statements:
+        return _nothing
+    statements = tuple(statements)
+
+    def run_all(run: "Run") -> Awaitable[None] | None:
+        if run.trace is not None:
+            return _traced(statements, run)
+        for index, statement in enumerate(statements):
+            statement.ran[0] = 1
+            try:
+                pending = statement.action(run)
+            except DotNetException as error:
+                raise statement.evaluation_failure(error) from error
+            except Failure as failure:
+                statement.blame(failure)
+                raise
+            if pending is not None:
+                return _resume(statements, index, pending, run)
+        return None
+
+    return run_all
+
+
+def _nothing(_run: "Run") -> None:
+    return None
+
+
+async def _resume(
+    statements: tuple[Statement, ...], index: int, pending: Awaitable[None] | None, run: "Run"
+) -> None:
+    """Waits for the statement at `index`, then runs the rest."""
+    last = len(statements) - 1
+    while True:
+        statement = statements[index]
+        try:
+            if pending is not None:
+                await pending
+            if index == last:
+                return
+            index += 1
+            statement = statements[index]
+            statement.ran[0] = 1
+            pending = statement.action(run)
+        except DotNetException as error:
+            raise statement.evaluation_failure(error) from error
+        except PayloadTooLargeError as error:
+            raise statement.too_large() from error
+        except Failure as failure:
+            statement.blame(failure)
+            raise
+
+
+async def _traced(statements: tuple[Statement, ...], run: "Run") -> None:
+    """The same, statement by statement, with a record of each."""
+    trace = run.trace
+    if trace is None:
+        return
+    for statement in statements:
+        statement.ran[0] = 1
+        with trace.statement(statement, run):
+            await _resume((statement,), 0, _started(statement, run), run)
+
+
+async def _started(statement: Statement, run: "Run") -> None:
+    pending = statement.action(run)
+    if pending is not None:
+        await pending

@@ -1,0 +1,80 @@
+"""Subscription keys.
+
+https://learn.microsoft.com/azure/api-management/api-management-subscriptions
+"""
+
+import hmac
+
+from apim.csharp.context import Context
+from apim.failure import Failure
+from apim.service import Api, Service, Subscription
+
+_HEADER = "Ocp-Apim-Subscription-Key"
+_PARAMETER = "subscription-key"
+
+
+class Subscriptions:
+    """Who may call which API with which key."""
+
+    def __init__(self, service: Service) -> None:
+        self._subscriptions = service.subscriptions
+        self._products = {product.id: product for product in service.products}
+        self._open = {
+            api: product.id
+            for product in service.products
+            if not product.subscription_required
+            for api in product.apis
+        }
+
+    def concern(self, api: Api) -> bool:
+        """Whether anything has to be decided: an API without products and without a key needs nothing."""
+        return api.subscription_required or bool(self._products)
+
+    def admit(self, api: Api, context: Context) -> str | None:
+        """The product through which the request comes, if any.
+
+        Raises:
+            Failure: 401, as the documentation words it.
+        """
+        headers, query = context.request.headers, context.request.original_url.query
+        keys = headers.get(_HEADER) or query.get(_PARAMETER)
+        if not keys:
+            if not api.subscription_required or api.id in self._open:
+                return self._open.get(api.id)
+            raise _denied(
+                "SubscriptionKeyNotFound",
+                "Access denied due to missing subscription key. "
+                "Make sure to include subscription key when making requests to this API.",
+            )
+        for subscription in self._subscriptions:
+            if hmac.compare_digest(subscription.key.encode(), keys[0].encode()) and self._opens(
+                subscription, api
+            ):
+                headers.delete(_HEADER)
+                return subscription.product
+        if not api.subscription_required:
+            return None
+        raise _denied(
+            "SubscriptionKeyInvalid",
+            "Access denied due to invalid subscription key. Make sure to provide a valid key for an active "
+            "subscription.",
+        )
+
+    def _opens(self, subscription: Subscription, api: Api) -> bool:
+        if subscription.api is not None:
+            return subscription.api == api.id
+        if subscription.product is not None:
+            product = self._products.get(subscription.product)
+            return product is not None and api.id in product.apis
+        return True
+
+
+def _denied(reason: str, message: str) -> Failure:
+    return Failure(
+        source="authorization",
+        reason=reason,
+        message=message,
+        status=401,
+        public=message,
+        headers={"WWW-Authenticate": f'AzureApiManagementKey realm="{_HEADER}"'},
+    )
