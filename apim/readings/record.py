@@ -1,0 +1,117 @@
+"""One choice of readings."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from apim.readings.question import Option
+from apim.readings.table import TABLE, question
+
+
+class ReadingError(ValueError):
+    """A reading that does not exist; the message lists the ones that do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """The answer that is assumed for each question of `TABLE`, where each option is explained."""
+
+    query: Literal["raw", "decoded"] = "raw"
+    system_net: Literal["not-imported", "imported"] = "not-imported"
+    hop_by_hop: Literal["visible", "removed"] = "visible"
+    duration_limit: Literal["none", "30s"] = "none"
+    claims_exp: Literal["absent", "present"] = "absent"
+    cache_remove: Literal["error", "no-op"] = "error"
+    null_variable: Literal["error", "stored"] = "error"
+    failed_send_request: Literal["unset", "null"] = "unset"
+    cors_return_response: Literal["not-added", "added"] = "not-added"
+    preflight: Literal["not-found", "answered"] = "not-found"
+    named_value_order: Literal["together", "values-first", "policies-first"] = "together"
+    client_address: Literal["client", "proxy"] = "client"
+    container_authorization: Literal["passed", "removed"] = "passed"
+    functions_modern_protocol: Literal["refused", "supported"] = "refused"
+    functions_streamable_http: Literal["works", "fails"] = "works"
+    unit_clocks: Literal["equal", "apart"] = "equal"
+    limit_concurrency: Literal["until-head", "until-end"] = "until-head"
+
+    @classmethod
+    def default(cls) -> Self:
+        """The most likely answers, and the most hostile ones where none is more likely."""
+        return cls()
+
+    @classmethod
+    def hostile(cls) -> Self:
+        """The answer to each question that is hardest on the policies."""
+        return cls().choose({each.name: each.hostile for each in TABLE})
+
+    @classmethod
+    def lenient(cls) -> Self:
+        """The answer to each question that is not the hostile one; where there are several, the first."""
+        return cls().choose(
+            {
+                each.name: next(option.name for option in each.options if option.name != each.hostile)
+                for each in TABLE
+            }
+        )
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Self:
+        """The default readings, changed as texts such as "query=raw" or "R1=raw" say.
+
+        Raises:
+            ReadingError: a text names no question or none of its options.
+        """
+        chosen: dict[str, str] = {}
+        for text in texts:
+            name, equals, option = (part.strip() for part in text.partition("="))
+            if not equals:
+                raise ReadingError(
+                    f"{text!r} is not a reading. Write NAME=OPTION, such as query=raw. {_listed()}"
+                )
+            chosen[name] = option
+        return cls().choose(chosen)
+
+    def choose(self, options: Mapping[str, str]) -> Self:
+        """These readings with other options for some questions, by a question's name or id.
+
+        Raises:
+            ReadingError: a name is not of a question, or an option not one of its options.
+        """
+        changes: dict[str, str] = {}
+        for name, option in options.items():
+            try:
+                asked = question(name)
+            except LookupError:
+                raise ReadingError(f"There is no reading {name!r}. {_listed()}") from None
+            if option not in {each.name for each in asked.options}:
+                raise ReadingError(f"{asked.name} is one of {asked.choices}, not {option!r}.")
+            if changes.setdefault(asked.field, option) != option:
+                raise ReadingError(f"{asked.name} is given twice: {changes[asked.field]} and {option}.")
+        return replace(self, **changes)
+
+    def chosen(self, name: str) -> Option:
+        """The option of a question, by the question's name or id.
+
+        Raises:
+            LookupError: there is no such question.
+        """
+        asked = question(name)
+        return asked.option(getattr(self, asked.field))
+
+    def as_dict(self) -> dict[str, str]:
+        """The option of every question by the question's name, in the order of the table."""
+        return {each.name: getattr(self, each.field) for each in TABLE}
+
+    def changed(self) -> dict[str, str]:
+        """The options that are not the default."""
+        return {
+            each.name: option for each in TABLE if (option := getattr(self, each.field)) != each.default.name
+        }
+
+
+def _listed() -> str:
+    return (
+        "Readings: "
+        + "; ".join(f"{each.name}={'|'.join(o.name for o in each.options)}" for each in TABLE)
+        + "."
+    )

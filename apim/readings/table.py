@@ -1,0 +1,45 @@
+"""The questions of `table.toml`."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from apim.readings.question import Option, Question, Source
+
+_FILE: Final = Path(__file__).with_suffix(".toml")
+
+
+def _question(entry: dict[str, Any]) -> Question:
+    return Question(
+        id=entry["id"],
+        name=entry["name"],
+        text=_one_line(entry["text"]),
+        options=tuple(Option(name, _one_line(meaning)) for name, meaning in entry["options"].items()),
+        hostile=entry["hostile"],
+        evidence=_one_line(entry["evidence"]),
+        sources=tuple(Source(title, url) for title, url in entry.get("sources", {}).items()),
+        check=_one_line(entry["check"]),
+        remedy=_one_line(entry["remedy"]),
+        services=entry.get("services", False),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+TABLE: Final = tuple(_question(entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["question"])
+"""Every question, in the order of their numbers."""
+
+_BY_NAME: Final = {key: each for each in TABLE for key in (each.name, each.id)}
+
+
+def question(name: str) -> Question:
+    """The question of a name or id.
+
+    Raises:
+        LookupError: there is no such question.
+    """
+    if name not in _BY_NAME:
+        raise LookupError(f"There is no reading {name!r}.")
+    return _BY_NAME[name]

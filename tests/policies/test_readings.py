@@ -1,0 +1,74 @@
+"""The table of readings, and choosing from it."""
+
+from dataclasses import fields
+from typing import get_args, get_type_hints
+
+import pytest
+
+from apim.readings import TABLE, ReadingError, Readings, question
+
+
+def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
+    hints = get_type_hints(Readings)
+    assert [field.name for field in fields(Readings)] == [each.field for each in TABLE]
+    for field, asked in zip(fields(Readings), TABLE, strict=True):
+        assert set(get_args(hints[field.name])) == {option.name for option in asked.options}
+        assert field.default == asked.default.name
+
+
+def test_questions_are_numbered_without_gaps() -> None:
+    assert [each.id for each in TABLE] == [f"R{number}" for number in range(1, len(TABLE) + 1)]
+    assert len({each.name for each in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize("asked", TABLE, ids=lambda asked: asked.name)
+def test_a_question_has_two_options_at_least_and_says_what_speaks_for_them(asked) -> None:
+    assert len({option.name for option in asked.options}) == len(asked.options) >= 2
+    assert asked.hostile in {option.name for option in asked.options}
+    assert asked.text.endswith("?")
+    assert asked.evidence
+    assert asked.check
+    assert asked.remedy
+    assert all(source.url.startswith("https://") for source in asked.sources)
+    assert all(option.meaning.endswith(".") for option in asked.options)
+
+
+def test_a_reading_is_chosen_by_name_or_by_id() -> None:
+    assert Readings.parse(["query=decoded"]).query == "decoded"
+    assert Readings.parse(["R1=decoded", "preflight = answered"]).changed() == {
+        "query": "decoded",
+        "preflight": "answered",
+    }
+    assert Readings.parse([]) == Readings.default()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("query", "Write NAME=OPTION, such as query=raw. Readings: query=raw|decoded; system-net="),
+        ("colour=red", "There is no reading 'colour'. Readings: query=raw|decoded; "),
+        ("query=encoded", "query is one of raw, decoded, not 'encoded'."),
+    ],
+)
+def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(text: str, message: str) -> None:
+    with pytest.raises(ReadingError) as refused:
+        Readings.parse([text])
+    assert message in str(refused.value)
+
+
+def test_a_question_cannot_be_answered_in_two_ways() -> None:
+    with pytest.raises(ReadingError, match="query is given twice: raw and decoded"):
+        Readings.parse(["query=raw", "R1=decoded"])
+
+
+def test_a_chosen_option_explains_itself() -> None:
+    assert Readings.parse(["R4=30s"]).chosen("duration-limit").meaning.startswith("A request, its streamed")
+    assert question("R4") is question("duration-limit")
+    with pytest.raises(LookupError):
+        question("R99")
+
+
+def test_hostile_and_lenient_readings_differ_in_every_answer() -> None:
+    hostile, lenient = Readings.hostile().as_dict(), Readings.lenient().as_dict()
+    assert all(hostile[name] != lenient[name] for name in hostile)
+    assert list(hostile) == [each.name for each in TABLE]
