@@ -160,7 +160,7 @@ class Settings:
         allowed_origins: origins, beside the gateway's own, whose pages may call MCP servers.
         lifetimes: how long tokens and records live.
         rate_limits: how often one caller may do something.
-        key_version: version of the keys that seal tokens; the one before it is still accepted.
+        key_version: version of the keys that seal tokens; see `accepted_key_versions`.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
         local: true only in the twin.
     """
@@ -188,6 +188,15 @@ class Settings:
     key_version: int
     entra_authority: str
     local: bool
+
+    @property
+    def accepted_key_versions(self) -> range:
+        """The key versions that policies accept: the previous one, the one in use, and the next one.
+
+        While a deployment changes the version, the policies that it has not reached yet receive what the
+        others seal with the next key.
+        """
+        return range(max(1, self.key_version - 1), self.key_version + 2)
 
 
 def load() -> Settings:
@@ -252,7 +261,10 @@ def load() -> Settings:
             calls_by_backend=_call_limits(reader, backends, containers),
         ),
         key_version=reader.integer(
-            "keyVersion", 1, 99, "Rotation counts up by one; a version that was left is never used again."
+            "keyVersion",
+            1,
+            99,
+            "A rotation adds one, or four after a leak; an earlier version is never used again.",
         ),
         entra_authority=_entra_authority(reader),
         local=reader.boolean("local", example="false"),

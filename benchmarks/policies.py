@@ -108,7 +108,7 @@ def _request(service: Service, token: str | None) -> InboundRequest:
 
 def _token(service: Service) -> str:
     """An access token as the token policy seals it."""
-    key = next(value.value for value in service.named_values if value.name == "token-key")
+    key = next(value.value for value in service.named_values if value.name == "token-key-v1")
     now = int(time.time())
     claims = {
         "iss": _ORIGIN,

@@ -114,11 +114,7 @@ class Gateway(pulumi.ComponentResource):
                     "gateway-identity": service.identity_client_id,
                     "cosmos-url": store.url,
                 },
-                secret={
-                    "token-key": keys.token,
-                    **({"token-key-previous": keys.token_previous} if keys.token_previous else {}),
-                    "consent-key": keys.consent,
-                },
+                secret=keys.named_values,
             ),
             opts=child,
         )

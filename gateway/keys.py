@@ -1,5 +1,18 @@
-"""The keys with which the gateway seals tokens and signs consent forms."""
+"""The keys with which the gateway seals tokens and signs consent forms.
 
+A key's version is part of the name of its named value (`token-key-v1`), so no named value ever changes its
+content. API Management gives no order in which a deployment's named values and policies take effect, so
+during a rotation policies of both versions may run next to named values of either:
+
+    version in use           2           3
+    policies accept      1 2 3       2 3 4
+    named values hold  1 2 3 4   1 2 3 4 5
+
+Policies that still run with version 2 accept what those with version 3 seal, and the reverse; and neither
+mention a named value that the other deployment does not have.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -7,6 +20,15 @@ import pulumi_random as random
 
 _TOKEN_KEY_BYTES = 64  # A256CBC-HS512 (RFC 7518, section 5.2.5)
 _CONSENT_KEY_BYTES = 32  # HMAC-SHA256
+
+
+def declared_versions(version: int) -> range:
+    """The key versions that named values hold.
+
+    They are those that the policies of this, the previous and the next version accept
+    (`Settings.accepted_key_versions`).
+    """
+    return range(max(1, version - 2), version + 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,41 +43,28 @@ class KeyRingArgs:
 
 
 class KeyRing(pulumi.ComponentResource):
-    """The keys of every version so far, made once and kept in the stack's state as secrets.
+    """The keys of every version so far and of the next two, made once and kept as secrets in the stack's state.
 
-    Every version stays declared and is protected, so no deployment makes a key anew: rotation only adds.
+    Every version stays declared and is protected, so no deployment replaces a key: rotation only adds keys.
     `pulumi destroy` asks to lift the protection first (`pulumi state unprotect --all`).
 
     Attributes:
-        token: key that seals tokens, base64 of 64 bytes.
-        token_previous: the one before it, which opens tokens that are still about; None in version 1.
-        consent: key of the consent form's HMAC, base64 of 32 bytes.
+        named_values: the keys that API Management holds, base64, by the name of their named value.
     """
 
-    token: pulumi.Output[str]
-    token_previous: pulumi.Output[str] | None
-    consent: pulumi.Output[str]
+    named_values: Mapping[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: KeyRingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:KeyRing", name, None, opts)
-        # ignore_changes: a length that somebody edits must not replace a key that seals live tokens.
+        # ignore_changes: an edited length must not replace a key that seals valid tokens.
         kept = pulumi.ResourceOptions(parent=self, protect=True, ignore_changes=["length", "keepers"])
-        versions = range(1, args.version + 1)
-        tokens = {
-            version: random.RandomBytes(
-                f"{name}-token-v{version}", random.RandomBytesArgs(length=_TOKEN_KEY_BYTES), opts=kept
-            )
-            for version in versions
-        }
-        consents = {
-            version: random.RandomBytes(
-                f"{name}-consent-v{version}", random.RandomBytesArgs(length=_CONSENT_KEY_BYTES), opts=kept
-            )
-            for version in versions
-        }
-        self.token = pulumi.Output.secret(tokens[args.version].base64)
-        self.token_previous = (
-            pulumi.Output.secret(tokens[args.version - 1].base64) if args.version > 1 else None
-        )
-        self.consent = pulumi.Output.secret(consents[args.version].base64)
+        declared = declared_versions(args.version)
+        self.named_values = {}
+        for purpose, length in (("token", _TOKEN_KEY_BYTES), ("consent", _CONSENT_KEY_BYTES)):
+            for version in range(1, declared.stop):
+                key = random.RandomBytes(
+                    f"{name}-{purpose}-v{version}", random.RandomBytesArgs(length=length), opts=kept
+                )
+                if version in declared:
+                    self.named_values[f"{purpose}-key-v{version}"] = pulumi.Output.secret(key.base64)
         self.register_outputs({})

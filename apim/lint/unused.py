@@ -1,16 +1,24 @@
 """What is declared and never mentioned."""
 
+import re
 from collections.abc import Iterator
 
 from apim.findings import Finding
 from apim.lint.subject import Subject
 
+_VERSION = re.compile(r"-v[0-9]+$")
+
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Named values and fragments that no policy uses."""
+    """Named values and fragments that no policy uses.
+
+    Of values that differ in their version only, such as `key-v1` and `key-v2`, it is enough that one is used:
+    the others were used before, or will be.
+    """
     catalogue = subject.catalogue
+    families = {_family(name) for name in catalogue.used_values}
     for value in subject.service.named_values:
-        if value.name not in catalogue.used_values:
+        if value.name not in catalogue.used_values and _family(value.name) not in families:
             yield Finding(
                 document=f"named value {value.name}",
                 line=1,
@@ -27,3 +35,8 @@ def check(subject: Subject) -> Iterator[Finding]:
                 message=f"no policy includes the fragment {fragment.id}",
                 code="unused-fragment",
             )
+
+
+def _family(name: str) -> str:
+    """The name of a versioned value without its version; any other name as it is."""
+    return _VERSION.sub("-v", name)

@@ -57,7 +57,7 @@ class Deployment:
         """What the gateway runs; with other settings, what it would run."""
         return gateway.service(self._evaluated(**config) if config else self.stack, self.cloud)
 
-    def key(self, name: str = "token-key") -> OctKey:
+    def key(self, name: str = "token-key-v1") -> OctKey:
         """The named value that holds a key."""
         (value,) = [each.value for each in self.service().named_values if each.name == name]
         return OctKey.import_key(base64.b64decode(value))

@@ -265,7 +265,7 @@ def test_a_token_made_in_another_way_is_like_any_bad_token(
 def test_the_key_of_the_consent_form_seals_no_tokens(
     client: Client, claims: Claims, deployment: Deployment
 ) -> None:
-    octets = decoded(str(deployment.key("consent-key").as_dict()["k"]))
+    octets = decoded(str(deployment.key("consent-key-v1").as_dict()["k"]))
     assert len(octets) == 32
     bad = sealed(claims, OctKey.import_key(octets + octets))
     assert whole_answer(client, bad) == whole_answer(client, "x")

@@ -16,7 +16,7 @@ from twin.azure.cloud import Cloud
 from twin.control import describe
 from twin.stack import UNKNOWN, Declared, Stack, evaluate
 
-SECRETS = ("token-key", "token-key-previous", "consent-key")
+SECRETS = {f"{purpose}-key-v{version}" for purpose in ("token", "consent") for version in range(1, 9)}
 
 # Roles by what they allow, see https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
@@ -88,8 +88,8 @@ def test_components_carry_the_projects_own_type_tokens(case: Case) -> None:
 def test_exactly_the_keys_are_secret_named_values_and_their_inputs_are_secret(case: Case) -> None:
     values = {each.inputs["displayName"]: each for each in case.stack.of_type("apimanagement:NamedValue")}
     secret = {name for name, value in values.items() if value.inputs["secret"]}
-    assert secret == set(SECRETS) & values.keys()
-    assert {"token-key", "consent-key"} <= secret
+    assert secret == SECRETS & values.keys()
+    assert {"token-key-v1", "consent-key-v1"} <= secret
     assert {name for name, value in values.items() if value.is_secret("value")} == secret
 
 
@@ -172,25 +172,31 @@ def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
 
 
 @every_case
-def test_the_key_ring_holds_the_current_and_the_previous_version(case: Case) -> None:
-    stack = case.stack
-    names = {value.inputs["displayName"] for value in stack.of_type("apimanagement:NamedValue")}
-    versions = {
-        re.findall(r"v(\d+)$", key.name)[0] for key in stack.of_type("RandomBytes") if "token" in key.name
+def test_named_values_hold_two_key_versions_on_either_side_of_the_one_in_use(case: Case) -> None:
+    in_use = 2 if case.variant == "large" else 1
+    made = {key.name for key in case.stack.of_type("RandomBytes")}
+    assert made == {
+        f"gateway-keys-{purpose}-v{version}"
+        for purpose in ("token", "consent")
+        for version in range(1, in_use + 3)
     }
-    assert versions == ({"1", "2"} if case.variant == "large" else {"1"})
-    assert ("token-key-previous" in names) == (case.variant == "large")
+    assert keys_of(case.stack).keys() == {
+        f"{purpose}-key-v{version}"
+        for purpose in ("token", "consent")
+        for version in range(max(1, in_use - 2), in_use + 3)
+    }
 
 
-def test_a_rotation_keeps_the_former_key_as_it_is() -> None:
-    def key(case: Case, name: str) -> str:
-        values = case.stack.of_type("apimanagement:NamedValue")
-        (value,) = (each for each in values if each.inputs["displayName"] == name)
-        return value.inputs["value"]
+def test_a_rotation_changes_no_named_value() -> None:
+    before, after = (keys_of(Case(variant, preview=False).stack) for variant in ("dev", "large"))
+    assert {name: after[name] for name in before} == before
+    assert len(set(after.values())) == len(after)
 
-    before, after = (Case(variant, preview=False) for variant in ("dev", "large"))
-    assert key(after, "token-key-previous") == key(before, "token-key")
-    assert key(after, "token-key") != key(before, "token-key")
+
+def keys_of(stack: Stack) -> dict[str, str]:
+    """The keys among the named values."""
+    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
+    return {name: value.inputs["value"] for name, value in values.items() if name in SECRETS}
 
 
 @every_update

@@ -61,7 +61,7 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert "mcp-token" in {fragment.id for fragment in service.fragments}
     values = {value.name: value for value in service.named_values}
     assert values["gateway-url"].value == "http://localhost:8000"
-    assert values["token-key"].secret
+    assert values["token-key-v1"].secret
     identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
     assert {(each.client_id, each.principal_id) for each in service.identities} >= {
         (identity["clientId"], identity["principalId"])

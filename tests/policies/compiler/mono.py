@@ -1,5 +1,6 @@
 """Compiles policy expressions with a real C# compiler, `mono-mcs`, against the documented context."""
 
+import base64
 import json
 import os
 import re
@@ -21,11 +22,7 @@ using System.Text.RegularExpressions; using System.Security.Cryptography; using 
 using Newtonsoft.Json; using Newtonsoft.Json.Linq;
 """
 _NAMED_VALUE = re.compile(r"\{\{([A-Za-z0-9._-]+)\}\}")
-_KEYS = {
-    "token-key": "QUJDRA" * 14 + "QQ==",
-    "token-key-previous": "REVGRw" * 14 + "RA==",
-    "consent-key": "SEhI" * 10 + "SEg=",
-}
+_KEY_BYTES = {"token-key-v": 64, "consent-key-v": 32}
 
 
 @dataclass(frozen=True)
@@ -104,4 +101,12 @@ def _method(number: int, expression: Expression) -> str:
 
 def with_values(text: str) -> str:
     """An expression with values in place of `{{named values}}`: keys of the right size, `QUJD` for others."""
-    return _NAMED_VALUE.sub(lambda match: _KEYS.get(match[1], "QUJD"), text)
+    return _NAMED_VALUE.sub(lambda match: _sample(match[1]), text)
+
+
+def _sample(name: str) -> str:
+    """A value for a named value; keys differ from version to version."""
+    family, version = name.rstrip("0123456789"), name.lstrip("abcdefghijklmnopqrstuvwxyz-")
+    if family not in _KEY_BYTES:
+        return "QUJD"
+    return base64.b64encode(bytes([64 + int(version)]) * _KEY_BYTES[family]).decode()

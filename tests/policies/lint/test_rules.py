@@ -169,6 +169,12 @@ def test_what_nothing_mentions_is_unused() -> None:
     }
 
 
+def test_a_version_that_no_policy_mentions_yet_is_not_unused() -> None:
+    values = tuple(NamedValue(name=name, value="x") for name in ("key-v1", "key-v2", "other-v1", "key"))
+    findings = found(variable("{{key-v1}}"), named_values=values)
+    assert [one.document for one in findings] == ["named value key", "named value other-v1"]
+
+
 STREAMS = Surroundings(streams=True, protected=False)
 
 

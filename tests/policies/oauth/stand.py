@@ -158,17 +158,26 @@ class Stand:
 
     @classmethod
     def new(cls) -> "Stand":
+        """With the gateway that tests share."""
+        return cls.at(_stage())
+
+    @classmethod
+    def at(cls, stage: Stage) -> "Stand":
         """With an empty store and cache, nothing counted, and the clock where it was at the beginning."""
-        stage = _stage()
-        stage.gateway.cache.clear()
-        stage.gateway.counters.clear()
         stage.clock.reset()
-        stage.wire.sent.clear()
         stand = cls(stage, Store(stage.clock))
-        stand.stage.wire.answer = stand._answer
+        stand.move_to(stage)
         stand.register()
         stand.store.calls.clear()
         return stand
+
+    def move_to(self, stage: Stage) -> None:
+        """The next steps meet another gateway with the same store; its cache is empty."""
+        stage.gateway.cache.clear()
+        stage.gateway.counters.clear()
+        stage.wire.sent.clear()
+        stage.wire.answer = self._answer
+        self.stage = stage
 
     @property
     def now(self) -> int:
@@ -267,7 +276,7 @@ class Stand:
 
     def opened(self, token: str) -> dict[str, Any]:
         """What an access token says."""
-        key = OctKey.import_key(base64.b64decode(self.named("token-key")))
+        key = OctKey.import_key(base64.b64decode(self.named("token-key-v1")))
         return json.loads(
             jwe.decrypt_compact(token, key, algorithms=["dir", "A256CBC-HS512"]).plaintext or b""
         )

@@ -40,7 +40,7 @@ def stage() -> tuple[Stage, str]:
     web = {"name": "web", "image": "ghcr.io/example/web:1.0.0", "port": 8080}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks"), web])}
     service = gateway.service(evaluate(config, cloud=cloud), cloud)
-    (key,) = [each.value for each in service.named_values if each.name == "token-key"]
+    (key,) = [each.value for each in service.named_values if each.name == "token-key-v1"]
     return Stage(service), key
 
 
@@ -139,6 +139,7 @@ def test_a_server_without_an_event_stream_has_no_metadata_of_one(made: Stage) ->
 def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
     transaction = {
         "status": "pending",
+        "keyVersion": 1,
         "expires": time.time() + 60,
         "clientName": "=x",
         "redirectUri": "https://app.example/cb",

@@ -59,6 +59,7 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> Non
         "ttl": 600,
         "expires": stand.now + 600,
         "status": "pending",
+        "keyVersion": 1,
         "clientDocumentId": hashed(stand.client_id),
         "clientName": "=Test client",
         "redirectUri": CALLBACK,
