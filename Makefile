@@ -33,9 +33,10 @@ check: lint test ## Lint, then test
 clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
 	rm -rf .twin .policy-coverage
 
-lock: $(TOOLS) ## Pin the requirements anew from pyproject.toml
+lock: $(TOOLS) ## Pin all requirements again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev --output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --python-platform linux --group functions --constraint requirements-dev.txt --output-file functions_app/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements-mcp-atlassian.in --output-file requirements-mcp-atlassian.txt
 
 $(TOOLS): requirements-dev.txt

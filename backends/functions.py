@@ -15,6 +15,14 @@ from gateway.platform import Platform, Role
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
 """The code that is published."""
 
+PYTHON_VERSION = "3.11"
+"""The version of Python that runs the code.
+
+The remote build of Flex Consumption installs packages with Python 3.11 whatever version the app has
+(Azure/azure-dev#8538), so on another version compiled packages would not load and a package for that version
+would not be found.
+"""
+
 _EXTENSION = "/runtime/webhooks/mcp"
 
 # The MCP extension keeps no session for streamable HTTP. It announces the message path relative to the event
@@ -133,57 +141,59 @@ class Functions(pulumi.ComponentResource):
             opts=child,
         )
         blobs = account.primary_endpoints.apply(lambda endpoints: endpoints.blob.rstrip("/"))
+        package_container = pulumi.Output.concat(blobs, "/", packages.name)
         app = web.WebApp(
             f"{name}-app",
-            web.WebAppArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
-                kind="functionapp,linux",
-                reserved=True,
-                server_farm_id=plan.id,
-                https_only=True,
-                public_network_access="Enabled",
-                identity=web.ManagedServiceIdentityArgs(
-                    type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
-                ),
-                function_app_config=web.FunctionAppConfigArgs(
-                    runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version="3.11"),
-                    scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
-                        instance_memory_mb=2048, maximum_instance_count=40
-                    ),
-                    deployment=web.FunctionsDeploymentArgs(
-                        storage=web.FunctionsDeploymentStorageArgs(
-                            type=web.FunctionsDeploymentStorageType.BLOB_CONTAINER,
-                            value=pulumi.Output.concat(blobs, "/", packages.name),
-                            authentication=web.FunctionsDeploymentStorageAuthenticationArgs(
-                                type=web.AuthenticationType.USER_ASSIGNED_IDENTITY,
-                                user_assigned_identity_resource_id=identity.id,
-                            ),
-                        )
-                    ),
-                ),
-                site_config=web.SiteConfigArgs(
-                    ftps_state=web.FtpsState.DISABLED,
-                    min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                    scm_min_tls_version=web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                    app_settings=[
-                        web.NameValuePairArgs(name=key, value=value)
-                        for key, value in {
-                            "AzureWebJobsStorage__accountName": account.name,
-                            "AzureWebJobsStorage__credential": "managedidentity",
-                            "AzureWebJobsStorage__clientId": identity.client_id,
-                            "APPLICATIONINSIGHTS_CONNECTION_STRING": platform.application_insights_connection,
-                            "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
-                                "Authorization=AAD;ClientId=", identity.client_id
-                            ),
-                            "SNIPPETS_STORAGE__blobServiceUri": blobs,
-                            "SNIPPETS_STORAGE__clientId": identity.client_id,
-                            "SNIPPETS_CONTAINER": snippets.name,
-                        }.items()
-                    ],
-                ),
-                tags=platform.tags,
+            resource_group_name=platform.resource_group_name,
+            location=platform.location,
+            kind="functionapp,linux",
+            reserved=True,
+            server_farm_id=plan.id,
+            https_only=True,
+            public_network_access="Enabled",
+            identity=web.ManagedServiceIdentityArgs(
+                type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
             ),
+            function_app_config=web.FunctionAppConfigArgs(
+                runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version=PYTHON_VERSION),
+                scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
+                    instance_memory_mb=2048, maximum_instance_count=40
+                ),
+                deployment=web.FunctionsDeploymentArgs(
+                    storage=web.FunctionsDeploymentStorageArgs(
+                        type=web.FunctionsDeploymentStorageType.BLOB_CONTAINER,
+                        value=package_container,
+                        authentication=web.FunctionsDeploymentStorageAuthenticationArgs(
+                            type=web.AuthenticationType.USER_ASSIGNED_IDENTITY,
+                            user_assigned_identity_resource_id=identity.id,
+                        ),
+                    )
+                ),
+            ),
+            # A plain dictionary: `SiteConfigArgs` adds three defaults, and Flex Consumption rejects site
+            # properties of other plans (error 51021).
+            site_config={
+                "min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                "scm_min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                "app_settings": [
+                    {"name": key, "value": value}
+                    for key, value in {
+                        "AzureWebJobsStorage__accountName": account.name,
+                        "AzureWebJobsStorage__credential": "managedidentity",
+                        "AzureWebJobsStorage__clientId": identity.client_id,
+                        "APPLICATIONINSIGHTS_CONNECTION_STRING": platform.application_insights_connection,
+                        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
+                            "Authorization=AAD;ClientId=", identity.client_id
+                        ),
+                        # Without it the worker's own azure-functions is imported in place of the app's.
+                        "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "1",
+                        "SNIPPETS_STORAGE__blobServiceUri": blobs,
+                        "SNIPPETS_STORAGE__clientId": identity.client_id,
+                        "SNIPPETS_CONTAINER": snippets.name,
+                    }.items()
+                ],
+            },
+            tags=platform.tags,
             # A host that cannot reach its storage does not start.
             opts=pulumi.ResourceOptions(parent=self, depends_on=roles),
         )

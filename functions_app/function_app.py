@@ -12,6 +12,10 @@ import azure.functions as func
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
+# Azure's client libraries log each request with its URL at INFO, the worker's level, and a blob's URL has the
+# name of a snippet.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
 app = func.FunctionApp()
 
 _log = logging.getLogger(__name__)

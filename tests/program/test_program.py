@@ -265,7 +265,7 @@ def test_nothing_speaks_an_old_tls(case: Case) -> None:
     app = stack.one("web:WebApp").inputs
     assert app["httpsOnly"] is True
     assert app["siteConfig"]["minTlsVersion"] == "1.2"
-    assert app["siteConfig"]["ftpsState"] == "Disabled"
+    assert app["siteConfig"]["scmMinTlsVersion"] == "1.2"
     assert {tuple(api.inputs["protocols"]) for api in stack.of_type("apimanagement:Api")} == {("https",)}
 
 

@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
+
+from twin.azure import flex_consumption
 from twin.azure.identifiers import Seed
+
+
+class RejectedError(pulumi.RunError):
+    """Azure Resource Manager would reject the resource; the message has Azure's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +89,14 @@ def create(
     """Id and outputs of an `azure-native` resource.
 
     A type without an entry gets an id of the usual form, its name, and its inputs as outputs.
+
+    Raises:
+        RejectedError: Azure would reject it.
     """
     module, _, class_name = type_.removeprefix("azure-native:").partition(":")
     entry = _ENTRIES.get(f"{module.partition('/')[0]}:{class_name}")
+    if entry and entry.rejection and (message := entry.rejection(inputs)):
+        raise RejectedError(f"Azure would reject {name}: {message}")
     path = entry.path if entry else _usual_path(module, class_name, inputs)
     own_name, identifier = _identify(subscription, path, name, inputs, urn)
     resource = Resource(id=identifier, name=own_name, inputs=inputs, subscription=subscription)
@@ -147,11 +159,13 @@ class _Entry:
             the last placeholder is the resource's own name, invented when the program gives none.
         computed: properties that Azure adds.
         hidden: inputs that Azure does not give back.
+        rejection: the error with which Azure rejects some inputs, or None.
     """
 
     path: str
     computed: Callable[[Resource], dict[str, Any]] | None = None
     hidden: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+    rejection: Callable[[Mapping[str, Any]], str | None] | None = None
 
 
 def _resource_group(resource: Resource) -> dict[str, Any]:
@@ -312,7 +326,7 @@ _ENTRIES: dict[str, _Entry] = {
     "apimanagement:ProductPolicy": _Entry(_APIM + "/products/{productId}/policies/{policyId=policy}"),
     "apimanagement:Subscription": _Entry(_APIM + "/subscriptions/{sid}"),
     "web:AppServicePlan": _Entry("Microsoft.Web/serverfarms/{name}"),
-    "web:WebApp": _Entry(_SITE, _web_app),
+    "web:WebApp": _Entry(_SITE, _web_app, rejection=flex_consumption.rejection),
     "web:WebAppApplicationSettings": _Entry(_SITE + "/config/{_=appsettings}"),
     "web:WebAppAuthSettingsV2": _Entry(_SITE + "/config/{_=authsettingsV2}"),
     "web:WebAppFtpAllowed": _Entry(_SITE + "/basicPublishingCredentialsPolicies/{_=ftp}"),
