@@ -16,6 +16,7 @@ OURS = {
     "functions_app",
     "gateway",
     "policies",
+    "scripts",
     "settings",
     "tests",
     "twin",
@@ -30,6 +31,7 @@ ALLOWED = {
     "backends": {"backends", "gateway", "settings", "configuration"},
     "functions_app": set(),
     "apim": {"apim"},
+    "scripts": set(),
     "twin": {"twin", "apim"},
 }
 

@@ -63,20 +63,22 @@ def install(root: Path = ROOT, *, tell: Callable[[str], object] = print) -> bool
     if _is_current(root):
         return False
     folder = root / _FOLDER
-    folder.mkdir(exist_ok=True)
-    # Not `.lock`: that is uv's own.
-    with (folder / ".installing").open("w") as lock:
+    # The lock is on the project's folder, because the environment's is replaced. It ends with the process.
+    lock = os.open(root, os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_current(root):
             return False
         tell(f"Installing {_PACKAGE} {version(root)} into {folder.name} (once)")
         python = str(_python(folder))
         uv = (sys.executable, "-m", "uv", "--quiet")
-        _run(*uv, "venv", "--allow-existing", "--python", sys.executable, str(folder))
+        _run(*uv, "venv", "--clear", "--force", "--python", sys.executable, str(folder))
         _run(*uv, "pip", "sync", "--require-hashes", "--python", python, str(root / LOCK))
         # Compiles what a start needs, so that the first one takes no longer than the others.
         _run(python, "-c", "import mcp_atlassian.servers")
         (folder / _STAMP).write_text(_fingerprint(root), encoding="utf-8")
+    finally:
+        os.close(lock)
     return True
 
 
@@ -85,8 +87,14 @@ def _python(folder: Path) -> Path:
 
 
 def _is_current(root: Path) -> bool:
-    stamp = root / _FOLDER / _STAMP
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(root)
+    folder = root / _FOLDER
+    stamp = folder / _STAMP
+    # The Python below an environment can be removed, which leaves a link to nothing.
+    return (
+        _python(folder).exists()
+        and stamp.is_file()
+        and stamp.read_text(encoding="utf-8") == _fingerprint(root)
+    )
 
 
 def _fingerprint(root: Path) -> str:

@@ -130,14 +130,31 @@ def test_an_environment_that_cannot_be_made_says_why(tmp_path):
     assert told == ["Installing mcp-atlassian 0.23.1 into .venv-mcp-atlassian (once)"]
 
 
-def test_an_environment_that_is_current_is_left_alone(tmp_path):
+def installed_environment(root):
+    """Creates what a complete installation of Jira's server leaves, without its packages."""
     lock = "mcp-atlassian==0.23.1 \\\n"
-    (tmp_path / mcp_atlassian.LOCK).write_text(lock)
-    folder = tmp_path / ".venv-mcp-atlassian"
-    folder.mkdir()
+    (root / mcp_atlassian.LOCK).write_text(lock)
+    folder = root / ".venv-mcp-atlassian"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
     stamp = f"{hashlib.sha256(lock.encode()).hexdigest()} {sys.implementation.cache_tag}"
     (folder / ".installed-from").write_text(stamp)
+    return folder
+
+
+def test_an_environment_that_is_current_is_left_alone(tmp_path):
+    installed_environment(tmp_path)
     assert mcp_atlassian.install(tmp_path) is False
+
+
+def test_an_environment_whose_python_was_removed_is_installed_again(tmp_path, monkeypatch):
+    folder = installed_environment(tmp_path)
+    (folder / "bin" / "python").unlink()
+    (folder / "bin" / "python").symlink_to(tmp_path / "gone")
+    commands = []
+    monkeypatch.setattr(mcp_atlassian, "_run", lambda *command: commands.append(command))
+    assert mcp_atlassian.install(tmp_path, tell=lambda _line: None) is True
+    assert "--clear" in commands[0]
 
 
 def test_the_lock_pins_every_package_with_hashes_and_names_no_registry():
@@ -145,5 +162,5 @@ def test_the_lock_pins_every_package_with_hashes_and_names_no_registry():
     pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
     assert all("==" in line and line.endswith("\\") for line in pinned)
     assert "://" not in text
-    asked = (mcp_atlassian.ROOT / "requirements-mcp-atlassian.in").read_text().splitlines()[-1]
-    assert asked == f"mcp-atlassian=={mcp_atlassian.version()}"
+    wanted = (mcp_atlassian.ROOT / "requirements-mcp-atlassian.in").read_text().splitlines()
+    assert f"mcp-atlassian=={mcp_atlassian.version()}" in wanted

@@ -1,0 +1,210 @@
+"""Creates, updates or rebuilds `.venv`, the environment of the program, the twin and the tests.
+
+    python scripts/environment.py [--is-intact]
+
+It runs before anything is installed, so it uses the standard library only. The Python that runs it is the
+one that `.venv` gets. `.venv/.installed` is written when an installation is complete; it says for which
+Python, in which folder and from which requirements. Without it, or when it does not match, `.venv` is rebuilt
+or updated.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = "requirements-dev.txt"
+STAMP = ".installed"
+
+
+class InstallationError(Exception):
+    """The packages could not be installed; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an environment was installed for.
+
+    Attributes:
+        python: its version, as `3.11`.
+        folder: where the environment is; its scripts contain this path.
+        requirements: SHA-256 of the file with the pinned requirements.
+    """
+
+    python: str
+    folder: str
+    requirements: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Stamp | None":
+        """The stamp of an environment; None if its installation did not finish."""
+        try:
+            lines = (folder / STAMP).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return None
+        return cls(*lines) if len(lines) == 3 else None  # noqa: PLR2004 -- one line per attribute
+
+    @classmethod
+    def expected(cls, root: Path) -> "Stamp":
+        """The stamp of an up-to-date environment of this Python in a project's folder."""
+        requirements = hashlib.sha256((root / REQUIREMENTS).read_bytes()).hexdigest()
+        return cls(_minor(sys.version_info[:2]), str((root / ".venv").resolve()), requirements)
+
+    def write(self) -> None:
+        """Records that the installation is complete."""
+        content = "".join(f"{line}\n" for line in (self.python, self.folder, self.requirements))
+        (Path(self.folder) / STAMP).write_text(content, encoding="utf-8")
+
+
+def reason_to_rebuild(root: Path) -> str | None:
+    """Why an existing `.venv` cannot be used or updated; None if it can."""
+    folder = root / ".venv"
+    stamp, expected = Stamp.read(folder), Stamp.expected(root)
+    if stamp is None:
+        return "its installation did not finish"
+    if stamp.folder != expected.folder:
+        return f"it was copied or moved from {stamp.folder}"
+    python = _version_of(folder / "bin" / "python")
+    if python is None:
+        return "its Python does not run any more"
+    if python != stamp.python:
+        return f"it was made for Python {stamp.python}, and its Python is now {python}"
+    if python != expected.python:
+        return f"it has Python {python}, and Python {expected.python} is to be used"
+    return None
+
+
+def ensure(root: Path) -> bool:
+    """Makes `.venv` complete and up to date.
+
+    Returns:
+        Whether something was installed.
+
+    Raises:
+        InstallationError: it failed; a `.venv` that is not complete does not remain.
+    """
+    folder = root / ".venv"
+    with _one_at_a_time(root):
+        reason = reason_to_rebuild(root) if os.path.lexists(folder) else None
+        if reason:
+            print(f"Rebuilding .venv: {reason}", flush=True)
+            _remove(folder)
+        if not folder.exists():
+            print("Installing Python packages into .venv (once)", flush=True)
+            try:
+                _run(_base_python(), "-m", "venv", str(folder))
+                _install(root)
+            except BaseException:
+                _remove(folder)
+                raise
+        elif Stamp.read(folder) != Stamp.expected(root):
+            print(f"Updating Python packages in .venv: {REQUIREMENTS} changed", flush=True)
+            _install(root)
+        else:
+            return False
+        return True
+
+
+def _install(root: Path) -> None:
+    """Installs exactly what the requirements pin."""
+    folder = root / ".venv"
+    python, uv = folder / "bin" / "python", folder / "bin" / "uv"
+    # An installation that is interrupted leaves no stamp.
+    (folder / STAMP).unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as pinned:
+        pinned.writelines(_pin_of("uv", root / REQUIREMENTS))
+        pinned.flush()
+        pip = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
+        _run(str(python), *pip, "--no-deps", "--require-hashes", "--requirement", pinned.name)
+    sync = ("pip", "sync", "--quiet", "--require-hashes", "--python", str(python))
+    _run(str(uv), *sync, str(root / REQUIREMENTS))
+    Stamp.expected(root).write()
+
+
+def _pin_of(package: str, requirements: Path) -> list[str]:
+    """The lines of a requirements file that pin one package: its version and its hashes."""
+    lines = requirements.read_text(encoding="utf-8").splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{package}=="))
+    end = next(number for number in range(start, len(lines)) if not lines[number].endswith("\\\n"))
+    return lines[start : end + 1]
+
+
+def _base_python() -> str:
+    """The Python that runs this, or the one below it when this is an environment's, which may be removed."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    return str(Path(sys.base_prefix) / "bin" / f"python{_minor(sys.version_info[:2])}")
+
+
+def _minor(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+def _version_of(python: Path) -> str | None:
+    """The version of an interpreter, as `3.11`; None if it does not run."""
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run(  # noqa: S603 -- the environment's own Python
+            [str(python), "-I", "-S", "-c", script], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _remove(folder: Path) -> None:
+    """Removes an environment; of a symbolic link, the link."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _one_at_a_time(root: Path) -> Generator[None]:
+    """Keeps two calls of make from installing at the same time. The lock ends with the process."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another make that installs packages", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(  # noqa: S603 -- Python and uv with fixed arguments
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise InstallationError(
+            f"`{' '.join(command)}` ended with status {done.returncode}. Check that the package index can be "
+            f"reached, then run make again. It printed:\n{(done.stdout + done.stderr).strip()}"
+        )
+
+
+def main() -> None:
+    """Runs the command line."""
+    if sys.argv[1:] == ["--is-intact"]:
+        sys.exit(reason_to_rebuild(ROOT) is not None)
+    try:
+        ensure(ROOT)
+    except InstallationError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""When `.venv` is created, updated or rebuilt. The environments are real, but nothing is downloaded."""
+
+import shutil
+import sys
+import threading
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts import environment
+from scripts.environment import InstallationError, Stamp, ensure
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REQUIREMENTS = """\
+# comment
+ruff==1.0 \\
+    --hash=sha256:11
+uv==0.1 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+    # via project
+"""
+
+
+class Commands:
+    """Runs no pip and no uv; keeps what would run, and creates environments without pip."""
+
+    def __init__(self) -> None:
+        self.run: list[tuple[str, ...]] = []
+        self.pins: list[str] = []
+        self.on_sync: Callable[[], object] = lambda: None
+
+    def __call__(self, *command: str) -> None:
+        self.run.append(command)
+        if "venv" in command:
+            venv.create(command[-1], with_pip=False, symlinks=True)
+        elif "sync" in command:
+            self.on_sync()
+        else:
+            self.pins.append(Path(command[-1]).read_text())
+
+    @property
+    def created(self) -> int:
+        return sum("venv" in command for command in self.run)
+
+
+run_command = environment._run
+
+
+@pytest.fixture(autouse=True)
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    commands = Commands()
+    monkeypatch.setattr(environment, "_run", commands)
+    return commands
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "requirements-dev.txt").write_text(REQUIREMENTS)
+    return folder
+
+
+def test_an_environment_is_created_once(project: Path, commands: Commands) -> None:
+    assert ensure(project)
+    assert not ensure(project)
+    assert commands.created == 1
+    python = str(project / ".venv" / "bin" / "python")
+    sync = commands.run[-1]
+    assert sync[0] == str(project / ".venv" / "bin" / "uv")
+    assert sync[1:3] == ("pip", "sync")
+    assert "--require-hashes" in sync
+    assert sync[sync.index("--python") + 1] == python
+    assert sync[-1] == str(project / "requirements-dev.txt")
+
+
+def test_the_installer_is_installed_by_its_hashes(project: Path, commands: Commands) -> None:
+    ensure(project)
+    assert commands.pins == ["uv==0.1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"]
+    assert "--require-hashes" in commands.run[1]
+    assert "--no-deps" in commands.run[1]
+
+
+def test_the_pinned_requirements_contain_the_installer_with_its_hashes() -> None:
+    pin = environment._pin_of("uv", ROOT / "requirements-dev.txt")
+    assert pin[0].startswith("uv==")
+    assert len(pin) > 2
+    assert all(line.startswith("    --hash=sha256:") for line in pin[1:])
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    (project / ".venv" / "kept").touch()
+    (project / "requirements-dev.txt").write_text(REQUIREMENTS.replace("1.0", "1.1"))
+    assert ensure(project)
+    assert (project / ".venv" / "kept").exists()
+    assert "Updating Python packages in .venv: requirements-dev.txt changed" in capsys.readouterr().out
+    assert not ensure(project)
+
+
+def test_an_installation_that_was_killed_is_repeated_from_the_start(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    (project / ".venv" / ".installed").unlink()
+    (project / ".venv" / "half").touch()
+    assert ensure(project)
+    assert not (project / ".venv" / "half").exists()
+    assert "Rebuilding .venv: its installation did not finish" in capsys.readouterr().out
+
+
+def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
+    project: Path, commands: Commands
+) -> None:
+    ensure(project)
+    (project / "requirements-dev.txt").write_text(REQUIREMENTS.replace("1.0", "1.1"))
+    stamps: list[bool] = []
+    commands.on_sync = lambda: stamps.append((project / ".venv" / ".installed").exists())
+    ensure(project)
+    assert stamps == [False]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), InstallationError("no network")])
+def test_an_installation_that_fails_leaves_nothing_behind(
+    project: Path, commands: Commands, error: BaseException
+) -> None:
+    def fail() -> None:
+        raise error
+
+    commands.on_sync = fail
+    with pytest.raises(type(error)):
+        ensure(project)
+    assert not (project / ".venv").exists()
+
+
+def test_an_empty_stamp_does_not_count(project: Path, commands: Commands) -> None:
+    ensure(project)
+    (project / ".venv" / ".installed").write_text("")
+    assert ensure(project)
+    assert commands.created == 2
+
+
+@pytest.mark.parametrize("move", [shutil.move, shutil.copytree])
+def test_the_environment_of_a_moved_or_copied_folder_is_rebuilt(
+    project: Path, move: Callable[[str, str], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    other = project.parent / "other"
+    move(str(project), str(other))
+    assert ensure(other)
+    assert f"it was copied or moved from {project / '.venv'}" in capsys.readouterr().out
+    assert Stamp.read(other / ".venv") == Stamp.expected(other)
+
+
+def pretend_version(project: Path, version: str) -> None:
+    """Makes the environment's Python one of another version."""
+    python = project / ".venv" / "bin" / "python"
+    python.unlink()
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+
+
+def test_the_environment_of_another_python_is_rebuilt(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    pretend_version(project, "3.10")
+    expected = Stamp.expected(project)
+    Stamp("3.10", expected.folder, expected.requirements).write()
+    assert ensure(project)
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"it has Python 3.10, and Python {ours} is to be used" in capsys.readouterr().out
+    assert environment._version_of(project / ".venv" / "bin" / "python") == ours
+
+
+def test_an_environment_whose_python_was_upgraded_below_it_is_rebuilt(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    pretend_version(project, "3.99")
+    assert ensure(project)
+    assert "and its Python is now 3.99" in capsys.readouterr().out
+
+
+def test_an_environment_whose_python_was_removed_is_rebuilt(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensure(project)
+    python = project / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to(project / "gone")
+    assert ensure(project)
+    assert "its Python does not run any more" in capsys.readouterr().out
+
+
+def test_of_a_linked_environment_only_the_link_is_removed(project: Path) -> None:
+    ensure(project)
+    elsewhere = project.parent / "elsewhere"
+    shutil.move(project / ".venv", elsewhere)
+    (project / ".venv").symlink_to(elsewhere)
+    assert ensure(project)
+    assert not (project / ".venv").is_symlink()
+    assert (elsewhere / ".installed").exists()
+
+
+def test_a_link_that_leads_nowhere_is_replaced(project: Path) -> None:
+    (project / ".venv").symlink_to(project / "gone")
+    assert ensure(project)
+    assert not (project / ".venv").is_symlink()
+
+
+def test_two_calls_at_the_same_time_install_once(project: Path, commands: Commands) -> None:
+    other = threading.Thread(target=ensure, args=(project,))
+    commands.on_sync = other.start
+    assert ensure(project)
+    other.join()
+    assert commands.created == 1
+    assert len(commands.run) == 3
+
+
+def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
+    with pytest.raises(InstallationError, match=r"ended with status 3.*reached(.|\n)*no route"):
+        run_command("sh", "-c", "echo no route >&2; exit 3")
