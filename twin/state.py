@@ -112,6 +112,11 @@ class StateFolder:
         return self.path / "clock"
 
     @property
+    def readings(self) -> Path:
+        """The file of the shared readings."""
+        return self.path / "readings"
+
+    @property
     def entra_keys(self) -> Path:
         """Entra's signing keys."""
         return self.path / "entra-keys.json"

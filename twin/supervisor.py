@@ -17,6 +17,7 @@ from apim import coverage
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.network import Network
+from apim.readings import Readings
 from apim.server import GatewayServer
 from twin import blobs, cosmos, entra, own_thread, plan
 from twin.azure.function_app import FunctionApp
@@ -30,6 +31,7 @@ from twin.node import NodeError
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.serving import AsgiServer
+from twin.shared_readings import SharedReadings
 from twin.slack import SlackStandIn
 from twin.state import StateFolder
 
@@ -264,6 +266,8 @@ class _Builder:
             self._clock = Clock(state.clock)
         # A clock that a test moved would leave people with tokens from the future.
         self._clock.reset()
+        self._readings = SharedReadings(state.readings)
+        self._readings.choose(Readings.default())
         with state.opening(state.entra_keys, "the keys that sign Entra's tokens"):
             self._keys = entra.SigningKeys(state.entra_keys)
         self._tenant = entra.create_app(made.directory, self._clock, self._keys)
@@ -391,6 +395,7 @@ class _Builder:
                 settings=settings,
                 auth=app.auth,
                 clock=self._state.clock,
+                readings=self._state.readings,
             )
         )
 

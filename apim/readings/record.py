@@ -29,7 +29,7 @@ class Readings:
     named_value_order: Literal["together", "values-first", "policies-first"] = "together"
     client_address: Literal["client", "proxy"] = "client"
     container_authorization: Literal["passed", "removed"] = "passed"
-    functions_modern_protocol: Literal["refused", "supported"] = "refused"
+    functions_modern_protocol: Literal["ignored", "refused", "supported"] = "ignored"
     functions_streamable_http: Literal["works", "fails"] = "works"
     unit_clocks: Literal["equal", "apart"] = "equal"
     limit_concurrency: Literal["until-head", "until-end"] = "until-head"

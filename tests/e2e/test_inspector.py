@@ -32,6 +32,12 @@ class Inspector:
 
     def run(self, *arguments: str) -> dict:
         """What it prints for a method, as data. When it asks for a sign-in, the person does it."""
+        status, said, printed = self.attempt(*arguments)
+        assert status == 0, said + printed
+        return json.loads(printed)
+
+    def attempt(self, *arguments: str) -> tuple[int, str, str]:
+        """Its exit status, what it says and what it prints."""
         command = [sys.executable, "-m", "twin", "inspector", "--cli", *arguments]
         process = subprocess.Popen(
             command,
@@ -52,8 +58,7 @@ class Inspector:
                     self.sign_ins += 1
                     httpx.get(self._person.sign_in(found[0])).raise_for_status()
             printed = process.stdout.read()
-        assert process.wait(timeout=30) == 0, "".join(said) + printed
-        return json.loads(printed)
+        return process.wait(timeout=30), "".join(said), printed
 
 
 @pytest.fixture
@@ -73,9 +78,21 @@ def test_it_lists_and_calls_tools_after_one_sign_in(
     assert inspector.sign_ins == 1
 
 
-@pytest.mark.parametrize("era", ["legacy", "auto", "modern"])
-def test_it_works_in_every_protocol_era(twin: RunningTwin, inspector: Inspector, era: str) -> None:
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+def test_it_lists_tools_in_every_protocol_era_that_the_functions_server_knows(
+    twin: RunningTwin, inspector: Inspector, era: str
+) -> None:
     listed = inspector.run(
         f"{twin.gateway}/mcp", "--transport", "http", "--protocol-era", era, "--method", "tools/list"
     )
     assert len(listed["tools"]) == 3
+
+
+def test_a_client_of_2026_07_28_alone_is_told_that_the_functions_server_does_not_know_it(
+    twin: RunningTwin, inspector: Inspector
+) -> None:
+    status, said, printed = inspector.attempt(
+        f"{twin.gateway}/mcp", "--transport", "http", "--protocol-era", "modern", "--method", "tools/list"
+    )
+    assert status == 1
+    assert "the server did not offer pinned protocol version 2026-07-28" in said + printed

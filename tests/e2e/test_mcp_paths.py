@@ -184,7 +184,7 @@ def test_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
 def test_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
     answer = client.http.post(
         client.resource,
-        content=b"{not json",
+        content=b"null",
         headers={
             "Authorization": f"Bearer {token}",
             "Accept": "application/json, text/event-stream",

@@ -4,15 +4,14 @@ import json
 
 import anyio
 import pytest
-from mcp.client import Client
 from mcp.types import TextContent
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from backends.functions import PYTHON_VERSION
 from tests.functions_app.conftest import FOLDER
+from tests.functions_host import connected
 from twin.functions.app import FunctionsApp
-from twin.functions.server import mcp_server
 from twin.functions.settings import HostSettings
 
 
@@ -24,7 +23,7 @@ def call(load, container, monkeypatch):
     app = FunctionsApp.of(function_app.app, HostSettings())
 
     async def talk(tool, arguments):
-        async with Client(mcp_server(app)) as client:
+        async with connected(app) as client:
             result = await client.call_tool(tool, arguments)
         (content,) = result.content
         assert isinstance(content, TextContent)

@@ -1,11 +1,13 @@
 """The local Functions host as a process, over HTTP: both transports, and the lock in front of it."""
 
 import json
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -17,6 +19,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
+from apim.readings import Readings
 from tests.children import free_port, running
 from tests.storage import storage_account
 from tests.tokens import ISSUER, TestIssuer
@@ -24,6 +27,8 @@ from twin.blobs import create_containers
 from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
 from twin.functions.child import functions_process
+from twin.functions.client_state import ClientState
+from twin.shared_readings import SharedReadings
 
 APP = Path(__file__).parent.parent.parent / "functions_app"
 GATEWAY = "11111111-1111-1111-1111-111111111111"
@@ -43,7 +48,9 @@ INITIALIZE = initialize()
 class Host:
     """The host as its callers see it."""
 
-    def __init__(self, origin, issuer, clock):
+    def __init__(self, origin, issuer, clock, readings, session_key):
+        self.session_key = session_key
+        self._readings = readings
         self.url = f"{origin}/runtime/webhooks/mcp"
         self.origin = origin
         self._issuer = issuer
@@ -58,6 +65,15 @@ class Host:
     def advance(self, seconds):
         self._clock.advance(seconds)
 
+    @contextmanager
+    def reading(self, **options):
+        """The host as Azure behaves under other readings."""
+        self._readings.choose(replace(Readings.default(), **options))
+        try:
+            yield
+        finally:
+            self._readings.choose(Readings.default())
+
     def post(self, message, path="", **headers):
         return httpx.post(self.url + path, json=message, headers=self.headers() | BOTH | headers, timeout=30)
 
@@ -66,7 +82,7 @@ class Host:
 def host(serve, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     issuer, clock = TestIssuer(), Clock(folder / "clock")
-    port = free_port()
+    port, key = free_port(), secrets.token_bytes(32)
     with storage_account(folder) as account, serve(issuer.app) as keys:
         anyio.run(create_containers, account, ["notes"])
         auth = BuiltInAuth(
@@ -78,12 +94,18 @@ def host(serve, tmp_path_factory):
         child = functions_process(
             app=APP,
             port=port,
-            settings={"SNIPPETS_STORAGE": account.connection_string, "SNIPPETS_CONTAINER": "notes"},
+            settings={
+                "SNIPPETS_STORAGE": account.connection_string,
+                "SNIPPETS_CONTAINER": "notes",
+                "WEBSITE_AUTH_ENCRYPTION_KEY": key.hex(),
+            },
             auth=auth,
             clock=folder / "clock",
+            readings=folder / "readings",
         )
         with running(child):
-            yield Host(f"http://127.0.0.1:{port}", issuer, clock)
+            readings = SharedReadings(folder / "readings")
+            yield Host(f"http://127.0.0.1:{port}", issuer, clock, readings, key)
 
 
 async def use_all_tools(client):
@@ -102,9 +124,9 @@ async def use_all_tools(client):
     return names, answers
 
 
-@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-@pytest.mark.parametrize("transport", ["http", "sse"])
-def test_the_official_client_uses_every_tool(host, transport, mode):
+def use_tools_over(host, transport, mode, seen=None):
+    """Connects the official client, uses all tools, and gives what `use_all_tools` gives."""
+
     async def talk():
         if transport == "sse":
             async with Client(sse_client(f"{host.url}/sse", headers=host.headers()), mode=mode) as client:
@@ -113,6 +135,8 @@ def test_the_official_client_uses_every_tool(host, transport, mode):
             httpx2.AsyncClient(headers=host.headers(), timeout=30) as http,
             Client(streamable_http_client(host.url, http_client=http), mode=mode) as client,
         ):
+            if seen is not None:
+                seen.append(client.protocol_version)
             return await use_all_tools(client)
 
     names, (hello, saved, read, unknown, big) = anyio.run(talk)
@@ -127,50 +151,223 @@ def test_the_official_client_uses_every_tool(host, transport, mode):
     assert "2,000,000" in big[1]
 
 
-@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-def test_every_version_with_a_handshake_is_agreed_to(host, version):
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("transport", ["http", "sse"])
+def test_the_official_client_uses_every_tool(host, transport, mode):
+    use_tools_over(host, transport, mode)
+
+
+@pytest.mark.parametrize("option", ["ignored", "refused"])
+def test_a_client_of_2026_07_28_falls_back_to_the_newest_version_of_the_extension(host, option):
+    versions = []
+    with host.reading(functions_modern_protocol=option):
+        use_tools_over(host, "http", "auto", versions)
+    assert versions == ["2025-06-18"]
+
+
+def test_a_later_extension_may_support_2026_07_28(host):
+    versions = []
+    with host.reading(functions_modern_protocol="supported"):
+        use_tools_over(host, "http", "auto", versions)
+        use_tools_over(host, "http", "legacy")
+        use_tools_over(host, "sse", "auto")
+    assert versions == ["2026-07-28"]
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18"])
+def test_the_versions_of_the_extension_are_agreed_to(host, version):
     response = host.post(initialize(version))
-    assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.headers["Content-Type"] == "text/event-stream"
     assert _event(response)["result"]["protocolVersion"] == version
-    assert _event(response)["result"]["serverInfo"]["name"] == "Snippets"
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28", "1999-01-01", ""])
+def test_any_other_version_is_answered_with_the_newest_of_the_extension(host, version):
+    assert _event(host.post(initialize(version)))["result"]["protocolVersion"] == "2025-06-18"
+
+
+def test_the_answer_to_initialize_is_that_of_the_extension(host):
+    response = host.post(INITIALIZE)
+    assert response.headers["Cache-Control"] == "no-cache,no-store"
+    assert response.headers["Content-Encoding"] == "identity"
+    assert len(response.headers["Mcp-Session-Id"]) == 124
+    result = _event(response)["result"]
+    assert result.pop("instructions").startswith("Keeps named text snippets.")
+    assert result == {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {"logging": {}, "prompts": {}, "resources": {}, "tools": {}},
+        "serverInfo": {"name": "Snippets", "version": "1.0.0"},
+    }
+
+
+def request(method, **params):
+    return {"jsonrpc": "2.0", "id": "a", "method": method, "params": params}
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        (request("ping"), {"result": {}}),
+        (request("logging/setLevel", level="info"), {"result": {}}),
+        (request("resources/list"), {"result": {"resources": []}}),
+        (request("resources/templates/list"), {"result": {"resourceTemplates": []}}),
+        (request("resources/subscribe", uri="a:b"), {"result": {}}),
+        (request("prompts/list"), {"result": {"prompts": []}}),
+        (
+            request("tools/call", name="hello_mcp"),
+            {"result": {"content": [{"type": "text", "text": "Hello I am MCPTool!"}]}},
+        ),
+        (request("tools/call", name="x"), {"error": {"code": -32602, "message": "Unknown tool: 'x'"}}),
+        (request("tools/call"), {"error": {"code": -32603, "message": "An error occurred."}}),
+        (
+            request("tools/call", name="hello_mcp", arguments=[]),
+            {"error": {"code": -32603, "message": "An error occurred."}},
+        ),
+        (
+            request("logging/setLevel", level="loud"),
+            {"error": {"code": -32603, "message": "An error occurred."}},
+        ),
+        (
+            request("completion/complete"),
+            {"error": {"code": -32601, "message": "Method 'completion/complete' is not available."}},
+        ),
+    ],
+)
+def test_requests_are_answered_as_the_extension_does_without_a_handshake(host, message, answer):
+    response = host.post(message)
+    assert response.status_code == 200
+    assert _event(response) == answer | {"id": "a", "jsonrpc": "2.0"}
+    assert "Mcp-Session-Id" not in response.headers
+
+
+MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "server/discover"}
+
+
+def test_the_protocol_version_of_a_request_is_ignored(host):
+    discover = host.post(request("server/discover"), **MODERN)
+    assert discover.status_code == 200
+    assert _event(discover)["error"] == {
+        "code": -32601,
+        "message": "Method 'server/discover' is not available.",
+    }
+    listing = host.post(request("tools/list"), **MODERN | {"Mcp-Method": "prompts/list"})
+    assert len(_event(listing)["result"]["tools"]) == 3
+    assert list(_event(listing)["result"]) == ["tools"]
+
+
+def test_an_extension_may_refuse_versions_that_it_does_not_know(host):
+    with host.reading(functions_modern_protocol="refused"):
+        for version in ("2026-07-28", "2025-11-25", "x"):
+            refused = host.post(request("tools/list"), **{"MCP-Protocol-Version": version})
+            assert refused.status_code == 400
+            assert refused.headers["Content-Type"] == "application/json; charset=utf-8"
+            message = f"Bad Request: The MCP-Protocol-Version header value '{version}' is not supported."
+            error = {"code": -32000, "message": message}
+            assert refused.json() == {"error": error, "id": "", "jsonrpc": "2.0"}
+        assert host.post(request("tools/list"), **{"MCP-Protocol-Version": "2025-06-18"}).status_code == 200
+        assert host.post(request("tools/list")).status_code == 200
+
+
+def test_streamable_http_may_fail_behind_built_in_authentication(host):
+    with host.reading(functions_streamable_http="fails"):
+        failed = host.post(INITIALIZE)
+        assert (failed.status_code, failed.content) == (500, b"")
+        use_tools_over(host, "sse", "legacy")
+    assert host.post(INITIALIZE).status_code == 200
 
 
 def test_a_session_id_is_given_and_has_to_be_genuine_but_is_not_needed(host):
     session = host.post(INITIALIZE).headers["Mcp-Session-Id"]
-    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+    listing = request("tools/list")
     with_it = host.post(listing, **{"Mcp-Session-Id": session})
     assert len(_event(with_it)["result"]["tools"]) == 3
     assert len(_event(host.post(listing))["result"]["tools"]) == 3
-    invented = host.post(listing, **{"Mcp-Session-Id": session[:-4] + "AAAA"})
-    assert invented.status_code == 400
-    assert invented.json()["error"]["message"] == "Invalid client state."
+    assert "Mcp-Session-Id" not in host.post(INITIALIZE, **{"Mcp-Session-Id": session}).headers
+    assert len(_event(host.post(listing, **{"Mcp-Session-Id": ""}))["result"]["tools"]) == 3
+    # The extension does not catch what its decryption throws.
+    for invented in (session[:-4] + "AAAA", "x", "not base64url!"):
+        failed = host.post(listing, **{"Mcp-Session-Id": invented})
+        assert (failed.status_code, failed.content) == (500, b"")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "OPTIONS", "HEAD"])
 def test_only_post_is_allowed_on_streamable_http(host, method):
-    assert httpx.request(method, host.url, headers=host.headers() | BOTH).status_code == 405
+    answer = httpx.request(method, host.url, headers=host.headers() | BOTH)
+    assert (answer.status_code, answer.content) == (405, b"")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "text/html"])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "text/html", "application/*"])
 def test_a_client_must_accept_both_kinds_of_answers(host, accept):
-    assert host.post(INITIALIZE, Accept=accept).status_code == 406
+    refused = host.post(INITIALIZE, Accept=accept)
+    assert refused.status_code == 406
+    assert refused.json()["error"] == {
+        "code": -32000,
+        "message": "Not Acceptable: Client must accept both application/json and text/event-stream",
+    }
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", "{}", "7", '{"jsonrpc": "1.0"}', '{"jsonrpc":"2.0","id":1}', "\udcff", "[" * 5000]
+    "accept", ["*/*", "application/*, text/*;q=0.1", "TEXT/event-stream,application/json"]
 )
-def test_a_body_that_is_no_message_is_a_bad_request_without_details(host, body):
-    headers = host.headers() | BOTH | {"Content-Type": "application/json"}
-    response = httpx.post(host.url, content=body.encode(errors="surrogateescape"), headers=headers)
-    assert response.status_code == 400
-    assert response.json()["error"]["message"].startswith("Bad Request: ")
-    assert "pydantic" not in response.text
+def test_wildcards_accept_both_kinds_of_answers(host, accept):
+    assert host.post(INITIALIZE, Accept=accept).status_code == 200
+
+
+def test_notifications_and_responses_are_accepted_without_an_answer(host):
+    for message in (
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 1, "result": {}},
+    ):
+        accepted = host.post(message)
+        assert (accepted.status_code, accepted.content) == (202, b"")
+        assert "Content-Type" not in accepted.headers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "7",
+        '{"jsonrpc": "1.0"}',
+        '{"jsonrpc":"2.0","id":1}',
+        "\udcff",
+        "[" * 5000,
+        '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+        '[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
+        '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}',
+    ],
+)
+def test_a_body_that_is_not_a_message_fails_as_in_the_functions_host_without_details(host, body):
+    failed = _post_text(host, body.encode(errors="surrogateescape"))
+    assert (failed.status_code, failed.content) == (500, b"")
+
+
+def test_a_body_of_another_content_type_fails_too(host):
+    for content_type in ("text/plain", ""):
+        failed = _post_text(host, json.dumps(INITIALIZE).encode(), content_type)
+        assert (failed.status_code, failed.content) == (500, b"")
+    assert (
+        _post_text(host, json.dumps(INITIALIZE).encode(), "application/json; charset=utf-8").status_code
+        == 200
+    )
+
+
+def test_the_value_null_is_not_a_message(host):
+    refused = _post_text(host, b"null")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith("Bad Request: The POST body did not contain")
 
 
 def test_a_body_without_end_is_refused(host):
-    headers = host.headers() | BOTH | {"Content-Type": "application/json"}
-    response = httpx.post(host.url, content=b" " * (17 * 1024 * 1024), headers=headers, timeout=30)
-    assert response.status_code == 413
+    assert _post_text(host, b" " * (17 * 1024 * 1024)).status_code == 413
+
+
+def test_paths_below_the_endpoint_are_the_endpoint(host):
+    assert host.post(INITIALIZE, "/").status_code == 200
+    assert host.post(INITIALIZE, "/other").status_code == 200
 
 
 def test_the_endpoint_event_is_relative_to_the_path_and_comes_first(host):
@@ -202,20 +399,36 @@ def test_a_session_ends_with_its_stream(host):
 
 
 def test_messages_without_a_genuine_session_are_refused(host):
-    for query in ("", "?azmcpcs=", "?azmcpcs=invented", "?azmcpcs=" + "A" * 80, "?azmcpcs=%F0%9F%8E%89"):
-        response = host.post(INITIALIZE, f"/message{query}")
-        assert response.status_code == 400
-        assert "Please connect to the /sse endpoint" in response.json()
-    assert httpx.get(f"{host.url}/message", headers=host.headers()).status_code == 405
+    refused = host.post(INITIALIZE, "/message")
+    assert refused.status_code == 400
+    assert refused.json() == (
+        "Missing service context. Please connect to the /sse endpoint to initiate your session."
+    )
+    for state in ("", "invented", "A" * 120, "%F0%9F%8E%89"):
+        failed = host.post(INITIALIZE, f"/message?azmcpcs={state}")
+        assert (failed.status_code, failed.content) == (500, b"")
     assert host.post(INITIALIZE, "/sse").status_code == 405
+
+
+def test_a_message_for_another_instance_is_accepted_and_lost(host):
+    elsewhere = ClientState(host.session_key).seal("0123456789abcdef")
+    answer = host.post(INITIALIZE, f"/message?azmcpcs={elsewhere}")
+    assert (answer.status_code, answer.text) == (202, "Accepted")
 
 
 def test_a_malformed_message_does_not_end_the_session(host):
     with _stream(host) as (_, events):
         _, endpoint = next(events)
-        assert host.post({"no": "message"}, f"/{endpoint}").status_code == 400
+        assert host.post({"no": "message"}, f"/{endpoint}").status_code == 500
         assert host.post(INITIALIZE, f"/{endpoint}").status_code == 202
         assert json.loads(next(events)[1])["id"] == 1
+
+
+def test_a_key_that_the_caller_sent_is_repeated_in_the_endpoint_event(host):
+    with _stream(host, "?code=in-the-url", {"X-Functions-Key": "in-a-header"}) as (_, events):
+        assert next(events)[1].endswith("&code=in-the-url")
+    with _stream(host, "", {"X-Functions-Key": "in-a-header"}) as (_, events):
+        assert next(events)[1].endswith("&code=in-a-header")
 
 
 def test_many_streams_at_once_get_their_own_answers_and_no_others(host):
@@ -299,10 +512,16 @@ def _event(response):
     return json.loads(data)
 
 
+def _post_text(host, body, content_type="application/json"):
+    headers = host.headers() | BOTH | {"Content-Type": content_type}
+    return httpx.post(host.url, content=body, headers=headers, timeout=30)
+
+
 @contextmanager
-def _stream(host):
+def _stream(host, query="", headers=None):
     """An open event stream, and its events as pairs of name and data."""
-    with httpx.stream("GET", f"{host.url}/sse", headers=host.headers(), timeout=30) as response:
+    sent = host.headers() | (headers or {})
+    with httpx.stream("GET", f"{host.url}/sse{query}", headers=sent, timeout=30) as response:
         yield response, _events(response.iter_lines())
 
 

@@ -9,11 +9,10 @@ import anyio.lowlevel
 import azure.functions as func
 import pytest
 from azure.functions.decorators.mcp import mcp_content
-from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
+from tests.functions_host import connected
 from twin.functions.app import FunctionsApp
-from twin.functions.server import mcp_server
 from twin.functions.settings import HostError, HostSettings
 
 ANONYMOUS = {"webhookAuthorizationLevel": "Anonymous"}
@@ -25,11 +24,11 @@ def app():
 
 
 def talk(app, conversation):
-    """Holds a conversation with the app's MCP server, in memory."""
-    server = mcp_server(FunctionsApp.of(app, HostSettings(server_name="Test", instructions="Be kind.")))
+    """Holds a conversation with the app's MCP server, in this process."""
+    functions = FunctionsApp.of(app, HostSettings(server_name="Test", instructions="Be kind."))
 
     async def run():
-        async with Client(server) as client:
+        async with connected(functions) as client:
             try:
                 return await conversation(client), None
             except MCPError as error:  # which leaving the client would wrap
@@ -185,7 +184,11 @@ def test_a_function_is_told_of_its_call(app):
     told = json.loads(texts(call(app, "tool", {"é": [1, None]}))[0])
     assert told["name"] == "tool"
     assert told["arguments"] == {"é": [1, None]}
-    assert set(told) == {"name", "arguments", "sessionid", "clientinfo", "transport"}
+    # Each request is served on its own, so the client's name is not known here.
+    assert set(told) == {"name", "arguments", "sessionid", "transport"}
+    assert told["sessionid"] == told["transport"]["sessionId"]
+    assert told["transport"]["name"] == "http-streamable"
+    assert told["transport"]["properties"]["headers"]["mcp-protocol-version"] == "2025-06-18"
 
 
 def test_an_envelope_carries_errors_and_several_contents(app):

@@ -18,6 +18,7 @@ from twin.functions.app import FunctionsApp
 from twin.functions.client_state import ClientState
 from twin.functions.host import functions_host
 from twin.functions.settings import HostError
+from twin.shared_readings import SharedReadings
 
 STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
 """The setting with the key that seals session ids (64 hexadecimal digits), named as on App Service."""
@@ -36,9 +37,12 @@ def run(
     allowed_application: Annotated[
         list[str] | None, typer.Option(help="Allowed `azp`; can be repeated; without it any.")
     ] = None,
-    without_auth: Annotated[bool, typer.Option(help="Admit everybody, for a stack that does.")] = False,
+    without_auth: Annotated[bool, typer.Option(help="Admit every caller, for a stack that does.")] = False,
     clock: Annotated[
         Path | None, typer.Option(help="File of the clock that the twin's processes share.")
+    ] = None,
+    readings: Annotated[
+        Path | None, typer.Option(help="File of the readings that the twin's processes share.")
     ] = None,
 ) -> None:
     """Serves a function app's MCP tools on this machine."""
@@ -64,6 +68,7 @@ def run(
         loaded,
         check=check,
         state=ClientState(bytes.fromhex(key)) if key else ClientState(),
+        readings=SharedReadings(readings),
     )
     uvicorn.run(
         host,
@@ -72,7 +77,7 @@ def run(
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Event streams have no end of their own.
+        # Event streams do not end by themselves.
         timeout_graceful_shutdown=1,
     )
 

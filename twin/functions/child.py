@@ -20,6 +20,7 @@ def functions_process(
     settings: Mapping[str, str],
     auth: BuiltInAuth | None,
     clock: Path | None = None,
+    readings: Path | None = None,
     name: str = "functions",
 ) -> ChildProcess:
     """The process that serves a function app.
@@ -28,9 +29,10 @@ def functions_process(
         app: the folder with `function_app.py` and `host.json`.
         port: where it serves on 127.0.0.1.
         settings: the app settings; the app finds them in its environment, as in Azure.
-        auth: whom it admits; None admits everybody, as an app without built-in authentication does.
+        auth: which callers it admits; None admits all, as an app without built-in authentication does.
         clock: the file of the clock that the twin's processes share.
-        name: how logs call it.
+        readings: the file of the readings that they share.
+        name: its name in logs.
     """
     options = {"port": str(port), "app": str(app)}
     lists = {}
@@ -43,6 +45,8 @@ def functions_process(
         }
     if clock is not None:
         options["clock"] = str(clock)
+    if readings is not None:
+        options["readings"] = str(readings)
     return ChildProcess(
         name=name,
         argv=(

@@ -1,14 +1,33 @@
-"""The opaque state that a client carries: its session and the instance that opened it."""
+"""The opaque state that a client carries: its session and the instance that opened it.
 
+It has the extension's format (`AesGcmUriStateProtector`): initialization vector, ciphertext, tag and an
+HMAC-SHA256 over the three, in base64url.
+"""
+
+import hashlib
+import hmac
 import os
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+import string
+from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_NONCE = 12
+_IV = 12
+_SIGNATURE = 32
+_SHORTEST = _IV + 16 + _SIGNATURE
+_ID_CHARACTERS = string.ascii_lowercase + string.digits
+_ID_LENGTH = 16
+
+
+class UnreadableStateError(Exception):
+    """A state was not sealed with this key; the extension does not catch that, so its host answers 500."""
+
+
+def _new_id() -> str:
+    return "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +37,42 @@ class ClientState:
     The value travels as `Mcp-Session-Id` and as `azmcpcs` in the message URL of the SSE transport.
 
     Args:
-        key: 32 bytes; who keeps it over a restart keeps the sessions of streamable HTTP alive.
+        key: 32 bytes; a host that keeps it over a restart keeps the sessions of streamable HTTP alive.
         instance: the name of this host; another instance's SSE sessions cannot be reached here.
     """
 
     key: bytes = field(default_factory=lambda: AESGCM.generate_key(256), repr=False)
-    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    instance: str = field(default_factory=_new_id)
+
+    @staticmethod
+    def new_session() -> str:
+        """A session id."""
+        return _new_id()
 
     def seal(self, session: str) -> str:
         """The state to give to the client of a session."""
-        nonce = os.urandom(_NONCE)
-        sealed = nonce + AESGCM(self.key).encrypt(nonce, f"{session}|{self.instance}".encode(), None)
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        vector = os.urandom(_IV)
+        sealed = vector + AESGCM(self.key).encrypt(vector, f"{session}|{self.instance}".encode(), None)
+        return urlsafe_b64encode(sealed + self._signature(sealed)).rstrip(b"=").decode()
 
     def open(self, state: str) -> tuple[str, str] | None:
-        """The session and instance in a state, or None when it was not sealed with this key."""
+        """The session and instance in a state, or None when the sealed text is not made of these two.
+
+        Raises:
+            UnreadableStateError: see there.
+        """
         try:
-            sealed = urlsafe_b64decode(state + "=" * (-len(state) % 4))
-            session, instance = (
-                AESGCM(self.key).decrypt(sealed[:_NONCE], sealed[_NONCE:], None).decode().split("|")
-            )
+            token = b64decode(state + "=" * (-len(state) % 4), altchars="-_", validate=True)
+            if len(token) < _SHORTEST:
+                raise UnreadableStateError("too short")
+            sealed, signature = token[:-_SIGNATURE], token[-_SIGNATURE:]
+            if not hmac.compare_digest(signature, self._signature(sealed)):
+                raise UnreadableStateError("another signature")
+            text = AESGCM(self.key).decrypt(sealed[:_IV], sealed[_IV:], None).decode()
         except (ValueError, InvalidTag):
-            return None
-        return session, instance
+            raise UnreadableStateError("not base64url, or not decipherable") from None
+        parts = [part for part in text.split("|") if part]
+        return (parts[0], parts[1]) if len(parts) == 2 else None  # noqa: PLR2004 - session and instance
+
+    def _signature(self, sealed: bytes) -> bytes:
+        return hmac.digest(self.key, sealed, hashlib.sha256)

@@ -2,119 +2,175 @@
 
 The client opens a stream; its first event, `endpoint`, is the URL to which it posts its messages, whose
 answers come over the stream. The URL is relative to the stream's path, so it survives a gateway that serves
-the host under another path. The SDK has this transport too, but writes that URL relative to the root.
+the host under another path.
 """
 
-import secrets
-from collections.abc import AsyncIterator
-from typing import Any
+import math
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from mcp import types
-from mcp.server.lowlevel import Server
-from mcp.server.transport_security import RequestBodyLimitMiddleware
-from mcp.shared.message import ServerMessageMetadata, SessionMessage
-from pydantic import ValidationError
-from sse_starlette import EventSourceResponse
+import anyio.abc
+from anyio.streams.memory import MemoryObjectSendStream
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from twin.functions.client_state import ClientState
-from twin.functions.streamable_http import MAX_BODY
-
-_Inbox = MemoryObjectSendStream[SessionMessage | Exception]
+from twin.functions import jsonrpc
+from twin.functions.client_state import ClientState, UnreadableStateError
+from twin.functions.events import EVENT_STREAM_HEADERS, event, start
+from twin.functions.extension import ExtensionServer
+from twin.functions.jsonrpc import Message, RequestId
+from twin.functions.session import Session
+from twin.functions.streamable_http import UnhandledError, read_message
 
 _PING_EVERY = 25
-"""Seconds between signs of life, as between the extension's pings; Azure cuts streams idle for 4 minutes."""
+"""Seconds between the answer to a `ping` and the next one."""
 
 
 class SseTransport:
-    """The ASGI app at `/runtime/webhooks/mcp/sse`, for streams, and at `.../message`, for what clients post.
+    """The ASGI app at `.../sse`, for streams, and at `.../message`, for the messages that clients post.
 
     Args:
-        server: the MCP server.
+        server: answers the messages.
         state: seals the session ids.
+        ping_every: seconds; see `_PING_EVERY`.
     """
 
-    def __init__(self, server: Server[Any], state: ClientState) -> None:
+    def __init__(
+        self, server: ExtensionServer, state: ClientState, *, ping_every: float = _PING_EVERY
+    ) -> None:
         self._server = server
         self._state = state
-        self._sessions: dict[str, _Inbox] = {}
-        self._limited = RequestBodyLimitMiddleware(self._message, MAX_BODY)
+        self._ping_every = ping_every
+        self._streams: dict[str, _Stream] = {}
 
     @property
     def open_sessions(self) -> int:
         """How many streams are open."""
-        return len(self._sessions)
+        return len(self._streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
-        serve = self._stream if scope["path"].rstrip("/").endswith("/sse") else self._limited
-        await serve(scope, receive, send)
+        """Serves one request.
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one client's stream; its session lives exactly as long."""
-        if scope["method"] != "GET":
-            await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
-            return
-        session = secrets.token_hex(8)
-        inbox, received = anyio.create_memory_object_stream[SessionMessage | Exception]()
-        sent, outbox = anyio.create_memory_object_stream[SessionMessage]()
-        response = EventSourceResponse(
-            _events(f"message?azmcpcs={self._state.seal(session)}", outbox),
-            headers={"Cache-Control": "no-cache,no-store", "Content-Encoding": "identity"},
-            ping=_PING_EVERY,
-        )
-        self._sessions[session] = inbox
-        try:
-            async with anyio.create_task_group() as tasks, inbox, received, sent, outbox:
-                tasks.start_soon(
-                    self._server.run, received, sent, self._server.create_initialization_options()
-                )
-                await response(scope, receive, send)
-                del self._sessions[session]
-                tasks.cancel_scope.cancel()
-        finally:
-            self._sessions.pop(session, None)
-
-    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hands one posted message to its session."""
+        Raises:
+            UnhandledError: see there.
+            BodyTooLargeError, ClientDisconnect: see `read_body`.
+        """
         request = Request(scope, receive)
-        if request.method != "POST":
-            response = Response(status_code=405, headers={"Allow": "POST"})
-        elif isinstance(inbox := self._inbox(request.query_params.get("azmcpcs")), str):
-            explanation = f"{inbox} Please connect to the /sse endpoint to initiate your session."
-            response = JSONResponse(explanation, status_code=400)
+        if scope["path"].rstrip("/").lower().endswith("message"):
+            await (await self._message(request))(scope, receive, send)
+        elif scope["method"] != "GET":
+            await Response(status_code=405)(scope, receive, send)
         else:
-            response = await _deliver(request, inbox)
-        await response(scope, receive, send)
+            await self._serve_stream(request, send)
 
-    def _inbox(self, state: str | None) -> _Inbox | str:
-        """Where the messages of a session go, or why there is no such place."""
-        if state is None:
-            return "Missing service context."
-        if (opened := self._state.open(state)) is None:
-            return "Invalid client state."
-        return self._sessions.get(opened[0], "No active session for this client.")
+    async def _serve_stream(self, request: Request, send: Send) -> None:
+        """Serves one client's stream; its session lives exactly as long."""
+        identifier = self._state.new_session()
+        endpoint = f"message?azmcpcs={self._state.seal(identifier)}"
+        if (key := _function_key(request)) is not None:
+            endpoint += f"&code={key}"
+        events, outbox = anyio.create_memory_object_stream[bytes](math.inf)
+        events.send_nowait(event("endpoint", endpoint))
+
+        async def write() -> None:
+            await send(start(EVENT_STREAM_HEADERS))
+            async for each in outbox:
+                await send({"type": "http.response.body", "body": each, "more_body": True})
+
+        async with anyio.create_task_group() as tasks, events, outbox:
+            session = Session(transport="http-sse", headers=dict(request.headers))
+            stream = _Stream(self._server, session, events, tasks)
+            self._streams[identifier] = stream
+            try:
+                tasks.start_soon(write)
+                tasks.start_soon(stream.ping, self._ping_every)
+                while (await request.receive())["type"] != "http.disconnect":
+                    pass
+            finally:
+                del self._streams[identifier]
+                tasks.cancel_scope.cancel()
+
+    async def _message(self, request: Request) -> Response:
+        """Hands one posted message to its session."""
+        states = request.query_params.getlist("azmcpcs")
+        if not states:
+            return _invalid_session("Missing service context.")
+        try:
+            opened = self._state.open(states[0])
+        except UnreadableStateError as error:
+            raise UnhandledError(str(error)) from None
+        if opened is None:
+            return _invalid_session("Invalid client state.")
+        message = await read_message(request)
+        if message is None:
+            return JSONResponse("No message in request body.", status_code=400)
+        identifier, instance = opened
+        stream = self._streams.get(identifier)
+        if stream is not None:
+            stream.handle(message)
+        elif instance == self._state.instance:
+            return _invalid_session(f"No active session for client '{identifier}' and instance '{instance}'.")
+        # Otherwise the message goes to the queue of another instance, such as this host before a restart.
+        return Response("Accepted", status_code=202)
 
 
-async def _deliver(request: Request, inbox: _Inbox) -> Response:
-    try:
-        message = types.jsonrpc_message_adapter.validate_json(await request.body(), by_name=False)
-    except ValidationError:
-        return JSONResponse("The body is not a JSON-RPC message.", status_code=400)
-    try:
-        await inbox.send(SessionMessage(message, metadata=ServerMessageMetadata(request_context=request)))
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-        return JSONResponse("The session has ended.", status_code=400)
-    return PlainTextResponse("Accepted", status_code=202)
+class _Stream:
+    """One open stream: answers the requests of its client, and pings it."""
+
+    def __init__(
+        self,
+        server: ExtensionServer,
+        session: Session,
+        events: MemoryObjectSendStream[bytes],
+        tasks: anyio.abc.TaskGroup,
+    ) -> None:
+        self._server = server
+        self._session = session
+        self._events = events
+        self._tasks = tasks
+        self._running: dict[RequestId, anyio.CancelScope] = {}
+        self._pings = 0
+        self._answered = anyio.Event()
+
+    def handle(self, message: Message) -> None:
+        """Takes a message of the client; a request is answered over the stream."""
+        if message.is_request:
+            self._tasks.start_soon(self._answer, message)
+        elif message.method == "notifications/cancelled":
+            params = message.params if isinstance(message.params, dict) else {}
+            identifier = params.get("requestId")
+            if isinstance(identifier, str | int) and identifier in self._running:
+                self._running[identifier].cancel()
+        elif message.id == self._pings:
+            self._answered.set()
+
+    async def ping(self, every: float) -> None:
+        """Sends `ping` requests, each some seconds after the last was answered."""
+        while True:
+            await anyio.sleep(every)
+            self._pings += 1
+            self._answered = anyio.Event()
+            self._events.send_nowait(event("message", jsonrpc.request(self._pings, "ping")))
+            await self._answered.wait()
+
+    async def _answer(self, message: Message) -> None:
+        identifier = message.id if message.id is not None else ""
+        with anyio.CancelScope() as scope:
+            self._running[identifier] = scope
+            try:
+                answer = await self._server.answer(message, self._session)
+                self._events.send_nowait(event("message", answer))
+            finally:
+                self._running.pop(identifier, None)
 
 
-async def _events(
-    endpoint: str, outbox: MemoryObjectReceiveStream[SessionMessage]
-) -> AsyncIterator[dict[str, str]]:
-    yield {"event": "endpoint", "data": endpoint}
-    async for message in outbox:
-        yield {"event": "message", "data": message.message.model_dump_json(by_alias=True, exclude_unset=True)}
+def _function_key(request: Request) -> str | None:
+    """The key that the caller sent; in the URL it wins over the header."""
+    sent = [*request.query_params.getlist("code"), *request.headers.getlist("x-functions-key")]
+    return sent[0] if sent else None
+
+
+def _invalid_session(reason: str) -> Response:
+    return JSONResponse(
+        f"{reason} Please connect to the /sse endpoint to initiate your session.", status_code=400
+    )

@@ -1,102 +1,137 @@
 """Streamable HTTP, as the MCP extension serves it: POST only, and no session kept by the server."""
 
-import secrets
-from contextlib import AbstractAsyncContextManager
-from typing import Any
-
-from mcp import types
-from mcp.server.lowlevel import Server
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.transport_security import RequestBodyLimitMiddleware
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from pydantic import ValidationError
-from starlette.datastructures import MutableHeaders
+import anyio
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from twin.functions.client_state import ClientState
-from twin.functions.server import SESSION_HEADER
+from twin.functions import jsonrpc
+from twin.functions.body import read_body
+from twin.functions.client_state import ClientState, UnreadableStateError
+from twin.functions.events import EVENT_STREAM_HEADERS, event, start
+from twin.functions.extension import ExtensionServer, InvalidParametersError, read_initialize
+from twin.functions.jsonrpc import Message
+from twin.functions.session import SESSION_HEADER, Session
 
-_HANDSHAKE_OR_NONE = (None, *HANDSHAKE_PROTOCOL_VERSIONS)
+_BOTH = ("application/json", "text/event-stream")
 
-MAX_BODY = 16 * 1024 * 1024
-"""The largest message that is read, in bytes: enough to tell a client that its 2 MB snippet is too large."""
+
+class UnhandledError(Exception):
+    """What the extension does not catch: the Functions host answers 500 without a body."""
 
 
 class StreamableHttp:
-    """The ASGI app at `/runtime/webhooks/mcp`.
+    """Serves POST requests, each on its own.
 
-    Each request is served on its own. A client of a protocol version with `initialize` is given a sealed
-    `Mcp-Session-Id` that means nothing here but has to be genuine when it comes back.
+    `initialize` is answered with a sealed `Mcp-Session-Id` that means nothing here but has to be genuine when
+    it comes back.
 
     Args:
-        server: the MCP server.
+        server: answers the messages.
         state: seals the session ids.
     """
 
-    def __init__(self, server: Server[Any], state: ClientState) -> None:
-        self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=MAX_BODY)
+    def __init__(self, server: ExtensionServer, state: ClientState) -> None:
+        self._server = server
         self._state = state
-        self._limited = RequestBodyLimitMiddleware(self._serve, MAX_BODY)
-
-    def run(self) -> AbstractAsyncContextManager[None]:
-        """Must be entered while requests are served."""
-        return self._manager.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
-        if scope["method"] != "POST":
-            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
-            return
-        await self._limited(scope, receive, send)
+        """Serves one request.
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        Raises:
+            UnhandledError: see there.
+            BodyTooLargeError, ClientDisconnect: see `read_body`.
+        """
         request = Request(scope, receive)
-        session = request.headers.get(SESSION_HEADER)
-        if session is not None and self._state.open(session) is None:
-            await _bad_request("Invalid client state.")(scope, receive, send)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
-        body = await request.body()
-        message = _message(body)
-        if message is None and request.headers.get("mcp-protocol-version") in _HANDSHAKE_OR_NONE:
-            # For later versions there is an error of its own, which the SDK gives.
+        message = await read_message(request)
+        if message is None:
             reason = "Bad Request: The POST body did not contain a valid JSON-RPC message."
-            await _bad_request(reason)(scope, receive, send)
-            return
-        opens = isinstance(message, types.JSONRPCRequest) and message.method == "initialize"
-        answer = self._announcing(send) if session is None and opens else send
-        await self._manager.handle_request(scope, _replay(body, receive), answer)
+            await _error(400, reason)(scope, receive, send)
+        elif message.is_request:
+            await self._answer(message, request, send)
+        else:
+            # The extension sets these before it knows that there is nothing to answer.
+            kept = {name: value for name, value in EVENT_STREAM_HEADERS.items() if name != "Content-Type"}
+            await Response(status_code=202, headers=kept)(scope, receive, send)
 
-    def _announcing(self, send: Send) -> Send:
-        """A `send` that adds a new session id to a successful response."""
-
-        async def announce(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:  # noqa: PLR2004 - an HTTP status
-                MutableHeaders(scope=message)[SESSION_HEADER] = self._state.seal(secrets.token_hex(8))
-            await send(message)
-
-        return announce
-
-
-def _message(body: bytes) -> types.JSONRPCMessage | None:
-    """The message in a body, or None if there is none."""
-    try:
-        return types.jsonrpc_message_adapter.validate_json(body, by_name=False)
-    except ValidationError:
+    def _refusal(self, request: Request) -> Response | None:
+        """What is answered before the body is read."""
+        if not all(_accepts(request, media_type) for media_type in _BOTH):
+            return _error(
+                406, "Not Acceptable: Client must accept both application/json and text/event-stream"
+            )
+        if state := request.headers.get(SESSION_HEADER):
+            try:
+                opened = self._state.open(state)
+            except UnreadableStateError as error:
+                raise UnhandledError(str(error)) from None
+            if opened is None:
+                return _error(400, "Invalid client state.")
         return None
 
+    async def _answer(self, message: Message, request: Request, send: Send) -> None:
+        """Sends the response as the only event of a stream, whose head waits for it too."""
+        headers = dict(EVENT_STREAM_HEADERS)
+        if message.method == "initialize":
+            _require_readable(message)
+            if not request.headers.get(SESSION_HEADER):
+                headers[SESSION_HEADER] = self._state.seal(self._state.new_session())
+        session = Session(transport="http-streamable", headers=dict(request.headers))
 
-def _bad_request(reason: str) -> Response:
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": reason}}
-    return JSONResponse(error, status_code=400)
+        async def work() -> None:
+            answer = await self._server.answer(message, session)
+            await send(start(headers))
+            await send({"type": "http.response.body", "body": event("message", answer)})
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work)
+            # The body has been read, so this returns when the caller goes away; the call ends with it.
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            tasks.cancel_scope.cancel()
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body, already read, once more, and then what comes after it."""
-    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+async def read_message(request: Request) -> Message | None:
+    """The message that a request carries; None for the JSON value `null`.
 
-    async def replay() -> Message:
-        return unread.pop() if unread else await receive()
+    Raises:
+        UnhandledError: it carries no message, or does not say that it carries JSON.
+        BodyTooLargeError, ClientDisconnect: see `read_body`.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnhandledError(f"the content type {media_type!r} is not JSON")
+    try:
+        return jsonrpc.read(await read_body(request))
+    except jsonrpc.MalformedMessageError as error:
+        raise UnhandledError(str(error)) from None
 
-    return replay
+
+def _require_readable(initialize: Message) -> None:
+    """Raises UnhandledError when the transport, which looks at `initialize` too, cannot read it."""
+    try:
+        read_initialize(initialize.params)
+    except InvalidParametersError as error:
+        raise UnhandledError(str(error)) from None
+
+
+def _accepts(request: Request, media_type: str) -> bool:
+    accepted = {
+        part.partition(";")[0].strip().lower()
+        for line in request.headers.getlist("accept")
+        for part in line.split(",")
+    }
+    return bool(accepted & {media_type, f"{media_type.partition('/')[0]}/*", "*/*"})
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(
+        jsonrpc.error("", jsonrpc.SERVER_ERROR, message),
+        status_code=status,
+        media_type="application/json; charset=utf-8",
+    )

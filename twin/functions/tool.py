@@ -89,7 +89,7 @@ class Tool:
         Raises:
             MCPError: a required property is missing; the extension's answer, too, is no tool error here.
         """
-        arguments = invocation["arguments"] or {}
+        arguments = invocation.get("arguments") or {}
         if missing := [name for name in self.required if arguments.get(name) is None]:
             names = ", ".join(missing)
             raise MCPError(
@@ -100,7 +100,9 @@ class Tool:
             return self._result(await self._run(json.dumps(invocation)))
         except Exception:  # noqa: BLE001 - whatever the function raises; it goes to the log, not to the client
             _log.exception("function of tool %s failed", self.definition.name)
-            return _text_result(f"An error occurred invoking '{self.definition.name}'.", is_error=True)
+            failed = _text_result(f"An error occurred invoking '{self.definition.name}'.")
+            failed.is_error = True
+            return failed
 
     async def _run(self, invocation: str) -> object:
         """Calls the function as the Python worker does: a coroutine in the loop, others in a thread."""
@@ -114,7 +116,7 @@ class Tool:
         """What the worker and then the extension make of a return value."""
         encoded = meta.get_binding_registry().get(_TRIGGER).encode(returned, expected_type=None)
         value = encoded.value.decode() if isinstance(encoded.value, bytes) else encoded.value
-        return _unwrap(value) if self.rich else _text_result(value, is_error=False)
+        return _unwrap(value) if self.rich else _text_result(value)
 
 
 def _property_schema(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,8 +128,8 @@ def _property_schema(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**shape, "description": entry.get("description") or ""}
 
 
-def _text_result(text: str, *, is_error: bool) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
+def _text_result(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)])
 
 
 def _unwrap(envelope: str) -> types.CallToolResult:

@@ -1,0 +1,24 @@
+"""The official client of the local Functions host, in one process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx2
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from twin.functions.app import FunctionsApp
+from twin.functions.host import functions_host
+
+
+@asynccontextmanager
+async def connected(app: FunctionsApp) -> AsyncGenerator[Client]:
+    """A client that has connected to the host of an app."""
+    transport = httpx2.ASGITransport(app=functions_host(app, check=None))
+    async with (
+        httpx2.AsyncClient(transport=transport) as http,
+        Client(
+            streamable_http_client("http://localhost/runtime/webhooks/mcp", http_client=http), mode="legacy"
+        ) as client,
+    ):
+        yield client

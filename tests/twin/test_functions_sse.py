@@ -1,0 +1,79 @@
+"""The HTTP+SSE transport of the local Functions host, with functions made for the test."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import azure.functions as func
+import httpx
+import pytest
+
+from twin.functions.app import FunctionsApp
+from twin.functions.client_state import ClientState
+from twin.functions.extension import ExtensionServer
+from twin.functions.settings import HostSettings
+from twin.functions.sse import SseTransport
+
+CLIENT = {"name": "test", "version": "1", "title": "Test", "websiteUrl": "https://example.com"}
+
+
+@pytest.fixture
+def url(serve):
+    """An app whose only tool answers with the context of its call; pings come without delay."""
+    app = func.FunctionApp()
+
+    @app.mcp_tool_trigger(arg_name="context", tool_name="context", description="Shows its context.")
+    def show(context: str) -> str:
+        return context
+
+    server = ExtensionServer(FunctionsApp.of(app, HostSettings()))
+    with serve(SseTransport(server, ClientState(), ping_every=0.01)) as base_url:
+        yield base_url
+
+
+@contextmanager
+def stream(url, **headers):
+    """The events of a stream, as pairs of name and parsed data."""
+    with httpx.stream("GET", f"{url}/sse", headers=headers, timeout=30) as response:
+        yield _events(response.iter_lines())
+
+
+def _events(lines: Iterator[str]):
+    for line in lines:
+        if line.startswith("data: message?"):
+            yield line.removeprefix("data: ")
+        elif line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def answer_to(events, identifier):
+    return next(each for each in events if each.get("id") == identifier and "method" not in each)
+
+
+def test_a_function_learns_who_opened_the_stream_and_what_the_client_said_of_itself(url):
+    with stream(url, Opened="the stream") as events:
+        endpoint = next(events)
+        initialize = {"protocolVersion": "2025-06-18", "clientInfo": CLIENT}
+        for identifier, method, params in (
+            ("i", "initialize", initialize),
+            ("c", "tools/call", {"name": "context", "arguments": {"a": None}}),
+        ):
+            message = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}
+            assert httpx.post(f"{url}/{endpoint}", json=message, headers={"Opened": "no"}).is_success
+            answer = answer_to(events, identifier)
+    context = json.loads(answer["result"]["content"][0]["text"])
+    assert context["arguments"] == {"a": None}
+    assert context["clientinfo"] == {"name": "test", "version": "1", "title": "Test"}
+    assert context["transport"]["name"] == "http-sse"
+    assert context["transport"]["properties"]["headers"]["opened"] == "the stream"
+    assert "sessionid" not in context
+
+
+def test_the_server_pings_again_once_its_ping_was_answered(url):
+    with stream(url) as events:
+        endpoint = next(events)
+        for number in (1, 2, 3):
+            ping = next(events)
+            assert ping == {"method": "ping", "id": number, "jsonrpc": "2.0"}
+            pong = {"jsonrpc": "2.0", "id": number, "result": {}}
+            assert httpx.post(f"{url}/{endpoint}", json=pong).text == "Accepted"

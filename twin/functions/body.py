@@ -1,0 +1,39 @@
+"""Bodies of requests, up to a limit."""
+
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+MAX_BODY = 16 * 1024 * 1024
+"""The largest body that is read, in bytes: enough to tell a client that its 2 MB snippet is too large."""
+
+
+class BodyTooLargeError(Exception):
+    """A body is longer than `MAX_BODY`."""
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLargeError: it is too long; the rest has not been read.
+        starlette.requests.ClientDisconnect: the caller went away.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise BodyTooLargeError
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise BodyTooLargeError
+    return bytes(body)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body that has been read once more, and then what comes after it."""
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return receive_again

@@ -1,0 +1,83 @@
+"""JSON-RPC messages, read and written as the SDK does on which the MCP extension is built.
+
+That SDK is ModelContextProtocol 0.4.0-preview.3 for .NET, with System.Text.Json. Texts leave escaped to
+ASCII, and the members of a response are in the order that it writes.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+SERVER_ERROR = -32000
+
+RequestId = str | int
+
+
+class MalformedMessageError(Exception):
+    """A body is not a JSON-RPC message; the extension does not catch this, so its host answers 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message.
+
+    Attributes:
+        method: of a request or notification; None for a response.
+        id: of a request or response; None for a notification.
+        params: as sent; of a response None.
+    """
+
+    method: str | None
+    id: RequestId | None
+    params: Any = None
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it wants an answer."""
+        return self.method is not None and self.id is not None
+
+
+def read(body: bytes) -> Message | None:
+    """The message in a body; None for the JSON value `null`.
+
+    Raises:
+        MalformedMessageError: there is no message in it.
+    """
+    try:
+        value = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        raise MalformedMessageError("not JSON") from None
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
+        raise MalformedMessageError('not an object with "jsonrpc": "2.0"')
+    method, identifier = value.get("method"), value.get("id")
+    if "method" in value and not isinstance(method, str):
+        raise MalformedMessageError("method is not a string")
+    if "id" in value and (not isinstance(identifier, str | int) or isinstance(identifier, bool)):
+        raise MalformedMessageError("id is neither a string nor an integer")
+    if "method" not in value and not ("id" in value and ("result" in value or "error" in value)):
+        raise MalformedMessageError("neither a request, nor a notification, nor a response")
+    return Message(method, identifier, value.get("params") if "method" in value else None)
+
+
+def request(identifier: RequestId, method: str) -> str:
+    """A request without parameters, as JSON."""
+    return _json({"method": method, "id": identifier, "jsonrpc": "2.0"})
+
+
+def result(identifier: RequestId, value: dict[str, Any]) -> str:
+    """A successful response, as JSON."""
+    return _json({"result": value, "id": identifier, "jsonrpc": "2.0"})
+
+
+def error(identifier: RequestId, code: int, message: str) -> str:
+    """An error response, as JSON; the SDK writes a missing id as an empty string."""
+    return _json({"error": {"code": code, "message": message}, "id": identifier, "jsonrpc": "2.0"})
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))

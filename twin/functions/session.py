@@ -1,0 +1,45 @@
+"""What a function learns of the caller of its tool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SESSION_HEADER = "mcp-session-id"
+
+Transport = Literal["http-streamable", "http-sse"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One conversation: a request of streamable HTTP, or an event stream.
+
+    Attributes:
+        transport: its name in the extension.
+        headers: of the request that opened it.
+        client: name and version that the client gave in `initialize`; None before.
+    """
+
+    transport: Transport
+    headers: Mapping[str, str] = field(default_factory=dict)
+    client: Mapping[str, Any] | None = None
+
+    def invocation(self, tool: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The context of a tool call (the extension's `ToolInvocationContext`), without empty members."""
+        identifier = self.headers.get(SESSION_HEADER)
+        transport = {
+            "name": self.transport,
+            "sessionId": identifier,
+            "properties": {"headers": dict(self.headers)},
+        }
+        context = {
+            "name": tool,
+            "arguments": arguments,
+            "sessionid": identifier,
+            "clientinfo": self.client,
+            "transport": _without_none(transport),
+        }
+        return _without_none(context)
+
+
+def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,43 @@
+"""The readings that all processes of a twin follow; the control API changes them while the twin runs."""
+
+import json
+import os
+from pathlib import Path
+
+from apim.readings import Readings
+
+
+class SharedReadings:
+    """Readings in a file, which each process reads again when it has changed.
+
+    Args:
+        path: of the file. Without a path the readings belong to this object alone.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._current = Readings.default()
+        self._version: tuple[int, int] | None = None
+
+    @property
+    def current(self) -> Readings:
+        """The readings now."""
+        if self._path is not None:
+            try:
+                status = self._path.stat()
+            except FileNotFoundError:
+                return self._current
+            version = (status.st_mtime_ns, status.st_ino)
+            if version != self._version:
+                self._current = Readings.default().choose(json.loads(self._path.read_text("utf-8")))
+                self._version = version
+        return self._current
+
+    def choose(self, readings: Readings) -> None:
+        """Sets the readings, for every process that shares the file."""
+        if self._path is None:
+            self._current = readings
+            return
+        written = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        written.write_text(json.dumps(readings.as_dict()), "utf-8")
+        written.replace(self._path)
