@@ -3,44 +3,43 @@
 from posixpath import dirname
 
 from backends import routes
-from backends.backend import Backend, Route
-from backends.server import Server, ServerArgs
-from backends.site import Site
+from backends.container_backend import ContainerBackend
+from backends.environment import environment_name
+from backends.server import ServerSpec
 from configuration.container import Container, root_messages
+from gateway.backend import Route
+from settings import Settings
 
 _SUFFIXES = {"streamable-http": "http", "sse": "sse", "both": "both"}
 
 
-def build(site: Site, entry: Container) -> Backend:
-    """Declares the app of an entry and says how to reach it."""
-    server = Server(
-        f"{entry.name}-{_SUFFIXES[entry.transport]}",
-        ServerArgs(
-            platform=site.platform,
-            environment=site.environments.of(entry.name),
-            backend=entry.name,
-            image=entry.image,
-            port=entry.port,
-            command=entry.command,
-            arguments=entry.arguments,
-            env=entry.env,
-            secrets=entry.secrets,
-            cpu=entry.cpu,
-            memory=entry.memory,
-            least=entry.least,
-            most=entry.most,
-            health=entry.health,
-            local_command=entry.local_command,
-        ),
-    )
+def describe(settings: Settings, entry: Container) -> ContainerBackend:
+    """Describes the server of an entry."""
     announced = root_messages(entry)
-    origin = f"{entry.name}-sse-url"
-    return Backend(
+    origin = f"{entry.name}-sse-url" if announced else None
+    return ContainerBackend(
         name=entry.name,
         title=entry.title,
         path=entry.path,
-        url=server.url,
-        audience=site.platform.caller.audience,
+        environment=environment_name(settings, entry.name),
+        servers=(
+            ServerSpec(
+                name=f"{entry.name}-{_SUFFIXES[entry.transport]}",
+                image=entry.image,
+                port=entry.port,
+                command=entry.command,
+                arguments=entry.arguments,
+                env=entry.env,
+                secrets=entry.secrets,
+                cpu=entry.cpu,
+                memory=entry.memory,
+                min_replicas=entry.least,
+                max_replicas=entry.most,
+                health=entry.health,
+                local_command=entry.local_command,
+                origin=origin,
+            ),
+        ),
         routes=_routes(entry),
         root_messages=(
             routes.at_root(
@@ -50,9 +49,8 @@ def build(site: Site, entry: Container) -> Backend:
                 session_parameter=entry.session_parameter,
             ),
         )
-        if announced
+        if announced and origin
         else (),
-        origins={origin: server.url} if announced else {},
     )
 
 

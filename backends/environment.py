@@ -6,6 +6,7 @@ import pulumi
 from pulumi_azure_native import app, monitor
 
 from gateway.platform import Platform
+from settings import Settings
 
 PROFILE = "Consumption"
 """The workload profile: pay for what runs, up to four cores a replica."""
@@ -71,20 +72,23 @@ class Environment(pulumi.ComponentResource):
 
 
 class Environments:
-    """The environment of each backend, made when the first container asks for it.
+    """The environments of a stack, each declared when the first container needs it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._declared: dict[str, Environment] = {}
+
+    def get(self, name: str) -> Environment:
+        """The environment of this name."""
+        if name not in self._declared:
+            self._declared[name] = Environment(name, EnvironmentArgs(platform=self._platform))
+        return self._declared[name]
+
+
+def environment_name(settings: Settings, backend: str) -> str:
+    """The environment that a backend's containers run in.
 
     One serves all: containers are locked by identity, not by network, and a second environment costs more and
-    gains nothing but a boundary between neighbours. Whoever wants that boundary sets `isolateEnvironments`.
+    adds only a boundary between neighbours. `isolateEnvironments` asks for that boundary.
     """
-
-    def __init__(self, platform: Platform, *, isolate: bool) -> None:
-        self._platform = platform
-        self._isolate = isolate
-        self._made: dict[str, Environment] = {}
-
-    def of(self, backend: str) -> Environment:
-        """The environment of a backend's containers."""
-        name = backend if self._isolate else "containers"
-        if name not in self._made:
-            self._made[name] = Environment(name, EnvironmentArgs(platform=self._platform))
-        return self._made[name]
+    return backend if settings.isolate_environments else "containers"

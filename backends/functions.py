@@ -7,10 +7,10 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity, storage, web
 
 from backends import lock, routes
-from backends.backend import Backend
+from backends.deployable import DeployableBackend, Site
 from backends.publishing import Publication, PublicationArgs
-from backends.site import Site
-from gateway.platform import Platform, Role
+from gateway.platform import Deployed, Platform, Role
+from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
 """The code that is published."""
@@ -229,15 +229,16 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
-def build(site: Site) -> Backend:
-    """Declares the server and says how to reach it."""
-    functions = Functions("functions", FunctionsArgs(platform=site.platform))
-    return Backend(
-        name="functions",
-        title="Functions",
-        path="mcp",
-        url=functions.url,
-        audience=site.platform.caller.audience,
-        routes=ROUTES,
-        outputs={"functionAppName": functions.name},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionsBackend(DeployableBackend):
+    """The project's own MCP server."""
+
+    def deploy(self, site: Site) -> Deployed:
+        """Declares the Function App and publishes its code."""
+        functions = Functions("functions", FunctionsArgs(platform=site.platform))
+        return Deployed(backend=self, url=functions.url, outputs={"functionAppName": functions.name})
+
+
+def describe(_settings: Settings) -> FunctionsBackend:
+    """Describes the server."""
+    return FunctionsBackend(name="functions", title="Functions", path="mcp", routes=ROUTES)

@@ -1,5 +1,5 @@
 """GitHub's own hosted server. Clients go there directly and sign in at GitHub: there is nothing to deploy."""
 
-from backends.backend import Hosted
+from gateway.backend import Hosted
 
 SERVER = Hosted(name="github", title="GitHub", url="https://api.githubcopilot.com/mcp/")

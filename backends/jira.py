@@ -6,12 +6,11 @@ one HTTP port at its ingress, and additional port mappings are TCP, past the bui
 
 from collections.abc import Mapping
 
-import pulumi
-
 from backends import routes
-from backends.backend import Backend
-from backends.server import Server, ServerArgs
-from backends.site import Site
+from backends.container_backend import ContainerBackend
+from backends.environment import environment_name
+from backends.server import ServerSpec, pinned
+from settings import Settings
 
 VERSION = "0.23.1"
 """The image's tag. The twin runs the PyPI package of the same version, see docs/adding-a-backend.md."""
@@ -37,18 +36,19 @@ _LEGACY = {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": f"/{_PATH}/messages/"}
 _ORIGIN = "jira-sse-url"
 
 
-def build(site: Site) -> Backend:
-    """Declares the two apps and says how to reach them."""
-    # Stateless: no session, any replica answers.
-    url = _server(site, "jira-http", _STREAMABLE, most=5)
-    # Stateful: a message has to reach the replica that holds its event stream, so there is one.
-    sse_url = _server(site, "jira-sse", _LEGACY, most=1)
-    return Backend(
+def describe(settings: Settings) -> ContainerBackend:
+    """Describes the server with its two processes."""
+    return ContainerBackend(
         name="jira",
         title="Jira",
         path=_PATH,
-        url=url,
-        audience=site.platform.caller.audience,
+        environment=environment_name(settings, "jira"),
+        servers=(
+            # Stateless: it has no sessions, any replica answers.
+            _server(settings, "jira-http", _STREAMABLE, max_replicas=5),
+            # Stateful: a message has to reach the replica that holds its event stream, so there is one.
+            _server(settings, "jira-sse", _LEGACY, max_replicas=1, origin=_ORIGIN),
+        ),
         routes=(
             *routes.streamable_http("/mcp"),
             *routes.legacy(
@@ -59,24 +59,26 @@ def build(site: Site) -> Backend:
                 origin=_ORIGIN,
             ),
         ),
-        origins={_ORIGIN: sse_url},
     )
 
 
-def _server(site: Site, name: str, transport: Mapping[str, str], *, most: int) -> pulumi.Output[str]:
-    jira = site.settings.jira
-    return Server(
-        name,
-        ServerArgs(
-            platform=site.platform,
-            environment=site.environments.of("jira"),
-            backend="jira",
-            image=site.pinned(IMAGE, site.settings.jira_digest),
-            port=_PORT,
-            env={**_ENV, **transport, "JIRA_URL": jira.url, "JIRA_USERNAME": jira.username},
-            secrets={"JIRA_API_TOKEN": jira.api_token},
-            least=1,
-            most=most,
-            health="/healthz",
-        ),
-    ).url
+def _server(
+    settings: Settings,
+    name: str,
+    transport: Mapping[str, str],
+    *,
+    max_replicas: int,
+    origin: str | None = None,
+) -> ServerSpec:
+    jira = settings.jira
+    return ServerSpec(
+        name=name,
+        image=pinned(IMAGE, settings.jira_digest),
+        port=_PORT,
+        env={**_ENV, **transport, "JIRA_URL": jira.url, "JIRA_USERNAME": jira.username},
+        secrets={"JIRA_API_TOKEN": jira.api_token},
+        min_replicas=1,
+        max_replicas=max_replicas,
+        health="/healthz",
+        origin=origin,
+    )

@@ -1,42 +1,43 @@
-"""The MCP servers that there are, by the name that they have in a configuration."""
+"""The MCP servers of a stack: describes them as plain data, then deploys them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from backends import container, functions, github, jira, slack
-from backends.backend import Backend, Hosted
+from backends.deployable import DeployableBackend, Site
 from backends.environment import Environments
-from backends.site import Site
-from gateway.platform import Platform
+from gateway.backend import Hosted
+from gateway.platform import Deployed, Platform
 from settings import Settings
 
-BUILDERS: Mapping[str, Callable[[Site], Backend]] = {
-    "functions": functions.build,
-    "slack": slack.build,
-    "jira": jira.build,
+DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
+    "functions": functions.describe,
+    "slack": slack.describe,
+    "jira": jira.describe,
 }
-"""Each declares its server and says how the gateway reaches it."""
+"""The project's own MCP servers by the name that they have in `backends`."""
 
 HOSTED: Mapping[str, Hosted] = {"github": github.SERVER}
-"""Servers of others, to which clients go directly."""
+"""Servers of other organisations, to which clients connect directly."""
 
 
-def build(settings: Settings, platform: Platform) -> tuple[Backend, ...]:
-    """Declares the MCP servers that a stack puts behind its gateway."""
-    site = Site(
-        settings=settings,
-        platform=platform,
-        environments=Environments(platform, isolate=settings.isolate_environments),
-    )
-    backends = (
-        *(BUILDERS[name](site) for name in settings.backends if name in BUILDERS),
-        *(container.build(site, entry) for entry in settings.containers),
+def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
+    """The MCP servers that a stack puts behind its gateway."""
+    described = (
+        *(DESCRIPTIONS[name](settings) for name in settings.backends if name in DESCRIPTIONS),
+        *(container.describe(settings, entry) for entry in settings.containers),
     )
     return tuple(
-        replace(backend, access=settings.access.get(backend.name, backend.access)) for backend in backends
+        replace(backend, access=settings.access.get(backend.name, backend.access)) for backend in described
     )
+
+
+def deploy(backends: Sequence[DeployableBackend], platform: Platform) -> tuple[Deployed, ...]:
+    """Declares the resources of described MCP servers."""
+    site = Site(platform=platform, environments=Environments(platform))
+    return tuple(backend.deploy(site) for backend in backends)
 
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:
-    """The servers of others that a stack tells its users about."""
+    """The servers of other organisations that the stack's outputs name."""
     return tuple(HOSTED[name] for name in settings.backends if name in HOSTED)

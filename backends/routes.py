@@ -1,6 +1,6 @@
 """The routes of a server by the transport that it speaks."""
 
-from backends.backend import Route
+from gateway.backend import Route
 
 
 def streamable_http(upstream: str) -> tuple[Route, ...]:
@@ -28,7 +28,7 @@ def legacy(
         messages: path for messages at the server.
         below: the same below the backend's path at the gateway.
         session_parameter: the query parameter with the stream's session.
-        origin: named value with the server's origin, when it is not the backend's `url`.
+        origin: named value with the server's origin, when it is not the backend's main server.
     """
     return (
         Route(id="sse", method="GET", template="/sse", upstream=sse, streaming=True, origin=origin),

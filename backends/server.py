@@ -13,31 +13,28 @@ from backends.environment import PROFILE, Environment
 from gateway.platform import Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerArgs:
-    """What `Server` needs.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServerSpec:
+    """One process of an MCP server, as plain data.
 
     Attributes:
-        platform: where it goes and whom it admits.
-        environment: where it runs.
-        backend: name of the MCP server that it is a part of.
+        name: logical name of its Container App.
         image: reference of the image.
         port: where the process listens.
-        command: in place of the image's entry point; empty for the image's own.
-        arguments: in place of the image's arguments; empty for the image's own.
+        command: replaces the image's entry point; empty for the image's own.
+        arguments: replaces the image's arguments; empty for the image's own.
         env: its environment.
         secrets: the secret part of its environment.
         cpu: cores.
         memory: as `0.5Gi`, two gibibytes a core.
-        least: replicas that always run.
-        most: replicas that may run.
-        health: path that answers 200 when the process is well; None to look whether the port is open.
-        local_command: what the twin runs in place of the image; empty when it has to know the image.
+        min_replicas: replicas that always run.
+        max_replicas: replicas that may run.
+        health: path that answers 200 when the process is well; None to check only whether the port is open.
+        local_command: what the twin runs instead of the image; empty when the twin knows the image.
+        origin: name of the named value that holds its origin, or None when no policy mentions it.
     """
 
-    platform: Platform
-    environment: Environment
-    backend: str
+    name: str
     image: str
     port: int
     command: tuple[str, ...] = ()
@@ -46,10 +43,28 @@ class ServerArgs:
     secrets: Mapping[str, str] = field(repr=False)
     cpu: float = 0.25
     memory: str = "0.5Gi"
-    least: int
-    most: int
+    min_replicas: int
+    max_replicas: int
     health: str | None
     local_command: tuple[str, ...] = ()
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerArgs:
+    """Arguments of `Server`.
+
+    Attributes:
+        platform: where it goes and whom it admits.
+        environment: where it runs.
+        backend: name of the MCP server that it is a part of.
+        spec: what runs.
+    """
+
+    platform: Platform
+    environment: Environment
+    backend: str
+    spec: ServerSpec
 
 
 class Server(pulumi.ComponentResource):
@@ -67,7 +82,7 @@ class Server(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Server", name, None, opts)
-        platform = args.platform
+        platform, spec = args.platform, args.spec
         container_app = app.ContainerApp(
             # Azure's name is this and eight random characters: at most 32.
             name,
@@ -82,27 +97,27 @@ class Server(pulumi.ComponentResource):
                     ingress=app.IngressArgs(
                         external=True,
                         allow_insecure=False,
-                        target_port=args.port,
+                        target_port=spec.port,
                         transport=app.IngressTransportMethod.HTTP,
                     ),
                     secrets=[
                         app.SecretArgs(name=_secret_name(variable), value=pulumi.Output.secret(value))
-                        for variable, value in args.secrets.items()
+                        for variable, value in spec.secrets.items()
                     ],
                 ),
                 template=app.TemplateArgs(
                     containers=[
                         app.ContainerArgs(
                             name="server",
-                            image=args.image,
-                            command=list(args.command) or None,
-                            args=list(args.arguments) or None,
-                            env=self._environment(name, args),
-                            resources=app.ContainerResourcesArgs(cpu=args.cpu, memory=args.memory),
-                            probes=_probes(args.port, args.health),
+                            image=spec.image,
+                            command=list(spec.command) or None,
+                            args=list(spec.arguments) or None,
+                            env=self._environment(name, spec),
+                            resources=app.ContainerResourcesArgs(cpu=spec.cpu, memory=spec.memory),
+                            probes=_probes(spec.port, spec.health),
                         )
                     ],
-                    scale=app.ScaleArgs(min_replicas=args.least, max_replicas=args.most),
+                    scale=app.ScaleArgs(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas),
                 ),
                 tags={**platform.tags, **_tags(args)},
             ),
@@ -113,9 +128,9 @@ class Server(pulumi.ComponentResource):
         self.url = pulumi.Output.all(container_app.name, args.environment.domain, locked.id).apply(_origin)
         self.register_outputs({})
 
-    def _environment(self, name: str, args: ServerArgs) -> list[app.EnvironmentVarArgs]:
-        variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in args.env.items()]
-        if not args.secrets:
+    def _environment(self, name: str, spec: ServerSpec) -> list[app.EnvironmentVarArgs]:
+        variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in spec.env.items()]
+        if not spec.secrets:
             return variables
         # A new secret alone makes no new revision, and what runs keeps the old one. This value, which tells
         # nothing of the secret, changes with it. https://learn.microsoft.com/azure/container-apps/manage-secrets
@@ -125,7 +140,7 @@ class Server(pulumi.ComponentResource):
                 length=8,
                 upper=False,
                 special=False,
-                keepers={key: pulumi.Output.secret(value) for key, value in args.secrets.items()},
+                keepers={key: pulumi.Output.secret(value) for key, value in spec.secrets.items()},
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -133,10 +148,15 @@ class Server(pulumi.ComponentResource):
             *variables,
             *(
                 app.EnvironmentVarArgs(name=variable, secret_ref=_secret_name(variable))
-                for variable in args.secrets
+                for variable in spec.secrets
             ),
             app.EnvironmentVarArgs(name="SECRETS_REVISION", value=revision.result),
         ]
+
+
+def pinned(image: str, digest: str | None) -> str:
+    """An image's reference with its digest, if the stack names one."""
+    return f"{image}@{digest}" if digest else image
 
 
 def _secret_name(variable: str) -> str:
@@ -153,8 +173,8 @@ def _origin(values: list[str]) -> str:
 def _tags(args: ServerArgs) -> Mapping[str, str]:
     tags = {"mcp-server": args.backend}
     # Only in the twin, which has no other way to hear of it: Azure's schema has no room for it.
-    if args.platform.local and args.local_command:
-        tags["mcp-local-command"] = json.dumps(args.local_command)
+    if args.platform.local and args.spec.local_command:
+        tags["mcp-local-command"] = json.dumps(args.spec.local_command)
     return tags
 
 

@@ -5,10 +5,11 @@ one HTTP port at its ingress, and additional port mappings are TCP, past the bui
 """
 
 from backends import routes
-from backends.backend import Backend
-from backends.server import Server, ServerArgs
-from backends.site import Site
+from backends.container_backend import ContainerBackend
+from backends.environment import environment_name
+from backends.server import ServerSpec, pinned
 from configuration.names import ROOT_MESSAGES
+from settings import Settings
 
 VERSION = "v1.3.0"
 """The image's tag. The twin runs the npm package of the same version, see docs/adding-a-backend.md."""
@@ -27,36 +28,14 @@ _ENV = {
 _ORIGIN = "slack-sse-url"
 
 
-def build(site: Site) -> Backend:
-    """Declares the two apps and says how to reach them."""
-    url, sse_url = (
-        Server(
-            f"slack-{transport}",
-            ServerArgs(
-                platform=site.platform,
-                environment=site.environments.of("slack"),
-                backend="slack",
-                image=site.pinned(IMAGE, site.settings.slack_digest),
-                port=_PORT,
-                arguments=("--transport", transport),
-                env=_ENV,
-                secrets={"SLACK_MCP_XOXB_TOKEN": site.settings.slack.bot_token},
-                # Stateful: it has its event streams in memory, and every replica would read the whole
-                # workspace's users and channels from Slack, which limits that, before it can answer.
-                least=1,
-                most=1,
-                # It has no health path.
-                health=None,
-            ),
-        ).url
-        for transport in ("http", "sse")
-    )
-    return Backend(
+def describe(settings: Settings) -> ContainerBackend:
+    """Describes the server with its two processes."""
+    return ContainerBackend(
         name="slack",
         title="Slack",
         path="slack-mcp",
-        url=url,
-        audience=site.platform.caller.audience,
+        environment=environment_name(settings, "slack"),
+        servers=(_server(settings, "http"), _server(settings, "sse", origin=_ORIGIN)),
         routes=(
             *routes.streamable_http("/mcp"),
             *routes.legacy(
@@ -72,5 +51,22 @@ def build(site: Site) -> Backend:
                 name="slack", messages=ROOT_MESSAGES["slack"], origin=_ORIGIN, session_parameter="sessionId"
             ),
         ),
-        origins={_ORIGIN: sse_url},
+    )
+
+
+def _server(settings: Settings, transport: str, *, origin: str | None = None) -> ServerSpec:
+    return ServerSpec(
+        name=f"slack-{transport}",
+        image=pinned(IMAGE, settings.slack_digest),
+        port=_PORT,
+        arguments=("--transport", transport),
+        env=_ENV,
+        secrets={"SLACK_MCP_XOXB_TOKEN": settings.slack.bot_token},
+        # Stateful: it keeps its event streams in memory, and before a replica can answer it reads all users
+        # and channels of the workspace from Slack, which limits that.
+        min_replicas=1,
+        max_replicas=1,
+        # It has no health path.
+        health=None,
+        origin=origin,
     )

@@ -35,11 +35,9 @@ _BASE = {"backends": '["functions"]'}
 _BARE = """
 import pulumi
 from pulumi_azure_native import apimanagement, app, authorization
-from gateway import aliases
 
 # As the program does, so that Pulumi does not look at every output again and again.
 authorization.get_client_config()
-aliases.leave_out_those_of_other_versions()
 where = {{"resource_group_name": "group"}}
 service = {{**where, "service_name": "service"}}
 policy = {{"policy_id": "policy", "format": "rawxml", "value": "<policies />"}}

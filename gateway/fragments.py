@@ -1,59 +1,58 @@
-"""What the policies of all MCP servers share, deployed once: fragments, which they include by their ids."""
+"""Declares the fragments of the plan: what the policies of all MCP servers share, deployed once."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import apimanagement
 
-from gateway import policy
-from settings import Settings
-
-IDS = ("mcp-token", "mcp-request", "mcp-answer", "mcp-failure")
-"""Each is the name of a template below `policies/fragments`."""
+from apim.named_values import mentioned
+from gateway.plan import Fragment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FragmentsArgs:
-    """What `Fragments` needs.
+    """Arguments of `Fragments`.
 
     Attributes:
         resource_group_name: resource group of the service.
         service_name: the API Management service.
-        settings: the stack's settings.
-        named_values: what the fragments mention.
+        planned: the fragments to declare.
+        named_values: the declared named values, by name.
     """
 
     resource_group_name: pulumi.Input[str]
     service_name: pulumi.Input[str]
-    settings: Settings
-    named_values: tuple[pulumi.Resource, ...]
+    planned: Sequence[Fragment]
+    named_values: Mapping[str, pulumi.Resource]
 
 
 class Fragments(pulumi.ComponentResource):
-    """The fragments of the service.
-
-    A change of one reaches every MCP server at once, as it should: it is the check of tokens and sessions.
+    """The fragments of the service. A change of one reaches every MCP server.
 
     Attributes:
-        declared: the resources; a policy that includes one is refused while it is not there.
+        declared: the resources by id.
     """
 
-    declared: tuple[pulumi.Resource, ...]
+    declared: Mapping[str, pulumi.Resource]
 
     def __init__(self, name: str, args: FragmentsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Fragments", name, None, opts)
-        self.declared = tuple(
-            apimanagement.PolicyFragment(
-                f"{name}-{id_}",
+        self.declared = {
+            planned.id: apimanagement.PolicyFragment(
+                f"{name}-{planned.id}",
                 apimanagement.PolicyFragmentArgs(
                     resource_group_name=args.resource_group_name,
                     service_name=args.service_name,
-                    id=id_,
+                    id=planned.id,
                     format=apimanagement.PolicyFragmentContentFormat.RAWXML,
-                    value=policy.render(f"fragments/{id_}.xml.j2", settings=args.settings),
+                    value=planned.policy,
                 ),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=args.named_values),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[args.named_values[each] for each in sorted(mentioned(planned.policy))],
+                ),
             )
-            for id_ in IDS
-        )
+            for planned in args.planned
+        }
         self.register_outputs({})

@@ -1,17 +1,18 @@
-"""The front door, up to the point where servers are put behind it."""
+"""Declares the gateway: API Management with everything that it needs, and the APIs that it publishes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
-from gateway import policy
-from gateway.api import Host
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
-from gateway.platform import Account, Caller, Platform
+from gateway.plan import Plan
+from gateway.platform import Account, Caller, Deployed, Platform
+from gateway.published_api import ApiManagementRef, PublishedApi, PublishedApiArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
@@ -20,35 +21,33 @@ from settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayArgs:
-    """What `Gateway` needs.
+    """Arguments of `Gateway`.
 
     Attributes:
         settings: the stack's settings.
+        plan: what it runs.
     """
 
     settings: Settings
+    plan: Plan
 
 
 class Gateway(pulumi.ComponentResource):
-    """API Management with everything that it stands on: identity, Entra application, store, keys, logs.
+    """API Management with identity, Entra application, store, keys and logs.
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
-        host: where APIs are created.
         platform: what backends build on.
     """
 
     url: pulumi.Output[str]
-    host: Host
     platform: Platform
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings = args.settings
+        settings, plan = args.settings, args.plan
         tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
-        # Asked and answered here and now. When the program ends, Pulumi waits for the calls that it has begun
-        # one after the other; had it begun none, it would look at every output after each step of any.
         client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
         issuer = f"{settings.entra_authority}/{account.tenant_id}/v2.0"
@@ -76,6 +75,7 @@ class Gateway(pulumi.ComponentResource):
                 capacity=settings.capacity,
                 application_insights_id=telemetry.application_insights_id,
                 application_insights_connection=telemetry.connection,
+                logged_body_bytes=plan.logged_body_bytes,
                 local=settings.local,
             ),
             opts=child,
@@ -106,15 +106,16 @@ class Gateway(pulumi.ComponentResource):
             NamedValuesArgs(
                 resource_group_name=group.name,
                 service_name=service.name,
-                plain={
+                planned=[value for value in plan.named_values if value.backend is None],
+                values={
                     "gateway-url": service.url,
                     "entra-authority": settings.entra_authority,
                     "entra-tenant": account.tenant_id,
                     "entra-client": application.client_id,
                     "gateway-identity": service.identity_client_id,
                     "cosmos-url": store.url,
+                    **keys.named_values,
                 },
-                secret=keys.named_values,
             ),
             opts=child,
         )
@@ -123,10 +124,16 @@ class Gateway(pulumi.ComponentResource):
             FragmentsArgs(
                 resource_group_name=group.name,
                 service_name=service.name,
-                settings=settings,
+                planned=plan.fragments,
                 named_values=named_values.declared,
             ),
             opts=child,
+        )
+        self._service = ApiManagementRef(
+            resource_group_name=group.name,
+            service_name=service.name,
+            named_values=named_values.declared,
+            fragments=fragments.declared,
         )
         apimanagement.Policy(
             f"{name}-policy",
@@ -135,18 +142,12 @@ class Gateway(pulumi.ComponentResource):
                 service_name=service.name,
                 policy_id="policy",
                 format=apimanagement.PolicyContentFormat.RAWXML,
-                value=policy.render("global.xml.j2"),
+                value=plan.policy,
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=named_values.declared),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._service.required_by(plan.policy)),
         )
 
         self.url = service.url
-        self.host = Host(
-            resource_group_name=group.name,
-            service_name=service.name,
-            named_values=named_values.declared,
-            fragments=fragments.declared,
-        )
         self.platform = Platform(
             resource_group_name=group.name,
             location=settings.location,
@@ -164,3 +165,34 @@ class Gateway(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"url": self.url})
+
+    def publish(self, plan: Plan, deployed: Sequence[Deployed]) -> None:
+        """Declares the APIs of the plan, with the named values that their policies need.
+
+        Args:
+            plan: the plan that the gateway was declared with.
+            deployed: the MCP servers behind it.
+        """
+        child = pulumi.ResourceOptions(parent=self)
+        servers = {server.backend.name: server for server in deployed}
+        own = NamedValues(
+            "origins",
+            NamedValuesArgs(
+                resource_group_name=self._service.resource_group_name,
+                service_name=self._service.service_name,
+                planned=[value for value in plan.named_values if value.backend is not None],
+                values={name: origin for server in deployed for name, origin in server.origins.items()},
+            ),
+            opts=child,
+        )
+        service = replace(self._service, named_values={**self._service.named_values, **own.declared})
+        for api in plan.apis:
+            PublishedApi(
+                api.name,
+                PublishedApiArgs(
+                    service=service,
+                    api=api,
+                    service_url=servers[api.backend].url if api.backend else None,
+                ),
+                opts=child,
+            )

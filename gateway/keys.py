@@ -18,17 +18,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_random as random
 
+from gateway.plan import declared_key_versions, key_name
+
 _TOKEN_KEY_BYTES = 64  # A256CBC-HS512 (RFC 7518, section 5.2.5)
 _CONSENT_KEY_BYTES = 32  # HMAC-SHA256
-
-
-def declared_versions(version: int) -> range:
-    """The key versions that named values hold.
-
-    They are those that the policies of this, the previous and the next version accept
-    (`Settings.accepted_key_versions`).
-    """
-    return range(max(1, version - 2), version + 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +36,7 @@ class KeyRingArgs:
 
 
 class KeyRing(pulumi.ComponentResource):
-    """The keys of every version so far and of the next two, made once and kept as secrets in the stack's state.
+    """The keys of every version so far and of the next two, made once and kept as secrets in the state.
 
     Every version stays declared and is protected, so no deployment replaces a key: rotation only adds keys.
     `pulumi destroy` asks to lift the protection first (`pulumi state unprotect --all`).
@@ -58,7 +51,7 @@ class KeyRing(pulumi.ComponentResource):
         super().__init__("mcp:gateway:KeyRing", name, None, opts)
         # ignore_changes: an edited length must not replace a key that seals valid tokens.
         kept = pulumi.ResourceOptions(parent=self, protect=True, ignore_changes=["length", "keepers"])
-        declared = declared_versions(args.version)
+        declared = declared_key_versions(args.version)
         self.named_values = {}
         for purpose, length in (("token", _TOKEN_KEY_BYTES), ("consent", _CONSENT_KEY_BYTES)):
             for version in range(1, declared.stop):
@@ -66,5 +59,5 @@ class KeyRing(pulumi.ComponentResource):
                     f"{name}-{purpose}-v{version}", random.RandomBytesArgs(length=length), opts=kept
                 )
                 if version in declared:
-                    self.named_values[f"{purpose}-key-v{version}"] = pulumi.Output.secret(key.base64)
+                    self.named_values[key_name(purpose, version)] = pulumi.Output.secret(key.base64)
         self.register_outputs({})

@@ -1,22 +1,24 @@
-"""What a stack tells its users: where to connect. No secret, and no backend's own URL."""
+"""The outputs of a stack: where to connect. No secret, and no backend's own URL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from backends.backend import Backend, Hosted
+from gateway.backend import Backend, Hosted
+from gateway.platform import Deployed
 
 
-def of(
-    gateway_url: pulumi.Output[str], backends: tuple[Backend, ...], hosted: tuple[Hosted, ...]
+def stack_outputs(
+    gateway_url: pulumi.Output[str], deployed: Sequence[Deployed], hosted: Sequence[Hosted]
 ) -> Mapping[str, pulumi.Input[object]]:
     """The stack's outputs by name.
 
     Args:
         gateway_url: origin of the gateway, without a trailing slash.
-        backends: the MCP servers behind it.
-        hosted: MCP servers of others, to which clients go directly.
+        deployed: the MCP servers behind it.
+        hosted: MCP servers of other organisations, to which clients connect directly.
     """
+    backends = [server.backend for server in deployed]
     endpoints = {backend.name: _endpoints(gateway_url, backend) for backend in backends}
     return {
         "gatewayUrl": gateway_url,
@@ -44,7 +46,7 @@ def of(
                 ),
             ],
         },
-        **{name: value for backend in backends for name, value in backend.outputs.items()},
+        **{name: value for server in deployed for name, value in server.outputs.items()},
     }
 
 

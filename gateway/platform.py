@@ -1,10 +1,12 @@
-"""What a backend builds on: where its resources go, where its telemetry goes, and whom it must admit."""
+"""What the gateway gives to the deployment of a backend, and what it gets back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pulumi
+
+from gateway.backend import Backend
 
 
 class Role(StrEnum):
@@ -55,7 +57,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What the gateway hands to whoever builds a backend.
+    """Where the resources of a backend go, where its telemetry goes, and whom it must admit.
 
     Attributes:
         resource_group_name: where resources go.
@@ -79,3 +81,20 @@ class Platform:
     application_insights_connection: pulumi.Output[str]
     caller: Caller
     local: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A backend whose resources are declared.
+
+    Attributes:
+        backend: as described.
+        url: origin of its main server (`https://host`), without a path.
+        origins: origins of its further servers, by the named value that holds each.
+        outputs: what it adds to the stack's outputs, by name; never its URL.
+    """
+
+    backend: Backend
+    url: pulumi.Output[str]
+    origins: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)

@@ -25,18 +25,6 @@ _HARDENING = {
     f"{_GATEWAY_SECURITY}.Ciphers.TripleDes168": "False",
 }
 
-# No body, no header, no query string, in either direction. A body that is logged is a body that is
-# buffered, which would break event streams; queries and headers carry codes and tokens.
-_UNLOGGED = apimanagement.HttpMessageDiagnosticArgs(
-    body=apimanagement.BodyDiagnosticSettingsArgs(bytes=0),
-    headers=[],
-    data_masking=apimanagement.DataMaskingArgs(
-        query_params=[
-            apimanagement.DataMaskingEntityArgs(value="*", mode=apimanagement.DataMaskingMode.HIDE)
-        ],
-    ),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceArgs:
@@ -53,6 +41,7 @@ class ServiceArgs:
         capacity: units.
         application_insights_id: resource id of the component that it logs to.
         application_insights_connection: connection string of that component.
+        logged_body_bytes: how much of a message's body is logged.
         local: whether the gateway must be on this machine.
     """
 
@@ -66,6 +55,7 @@ class ServiceArgs:
     capacity: int
     application_insights_id: pulumi.Input[str]
     application_insights_connection: pulumi.Input[str]
+    logged_body_bytes: int
     local: bool
 
 
@@ -153,7 +143,8 @@ class Service(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher]),
         )
-        pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=_UNLOGGED, response=_UNLOGGED)
+        message = _logged_message(args.logged_body_bytes)
+        pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
         apimanagement.Diagnostic(
             f"{name}-diagnostic",
             apimanagement.DiagnosticArgs(
@@ -179,6 +170,19 @@ class Service(pulumi.ComponentResource):
         self.identity_client_id = identity.client_id
         self.identity_principal_id = identity.principal_id
         self.register_outputs({"name": self.name, "url": self.url})
+
+
+def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
+    """What is logged of a message: no header and no query string, because they carry codes and tokens."""
+    return apimanagement.HttpMessageDiagnosticArgs(
+        body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
+        headers=[],
+        data_masking=apimanagement.DataMaskingArgs(
+            query_params=[
+                apimanagement.DataMaskingEntityArgs(value="*", mode=apimanagement.DataMaskingMode.HIDE)
+            ],
+        ),
+    )
 
 
 def _checked(url: str, *, local: bool) -> str:

@@ -1,4 +1,35 @@
-"""Configuration of stacks for tests."""
+"""Configuration of stacks for tests, and the planned gateway of a stack."""
+
+from collections.abc import Mapping
+
+from apim.service import Service
+from twin.azure.cloud import FIXED_SEED
+from twin.gateway_plan import load_settings, plan_stack
 
 FUNCTIONS_ONLY = {"backends": '["functions"]'}
 """The dev stack with one MCP server. The committed one has all, and asks for credentials outside the twin."""
+
+
+def planned_service(gateway_url: str, config: Mapping[str, str] = FUNCTIONS_ONLY) -> Service:
+    """The planned gateway of a stack, with values for what a deployment would know.
+
+    The MCP server `functions` is at `https://functions.example`, and so on.
+    """
+    settings = load_settings(config)
+    plan = plan_stack(config)
+    urls = {backend.name: f"https://{backend.name}.example" for backend in plan.backends}
+    values = {
+        "gateway-url": gateway_url,
+        "entra-authority": settings.entra_authority,
+        "entra-tenant": "11111111-1111-4111-8111-111111111111",
+        "entra-client": "22222222-2222-4222-8222-222222222222",
+        "gateway-identity": "33333333-3333-4333-8333-333333333333",
+        "cosmos-url": "https://cosmos.example",
+    }
+    for value in plan.named_values:
+        if value.secret:
+            length = 32 if value.name.startswith("consent") else 64
+            values[value.name] = FIXED_SEED.key(value.name, length)
+        elif value.backend is not None:
+            values[value.name] = urls[value.backend]
+    return plan.service(values, urls)

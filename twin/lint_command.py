@@ -28,8 +28,6 @@ from apim.service import (
 
 _UNKNOWN = "1"
 _BACKEND = re.compile(r"""\bbackend-id\s*=\s*["']([^"'@]+)["']""")
-# As in the twin, where a stack needs no credentials.
-_LOCAL = {"local": "true", "entraAuthority": "http://localhost:8002"}
 
 
 class UnusableError(Exception):
@@ -96,23 +94,18 @@ def _of_document(
 
 
 def of_stack(stack: str) -> list[Finding]:
-    """Findings in the policies that a stack declares, as they are rendered.
+    """Findings in the rendered policies of a stack.
 
     Raises:
-        UnusableError: the stack cannot be evaluated.
+        UnusableError: the stack's configuration is wrong.
     """
-    from twin.azure.cloud import Cloud  # noqa: PLC0415 -- files need no stack
-    from twin.azure.gateway import service  # noqa: PLC0415 -- likewise
-    from twin.stack import StackError, evaluate  # noqa: PLC0415 -- likewise
+    # Files need neither a stack nor Pulumi.
+    from twin.gateway_plan import LOCAL, plan_stack  # noqa: PLC0415
+    from twin.stack import StackError  # noqa: PLC0415
 
-    cloud = Cloud(gateway_url="http://localhost:8000")
     try:
-        return check(service(evaluate(_LOCAL, stack=stack, cloud=cloud), cloud))
+        return plan_stack(LOCAL, stack=stack).findings()
     except StackError as error:
-        # The program reviews its policies itself, and ends when they are no good.
-        findings = getattr(error.__cause__, "findings", None)
-        if findings is not None:
-            return list(findings)
         raise UnusableError(str(error)) from None
 
 

@@ -8,6 +8,7 @@ many stacks, also from inside a running event loop.
 """
 
 import asyncio
+import gc
 import logging
 import runpy
 import sys
@@ -26,7 +27,7 @@ from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.settings import reset_options
 from pulumi.runtime.stack import run_in_stack
 
-from twin import configuration, own_thread
+from twin import configuration, own_thread, version_aliases
 from twin.azure.cloud import Cloud
 from twin.configuration import Configuration, ConfigurationError
 from twin.monitor import STACK_TYPE, UNKNOWN, Declared, Monitor, Provider
@@ -157,10 +158,8 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
             preview=monitor.preview,
         )
         set_all_config(dict(settings.values), sorted(settings.secret_keys))
-        with _importable(root):
-            loop.run_until_complete(
-                run_in_stack(lambda: _discard(runpy.run_path(str(root / "__main__.py"), run_name="__main__")))
-            )
+        with _importable(root), _seldom_collected():
+            loop.run_until_complete(run_in_stack(lambda: _run_program(root)))
     except pulumi.RunError as error:
         raise StackError(str(error)) from error
     except SystemExit as error:
@@ -172,8 +171,21 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
         reset_options()
 
 
-def _discard(_namespace: object) -> None:
-    """Pulumi awaits what a program returns; a namespace is not awaitable."""
+def _run_program(root: Path) -> None:
+    """Returns nothing: Pulumi awaits what a program returns, and a namespace is not awaitable."""
+    version_aliases.drop_version_aliases()
+    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+
+@contextmanager
+def _seldom_collected() -> Generator[None]:
+    """Collects cycles less often: an evaluation creates many objects and drops few of them."""
+    before = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _explain(error: Exception, root: Path) -> str:

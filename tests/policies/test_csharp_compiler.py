@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from apim import rawxml
+from apim.origins import documents
+from apim.service import Service
 from gateway import policy
 from tests.policies.compiler import mono
 from tests.stacks import FUNCTIONS_ONLY
-from twin.azure.cloud import Cloud
-from twin.stack import Stack, evaluate
+from twin.gateway_plan import LOCAL, plan_stack
 
 pytestmark = pytest.mark.usefixtures("compiler")
 
@@ -33,31 +34,28 @@ VARIANTS = {
             [{**_LEGACY, "name": name, "image": f"ghcr.io/example/{name}:1"} for name in ("notes", "tasks")]
         ),
     },
-    "the dev stack in the twin": {"local": "true", "entraAuthority": "http://localhost:8002"},
+    "the dev stack in the twin": LOCAL,
 }
 
 
-def expressions(stack: Stack) -> Iterator[mono.Expression]:
+def expressions(service: Service) -> Iterator[mono.Expression]:
     """Every expression of every policy document."""
-    for resource in stack.resources:
-        if resource.type.startswith("azure-native:apimanagement:") and resource.type.endswith("Policy"):
-            elements = [rawxml.parse(resource.inputs["value"], resource.name)]
-            while elements:
-                element = elements.pop()
-                elements.extend(element.children)
-                for value in [*element.attributes.values(), *([element.text] if element.text else [])]:
-                    if value.expression:
-                        yield mono.Expression(value.text, resource.name, value.line)
+    for document in documents(service):
+        elements = [rawxml.parse(document.xml, document.name)]
+        while elements:
+            element = elements.pop()
+            elements.extend(element.children)
+            for value in [*element.attributes.values(), *([element.text] if element.text else [])]:
+                if value.expression:
+                    yield mono.Expression(value.text, document.name, value.line)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_expression_compiles(variant: str, tmp_path: Path) -> None:
-    config = VARIANTS[variant]
-    cloud = Cloud(gateway_url="http://localhost:8000") if "local" in config else None
-    stack = evaluate(config, cloud=cloud)
-    found = list(expressions(stack))
+    service = plan_stack(VARIANTS[variant]).service()
+    found = list(expressions(service))
     assert len(found) > 300
-    texts = {one.name: str(one.inputs.get("value")) for one in stack.resources}
+    texts = {document.name: document.xml for document in documents(service)}
     assert [at_origin(error, texts) for error in mono.compile_all(found, tmp_path)] == []
 
 

@@ -487,7 +487,7 @@ def test_every_further_server_takes_the_same_few_resources() -> None:
         "Server": 2,
         "ContainerApp": 2,
         "ContainerAppsAuthConfig": 2,
-        "McpApi": 2,
+        "PublishedApi": 2,
         "Api": 2,
         "ApiPolicy": 2,
         # POST, GET, DELETE and the preflight.

@@ -12,7 +12,7 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 import settings
-from backends.registry import BUILDERS, HOSTED
+from backends.registry import DESCRIPTIONS, HOSTED
 from settings import KEYS, Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
 from twin import configuration
@@ -272,7 +272,7 @@ def test_every_key_is_declared_in_the_project_file_and_read_by_the_program() -> 
 
 
 def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
-    assert set(settings.BACKENDS) == {*BUILDERS, *HOSTED}
+    assert set(settings.BACKENDS) == {*DESCRIPTIONS, *HOSTED}
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -14,7 +14,7 @@ from apim.lint import Surroundings
 from apim.service import PolicyDocument, Service
 from gateway import policy
 from tests.stacks import FUNCTIONS_ONLY
-from twin.stack import evaluate
+from twin.gateway_plan import plan_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"
 API, TOKEN, ANSWER = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
@@ -46,7 +46,7 @@ def plant() -> Plant:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(policy, "render", noted)
         patched.setattr(lint, "check", asked)
-        evaluate(FUNCTIONS_ONLY)
+        plan_stack(FUNCTIONS_ONLY).check()
     ((service, about),) = reviewed
 
     edited: dict[str, str] = {}

@@ -1,25 +1,25 @@
-"""The program's own policies are clean, and a broken one stops it before anything is created."""
+"""The program's own policies have no findings, and an error in one stops it before anything is created."""
 
 from typing import Any
 
 import pytest
 
-from apim.lint import check
 from gateway import policy
-from tests.program.variants import UP, Case
+from tests.program.variants import SECRETS, VARIANTS
 from tests.stacks import FUNCTIONS_ONLY
 from twin import lint_command
-from twin.azure.cloud import Cloud
-from twin.azure.gateway import service
+from twin.gateway_plan import plan_stack
 from twin.monitor import Monitor
 from twin.stack import StackError, evaluate
 
 _RENDER = policy.render
 
 
-@pytest.mark.parametrize("case", UP, ids=str)
-def test_our_own_policies_have_no_findings(case: Case) -> None:
-    assert check(service(case.stack, Cloud())) == []
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_projects_policies_have_no_findings(variant: str) -> None:
+    config = {**FUNCTIONS_ONLY, **VARIANTS[variant]}
+    secrets = {key: config.pop(key) for key in SECRETS if key in config}
+    assert plan_stack(config, secrets).findings() == []
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -44,7 +44,7 @@ def test_a_broken_template_stops_the_program_before_anything_is_created(
     assert [type_ for type_ in registered if type_ != "pulumi:pulumi:Stack"] == []
 
 
-def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_without_its_token_check_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(template: str, **variables: Any) -> str:
         rendered = _RENDER(template, **variables)
         if template != "fragments/mcp-token.xml.j2":
@@ -58,7 +58,7 @@ def test_a_door_without_its_check_stops_the_program(monkeypatch: pytest.MonkeyPa
         evaluate(FUNCTIONS_ONLY, preview=True)
 
 
-def test_the_command_lists_what_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lint_command_lists_what_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(template: str, /, **variables: Any) -> str:
         return _RENDER(template, **variables).replace("{{cosmos-url}}", "{{cosmos-ulr}}")
 

@@ -21,11 +21,8 @@ from apim.network import Reply, SendError
 from apim.service import Service
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.stacks import FUNCTIONS_ONLY
-from twin.azure import gateway
-from twin.azure.cloud import Cloud
+from tests.stacks import FUNCTIONS_ONLY, planned_service
 from twin.clock import Clock
-from twin.stack import evaluate
 
 GATEWAY = "https://gateway.example"
 RESOURCE = f"{GATEWAY}/mcp"
@@ -124,8 +121,7 @@ def _signing_key() -> RSAKey:
 @functools.cache
 def declared(**config: str) -> Service:
     """The service of a stack with these settings."""
-    cloud = Cloud(gateway_url=GATEWAY)
-    return gateway.service(evaluate({**FUNCTIONS_ONLY, **config}, cloud=cloud), cloud)
+    return planned_service(GATEWAY, {**FUNCTIONS_ONLY, **config})
 
 
 @functools.cache

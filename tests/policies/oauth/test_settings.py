@@ -1,6 +1,6 @@
 """What settings change in the policies, for stacks that are not the one which the twin runs.
 
-The program is evaluated as for Azure and its policies run in this process; the store holds one client.
+The policies are planned as for Azure and run in this process; the store holds one client.
 """
 
 import functools

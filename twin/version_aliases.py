@@ -1,8 +1,8 @@
-"""Aliases that no stack of this program needs.
+"""Drops the aliases that azure-native gives to its resources, which cost most of the time of an evaluation.
 
 Azure's provider gives a resource an alias for each version of Azure's API, twenty and more, so that a program
 may change from one to another. Working them out takes three quarters of the time of a program with many
-resources. This one never named a version, so there is no resource that they could find.
+resources, and an evaluation in process has no earlier state that an alias could refer to.
 """
 
 import copy
@@ -15,12 +15,14 @@ from pulumi.runtime import register_stack_transformation
 _VERSION = re.compile(r"azure-native:[A-Za-z0-9]+/v[0-9]+[a-z]*:[A-Za-z0-9]+")
 
 
-def leave_out_those_of_other_versions() -> None:
-    """From now on resources have no alias that differs in nothing but the version in its type."""
-    register_stack_transformation(_without)
+def drop_version_aliases() -> None:
+    """From now on resources have no alias that differs only in the version in its type."""
+    register_stack_transformation(_without_version_aliases)
 
 
-def _without(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+def _without_version_aliases(
+    args: pulumi.ResourceTransformationArgs,
+) -> pulumi.ResourceTransformationResult | None:
     if not args.opts.aliases:
         return None
     options = copy.copy(args.opts)
@@ -33,6 +35,6 @@ def _is_of_another_version(alias: Any) -> bool:
         isinstance(alias, pulumi.Alias)
         and isinstance(alias.type_, str)
         and _VERSION.fullmatch(alias.type_) is not None
-        # What a program says of a resource that it renamed or moved.
+        # Set by a program for a resource that it renamed or moved.
         and alias.name is alias.parent is alias.stack is alias.project is ...
     )

@@ -1,10 +1,10 @@
-"""What the gateway needs to know of an MCP server, whatever it runs on."""
+"""What the gateway needs to know about an MCP server: the contract between `gateway` and `backends`.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Everything here is known before the first resource exists. What a deployment adds is in `gateway.platform`.
+"""
+
+from dataclasses import dataclass
 from typing import Literal
-
-import pulumi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Route:
         template: URL template below the backend's path ("/", "/sse", "/message").
         upstream: path at the server.
         streaming: whether the answer may be an event stream.
-        origin: name of the named value with the server's origin, when it is not the backend's `url`.
+        origin: name of the named value with the server's origin, when it is not the backend's main server.
         session_parameter: the query parameter that carries the id of a legacy event stream's session.
     """
 
@@ -31,39 +31,37 @@ class Route:
 
     @property
     def destination(self) -> tuple[str, str, str]:
-        """What is the same of routes that lead to one place in one way; it can be sorted."""
+        """Equal for routes that lead to one place in one way; sortable."""
         return self.origin or "", self.upstream, self.session_parameter or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """One MCP server on its way into the gateway.
+    """One MCP server behind the gateway.
 
     Attributes:
         name: unique short name; part of resource names.
         title: what people read on the consent page.
         path: the first segment of its URLs at the gateway, without slashes.
-        url: origin of the server (`https://host`), without a path.
-        audience: the resource for which the gateway's identity asks a token to prove itself.
         routes: its operations.
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
             templates are below the gateway's root, and each names its `origin`.
-        origins: what else of it the policies have to know: origins of servers by the name of the named value
-            that holds them, for the routes that say so.
         access: who may call it.
-        outputs: what it adds to the stack's outputs, by name; never its URL.
     """
 
     name: str
     title: str
     path: str
-    url: pulumi.Output[str]
-    audience: pulumi.Output[str]
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
-    origins: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     access: Literal["users", "agents", "keys"] = "users"
-    outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Names of the named values that hold the origins of its further servers."""
+        return tuple(
+            dict.fromkeys(route.origin for route in (*self.routes, *self.root_messages) if route.origin)
+        )
 
     @property
     def has_streamable_http(self) -> bool:
@@ -72,7 +70,7 @@ class Backend:
 
     @property
     def entrances(self) -> tuple[str, ...]:
-        """Templates, beside the path itself, at which a client may begin: those of legacy event streams."""
+        """Templates, besides the path itself, at which a client may begin: those of legacy event streams."""
         return tuple(
             route.template for route in self.routes if route.method == "GET" and route.template != "/"
         )
@@ -80,7 +78,7 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosted:
-    """An MCP server of somebody else's, which is no part of the deployment: clients go there directly.
+    """An MCP server of another organisation, which is not deployed: clients connect to it directly.
 
     Attributes:
         name: its name in the configuration and the outputs.

@@ -1,4 +1,4 @@
-"""Resources carry no aliases that nobody needs; those that a program gives them stay."""
+"""Evaluated resources keep the aliases that a program gives them, and no others."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,14 @@ from twin.stack import evaluate
 _PROGRAM = """
 import pulumi
 from pulumi_azure_native import resources
-from gateway import aliases
 
-aliases.leave_out_those_of_other_versions()
 resources.ResourceGroup("group", opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="before")]))
 """
 
 
 @pytest.fixture
 def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What is registered, by logical name, with its aliases."""
+    """The aliases of each registered resource, by logical name."""
     found: dict[str, list[str]] = {}
     register = Monitor.RegisterResource
 
@@ -33,10 +31,10 @@ def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     return found
 
 
-def test_the_programs_resources_have_none_of_other_versions(aliases: dict[str, list[str]]) -> None:
+def test_the_programs_resources_have_no_aliases_of_other_versions(aliases: dict[str, list[str]]) -> None:
     evaluate(FUNCTIONS_ONLY)
     assert len(aliases) > 50
-    # What is left are other names of a type, and they are few.
+    # The few that are left are other names of a type.
     assert [alias for found in aliases.values() for alias in found if "/v" in alias] == []
     assert sum(map(len, aliases.values())) < 10
 

@@ -1,0 +1,36 @@
+"""An MCP server that runs in one or more Container Apps."""
+
+from dataclasses import dataclass
+
+from backends.deployable import DeployableBackend, Site
+from backends.server import Server, ServerArgs, ServerSpec
+from gateway.platform import Deployed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerBackend(DeployableBackend):
+    """An MCP server of one or more processes, each in a Container App of its own.
+
+    Attributes:
+        environment: name of the Container Apps environment that it runs in.
+        servers: its processes; routes without an `origin` lead to the first.
+    """
+
+    environment: str
+    servers: tuple[ServerSpec, ...]
+
+    def deploy(self, site: Site) -> Deployed:
+        """Declares the environment, if it does not exist yet, and the apps."""
+        environment = site.environments.get(self.environment)
+        urls = {
+            spec: Server(
+                spec.name,
+                ServerArgs(platform=site.platform, environment=environment, backend=self.name, spec=spec),
+            ).url
+            for spec in self.servers
+        }
+        return Deployed(
+            backend=self,
+            url=urls[self.servers[0]],
+            origins={spec.origin: url for spec, url in urls.items() if spec.origin},
+        )

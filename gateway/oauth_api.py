@@ -1,0 +1,115 @@
+"""Plans the authorization server: the API at the gateway's root.
+
+Metadata, registration, authorization, consent, callback and token endpoint (OAuth 2.1).
+"""
+
+from collections.abc import Sequence
+
+from gateway import policy
+from gateway.api import Api, Operation
+from gateway.backend import Backend
+from settings import Settings
+
+_METADATA = "oauth/authorization-server-metadata.xml.j2"
+_ENDPOINTS = (
+    (
+        "authorization-server-metadata",
+        "Metadata (RFC 8414)",
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        _METADATA,
+    ),
+    (
+        "openid-configuration",
+        "Metadata (OpenID discovery)",
+        "GET",
+        "/.well-known/openid-configuration",
+        _METADATA,
+    ),
+    ("register", "Register a client (RFC 7591)", "POST", "/register", "oauth/register.xml.j2"),
+    ("authorize", "Start a sign-in", "GET", "/authorize", "oauth/authorize.xml.j2"),
+    ("consent-page", "Ask for consent", "GET", "/consent", "oauth/consent-page.xml.j2"),
+    ("consent", "Take the answer", "POST", "/consent", "oauth/consent.xml.j2"),
+    ("callback", "Return from Entra", "GET", "/oauth-callback", "oauth/callback.xml.j2"),
+    ("token", "Exchange a code for tokens", "POST", "/token", "oauth/token.xml.j2"),
+)
+_PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+
+
+def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
+    """The API with an operation for each endpoint, each with a policy of its own.
+
+    Args:
+        settings: the stack's settings.
+        backends: the MCP servers that its tokens open.
+    """
+    return Api(
+        id="oauth",
+        name="oauth",
+        title="OAuth",
+        description="The authorization server of the MCP servers behind this gateway.",
+        path="",
+        backend=None,
+        policy=policy.render("oauth/api.xml.j2"),
+        operations=(
+            *_endpoints(settings, backends),
+            *_protected_resources(settings, backends),
+            *_root_messages(settings, backends),
+        ),
+    )
+
+
+def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
+    return tuple(
+        Operation(
+            id=id_,
+            title=title,
+            method=method,
+            template=path,
+            policy=policy.render(template, settings=settings, backends=backends),
+        )
+        for id_, title, method, path, template in _ENDPOINTS
+    )
+
+
+def _protected_resources(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
+    """Metadata of every MCP path (RFC 9728, section 3.1: the path follows the well-known prefix)."""
+    rendered = policy.render("mcp/protected-resource.xml.j2", settings=settings, backends=backends)
+    operations = [("protected-resources", "Metadata of an MCP server (RFC 9728)", f"{_PROTECTED_RESOURCE}/*")]
+    if settings.audience == "gateway":
+        title = "Metadata of the gateway as one resource (RFC 9728)"
+        operations.append(("protected-resource", title, _PROTECTED_RESOURCE))
+    return tuple(
+        Operation(id=id_, title=title, method="GET", template=template, policy=rendered)
+        for id_, title, template in operations
+    )
+
+
+def _root_messages(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
+    """Where legacy servers take messages that announce a path from the root of the host.
+
+    Several may announce the same path; the policy selects the server by the token's audience. Browsers send
+    a preflight first.
+    """
+    operations = []
+    announced = (route.template for backend in backends for route in backend.root_messages)
+    for template in dict.fromkeys(announced):
+        listening = tuple(
+            backend
+            for backend in backends
+            if any(route.template == template for route in backend.root_messages)
+        )
+        rendered = policy.render(
+            "mcp/root-message.xml.j2", settings=settings, backends=listening, template=template
+        )
+        operations.extend(
+            Operation(
+                id=f"{prefix}{template.replace('/', '-')}",
+                title=f"{method} {template}",
+                method=method,
+                template=template,
+                policy=rendered,
+            )
+            for method, prefix in (("POST", "root"), ("OPTIONS", "preflight-root"))
+        )
+    return operations

@@ -1,0 +1,267 @@
+"""What the gateway will run: APIs, operations, rendered policies, fragments and names of named values.
+
+    plan = plan_gateway(settings, registry.describe(settings))
+    plan.check()
+
+A plan is plain data, made from the stack's settings before any resource exists. What only Azure knows (host
+names, ids, keys) reaches the policies through named values, of which a plan has the names.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from apim import lint
+from apim import origins as source_locations
+from apim import service as engine
+from apim.findings import Finding
+from apim.lint.streaming import Diagnostic
+from gateway import policy
+from gateway.api import Api, Operation
+from gateway.backend import Backend
+from gateway.mcp_api import plan_mcp_api
+from gateway.oauth_api import plan_oauth_api
+from settings import Settings
+
+_INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
+
+# Placeholders for what only a deployment knows: a value that is both a number and a string, and one that is
+# as long as the keys.
+_PLACEHOLDER = "1"
+_KEY_PLACEHOLDER = f"{'A' * 86}=="
+
+_FRAGMENTS = ("mcp-token", "mcp-request", "mcp-answer", "mcp-failure")
+
+
+class PoliciesError(pulumi.RunError):
+    """Policies that must not be deployed. Pulumi shows the message alone, without a stack trace.
+
+    Attributes:
+        findings: all of them, warnings included.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        lines = "\n".join(f"  {_line(one)}" for one in findings if not lint.is_warning(one))
+        super().__init__(f"The policies have errors; nothing was created:\n{lines}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """A piece of policy that the policies of all MCP servers include.
+
+    Attributes:
+        id: its id in API Management; also the name of its template below `policies/fragments`.
+        policy: its rendered text.
+    """
+
+    id: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedValue:
+    """A value that policies mention as `{{name}}` and that the deployment fills in.
+
+    Attributes:
+        name: its name and id in API Management.
+        secret: whether API Management keeps it encrypted.
+        backend: name of the MCP server that it belongs to, or None for the gateway's own.
+    """
+
+    name: str
+    secret: bool = False
+    backend: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one stack's gateway runs.
+
+    Attributes:
+        sku: tier of API Management.
+        backends: the MCP servers behind the gateway.
+        policy: the rendered policy of all APIs.
+        apis: the APIs with their operations.
+        fragments: what policies include.
+        named_values: what policies mention.
+        logged_body_bytes: how much of a message's body the service logs.
+    """
+
+    sku: str
+    backends: tuple[Backend, ...]
+    policy: str
+    apis: tuple[Api, ...]
+    fragments: tuple[Fragment, ...]
+    named_values: tuple[NamedValue, ...]
+    # A body that is logged is a body that is buffered, which would hold back event streams.
+    logged_body_bytes: int = 0
+
+    def findings(self) -> list[Finding]:
+        """Everything that is wrong with the policies, warnings included."""
+        surroundings = lint.Surroundings(
+            unknown=frozenset(value.name for value in self.named_values),
+            diagnostics=(Diagnostic(name="applicationinsights", body_bytes=self.logged_body_bytes),),
+        )
+        return lint.check(self.service(), surroundings)
+
+    def check(self) -> None:
+        """Checks the policies, before anything is created. Warnings are logged.
+
+        Raises:
+            PoliciesError: policies have errors.
+        """
+        findings = self.findings()
+        for finding in filter(lint.is_warning, findings):
+            pulumi.log.warn(_line(finding))
+        if not all(map(lint.is_warning, findings)):
+            raise PoliciesError(findings)
+
+    def service(
+        self, values: Mapping[str, str] | None = None, urls: Mapping[str, str] | None = None
+    ) -> engine.Service:
+        """The plan as the policy engine takes it.
+
+        Args:
+            values: named values by name; those not given get a placeholder.
+            urls: origins of the MCP servers by name; likewise.
+        """
+        values, urls = values or {}, urls or {}
+        return engine.Service(
+            name="plan",
+            gateway_url=values.get("gateway-url", "https://gateway"),
+            sku=self.sku,
+            apis=tuple(_engine_api(api, urls) for api in self.apis),
+            policy=engine.PolicyDocument(xml=self.policy, name="all APIs"),
+            named_values=tuple(
+                engine.NamedValue(
+                    name=value.name,
+                    value=values.get(value.name, _KEY_PLACEHOLDER if value.secret else _PLACEHOLDER),
+                    secret=value.secret,
+                )
+                for value in self.named_values
+            ),
+            fragments=tuple(
+                engine.PolicyFragment(
+                    id=fragment.id,
+                    document=engine.PolicyDocument(xml=fragment.policy, name=f"fragment {fragment.id}"),
+                )
+                for fragment in self.fragments
+            ),
+            identities=(
+                engine.ManagedIdentity(
+                    client_id=values.get("gateway-identity", _PLACEHOLDER), principal_id=_PLACEHOLDER
+                ),
+                engine.ManagedIdentity(client_id=None, principal_id=_PLACEHOLDER),
+            ),
+        )
+
+
+def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
+    """Plans the gateway of a stack.
+
+    Args:
+        settings: the stack's settings.
+        backends: the MCP servers behind the gateway.
+    """
+    source_locations.tell(_SOURCE_LOCATIONS)
+    return Plan(
+        sku=settings.sku,
+        backends=tuple(backends),
+        policy=policy.render("global.xml.j2"),
+        apis=(
+            plan_oauth_api(settings, backends),
+            *(plan_mcp_api(settings, backend) for backend in backends),
+        ),
+        fragments=tuple(
+            Fragment(id=id_, policy=policy.render(f"fragments/{id_}.xml.j2", settings=settings))
+            for id_ in _FRAGMENTS
+        ),
+        named_values=(
+            *(
+                NamedValue(name=name)
+                for name in (
+                    "gateway-url",
+                    "entra-authority",
+                    "entra-tenant",
+                    "entra-client",
+                    "gateway-identity",
+                    "cosmos-url",
+                )
+            ),
+            *(
+                NamedValue(name=key_name(purpose, version), secret=True)
+                for purpose in ("token", "consent")
+                for version in declared_key_versions(settings.key_version)
+            ),
+            *(
+                NamedValue(name=name, backend=backend.name)
+                for backend in backends
+                for name in backend.origins
+            ),
+        ),
+    )
+
+
+def declared_key_versions(version: int) -> range:
+    """The key versions that named values hold.
+
+    They are those that the policies of this, the previous and the next version accept
+    (`Settings.accepted_key_versions`).
+    """
+    return range(max(1, version - 2), version + 3)
+
+
+def key_name(purpose: str, version: int) -> str:
+    """Name of the named value that holds a key of a version."""
+    return f"{purpose}-key-v{version}"
+
+
+def included_fragments(text: str) -> frozenset[str]:
+    """The ids of the fragments that a policy includes."""
+    return frozenset(_INCLUDE.findall(text))
+
+
+def _engine_api(api: Api, urls: Mapping[str, str]) -> engine.Api:
+    return engine.Api(
+        id=api.id,
+        name=api.title,
+        path=api.path,
+        service_url=urls.get(api.backend, "https://backend") if api.backend else None,
+        operations=tuple(_engine_operation(api, operation) for operation in api.operations),
+        policy=engine.PolicyDocument(xml=api.policy, name=f"API {api.id}"),
+    )
+
+
+def _engine_operation(api: Api, operation: Operation) -> engine.Operation:
+    document = f"API {api.id}, operation {operation.id}"
+    return engine.Operation(
+        id=operation.id,
+        name=operation.title,
+        method=operation.method,
+        url_template=operation.template,
+        policy=engine.PolicyDocument(xml=operation.policy, name=document) if operation.policy else None,
+    )
+
+
+class _SourceLocations:
+    """Where the rendered policies were written."""
+
+    def find(self, text: str, line: int, column: int) -> tuple[str, int, int] | None:
+        """The template, line and column of a place in a rendered policy."""
+        origin = policy.origin(text, line, column)
+        return None if origin is None else (f"policies/{origin.template}", origin.line, origin.column or 1)
+
+    def lines(self, text: str) -> frozenset[tuple[str, int]]:
+        """The templates and lines that a rendered policy consists of."""
+        return frozenset((f"policies/{template}", line) for template, line in policy.lines(text))
+
+
+_SOURCE_LOCATIONS = _SourceLocations()
+
+
+def _line(finding: Finding) -> str:
+    place = f"{finding.document}:{finding.line}:{finding.column}"
+    return f"{place}: {finding.code}: {finding.message}"
