@@ -62,6 +62,11 @@ class Cache:
         self._entries.move_to_end(key)
         return entry.value
 
+    def has(self, key: str) -> bool:
+        """Whether there is a value, visible or not."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.expires > self._clock.now()
+
     def store(self, key: str, value: object, seconds: float, size: int) -> None:
         """Stores a value, unless it is too large."""
         if self.fail_stores or size > LARGEST_ITEM or seconds <= 0:

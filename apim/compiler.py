@@ -62,6 +62,21 @@ class Placed:
         """Where in the document a place of the expression is, such as one of its decisions."""
         return self._substituted.place(*within(self.line, self.column, line, column))
 
+    def unqualified(self) -> Iterator[Finding]:
+        """Types that are named without a namespace that expressions may not import."""
+        for fact in self.expression.facts:
+            _, mark, name = fact.name.partition("unqualified:")
+            if mark:
+                line, column = self.place(fact.line, fact.column)
+                message = f"`{name.rpartition('.')[2]}` is not known without its namespace: write {name}"
+                yield Finding(
+                    document=self.document,
+                    line=line,
+                    column=column,
+                    message=message,
+                    code="member-not-allowed",
+                )
+
 
 @dataclass(slots=True)
 class Catalogue:
@@ -83,6 +98,7 @@ class Catalogue:
         literals: texts that stand in the documents, without what named values put there.
         texts: the documents by their names.
         fragments: what fragments became, by id, section, scope and place; many documents include the same.
+        unqualified: errors if expressions do not import the namespace `System.Net`.
     """
 
     service: "Service"
@@ -101,6 +117,7 @@ class Catalogue:
     texts: dict[str, str] = field(default_factory=dict)
     _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
     fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
+    unqualified: list[Finding] = field(default_factory=list)
 
     @property
     def named_values(self) -> dict[str, str]:
@@ -451,9 +468,9 @@ class Compiler:
                 self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))
                 return None
             self.catalogue.keep(expression, text, self.document, value.line, value.column)
-        self.catalogue.expressions.append(
-            Placed(self.document, value.line, value.column, expression, substituted)
-        )
+        placed = Placed(self.document, value.line, value.column, expression, substituted)
+        self.catalogue.expressions.append(placed)
+        self.catalogue.unqualified += placed.unqualified()
         return expression
 
 

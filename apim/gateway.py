@@ -4,34 +4,32 @@ https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 """
 
 import asyncio
+import itertools
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from apim.cache import Cache, Timed
-from apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
+from apim.compiled import CompiledService, Pipeline
+from apim.compiler import Placed
 from apim.counters import Counters
 from apim.csharp import UnsupportedError
 from apim.csharp import context as csharp
-from apim.failure import Failure, FinishedError
-from apim.findings import Finding, PolicyError
+from apim.failure import Failure, FinishedError, SendError
+from apim.findings import Finding
 from apim.forwarding import flat
 from apim.identity import CachedTokens, IdentityTokens
 from apim.keysets import OpenIdConfigurations
 from apim.messages import InboundRequest, OutboundResponse, PayloadTooLargeError
 from apim.network import Network, end_to_end
-from apim.origins import Places, at_origin
-from apim.policies import POLICIES, UNSUPPORTED
 from apim.policies.cors import is_preflight
-from apim.routing import Match, Routes, without_dot_segments
+from apim.policies.set_header import CONNECTION_HEADERS
+from apim.readings import Readings
+from apim.routing import Match, without_dot_segments
 from apim.run import Run, query_values, url_of
-from apim.service import Api, Operation, PolicyDocument, Product, Service
-from apim.shown import Shown
-from apim.statements import Action, Statement, in_order
-from apim.subscriptions import Subscriptions
+from apim.service import Service
+from apim.statements import Action, Statement
 from apim.trace import Trace
 
 _LOG = logging.getLogger(__name__)
@@ -44,22 +42,11 @@ _CACHE_BYTES = {
     "StandardV2": 1_000_000_000,
     "PremiumV2": 5_000_000_000,
 }
-
-DEFAULT_POLICY = PolicyDocument(
-    xml="<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
-    name="Azure's default global policy",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """The policies of all scopes that concern one operation, put together at `<base />`."""
-
-    inbound: Action
-    backend: Action
-    outbound: Action
-    on_error: Action
-    cors: Action | None
+_LONGEST_REQUEST = 30.0
+_CLOCKS_APART = 0.05
+_PROXY_ADDRESS = "10.0.0.4"
+_NOTHING: frozenset[str] = frozenset()
+_EXP = frozenset({"exp"})
 
 
 class Gateway:
@@ -70,25 +57,20 @@ class Gateway:
         network: the way to backends.
         identity: where tokens of managed identities come from.
         clock: what the time is, for tokens, caches and limits.
+        readings: how it behaves where Azure's behaviour is not documented.
         traces: how many traces are kept.
-        counted: let each place of the C# count for itself which way it went. Otherwise expressions of the
-            same text are one.
+        counted: let each source location of the C# count for itself which way it went. Otherwise expressions
+            of the same text are one.
 
     Raises:
-        PolicyError: policies that are wrong, all findings at once.
+        PolicyError: policies that are wrong, all findings together.
 
     Attributes:
         cache: of cache-store-value.
         counters: of rate-limit-by-key.
         tokens: of managed identities.
         keys: what OpenID configuration endpoints said.
-        warnings: what is not wrong but should be mended.
-        used_values: names of the named values that policies mention.
-        used_fragments: ids of the fragments that policies include.
-        expressions: all that policies hold, with their places.
-        statements: all of them, and the parts of policies that hold others such as `when`;
-            with their places, and whether they ever ran.
-        traces: of the last requests, while `tracing` is on.
+        longest_request: seconds, under the reading duration-limit=30s.
     """
 
     def __init__(
@@ -98,10 +80,10 @@ class Gateway:
         network: Network,
         identity: IdentityTokens,
         clock: Timed,
+        readings: Readings | None = None,
         traces: int = 200,
         counted: bool = False,
     ) -> None:
-        self.service = service
         self.network = network
         self.clock = clock
         self.cache = Cache(clock, capacity=_CACHE_BYTES.get(service.sku, 250_000_000))
@@ -112,71 +94,103 @@ class Gateway:
         self.tracing = False
         self.traces: deque[Trace] = deque(maxlen=traces)
         self.metrics: deque[tuple[str, float, dict[str, str]]] = deque(maxlen=1000)
+        self.longest_request = _LONGEST_REQUEST
         self._background: set[asyncio.Task[None]] = set()
-        catalogue = Catalogue(service, POLICIES, UNSUPPORTED, counted=counted)
-        pipelines = _Pipelines(catalogue)
-        self._global = pipelines.of(None, None)
-        self._of_api = {api.id: pipelines.of(api, None) for api in service.apis}
-        self._of_operation = {
-            (api.id, operation.id): pipelines.of(api, operation)
-            for api in service.apis
-            for operation in api.operations
-        }
-        self._of_product = {
-            (product.id, api.id, operation.id if operation else None): pipelines.of(api, operation, product)
-            for product in service.products
-            for api in service.apis
-            if api.id in product.apis
-            for operation in (None, *api.operations)
-        }
-        if catalogue.findings:
-            raise PolicyError(at_origin(catalogue.findings, service))
-        self.warnings: tuple[Finding, ...] = tuple(at_origin(catalogue.warnings, service))
-        self.used_values = frozenset(catalogue.used_values)
-        self.used_fragments = frozenset(catalogue.used_fragments)
-        self.expressions: tuple[Placed, ...] = tuple(catalogue.expressions)
-        self.statements: tuple[Statement, ...] = tuple(catalogue.statements)
-        self._routes = Routes(service.apis)
-        self._subscriptions = Subscriptions(service)
-        self._apis = {api.id: _context_api(api) for api in service.apis}
-        self._operations = {
-            (api.id, operation.id): csharp.Operation(
-                id=operation.id,
-                name=operation.name,
-                method=operation.method,
-                url_template=operation.url_template,
-            )
-            for api in service.apis
-            for operation in api.operations
-        }
-        self._shown = Shown(
-            (value.value for value in service.named_values if value.secret),
-            catalogue.literals,
-            _path_templates(service),
-        )
-        self._origins = Places(service)
-        self._no_api = csharp.Api(id="", name="", path="")
-        self._deployment = csharp.Deployment(service_name=service.name)
+        self._lags = itertools.cycle((0.0, _CLOCKS_APART))
+        self._counted = counted
+        self._readings = readings or Readings.default()
+        self._compiled = CompiledService(service, counted=counted)
+        self._compiled.check(self._readings)
+
+    @property
+    def service(self) -> Service:
+        """What is declared."""
+        return self._compiled.service
+
+    @property
+    def readings(self) -> Readings:
+        """How it behaves where Azure's behaviour is not documented."""
+        return self._readings
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What works but should be changed in the policies."""
+        return self._compiled.warnings
+
+    @property
+    def used_values(self) -> frozenset[str]:
+        """The names of the named values that policies mention."""
+        return self._compiled.used_values
+
+    @property
+    def used_fragments(self) -> frozenset[str]:
+        """The ids of the fragments that policies include."""
+        return self._compiled.used_fragments
+
+    @property
+    def expressions(self) -> tuple[Placed, ...]:
+        """All expressions of the policies, with their source locations."""
+        return self._compiled.expressions
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All policies with their source locations, and whether they ever ran."""
+        return self._compiled.statements
+
+    def use(self, readings: Readings) -> None:
+        """Behaves as these readings say from the next request on.
+
+        Raises:
+            PolicyError: API Management would refuse the policies under them; the readings stay as they were.
+        """
+        self._compiled.check(readings)
+        self._readings = readings
+
+    def load(self, service: Service) -> None:
+        """Answers as another state of the service would, from the next request on; nothing kept is lost.
+
+        Raises:
+            PolicyError: policies are wrong; the gateway stays as it was.
+        """
+        compiled = CompiledService(service, counted=self._counted)
+        compiled.check(self._readings)
+        self._compiled = compiled
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
         """Answers a request. A streamed body of the answer must be read to its end or closed."""
+        if self._readings.duration_limit == "none":
+            return await self._handle(request)
+        deadline = asyncio.get_running_loop().time() + self.longest_request
+        try:
+            async with asyncio.timeout_at(deadline):
+                answer = await self._handle(request)
+        except TimeoutError:
+            return _json_answer(504, f"The request took longer than {self.longest_request:g} seconds.")
+        if not isinstance(answer.body, bytes):
+            answer.body = _until(deadline, answer.body)
+        return answer
+
+    async def _handle(self, request: InboundRequest) -> OutboundResponse:
         if len(request.path) + len(request.query) + 1 > _LONGEST_URL or len(request.query) > _LONGEST_QUERY:
             return _json_answer(414, "The request URL is too long.")
+        compiled = self._compiled
         path = without_dot_segments(request.path)
-        match = self._routes.match(request.method, path, request.query)
-        run = self._run(request, path, match)
+        match = compiled.routes.match(request.method, path, request.query)
+        run = self._run(compiled, request, path, match)
         if self.tracing:
-            run.trace = self._trace(request, match, run)
+            run.trace = self._trace(compiled, request, match, run)
         try:
-            await self._pass(run, match)
+            await self._pass(compiled, run, match)
         except PayloadTooLargeError:
             run.drop_reply()
+            run.end()
             answer = _json_answer(413, "The request body is too large.")
             if run.trace is not None:
                 run.trace.end(answer.status)
             return answer
         except BaseException:
             run.drop_reply()
+            run.end()
             raise
         answer = _answer(run)
         if run.trace is not None:
@@ -200,23 +214,21 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _pass(self, run: Run, match: Match | None) -> None:
+    async def _pass(self, compiled: CompiledService, run: Run, match: Match | None) -> None:
         """Takes the request through its pipeline; afterwards `context.Response` is the answer."""
-        pipeline = self._global
+        pipeline = compiled.default
         try:
             if match is None:
                 raise _operation_not_found()
             api, operation = match.api, match.operation
-            pipeline = self._of_api[api.id]
+            pipeline = compiled.pipeline(api, None)
             if operation is None:
-                self._preflight(run, match)
+                _preflight(compiled, run, match)
                 raise _operation_not_found()
-            pipeline = self._of_operation[api.id, operation.id]
-            if self._subscriptions.concern(api):
-                product = self._subscriptions.admit(api, run.context)
-                pipeline = (
-                    self._of_product.get((product, api.id, operation.id), pipeline) if product else pipeline
-                )
+            pipeline = compiled.pipeline(api, operation)
+            if compiled.subscriptions.concern(api):
+                product = compiled.subscriptions.admit(api, run.context)
+                pipeline = compiled.pipeline(api, operation, product)
             await _perform(pipeline.inbound, run)
             await _perform(pipeline.backend, run)
             if run.context.response is None:
@@ -225,29 +237,12 @@ class Gateway:
         except FinishedError:
             return
         except Failure as failure:
-            await self._fail(run, failure, pipeline)
+            await self._fail(compiled, run, failure, pipeline)
 
-    def _preflight(self, run: Run, match: Match) -> None:
-        """Answers a CORS preflight for which there is no OPTIONS operation; only cors policies see it."""
-        context = run.context
-        if not is_preflight(context):
-            return
-        method = ",".join(context.request.headers.get("Access-Control-Request-Method") or []).upper()
-        asked = self._routes.match(method, without_dot_segments(context.request.original_url.path))
-        if asked is None or asked.operation is None:
-            return
-        pipeline = self._of_operation[match.api.id, asked.operation.id]
-        if pipeline.cors is None:
-            return
-        context.operation = self._operations[match.api.id, asked.operation.id]
-        pipeline.cors(run)
-        context.response = csharp.Response(status_code=200, status_reason="OK")
-        raise FinishedError
-
-    async def _fail(self, run: Run, failure: Failure, pipeline: Pipeline) -> None:
+    async def _fail(self, compiled: CompiledService, run: Run, failure: Failure, pipeline: Pipeline) -> None:
         """Takes a failed request through on-error."""
         context = run.context
-        self._log(run, failure)
+        _log(compiled, run, failure)
         if not failure.keep_response:
             run.drop_reply()
             context.response = _error_response(run, failure)
@@ -267,26 +262,21 @@ class Gateway:
         except Failure as second:
             run.drop_reply()
             second.status, second.public = 500, None
-            self._log(run, second)
+            _log(compiled, run, second)
             context.response = _error_response(run, second)
 
-    def _log(self, run: Run, failure: Failure) -> None:
-        """Tells whoever runs the twin what a client is not told."""
-        if failure.status < 500:  # noqa: PLR2004 -- what is wrong with a request concerns its client
-            return
-        place = self._origins.told(*failure.place) if failure.place else "before any policy"
-        section = f"{failure.scope} {failure.section} {failure.path}".strip()
-        why = f"{failure.reason}: {self._shown.log_line(failure.message)}"
-        request = f"{run.context.request.method} {self._shown.path(run.context.request.original_url.path)}"
-        # Where the evaluator gives up, the twin is to blame, not the policy: never hidden.
-        level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
-        _LOG.log(level, "%s: %s: <%s> (%s): %s", place, request, failure.source, section, why)
-
-    def _run(self, request: InboundRequest, path: str, match: Match | None) -> Run:
+    def _run(self, compiled: CompiledService, request: InboundRequest, path: str, match: Match | None) -> Run:
+        readings = self._readings
+        visible = readings.hop_by_hop == "visible"
         headers = csharp.Headers()
-        for name, value in end_to_end(list(request.headers)):
+        for name, value in request.headers if visible else end_to_end(list(request.headers)):
             headers.add(name, value)
-        query = query_values(request.query)
+        address = request.ip_address
+        if readings.client_address == "proxy":
+            headers.add("X-Forwarded-For", address)
+            address = _PROXY_ADDRESS
+        now = self.clock.now if readings.unit_clocks == "equal" else self._clock_of_next_unit()
+        query = query_values(request.query, readings)
         query_string = "?" + request.query if request.query else ""
         original = url_of(f"{request.scheme}://{request.host}", path, query_string, query)
         api = match.api if match else None
@@ -301,34 +291,42 @@ class Gateway:
                 original_url=original,
                 headers=headers,
                 body=csharp.Body(body) if isinstance(body, bytes) and body else None,
-                ip_address=request.ip_address,
+                ip_address=address,
                 matched_parameters=match.parameters if match else {},
             ),
             response=None,
             variables={},
-            api=self._apis[api.id] if api else self._no_api,
-            operation=self._operations[match.api.id, match.operation.id]
+            api=compiled.context_api(api),
+            operation=compiled.context_operation(match.api, match.operation)
             if match and match.operation
             else None,
-            deployment=self._deployment,
-            now=self.clock.now,
-            timestamp=self.clock.now(),
+            deployment=compiled.deployment,
+            now=now,
+            timestamp=now(),
+            fixed_headers=CONNECTION_HEADERS if visible else _NOTHING,
+            hidden_claims=_EXP if readings.claims_exp == "absent" else _NOTHING,
         )
-        run = Run(self, context, rest=rest, base=base, host=request.host)
+        run = Run(self, context, readings=readings, rest=rest, base=base, host=request.host)
         if body is not None and not isinstance(body, bytes):
             run.request_stream = body
             run.request_length = ",".join(headers.get("Content-Length") or []) or None
         return run
 
-    def _trace(self, request: InboundRequest, match: Match | None, run: Run) -> Trace:
+    def _clock_of_next_unit(self) -> Callable[[], float]:
+        lag = next(self._lags)
+        return lambda: self.clock.now() - lag
+
+    def _trace(
+        self, compiled: CompiledService, request: InboundRequest, match: Match | None, run: Run
+    ) -> Trace:
         operation = match.operation if match else None
         trace = Trace(
             request_id=str(run.context.request_id),
-            method=self._shown.method(request.method),
-            path=self._shown.path(request.path),
+            method=compiled.shown.method(request.method),
+            path=compiled.shown.path(request.path),
             at=run.context.timestamp,
-            shown=self._shown,
-            origins=self._origins,
+            shown=compiled.shown,
+            origins=compiled.places,
             operation=f"{match.api.id}/{operation.id}" if match and operation else "",
         )
         self.traces.append(trace)
@@ -336,54 +334,38 @@ class Gateway:
         return trace
 
 
-class _Pipelines:
-    """Puts the documents of the scopes together; each document is compiled once."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._documents: dict[tuple[int, str], Document] = {}
-
-    def of(self, api: Api | None, operation: Operation | None, product: Product | None = None) -> Pipeline:
-        """The pipeline of an operation, or of what comes before one is known."""
-        scopes = (
-            ("global", self._catalogue.service.policy or DEFAULT_POLICY),
-            ("product", product.policy if product else None),
-            ("api", api.policy if api else None),
-            ("operation", operation.policy if operation else None),
-        )
-        chain = [self._document(policy, scope) for scope, policy in scopes if policy is not None]
-        sections = {section: list(_nested(chain, len(chain) - 1, section)) for section in SECTIONS}
-        cors = [statement for statement in sections["inbound"] if statement.element == "cors"]
-        return Pipeline(
-            in_order(sections["inbound"]),
-            in_order(sections["backend"]),
-            in_order(sections["outbound"]),
-            in_order(sections["on-error"]),
-            in_order(cors) if cors else None,
-        )
-
-    def _document(self, policy: PolicyDocument, scope: str) -> Document:
-        key = (id(policy), scope)
-        document = self._documents.get(key)
-        if document is None:
-            document = self._documents[key] = self._catalogue.compile(policy, scope)
-        return document
+def _preflight(compiled: CompiledService, run: Run, match: Match) -> None:
+    """Answers a CORS preflight for which there is no OPTIONS operation; only cors policies see it."""
+    context = run.context
+    if not is_preflight(context):
+        return
+    method = ",".join(context.request.headers.get("Access-Control-Request-Method") or []).upper()
+    asked = compiled.routes.match(method, without_dot_segments(context.request.original_url.path))
+    if asked is None or asked.operation is None:
+        return
+    pipeline = compiled.pipeline(match.api, asked.operation)
+    unknown = run.readings.preflight == "not-found" and "*" in asked.operation.url_template
+    cors = pipeline.inherited_cors if unknown else pipeline.cors
+    if cors is None:
+        return
+    context.operation = compiled.context_operation(match.api, asked.operation)
+    cors(run)
+    context.response = csharp.Response(status_code=200, status_reason="OK")
+    raise FinishedError
 
 
-def _nested(chain: list[Document], level: int, section: str) -> list[Statement]:
-    """The statements of a section from a scope outwards; a scope without the section is only `<base />`."""
-    if level < 0:
-        return []
-    items = chain[level].sections.get(section)
-    if items is None:
-        return _nested(chain, level - 1, section)
-    statements: list[Statement] = []
-    for item in items:
-        if isinstance(item, Base):
-            statements += _nested(chain, level - 1, section)
-        else:
-            statements.append(item)
-    return statements
+def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
+    """Logs for the operator what a client is not sent."""
+    if failure.status < 500:  # noqa: PLR2004 -- what is wrong with a request concerns its client
+        return
+    place = compiled.places.told(*failure.place) if failure.place else "before any policy"
+    section = f"{failure.scope} {failure.section} {failure.path}".strip()
+    why = f"{failure.reason}: {compiled.shown.log_line(failure.message)}"
+    original = run.context.request.original_url
+    request = f"{run.context.request.method} {compiled.shown.path(original.path)}"
+    # Where the evaluator gives up, the twin is to blame, not the policy: never hidden.
+    level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
+    _LOG.log(level, "%s: %s: <%s> (%s): %s", place, request, failure.source, section, why)
 
 
 async def _perform(action: Action, run: Run) -> None:
@@ -438,6 +420,8 @@ def _answer(run: Run) -> OutboundResponse:
     response = run.context.response
     if response is None:
         response = csharp.Response(status_code=200, status_reason="OK")
+    if run.cors is not None:
+        run.cors(response.headers)
     for finish in run.finishers:
         finish(response.headers)
     headers = [
@@ -452,17 +436,20 @@ def _answer(run: Run) -> OutboundResponse:
             answer.headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
             if response.status_code >= 200 and response.status_code not in {204, 304}:  # noqa: PLR2004 -- RFC 9110, 8.6
                 answer.headers.append(("Content-Length", str(len(answer.body))))
+        run.end()
         return answer
     content = reply.whole()
     if content is not None:
         answer.body = content
         reply.close()
+        run.end()
         return answer
     chunks = reply.chunks()
     answer.body = _gathered(chunks) if run.buffer_response_chunks else chunks
 
     async def close() -> None:
         reply.close()
+        run.end()
 
     answer.close = close
     return answer
@@ -480,16 +467,19 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(waiting)
 
 
-def _path_templates(service: Service) -> Iterator[str]:
-    """What stands in the paths of requests and is no secret."""
-    for api in service.apis:
-        yield api.path
-        if api.service_url:
-            yield urlsplit(api.service_url).path
-        for operation in api.operations:
-            yield operation.url_template
+async def _until(deadline: float, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream that breaks off at a time of the event loop's clock.
 
-
-def _context_api(api: Api) -> csharp.Api:
-    url = url_of(api.service_url, "/", "", {}) if api.service_url else None
-    return csharp.Api(id=api.id, name=api.name, path=api.path, service_url=url)
+    Raises:
+        SendError: the time has come.
+    """
+    waiting = aiter(chunks)
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(waiting, None)
+        except TimeoutError as error:
+            raise SendError("the request took too long", timed_out=True) from error
+        if chunk is None:
+            return
+        yield chunk

@@ -134,7 +134,10 @@ class Received:
 
 
 class Reply:
-    """A response whose body is still to come. It must be read to its end or closed."""
+    """A response whose body is still to come. It must be read to its end or closed.
+
+    `headers` are as they arrived, those of the connection included.
+    """
 
     __slots__ = ("_content", "_exchange", "headers", "reason", "status")
 
@@ -281,7 +284,7 @@ class Network:
         return Reply(
             status=message.code,
             reason=message.reason,
-            headers=end_to_end([(_text(name), _text(value)) for name, value in message.raw_headers]),
+            headers=[(_text(name), _text(value)) for name, value in message.raw_headers],
             exchange=exchange,
         )
 

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 from apim.csharp.context import Body, Context, Headers, Response, Url
 from apim.failure import Failure, SendError
 from apim.messages import buffered
+from apim.network import end_to_end
 
 if TYPE_CHECKING:
     from apim.gateway import Gateway
     from apim.network import Reply
+    from apim.readings import Readings
     from apim.trace import Trace
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -23,6 +25,7 @@ class Run:
     Attributes:
         gateway: the services that policies use.
         context: what expressions see.
+        readings: how the gateway behaves during this request where Azure's behaviour is not documented.
         request_stream: the request's body while nobody has read it; then `context.request.body` is None.
         request_length: the Content-Length that came with `request_stream`.
         original_host: the client's Host header.
@@ -30,17 +33,22 @@ class Run:
         rest: path below `base`, percent-encoded.
         reply: the backend's response while nobody has read its body.
         buffer_response_chunks: whether small pieces of `reply` are gathered before they go on.
-        finishers: what is done to the headers of whatever answer goes out.
+        cors: adds the headers of the cors policy to the answer.
+        finishers: what else is done to the headers of whatever answer goes out.
+        at_end: what is done when the answer has been sent.
         trace: a record of what happened, when it is wanted.
     """
 
     __slots__ = (
+        "at_end",
         "base",
         "buffer_response_chunks",
         "context",
+        "cors",
         "finishers",
         "gateway",
         "original_host",
+        "readings",
         "reply",
         "request_length",
         "request_stream",
@@ -49,10 +57,18 @@ class Run:
     )
 
     def __init__(
-        self, gateway: "Gateway", context: Context, *, rest: str, base: str | None, host: str
+        self,
+        gateway: "Gateway",
+        context: Context,
+        *,
+        readings: "Readings",
+        rest: str,
+        base: str | None,
+        host: str,
     ) -> None:
         self.gateway = gateway
         self.context = context
+        self.readings = readings
         self.request_stream: AsyncIterator[bytes] | None = None
         self.request_length: str | None = None
         self.original_host = host
@@ -60,7 +76,9 @@ class Run:
         self.base = base
         self.reply: Reply | None = None
         self.buffer_response_chunks = True
+        self.cors: Callable[[Headers], None] | None = None
         self.finishers: list[Callable[[Headers], None]] = []
+        self.at_end: list[Callable[[], None]] = []
         self.trace: Trace | None = None
 
     def set_base(self, base: str) -> None:
@@ -78,7 +96,7 @@ class Run:
         self.rest = path
         url = self.context.request.url
         url.query_string = "?" + query if query else ""
-        url.query = query_values(query)
+        url.query = query_values(query, self.readings)
         self.point()
 
     def point(self) -> None:
@@ -145,10 +163,15 @@ class Run:
             await self.buffer_response()
 
     def drop_reply(self) -> None:
-        """Closes the backend's response, whose body nobody will read."""
+        """Closes the backend's response, whose body is not needed."""
         if self.reply is not None:
             self.reply.close()
             self.reply = None
+
+    def end(self) -> None:
+        """Does what is to be done when the answer has been sent; harmless when called again."""
+        while self.at_end:
+            self.at_end.pop()()
 
 
 def url_of(base: str, rest: str, query_string: str, query: dict[str, list[str]]) -> Url:
@@ -183,14 +206,31 @@ def absolute(url: Url) -> str:
     return f"{url.scheme}://{host}{port}{url.path}{url.query_string}"
 
 
-def query_values(query: str) -> dict[str, list[str]]:
-    """The decoded names and values of a query."""
-    return parse_qs(query, keep_blank_values=True) if query else {}
+def query_values(query: str, readings: "Readings") -> dict[str, list[str]]:
+    """The names and values of a query as `IUrl.Query` shows them."""
+    if not query:
+        return {}
+    return raw_values(query) if readings.query == "raw" else decoded_values(query)
 
 
-def response_of(reply: "Reply") -> Response:
+def raw_values(query: str) -> dict[str, list[str]]:
+    """The names and values of a query as they were sent."""
+    values: dict[str, list[str]] = {}
+    for pair in query.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def decoded_values(query: str) -> dict[str, list[str]]:
+    """The percent-decoded names and values of a query."""
+    return parse_qs(query, keep_blank_values=True)
+
+
+def response_of(reply: "Reply", readings: "Readings") -> Response:
     """The `context.Response` of a reply whose body is still to come."""
     headers = Headers()
-    for name, value in reply.headers:
+    for name, value in reply.headers if readings.hop_by_hop == "visible" else end_to_end(reply.headers):
         headers.add(name, value)
     return Response(status_code=reply.status, status_reason=reply.reason, headers=headers)

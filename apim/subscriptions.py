@@ -7,6 +7,7 @@ import hmac
 
 from apim.csharp.context import Context
 from apim.failure import Failure
+from apim.run import decoded_values
 from apim.service import Api, Service, Subscription
 
 _HEADER = "Ocp-Apim-Subscription-Key"
@@ -36,7 +37,8 @@ class Subscriptions:
         Raises:
             Failure: 401, as the documentation words it.
         """
-        headers, query = context.request.headers, context.request.original_url.query
+        headers = context.request.headers
+        query = decoded_values(context.request.original_url.query_string.removeprefix("?"))
         keys = headers.get(_HEADER) or query.get(_PARAMETER)
         if not keys:
             if not api.subscription_required or api.id in self._open:

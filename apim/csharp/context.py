@@ -216,7 +216,12 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """The one object that every expression sees."""
+    """The one object that every expression sees.
+
+    Attributes:
+        fixed_headers: names, in lower case, of the headers that policies may not change.
+        hidden_claims: names of the claims of a token that `Jwt.Claims` leaves out.
+    """
 
     clr_type: ClassVar[ClrType] = clr("IProxyRequestContext")
     request: Request
@@ -235,3 +240,5 @@ class Context:
     product: Product | None = None
     subscription: Subscription | None = None
     user: User | None = None
+    fixed_headers: frozenset[str] = frozenset()
+    hidden_claims: frozenset[str] = frozenset()

@@ -55,9 +55,10 @@ class Expression:
         source: its text, with `@( )` or `@{ }`.
         reads: static facts. Paths below `context` in lower case, such as `request.body`, `response.body`,
             `request.headers`, `variables`; `variables:name` for a constant name; `message.body` when the body
-            of a message is read that came from a variable; `clock`; `culture` when .NET's answer depends on
-            the culture (the twin answers as the invariant culture does); `references` when `==` asks whether
-            two objects are one and the same.
+            of a message is read that came from a variable; `unqualified:System.Net.WebUtility` when a type is
+            named without a namespace that may not be imported; `clock`; `culture` when .NET's answer depends
+            on the culture (the twin answers as the invariant culture does); `references` when `==` asks
+            whether two objects are one and the same.
         facts: the same with positions in the document.
         decisions: where it decides.
         hits: two bytes for each decision, set to 1 once it went yes, once it went no; when it is counted.

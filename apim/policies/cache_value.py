@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from apim.csharp import to_text
+from apim.failure import Failure
 from apim.shape import Attribute, Kind, Policy, Shape
 
 if TYPE_CHECKING:
@@ -60,7 +61,19 @@ def _own(value: object) -> object:
 
 def _compile_remove(node: "Node") -> "Action":
     key_of = node.string("key")
-    return lambda run: run.gateway.cache.remove(key_of(run.context) or "")
+    fail_of = node.boolean("fail-on-cache-removal-error") if node.has("fail-on-cache-removal-error") else None
+
+    def cache_remove_value(run: "Run") -> None:
+        key, cache = key_of(run.context) or "", run.gateway.cache
+        if (
+            run.readings.cache_remove == "error"
+            and not cache.has(key)
+            and (fail_of is None or fail_of(run.context))
+        ):
+            raise Failure(reason="CacheRemovalFailed", message="The cache has no value of this key.")
+        cache.remove(key)
+
+    return cache_remove_value
 
 
 LOOKUP = Policy(
@@ -89,6 +102,8 @@ STORE = Policy(
 )
 REMOVE = Policy(
     name="cache-remove-value",
-    shape=Shape((_KEY, _CACHING_TYPE)),
+    shape=Shape(
+        (_KEY, _CACHING_TYPE, Attribute("fail-on-cache-removal-error", default="false", kind=Kind.BOOLEAN))
+    ),
     compile=_compile_remove,
 )

@@ -82,7 +82,7 @@ class _Cors:
         answer = self._permission(context, origin)
         if self._exposed:
             answer["Access-Control-Expose-Headers"] = ",".join(_values(self._exposed, context))
-        run.finishers.append(lambda headers: _write(answer, headers))
+        run.cors = lambda headers: _write(answer, headers)
 
     def _permission(self, context: "Context", origin: str) -> dict[str, str]:
         credentials = self._credentials(context)

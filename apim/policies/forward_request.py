@@ -40,7 +40,7 @@ def _compile(node: "Node") -> "Action":
             reason = "Timeout" if error.timed_out else "BackendConnectionFailure"
             raise Failure(reason=reason, message=str(error)) from error
         run.reply, run.buffer_response_chunks = reply, buffer
-        context.response = response_of(reply)
+        context.response = response_of(reply, run.readings)
         if fail_on_error and reply.status in _ERRORS:
             message = f"The backend answered {reply.status}."
             raise Failure(

@@ -24,14 +24,21 @@ def _compile(node: "Node") -> "Action":
                 public="Concurrency limit is exceeded.",
             )
         inside[key] = inside.get(key, 0) + 1
+
+        def leave() -> None:
+            inside[key] -= 1
+            if not inside[key]:
+                del inside[key]
+
         try:
             pending = statements(run)
             if pending is not None:
                 await pending
         finally:
-            inside[key] -= 1
-            if not inside[key]:
-                del inside[key]
+            if run.reply is not None and run.readings.limit_concurrency == "until-end":
+                run.at_end.append(leave)
+            else:
+                leave()
 
     return limit_concurrency
 

@@ -36,6 +36,8 @@ def _compile(node: "Node") -> "Action":
         for edit in edits:
             edit(context, response)
         run.drop_reply()
+        if run.readings.cors_return_response == "not-added":
+            run.cors = None
         context.response = response
         raise FinishedError
 

@@ -94,7 +94,7 @@ async def _exchange(run: "Run", outgoing: "tuple[str, str, Request, float]") -> 
     body = request.body.content if request.body else None
     reply = await run.send(method, url, headers=headers, body=body, timeout=timeout)
     try:
-        response = response_of(reply)
+        response = response_of(reply, run.readings)
         content = reply.whole()
         response.body = Body(content if content is not None else await buffered(reply.chunks()))
     finally:
@@ -125,7 +125,7 @@ def _compile(node: "Node") -> "Action":
             if not ignore_of(run.context):
                 message = "The response is larger than the gateway can hold in memory."
                 raise Failure(reason="MessagePayloadTooLarge", message=message) from error
-        if variable:
+        if variable and (response is not None or run.readings.failed_send_request == "null"):
             run.context.variables[variable] = response
 
     return send_request

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from apim.statements import Action
 
 _ACTIONS = ("override", "skip", "append", "delete")
-_OF_THE_CONNECTION = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+CONNECTION_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+"""What no policy may set or delete: the headers that the documentation of set-header names."""
 
 
 def edit(node: "Node") -> Edit:
@@ -20,13 +21,17 @@ def edit(node: "Node") -> Edit:
     name_of, action_of = node.string("name"), node.string("exists-action")
     values_of = [value.text() for value in node.children("value")]
     fixed = node.literal("name")
-    if fixed is not None and fixed.lower() in _OF_THE_CONNECTION:
+    if fixed is not None and fixed.lower() in CONNECTION_HEADERS:
         node.fail(f"the header {fixed} cannot be set or deleted", "name")
 
     def set_header(context: "Context", message: Message) -> None:
         name, action, headers = name_of(context), action_of(context), message.headers
         if not name:
             raise Failure(reason="HeaderNameInvalid", message="The name of the header is empty.")
+        if name.lower() in context.fixed_headers:
+            raise Failure(
+                reason="HeaderNotModifiable", message=f"The header {name} cannot be modified or deleted."
+            )
         if action == "delete":
             headers.delete(name)
             return

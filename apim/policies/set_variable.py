@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from apim.failure import Failure
 from apim.shape import Attribute, Policy, Shape
 
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ def _compile(node: "Node") -> "Action":
     name, value = node.constant("name"), node.value("value")
 
     def set_variable(run: "Run") -> None:
-        run.context.variables[name] = value(run.context)
+        found = value(run.context)
+        if found is None and run.readings.null_variable == "error":
+            raise Failure(
+                reason="ExpressionValueEvaluationFailure",
+                message=f"Expression evaluation failed. The value of the variable {name} is null.",
+            )
+        run.context.variables[name] = found
 
     return set_variable
 

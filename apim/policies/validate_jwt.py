@@ -12,6 +12,7 @@ from apim import tokens
 from apim.csharp import compile_expression
 from apim.failure import Failure
 from apim.keysets import KeysUnavailableError, OpenIdConfiguration
+from apim.run import decoded_values
 from apim.shape import INBOUND, Attribute, Child, Kind, Policy, Shape, Text
 from apim.tokens import RequiredClaim, SigningKey, TokenError
 
@@ -75,7 +76,7 @@ def checking(node: "Node", demands: Demands) -> "Action":
         tokens.check_issuer(claims, issuers)
         tokens.check_audience(claims, [(read(context) or "").strip() for read in demands.audiences])
         tokens.check_lifetime(
-            claims, run.gateway.clock.now(), demands.skew(context), required=demands.expiring(context)
+            claims, context.now(), demands.skew(context), required=demands.expiring(context)
         )
         for wanted in demands.claims(context):
             tokens.check_claim(claims, wanted)
@@ -166,9 +167,7 @@ def _finder(node: "Node") -> "Read[str]":
         return lambda context: (value_of(context) or "").strip()
     if node.has("query-parameter-name"):
         parameter_of = node.string("query-parameter-name")
-        return lambda context: (context.request.original_url.query.get(parameter_of(context) or "") or [""])[
-            0
-        ]
+        return lambda context: _parameter(context, parameter_of(context) or "")
     header_of = node.string("header-name")
     scheme_of = node.string("require-scheme") if "require-scheme" in node.known_attributes else None
 
@@ -184,6 +183,12 @@ def _finder(node: "Node") -> "Read[str]":
         return token
 
     return from_header
+
+
+def _parameter(context: "Context", name: str) -> str:
+    """The decoded value of a query parameter; "" without one."""
+    values = decoded_values(context.request.original_url.query_string.removeprefix("?"))
+    return values.get(name, [""])[0]
 
 
 def _inline_keys(node: "Node") -> "Read[list[SigningKey]]":

@@ -35,9 +35,9 @@ def test_a_question_has_two_options_at_least_and_says_what_speaks_for_them(asked
 
 def test_a_reading_is_chosen_by_name_or_by_id() -> None:
     assert Readings.parse(["query=decoded"]).query == "decoded"
-    assert Readings.parse(["R1=decoded", "preflight = answered"]).changed() == {
-        "query": "decoded",
-        "preflight": "answered",
+    assert Readings.parse(["R16=apart", "duration-limit = 30s"]).changed() == {
+        "duration-limit": "30s",
+        "unit-clocks": "apart",
     }
     assert Readings.parse([]) == Readings.default()
 
@@ -45,9 +45,10 @@ def test_a_reading_is_chosen_by_name_or_by_id() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("query", "Write NAME=OPTION, such as query=raw. Readings: query=raw|decoded; system-net="),
-        ("colour=red", "There is no reading 'colour'. Readings: query=raw|decoded; "),
-        ("query=encoded", "query is one of raw, decoded, not 'encoded'."),
+        ("query", "Write NAME=OPTION, such as query=raw. Readings: query="),
+        ("colour=red", "There is no reading 'colour'. Readings: query="),
+        ("colour=red", "; duration-limit=none|30s; "),
+        ("unit-clocks=late", "unit-clocks is one of equal, apart, not 'late'."),
     ],
 )
 def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(text: str, message: str) -> None:

@@ -35,6 +35,8 @@ MOST_INDENTS: Final = 90
 """Python reads 100 levels of indentation."""
 _FEW: Final = 4
 """So many texts are joined faster one by one."""
+_PERHAPS_NOT_IMPORTED: Final = frozenset({"System.Net"})
+"""Namespaces of allowed types of which the documentation does not say whether expressions import them."""
 _WRITTEN: Final = re.compile(r"\b([vt]\d+) :=")
 _KEPT: Final = re.compile(r"\bt\d+\b")
 
@@ -283,6 +285,8 @@ class Base(ABC):
         # A type without a namespace exists in the tables only.
         if known is None or not known.namespace or namespace not in {"", known.namespace}:
             return None
+        if not namespace and known.namespace in _PERHAPS_NOT_IMPORTED:
+            self.note(f"unqualified:{known.namespace}.{simple}", name.at)
         if len(known.parameters) != len(name.args):
             self.refuse(f"`{simple}` takes {len(known.parameters)} type arguments", name.at, "CS0305")
         return clr(simple, *(self.type_named(arg) for arg in name.args))

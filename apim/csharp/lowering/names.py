@@ -166,9 +166,9 @@ class Names(Base):
         """Reads a property, after a check for null."""
         if isinstance(get, Typed):
             get = get.make(*holder.args)
-        if isinstance(get, Contextual):
-            return self.source.call(get.function, GIVEN, self.text(target))
         owner = self.text(target) if target.type.name == "Nullable" else self.checked(target)
+        if isinstance(get, Contextual):
+            return self.source.call(get.function, GIVEN, owner)
         if isinstance(get, Attribute):
             return self.apply(get.then or same, f"{owner}.{get.name}")
         return self.source.call(get, owner)

@@ -11,13 +11,14 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from apim.csharp.context import Context
 from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
 from apim.csharp.json_text import parse, value_text
 from apim.csharp.json_values import JArray, JObject, JToken, JValue
 from apim.csharp.literals import utf16
 from apim.csharp.members.context import Lists
 from apim.csharp.moments import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
-from apim.csharp.signature import Checked, define
+from apim.csharp.signature import Checked, Contextual, define
 from apim.csharp.types import STRING, clr
 from apim.csharp.values import Sequence
 
@@ -174,6 +175,11 @@ def _found(value: Any) -> tuple[bool, Any]:
     return value is not None, value
 
 
+def _claims(context: Context, jwt: Jwt) -> Lists:
+    claims = jwt.claims()
+    return Lists({name: claims[name] for name in claims if name not in context.hidden_claims})
+
+
 _SPACE: Final = "ApiManagement"
 define(
     "static PolicyExtensions",
@@ -213,7 +219,7 @@ define(
         "string Issuer": lambda jwt: jwt.text("iss"),
         "string Subject": lambda jwt: jwt.text("sub"),
         "IEnumerable<string> Audiences": lambda jwt: Sequence(STRING, lambda: jwt.claims().get("aud", [])),
-        "IHeaders Claims": lambda jwt: Lists(jwt.claims()),
+        "IHeaders Claims": Contextual(_claims),
         "DateTime? ExpirationTime": lambda jwt: jwt.time("exp"),
         "DateTime? NotBefore": lambda jwt: jwt.time("nbf"),
         "DateTime? IssuedAt": lambda jwt: jwt.time("iat"),

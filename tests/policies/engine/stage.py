@@ -10,6 +10,7 @@ from apim import coverage, origins
 from apim.gateway import Gateway
 from apim.messages import InboundRequest
 from apim.network import Headers, Network, Reply, SendError
+from apim.readings import Readings
 from apim.service import (
     Api,
     BackendEntity,
@@ -139,7 +140,9 @@ class Got:
 class Stage:
     """A gateway, and what surrounds it."""
 
-    def __init__(self, service: Service, clock: Clock | None = None) -> None:
+    def __init__(
+        self, service: Service, clock: Clock | None = None, readings: Readings | None = None
+    ) -> None:
         self.wire = Wire()
         self.tokens = Tokens()
         self.clock = clock or Clock()
@@ -150,6 +153,7 @@ class Stage:
             network=self.wire,
             identity=self.tokens,
             clock=self.clock,
+            readings=readings,
             counted=counting is not None,
         )
         if counting is not None:
@@ -252,5 +256,7 @@ def service(
 
 
 def stage(operation: str | None = None, **parts: object) -> Stage:
-    """A gateway whose operation has these policies."""
-    return Stage(service(operation, **parts))  # ty: ignore[invalid-argument-type]
+    """A gateway whose operation has these policies; `reading` may be one such as "query=raw"."""
+    reading = parts.pop("reading", None)
+    readings = Readings.parse([str(reading)] if reading else [])
+    return Stage(service(operation, **parts), readings=readings)  # ty: ignore[invalid-argument-type]

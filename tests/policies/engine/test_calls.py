@@ -45,7 +45,7 @@ def test_a_copy_has_the_requests_headers_and_body() -> None:
 
 
 def test_a_failure_that_is_ignored_leaves_null() -> None:
-    made = stage(policies(send('ignore-error="true"') + SHOW))
+    made = stage(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
     made.wire.fails()
     assert made.ask().body == b"null"
 

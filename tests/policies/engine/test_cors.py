@@ -70,7 +70,8 @@ def test_with_an_options_operation_the_whole_policy_runs() -> None:
 
 def test_an_actual_request_gets_the_headers_on_every_answer() -> None:
     made = stage(
-        policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>')
+        policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>'),
+        reading="cors-return-response=added",
     )
     answer = made.ask("POST", body=b"", Origin="https://app.example")
     assert answer.status == 401

@@ -43,11 +43,10 @@ def talk(*calls: tuple[str, dict[str, object]], fault: Fault | None = None) -> t
 
 
 def test_a_stand_in_is_told_the_real_host() -> None:
-    ((status, text, headers),), _ = talk(
+    ((status, text, _headers),), _ = talk(
         ("/dbs?a=%2F", {"headers": [("Te", "x"), ("Connection", "x-a"), ("X-A", "1")]})
     )  # ty: ignore[not-iterable]
     assert (status, text) == (200, "cosmos-x.documents.azure.com:443 /dbs?a=%2F host")
-    assert "Connection" not in headers
 
 
 def test_a_fault_answers_as_often_as_it_should() -> None:

@@ -1,0 +1,209 @@
+"""A service with its policies compiled: what a gateway needs to know of it to answer requests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
+from apim.csharp import context as csharp
+from apim.findings import Finding, PolicyError
+from apim.origins import Places, at_origin
+from apim.policies import POLICIES, UNSUPPORTED
+from apim.readings import Readings
+from apim.routing import Routes
+from apim.run import url_of
+from apim.service import Api, Operation, PolicyDocument, Product, Service
+from apim.shown import Shown
+from apim.statements import Action, Statement, in_order
+from apim.subscriptions import Subscriptions
+
+DEFAULT_POLICY = PolicyDocument(
+    xml="<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
+    name="Azure's default global policy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The policies of all scopes that concern one operation, put together at `<base />`.
+
+    Attributes:
+        cors: the cors policies of the inbound section; None without one.
+        inherited_cors: those of scopes that are broader than the operation.
+    """
+
+    inbound: Action
+    backend: Action
+    outbound: Action
+    on_error: Action
+    cors: Action | None
+    inherited_cors: Action | None
+
+
+class CompiledService:
+    """A service with its policies compiled. It does not change.
+
+    Args:
+        service: what is declared.
+        counted: let each source location of the C# count for itself which way it went. Otherwise expressions
+            of the same text are one.
+
+    Raises:
+        PolicyError: policies that are wrong, all findings together.
+
+    Attributes:
+        service: what is declared.
+        warnings: what works but should be changed.
+        used_values: names of the named values that policies mention.
+        used_fragments: ids of the fragments that policies include.
+        expressions: all that policies hold, with their source locations.
+        statements: all of them, and the parts of policies that hold others such as `when`;
+            with their source locations, and whether they ever ran.
+        routes: which operation a request is for.
+        subscriptions: which keys open what.
+        default: the pipeline of requests that no API takes.
+        deployment: `context.Deployment`.
+        shown: writes values of this service for people.
+        places: where in the templates the documents' lines come from.
+    """
+
+    def __init__(self, service: Service, *, counted: bool = False) -> None:
+        self.service = service
+        catalogue = Catalogue(service, POLICIES, UNSUPPORTED, counted=counted)
+        pipelines = _Pipelines(catalogue)
+        self.default = pipelines.of(None, None)
+        self._of_api = {api.id: pipelines.of(api, None) for api in service.apis}
+        self._of_operation = {
+            (api.id, operation.id): pipelines.of(api, operation)
+            for api in service.apis
+            for operation in api.operations
+        }
+        self._of_product = {
+            (product.id, api.id, operation.id if operation else None): pipelines.of(api, operation, product)
+            for product in service.products
+            for api in service.apis
+            if api.id in product.apis
+            for operation in (None, *api.operations)
+        }
+        if catalogue.findings:
+            raise PolicyError(at_origin(catalogue.findings, service))
+        self.warnings: tuple[Finding, ...] = tuple(at_origin(catalogue.warnings, service))
+        self.used_values = frozenset(catalogue.used_values)
+        self.used_fragments = frozenset(catalogue.used_fragments)
+        self.expressions: tuple[Placed, ...] = tuple(catalogue.expressions)
+        self.statements: tuple[Statement, ...] = tuple(catalogue.statements)
+        self._unqualified = tuple(catalogue.unqualified)
+        self.routes = Routes(service.apis)
+        self.subscriptions = Subscriptions(service)
+        self._apis = {api.id: _context_api(api) for api in service.apis}
+        self._operations = {
+            (api.id, operation.id): csharp.Operation(
+                id=operation.id,
+                name=operation.name,
+                method=operation.method,
+                url_template=operation.url_template,
+            )
+            for api in service.apis
+            for operation in api.operations
+        }
+        self.shown = Shown(
+            (value.value for value in service.named_values if value.secret),
+            catalogue.literals,
+            _path_templates(service),
+        )
+        self.places = Places(service)
+        self._no_api = csharp.Api(id="", name="", path="")
+        self.deployment = csharp.Deployment(service_name=service.name)
+
+    def check(self, readings: Readings) -> None:
+        """Makes sure that API Management would take the policies under these readings.
+
+        Raises:
+            PolicyError: it would refuse some.
+        """
+        if readings.system_net == "not-imported" and self._unqualified:
+            raise PolicyError(at_origin(self._unqualified, self.service))
+
+    def pipeline(self, api: Api, operation: Operation | None, product: str | None = None) -> Pipeline:
+        """The pipeline of an operation, for a call on a product's subscription or without one."""
+        found = (
+            self._of_product.get((product, api.id, operation.id if operation else None)) if product else None
+        )
+        if found is not None:
+            return found
+        return self._of_operation[api.id, operation.id] if operation else self._of_api[api.id]
+
+    def context_api(self, api: Api | None) -> csharp.Api:
+        """`context.Api`."""
+        return self._apis[api.id] if api else self._no_api
+
+    def context_operation(self, api: Api, operation: Operation) -> csharp.Operation:
+        """`context.Operation`."""
+        return self._operations[api.id, operation.id]
+
+
+class _Pipelines:
+    """Puts the documents of the scopes together; each document is compiled once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._documents: dict[tuple[int, str], Document] = {}
+
+    def of(self, api: Api | None, operation: Operation | None, product: Product | None = None) -> Pipeline:
+        """The pipeline of an operation, or of what comes before one is known."""
+        scopes = (
+            ("global", self._catalogue.service.policy or DEFAULT_POLICY),
+            ("product", product.policy if product else None),
+            ("api", api.policy if api else None),
+            ("operation", operation.policy if operation else None),
+        )
+        chain = [self._document(policy, scope) for scope, policy in scopes if policy is not None]
+        sections = {section: list(_nested(chain, len(chain) - 1, section)) for section in SECTIONS}
+        cors = [statement for statement in sections["inbound"] if statement.element == "cors"]
+        inherited = [statement for statement in cors if statement.scope != "operation"]
+        return Pipeline(
+            in_order(sections["inbound"]),
+            in_order(sections["backend"]),
+            in_order(sections["outbound"]),
+            in_order(sections["on-error"]),
+            in_order(cors) if cors else None,
+            in_order(inherited) if inherited else None,
+        )
+
+    def _document(self, policy: PolicyDocument, scope: str) -> Document:
+        key = (id(policy), scope)
+        document = self._documents.get(key)
+        if document is None:
+            document = self._documents[key] = self._catalogue.compile(policy, scope)
+        return document
+
+
+def _nested(chain: list[Document], level: int, section: str) -> list[Statement]:
+    """The statements of a section from a scope outwards; a scope without the section is only `<base />`."""
+    if level < 0:
+        return []
+    items = chain[level].sections.get(section)
+    if items is None:
+        return _nested(chain, level - 1, section)
+    statements: list[Statement] = []
+    for item in items:
+        if isinstance(item, Base):
+            statements += _nested(chain, level - 1, section)
+        else:
+            statements.append(item)
+    return statements
+
+
+def _path_templates(service: Service) -> Iterator[str]:
+    """The parts of requests' paths that are declared, and so no secret."""
+    for api in service.apis:
+        yield api.path
+        if api.service_url:
+            yield urlsplit(api.service_url).path
+        for operation in api.operations:
+            yield operation.url_template
+
+
+def _context_api(api: Api) -> csharp.Api:
+    url = url_of(api.service_url, "/", "", {}) if api.service_url else None
+    return csharp.Api(id=api.id, name=api.name, path=api.path, service_url=url)

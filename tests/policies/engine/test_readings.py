@@ -1,0 +1,449 @@
+"""Each reading in the engine: what policies see and what happens to them, in Azure's possible ways."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from apim.failure import SendError
+from apim.findings import PolicyError
+from apim.gateway import Gateway
+from apim.messages import InboundRequest
+from apim.network import Reply
+from apim.readings import Readings
+from apim.rollout import in_effect
+from apim.service import NamedValue, Operation
+from tests.policies.engine.stage import Sent, policies, reply, service, stage
+
+ASK = InboundRequest(method="GET", path="/api/thing")
+FAILED = policies(
+    on_error="<return-response><set-body>@(context.LastError.Reason)</set-body></return-response>"
+)
+
+
+def says(expression: str) -> str:
+    """A policy that answers with an expression's value."""
+    return f"<return-response><set-body>@({expression})</set-body></return-response>"
+
+
+@pytest.mark.parametrize(("reading", "value"), [("query=raw", "a%20b+c%2Fd"), ("query=decoded", "a b c/d")])
+@pytest.mark.parametrize("url", ["Url", "OriginalUrl"])
+def test_query_holds_values_raw_or_decoded_and_the_query_string_is_raw(
+    url: str, reading: str, value: str
+) -> None:
+    shown = f'context.Request.{url}.Query["x"][0] + " " + context.Request.{url}.QueryString'
+    answer = stage(policies(says(shown)), reading=reading).ask(query="x=a%20b+c%2Fd")
+    assert answer.body.decode() == f"{value} ?x=a%20b+c%2Fd"
+
+
+def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
+    shown = 'string.Join("|", context.Request.Url.Query.Select(x => x.Key + "=" + string.Join(",", x.Value)))'
+    made = stage(policies(says(shown)), reading="query=raw")
+    assert made.ask(query="x=1&&x=2&e=&f&%78=3").body == b"x=1,2|e=|f=|%78=3"
+
+
+@pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
+def test_a_changed_query_is_shown_as_the_reading_says(reading: str) -> None:
+    change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
+    made = stage(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
+    assert made.ask(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
+
+
+UNQUALIFIED = policies(says('WebUtility.HtmlEncode("<")'))
+
+
+def test_a_type_of_system_net_needs_its_namespace_unless_it_is_imported() -> None:
+    with pytest.raises(PolicyError) as refused:
+        stage(UNQUALIFIED, reading="system-net=not-imported")
+    (finding,) = refused.value.findings
+    assert finding.message == "`WebUtility` is not known without its namespace: write System.Net.WebUtility"
+    assert UNQUALIFIED[finding.column - 1 :].startswith("WebUtility")
+    assert stage(UNQUALIFIED, reading="system-net=imported").ask().body == b"&lt;"
+    qualified = policies(says('System.Net.WebUtility.HtmlEncode("<")'))
+    assert stage(qualified, reading="system-net=not-imported").ask().body == b"&lt;"
+
+
+HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLowerInvariant()))'
+
+
+@pytest.mark.parametrize(
+    ("reading", "names"),
+    [("hop-by-hop=visible", "host,te,connection,x-own"), ("hop-by-hop=removed", "host")],
+)
+def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading: str, names: str) -> None:
+    made = stage(policies(says(HEADERS.format("Request"))), reading=reading)
+    assert made.ask(TE="trailers", Connection="x-own, te", X_Own="1").body.decode() == names
+
+
+@pytest.mark.parametrize(
+    ("reading", "names"), [("hop-by-hop=visible", "connection,x-out"), ("hop-by-hop=removed", "x-out")]
+)
+def test_headers_of_the_connection_are_visible_or_removed_from_responses(reading: str, names: str) -> None:
+    show = f'<set-header name="Seen"><value>@({HEADERS.format("Response")})</value></set-header>'
+    made = stage(policies(outbound=show), reading=reading)
+    made.wire.answer = lambda _sent: reply(200, "", Connection="keep-alive", X_Out="1")
+    answer = made.ask()
+    assert answer.header("Seen") == names
+    assert answer.header("Connection") is None
+
+
+@pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
+def test_no_header_of_the_connection_reaches_a_backend(reading: str) -> None:
+    made = stage(reading=reading)
+    made.ask(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
+    assert made.wire.sent[0].header("X-Other") == "2"
+    # The network removes what the engine passes on: see test_network.py.
+    visible = reading == "hop-by-hop=visible"
+    assert (made.wire.sent[0].header("Keep-Alive") is not None) is visible
+
+
+CHANGE = '<set-header name="@("{}")" exists-action="{}"><value>x</value></set-header>'
+FIXED = ("Connection", "content-length", "Keep-Alive", "TRANSFER-ENCODING")
+
+
+@pytest.mark.parametrize("action", ["delete", "override", "append", "skip"])
+@pytest.mark.parametrize("name", FIXED)
+def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name: str, action: str) -> None:
+    document = policies(
+        CHANGE.format(name, action),
+        on_error=says('context.LastError.Reason + " " + context.LastError.Source'),
+    )
+    made = stage(document, reading="hop-by-hop=visible")
+    assert made.ask().body == b"HeaderNotModifiable set-header"
+    assert made.wire.sent == []
+
+
+def test_changing_a_header_of_the_connection_is_500_without_on_error() -> None:
+    made = stage(policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible")
+    assert made.ask().status == 500
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_header_of_the_connection_can_be_deleted_where_policies_do_not_see_it(name: str) -> None:
+    assert stage(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").ask().status == 200
+
+
+@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
+def test_a_header_of_the_connection_is_refused_by_its_name_when_the_policy_is_loaded(
+    name: str, reading: str
+) -> None:
+    with pytest.raises(PolicyError, match="cannot be set or deleted"):
+        stage(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
+
+
+def test_a_request_that_takes_too_long_is_504_under_the_limit() -> None:
+    made = stage(reading="duration-limit=30s")
+    made.gateway.longest_request = 0.02
+
+    async def never(_sent: Sent) -> Reply:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    made.wire.answer = never
+    answer = made.ask()
+    assert (answer.status, answer.json()["message"]) == (504, "The request took longer than 0.02 seconds.")
+
+
+class Stream(Reply):
+    """A backend's stream: a first piece, then silence until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(status=200, reason="OK", headers=[])
+        self.closed = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.get_running_loop().create_future()
+
+    def whole(self) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+STREAMED = policies("", '<forward-request buffer-response="false" />')
+
+
+def test_a_stream_breaks_off_under_the_limit_and_its_backend_is_closed() -> None:
+    made, stream = stage(STREAMED, reading="duration-limit=30s"), Stream()
+    made.gateway.longest_request = 0.02
+    made.wire.answer = lambda _sent: stream
+
+    async def read() -> bytes:
+        answer = await made.gateway.handle(ASK)
+        assert not isinstance(answer.body, bytes)
+        pieces = aiter(answer.body)
+        first = await anext(pieces)
+        with pytest.raises(SendError, match="took too long"):
+            await anext(pieces)
+        await answer.close()
+        return first
+
+    assert asyncio.run(read()) == b"first"
+    assert stream.closed
+
+
+def test_a_quick_request_does_not_notice_the_limit() -> None:
+    made = stage(reading="duration-limit=30s")
+    assert made.ask().body == b"from the backend"
+
+
+def jwt(**claims: Any) -> str:
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims)
+        )
+        + ".c2ln"
+    )
+
+
+@pytest.mark.parametrize(("reading", "has"), [("claims-exp=absent", "False"), ("claims-exp=present", "True")])
+def test_the_claims_of_a_token_have_exp_or_not_and_its_expiration_time_is_there(
+    reading: str, has: str
+) -> None:
+    token = 'context.Request.Headers["T"][0].AsJwt()'
+    claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
+    shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
+    answer = stage(policies(says(shown)), reading=reading).ask(T=jwt(exp=1700000000, sub="ada"))
+    assert answer.body.decode() == f"{has} ada 2023"
+
+
+def test_a_token_that_cannot_be_read_has_no_claims_under_either_reading() -> None:
+    document = policies(says('"none".AsJwt().Claims.Count'), on_error=says("context.LastError.Message"))
+    for reading in ("claims-exp=absent", "claims-exp=present"):
+        assert b"Object reference not set" in stage(document, reading=reading).ask().body
+
+
+REMOVE = '<cache-remove-value key="k" {}/>'
+STORE = '<cache-store-value key="k" value="v" duration="60" />'
+
+
+@pytest.mark.parametrize(
+    ("reading", "content", "status"),
+    [
+        ("cache-remove=error", REMOVE.format(""), 500),
+        ("cache-remove=error", STORE + REMOVE.format(""), 200),
+        ("cache-remove=error", REMOVE.format('fail-on-cache-removal-error="false" '), 200),
+        ("cache-remove=error", REMOVE.format('fail-on-cache-removal-error="true" '), 500),
+        ("cache-remove=no-op", REMOVE.format(""), 200),
+    ],
+)
+def test_removing_what_the_cache_does_not_have_fails_or_does_nothing(
+    reading: str, content: str, status: int
+) -> None:
+    made = stage(policies(content), reading=reading)
+    assert made.ask().status == status
+    assert len(made.gateway.cache) == 0
+
+
+@pytest.mark.parametrize(
+    ("reading", "answer"),
+    [("null-variable=error", b"ExpressionValueEvaluationFailure"), ("null-variable=stored", b"True")],
+)
+def test_a_variable_cannot_or_can_be_null(reading: str, answer: bytes) -> None:
+    null = '<set-variable name="n" value="@((string)null)" />'
+    document = policies(
+        null + says('context.Variables["n"] == null'), on_error=says("context.LastError.Reason")
+    )
+    assert stage(document, reading=reading).ask().body == answer
+
+
+SEND = (
+    '<send-request mode="new" response-variable-name="r" ignore-error="true"><set-url>https://else.example/</set-url>'
+    "<set-method>GET</set-method></send-request>"
+)
+HELD = (
+    'context.Variables.ContainsKey("r") ? (context.Variables["r"] == null ? "null" : '
+    '((IResponse)context.Variables["r"]).StatusCode.ToString()) : "unset"'
+)
+
+
+@pytest.mark.parametrize(
+    ("reading", "first", "after_an_answer"),
+    [("failed-send-request=unset", b"unset", b"200"), ("failed-send-request=null", b"null", b"null")],
+)
+def test_a_failed_call_leaves_its_variable_alone_or_makes_it_null(
+    reading: str, first: bytes, after_an_answer: bytes
+) -> None:
+    made = stage(policies(SEND + says(HELD)), reading=reading)
+    made.wire.fails()
+    assert made.ask().body == first
+    twice = stage(policies(SEND + SEND + says(HELD)), reading=reading)
+    answers = iter([reply(200, ""), None])
+
+    def answer(_sent: Sent) -> Reply:
+        found = next(answers)
+        if found is None:
+            raise SendError("refused")
+        return found
+
+    twice.wire.answer = answer
+    assert twice.ask().body == after_an_answer
+
+
+CORS = (
+    "<cors><allowed-origins><origin>*</origin></allowed-origins>"
+    "<allowed-headers><header>*</header></allowed-headers></cors>"
+)
+
+
+@pytest.mark.parametrize(
+    ("reading", "origin"), [("cors-return-response=not-added", None), ("cors-return-response=added", "*")]
+)
+def test_cors_headers_are_on_answers_of_return_response_or_not(reading: str, origin: str | None) -> None:
+    answered = stage(policies(CORS + says('"done"')), reading=reading).ask(Origin="https://app.example")
+    assert answered.header("Access-Control-Allow-Origin") == origin
+    forwarded = stage(policies(CORS), reading=reading).ask(Origin="https://app.example")
+    assert forwarded.header("Access-Control-Allow-Origin") == "*"
+    failed = stage(policies(CORS + says('int.Parse("x")')), reading=reading)
+    assert failed.ask(Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
+
+
+@pytest.mark.parametrize(("reading", "wildcard"), [("preflight=not-found", 404), ("preflight=answered", 200)])
+def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, wildcard: int) -> None:
+    asking = {"Origin": "https://app.example", "Access_Control_Request_Method": "POST"}
+    own = {"inbound": CORS}
+
+    def status(template: str, *, at_api: bool) -> int:
+        operation = Operation(
+            id="o",
+            name="o",
+            method="POST",
+            url_template=template,
+            policy=None if at_api else service(policies(**own)).apis[0].operations[0].policy,
+        )
+        made = stage(operations=(operation,), reading=reading, api=policies(**own) if at_api else None)
+        return made.ask("OPTIONS", "/api/thing/x", **asking).status  # ty: ignore[invalid-argument-type]
+
+    assert status("/*", at_api=False) == wildcard
+    assert status("/thing/{*rest}", at_api=False) == wildcard
+    assert status("/thing/{id}", at_api=False) == 200
+    assert status("/*", at_api=True) == 200
+
+
+def test_a_change_takes_effect_at_once_or_in_parts() -> None:
+    old = service(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    new = service(policies(says('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
+    made = stage(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    assert made.ask().body == b"old 1 g"
+    for order, answer in (
+        ("values-first", b"old 2 g"),
+        ("policies-first", b"new 1 f"),
+        ("together", b"new 2 f"),
+    ):
+        made.gateway.load(in_effect(old, new, Readings.parse([f"named-value-order={order}"])))
+        assert made.ask().body == answer
+    assert NamedValue(name="gone", value="g") not in made.gateway.service.named_values
+
+
+def test_a_service_that_is_wrong_is_not_loaded_and_nothing_that_is_kept_is_lost() -> None:
+    made = stage(policies(STORE + says('"first"')))
+    made.ask()
+    wrong = service(policies("<no-such-policy />"))
+    with pytest.raises(PolicyError):
+        made.gateway.load(wrong)
+    assert made.ask().body == b"first"
+    made.gateway.load(
+        service(policies('<cache-lookup-value key="k" variable-name="v" />' + says('context.Variables["v"]')))
+    )
+    assert made.ask().body == b"v"
+
+
+@pytest.mark.parametrize(
+    ("reading", "seen"),
+    [("client-address=client", b"203.0.113.7 "), ("client-address=proxy", b"10.0.0.4 203.0.113.7")],
+)
+def test_the_callers_address_is_the_clients_or_the_proxys(reading: str, seen: bytes) -> None:
+    shown = (
+        'context.Request.IpAddress + " " + context.Request.Headers.GetValueOrDefault("X-Forwarded-For", "")'
+    )
+    assert stage(policies(says(shown)), reading=reading).ask(ip="203.0.113.7").body == seen
+
+
+def test_all_clients_share_the_limit_of_a_proxys_address() -> None:
+    limit = '<rate-limit-by-key calls="1" renewal-period="60" counter-key="@(context.Request.IpAddress)" />'
+    for reading, second in (("client-address=client", 200), ("client-address=proxy", 429)):
+        made = stage(policies(limit), reading=reading)
+        assert [made.ask(ip="203.0.113.7").status, made.ask(ip="203.0.113.8").status] == [200, second]
+
+
+def test_two_units_take_turns_and_their_clocks_agree_or_not() -> None:
+    shown = 'context.Timestamp.Ticks + " " + DateTime.UtcNow.Ticks'
+
+    def times(reading: str) -> list[tuple[int, int]]:
+        made = stage(policies(says(shown)), reading=reading)
+        made.gateway.clock = _Still()
+        found = []
+        for _ in range(4):
+            received, now = made.ask().body.split()
+            found.append((int(received), int(now)))
+        return found
+
+    assert len(set(times("unit-clocks=equal"))) == 1
+    ahead, behind, third, fourth = times("unit-clocks=apart")
+    assert ahead[0] - behind[0] == ahead[1] - behind[1] == 500_000
+    assert (third, fourth) == (ahead, behind)
+
+
+class _Still:
+    def now(self) -> float:
+        return 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("reading", "second"), [("limit-concurrency=until-head", 200), ("limit-concurrency=until-end", 429)]
+)
+def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, second: int) -> None:
+    limited = f'<limit-concurrency key="k" max-count="1">{STREAM_BACKEND}</limit-concurrency>'
+    made = stage(policies("", limited), reading=reading)
+    made.wire.answer = lambda _sent: Stream()
+
+    async def go() -> list[int]:
+        first = await made.gateway.handle(ASK)
+        during = await made.gateway.handle(ASK)
+        await during.close()
+        await first.close()
+        after = await made.gateway.handle(ASK)
+        await after.close()
+        return [first.status, during.status, after.status]
+
+    assert asyncio.run(go()) == [200, second, 200]
+    assert made.gateway.concurrency == {}
+
+
+STREAM_BACKEND = '<forward-request buffer-response="false" />'
+
+
+def test_readings_can_be_changed_while_the_gateway_runs() -> None:
+    made = stage(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
+    assert made.ask(query="x=%41").body == b"%41"
+    made.gateway.use(Readings.parse(["query=decoded"]))
+    assert made.ask(query="x=%41").body == b"A"
+    assert made.gateway.readings.query == "decoded"
+
+
+def test_readings_under_which_the_policies_would_be_refused_are_not_taken() -> None:
+    made = stage(UNQUALIFIED, reading="system-net=imported")
+    with pytest.raises(PolicyError):
+        made.gateway.use(replace(made.gateway.readings, system_net="not-imported"))
+    assert made.gateway.readings.system_net == "imported"
+    assert made.ask().body == b"&lt;"
+
+
+def test_a_gateway_behaves_as_the_default_readings_say() -> None:
+    made = stage()
+    assert made.gateway.readings == Readings.default()
+    gateway = Gateway(
+        made.gateway.service,
+        network=made.wire,
+        identity=made.tokens,
+        clock=made.clock,
+        readings=Readings.hostile(),
+    )
+    assert gateway.readings == Readings.hostile()
