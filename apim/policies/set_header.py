@@ -28,7 +28,7 @@ def edit(node: "Node") -> Edit:
         name, action, headers = name_of(context), action_of(context), message.headers
         if not name:
             raise Failure(reason="HeaderNameInvalid", message="The name of the header is empty.")
-        if name.lower() in context.fixed_headers:
+        if fixed is None and name.lower() in context.fixed_headers:
             raise Failure(
                 reason="HeaderNotModifiable", message=f"The header {name} cannot be modified or deleted."
             )
