@@ -19,10 +19,11 @@ from apim.csharp import context as csharp
 from apim.failure import Failure, FinishedError, SendError
 from apim.findings import Finding
 from apim.forwarding import flat
+from apim.hop_by_hop import end_to_end
 from apim.identity import CachedTokens, IdentityTokens
 from apim.keysets import OpenIdConfigurations
 from apim.messages import InboundRequest, OutboundResponse, PayloadTooLargeError
-from apim.network import Network, end_to_end
+from apim.network import Network
 from apim.policies.cors import is_preflight
 from apim.policies.set_header import CONNECTION_HEADERS
 from apim.readings import Readings

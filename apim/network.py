@@ -20,33 +20,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from apim.connections import Connections, Exchange, Headers, Outgoing, Server
 from apim.failure import SendError
+from apim.hop_by_hop import end_to_end
 
-# RFC 9110, sections 7.6.1 and 10.1.1: these concern one connection, not the message.
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-    }
-)
 _SHOWN_CLAIMS = ("iss", "aud", "sub", "oid", "tid", "appid", "azp", "idtyp", "roles", "scp", "exp")
 _CREDENTIAL = re.compile(r"authorization|cookie|(^|-)(api)?(key|token|secret|password)$", re.IGNORECASE)
-
-
-def end_to_end(headers: Headers) -> Headers:
-    """The headers that may pass a proxy: hop-by-hop ones and those that Connection names are left out."""
-    dropped = _HOP_BY_HOP
-    for name, value in headers:
-        if name.lower() == "connection":
-            dropped = dropped | {token.strip().lower() for token in value.split(",")}
-    return [(name, value) for name, value in headers if name.lower() not in dropped]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

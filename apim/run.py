@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from apim.csharp.context import Body, Context, Headers, Response, Url
 from apim.failure import Failure, SendError
+from apim.hop_by_hop import end_to_end
 from apim.messages import buffered
-from apim.network import end_to_end
 
 if TYPE_CHECKING:
     from apim.gateway import Gateway
