@@ -140,7 +140,8 @@ class Functions(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        blobs = account.primary_endpoints.apply(lambda endpoints: endpoints.blob.rstrip("/"))
+        # Not from the account's outputs: a preview of an update knows its name, but not its endpoints.
+        blobs = pulumi.Output.concat("https://", account.name, ".blob.core.windows.net")
         package_container = pulumi.Output.concat(blobs, "/", packages.name)
         app = web.WebApp(
             f"{name}-app",
@@ -219,6 +220,8 @@ class Functions(pulumi.ComponentResource):
             PublicationArgs(
                 app_id=app.id,
                 app_name=app.name,
+                runtime=f"python {PYTHON_VERSION}",
+                package_container=package_container,
                 source=SOURCE,
             ),
             # First the lock, then what is behind it.

@@ -1,181 +1,306 @@
 """Puts a package into a Function App on Flex Consumption, without the Azure CLI.
 
 The package is posted to the app's deployment service, which installs the requirements (remote build) and
-stores the result in the app's deployment container. Success is what the app then has: its functions.
+stores the result in the app's deployment container. It has succeeded when the app has loaded its functions.
 https://learn.microsoft.com/azure/azure-functions/functions-deployment-technologies#one-deploy
 """
 
-import os
 import re
+import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from azure.core import PipelineClient
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
-from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest, HttpResponse
-from azure.identity import ClientAssertionCredential, ClientSecretCredential, DefaultAzureCredential
+
+from backends.publishing_error import PublishingError
 
 ARM = "https://management.azure.com"
 _FUNCTIONS_VERSION = "2024-04-01"
+_OK = 200
 
 # What the deployment service reports: 0 pending, 1 building, 2 deploying, and
+_FAILED = 3
 _SUCCEEDED = 4
-_ENDED_OTHERWISE = {
+_ENDINGS = {
     -1: "was cancelled",
-    3: "failed",
-    5: "ran into another one",
+    _FAILED: "failed",
+    5: "conflicted with another deployment",
     6: "succeeded only in part",
 }
 
-_PATIENCE = 900.0  # seconds for one step; a remote build takes some minutes
+# The app's identity may not write to its deployment container yet: Azure takes up to ten minutes to apply a
+# role assignment. https://github.com/Azure/azure-dev/issues/8026
+_STORAGE_REFUSED = re.compile(
+    r"InaccessibleStorage|BlobUploadFailed|AuthorizationPermissionMismatch|"
+    r"Azure Storage responded with (?:Forbidden|403)"
+)
+
+_PATIENCE = 900.0  # seconds for an upload, with its repetitions, or for a build
+_LOADING_PATIENCE = 600.0  # seconds until a host has loaded its functions
 _PAUSE = 5.0  # seconds between two looks
+_FIRST_WAIT, _LONGEST_WAIT = 10.0, 60.0  # seconds until a package is uploaded again
+_PROGRESS = 30.0  # seconds between two lines of progress
 
 T = TypeVar("T")
 
 
-class PublishingError(Exception):
-    """The code did not get into the app; the message says where it stopped and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The Function App that gets the package.
+
+    Attributes:
+        app_id: its resource ID.
+        name: its name.
+        deployments: URL of its deployment service's API.
+        arm: URL of Azure Resource Manager.
+    """
+
+    app_id: str
+    name: str
+    deployments: str
+    arm: str = ARM
+
+    @classmethod
+    def of(cls, app_id: str, name: str) -> "Target":
+        """The app in the public cloud."""
+        return cls(app_id=app_id, name=name, deployments=f"https://{name}.scm.azurewebsites.net/api")
+
+    def log(self, deployment: str) -> str:
+        """Where a person finds the log of a deployment."""
+        group = re.search(r"/resourceGroups/([^/]+)/", self.app_id, re.IGNORECASE)
+        return (
+            f"{self.deployments}/deployments/{deployment}/log, or: az functionapp log deployment show --name "
+            f"{self.name} --resource-group {group[1] if group else '<resource group>'}"
+        )
 
 
-def publish(*, app_id: str, app_name: str, content: bytes) -> list[str]:
-    """Publishes as whoever runs the deployment and returns the names of the app's functions.
+def publish(target: Target, content: bytes, credential: TokenCredential) -> list[str]:
+    """Publishes a package and returns the names of the functions that the app has loaded.
 
     Raises:
-        PublishingError: nobody is signed in, the package was refused, its build failed, or no
-            function came up.
+        PublishingError: the sign-in failed, the package was refused, its build failed, or no function was
+            loaded.
     """
-    policies = [RetryPolicy(), BearerTokenCredentialPolicy(credential(os.environ), f"{ARM}/.default")]
-    with PipelineClient(ARM, policies=policies) as client:
-        return Publisher(client).publish(app_id=app_id, app_name=app_name, content=content)
-
-
-def credential(environment: Mapping[str, str]) -> TokenCredential:
-    """Who publishes: the identity that Pulumi's Azure provider deploys as.
-
-    https://www.pulumi.com/registry/packages/azure-native/installation-configuration/
-    """
-    client, tenant = environment.get("ARM_CLIENT_ID"), environment.get("ARM_TENANT_ID")
-    if client and tenant and (secret := environment.get("ARM_CLIENT_SECRET")):
-        return ClientSecretCredential(tenant, client, secret)
-    if client and tenant and (token := environment.get("ARM_OIDC_TOKEN")):
-        return ClientAssertionCredential(tenant, client, lambda: token)
-    return DefaultAzureCredential()
+    with PipelineClient(
+        target.arm, policies=[BearerTokenCredentialPolicy(credential, f"{ARM}/.default")]
+    ) as client:
+        return Publisher(client, target).publish(content)
 
 
 class Publisher:
-    """Puts a package into a Function App and waits until its functions are there.
+    """Puts a package into a Function App and waits until its functions are loaded.
 
     Args:
         client: sends requests with a token for Azure Resource Manager.
+        target: the Function App.
         sleep: waits for some seconds.
-        now: seconds on a clock that does not jump.
+        now: seconds on a monotonic clock.
+        report: takes a line that tells the person who deploys what is going on.
     """
 
     def __init__(
         self,
         client: PipelineClient,
+        target: Target,
+        *,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
+        report: Callable[[str], object] = lambda line: sys.stdout.write(f"{line}\n"),
     ) -> None:
         self._client = client
+        self._target = target
         self._sleep = sleep
         self._now = now
+        self._report = report
 
-    def publish(self, *, app_id: str, app_name: str, content: bytes) -> list[str]:
+    def publish(self, content: bytes) -> list[str]:
         """Publishes a package and returns the names of the functions that the app has loaded.
 
         Raises:
-            PublishingError: it was refused, its build failed, or no function came up.
+            PublishingError: it was refused, its build failed, or no function was loaded.
         """
-        deployments = f"https://{app_name}.scm.azurewebsites.net/api"
-        identifier = self._patiently(
-            "accept the package", app_name, lambda: self._upload(deployments, app_name, content)
-        )
-        self._patiently(
-            "finish the deployment", app_name, lambda: self._deployed(deployments, app_name, identifier)
-        )
-        return self._patiently("load a function", app_name, lambda: self._loaded(app_id))
-
-    def _upload(self, deployments: str, app_name: str, content: bytes) -> str | None:
-        """The deployment's id, or None while the service of a new app is not reachable yet."""
-        response = self._send(
-            HttpRequest(
-                "POST",
-                f"{deployments}/publish",
-                params={"RemoteBuild": "true"},
-                headers={"Content-Type": "application/zip"},
-                content=content,
+        deadline = self._now() + _PATIENCE
+        wait = _FIRST_WAIT
+        while (refusal := self._deploy(content, deadline)) is not None:
+            if self._now() + wait > deadline:
+                raise PublishingError(
+                    f"{self._target.name} could not store the package in its deployment container: after "
+                    f"{_PATIENCE / 60:.0f} minutes Azure Storage still refuses the app's identity. Check "
+                    "that the identity has the role Storage Blob Data Owner on the storage account and that "
+                    "the account's public network access is enabled (an Azure policy may disable it), then "
+                    f"run `pulumi up` again. {refusal}"
+                )
+            self._report(
+                f"{self._target.name}: Azure Storage does not accept the app's identity yet; a new role "
+                f"assignment takes up to ten minutes. Uploading the package again in {wait:.0f} seconds."
             )
-        )
-        if response is None or response.status_code in (404, 409, 429, 500, 502, 503, 504):
-            return None
-        if response.status_code in (401, 403):
-            raise PublishingError(
-                f"You may not publish to {app_name} ({response.status_code}). Give yourself the role Website "
-                f"Contributor on it, or sign in as somebody who has it: az login"
-            )
-        if response.status_code not in (200, 202):
-            raise PublishingError(
-                f"{app_name} refused the package ({response.status_code}): {_excerpt(response.text())}"
-            )
-        identifier = response.text().strip().strip('"')
-        return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else "latest"
+            self._sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        return self._loaded()
 
-    def _deployed(self, deployments: str, app_name: str, identifier: str) -> bool | None:
-        """True when the deployment has succeeded, None while it is under way."""
-        response = self._send(HttpRequest("GET", f"{deployments}/deployments/{identifier}"))
-        if response is None or response.status_code != 200:  # noqa: PLR2004 -- HTTP's OK
-            return None
-        status = response.json().get("status")
-        if status in _ENDED_OTHERWISE:
-            raise PublishingError(
-                f"Deployment {identifier} to {app_name} {_ENDED_OTHERWISE[status]}. "
-                f"Its log ends: {self._log(deployments, identifier)}"
-            )
-        return True if status == _SUCCEEDED else None
+    def _deploy(self, content: bytes, deadline: float) -> str | None:
+        """Uploads and builds the package once.
 
-    def _loaded(self, app_id: str) -> list[str] | None:
-        """Names of the app's functions, or None while there are none.
-
-        The deployment service reports success for code that the host cannot load; this does not.
+        Returns:
+            None when it was deployed; where the log is when Azure Storage refused the app's identity.
         """
-        response = self._send(
-            HttpRequest("GET", f"{ARM}{app_id}/functions", params={"api-version": _FUNCTIONS_VERSION})
-        )
-        if response is None or response.status_code != 200:  # noqa: PLR2004 -- HTTP's OK
+        deployment = self._uploaded(content, deadline)
+        self._report(f"{self._target.name}: the package is uploaded, deployment {deployment} builds it.")
+        status, details = self._ended(deployment)
+        if status == _SUCCEEDED:
             return None
-        return sorted(function["name"].rpartition("/")[2] for function in response.json()["value"]) or None
+        log = self._log(deployment)
+        where = (
+            f"The log of deployment {deployment} ends: {_excerpt(log or details) or '(empty)'} "
+            f"All of it is at {self._target.log(deployment)}"
+        )
+        if status == _FAILED and _STORAGE_REFUSED.search(f"{details} {log}"):
+            return where
+        raise PublishingError(
+            f"The deployment of the package to {self._target.name} {_ENDINGS[status]}. {where}"
+        )
 
-    def _log(self, deployments: str, identifier: str) -> str:
-        response = self._send(HttpRequest("GET", f"{deployments}/deployments/{identifier}/log"))
-        if response is None or response.status_code != 200:  # noqa: PLR2004 -- HTTP's OK
-            return "(no log)"
-        return _excerpt(" | ".join(str(entry.get("message", "")) for entry in response.json()[-10:]))
+    def _uploaded(self, content: bytes, deadline: float) -> str:
+        """Posts the package until the service accepts it, and returns the deployment's ID."""
+        name, request_url = self._target.name, f"{self._target.deployments}/publish"
+
+        def upload() -> str | None:
+            response = self._send(
+                HttpRequest(
+                    "POST",
+                    request_url,
+                    params={"RemoteBuild": "true"},
+                    headers={"Content-Type": "application/zip"},
+                    content=content,
+                )
+            )
+            if response is None or response.status_code in (404, 409, 429, 500, 502, 503, 504):
+                return None
+            if response.status_code in (401, 403):
+                raise PublishingError(
+                    f"You may not publish to {name} (status {response.status_code} from {request_url}). "
+                    "Assign the role Website Contributor to yourself and run `pulumi up` again: az role "
+                    "assignment create --role 'Website Contributor' --assignee <your object ID> --scope "
+                    f"{self._target.app_id}"
+                )
+            if response.status_code not in (200, 202):
+                raise PublishingError(
+                    f"The deployment service of {name} refused the package (status {response.status_code} "
+                    f"from {request_url}): {_excerpt(response.text())}"
+                )
+            identifier = response.text().strip().strip('"')
+            return identifier if re.fullmatch(r"[0-9A-Za-z-]{1,64}", identifier) else "latest"
+
+        return self._poll(
+            upload,
+            progress="its deployment service does not accept the package yet",
+            failure=f"its deployment service at {request_url} did not accept the package",
+            deadline=deadline,
+        )
+
+    def _ended(self, deployment: str) -> tuple[int, str]:
+        """The status with which a deployment ended, and what the service says about it."""
+        url = f"{self._target.deployments}/deployments/{deployment}"
+
+        def look() -> tuple[int, str] | None:
+            answer = self._json(self._send(HttpRequest("GET", url)))
+            status = answer.get("status") if isinstance(answer, dict) else None
+            if not isinstance(answer, dict) or status not in (_SUCCEEDED, *_ENDINGS):
+                return None
+            return status, " ".join(str(answer.get(key) or "") for key in ("status_text", "message"))
+
+        return self._poll(
+            look,
+            progress=f"deployment {deployment} is being built",
+            failure=f"deployment {deployment} did not end; its log is at {self._target.log(deployment)}",
+            deadline=self._now() + _PATIENCE,
+        )
+
+    def _loaded(self) -> list[str]:
+        """Names of the app's functions.
+
+        The deployment service reports success for code that the host cannot load; Resource Manager does not.
+        """
+        url = f"{self._target.arm}{self._target.app_id}/functions"
+
+        def look() -> list[str] | None:
+            answer = self._json(
+                self._send(HttpRequest("GET", url, params={"api-version": _FUNCTIONS_VERSION}))
+            )
+            functions = answer.get("value") if isinstance(answer, dict) else None
+            if not isinstance(functions, list):
+                return None
+            return sorted(str(function["name"]).rpartition("/")[2] for function in functions) or None
+
+        return self._poll(
+            look,
+            progress="the package is deployed, the host has not loaded its functions yet",
+            failure=(
+                "the package was deployed, but the host loaded no function; the exception is in the app's "
+                f"Application Insights, see Log stream at https://portal.azure.com/#resource{self._target.app_id}"
+            ),
+            deadline=self._now() + _LOADING_PATIENCE,
+        )
+
+    def _log(self, deployment: str) -> str:
+        """The last messages of a deployment's log, with the details that the service has for them."""
+        log = f"{self._target.deployments}/deployments/{deployment}/log"
+        entries = self._json(self._send(HttpRequest("GET", log)))
+        messages: list[str] = []
+        for entry in (
+            [each for each in entries if isinstance(each, dict)][-10:] if isinstance(entries, list) else []
+        ):
+            messages.append(str(entry.get("message") or ""))
+            details = entry.get("details_url")
+            # The request carries the token of the person who deploys: it goes to this service alone.
+            if isinstance(details, str) and details.startswith(f"{log}/"):
+                inner = self._json(self._send(HttpRequest("GET", details)))
+                if isinstance(inner, list):
+                    messages += [str(each.get("message") or "") for each in inner if isinstance(each, dict)]
+        return " | ".join(message.strip() for message in messages if message.strip())
 
     def _send(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer, or None when the host could not be reached."""
+        """The response, or None when the host could not be reached."""
         try:
             return self._client.send_request(request)
         except (ServiceRequestError, ServiceResponseError):
             return None
         except ClientAuthenticationError as error:
             raise PublishingError(
-                "There is no way to sign in to Azure for publishing. Run `az login`, or set ARM_CLIENT_ID, "
-                f"ARM_TENANT_ID and ARM_CLIENT_SECRET (or ARM_OIDC_TOKEN). {_excerpt(error.message)}"
+                f"Publishing to {self._target.name} needs a sign-in to Azure, and it failed: "
+                f"{_excerpt(error.message)} Sign in as for azure-native: `az login`, or set ARM_CLIENT_ID, "
+                "ARM_TENANT_ID and ARM_CLIENT_SECRET, or ARM_USE_OIDC with its token."
             ) from error
 
-    def _patiently(self, goal: str, app_name: str, look: Callable[[], T | None]) -> T:
-        """What `look` finds, asked again and again."""
-        deadline = self._now() + _PATIENCE
+    @staticmethod
+    def _json(response: HttpResponse | None) -> Any:
+        """The parsed body of a successful response, or None; a service that starts may send a page."""
+        if response is None or response.status_code != _OK:
+            return None
+        try:
+            return response.json()
+        except ValueError:
+            return None
+
+    def _poll(self, look: Callable[[], T | None], *, progress: str, failure: str, deadline: float) -> T:
+        """What `look` finds, asked again until the deadline."""
+        begin = reported = self._now()
         while (found := look()) is None:
-            if self._now() >= deadline:
+            now = self._now()
+            if now >= deadline:
                 raise PublishingError(
-                    f"{app_name} did not {goal} within {_PATIENCE / 60:.0f} minutes. Its log stream says "
-                    f"why: az webapp log tail --name {app_name}. Then run `pulumi up` again."
+                    f"{self._target.name} is not published: after {(now - begin) / 60:.0f} minutes "
+                    f"{failure}. Run `pulumi up` to publish again."
                 )
+            if now - reported >= _PROGRESS:
+                reported = now
+                self._report(f"{self._target.name}: {progress}.")
             self._sleep(_PAUSE)
         return found
 

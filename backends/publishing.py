@@ -1,37 +1,57 @@
-"""The code of a Function App as a resource."""
+"""The code of a Function App as a resource.
 
-from collections.abc import Mapping
+The stack's state names this module and `PublicationProvider`: both keep their names.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from backends import package
+from backends.publishing_error import PublishingError, report_as_sentence
 
 _PROJECT = Path(__file__).resolve().parent.parent
+
+# A different value of one of these needs the code to be published again: the package is built for one
+# runtime, and another container (its URL names the storage account) has no package.
+_TRIGGERS = ("digest", "runtime", "package_container")
 
 Properties = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicationArgs:
-    """What `Publication` needs.
+    """Arguments of `Publication`.
 
     Attributes:
-        app_id: resource id of the Function App.
+        app_id: resource ID of the Function App.
         app_name: its name.
+        runtime: language and version that run the code.
+        package_container: URL of the blob container in which the app keeps its package.
         source: folder of the code, inside the project.
     """
 
     app_id: pulumi.Input[str]
     app_name: pulumi.Input[str]
+    runtime: pulumi.Input[str]
+    package_container: pulumi.Input[str]
     source: Path
 
 
 class Publication(Resource, module="backends", name="Publication"):
-    """The code of a folder, running in a Function App. It is published anew when a file changes.
+    """The code of a folder, running in a Function App.
+
+    It is published again when a file, the runtime, or the container of the package changes.
 
     Attributes:
         functions: names of the functions that the app has loaded.
@@ -46,6 +66,8 @@ class Publication(Resource, module="backends", name="Publication"):
             {
                 "app_id": args.app_id,
                 "app_name": args.app_name,
+                "runtime": args.runtime,
+                "package_container": args.package_container,
                 "source": args.source.relative_to(_PROJECT).as_posix(),
                 "digest": package.digest(args.source),
                 "functions": None,
@@ -54,36 +76,54 @@ class Publication(Resource, module="backends", name="Publication"):
         )
 
 
-class PublicationProvider(ResourceProvider):
-    """Publishes when a publication is created, or its digest differs. There is nothing to delete.
+def _nothing(_key: str) -> Any:
+    """The configuration before `configure`: no value has been set."""
+    return None
 
-    Properties are those that `Publication` passes, with `functions` added.
+
+class PublicationProvider(ResourceProvider):
+    """Publishes when a publication is created or updated. There is nothing to delete.
+
+    Properties are those that `Publication` passes, with `functions` added. The configuration with which it
+    signs in arrives in `configure`, in the process that publishes, and is part of no property.
     """
 
     serialize_as_secret_always = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._configured = _nothing
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Keeps the stack's configuration, decrypted, for the sign-in."""
+        self._configured = req.config.get
+        report_as_sentence()
+
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
-        """Another app needs a new publication, other code another round of the same one."""
+        """Another app is another publication; other code, or another place for it, is an update."""
         replaces = [key for key in ("app_id",) if _olds.get(key) != _news.get(key)]
-        return DiffResult(
-            changes=bool(replaces) or _olds.get("digest") != _news.get("digest"), replaces=replaces
-        )
+        updates = [key for key in _TRIGGERS if _olds.get(key) != _news.get(key)]
+        return DiffResult(changes=bool(replaces or updates), replaces=replaces)
 
     def create(self, props: Properties) -> CreateResult:
-        """Publishes. Raises backends.publisher.PublishingError."""
-        return CreateResult(f"{props['app_id']}/publication", _published(props))
+        """Publishes. Raises backends.publishing_error.PublishingError."""
+        return CreateResult(f"{props['app_id']}/publication", self._published(props))
 
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
-        """Publishes again. Raises backends.publisher.PublishingError."""
-        return UpdateResult(_published(_news))
+        """Publishes again. Raises backends.publishing_error.PublishingError."""
+        return UpdateResult(self._published(_news))
 
+    def _published(self, props: Properties) -> Properties:
+        # Here, because an evaluation that publishes nothing should not wait for Azure's client libraries.
+        from backends.deployer import SignIn  # noqa: PLC0415
+        from backends.publisher import Target, publish  # noqa: PLC0415
 
-def _published(props: Mapping[str, Any]) -> Properties:
-    # Here, because evaluating a program that publishes nothing should not wait for Azure's client libraries.
-    from backends.publisher import PublishingError, publish  # noqa: PLC0415
-
-    source = _PROJECT / props["source"]
-    if package.digest(source) != props["digest"]:
-        raise PublishingError(f"{props['source']}/ changed while it was deployed. Run `pulumi up` again.")
-    functions = publish(app_id=props["app_id"], app_name=props["app_name"], content=package.build(source))
-    return {**props, "functions": functions}
+        source = _PROJECT / props["source"]
+        if package.digest(source) != props["digest"]:
+            raise PublishingError(f"{props['source']}/ changed while it was deployed. Run `pulumi up` again.")
+        functions = publish(
+            Target.of(props["app_id"], props["app_name"]),
+            package.build(source),
+            SignIn(self._configured).credential(),
+        )
+        return {**props, "functions": functions}

@@ -1,247 +1,251 @@
-import io
+"""Publishing to a stand-in of the deployment service; time passes only while the publisher waits."""
+
 import json
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-import pulumi
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
-from azure.core.rest import HttpRequest
-from azure.identity import ClientAssertionCredential, ClientSecretCredential, DefaultAzureCredential
+from azure.core import PipelineClient
+from azure.core.exceptions import ClientAuthenticationError
 
-from backends import package
-from backends.publisher import Publisher, PublishingError, credential
-from backends.publishing import PublicationProvider
+from backends.publisher import Publisher, Target
+from backends.publishing_error import PublishingError
+from tests.azure_stand_in import AzureStandIn
+from tests.children import free_port
 
-if TYPE_CHECKING:
-    from azure.core import PipelineClient
+APP_ID = "/subscriptions/s/resourceGroups/mcp-group/providers/Microsoft.Web/sites/app"
 
-APP_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/func"
-SCM = "https://func.scm.azurewebsites.net/api"
-FUNCTIONS = f"https://management.azure.com{APP_ID}/functions"
-
-
-class Answer:
-    def __init__(self, status: int, body: object = None) -> None:
-        self.status_code = status
-        self._body = body
-
-    def text(self) -> str:
-        return self._body if isinstance(self._body, str) else json.dumps(self._body)
-
-    def json(self) -> object:
-        return self._body
+STORAGE_REFUSED = (
+    "InaccessibleStorageException: Failed to access storage account for deployment: "
+    "BlobUploadFailedException: Failed to upload blob to storage account: Response status code does not "
+    "indicate success: 403 (This request is not authorized to perform this operation using this permission.)"
+)
+BROKEN_BUILD = [
+    {"message": "Running pip install..."},
+    {"message": "ERROR: 403 Client Error: Forbidden for url: https://packages.example/simple/"},
+    {"message": "ERROR: No matching distribution found for azure-functions==9"},
+]
 
 
-class Azure:
-    """Answers by method and path; a list is answered in turn, its last element for ever."""
+@dataclass
+class Publishing:
+    """A publisher with its stand-in, its clock, and what it told the person who deploys."""
 
-    def __init__(self, answers: dict[str, list[Answer | Exception]]) -> None:
-        self.requests: list[HttpRequest] = []
-        self._answers = answers
+    service: AzureStandIn
+    target: Target
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list)
 
-    def send_request(self, request: HttpRequest) -> Answer:
-        self.requests.append(request)
-        answers = self._answers[f"{request.method} {request.url.partition('?')[0]}"]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def run(self) -> list[str]:
+        with PipelineClient(self.target.arm, policies=[]) as client:
+            publisher = Publisher(
+                client, self.target, sleep=self._sleep, now=lambda: self.seconds, report=self.lines.append
+            )
+            return publisher.publish(b"a zip file")
 
+    def fails(self) -> str:
+        with pytest.raises(PublishingError) as failure:
+            self.run()
+        return str(failure.value)
 
-class Time:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self.seconds += seconds
 
-    def now(self) -> float:
-        return self.seconds
+
+@contextmanager
+def publishing(**answers) -> Generator[Publishing]:
+    with AzureStandIn(APP_ID, **answers) as service:
+        target = Target(app_id=APP_ID, name="app", deployments=f"{service.url}/api", arm=service.url)
+        yield Publishing(service, target)
 
 
-def azure(**changed: list[Answer | Exception]) -> Azure:
-    answers: dict[str, list[Answer | Exception]] = {
-        "upload": [Answer(202, "d1")],
-        "deployment": [Answer(200, {"status": 4})],
-        "log": [Answer(200, [{"message": "No matching distribution"}])],
-        "functions": [Answer(200, {"value": [{"name": "func/save_snippet"}, {"name": "func/hello_mcp"}]})],
-    }
-    answers.update(changed)
-    return Azure(
-        {
-            f"POST {SCM}/publish": answers["upload"],
-            f"GET {SCM}/deployments/d1": answers["deployment"],
-            f"GET {SCM}/deployments/d1/log": answers["log"],
-            f"GET {FUNCTIONS}": answers["functions"],
-        }
-    )
-
-
-def publish(service: Azure, time: Time | None = None) -> list[str]:
-    time = time or Time()
-    publisher = Publisher(cast("PipelineClient", service), sleep=time.sleep, now=time.now)
-    return publisher.publish(app_id=APP_ID, app_name="func", content=b"zip")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    for name in ("host.json", "requirements.txt", "function_app.py", "snippets.py"):
-        (tmp_path / name).write_text(name)
-    return tmp_path
-
-
-def test_a_package_is_built_by_the_app_and_its_functions_are_named() -> None:
-    service = azure()
-
-    assert publish(service) == ["hello_mcp", "save_snippet"]
-    upload = service.requests[0]
-    assert upload.url == f"{SCM}/publish?RemoteBuild=true"
+def test_a_package_is_uploaded_for_a_remote_build_and_the_functions_are_named() -> None:
+    functions = {"value": [{"name": "app/save_snippet"}, {"name": "app/hello_mcp"}]}
+    with publishing(functions=((200, functions),)) as case:
+        assert case.run() == ["hello_mcp", "save_snippet"]
+    (upload,) = case.service.asked("/publish")
+    assert upload.url == "/api/publish?RemoteBuild=true"
     assert upload.headers["Content-Type"] == "application/zip"
-    assert upload.content == b"zip"
+    assert upload.body == b"a zip file"
 
 
-def test_a_new_app_is_given_time_to_become_reachable() -> None:
-    early: list[Answer | Exception] = [ServiceRequestError("no such host"), Answer(404), Answer(503)]
+def test_the_public_clouds_addresses_are_used() -> None:
+    target = Target.of(APP_ID, "app")
+    assert target.deployments == "https://app.scm.azurewebsites.net/api"
+    assert target.arm == "https://management.azure.com"
 
-    assert publish(azure(upload=[*early, Answer(202, "d1")]))
+
+@pytest.mark.parametrize("status", [404, 409, 429, 500, 502, 503, 504])
+def test_a_new_app_is_given_time_until_its_deployment_service_answers(status: int) -> None:
+    with publishing(upload=((status, "not yet"),) * 10 + ((202, '"d1"'),)) as case:
+        assert case.run() == ["hello_mcp"]
+    assert case.seconds >= 50
+    assert any("does not accept the package yet" in line for line in case.lines)
+
+
+def test_an_app_whose_host_name_does_not_exist_yet_is_given_time_too() -> None:
+    with publishing() as case:
+        case.target = replace(case.target, deployments=f"http://127.0.0.1:{free_port()}/api")
+        message = case.fails()
+    assert case.seconds >= 900
+    assert "after 15 minutes its deployment service at http://127.0.0.1" in message
+    assert "Run `pulumi up` to publish again" in message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_deployer_without_the_role_gets_the_command_that_assigns_it(status: int) -> None:
+    with publishing(upload=((status, ""),)) as case:
+        message = case.fails()
+    assert case.seconds == 0, "waiting would not help"
+    command = "az role assignment create --role 'Website Contributor' --assignee <your object ID> --scope"
+    assert f"{command} {APP_ID}" in message
+
+
+def test_a_package_that_is_refused_is_an_error_without_a_wait() -> None:
+    with publishing(upload=((400, "not a zip"),)) as case:
+        message = case.fails()
+    assert "refused the package (status 400" in message
+    assert message.endswith("not a zip")
+    assert case.seconds == 0
+
+
+def test_a_package_is_uploaded_again_while_the_role_assignment_propagates() -> None:
+    failed = (200, {"status": 3, "status_text": STORAGE_REFUSED})
+    with publishing(deployment=(failed, failed, failed, (200, {"status": 4}))) as case:
+        assert case.run() == ["hello_mcp"]
+    assert len(case.service.asked("/publish")) == 4
+    assert case.seconds == 10 + 20 + 40
+    waits = [line for line in case.lines if "Uploading the package again in" in line]
+    assert [re.findall(r"in (\d+) seconds", line) for line in waits] == [["10"], ["20"], ["40"]]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"log": ((200, [{"message": STORAGE_REFUSED}]),)},
+        {"log": ((200, [{"message": "Failed to upload because Azure Storage responded with Forbidden"}]),)},
+        {"deployment": ((200, {"status": 3, "message": "BlobUploadFailedException"}), (200, {"status": 4}))},
+    ],
+    ids=["log", "log-in-other-words", "message"],
+)
+def test_a_refusal_of_the_storage_is_recognised_wherever_the_service_says_it(refusal) -> None:
+    answers = {"deployment": ((200, {"status": 3}), (200, {"status": 4})), **refusal}
+    with publishing(**answers) as case:
+        assert case.run() == ["hello_mcp"]
+    assert len(case.service.asked("/publish")) == 2
+
+
+def test_a_storage_account_that_never_accepts_the_identity_ends_the_publication() -> None:
+    with publishing(deployment=((200, {"status": 3}),), log=((200, [{"message": STORAGE_REFUSED}]),)) as case:
+        message = case.fails()
+    assert 840 <= case.seconds <= 900
+    assert len(case.service.asked("/publish")) > 10
+    assert "Storage Blob Data Owner" in message
+    assert "public network access" in message
+    assert "az functionapp log deployment show --name app --resource-group mcp-group" in message
+    assert f"{case.target.deployments}/deployments/d1/log" in message
+
+
+def test_a_broken_build_is_an_error_with_the_last_lines_of_its_log() -> None:
+    with publishing(deployment=((200, {"status": 3}),), log=((200, BROKEN_BUILD),)) as case:
+        message = case.fails()
+    assert len(case.service.asked("/publish")) == 1, "a broken build would only break again"
+    assert case.seconds == 0
+    assert "The deployment of the package to app failed" in message
+    assert "No matching distribution found for azure-functions==9" in message
+    assert f"{case.target.deployments}/deployments/d1/log" in message
+    assert "az functionapp log deployment show --name app --resource-group mcp-group" in message
+    assert "\n" not in message
+
+
+def test_the_details_of_the_log_are_read_from_the_service_alone() -> None:
+    """The requests carry the deployer's token, so no URL of another host is followed."""
+    with publishing(details=((200, [{"message": "error: externally managed"}]),)) as case:
+        log = f"{case.target.deployments}/deployments/d1/log"
+        with publishing() as elsewhere:
+            case.service.answers["deployment"] = [(200, {"status": 3})]
+            case.service.answers["log"] = [
+                (
+                    200,
+                    [
+                        {"message": "Build failed.", "details_url": f"{log}/1"},
+                        {
+                            "message": "See also",
+                            "details_url": f"{elsewhere.service.url}/api/deployments/d1/log/2",
+                        },
+                        {"message": "and", "details_url": None},
+                    ],
+                )
+            ]
+            message = case.fails()
+    assert "Build failed. | error: externally managed | See also | and" in message
+    assert elsewhere.service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(-1, "was cancelled"), (5, "conflicted with another deployment"), (6, "succeeded only in part")],
+)
+def test_a_deployment_that_ends_otherwise_is_an_error_with_its_log(status: int, ending: str) -> None:
+    with publishing(deployment=((200, {"status": status}),), log=((200, BROKEN_BUILD),)) as case:
+        message = case.fails()
+    assert ending in message
+    assert "No matching distribution" in message
 
 
 def test_publishing_waits_for_the_build_and_for_the_host() -> None:
-    building: list[Answer | Exception] = [
-        Answer(404),
-        *(Answer(200, {"status": status}) for status in (0, 1, 2, 4)),
-    ]
-    starting: list[Answer | Exception] = [
-        Answer(200, {"value": []}),
-        Answer(200, {"value": [{"name": "func/hello_mcp"}]}),
-    ]
-
-    assert publish(azure(deployment=building, functions=starting)) == ["hello_mcp"]
+    building = (
+        (404, ""),
+        (200, "<html>starting</html>"),
+        *((200, {"status": status}) for status in (0, 1, 2, 4)),
+    )
+    starting = ((500, ""), (200, {"value": []}), (200, {"value": [{"name": "app/hello_mcp"}]}))
+    with publishing(deployment=building, functions=starting) as case:
+        assert case.run() == ["hello_mcp"]
 
 
-@pytest.mark.parametrize("status", [-1, 3, 5, 6])
-def test_a_deployment_that_ends_otherwise_is_an_error_with_its_log(status: int) -> None:
-    with pytest.raises(PublishingError, match="No matching distribution"):
-        publish(azure(deployment=[Answer(200, {"status": status})]))
+def test_a_build_that_takes_long_tells_that_it_is_under_way() -> None:
+    with publishing(deployment=((200, {"status": 1}),) * 30 + ((200, {"status": 4}),)) as case:
+        case.run()
+    progress = [line for line in case.lines if "deployment d1 is being built" in line]
+    assert 3 <= len(progress) <= 5
+
+
+def test_a_build_that_does_not_end_is_an_error_that_names_its_log() -> None:
+    with publishing(deployment=((200, {"status": 1}),)) as case:
+        message = case.fails()
+    assert case.seconds == 900
+    assert f"its log is at {case.target.deployments}/deployments/d1/log" in message
 
 
 def test_code_that_the_host_cannot_load_is_an_error_although_the_deployment_succeeded() -> None:
-    time = Time()
-
-    with pytest.raises(PublishingError, match="did not load a function"):
-        publish(azure(functions=[Answer(200, {"value": []})]), time)
-    assert time.seconds >= 60, "gave up too early"
-
-
-def test_who_may_not_publish_is_told_which_role_is_missing() -> None:
-    with pytest.raises(PublishingError, match="Website Contributor"):
-        publish(azure(upload=[Answer(403)]))
+    with publishing(functions=((200, {"value": []}),)) as case:
+        message = case.fails()
+    assert "the host loaded no function" in message
+    assert f"https://portal.azure.com/#resource{APP_ID}" in message
+    assert case.seconds == 600
 
 
-def test_who_is_not_signed_in_is_told_how() -> None:
-    with pytest.raises(PublishingError, match="az login"):
-        publish(azure(upload=[ClientAuthenticationError("no credential")]))
+def test_a_failed_sign_in_tells_how_to_sign_in() -> None:
+    class NobodySignedIn:
+        def send_request(self, _request):
+            raise ClientAuthenticationError("Please run 'az login' to set up an account")
+
+    publisher = Publisher(NobodySignedIn(), Target.of(APP_ID, "app"))  # ty: ignore[invalid-argument-type]  a stub
+    with pytest.raises(PublishingError, match=r"Please run 'az login'.*`az login`, or set ARM_CLIENT_ID"):
+        publisher.publish(b"")
 
 
-def test_a_package_that_is_refused_is_an_error_at_once() -> None:
-    service = azure(upload=[Answer(400, "not a zip")])
-
-    with pytest.raises(PublishingError, match=r"refused the package \(400\): not a zip"):
-        publish(service)
-    assert len(service.requests) == 1
+def test_a_service_that_names_no_deployment_is_asked_for_the_latest() -> None:
+    with publishing(upload=((202, ""),)) as case:
+        case.run()
+    assert "/api/deployments/latest" in [request.url for request in case.service.requests]
 
 
-@pytest.mark.parametrize(
-    ("environment", "kind"),
-    [
-        ({}, DefaultAzureCredential),
-        (
-            {"ARM_CLIENT_ID": "c", "ARM_TENANT_ID": "t", "ARM_CLIENT_SECRET": "placeholder"},
-            ClientSecretCredential,
-        ),
-        (
-            {"ARM_CLIENT_ID": "c", "ARM_TENANT_ID": "t", "ARM_OIDC_TOKEN": "placeholder"},
-            ClientAssertionCredential,
-        ),
-    ],
-    ids=["developer", "secret", "oidc"],
-)
-def test_code_is_published_as_whoever_pulumi_deploys_as(environment: dict[str, str], kind: type) -> None:
-    assert isinstance(credential(environment), kind)
-
-
-def test_the_same_files_make_the_same_package(source: Path) -> None:
-    first = package.build(source)
-    for path in source.iterdir():
-        path.touch()
-
-    assert package.build(source) == first
-
-
-def test_the_host_may_read_every_file_of_the_package(source: Path) -> None:
-    for entry in zipfile.ZipFile(io.BytesIO(package.build(source))).infolist():
-        assert entry.create_system == 3, "not a Unix entry"
-        assert entry.external_attr >> 16 & 0o444 == 0o444
-
-
-@pytest.mark.parametrize(
-    "name", ["local.settings.json", "local.settings.json.example", ".env", ".venv/x.py", "__pycache__/a.pyc"]
-)
-def test_what_belongs_to_a_developer_is_not_published(source: Path, name: str) -> None:
-    before = package.digest(source)
-    (source / name).parent.mkdir(exist_ok=True)
-    (source / name).write_text("secret")
-
-    assert name not in zipfile.ZipFile(io.BytesIO(package.build(source))).namelist()
-    assert package.digest(source) == before
-
-
-def change(source: Path) -> None:
-    (source / "snippets.py").write_text("other")
-
-
-def rename(source: Path) -> None:
-    (source / "snippets.py").rename(source / "notes.py")
-
-
-def add(source: Path) -> None:
-    (source / "more.py").write_text("")
-
-
-@pytest.mark.parametrize("edit", [change, rename, add])
-def test_an_edit_changes_the_digest(source: Path, edit: Callable[[Path], None]) -> None:
-    before = package.digest(source)
-    edit(source)
-
-    assert package.digest(source) != before
-
-
-@pytest.mark.parametrize("name", ["host.json", "requirements.txt", "function_app.py"])
-def test_a_folder_that_cannot_run_is_refused_before_anything_is_created(source: Path, name: str) -> None:
-    (source / name).unlink()
-
-    with pytest.raises(pulumi.RunError, match=name):
-        package.digest(source)
-
-
-def test_code_is_published_again_only_when_it_changed() -> None:
-    provider = PublicationProvider()
-    published = {"app_id": APP_ID, "digest": "a", "functions": ["hello_mcp"], "__provider": "x"}
-
-    same = provider.diff("id", published, {"app_id": APP_ID, "digest": "a", "__provider": "y"})
-    edited = provider.diff("id", published, {"app_id": APP_ID, "digest": "b"})
-    moved = provider.diff("id", published, {"app_id": "other", "digest": "a"})
-
-    assert (same.changes, same.replaces) == (False, [])
-    assert (edited.changes, edited.replaces) == (True, [])
-    assert (moved.changes, moved.replaces) == (True, ["app_id"])
-
-
-def test_files_that_change_during_a_deployment_stop_it() -> None:
-    props = {"app_id": APP_ID, "app_name": "func", "source": "functions_app", "digest": "of other files"}
-
-    with pytest.raises(Exception, match="changed while it was deployed"):
-        PublicationProvider().create(props)
+def test_no_message_has_more_than_one_line() -> None:
+    """It is printed by Pulumi as the error of one resource."""
+    log = [{"message": "line 1\nline 2\r\n"}]
+    with publishing(deployment=((200, {"status": 3, "message": "a\nb"}),), log=((200, log),)) as case:
+        assert "\n" not in json.loads(json.dumps(case.fails()))
