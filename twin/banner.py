@@ -50,6 +50,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
         (
             ("control API", f"http://localhost:{options.ports.control} (GET / lists the calls)"),
             ("state", f"{options.state} (survives a restart; make clean removes it)"),
+            *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
             *(("warning", warning) for warning in made.stack.warnings),
             *(("warning", problem) for each in running.containers if (problem := each.problem)),
             *(

@@ -46,18 +46,31 @@ def up(
     secret: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="The same for a secret setting.")
     ] = None,
+    reading: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=OPTION",
+            help="How Azure is assumed to behave; docs/readings.md lists the options.",
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
 ) -> None:
     """Runs a stack on this machine until Ctrl-C."""
+    from apim.readings import ReadingError, Readings  # noqa: PLC0415 - see above
     from twin.plan import Options  # noqa: PLC0415 - see above
     from twin.session import hold  # noqa: PLC0415 - see above
 
+    try:
+        readings = Readings.parse(reading or [])
+    except ReadingError as error:
+        _fail(f"--reading: {error}")
     options = Options(
         port=port,
         stack=stack,
         state=state or (Path(".twin") if port == _PORT else Path(".twin") / str(port)),
         config=_pairs("--config", config or []),
         secrets=_pairs("--secret", secret or []),
+        readings=readings,
     )
     hold(options, started=_STARTED, verbose=verbose)
 

@@ -20,13 +20,19 @@ JSON objects; an error says what is accepted.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
                                 at once.
     GET /stack                  the declared resources and outputs, without secrets.
+    GET /readings               how the twin behaves where Azure's behaviour is not documented; all options.
+    PUT /readings               {"query": "raw", "R4": "30s"} changes that; what is not named is default.
+    POST /deployment            {"config": {"keyVersion": "2"}} changes settings of the stack, as far as they
+                                concern API Management; under the reading named-value-order only a part of the
+                                change takes effect until {"finish": true}.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
                                 ?status=401 or ?status=4xx those that were answered so.
     GET /traces/{id}            one of them: policies, expressions, changes, what was sent, secrets left out.
     GET /traces/view            the same as pages, for a browser.
-    POST /reset                 clears traces, cache, faults, record and clock, enables users; with
-                                {"state": true} it also deletes registrations, sign-ins and snippets.
+    POST /reset                 clears traces, cache, faults, record and clock, enables users, undoes changes
+                                of readings and settings; with {"state": true} it also deletes registrations,
+                                sign-ins and snippets.
 
     curl -X POST localhost:8001/clock -d '{"advance": 3600}'
 """
@@ -35,7 +41,7 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -51,14 +57,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from apim.network import Fault, Network
 from apim.trace import Trace
 from twin.arrivals import Arrivals
+from twin.behaviour import Behaviour, behaviour_routes
 from twin.clock import Clock
+from twin.control_call import InvalidCallError, read_fields
 from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
 from twin.monitor import Declared
 from twin.stack import UNKNOWN, Stack
 from twin.traces import Recorder, trace_routes
 
-_LARGEST_BODY = 64 * 1024
 _LONGEST_DELAY = 3600
 _MOST_TIMES = 1_000_000
 # RFC 9110, sections 5.1 and 5.5.
@@ -78,11 +85,14 @@ _CALLS = {
     "POST /entra/users/{id}": "enabled: false or true",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
     "GET /stack": "the declared resources, without secrets",
+    "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
+    "PUT /readings": "change that: name to option; the default for what is not named",
+    "POST /deployment": "change settings: config (name to value); finish (true) what is in effect in part",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
     "GET /traces/{id}": "what happened to one request",
     "GET /traces/view": "the same as pages",
-    "POST /reset": "clear traces, cache, faults, record, clock; state (true): registrations and snippets too",
+    "POST /reset": "clear traces, cache, faults, record, clock, changes; with state (true) all",
 }
 
 
@@ -112,6 +122,7 @@ class Levers:
     Attributes:
         cache: the gateway's.
         gateway: with its traces.
+        behaviour: the readings that all processes follow, and changes of settings.
         memories: what else the gateway remembers: counts of rate limits, tokens, keys.
         arrivals: what stand-ins for outside services were sent, by the service's name.
         network: the gateway's way out, with faults and record.
@@ -124,6 +135,7 @@ class Levers:
 
     cache: Clearable
     gateway: Tracing
+    behaviour: Behaviour
     memories: tuple[Clearable, ...] = ()
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
     network: Network
@@ -132,10 +144,6 @@ class Levers:
     keys: SigningKeys
     stack: Stack
     delete_state: Callable[[], Awaitable[None]]
-
-
-class InvalidCallError(Exception):
-    """A call that cannot be done; the message says what would be accepted."""
 
 
 def create_control(levers: Levers) -> ASGIApp:
@@ -153,6 +161,7 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
             Route("/stack", calls.stack, methods=["GET"]),
+            *behaviour_routes(levers.behaviour),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
             *trace_routes(levers.gateway),
             Route("/reset", calls.reset, methods=["POST"]),
@@ -205,14 +214,21 @@ class _Calls:
         self._levers = levers
 
     async def index(self, _request: Request) -> Response:
-        return JSONResponse({"twin": "control API", "calls": _CALLS, "services": self._services()})
+        return JSONResponse(
+            {
+                "twin": "control API",
+                "calls": _CALLS,
+                "services": self._services(),
+                "readings": self._levers.behaviour.readings.current.changed(),
+            }
+        )
 
     async def clear_cache(self, _request: Request) -> Response:
         self._levers.cache.clear()
         return _done()
 
     async def add_fault(self, request: Request) -> Response:
-        fields = await _fields(
+        fields = await read_fields(
             request, {"service", "status", "headers", "body", "error", "delay", "times"}, required={"service"}
         )
         service = self._service(fields["service"])
@@ -226,7 +242,7 @@ class _Calls:
         return _done()
 
     async def move_clock(self, request: Request) -> Response:
-        fields = await _fields(request, {"advance"}, required={"advance"})
+        fields = await read_fields(request, {"advance"}, required={"advance"})
         seconds = _number(fields, "advance", "seconds, such as 3600 (or -3600 to go back)")
         if abs(self._levers.clock.offset + seconds) > _CENTURY:
             raise InvalidCallError("The clock may be moved by a hundred years at most.")
@@ -255,7 +271,7 @@ class _Calls:
         return _Ascii({"arrivals": arrived})
 
     async def switch_user(self, request: Request) -> Response:
-        fields = await _fields(request, {"enabled"}, required={"enabled"})
+        fields = await read_fields(request, {"enabled"}, required={"enabled"})
         if not isinstance(fields["enabled"], bool):
             raise InvalidCallError("enabled is true or false.")
         switch = self._levers.accounts.enable if fields["enabled"] else self._levers.accounts.disable
@@ -266,7 +282,7 @@ class _Calls:
         return _done()
 
     async def rotate_keys(self, request: Request) -> Response:
-        fields = await _fields(request, {"keepPrevious"})
+        fields = await read_fields(request, {"keepPrevious"})
         keep = fields.get("keepPrevious", True)
         if not isinstance(keep, bool):
             raise InvalidCallError("keepPrevious is true (an ordinary roll-over) or false (an emergency).")
@@ -286,14 +302,14 @@ class _Calls:
         )
 
     async def switch_tracing(self, request: Request) -> Response:
-        fields = await _fields(request, {"on"}, required={"on"})
+        fields = await read_fields(request, {"on"}, required={"on"})
         if not isinstance(fields["on"], bool):
             raise InvalidCallError("on is true or false.")
         self._levers.gateway.tracing = fields["on"]
         return _done()
 
     async def reset(self, request: Request) -> Response:
-        fields = await _fields(request, {"state"})
+        fields = await read_fields(request, {"state"})
         state = fields.get("state", False)
         if not isinstance(state, bool):
             raise InvalidCallError("state is true (also delete registrations, sign-ins, snippets) or false.")
@@ -307,6 +323,7 @@ class _Calls:
         levers.gateway.traces.clear()
         levers.clock.reset()
         levers.accounts.reset()
+        levers.behaviour.reset()
         if state:
             await levers.delete_state()
         return _done()
@@ -409,31 +426,6 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
         if name.lower() in _FRAMING:
             raise InvalidCallError(f"{name} follows from the body; leave it out.")
     return headers
-
-
-async def _fields(request: Request, known: Set[str], *, required: Set[str] = frozenset()) -> dict[str, Any]:
-    """The members of a JSON body; none when there is no body.
-
-    Raises:
-        InvalidCallError: not a JSON object, or its members are not the known ones.
-    """
-    accepted = f"Accepted: {', '.join(sorted(known))}."
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise InvalidCallError(f"The body is larger than {_LARGEST_BODY} bytes.")
-    try:
-        fields = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError):
-        raise InvalidCallError(f"The body is not JSON. {accepted}") from None
-    if not isinstance(fields, dict):
-        raise InvalidCallError(f"The body has to be a JSON object. {accepted}")
-    if unknown := fields.keys() - known:
-        raise InvalidCallError(f"Not known: {', '.join(sorted(unknown))}. {accepted}")
-    if missing := required - fields.keys():
-        raise InvalidCallError(f"Missing: {', '.join(sorted(missing))}. {accepted}")
-    return fields
 
 
 def _number(fields: Mapping[str, Any], name: str, meaning: str) -> float:

@@ -1,10 +1,11 @@
 """What a twin is going to run: the declared resources, turned into the services that stand in for Azure's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from apim.network import Upstream
+from apim.readings import Readings
 from apim.service import Service
 from twin.azure import container_app, database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
@@ -31,6 +32,7 @@ class Options:
         state: the state folder.
         config: configuration values that override the stack's.
         secrets: the same for secret ones.
+        readings: how the twin behaves where Azure's behaviour is not documented.
         root: folder of the Pulumi project.
     """
 
@@ -39,6 +41,7 @@ class Options:
     state: Path = Path(".twin")
     config: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    readings: Readings = field(default_factory=Readings.default)
     root: Path = PROJECT
 
     @property
@@ -83,22 +86,14 @@ def make(options: Options, state: StateFolder) -> Plan:
         StackError: the stack's configuration, program or resources cannot be run; the message says why.
     """
     ports = options.ports
-    cloud = Cloud(seed=state.seed(), gateway_url=f"http://localhost:{ports.gateway}")
-    authority = f"http://localhost:{ports.entra}"
-    stack = evaluate(
-        {**options.config, "local": "true", "entraAuthority": authority},
-        options.secrets,
-        stack=options.stack,
-        root=options.root,
-        cloud=cloud,
-    )
+    stack, cloud = _evaluate(options, state)
     cosmos = database.cosmos_account(stack, f"http://localhost:{ports.cosmos}")
     app = function_app.function_app(stack)
     containers = container_app.container_apps(stack)
     return Plan(
         stack=stack,
         service=gateway.service(stack, cloud),
-        directory=tenant.directory(stack, cloud, authority),
+        directory=tenant.directory(stack, cloud, _authority(ports)),
         cosmos=cosmos,
         function_app=app,
         container_apps=containers,
@@ -107,6 +102,33 @@ def make(options: Options, state: StateFolder) -> Plan:
         blob_containers=function_app.blob_containers(stack),
         hosts=_hosts(ports, cosmos, app, containers),
     )
+
+
+def changed_service(options: Options, state: StateFolder, config: Mapping[str, str]) -> Service:
+    """The API Management service of the stack with other settings; everything else is left as it is.
+
+    Raises:
+        StackError: see `make`.
+    """
+    changed = replace(options, config={**options.config, **config})
+    return gateway.service(*_evaluate(changed, state))
+
+
+def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud]:
+    ports = options.ports
+    cloud = Cloud(seed=state.seed(), gateway_url=f"http://localhost:{ports.gateway}")
+    stack = evaluate(
+        {**options.config, "local": "true", "entraAuthority": _authority(ports)},
+        options.secrets,
+        stack=options.stack,
+        root=options.root,
+        cloud=cloud,
+    )
+    return stack, cloud
+
+
+def _authority(ports: Ports) -> str:
+    return f"http://localhost:{ports.entra}"
 
 
 def _blob_accounts(stack: Stack, state: StateFolder, ports: Ports) -> dict[str, BlobAccount]:

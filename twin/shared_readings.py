@@ -39,5 +39,7 @@ class SharedReadings:
             self._current = readings
             return
         written = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        written.write_text(json.dumps(readings.as_dict()), "utf-8")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(written, flags, 0o600), "w", encoding="utf-8") as opened:
+            json.dump(readings.as_dict(), opened)
         written.replace(self._path)

@@ -17,11 +17,11 @@ from apim import coverage
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.network import Network
-from apim.readings import Readings
 from apim.server import GatewayServer
 from twin import blobs, cosmos, entra, own_thread, plan
 from twin.azure.function_app import FunctionApp
 from twin.azure.tenant import FUNCTIONS, GATEWAY
+from twin.behaviour import Behaviour
 from twin.clock import Clock
 from twin.containers import Container
 from twin.control import Levers, create_control
@@ -30,6 +30,7 @@ from twin.jira import JiraStandIn
 from twin.node import NodeError
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
+from twin.rollout import Rollout
 from twin.serving import AsgiServer
 from twin.shared_readings import SharedReadings
 from twin.slack import SlackStandIn
@@ -267,7 +268,7 @@ class _Builder:
         # A clock that a test moved would leave people with tokens from the future.
         self._clock.reset()
         self._readings = SharedReadings(state.readings)
-        self._readings.choose(Readings.default())
+        self._readings.choose(options.readings)
         with state.opening(state.entra_keys, "the keys that sign Entra's tokens"):
             self._keys = entra.SigningKeys(state.entra_keys)
         self._tenant = entra.create_app(made.directory, self._clock, self._keys)
@@ -338,6 +339,7 @@ class _Builder:
             network=self._network,
             identity=GatewayIdentity(self._network, secret),
             clock=self._clock,
+            readings=self._options.readings,
             counted=counting is not None,
         )
         if counting is not None:
@@ -360,9 +362,19 @@ class _Builder:
 
     def control(self, gateway: Gateway) -> Service:
         """The control API over all the others."""
+        counting = coverage.recorder()
+        rollout = Rollout(
+            gateway,
+            self._readings,
+            lambda config: plan.changed_service(self._options, self._state, config),
+            (lambda: counting.watch(gateway)) if counting is not None else (lambda: None),
+        )
         levers = Levers(
             cache=gateway.cache,
             gateway=gateway,
+            behaviour=Behaviour(
+                gateway=gateway, readings=self._readings, first=self._options.readings, rollout=rollout
+            ),
             memories=(gateway.counters, gateway.tokens, gateway.keys),
             arrivals={stand_in.service: stand_in.arrivals for stand_in in self.stand_ins},
             network=self._network,

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,26 +11,55 @@ import pytest
 from starlette.testclient import TestClient
 
 from apim.cache import Cache
+from apim.findings import Finding, PolicyError
 from apim.network import Fault, Network, Upstream
+from apim.readings import TABLE, Readings
 from tests.stacks import FUNCTIONS_ONLY
 from twin.arrivals import Arrival, Arrivals
+from twin.behaviour import Behaviour
 from twin.clock import Clock
 from twin.control import Levers, create_control
 from twin.entra.accounts import Accounts
 from twin.entra.directory import Directory
 from twin.entra.keys import SigningKeys
-from twin.stack import Stack, evaluate
+from twin.shared_readings import SharedReadings
+from twin.stack import Stack, StackError, evaluate
 
 if TYPE_CHECKING:
     from apim.trace import Trace
 
 
 class Untraced:
-    """A gateway that has recorded nothing."""
+    """A gateway that has recorded nothing, with a policy that some readings refuse."""
 
     def __init__(self) -> None:
         self.tracing = False
         self.traces: deque[Trace] = deque()
+        self.readings = Readings.default()
+
+    def use(self, readings: Readings) -> None:
+        if readings.system_net != Readings.default().system_net:
+            raise PolicyError([Finding(document="global", line=1, column=2, message="not imported")])
+        self.readings = readings
+
+
+class Changes:
+    """Settings that were changed; "wrong" is no setting."""
+
+    def __init__(self) -> None:
+        self.is_finished = True
+        self.config: dict[str, str] = {}
+
+    async def begin(self, config: Mapping[str, str]) -> None:
+        if "wrong" in config:
+            raise StackError("wrong is not a setting.")
+        self.config, self.is_finished = dict(config), False
+
+    def finish(self) -> None:
+        self.is_finished = True
+
+    def undo(self) -> None:
+        self.config, self.is_finished = {}, True
 
 
 class Twin:
@@ -46,9 +75,13 @@ class Twin:
         self.gateway = Untraced()
         self.deleted = 0
         self.arrivals = Arrivals()
+        self.readings, self.rollout = SharedReadings(), Changes()
         levers = Levers(
             cache=self.cache,
             gateway=self.gateway,
+            behaviour=Behaviour(
+                gateway=self.gateway, readings=self.readings, first=Readings.default(), rollout=self.rollout
+            ),
             network=self.network,
             clock=self.clock,
             accounts=self.accounts,
@@ -336,3 +369,64 @@ def test_web_pages_read_no_traces(twin: Twin, path: str) -> None:
     assert refusal(twin.control.get(path, headers={"Origin": "https://evil.example"}), 403)
     assert refusal(twin.control.get(path, headers={"Sec-Fetch-Site": "cross-site"}), 403)
     assert refusal(twin.control.get(path, headers={"Host": "evil.example"}), 403)
+
+
+def test_readings_are_shown_with_their_options(twin: Twin) -> None:
+    shown = twin.control.get("/readings").json()["readings"]
+    assert [each["name"] for each in shown] == [each.name for each in TABLE]
+    clocks = next(each for each in shown if each["name"] == "unit-clocks")
+    assert (clocks["id"], clocks["chosen"], clocks["default"]) == ("R16", "equal", "equal")
+    assert clocks["options"].keys() == {"equal", "apart"}
+
+
+def test_readings_are_changed_for_the_gateway_and_all_processes(twin: Twin) -> None:
+    answer = twin.control.put("/readings", json={"R4": "30s", "unit-clocks": "apart"})
+    assert answer.json() == {"changed": {"duration-limit": "30s", "unit-clocks": "apart"}}
+    assert twin.gateway.readings == twin.readings.current
+    assert twin.gateway.readings.unit_clocks == "apart"
+    assert twin.control.get("/").json()["readings"] == {"duration-limit": "30s", "unit-clocks": "apart"}
+    assert twin.control.put("/readings", json={"R4": "30s"}).json() == {"changed": {"duration-limit": "30s"}}
+    twin.control.post("/reset")
+    assert twin.gateway.readings == twin.readings.current == Readings.default()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"colour": "red"}, "Not known: colour. Accepted: R1, "),
+        ({"unit-clocks": "late"}, "unit-clocks is one of equal, apart, not 'late'."),
+        ({"unit-clocks": True}, 'Each reading is named with an option, such as {"query": "raw"}.'),
+    ],
+)
+def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict, message: str) -> None:
+    assert message in refusal(twin.control.put("/readings", json=body))
+    assert twin.readings.current == Readings.default()
+
+
+def test_readings_under_which_policies_would_be_refused_are_not_taken(twin: Twin) -> None:
+    other = next(o.name for o in TABLE[1].options if o.name != TABLE[1].default.name)
+    said = refusal(twin.control.put("/readings", json={"system-net": other}))
+    assert said.endswith("nothing was changed: global:1:2: not imported")
+    assert twin.gateway.readings == twin.readings.current == Readings.default()
+
+
+def test_settings_are_deployed_in_parts_and_undone_by_a_reset(twin: Twin) -> None:
+    answer = twin.control.post("/deployment", json={"config": {"keyVersion": "2"}})
+    assert (answer.json(), twin.rollout.config) == ({"finished": False}, {"keyVersion": "2"})
+    assert twin.control.post("/deployment", json={"finish": True}).json() == {"finished": True}
+    twin.control.post("/reset")
+    assert twin.rollout.config == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "Either config (settings to change) or finish (true) is needed."),
+        ({"config": {"a": "b"}, "finish": True}, "Either config"),
+        ({"config": {"keyVersion": 2}}, 'config is an object of strings, such as {"keyVersion": "2"}.'),
+        ({"config": {"wrong": "1"}}, "Nothing was changed: wrong is not a setting."),
+    ],
+)
+def test_a_change_that_cannot_be_deployed_is_refused(twin: Twin, body: dict, message: str) -> None:
+    assert message in refusal(twin.control.post("/deployment", json=body))
+    assert twin.rollout.config == {}

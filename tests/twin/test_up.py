@@ -111,7 +111,7 @@ def alive(pid: int) -> bool:
 
 @linux
 def test_it_tells_where_everything_is_serves_it_and_leaves_nothing_behind(port: int, state: Path) -> None:
-    with up(port, state) as run:
+    with up(port, state, "--reading=unit-clocks=apart", "--reading=R12=proxy") as run:
         run.wait_until_ready()
         gateway = f"http://localhost:{port}"
         metadata = httpx.get(f"{gateway}/.well-known/oauth-authorization-server").json()
@@ -123,6 +123,9 @@ def test_it_tells_where_everything_is_serves_it_and_leaves_nothing_behind(port: 
         assert f"--transport http --server-url {gateway}/mcp\n" in said
         assert f"http://localhost:{port + 1}" in said
         assert re.search(r"ready in \d+\.\d s", said)
+        assert re.findall(r"reading +(\S+)", said) == ["client-address=proxy", "unit-clocks=apart"]
+        chosen = httpx.get(f"http://127.0.0.1:{port + 1}/").json()["readings"]
+        assert chosen == {"client-address": "proxy", "unit-clocks": "apart"}
         children = run.children()
         assert len(children) == 2
         assert run.end() == 0
@@ -233,6 +236,12 @@ def test_wrong_configuration_is_told_in_the_words_of_the_settings(port: int, sta
         assert run.process.wait(timeout=60) == 1
         assert "sku: 'Gold' is not one of BasicV2" in run.text()
         assert "Traceback" not in run.text()
+
+
+def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(port: int, state: Path) -> None:
+    with up(port, state, "--reading=colour=red") as run:
+        assert run.process.wait(timeout=60) == 1
+        assert "error: --reading: There is no reading 'colour'. Readings: query=" in run.text()
 
 
 @linux

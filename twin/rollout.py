@@ -1,0 +1,67 @@
+"""Changes of the stack's settings while the twin runs, as far as they concern API Management."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from apim.gateway import Gateway
+from apim.rollout import in_effect
+from apim.service import Service
+from twin import own_thread
+from twin.shared_readings import SharedReadings
+
+
+class Rollout:
+    """Deploys a change to the gateway, at once or in parts as the reading named-value-order says.
+
+    Args:
+        gateway: runs the service that was declared when the twin started.
+        readings: which part of a change takes effect first.
+        evaluate: gives the service that the stack declares with other settings.
+        loaded: is called when the gateway runs another service.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        readings: SharedReadings,
+        evaluate: Callable[[Mapping[str, str]], Service],
+        loaded: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._gateway = gateway
+        self._readings = readings
+        self._evaluate = evaluate
+        self._loaded = loaded
+        self._first = gateway.service
+        self._deployed = gateway.service
+        self._changing = asyncio.Lock()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last change has taken effect as a whole."""
+        return self._gateway.service is self._deployed
+
+    async def begin(self, config: Mapping[str, str]) -> None:
+        """Deploys the stack with other settings, after whatever is still under way.
+
+        Raises:
+            StackError: the settings are wrong; nothing has changed.
+            PolicyError: API Management would refuse the policies; nothing has changed.
+        """
+        async with self._changing:
+            new = await asyncio.wrap_future(own_thread.start(lambda: self._evaluate(config), "rollout"))
+            self._load(in_effect(self._deployed, new, self._readings.current))
+            self._deployed = new
+
+    def finish(self) -> None:
+        """Lets the rest of the change take effect."""
+        if not self.is_finished:
+            self._load(self._deployed)
+
+    def undo(self) -> None:
+        """Goes back to what was declared when the twin started."""
+        self._deployed = self._first
+        self.finish()
+
+    def _load(self, service: Service) -> None:
+        self._gateway.load(service)
+        self._loaded()
