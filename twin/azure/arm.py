@@ -15,6 +15,9 @@ from twin.azure import flex_consumption
 from twin.azure.identifiers import Seed
 
 
+_PLACEHOLDER = r"\{(\w+)(?:=(\w+))?\}"
+
+
 class RejectedError(pulumi.RunError):
     """Azure Resource Manager would reject the resource; the message has Azure's words."""
 
@@ -93,11 +96,9 @@ def create(
     Raises:
         RejectedError: Azure would reject it.
     """
-    module, _, class_name = type_.removeprefix("azure-native:").partition(":")
-    entry = _ENTRIES.get(f"{module.partition('/')[0]}:{class_name}")
+    path, entry = _path(type_, inputs)
     if entry and entry.rejection and (message := entry.rejection(inputs)):
         raise RejectedError(f"Azure would reject {name}: {message}")
-    path = entry.path if entry else _usual_path(module, class_name, inputs)
     own_name, identifier = _identify(subscription, path, name, inputs, urn)
     resource = Resource(id=identifier, name=own_name, inputs=inputs, subscription=subscription)
     computed: dict[str, Any] = {"name": own_name, "type": arm_type(identifier)}
@@ -111,6 +112,14 @@ def create(
     }
 
 
+def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The inputs that make up the id of an `azure-native` resource, each with its default.
+
+    They are in the order of the id; the last one names the resource itself.
+    """
+    return tuple(re.findall(_PLACEHOLDER, _path(type_, inputs)[0]))
+
+
 def arm_type(identifier: str) -> str:
     """The resource type in an id: `Microsoft.ApiManagement/service/apis`."""
     provider = identifier.rpartition("/providers/")[2].split("/")
@@ -119,11 +128,17 @@ def arm_type(identifier: str) -> str:
     return "/".join([provider[0], *provider[1::2]])
 
 
+def _path(type_: str, inputs: Mapping[str, Any]) -> tuple[str, "_Entry | None"]:
+    module, _, class_name = type_.removeprefix("azure-native:").partition(":")
+    entry = _ENTRIES.get(f"{module.partition('/')[0]}:{class_name}")
+    return (entry.path if entry else _usual_path(module, class_name, inputs)), entry
+
+
 def _identify(
     subscription: Subscription, path: str, name: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, str]:
     """Fills a path's placeholders from the inputs; the last one is the resource's own name."""
-    placeholders = re.findall(r"\{(\w+)(?:=(\w+))?\}", path)
+    placeholders = re.findall(_PLACEHOLDER, path)
     values = {key: str(inputs.get(key) or default) for key, default in placeholders}
     own, default = placeholders[-1]
     if not inputs.get(own) and not default:
@@ -136,11 +151,11 @@ def _identify(
     if filled.startswith("/"):
         return values[own], filled
     root = f"/subscriptions/{subscription.id}"
+    if filled.startswith("resourceGroups/"):
+        return values[own], f"{root}/{filled}"
     if group := inputs.get("resourceGroupName"):
         root += f"/resourceGroups/{group}"
-    return values[own], f"{root}/{filled}" if filled.startswith(
-        "resourceGroups/"
-    ) else f"{root}/providers/{filled}"
+    return values[own], f"{root}/providers/{filled}"
 
 
 def _usual_path(module: str, class_name: str, inputs: Mapping[str, Any]) -> str:

@@ -1,0 +1,247 @@
+"""The Azure account that the provider double writes to: what exists, what is refused, and the record of it.
+
+Ids and outputs come from the twin's Azure. Names that Azure or a provider chooses differ from one creation
+to the next, so a replacement is a new resource, and a key that is generated again is another key.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from tests.engine.record import Call, Record
+from tests.engine.refusals import Account, Existing, refusal
+from twin.azure.cloud import Cloud
+
+# Writes to these, below one API, exclude each other.
+_OF_ONE_API = ("apimanagement:ApiOperation", "apimanagement:ApiOperationPolicy", "apimanagement:ApiPolicy")
+
+_PAUSE = 0.02  # seconds between two looks of a call that is held
+
+
+class AzureError(Exception):
+    """Azure refuses a request; the message is its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Keeps calls from ending until something has happened, as a slow service does.
+
+    Attributes:
+        calls: which calls.
+        until: what they wait for.
+        seconds: how long at most; afterwards they end anyway, and the record shows what was missing.
+    """
+
+    calls: Callable[[Call], bool]
+    until: Callable[[], bool]
+    seconds: float = 20.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """What is out of order, changed by a test while the account is in use.
+
+    Attributes:
+        refuse: calls that are refused.
+        hold: calls that take long.
+        exclusive: whether writes to one API exclude each other (409), as API Management's do.
+        occupied: seconds that a write to an API takes when they do.
+    """
+
+    refuse: Callable[[Call], bool] = lambda _call: False
+    hold: Hold | None = None
+    exclusive: bool = False
+    occupied: float = 0.05
+
+
+class Azure:
+    """One subscription and its tenant, with all that was created in them. Safe for threads.
+
+    Attributes:
+        record: every call, refused ones included.
+        faults: what is out of order.
+    """
+
+    def __init__(self) -> None:
+        self.record = Record()
+        self.faults = Faults()
+        self._cloud = Cloud()
+        self._changed = threading.Condition(threading.RLock())
+        self._resources: dict[str, Existing] = {}
+        self._soft_deleted: set[str] = set()
+        self._creations: Counter[str] = Counter()
+        self._writing: list[Call] = []
+
+    @property
+    def resources(self) -> Mapping[str, Existing]:
+        """What exists now, by lower-case id."""
+        with self._changed:
+            return dict(self._resources)
+
+    def of_type(self, *types: str) -> tuple[Existing, ...]:
+        """What exists of some types; each a token, or its end after a colon."""
+        return tuple(
+            existing
+            for existing in self.resources.values()
+            if any(existing.type == type_ or existing.type.endswith(f":{type_}") for type_ in types)
+        )
+
+    def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of a provider's function."""
+        return self._cloud.invoke(token, arguments)
+
+    def create(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """Creates a resource and gives its id and outputs.
+
+        Raises:
+            AzureError: Azure refuses it.
+        """
+        with self._changed:
+            self._creations[call.urn] += 1
+            unique = f"{call.urn}#{self._creations[call.urn]}"
+        identifier, outputs = self._compute(call, unique)
+        call.id = identifier
+        with self._write(call):
+            pass
+        return identifier, outputs
+
+    def update(self, call: Call, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes a resource that has these outputs, and gives its new ones.
+
+        Raises:
+            AzureError: Azure refuses it.
+        """
+        _, computed = self._compute(call, call.urn)
+        # What Azure gave a resource of Entra stays; the rest of the outputs follows from inputs and id.
+        kept = outputs.keys() & computed.keys() - call.inputs.keys() if call.is_in("azuread") else set()
+        with self._write(call):
+            pass
+        return {**computed, **{key: outputs[key] for key in kept}}
+
+    def delete(self, call: Call) -> None:
+        """Deletes a resource and everything below it.
+
+        Raises:
+            AzureError: Azure refuses it.
+        """
+        with self._write(call):
+            pass
+
+    def read(self, identifier: str) -> Existing | None:
+        """A resource as it is now, or None when it does not exist."""
+        return self.resources.get(identifier.lower())
+
+    def keep(self, call: Call, outputs: Mapping[str, Any]) -> None:
+        """Stores what the provider reported of a resource, for the next read."""
+        if call.is_in("random"):
+            return
+        with self._changed:
+            existing = self._resources[call.id.lower()]
+            self._resources[call.id.lower()] = Existing(
+                id=existing.id, urn=existing.urn, inputs=existing.inputs, outputs=outputs
+            )
+
+    def change(self, identifier: str, **inputs: Any) -> None:
+        """Changes properties of a resource as a person does in the portal: Pulumi is not asked."""
+        with self._changed:
+            existing = self._resources[identifier.lower()]
+            self._resources[identifier.lower()] = Existing(
+                id=existing.id,
+                urn=existing.urn,
+                inputs={**existing.inputs, **inputs},
+                outputs={**existing.outputs, **inputs},
+            )
+
+    def remove(self, identifier: str) -> None:
+        """Deletes a resource as a person does in the portal."""
+        with self._changed:
+            del self._resources[identifier.lower()]
+
+    def _compute(self, call: Call, unique: str) -> tuple[str, dict[str, Any]]:
+        try:
+            return self._cloud.create(call.type, call.name, call.inputs, urn=unique)
+        except pulumi.RunError as error:
+            raise AzureError(str(error)) from None
+
+    @contextmanager
+    def _write(self, call: Call) -> Iterator[None]:
+        """One write: refused at its beginning, visible at its end."""
+        with self._changed:
+            conflict = self.faults.exclusive and next(filter(_same_api(call), self._writing), None)
+            self._writing.append(call)
+        try:
+            self._refuse(call, conflict or None)
+            self._wait(call)
+            yield
+            self._apply(call)
+        finally:
+            with self._changed:
+                self._writing.remove(call)
+                self._changed.notify_all()
+
+    def _refuse(self, call: Call, conflict: Call | None) -> None:
+        if conflict:
+            raise AzureError(
+                f"409 PessimisticConcurrencyConflict: The resource was modified concurrently by {conflict.name}."
+            )
+        if self.faults.refuse(call):
+            raise AzureError(f"500 InternalServerError: {call.kind} of {call.name} was refused by the test.")
+        with self._changed:
+            answer = refusal(
+                call,
+                Account(
+                    resources=self._resources,
+                    soft_deleted=frozenset(self._soft_deleted),
+                    writing=tuple(self._writing),
+                ),
+            )
+        if answer:
+            raise AzureError(answer)
+
+    def _wait(self, call: Call) -> None:
+        hold = self.faults.hold
+        if hold and hold.calls(call):
+            deadline = time.monotonic() + hold.seconds
+            while not hold.until() and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+        elif self.faults.exclusive and call.is_of(*_OF_ONE_API):
+            time.sleep(self.faults.occupied)
+
+    def _apply(self, call: Call) -> None:
+        if call.is_in("random"):
+            return
+        key = call.id.lower()
+        with self._changed:
+            if call.kind != "delete":
+                self._resources[key] = Existing(id=call.id, urn=call.urn, inputs=call.inputs, outputs={})
+                return
+            gone = tuple(
+                Account(resources=self._resources, soft_deleted=frozenset(), writing=()).below(call.id)
+            )
+            for existing in gone:
+                del self._resources[existing.id.lower()]
+                if existing.type.endswith("apimanagement:ApiManagementService"):
+                    self._soft_deleted.add(existing.id.lower().rpartition("/")[2])
+            call.removed = tuple(existing.id for existing in gone)
+
+
+def _same_api(call: Call) -> Callable[[Call], bool]:
+    """Whether another call writes to the API that this one writes to."""
+
+    def same(other: Call) -> bool:
+        return bool(_api(call)) and _api(call) == _api(other)
+
+    return same
+
+
+def _api(call: Call) -> str:
+    if not call.is_of(*_OF_ONE_API):
+        return ""
+    head, _, tail = call.id.lower().partition("/apis/")
+    return f"{head}/apis/{tail.partition('/')[0]}"

@@ -1,0 +1,97 @@
+"""The record of what Pulumi's engine asked of the providers, and when.
+
+Time is a count of beginnings and ends, not seconds: two of them never fall together, and a slow machine
+changes nothing.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["check", "diff", "create", "update", "delete", "read", "upload"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call of a provider, or one upload to the deployment service.
+
+    Attributes:
+        kind: what was asked.
+        preview: whether it belongs to a preview and changes nothing.
+        urn: the resource in Pulumi.
+        id: the resource in Azure; empty until a create gives it one.
+        began: the instant at which it arrived.
+        ended: the instant at which it was answered; 0 while it is under way.
+        inputs: the resource's new inputs, or the old ones for a delete.
+        removed: for a delete the ids of everything that went with the resource.
+        error: why it was refused; empty when it succeeded.
+    """
+
+    kind: Kind
+    preview: bool
+    urn: str
+    id: str = ""
+    began: int = 0
+    ended: int = 0
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    removed: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def type(self) -> str:
+        """The type token, `azure-native:web:WebApp`."""
+        return self.urn.split("::")[2].rpartition("$")[2]
+
+    @property
+    def name(self) -> str:
+        """The logical name."""
+        return self.urn.split("::")[3]
+
+    def is_in(self, package: str) -> bool:
+        """Whether the resource belongs to a provider: `azure-native`, `azuread`, `random`."""
+        return self.type.startswith(f"{package}:")
+
+    @property
+    def changed_azure(self) -> bool:
+        """Whether Azure is different afterwards."""
+        return self.kind in ("create", "update", "delete") and not self.preview and not self.error
+
+    def is_of(self, *types: str) -> bool:
+        """Whether the resource is of one of these types, each a token or its end (`web:WebApp`)."""
+        return any(self.type == type_ or self.type.endswith(f":{type_}") for type_ in types)
+
+
+class Record:
+    """All calls, in the order in which they began. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._instants = itertools.count(1)
+        self._changed = threading.Condition()
+        self._calls: list[Call] = []
+
+    @contextmanager
+    def of(self, call: Call) -> Iterator[Call]:
+        """Records a call around its execution; an exception is its error."""
+        with self._changed:
+            call.began = next(self._instants)
+            self._calls.append(call)
+        try:
+            yield call
+        except Exception as error:
+            call.error = str(error)
+            raise
+        finally:
+            with self._changed:
+                call.ended = next(self._instants)
+                self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def calls(self, since: int = 0) -> tuple[Call, ...]:
+        """The calls from a position on, as `len(record)` gave it before."""
+        with self._changed:
+            return tuple(self._calls[since:])

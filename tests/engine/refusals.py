@@ -1,0 +1,252 @@
+"""What Azure refuses: each rule looks at one request and the resources that exist, and gives Azure's answer.
+
+Sources: the error codes as Azure Resource Manager and the resource providers answer them,
+https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and the
+pages named with each rule.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.engine.record import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Existing:
+    """A resource that exists.
+
+    Attributes:
+        id: its id; compared without case.
+        urn: the resource in Pulumi that made it.
+        inputs: what it was made of.
+        outputs: what the provider reported.
+    """
+
+    id: str
+    urn: str
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The type token."""
+        return self.urn.split("::")[2].rpartition("$")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """All that exists.
+
+    Attributes:
+        resources: by lower-case id.
+        soft_deleted: lower-case names of API Management services that were deleted and not purged.
+        writing: calls under way.
+    """
+
+    resources: Mapping[str, Existing]
+    soft_deleted: frozenset[str]
+    writing: tuple[Call, ...]
+
+    def below(self, identifier: str) -> Iterator[Existing]:
+        """What goes when the resource with this id is deleted, the resource itself included."""
+        prefix = identifier.lower()
+        return (
+            existing
+            for key, existing in self.resources.items()
+            if key == prefix or key.startswith(f"{prefix}/")
+        )
+
+
+Rule = Callable[[Call, Account], str | None]
+
+# Configuration of a resource rather than a resource: it always exists, and a first write is an update.
+_SINGLETONS = (
+    "storage:BlobServiceProperties",
+    "web:WebAppAuthSettingsV2",
+    "web:WebAppFtpAllowed",
+    "web:WebAppScmAllowed",
+)
+
+# https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+_NAMES = {
+    "app:ContainerApp": r"[a-z][a-z0-9-]{0,30}[a-z0-9]",
+    "app:ManagedEnvironment": r"[a-zA-Z][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
+    "apimanagement:ApiManagementService": r"[a-zA-Z][a-zA-Z0-9-]{0,48}[a-zA-Z0-9]",
+    "apimanagement:NamedValue": r"[a-zA-Z0-9._-]{1,256}",
+    "cosmosdb:DatabaseAccount": r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
+    "managedidentity:UserAssignedIdentity": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
+    "storage:BlobContainer": r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+    "storage:StorageAccount": r"[a-z0-9]{3,24}",
+    "web:WebApp": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
+}
+
+_RESOURCE_ID = re.compile(r"/subscriptions/[0-9a-f-]{36}/resourceGroups/\S+", re.IGNORECASE)
+_POLICIES = (
+    "apimanagement:ApiOperationPolicy",
+    "apimanagement:ApiPolicy",
+    "apimanagement:Policy",
+    "apimanagement:PolicyFragment",
+)
+
+
+def refusal(call: Call, account: Account) -> str | None:
+    """Azure's answer to a create, update or delete that it refuses, or None."""
+    rules = _DELETE if call.kind == "delete" else _WRITE
+    return next((answer for rule in rules if (answer := rule(call, account))), None)
+
+
+def _parent_missing(call: Call, account: Account) -> str | None:
+    """A resource needs the one whose id its own continues, and its resource group."""
+    parent = _parent(call.id)
+    if parent and parent.lower() not in account.resources:
+        return f"404 ParentResourceNotFound: {parent} was not found."
+    return None
+
+
+def _parent(identifier: str) -> str:
+    """The id of what a resource belongs to: `.../sites/a/config/web` -> `.../sites/a`; empty without one."""
+    head, _, tail = identifier.rpartition("/providers/")
+    if not head:
+        return ""
+    # The namespace, then types and names in turn. A service of a storage account always exists.
+    namespace, *rest = tail.replace("/blobServices/default/containers/", "/containers/").split("/")
+    parent = "/".join([head, "providers", namespace, *rest[:-2]]) if len(rest) > 2 else head  # noqa: PLR2004
+    return parent if "/resourceGroups/" in parent else ""
+
+
+def _exists_already(call: Call, account: Account) -> str | None:
+    """azure-native looks before it creates, because a PUT would take over what exists."""
+    if call.kind == "create" and call.id.lower() in account.resources and not call.is_of(*_SINGLETONS):
+        return f"cannot create already existing resource {call.id!r}"
+    return None
+
+
+def _moves(call: Call, account: Account) -> str | None:
+    existing = account.resources.get(call.id.lower())
+    before = existing and existing.inputs.get("location")
+    after = call.inputs.get("location")
+    if call.kind == "update" and before and after and before != after:
+        return f"409 InvalidResourceLocation: {call.id} already exists in location '{before}'."
+    return None
+
+
+def _name_invalid(call: Call, _account: Account) -> str | None:
+    pattern = next((pattern for type_, pattern in _NAMES.items() if call.is_of(type_)), None)
+    name = call.id.rpartition("/")[2]
+    if pattern and not re.fullmatch(pattern, name, re.ASCII):
+        return f"400 InvalidResourceName: {name!r} does not match {pattern}."
+    return None
+
+
+def _reference_missing(call: Call, account: Account) -> str | None:
+    """Whatever names another resource by its id needs it."""
+    for text in _texts(call.inputs):
+        if not _RESOURCE_ID.fullmatch(text) or "/roleDefinitions/" in text or "/sqlRoleDefinitions/" in text:
+            continue
+        # Scopes of Cosmos DB's own roles continue the account's id with the database: `.../dbs/name`.
+        needed = re.sub(r"/dbs/", "/sqlDatabases/", text)
+        if needed.lower() not in account.resources:
+            return f"404 ResourceNotFound: {text} was not found."
+    return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (key, *_texts(item))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _soft_deleted(call: Call, account: Account) -> str | None:
+    """A deleted service keeps its name for 48 hours.
+
+    https://learn.microsoft.com/azure/api-management/soft-delete
+    """
+    if call.kind == "create" and call.is_of("apimanagement:ApiManagementService"):
+        name = call.id.rpartition("/")[2]
+        if name.lower() in account.soft_deleted:
+            return f"400 ServiceAlreadyExistsInSoftDeletedState: Api service {name} was soft-deleted."
+    return None
+
+
+def _mentions(text: str) -> tuple[set[str], set[str]]:
+    """The named values and fragments that a policy document needs."""
+    values = set(re.findall(r"\{\{([A-Za-z0-9._-]+)\}\}", text))
+    fragments = set(re.findall(r'<include-fragment\s+fragment-id="([^"]+)"', text))
+    return values, fragments
+
+
+def _service(identifier: str) -> str:
+    """The id of the API Management service that an id is below."""
+    found = re.match(r".*/Microsoft\.ApiManagement/service/[^/]+", identifier, re.IGNORECASE)
+    return found[0] if found else ""
+
+
+def _policy_incomplete(call: Call, account: Account) -> str | None:
+    """A policy is refused while a named value or a fragment that it mentions does not exist."""
+    if not call.is_of(*_POLICIES):
+        return None
+    service = _service(call.id).lower()
+    values, fragments = _mentions(str(call.inputs.get("value", "")))
+    for name in sorted(values):
+        if f"{service}/namedvalues/{name}".lower() not in account.resources:
+            return f"400 ValidationError: Cannot find a property '{name}'."
+    for name in sorted(fragments):
+        if f"{service}/policyfragments/{name}".lower() not in account.resources:
+            return f"400 ValidationError: Policy fragment '{name}' was not found."
+    return None
+
+
+def _still_mentioned(call: Call, account: Account) -> str | None:
+    """What a policy mentions cannot be deleted.
+
+    https://learn.microsoft.com/azure/api-management/api-management-howto-properties#edit-or-delete-a-named-value
+    https://learn.microsoft.com/azure/api-management/policy-fragments#manage-policy-fragments
+    """
+    if not call.is_of("apimanagement:NamedValue", "apimanagement:PolicyFragment"):
+        return None
+    name, which = call.id.rpartition("/")[2], 0 if call.is_of("apimanagement:NamedValue") else 1
+    service = _service(call.id).lower()
+    for existing in account.resources.values():
+        if (
+            existing.type.endswith(_POLICIES)
+            and existing.id.lower().startswith(f"{service}/")
+            and name in _mentions(str(existing.inputs.get("value", "")))[which]
+        ):
+            return f"400 ValidationError: {name!r} is in use by {existing.id}."
+    return None
+
+
+def _still_used(call: Call, account: Account) -> str | None:
+    """Plans, environments and loggers are deleted after what runs on them."""
+    users = {
+        "web:AppServicePlan": ("web:WebApp", "serverFarmId"),
+        "app:ManagedEnvironment": ("app:ContainerApp", "environmentId"),
+        "apimanagement:Logger": ("apimanagement:Diagnostic", "loggerId"),
+    }
+    for type_, (user, key) in users.items():
+        if not call.is_of(type_):
+            continue
+        for existing in account.resources.values():
+            target = str(existing.inputs.get(key) or existing.inputs.get("managedEnvironmentId"))
+            if existing.type.endswith(user) and target.lower() == call.id.lower():
+                return f"409 Conflict: {call.id} is in use by {existing.id}."
+    return None
+
+
+_WRITE: tuple[Rule, ...] = (
+    _parent_missing,
+    _exists_already,
+    _moves,
+    _name_invalid,
+    _reference_missing,
+    _soft_deleted,
+    _policy_incomplete,
+)
+_DELETE: tuple[Rule, ...] = (_still_mentioned, _still_used)
