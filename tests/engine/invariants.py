@@ -1,0 +1,130 @@
+"""The rules that hold at every instant of every deployment, as functions from a timeline to what breaks them.
+
+Each violation is a sentence: what was unprotected, from which event to which.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.engine.record import Call
+from tests.engine.timeline import Interval, Timeline, Version
+
+LOCKS = {"app:ContainerApp": "/authConfigs/current", "web:WebApp": "/config/authsettingsV2"}
+"""What locks an app: the resource below it that turns authentication on, by the type of the app."""
+
+
+def violations(timeline: Timeline) -> list[str]:
+    """Everything that breaks a rule at some instant."""
+    return [
+        *apps_without_lock(timeline),
+        *code_without_lock(timeline),
+        *operations_without_policy(timeline),
+        *keys_generated_again(timeline),
+    ]
+
+
+def apps_without_lock(timeline: Timeline) -> list[str]:
+    """A container that may be reached from the internet has its lock.
+
+    A container serves as soon as its app exists; what keeps the internet out until then is its ingress.
+    """
+    return [
+        f"{app.name} is reachable without its lock from {timeline.describe(gap.start)} "
+        f"to {timeline.describe(gap.end)}"
+        for app in timeline.versions("app:ContainerApp")
+        if _external(app)
+        for gap in app.possible.without(locked(timeline, app))
+    ]
+
+
+def code_without_lock(timeline: Timeline) -> list[str]:
+    """A Function App that may have code has its lock. Before the first upload it has nothing to serve."""
+    found = []
+    for app in timeline.versions("web:WebApp"):
+        uploads = [call for call in _uploads(timeline, app) if app.possible.start < call.began]
+        if uploads:
+            serving = Interval(max(uploads[0].began, app.possible.start), app.possible.end)
+            found += [
+                f"{app.name} has code and no lock from {timeline.describe(gap.start)} "
+                f"to {timeline.describe(gap.end)}"
+                for gap in serving.without(locked(timeline, app))
+            ]
+    return found
+
+
+def operations_without_policy(timeline: Timeline) -> list[str]:
+    """An operation has its API's policy; and its own, if it ever has one, unless there is nothing behind it.
+
+    Without a policy API Management forwards every request to the API's service URL.
+    """
+    found = []
+    for operation in timeline.versions("apimanagement:ApiOperation"):
+        api = operation.id.rpartition("/operations/")[0]
+        gaps = [("its API's policy", gap) for gap in _gaps(timeline, operation, f"{api}/policies/policy")]
+        own = f"{operation.id}/policies/policy"
+        if timeline.certain(own) and any(_forwards(one) for one in timeline.versions("apimanagement:Api") if one.id == api):
+            gaps += [("its own policy", gap) for gap in _gaps(timeline, operation, own)]
+        found += [
+            f"{operation.name} has not {missing} from {timeline.describe(gap.start)} "
+            f"to {timeline.describe(gap.end)}"
+            for missing, gap in gaps
+        ]
+    return found
+
+
+def apis_before_locks(timeline: Timeline) -> list[str]:
+    """An API that forwards to an app is there only while the app is locked."""
+    apps = {
+        host: app
+        for app in timeline.versions("app:ContainerApp", "web:WebApp")
+        for host in (app.id.rpartition("/")[2],)
+    }
+    found = []
+    for api in timeline.versions("apimanagement:Api"):
+        url = str(api.inputs.get("serviceUrl") or "")
+        app = next((app for name, app in apps.items() if f"//{name}." in url), None)
+        if app is not None:
+            found += [
+                f"{api.name} forwards to {app.name} without a lock from {timeline.describe(gap.start)} "
+                f"to {timeline.describe(gap.end)}"
+                for gap in api.possible.without(locked(timeline, app))
+            ]
+    return found
+
+
+def keys_generated_again(timeline: Timeline) -> list[str]:
+    """A key is generated once: another one would end every session and every registration."""
+    generated = Counter(
+        call.name
+        for call in timeline.calls
+        if call.is_of("RandomBytes") and call.kind == "create" and call.changed_azure
+    )
+    found = [f"{name} was generated {count} times" for name, count in generated.items() if count > 1]
+    values: dict[str, set[str]] = {}
+    for value in timeline.versions("apimanagement:NamedValue"):
+        if value.inputs.get("secret"):
+            values.setdefault(value.name, set()).add(str(value.inputs.get("value")))
+    return found + [f"the secret in {name} changed" for name, all_ in values.items() if len(all_) > 1]
+
+
+def locked(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
+    """When an app surely has its lock."""
+    (suffix,) = (suffix for type_, suffix in LOCKS.items() if app.type.endswith(f":{type_}"))
+    return timeline.certain(app.id + suffix)
+
+
+def _external(app: Version) -> bool:
+    ingress = (app.inputs.get("configuration") or {}).get("ingress") or {}
+    return bool(ingress.get("external"))
+
+
+def _forwards(api: Version) -> bool:
+    return bool(api.inputs.get("serviceUrl"))
+
+
+def _gaps(timeline: Timeline, operation: Version, policy: str) -> Iterator[Interval]:
+    return operation.possible.without(timeline.certain(policy))
+
+
+def _uploads(timeline: Timeline, app: Version) -> list[Call]:
+    return [call for call in timeline.calls if call.kind == "upload" and call.id.lower() == app.id.lower()]
