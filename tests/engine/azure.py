@@ -7,9 +7,9 @@ to the next, so a replacement is a new resource, and a key that is generated aga
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -170,7 +170,7 @@ class Azure:
             raise AzureError(str(error)) from None
 
     @contextmanager
-    def _write(self, call: Call) -> Iterator[None]:
+    def _write(self, call: Call) -> Generator[None]:
         """One write: refused at its beginning, visible at its end."""
         with self._changed:
             conflict = self.faults.exclusive and next(filter(_same_api(call), self._writing), None)
@@ -188,7 +188,7 @@ class Azure:
     def _refuse(self, call: Call, conflict: Call | None) -> None:
         if conflict:
             raise AzureError(
-                f"409 PessimisticConcurrencyConflict: The resource was modified concurrently by {conflict.name}."
+                f"409 PessimisticConcurrencyConflict: {call.name} was modified while {conflict.name} was."
             )
         if self.faults.refuse(call):
             raise AzureError(f"500 InternalServerError: {call.kind} of {call.name} was refused by the test.")

@@ -1,6 +1,6 @@
 """Certificates for stand-ins of Azure's hosts, signed by a certificate authority that only a test trusts."""
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,10 @@ class Certificates:
 
 def issue(folder: Path, hosts: Sequence[str]) -> Certificates:
     """Makes an authority and a certificate for some host names, valid for a day."""
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_key, server_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
     authority = (
         _certificate("Test authority", authority_key.public_key(), issuer="Test authority")
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -41,26 +44,22 @@ def issue(folder: Path, hosts: Sequence[str]) -> Certificates:
     files = Certificates(authority=folder / "authority.pem", server=folder / "server.pem")
     files.authority.write_bytes(authority.public_bytes(pem))
     files.server.write_bytes(
-        server_key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + server.public_bytes(pem)
     )
     return files
 
 
-def _certificate(
-    subject: str, key: ec.EllipticCurvePublicKey, *, issuer: str
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _certificate(subject: str, key: ec.EllipticCurvePublicKey, *, issuer: str) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(_name(issuer))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
     )
 
 

@@ -1,0 +1,31 @@
+"""What the tests with Pulumi's real engine share: stacks to deploy, each in an Azure account of its own."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.engine.deployment import Deployment, deployment
+from tests.engine.stacks import StackSettings
+
+Deploy = Callable[[StackSettings], Deployment]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="module")
+def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deploy]:
+    """Makes a configured stack that is not deployed yet."""
+    with ExitStack() as stacks:
+
+        def make(settings: StackSettings) -> Deployment:
+            made = stacks.enter_context(deployment(tmp_path_factory.mktemp("stack")))
+            made.configure(settings.values, settings.secrets)
+            return made
+
+        yield make

@@ -1,28 +1,30 @@
 """A stack of this project, deployed by Pulumi's real engine into an Azure account of its own.
 
-The engine is the Pulumi CLI; Pulumi's Automation API runs `__main__.py` in this process, as the CLI's language
-host would in another. State, configuration and Pulumi's home are in a temporary folder.
+The engine is the Pulumi CLI, which runs `__main__.py` through the language host in `language_host.py` and
+attaches the providers in `provider.py`. State, configuration and Pulumi's home are in a temporary folder.
 """
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pulumi import automation
+import yaml
 
-from tests.engine import cli, deployment_service, provider
+from tests.engine import cli, deployment_service, language_host, provider
 from tests.engine.azure import Azure
 from tests.engine.deployment_service import CLIENT_SECRET, DeploymentService
 from tests.engine.record import Call
+
+PASSPHRASE = "canary-passphrase"
+"""Encrypts the secrets in the stack's file and state; it must not appear anywhere."""
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
 
@@ -61,7 +63,6 @@ class Run:
         failed: whether it ended with an error.
         output: what the CLI printed.
         steps: in the order in which they began.
-        events: the event log, as JSON.
         calls: what the providers were asked.
     """
 
@@ -69,7 +70,6 @@ class Run:
     failed: bool
     output: str
     steps: tuple[Step, ...]
-    events: str = field(repr=False)
     calls: tuple[Call, ...] = field(repr=False)
 
     @property
@@ -89,54 +89,75 @@ class Run:
 class Deployment:
     """A stack and the account that it is deployed to.
 
+    Args:
+        cli: path of the Pulumi CLI.
+        folder: copies of `Pulumi.yaml` and the stack's file, the state and Pulumi's home.
+        stack: name of the stack.
+        environment: environment variables of the CLI.
+
     Attributes:
         azure: the account.
         service: publishes the Function App's code.
-        folder: the project's copy, the state and Pulumi's home.
         runs: every operation so far.
     """
 
-    def __init__(self, *, azure: Azure, service: DeploymentService, stack: automation.Stack) -> None:
+    def __init__(
+        self,
+        cli: Path,
+        folder: Path,
+        stack: str,
+        environment: Mapping[str, str],
+        *,
+        azure: Azure,
+        service: DeploymentService,
+    ) -> None:
         self.azure = azure
         self.service = service
-        self.folder = Path(stack.workspace.work_dir)
+        self.folder = folder
         self.runs: list[Run] = []
+        self._cli = cli
         self._stack = stack
+        self._environment = {**os.environ, **environment}
 
     def configure(self, values: Mapping[str, str], secrets: Mapping[str, str] | None = None) -> None:
         """Sets values of the stack's configuration; lists and maps are JSON."""
-        project = self._stack.workspace.project_settings().name
+        project = yaml.safe_load((self.folder / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
         config: dict[str, dict[str, Any]] = {}
         for key, value in {**values, **(secrets or {})}.items():
             full = key if ":" in key else f"{project}:{key}"
             config[full] = {"value": value, "secret": key in (secrets or {})}
             if value.startswith(("[", "{")):
                 config[full]["objectValue"] = json.loads(value)
-        self.pulumi("config", "set-all", "--json", json.dumps(config)).check_returncode()
+        done = self.pulumi("config", "set-all", "--json", json.dumps(config))
+        assert done.returncode == 0, done.stderr
 
     def preview(self) -> Run:
         """`pulumi preview`."""
-        return self._run("preview", self._stack.preview)
+        return self._run("preview", "preview")
 
-    def up(self, **options: Any) -> Run:
-        """`pulumi up --skip-preview --yes`."""
-        return self._run("up", self._stack.up, **options)
+    def up(self, *options: str) -> Run:
+        """`pulumi up --yes`, without the preview before it."""
+        return self._run("up", "up", "--yes", "--skip-preview", *options)
 
     def refresh(self) -> Run:
-        """`pulumi refresh --yes`."""
-        return self._run("refresh", self._stack.refresh)
+        """`pulumi refresh --yes`, without the preview before it."""
+        return self._run("refresh", "refresh", "--yes", "--skip-preview")
 
     def destroy(self) -> Run:
-        """`pulumi destroy --skip-preview --yes`."""
-        return self._run("destroy", self._stack.destroy)
+        """`pulumi destroy --yes`, with the preview before it, as an operator runs it."""
+        return self._run("destroy", "destroy", "--yes")
+
+    def unprotect(self) -> None:
+        """`pulumi state unprotect --all`."""
+        done = self.pulumi("state", "unprotect", "--all", "--yes")
+        assert done.returncode == 0, done.stderr
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs the CLI on the stack, with its output as text; a failure is in the return code."""
-        workspace = self._stack.workspace
         return subprocess.run(
-            [workspace.pulumi_command.command, "--non-interactive", *arguments, "--stack", self._stack.name],
+            [str(self._cli), "--non-interactive", "--color", "never", *arguments, "--stack", self._stack],
             cwd=self.folder,
-            env={**os.environ, **workspace.env_vars, "PULUMI_HOME": workspace.pulumi_home},
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,
@@ -144,28 +165,25 @@ class Deployment:
 
     def state(self) -> dict[str, Any]:
         """The stack's state as it is stored."""
-        (file,) = (self.folder / "state").glob(".pulumi/stacks/*/*.json")
-        return json.loads(file.read_text(encoding="utf-8"))
+        (file,) = (self.folder / "state").glob(f".pulumi/stacks/*/{self._stack}.json")
+        return json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"]
 
     def stored(self) -> Iterator[Path]:
-        """All files of the deployment: state with its history, stack file, logs."""
+        """All files of the deployment: state with its history, stack file, event logs."""
         return (path for path in self.folder.rglob("*") if path.is_file())
 
-    def _run(self, operation: Operation, run: Any, **options: Any) -> Run:
+    def _run(self, operation: Operation, *arguments: str) -> Run:
         since = len(self.azure.record)
-        printed: list[str] = []
-        events: list[Any] = []
-        try:
-            run(on_output=printed.append, on_error=printed.append, on_event=events.append, **options)
-            failed = False
-        except automation.CommandError:
-            failed = True
+        log = self.folder / "events" / f"{len(self.runs)}.json"
+        with language_host.serve(cli.ROOT) as client:
+            done = self.pulumi(
+                *arguments, "--event-log", str(log), "--client", client, "--exec-kind", "auto.inline"
+            )
         result = Run(
             operation=operation,
-            failed=failed,
-            output="\n".join(printed),
-            steps=tuple(_steps(events)),
-            events="\n".join(repr(event) for event in events),
+            failed=done.returncode != 0,
+            output=done.stdout + done.stderr,
+            steps=tuple(_steps(log)),
             calls=self.azure.record.calls(since),
         )
         self.runs.append(result)
@@ -173,49 +191,38 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, stack: str = "dev") -> Iterator[Deployment]:
+def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
     """A stack that is not deployed yet, with the committed configuration."""
-    command = cli.command()
     azure = Azure()
     service = DeploymentService(azure=azure)
     for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml"):
         shutil.copy(cli.ROOT / name, folder)
-    for name in ("state", "home", "plugins"):
+    for name in ("events", "home", "plugins", "state"):
         (folder / name).mkdir()
-    with ExitStack() as stack_:
-        proxy = stack_.enter_context(deployment_service.serve(service, folder))
-        attached = stack_.enter_context(provider.serve(azure))
+    with ExitStack() as servers:
+        proxy = servers.enter_context(deployment_service.serve(service, folder / "plugins"))
+        attached = servers.enter_context(provider.serve(azure))
         _write_dynamic_provider(folder / "plugins", proxy)
-        workspace = automation.LocalWorkspace(
-            work_dir=str(folder),
-            pulumi_home=str(folder / "home"),
-            pulumi_command=command,
-            program=_program,
-            env_vars={
-                "PATH": f"{folder / 'plugins'}{os.pathsep}{os.environ['PATH']}",
-                "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-                "PULUMI_CONFIG_PASSPHRASE": "canary-passphrase",
-                "PULUMI_DEBUG_PROVIDERS": attached,
-                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-                # The state is written once, at the end: writing it after every step takes most of the time.
-                "PULUMI_EXPERIMENTAL": "true",
-                "PULUMI_SKIP_CHECKPOINTS": "true",
-                "ARM_CLIENT_ID": "00000000-0000-4000-8000-000000000001",
-                "ARM_CLIENT_SECRET": CLIENT_SECRET,
-                "ARM_TENANT_ID": "00000000-0000-4000-8000-000000000002",
-            },
-        )
-        yield Deployment(
-            azure=azure, service=service, stack=automation.Stack.create_or_select(stack, workspace)
-        )
-
-
-def _program() -> None:
-    root = str(cli.ROOT)
-    if root not in sys.path:
-        sys.path.insert(0, root)
-    runpy.run_path(f"{root}/__main__.py", run_name="__main__")
+        environment = {
+            "PATH": f"{folder / 'plugins'}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DEBUG_PROVIDERS": attached,
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Adds the option `--event-log`.
+            "PULUMI_DEBUG_COMMANDS": "true",
+            # The state is written once, at the end: writing it after every step takes most of the time.
+            "PULUMI_EXPERIMENTAL": "true",
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+            "ARM_CLIENT_ID": "00000000-0000-4000-8000-000000000001",
+            "ARM_CLIENT_SECRET": CLIENT_SECRET,
+            "ARM_TENANT_ID": "00000000-0000-4000-8000-000000000002",
+        }
+        made = Deployment(cli.path(), folder, stack, environment, azure=azure, service=service)
+        assert made.pulumi("stack", "init").returncode == 0
+        yield made
 
 
 def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> None:
@@ -231,13 +238,15 @@ def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> No
     plugin.chmod(0o755)
 
 
-def _steps(events: list[Any]) -> Iterator[Step]:
-    for event in events:
-        if event.resource_pre_event:
-            metadata = event.resource_pre_event.metadata
+def _steps(log: Path) -> Iterator[Step]:
+    """The steps in an event log; it is missing when the CLI stopped before the engine began."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    for line in lines:
+        event = json.loads(line).get("resourcePreEvent")
+        if event:
+            metadata = event["metadata"]
             yield Step(
-                op=str(getattr(metadata.op, "value", metadata.op)),
-                urn=metadata.urn,
-                changed=tuple(sorted(metadata.detailed_diff or metadata.diffs or ())),
+                op=metadata["op"],
+                urn=metadata["urn"],
+                changed=tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ())),
             )
-

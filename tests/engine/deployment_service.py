@@ -13,7 +13,7 @@ import secrets
 import ssl
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -128,7 +128,7 @@ class DeploymentService:
             return self.broken
         if self.unpropagated > 0:
             self.unpropagated -= 1
-            return "InaccessibleStorageException: BlobUploadFailedException: Response status code 403 (Forbidden)."
+            return "InaccessibleStorageException: BlobUploadFailedException: status code 403 (Forbidden)."
         storage = app.inputs["functionAppConfig"]["deployment"]["storage"]
         account = urlsplit(storage["value"]).hostname.partition(".")[0]
         identity = self.azure.read(storage["authentication"]["userAssignedIdentityResourceId"])
@@ -165,7 +165,7 @@ class Proxy:
 
 
 @contextmanager
-def serve(service: DeploymentService, folder: Path) -> Iterator[Proxy]:
+def serve(service: DeploymentService, folder: Path) -> Generator[Proxy]:
     """Serves the stand-in on this machine; certificates go into the folder."""
     issued = certificates.issue(folder, (_ENTRA, _ARM, f"*{_SCM}"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
     answers: DeploymentService
     _host = ""
 
-    def do_CONNECT(self) -> None:  # noqa: N802 -- the name is http.server's
+    def do_CONNECT(self) -> None:
         self._host = self.path.partition(":")[0]
         self.send_response(HTTPStatus.OK)
         self.end_headers()
@@ -202,11 +202,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
         self.close_connection = False
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer()
+
+    def finish(self) -> None:
+        """Closes the connection inside the tunnel too, which the server does not know of."""
+        super().finish()
+        self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Prints nothing."""

@@ -62,7 +62,9 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
         api = operation.id.rpartition("/operations/")[0]
         gaps = [("its API's policy", gap) for gap in _gaps(timeline, operation, f"{api}/policies/policy")]
         own = f"{operation.id}/policies/policy"
-        if timeline.certain(own) and any(_forwards(one) for one in timeline.versions("apimanagement:Api") if one.id == api):
+        if timeline.certain(own) and any(
+            _forwards(one) for one in timeline.versions("apimanagement:Api") if one.id == api
+        ):
             gaps += [("its own policy", gap) for gap in _gaps(timeline, operation, own)]
         found += [
             f"{operation.name} has not {missing} from {timeline.describe(gap.start)} "

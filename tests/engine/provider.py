@@ -10,13 +10,13 @@ new one first, any other by deleting the old one first; a preview of an update k
 import hashlib
 import importlib.metadata
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf.empty_pb2 import Empty  # ty: ignore[missing-module-member]  made at run time
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.engine.azure import Azure, AzureError
@@ -40,7 +40,7 @@ _THREADS = 128
 
 
 @contextmanager
-def serve(azure: Azure) -> Iterator[str]:
+def serve(azure: Azure) -> Generator[str]:
     """Serves the providers, and gives the value of PULUMI_DEBUG_PROVIDERS that attaches them."""
     servers = []
     addresses = []
@@ -75,11 +75,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """The engine says where it is; this provider never calls it."""
-        return empty_pb2.Empty()
+        return Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """The engine stops; calls under way end by themselves."""
-        return empty_pb2.Empty()
+        return Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """The version of the provider that the SDK belongs to."""
@@ -101,9 +101,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Answers a function."""
         arguments, _ = read_properties(request.args)
         response = provider_pb2.InvokeResponse()
-        getattr(response, "return").CopyFrom(
-            write_properties(self._azure.invoke(request.tok, arguments))
-        )
+        getattr(response, "return").CopyFrom(write_properties(self._azure.invoke(request.tok, arguments)))
         return response
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -180,7 +178,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._call("delete", request, context, request.old_inputs) as call:
             call.id = request.id
             self._azure.delete(call)
-            return empty_pb2.Empty()
+            return Empty()
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Reads a resource as it is now; a property that changed in Azure changes the inputs too."""
@@ -204,7 +202,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
 
     @contextmanager
-    def _call(self, kind: Kind, request: Any, context: Any, properties: Any) -> Iterator[Call]:
+    def _call(self, kind: Kind, request: Any, context: Any, properties: Any) -> Generator[Call]:
         """Records a call; what Azure refuses becomes the error that the engine shows."""
         inputs, _ = read_properties(properties)
         call = Call(

@@ -6,7 +6,7 @@ changes nothing.
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -73,7 +73,7 @@ class Record:
         self._calls: list[Call] = []
 
     @contextmanager
-    def of(self, call: Call) -> Iterator[Call]:
+    def of(self, call: Call) -> Generator[Call]:
         """Records a call around its execution; an exception is its error."""
         with self._changed:
             call.began = next(self._instants)

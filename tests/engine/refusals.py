@@ -112,7 +112,7 @@ def _parent(identifier: str) -> str:
         return ""
     # The namespace, then types and names in turn. A service of a storage account always exists.
     namespace, *rest = tail.replace("/blobServices/default/containers/", "/containers/").split("/")
-    parent = "/".join([head, "providers", namespace, *rest[:-2]]) if len(rest) > 2 else head  # noqa: PLR2004
+    parent = "/".join([head, "providers", namespace, *rest[:-2]]) if len(rest) > 2 else head
     return parent if "/resourceGroups/" in parent else ""
 
 

@@ -1,11 +1,11 @@
 """What existed in Azure at every instant, computed from the record of calls.
 
-While a call is under way nobody knows whether it has taken effect. So a resource *may exist* from the
-beginning of its creation to the end of its deletion, and *surely exists* from the end of its creation to the
-beginning of its deletion. What is dangerous counts as soon as it may exist; what protects counts only while it
-surely exists.
+It is not known when, during a call, the call takes effect. So a resource *may exist* from the beginning of
+its creation to the end of its deletion, and *surely exists* from the end of its creation to the beginning of
+its deletion. What is dangerous counts as soon as it may exist; what protects counts only while it surely
+exists.
 
-What goes with a deleted resource is there until that deletion has ended: Azure gives no order.
+What is deleted together with another resource exists until that deletion has ended.
 """
 
 import itertools

@@ -7,15 +7,15 @@ the engine sends plain values and marks secret outputs itself.
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import struct_pb2
+from google.protobuf.struct_pb2 import Struct  # ty: ignore[missing-module-member]  made at run time
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_WIRE
 
 from twin.monitor import UNKNOWN
 
 
-def write_properties(values: Mapping[str, Any]) -> struct_pb2.Struct:
+def write_properties(values: Mapping[str, Any]) -> Struct:
     """Plain values as a protobuf Struct; `UNKNOWN` is written as the engine expects it, None is left out."""
-    written = struct_pb2.Struct()
+    written = Struct()
     written.update(_plain(values))
     return written
 

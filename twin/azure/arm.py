@@ -14,7 +14,6 @@ import pulumi
 from twin.azure import flex_consumption
 from twin.azure.identifiers import Seed
 
-
 _PLACEHOLDER = r"\{(\w+)(?:=(\w+))?\}"
 
 

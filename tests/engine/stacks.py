@@ -1,0 +1,76 @@
+"""The stacks that are deployed: the committed dev stack with its secrets, and one for each other tier."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CANARIES = {
+    "slackBotToken": "xoxb-000000000000-canarySlackBotToken",
+    "jiraApiToken": "canary-jira-api-token",
+    "notesToken": "canary-notes-token",
+}
+"""Secrets of the configuration; each must appear nowhere in clear."""
+
+_NOTES = {
+    "name": "notes",
+    "image": "ghcr.io/example/notes:1.2.3",
+    "port": 8080,
+    "secrets": {"NOTES_TOKEN": "notesToken"},
+}
+_LEGACY = {
+    "name": "legacy",
+    "image": "ghcr.io/example/legacy:4.5.6",
+    "port": 8080,
+    "transport": "sse",
+    "paths": {"messages": "/messages/"},
+    "sessionParameter": "session_id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """Settings that differ from the committed dev stack.
+
+    Attributes:
+        values: by key; lists and maps are JSON.
+        secrets: those that are encrypted in the stack's file.
+    """
+
+    values: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def changed(self, **values: str) -> "StackSettings":
+        """The same with other values."""
+        return StackSettings(values={**self.values, **values}, secrets=self.secrets)
+
+
+DEV = StackSettings(
+    values={"jiraUrl": "https://example.atlassian.net", "jiraUsername": "jira@example.com"},
+    secrets={key: CANARIES[key] for key in ("slackBotToken", "jiraApiToken")},
+)
+"""The dev stack: tier BasicV2, with all four servers."""
+
+FUNCTIONS = StackSettings(values={"backends": json.dumps(["functions"])})
+"""The smallest one, for what does not depend on the servers."""
+
+CONTAINERS = StackSettings(
+    values={
+        "backends": json.dumps(["functions"]),
+        "containers": json.dumps([_NOTES, _LEGACY]),
+        "audience": "gateway",
+        "isolateEnvironments": "true",
+    },
+    secrets={"notesToken": CANARIES["notesToken"]},
+)
+"""Containers of the stack's own, each in an environment of its own, and one token for all."""
+
+TIERS: Mapping[str, StackSettings] = {
+    "BasicV2": DEV,
+    "StandardV2": CONTAINERS.changed(sku="StandardV2", capacity="3"),
+    "PremiumV2": DEV.changed(sku="PremiumV2", keyVersion="2", requireResource="true"),
+    "Developer": FUNCTIONS.changed(sku="Developer"),
+    "Basic": FUNCTIONS.changed(sku="Basic", capacity="2", audience="gateway"),
+    "Standard": CONTAINERS.changed(sku="Standard", isolateEnvironments="false"),
+    "Premium": DEV.changed(sku="Premium", accessTokenMinutes="5", grantDays="7"),
+}
+"""One stack for each tier of API Management."""

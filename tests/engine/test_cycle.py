@@ -1,0 +1,147 @@
+"""The life of a stack, for every tier: preview, deploy, deploy again, refresh, destroy."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.engine import invariants
+from tests.engine.azure import Hold
+from tests.engine.conftest import Deploy
+from tests.engine.deployment import Deployment, Run
+from tests.engine.record import Call
+from tests.engine.stacks import TIERS
+from tests.engine.timeline import Timeline
+
+_SERVICE = "apimanagement:ApiManagementService"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """One stack from its first preview to its last resource.
+
+    Attributes:
+        stack: the stack, destroyed.
+        preview: of the first deployment.
+        deployed: the first deployment; API Management takes until everything that can be ready without it is.
+        again: a second one, without a change.
+        refreshed: a refresh after that.
+        refused: an ordinary destroy, while keys are protected.
+        destroyed: another, after `pulumi state unprotect --all`.
+    """
+
+    stack: Deployment
+    preview: Run
+    deployed: Run
+    again: Run
+    refreshed: Run
+    refused: Run
+    destroyed: Run
+
+    @property
+    def timeline(self) -> Timeline:
+        """The history of the account."""
+        return Timeline(self.stack.azure.record.calls())
+
+    def created(self) -> dict[str, Call]:
+        """The creations of the first deployment, by URN."""
+        return {call.urn: call for call in self.deployed.calls if call.kind == "create" and not call.error}
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def cycle(request: pytest.FixtureRequest, new_stack: Deploy) -> Cycle:
+    """The whole cycle, run once for all tests of a tier."""
+    stack = new_stack(TIERS[request.param])
+    preview = stack.preview()
+    expected = {
+        step.urn
+        for step in preview.steps
+        if step.type.startswith(("azure-native:", "azuread:"))
+        and not step.type.startswith("azure-native:apimanagement:")
+    }
+
+    def others_are_ready() -> bool:
+        created = {call.urn for call in stack.azure.record.calls() if call.kind == "create" and call.ended}
+        return expected <= created and bool(stack.service.packages)
+
+    stack.azure.faults.hold = Hold(calls=lambda call: call.is_of(_SERVICE), until=others_are_ready)
+    deployed = stack.up()
+    stack.azure.faults.hold = None
+    again, refreshed, refused = stack.up(), stack.refresh(), stack.destroy()
+    stack.unprotect()
+    return Cycle(
+        stack=stack,
+        preview=preview,
+        deployed=deployed,
+        again=again,
+        refreshed=refreshed,
+        refused=refused,
+        destroyed=stack.destroy(),
+    )
+
+
+def test_a_preview_changes_nothing(cycle: Cycle) -> None:
+    assert not cycle.preview.failed, cycle.preview.output
+    assert [call for call in cycle.preview.calls if call.changed_azure] == []
+
+
+def test_what_a_preview_shows_is_created(cycle: Cycle) -> None:
+    assert not cycle.deployed.failed, cycle.deployed.output
+    assert cycle.deployed.names("create") == cycle.preview.names("create")
+    assert set(cycle.deployed.counts()) == {"create"}
+
+
+def test_no_resource_is_refused(cycle: Cycle) -> None:
+    assert [
+        f"{call.kind} {call.name}: {call.error}" for call in cycle.stack.azure.record.calls() if call.error
+    ] == []
+
+
+def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
+    found = invariants.violations(cycle.timeline)
+    assert not found, "\n".join(found)
+
+
+def test_only_its_own_children_wait_for_api_management(cycle: Cycle) -> None:
+    (service,) = (call for call in cycle.created().values() if call.is_of(_SERVICE))
+    waited = [
+        call.name
+        for call in cycle.created().values()
+        if not call.id.startswith(f"{service.id}/") and call.ended > service.ended and call is not service
+    ]
+    assert waited == []
+
+
+def test_the_code_is_published_without_waiting_for_api_management(cycle: Cycle) -> None:
+    (service,) = (call for call in cycle.created().values() if call.is_of(_SERVICE))
+    (upload,) = (call for call in cycle.deployed.calls if call.kind == "upload")
+    assert upload.ended < service.ended
+    ((package,),) = cycle.stack.service.packages.values()
+    assert {"host.json", "function_app.py", "requirements.txt"} <= package
+
+
+def test_a_second_deployment_changes_nothing(cycle: Cycle) -> None:
+    assert not cycle.again.failed, cycle.again.output
+    assert cycle.again.changes == ()
+    assert [call for call in cycle.again.calls if call.changed_azure or call.kind == "upload"] == []
+
+
+def test_a_refresh_finds_no_drift(cycle: Cycle) -> None:
+    assert not cycle.refreshed.failed, cycle.refreshed.output
+    assert cycle.refreshed.changes == ()
+    assert {call.name for call in cycle.refreshed.calls if call.kind == "read"} >= {
+        call.name for call in cycle.created().values()
+    }
+    assert [call for call in cycle.refreshed.calls if call.changed_azure] == []
+
+
+def test_an_ordinary_destroy_stops_before_it_deletes_anything(cycle: Cycle) -> None:
+    assert cycle.refused.failed
+    assert "cannot be deleted" in cycle.refused.output
+    assert "pulumi state unprotect" in cycle.refused.output
+    assert [call for call in cycle.refused.calls if call.changed_azure] == []
+
+
+def test_after_lifting_the_protection_everything_is_destroyed(cycle: Cycle) -> None:
+    assert not cycle.destroyed.failed, cycle.destroyed.output
+    assert cycle.stack.azure.resources == {}
+    assert cycle.stack.state().get("resources", []) == []
