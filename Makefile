@@ -6,13 +6,14 @@ ARGS ?=
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
 COMPILED := .venv/.compiled
+PULUMI := .tools/bin/pulumi
 NODE := node_modules/.installed-from
 ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format check clean lock force
+.PHONY: help up test test-engine lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,8 +21,11 @@ help: ## List the targets
 up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
 
-test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run all tests (ARGS="-k name" for some)
+test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/engine $(ARGS)
 
 lint: $(ENVIRONMENT) ## Check style and types
 	$(BIN)/ruff check .
@@ -32,7 +36,7 @@ format: $(ENVIRONMENT) ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-check: lint test ## Lint, then test
+check: lint test test-engine ## Lint, then run all tests
 
 clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
 	rm -rf .twin .policy-coverage
@@ -53,6 +57,10 @@ force:
 # `make lock` needs uv and nothing of the requirements that it is about to change.
 $(BIN)/uv:
 	@$(INSTALL)
+
+# Pulumi's command line, which tools/pulumi pins. Without Go the tests say what they need and skip.
+$(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
+	@$(BIN)/python scripts/pulumi_cli.py
 
 # Compiles what a start needs rather than the thousands of modules of which it uses a few. An error in the program is
 # left for the command that follows, which reports it.

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import yaml
 
+from scripts import pulumi_cli
 from tests.engine import cli, deployment_service, language_host, provider
 from tests.engine.azure import Azure
 from tests.engine.deployment_service import CLIENT_SECRET, DeploymentService
@@ -175,7 +176,7 @@ class Deployment:
     def _run(self, operation: Operation, *arguments: str) -> Run:
         since = len(self.azure.record)
         log = self.folder / "events" / f"{len(self.runs)}.json"
-        with language_host.serve(cli.ROOT) as client:
+        with language_host.serve(pulumi_cli.ROOT) as client:
             done = self.pulumi(
                 *arguments, "--event-log", str(log), "--client", client, "--exec-kind", "auto.inline"
             )
@@ -196,7 +197,7 @@ def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
     azure = Azure()
     service = DeploymentService(azure=azure)
     for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml"):
-        shutil.copy(cli.ROOT / name, folder)
+        shutil.copy(pulumi_cli.ROOT / name, folder)
     for name in ("events", "home", "plugins", "state"):
         (folder / name).mkdir()
     with ExitStack() as servers:
@@ -230,8 +231,8 @@ def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> No
     plugin = folder / "pulumi-resource-pulumi-python"
     plugin.write_text(
         "#!/bin/sh\n"
-        f'export PYTHONPATH="{cli.ROOT}" HTTPS_PROXY="{proxy.url}" REQUESTS_CA_BUNDLE="{proxy.authority}"\n'
-        'export NO_PROXY="127.0.0.1,localhost"\n'
+        f'export HTTPS_PROXY="{proxy.url}" NO_PROXY="127.0.0.1,localhost"\n'
+        f'export REQUESTS_CA_BUNDLE="{proxy.authority}" PYTHONPATH="{pulumi_cli.ROOT}"\n'
         f'exec "{sys.executable}" -u -m pulumi.dynamic "$@"\n',
         encoding="utf-8",
     )

@@ -18,6 +18,7 @@ def violations(timeline: Timeline) -> list[str]:
     return [
         *apps_without_lock(timeline),
         *code_without_lock(timeline),
+        *apis_before_locks(timeline),
         *operations_without_policy(timeline),
         *keys_generated_again(timeline),
     ]

@@ -1,0 +1,197 @@
+"""The rules find a fault when there is one: each with a record that breaks it and one that does not."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.engine import invariants
+from tests.engine.record import Call, Kind
+from tests.engine.timeline import Timeline
+
+GROUP = "/subscriptions/s/resourceGroups/g/providers"
+CONTAINER = f"{GROUP}/Microsoft.App/containerApps/notes"
+SITE = f"{GROUP}/Microsoft.Web/sites/functions"
+API = f"{GROUP}/Microsoft.ApiManagement/service/a/apis/notes"
+OPERATION = f"{API}/operations/post"
+
+TYPES = {
+    CONTAINER: "app:ContainerApp",
+    f"{CONTAINER}/authConfigs/current": "app:ContainerAppsAuthConfig",
+    SITE: "web:WebApp",
+    f"{SITE}/config/authsettingsV2": "web:WebAppAuthSettingsV2",
+    API: "apimanagement:Api",
+    f"{API}/policies/policy": "apimanagement:ApiPolicy",
+    OPERATION: "apimanagement:ApiOperation",
+    f"{OPERATION}/policies/policy": "apimanagement:ApiOperationPolicy",
+}
+OPEN = {"configuration": {"ingress": {"external": True}}}
+CLOSED = {"configuration": {"ingress": {"external": False}}}
+FORWARDS = {"serviceUrl": "https://notes.example.azurecontainerapps.io"}
+
+LOCK, POLICY, OWN = (
+    f"{CONTAINER}/authConfigs/current",
+    f"{API}/policies/policy",
+    f"{OPERATION}/policies/policy",
+)
+SITE_LOCK = f"{SITE}/config/authsettingsV2"
+
+
+class History:
+    """Calls one after the other, or two at once."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._instant = 0
+
+    def then(
+        self,
+        kind: Kind,
+        identifier: str,
+        inputs: Mapping[str, object] | None = None,
+        *,
+        error: str = "",
+        removed: tuple[str, ...] = (),
+    ) -> "History":
+        self.calls.append(_call(kind, identifier, self._next(), inputs or {}, error=error, removed=removed))
+        self.calls[-1].ended = self._next()
+        return self
+
+    def together(self, kind: Kind, *identifiers: str) -> "History":
+        """Calls that overlap."""
+        begun = [_call(kind, identifier, self._next(), {}) for identifier in identifiers]
+        for call in begun:
+            call.ended = self._next()
+        self.calls += begun
+        return self
+
+    def violations(self, rule: Callable[[Timeline], list[str]] = invariants.violations) -> list[str]:
+        return rule(Timeline(self.calls))
+
+    def _next(self) -> int:
+        self._instant += 1
+        return self._instant
+
+
+def _call(
+    kind: Kind,
+    identifier: str,
+    began: int,
+    inputs: Mapping[str, object],
+    *,
+    error: str = "",
+    removed: tuple[str, ...] = (),
+) -> Call:
+    name = "/".join(identifier.split("/")[-2:])
+    return Call(
+        kind=kind,
+        preview=False,
+        urn=f"urn:pulumi:dev::p::mcp:a:B$azure-native:{TYPES[identifier]}::{name}",
+        id=identifier,
+        began=began,
+        inputs=inputs,
+        error=error,
+        removed=removed or ((identifier,) if kind == "delete" else ()),
+    )
+
+
+def test_a_container_that_is_open_before_its_lock_is_found() -> None:
+    history = History().then("create", CONTAINER, OPEN).then("create", LOCK)
+    (found,) = history.violations()
+    assert "reachable without its lock from create containerApps/notes began" in found
+
+
+def test_a_container_that_opens_after_its_lock_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
+    assert history.violations() == []
+
+
+def test_a_container_that_opens_while_its_lock_is_made_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED)
+    history.together("create", LOCK, API)
+    history.calls[-1] = _call("update", CONTAINER, history.calls[-1].began, OPEN)
+    history.calls[-1].ended = history.calls[-2].ended + 1
+    assert len(history.violations()) == 1
+
+
+def test_a_lock_that_was_refused_protects_nothing() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK, error="409")
+    history.then("update", CONTAINER, OPEN)
+    (found,) = history.violations()
+    assert found.endswith("to the record ended")
+
+
+def test_a_lock_that_goes_before_its_app_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
+    history.then("delete", LOCK).then("delete", CONTAINER)
+    (found,) = history.violations()
+    assert "from delete authConfigs/current began" in found
+
+
+def test_a_lock_that_goes_together_with_its_app_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
+    assert history.then("delete", CONTAINER, removed=(CONTAINER, LOCK)).violations() == []
+
+
+def test_code_that_is_uploaded_before_the_lock_is_found() -> None:
+    assert (
+        len(History().then("create", SITE).then("upload", SITE).then("create", SITE_LOCK).violations()) == 1
+    )
+    assert History().then("create", SITE).then("create", SITE_LOCK).then("upload", SITE).violations() == []
+
+
+def test_an_operation_before_its_apis_policy_is_found() -> None:
+    history = History().then("create", API, FORWARDS)
+    assert len(history.together("create", OPERATION, POLICY).violations()) == 1
+
+
+@pytest.mark.parametrize("last", ["delete", "create"])
+def test_an_operation_after_its_apis_policy_is_in_order(last: Kind) -> None:
+    history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
+    if last == "delete":
+        history.then("delete", OPERATION).then("delete", POLICY).then("delete", API)
+    assert history.violations() == []
+
+
+def test_a_policy_that_goes_before_its_operation_is_found() -> None:
+    history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
+    assert len(history.then("delete", POLICY).then("delete", OPERATION).violations()) == 1
+
+
+def test_an_updated_policy_leaves_no_gap() -> None:
+    history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
+    assert history.then("update", POLICY, {"value": "<policies />"}).violations() == []
+
+
+def test_an_operation_without_its_own_policy_is_found_where_the_api_forwards() -> None:
+    history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
+    assert len(history.then("create", OWN).violations()) == 1
+
+
+def test_an_operation_without_its_own_policy_is_in_order_where_nothing_is_behind_it() -> None:
+    history = History().then("create", API).then("create", POLICY).then("create", OPERATION)
+    assert history.then("create", OWN).violations() == []
+
+
+def test_an_api_that_forwards_to_an_app_without_a_lock_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", API, FORWARDS)
+    assert len(history.violations(invariants.apis_before_locks)) == 1
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", API, FORWARDS)
+    assert history.violations(invariants.apis_before_locks) == []
+
+
+def test_a_key_that_is_generated_again_is_found() -> None:
+    history = History()
+    for instant in (1, 3):
+        urn = "urn:pulumi:dev::p::random:index/randomBytes:RandomBytes::key"
+        history.calls.append(
+            Call(kind="create", preview=False, urn=urn, id="none", began=instant, ended=instant + 1)
+        )
+    assert history.violations() == ["key was generated 2 times"]
+
+
+def test_a_secret_that_changes_in_a_named_value_is_found() -> None:
+    identifier = f"{GROUP}/Microsoft.ApiManagement/service/a/namedValues/token-key"
+    TYPES[identifier] = "apimanagement:NamedValue"
+    history = History().then("create", identifier, {"secret": True, "value": "one"})
+    assert history.violations() == []
+    assert len(history.then("update", identifier, {"secret": True, "value": "two"}).violations()) == 1
