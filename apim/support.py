@@ -1,0 +1,134 @@
+"""What the engine supports, as tables for docs/policy-support.md.
+
+    python -m apim.support
+
+Writes them into the page: each policy with its elements and attributes, from the shapes by which documents
+are checked, and each type and member of C#, from the tables by which expressions are compiled.
+"""
+
+from collections.abc import Iterator
+
+from apim.compiler import SECTIONS
+from apim.csharp import members
+from apim.csharp.types import DEFINITIONS, Definition
+from apim.page import replace_part
+from apim.policies import POLICIES, UNSUPPORTED
+from apim.shape import Attribute, Kind, Policy, Shape, Text
+
+_KINDS = {
+    Kind.BOOLEAN: "`true` or `false`",
+    Kind.INTEGER: "whole number",
+    Kind.NUMBER: "number",
+    Kind.STRING: "string",
+}
+
+
+def policies() -> str:
+    """The policies that the engine has, and the names of those that it does not have."""
+    lines = [
+        f"{len(POLICIES)} policies are supported. Each may have the attribute `id` as well.",
+    ]
+    for name in sorted(POLICIES):
+        lines += ["", *_policy(POLICIES[name])]
+    lines += [
+        "",
+        f"These {len(UNSUPPORTED)} are refused when a document is loaded:",
+        "",
+        ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED)) + ".",
+    ]
+    return "\n".join(lines)
+
+
+def csharp() -> str:
+    """The types and members that expressions may use, by namespace."""
+    members.load()
+    listed = [one for one in DEFINITIONS.values() if one.namespace and (one.members or one.values)]
+    total = sum(len(signatures) for one in listed for signatures in one.members.values())
+    lines = [f"{len(listed)} types with {total} members. Enumerations show their values."]
+    for namespace in sorted({one.namespace for one in listed}):
+        lines += ["", f"<details><summary><code>{namespace}</code></summary>", ""]
+        lines += [
+            _type(one) for one in sorted(listed, key=lambda one: one.name) if one.namespace == namespace
+        ]
+        lines += ["", "</details>"]
+    return "\n".join(lines)
+
+
+def _policy(policy: Policy) -> Iterator[str]:
+    sections = [section for section in SECTIONS if section in policy.sections]
+    where = "in every section" if len(sections) == len(SECTIONS) else f"in {', '.join(sections)}"
+    notes = [where]
+    if policy.once:
+        notes.append("once in a section")
+    if policy.unavailable:
+        notes.append(f"not in {', '.join(sorted(policy.unavailable))}")
+    yield f"**`{policy.name}`**: {'; '.join(notes)}."
+    rows = list(_rows(policy.shape, policy.name))
+    if rows:
+        yield ""
+        yield "| element | attribute | value | expression |"
+        yield "|---|---|---|---|"
+        yield from rows
+
+
+def _rows(shape: Shape, path: str) -> Iterator[str]:
+    """A row for each attribute, for the text, and for the elements within."""
+    for attribute in shape.attributes:
+        if attribute.unsupported:
+            yield f"| `{path}` | `{attribute.name}` | **refused**: {attribute.unsupported} | |"
+        else:
+            yield f"| `{path}` | `{attribute.name}` | {_value(attribute)} | {_allows(attribute.expression)} |"
+    if shape.text is not Text.NONE:
+        need = "required " if shape.text_required else ""
+        yield f"| `{path}` | (text) | {need}{_KINDS[shape.kind]} | {_allows(shape.text is Text.VALUE)} |"
+    if shape.statements:
+        yield f"| `{path}` | (content) | policies | |"
+    for child in shape.children:
+        inner = f"{path}/{child.name}"
+        if child.unsupported:
+            yield f"| `{inner}` | | **refused**: {child.unsupported} | |"
+            continue
+        most = "any number" if child.most is None else f"at most {child.most}"
+        yield f"| `{inner}` | | {f'at least {child.least}, ' if child.least else ''}{most} | |"
+        if child.name in POLICIES:
+            continue
+        yield from _rows(child.shape, inner)
+
+
+def _value(attribute: Attribute) -> str:
+    if attribute.values:
+        text = ", ".join(f"`{value}`" for value in attribute.values)
+    else:
+        text = _KINDS[attribute.kind]
+    if attribute.least is not None or attribute.most is not None:
+        bounds = (
+            f"from {attribute.least:g}" if attribute.least is not None else "",
+            f"to {attribute.most:g}" if attribute.most is not None else "",
+        )
+        text += f" {' '.join(bound for bound in bounds if bound)}"
+    if attribute.required:
+        return f"required {text}"
+    return text if attribute.default is None else f"{text}; default `{attribute.default}`"
+
+
+def _allows(expression: bool) -> str:
+    return "yes" if expression else "no"
+
+
+def _type(one: Definition) -> str:
+    parameters = f"<{', '.join(one.parameters)}>" if one.parameters else ""
+    signatures = [
+        signature for name in sorted(one.members) for signature, _function in one.members[name]
+    ] or list(one.values)
+    # A stack of tables would be as long as the code; a paragraph can be searched as well.
+    return f"- **`{one.kind} {one.name}{parameters}`**: " + ", ".join(f"`{text}`" for text in signatures)
+
+
+def main() -> None:
+    """Writes the tables into the page."""
+    replace_part("policies", policies())
+    replace_part("csharp", csharp())
+
+
+if __name__ == "__main__":
+    main()
