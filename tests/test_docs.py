@@ -1,51 +1,216 @@
-"""What the documents say is so: commands exist, links lead somewhere, files and tests are there."""
+"""What the documents say is true: commands are valid, links and files exist, generated parts are current."""
 
+import importlib.util
 import re
+import shlex
 import subprocess
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.main import get_command
 
-from settings import KEYS
+from apim import page, score, support
+from settings import KEYS, SettingsError
+from tests.program.test_settings import load, run
+from tests.program.variants import VARIANTS, Case
 from twin.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+DEPLOYMENT = ROOT / "docs" / "deployment.md"
+PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+NAME = PROJECT["name"]
+
+# Commands of other programs, as their own documentation has them.
+FOREIGN = [
+    r"az login",
+    r'az account set --subscription "<name or id>"',
+    r"az provider register --wait --namespace Microsoft\.\w+",
+    r"az provider show --namespace Microsoft\.\w+ --query registrationState",
+    r"az functionapp list-flexconsumption-locations --output table",
+    r'az apim list --query "\[\]\.\{name:name, location:location\}" --output table',
+    r"az apim deletedservice list --output table",
+    r"az apim deletedservice purge --service-name <name> --location <region>",
+    r"az containerapp (logs|revision) \w+ --name <app> --resource-group <resource group>",
+    r"az webapp log deployment show --name <app> --resource-group <resource group>",
+    r"git pull",
+    r"git clone https://github\.com/Azure/api-management-policy-snippets",
+    r"git -C api-management-policy-snippets checkout [0-9a-f]{40}",
+    r"pulumi login",
+    r"pulumi (preview|up|refresh|destroy|cancel)( --stack \w+)?( --diff)?",
+    r"pulumi stack (init|select|rm)( [\w-]+)?",
+    r"pulumi stack output \w+( --json)?",
+    r"pulumi state unprotect --all",
+    r"pulumi whoami",
+    r"brew install [\w.@-]+",
+    r"sudo apt install [\w. -]+",
+]
+NAMESPACES = {"applicationinsights": "Insights", "cosmosdb": "DocumentDB", "monitor": "Insights"}
+"""Modules of azure-native whose name is not the resource provider's."""
+ALWAYS_REGISTERED = {"authorization", "resources"}
 
 
-def commands() -> list[str]:
+def commands(document: Path) -> Iterator[str]:
     """Every line of every shell block, without its comment."""
-    blocks = [
-        block for page in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
-    ]
-    return sorted({line.partition("#")[0].strip() for block in blocks for line in block.splitlines()} - {""})
+    for block in re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL):
+        for line in block.splitlines():
+            command = re.sub(r"(^|\s)#.*", "", line).strip()
+            if command:
+                yield command
 
 
-@pytest.mark.parametrize("command", commands())
-def test_a_command_can_be_given_as_it_stands(command: str) -> None:
-    words = command.split()
+def test_there_are_documents_with_commands() -> None:
+    assert all(document.is_file() for document in DOCUMENTS)
+    assert len({command for document in DOCUMENTS for command in commands(document)}) > 30
+
+
+@pytest.mark.parametrize(
+    ("document", "command"),
+    sorted({(document.name, command) for document in DOCUMENTS for command in commands(document)}),
+)
+def test_a_command_can_be_given_as_it_is_written(document: str, command: str) -> None:
+    words = shlex.split(command)
     if words[0] == "make":
         subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
     elif words[:3] == [".venv/bin/python", "-m", "twin"]:
-        assert words[3] in get_command(app).commands  # ty: ignore[missing-attribute] -- a group of commands
-    elif words[:3] == ["pulumi", "config", "set"]:
-        assert next(word for word in words[3:] if not word.startswith("--")) in KEYS
+        parse_twin(words[3:])
+    elif words[:2] == [".venv/bin/python", "-m"]:
+        assert importlib.util.find_spec(words[2]), words[2]
+    elif words[0].startswith(".venv/bin/"):
+        assert (ROOT / words[0]).exists(), words[0]
+    elif words[:2] == ["pulumi", "config"]:
+        key = next(word for word in words[3:] if not word.startswith("--"))
+        assert known(key, document), f"{key} is not a setting"
     else:
-        assert command in {"pulumi stack init dev", "pulumi up"}
+        assert any(re.fullmatch(pattern, command) for pattern in FOREIGN), f"unknown command: {command}"
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        assert target.startswith("https://") or (page.parent / target).exists(), target
+def parse_twin(words: list[str]) -> None:
+    """Parses a command of the twin without running it."""
+    command = get_command(app).commands[words[0]]  # ty: ignore[unresolved-attribute] -- a group of commands
+    command.make_context(words[0], words[1:])
 
 
-@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
-def test_files_that_are_named_exist(page: Path) -> None:
-    for name in re.findall(
-        r"`((?:gateway|backends|policies|twin|tests|functions_app)/[\w./-]*)`", page.read_text()
-    ):
+def known(key: str, document: str) -> bool:
+    """Whether a key is a setting, or a secret that an entry on the same page names."""
+    name = re.split(r"[.\[]", key, maxsplit=1)[0]
+    text = next(path for path in DOCUMENTS if path.name == document).read_text()
+    return name in {*KEYS, "azure-native:location"} or f": {name}\n" in text
+
+
+def test_commands_in_running_text_set_keys_that_exist() -> None:
+    found = [
+        (document.name, key)
+        for document in DOCUMENTS
+        for key in re.findall(
+            r"`pulumi config (?:set|rm) (?:--secret |--path )*'?([\w:.\[\]-]+)", document.read_text()
+        )
+    ]
+    assert found
+    assert [one for one in found if not known(one[1], one[0])] == []
+
+
+def stacks() -> dict[str, list[str]]:
+    """The documented commands that configure a stack, by page and name of the stack."""
+    found: dict[str, list[str]] = {}
+    for document in (ROOT / "README.md", DEPLOYMENT):
+        current: list[str] | None = None
+        for command in commands(document):
+            if command.startswith("pulumi stack init "):
+                current = found.setdefault(f"{document.name}: {command.split()[-1]}", [])
+            elif command.startswith("pulumi config ") and current is not None:
+                current.append(command)
+    return found
+
+
+@pytest.mark.parametrize("stack", stacks())
+def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
+    """Pulumi sets values in the stack's own file; a default of the project is not there to be changed."""
+    file = ROOT / f"Pulumi.{stack.split()[-1]}.yaml"
+    own = yaml.safe_load(file.read_text())["config"] if file.exists() else {}
+    values = {key: text(value) for key, value in own.items()}
+    secrets: set[str] = set()
+    for command in stacks()[stack]:
+        run(command, values, secrets)
+    settings = load({**defaults(), **values}, secrets)
+    assert settings.publisher_email
+    assert not settings.local
+
+
+def test_a_stack_without_the_documented_commands_is_refused() -> None:
+    with pytest.raises(SettingsError, match="publisherEmail"):
+        load(defaults())
+
+
+def defaults() -> dict[str, str]:
+    """The defaults that Pulumi.yaml declares."""
+    declared = PROJECT["config"].items()
+    return {f"{NAME}:{key}": text(value["default"]) for key, value in declared if "default" in value}
+
+
+def text(value: object) -> str:
+    """A value as Pulumi hands it to the program."""
+    return value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).split("\n")[0]
+
+
+def test_the_resource_providers_are_those_of_the_declared_resources() -> None:
+    modules = {
+        one.type.split(":")[1]
+        for variant in VARIANTS
+        for one in Case(variant, preview=False).stack.resources
+        if one.type.startswith("azure-native:")
+    }
+    needed = {NAMESPACES.get(module, module).lower() for module in modules - ALWAYS_REGISTERED}
+    listed = re.findall(r"az provider register --wait --namespace Microsoft\.(\w+)", DEPLOYMENT.read_text())
+    assert listed == sorted(listed)
+    assert {name.lower() for name in listed} == needed
+
+
+def test_the_version_of_the_cli_is_at_least_that_of_the_sdk() -> None:
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    sdk = next(one for one in dependencies if one.startswith("pulumi==")).removeprefix("pulumi==")
+    assert f"{sdk.rpartition('.')[0]} or newer; the program pins the SDK {sdk}" in DEPLOYMENT.read_text()
+
+
+def test_the_monthly_prices_follow_from_the_hourly_ones() -> None:
+    rows = re.findall(r"^\| (\w+).*? \| ([\d.]+) \| (\d+) \|$", DEPLOYMENT.read_text(), re.MULTILINE)
+    assert {name for name, _hour, _month in rows} == {
+        "BasicV2", "StandardV2", "PremiumV2", "Developer", "Basic", "Standard", "Premium",
+    }  # fmt: skip
+    assert {name: round(float(hour) * 730) for name, hour, _month in rows} == {
+        name: int(month) for name, _hour, month in rows
+    }
+
+
+def test_the_cost_of_containers_is_that_of_the_declared_ones() -> None:
+    apps = Case("servers", preview=False).stack.of_type("ContainerApp")
+    assert all(app.inputs["template"]["scale"]["minReplicas"] == 1 for app in apps)
+    idle = active = 0.0
+    for app in apps:
+        resources = app.inputs["template"]["containers"][0]["resources"]
+        cores, memory = resources["cpu"], float(resources["memory"].removesuffix("Gi"))
+        idle += 730 * 3600 * (cores * 0.000003 + memory * 0.000003)
+        active += 730 * 3600 * (cores * 0.000024 + memory * 0.000003)
+    assert f"together {idle:.2f} to {active:.2f}" in " ".join(DEPLOYMENT.read_text().split())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_files_that_are_named_exist(document: Path) -> None:
+    folders = "apim|backends|benchmarks|configuration|docs|functions_app|gateway|policies|scripts|tests|twin"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text()):
         assert (ROOT / name).exists(), name
 
 
@@ -56,7 +221,25 @@ def test_each_attack_in_the_table_has_the_test_that_it_names() -> None:
     assert [name for name in named if f"def {name}(" not in written] == []
 
 
-def test_make_lists_every_target_that_the_readme_promises() -> None:
+def test_make_lists_every_target_that_the_documents_use() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for target in ("up", "test", "lint", "format", "check", "clean"):
+    used = {
+        command.split()[1]
+        for document in DOCUMENTS
+        for command in commands(document)
+        if command.startswith("make ")
+    }
+    for target in used | {"up", "test", "lint", "format", "check", "clean", "lock"}:
         assert re.search(rf"^  make {target} ", listed, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(("part", "generate"), [("policies", support.policies), ("csharp", support.csharp)])
+def test_the_page_of_what_is_supported_is_current(part: str, generate: object) -> None:
+    assert callable(generate)
+    assert page.part(part) == generate(), "run `python -m apim.support`"
+
+
+def test_the_score_names_its_commit_and_its_date() -> None:
+    part = page.part("score")
+    assert f"`{score.COMMIT}`" in part
+    assert re.match(r"Measured on 20\d\d-\d\d-\d\d with ", part)

@@ -1,0 +1,84 @@
+"""Records what a real C# compiler and runtime answer to expressions, as golden cases.
+
+    .venv/bin/python -m tests.csharp.record [--write] EXPRESSION...
+
+Prints a case for each expression, as the files of golden cases hold them, and whether the evaluator agrees.
+`--write` adds the cases to mono.json, unless they are there. The compiler is Mono's (Debian's `mono-mcs` with
+`libnewtonsoft-json5.0-cil`). The expressions read no context: mono.json has none. See docs/golden-answers.md.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apim.csharp.golden import answer, build_context
+from tests.policies.compiler import mono
+
+FILE = Path(__file__).parent / "mono.json"
+
+
+def record(forms: list[str]) -> list[dict[str, Any]]:
+    """The golden cases of expressions: what the compiler refuses, the others' values or exceptions."""
+    expressions = [mono.Expression(form, "expression", 1) for form in forms]
+    with tempfile.TemporaryDirectory() as folder:
+        errors = [_error_of(one, Path(folder)) for one in expressions]
+        good = [one for one, error in zip(expressions, errors, strict=True) if error is None]
+        numbers = [{"expression": number} for number in range(len(good))]
+        answers = iter(mono.run_all(good, numbers, Path(folder)) if good else [])
+    return [
+        {"form": form, **(next(answers) if error is None else {"compile_error": error})}
+        for form, error in zip(forms, errors, strict=True)
+    ]
+
+
+def _error_of(expression: mono.Expression, folder: Path) -> str | None:
+    """The number of the compiler's first error, such as CS0221."""
+    errors = mono.compile_all([expression], folder)
+    number = re.search(r"error (CS\d+)", errors[0]) if errors else None
+    return number[1] if number else None
+
+
+def agrees(case: dict[str, Any]) -> bool:
+    """Whether the evaluator gives a case's answer."""
+    found = answer(case["form"], build_context({}))
+    expected = {key: value for key, value in case.items() if key != "form"}
+    return found.get("construct") == case["compile_error"] if "compile_error" in case else found == expected
+
+
+def add(cases: list[dict[str, Any]], file: Path = FILE) -> int:
+    """Adds cases to a file of golden cases, in its format of one case a line.
+
+    Returns:
+        How many were new.
+    """
+    text = file.read_text(encoding="utf-8")
+    known = {case["form"] for case in json.loads(text)["cases"]}
+    new = [case for case in cases if case["form"] not in known]
+    lines = "".join(f",\n{json.dumps(case, ensure_ascii=False)}" for case in new)
+    # What is there stays to the letter, so that a change of the file shows the new cases only.
+    file.write_text(f"{text.rstrip().removesuffix(']}').rstrip()}{lines}\n]}}\n", encoding="utf-8")
+    return len(new)
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.csharp.record")
+    parser.add_argument("expression", nargs="+", help="'@(...)' or '@{...}'")
+    parser.add_argument("--write", action="store_true", help=f"add the cases to {FILE.name}")
+    options = parser.parse_args()
+    if not mono.available():
+        sys.exit("error: Mono is missing: run `sudo apt install mono-mcs libnewtonsoft-json5.0-cil`")
+    cases = record(options.expression)
+    for case in cases:
+        mark = "agrees" if agrees(case) else "DIFFERS"
+        sys.stdout.write(f"{mark}: {json.dumps(case, ensure_ascii=False)}\n")
+    if options.write:
+        sys.stdout.write(f"{add(cases)} cases added to {FILE.name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Recording golden answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.csharp import record
+from tests.policies.conftest import compiler
+
+__all__ = ["compiler"]
+
+
+@pytest.mark.usefixtures("compiler")
+def test_values_exceptions_and_compile_errors_are_recorded() -> None:
+    cases = record.record(['@("a" + 1)', "@(int.Parse(null))", '@((int)"a")', "@{ return 2L; }"])
+    assert cases == [
+        {"form": '@("a" + 1)', "type": "String", "value": "a1"},
+        {"form": "@(int.Parse(null))", "throws": "ArgumentNullException"},
+        {"form": '@((int)"a")', "compile_error": "CS0030"},
+        {"form": "@{ return 2L; }", "type": "Int64", "value": "2"},
+    ]
+    assert all(map(record.agrees, cases))
+
+
+def test_an_answer_that_the_evaluator_does_not_give_is_told_apart() -> None:
+    assert not record.agrees({"form": "@(1 + 1)", "type": "Int32", "value": "3"})
+    assert not record.agrees({"form": "@(1 + 1)", "compile_error": "CS0030"})
+
+
+def test_a_case_is_added_once_and_the_file_keeps_its_format(tmp_path: Path) -> None:
+    file = tmp_path / "mono.json"
+    file.write_text(record.FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    before = file.read_text(encoding="utf-8")
+    known = json.loads(before)["cases"][0]
+    new = {"form": "@(40 + 2)", "type": "Int32", "value": "42"}
+    assert record.add([known], file) == 0
+    assert file.read_text(encoding="utf-8") == before
+    assert record.add([known, new], file) == 1
+    assert json.loads(file.read_text(encoding="utf-8"))["cases"][-1] == new
