@@ -95,7 +95,7 @@ def test_a_command_can_be_given_as_it_is_written(document: str, command: str) ->
 
 def parse_twin(words: list[str]) -> None:
     """Parses a command of the twin without running it."""
-    command = get_command(app).commands[words[0]]  # ty: ignore[unresolved-attribute] -- a group of commands
+    command = get_command(app).commands[words[0]]  # ty: ignore[missing-attribute] -- a group of commands
     command.make_context(words[0], words[1:])
 
 
