@@ -7,10 +7,11 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 from backends import registry
+from configuration import stack_file
+from configuration.stack_file import Configuration, ConfigurationError
 from gateway.plan import Plan, plan_gateway
 from settings import Settings, load
-from twin import configuration, own_thread
-from twin.configuration import Configuration, ConfigurationError
+from twin import own_thread
 from twin.stack import PROJECT, StackError
 
 LOCAL = {"local": "true", "entraAuthority": "http://localhost:8002"}
@@ -39,7 +40,7 @@ def load_settings(
 ) -> Settings:
     """Reads the settings of a stack; arguments and exceptions as for `plan_stack`."""
     try:
-        values = configuration.load(PROJECT, stack, config, secrets)
+        values = stack_file.load(PROJECT, stack, config, secrets)
         # Pulumi's settings belong to a thread: in one of their own they change nobody else's.
         return own_thread.start(lambda: _load(values), "settings").result()
     except (ConfigurationError, pulumi.RunError) as error:

@@ -27,9 +27,10 @@ from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.settings import reset_options
 from pulumi.runtime.stack import run_in_stack
 
-from twin import configuration, own_thread, version_aliases
+from configuration import stack_file
+from configuration.stack_file import Configuration, ConfigurationError
+from twin import own_thread, version_aliases
 from twin.azure.cloud import Cloud
-from twin.configuration import Configuration, ConfigurationError
 from twin.monitor import STACK_TYPE, UNKNOWN, Declared, Monitor, Provider
 
 __all__ = ["PROJECT", "UNKNOWN", "Declared", "Stack", "StackError", "evaluate"]
@@ -126,7 +127,7 @@ def evaluate(
         StackError: configuration or program is wrong; the message says how.
     """
     try:
-        settings = configuration.load(root, stack, config, secrets)
+        settings = stack_file.load(root, stack, config, secrets)
     except ConfigurationError as error:
         raise StackError(str(error)) from None
     monitor = Monitor(cloud or Cloud(), preview=preview)

@@ -13,13 +13,13 @@ from pulumi.runtime.settings import reset_options
 
 import settings
 from backends.registry import DESCRIPTIONS, HOSTED
+from configuration import stack_file
 from settings import KEYS, Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
-from twin import configuration
 from twin.stack import PROJECT
 
 NAME = "remote-mcp-gateway"
-COMMITTED = dict(configuration.load(PROJECT, "dev").values)
+COMMITTED = dict(stack_file.load(PROJECT, "dev").values)
 DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
 
 

@@ -1,7 +1,7 @@
 """A stack's configuration as the Pulumi CLI would hand it to the program.
 
-`Pulumi.yaml` declares settings and their defaults, `Pulumi.<stack>.yaml` sets them. Pulumi's mocks know
-neither file, so the twin and the tests read them here: what is committed is what runs.
+`Pulumi.yaml` declares settings and their defaults, `Pulumi.<stack>.yaml` sets them. The twin, the tests and
+the verification run without the Pulumi CLI, so they read both files here: what is committed is what runs.
 
 Source: https://www.pulumi.com/docs/iac/concepts/projects/project-file/ and
 https://www.pulumi.com/docs/iac/concepts/config/
@@ -37,7 +37,12 @@ class Configuration:
 
 
 def load(
-    root: Path, stack: str, config: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None
+    root: Path,
+    stack: str,
+    config: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    *,
+    encrypted: str | None = None,
 ) -> Configuration:
     """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the given values; the later win.
 
@@ -46,6 +51,7 @@ def load(
         stack: name of the stack.
         config: further values; a key without a namespace belongs to the project.
         secrets: further values that the program sees as secrets.
+        encrypted: is used in place of the encrypted values of the stack's file; None refuses them.
 
     Raises:
         ConfigurationError: a file is missing or malformed, or a value is encrypted and not given in clear.
@@ -58,6 +64,7 @@ def load(
     secret = {_full_key(project, key): value for key, value in (secrets or {}).items()}
 
     values: dict[str, str] = {}
+    replaced: dict[str, str] = {}
     for key, declared in (project_file.get("config") or {}).items():
         default = _default(declared)
         if default is not None:
@@ -66,7 +73,9 @@ def load(
     for key, value in (_read(stack_path).get("config") or {}).items():
         full = _full_key(project, key)
         if isinstance(value, dict) and set(value) == {"secure"}:
-            if full not in given and full not in secret:
+            if encrypted is not None:
+                replaced[full] = encrypted
+            elif full not in given and full not in secret:
                 name = full.removeprefix(f"{project}:")
                 raise ConfigurationError(
                     f"{stack_path.name} holds {name} encrypted, and only the Pulumi CLI can decrypt it. "
@@ -74,6 +83,7 @@ def load(
                 )
         else:
             values[full] = _text(value)
+    secret = {**replaced, **secret}
     return Configuration(
         project=project, stack=stack, values={**values, **given, **secret}, secret_keys=frozenset(secret)
     )
