@@ -1,4 +1,4 @@
-"""The project's own MCP server: three tools on Azure Functions.
+"""The project's own MCP server: tools on Azure Functions.
 
 The MCP extension of the Functions host speaks the protocol at `/runtime/webhooks/mcp` and
 `/runtime/webhooks/mcp/sse`; a tool is a function with an MCP tool trigger.
@@ -88,3 +88,21 @@ def save_snippet(context: str) -> str:
         )
 
     return _answer("save_snippet", context, save)
+
+
+@app.mcp_tool_trigger(
+    arg_name="context",
+    tool_name="delete_snippet",
+    description="Deletes a snippet that was saved with save_snippet.",
+    tool_properties=_properties(snippetname="Required. The name under which the snippet was saved."),
+    use_result_schema=True,
+)
+def delete_snippet(context: str) -> str:
+    """Deletes a saved snippet."""
+
+    def delete(arguments: dict[str, object]) -> str:
+        name = arguments.get("snippetname")
+        snippet_store().delete(name)
+        return f"Snippet '{name}' deleted."
+
+    return _answer("delete_snippet", context, delete)

@@ -88,17 +88,34 @@ class SnippetStore:
         try:
             data = self.container.download_blob(name).readall()
         except ResourceNotFoundError as error:
-            if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
-                raise SnippetError(_UNAVAILABLE) from error
-            raise SnippetError(
-                f"There is no snippet named '{name}'. Save it first with save_snippet."
-            ) from error
+            raise _not_found(name, error) from error
         except AzureError as error:
             raise SnippetError(_UNAVAILABLE) from error
         try:
             return data.decode()
         except UnicodeDecodeError as error:
             raise SnippetError(f"What is stored as '{name}' is not text in UTF-8.") from error
+
+    def delete(self, name: object) -> None:
+        """Deletes a snippet.
+
+        Raises:
+            SnippetError: the name is not acceptable, unknown, or the storage does not answer.
+        """
+        name = check_name(name)
+        try:
+            self.container.delete_blob(name)
+        except ResourceNotFoundError as error:
+            raise _not_found(name, error) from error
+        except AzureError as error:
+            raise SnippetError(_UNAVAILABLE) from error
+
+
+def _not_found(name: str, error: ResourceNotFoundError) -> SnippetError:
+    """What a client is told when there is no such blob, or no container."""
+    if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
+        return SnippetError(_UNAVAILABLE)
+    return SnippetError(f"There is no snippet named '{name}'. Save it first with save_snippet.")
 
 
 def check_name(name: object) -> str:

@@ -61,7 +61,7 @@ def test_a_person_connects_signs_in_and_runs_a_tool(inspector: str, page: Page) 
     page.get_by_role("button", name="Ada Lovelace").click()
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     page.get_by_text("Tools", exact=True).first.click()
-    for tool in ("hello_mcp", "get_snippet", "save_snippet"):
+    for tool in ("hello_mcp", "get_snippet", "save_snippet", "delete_snippet"):
         expect(page.get_by_text(tool, exact=True).first).to_be_visible()
     page.get_by_text("hello_mcp", exact=True).first.click()
     page.get_by_role("button", name=re.compile("(Run|Execute|Call)")).first.click()

@@ -72,7 +72,12 @@ def test_it_lists_and_calls_tools_after_one_sign_in(
 ) -> None:
     server = (f"{twin.gateway}{path}", "--transport", transport)
     listed = inspector.run(*server, "--method", "tools/list")
-    assert sorted(tool["name"] for tool in listed["tools"]) == ["get_snippet", "hello_mcp", "save_snippet"]
+    assert sorted(tool["name"] for tool in listed["tools"]) == [
+        "delete_snippet",
+        "get_snippet",
+        "hello_mcp",
+        "save_snippet",
+    ]
     called = inspector.run(*server, "--method", "tools/call", "--tool-name", "hello_mcp")
     assert not called.get("isError")
     assert inspector.sign_ins == 1
@@ -85,7 +90,7 @@ def test_it_lists_tools_in_every_protocol_era_that_the_functions_server_knows(
     listed = inspector.run(
         f"{twin.gateway}/mcp", "--transport", "http", "--protocol-era", era, "--method", "tools/list"
     )
-    assert len(listed["tools"]) == 3
+    assert len(listed["tools"]) == 4
 
 
 def test_a_client_of_2026_07_28_alone_is_told_that_the_functions_server_does_not_know_it(

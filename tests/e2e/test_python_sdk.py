@@ -23,6 +23,7 @@ async def talk(
             ("save_snippet", {"snippetname": "greeting", "snippet": "print('hello ✓')"}),
             ("get_snippet", {"snippetname": "greeting"}),
             ("get_snippet", {"snippetname": "../secret"}),
+            ("delete_snippet", {"snippetname": "greeting"}),
         ]:
             result = await client.call_tool(name, arguments)
             (content,) = result.content
@@ -36,11 +37,12 @@ async def talk(
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_it_signs_in_and_uses_every_tool(twin: RunningTwin, ada: Person, transport: str, mode: str) -> None:
     said = anyio.run(talk, twin, ada, transport, mode)
-    assert said["tools"] == "get_snippet hello_mcp save_snippet"
+    assert said["tools"] == "delete_snippet get_snippet hello_mcp save_snippet"
     assert "ERROR" not in said["hello_mcp"]
     assert "greeting" in said["save_snippetgreeting"]
     assert "print('hello ✓')" in said["get_snippetgreeting"]
     assert said["get_snippet../secret"].startswith("ERROR")
+    assert said["delete_snippetgreeting"] == "Snippet 'greeting' deleted."
 
 
 def test_one_sign_in_serves_later_connections(twin: RunningTwin, ada: Person) -> None:

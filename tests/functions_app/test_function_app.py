@@ -48,6 +48,15 @@ def test_a_saved_snippet_comes_back(call):
     assert call("get_snippet", snippetname="my note") == ('{"a": 1}', False)
 
 
+def test_a_deleted_snippet_is_gone_and_the_others_stay(call):
+    call("save_snippet", snippetname="first", snippet="1")
+    call("save_snippet", snippetname="second", snippet="2")
+    assert call("delete_snippet", snippetname="first") == ("Snippet 'first' deleted.", False)
+    assert call("get_snippet", snippetname="first")[1]
+    assert call("delete_snippet", snippetname="first")[1]
+    assert call("get_snippet", snippetname="second") == ("2", False)
+
+
 def test_the_message_tells_when_a_snippet_was_replaced(call):
     first, _ = call("save_snippet", snippetname="note", snippet="1")
     second, _ = call("save_snippet", snippetname="note", snippet="2")
@@ -63,6 +72,9 @@ def test_the_message_tells_when_a_snippet_was_replaced(call):
         ("get_snippet", {"snippetname": None}, "name of the snippet is missing"),
         ("get_snippet", {"snippetname": "unknown"}, "no snippet named 'unknown'"),
         ("get_snippet", {"snippetname": "a/b"}, "'a/b' cannot be the name"),
+        ("delete_snippet", {}, "name of the snippet is missing"),
+        ("delete_snippet", {"snippetname": "unknown"}, "no snippet named 'unknown'"),
+        ("delete_snippet", {"snippetname": "a/b"}, "'a/b' cannot be the name"),
         ("save_snippet", {"snippet": "text"}, "name of the snippet is missing"),
         ("save_snippet", {"snippetname": "", "snippet": "text"}, "name of the snippet is missing"),
         ("save_snippet", {"snippetname": "a/b", "snippet": "text"}, "'a/b' cannot be the name"),
@@ -86,13 +98,15 @@ def test_logs_hold_neither_names_nor_contents_of_snippets(call, caplog):
     call("save_snippet", snippetname="private-name", snippet="private-text-2")
     call("get_snippet", snippetname="private-name")
     call("get_snippet", snippetname="other-private-name")
+    call("delete_snippet", snippetname="private-name")
+    call("delete_snippet", snippetname="private-name")
     assert "get_snippet failed: ResourceNotFoundError BlobNotFound" in caplog.text
     assert "private" not in caplog.text
 
 
 def test_the_tools_describe_their_properties(load):
     app = FunctionsApp.of(load("function_app").app, HostSettings())
-    assert list(app.tools) == ["hello_mcp", "get_snippet", "save_snippet"]
+    assert list(app.tools) == ["hello_mcp", "get_snippet", "save_snippet", "delete_snippet"]
     for tool in app.tools.values():
         assert tool.definition.description
         assert all(each["description"] for each in tool.definition.input_schema["properties"].values())

@@ -125,6 +125,16 @@ def test_names_differ_by_case(store):
     assert (store.get("Note"), store.get("note")) == ("upper", "lower")
 
 
+def test_a_deleted_snippet_is_gone(snippets, store):
+    store.save("note", "text")
+    store.save("Note", "another text")
+    store.delete("note")
+    for use in (store.get, store.delete):
+        with pytest.raises(snippets.SnippetError, match="no snippet named 'note'"):
+            use("note")
+    assert store.get("Note") == "another text"
+
+
 def test_a_blob_that_is_not_text_is_said_to_be_none(snippets, store, container):
     container.upload_blob("image", b"\xff\xfe\x00")
     with pytest.raises(snippets.SnippetError, match="not text"):
@@ -142,7 +152,12 @@ def test_storage_that_does_not_serve_is_an_error_without_details(snippets, accou
         pytest.raises(snippets.SnippetError, match="not available") as getting,
     ):
         snippets.SnippetStore(absent).get("note")
-    for refusal in (saving, getting):
+    with (
+        ContainerClient.from_connection_string(account.connection_string, "absent") as absent,
+        pytest.raises(snippets.SnippetError, match="not available") as deleting,
+    ):
+        snippets.SnippetStore(absent).delete("note")
+    for refusal in (saving, getting, deleting):
         assert "absent" not in str(refusal.value)
         assert "127.0.0.1" not in str(refusal.value)
 
@@ -154,6 +169,11 @@ def test_storage_that_is_away_is_an_error(snippets):
         pytest.raises(snippets.SnippetError, match="not available"),
     ):
         snippets.SnippetStore(container).get("note")
+    with (
+        snippets._container({"SNIPPETS_STORAGE": account.connection_string}) as container,
+        pytest.raises(snippets.SnippetError, match="not available"),
+    ):
+        snippets.SnippetStore(container).delete("note")
 
 
 def test_the_settings_of_an_identity_based_connection_are_used(snippets):

@@ -140,7 +140,7 @@ def use_tools_over(host, transport, mode, seen=None):
             return await use_all_tools(client)
 
     names, (hello, saved, read, unknown, big) = anyio.run(talk)
-    assert names == ["hello_mcp", "get_snippet", "save_snippet"]
+    assert names == ["hello_mcp", "get_snippet", "save_snippet", "delete_snippet"]
     assert hello == (False, "Hello I am MCPTool!")
     assert saved[0] is False
     assert "'uber'" in saved[1]
@@ -251,7 +251,7 @@ def test_the_protocol_version_of_a_request_is_ignored(host):
         "message": "Method 'server/discover' is not available.",
     }
     listing = host.post(request("tools/list"), **MODERN | {"Mcp-Method": "prompts/list"})
-    assert len(_event(listing)["result"]["tools"]) == 3
+    assert len(_event(listing)["result"]["tools"]) == 4
     assert list(_event(listing)["result"]) == ["tools"]
 
 
@@ -280,10 +280,10 @@ def test_a_session_id_is_given_and_has_to_be_genuine_but_is_not_needed(host):
     session = host.post(INITIALIZE).headers["Mcp-Session-Id"]
     listing = request("tools/list")
     with_it = host.post(listing, **{"Mcp-Session-Id": session})
-    assert len(_event(with_it)["result"]["tools"]) == 3
-    assert len(_event(host.post(listing))["result"]["tools"]) == 3
+    assert len(_event(with_it)["result"]["tools"]) == 4
+    assert len(_event(host.post(listing))["result"]["tools"]) == 4
     assert "Mcp-Session-Id" not in host.post(INITIALIZE, **{"Mcp-Session-Id": session}).headers
-    assert len(_event(host.post(listing, **{"Mcp-Session-Id": ""}))["result"]["tools"]) == 3
+    assert len(_event(host.post(listing, **{"Mcp-Session-Id": ""}))["result"]["tools"]) == 4
     # The extension does not catch what its decryption throws.
     for invented in (session[:-4] + "AAAA", "x", "not base64url!"):
         failed = host.post(listing, **{"Mcp-Session-Id": invented})
