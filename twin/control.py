@@ -25,6 +25,8 @@ JSON objects; an error says what is accepted.
     POST /deployment            {"config": {"keyVersion": "2"}} changes settings of the stack, as far as they
                                 concern API Management; under the reading named-value-order only a part of the
                                 change takes effect until {"finish": true}.
+    GET /hosts                  where on this machine each host name of Azure is served.
+    GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
                                 ?status=401 or ?status=4xx those that were answered so.
@@ -63,6 +65,7 @@ from twin.control_call import InvalidCallError, read_fields
 from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
 from twin.monitor import Declared
+from twin.resource_manager import ResourceManager
 from twin.stack import UNKNOWN, Stack
 from twin.traces import Recorder, trace_routes
 
@@ -88,6 +91,8 @@ _CALLS = {
     "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
     "PUT /readings": "change that: name to option; the default for what is not named",
     "POST /deployment": "change settings: config (name to value); finish (true) what is in effect in part",
+    "GET /hosts": "where on this machine each host name of Azure is served",
+    "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
     "GET /traces/{id}": "what happened to one request",
@@ -131,6 +136,7 @@ class Levers:
         keys: of Entra.
         stack: what runs.
         delete_state: deletes documents and blobs.
+        resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
     """
 
     cache: Clearable
@@ -144,6 +150,7 @@ class Levers:
     keys: SigningKeys
     stack: Stack
     delete_state: Callable[[], Awaitable[None]]
+    resource_manager: ResourceManager | None = None
 
 
 def create_control(levers: Levers) -> ASGIApp:
@@ -162,6 +169,8 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
             Route("/stack", calls.stack, methods=["GET"]),
             *behaviour_routes(levers.behaviour),
+            Route("/hosts", calls.hosts, methods=["GET"]),
+            *(levers.resource_manager.routes() if levers.resource_manager else ()),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
             *trace_routes(levers.gateway),
             Route("/reset", calls.reset, methods=["POST"]),
@@ -300,6 +309,10 @@ class _Calls:
                 },
             }
         )
+
+    async def hosts(self, _request: Request) -> Response:
+        hosts = self._levers.network.hosts.items()
+        return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
 
     async def switch_tracing(self, request: Request) -> Response:
         fields = await read_fields(request, {"on"}, required={"on"})

@@ -30,6 +30,7 @@ from twin.jira import JiraStandIn
 from twin.node import NodeError
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
+from twin.resource_manager import ResourceManager
 from twin.rollout import Rollout
 from twin.serving import AsgiServer
 from twin.shared_readings import SharedReadings
@@ -383,6 +384,7 @@ class _Builder:
             keys=self._keys,
             stack=self._plan.stack,
             delete_state=self._delete_state,
+            resource_manager=ResourceManager(self._plan.stack, lambda: gateway.service),
         )
         return AsgiServer("the control API", create_control(levers), self._ports.control)
 

@@ -1,0 +1,209 @@
+"""Azure Resource Manager of the twin, on the control port: what is declared, to be read by `gateway.verify`.
+
+It answers GET for the resources of API Management, for Function Apps and for Container Apps, by their ids and
+as collections, as Azure does, and refuses everything else. API Management's part is what the gateway runs,
+not what was declared: a policy that was replaced in the running gateway shows as replaced. Secrets are never
+part of an answer: secret named values have no value, apps have no settings, environment or secrets.
+
+Source: https://learn.microsoft.com/rest/api/apimanagement/, /rest/api/appservice/, /rest/api/containerapps/
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from apim.service import PolicyDocument, Service
+from twin.stack import Declared, Stack
+
+_APPS = {
+    "web:WebApp": ("defaultHostName", "state"),
+    "web:WebAppAuthSettingsV2": (
+        "platform",
+        "globalValidation",
+        "httpSettings",
+        "identityProviders",
+        "login",
+    ),
+    "web:WebAppFtpAllowed": ("allow",),
+    "web:WebAppScmAllowed": ("allow",),
+    "app:ContainerApp": ("latestRevisionName",),
+    "app:ContainerAppsAuthConfig": (
+        "platform",
+        "globalValidation",
+        "httpSettings",
+        "identityProviders",
+        "login",
+    ),
+}
+"""The types that are shown, with their properties."""
+
+
+class ResourceManager:
+    """Answers reads of one subscription.
+
+    Args:
+        stack: what is declared.
+        service: gives what the gateway runs at the moment.
+    """
+
+    def __init__(self, stack: Stack, service: Callable[[], Service]) -> None:
+        self._stack = stack
+        self._service = service
+
+    def routes(self) -> list[BaseRoute]:
+        """Its routes on the control port."""
+        methods = ["GET", "PUT", "PATCH", "POST", "DELETE"]
+        return [
+            Route("/subscriptions", self._answer, methods=methods),
+            Route("/subscriptions/{rest:path}", self._answer, methods=methods),
+        ]
+
+    async def _answer(self, request: Request) -> Response:
+        if not request.headers.get("authorization", "").lower().startswith("bearer "):
+            return _error(401, "AuthenticationFailed", "Authentication failed. Send any bearer token.")
+        if request.method != "GET":
+            return _error(405, "MethodNotAllowed", "The twin's Azure Resource Manager is read-only.")
+        if "api-version" not in request.query_params:
+            return _error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
+        path = request.url.path.rstrip("/")
+        resources = {resource["id"].lower(): resource for resource in self._resources()}
+        found = resources.get(path.lower())
+        if found is None:
+            return _collection(path.lower(), resources)
+        if "format" in found.get("properties", {}) and request.query_params.get("format") != "rawxml":
+            return _error(400, "ValidationError", "The twin gives policies as format=rawxml only.")
+        return JSONResponse(_shown(found))
+
+    def _resources(self) -> Iterator[dict[str, Any]]:
+        """All resources. They are few and rarely asked for, so nothing is kept that could be out of date."""
+        service = self._stack.one("apimanagement:ApiManagementService")
+        subscription = "/".join(service.id.split("/")[:3])
+        yield {"id": subscription, "subscriptionId": subscription.rpartition("/")[2], "state": "Enabled"}
+        yield _service(service)
+        yield from _children(service.id, self._service())
+        for type_, properties in _APPS.items():
+            for declared in self._stack.of_type(type_):
+                yield _app(declared, properties)
+
+
+def _service(declared: Declared) -> dict[str, Any]:
+    outputs = declared.outputs
+    return {
+        **_named(declared.id),
+        "location": declared.inputs.get("location"),
+        "sku": declared.inputs.get("sku"),
+        "identity": outputs.get("identity"),
+        "properties": {
+            key: outputs.get(key) for key in ("gatewayUrl", "platformVersion", "provisioningState")
+        },
+    }
+
+
+def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
+    """What the gateway runs, as children of the service."""
+    yield from _policy(service_id, service.policy)
+    for api in service.apis:
+        api_id = f"{service_id}/apis/{api.id}"
+        yield {
+            **_named(api_id),
+            "properties": {
+                "displayName": api.name,
+                "path": api.path,
+                "serviceUrl": api.service_url,
+                "subscriptionRequired": api.subscription_required,
+                "isCurrent": True,
+            },
+        }
+        yield from _policy(api_id, api.policy)
+        for operation in api.operations:
+            operation_id = f"{api_id}/operations/{operation.id}"
+            yield {
+                **_named(operation_id),
+                "properties": {
+                    "displayName": operation.name,
+                    "method": operation.method,
+                    "urlTemplate": operation.url_template,
+                },
+            }
+            yield from _policy(operation_id, operation.policy)
+    for fragment in service.fragments:
+        yield _document(f"{service_id}/policyFragments/{fragment.id}", fragment.document)
+    for value in service.named_values:
+        shown = {} if value.secret else {"value": value.value}
+        yield {
+            **_named(f"{service_id}/namedValues/{value.name}"),
+            "properties": {"displayName": value.name, "secret": value.secret, **shown},
+        }
+
+
+def _policy(owner: str, document: PolicyDocument | None) -> Iterator[dict[str, Any]]:
+    if document is not None:
+        yield _document(f"{owner}/policies/policy", document)
+
+
+def _document(id_: str, document: PolicyDocument) -> dict[str, Any]:
+    return {**_named(id_), "properties": {"format": "rawxml", "value": document.xml}}
+
+
+def _shown(resource: dict[str, Any]) -> dict[str, Any]:
+    properties = resource.get("properties", {})
+    if "format" not in properties:
+        return resource
+    return {**resource, "properties": {**properties, "value": _as_azure_stores_it(properties["value"])}}
+
+
+def _as_azure_stores_it(xml: str) -> str:
+    """The text with tabs before elements and CR LF at the ends of lines.
+
+    Source: Azure/azure-rest-api-specs#21835 and #25306, which compare what was written with what was read.
+    """
+    lines = [
+        re.sub(r"^(?: {4})+(?=<)", lambda spaces: "\t" * (len(spaces[0]) // 4), line)
+        for line in xml.split("\n")
+    ]
+    return "\r\n".join(lines).rstrip()
+
+
+def _app(declared: Declared, properties: tuple[str, ...]) -> dict[str, Any]:
+    values = {**declared.inputs, **declared.outputs}
+    shown = {key: values.get(key) for key in properties}
+    if ingress := ((values.get("configuration") or {}).get("ingress")):
+        shown["configuration"] = {"ingress": ingress}
+    return {
+        **_named(declared.id),
+        "location": declared.inputs.get("location"),
+        "tags": declared.inputs.get("tags"),
+        "properties": shown,
+    }
+
+
+def _named(id_: str) -> dict[str, Any]:
+    provider, *rest = id_.rpartition("/providers/")[2].split("/")
+    return {"id": id_, "name": id_.rpartition("/")[2], "type": "/".join([provider, *rest[::2]])}
+
+
+def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
+    """The resources one level below a path that ends in a type; a subscription lists those of its groups."""
+    pattern = re.escape(path).replace("/providers/", "(?:/resourcegroups/[^/]+)?/providers/", 1)
+    below = re.compile(rf"{pattern}/[^/]+")
+    found = [resource for id_, resource in resources.items() if below.fullmatch(id_)]
+    owner = path.rpartition("/")[0]
+    if not found and owner not in resources and "/providers/" not in path:
+        return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
+    if not found and _is_resource(path):
+        return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
+    return JSONResponse({"value": [_shown(resource) for resource in found]})
+
+
+def _is_resource(path: str) -> bool:
+    """Whether a path names a resource, not a collection: after the provider come pairs of type and name."""
+    parts = path.rpartition("/providers/")[2].split("/")
+    return len(parts) % 2 == 1
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
