@@ -2,6 +2,8 @@
 # Written for GNU make 3.81, which macOS has, and a POSIX shell.
 PYTHON ?= python3
 PORT ?= 8000
+STACK ?= dev
+URL ?=
 ARGS ?=
 BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
@@ -13,13 +15,16 @@ INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(M
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-engine lint format check clean lock force
+.PHONY: help up verify test test-engine lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
+
+verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
+	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)

@@ -1,0 +1,78 @@
+"""The redirect URI of a sign-in: a server on loopback that takes one answer (RFC 8252, section 7.3)."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlsplit
+
+REDIRECT_PATH = "/callback"
+_PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
+    "<p>{title}. You can close this tab and go back to the terminal."
+)
+_LONGEST_LINE = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A server that waits for the answer of a sign-in.
+
+    Attributes:
+        redirect_uri: its address.
+        answer: the parameters that the browser brings.
+    """
+
+    redirect_uri: str
+    answer: asyncio.Future[Mapping[str, str]]
+
+
+@asynccontextmanager
+async def listening(state: str) -> AsyncGenerator[Listener]:
+    """Listens on a free port of 127.0.0.1 for an answer with this `state`; any other request is refused."""
+    answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            line = await reader.readuntil(b"\n")
+            # What follows is not needed, but a browser wants to be read to the end of its headers.
+            while (await reader.readuntil(b"\n")).strip():
+                pass
+            status, title = _take(line.decode("ascii"), state, answer)
+            await _reply(writer, status, title)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_LONGEST_LINE)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        yield Listener(f"http://127.0.0.1:{port}{REDIRECT_PATH}", answer)
+    finally:
+        server.close()
+
+
+def _take(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> tuple[HTTPStatus, str]:
+    """What the browser is shown for a request line; sets the answer when it is one."""
+    method, _, rest = line.partition(" ")
+    target = urlsplit(rest.rpartition(" ")[0])
+    parameters = dict(parse_qsl(target.query, keep_blank_values=True))
+    if method != "GET" or target.path != REDIRECT_PATH:
+        return HTTPStatus.NOT_FOUND, "There is nothing here"
+    if not secrets.compare_digest(parameters.get("state", "").encode(), state.encode()):
+        return HTTPStatus.BAD_REQUEST, "This is not the answer to the sign-in that is running"
+    if not answer.done():
+        answer.set_result(parameters)
+    return HTTPStatus.OK, "The sign-in was refused" if "error" in parameters else "You are signed in"
+
+
+async def _reply(writer: asyncio.StreamWriter, status: HTTPStatus, title: str) -> None:
+    body = _PAGE.format(title=title).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/html; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nContent-Security-Policy: default-src 'none'\r\n"
+        "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    await writer.drain()

@@ -1,0 +1,121 @@
+"""The command line of the verification."""
+
+import asyncio
+import json
+import logging
+import webbrowser
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from gateway.verify import report
+from gateway.verify.progress import Progress
+from gateway.verify.readings import readings
+from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from gateway.verify.run import all_checks, run
+from gateway.verify.session import Durations, Session
+from gateway.verify.stack import Options, TargetError, find_target
+from gateway.verify.target import Azure, Target
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_WIDTH = 100
+"""Of a report that goes to a file or a pipe."""
+
+
+@app.command()
+def verify(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="Of the gateway; by default the output gatewayUrl of the stack."),
+    ] = None,
+    *,
+    stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml says what must be there.")] = "dev",
+    config: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Overrides a setting of the stack's file.")
+    ] = None,
+    server: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
+    ] = None,
+    sign_in: Annotated[bool, typer.Option(help="Sign in, and try what needs a token.")] = True,
+    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the page.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    stream_seconds: Annotated[float, typer.Option(min=1, help="How long streams have to stay open.")] = 60,
+    call_seconds: Annotated[float, typer.Option(min=1, help="How long the slow call takes.")] = 45,
+    sign_in_seconds: Annotated[float, typer.Option(min=1, help="How long a sign-in may take.")] = 300,
+    subscription: Annotated[str | None, typer.Option(metavar="ID", help="Of Azure; looked up.")] = None,
+    resource_group: Annotated[str | None, typer.Option(metavar="NAME", help="Looked up.")] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The API Management service; looked up by its URL.")
+    ] = None,
+    resource_manager: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Azure Resource Manager, or the control port of a local twin."),
+    ] = None,
+) -> None:
+    """Checks a running stack from outside and through Azure Resource Manager.
+
+    Exit status 0 if nothing failed, 1 if something did, 2 if it is not clear what to check.
+    """
+    try:
+        target = find_target(
+            Options(
+                url=url,
+                stack=stack,
+                config=_pairs(config or []),
+                servers=tuple(server or ()),
+                azure=Azure(subscription=subscription, resource_group=resource_group, service=service),
+                resource_manager=resource_manager,
+            )
+        )
+    except TargetError as error:
+        _fail(str(error))
+    durations = Durations(stream=stream_seconds, call=call_seconds, sign_in=sign_in_seconds)
+    # What the SDK logs of failures is in the report.
+    logging.disable(logging.CRITICAL)
+    good = asyncio.run(_verify(target, durations, sign_in=sign_in, browser=browser, as_json=as_json))
+    raise typer.Exit(0 if good else 1)
+
+
+async def _verify(
+    target: Target, durations: Durations, *, sign_in: bool, browser: bool, as_json: bool
+) -> bool:
+    output, errors = _console(stderr=False), _console(stderr=True)
+
+    def open_page(what: str, page: str) -> None:
+        opened = browser and webbrowser.open(page)
+        progress.ask_to_sign_in(what, page, opened=opened)
+
+    session = Session(target=target, durations=durations, open_browser=open_page if sign_in else None)
+    credential = LocalCredential() if target.azure.local else AzureCredential()
+    manager = ResourceManager(target.azure.url, credential, session.http)
+    checks = all_checks(target.expected, manager)
+    with Progress(errors, checks) as progress:
+        rows = await run(checks, session, progress.listen)
+    observed = readings(session, rows)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(target, rows, observed), indent=2))
+    else:
+        report.show(output, target, rows, observed)
+    return report.succeeded(rows)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_WIDTH)
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            _fail("--config takes KEY=VALUE, such as --config sku=StandardV2.")
+        pairs[key] = value
+    return pairs
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,177 @@
+"""How clients find out where to sign in: metadata documents and challenges."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import httpx2
+
+from gateway.verify.check import Check, FailedError, require
+from gateway.verify.session import Session
+from gateway.verify.target import Server
+
+SECTION = "Discovery"
+AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
+OPENID_CONFIGURATION = "/.well-known/openid-configuration"
+PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+
+_METADATA_LINK = re.compile(r'resource_metadata="([^"]*)"')
+# A client may probe with a method for which the server has no operation. It may be challenged, or be answered
+# that there is no such operation, but never be served.
+_PROBES = ("HEAD", "POST", "GET")
+_NOT_SERVED = (401, 404, 405)
+
+
+def checks() -> Iterable[Check]:
+    """The checks of this section, in the order of the report."""
+    deploy = "Run `pulumi up`. If it shows no change, compare the rows of the section Azure."
+    yield Check(
+        id="gateway",
+        section=SECTION,
+        title="The gateway answers",
+        run=_answers,
+        remedy="Check the URL. A local stack runs after `make up`, a deployed one after `pulumi up`.",
+    )
+    yield Check(
+        id="authorization-server-metadata",
+        section=SECTION,
+        title="Metadata of the authorization server (RFC 8414)",
+        run=_authorization_server,
+        remedy=f"The named value gateway-url must be the gateway's URL without a trailing slash. {deploy}",
+        needs=("gateway",),
+    )
+    yield Check(
+        id="protected-resource-metadata",
+        section=SECTION,
+        title="Metadata of each MCP path (RFC 9728)",
+        run=_protected_resources,
+        remedy=f"The named value gateway-url must be the gateway's URL without a trailing slash. {deploy}",
+        needs=("gateway",),
+    )
+    yield Check(
+        id="challenge",
+        section=SECTION,
+        title="Requests without a token are challenged",
+        run=_challenges,
+        remedy=f"The API of the server must have its policy, and the policy must include mcp-token. {deploy}",
+        needs=("gateway",),
+    )
+
+
+async def _answers(session: Session) -> str:
+    try:
+        answer = await session.request("GET", AUTHORIZATION_SERVER)
+    except httpx2.HTTPError as error:
+        raise FailedError(f"{session.url} does not answer: {type(error).__name__}") from error
+    return f"{session.url}, HTTP {answer.status_code}"
+
+
+async def _authorization_server(session: Session) -> str:
+    problems = []
+    for path in (AUTHORIZATION_SERVER, OPENID_CONFIGURATION):
+        document = await document_at(session, path)
+        expected = {
+            "issuer": session.url,
+            "authorization_endpoint": f"{session.url}/authorize",
+            "token_endpoint": f"{session.url}/token",
+            "registration_endpoint": f"{session.url}/register",
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+        }
+        problems += _differences(path, document, expected)
+        problems += [
+            f"{path}: {name} does not list {value!r}"
+            for name, value in (
+                ("response_types_supported", "code"),
+                ("grant_types_supported", "authorization_code"),
+                ("token_endpoint_auth_methods_supported", "none"),
+            )
+            if value not in _list(document.get(name))
+        ]
+    return require(problems, f"issuer {session.url}")
+
+
+async def _protected_resources(session: Session) -> str:
+    problems = []
+    paths = [(server, path) for server in session.target.expected.servers for path in server.entrances]
+    for server, path in paths:
+        at = f"{PROTECTED_RESOURCE}{path}"
+        document = await document_at(session, at)
+        allowed = resources(session, server, path)
+        if document.get("resource") not in allowed:
+            problems.append(f"{at}: resource is {document.get('resource')!r}, not {' or '.join(allowed)}")
+        problems += _differences(
+            at, document, {"authorization_servers": [session.url], "bearer_methods_supported": ["header"]}
+        )
+    absent = await session.request("GET", f"{PROTECTED_RESOURCE}/no-such-server")
+    if absent.status_code != 404:  # noqa: PLR2004 -- HTTP: Not Found
+        problems.append(f"an unknown path has metadata: HTTP {absent.status_code}")
+    return require(problems, ", ".join(path for _, path in paths))
+
+
+def resources(session: Session, server: Server, path: str) -> tuple[str, ...]:
+    """What the metadata of an MCP path may name as its resource: its own URL, or that of its server."""
+    whole = (session.url,) if session.target.expected.audience == "gateway" else ()
+    return tuple(dict.fromkeys((f"{session.url}{path}", f"{session.url}/{server.path}", *whole)))
+
+
+async def _challenges(session: Session) -> str:
+    problems = []
+    tried = 0
+    for server in session.target.expected.servers:
+        documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
+        declared = {(method, server.at(template)) for method, template in server.operations}
+        probed = {(method, path) for path in server.entrances for method in _PROBES}
+        for method, path in sorted(declared | probed):
+            answer = await session.request(method, path)
+            tried += 1
+            at = f"{method} {path}"
+            if answer.status_code not in ((401,) if (method, path) in declared else _NOT_SERVED):
+                problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 401")
+            elif answer.status_code == 401:  # noqa: PLR2004 -- HTTP: Unauthorized
+                problems += [f"{at}: {problem}" for problem in challenge_problems(answer, documents)]
+    return require(problems, f"{tried} requests by GET, POST, HEAD and DELETE")
+
+
+def challenge_problems(answer: httpx2.Response, documents: set[str]) -> list[str]:
+    """What is wrong with the challenge of a 401 answer (RFC 9728, section 5.1)."""
+    challenge = answer.headers.get("www-authenticate", "")
+    if not challenge.lower().startswith("bearer "):
+        return [
+            "WWW-Authenticate is missing" if not challenge else "WWW-Authenticate is not a Bearer challenge"
+        ]
+    link = _METADATA_LINK.search(challenge)
+    if link is None:
+        return ["WWW-Authenticate has no resource_metadata"]
+    if link[1] not in documents:
+        return [f"resource_metadata is {link[1]}, not {' or '.join(sorted(documents))}"]
+    return []
+
+
+async def document_at(session: Session, path: str) -> Mapping[str, object]:
+    """The JSON object at a path of the gateway.
+
+    Raises:
+        FailedError: there is none.
+    """
+    answer = await session.request("GET", path)
+    if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
+        raise FailedError(f"GET {path} is answered with HTTP {answer.status_code}")
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise FailedError(f"GET {path} gives no JSON object")
+    return document
+
+
+def _differences(at: str, document: Mapping[str, object], expected: Mapping[str, object]) -> list[str]:
+    return [
+        f"{at}: {name} is {document.get(name)!r}, not {value!r}"
+        for name, value in expected.items()
+        if document.get(name) != value
+    ]
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,79 @@
+"""Compares deployed policy documents with the rendered ones."""
+
+import hashlib
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"/>|[<>]|(?:(?!/>)[^<>\s])+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A document that is not as it was rendered.
+
+    Attributes:
+        document: its id, such as `apis/oauth/policies/policy`.
+        what: how it differs, as the end of a sentence.
+    """
+
+    document: str
+    what: str
+
+
+def differences(rendered: Mapping[str, str], deployed: Mapping[str, str]) -> tuple[Difference, ...]:
+    """The documents that differ, are missing, or are in nobody's plan.
+
+    Args:
+        rendered: texts by document id, from the plan.
+        deployed: texts by document id, as Azure Resource Manager gives them.
+    """
+    found = [
+        Difference(document=document, what="is missing")
+        for document in sorted(rendered.keys() - deployed.keys())
+    ]
+    found += [
+        Difference(document=document, what="is not part of this stack")
+        for document in sorted(deployed.keys() - rendered.keys())
+    ]
+    for document in sorted(rendered.keys() & deployed.keys()):
+        here, there = digest(rendered[document]), digest(deployed[document])
+        if here != there:
+            line = first_difference(rendered[document], deployed[document])
+            digests = f"deployed {there[:12]}, rendered {here[:12]}"
+            what = f"differs from line {line} of the rendered text on ({digests})"
+            found.append(Difference(document=document, what=what))
+    return tuple(found)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a document, the same for what API Management regards as the same document.
+
+    API Management indents elements with tabs, ends lines with CR LF, and may write characters as entities
+    (Azure/azure-rest-api-specs#21835 and #25306). So entities are replaced by their characters, and white
+    space counts only as the separator of words; next to `<` and `>` it does not count at all. A change of
+    nothing but the amount of white space is not noticed.
+    """
+    return hashlib.sha256(" ".join(_tokens(text)).encode()).hexdigest()
+
+
+def first_difference(rendered: str, deployed: str) -> int:
+    """The line of the rendered text at which the deployed one begins to differ, counted from 1."""
+    unescaped = _unescaped(rendered)
+    starts = [0, *(match.end() for match in re.finditer("\n", unescaped))]
+    others = _tokens(deployed)
+    matches = list(_TOKEN.finditer(unescaped))
+    for position, match in enumerate(matches):
+        if position >= len(others) or others[position] != match[0]:
+            return bisect_right(starts, match.start())
+    return len(starts)
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(_unescaped(text))
+
+
+def _unescaped(text: str) -> str:
+    return html.unescape(text.removeprefix("\ufeff"))

@@ -1,0 +1,184 @@
+"""Requests that last: an event stream that stays open, and a call whose answer comes late."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx2
+
+from gateway.verify.check import Check, SkippedError, require
+from gateway.verify.session import Observation, Session
+from gateway.verify.sign_in import token_for
+from gateway.verify.target import Expectation, Server
+from gateway.verify.tools import tool_check_id
+
+SECTION = "Long requests"
+_NO_READ_TIMEOUT = httpx2.Timeout(30, connect=10, read=None)
+_LIMIT = 30.0
+"""Seconds after which requests would end under the limit of reading R4."""
+_TOLERANCE = 3.0
+_FIRST_EVENT = 20.0
+_CHUNK = b" " * 512
+_PAUSE = 0.25
+_INITIALIZE = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",'
+    b'"capabilities":{},"clientInfo":{"name":"gateway-verification","version":"1"}}}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """How long one request lasted.
+
+    Attributes:
+        seconds: from its beginning to its end.
+        problem: why it ended early; empty if it did not.
+    """
+
+    server: Server
+    seconds: float
+    problem: str = ""
+
+
+def checks(expected: Expectation) -> Iterable[Check]:
+    """The checks of this section, in the order of the report."""
+    yield Check(
+        id="stream",
+        section=SECTION,
+        title="Event streams stay open",
+        run=_streams,
+        remedy="See reading R4 in docs/readings.md. Something between client and server ends streams early.",
+        after=_tool_checks(expected, "sse"),
+    )
+    yield Check(
+        id="slow-call",
+        section=SECTION,
+        title="A call whose answer comes late is answered",
+        run=_slow_calls,
+        remedy="See reading R4 in docs/readings.md. Something between client and server ends requests early.",
+        after=_tool_checks(expected, "http"),
+    )
+
+
+def _tool_checks(expected: Expectation, transport: Literal["http", "sse"]) -> tuple[str, ...]:
+    return tuple(
+        tool_check_id(server, transport)
+        for server in expected.servers
+        if (server.streamable_http if transport == "http" else server.event_streams)
+    )
+
+
+async def _streams(session: Session) -> str:
+    servers = _usable(session, "sse")
+    held = await asyncio.gather(*(_hold(session, server, session.durations.stream) for server in servers))
+    _observe(session, held, "stream")
+    return _judge(held)
+
+
+async def _slow_calls(session: Session) -> str:
+    servers = _usable(session, "http")
+    held = await asyncio.gather(*(_trickle(session, server, session.durations.call) for server in servers))
+    _observe(session, held, "slow call")
+    return _judge(held)
+
+
+def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server, ...]:
+    """The servers that answered a tool call over a transport.
+
+    Raises:
+        SkippedError: there is none.
+    """
+    usable = tuple(
+        server for server in session.target.expected.servers if (server.name, transport) in session.called
+    )
+    if not usable:
+        raise SkippedError("No server answered a tool call over the transport.")
+    return usable
+
+
+def _judge(held: Iterable[_Held]) -> str:
+    problems = [
+        f"{each.server.title}: ended after {each.seconds:.1f} s, {each.problem}"
+        for each in held
+        if each.problem
+    ]
+    return require(problems, ", ".join(f"{each.server.title} {each.seconds:.0f} s" for each in held))
+
+
+async def _hold(session: Session, server: Server, seconds: float) -> _Held:
+    """Reads an event stream for some seconds."""
+    url = f"{session.url}{server.at(server.event_streams[0])}"
+    headers = {**token_for(session, server).headers, "Accept": "text/event-stream"}
+    now = asyncio.get_running_loop().time
+    start = now()
+    try:
+        async with (
+            session.client(timeout=_NO_READ_TIMEOUT) as client,
+            client.stream("GET", url, headers=headers) as answer,
+        ):
+            if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
+                return _Held(server, now() - start, f"HTTP {answer.status_code}")
+            chunks = answer.aiter_raw()
+            await asyncio.wait_for(anext(chunks), _FIRST_EVENT)
+            async with asyncio.timeout_at(start + seconds):
+                async for _ in chunks:
+                    pass
+            return _Held(server, now() - start, "the stream was closed")
+    except StopAsyncIteration:
+        return _Held(server, now() - start, "the stream was closed")
+    except TimeoutError:
+        lasted = now() - start
+        return _Held(server, lasted, "" if lasted >= seconds else "the stream brings nothing")
+    except httpx2.HTTPError as error:
+        return _Held(server, now() - start, type(error).__name__)
+
+
+async def _trickle(session: Session, server: Server, seconds: float) -> _Held:
+    """Sends a request so slowly that its answer begins only after some seconds."""
+    url = f"{session.url}{server.at('/')}"
+    steps = max(1, round(seconds / _PAUSE))
+    headers = {
+        **token_for(session, server).headers,
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "Content-Length": str(steps * len(_CHUNK) + len(_INITIALIZE)),
+    }
+
+    async def body() -> AsyncGenerator[bytes]:
+        # JSON may begin with spaces. Kestrel, for one, ends requests that bring less than 240 bytes a second.
+        for _ in range(steps):
+            yield _CHUNK
+            await asyncio.sleep(_PAUSE)
+        yield _INITIALIZE
+
+    now = asyncio.get_running_loop().time
+    start = now()
+    try:
+        async with session.client() as client:
+            answer = await client.post(url, headers=headers, content=body())
+            lasted = now() - start
+            await _end_session(client, url, answer, headers)
+    except httpx2.HTTPError as error:
+        return _Held(server, now() - start, type(error).__name__)
+    return _Held(server, lasted, "" if answer.status_code == 200 else f"HTTP {answer.status_code}")  # noqa: PLR2004 -- HTTP: OK
+
+
+async def _end_session(
+    client: httpx2.AsyncClient, url: str, answer: httpx2.Response, headers: Mapping[str, str]
+) -> None:
+    """Ends the MCP session that a stateful server began."""
+    if session_id := answer.headers.get("mcp-session-id"):
+        await client.delete(
+            url, headers={"Authorization": headers["Authorization"], "Mcp-Session-Id": session_id}
+        )
+
+
+def _observe(session: Session, held: Iterable[_Held], what: str) -> None:
+    """R4: whether a request may last longer than 30 seconds."""
+    longest = max(each.seconds for each in held)
+    cut = [each for each in held if each.problem and abs(each.seconds - _LIMIT) <= _TOLERANCE]
+    if cut:
+        session.observations["R4"] = Observation("30s", f"a {what} ended after {cut[0].seconds:.1f} s")
+    elif longest > _LIMIT + _TOLERANCE and "R4" not in session.observations:
+        session.observations["R4"] = Observation("none", f"a {what} lasted {longest:.0f} s")

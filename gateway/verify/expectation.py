@@ -1,0 +1,56 @@
+"""What a stack's configuration says must be deployed, from the same plan that the deployment declares."""
+
+from gateway.backend import Backend
+from gateway.plan import Plan
+from gateway.verify.target import Api, Expectation, Server
+from settings import Settings
+
+
+def expectation(settings: Settings, plan: Plan) -> Expectation:
+    """What must be there.
+
+    Args:
+        settings: of the stack.
+        plan: of its gateway.
+    """
+    return Expectation(
+        servers=tuple(_server(backend) for backend in plan.backends),
+        audience=settings.audience,
+        require_resource=settings.require_resource,
+        allowed_origins=settings.allowed_origins,
+        local=settings.local,
+        apis={
+            api.id: Api(
+                path=api.path,
+                operations={each.id: (each.method, each.template) for each in api.operations},
+            )
+            for api in plan.apis
+        },
+        documents=_documents(plan),
+        named_values={value.name: value.secret for value in plan.named_values},
+    )
+
+
+def _server(backend: Backend) -> Server:
+    return Server(
+        name=backend.name,
+        title=backend.title,
+        path=backend.path,
+        streamable_http=backend.has_streamable_http,
+        event_streams=backend.entrances,
+        operations=tuple((route.method, route.template) for route in backend.routes),
+        upstream_paths=tuple(dict.fromkeys(route.upstream for route in backend.routes)),
+    )
+
+
+def _documents(plan: Plan) -> dict[str, str]:
+    """The rendered documents by their ids below the service."""
+    documents = {"policies/policy": plan.policy}
+    for api in plan.apis:
+        documents[f"apis/{api.id}/policies/policy"] = api.policy
+        documents |= {
+            f"apis/{api.id}/operations/{operation.id}/policies/policy": operation.policy
+            for operation in api.operations
+            if operation.policy is not None
+        }
+    return documents | {f"policyFragments/{fragment.id}": fragment.policy for fragment in plan.fragments}

@@ -1,0 +1,232 @@
+"""The servers behind the gateway: each is locked, and answers nobody who goes past the gateway."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import httpx2
+
+from gateway.verify.check import Check, FailedError, SkippedError, require
+from gateway.verify.resource_manager import ResourceManager
+from gateway.verify.service import SECTION, service_id
+from gateway.verify.session import App, Session
+from gateway.verify.sign_in import sign_in_id
+from gateway.verify.target import Expectation
+
+_REFUSED = (401, 403)
+# Paths of the platform and of health probes, in addition to those at which a server takes MCP.
+_PATHS = ("/", "/healthz", "/admin/host/status", "/runtime/webhooks/mcp")
+_FUNCTIONS = "functions"
+_SERVER_TAG = "mcp-server"
+
+
+def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
+    """The checks of the servers, in the order of the report."""
+    yield Check(
+        id="locks",
+        section=SECTION,
+        title="Each server admits the gateway's identity only",
+        run=partial(_locks, manager),
+        remedy="Run `pulumi refresh`, then `pulumi up`; until then, stop the app in the portal.",
+        needs=("service",),
+    )
+    yield Check(
+        id="direct-calls",
+        section=SECTION,
+        title="Direct calls to each server are refused",
+        run=partial(_direct_calls, manager),
+        remedy="The server is open to the internet: stop the app in the portal. Then run "
+        "`pulumi refresh` and `pulumi up`.",
+        needs=("service",),
+        after=tuple(sign_in_id(expected, server) for server in expected.servers),
+    )
+
+
+async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
+    """The Function Apps and Container Apps of the resource group that have a host name."""
+    service_id(session)
+    group = session.service.resource_group if session.service else ""
+    sites, containers = await asyncio.gather(
+        manager.list(f"{group}/providers/Microsoft.Web/sites"),
+        manager.list(f"{group}/providers/Microsoft.App/containerApps"),
+    )
+    found = [
+        App(
+            id=str(site["id"]),
+            name=str(site["name"]),
+            host=str(site["properties"]["defaultHostName"]),
+            server=_FUNCTIONS,
+            is_site=True,
+        )
+        for site in sites
+    ]
+    for container in containers:
+        configuration = (container.get("properties") or {}).get("configuration") or {}
+        host = (configuration.get("ingress") or {}).get("fqdn")
+        if host:
+            found.append(
+                App(
+                    id=str(container["id"]),
+                    name=str(container["name"]),
+                    host=str(host),
+                    server=(container.get("tags") or {}).get(_SERVER_TAG),
+                    is_site=False,
+                )
+            )
+    return tuple(found)
+
+
+async def _locks(manager: ResourceManager, session: Session) -> str:
+    found = await apps(manager, session)
+    missing = {server.name for server in session.target.expected.servers} - {app.server for app in found}
+    problems = [f"{name} has no app in the resource group" for name in sorted(missing)]
+    audiences: dict[str, set[str | None]] = {}
+    for app in found:
+        settings = await manager.get(
+            f"{app.id}/config/authsettingsV2" if app.is_site else f"{app.id}/authConfigs/current"
+        )
+        properties = (settings or {}).get("properties") or {}
+        problems += [f"{app.name}: {problem}" for problem in lock_problems(properties, session)]
+        for audience in _audiences(properties):
+            audiences.setdefault(audience, set()).add(app.server)
+        if app.is_site:
+            problems += await _publishing_problems(manager, app)
+    return require(problems, f"{len(found)} apps: {', '.join(app.name for app in found)}")
+
+
+def lock_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
+    """How built-in authentication of an app differs from what the program declares for every server.
+
+    Args:
+        settings: the properties of `authsettingsV2` or of the auth configuration `current`; empty for none.
+        session: knows the gateway's identities.
+    """
+    if not (settings.get("platform") or {}).get("enabled"):
+        return ["built-in authentication is off"]
+    problems = []
+    validation = settings.get("globalValidation") or {}
+    if validation.get("unauthenticatedClientAction") != "Return401":
+        problems.append(f"callers without a token get {validation.get('unauthenticatedClientAction')}")
+    if validation.get("requireAuthentication") is False:
+        problems.append("authentication is not required")
+    if validation.get("excludedPaths"):
+        problems.append("some paths are excluded from authentication")
+    providers = settings.get("identityProviders") or {}
+    others = sorted(name for name, provider in providers.items() if _is_on(name, provider))
+    if others:
+        problems.append(f"other identity providers are on: {', '.join(others)}")
+    entra = providers.get("azureActiveDirectory") or {}
+    if entra.get("enabled") is False or not entra:
+        return [*problems, "Entra ID is not its identity provider"]
+    return [*problems, *_entra_problems(entra, session)]
+
+
+def _is_on(name: str, provider: object) -> bool:
+    """Whether a provider other than Entra ID is configured. Azure also lists those that nobody configured."""
+    if name == "azureActiveDirectory" or not isinstance(provider, dict):
+        return False
+    if name == "customOpenIdConnectProviders":
+        return bool(provider)
+    return provider.get("enabled") is not False and any((provider.get("registration") or {}).values())
+
+
+def _entra_problems(entra: Mapping[str, Any], session: Session) -> list[str]:
+    problems = []
+    issuer = str((entra.get("registration") or {}).get("openIdIssuer") or "")
+    tenant = session.service.tenant if session.service else ""
+    if not issuer.endswith(f"/{tenant}/v2.0"):
+        problems.append(f"tokens of another issuer are accepted: {issuer or 'any'}")
+    validation = entra.get("validation") or {}
+    if len(validation.get("allowedAudiences") or ()) != 1:
+        problems.append(
+            f"{len(validation.get('allowedAudiences') or ())} audiences are allowed instead of one"
+        )
+    policy = validation.get("defaultAuthorizationPolicy") or {}
+    identities = set((policy.get("allowedPrincipals") or {}).get("identities") or ())
+    applications = set(policy.get("allowedApplications") or ())
+    own = session.service.identities if session.service else ()
+    if not identities:
+        problems.append("every identity of the tenant is admitted")
+    elif not identities <= {principal for _, principal in own}:
+        problems.append("an identity that is not the gateway's is admitted")
+    if applications and not applications <= {client for client, _ in own}:
+        problems.append("an application that is not the gateway's is admitted")
+    if (policy.get("allowedPrincipals") or {}).get("groups"):
+        problems.append("groups are admitted")
+    return problems
+
+
+def _audiences(settings: Mapping[str, Any]) -> list[str]:
+    entra = (settings.get("identityProviders") or {}).get("azureActiveDirectory") or {}
+    return list((entra.get("validation") or {}).get("allowedAudiences") or ())
+
+
+async def _publishing_problems(manager: ResourceManager, app: App) -> list[str]:
+    """Publishing by user name and password goes past built-in authentication."""
+    problems = []
+    for name in ("ftp", "scm"):
+        policy = await manager.get(f"{app.id}/basicPublishingCredentialsPolicies/{name}")
+        if policy is None or (policy.get("properties") or {}).get("allow") is not False:
+            problems.append(f"{app.name}: publishing by password ({name}) is not off")
+    return problems
+
+
+async def _direct_calls(manager: ResourceManager, session: Session) -> str:
+    found = await apps(manager, session)
+    if not found:
+        raise FailedError("the resource group has no Function App or Container App", "Run `pulumi up`.")
+    local = await _local_origins(session)
+    problems: list[str] = []
+    unreachable = []
+    upstream = {server.name: server.upstream_paths for server in session.target.expected.servers}
+    tokens = [sign_in.headers for sign_in in session.sign_ins.values()][:1]
+    for app in found:
+        paths = dict.fromkeys((*_PATHS, *upstream.get(app.server or "", ())))
+        origin = (
+            local.get(app.host, f"https://{app.host}")
+            if session.target.azure.local
+            else f"https://{app.host}"
+        )
+        try:
+            for path in paths:
+                for method in ("GET", "POST"):
+                    problems += await _answers(session, app, f"{origin}{path}", method, ({}, *tokens))
+        except httpx2.ConnectError:
+            unreachable.append(app.name)
+    details = f"{len(found)} apps, without a token" + (
+        " and with the user's token of the gateway" if tokens else ""
+    )
+    if unreachable:
+        details += f"; not reachable from here: {', '.join(unreachable)}"
+    return require(problems[:3], details)
+
+
+async def _answers(
+    session: Session, app: App, url: str, method: str, credentials: Iterable[Mapping[str, str]]
+) -> list[str]:
+    problems = []
+    for headers in credentials:
+        answer = await session.request(method, url, headers=headers)
+        if answer.status_code not in _REFUSED:
+            caller = "the user's token" if headers else "no token"
+            problems.append(
+                f"{app.name}: {method} {httpx2.URL(url).path} with {caller} gets HTTP {answer.status_code}"
+            )
+    return problems
+
+
+async def _local_origins(session: Session) -> Mapping[str, str]:
+    """Where the twin serves the host names of Azure.
+
+    Raises:
+        SkippedError: it does not say.
+    """
+    if not session.target.azure.local:
+        return {}
+    answer = await session.request("GET", f"{session.target.azure.url}/hosts")
+    if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
+        raise SkippedError(
+            "The twin does not tell where it serves Azure's host names.", "Start it again: `make up`."
+        )
+    return answer.json()

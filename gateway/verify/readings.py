@@ -1,0 +1,47 @@
+"""What the run showed of Azure's undocumented behaviour, in the words of the table of readings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apim.readings import TABLE, Question
+from gateway.verify.check import Row
+from gateway.verify.session import Observation, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A question with the answer that was observed.
+
+    Attributes:
+        question: of the table.
+        meaning: what the observed option means; empty if nothing was observed.
+        observation: None if the question cannot be answered from outside, or was not on this run.
+    """
+
+    question: Question
+    meaning: str
+    observation: Observation | None
+
+
+def readings(session: Session, rows: Sequence[Row]) -> tuple[Reading, ...]:
+    """All questions of the table, in its order."""
+    observed = {**session.observations, **_of_functions(rows)}
+    return tuple(_reading(question, observed.get(question.id)) for question in TABLE)
+
+
+def _reading(question: Question, observation: Observation | None) -> Reading:
+    meaning = question.option(observation.option).meaning if observation else ""
+    return Reading(question=question, meaning=meaning, observation=observation)
+
+
+def _of_functions(rows: Sequence[Row]) -> dict[str, Observation]:
+    """R15: the functions over streamable HTTP, if they answer over HTTP+SSE."""
+    results = {row.check.id: row.outcome for row in rows}
+    http, sse = results.get("tool:functions:http"), results.get("tool:functions:sse")
+    if http is None or sse is None or sse.result != "ok":
+        return {}
+    if http.result == "ok":
+        return {"R15": Observation("works", "a tool call over streamable HTTP was answered")}
+    if http.result == "failed":
+        return {"R15": Observation("fails", f"HTTP+SSE works; streamable HTTP gives {http.details}")}
+    return {}

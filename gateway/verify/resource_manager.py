@@ -1,0 +1,150 @@
+"""Reads from Azure Resource Manager, or from the twin's control port, which answers like it; never writes."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import httpx2
+
+from gateway.verify.check import FailedError, SkippedError
+
+_SCOPE = "https://management.azure.com/.default"
+# https://learn.microsoft.com/azure/templates/: versions that have all properties that are read here.
+_VERSIONS = {
+    "microsoft.apimanagement": "2024-05-01",
+    "microsoft.app": "2024-03-01",
+    "microsoft.web": "2023-12-01",
+}
+_SUBSCRIPTIONS_VERSION = "2022-12-01"
+_ATTEMPTS = 4
+_SIGN_IN = "Run `az login`, and `az account set --subscription <id>` if you have several subscriptions."
+
+
+class Credential(Protocol):
+    """What gives tokens for Azure Resource Manager."""
+
+    async def token(self) -> str:
+        """An access token.
+
+        Raises:
+            SkippedError: nobody is signed in.
+        """
+        ...
+
+
+class AzureCredential:
+    """The sign-in of the Azure CLI, of environment variables or of a managed identity, whichever is there."""
+
+    @cached_property
+    def _credential(self) -> Any:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 -- slow to import, and not needed locally
+
+        return DefaultAzureCredential()
+
+    async def token(self) -> str:
+        """An access token of the person or workload that runs this."""
+        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- see above
+
+        try:
+            return (await asyncio.to_thread(self._credential.get_token, _SCOPE)).token
+        except ClientAuthenticationError as error:
+            raise SkippedError("Not signed in to Azure.", _SIGN_IN) from error
+
+
+class LocalCredential:
+    """For a local twin, which asks for a token and takes any."""
+
+    async def token(self) -> str:
+        """A text in place of a token."""
+        return "local"
+
+
+class ResourceManager:
+    """Azure Resource Manager for one credential.
+
+    Args:
+        url: its origin.
+        credential: who reads.
+        http: sends the requests.
+    """
+
+    def __init__(self, url: str, credential: Credential, http: httpx2.AsyncClient) -> None:
+        self._url = url.rstrip("/")
+        self._credential = credential
+        self._http = http
+        self._token: asyncio.Task[str] | None = None
+
+    async def get(self, path: str, **query: str) -> Mapping[str, Any] | None:
+        """A resource by its id; None when there is none.
+
+        Raises:
+            SkippedError: nobody is signed in, or the resource may not be read.
+            FailedError: Azure Resource Manager does not answer.
+        """
+        return await self._read(f"{self._url}{path}", {"api-version": _version(path), **query})
+
+    async def list(self, path: str) -> tuple[Mapping[str, Any], ...]:
+        """The resources of a collection.
+
+        Raises:
+            SkippedError, FailedError: see `get`.
+        """
+        items: list[Mapping[str, Any]] = []
+        page = await self.get(path)
+        while page is not None:
+            items += page.get("value") or ()
+            link = page.get("nextLink")
+            page = await self._read(self._same_origin(link), {}) if link else None
+        return tuple(items)
+
+    async def _read(self, url: str, query: Mapping[str, str]) -> Mapping[str, Any] | None:
+        # All requests of a run share one sign-in.
+        if self._token is None:
+            self._token = asyncio.create_task(self._credential.token())
+        headers = {"Authorization": f"Bearer {await self._token}"}
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                answer = await self._http.get(url, params=query or None, headers=headers)
+            except httpx2.HTTPError as error:
+                raise FailedError(f"{self._url} does not answer: {type(error).__name__}") from error
+            if answer.status_code != 429 or attempt == _ATTEMPTS:  # noqa: PLR2004 -- HTTP: Too Many Requests
+                break
+            await asyncio.sleep(_seconds(answer.headers.get("retry-after"), attempt))
+        return _content(answer)
+
+    def _same_origin(self, link: str) -> str:
+        """A link of an answer, which must not send the token elsewhere.
+
+        Raises:
+            FailedError: it would.
+        """
+        if not link.startswith(f"{self._url}/"):
+            raise FailedError("The next page of a list is at another host.")
+        return link
+
+
+def _content(answer: httpx2.Response) -> Mapping[str, Any] | None:
+    path = answer.request.url.path
+    match answer.status_code:
+        case 200:
+            content = answer.json()
+            return content if isinstance(content, dict) else None
+        case 404:
+            return None
+        case 401 | 403:
+            raise SkippedError(
+                f"HTTP {answer.status_code} for {path}: the account that is signed in may not read it.",
+                f"It needs the role Reader on the resource group. {_SIGN_IN}",
+            )
+        case status:
+            raise FailedError(f"Azure Resource Manager answers HTTP {status} for {path}")
+
+
+def _version(path: str) -> str:
+    provider = path.rpartition("/providers/")[2].partition("/")[0].lower() if "/providers/" in path else ""
+    return _VERSIONS.get(provider, _SUBSCRIPTIONS_VERSION)
+
+
+def _seconds(value: str | None, attempt: int) -> float:
+    return min(float(value), 30.0) if value and value.isdigit() else float(2**attempt)

@@ -1,0 +1,237 @@
+"""What is deployed in API Management: the service, its APIs, policies, fragments and named values."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.verify.check import Check, FailedError, require
+from gateway.verify.documents import differences
+from gateway.verify.resource_manager import ResourceManager
+from gateway.verify.session import Service, Session
+from gateway.verify.target import Azure
+
+SECTION = "Azure"
+_SHOWN = 4
+
+
+def checks(manager: ResourceManager) -> Iterable[Check]:
+    """The checks of API Management, in the order of the report."""
+    yield Check(
+        id="service",
+        section=SECTION,
+        title="API Management is found in Azure",
+        run=partial(_find, manager),
+        remedy="Name it: --subscription <id> --resource-group <name> --service <name>.",
+    )
+    yield Check(
+        id="operations",
+        section=SECTION,
+        title="APIs and operations are those of the plan",
+        run=partial(_operations, manager),
+        remedy="Run `pulumi refresh`, then `pulumi up`.",
+        needs=("service",),
+    )
+    yield Check(
+        id="policies",
+        section=SECTION,
+        title="Deployed policies are the rendered ones",
+        run=partial(_policies, manager),
+        remedy="Run `pulumi refresh`, then `pulumi up`; Pulumi may not see a change of a policy by itself "
+        "(pulumi/pulumi-azure-native#3620).",
+        needs=("service",),
+    )
+    yield Check(
+        id="fragments",
+        section=SECTION,
+        title="Deployed fragments are the rendered ones",
+        run=partial(_fragments, manager),
+        remedy="API Management can take minutes to register a fragment, and keeps the old one if it refuses "
+        "the new one. Wait and try again; then run `pulumi refresh` and `pulumi up`.",
+        needs=("service",),
+    )
+    yield Check(
+        id="named-values",
+        section=SECTION,
+        title="Named values exist",
+        run=partial(_named_values, manager),
+        remedy="Run `pulumi refresh`, then `pulumi up`.",
+        needs=("service",),
+    )
+
+
+async def _find(manager: ResourceManager, session: Session) -> str:
+    found = await _service(manager, session.url, session.target.azure)
+    if found is None:
+        raise FailedError(
+            f"no service of the subscriptions that you may read has the gateway URL {session.url}"
+        )
+    properties = found.get("properties") or {}
+    identity = found.get("identity") or {}
+    assigned = identity.get("userAssignedIdentities") or {}
+    session.service = Service(
+        id=str(found["id"]),
+        identities=tuple(
+            (each.get("clientId", ""), each.get("principalId", "")) for each in assigned.values()
+        ),
+        tenant=str(identity.get("tenantId") or ""),
+    )
+    problems = []
+    state = properties.get("provisioningState")
+    if state != "Succeeded":
+        problems.append(f"its provisioning state is {state}")
+    if not _has_url(found, session.url):
+        problems.append(f"its gateway URL is {properties.get('gatewayUrl')}, not {session.url}")
+    if not assigned:
+        problems.append("it has no user-assigned identity")
+    sku = (found.get("sku") or {}).get("name")
+    return require(problems, f"{found.get('name')}, {sku}", "Run `pulumi up`.")
+
+
+async def _service(manager: ResourceManager, url: str, azure: Azure) -> Mapping[str, Any] | None:
+    """The service: the one that is named, or the one that has the gateway's URL."""
+    if azure.subscription and azure.resource_group and azure.service:
+        return await manager.get(
+            f"/subscriptions/{azure.subscription}/resourceGroups/{azure.resource_group}"
+            f"/providers/Microsoft.ApiManagement/service/{azure.service}"
+        )
+    subscriptions = [azure.subscription] if azure.subscription else await _subscriptions(manager)
+    for subscription in subscriptions:
+        group = f"/resourceGroups/{azure.resource_group}" if azure.resource_group else ""
+        services = await manager.list(
+            f"/subscriptions/{subscription}{group}/providers/Microsoft.ApiManagement/service"
+        )
+        for service in services:
+            if service.get("name") == azure.service or (azure.service is None and _has_url(service, url)):
+                return service
+    return None
+
+
+async def _subscriptions(manager: ResourceManager) -> list[str]:
+    return [str(each["subscriptionId"]) for each in await manager.list("/subscriptions")]
+
+
+def _has_url(service: Mapping[str, Any], url: str) -> bool:
+    """Whether a service is reached at a URL, by its own host name or a custom one."""
+    properties = service.get("properties") or {}
+    own = str(properties.get("gatewayUrl") or "").rstrip("/")
+    custom = {each.get("hostName") for each in properties.get("hostnameConfigurations") or ()}
+    return own.lower() == url.lower() or urlsplit(url).hostname in custom
+
+
+def service_id(session: Session) -> str:
+    """Resource id of the service, once it was found."""
+    if session.service is None:
+        raise FailedError("API Management was not found")
+    return session.service.id
+
+
+async def _operations(manager: ResourceManager, session: Session) -> str:
+    service = service_id(session)
+    expected = session.target.expected.apis
+    deployed = {str(api["name"]): api for api in await manager.list(f"{service}/apis")}
+    problems = [f"API '{name}' is missing" for name in expected.keys() - deployed.keys()]
+    foreign = sorted(deployed.keys() - expected.keys())
+    problems += [f"API '{name}' is not part of this stack" for name in foreign]
+    count = 0
+    for name, api in expected.items():
+        if name not in deployed:
+            continue
+        properties = deployed[name].get("properties") or {}
+        if (properties.get("path") or "") != api.path:
+            problems.append(f"API '{name}' has the path '{properties.get('path')}', not '{api.path}'")
+        if properties.get("subscriptionRequired"):
+            problems.append(f"API '{name}' asks for a subscription key")
+        operations = {
+            str(each["name"]): (each["properties"]["method"], each["properties"]["urlTemplate"])
+            for each in await manager.list(f"{service}/apis/{name}/operations")
+        }
+        count += len(operations)
+        problems += [
+            f"operation '{name}/{operation}' "
+            + ("is missing" if operation not in operations else "is not as declared")
+            for operation, declared in api.operations.items()
+            if operations.get(operation) != declared
+        ]
+        problems += [
+            f"operation '{name}/{operation}' is not part of this stack"
+            for operation in operations.keys() - api.operations.keys()
+        ]
+    remedy = (
+        f"Delete what is not part of the stack, such as: az apim api delete --api-id {foreign[0]} "
+        f"--service-name {service.rpartition('/')[2]} --resource-group {service.split('/')[4]}"
+        if foreign
+        else ""
+    )
+    return require(_shortened(problems), f"{len(expected)} APIs, {count} operations", remedy)
+
+
+async def _policies(manager: ResourceManager, session: Session) -> str:
+    service = service_id(session)
+    rendered = {
+        document: text
+        for document, text in session.target.expected.documents.items()
+        if not document.startswith("policyFragments/")
+    }
+    places = [""]
+    for api in await manager.list(f"{service}/apis"):
+        name = api["name"]
+        places.append(f"apis/{name}/")
+        places += [
+            f"apis/{name}/operations/{operation['name']}/"
+            for operation in await manager.list(f"{service}/apis/{name}/operations")
+        ]
+    documents = [f"{place}policies/policy" for place in places]
+    return _compare(rendered, await _texts(manager, service, documents), "policies")
+
+
+async def _fragments(manager: ResourceManager, session: Session) -> str:
+    service = service_id(session)
+    rendered = {
+        document: text
+        for document, text in session.target.expected.documents.items()
+        if document.startswith("policyFragments/")
+    }
+    listed = await manager.list(f"{service}/policyFragments")
+    documents = [f"policyFragments/{each['name']}" for each in listed]
+    return _compare(rendered, await _texts(manager, service, documents), "fragments")
+
+
+async def _texts(manager: ResourceManager, service: str, documents: list[str]) -> dict[str, str]:
+    """The deployed documents among some ids."""
+
+    async def text(document: str) -> str | None:
+        found = await manager.get(f"{service}/{document}", format="rawxml")
+        return str((found.get("properties") or {}).get("value") or "") if found is not None else None
+
+    texts = await asyncio.gather(*(text(document) for document in documents))
+    return {document: text for document, text in zip(documents, texts, strict=True) if text is not None}
+
+
+def _compare(rendered: Mapping[str, str], deployed: Mapping[str, str], what: str) -> str:
+    found = [f"{each.document} {each.what}" for each in differences(rendered, deployed)]
+    return require(_shortened(found), f"{len(rendered)} {what} are equal by SHA-256")
+
+
+async def _named_values(manager: ResourceManager, session: Session) -> str:
+    expected = session.target.expected.named_values
+    deployed = {
+        str(each["properties"]["displayName"]): each["properties"]
+        for each in await manager.list(f"{service_id(session)}/namedValues")
+    }
+    problems = [f"'{name}' is missing" for name in sorted(expected.keys() - deployed.keys())]
+    problems += [
+        f"'{name}' is not a secret"
+        for name, secret in sorted(expected.items())
+        if secret and name in deployed and not deployed[name].get("secret")
+    ]
+    url = (deployed.get("gateway-url") or {}).get("value")
+    if url != session.url:
+        problems.append(f"'gateway-url' is {url!r}, not {session.url!r}")
+    secrets = sum(expected.values())
+    return require(problems, f"{len(expected)}, of which {secrets} are secret; gateway-url is {session.url}")
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    return problems if len(problems) <= _SHOWN else [*problems[:_SHOWN], f"and {len(problems) - _SHOWN} more"]

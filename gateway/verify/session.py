@@ -1,0 +1,168 @@
+"""What the checks of one run share: the target, how they send requests, and what they have found out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import httpx2
+
+from gateway.verify.target import Server, Target, is_loopback
+
+_TIMEOUT = httpx2.Timeout(30, connect=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """How long things are tried, in seconds.
+
+    Attributes:
+        stream: how long an event stream has to stay open.
+        call: how long a slow call takes.
+        sign_in: how long a person may take to sign in.
+        revocation: how long a token may be accepted after its sign-in has ended: API Management remembers for
+            30 seconds that a grant is good, see docs/authorization.md.
+    """
+
+    stream: float = 60.0
+    call: float = 45.0
+    sign_in: float = 300.0
+    revocation: float = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SignIn:
+    """A sign-in that was completed.
+
+    Attributes:
+        server: the MCP server for which it was asked.
+        access_token: what the gateway gave.
+        redemption: the form with which the code was exchanged.
+    """
+
+    server: Server
+    access_token: str
+    redemption: Mapping[str, str]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that carries the token."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The API Management service, as Azure Resource Manager describes it.
+
+    Attributes:
+        id: its resource id.
+        identities: client id and object id of each user-assigned identity.
+        tenant: the Entra tenant of its identities.
+    """
+
+    id: str
+    identities: tuple[tuple[str, str], ...]
+    tenant: str
+
+    @property
+    def resource_group(self) -> str:
+        """Resource id of its resource group."""
+        return self.id.partition("/providers/")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A Function App or Container App of the resource group.
+
+    Attributes:
+        id: its resource id.
+        name: its name.
+        host: its host name.
+        server: name of the MCP server that it is a part of; None when it is not known.
+        is_site: whether it is a Function App.
+    """
+
+    id: str
+    name: str
+    host: str
+    server: str | None
+    is_site: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The answer to one of the open questions about Azure, as it was observed on this stack.
+
+    Attributes:
+        option: the option of the question that was observed.
+        evidence: what was seen.
+    """
+
+    option: str
+    evidence: str
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run.
+
+    Attributes:
+        target: what is verified.
+        durations: how long things are tried.
+        open_browser: shows a person the page at a URL; the first argument says what for. None: no sign-in.
+        transport: makes what sends the requests of a client; None for the network.
+        client_id: of the registration of this run.
+        sign_ins: by the name of the server.
+        service: once it was found.
+        called: servers, by name, of which a tool was called, with the transport: `http` or `sse`.
+        observations: by the id of the question.
+    """
+
+    target: Target
+    durations: Durations
+    open_browser: Callable[[str, str], None] | None
+    transport: Callable[[], httpx2.AsyncBaseTransport] | None = None
+    client_id: str = ""
+    sign_ins: dict[str, SignIn] = field(default_factory=dict)
+    service: Service | None = None
+    called: set[tuple[str, str]] = field(default_factory=set)
+    observations: dict[str, Observation] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Origin of the gateway."""
+        return self.target.url
+
+    def client(
+        self,
+        headers: dict[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> httpx2.AsyncClient:
+        """A new client, which follows no redirect."""
+        return httpx2.AsyncClient(
+            headers=headers,
+            timeout=timeout or _TIMEOUT,
+            auth=auth,
+            transport=self.transport() if self.transport else None,
+            # A proxy of the environment leads to Azure, not to this machine.
+            trust_env=not is_loopback(self.url),
+        )
+
+    @cached_property
+    def http(self) -> httpx2.AsyncClient:
+        """The client for single requests; whoever runs the checks closes it."""
+        return self.client()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """Sends one request; a `url` that begins with a slash is a path at the gateway."""
+        address = f"{self.url}{url}" if url.startswith("/") else url
+        return await self.http.request(method, address, headers=headers, params=params, json=json, data=form)

@@ -1,0 +1,217 @@
+"""Signing in: a person in a browser, the exchange of the code, and the end of the sign-in.
+
+The checks speak OAuth themselves instead of using a client library, so that each failure names the step and
+what was wrong with it.
+"""
+
+import asyncio
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import partial
+from urllib.parse import urlencode
+
+import httpx2
+
+from gateway.verify.callback import listening
+from gateway.verify.check import Check, FailedError, SkippedError, require
+from gateway.verify.registration import SECTION
+from gateway.verify.session import Session, SignIn
+from gateway.verify.target import Expectation, Server
+
+_PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+_MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+
+
+def signed_in_servers(expected: Expectation) -> tuple[Server, ...]:
+    """The servers for which a person has to sign in: one, if its token opens all."""
+    return expected.servers[:1] if expected.audience == "gateway" else expected.servers
+
+
+def sign_in_id(expected: Expectation, server: Server) -> str:
+    """The id of the check whose token opens a server."""
+    return f"sign-in:{server.name if expected.audience == 'backend' else expected.servers[0].name}"
+
+
+def token_for(session: Session, server: Server) -> SignIn:
+    """The sign-in whose token opens a server.
+
+    Raises:
+        SkippedError: there is none.
+    """
+    expected = session.target.expected
+    name = server.name if expected.audience == "backend" else expected.servers[0].name
+    if name not in session.sign_ins:
+        raise SkippedError(f"There is no sign-in for {server.title}.")
+    return session.sign_ins[name]
+
+
+def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[Check]:
+    """The checks of sign-ins.
+
+    Args:
+        expected: what must be deployed.
+        users_of_tokens: ids of all checks that need a sign-in; the end of the sign-ins waits for them.
+    """
+    servers = signed_in_servers(expected)
+    previous: tuple[str, ...] = ()
+    for position, server in enumerate(servers, 1):
+        count = f"{server.title} ({position} of {len(servers)})" if len(servers) > 1 else server.title
+        check = Check(
+            id=f"sign-in:{server.name}",
+            section=SECTION,
+            title=f"Sign-in in the browser: {server.title}",
+            run=partial(_sign_in, server, count),
+            remedy="Sign in with a user of the stack's tenant and select Allow. If a page shows an error, "
+            "its text says what to do.",
+            # One after the other, so that a person has one page to deal with.
+            needs=("registration", *previous),
+        )
+        yield check
+        previous = (check.id,)
+    yield Check(
+        id="used-code",
+        section=SECTION,
+        title="A used code is refused, and ends the sign-in",
+        run=_end,
+        remedy="The policy of the operation token must revoke the grant of a code that is used twice. "
+        "Run `pulumi up`.",
+        needs=(f"sign-in:{servers[0].name}",) if servers else (),
+        after=users_of_tokens,
+    )
+
+
+async def _sign_in(server: Server, count: str, session: Session) -> str:
+    if session.open_browser is None:
+        raise SkippedError("Not tried (--no-sign-in).")
+    verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
+    resource = f"{session.url}/{server.path}"
+    async with listening(state) as listener:
+        request = {
+            "response_type": "code",
+            "client_id": session.client_id,
+            "redirect_uri": listener.redirect_uri,
+            "code_challenge": _challenge(verifier),
+            "code_challenge_method": "S256",
+            "state": state,
+            "resource": resource,
+        }
+        await _require_page(session, request)
+        session.open_browser(count, f"{session.url}/authorize?{urlencode(request)}")
+        try:
+            answer = await asyncio.wait_for(listener.answer, session.durations.sign_in)
+        except TimeoutError:
+            raise FailedError(
+                f"no answer from the browser within {session.durations.sign_in:.0f} seconds",
+                "Run it again and sign in when the page opens; --sign-in-seconds gives more time.",
+            ) from None
+    redemption = {
+        "grant_type": "authorization_code",
+        "code": _code(answer, session.url),
+        "redirect_uri": listener.redirect_uri,
+        "client_id": session.client_id,
+        "code_verifier": verifier,
+        "resource": resource,
+    }
+    token, lifetime = await _redeem(session, redemption)
+    session.sign_ins[server.name] = SignIn(server=server, access_token=token, redemption=redemption)
+    return f"access token for {resource}, valid for {lifetime} s"
+
+
+async def _require_page(session: Session, request: Mapping[str, str]) -> None:
+    """Asks for the first page, so that a mistake is reported here and not in the browser.
+
+    Raises:
+        FailedError: the browser would not get to the consent page.
+    """
+    answer = await session.request("GET", "/authorize", params=request)
+    location = answer.headers.get("location", "")
+    if answer.status_code != 302 or not location.startswith(f"{session.url}/"):  # noqa: PLR2004 -- HTTP: Found
+        raise FailedError(
+            f"GET /authorize is answered with HTTP {answer.status_code}, not with the consent page",
+            "HTTP 503: the gateway's identity needs its role on the Cosmos DB account. HTTP 400: see "
+            "reading R1 in docs/readings.md.",
+        )
+
+
+def _code(answer: Mapping[str, str], issuer: str) -> str:
+    """The code that the browser brought.
+
+    Raises:
+        FailedError: the answer is an error, or not of this authorization server.
+    """
+    if "error" in answer:
+        description = answer.get("error_description", "")
+        raise FailedError(f"the gateway answers {answer['error']}: {description}".rstrip(": "))
+    if answer.get("iss") != issuer:
+        raise FailedError(
+            f"iss in the answer is {answer.get('iss')!r}, not {issuer!r} (RFC 9207)",
+            "The named value gateway-url must be the gateway's URL without a trailing slash: `pulumi up`.",
+        )
+    if not answer.get("code"):
+        raise FailedError("the answer has no code")
+    return answer["code"]
+
+
+async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str, object]:
+    """The access token for a code, and its lifetime in seconds.
+
+    Raises:
+        FailedError: the gateway gives none.
+    """
+    answer = await session.request("POST", "/token", form=redemption)
+    try:
+        given = answer.json()
+    except ValueError:
+        given = {}
+    if answer.status_code != 200 or not isinstance(given, dict):  # noqa: PLR2004 -- HTTP: OK
+        error = given.get("error", "") if isinstance(given, dict) else ""
+        raise FailedError(
+            f"POST /token is answered with HTTP {answer.status_code} {error}".rstrip(),
+            "See the request in Application Insights: `exceptions | where operation_Name contains 'token'`.",
+        )
+    token = given.get("access_token")
+    if not isinstance(token, str) or not token:
+        raise FailedError("POST /token gives no access_token")
+    if answer.headers.get("cache-control") != "no-store":
+        raise FailedError("POST /token may be cached: Cache-Control is not no-store")
+    return token, given.get("expires_in")
+
+
+async def _end(session: Session) -> str:
+    problems = []
+    for sign_in in session.sign_ins.values():
+        answer = await session.request("POST", "/token", form=sign_in.redemption)
+        if answer.status_code != 400 or _error(answer) != "invalid_grant":  # noqa: PLR2004 -- HTTP: Bad Request
+            problems.append(
+                f"a used code is answered with HTTP {answer.status_code} {_error(answer)}".rstrip()
+            )
+    waited = asyncio.get_running_loop().time() + session.durations.revocation
+    for sign_in in session.sign_ins.values():
+        while await _is_accepted(session, sign_in):
+            if asyncio.get_running_loop().time() > waited:
+                problems.append(f"the token for {sign_in.server.title} is still accepted")
+                break
+            await asyncio.sleep(1)
+    return require(problems, f"{len(session.sign_ins)} sign-ins ended, their tokens are refused")
+
+
+async def _is_accepted(session: Session, sign_in: SignIn) -> bool:
+    answer = await session.request(
+        "POST", sign_in.server.message_path, json=_PING, headers={**_MCP_HEADERS, **sign_in.headers}
+    )
+    return answer.status_code != 401  # noqa: PLR2004 -- HTTP: Unauthorized
+
+
+def _error(answer: httpx2.Response) -> str:
+    try:
+        document = answer.json()
+    except ValueError:
+        return ""
+    return str(document.get("error", "")) if isinstance(document, dict) else ""
+
+
+def _challenge(verifier: str) -> str:
+    """PKCE S256 (RFC 7636, section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

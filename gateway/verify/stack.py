@@ -1,0 +1,167 @@
+"""Where a stack's address and expectations come from: the Pulumi CLI, the stack's file, the command line."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulumi
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import reset_options
+
+from backends import registry
+from configuration import stack_file
+from gateway.plan import plan_gateway
+from gateway.verify.expectation import expectation
+from gateway.verify.target import Azure, Expectation, Target, control_url, is_loopback
+from settings import Settings, load
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder of `Pulumi.yaml`."""
+
+# Policies hold no secret of the configuration, so that any text will do that has the form of all of them.
+_NO_SECRET = "xoxb-not-needed-for-verification"  # noqa: S105 -- it is none
+_SECRETS = ("slackBotToken", "jiraApiToken")
+
+
+class TargetError(Exception):
+    """It is not clear what to verify; the message says what to give."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user chose.
+
+    Attributes:
+        url: of the gateway; None to ask the Pulumi CLI.
+        stack: name of the stack.
+        config: values that override those of the stack's file.
+        servers: names of the MCP servers to which the verification is restricted; none for all.
+        azure: where the stack is in Azure; what is missing is looked up.
+        resource_manager: address in place of that of Azure Resource Manager.
+    """
+
+    url: str | None
+    stack: str
+    config: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[str, ...] = ()
+    azure: Azure = field(default_factory=Azure)
+    resource_manager: str | None = None
+
+
+def find_target(options: Options) -> Target:
+    """What the options say is to be verified.
+
+    Raises:
+        TargetError: they do not say enough, or the stack's configuration is wrong.
+    """
+    outputs = stack_outputs(options.stack) if options.url is None else {}
+    url = _origin(options.url or str(outputs.get("gatewayUrl") or ""))
+    local = is_loopback(url)
+    azure = replace(
+        options.azure,
+        url=options.resource_manager or (control_url(url) if local else options.azure.url),
+        local=local,
+        resource_group=options.azure.resource_group or outputs.get("resourceGroup"),
+        service=options.azure.service or outputs.get("apimName"),
+    )
+    expected = expected_of(options.stack, options.config, local=local)
+    return Target(url=url, stack=options.stack, expected=_restricted(expected, options.servers), azure=azure)
+
+
+def stack_outputs(stack: str) -> Mapping[str, Any]:
+    """The outputs of a deployed stack, from the Pulumi CLI; secret ones are not decrypted.
+
+    Raises:
+        TargetError: there is no CLI, or no such stack with outputs.
+    """
+    other = "or give the gateway's URL: python -m gateway.verify https://<name>.azure-api.net"
+    pulumi_cli = shutil.which("pulumi")
+    if pulumi_cli is None:
+        raise TargetError(f"The Pulumi CLI is not on PATH. Install it, {other}")
+    done = subprocess.run(  # noqa: S603 -- the Pulumi CLI of the user
+        [pulumi_cli, "stack", "output", "--json", "--stack", stack, "--non-interactive"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split())
+        raise TargetError(
+            f"`pulumi stack output --stack {stack}` failed: {reason}\nSign in to Pulumi, {other}"
+        )
+    outputs = json.loads(done.stdout or "{}")
+    if not isinstance(outputs, dict) or not outputs.get("gatewayUrl"):
+        raise TargetError(
+            f"The stack {stack} has no output gatewayUrl: run `pulumi up --stack {stack}`, {other}"
+        )
+    return outputs
+
+
+def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expectation:
+    """What the configuration of a stack says must be deployed.
+
+    Args:
+        stack: its name.
+        config: values that override those of its file.
+        local: whether it runs in the twin, which changes a few settings.
+
+    Raises:
+        TargetError: the configuration is wrong; the message says how.
+    """
+    overrides = {"local": "true", "entraAuthority": "http://localhost"} if local else {}
+    try:
+        values = stack_file.load(
+            PROJECT,
+            stack,
+            {**config, **overrides},
+            {} if local else dict.fromkeys(_SECRETS, _NO_SECRET),
+            encrypted=_NO_SECRET,
+        )
+        settings = _load(values)
+        return expectation(settings, plan_gateway(settings, registry.describe(settings)))
+    except (stack_file.ConfigurationError, pulumi.RunError) as error:
+        raise TargetError(f"The configuration of the stack {stack} cannot be used.\n{error}") from error
+
+
+def _load(values: stack_file.Configuration) -> Settings:
+    reset_options(project=values.project, stack=values.stack, root_directory=str(PROJECT))
+    set_all_config(dict(values.values), sorted(values.secret_keys))
+    return load()
+
+
+def _restricted(expected: Expectation, names: Sequence[str]) -> Expectation:
+    """The expectation with some servers only.
+
+    Raises:
+        TargetError: a name is not of a server.
+    """
+    known = [server.name for server in expected.servers]
+    if unknown := sorted(set(names) - set(known)):
+        raise TargetError(f"There is no server {', '.join(unknown)}; choose from {', '.join(known)}.")
+    chosen = tuple(server for server in expected.servers if not names or server.name in names)
+    return replace(expected, servers=chosen)
+
+
+def _origin(url: str) -> str:
+    """The URL without a trailing slash.
+
+    Raises:
+        TargetError: it is not the origin of a gateway.
+    """
+    try:
+        parts = urlsplit(url)
+        known = parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    secure = known and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+    if not secure or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        raise TargetError(
+            f"'{url}' is not the URL of a gateway. Give https://<host>, or http://localhost:PORT for a twin."
+        )
+    return f"{parts.scheme}://{parts.netloc}"

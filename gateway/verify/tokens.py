@@ -1,0 +1,121 @@
+"""Tokens that must be refused: damaged ones, ones in the wrong place, and ones of another server."""
+
+from collections.abc import Iterable, Mapping
+
+import httpx2
+
+from gateway.verify.check import Check, SkippedError, require
+from gateway.verify.discovery import PROTECTED_RESOURCE, challenge_problems
+from gateway.verify.session import Session, SignIn
+from gateway.verify.sign_in import sign_in_id, token_for
+from gateway.verify.target import Expectation, Server
+
+SECTION = "Tokens"
+_MESSAGE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+
+
+def checks(expected: Expectation) -> Iterable[Check]:
+    """The checks of this section, in the order of the report."""
+    signed_in = tuple(dict.fromkeys(sign_in_id(expected, server) for server in expected.servers))
+    deploy = "The fragment mcp-token must be the rendered one. Run `pulumi up`."
+    yield Check(
+        id="bad-tokens",
+        section=SECTION,
+        title="Bad tokens are refused at each server",
+        run=_bad_tokens,
+        remedy=deploy,
+        needs=signed_in[:1],
+        after=signed_in,
+    )
+    yield Check(
+        id="audience",
+        section=SECTION,
+        title="A token opens only its own server",
+        run=_audience,
+        remedy=f"The variable audiences of each server's policy must name that server. {deploy}",
+        needs=signed_in[:1],
+        after=signed_in,
+    )
+
+
+async def _bad_tokens(session: Session) -> str:
+    problems = []
+    tried: list[str] = []
+    for server in session.target.expected.servers:
+        try:
+            sign_in = token_for(session, server)
+        except SkippedError:
+            continue
+        answers = {}
+        for name, headers, params in _bad(sign_in.access_token):
+            answer = await _send(session, server, headers, params)
+            answers[name] = answer
+            if answer.status_code != 401:  # noqa: PLR2004 -- HTTP: Unauthorized
+                problems.append(
+                    f"{server.title}: {name} is answered with HTTP {answer.status_code} instead of 401"
+                )
+            else:
+                documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
+                problems += [
+                    f"{server.title}: {name}: {each}" for each in challenge_problems(answer, documents)
+                ]
+        flipped = {answers[name].content for name in answers if name.endswith("changed")}
+        if len(flipped) > 1:
+            problems.append(f"{server.title}: the answers tell what is wrong with a token")
+        tried.append(server.title)
+    return require(problems, f"changed, empty, without a scheme, in the query: {', '.join(tried)}")
+
+
+def _bad(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
+    """What no server may accept: a name, headers and query parameters."""
+    parts = token.split(".")
+    for position, part in enumerate(parts):
+        if part:
+            changed = [*parts[:position], _flipped(part), *parts[position + 1 :]]
+            yield f"a token with part {position + 1} changed", _bearer(".".join(changed)), {}
+    yield "an empty token", {"Authorization": "Bearer"}, {}
+    yield "a token without a scheme", {"Authorization": token}, {}
+    yield "a token in the query", {}, {"access_token": token}
+
+
+def _flipped(part: str) -> str:
+    """The part with one bit of its first character changed, so that it is still base64url."""
+    return ("B" if part[0] == "A" else "A") + part[1:]
+
+
+def _bearer(token: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def _audience(session: Session) -> str:
+    expected = session.target.expected
+    if expected.audience == "gateway":
+        raise SkippedError("The stack has one audience (setting audience): one token opens all servers.")
+    if len(expected.servers) == 1:
+        raise SkippedError("The stack has one server.")
+    problems = []
+    tried = 0
+    for sign_in in session.sign_ins.values():
+        for server in expected.servers:
+            if server.name != sign_in.server.name:
+                problems += await _opens(session, sign_in, server)
+                tried += 1
+    return require(problems, f"{tried} combinations are answered with HTTP 401")
+
+
+async def _opens(session: Session, sign_in: SignIn, server: Server) -> list[str]:
+    answer = await _send(session, server, sign_in.headers, {})
+    if answer.status_code == 401:  # noqa: PLR2004 -- HTTP: Unauthorized
+        return []
+    return [
+        f"a token for {sign_in.server.title} is answered with HTTP {answer.status_code} at {server.title}"
+    ]
+
+
+async def _send(
+    session: Session, server: Server, headers: Mapping[str, str], params: Mapping[str, str]
+) -> httpx2.Response:
+    return await session.request(
+        "POST", server.message_path, json=_MESSAGE, params=params, headers={**_HEADERS, **headers}
+    )

@@ -1,0 +1,207 @@
+"""Tool calls over each transport, by the official MCP SDK as a client."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Literal
+
+import httpx2
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, TextContent, Tool
+
+from gateway.verify.check import Check, FailedError, SkippedError
+from gateway.verify.session import Observation, Session
+from gateway.verify.sign_in import sign_in_id, token_for
+from gateway.verify.target import Expectation, Server
+
+SECTION = "Tool calls"
+Transport = Literal["http", "sse"]
+_NAMES = {"http": "streamable HTTP", "sse": "HTTP+SSE"}
+_MODERN = "2026-07-28"
+_SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
+# Tools of the project's own server carry no annotations; this one only says hello.
+_HARMLESS = "hello_mcp"
+# Other client errors are part of the protocol: a server may know no GET and no newer version.
+_ENDING = (401, 403, 429)
+
+
+def tool_check_id(server: Server, transport: Transport) -> str:
+    """The id of the check of a transport of a server."""
+    return f"tool:{server.name}:{transport}"
+
+
+def transports(server: Server) -> tuple[Transport, ...]:
+    """The transports of a server."""
+    http: tuple[Transport, ...] = ("http",) if server.streamable_http else ()
+    return (*http, "sse") if server.event_streams else http
+
+
+def checks(expected: Expectation) -> Iterable[Check]:
+    """The checks of this section, in the order of the report."""
+    for server in expected.servers:
+        for transport in transports(server):
+            yield Check(
+                id=tool_check_id(server, transport),
+                section=SECTION,
+                title=f"{server.title}: a tool call over {_NAMES[transport]}",
+                run=partial(_call, server, transport),
+                remedy=_remedy(server, transport),
+                needs=(sign_in_id(expected, server),),
+            )
+    for server in expected.servers:
+        if server.name == "functions":
+            transport = transports(server)[0]
+            yield Check(
+                id="snippet",
+                section=SECTION,
+                title="A snippet is saved, read and deleted",
+                run=partial(_snippet, server, transport),
+                remedy="The Function App's identity needs Storage Blob Data Owner on its storage account. "
+                "Run `pulumi up`.",
+                needs=(tool_check_id(server, transport),),
+            )
+
+
+def _remedy(server: Server, transport: Transport) -> str:
+    if server.name == "functions" and transport == "http":
+        return (
+            "If HTTP+SSE works, see reading R15 in docs/readings.md; otherwise look at the Function App's "
+            "log stream in the portal."
+        )
+    if server.name == "functions":
+        return "Look at the Function App's log stream in the portal."
+    return "Look at the container's log: `az containerapp logs show --name <app> --resource-group <group>`."
+
+
+@asynccontextmanager
+async def connected(session: Session, server: Server, transport: Transport) -> AsyncGenerator[Client]:
+    """A connection of the SDK to a server.
+
+    Raises:
+        FailedError: the server does not answer as the protocol demands.
+    """
+    headers = token_for(session, server).headers
+    refusals: list[str] = []
+
+    def make_client(
+        headers: dict[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> httpx2.AsyncClient:
+        client = session.client(headers, timeout, auth)
+        client.event_hooks = {"response": [partial(_note_refusal, refusals)]}
+        return client
+
+    try:
+        if transport == "http":
+            url = f"{session.url}{server.at('/')}"
+            async with (
+                make_client(headers, httpx2.Timeout(60, connect=10)) as http,
+                Client(streamable_http_client(url, http_client=http)) as client,
+            ):
+                yield client
+        else:
+            url = f"{session.url}{server.at(server.event_streams[0])}"
+            stream = sse_client(url, headers=headers, timeout=30, httpx_client_factory=make_client)
+            async with Client(stream) as client:
+                yield client
+    except (BaseExceptionGroup, httpx2.HTTPError, MCPError, ValueError, OSError) as error:
+        raise FailedError(refusals[-1] if refusals else _reason(error)) from error
+
+
+async def _note_refusal(refusals: list[str], answer: httpx2.Response) -> None:
+    """Notes an answer that ends a connection; the SDK's own errors do not tell its status."""
+    if answer.status_code in _ENDING or answer.status_code >= 500:  # noqa: PLR2004 -- HTTP: Server Error
+        refusals.append(f"HTTP {answer.status_code} for {answer.request.method} {answer.request.url.path}")
+
+
+async def _call(server: Server, transport: Transport, session: Session) -> str:
+    async with connected(session, server, transport) as client:
+        version = client.protocol_version
+        tools = (await client.list_tools()).tools
+        tool = _without_effect(tools)
+        result = await client.call_tool(tool.name, {}) if tool else None
+    session.called.add((server.name, transport))
+    if server.name == "functions" and transport == "http":
+        option = "supported" if version >= _MODERN else "refused"
+        session.observations["R14"] = Observation(option, f"the MCP SDK and the server agreed on {version}")
+    if tool is None or result is None:
+        return f"{len(tools)} tools, none of which is safe to call; protocol {version}"
+    if result.is_error:
+        raise FailedError(f"{tool.name} answers with an error", _service_remedy(server))
+    return f"{tool.name} of {len(tools)} tools, protocol {version}"
+
+
+def _without_effect(tools: list[Tool]) -> Tool | None:
+    """A tool that needs no arguments and changes nothing, as far as its server says."""
+    for tool in tools:
+        read_only = tool.annotations is not None and tool.annotations.read_only_hint is True
+        if tool.name == _HARMLESS or (read_only and not tool.input_schema.get("required")):
+            return tool
+    return None
+
+
+def _service_remedy(server: Server) -> str:
+    return {
+        "slack": "The bot token must be valid and have the scopes that README.md lists: "
+        "`pulumi config set --secret slackBotToken`.",
+        "jira": "jiraUrl, jiraUsername and jiraApiToken must belong together: "
+        "`pulumi config set --secret jiraApiToken`.",
+    }.get(server.name, "")
+
+
+async def _snippet(server: Server, transport: Transport, session: Session) -> str:
+    name = f"gateway-verification-{secrets.token_hex(4)}"
+    text = secrets.token_hex(16)
+    async with connected(session, server, transport) as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+        if missing := _SNIPPET_TOOLS - tools:
+            raise SkippedError(
+                f"The server has no tool {', '.join(sorted(missing))}, so nothing was saved.",
+                "Publish the current functions: `pulumi up`.",
+            )
+        problems = []
+        saved = await client.call_tool("save_snippet", {"snippetname": name, "snippet": text})
+        if saved.is_error:
+            raise FailedError(f"save_snippet: {_text(saved)}")
+        read = await client.call_tool("get_snippet", {"snippetname": name})
+        if _text(read) != text:
+            problems.append("get_snippet does not return what was saved")
+        deleted = await client.call_tool("delete_snippet", {"snippetname": name})
+        if deleted.is_error:
+            problems.append(f"delete_snippet: {_text(deleted)}")
+        again = await client.call_tool("get_snippet", {"snippetname": name})
+        if not again.is_error:
+            problems.append(f"the snippet '{name}' is still there; delete it with the tool delete_snippet")
+    if problems:
+        raise FailedError("; ".join(problems))
+    return f"{name}"
+
+
+def _text(result: CallToolResult) -> str:
+    return " ".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reasons of an error of the SDK, which arrive in groups."""
+    reasons = dict.fromkeys(_one_line(leaf) for leaf in _leaves(error))
+    return "; ".join(reasons)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, MCPError):
+        return f"the server answers {json.dumps(str(error))}"
+    return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()

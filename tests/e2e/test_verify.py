@@ -1,0 +1,648 @@
+"""The verification of a running stack: on the twin all holds; what is broken is found by its own row."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+
+from gateway.verify.check import Row, SkippedError
+from gateway.verify.readings import readings
+from gateway.verify.report import as_json, succeeded
+from gateway.verify.resource_manager import LocalCredential, ResourceManager
+from gateway.verify.run import all_checks, run
+from gateway.verify.session import Durations, Session
+from gateway.verify.stack import PROJECT, Options, find_target
+from gateway.verify.target import Target
+from tests.e2e.client import parameters_of
+from tests.e2e.conftest import CALLS_PER_MINUTE, RunningTwin
+from tests.e2e.person import Person
+from tests.stacks import FUNCTIONS_ONLY
+
+CONFIG = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
+SHORT = Durations(stream=0.3, call=0.3, sign_in=20, revocation=0.5)
+ONE_SERVER = {"audience"}
+"""The check that needs two servers."""
+
+Change = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
+
+
+@pytest.fixture
+def target(twin: RunningTwin) -> Target:
+    return find_target(Options(url=twin.gateway, stack="dev", config=CONFIG))
+
+
+class Changing(httpx2.AsyncBaseTransport):
+    """The network with something broken in it: a function changes what a request is answered."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._network = httpx2.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = await self._network.handle_async_request(request)
+        return self._change(request, answer)
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
+
+
+def signs_in(twin: RunningTwin, ends: list[str] | None = None) -> Callable[[str, str], None]:
+    """What takes the place of the browser: Ada signs in, in a thread of her own."""
+
+    def open_page(_what: str, url: str) -> None:
+        def drive() -> None:
+            end = twin.person().sign_in(url)
+            if ends is not None:
+                ends.append(end)
+            httpx.get(end)
+
+        threading.Thread(target=drive).start()
+
+    return open_page
+
+
+def verify(
+    target: Target,
+    *,
+    change: Change | None = None,
+    open_page: Callable[[str, str], None] | None = None,
+    durations: Durations = SHORT,
+    sections: Callable[[str], bool] = lambda _section: True,
+) -> tuple[Session, tuple[Row, ...]]:
+    session = Session(
+        target=target,
+        durations=durations,
+        open_browser=open_page,
+        transport=(lambda: Changing(change)) if change else None,
+    )
+    manager = ResourceManager(target.azure.url, LocalCredential(), session.http)
+    checks = [check for check in all_checks(target.expected, manager) if sections(check.section)]
+    return session, asyncio.run(run(checks, session, lambda _check, _outcome: None))
+
+
+def ids(rows: tuple[Row, ...], result: str) -> set[str]:
+    return {row.check.id for row in rows if row.outcome.result == result}
+
+
+def test_everything_holds_on_the_twin(twin: RunningTwin, target: Target) -> None:
+    session, rows = verify(target, open_page=signs_in(twin))
+    assert {row.check.id: row.outcome.details for row in rows if row.outcome.result == "failed"} == {}
+    assert ids(rows, "skipped") == ONE_SERVER
+    assert all(row.outcome.details for row in rows)
+    report = as_json(target, rows, readings(session, rows))
+    assert report["ok"] is True
+    assert {each["id"]: each["observed"] for each in report["readings"]}["R15"] == "works"
+
+
+def test_it_leaves_no_snippet_and_no_sign_in_behind(twin: RunningTwin, target: Target) -> None:
+    session, rows = verify(target, open_page=signs_in(twin))
+    (name,) = [row.outcome.details for row in rows if row.check.id == "snippet"]
+    (sign_in,) = session.sign_ins.values()
+    answer = httpx.post(f"{twin.gateway}/mcp", headers=sign_in.headers, json={})
+    assert answer.status_code == 401
+    again = twin.client()
+    again.register()
+    code = parameters_of(twin.person().sign_in(again.authorize_url()))["code"]
+    token = again.redeem(code).json()["access_token"]
+    call = {"name": "get_snippet", "arguments": {"snippetname": name}}
+    said = again.http.post(
+        again.resource,
+        json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call},
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"},
+    )
+    assert "There is no snippet named" in said.text
+
+
+# What is broken, and where.
+
+
+def json_at(path: str, **changed: Any) -> Change:
+    """Members of the JSON object at a path get other values."""
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        wanted = request.url.path == path and answer.status_code in {200, 201} and request.method != "OPTIONS"
+        return _with_json(answer, lambda document: document | changed) if wanted else answer
+
+    return change
+
+
+def _with_json(answer: httpx2.Response, alter: Callable[[Any], Any]) -> httpx2.Response:
+    """The answer with other JSON; its content is not read before it is asked for."""
+
+    stream = answer.stream
+    assert isinstance(stream, httpx2.AsyncByteStream)
+
+    class Altered(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            content = b"".join([chunk async for chunk in stream])
+            yield json.dumps(alter(json.loads(content))).encode()
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _FRAMING]
+    return httpx2.Response(answer.status_code, headers=headers, stream=Altered())
+
+
+_FRAMING = {b"content-length", b"transfer-encoding", b"content-encoding"}
+
+
+def status_at(
+    method: str, path: str, status: int, *, when: Callable[[httpx2.Request], bool] = lambda _: True
+) -> Change:
+    """Requests are answered with another status and nothing else."""
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if (request.method, request.url.path) == (method, path) and when(request):
+            return httpx2.Response(status, stream=answer.stream)
+        return answer
+
+    return change
+
+
+def headers_at(method: str, path: str, **changed: str | None) -> Change:
+    """Headers of answers get other values, or are missing."""
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if (request.method, request.url.path) == (method, path):
+            for name, value in changed.items():
+                answer.headers.pop(name.replace("_", "-"), None)
+                if value is not None:
+                    answer.headers[name.replace("_", "-")] = value
+        return answer
+
+    return change
+
+
+def resource(suffix: str, alter: Callable[[Any], Any]) -> Change:
+    """Azure Resource Manager's answer for a path that ends so is another."""
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        of_azure = request.url.path.startswith("/subscriptions")
+        return _with_json(answer, alter) if of_azure and request.url.path.endswith(suffix) else answer
+
+    return change
+
+
+def absent(suffix: str) -> Change:
+    """Azure Resource Manager knows nothing at a path that ends so."""
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        of_azure = request.url.path.startswith("/subscriptions")
+        if of_azure and request.url.path.endswith(suffix):
+            return httpx2.Response(404, stream=answer.stream)
+        return answer
+
+    return change
+
+
+def value_of(text: Callable[[str], str]) -> Callable[[Any], Any]:
+    return lambda document: {
+        **document,
+        "properties": {**document["properties"], "value": text(document["properties"]["value"])},
+    }
+
+
+def properties(**changed: Any) -> Callable[[Any], Any]:
+    return lambda document: {**document, "properties": {**document["properties"], **changed}}
+
+
+def listed(alter: Callable[[list[Any]], list[Any]]) -> Callable[[Any], Any]:
+    return lambda document: {**document, "value": alter(document["value"])}
+
+
+def other_identity(document: Any) -> Any:
+    text = json.dumps(document)
+    return json.loads(re.sub(r'("identities": \[")[^"]+', r"\1another-identity", text))
+
+
+def open_server(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """The Function App answers everybody at one of its paths."""
+    at_server = request.url.port not in (None, 80) and request.url.path == "/admin/host/status"
+    return httpx2.Response(200, stream=answer.stream) if at_server else answer
+
+
+TOKEN_POLICY = "/apis/oauth/operations/token/policies/policy"
+BROKEN: dict[str, tuple[Change, set[str], str]] = {
+    "issuer with a trailing slash": (
+        json_at("/.well-known/oauth-authorization-server", issuer="https://gateway/"),
+        {"authorization-server-metadata"},
+        "without a trailing slash",
+    ),
+    "OpenID configuration missing": (
+        status_at("GET", "/.well-known/openid-configuration", 404),
+        {"authorization-server-metadata"},
+        "pulumi up",
+    ),
+    "plain PKCE announced": (
+        json_at("/.well-known/openid-configuration", code_challenge_methods_supported=["S256", "plain"]),
+        {"authorization-server-metadata"},
+        "pulumi up",
+    ),
+    "resource of another host": (
+        json_at("/.well-known/oauth-protected-resource/mcp/sse", resource="https://other.example/mcp"),
+        {"protected-resource-metadata"},
+        "gateway-url",
+    ),
+    "challenge without metadata": (
+        headers_at("DELETE", "/mcp", www_authenticate="Bearer"),
+        {"challenge"},
+        "mcp-token",
+    ),
+    "challenge to another document": (
+        headers_at("GET", "/mcp/sse", www_authenticate='Bearer resource_metadata="https://other.example"'),
+        {"challenge"},
+        "mcp-token",
+    ),
+    "HEAD served without a token": (status_at("HEAD", "/mcp", 200), {"challenge"}, "mcp-token"),
+    "foreign origin let in": (
+        status_at("GET", "/mcp", 200, when=lambda request: "origin" in request.headers),
+        {"foreign-origin"},
+        "allowedOrigins",
+    ),
+    "no preflight at the token endpoint": (status_at("OPTIONS", "/token", 404), {"cors"}, "R9 and R10"),
+    "no CORS header on metadata": (
+        headers_at("GET", "/.well-known/oauth-protected-resource/mcp", access_control_allow_origin=None),
+        {"cors"},
+        "R9 and R10",
+    ),
+    "Authorization not allowed by a preflight": (
+        headers_at("OPTIONS", "/mcp/message", access_control_allow_headers="*"),
+        {"cors"},
+        "R9 and R10",
+    ),
+    "CORS header on the consent page": (
+        headers_at("GET", "/consent", access_control_allow_origin="*"),
+        {"no-cors"},
+        "cors policy",
+    ),
+    "secret for a public client": (
+        json_at("/register", client_secret="s3cret"),
+        {"registration"},
+        "registerPerMinute",
+    ),
+}
+BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
+    "policy edited": (
+        resource(TOKEN_POLICY, value_of(lambda text: text.replace("invalid_grant", "invalid_grants"))),
+        {"policies"},
+        "pulumi refresh",
+    ),
+    "policy missing": (absent(TOKEN_POLICY), {"policies"}, "pulumi refresh"),
+    "policy on an operation without one": (
+        resource(
+            "/apis/functions-mcp/policies/policy",
+            value_of(lambda text: text.replace("<base />", "", 1)),
+        ),
+        {"policies"},
+        "pulumi refresh",
+    ),
+    "old fragment": (
+        resource("/policyFragments/mcp-token", value_of(lambda text: text.replace("redeemed", "issued"))),
+        {"fragments"},
+        "minutes to register",
+    ),
+    "API of somebody else": (
+        resource(
+            "/apis",
+            listed(lambda apis: [*apis, {"name": "echo-api", "properties": {"path": "echo"}}]),
+        ),
+        {"operations"},
+        "az apim api delete --api-id echo-api --service-name apim-",
+    ),
+    "operation added": (
+        resource(
+            "/apis/functions-mcp/operations",
+            listed(
+                lambda each: [*each, {"name": "all", "properties": {"method": "GET", "urlTemplate": "/*"}}]
+            ),
+        ),
+        {"operations"},
+        "pulumi refresh",
+    ),
+    "operation missing": (
+        resource(
+            "/apis/oauth/operations", listed(lambda each: [one for one in each if one["name"] != "token"])
+        ),
+        # The policy of an operation that is missing is missing too.
+        {"operations", "policies"},
+        "pulumi refresh",
+    ),
+    "named value missing": (
+        resource("/namedValues", listed(lambda each: each[1:])),
+        {"named-values"},
+        "pulumi refresh",
+    ),
+    "lock removed": (
+        resource("/config/authsettingsV2", properties(platform={"enabled": False})),
+        {"locks"},
+        "stop the app",
+    ),
+    "lock without settings": (absent("/config/authsettingsV2"), {"locks"}, "stop the app"),
+    "lock that admits another identity": (
+        resource("/config/authsettingsV2", other_identity),
+        {"locks"},
+        "stop the app",
+    ),
+    "lock that redirects": (
+        resource(
+            "/config/authsettingsV2",
+            properties(globalValidation={"unauthenticatedClientAction": "AllowAnonymous"}),
+        ),
+        {"locks"},
+        "stop the app",
+    ),
+    "publishing by password": (
+        resource("/basicPublishingCredentialsPolicies/scm", properties(allow=True)),
+        {"locks"},
+        "stop the app",
+    ),
+    "server open to everybody": (open_server, {"direct-calls"}, "open to the internet"),
+    "service not found": (
+        resource("/providers/Microsoft.ApiManagement/service", listed(lambda _: [])),
+        {"service"},
+        "--resource-group",
+    ),
+    "service that is being updated": (
+        resource(
+            "/providers/Microsoft.ApiManagement/service",
+            listed(lambda each: [properties(provisioningState="Updating")(each[0])]),
+        ),
+        {"service"},
+        "pulumi up",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN | BROKEN_IN_AZURE)
+def test_what_is_broken_is_found_by_its_own_row(target: Target, what: str) -> None:
+    change, rows_that_fail, remedy = (BROKEN | BROKEN_IN_AZURE)[what]
+    # Checks of the gateway do not ask Azure, and the other way round.
+    azure = what in BROKEN_IN_AZURE
+    _, rows = verify(target, change=change, sections=lambda section: (section == "Azure") == azure)
+    failed = {row.check.id: row for row in rows if row.outcome.result == "failed"}
+    assert failed.keys() == rows_that_fail, {name: row.outcome.details for name, row in failed.items()}
+    assert not succeeded(rows)
+    assert any(remedy in row.outcome.remedy for row in failed.values()), failed
+
+
+def once_more(status: int) -> Change:
+    """The second exchange of a code is answered with a status."""
+    seen = []
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if request.url.path == "/token" and request.method == "POST":
+            seen.append(request)
+            if len(seen) > 1:
+                return httpx2.Response(status, stream=answer.stream)
+        return answer
+
+    return change
+
+
+def stream_ends_early() -> Change:
+    """The stream of the check ends at once; the one of the tool call, which comes before it, does not."""
+    seen = []
+
+    class Nothing(httpx2.AsyncByteStream):
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield await anext(aiter(self._stream))
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if request.url.path == "/mcp/sse" and request.method == "GET" and answer.status_code == 200:
+            seen.append(request)
+            if len(seen) > 1:
+                return httpx2.Response(200, headers=answer.headers, stream=Nothing(answer.stream))
+        return answer
+
+    return change
+
+
+def slow_call_ends_early(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """A request that took long is broken off."""
+    if request.url.path == "/mcp" and int(request.headers.get("content-length", 0)) > 512:
+        raise httpx2.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+    return answer
+
+
+def with_token(request: httpx2.Request) -> bool:
+    return "authorization" in request.headers and "access_token" not in request.url.params
+
+
+BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
+    "token in the query let in": (
+        status_at("POST", "/mcp", 200, when=lambda request: "access_token" in request.url.params),
+        {"bad-tokens"},
+        "mcp-token",
+    ),
+    "damaged token let in": (
+        status_at("POST", "/mcp", 200, when=lambda request: request.headers.get("authorization") == "Bearer"),
+        {"bad-tokens"},
+        "mcp-token",
+    ),
+    "streamable HTTP fails": (
+        lambda request, answer: (
+            httpx2.Response(502, stream=answer.stream)
+            if request.url.path == "/mcp" and with_token(request) and answer.status_code == 200
+            else answer
+        ),
+        {"tool:functions:http"},
+        "R15",
+    ),
+    "event streams fail": (
+        lambda request, answer: (
+            httpx2.Response(503, stream=answer.stream)
+            if request.url.path == "/mcp/sse" and with_token(request) and answer.status_code == 200
+            else answer
+        ),
+        {"tool:functions:sse"},
+        "log stream",
+    ),
+    "event streams end early": (stream_ends_early(), {"stream"}, "R4"),
+    "slow calls end early": (slow_call_ends_early, {"slow-call"}, "R4"),
+    "used code redeemed": (once_more(200), {"used-code"}, "used twice"),
+    "token endpoint fails": (status_at("POST", "/token", 500), {"sign-in:functions"}, "Application Insights"),
+    "token in a cache": (
+        headers_at("POST", "/token", cache_control="public"),
+        {"sign-in:functions"},
+        "select Allow",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_FOR_USERS)
+def test_what_is_broken_for_users_is_found_by_its_own_row(
+    twin: RunningTwin, target: Target, what: str
+) -> None:
+    change, rows_that_fail, remedy = BROKEN_FOR_USERS[what]
+    _, rows = verify(target, change=change, open_page=signs_in(twin))
+    failed = {row.check.id: row for row in rows if row.outcome.result == "failed"}
+    assert failed.keys() == rows_that_fail, {name: row.outcome.details for name, row in failed.items()}
+    assert any(remedy in row.outcome.remedy for row in failed.values()), failed
+
+
+def test_a_change_at_one_place_is_one_row_of_the_whole_report(target: Target) -> None:
+    for what, broken in (("issuer with a trailing slash", BROKEN), ("lock removed", BROKEN_IN_AZURE)):
+        change, rows_that_fail, _ = broken[what]
+        _, rows = verify(target, change=change)
+        assert ids(rows, "failed") == rows_that_fail
+
+
+def test_a_token_that_outlives_its_sign_in_is_found(twin: RunningTwin, target: Target) -> None:
+    spent = []
+
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if request.url.path == "/token" and request.method == "POST":
+            spent.append(request)
+        still = request.url.path == "/mcp" and "authorization" in request.headers and len(spent) > 1
+        return httpx2.Response(200, stream=answer.stream) if still else answer
+
+    _, rows = verify(target, change=change, open_page=signs_in(twin))
+    assert ids(rows, "failed") == {"used-code"}
+
+
+# People, and what is missing.
+
+
+def test_without_an_answer_the_sign_in_ends_with_what_to_do(target: Target) -> None:
+    opened = []
+    _, rows = verify(
+        target,
+        open_page=lambda _what, url: opened.append(url),
+        durations=replace(SHORT, sign_in=0.2),
+    )
+    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
+    assert row.outcome.result == "failed"
+    assert "--sign-in-seconds" in row.outcome.remedy
+    assert len(opened) == 1
+    skipped = ids(rows, "skipped")
+    assert {"tool:functions:http", "snippet", "bad-tokens", "stream", "slow-call", "used-code"} <= skipped
+    assert {"direct-calls", "policies"} <= ids(rows, "ok")
+
+
+def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target) -> None:
+    def deny(_what: str, url: str) -> None:
+        def drive() -> None:
+            person = twin.person()
+            httpx.get(person.press(person.open(url), "Deny").url)
+
+        threading.Thread(target=drive).start()
+
+    _, rows = verify(target, open_page=deny)
+    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
+    assert row.outcome.details.startswith("the gateway answers access_denied")
+
+
+def test_an_answer_of_another_authorization_server_is_refused(twin: RunningTwin, target: Target) -> None:
+    def mix_up(_what: str, url: str) -> None:
+        def drive() -> None:
+            httpx.get(httpx.URL(twin.person().sign_in(url)).copy_set_param("iss", "https://evil.example"))
+
+        threading.Thread(target=drive).start()
+
+    _, rows = verify(target, open_page=mix_up)
+    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
+    assert "RFC 9207" in row.outcome.details
+    assert ids(rows, "failed") == {"sign-in:functions"}
+
+
+def test_a_gateway_that_does_not_answer_is_one_failure(target: Target) -> None:
+    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if str(request.url).startswith(f"{target.url}/"):
+            raise httpx2.ConnectError("refused", request=request)
+        return answer
+
+    _, rows = verify(target, change=change)
+    assert ids(rows, "failed") == {"gateway"}
+    (row,) = [row for row in rows if row.check.id == "gateway"]
+    assert "make up" in row.outcome.remedy
+
+
+def test_without_a_sign_in_to_azure_its_rows_are_skipped_with_the_command(target: Target) -> None:
+    class NobodyCredential:
+        async def token(self) -> str:
+            raise SkippedError("Not signed in to Azure.", "Run `az login`.")
+
+    session = Session(target=target, durations=SHORT, open_browser=None)
+    manager = ResourceManager(target.azure.url, NobodyCredential(), session.http)
+    rows = asyncio.run(run(all_checks(target.expected, manager), session, lambda _check, _outcome: None))
+    azure = {row.check.id: row.outcome for row in rows if row.check.section == "Azure"}
+    assert {outcome.result for outcome in azure.values()} == {"skipped"}
+    assert "az login" in azure["service"].remedy
+    assert succeeded(rows)
+
+
+# The command.
+
+
+@dataclass
+class Command:
+    """A run of `python -m gateway.verify`, with Ada in front of the browser."""
+
+    status: int
+    output: str
+    errors: str
+    codes: list[str] = field(default_factory=list)
+
+
+def command(twin: RunningTwin, person: Person | None, *arguments: str) -> Command:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gateway.verify", twin.gateway, "--no-browser"),
+            *(f"--config={key}={value}" for key, value in CONFIG.items()),
+            *("--stream-seconds=1", "--call-seconds=1", "--sign-in-seconds=30", *arguments),
+        ],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    errors, codes = "", []
+    assert process.stderr is not None
+    for line in process.stderr:
+        errors += line
+        if person is not None and "/authorize?" in line:
+            end = person.sign_in(line.strip())
+            codes.append(parameters_of(end)["code"])
+            httpx.get(end)
+    output, _ = process.communicate(timeout=60)
+    return Command(process.returncode, output, errors, codes)
+
+
+def test_the_command_prints_a_table_and_tells_no_secret(twin: RunningTwin) -> None:
+    done = command(twin, twin.person())
+    assert done.status == 0, done.output + done.errors
+    assert re.search(r"^\d+ ok, 0 failed, 1 skipped$", done.output, re.MULTILINE), done.output
+    row = r"^ok +Deployed policies are the rendered ones +\d+ policies are equal"
+    assert re.search(row, done.output, re.MULTILINE), done.output
+    assert max(map(len, done.output.splitlines())) <= 100
+    assert len(done.codes) == 1
+    assert done.codes[0] not in done.output + done.errors
+    assert "Bearer ey" not in done.output + done.errors
+
+
+def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> None:
+    done = command(twin, None, "--json", "--no-sign-in", "--config=callsPerMinute=77")
+    assert done.status == 1
+    report: Mapping[str, Any] = json.loads(done.output)
+    assert (report["url"], report["stack"], report["ok"]) == (twin.gateway, "dev", False)
+    checks = {check["id"]: check for check in report["checks"]}
+    assert {name for name, check in checks.items() if check["result"] == "failed"} == {"policies"}
+    assert "apis/functions-mcp/policies/policy differs from line" in checks["policies"]["details"]
+    assert "pulumi refresh" in checks["policies"]["remedy"]
+    assert checks["sign-in:functions"]["result"] == "skipped"

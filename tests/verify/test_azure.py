@@ -1,0 +1,161 @@
+"""Reading from Azure Resource Manager."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+
+from gateway.verify.check import FailedError, SkippedError
+from gateway.verify.locks import lock_problems
+from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from gateway.verify.session import Durations, Service, Session
+from gateway.verify.target import Azure, Expectation, Target
+
+URL = "https://management.azure.com"
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+def read(answer: Answer, *, method: str = "list") -> Any:
+    async def run() -> Any:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            manager = ResourceManager(URL, LocalCredential(), http)
+            return await getattr(manager, method)("/subscriptions/1/providers/Microsoft.Web/sites")
+
+    return asyncio.run(run())
+
+
+def test_all_pages_of_a_list_are_read() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["authorization"] == "Bearer local"
+        if "page" in request.url.params:
+            return httpx2.Response(200, json={"value": [{"name": "b"}]})
+        assert request.url.params["api-version"] == "2023-12-01"
+        return httpx2.Response(200, json={"value": [{"name": "a"}], "nextLink": f"{URL}/next?page=2"})
+
+    assert [each["name"] for each in read(answer)] == ["a", "b"]
+
+
+def test_the_token_is_never_sent_to_another_host() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.host == "management.azure.com"
+        return httpx2.Response(
+            200, json={"value": [], "nextLink": "https://management.azure.com.evil.example/"}
+        )
+
+    with pytest.raises(FailedError, match="another host"):
+        read(answer)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_may_not_be_read_is_skipped_with_the_role_that_is_needed(status: int) -> None:
+    with pytest.raises(SkippedError) as error:
+        read(lambda _: httpx2.Response(status))
+    assert "Reader" in error.value.remedy
+    assert "az login" in error.value.remedy
+
+
+def test_a_resource_that_does_not_exist_is_none() -> None:
+    assert read(lambda _: httpx2.Response(404), method="get") is None
+    assert read(lambda _: httpx2.Response(404)) == ()
+
+
+def test_it_waits_as_long_as_azure_asks() -> None:
+    answers = iter(
+        [httpx2.Response(429, headers={"retry-after": "0"}), httpx2.Response(200, json={"name": "a"})]
+    )
+    assert read(lambda _: next(answers), method="get") == {"name": "a"}
+
+
+def test_a_failure_of_azure_is_a_failure() -> None:
+    with pytest.raises(FailedError, match="HTTP 500"):
+        read(lambda _: httpx2.Response(500))
+
+
+def test_without_a_sign_in_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoSignIn:
+        def get_token(self, *_scopes: str) -> None:
+            raise ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token")
+
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", NoSignIn)
+    with pytest.raises(SkippedError) as error:
+        asyncio.run(AzureCredential().token())
+    assert "az login" in error.value.remedy
+
+
+EXPECTED = Expectation(
+    servers=(),
+    audience="backend",
+    require_resource=False,
+    allowed_origins=(),
+    local=False,
+    apis={},
+    documents={},
+    named_values={},
+)
+SESSION = Session(
+    target=Target(url="https://gateway", stack="dev", expected=EXPECTED, azure=Azure()),
+    durations=Durations(),
+    open_browser=None,
+    service=Service(id="/subscriptions/1", identities=(("client", "principal"),), tenant="tenant"),
+)
+
+
+def lock(**changed: Any) -> dict[str, Any]:
+    """The settings of a lock as the program declares it, with some members of its parts changed."""
+    parts: dict[str, Any] = {
+        "platform": {"enabled": True},
+        "globalValidation": {"unauthenticatedClientAction": "Return401", "requireAuthentication": True},
+        "registration": {"clientId": "app", "openIdIssuer": "https://login.microsoftonline.com/tenant/v2.0"},
+        "validation": {"allowedAudiences": ["app"]},
+        "policy": {"allowedApplications": ["client"], "allowedPrincipals": {"identities": ["principal"]}},
+        "others": {},
+    }
+    for part, members in changed.items():
+        parts[part] = parts[part] | members
+    entra = {
+        "enabled": True,
+        "registration": parts["registration"],
+        "validation": {**parts["validation"], "defaultAuthorizationPolicy": parts["policy"]},
+    }
+    return {
+        "platform": parts["platform"],
+        "globalValidation": parts["globalValidation"],
+        "identityProviders": {"azureActiveDirectory": entra, **parts["others"]},
+    }
+
+
+def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
+    assert lock_problems(lock(), SESSION) == []
+    # As Azure reports providers that nobody configured.
+    assert lock_problems(lock(others={"facebook": {"enabled": True, "registration": {}}}), SESSION) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"platform": {"enabled": False}}, "is off"),
+        ({"globalValidation": {"unauthenticatedClientAction": "AllowAnonymous"}}, "AllowAnonymous"),
+        ({"globalValidation": {"requireAuthentication": False}}, "not required"),
+        ({"globalValidation": {"excludedPaths": ["/healthz"]}}, "excluded"),
+        (
+            {"registration": {"openIdIssuer": "https://login.microsoftonline.com/other/v2.0"}},
+            "another issuer",
+        ),
+        ({"validation": {"allowedAudiences": []}}, "0 audiences"),
+        ({"validation": {"allowedAudiences": ["app", "other"]}}, "2 audiences"),
+        ({"policy": {"allowedPrincipals": {"identities": []}}}, "every identity"),
+        ({"policy": {"allowedPrincipals": {"identities": ["principal", "other"]}}}, "not the gateway's"),
+        ({"policy": {"allowedPrincipals": {"identities": ["principal"], "groups": ["g"]}}}, "groups"),
+        ({"policy": {"allowedApplications": ["client", "other"]}}, "application"),
+        ({"others": {"gitHub": {"enabled": True, "registration": {"clientId": "x"}}}}, "gitHub"),
+    ],
+)
+def test_each_way_to_open_a_lock_is_a_problem(changed: dict[str, Any], problem: str) -> None:
+    assert [each for each in lock_problems(lock(**changed), SESSION) if problem in each] != []
+
+
+def test_an_app_without_a_lock_is_a_problem() -> None:
+    assert lock_problems({}, SESSION) == ["built-in authentication is off"]

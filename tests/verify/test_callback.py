@@ -1,0 +1,74 @@
+"""The redirect URI of a sign-in takes the answer of that sign-in, and nothing else."""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+import pytest
+
+from gateway.verify.callback import listening
+
+STATE = "the-state"
+
+
+def ask(*requests: tuple[str, str]) -> tuple[list[httpx2.Response], Mapping[str, str] | None]:
+    """Sends requests (method, path and query) to a listener; gives their answers and what it took."""
+
+    async def run() -> tuple[list[httpx2.Response], Mapping[str, str] | None]:
+        async with listening(STATE) as listener, httpx2.AsyncClient(trust_env=False) as client:
+            parts = urlsplit(listener.redirect_uri)
+            assert (parts.hostname, parts.path) == ("127.0.0.1", "/callback")
+            origin = f"http://{parts.netloc}"
+            answers = [await client.request(method, f"{origin}{path}") for method, path in requests]
+            return answers, listener.answer.result() if listener.answer.done() else None
+
+    return asyncio.run(run())
+
+
+def callback(**parameters: str) -> str:
+    return f"/callback?{urlencode(parameters)}"
+
+
+def test_it_takes_the_answer_with_its_state() -> None:
+    (answer,), taken = ask(("GET", callback(code="c", state=STATE, iss="https://gateway")))
+    assert answer.status_code == 200
+    assert "You are signed in" in answer.text
+    assert taken == {"code": "c", "state": STATE, "iss": "https://gateway"}
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-security-policy"] == "default-src 'none'"
+
+
+def test_a_refusal_is_an_answer_too() -> None:
+    (answer,), taken = ask(("GET", callback(error="access_denied", state=STATE)))
+    assert "refused" in answer.text
+    assert taken is not None
+    assert taken["error"] == "access_denied"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", callback(code="c", state="another"), 400),
+        ("GET", callback(code="c"), 400),
+        ("GET", "/favicon.ico", 404),
+        ("POST", callback(code="c", state=STATE), 404),
+    ],
+)
+def test_anything_else_is_refused_and_not_taken(method: str, path: str, status: int) -> None:
+    (answer,), taken = ask((method, path))
+    assert answer.status_code == status
+    assert taken is None
+
+
+def test_the_first_answer_counts() -> None:
+    _, taken = ask(
+        ("GET", callback(code="first", state=STATE)), ("GET", callback(code="second", state=STATE))
+    )
+    assert taken is not None
+    assert taken["code"] == "first"
+
+
+def test_nothing_of_a_request_is_shown_on_the_page() -> None:
+    (answer,), _ = ask(("GET", callback(error="<script>alert(1)</script>", state=STATE)))
+    assert "script" not in answer.text
