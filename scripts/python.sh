@@ -33,7 +33,8 @@ is_supported() {
 }
 
 can_create_environments() {
-    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
+    "$1" -c 'from importlib.util import find_spec; import sys
+sys.exit(not (find_spec("ensurepip") and find_spec("venv")))' >/dev/null 2>&1
 }
 
 # What to do about an unsuitable interpreter: use another one that is installed, or install one.

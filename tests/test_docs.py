@@ -26,6 +26,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 NAME = PROJECT["name"]
 
@@ -214,6 +215,25 @@ def test_files_that_are_named_exist(document: Path) -> None:
     folders = "apim|backends|benchmarks|configuration|docs|functions_app|gateway|policies|scripts|tests|twin"
     for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text()):
         assert (ROOT / name).exists(), name
+
+
+def test_messages_that_the_troubleshooting_page_quotes_are_those_of_the_project() -> None:
+    folders = ("scripts", "configuration", "backends", "twin", "policies", "tests")
+    files = [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sh", ".j2", ".cs"}
+    ]
+    written = "\n".join(path.read_text() for path in files if path != Path(__file__))
+    # A message may be written as several strings, which Python joins.
+    written += re.sub(r"\s*\"\s*\n\s*f?\"", " ", written)
+    symptoms = re.findall(r"^\| ([^|]*)", TROUBLESHOOTING.read_text(), re.MULTILINE)
+    quoted = [text for symptom in symptoms for text in re.findall(r'"([^"]+)"', symptom)]
+    assert len(quoted) > 8
+    for text in quoted:
+        pieces = [piece.strip() for piece in re.split(r"\.\.\.|\d[\d.]*|\.twin", text)]
+        assert [piece for piece in pieces if piece and piece not in written] == [], text
 
 
 def test_each_attack_in_the_table_has_the_test_that_it_names() -> None:

@@ -11,7 +11,7 @@ REMEDIES = {
     "unused-fragment": "delete its declaration, or include it with <include-fragment>",
     "invalid-policy": "",
     "unknown-policy": "correct the element's name",
-    "unsupported-policy": "use one of the policies that docs/twin.md lists, which tests can run",
+    "unsupported-policy": "use one of the policies that docs/policy-support.md lists",
     "policy-unavailable": "remove it, or choose a SKU that has it",
     "document-size": "shorten it, or move a part into a fragment",
     "csharp": "",

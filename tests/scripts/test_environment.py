@@ -226,3 +226,19 @@ def test_two_calls_at_the_same_time_install_once(project: Path, commands: Comman
 def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
     with pytest.raises(InstallationError, match=r"ended with status 3.*reached(.|\n)*no route"):
         run_command("sh", "-c", "echo no route >&2; exit 3")
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-mcp-atlassian.txt"]
+)
+def test_macos_on_intel_gets_the_last_cryptography_with_a_wheel_for_it(name: str) -> None:
+    """Without a wheel an installation asks for a Rust compiler and OpenSSL."""
+    lines = (ROOT / name).read_text().splitlines()
+    pins = [line.removesuffix(" \\") for line in lines if line.startswith("cryptography==")]
+    assert any(
+        pin.startswith("cryptography==48.")
+        and "platform_machine == 'x86_64'" in pin
+        and "sys_platform == 'darwin'" in pin
+        for pin in pins
+    )
+    assert len(pins) == 2
