@@ -96,7 +96,7 @@ def page_expression(html: str) -> str:
         parts.append(csharp_literal(html[position : mark.start()]))
         name = mark["name"]
         if mark["kind"] == "=":
-            parts.append(f'WebUtility.HtmlEncode((string)context.Variables["{name}"])')
+            parts.append(f'System.Net.WebUtility.HtmlEncode((string)context.Variables["{name}"])')
         elif mark["kind"] == "?":
             parts.append(f'((bool)context.Variables["{name}"] ? ""')
         else:

@@ -13,11 +13,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from urllib.parse import urlencode
 
 from apim import rawxml
 from apim.csharp import DotNetException, Expression, syntax
 from apim.csharp.context import Api, Context, Deployment, Headers, Request, Url
 from apim.csharp.context import Operation as CalledOperation
+from apim.csharp.json_values import JToken, deep_equals
 from apim.findings import Finding, PolicyError
 from apim.lint.marks import NONE, Marks, checks_a_token
 from apim.lint.subject import Placed, Subject
@@ -224,11 +226,18 @@ def _opened(expression: Expression, context: Context, value: object) -> bool:
                 given["Authorization"] = authorization
             other = _with(context, given, text)
             try:
-                if expression.evaluate(other) != value:
+                if not _same(expression.evaluate(other), value):
                     return True
             except DotNetException:
                 continue
     return False
+
+
+def _same(left: object, right: object) -> bool:
+    """Whether two values of an expression are equal; JSON is compared by its content."""
+    if isinstance(left, JToken) and isinstance(right, JToken):
+        return deep_equals(left, right)
+    return left == right
 
 
 @lru_cache(maxsize=1024)
@@ -248,7 +257,12 @@ def _sealed(header: str) -> str:
 
 
 def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context:
-    url = replace(context.request.url, query={name: [text] for name in headers if name != "access_token"})
+    query = {name: text for name in headers if name != "access_token"}
+    url = replace(
+        context.request.url,
+        query={name: [value] for name, value in query.items()},
+        query_string=f"?{urlencode(query)}" if query else "",
+    )
     return Context(
         request=Request(
             method=context.request.method,

@@ -29,7 +29,7 @@ foreach (var uri in uris)
     // The answer adds these to the query; a client must not hear one of them twice (RFC 6749, section 3.1).
     int mark = text.IndexOf('?');
     bool reserved = (mark < 0 ? "" : text.Substring(mark + 1)).Split('&')
-        .Any(pair => new string[] { "code", "state", "iss", "error", "error_description", "error_uri" }.Contains(WebUtility.UrlDecode(pair.Split('=')[0])));
+        .Any(pair => new string[] { "code", "state", "iss", "error", "error_description", "error_uri" }.Contains(System.Net.WebUtility.UrlDecode(pair.Split('=')[0])));
     if (reserved)
     {
         return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "The query of a redirect URI may not hold code, state, iss, error, error_description or error_uri: the answer adds them." };

@@ -15,10 +15,9 @@ CONTEXT = Path(__file__).parent / "Context.cs"
 RUNNING = Path(__file__).parent / "Running.cs"
 NEWTONSOFT = Path("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll")
 
-# The namespaces that API Management imports into every expression.
-_USINGS = """using System; using System.Collections.Generic; using System.Linq; using System.Net;
-using System.Text;
-using System.Text.RegularExpressions; using System.Security.Cryptography; using System.Xml.Linq;
+# The namespaces whose types public policies use unqualified; which ones are imported is not documented (R2).
+_USINGS = """using System; using System.Collections.Generic; using System.Linq; using System.Text;
+using System.Text.RegularExpressions; using System.Security.Cryptography;
 using Newtonsoft.Json; using Newtonsoft.Json.Linq;
 """
 _NAMED_VALUE = re.compile(r"\{\{([A-Za-z0-9._-]+)\}\}")
