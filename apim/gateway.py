@@ -35,7 +35,8 @@ from apim.trace import Trace
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_URL = 16_384
-_LONGEST_QUERY = 2_048
+# https://learn.microsoft.com/azure/api-management/service-limits: of the URL's length, on the v2 tiers.
+_LONGEST_V2_QUERY = 2_048
 _CHUNK = 8 * 1024
 _CACHE_BYTES = {
     "Consumption": 0,
@@ -96,6 +97,7 @@ class Gateway:
         self.traces: deque[Trace] = deque(maxlen=traces)
         self.metrics: deque[tuple[str, float, dict[str, str]]] = deque(maxlen=1000)
         self.longest_request = _LONGEST_REQUEST
+        self._longest_query = _LONGEST_V2_QUERY if service.sku.endswith("V2") else _LONGEST_URL
         self._background: set[asyncio.Task[None]] = set()
         self._lags = itertools.cycle((0.0, _CLOCKS_APART))
         self._counted = counted
@@ -172,7 +174,10 @@ class Gateway:
         return answer
 
     async def _handle(self, request: InboundRequest) -> OutboundResponse:
-        if len(request.path) + len(request.query) + 1 > _LONGEST_URL or len(request.query) > _LONGEST_QUERY:
+        if (
+            len(request.path) + len(request.query) + 1 > _LONGEST_URL
+            or len(request.query) > self._longest_query
+        ):
             return _json_answer(414, "The request URL is too long.")
         compiled = self._compiled
         path = without_dot_segments(request.path)

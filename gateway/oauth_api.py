@@ -33,6 +33,15 @@ _ENDPOINTS = (
     ("callback", "Return from Entra", "GET", "/oauth-callback", "oauth/callback.xml.j2"),
     ("token", "Exchange a code for tokens", "POST", "/token", "oauth/token.xml.j2"),
 )
+# Endpoints that pages of any origin may call. Browsers send a preflight first.
+_SHARED = frozenset(
+    {
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/register",
+        "/token",
+    }
+)
 _PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 
 
@@ -54,6 +63,7 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
         operations=(
             *_endpoints(settings, backends),
             *_protected_resources(settings, backends),
+            *_preflights(settings),
             *_root_messages(settings, backends),
         ),
     )
@@ -75,13 +85,33 @@ def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Oper
 def _protected_resources(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
     """Metadata of every MCP path (RFC 9728, section 3.1: the path follows the well-known prefix)."""
     rendered = policy.render("mcp/protected-resource.xml.j2", settings=settings, backends=backends)
-    operations = [("protected-resources", "Metadata of an MCP server (RFC 9728)", f"{_PROTECTED_RESOURCE}/*")]
-    if settings.audience == "gateway":
-        title = "Metadata of the gateway as one resource (RFC 9728)"
-        operations.append(("protected-resource", title, _PROTECTED_RESOURCE))
     return tuple(
         Operation(id=id_, title=title, method="GET", template=template, policy=rendered)
-        for id_, title, template in operations
+        for id_, title, template in _protected_resource_endpoints(settings)
+    )
+
+
+def _protected_resource_endpoints(settings: Settings) -> Sequence[tuple[str, str, str]]:
+    """Id, title and template of each endpoint."""
+    servers = ("protected-resources", "Metadata of an MCP server (RFC 9728)", f"{_PROTECTED_RESOURCE}/*")
+    title = "Metadata of the gateway as one resource (RFC 9728)"
+    gateway = ("protected-resource", title, _PROTECTED_RESOURCE)
+    return (servers, gateway) if settings.audience == "gateway" else (servers,)
+
+
+def _preflights(settings: Settings) -> Sequence[Operation]:
+    rendered = policy.render("oauth/preflight.xml.j2")
+    shared = [(id_, path) for id_, _, _, path, _ in _ENDPOINTS if path in _SHARED]
+    shared += [(id_, template) for id_, _, template in _protected_resource_endpoints(settings)]
+    return tuple(
+        Operation(
+            id=f"preflight-{id_}",
+            title=f"OPTIONS {template}",
+            method="OPTIONS",
+            template=template,
+            policy=rendered,
+        )
+        for id_, template in shared
     )
 
 

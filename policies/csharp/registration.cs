@@ -34,6 +34,12 @@ foreach (var uri in uris)
     {
         return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "The query of a redirect URI may not hold code, state, iss, error, error_description or error_uri: the answer adds them." };
     }
+    // API Management takes a query of 2048 bytes at most, on v2 tiers: what is left for the other parameters of an
+    // authorization request must be enough for a state.
+    if (Uri.EscapeDataString(text).Length > 1300)
+    {
+        return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "A redirect URI may have 1300 bytes when it is percent-encoded, and one has " + Uri.EscapeDataString(text).Length + ": a query of at most 2048 bytes has to hold it, and state, resource and scope." };
+    }
     if (!clean || !portFits || !(web || loopback || native))
     {
         return new JObject { ["error"] = "invalid_redirect_uri", ["error_description"] = "Each redirect URI must be https, http on a loopback host, or a private-use scheme with a dot in it; without fragment, user information or wildcard." };

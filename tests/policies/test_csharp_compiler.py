@@ -85,6 +85,7 @@ def test_an_error_names_the_template_and_its_line() -> None:
         '@(context.Variables["x"].Length)',
         "@{ return undefined; }",
         "@{ int x = 1; }",
+        '@(WebUtility.UrlDecode("a"))',
     ],
 )
 def test_the_compiler_would_notice(text: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Which operation answers which request."""
 
+from dataclasses import replace
+
 import pytest
 
 from apim.routing import Routes, without_dot_segments
@@ -143,3 +145,9 @@ def test_a_url_that_is_too_long_is_414() -> None:
     made = gateway()
     assert made.ask("GET", "/a/" + "x" * 16_384).status == 414
     assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 414
+
+
+def test_a_classic_tier_limits_the_length_of_the_url_alone() -> None:
+    made = Stage(replace(gateway().gateway.service, sku="Developer"))
+    assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 200
+    assert made.ask("GET", "/a/x", "q=" + "x" * 16_384).status == 414

@@ -23,6 +23,7 @@ CHECK = '<include-fragment fragment-id="mcp-token" />'
 ANSWERED = '<include-fragment fragment-id="mcp-answer" />'
 MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
 FIRST = "string[] lines;"
+SOMEBODY = 'return new JObject { ["sub"] = "somebody" };'
 
 Edit = tuple[str, str, str]
 Plant = Callable[..., list[Finding]]
@@ -91,7 +92,7 @@ def within(condition: str) -> Edit:
 
 
 def bypass(condition: str) -> Edit:
-    return OPEN, FIRST, f"if ({condition}) {{ return new JObject(); }}\n{FIRST}"
+    return OPEN, FIRST, f"if ({condition}) {{ {SOMEBODY} }}\n{FIRST}"
 
 
 OPENED: dict[str, tuple[Edit, ...]] = {
@@ -99,12 +100,12 @@ OPENED: dict[str, tuple[Edit, ...]] = {
     "commented out in Jinja": ((API, CHECK, f"[# {CHECK} #]"),),
     "the MAC commented out in C#": ((OPEN, MAC, f"// {MAC}"),),
     "the MAC compared with itself": ((OPEN, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
-    "the answer about the MAC ignored": ((OPEN, f"{MAC} {{ return null; }}", f"{MAC} {{ }}"),),
+    "the answer about the MAC ignored": ((OPEN, f"{MAC} {{ return nothing; }}", f"{MAC} {{ }}"),),
     "claims before the MAC": (
         (
             OPEN,
             "var authenticated =",
-            "if (parts.Length == 5) { return new JObject(); }\nvar authenticated =",
+            f"if (parts.Length == 5) {{ {SOMEBODY} }}\nvar authenticated =",
         ),
     ),
     "never": (within("false"),),
