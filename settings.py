@@ -96,8 +96,8 @@ class Lifetimes:
     """How long things live, in seconds.
 
     Attributes:
-        access_token: an access token.
-        grant: a sign-in, however often its refresh token is used.
+        access_token: an access token; it ends with the ID token of its sign-in if that is earlier.
+        grant: the record of a sign-in, which holds the code and then the status of its access token.
         registration: a client's registration that is not used.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
@@ -146,7 +146,8 @@ class Settings:
         sku: tier of API Management.
         capacity: its units.
         tags: put on every resource that takes tags.
-        scopes: scopes asked of Entra; `openid` is always one of them.
+        scopes: scopes that MCP clients may ask the gateway for; `openid` is always one of them. Entra is not
+            asked for them.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         backends: names of the project's MCP servers that are on, in the order of the configuration.
@@ -235,10 +236,18 @@ def load() -> Settings:
         lifetimes=Lifetimes(
             access_token=60
             * reader.integer(
-                "accessTokenMinutes", 1, 60, "A disabled user stays in for as long as an access token lives."
+                "accessTokenMinutes",
+                1,
+                60,
+                "A user who is disabled in Entra keeps access for as long as an access token is valid.",
             ),
             grant=_DAY
-            * reader.integer("grantDays", 1, 365, "A client may refresh its tokens until its grant ends."),
+            * reader.integer(
+                "grantDays",
+                1,
+                365,
+                "The record of a sign-in is kept for so long; it does not prolong tokens.",
+            ),
             registration=_DAY
             * reader.integer("registrationDays", 1, 365, "Registrations that nobody uses are removed."),
         ),
@@ -351,7 +360,8 @@ def _tags(reader: Reader) -> Mapping[str, str]:
 
 def _scopes(reader: Reader) -> tuple[str, ...]:
     why = (
-        "They are what Entra is asked for at sign-in; `openid` brings the ID token that says who the user is."
+        "MCP clients may ask the gateway for these scopes, and get all of them when they ask for none; "
+        "`openid` is always one of them."
     )
     scopes = tuple(reader.text("oauthScopes", "openid offline_access", why).split())
     mended = " ".join(dict.fromkeys(("openid", *(scope for scope in scopes if _SCOPE.fullmatch(scope)))))
@@ -363,7 +373,7 @@ def _scopes(reader: Reader) -> tuple[str, ...]:
     if scopes and "openid" not in scopes:
         reader.reject("oauthScopes", "'openid' is missing.", why, set_command("oauthScopes", mended))
     if len(set(scopes)) < len(scopes):
-        reader.reject("oauthScopes", "A scope stands in it twice.", why, set_command("oauthScopes", mended))
+        reader.reject("oauthScopes", "A scope is listed twice.", why, set_command("oauthScopes", mended))
     return scopes
 
 
