@@ -17,7 +17,7 @@ from apim import coverage
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.network import Network
-from apim.server import GatewayServer
+from apim.server import HttpServer
 from twin import blobs, cosmos, entra, own_thread, plan
 from twin.azure.function_app import FunctionApp
 from twin.azure.tenant import FUNCTIONS, GATEWAY
@@ -103,7 +103,7 @@ class GatewayService:
     name = "the gateway"
 
     def __init__(self, gateway: Gateway, port: int) -> None:
-        self._server = GatewayServer(gateway)
+        self._server = HttpServer(gateway)
         self._port = port
 
     async def start(self) -> None:
