@@ -236,9 +236,14 @@ class Connection(ResponseHandler):
 
 
 class Connections:
-    """The connections of all servers."""
+    """The connections of all servers.
 
-    def __init__(self) -> None:
+    Args:
+        kept_for: seconds for which a connection waits for another request; 0 for one request each.
+    """
+
+    def __init__(self, *, kept_for: float = _KEPT_FOR) -> None:
+        self._kept_for = kept_for
         self._kept: dict[Server, list[Connection]] = {}
         self._used: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
@@ -284,14 +289,14 @@ class Connections:
     def release(self, server: Server, connection: Connection) -> None:
         """Takes a connection back whose response has ended."""
         self._used.discard(connection)
-        if not connection.finish():
+        if not connection.finish() or not self._kept_for:
             connection.close()
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._kept.setdefault(server, []).append(connection)
         if self._sweeping is None:
-            self._sweeping = loop.call_later(_KEPT_FOR, self._sweep)
+            self._sweeping = loop.call_later(self._kept_for, self._sweep)
 
     def give_up(self, connection: Connection) -> None:
         """Closes a connection whose response nobody reads to its end."""
@@ -301,7 +306,7 @@ class Connections:
     def _take(self, server: Server) -> Connection | None:
         """The connection that was used last, if it can be used again."""
         kept = self._kept.get(server)
-        oldest = asyncio.get_running_loop().time() - _KEPT_FOR
+        oldest = asyncio.get_running_loop().time() - self._kept_for
         while kept:
             connection = kept.pop()
             if connection.idle_since >= oldest and connection.usable:
@@ -331,7 +336,7 @@ class Connections:
     def _sweep(self) -> None:
         """Closes what has been idle for long."""
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - _KEPT_FOR
+        oldest = loop.time() - self._kept_for
         for server, connections in list(self._kept.items()):
             young = [one for one in connections if one.idle_since > oldest and one.is_connected()]
             for connection in set(connections) - set(young):
@@ -340,7 +345,7 @@ class Connections:
                 self._kept[server] = young
             else:
                 del self._kept[server]
-        self._sweeping = loop.call_later(_KEPT_FOR, self._sweep) if self._kept else None
+        self._sweeping = loop.call_later(self._kept_for, self._sweep) if self._kept else None
 
 
 class Exchange:
