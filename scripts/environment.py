@@ -69,7 +69,7 @@ def reason_to_rebuild(root: Path) -> str | None:
     folder = root / ".venv"
     stamp, expected = Stamp.read(folder), Stamp.expected(root)
     if stamp is None:
-        return "its installation did not finish"
+        return "make has not installed it completely"
     if stamp.folder != expected.folder:
         return f"it was copied or moved from {stamp.folder}"
     python = _version_of(folder / "bin" / "python")

@@ -45,12 +45,11 @@ FOREIGN = [
     r"git pull",
     r"git clone https://github\.com/Azure/api-management-policy-snippets",
     r"git -C api-management-policy-snippets checkout [0-9a-f]{40}",
-    r"pulumi login",
+    r"pulumi (login|install|whoami)",
     r"pulumi (preview|up|refresh|destroy|cancel)( --stack \w+)?( --diff)?",
     r"pulumi stack (init|select|rm)( [\w-]+)?",
     r"pulumi stack output \w+( --json)?",
     r"pulumi state unprotect --all",
-    r"pulumi whoami",
     r"brew install [\w.@-]+",
     r"sudo apt install [\w. -]+",
 ]

@@ -111,7 +111,7 @@ def test_an_installation_that_was_killed_is_repeated_from_the_start(
     (project / ".venv" / "half").touch()
     assert ensure(project)
     assert not (project / ".venv" / "half").exists()
-    assert "Rebuilding .venv: its installation did not finish" in capsys.readouterr().out
+    assert "Rebuilding .venv: make has not installed it completely" in capsys.readouterr().out
 
 
 def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
