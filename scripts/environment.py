@@ -45,7 +45,7 @@ class Stamp:
 
     @classmethod
     def read(cls, folder: Path) -> "Stamp | None":
-        """The stamp of an environment; None if its installation did not finish."""
+        """The stamp of an environment; None if make did not complete the installation."""
         try:
             lines = (folder / STAMP).read_text(encoding="utf-8").splitlines()
         except OSError:
