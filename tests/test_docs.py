@@ -146,6 +146,34 @@ def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
     assert not settings.local
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_commands_that_set_a_list_set_every_index(document: Path) -> None:
+    """A later index alone would leave nulls before it."""
+    for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), re.DOTALL):
+        indexes: dict[str, list[int]] = {}
+        for key, index in re.findall(r"--path '([\w.]+)\[(\d+)\]", block):
+            if int(index) not in indexes.setdefault(key, []):
+                indexes[key].append(int(index))
+        for key, found in indexes.items():
+            assert found == list(range(len(found))), key
+
+
+def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> None:
+    values, secrets = {**defaults(), **SMALLEST}, set()
+    del values[f"{NAME}:backends"]
+    for command in commands(ROOT / "docs" / "adding-a-backend.md"):
+        if command.startswith("pulumi config set ") and "notesToken" not in command:
+            run(command, values, secrets)
+    assert load(values, secrets).backends == ("functions", "slack", "jira")
+
+
+SMALLEST = {
+    "azure-native:location": "westeurope",
+    f"{NAME}:publisherEmail": "platform@example.com",
+    f"{NAME}:publisherName": "Example",
+}
+
+
 def test_a_stack_without_the_documented_commands_is_refused() -> None:
     with pytest.raises(SettingsError, match="publisherEmail"):
         load(defaults())
