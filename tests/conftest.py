@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from apim.readings import ReadingError
+from tests import readings
 from tests.policy_coverage import plugin as policy_coverage
 
 _OFFLINE = [
@@ -25,9 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--policy-coverage", action="store_true", help="count which policies run, also when not all tests do"
     )
 
+    parser.addoption(
+        "--reading", action="append", metavar="NAME=OPTION", help="run under a reading of docs/readings.md"
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     policy_coverage.configure(config)
+    try:
+        readings.choose(config.getoption("reading") or readings.texts())
+    except ReadingError as error:
+        raise pytest.UsageError(f"--reading: {error}") from None
 
 
 def pytest_sessionfinish() -> None:

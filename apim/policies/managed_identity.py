@@ -37,6 +37,8 @@ def authenticate(node: "Node") -> Authenticate:
         except IdentityError as error:
             if not ignore_error:
                 raise Failure(reason="ManagedIdentityTokenNotObtained", message=str(error)) from error
+            if variable and run.readings.failed_managed_identity == "null":
+                run.context.variables[variable] = None
 
     def managed_identity(run: "Run", message: Message) -> Awaitable[None] | None:
         resource = resource_of(run.context) or ""

@@ -16,16 +16,16 @@ class ReadingError(ValueError):
 class Readings:
     """The answer that is assumed for each question of `TABLE`, where each option is explained."""
 
-    query: Literal["decoded", "raw"] = "decoded"
-    system_net: Literal["imported", "not-imported"] = "imported"
-    hop_by_hop: Literal["removed", "visible"] = "removed"
+    query: Literal["raw", "decoded"] = "raw"
+    system_net: Literal["not-imported", "imported"] = "not-imported"
+    hop_by_hop: Literal["visible", "removed"] = "visible"
     duration_limit: Literal["none", "30s"] = "none"
-    claims_exp: Literal["present", "absent"] = "present"
-    cache_remove: Literal["no-op", "error"] = "no-op"
-    null_variable: Literal["stored", "error"] = "stored"
-    failed_send_request: Literal["null", "unset"] = "null"
-    cors_return_response: Literal["added", "not-added"] = "added"
-    preflight: Literal["answered", "not-found"] = "answered"
+    claims_exp: Literal["absent", "present"] = "absent"
+    cache_remove: Literal["error", "no-op"] = "error"
+    null_variable: Literal["error", "stored"] = "error"
+    failed_send_request: Literal["unset", "null"] = "unset"
+    cors_return_response: Literal["not-added", "added"] = "not-added"
+    preflight: Literal["not-found", "answered"] = "not-found"
     named_value_order: Literal["together", "values-first", "policies-first"] = "together"
     client_address: Literal["client", "proxy"] = "client"
     container_authorization: Literal["passed", "removed"] = "passed"
@@ -33,6 +33,7 @@ class Readings:
     functions_streamable_http: Literal["works", "fails"] = "works"
     unit_clocks: Literal["equal", "apart"] = "equal"
     limit_concurrency: Literal["until-head", "until-end"] = "until-head"
+    failed_managed_identity: Literal["null", "unset"] = "null"
 
     @classmethod
     def default(cls) -> Self:

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from apim.readings import Readings
+from tests import readings
 from tests.children import free_port_block
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.deployment import Deployment
@@ -47,6 +49,7 @@ class RunningTwin:
                 [
                     *(sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)),
                     *(f"--config={key}={value}" for key, value in config.items()),
+                    *(f"--reading={text}" for text in readings.texts()),
                 ],
                 cwd=project,
                 stdout=log,
@@ -55,13 +58,11 @@ class RunningTwin:
             )
 
     def wait_until_ready(self) -> None:
-        """Waits until the twin is up and no MCP server is starting any more."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the twin ended: {self.log.read_text()[-4000:]}"
             with contextlib.suppress(httpx.HTTPError):
-                servers = self.control.get("/servers").raise_for_status().json()["servers"]
-                if all(server["state"] != "starting" for server in servers):
+                if self.control.get("/").status_code == 200:
                     return
             time.sleep(0.05)
         raise AssertionError(f"the twin is not ready: {self.log.read_text()[-4000:]}")
@@ -82,6 +83,9 @@ class RunningTwin:
 
     def clear_cache(self) -> None:
         self.control.post("/cache/clear").raise_for_status()
+
+    def use(self, readings: Readings) -> None:
+        self.control.put("/readings", json=readings.as_dict()).raise_for_status()
 
     def advance_clock(self, seconds: float) -> None:
         self.control.post("/clock", json={"advance": seconds}).raise_for_status()

@@ -23,6 +23,7 @@ from apim.service import (
     Service,
     Subscription,
 )
+from tests.readings import chosen
 from twin.clock import Clock
 
 BACKEND = "https://backend.example"
@@ -153,7 +154,7 @@ class Stage:
             network=self.wire,
             identity=self.tokens,
             clock=self.clock,
-            readings=readings,
+            readings=readings or chosen(),
             counted=counting is not None,
         )
         if counting is not None:

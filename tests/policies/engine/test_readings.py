@@ -287,6 +287,27 @@ def test_a_failed_call_leaves_its_variable_alone_or_makes_it_null(
     assert twice.ask().body == after_an_answer
 
 
+@pytest.mark.parametrize(
+    ("reading", "held"),
+    [("failed-managed-identity=unset", b"unset"), ("failed-managed-identity=null", b"null")],
+)
+def test_an_identity_that_gets_no_token_leaves_its_variable_alone_or_makes_it_null(
+    reading: str, held: bytes
+) -> None:
+    identity = '<authentication-managed-identity resource="https://x" output-token-variable-name="t" {}/>'
+    shown = (
+        'context.Variables.ContainsKey("t") ? (context.Variables["t"] == null ? "null" : "token") : "unset"'
+    )
+    made = stage(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
+    made.tokens.broken = True
+    assert made.ask().body == held
+    made.tokens.broken = False
+    assert made.ask().body == b"token"
+    strict = stage(policies(identity.format("")), reading=reading)
+    strict.tokens.broken = True
+    assert strict.ask().status == 500
+
+
 CORS = (
     "<cors><allowed-origins><origin>*</origin></allowed-origins>"
     "<allowed-headers><header>*</header></allowed-headers></cors>"

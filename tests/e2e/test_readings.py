@@ -1,0 +1,211 @@
+"""A sign-in, refusals and tool calls under each reading, on one running twin.
+
+docs/readings.md lists the readings. Each is tried once in the way that is not the default, and all of them
+together in the hostile and in the lenient way.
+"""
+
+import asyncio
+import concurrent.futures
+import secrets
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+from apim.readings import TABLE, Readings, question
+from tests.e2e import legacy
+from tests.e2e.client import Client, parameters_of
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.person import Page, Person
+
+APP = "http://localhost:6274"
+CROSS_ORIGIN = {"Origin": APP}
+CONNECTION = {"Connection": "keep-alive, X-Hop", "Keep-Alive": "timeout=5", "TE": "trailers", "X-Hop": "1"}
+STATE = "a b+c%2F&=\u00e9/~"
+"""A client's state with all that encoding may change."""
+REDIRECT_URI = "http://127.0.0.1:45321/callback?app=a%20b&x=1"
+
+ALL = {"all hostile": Readings.hostile(), "all lenient": Readings.lenient()}
+EACH = [f"{each.name}={option.name}" for each in TABLE for option in each.options[1:]]
+ROTATIONS = [f"named-value-order={option.name}" for option in question("named-value-order").options]
+
+
+@pytest.fixture(params=[*EACH, *ALL])
+def readings(request: pytest.FixtureRequest, twin: RunningTwin) -> Iterator[Readings]:
+    """The twin behaves so until the test ends."""
+    chosen = ALL.get(request.param) or Readings.parse([request.param])
+    twin.use(chosen)
+    yield chosen
+    twin.control.post("/reset").raise_for_status()
+
+
+@pytest.fixture
+def client(twin: RunningTwin, readings: Readings) -> Client:  # noqa: ARG001 -- in effect when it registers
+    """A registered client whose redirect URI and state are hard to encode."""
+    client = twin.client(redirect_uri=REDIRECT_URI, state=STATE)
+    registered = client.register()
+    assert registered.status_code == 201, registered.text
+    return client
+
+
+def sign_in(client: Client, ada: Person) -> str:
+    """A code, after a check of the whole answer."""
+    end = ada.sign_in(client.authorize_url())
+    assert end.startswith(f"{REDIRECT_URI}&code=")
+    answer = parameters_of(end)
+    assert answer["state"] == STATE
+    assert answer["iss"] == client.gateway
+    return answer["code"]
+
+
+def token_of(client: Client, code: str) -> str:
+    answer = client.redeem(code)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["access_token"]
+
+
+def test_a_person_signs_in_and_calls_tools_over_both_transports(
+    twin: RunningTwin, readings: Readings, client: Client, ada: Person
+) -> None:
+    token = token_of(client, sign_in(client, ada))
+    call = client.call(token, headers=CONNECTION)
+    if readings.functions_streamable_http == "fails":
+        assert (call.status_code, call.json()["error"]) == (502, "server_error")
+    else:
+        assert call.status_code == 200, call.text
+        assert "save_snippet" in call.text
+    assert "save_snippet" in asyncio.run(tools_over_sse(f"{client.resource}/sse", token))
+    sent = twin.received("functions")[-1]
+    assert {name.lower() for name, _ in sent["headers"]} & {"keep-alive", "te", "x-hop", "cookie"} == set()
+
+
+async def tools_over_sse(url: str, token: str) -> set[str]:
+    async with aiohttp.ClientSession() as http, legacy.connected(http, url, token) as session:
+        return {tool["name"] for tool in (await session.ask("tools/list", {}, number=1))["tools"]}
+
+
+@pytest.mark.usefixtures("readings")
+def test_what_must_be_refused_is_refused(client: Client, ada: Person) -> None:
+    code = sign_in(client, ada)
+    token = token_of(client, code)
+    for bad, challenge in (
+        (None, "Bearer resource_metadata="),
+        (token[:-4] + "AAAA", 'error="invalid_token"'),
+    ):
+        answer = client.call(bad, headers=CROSS_ORIGIN | CONNECTION)
+        assert answer.status_code == 401
+        assert challenge in answer.headers["www-authenticate"]
+        assert answer.headers["access-control-allow-origin"] == APP
+    assert client.call(token, headers={"Origin": "https://evil.example"}).status_code == 403
+    # Another person's session, and one that does not exist.
+    assert client.call(token, headers={"Mcp-Session-Id": secrets.token_hex(8)}).status_code == 404
+
+    unknown = ada.open(client.authorize_url(client_id="nobody"))
+    assert (unknown.status, "not known" in unknown.html) == (400, True)
+    elsewhere = ada.open(client.authorize_url(redirect_uri="http://127.0.0.1:45321/other"))
+    assert elsewhere.status == 400
+    plain = parameters_of(ada.open(client.authorize_url(code_challenge_method="plain")).url)
+    assert (plain["error"], plain["state"]) == ("invalid_request", STATE)
+    denied = ada.press(ada.open(client.authorize_url()), "Deny")
+    assert parameters_of(denied.url)["error"] == "access_denied"
+
+    stolen = client.redeem(code, code_verifier="x" * 43)
+    assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
+    assert client.redeem("no.code").status_code == 400
+
+
+def test_a_code_is_redeemed_once_and_a_replay_ends_its_token(
+    twin: RunningTwin, readings: Readings, client: Client, ada: Person
+) -> None:
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(client.redeem, [sign_in(client, ada)] * 3))
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400]
+
+    code = sign_in(client, ada)
+    token = token_of(client, code)
+    assert client.call(token).status_code == (502 if readings.functions_streamable_http == "fails" else 200)
+    twin.advance_clock(1)
+    replayed = client.redeem(code)
+    assert (replayed.status_code, replayed.json()["error"]) == (400, "invalid_grant")
+    twin.advance_clock(31)
+    assert client.call(token).status_code == 401
+
+
+@pytest.mark.usefixtures("readings")
+def test_trouble_is_answered_in_the_gateways_words(twin: RunningTwin, client: Client, ada: Person) -> None:
+    code = sign_in(client, ada)
+    twin.fault("cosmos", error=True)
+    twin.clear_cache()
+    page = ada.open(client.authorize_url())
+    assert page.status == 503
+    unstored = twin.http.post(f"{client.gateway}/token", data=client.redemption(code), headers=CROSS_ORIGIN)
+    assert (unstored.status_code, unstored.json()["error"]) == (503, "temporarily_unavailable")
+    assert unstored.headers["access-control-allow-origin"] in {"*", APP}
+    assert client.register().status_code == 503
+    twin.control.delete("/faults").raise_for_status()
+
+    token = token_of(client, code)
+    twin.fault("cosmos", error=True)
+    twin.clear_cache()
+    assert client.call(token).status_code == 503
+    twin.control.delete("/faults").raise_for_status()
+    twin.fault("functions", error=True)
+    broken = client.call(token, headers=CROSS_ORIGIN)
+    assert (broken.status_code, broken.json()["error"]) == (502, "server_error")
+    assert broken.headers["access-control-allow-origin"] == APP
+
+
+@pytest.mark.usefixtures("readings")
+def test_a_gateway_without_a_token_of_its_identity_says_so(twin: RunningTwin, ada: Person) -> None:
+    client = twin.client(redirect_uri=REDIRECT_URI, state=STATE)
+    twin.fault("identity", error=True)
+    assert client.register().status_code == 503
+    twin.control.delete("/faults").raise_for_status()
+    assert client.register().status_code == 201
+    consent = ada.open(client.authorize_url())
+    # The token for the store is cached from here on, the one for Entra is not there yet.
+    twin.fault("identity", error=True)
+    at_entra = ada.press(consent, "Allow")
+    ended = parameters_of(ada.press(at_entra, ada.name).url)
+    assert (ended["error"], ended["state"]) == ("server_error", STATE)
+
+
+@pytest.mark.usefixtures("readings")
+def test_browser_clients_can_read_every_answer(twin: RunningTwin) -> None:
+    for path, method in (
+        ("/.well-known/oauth-authorization-server", "GET"),
+        ("/.well-known/oauth-protected-resource/mcp", "GET"),
+        ("/register", "POST"),
+        ("/token", "POST"),
+        ("/mcp", "POST"),
+    ):
+        asked = twin.http.options(
+            f"{twin.gateway}{path}",
+            headers=CROSS_ORIGIN
+            | {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type"},
+        )
+        assert asked.status_code in {200, 204}, path
+        assert asked.headers["access-control-allow-origin"] in {"*", APP}, path
+        answer = twin.http.request(method, f"{twin.gateway}{path}", headers=CROSS_ORIGIN)
+        assert answer.headers["access-control-allow-origin"] in {"*", APP}, path
+
+
+@pytest.mark.parametrize("readings", ROTATIONS, indirect=True)
+def test_a_change_of_keys_ends_no_sign_in_and_no_token_while_it_takes_effect(
+    twin: RunningTwin, readings: Readings, client: Client, ada: Person
+) -> None:
+    before = token_of(client, sign_in(client, ada))
+    consent = ada.open(client.authorize_url())
+    change = twin.control.post("/deployment", json={"config": {"keyVersion": "2"}}).raise_for_status().json()
+    assert change == {"finished": readings.named_value_order == "together"}
+    during = finished(client, ada, consent)
+    assert {client.call(token).status_code for token in (before, during)} == {200}
+    consent = ada.open(client.authorize_url())
+    assert twin.control.post("/deployment", json={"finish": True}).json() == {"finished": True}
+    after = finished(client, ada, consent)
+    assert {client.call(token).status_code for token in (before, during, after)} == {200}
+
+
+def finished(client: Client, ada: Person, consent: Page) -> str:
+    """The token of a sign-in that had come to the consent page, by a person whom Entra remembers."""
+    return token_of(client, parameters_of(ada.press(consent, "Allow").url)["code"])
