@@ -14,6 +14,9 @@ import yaml
 from typer.main import get_command
 
 from apim import page, score, support
+from apim.readings import TABLE, Question
+from apim.readings.page import PAGE as READINGS
+from apim.readings.page import readings
 from settings import KEYS, SettingsError
 from tests.program.test_settings import load, run
 from tests.program.variants import VARIANTS, Case
@@ -45,12 +48,12 @@ FOREIGN = [
     r"git pull",
     r"git clone https://github\.com/Azure/api-management-policy-snippets",
     r"git -C api-management-policy-snippets checkout [0-9a-f]{40}",
-    r"pulumi (login|install|whoami)",
+    r"pulumi login",
     r"pulumi (preview|up|refresh|destroy|cancel)( --stack \w+)?( --diff)?",
-    r"pulumi stack (init|select) [\w-]+",
-    r"pulumi stack rm --preserve-config",
+    r"pulumi stack (init|select|rm)( [\w-]+)?",
     r"pulumi stack output \w+( --json)?",
     r"pulumi state unprotect --all",
+    r"pulumi whoami",
     r"brew install [\w.@-]+",
     r"sudo apt install [\w. -]+",
 ]
@@ -144,34 +147,6 @@ def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
     settings = load({**defaults(), **values}, secrets)
     assert settings.publisher_email
     assert not settings.local
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_commands_that_set_a_list_set_every_index(document: Path) -> None:
-    """A later index alone would leave nulls before it."""
-    for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), re.DOTALL):
-        indexes: dict[str, list[int]] = {}
-        for key, index in re.findall(r"--path '([\w.]+)\[(\d+)\]", block):
-            if int(index) not in indexes.setdefault(key, []):
-                indexes[key].append(int(index))
-        for key, found in indexes.items():
-            assert found == list(range(len(found))), key
-
-
-def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> None:
-    values, secrets = {**defaults(), **SMALLEST}, set()
-    del values[f"{NAME}:backends"]
-    for command in commands(ROOT / "docs" / "adding-a-backend.md"):
-        if command.startswith("pulumi config set ") and "notesToken" not in command:
-            run(command, values, secrets)
-    assert load(values, secrets).backends == ("functions", "slack", "jira")
-
-
-SMALLEST = {
-    "azure-native:location": "westeurope",
-    f"{NAME}:publisherEmail": "platform@example.com",
-    f"{NAME}:publisherName": "Example",
-}
 
 
 def test_a_stack_without_the_documented_commands_is_refused() -> None:
@@ -287,6 +262,16 @@ def test_make_lists_every_target_that_the_documents_use() -> None:
 def test_the_page_of_what_is_supported_is_current(part: str, generate: object) -> None:
     assert callable(generate)
     assert page.part(part) == generate(), "run `python -m apim.support`"
+
+
+def test_the_page_of_readings_is_current() -> None:
+    assert page.part("readings", READINGS) == readings(), "run `.venv/bin/python -m apim.readings`"
+
+
+@pytest.mark.parametrize("asked", [each for each in TABLE if not each.services], ids=lambda asked: asked.name)
+def test_each_reading_has_tests_of_its_own(asked: Question) -> None:
+    section = page.part("readings", READINGS).partition(f"## {asked.id}: ")[2].partition("\n## ")[0]
+    assert re.search(r"^- `test_\w+` in `tests/", section, re.MULTILINE)
 
 
 def test_the_score_names_its_commit_and_its_date() -> None:

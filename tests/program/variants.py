@@ -62,7 +62,7 @@ VARIANTS = {
             ]
         ),
     },
-    "classic": {"sku": "Developer"},
+    "classic": {"sku": "Developer", "entraAuthority": "https://login.microsoftonline.us"},
 }
 
 
