@@ -5,12 +5,36 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from apim.findings import Finding
-from apim.lint import availability, culture, references, scopes, streaming, token_check, tracing, unused
+from apim.lint import (
+    availability,
+    connection_headers,
+    culture,
+    null_variables,
+    references,
+    response_variables,
+    scopes,
+    streaming,
+    token_check,
+    tracing,
+    undocumented,
+    unused,
+)
 from apim.lint.rules import with_remedy
 from apim.lint.streaming import Diagnostic
 from apim.lint.subject import Subject, compiled
 from apim.origins import at_origin
 from apim.service import Api, Operation, Service
+
+_OF_SERVICES = (
+    availability,
+    connection_headers,
+    culture,
+    null_variables,
+    references,
+    response_variables,
+    scopes,
+    undocumented,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +61,7 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     about = surroundings or Surroundings()
     subject = compiled(service, about.unknown)
     found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
-    for rule in (availability, culture, references, scopes):
+    for rule in _OF_SERVICES:
         found.update(rule.check(subject))
     if about.whole:
         found.update(unused.check(subject))
@@ -59,6 +83,7 @@ def _of_operations(
     subject: Subject, about: Surroundings, api: Api, chain: list[str], operations: list[Operation | None]
 ) -> Iterator[Finding]:
     yield from tracing.check(subject, chain)
+    yield from response_variables.check_operation(subject, chain)
     forwards = _leads_to_a_backend(subject, chain, api)
     if forwards if about.streams is None else about.streams:
         yield from streaming.check(subject, chain, about.diagnostics)

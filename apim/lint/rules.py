@@ -27,6 +27,15 @@ REMEDIES = {
     "culture-sensitive": "pass StringComparison.Ordinal (or OrdinalIgnoreCase), use string.CompareOrdinal, "
     "ToLowerInvariant() or ToUpperInvariant()",
     "traced-secret": "leave it out, or send its length or presence only",
+    "undecoded-query": "read OriginalUrl.QueryString and decode it, as policies/csharp/query.cs.j2 does",
+    "unqualified-type": "write the type with its namespace",
+    "time-claim": "",
+    "cache-remove-value": "overwrite it: store a value that means that there is none, with cache-store-value",
+    "null-variable": 'set-variable may refuse null (R7): use ?? "", an empty object or a default',
+    "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
+    "shared-response-variable": "give each call a variable of its own: when the second one fails, the answer "
+    "of the first may pass for its own (R8)",
+    "connection-header": "leave it to API Management (R3), and exclude it from computed names",
 }
 """Rule to remedy; an empty one where each message says it itself."""
 

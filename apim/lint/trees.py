@@ -1,7 +1,7 @@
 """Syntax trees of expressions, for rules that the compiler's facts do not answer."""
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 
 from apim.compiler import Placed, within
@@ -32,3 +32,41 @@ def at(placed: Placed, offset: int) -> tuple[int, int]:
     before = placed.expression.source[:offset]
     inner = before.count("\n") + 1, offset - before.rfind("\n")
     return within(placed.line, placed.column, *inner)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """An element that is read by a constant key, with an indexer or a method.
+
+    Attributes:
+        collection: what it is read from.
+        key: its key.
+        method: the method's name; "" for the indexer.
+        arguments: how many arguments the method takes.
+    """
+
+    collection: syntax.Node
+    key: str
+    method: str
+    arguments: int
+
+
+def named_key(node: syntax.Node) -> NamedKey | None:
+    """The element that a node reads, or None when it reads none by a constant key."""
+    if not isinstance(node, syntax.Index | syntax.Call) or not node.args:
+        return None
+    key = node.args[0].value
+    if not isinstance(key, syntax.Literal) or not isinstance(key.value, str):
+        return None
+    if isinstance(node, syntax.Index):
+        return NamedKey(unwrapped(node.target), key.value, "", 1)
+    if isinstance(node.target, syntax.Member):
+        return NamedKey(unwrapped(node.target.target), key.value, node.target.name, len(node.args))
+    return None
+
+
+def unwrapped(node: syntax.Node) -> syntax.Node:
+    """A node without the parentheses around it."""
+    while isinstance(node, syntax.Paren):
+        node = node.inner
+    return node

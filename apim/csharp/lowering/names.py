@@ -149,6 +149,8 @@ class Names(Base):
                 self.refuse("null has no members", node.at, "CS0023")
             self.no_member(target.type, node.name, node.at)
         holder, member = found
+        if node.name == "Query" and target.type.name == "IUrl":
+            self.note("url.query", node.at)
         path = self._read_path(target, node) if target.path or node.name == "Body" else ""
         returns = substitute(member.signature.returns, _bindings(holder, member))
         get = member.function.get if isinstance(member.function, Settable) else member.function

@@ -1,0 +1,97 @@
+"""Headers of the connection, which policies must leave to the platform (R3).
+
+https://learn.microsoft.com/azure/api-management/set-header-policy#usage-notes
+"""
+
+from collections.abc import Iterator
+
+from apim.csharp import DotNetException, Expression
+from apim.csharp.context import Api as CalledApi
+from apim.csharp.context import Context, Deployment, Headers, Request, Response, Url
+from apim.csharp.context import Operation as CalledOperation
+from apim.csharp.errors import UnsupportedError
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+
+_NAMES = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_OTHERS = ("Accept", "Authorization", "Content-Type", "Host", "Mcp-Session-Id", "User-Agent", "X-Other")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Such headers that a policy sets or deletes, by their names or by names that it computes.
+
+    Computed names are evaluated for a request and a response that have every header of the connection.
+    """
+    variables: dict[str, list[Placed]] = {}
+    changes: list[Placed] = []
+    for document, root in subject.roots.items():
+        for one in Placed(document, root).within():
+            name = one.element.attributes.get("name")
+            if name is None:
+                continue
+            if one.element.name == "set-variable":
+                variables.setdefault(name.text, []).append(one)
+            elif one.element.name == "set-header":
+                changes.append(one)
+    for one in changes:
+        name = one.element.attributes["name"]
+        expression = subject.expression(one.document, name)
+        found = name.text.strip() if expression is None else _computed(subject, expression, variables)
+        if found.lower() in _NAMES:
+            how = "" if expression is None else ", by a computed name"
+            yield one.finding("connection-header", f"it changes the header {found}{how}", name)
+
+
+def _computed(subject: Subject, expression: Expression, variables: dict[str, list[Placed]]) -> str:
+    """A header of the connection that the expression names for some message; "" if it names none."""
+    context = _context()
+    for name, definitions in variables.items():
+        if f"variables:{name}" not in expression.reads:
+            continue
+        for definition in definitions:
+            value = definition.element.attributes["value"]
+            inner = subject.expression(definition.document, value)
+            context.variables[name] = value.text if inner is None else _evaluated(inner, context)
+            named = _evaluated(expression, context)
+            if isinstance(named, str) and named.lower() in _NAMES:
+                return named
+    named = _evaluated(expression, context)
+    return named if isinstance(named, str) else ""
+
+
+def _evaluated(expression: Expression, context: Context) -> object:
+    try:
+        return expression.evaluate(context)
+    except (DotNetException, UnsupportedError):
+        return None
+
+
+def _context() -> Context:
+    """A request and a response with every header of the connection."""
+    url = Url(scheme="https", host="gateway", port=443, path="/")
+    pairs = {name: ["x"] for name in (*sorted(_NAMES), *_OTHERS)}
+    return Context(
+        request=Request(method="POST", url=url, original_url=url, headers=Headers(pairs)),
+        response=Response(status_code=200, headers=Headers(pairs)),
+        variables={},
+        api=CalledApi(id="", name="", path=""),
+        operation=CalledOperation(id="", name="", method="POST", url_template="/"),
+        deployment=Deployment(service_name="gateway"),
+        now=lambda: 0.0,
+        timestamp=0.0,
+    )

@@ -1,0 +1,131 @@
+"""Values of `set-variable` that may be null (R7), as far as the expression alone shows it."""
+
+from collections.abc import Iterable, Iterator
+
+from apim.csharp import syntax
+from apim.csharp.types import PREDEFINED, clr, is_value_type
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+from apim.lint.trees import named_key, nodes, tree, unwrapped
+
+_METHODS = {
+    "AsBasic": "AsBasic gives null for what it cannot parse",
+    "AsJwt": "AsJwt gives null for what it cannot parse",
+    "ElementAtOrDefault": "ElementAtOrDefault gives null when there is no such element",
+    "FirstOrDefault": "FirstOrDefault gives null when there is no such element",
+    "LastOrDefault": "LastOrDefault gives null when there is no such element",
+    "SelectToken": "SelectToken gives null when there is no such element",
+    "SingleOrDefault": "SingleOrDefault gives null when there is no such element",
+}
+_KINDS = {
+    syntax.Conditional: "`?.` gives null when there is no object",
+    syntax.As: "`as` gives null for another type",
+    syntax.Default: "the default of a class is null",
+}
+# Collections whose elements are never null: a key that they do not have is an exception.
+_COLLECTIONS = frozenset({"Claims", "Groups", "Headers", "MatchedParameters", "Query", "Variables"})
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Variables that may be set to null."""
+    for document, root in subject.roots.items():
+        for one in Placed(document, root).within():
+            value = one.element.attributes.get("value")
+            expression = subject.expression(document, value) if one.element.name == "set-variable" else None
+            if expression is None:
+                continue
+            reason = _Values(tree(expression.source)).reason()
+            if reason:
+                name = one.element.attributes["name"].text
+                yield one.finding("null-variable", f"the variable {name} may be null: {reason}", value)
+
+
+class _Values:
+    """The values that an expression may return."""
+
+    def __init__(self, root: syntax.Node) -> None:
+        self._root = root
+        self._locals: dict[str, list[syntax.Node]] = {}
+        self._dictionaries: set[str] = set()
+        self._seen: set[str] = set()
+        # Locals that the expression compares with null: what follows is taken to be right.
+        self._compared = set(_compared_with_null(root))
+        for node in nodes(root):
+            match node:
+                case syntax.Local(variables=variables):
+                    for name, _at, value in variables:
+                        if value is not None:
+                            self._add(name, value)
+                case syntax.Assign(target=syntax.Name(name=name), value=value):
+                    self._add(name, value)
+
+    def reason(self) -> str:
+        """Which value may be null; "" when none is known to be."""
+        if not isinstance(self._root, syntax.Block):
+            return self._of(self._root)
+        return next(filter(None, map(self._of, _returned(self._root))), "")
+
+    def _add(self, name: str, value: syntax.Node) -> None:
+        self._locals.setdefault(name, []).append(value)
+        if isinstance(value, syntax.New) and value.type.name.endswith("Dictionary"):
+            self._dictionaries.add(name)
+
+    def _of(self, node: syntax.Node) -> str:  # noqa: PLR0911 -- one case a kind of node
+        match unwrapped(node):
+            case syntax.Literal(type="null"):
+                return "it returns null"
+            case syntax.Ternary(yes=yes, no=no):
+                return self._of(yes) or self._of(no)
+            case syntax.Binary(op="??", right=right):
+                return self._of(right)
+            case syntax.Cast(type=to, operand=operand):
+                # A value type has no null: the cast throws.
+                return "" if is_value_type(clr(PREDEFINED.get(to.name, to.name))) else self._of(operand)
+            case syntax.Name(name=name) if name not in self._seen | self._compared:
+                self._seen.add(name)
+                return next(filter(None, map(self._of, self._locals.get(name, ()))), "")
+            case syntax.Call(target=syntax.Member(name=name)) if name in _METHODS:
+                return _METHODS[name]
+            case syntax.Index() | syntax.Call() as element:
+                return self._element(element)
+            case other:
+                return _KINDS.get(type(other), "")
+
+    def _element(self, node: syntax.Index | syntax.Call) -> str:
+        read = named_key(node)
+        if read is None:
+            return ""
+        if read.method:
+            without_default = read.method == "GetValueOrDefault" and read.arguments == 1
+            return "GetValueOrDefault without a default gives null" if without_default else ""
+        match read.collection:
+            case syntax.Member(name=name) if name in _COLLECTIONS:
+                return ""
+            case syntax.Name(name=name) if name in self._dictionaries:
+                return ""
+        return f'a JSON object without "{read.key}" gives null'
+
+
+def _compared_with_null(root: syntax.Node) -> Iterator[str]:
+    for node in nodes(root):
+        match node:
+            case syntax.Binary(
+                op="==" | "!=", left=syntax.Name(name=name), right=syntax.Literal(type="null")
+            ):
+                yield name
+
+
+def _returned(part: object) -> Iterable[syntax.Node]:
+    """The values that a block returns, without those of lambda expressions in it."""
+    match part:
+        case syntax.Return(value=value):
+            if value is not None:
+                yield value
+        case syntax.Lambda():
+            return
+        case tuple():
+            for one in part:
+                yield from _returned(one)
+        case _:
+            for name in getattr(type(part), "__dataclass_fields__", ()):
+                yield from _returned(getattr(part, name))

@@ -1,0 +1,70 @@
+"""Variables that may not exist after a call whose error was ignored (R8).
+
+When `send-request` or `authentication-managed-identity` fails with `ignore-error="true"`, its variable may be
+null, may not exist, or may keep the value that it had. So it is read with `GetValueOrDefault`, and no two
+calls of a request share one: after the second one failed, the answer of the first would pass for its own.
+"""
+
+from collections.abc import Iterator
+
+from apim.compiler import SECTIONS
+from apim.csharp import syntax
+from apim.findings import Finding
+from apim.lint.subject import Placed, Subject
+from apim.lint.trees import at, named_key, nodes, tree
+from apim.rawxml import Value
+
+_VARIABLES = ("response-variable-name", "output-token-variable-name")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Such variables that are read with the indexer."""
+    names = {
+        variable.text
+        for document, root in subject.roots.items()
+        for one in Placed(document, root).within()
+        if (variable := _variable(one)) is not None
+    }
+    for placed in subject.catalogue.expressions:
+        if not any(f"variables:{name}" in placed.expression.reads for name in names):
+            continue
+        for node in nodes(tree(placed.expression.source)):
+            read = named_key(node)
+            if (
+                read is not None
+                and read.key in names
+                and read.method == ""
+                and isinstance(read.collection, syntax.Member)
+                and read.collection.name == "Variables"
+            ):
+                line, column = at(placed, node.at)
+                yield Finding(
+                    document=placed.document,
+                    line=line,
+                    column=column,
+                    message=f"the variable {read.key} does not exist when the call failed",
+                    code="response-variable",
+                )
+
+
+def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
+    """Calls of an operation that share such a variable."""
+    first: dict[str, Placed] = {}
+    for section in SECTIONS:
+        for one in subject.everything(chain, section):
+            variable = _variable(one)
+            if variable is None or one.element.name != "send-request":
+                continue
+            earlier = first.setdefault(variable.text, one)
+            if earlier.element is not one.element:
+                message = f"another call stores its answer in {variable.text}"
+                yield one.finding("shared-response-variable", message, variable)
+
+
+def _variable(one: Placed) -> Value | None:
+    """The variable of a call whose error is ignored."""
+    attributes = one.element.attributes
+    ignored = attributes.get("ignore-error")
+    if ignored is None or (not ignored.expression and ignored.text.strip().lower() != "true"):
+        return None
+    return next((attributes[name] for name in _VARIABLES if name in attributes), None)
