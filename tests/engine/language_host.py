@@ -5,6 +5,7 @@ of these tests are about; this one closes them.
 """
 
 import asyncio
+import gc
 import runpy
 import sys
 import traceback
@@ -18,6 +19,8 @@ import grpc
 import pulumi
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import LanguageRuntimeServicer, language_pb2, language_pb2_grpc, plugin_pb2
+
+from twin import version_aliases
 
 
 @contextmanager
@@ -64,6 +67,8 @@ class LanguageHost(LanguageRuntimeServicer):
             root_directory=str(self._root),
         )
         set_all_config(dict(request.config), list(request.configSecretKeys))
+        before = gc.get_threshold()
+        gc.set_threshold(20_000, 20, 50)
         loop = asyncio.SelectorEventLoop()
         loop.set_default_executor(ThreadPoolExecutor(max_workers=32))
         asyncio.set_event_loop(loop)
@@ -81,12 +86,15 @@ class LanguageHost(LanguageRuntimeServicer):
             result.error = "the program failed"
         finally:
             _close(loop)
+            gc.set_threshold(*before)
         return result
 
     def _program(self) -> None:
         root = str(self._root)
         if root not in sys.path:
             sys.path.insert(0, root)
+        # As in every evaluation by the tests: no resource has been deployed under another version's name.
+        version_aliases.drop_version_aliases()
         runpy.run_path(f"{root}/__main__.py", run_name="__main__")
 
 

@@ -32,6 +32,7 @@ _GENERATED = frozenset(
 
 # Next to the parameters of the path and, with the exceptions below, `location`.
 _AZURE: Mapping[str, frozenset[str]] = {
+    "app:ContainerApp": frozenset({"environmentId"}),
     "authorization:RoleAssignment": frozenset({"principalId", "scope"}),
     "cosmosdb:SqlResourceSqlRoleAssignment": frozenset({"principalId", "scope"}),
     "storage:StorageAccount": frozenset({"isHnsEnabled"}),

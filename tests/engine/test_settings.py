@@ -1,0 +1,190 @@
+"""What a changed setting does to a deployed stack: what a preview shows, what is updated, what is replaced.
+
+The settings are changed one after the other, each on top of those before it. The table is a snapshot; rewrite
+it with `make test-engine ARGS="-k changed_setting --snapshot-update"`, and read the difference.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from settings import KEYS
+from tests.engine import invariants
+from tests.engine.conftest import Deploy
+from tests.engine.deployment import Deployment, Run, Step
+from tests.engine.stacks import CANARIES, DEV
+from tests.engine.timeline import Timeline
+
+_NOTES = {
+    "name": "notes",
+    "image": "ghcr.io/example/notes:1.2.3",
+    "port": 8080,
+    "secrets": {"NOTES_TOKEN": "notesToken"},
+}
+
+CHANGES = {
+    "publisherEmail": "gateway@example.com",
+    "publisherName": "Another Platform Team",
+    "capacity": "2",
+    "sku": "StandardV2",
+    "tags": json.dumps({"environment": "dev", "costCenter": "4711"}),
+    "oauthScopes": "openid profile offline_access",
+    "audience": "gateway",
+    "requireResource": "true",
+    "slackBotToken": "xoxb-111111111111-anotherCanary",
+    "slackDigest": f"sha256:{'5' * 64}",
+    "jiraUrl": "https://other.atlassian.net",
+    "jiraUsername": "other@example.com",
+    "jiraApiToken": "another-canary-jira-api-token",
+    "jiraDigest": f"sha256:{'6' * 64}",
+    "access": json.dumps({"jira": "users"}),
+    "allowedOrigins": json.dumps(["https://tools.example.com"]),
+    "accessTokenMinutes": "5",
+    "grantDays": "7",
+    "registrationDays": "14",
+    "registerPerMinute": "20",
+    "authorizePerMinute": "30",
+    "tokenPerMinute": "90",
+    "callsPerMinute": "1000",
+    "callLimits": json.dumps({"slack": "120"}),
+    "keyVersion": "2",
+    "containers": json.dumps([_NOTES]),
+    "isolateEnvironments": "true",
+    "backends": json.dumps(["functions", "slack", "github"]),
+    "azure-native:location": "northeurope",
+}
+"""A new value for each setting, in the order in which they are changed; the last replaces everything."""
+
+NOT_CHANGED = {
+    "entraAuthority": "another authority is for a stack in the twin",
+    "local": "for a stack in the twin",
+}
+
+# What holds data or an address: replacing it loses registrations, grants and snippets, or moves the gateway.
+LASTING = ("ApiManagementService", "Application", "DatabaseAccount", "RandomBytes", "StorageAccount")
+
+
+class Page(SingleFileSnapshotExtension):
+    """A text file."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A setting that was changed.
+
+    Attributes:
+        preview: what was announced.
+        done: what happened.
+    """
+
+    preview: Run
+    done: Run
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: Deploy) -> Deployment:
+    """The dev stack, deployed."""
+    stack = new_stack(DEV)
+    first = stack.up()
+    assert not first.failed, first.output
+    return stack
+
+
+@pytest.fixture(scope="module")
+def changes(stack: Deployment) -> dict[str, Change]:
+    """All changes, one after the other."""
+    done = {}
+    for setting, value in CHANGES.items():
+        secret = setting in CANARIES
+        stack.configure({} if secret else {setting: value}, {setting: value} if secret else {})
+        if setting == "containers":
+            stack.configure({}, {"notesToken": CANARIES["notesToken"]})
+        if setting == "azure-native:location":
+            stack.unprotect()
+        done[setting] = Change(preview=stack.preview(), done=stack.up())
+    return done
+
+
+def test_every_setting_is_changed() -> None:
+    assert {key for key in CHANGES if ":" not in key} == set(KEYS) - NOT_CHANGED.keys()
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_a_changed_setting_is_deployed(setting: str, changes: dict[str, Change]) -> None:
+    assert not changes[setting].preview.failed, changes[setting].preview.output
+    assert not changes[setting].done.failed, changes[setting].done.output
+
+
+def test_every_rule_holds_while_settings_change(stack: Deployment, changes: dict[str, Change]) -> None:
+    assert changes
+    found = invariants.violations(Timeline(stack.azure.record.calls()))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("setting", [setting for setting in CHANGES if setting != "azure-native:location"])
+def test_a_changed_setting_replaces_nothing_that_lasts(setting: str, changes: dict[str, Change]) -> None:
+    replaced = {
+        step.name
+        for step in changes[setting].done.steps
+        if step.op in ("replace", "create-replacement", "delete-replaced", "delete")
+        and step.type.endswith(LASTING)
+    }
+    assert replaced == set()
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_a_preview_announces_everything_that_happens(setting: str, changes: dict[str, Change]) -> None:
+    change = changes[setting]
+    announced = {(step.urn, step.op) for step in change.preview.changes}
+    surprises = [
+        f"{step.op} {step.name}" for step in change.done.changes if (step.urn, step.op) not in announced
+    ]
+    assert surprises == []
+
+
+def test_what_a_changed_setting_does(changes: dict[str, Change], snapshot: SnapshotAssertion) -> None:
+    table = "\n".join(line for setting, change in changes.items() for line in _lines(setting, change))
+    assert f"{table}\n" == snapshot.use_extension(Page)
+
+
+def _lines(setting: str, change: Change) -> Iterator[str]:
+    """One setting: how many resources the preview shows, and which are touched."""
+    yield setting
+    announced, done = _relevant(change.preview), _relevant(change.done)
+    counts = Counter(_verb(step) for step in announced)
+    yield "    preview: " + (
+        ", ".join(f"{count} to {verb}" for verb, count in sorted(counts.items())) or "nothing"
+    )
+    for verb in ("create", "update", "replace", "delete"):
+        if touched := [step for step in done if _verb(step) == verb]:
+            yield f"    {verb}: " + ", ".join(_summary(touched))
+
+
+def _relevant(run: Run) -> list[Step]:
+    return [
+        step
+        for step in run.changes
+        if not step.type.startswith(("mcp:", "pulumi:"))
+        and step.op not in ("create-replacement", "delete-replaced")
+    ]
+
+
+def _verb(step: Step) -> str:
+    return step.op
+
+
+def _summary(steps: list[Step]) -> Iterator[str]:
+    """The resources of each type by name, or how many when there are many."""
+    by_type: dict[str, list[str]] = {}
+    for step in steps:
+        by_type.setdefault(step.type.rpartition(":")[2], []).append(step.name)
+    for type_, names in sorted(by_type.items()):
+        yield f"{len(names)} {type_}" if len(names) > 4 else f"{type_} {' and '.join(sorted(names))}"
