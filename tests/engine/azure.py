@@ -22,6 +22,7 @@ from twin.azure.cloud import Cloud
 _OF_ONE_API = ("apimanagement:ApiOperation", "apimanagement:ApiOperationPolicy", "apimanagement:ApiPolicy")
 
 _PAUSE = 0.02  # seconds between two looks of a call that is held
+_IDLE = 0.5  # seconds without a call until it is said that nothing happens
 
 
 class AzureError(Exception):
@@ -48,7 +49,8 @@ class Faults:
     """What is out of order, changed by a test while the account is in use.
 
     Attributes:
-        refuse: calls that are refused.
+        refuse: calls that are refused, each when nothing else has happened for a while: a slow failure, at
+            which all that does not wait for the resource has been done.
         hold: calls that take long.
         exclusive: whether writes to one API exclude each other (409), as API Management's do.
         occupied: seconds that a write to an API takes when they do.
@@ -191,6 +193,7 @@ class Azure:
                 f"409 PessimisticConcurrencyConflict: {call.name} was modified while {conflict.name} was."
             )
         if self.faults.refuse(call):
+            self._wait_until_idle()
             raise AzureError(f"500 InternalServerError: {call.kind} of {call.name} was refused by the test.")
         with self._changed:
             answer = refusal(
@@ -212,6 +215,13 @@ class Azure:
                 time.sleep(_PAUSE)
         elif self.faults.exclusive and call.is_of(*_OF_ONE_API):
             time.sleep(self.faults.occupied)
+
+    def _wait_until_idle(self) -> None:
+        instant, since = self.record.instant, time.monotonic()
+        while time.monotonic() < since + _IDLE:
+            time.sleep(_PAUSE)
+            if self.record.instant != instant:
+                instant, since = self.record.instant, time.monotonic()
 
     def _apply(self, call: Call) -> None:
         if call.is_in("random"):

@@ -242,12 +242,18 @@ def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> No
 def _steps(log: Path) -> Iterator[Step]:
     """The steps in an event log; it is missing when the CLI stopped before the engine began."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    for line in lines:
-        event = json.loads(line).get("resourcePreEvent")
-        if event:
-            metadata = event["metadata"]
+    events = [json.loads(line) for line in lines]
+    # A refresh knows only afterwards what it has found.
+    refreshes = any("resourcePreEvent" in one and _op(one["resourcePreEvent"]) == "refresh" for one in events)
+    for event in events:
+        if step := event.get("resOutputsEvent" if refreshes else "resourcePreEvent"):
+            metadata = step["metadata"]
             yield Step(
                 op=metadata["op"],
                 urn=metadata["urn"],
                 changed=tuple(sorted(metadata.get("detailedDiff") or metadata.get("diffs") or ())),
             )
+
+
+def _op(event: Mapping[str, Any]) -> str:
+    return event["metadata"]["op"]

@@ -55,7 +55,7 @@ class LanguageHost(LanguageRuntimeServicer):
         return language_pb2.GetRequiredPackagesResponse()
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Runs the program to its end; an error is the answer's."""
+        """Runs the program to its end; `bail` says that its error was logged."""
         reset_options(
             project=request.project,
             stack=request.stack,
@@ -77,13 +77,13 @@ class LanguageHost(LanguageRuntimeServicer):
             loop.run_until_complete(run_in_stack(self._program))
         except pulumi.RunError as error:
             pulumi.log.error(str(error))
-            result.error = str(error)
+            result.bail = True
         except grpc.RpcError:
             # The engine has failed and gone; it has said why.
-            result.error = "the engine has stopped"
+            result.bail = True
         except Exception:  # noqa: BLE001 -- the engine shows it, as it does with every program
             pulumi.log.error(traceback.format_exc())
-            result.error = "the program failed"
+            result.bail = True
         finally:
             _close(loop)
             gc.set_threshold(*before)

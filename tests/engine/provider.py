@@ -191,10 +191,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             existing = self._azure.read(request.id)
             if existing is None:
                 return provider_pb2.ReadResponse()
-            inputs = {
-                key: existing.inputs.get(key, value) if key != _CREATE_FIRST else value
-                for key, value in call.inputs.items()
-            }
+            olds, _ = read_properties(request.inputs)
+            inputs = {key: existing.inputs.get(key, value) for key, value in olds.items()}
             return provider_pb2.ReadResponse(
                 id=request.id,
                 properties=write_properties(existing.outputs),

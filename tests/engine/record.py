@@ -4,7 +4,6 @@ Time is a count of beginnings and ends, not seconds: two of them never fall toge
 changes nothing.
 """
 
-import itertools
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -65,18 +64,22 @@ class Call:
 
 
 class Record:
-    """All calls, in the order in which they began. Safe for threads."""
+    """All calls, in the order in which they began. Safe for threads.
+
+    Attributes:
+        instant: the last one.
+    """
 
     def __init__(self) -> None:
-        self._instants = itertools.count(1)
-        self._changed = threading.Condition()
+        self.instant = 0
+        self._lock = threading.Lock()
         self._calls: list[Call] = []
 
     @contextmanager
     def of(self, call: Call) -> Generator[Call]:
         """Records a call around its execution; an exception is its error."""
-        with self._changed:
-            call.began = next(self._instants)
+        with self._lock:
+            call.began = self._next()
             self._calls.append(call)
         try:
             yield call
@@ -84,14 +87,17 @@ class Record:
             call.error = str(error)
             raise
         finally:
-            with self._changed:
-                call.ended = next(self._instants)
-                self._changed.notify_all()
+            with self._lock:
+                call.ended = self._next()
+
+    def _next(self) -> int:
+        self.instant += 1
+        return self.instant
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def calls(self, since: int = 0) -> tuple[Call, ...]:
         """The calls from a position on, as `len(record)` gave it before."""
-        with self._changed:
+        with self._lock:
             return tuple(self._calls[since:])

@@ -11,13 +11,15 @@ CANARIES = {
 }
 """Secrets of the configuration; each must appear nowhere in clear."""
 
-_NOTES = {
+NOTES = {
     "name": "notes",
     "image": "ghcr.io/example/notes:1.2.3",
     "port": 8080,
     "secrets": {"NOTES_TOKEN": "notesToken"},
 }
-_LEGACY = {
+"""A container with a secret."""
+
+LEGACY = {
     "name": "legacy",
     "image": "ghcr.io/example/legacy:4.5.6",
     "port": 8080,
@@ -25,6 +27,7 @@ _LEGACY = {
     "paths": {"messages": "/messages/"},
     "sessionParameter": "session_id",
 }
+"""A container with event streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +56,16 @@ DEV = StackSettings(
 FUNCTIONS = StackSettings(values={"backends": json.dumps(["functions"])})
 """The smallest one, for what does not depend on the servers."""
 
+SMALL = StackSettings(
+    values={"backends": json.dumps(["functions"]), "containers": json.dumps([NOTES])},
+    secrets={"notesToken": CANARIES["notesToken"]},
+)
+"""One that has a resource of each kind."""
+
 CONTAINERS = StackSettings(
     values={
         "backends": json.dumps(["functions"]),
-        "containers": json.dumps([_NOTES, _LEGACY]),
+        "containers": json.dumps([NOTES, LEGACY]),
         "audience": "gateway",
         "isolateEnvironments": "true",
     },

@@ -17,15 +17,8 @@ from settings import KEYS
 from tests.engine import invariants
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment, Run, Step
-from tests.engine.stacks import CANARIES, DEV
+from tests.engine.stacks import CANARIES, DEV, NOTES
 from tests.engine.timeline import Timeline
-
-_NOTES = {
-    "name": "notes",
-    "image": "ghcr.io/example/notes:1.2.3",
-    "port": 8080,
-    "secrets": {"NOTES_TOKEN": "notesToken"},
-}
 
 CHANGES = {
     "publisherEmail": "gateway@example.com",
@@ -42,7 +35,7 @@ CHANGES = {
     "jiraUsername": "other@example.com",
     "jiraApiToken": "another-canary-jira-api-token",
     "jiraDigest": f"sha256:{'6' * 64}",
-    "access": json.dumps({"jira": "users"}),
+    "access": json.dumps({"functions": "users"}),
     "allowedOrigins": json.dumps(["https://tools.example.com"]),
     "accessTokenMinutes": "5",
     "grantDays": "7",
@@ -53,7 +46,7 @@ CHANGES = {
     "callsPerMinute": "1000",
     "callLimits": json.dumps({"slack": "120"}),
     "keyVersion": "2",
-    "containers": json.dumps([_NOTES]),
+    "containers": json.dumps([NOTES]),
     "isolateEnvironments": "true",
     "backends": json.dumps(["functions", "slack", "github"]),
     "azure-native:location": "northeurope",

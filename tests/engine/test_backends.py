@@ -1,0 +1,101 @@
+"""MCP servers that are added to a deployed stack and removed from it."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from tests.engine import invariants
+from tests.engine.conftest import Deploy
+from tests.engine.deployment import Deployment, Run
+from tests.engine.stacks import CANARIES, DEV, NOTES
+from tests.engine.timeline import Timeline
+
+_WITHOUT_JIRA = json.dumps(["functions", "slack", "github"])
+_ALL = json.dumps(["functions", "slack", "jira", "github"])
+
+FAILING = (
+    "apimanagement:ApiOperation",
+    "apimanagement:ApiPolicy",
+    "apimanagement:Api",
+    "app:ContainerApp",
+)
+"""What cannot be deleted at first, in the order in which a removal comes to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was done to one stack, in this order.
+
+    Attributes:
+        stack: the stack.
+        removed: Jira is removed.
+        added: a container is added.
+        returned: Jira is added again.
+        failed: Jira is removed, and each time another kind of resource cannot be deleted.
+        completed: the removal is repeated.
+    """
+
+    stack: Deployment
+    removed: Run
+    added: Run
+    returned: Run
+    failed: dict[str, Run]
+    completed: Run
+
+
+@pytest.fixture(scope="module")
+def history(new_stack: Deploy) -> History:
+    """The dev stack, through all of it."""
+    stack = new_stack(DEV)
+    first = stack.up()
+    assert not first.failed, first.output
+    stack.configure({"backends": _WITHOUT_JIRA})
+    removed = stack.up()
+    stack.configure({"containers": json.dumps([NOTES])}, {"notesToken": CANARIES["notesToken"]})
+    added = stack.up()
+    stack.configure({"backends": _ALL})
+    returned = stack.up()
+    stack.configure({"backends": _WITHOUT_JIRA})
+    failed = {}
+    for kind in FAILING:
+        stack.azure.faults.refuse = lambda call, kind=kind: call.kind == "delete" and call.is_of(kind)
+        failed[kind] = stack.up()
+    stack.azure.faults.refuse = lambda _call: False
+    return History(
+        stack=stack, removed=removed, added=added, returned=returned, failed=failed, completed=stack.up()
+    )
+
+
+@pytest.mark.parametrize("run", ["removed", "added", "returned", "completed"])
+def test_a_change_of_servers_is_deployed(history: History, run: str) -> None:
+    done: Run = getattr(history, run)
+    assert not done.failed, done.output
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_a_removal_that_fails_is_reported(history: History, kind: str) -> None:
+    assert history.failed[kind].failed
+    assert "was refused by the test" in history.failed[kind].output
+
+
+def test_every_rule_holds_at_every_instant(history: History) -> None:
+    found = invariants.violations(Timeline(history.stack.azure.record.calls()))
+    assert not found, "\n".join(found)
+
+
+def test_a_removed_server_leaves_nothing_behind(history: History) -> None:
+    for run in (history.removed, history.completed):
+        assert run.names("delete")
+    assert [resource.id for resource in history.stack.azure.resources.values() if "jira" in resource.id] == []
+
+
+def test_a_removal_touches_no_other_server(history: History) -> None:
+    touched = {call.name for call in history.removed.calls if call.changed_azure and not call.is_in("random")}
+    assert [name for name in touched if name.startswith(("slack", "functions"))] == []
+
+
+def test_an_added_server_touches_no_other_server(history: History) -> None:
+    changed = [call for call in history.added.calls if call.changed_azure]
+    assert [call.name for call in changed if call.name.startswith(("slack", "functions"))] == []
+    assert {call.name for call in changed if call.kind == "create" and "notes" in call.name}
