@@ -1,0 +1,161 @@
+"""The double of Azure refuses what Azure refuses, and compares inputs as the providers do."""
+
+import threading
+from collections.abc import Mapping
+
+import pytest
+
+from tests.engine.azure import Azure, AzureError, Hold
+from tests.engine.record import Call, Kind
+from tests.engine.replacement import changed_paths, replacing
+from twin.monitor import UNKNOWN
+
+GROUP = {"resourceGroupName": "group"}
+SERVICE = {**GROUP, "serviceName": "apim-1", "location": "westeurope"}
+API = {**GROUP, "serviceName": "apim-1", "apiId": "notes", "path": "notes"}
+
+
+@pytest.fixture
+def azure() -> Azure:
+    """An account with a resource group and an API Management service that has an API."""
+    azure = Azure()
+    create(azure, "resources:ResourceGroup", "group", {**GROUP, "location": "westeurope"})
+    create(azure, "apimanagement:ApiManagementService", "service", SERVICE)
+    create(azure, "apimanagement:Api", "api", API)
+    return azure
+
+
+def call(kind: Kind, type_: str, name: str, inputs: Mapping[str, object], identifier: str = "") -> Call:
+    urn = f"urn:pulumi:dev::p::azure-native:{type_}::{name}"
+    return Call(kind=kind, preview=False, urn=urn, inputs=inputs, id=identifier)
+
+
+def create(azure: Azure, type_: str, name: str, inputs: Mapping[str, object]) -> str:
+    made = call("create", type_, name, inputs)
+    with azure.record.of(made):
+        identifier, outputs = azure.create(made)
+        azure.keep(made, outputs)
+    return identifier
+
+
+def refused(azure: Azure, type_: str, inputs: Mapping[str, object]) -> str:
+    with pytest.raises(AzureError) as caught:
+        create(azure, type_, "another", inputs)
+    return str(caught.value)
+
+
+def policy(text: str) -> Mapping[str, object]:
+    return {**API, "policyId": "policy", "value": text}
+
+
+def test_a_resource_needs_its_parent(azure: Azure) -> None:
+    assert "ParentResourceNotFound" in refused(
+        azure, "apimanagement:ApiOperation", {**API, "apiId": "x", "operationId": "post"}
+    )
+    assert "ParentResourceNotFound" in refused(
+        azure, "storage:StorageAccount", {"resourceGroupName": "x", "accountName": "abc"}
+    )
+
+
+def test_what_exists_is_not_created_again(azure: Azure) -> None:
+    assert "already existing" in refused(azure, "apimanagement:Api", API)
+
+
+def test_what_is_named_by_its_id_has_to_exist(azure: Azure) -> None:
+    (group,) = azure.of_type("resources:ResourceGroup")
+    plan = f"{group.id}/providers/Microsoft.Web/serverfarms/plan"
+    assert "ResourceNotFound" in refused(azure, "web:WebApp", {**GROUP, "name": "app", "serverFarmId": plan})
+
+
+def test_a_resource_does_not_move(azure: Azure) -> None:
+    (service,) = azure.of_type("apimanagement:ApiManagementService")
+    moved = call(
+        "update",
+        service.type.partition(":")[2],
+        "service",
+        {**SERVICE, "location": "northeurope"},
+        service.id,
+    )
+    with pytest.raises(AzureError, match="InvalidResourceLocation"):
+        azure.update(moved, service.outputs)
+
+
+def test_a_deleted_service_keeps_its_name(azure: Azure) -> None:
+    (service,) = azure.of_type("apimanagement:ApiManagementService")
+    azure.delete(call("delete", "apimanagement:ApiManagementService", "service", SERVICE, service.id))
+    assert azure.of_type("apimanagement:Api") == ()
+    assert "SoftDeleted" in refused(azure, "apimanagement:ApiManagementService", SERVICE)
+
+
+def test_a_policy_needs_what_it_mentions(azure: Azure) -> None:
+    assert "'key'" in refused(azure, "apimanagement:ApiPolicy", policy('<a b="{{key}}" />'))
+    assert "'token'" in refused(
+        azure, "apimanagement:ApiPolicy", policy('<include-fragment fragment-id="token" />')
+    )
+
+
+def test_what_a_policy_mentions_is_not_deleted(azure: Azure) -> None:
+    value = {**GROUP, "serviceName": "apim-1", "namedValueId": "key", "displayName": "key", "value": "1"}
+    identifier = create(azure, "apimanagement:NamedValue", "key", value)
+    create(azure, "apimanagement:ApiPolicy", "policy", policy('<a b="{{key}}" />'))
+    with pytest.raises(AzureError, match="in use"):
+        azure.delete(call("delete", "apimanagement:NamedValue", "key", value, identifier))
+
+
+def test_flex_consumption_takes_few_site_properties(azure: Azure) -> None:
+    site = {
+        **GROUP,
+        "name": "app",
+        "functionAppConfig": {"runtime": {}},
+        "siteConfig": {"ftpsState": "Disabled"},
+    }
+    assert "51021" in refused(azure, "web:WebApp", site)
+
+
+def test_a_name_has_the_form_that_azure_takes(azure: Azure) -> None:
+    assert "InvalidResourceName" in refused(
+        azure, "storage:StorageAccount", {**GROUP, "accountName": "With-Hyphen"}
+    )
+
+
+def test_writes_to_one_api_exclude_each_other(azure: Azure) -> None:
+    azure.faults.exclusive = True
+    started = threading.Event()
+
+    def is_second() -> bool:
+        started.set()
+        return any("another" in one.urn for one in azure.record.calls())
+
+    azure.faults.hold = Hold(calls=lambda one: one.name == "first", until=is_second, seconds=10)
+    operation = {**API, "operationId": "get"}
+    first = threading.Thread(target=create, args=(azure, "apimanagement:ApiOperation", "first", operation))
+    first.start()
+    started.wait(10)
+    assert "PessimisticConcurrencyConflict" in refused(
+        azure, "apimanagement:ApiOperation", {**API, "operationId": "post"}
+    )
+    first.join()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "paths"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, ["a.b[1]"]),
+        ({"a": [1]}, {"a": [1, 2]}, ["a[1]"]),
+        ({"a": 1}, {}, ["a"]),
+        ({"a": "known"}, {"a": UNKNOWN}, ["a"]),
+        ({"location": "West Europe"}, {"location": "westeurope"}, []),
+    ],
+)
+def test_inputs_are_compared(old: dict[str, object], new: dict[str, object], paths: list[str]) -> None:
+    assert list(changed_paths(old, new)) == paths
+
+
+def test_what_is_part_of_an_id_replaces_a_resource() -> None:
+    operation = replacing("azure-native:apimanagement:ApiOperation", {})
+    assert {"apiId", "operationId", "resourceGroupName", "serviceName"} <= operation
+    assert "displayName" not in operation
+    assert "principalId" in replacing("azure-native:authorization:RoleAssignment", {})
+    with pytest.raises(LookupError):
+        replacing("random:index/randomPet:RandomPet", {})
