@@ -153,12 +153,18 @@ class Deployment:
         done = self.pulumi("state", "unprotect", "--all", "--yes")
         assert done.returncode == 0, done.stderr
 
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, program: language_host.Program) -> subprocess.CompletedProcess[str]:
+        """Previews another program than the project's, with the stack's configuration."""
+        with language_host.serve(program) as client:
+            return self.pulumi("preview", "--client", client, "--exec-kind", "auto.inline")
+
+    def pulumi(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Runs the CLI on the stack, with its output as text; a failure is in the return code."""
         return subprocess.run(
             [str(self._cli), "--non-interactive", "--color", "never", *arguments, "--stack", self._stack],
             cwd=self.folder,
             env=self._environment,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -176,7 +182,7 @@ class Deployment:
     def _run(self, operation: Operation, *arguments: str) -> Run:
         since = len(self.azure.record)
         log = self.folder / "events" / f"{len(self.runs)}.json"
-        with language_host.serve(pulumi_cli.ROOT) as client:
+        with language_host.serve(language_host.project(pulumi_cli.ROOT)) as client:
             done = self.pulumi(
                 *arguments, "--event-log", str(log), "--client", client, "--exec-kind", "auto.inline"
             )
@@ -193,11 +199,12 @@ class Deployment:
 
 @contextmanager
 def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
-    """A stack that is not deployed yet, with the committed configuration."""
+    """A stack that is not deployed yet, with its committed configuration if it has one."""
     azure = Azure()
     service = DeploymentService(azure=azure)
     for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml"):
-        shutil.copy(pulumi_cli.ROOT / name, folder)
+        if (pulumi_cli.ROOT / name).exists():
+            shutil.copy(pulumi_cli.ROOT / name, folder)
     for name in ("events", "home", "plugins", "state"):
         (folder / name).mkdir()
     with ExitStack() as servers:

@@ -1,0 +1,64 @@
+"""Looks for secrets in everything that a deployment leaves behind."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.engine.deployment import PASSPHRASE, Deployment
+from tests.engine.deployment_service import CLIENT_SECRET
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A secret in clear.
+
+    Attributes:
+        secret: its name, never its value.
+        place: where it is.
+    """
+
+    secret: str
+    place: str
+
+
+def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str, str]:
+    """All secrets of a deployment by name: configured ones, generated keys, and what the deployer holds."""
+    secrets = {**configured, "passphrase": PASSPHRASE, "ARM_CLIENT_SECRET": CLIENT_SECRET}
+    for value in stack.azure.of_type("apimanagement:NamedValue"):
+        if value.inputs.get("secret"):
+            secrets[value.id.rpartition("/")[2]] = value.inputs["value"]
+    return secrets
+
+
+def leaks(stack: Deployment, secrets: Mapping[str, str]) -> list[Leak]:
+    """Where secrets are in clear: files, output of the CLI, stack outputs, exported state."""
+    found = []
+    for place, text in _places(stack):
+        found += [
+            Leak(name, place)
+            for name, value in secrets.items()
+            if any(form in text for form in _forms(value))
+        ]
+    return found
+
+
+def _places(stack: Deployment) -> Iterator[tuple[str, str]]:
+    for path in stack.stored():
+        # The provider's process trusts these; they hold no secret of the stack.
+        if path.suffix != ".pem":
+            yield str(path.relative_to(stack.folder)), path.read_bytes().decode("utf-8", errors="replace")
+    for number, run in enumerate(stack.runs):
+        yield f"output of {run.operation} {number}", run.output
+    yield "stack output", stack.pulumi("stack", "output", "--json").stdout
+    yield "stack export", stack.pulumi("stack", "export").stdout
+    yield "config", stack.pulumi("config", "--json").stdout
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """How a secret is written: as it is, in JSON, in base64, and in hexadecimal digits if it is base64."""
+    forms = [value, json.dumps(value)[1:-1], base64.b64encode(value.encode()).decode().rstrip("=")]
+    with contextlib.suppress(ValueError):
+        forms.append(base64.b64decode(value, validate=True).hex())
+    return tuple(form for form in forms if form)
