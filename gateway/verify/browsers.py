@@ -10,7 +10,7 @@ from gateway.verify.discovery import (
     OPENID_CONFIGURATION,
     PROTECTED_RESOURCE,
 )
-from gateway.verify.session import Observation, Session
+from gateway.verify.session import Session
 
 SECTION = "Browsers"
 _FOREIGN = "https://foreign-site.example"
@@ -97,7 +97,6 @@ async def _cors(session: Session) -> str:
             f"preflight for {method} {path}: {problem}"
             for problem in _refusals(answer, method, origin, headers)
         ]
-    _observe_preflight(session, problems)
     for path in documents:
         answer = await session.request("GET", path, headers={"Origin": _ANY})
         readable = answer.headers.get("access-control-allow-origin") in {"*", _ANY}
@@ -129,19 +128,6 @@ def _refusals(answer: httpx2.Response, method: str, origin: str, headers: str) -
 
 def _listed(answer: httpx2.Response, header: str) -> set[str]:
     return {part.strip().lower() for part in answer.headers.get(header, "").split(",")}
-
-
-def _observe_preflight(session: Session, problems: list[str]) -> None:
-    """R10, unless an OPTIONS operation takes the preflights of the metadata of MCP paths."""
-    declared = {each for api in session.target.expected.apis.values() for each in api.operations.values()}
-    if ("OPTIONS", f"{PROTECTED_RESOURCE}/*") in declared:
-        return
-    failed = [problem for problem in problems if PROTECTED_RESOURCE in problem]
-    session.observations["R10"] = (
-        Observation("not-found", failed[0])
-        if failed and all("HTTP 404" in problem for problem in failed)
-        else Observation("answered", f"preflights below {PROTECTED_RESOURCE} are answered")
-    )
 
 
 async def _no_cors(session: Session) -> str:

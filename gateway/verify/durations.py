@@ -176,9 +176,14 @@ async def _end_session(
 
 def _observe(session: Session, held: Iterable[_Held], what: str) -> None:
     """R4: whether a request may last longer than 30 seconds."""
-    longest = max(each.seconds for each in held)
+    longest = max((each.seconds for each in held if not each.problem), default=0.0)
     cut = [each for each in held if each.problem and abs(each.seconds - _LIMIT) <= _TOLERANCE]
     if cut:
         session.observations["R4"] = Observation("30s", f"a {what} ended after {cut[0].seconds:.1f} s")
-    elif longest > _LIMIT + _TOLERANCE and "R4" not in session.observations:
-        session.observations["R4"] = Observation("none", f"a {what} lasted {longest:.0f} s")
+    elif longest > _LIMIT + _TOLERANCE:
+        evidence = f"a {what} lasted {longest:.0f} s"
+        earlier = session.observations.get("R4")
+        if earlier is None:
+            session.observations["R4"] = Observation("none", evidence)
+        elif earlier.option == "none":
+            session.observations["R4"] = Observation("none", f"{earlier.evidence}, {evidence}")

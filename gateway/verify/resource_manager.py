@@ -18,6 +18,7 @@ _VERSIONS = {
 }
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
 _ATTEMPTS = 4
+_AT_A_TIME = 8
 _SIGN_IN = "Run `az login`, and `az account set --subscription <id>` if you have several subscriptions."
 
 
@@ -74,6 +75,7 @@ class ResourceManager:
         self._credential = credential
         self._http = http
         self._token: asyncio.Task[str] | None = None
+        self._turn = asyncio.Semaphore(_AT_A_TIME)
 
     async def get(self, path: str, **query: str) -> Mapping[str, Any] | None:
         """A resource by its id; None when there is none.
@@ -102,10 +104,12 @@ class ResourceManager:
         # All requests of a run share one sign-in.
         if self._token is None:
             self._token = asyncio.create_task(self._credential.token())
-        headers = {"Authorization": f"Bearer {await self._token}"}
+        # Policies can also be had as XML; without this header the choice is Azure's.
+        headers = {"Authorization": f"Bearer {await self._token}", "Accept": "application/json"}
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                answer = await self._http.get(url, params=query or None, headers=headers)
+                async with self._turn:
+                    answer = await self._http.get(url, params=query or None, headers=headers)
             except httpx2.HTTPError as error:
                 raise FailedError(f"{self._url} does not answer: {type(error).__name__}") from error
             if answer.status_code != 429 or attempt == _ATTEMPTS:  # noqa: PLR2004 -- HTTP: Too Many Requests

@@ -130,7 +130,7 @@ def service_id(session: Session) -> str:
 async def _operations(manager: ResourceManager, session: Session) -> str:
     service = service_id(session)
     expected = session.target.expected.apis
-    deployed = {str(api["name"]): api for api in await manager.list(f"{service}/apis")}
+    deployed = {str(api["name"]): api for api in await _apis(manager, service)}
     problems = [f"API '{name}' is missing" for name in expected.keys() - deployed.keys()]
     foreign = sorted(deployed.keys() - expected.keys())
     problems += [f"API '{name}' is not part of this stack" for name in foreign]
@@ -175,7 +175,7 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         if not document.startswith("policyFragments/")
     }
     places = [""]
-    for api in await manager.list(f"{service}/apis"):
+    for api in await _apis(manager, service):
         name = api["name"]
         places.append(f"apis/{name}/")
         places += [
@@ -184,6 +184,12 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         ]
     documents = [f"{place}policies/policy" for place in places]
     return _compare(rendered, await _texts(manager, service, documents), "policies")
+
+
+async def _apis(manager: ResourceManager, service: str) -> list[Mapping[str, Any]]:
+    """The current revision of each API."""
+    apis = await manager.list(f"{service}/apis")
+    return [api for api in apis if (api.get("properties") or {}).get("isCurrent") is not False]
 
 
 async def _fragments(manager: ResourceManager, session: Session) -> str:

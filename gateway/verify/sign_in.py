@@ -194,7 +194,13 @@ async def _end(session: Session) -> str:
                 problems.append(f"the token for {sign_in.server.title} is still accepted")
                 break
             await asyncio.sleep(1)
-    return require(problems, f"{len(session.sign_ins)} sign-ins ended, their tokens are refused")
+    count = len(session.sign_ins)
+    what = (
+        "the sign-in has ended, its token is"
+        if count == 1
+        else f"{count} sign-ins have ended, their tokens are"
+    )
+    return require(problems, f"{what} refused")
 
 
 async def _is_accepted(session: Session, sign_in: SignIn) -> bool:

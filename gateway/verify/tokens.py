@@ -93,7 +93,7 @@ async def _audience(session: Session) -> str:
     if expected.audience == "gateway":
         raise SkippedError("The stack has one audience (setting audience): one token opens all servers.")
     if len(expected.servers) == 1:
-        raise SkippedError("The stack has one server.")
+        raise SkippedError("Needs two servers.")
     problems = []
     tried = 0
     for sign_in in session.sign_ins.values():
