@@ -64,7 +64,7 @@ async def _foreign_origin(session: Session) -> str:
                 problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 403")
             if allowed := answer.headers.get("access-control-allow-origin"):
                 problems.append(f"{at} is allowed for {allowed}")
-    return require(problems, f"{_FOREIGN} gets 403 at {len(paths)} paths")
+    return require(problems, f"HTTP 403 at {len(paths)} paths")
 
 
 async def _cors(session: Session) -> str:

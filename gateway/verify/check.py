@@ -1,8 +1,8 @@
 """A check, and how it can end."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.verify.session import Session
 
@@ -69,7 +69,7 @@ class Check:
     id: str
     section: str
     title: str
-    run: Callable[[Session], Awaitable[str]]
+    run: Callable[[Session], Coroutine[Any, Any, str]]
     remedy: str = ""
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()

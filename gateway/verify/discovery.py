@@ -34,7 +34,7 @@ def checks() -> Iterable[Check]:
     yield Check(
         id="authorization-server-metadata",
         section=SECTION,
-        title="Metadata of the authorization server (RFC 8414)",
+        title="Metadata of the authorization server",
         run=_authorization_server,
         remedy=f"The named value gateway-url must be the gateway's URL without a trailing slash. {deploy}",
         needs=("gateway",),
@@ -42,7 +42,7 @@ def checks() -> Iterable[Check]:
     yield Check(
         id="protected-resource-metadata",
         section=SECTION,
-        title="Metadata of each MCP path (RFC 9728)",
+        title="Metadata of each MCP path",
         run=_protected_resources,
         remedy=f"The named value gateway-url must be the gateway's URL without a trailing slash. {deploy}",
         needs=("gateway",),
@@ -87,7 +87,7 @@ async def _authorization_server(session: Session) -> str:
             )
             if value not in _list(document.get(name))
         ]
-    return require(problems, f"issuer {session.url}")
+    return require(problems, f"RFC 8414, issuer {session.url}")
 
 
 async def _protected_resources(session: Session) -> str:

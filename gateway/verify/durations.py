@@ -28,10 +28,11 @@ _INITIALIZE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """How long one request lasted.
 
     Attributes:
+        server: the MCP server that it was for.
         seconds: from its beginning to its end.
         problem: why it ended early; empty if it did not.
     """
@@ -54,7 +55,7 @@ def checks(expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="slow-call",
         section=SECTION,
-        title="A call whose answer comes late is answered",
+        title="A slow call is answered",
         run=_slow_calls,
         remedy="See reading R4 in docs/readings.md. Something between client and server ends requests early.",
         after=_tool_checks(expected, "http"),
@@ -72,14 +73,14 @@ def _tool_checks(expected: Expectation, transport: Literal["http", "sse"]) -> tu
 async def _streams(session: Session) -> str:
     servers = _usable(session, "sse")
     held = await asyncio.gather(*(_hold(session, server, session.durations.stream) for server in servers))
-    _observe(session, held, "stream")
+    observe(session, held, "stream")
     return _judge(held)
 
 
 async def _slow_calls(session: Session) -> str:
     servers = _usable(session, "http")
     held = await asyncio.gather(*(_trickle(session, server, session.durations.call) for server in servers))
-    _observe(session, held, "slow call")
+    observe(session, held, "slow call")
     return _judge(held)
 
 
@@ -97,7 +98,7 @@ def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server
     return usable
 
 
-def _judge(held: Iterable[_Held]) -> str:
+def _judge(held: Iterable[Held]) -> str:
     problems = [
         f"{each.server.title}: ended after {each.seconds:.1f} s, {each.problem}"
         for each in held
@@ -106,35 +107,35 @@ def _judge(held: Iterable[_Held]) -> str:
     return require(problems, ", ".join(f"{each.server.title} {each.seconds:.0f} s" for each in held))
 
 
-async def _hold(session: Session, server: Server, seconds: float) -> _Held:
-    """Reads an event stream for some seconds."""
+async def _hold(session: Session, server: Server, seconds: float) -> Held:
+    """Reads an event stream for some seconds, counted from its first event."""
     url = f"{session.url}{server.at(server.event_streams[0])}"
     headers = {**token_for(session, server).headers, "Accept": "text/event-stream"}
     now = asyncio.get_running_loop().time
-    start = now()
+    start, began = now(), False
     try:
         async with (
             session.client(timeout=_NO_READ_TIMEOUT) as client,
             client.stream("GET", url, headers=headers) as answer,
         ):
             if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
-                return _Held(server, now() - start, f"HTTP {answer.status_code}")
+                return Held(server, now() - start, f"HTTP {answer.status_code}")
             chunks = answer.aiter_raw()
             await asyncio.wait_for(anext(chunks), _FIRST_EVENT)
-            async with asyncio.timeout_at(start + seconds):
+            began = True
+            async with asyncio.timeout(seconds):
                 async for _ in chunks:
                     pass
-            return _Held(server, now() - start, "the stream was closed")
+            return Held(server, now() - start, "the stream was closed")
     except StopAsyncIteration:
-        return _Held(server, now() - start, "the stream was closed")
+        return Held(server, now() - start, "the stream was closed")
     except TimeoutError:
-        lasted = now() - start
-        return _Held(server, lasted, "" if lasted >= seconds else "the stream brings nothing")
+        return Held(server, now() - start, "" if began else "the stream brings nothing")
     except httpx2.HTTPError as error:
-        return _Held(server, now() - start, type(error).__name__)
+        return Held(server, now() - start, type(error).__name__)
 
 
-async def _trickle(session: Session, server: Server, seconds: float) -> _Held:
+async def _trickle(session: Session, server: Server, seconds: float) -> Held:
     """Sends a request so slowly that its answer begins only after some seconds."""
     url = f"{session.url}{server.at('/')}"
     steps = max(1, round(seconds / _PAUSE))
@@ -160,8 +161,8 @@ async def _trickle(session: Session, server: Server, seconds: float) -> _Held:
             lasted = now() - start
             await _end_session(client, url, answer, headers)
     except httpx2.HTTPError as error:
-        return _Held(server, now() - start, type(error).__name__)
-    return _Held(server, lasted, "" if answer.status_code == 200 else f"HTTP {answer.status_code}")  # noqa: PLR2004 -- HTTP: OK
+        return Held(server, now() - start, type(error).__name__)
+    return Held(server, lasted, "" if answer.status_code == 200 else f"HTTP {answer.status_code}")  # noqa: PLR2004 -- HTTP: OK
 
 
 async def _end_session(
@@ -174,8 +175,14 @@ async def _end_session(
         )
 
 
-def _observe(session: Session, held: Iterable[_Held], what: str) -> None:
-    """R4: whether a request may last longer than 30 seconds."""
+def observe(session: Session, held: Iterable[Held], what: str) -> None:
+    """Notes what requests tell about R4: whether a request may last longer than 30 seconds.
+
+    Args:
+        session: takes the observation.
+        held: the requests.
+        what: what they were.
+    """
     longest = max((each.seconds for each in held if not each.problem), default=0.0)
     cut = [each for each in held if each.problem and abs(each.seconds - _LIMIT) <= _TOLERANCE]
     if cut:

@@ -26,7 +26,7 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="locks",
         section=SECTION,
-        title="Each server admits the gateway's identity only",
+        title="Servers admit only the gateway",
         run=partial(_locks, manager),
         remedy="Run `pulumi refresh`, then `pulumi up`; until then, stop the app in the portal.",
         needs=("service",),
@@ -34,7 +34,7 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="direct-calls",
         section=SECTION,
-        title="Direct calls to each server are refused",
+        title="Direct calls to servers are refused",
         run=partial(_direct_calls, manager),
         remedy="The server is open to the internet: stop the app in the portal. Then run "
         "`pulumi refresh` and `pulumi up`.",
@@ -194,9 +194,7 @@ async def _direct_calls(manager: ResourceManager, session: Session) -> str:
                     problems += await _answers(session, app, f"{origin}{path}", method, ({}, *tokens))
         except httpx2.ConnectError:
             unreachable.append(app.name)
-    details = f"{len(found)} apps, without a token" + (
-        " and with the user's token of the gateway" if tokens else ""
-    )
+    details = f"{len(found)} apps, without a token" + (" and with a user's token" if tokens else "")
     if unreachable:
         details += f"; not reachable from here: {', '.join(unreachable)}"
     return require(problems[:3], details)

@@ -15,7 +15,7 @@ def checks() -> Iterable[Check]:
     yield Check(
         id="registration",
         section=SECTION,
-        title="A client can register (RFC 7591)",
+        title="A client can register",
         run=_register,
         remedy="HTTP 429: wait a minute, or raise registerPerMinute. HTTP 503: the gateway's identity needs "
         "its role on the Cosmos DB account; run `pulumi up`.",
@@ -57,4 +57,4 @@ async def _register(session: Session) -> str:
             f"a redirect URI without TLS is answered with HTTP {foreign.status_code} instead of 400"
         )
     session.client_id = registered["client_id"]
-    return require(problems, f"{CLIENT_NAME}; it expires by itself, there is no call that deletes it")
+    return require(problems, "RFC 7591; it expires by itself")

@@ -236,7 +236,7 @@ async def _named_values(manager: ResourceManager, session: Session) -> str:
     if url != session.url:
         problems.append(f"'gateway-url' is {url!r}, not {session.url!r}")
     secrets = sum(expected.values())
-    return require(problems, f"{len(expected)}, of which {secrets} are secret; gateway-url is {session.url}")
+    return require(problems, f"{len(expected)}, of which {secrets} are secret")
 
 
 def _shortened(problems: list[str]) -> list[str]:

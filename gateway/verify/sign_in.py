@@ -61,7 +61,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
         check = Check(
             id=f"sign-in:{server.name}",
             section=SECTION,
-            title=f"Sign-in in the browser: {server.title}",
+            title=f"{server.title}: a sign-in in the browser",
             run=partial(_sign_in, server, count),
             remedy="Sign in with a user of the stack's tenant and select Allow. If a page shows an error, "
             "its text says what to do.",
@@ -73,7 +73,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
     yield Check(
         id="used-code",
         section=SECTION,
-        title="A used code is refused, and ends the sign-in",
+        title="A used code ends the sign-in",
         run=_end,
         remedy="The policy of the operation token must revoke the grant of a code that is used twice. "
         "Run `pulumi up`.",
@@ -116,7 +116,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
     }
     token, lifetime = await _redeem(session, redemption)
     session.sign_ins[server.name] = SignIn(server=server, access_token=token, redemption=redemption)
-    return f"access token for {resource}, valid for {lifetime} s"
+    return f"access token for /{server.path}, valid for {lifetime} s"
 
 
 async def _require_page(session: Session, request: Mapping[str, str]) -> None:
@@ -195,12 +195,8 @@ async def _end(session: Session) -> str:
                 break
             await asyncio.sleep(1)
     count = len(session.sign_ins)
-    what = (
-        "the sign-in has ended, its token is"
-        if count == 1
-        else f"{count} sign-ins have ended, their tokens are"
-    )
-    return require(problems, f"{what} refused")
+    what = "the sign-in has" if count == 1 else f"{count} sign-ins have"
+    return require(problems, f"{what} ended, no token is left")
 
 
 async def _is_accepted(session: Session, sign_in: SignIn) -> bool:

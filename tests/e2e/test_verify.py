@@ -14,6 +14,7 @@ import httpx
 import httpx2
 import pytest
 
+from apim.readings import question
 from gateway.verify.check import Row, SkippedError
 from gateway.verify.readings import readings
 from gateway.verify.report import as_json, succeeded
@@ -35,9 +36,12 @@ ONE_SERVER = {"audience"}
 Change = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
 
 
-@pytest.fixture
-def target(twin: RunningTwin) -> Target:
-    return find_target(Options(url=twin.gateway, stack="dev", config=CONFIG))
+pytestmark = pytest.mark.usefixtures("twin")
+
+
+@pytest.fixture(scope="module")
+def target(running_twin: RunningTwin) -> Target:
+    return find_target(Options(url=running_twin.gateway, stack="dev", config=CONFIG))
 
 
 class Changing(httpx2.AsyncBaseTransport):
@@ -516,6 +520,18 @@ def test_a_token_that_outlives_its_sign_in_is_found(twin: RunningTwin, target: T
     assert ids(rows, "failed") == {"used-code"}
 
 
+def test_what_azure_does_where_it_is_not_documented_is_reported_in_the_words_of_the_table(
+    twin: RunningTwin, target: Target
+) -> None:
+    twin.control.put("/readings", json={"R15": "fails"}).raise_for_status()
+    session, rows = verify(target, open_page=signs_in(twin))
+    assert ids(rows, "failed") == {"tool:functions:http"}
+    observed = {each["id"]: each for each in as_json(target, rows, readings(session, rows))["readings"]}
+    assert observed["R15"]["observed"] == "fails"
+    assert observed["R15"]["meaning"] == question("R15").option("fails").meaning
+    assert "R4" not in observed, "requests of less than 30 seconds tell nothing about a limit of 30"
+
+
 # People, and what is missing.
 
 
@@ -637,7 +653,9 @@ def test_the_command_prints_a_table_and_tells_no_secret(twin: RunningTwin) -> No
 
 
 def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> None:
-    done = command(twin, None, "--json", "--no-sign-in", "--config=callsPerMinute=77")
+    # The running gateway gets another limit, which the configuration that is verified does not have.
+    twin.control.post("/deployment", json={"config": {"callsPerMinute": "77"}}).raise_for_status()
+    done = command(twin, None, "--json", "--no-sign-in")
     assert done.status == 1
     report: Mapping[str, Any] = json.loads(done.output)
     assert (report["url"], report["stack"], report["ok"]) == (twin.gateway, "dev", False)

@@ -1,0 +1,46 @@
+"""What requests that last tell about the limit of reading R4."""
+
+import pytest
+
+from gateway.verify.durations import Held, observe
+from gateway.verify.session import Durations, Session
+from gateway.verify.stack import Options, find_target
+
+TARGET = find_target(Options(url="http://localhost:8000", stack="dev", servers=("functions",)))
+(SERVER,) = TARGET.expected.servers
+
+
+def observed(*requests: tuple[str, float, str]) -> str | None:
+    session = Session(target=TARGET, durations=Durations(), open_browser=None)
+    for what, seconds, problem in requests:
+        observe(session, [Held(SERVER, seconds, problem)], what)
+    return session.observations["R4"].option if "R4" in session.observations else None
+
+
+@pytest.mark.parametrize(
+    ("requests", "option"),
+    [
+        ([("stream", 60.1, ""), ("slow call", 45.2, "")], "none"),
+        ([("stream", 60.1, "")], "none"),
+        ([("stream", 30.4, "the stream was closed")], "30s"),
+        ([("stream", 30.4, "the stream was closed"), ("slow call", 41.0, "ReadError")], "30s"),
+        # A stream outlives the limit and a call does not, or the other way round: the limit is real.
+        ([("stream", 60.1, ""), ("slow call", 30.9, "ReadError")], "30s"),
+        ([("stream", 30.2, "RemoteProtocolError"), ("slow call", 45.2, "")], "30s"),
+        # Too short, or ended for another reason.
+        ([("stream", 20.0, ""), ("slow call", 10.0, "")], None),
+        ([("stream", 3.0, "the stream was closed")], None),
+        ([("slow call", 41.0, "ReadError")], None),
+    ],
+)
+def test_the_limit_is_told_from_how_long_requests_lasted(
+    requests: list[tuple[str, float, str]], option: str | None
+) -> None:
+    assert observed(*requests) == option
+
+
+def test_the_evidence_names_both_requests() -> None:
+    session = Session(target=TARGET, durations=Durations(), open_browser=None)
+    observe(session, [Held(SERVER, 60.0)], "stream")
+    observe(session, [Held(SERVER, 45.0)], "slow call")
+    assert session.observations["R4"].evidence == "a stream lasted 60 s, a slow call lasted 45 s"
