@@ -6,6 +6,7 @@ mends it, before any resource is declared.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,12 +81,10 @@ _UNITS = {
     "Premium": 12,
 }
 
-# https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
-_AUTHORITIES = (
-    "https://login.microsoftonline.com",
-    "https://login.microsoftonline.us",
-    "https://login.partner.microsoftonline.cn",
-)
+_AUTHORITY = "https://login.microsoftonline.com"
+
+# Names of the public cloud that Azure Native knows; they are compared without case.
+_PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _DAY = 24 * 60 * 60
@@ -278,6 +277,7 @@ def load() -> Settings:
         entra_authority=_entra_authority(reader),
         local=reader.boolean("local", example="false"),
     )
+    _require_public_cloud(reader)
     reader.refuse_unknown_keys(KEYS)
     if reader.problems:
         raise SettingsError(tuple(sorted(reader.problems, key=_place)))
@@ -301,6 +301,27 @@ def _location(reader: Reader) -> str:
             set_command("azure-native:location", "westeurope"),
         )
     return value
+
+
+def _require_public_cloud(reader: Reader) -> None:
+    """Reports another cloud than the public one, from the stack's configuration or the environment."""
+    configured = pulumi.Config("azure-native").get("environment")
+    variables = ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT")
+    variable = next((each for each in variables if os.environ.get(each)), None)
+    if configured is not None:
+        value, remedy = configured, "pulumi config rm azure-native:environment"
+    elif variable:
+        value, remedy = os.environ[variable], f"unset {variable}"
+    else:
+        return
+    if value.strip().lower() not in _PUBLIC_CLOUD:
+        reader.reject(
+            "azure-native:environment",
+            f"'{value}' is not Azure's public cloud.",
+            "Only the public cloud is supported: sovereign clouds have no v2 tier of API Management and no "
+            "Flex Consumption, and their addresses and audiences differ.",
+            remedy,
+        )
 
 
 def _publisher_email(reader: Reader) -> str:
@@ -481,9 +502,9 @@ def _is_origin(text: str) -> bool:
 
 
 def _entra_authority(reader: Reader) -> str:
-    why = f"Users sign in there; it is one of {', '.join(_AUTHORITIES)}."
-    remedy = set_command("entraAuthority", _AUTHORITIES[0])
-    value = reader.text("entraAuthority", _AUTHORITIES[0], why)
+    why = "Users sign in with Entra ID in Azure's public cloud; sovereign clouds are not supported."
+    remedy = set_command("entraAuthority", _AUTHORITY)
+    value = reader.text("entraAuthority", _AUTHORITY, why)
     if not value:
         return value
     loopback = _is_origin(value) and urlsplit(value).hostname in _LOOPBACK
@@ -502,6 +523,6 @@ def _entra_authority(reader: Reader) -> str:
             "Whoever runs a server there could sign in as anybody. " + why,
             remedy,
         )
-    elif not local and value not in _AUTHORITIES:
-        reader.reject("entraAuthority", f"'{value}' is not an Entra sign-in service.", why, remedy)
+    elif not local and value != _AUTHORITY:
+        reader.reject("entraAuthority", f"'{value}' is not {_AUTHORITY}.", why, remedy)
     return value

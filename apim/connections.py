@@ -6,7 +6,10 @@ that nobody asked for, because nothing here would add them.
 """
 
 import asyncio
+import contextlib
+import os
 import select
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -23,6 +26,9 @@ Body = bytes | AsyncIterator[bytes] | None
 _CONNECT_WITHIN = 30.0
 _KEPT_FOR = 4.0
 """Seconds; less than the 5 after which uvicorn closes, so that few requests meet a closing connection."""
+_LONGEST_HEADER = 64 * 1024
+_MOST_HEADERS = 1000
+_READ_AT_ONCE = 64 * 1024
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE", "CONNECT"})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
 _INFORMATIONAL = range(100, 200)
@@ -113,9 +119,30 @@ class Connection(ResponseHandler):
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Notes that the server speaks."""
+        """Notes that the server speaks; a body that cannot be read is one that breaks off."""
         self.heard = True
+        payload = self._payload
         super().data_received(data)
+        if (failure := self.exception()) is not None and payload is not None and not payload.is_eof():
+            payload.set_exception(aiohttp.ClientPayloadError("the response cannot be read"), failure)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Reads what the server said before it ended the connection, also when a write failed first.
+
+        A server that answers before it has read a whole body, and closes, resets the connection. The event
+        loop gives a connection up at the first failed write, while the answer is still unread.
+        """
+        if exc is not None:
+            self._read_rest()
+            if self.is_sent and self._payload is not None and not self._payload.is_eof():
+                # Otherwise a body that ends with the connection would look complete.
+                self._payload.set_exception(aiohttp.ClientPayloadError("the connection was reset"), exc)
+        super().connection_lost(exc)
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the request's body has been sent."""
+        return self._writing is None or self._writing.done()
 
     @property
     def usable(self) -> bool:
@@ -133,7 +160,12 @@ class Connection(ResponseHandler):
             raise aiohttp.ServerDisconnectedError
         self.heard = False
         self.set_response_params(
-            skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+            skip_payload=request.method == "HEAD",
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+            max_headers=_MOST_HEADERS,
         )
         body = request.body
         if isinstance(body, bytes | None):
@@ -162,25 +194,56 @@ class Connection(ResponseHandler):
         super().close()
 
     async def _write(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """Sends the body, until the server has gone; the reader then gets what it said."""
         try:
             async for piece in body:
-                if self.transport is None:
+                framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece
+                if not await self._sent(framed):
                     return
-                self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece)
-                if self.writing_paused:
-                    await self._drain_helper()
-            if chunked and self.transport is not None:
-                self.transport.write(b"0\r\n\r\n")
-        except Exception as error:  # noqa: BLE001 -- whoever waits for the response gets it
+        except Exception as error:  # noqa: BLE001 -- the caller that waits for the response gets it
             self.set_exception(aiohttp.ClientPayloadError("the request's body broke off"), error)
             if self.transport is not None:
                 self.transport.abort()
+            return
+        if chunked:
+            await self._sent(b"0\r\n\r\n")
+
+    async def _sent(self, data: bytes) -> bool:
+        """Writes, and waits while the server reads slowly; False when it has ended the connection."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
+        transport.write(data)
+        if self.writing_paused:
+            try:
+                await self._drain_helper()
+            except ConnectionError:
+                return False
+        return True
+
+    def _read_rest(self) -> None:
+        """Reads what arrived before the connection was lost; over TLS it cannot be had any more."""
+        transport = self.transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return
+        try:
+            descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        except OSError:
+            return
+        with socket.socket(fileno=descriptor) as rest, contextlib.suppress(OSError):
+            while data := rest.recv(_READ_AT_ONCE):
+                self.data_received(data)
 
 
 class Connections:
-    """The connections of all servers."""
+    """The connections of all servers.
 
-    def __init__(self) -> None:
+    Args:
+        kept_for: seconds for which a connection waits for another request; 0 for one request each.
+    """
+
+    def __init__(self, *, kept_for: float = _KEPT_FOR) -> None:
+        self._kept_for = kept_for
         self._kept: dict[Server, list[Connection]] = {}
         self._used: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
@@ -226,14 +289,14 @@ class Connections:
     def release(self, server: Server, connection: Connection) -> None:
         """Takes a connection back whose response has ended."""
         self._used.discard(connection)
-        if not connection.finish():
+        if not connection.finish() or not self._kept_for:
             connection.close()
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._kept.setdefault(server, []).append(connection)
         if self._sweeping is None:
-            self._sweeping = loop.call_later(_KEPT_FOR, self._sweep)
+            self._sweeping = loop.call_later(self._kept_for, self._sweep)
 
     def give_up(self, connection: Connection) -> None:
         """Closes a connection whose response nobody reads to its end."""
@@ -243,7 +306,7 @@ class Connections:
     def _take(self, server: Server) -> Connection | None:
         """The connection that was used last, if it can be used again."""
         kept = self._kept.get(server)
-        oldest = asyncio.get_running_loop().time() - _KEPT_FOR
+        oldest = asyncio.get_running_loop().time() - self._kept_for
         while kept:
             connection = kept.pop()
             if connection.idle_since >= oldest and connection.usable:
@@ -273,7 +336,7 @@ class Connections:
     def _sweep(self) -> None:
         """Closes what has been idle for long."""
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - _KEPT_FOR
+        oldest = loop.time() - self._kept_for
         for server, connections in list(self._kept.items()):
             young = [one for one in connections if one.idle_since > oldest and one.is_connected()]
             for connection in set(connections) - set(young):
@@ -282,7 +345,7 @@ class Connections:
                 self._kept[server] = young
             else:
                 del self._kept[server]
-        self._sweeping = loop.call_later(_KEPT_FOR, self._sweep) if self._kept else None
+        self._sweeping = loop.call_later(self._kept_for, self._sweep) if self._kept else None
 
 
 class Exchange:

@@ -257,13 +257,18 @@ class Network:
             exchange = await self._connections.request(server, request)
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise SendError(f"{record.service} cannot be reached: {error}") from error
-        message = exchange.message
-        return Reply(
-            status=message.code,
-            reason=message.reason,
-            headers=[(_text(name), _text(value)) for name, value in message.raw_headers],
-            exchange=exchange,
-        )
+        return reply_of(exchange)
+
+
+def reply_of(exchange: Exchange) -> Reply:
+    """A response whose head has come, with all its headers."""
+    message = exchange.message
+    return Reply(
+        status=message.code,
+        reason=message.reason,
+        headers=[(_text(name), _text(value)) for name, value in message.raw_headers],
+        exchange=exchange,
+    )
 
 
 def _text(raw: bytes) -> str:

@@ -1,10 +1,10 @@
-"""Serves a gateway over HTTP on this machine."""
+"""Serves HTTP on this machine: the gateway, and whatever else passes requests on."""
 
 import asyncio
 import contextlib
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -12,7 +12,6 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from apim.failure import SendError
-from apim.gateway import Gateway
 from apim.messages import InboundRequest, OutboundResponse
 
 if TYPE_CHECKING:
@@ -24,14 +23,31 @@ _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-class GatewayServer:
-    """One gateway on one port of the loopback interface.
+class Handler(Protocol):
+    """Answers requests, such as a gateway."""
 
-    A client that goes away closes the backend's response; a backend that goes away ends the client's.
+    async def handle(self, request: InboundRequest) -> OutboundResponse:
+        """Answers a request. A streamed body of the answer is read to its end or closed."""
+        ...
+
+    async def close(self) -> None:
+        """Ends what still runs."""
+        ...
+
+
+class HttpServer:
+    """A handler on a port of the loopback interface.
+
+    A client that goes away ends its request; a handler whose answer breaks off ends the client's.
+
+    Args:
+        handler: answers the requests.
+        product: value of the `Server` header; None leaves the header to the handler.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, handler: Handler, *, product: str | None = "twin") -> None:
+        self._handler = handler
+        self._product = product
         server = _Server(
             self._serve,
             handler_cancellation=True,
@@ -52,24 +68,48 @@ class GatewayServer:
     async def stop(self) -> None:
         """Stops listening and closes every connection."""
         await self._runner.cleanup()
-        await self._gateway.close()
+        await self._handler.close()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            answer = await self._gateway.handle(await _inbound(request))
+            answer = await self._handler.handle(await _inbound(request))
         except (ConnectionError, web.RequestPayloadError):
             raise ConnectionResetError("the client went away") from None
         except Exception:  # noqa: BLE001 -- whatever went wrong here, the client gets an answer without a trace
-            _LOG.exception("the gateway failed at %s %s", request.method, request.path)
+            _LOG.exception("%s %s failed", request.method, request.path)
             answer = OutboundResponse(status=500)
         try:
-            return await _respond(request, answer)
+            return await self._respond(request, answer)
         finally:
             await answer.close()
 
+    async def _respond(self, request: web.BaseRequest, answer: OutboundResponse) -> web.StreamResponse:
+        sent, body = _Sent(request, answer, self._product), answer.body
+        if isinstance(body, bytes):
+            sent.write_whole(body)
+            await sent.drained()
+            return sent
+        sent.write_head()
+        try:
+            async for chunk in body:
+                sent.write_piece(chunk)
+                await sent.drained()
+        except SendError as error:
+            # The answer breaks off like the backend's, so that it does not look complete.
+            _LOG.info("the answer to %s %s broke off: %s", request.method, request.path, error)
+            if request.transport is not None:
+                request.transport.abort()
+            return sent
+        except ConnectionError:
+            return sent  # The client went away between two pieces.
+        with contextlib.suppress(ConnectionError):
+            sent.write_end()
+            await sent.drained()
+        return sent
+
 
 class _Server(web.Server):
-    """Makes connections that answer what is no HTTP in our own words."""
+    """Creates connections that send our own error for malformed HTTP."""
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
@@ -123,39 +163,14 @@ async def _inbound(request: web.BaseRequest) -> InboundRequest:
     )
 
 
-async def _respond(request: web.BaseRequest, answer: OutboundResponse) -> web.StreamResponse:
-    sent, body = _Sent(request, answer), answer.body
-    if isinstance(body, bytes):
-        sent.write_whole(body)
-        await sent.drained()
-        return sent
-    sent.write_head()
-    try:
-        async for chunk in body:
-            sent.write_piece(chunk)
-            await sent.drained()
-    except SendError:
-        # The backend broke off: so does the answer, for its end must not look like a good end.
-        if request.transport is not None:
-            request.transport.abort()
-        return sent
-    except ConnectionError:
-        # The client went away between two pieces: nobody is left to tell.
-        return sent
-    with contextlib.suppress(ConnectionError):
-        sent.write_end()
-        await sent.drained()
-    return sent
-
-
 class _Sent(web.StreamResponse):
     """An answer that goes straight to the transport; to aiohttp it is one that has been sent already.
 
     aiohttp's own way of writing costs more than reading the request does.
     """
 
-    def __init__(self, request: web.BaseRequest, answer: OutboundResponse) -> None:
-        self._request, self._given = request, answer
+    def __init__(self, request: web.BaseRequest, answer: OutboundResponse, product: str | None) -> None:
+        self._request, self._given, self._product = request, answer, product
         self._kept = request.keep_alive
         self._bodiless = answer.status in _WITHOUT_BODY or request.method == "HEAD"
         names = {name.lower() for name, _ in answer.headers}
@@ -219,15 +234,14 @@ class _Sent(web.StreamResponse):
         reason = answer.reason or _REASONS.get(answer.status, "Unknown")
         lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
         lines += [f"{name}: {value}" for name, value in answer.headers]
-        if "content-type" not in self._named and not self._bodiless and body != b"":
-            lines.append("Content-Type: application/octet-stream")
         if body is not None and not self._bodiless and "content-length" not in self._named:
             lines.append(f"Content-Length: {len(body)}")
         if self._chunked:
             lines.append("Transfer-Encoding: chunked")
         if "date" not in self._named:
             lines.append(f"Date: {rfc822_formatted_time()}")
-        lines.append("Server: twin")
+        if self._product is not None:
+            lines.append(f"Server: {self._product}")
         if self._kept and version == HttpVersion10:
             lines.append("Connection: keep-alive")
         elif not self._kept and version == HttpVersion11:

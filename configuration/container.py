@@ -183,6 +183,11 @@ class _Entry:
         value = self._values.get(key)
         if value in (None, ""):
             return ()
+        if isinstance(value, list) and None in value:
+            nulls = [index for index, word in enumerate(value) if word is None]
+            remedies = [f"pulumi config rm --path '{self.place}.{key}[{index}]'" for index in reversed(nulls)]
+            self.reject(key, f"Its entry {nulls[0]} is null.", why, " && ".join(remedies))
+            return ()
         if isinstance(value, list) and not any(isinstance(word, (list, dict)) for word in value):
             return tuple(_plain(word) for word in value)
         if isinstance(value, str):

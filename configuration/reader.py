@@ -3,12 +3,18 @@
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from configuration.problem import Problem
+
+_NULL_ENTRY = (
+    "Pulumi fills a list with nulls when a command sets a later index of a list that the stack's file does "
+    "not have; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
+)
 
 
 class Reader:
@@ -101,6 +107,8 @@ class Reader:
         value = self._structure(key, f"--path '{key}[0]' {example}", why)
         if value is None:
             return ()
+        if isinstance(value, list) and None in value:
+            value = self._reject_null_entries(key, value, example)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.reject(
                 key,
@@ -109,7 +117,7 @@ class Reader:
                 f"pulumi config rm {key} && pulumi config set --path '{key}[0]' {example}",
             )
             return ()
-        items = tuple(item.strip() for item in value)
+        items = tuple(str(item).strip() for item in value)
         for item in sorted({item for item in items if items.count(item) > 1}):
             self.reject(
                 key,
@@ -117,6 +125,23 @@ class Reader:
                 why,
                 f"pulumi config rm --path '{key}[{items.index(item)}]'",
             )
+        return items
+
+    def _reject_null_entries(self, key: str, value: list[object], example: str) -> list[object]:
+        """Reports entries without a value, with the commands that set every index; returns that list."""
+        items = [item for item in value if item is not None]
+        if value[0] is None and example not in items:
+            items.insert(0, example)
+        commands = [
+            f"pulumi config set --path '{key}[{index}]' {shlex.quote(str(item))}"
+            for index, item in enumerate(items)
+        ]
+        self.reject(
+            key,
+            f"Its entry {value.index(None)} is null.",
+            _NULL_ENTRY,
+            " && ".join([f"pulumi config rm {key}", *commands]),
+        )
         return items
 
     def strings_by_name(self, key: str, example: str, why: str) -> Mapping[str, str]:
@@ -140,6 +165,15 @@ class Reader:
         if not self.peek(key):
             return ()
         value = self._structure(key, key, why)
+        if isinstance(value, list) and None in value:
+            nulls = [index for index, item in enumerate(value) if item is None]
+            self.reject(
+                key,
+                f"Its entry {nulls[0]} is null.",
+                _NULL_ENTRY,
+                " && ".join(f"pulumi config rm --path '{key}[{index}]'" for index in reversed(nulls)),
+            )
+            return ()
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.reject(key, "It is not a list of maps.", why, f"pulumi config rm {key}")
             return ()

@@ -4,8 +4,11 @@
 
 It runs before anything is installed, so it uses the standard library only. The Python that runs it is the
 one that `.venv` gets. `.venv/.installed` is written when an installation is complete; it says for which
-Python, in which folder and from which requirements. Without it, or when it does not match, `.venv` is rebuilt
-or updated.
+Python, in which folder and from which requirements. When it does not match, `.venv` is rebuilt or updated.
+
+`pulumi up` creates `.venv` as well, with what `requirements.txt` pins. Such an environment has no
+`.venv/.installed`; it is checked and then completed. `.venv/.installing` says that this script was
+interrupted.
 """
 
 import fcntl
@@ -18,11 +21,13 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = "requirements-dev.txt"
 STAMP = ".installed"
+UNFINISHED = ".installing"
 
 
 class InstallationError(Exception):
@@ -62,24 +67,50 @@ class Stamp:
         """Records that the installation is complete."""
         content = "".join(f"{line}\n" for line in (self.python, self.folder, self.requirements))
         (Path(self.folder) / STAMP).write_text(content, encoding="utf-8")
+        (Path(self.folder) / UNFINISHED).unlink(missing_ok=True)
 
 
 def reason_to_rebuild(root: Path) -> str | None:
     """Why an existing `.venv` cannot be used or updated; None if it can."""
     folder = root / ".venv"
     stamp, expected = Stamp.read(folder), Stamp.expected(root)
-    if stamp is None:
+    if (folder / UNFINISHED).exists() or (stamp is None and (folder / STAMP).exists()):
         return "its installation did not finish"
-    if stamp.folder != expected.folder:
-        return f"it was copied or moved from {stamp.folder}"
+    created_in = stamp.folder if stamp else _created_in(folder)
+    if created_in != expected.folder:
+        return f"it was copied or moved from {created_in}" if created_in else "it is no virtual environment"
     python = _version_of(folder / "bin" / "python")
     if python is None:
         return "its Python does not run any more"
-    if python != stamp.python:
+    if stamp and python != stamp.python:
         return f"it was made for Python {stamp.python}, and its Python is now {python}"
     if python != expected.python:
         return f"it has Python {python}, and Python {expected.python} is to be used"
-    return None
+    return None if stamp else _incomplete(folder)
+
+
+def _created_in(folder: Path) -> str | None:
+    """The folder for which `python -m venv` created an environment; its scripts contain this path."""
+    try:
+        lines = (folder / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    # `command = /usr/bin/python3 -m venv /home/me/project/.venv`
+    commands = [line.partition("=")[2] for line in lines if line.partition("=")[0].strip() == "command"]
+    words = commands[0].split(" -m venv ", 1) if commands else []
+    return str(Path(words[1].split(" ")[-1]).resolve()) if len(words) == 2 else None  # noqa: PLR2004
+
+
+def _incomplete(folder: Path) -> str | None:
+    """What is missing in an environment that something else created; None if all its packages are whole."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    found = list(metadata.distributions(path=[str(packages)]))
+    for distribution in found:
+        # pip writes the list of files last. Compiled files may be missing.
+        files = distribution.files
+        if files is None or not all(Path(file.locate()).exists() for file in files if file.suffix != ".pyc"):
+            return f"its package {distribution.name} is incomplete"
+    return None if any(distribution.name == "pip" for distribution in found) else "it has no pip"
 
 
 def ensure(root: Path) -> bool:
@@ -105,6 +136,9 @@ def ensure(root: Path) -> bool:
             except BaseException:
                 _remove(folder)
                 raise
+        elif Stamp.read(folder) is None:
+            print("Adding Python packages to .venv, which `pulumi` created", flush=True)
+            _install(root)
         elif Stamp.read(folder) != Stamp.expected(root):
             print(f"Updating Python packages in .venv: {REQUIREMENTS} changed", flush=True)
             _install(root)
@@ -117,7 +151,8 @@ def _install(root: Path) -> None:
     """Installs exactly what the requirements pin."""
     folder = root / ".venv"
     python, uv = folder / "bin" / "python", folder / "bin" / "uv"
-    # An installation that is interrupted leaves no stamp.
+    # What remains of an installation that is interrupted is rebuilt.
+    (folder / UNFINISHED).touch()
     (folder / STAMP).unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as pinned:
         pinned.writelines(_pin_of("uv", root / REQUIREMENTS))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from twin.server_process import State
 from twin.supervisor import Running
 
 _HIDDEN = "(secret)"
@@ -52,11 +53,15 @@ def show(console: Console, running: Running, seconds: float) -> None:
             ("state", f"{options.state} (survives a restart; make clean removes it)"),
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
             *(("warning", warning) for warning in made.stack.warnings),
-            *(("warning", problem) for each in running.containers if (problem := each.problem)),
             *(
-                ("still starting", f"{each.name}: its callers wait until it serves")
+                ("warning", each.process.problem)
                 for each in running.containers
-                if each.is_starting
+                if each.process.state in {State.WAITING, State.FAILED}
+            ),
+            *(
+                ("starting", f"{each.name}: its callers are answered 503 until it is ready")
+                for each in running.containers
+                if each.process.state is State.STARTING
             ),
         ),
     )

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ import anyio
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,7 +32,7 @@ _ALGORITHMS = ["RS256"]
 _OWN_HEADERS = ("x-ms-client-principal", "x-ms-token-")
 _SKEW = 300
 """Seconds by which the issuer's clock may be ahead of ours."""
-_DENIED = "You do not have permission to view this directory or page."
+DENIED = "You do not have permission to view this directory or page."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,23 +194,22 @@ class BuiltInAuthMiddleware:
         verdict = await self._check.judge(Headers(scope=scope).get("authorization"))
         if isinstance(verdict, Refused):
             _log.info("%s %s: %s, %s", scope.get("method"), scope["path"], verdict.status, verdict.reason)
-            await _refusal(verdict, self._check.settings)(scope, receive, send)
+            headers = refusal_headers(verdict, self._check.settings)
+            refusal = PlainTextResponse(DENIED, status_code=verdict.status, headers=headers)
+            await refusal(scope, receive, send)
             return
-        await self._app(identified(scope, verdict), receive, send)
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        identified = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in with_principal(sent, verdict)
+        ]
+        await self._app({**scope, "headers": identified}, receive, send)
 
 
-def identified(scope: Scope, caller: Admitted) -> Scope:
-    """A copy of an HTTP scope whose headers tell the app who calls, as the platform does."""
-    sent = [
-        (name, value)
-        for name, value in scope["headers"]
-        if not name.decode("latin-1").startswith(_OWN_HEADERS)
-    ]
-    copy = {**scope, "headers": sent}
-    headers = MutableHeaders(scope=copy)
-    for name, value in principal_headers(caller.claims).items():
-        headers[name] = value
-    return copy
+def with_principal(headers: Iterable[tuple[str, str]], caller: Admitted) -> list[tuple[str, str]]:
+    """The headers of a request with those that tell the app who calls, in place of any that a client sent."""
+    sent = [(name, value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS)]
+    return [*sent, *principal_headers(caller.claims).items()]
 
 
 def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
@@ -237,10 +236,10 @@ def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
     )
 
 
-def _refusal(verdict: Refused, settings: BuiltInAuth) -> PlainTextResponse:
+def refusal_headers(verdict: Refused, settings: BuiltInAuth) -> dict[str, str]:
+    """The headers of a refusal, whose body is `DENIED`."""
     challenge = f'Bearer realm="twin" authorization_uri="{settings.issuer}"'
-    headers = {"WWW-Authenticate": challenge} if verdict.status == 401 else {}  # noqa: PLR2004 - an HTTP status
-    return PlainTextResponse(_DENIED, status_code=verdict.status, headers=headers)
+    return {"WWW-Authenticate": challenge} if verdict.status == 401 else {}  # noqa: PLR2004 - an HTTP status
 
 
 def _key_id(token: str) -> str | None:

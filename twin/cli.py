@@ -75,6 +75,21 @@ def up(
     hold(options, started=_STARTED, verbose=verbose)
 
 
+@app.command()
+def restart(
+    name: Annotated[str, typer.Argument(help="The server: functions, slack, slack-http, ...")],
+    *,
+    port: Annotated[int, typer.Option(min=1024, max=65500, help="The gateway's port of the twin.")] = _PORT,
+) -> None:
+    """Restarts an MCP server of a running twin, with its files and its command as they are now."""
+    from twin import restart_command  # noqa: PLC0415 - see above
+
+    try:
+        restart_command.restart(name, port)
+    except restart_command.NotRestartedError as error:
+        _fail(str(error))
+
+
 @app.command(context_settings=_PASS_ON)
 def inspector(context: typer.Context) -> None:
     """Runs MCP Inspector, with the Node.js that belongs to this project; all arguments are its own."""

@@ -19,6 +19,9 @@ JSON objects; an error says what is accepted.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
                                 at once.
+    GET /servers                the MCP servers that run as processes: starting, ready, waiting or failed.
+    POST /servers/{name}/restart  starts one again with its files and its command in the stack's file as they
+                                are now, and answers when it is ready or has failed.
     GET /stack                  the declared resources and outputs, without secrets.
     GET /readings               how the twin behaves where Azure's behaviour is not documented; all options.
     PUT /readings               {"query": "raw", "R4": "30s"} changes that; what is not named is default.
@@ -66,6 +69,7 @@ from twin.entra.accounts import Accounts
 from twin.entra.keys import SigningKeys
 from twin.monitor import Declared
 from twin.resource_manager import ResourceManager
+from twin.servers import Servers, server_routes
 from twin.stack import UNKNOWN, Stack
 from twin.traces import Recorder, trace_routes
 
@@ -87,6 +91,8 @@ _CALLS = {
     "GET /arrivals": "what the stand-in ?service= (slack, jira) was sent by its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
+    "GET /servers": "the MCP servers that run as processes, and their state",
+    "POST /servers/{name}/restart": "start a server again, with its files and command as they are now",
     "GET /stack": "the declared resources, without secrets",
     "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
     "PUT /readings": "change that: name to option; the default for what is not named",
@@ -134,6 +140,7 @@ class Levers:
         clock: of all services.
         accounts: of Entra.
         keys: of Entra.
+        servers: the MCP servers that run as processes.
         stack: what runs.
         delete_state: deletes documents and blobs.
         resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
@@ -148,6 +155,7 @@ class Levers:
     clock: Clock
     accounts: Accounts
     keys: SigningKeys
+    servers: Servers = field(default_factory=Servers)
     stack: Stack
     delete_state: Callable[[], Awaitable[None]]
     resource_manager: ResourceManager | None = None
@@ -167,6 +175,7 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/arrivals", calls.arrivals, methods=["GET"]),
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
+            *server_routes(levers.servers),
             Route("/stack", calls.stack, methods=["GET"]),
             *behaviour_routes(levers.behaviour),
             Route("/hosts", calls.hosts, methods=["GET"]),

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,26 @@ except OSError as error:
 
 
 class ProcessError(Exception):
-    """A child process did not come up; the message says which, and what it said."""
+    """A child process did not start.
+
+    Args:
+        summary: which, and how it failed.
+        last_lines: of its output; None when it was not even started.
+
+    Attributes:
+        summary: the same; it holds nothing of the output, in which secrets may be.
+        last_lines: the same.
+    """
+
+    def __init__(self, summary: str, last_lines: Sequence[str] | None = None) -> None:
+        super().__init__(summary if last_lines is None else summary + printed(last_lines))
+        self.summary = summary
+        self.last_lines = tuple(last_lines or ())
+
+
+def printed(lines: Sequence[str]) -> str:
+    """The end of a message: the last lines that a program printed."""
+    return ". Its last lines:\n  " + "\n  ".join(lines) if lines else ". It printed nothing."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,15 +177,11 @@ class RunningProcess:
                     # A look at a socket is cheap; starting takes from 0.05 s (Go) to seconds (Python).
                     await asyncio.wait([ended], timeout=0.02)
         except TimeoutError:
-            raise ProcessError(
-                _failure(f"{self.child.name} was not ready within {timeout:g} s", last_lines)
-            ) from None
+            raise ProcessError(f"{self.child.name} was not ready within {timeout:g} s", last_lines) from None
         finally:
             ended.cancel()
         await asyncio.wait([self._output], timeout=_GRACE)
-        raise ProcessError(
-            _failure(f"{self.child.name} ended with status {self._process.returncode}", last_lines)
-        )
+        raise ProcessError(f"{self.child.name} ended with status {self._process.returncode}", last_lines)
 
     async def _is_ready(self) -> bool:
         try:
@@ -191,10 +206,6 @@ async def _log_output(name: str, process: asyncio.subprocess.Process, last_lines
         logger.info("%s", text)
         last_lines.append(text)
         del last_lines[:-20]
-
-
-def _failure(what: str, last_lines: list[str]) -> str:
-    return what + ("; it said:\n  " + "\n  ".join(last_lines) if last_lines else "; it said nothing")
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""ASGI applications on loopback ports, inside the twin's event loop."""
+"""Servers on loopback ports, inside the twin's event loop."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,8 @@ from collections.abc import Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from apim.gateway import Gateway
+from apim.server import HttpServer
 from twin.ports import LOOPBACK
 
 
@@ -66,6 +68,34 @@ class AsgiServer:
         self._server.should_exit = True
         self._server.force_exit = True
         await asyncio.wait([self._serving], timeout=1.0)
+
+
+class GatewayService:
+    """The gateway on its port.
+
+    Args:
+        gateway: compiled.
+        port: on 127.0.0.1.
+    """
+
+    name = "the gateway"
+
+    def __init__(self, gateway: Gateway, port: int) -> None:
+        self._server = HttpServer(gateway)
+        self._port = port
+
+    async def start(self) -> None:
+        """Listens."""
+        await self._server.start(self._port)
+
+    async def wait(self) -> str:
+        """Never returns: the server has no task that could end."""
+        await asyncio.get_running_loop().create_future()
+        return "ended"
+
+    async def stop(self) -> None:
+        """Stops listening and closes every connection."""
+        await self._server.stop()
 
 
 class _Server(uvicorn.Server):

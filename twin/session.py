@@ -62,7 +62,9 @@ async def _run(options: Options, started: float) -> None:
         options,
         stop=stop,
         announce=lambda running: _announce(running, started),
-        tell=lambda message: _say(f"warning: {message}", file=2),
+        notify=lambda notice: (
+            _say(f"warning: {notice.text}", file=2) if notice.warning else _say(notice.text, file=1)
+        ),
     )
 
 

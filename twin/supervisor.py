@@ -17,22 +17,24 @@ from apim import coverage
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.network import Network
-from apim.server import GatewayServer
 from twin import blobs, cosmos, entra, own_thread, plan
-from twin.azure.function_app import FunctionApp
 from twin.azure.tenant import FUNCTIONS, GATEWAY
 from twin.behaviour import Behaviour
 from twin.clock import Clock
 from twin.containers import Container
 from twin.control import Levers, create_control
 from twin.functions.child import functions_process
+from twin.functions.service import FunctionsService, FunctionsStartError
 from twin.jira import JiraStandIn
 from twin.node import NodeError
+from twin.notices import Notice, Notify
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.resource_manager import ResourceManager
 from twin.rollout import Rollout
-from twin.serving import AsgiServer
+from twin.server_process import CannotRunError
+from twin.servers import Servers
+from twin.serving import AsgiServer, GatewayService
 from twin.shared_readings import SharedReadings
 from twin.slack import SlackStandIn
 from twin.state import StateFolder
@@ -92,32 +94,28 @@ class Child:
             await self._running.stop()
 
 
-class GatewayService:
-    """The gateway on its port.
+class _Notices:
+    """Passes notices on to the console, once the announcement has been made; until then it keeps warnings.
 
-    Args:
-        gateway: compiled.
-        port: on 127.0.0.1.
+    The announcement itself says which servers are ready.
     """
 
-    name = "the gateway"
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._kept: list[Notice] | None = []
 
-    def __init__(self, gateway: Gateway, port: int) -> None:
-        self._server = GatewayServer(gateway)
-        self._port = port
+    def __call__(self, notice: Notice) -> None:
+        """Takes a notice."""
+        if self._kept is None:
+            self._notify(notice)
+        elif notice.warning:
+            self._kept.append(notice)
 
-    async def start(self) -> None:
-        """Listens."""
-        await self._server.start(self._port)
-
-    async def wait(self) -> str:
-        """Never returns: the server has no task that could end."""
-        await asyncio.get_running_loop().create_future()
-        return "ended"
-
-    async def stop(self) -> None:
-        """Stops listening and closes every connection."""
-        await self._server.stop()
+    def announced(self) -> None:
+        """Passes on what was kept."""
+        kept, self._kept = self._kept or [], None
+        for notice in kept:
+            self._notify(notice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +132,7 @@ async def run(
     *,
     stop: asyncio.Event,
     announce: Callable[[Running], None],
-    tell: Callable[[str], object] = _log.warning,
+    notify: Notify = lambda notice: _log.warning("%s", notice.text),
 ) -> None:
     """Runs a twin until it is told to stop.
 
@@ -142,13 +140,13 @@ async def run(
         options: what the user chose.
         stop: set to end the twin, also while it starts.
         announce: called once, when everything answers.
-        tell: is called with what its user should know and does not end the twin, such as a container's end.
+        notify: is sent what the user should know afterwards, such as that a server is ready or has ended.
 
     Raises:
         TwinError: it could not start, or a service ended by itself. Nothing is left running.
         PortTakenError, StateInUseError, StackError: see there.
     """
-    serving = asyncio.create_task(_serve(options, announce, tell))
+    serving = asyncio.create_task(_serve(options, announce, _Notices(notify)))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -160,14 +158,12 @@ async def run(
         raise error
 
 
-async def _serve(
-    options: Options, announce: Callable[[Running], None], tell: Callable[[str], object]
-) -> None:
+async def _serve(options: Options, announce: Callable[[Running], None], notices: _Notices) -> None:
     options.ports.require_free()
     async with AsyncExitStack() as cleanup:
         state = cleanup.enter_context(StateFolder(options.state))
         made = await asyncio.wrap_future(own_thread.start(lambda: plan.make(options, state), "plan"))
-        builder = _Builder(options, state, made, cleanup, tell)
+        builder = _Builder(options, state, made, cleanup, notices)
         options.ports.require_free(builder.further_ports())
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
@@ -179,13 +175,21 @@ async def _serve(
         await control.start()
         await _settle(builder.containers)
         announce(Running(options=options, plan=made, containers=builder.containers))
+        notices.announced()
         name, what = await _first_end(services)
         raise TwinError(f"{name} {what}, so the twin stops.")
 
 
 async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
-    """Starts everything and adds it to `services`, which the caller stops: side by side, containers last."""
+    """Starts everything and adds it to `services`, which the caller stops.
+
+    Most of it starts at the same time. The gateway listens when all that it calls does; servers in containers
+    begin to start last, because they would slow everything else down, and their ingresses answer 503 so far.
+    """
     try:
+        for container in builder.containers:
+            services.append(container)
+            await container.open()
         async with asyncio.TaskGroup() as starting:
             for child in builder.children():
                 services.append(child)
@@ -195,14 +199,15 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
                 await stand_in.start()
             # Policies compile while the processes start.
             gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
-            for server in builder.servers(gateway):
+            for server in builder.servers():
                 services.append(server)
                 starting.create_task(server.start(), name=server.name)
-        # Only now: callers wait while a process starts, and earlier it would slow everything else down.
+        listening = GatewayService(gateway, builder.ports.gateway)
+        services.append(listening)
+        await listening.start()
         for container in builder.containers:
-            services.append(container)
             await container.start()
-    except* (ProcessError, NodeError, OSError) as errors:
+    except* (ProcessError, NodeError, OSError, FunctionsStartError) as errors:
         raise TwinError(str(errors.exceptions[0])) from errors
     except* PolicyError as errors:
         raise TwinError(f"API Management would refuse these policies:\n{errors.exceptions[0]}") from errors
@@ -210,9 +215,9 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
 
 
 async def _settle(containers: Sequence[Container]) -> None:
-    """Waits until each container serves or has failed, for some seconds."""
+    """Waits for a moment until each container is ready or has failed."""
     if containers:
-        settling = [asyncio.create_task(container.settle()) for container in containers]
+        settling = [asyncio.create_task(container.process.settle()) for container in containers]
         await asyncio.wait(settling, timeout=_CONTAINERS_WAIT)
         for task in settling:
             task.cancel()
@@ -257,10 +262,10 @@ class _Builder:
         state: StateFolder,
         made: Plan,
         cleanup: AsyncExitStack,
-        tell: Callable[[str], object],
+        notify: Notify,
     ) -> None:
         self._options = options
-        self._ports = options.ports
+        self.ports = options.ports
         self._state = state
         self._plan = made
         self._cleanup = cleanup
@@ -281,23 +286,37 @@ class _Builder:
         self.containers = tuple(
             Container(
                 app,
-                port=self._ports.container(index),
+                port=self.ports.container(index),
                 folder=state.containers / app.name,
                 clock=self._clock,
-                tell=tell,
+                readings=self._readings,
+                notify=notify,
             )
             for index, app in enumerate(made.container_apps)
         )
         self.stand_ins = self._stand_ins()
+        self._function_servers = (
+            ()
+            if made.function_app is None
+            else (
+                FunctionsService(
+                    self._functions,
+                    plan=made,
+                    host=made.function_app.host,
+                    port=self.ports.functions,
+                    notify=notify,
+                ),
+            )
+        )
 
     def further_ports(self) -> dict[str, int]:
         """The ports that this stack needs beyond those of every twin, by what they are for."""
         wanted = {container.stand_in for container in self.containers}
         ports = {container.name: container.port for container in self.containers}
         if "slack" in wanted:
-            ports |= {"Slack's stand-in": self._ports.slack, "its proxy": self._ports.slack_proxy}
+            ports |= {"Slack's stand-in": self.ports.slack, "its proxy": self.ports.slack_proxy}
         if "jira" in wanted:
-            ports["Jira's stand-in"] = self._ports.jira
+            ports["Jira's stand-in"] = self.ports.jira
         return ports
 
     def _stand_ins(self) -> tuple[SlackStandIn | JiraStandIn, ...]:
@@ -309,13 +328,13 @@ class _Builder:
                 continue
             stand_in = (
                 SlackStandIn(
-                    port=self._ports.slack,
-                    proxy_port=self._ports.slack_proxy,
+                    port=self.ports.slack,
+                    proxy_port=self.ports.slack_proxy,
                     folder=self._state.containers,
                     clock=self._clock,
                 )
                 if name == "slack"
-                else JiraStandIn(port=self._ports.jira, clock=self._clock)
+                else JiraStandIn(port=self.ports.jira, clock=self._clock)
             )
             made.append(stand_in)
             for container in users:
@@ -327,9 +346,7 @@ class _Builder:
         children: list[Service] = []
         if accounts := self._plan.blob_accounts:
             children.append(Child(blobs.azurite(accounts.values(), folder=self._state.blobs)))
-        if (app := self._plan.function_app) is not None:
-            children.append(self._functions(app))
-        return children
+        return [*children, *self._function_servers]
 
     def gateway(self) -> Gateway:
         """The gateway, with its policies compiled."""
@@ -348,13 +365,10 @@ class _Builder:
             self._cleanup.callback(counting.save)
         return gateway
 
-    def servers(self, gateway: Gateway) -> list[Service]:
-        """What runs in this process."""
-        made, ports = self._plan, self._ports
-        servers: list[Service] = [
-            AsgiServer("Entra", self._tenant, ports.entra),
-            GatewayService(gateway, ports.gateway),
-        ]
+    def servers(self) -> list[Service]:
+        """What runs in this process and does not need the gateway."""
+        made, ports = self._plan, self.ports
+        servers: list[Service] = [AsgiServer("Entra", self._tenant, ports.entra)]
         if made.cosmos is not None:
             verifier = entra.TokenVerifier(made.directory, self._clock, self._keys)
             account = cosmos.create_app(made.cosmos, self._store, self._clock, verifier)
@@ -382,35 +396,47 @@ class _Builder:
             clock=self._clock,
             accounts=self._tenant.state.accounts,
             keys=self._keys,
+            servers=Servers([*self._function_servers, *self.containers], self._read_plan),
             stack=self._plan.stack,
             delete_state=self._delete_state,
             resource_manager=ResourceManager(self._plan.stack, lambda: gateway.service),
         )
-        return AsgiServer("the control API", create_control(levers), self._ports.control)
+        return AsgiServer("the control API", create_control(levers), self.ports.control)
 
     async def _delete_state(self) -> None:
         for stand_in in self.stand_ins:
             stand_in.reset()
         await _delete_state(self._plan, self._store)
 
-    def _functions(self, app: FunctionApp) -> Child:
-        settings = blobs.local_settings(app.settings, self._plan.blob_accounts)
+    async def _read_plan(self) -> Plan:
+        """The plan of the stack as its files declare it now.
+
+        Raises:
+            StackError: it cannot be evaluated.
+        """
+        return await asyncio.wrap_future(
+            own_thread.start(lambda: plan.make(self._options, self._state), "plan")
+        )
+
+    def _functions(self, made: Plan, port: int) -> ChildProcess:
+        app = made.function_app
+        if app is None:
+            raise CannotRunError("the stack does not declare a Function App any more. Restart the twin")
+        settings = blobs.local_settings(app.settings, made.blob_accounts)
         settings |= {
             "WEBSITE_SITE_NAME": app.name,
             "WEBSITE_HOSTNAME": app.host,
-            "WEBSITE_AUTH_ENCRYPTION_KEY": self._plan.session_key,
-            "IDENTITY_ENDPOINT": f"{self._plan.directory.base_url}/twin/managed-identity/token",
+            "WEBSITE_AUTH_ENCRYPTION_KEY": made.session_key,
+            "IDENTITY_ENDPOINT": f"{made.directory.base_url}/twin/managed-identity/token",
             "IDENTITY_HEADER": self._tenant.state.identity_headers[FUNCTIONS],
         }
-        return Child(
-            functions_process(
-                app=self._options.root / FUNCTIONS_APP,
-                port=self._ports.functions,
-                settings=settings,
-                auth=app.auth,
-                clock=self._state.clock,
-                readings=self._state.readings,
-            )
+        return functions_process(
+            app=self._options.root / FUNCTIONS_APP,
+            port=port,
+            settings=settings,
+            auth=app.auth,
+            clock=self._state.clock,
+            readings=self._state.readings,
         )
 
 

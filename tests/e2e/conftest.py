@@ -58,11 +58,13 @@ class RunningTwin:
             )
 
     def wait_until_ready(self) -> None:
+        """Waits until the twin is up and no MCP server is starting any more."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the twin ended: {self.log.read_text()[-4000:]}"
             with contextlib.suppress(httpx.HTTPError):
-                if self.control.get("/").status_code == 200:
+                servers = self.control.get("/servers").raise_for_status().json()["servers"]
+                if all(server["state"] != "starting" for server in servers):
                     return
             time.sleep(0.05)
         raise AssertionError(f"the twin is not ready: {self.log.read_text()[-4000:]}")

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,47 @@ def test_a_server_that_is_added_as_the_page_says_is_used(twin: RunningTwin, ada:
     assert outputs == url.replace(":8000", f":{twin.port}")
     (said,) = anyio.run(use, outputs, ada, ("echo", {"message": "five minutes"}))
     assert "five minutes" in said
+
+
+def restart(twin: RunningTwin, project: Path, name: str) -> subprocess.CompletedProcess[str]:
+    port = twin.gateway.rpartition(":")[2]
+    command = [sys.executable, "-m", "twin", "restart", name, f"--port={port}"]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_a_server_is_restarted_with_the_command_that_the_stacks_file_has_now(
+    twin: RunningTwin, ada: Person, project: Path
+) -> None:
+    stack = project / "Pulumi.dev.yaml"
+    declared = stack.read_text()
+    command = "local:\n        command: npx -y @modelcontextprotocol/server-everything streamableHttp"
+    assert command in declared
+    stack.write_text(declared.replace(command, "local:\n        command: no-such-program"))
+    try:
+        refused = restart(twin, project, "everything")
+        assert refused.returncode == 1
+        assert "Not restarted: everything-http cannot run" in refused.stderr
+        assert "no program 'no-such-program'" in refused.stderr
+    finally:
+        stack.write_text(declared)
+    restarted = restart(twin, project, "everything")
+    assert (restarted.returncode, restarted.stdout) == (0, "everything-http is ready.\n")
+    (said,) = anyio.run(use, f"{twin.gateway}/everything-mcp", ada, ("echo", {"message": "again"}))
+    assert "again" in said
+    assert re.search(r"everything-http is ready \(\d+\.\d s\)\.", twin.log.read_text())
+
+
+def test_all_parts_of_a_backend_are_restarted_together(twin: RunningTwin, project: Path) -> None:
+    restarted = restart(twin, project, "slack")
+    assert restarted.stdout.splitlines() == ["slack-http is ready.", "slack-sse is ready."], restarted.stderr
+
+
+def test_a_name_that_is_not_a_servers_is_refused_with_those_that_are(
+    twin: RunningTwin, project: Path
+) -> None:
+    refused = restart(twin, project, "jenkins")
+    assert refused.returncode == 1
+    assert "There is no server 'jenkins'; there are: functions, " in refused.stderr
 
 
 def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin) -> None:

@@ -84,7 +84,9 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
             node = node[step]
     if verb == "rm":
         del node[steps[-1]]
-    elif isinstance(node, list) and steps[-1] == len(node):
+    elif isinstance(node, list) and steps[-1] >= len(node):
+        # As the command does in a list that the stack's file does not have.
+        node.extend([None] * (steps[-1] - len(node)))
         node.append(value[0])
     else:
         node[steps[-1]] = value[0]
@@ -204,6 +206,14 @@ WRONG = {
         {"containers": json.dumps([*json.loads(entry()), *json.loads(entry(name="b", path="notes-mcp"))])},
         "containers[1].path",
     ),
+    "backend-after-nothing": ({"backends": '[null, "github"]'}, "backends"),
+    "backend-after-two-nothings": ({"backends": '[null, null, "functions"]'}, "backends"),
+    "origin-after-nothing": ({"allowedOrigins": '[null, "https://a.example"]'}, "allowedOrigins"),
+    "entry-after-nothing": ({"containers": f"[null, null, {entry()[1:]}"}, "containers"),
+    "argument-after-nothing": (
+        {"containers": entry(arguments=[None, "--verbose"])},
+        "containers[0].arguments",
+    ),
     "backend-twice": ({"backends": '["functions", "functions"]'}, "backends"),
     "backends-as-text": ({"backends": "functions"}, "backends"),
     "origin-with-path": ({"allowedOrigins": '["https://a.example/"]'}, "allowedOrigins"),
@@ -225,6 +235,10 @@ WRONG = {
     "key-version": ({"keyVersion": "0"}, "keyVersion"),
     "authority-in-clear": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
     "authority-with-slash": ({"entraAuthority": "https://login.microsoftonline.com/"}, "entraAuthority"),
+    "authority-of-a-sovereign-cloud": (
+        {"entraAuthority": "https://login.microsoftonline.us"},
+        "entraAuthority",
+    ),
     "authority-of-a-stranger": ({"entraAuthority": "https://login.example.com"}, "entraAuthority"),
     "authority-on-this-machine": ({"entraAuthority": "http://localhost:8002"}, "entraAuthority"),
     "local-on-azure": ({"local": "true"}, "local"),
@@ -305,6 +319,38 @@ def test_the_commands_that_a_message_names_mend_the_stack(values: dict[str, str 
             for command in error.problems[0].remedy.split(" && "):
                 run(command, stack, secrets)
     load(stack, secrets)
+
+
+def test_a_null_entry_comes_with_the_commands_that_set_every_index() -> None:
+    (problem,) = refused(changed(backends='[null, "github", null]')).problems
+
+    assert problem.wrong == "Its entry 0 is null."
+    assert problem.remedy == (
+        "pulumi config rm backends && pulumi config set --path 'backends[0]' functions "
+        "&& pulumi config set --path 'backends[1]' github"
+    )
+
+
+@pytest.mark.parametrize("environment", ["usgovernment", "china", "AzureUSGovernment", "stack"])
+def test_another_cloud_than_the_public_one_is_refused(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (problem,) = refused({**DEV, "azure-native:environment": environment}).problems
+    assert problem.key == "azure-native:environment"
+    assert problem.remedy == "pulumi config rm azure-native:environment"
+    for variable in ("AZURE_ENVIRONMENT", "ARM_ENVIRONMENT"):
+        monkeypatch.setenv(variable, environment)
+        (problem,) = refused(DEV).problems
+        assert problem.remedy == f"unset {variable}"
+    # The stack's configuration wins, as it does for Azure Native.
+    load({**DEV, "azure-native:environment": "public"})
+
+
+@pytest.mark.parametrize("environment", ["public", "Public", "AzureCloud"])
+def test_the_public_cloud_may_be_named(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    load({**DEV, "azure-native:environment": environment})
+    monkeypatch.setenv("ARM_ENVIRONMENT", environment)
+    load(DEV)
 
 
 def test_all_problems_are_reported_at_once() -> None:

@@ -62,7 +62,7 @@ VARIANTS = {
             ]
         ),
     },
-    "classic": {"sku": "Developer", "entraAuthority": "https://login.microsoftonline.us"},
+    "classic": {"sku": "Developer"},
 }
 
 

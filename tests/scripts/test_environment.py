@@ -1,6 +1,7 @@
 """When `.venv` is created, updated or rebuilt. The environments are real, but nothing is downloaded."""
 
 import shutil
+import subprocess
 import sys
 import threading
 import venv
@@ -108,9 +109,11 @@ def test_an_installation_that_was_killed_is_repeated_from_the_start(
 ) -> None:
     ensure(project)
     (project / ".venv" / ".installed").unlink()
+    (project / ".venv" / ".installing").touch()
     (project / ".venv" / "half").touch()
     assert ensure(project)
     assert not (project / ".venv" / "half").exists()
+    assert not (project / ".venv" / ".installing").exists()
     assert "Rebuilding .venv: its installation did not finish" in capsys.readouterr().out
 
 
@@ -119,10 +122,88 @@ def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
 ) -> None:
     ensure(project)
     (project / "requirements-dev.txt").write_text(REQUIREMENTS.replace("1.0", "1.1"))
-    stamps: list[bool] = []
-    commands.on_sync = lambda: stamps.append((project / ".venv" / ".installed").exists())
+    found: list[tuple[bool, ...]] = []
+    commands.on_sync = lambda: found.append(
+        tuple((project / ".venv" / name).exists() for name in (".installed", ".installing"))
+    )
     ensure(project)
-    assert stamps == [False]
+    assert found == [(False, True)]
+
+
+@pytest.fixture
+def pulumi_made(project: Path) -> Path:
+    """A `.venv` as Pulumi's language host leaves it: pip, and packages of `requirements.txt`."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True)
+    for name in ("pip", "pulumi"):
+        add_package(project / ".venv", name)
+    return project / ".venv"
+
+
+def add_package(environment: Path, name: str) -> Path:
+    """Installs a package of two files, and returns its module."""
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / f"{name}-1.0.dist-info").mkdir()
+    (packages / f"{name}-1.0.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (packages / f"{name}-1.0.dist-info" / "RECORD").write_text(
+        f"{name}.py,,\n{name}-1.0.dist-info/RECORD,,\n"
+    )
+    (packages / f"{name}.py").touch()
+    return packages / f"{name}.py"
+
+
+def test_an_environment_that_pulumi_created_is_completed(
+    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pulumi_made / "kept").touch()
+    assert ensure(project)
+    assert commands.created == 0
+    assert (pulumi_made / "kept").exists()
+    assert "sync" in commands.run[-1]
+    assert "Adding Python packages to .venv, which `pulumi` created" in capsys.readouterr().out
+    assert not ensure(project)
+
+
+def test_an_environment_that_pulumi_began_to_create_is_rebuilt(
+    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_package(pulumi_made, "grpcio").unlink()
+    assert ensure(project)
+    assert commands.created == 1
+    assert "Rebuilding .venv: its package grpcio is incomplete" in capsys.readouterr().out
+
+
+def test_an_environment_whose_package_has_no_list_of_files_is_rebuilt(
+    project: Path, pulumi_made: Path, commands: Commands
+) -> None:
+    next(pulumi_made.glob("lib/python*/site-packages/pulumi-*/RECORD")).unlink()
+    assert ensure(project)
+    assert commands.created == 1
+
+
+def test_an_environment_that_pulumi_created_elsewhere_is_rebuilt(
+    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = project.parent / "other"
+    shutil.copytree(project, other, symlinks=True)
+    assert ensure(other)
+    assert commands.created == 1
+    assert f"it was copied or moved from {pulumi_made}" in capsys.readouterr().out
+
+
+def test_an_environment_of_another_python_that_pulumi_created_is_rebuilt(
+    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (pulumi_made / "bin" / "python").exists()
+    pretend_version(project, "3.10")
+    assert ensure(project)
+    assert commands.created == 1
+    assert "it has Python 3.10" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_environment_is_replaced(project: Path, commands: Commands) -> None:
+    (project / ".venv").mkdir()
+    assert ensure(project)
+    assert commands.created == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), InstallationError("no network")])

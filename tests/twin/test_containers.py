@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +12,25 @@ import anyio
 import httpx
 import pytest
 
+from apim.readings import Readings
 from tests.children import free_port
+from tests.stacks import FUNCTIONS_ONLY
 from tests.tokens import ISSUER, TestIssuer
 from twin.azure.cloud import Cloud
 from twin.azure.container_app import ContainerApp, container_apps
 from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
-from twin.containers import CannotRunError, Container, command_of
-from twin.stack import evaluate
+from twin.containers import Container, command_of
+from twin.notices import Notice, Notify
+from twin.plan import Options, Plan, make
+from twin.server_process import CannotRunError, State
+from twin.shared_readings import SharedReadings
+from twin.stack import PROJECT, evaluate
+from twin.state import StateFolder
 
 GATEWAY = "11111111-1111-1111-1111-111111111111"
 SERVER = r"""
-import http.server, os, select, sys, threading
+import http.server, json, os, select, sys, threading
 go_on, gone = threading.Event(), threading.Event()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -47,11 +54,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.stream()
         if self.path == "/gone" and not gone.wait(10):
             return self.send_error(408)
+        if self.path == "/headers":
+            return self.show({name.lower(): value for name, value in self.headers.items()})
+        if self.path == "/process":
+            return self.show({"folder": os.getcwd(), "environment": dict(os.environ)})
+        if self.path == "/refuse":
+            return self.reply(int(os.environ["STATUS"]), os.environ["REFUSAL"])
         if self.path == "/exit":
             print("out of memory", flush=True)
             os._exit(3)
-        text = os.environ.get("GREETING", "") + self.path + os.getcwd()
-        self.send_response(200)
+        self.reply(200, os.environ.get("GREETING", "") + self.path)
+    def show(self, value):
+        self.reply(200, json.dumps(value))
+    def reply(self, status, text):
+        self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text.encode())
@@ -99,14 +115,33 @@ def app(auth: BuiltInAuth) -> ContainerApp:
     )
 
 
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    with StateFolder(tmp_path_factory.mktemp("plan") / "state") as state:
+        return make(Options(config=FUNCTIONS_ONLY, state=state.path), state)
+
+
 @asynccontextmanager
 async def running(
-    app: ContainerApp, folder: Path, tell: Callable[[str], object] = print, pause: float = 60
+    app: ContainerApp,
+    folder: Path,
+    notify: Notify = print,
+    pause: float = 60,
+    readings: SharedReadings | None = None,
 ) -> AsyncGenerator[tuple[Container, httpx.AsyncClient]]:
-    container = Container(app, port=free_port(), folder=folder, clock=Clock(), tell=tell, pause=pause)
+    container = Container(
+        app,
+        port=free_port(),
+        folder=folder,
+        clock=Clock(),
+        notify=notify,
+        pause=pause,
+        readings=readings,
+    )
     try:
+        await container.open()
         await container.start()
-        await container.settle()
+        await container.process.settle()
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{container.port}", timeout=20) as client:
             yield container, client
     finally:
@@ -121,8 +156,8 @@ def token(issuer: TestIssuer, **changes: object) -> dict[str, str]:
 
 def test_the_gateways_identity_alone_comes_in(app, issuer, tmp_path) -> None:
     async def check() -> None:
-        async with running(app, tmp_path / "echo") as (container, client):
-            assert container.problem is None
+        async with running(app, tmp_path) as (container, client):
+            assert container.process.state is State.READY
             assert (await client.get("/mcp")).status_code == 401
             user = token(issuer, aud="https://gateway.example/mcp")
             assert (await client.get("/mcp", headers=user)).status_code == 401
@@ -130,7 +165,7 @@ def test_the_gateways_identity_alone_comes_in(app, issuer, tmp_path) -> None:
             assert (await client.get("/mcp", headers=another)).status_code == 403
             answer = await client.get("/mcp?a=%2f", headers=token(issuer))
             assert answer.status_code == 200
-            assert answer.text == f"hello /mcp?a=%2f{tmp_path / 'echo'}"
+            assert answer.text == "hello /mcp?a=%2f"
             posted = await client.post("/mcp", content=b"x" * 300_000, headers=token(issuer))
             assert posted.content == b"x" * 300_000
 
@@ -144,7 +179,7 @@ async def go_on(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
 def test_an_event_arrives_before_the_server_has_another(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with (
-            running(app, tmp_path / "echo") as (_, client),
+            running(app, tmp_path) as (_, client),
             client.stream("GET", "/events", headers=token(issuer)) as stream,
         ):
             pieces = stream.aiter_text()
@@ -157,7 +192,7 @@ def test_an_event_arrives_before_the_server_has_another(app, issuer, tmp_path) -
 
 def test_a_caller_that_goes_away_ends_the_servers_stream(app, issuer, tmp_path) -> None:
     async def check() -> None:
-        async with running(app, tmp_path / "echo") as (_, client):
+        async with running(app, tmp_path) as (_, client):
             async with client.stream("GET", "/events", headers=token(issuer)) as stream:
                 await anext(stream.aiter_text())
             assert (await client.get("/gone", headers=token(issuer))).status_code == 200
@@ -168,7 +203,7 @@ def test_a_caller_that_goes_away_ends_the_servers_stream(app, issuer, tmp_path) 
 def test_a_stream_that_breaks_off_does_not_look_finished(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with (
-            running(app, tmp_path / "echo") as (_, client),
+            running(app, tmp_path) as (_, client),
             client.stream("GET", "/events?broken", headers=token(issuer)) as stream,
         ):
             pieces = stream.aiter_text()
@@ -180,18 +215,73 @@ def test_a_stream_that_breaks_off_does_not_look_finished(app, issuer, tmp_path) 
     anyio.run(check)
 
 
-def test_a_crash_is_told_with_what_it_said_and_answered_with_503(app, issuer, tmp_path) -> None:
+def test_callers_are_told_to_come_back_while_a_server_starts(app, issuer, tmp_path) -> None:
     async def check() -> None:
-        told: asyncio.Queue[str] = asyncio.Queue()
-        async with running(app, tmp_path / "echo", told.put_nowait) as (container, client):
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        container = Container(
+            app, port=free_port(), folder=tmp_path, clock=Clock(), notify=notices.put_nowait
+        )
+        url = f"http://127.0.0.1:{container.port}/"
+        try:
+            await container.open()
+            async with httpx.AsyncClient() as client:
+                answer = await client.get(url, headers=token(issuer))
+                assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+                assert answer.json() == {
+                    "error": "temporarily_unavailable",
+                    "error_description": "echo is starting. Try again in a few seconds.",
+                }
+                assert (await client.get(url)).status_code == 401
+                await container.start()
+                with anyio.fail_after(20):
+                    ready = await notices.get()
+                assert ready.text.startswith("echo is ready (")
+                assert not ready.warning
+                assert (await client.get(url, headers=token(issuer))).status_code == 200
+        finally:
+            await container.stop()
+
+    anyio.run(check)
+
+
+def test_a_server_that_does_not_start_is_reported_with_its_last_lines_and_what_to_do(
+    app, issuer, tmp_path
+) -> None:
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        failing = replace(
+            app, local_command=(sys.executable, "-c", "import sys; sys.exit('no key: hunter2')")
+        )
+        async with running(failing, tmp_path, notices.put_nowait) as (container, client):
+            notice = notices.get_nowait()
+            assert notice.warning
+            assert "echo ended with status 1. Its last lines:\n  no key: hunter2\n" in notice.text
+            assert "python -m twin restart echo" in notice.text
+            assert container.process.state is State.FAILED
+            answer = await client.get("/", headers=token(issuer))
+            assert answer.status_code == 503
+            assert "Retry-After" not in answer.headers
+            assert answer.json()["error_description"] == "echo ended with status 1"
+
+    anyio.run(check)
+
+
+def test_a_crash_is_reported_with_the_last_lines_and_answered_with_503(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        async with running(app, tmp_path, notices.put_nowait) as (container, client):
             with anyio.fail_after(20):
+                assert "ready" in (await notices.get()).text
                 with suppress(httpx.HTTPError):
                     await client.get("/exit", headers=token(issuer))
-                said = await told.get()
-            assert "echo ended with status 3" in said
-            assert "out of memory" in said
+                crash = await notices.get()
+            assert crash.warning
+            assert "echo ended with status 3; it is started again in 60 s" in crash.text
+            assert "out of memory" in crash.text
             answer = await client.get("/", headers=token(issuer))
-            assert (answer.status_code, answer.json()) == (503, {"error": container.problem})
+            assert answer.status_code == 503
+            assert answer.json()["error_description"] == container.process.problem
+            assert 60 < int(answer.headers["Retry-After"]) <= 62
             assert "out of memory" not in answer.text
             assert (await client.get("/")).status_code == 401
 
@@ -200,24 +290,24 @@ def test_a_crash_is_told_with_what_it_said_and_answered_with_503(app, issuer, tm
 
 def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
     async def check() -> None:
-        told: asyncio.Queue[str] = asyncio.Queue()
-        async with running(app, tmp_path / "echo", told.put_nowait, pause=0) as (container, client):
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        async with running(app, tmp_path, notices.put_nowait, pause=0) as (_, client):
             with anyio.fail_after(30):
+                assert "ready" in (await notices.get()).text
                 for _ in range(2):
                     assert (await client.get("/exit", headers=token(issuer))).status_code == 503
-                    assert "it is started again" in await told.get()
-                    # Callers wait for a process that starts, and hear 503 only until it does.
-                    while (await client.get("/", headers=token(issuer))).status_code == 503:
-                        assert container.problem is None or "started again" in container.problem
+                    assert "it is started again" in (await notices.get()).text
+                    assert "is ready" in (await notices.get()).text
+                    assert (await client.get("/", headers=token(issuer))).status_code == 200
 
     anyio.run(check)
 
 
 def test_a_stop_leaves_no_process(app, tmp_path) -> None:
     async def check() -> int:
-        async with running(app, tmp_path / "echo") as (container, _):
-            assert container._running is not None
-            pid = container._running.pid
+        async with running(app, tmp_path) as (container, _):
+            pid = container.process.pid
+            assert pid is not None
             os.kill(pid, 0)
         return pid
 
@@ -226,23 +316,120 @@ def test_a_stop_leaves_no_process(app, tmp_path) -> None:
         os.killpg(pid, 0)
 
 
-def test_an_image_that_nobody_knows_is_503_with_what_to_add(app, issuer, tmp_path) -> None:
+def test_an_image_that_the_twin_does_not_know_is_503_with_what_to_add(app, issuer, tmp_path) -> None:
     async def check() -> None:
         unknown = replace(app, local_command=())
-        async with running(unknown, tmp_path / "echo") as (container, client):
-            assert container.problem is not None
-            assert "does not know the image example.com/echo:1" in container.problem
-            assert "local:" in container.problem
+        async with running(unknown, tmp_path) as (container, client):
+            problem = container.process.problem
+            assert "does not know the image example.com/echo:1" in problem
+            assert "local:" in problem
             answer = await client.get("/", headers=token(issuer))
-            assert (answer.status_code, answer.json()["error"]) == (503, container.problem)
+            assert (answer.status_code, answer.json()["error_description"]) == (503, problem)
 
     anyio.run(check)
 
 
-def test_a_program_that_is_not_there_is_named(app, tmp_path) -> None:
+def test_a_program_that_does_not_exist_is_named(app, tmp_path) -> None:
     missing = replace(app, local_command=("no-such-program",))
     with pytest.raises(CannotRunError, match="no program 'no-such-program'"):
         command_of(missing, port=1, folder=tmp_path)
+
+
+@pytest.mark.parametrize(("option", "passed"), [("passed", True), ("removed", False)])
+def test_the_process_may_or_may_not_be_sent_the_gateways_token(
+    app, issuer, tmp_path, option: str, passed: bool
+) -> None:
+    async def check() -> None:
+        readings = SharedReadings()
+        readings.choose(Readings.parse([f"container-authorization={option}"]))
+        async with running(app, tmp_path, readings=readings) as (_, client):
+            answer = await client.get("/headers", headers=token(issuer))
+        assert ("authorization" in answer.json()) is passed
+        assert answer.json()["x-ms-client-principal-id"] == GATEWAY
+
+    anyio.run(check)
+
+
+def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environment(
+    app, issuer, tmp_path, monkeypatch
+) -> None:
+    async def check() -> None:
+        async with running(app, tmp_path) as (container, client):
+            shown = (await client.get("/process", headers=token(issuer))).json()
+        assert shown["folder"] == str(PROJECT)
+        environment = shown["environment"]
+        assert environment["GREETING"] == "hello "
+        assert environment["PORT"] == environment["CONTAINER_APP_PORT"] != str(container.port)
+        name, suffix = environment["CONTAINER_APP_NAME"], environment["CONTAINER_APP_ENV_DNS_SUFFIX"]
+        assert f"{name}.{suffix}" == "echo.example"
+        assert environment["HOME"] == os.environ["HOME"]
+        assert "SECRET_OF_THE_SHELL" not in environment
+
+    monkeypatch.setenv("SECRET_OF_THE_SHELL", "hunter2")
+    anyio.run(check)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (421, "Invalid Host header"),
+        (403, '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: echo.example"},"id":null}'),
+        (403, "Forbidden: host echo.example is not allowed"),
+    ],
+)
+def test_a_server_that_refuses_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        refusing = replace(app, env={"REFUSAL": text, "STATUS": str(status)})
+        async with running(refusing, tmp_path, notices.put_nowait) as (_, client):
+            assert "ready" in (await notices.get()).text
+            for _ in range(2):
+                answer = await client.get("/refuse", headers=token(issuer))
+                assert (answer.status_code, answer.text) == (status, text)
+            explanation = notices.get_nowait().text
+            assert f"echo refused a request with status {status} because of its host name, echo.example" in (
+                explanation
+            )
+            assert "allowed_hosts" in explanation
+            assert "python -m twin restart echo" in explanation
+            assert notices.empty()
+
+    anyio.run(check)
+
+
+def test_other_refusals_are_not_explained(app, issuer, tmp_path) -> None:
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        refusing = replace(app, env={"REFUSAL": "Forbidden", "STATUS": "403"})
+        async with running(refusing, tmp_path, notices.put_nowait) as (_, client):
+            assert "ready" in (await notices.get()).text
+            assert (await client.get("/refuse", headers=token(issuer))).text == "Forbidden"
+            assert notices.empty()
+
+    anyio.run(check)
+
+
+def test_a_restart_uses_the_files_and_the_command_as_they_are_now(app, issuer, tmp_path, plan) -> None:
+    async def check() -> None:
+        file = tmp_path / "server.py"
+        file.write_text(SERVER)
+        first = replace(app, local_command=(sys.executable, str(file), "{port}"))
+        async with running(first, tmp_path) as (container, client):
+            assert (await client.get("/", headers=token(issuer))).text == "hello /"
+            file.write_text(SERVER.replace("+ self.path", '+ "changed "'))
+            await container.restart(replace(plan, container_apps=(first,)))
+            assert (await client.get("/", headers=token(issuer))).text == "hello changed "
+            second = replace(app, env={"GREETING": "good morning "})
+            await container.restart(replace(plan, container_apps=(second,)))
+            assert (await client.get("/", headers=token(issuer))).text == "good morning /"
+            broken = replace(app, local_command=("no-such-program",))
+            with pytest.raises(CannotRunError, match="no program 'no-such-program'"):
+                await container.restart(replace(plan, container_apps=(broken,)))
+            with pytest.raises(CannotRunError, match="does not declare echo any more"):
+                await container.restart(replace(plan, container_apps=()))
+            assert (await client.get("/", headers=token(issuer))).text == "good morning /"
+
+    anyio.run(check)
 
 
 def test_the_stack_says_what_runs_and_who_comes_in() -> None:

@@ -70,7 +70,7 @@ def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_words():
     async def never():
         return False
 
-    with pytest.raises(ProcessError, match=r"child ended with status 3; it said:\n  no such luck"):
+    with pytest.raises(ProcessError, match=r"child ended with status 3. Its last lines:\n  no such luck"):
         start(python("import sys; print('no such luck'); sys.exit(3)", ready=never))
 
 

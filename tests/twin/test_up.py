@@ -173,9 +173,30 @@ def test_a_service_that_dies_brings_the_twin_down_with_a_message(port: int, stat
         first, second = run.children()
         os.kill(first, signal.SIGKILL)
         assert run.process.wait(timeout=20) == 1
-        assert re.search(r"error: (blobs|functions) ended with status -9, so the twin stops\.", run.text())
+        assert "error: blobs ended with status -9, so the twin stops." in run.text()
         assert "Traceback" not in run.text()
         assert not alive(second)
+
+
+@linux
+def test_the_functions_server_is_started_again_when_it_ends(port: int, state: Path) -> None:
+    with up(port, state) as run:
+        run.wait_until_ready()
+        _, functions = run.children()
+        os.kill(functions, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while "functions is ready" not in run.text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "functions ended with status -9; it is started again in 1 s" in run.text()
+        assert httpx.post(f"http://localhost:{port + 5}/runtime/webhooks/mcp").status_code == 401
+        assert run.process.poll() is None
+
+
+def test_a_restart_without_a_twin_says_how_to_start_one(port: int) -> None:
+    command = [sys.executable, "-m", "twin", "restart", "functions", f"--port={port}"]
+    refused = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert f"No twin runs on port {port}. Start it with `make up`" in refused.stderr
 
 
 def test_a_second_twin_is_told_which_ports_are_taken_and_what_to_do(port: int, state: Path) -> None:

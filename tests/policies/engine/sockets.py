@@ -10,7 +10,7 @@ from aiohttp import web
 
 from apim.gateway import Gateway
 from apim.network import Network, Upstream
-from apim.server import GatewayServer
+from apim.server import HttpServer
 from apim.service import Service
 from tests.policies.engine.stage import Tokens
 from twin.clock import Clock
@@ -48,7 +48,7 @@ async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]
     async with listening(handler) as backend:
         network = Network({"backend.example": Upstream(service="backend", base_url=backend)})
         gateway = Gateway(service, network=network, identity=Tokens(), clock=Clock())
-        server = GatewayServer(gateway)
+        server = HttpServer(gateway)
         port = await server.start(0)
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as client:

@@ -1,0 +1,118 @@
+"""Documented commands and the commands of messages, run by the Pulumi CLI on a stack's file."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from settings import Settings, SettingsError
+from tests.engine import cli
+from tests.program import test_settings
+from tests.test_docs import ROOT, commands
+
+
+class Stack:
+    """A stack without a list of its own, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_STACK": "trial",
+        }
+
+    @classmethod
+    def create(cls, folder: Path) -> "Stack":
+        """Creates it, with the settings that every stack needs."""
+        (folder / "state").mkdir()
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
+        stack = cls(folder)
+        stack.run(
+            "pulumi stack init trial"
+            " && pulumi config set azure-native:location westeurope"
+            " && pulumi config set publisherEmail platform@example.com"
+            " && pulumi config set publisherName Example"
+        )
+        return stack
+
+    def run(self, commands: str) -> None:
+        """Runs commands as a person does; a secret that the CLI asks for is typed."""
+        for command in commands.split(" && "):
+            words = shlex.split(command)
+            self._pulumi(*words[1:], typed=test_settings.SECRETS[words[-1]] if "--secret" in words else "")
+
+    def load(self) -> Settings:
+        """Reads what the CLI hands to the program: decrypted, with the project's defaults."""
+        found = json.loads(self._pulumi("config", "--show-secrets", "--json"))
+        values = {key: entry["value"] for key, entry in found.items()}
+        secrets = [key.partition(":")[2] for key, entry in found.items() if entry["secret"]]
+        return test_settings.load(values, secrets)
+
+    def _pulumi(self, *arguments: str, typed: str = "") -> str:
+        done = subprocess.run(
+            [str(cli.path()), *arguments, *([] if typed else ["--non-interactive"])],
+            cwd=self._folder,
+            env=self._environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stack")
+    Stack.create(folder)
+    return folder
+
+
+@pytest.fixture
+def stack(created: Path, tmp_path: Path) -> Stack:
+    shutil.copytree(created, tmp_path, dirs_exist_ok=True)
+    return Stack(tmp_path)
+
+
+def test_the_documented_commands_turn_servers_on(stack: Stack) -> None:
+    for command in commands(ROOT / "docs" / "adding-a-backend.md"):
+        if command.startswith("pulumi config set ") and "notesToken" not in command:
+            stack.run(command)
+    assert stack.load().backends == ("functions", "slack", "jira")
+
+
+@pytest.mark.parametrize(
+    ("command", "backends"),
+    [
+        ("pulumi config set --path 'backends[1]' github", ("functions", "github")),
+        ("pulumi config set --path 'backends[2]' github", ("functions", "github")),
+        ("pulumi config set --path 'backends[1]' functions", ("functions",)),
+    ],
+)
+def test_a_later_index_alone_is_refused_and_the_messages_commands_fix_it(
+    stack: Stack, command: str, backends: tuple[str, ...]
+) -> None:
+    stack.run(command)
+    with pytest.raises(SettingsError, match="is null") as refusal:
+        stack.load()
+    stack.run(refusal.value.problems[0].remedy)
+    assert stack.load().backends == backends
+
+
+def test_a_later_entry_of_containers_alone_is_refused_and_the_messages_commands_fix_it(stack: Stack) -> None:
+    stack.run("pulumi config set --path 'containers[1].name' notes")
+    stack.run("pulumi config set --path 'containers[1].image' ghcr.io/example/notes:1.0.0")
+    stack.run("pulumi config set --path 'containers[1].port' 8080")
+    with pytest.raises(SettingsError, match=r"containers: Its entry 0 is null") as refusal:
+        stack.load()
+    stack.run(refusal.value.problems[0].remedy)
+    assert [each.name for each in stack.load().containers] == ["notes"]

@@ -1,0 +1,64 @@
+"""The Functions host as a service of the twin: its process behind an ingress, as the platform has one."""
+
+import asyncio
+from collections.abc import Callable
+
+from twin.ingress import Ingress
+from twin.notices import Notify
+from twin.plan import Plan
+from twin.process import ChildProcess
+from twin.server_process import ServerProcess, State
+
+
+class FunctionsStartError(Exception):
+    """The Functions host did not start; the message says why."""
+
+
+class FunctionsService:
+    """The Functions host on its port. It checks the tokens of its callers itself.
+
+    Args:
+        child: what to run for a plan and a port.
+        plan: declares the Function App.
+        host: the app's host name in Azure.
+        port: of the ingress on 127.0.0.1.
+        notify: is sent what the user should know of it.
+    """
+
+    name = "functions"
+    backend = "functions"
+
+    def __init__(
+        self, child: Callable[[Plan, int], ChildProcess], *, plan: Plan, host: str, port: int, notify: Notify
+    ) -> None:
+        self.port = port
+        self._plan = plan
+        self.process = ServerProcess(self.name, lambda free: child(self._plan, free), notify=notify)
+        self._ingress = Ingress(self.name, host, check=None, target=self.process.target, notify=notify)
+
+    async def start(self) -> None:
+        """Opens the ingress and waits until the process is ready.
+
+        Raises:
+            OSError: the port is taken.
+            FunctionsStartError: see there.
+        """
+        await self._ingress.start(self.port)
+        self.process.start()
+        await self.process.settle()
+        if self.process.state is not State.READY:
+            raise FunctionsStartError(self.process.failure)
+
+    async def restart(self, plan: Plan) -> None:
+        """Starts the process again with the app's files and settings as they are now."""
+        self._plan = plan
+        await self.process.restart()
+
+    async def wait(self) -> str:
+        """Never returns: the end of its process does not end the twin."""
+        await asyncio.get_running_loop().create_future()
+        return "ended"
+
+    async def stop(self) -> None:
+        """Ends the process and closes the ingress."""
+        await asyncio.gather(self.process.stop(), self._ingress.stop())

@@ -1,0 +1,163 @@
+"""The ingress of a Container App: the lock that the stack declares, and the way to the process behind it."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from apim.failure import SendError
+from apim.messages import InboundRequest, OutboundResponse
+from apim.network import Reply
+from apim.server import HttpServer
+from twin.builtin_auth import DENIED, Refused, TokenCheck, refusal_headers, with_principal
+from twin.notices import Notice, Notify
+from twin.reverse_proxy import ReverseProxy
+
+_REFUSED_HOST = re.compile(
+    rb"(invalid|forbidden|disallowed|unknown|unrecognized|not allowed)[^\n]{0,40}\bhost"
+    rb"|\bhost\b[^\n]{0,60}(invalid|forbidden|disallowed|not allowed|not permitted)",
+    re.IGNORECASE,
+)
+_LONGEST_REFUSAL = 4096
+_FORBIDDEN, _MISDIRECTED = 403, 421
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Why a server does not take requests at the moment.
+
+    Attributes:
+        reason: a sentence for callers; it holds nothing of the server's log.
+        retry_after: seconds after which a caller should ask again; None when waiting does not help.
+    """
+
+    reason: str
+    retry_after: int | None = None
+
+
+class Ingress:
+    """The way from one port to the process of a server.
+
+    Args:
+        name: of the server, for messages.
+        host: its host name in Azure, which requests carry.
+        check: which callers it admits; None admits all.
+        target: gives the port of the process, or why it takes no requests.
+        passes_token: whether the process is sent the token of an admitted caller.
+        notify: takes an explanation of what the process does wrong.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        *,
+        check: TokenCheck | None,
+        target: Callable[[], int | Unavailable],
+        passes_token: Callable[[], bool] = lambda: True,
+        notify: Notify,
+    ) -> None:
+        self._name, self._host = name, host
+        self._check = check
+        self._target = target
+        self._passes_token = passes_token
+        self._notify = notify
+        self._proxy = ReverseProxy()
+        self._server = HttpServer(self, product=None)
+        self._explained_to: int | None = None
+
+    async def start(self, port: int) -> None:
+        """Listens.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        await self._server.start(port)
+
+    async def stop(self) -> None:
+        """Stops listening and closes every connection."""
+        await self._server.stop()
+
+    async def close(self) -> None:
+        """Closes the connections to the process."""
+        await self._proxy.close()
+
+    async def handle(self, request: InboundRequest) -> OutboundResponse:
+        """Answers a request, or passes it on to the process."""
+        if self._check is not None:
+            token = next((value for name, value in request.headers if name.lower() == "authorization"), None)
+            verdict = await self._check.judge(token)
+            if isinstance(verdict, Refused):
+                headers = [*refusal_headers(verdict, self._check.settings).items(), _TEXT]
+                return OutboundResponse(status=verdict.status, headers=headers, body=DENIED.encode())
+            headers = with_principal(request.headers, verdict)
+            if not self._passes_token():
+                headers = [(name, value) for name, value in headers if name.lower() != "authorization"]
+            request = replace(request, headers=tuple(headers))
+        target = self._target()
+        if isinstance(target, Unavailable):
+            return _unavailable(target)
+        try:
+            reply = await self._proxy.send(target, request)
+        except SendError:
+            # The process may have ended a moment ago: then this says so.
+            target = self._target()
+            if not isinstance(target, Unavailable):
+                target = Unavailable(f"{self._name} ended the connection without an answer.", 1)
+            return _unavailable(target)
+        return await self._answer(reply, target)
+
+    async def _answer(self, reply: Reply, port: int) -> OutboundResponse:
+        answer = OutboundResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
+        length = answer.header("content-length") or ""
+        if (
+            reply.status in {_FORBIDDEN, _MISDIRECTED}
+            and length.isdigit()
+            and int(length) <= _LONGEST_REFUSAL
+        ):
+            answer.body = b"".join([chunk async for chunk in reply.chunks()])
+            self._explain(reply.status, answer.body, port)
+            return answer
+        content = reply.whole()
+        if content is not None:
+            answer.body = content
+            reply.close()
+            return answer
+        answer.body = reply.chunks()
+
+        async def close() -> None:
+            reply.close()
+
+        answer.close = close
+        return answer
+
+    def _explain(self, status: int, body: bytes, port: int) -> None:
+        """Explains a refusal of the host name, once for each start of the process."""
+        if self._explained_to == port or not _REFUSED_HOST.search(body):
+            return
+        self._explained_to = port
+        name, host = self._name, self._host
+        self._notify(
+            Notice(
+                f"{name} refused a request with status {status} because of its host name, {host}. Requests "
+                "have this host name in Azure too. MCP SDKs accept only localhost when the server listens on "
+                "127.0.0.1 (protection against DNS rebinding). Add the host name to the ones that the server "
+                "accepts; it is in the server's environment as $CONTAINER_APP_NAME."
+                "$CONTAINER_APP_ENV_DNS_SUFFIX:\n"
+                "  Python SDK: TransportSecuritySettings(allowed_hosts=[...])\n"
+                "  TypeScript SDK: createMcpExpressApp({ allowedHosts: [...] })\n"
+                f"Then restart it: python -m twin restart {name}",
+                warning=True,
+            )
+        )
+
+
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+
+def _unavailable(why: Unavailable) -> OutboundResponse:
+    error = {"error": "temporarily_unavailable", "error_description": why.reason}
+    headers = [("Content-Type", "application/json")]
+    if why.retry_after is not None:
+        headers.append(("Retry-After", str(why.retry_after)))
+    return OutboundResponse(status=503, headers=headers, body=json.dumps(error).encode())

@@ -1,0 +1,21 @@
+"""What a running twin tells its user on the console."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message.
+
+    Attributes:
+        text: a sentence or more.
+        warning: whether something went wrong.
+    """
+
+    text: str
+    warning: bool = False
+
+
+Notify = Callable[[Notice], object]
+"""Takes a notice."""

@@ -1,0 +1,49 @@
+"""`python -m twin restart`: asks a running twin to restart one of its MCP servers."""
+
+import http.client
+import json
+from urllib.parse import quote
+
+from twin.ports import LOOPBACK, Ports
+
+_PATIENCE = 120.0
+"""Seconds; a server may take up to a minute to become ready."""
+
+
+class NotRestartedError(Exception):
+    """The server does not run, or runs as before; the message says why and what to do."""
+
+
+def restart(name: str, port: int) -> None:
+    """Restarts a server and prints that it is ready.
+
+    Args:
+        name: of the server, or of the backend of which it is a part.
+        port: the gateway's port of the twin.
+
+    Raises:
+        NotRestartedError: see there.
+    """
+    connection = http.client.HTTPConnection(LOOPBACK, Ports(port).control, timeout=_PATIENCE)
+    try:
+        connection.request("POST", f"/servers/{quote(name, safe='')}/restart")
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+    except ConnectionRefusedError:
+        raise NotRestartedError(
+            f"No twin runs on port {port}. Start it with `make up`, or name the port of the one that runs: "
+            f"python -m twin restart {name} --port 9000"
+        ) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise NotRestartedError(f"The twin on port {port} did not answer: {error}") from None
+    finally:
+        connection.close()
+    if "error" in content:
+        raise NotRestartedError(content["error"])
+    failed = [server for server in content["servers"] if server["state"] != "ready"]
+    for server in content["servers"]:
+        if server not in failed:
+            print(f"{server['name']} is ready.")  # noqa: T201 - what the user asked for
+    if failed:
+        reasons = "\n".join(server.get("problem") or f"{server['name']} is not ready" for server in failed)
+        raise NotRestartedError(f"{reasons}\nThe twin's console shows its last lines.")

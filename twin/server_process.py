@@ -1,0 +1,165 @@
+"""The process of one MCP server: started, watched, started again."""
+
+import asyncio
+import math
+import socket
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+from twin.ingress import Unavailable
+from twin.notices import Notice, Notify
+from twin.ports import LOOPBACK
+from twin.process import ChildProcess, ProcessError, RunningProcess, printed
+
+_START_TIMEOUT = 60.0
+# Seconds. As Kubernetes restarts containers, on which Container Apps run:
+# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+_LONGEST_PAUSE = 300.0
+_HEALTHY_AFTER = 600.0
+_RETRY_AFTER = 2
+"""Seconds after which a caller should ask a server again that starts."""
+
+
+class CannotRunError(Exception):
+    """A server cannot run on this machine as it is declared; the message says what to change."""
+
+
+class State(StrEnum):
+    """What a server does at the moment."""
+
+    STARTING = "starting"
+    READY = "ready"
+    WAITING = "waiting"
+    """It has ended, and is started again after a pause."""
+    FAILED = "failed"
+
+
+class ServerProcess:
+    """A process that serves on a port of 127.0.0.1, which the system chooses for each start.
+
+    One that was ready once and has ended is started again, after pauses that grow. One that never was ready
+    is started again by `restart` only.
+
+    Args:
+        name: its name in messages.
+        command: what to run for a port; it may raise `CannotRunError`.
+        notify: is sent what the user should know of it.
+        pause: seconds before it is first started again; each further pause is twice as long.
+
+    Attributes:
+        state: what it does at the moment.
+        problem: why it is waiting or failed, in one sentence without its output; otherwise empty.
+    """
+
+    def __init__(
+        self, name: str, command: Callable[[int], ChildProcess], *, notify: Notify, pause: float = 1.0
+    ) -> None:
+        self.name = name
+        self.state = State.STARTING
+        self.problem = ""
+        self._command = command
+        self._notify = notify
+        self._pause = pause
+        self._settled = asyncio.Event()
+        self._retry_at = 0.0
+        self._port = 0
+        self._running: RunningProcess | None = None
+        self._last_lines: tuple[str, ...] = ()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process; None when there is none."""
+        return self._running.pid if self._running is not None else None
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, with its last lines: for the console only, because secrets may be in them."""
+        return self.problem + (printed(self._last_lines) if self._last_lines else "")
+
+    def target(self) -> int | Unavailable:
+        """The port of the process, or why it takes no requests."""
+        match self.state:
+            case State.READY:
+                return self._port
+            case State.STARTING:
+                return Unavailable(f"{self.name} is starting. Try again in a few seconds.", _RETRY_AFTER)
+            case State.WAITING:
+                pause = max(math.ceil(self._retry_at - time.monotonic()), 0)
+                return Unavailable(self.problem, pause + _RETRY_AFTER)
+            case State.FAILED:
+                return Unavailable(self.problem)
+
+    def start(self) -> None:
+        """Begins to start the process."""
+        self.state, self.problem = State.STARTING, ""
+        self._settled.clear()
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def fail(self, problem: str) -> None:
+        """Takes it as failed without a start."""
+        self.state, self.problem = State.FAILED, problem
+        self._settled.set()
+
+    async def settle(self) -> None:
+        """Returns when the process is ready, or is not starting any more."""
+        await self._settled.wait()
+
+    async def restart(self) -> None:
+        """Ends the process and starts it again; returns when it is settled."""
+        await self.stop()
+        self.start()
+        await self.settle()
+
+    async def stop(self) -> None:
+        """Ends the process and all that it has started."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._running is not None:
+            await self._running.stop()
+            self._running = None
+
+    async def _run(self) -> None:
+        pause, was_ready = self._pause, False
+        while True:
+            began = time.monotonic()
+            try:
+                self._port = _free_port()
+                self._running = await RunningProcess.start(self._command(self._port), timeout=_START_TIMEOUT)
+            except (ProcessError, CannotRunError) as error:
+                self._running = None
+                summary, self._last_lines = (
+                    (error.summary, error.last_lines) if isinstance(error, ProcessError) else (str(error), ())
+                )
+                if not was_ready:
+                    self.fail(summary)
+                    remedy = f"Correct the cause, then: python -m twin restart {self.name}"
+                    self._notify(Notice(f"{error}\n{remedy}", warning=True))
+                    return
+                said = str(error).removeprefix(summary)
+            else:
+                was_ready, ready = True, time.monotonic()
+                self.state = State.READY
+                self._settled.set()
+                self._notify(Notice(f"{self.name} is ready ({ready - began:.1f} s)."))
+                summary = f"{self.name} ended with status {await self._running.wait()}"
+                said = printed(self._running.last_lines())
+                if time.monotonic() - ready > _HEALTHY_AFTER:
+                    pause = self._pause
+            self.state, self.problem = State.WAITING, f"{summary}. It is started again."
+            self._retry_at = time.monotonic() + pause
+            self._settled.set()
+            self._notify(Notice(f"{summary}; it is started again in {pause:g} s{said}", warning=True))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            self.state, self.problem = State.STARTING, ""
+            self._settled.clear()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,111 @@
+"""The MCP servers that run as processes: listed and restarted through the control API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from twin.plan import Plan
+from twin.server_process import CannotRunError, ServerProcess, State
+from twin.stack import StackError
+
+
+class Server(Protocol):
+    """One of them.
+
+    Attributes:
+        name: by which it is restarted.
+        backend: the MCP server that it is a part of, such as `slack` for `slack-http`.
+        port: of its ingress.
+        process: what runs.
+    """
+
+    name: str
+    backend: str
+    port: int
+    process: ServerProcess
+
+    async def restart(self, plan: Plan) -> None:
+        """Starts it again, as a plan declares it; returns when its process is settled.
+
+        Raises:
+            CannotRunError: it cannot run so; the old process goes on.
+        """
+        ...
+
+
+class UnknownServerError(Exception):
+    """There is no server of a name; the message lists those that there are."""
+
+
+class Servers:
+    """All of them.
+
+    Args:
+        servers: in the order of their ports.
+        read_plan: evaluates the stack as its files declare it now; raises `StackError`.
+    """
+
+    def __init__(
+        self, servers: Sequence[Server] = (), read_plan: Callable[[], Awaitable[Plan]] | None = None
+    ) -> None:
+        self._servers = tuple(servers)
+        self._read_plan = read_plan
+        self._restarting = asyncio.Lock()
+
+    def __iter__(self) -> Iterator[Server]:
+        return iter(self._servers)
+
+    async def restart(self, name: str) -> list[Server]:
+        """Starts one server again, or all parts of a backend; gives them when their processes are settled.
+
+        Raises:
+            UnknownServerError, StackError, CannotRunError: nothing has been restarted.
+        """
+        chosen = [server for server in self._servers if name in {server.name, server.backend}]
+        if not chosen or self._read_plan is None:
+            names = ", ".join(server.name for server in self._servers)
+            raise UnknownServerError(f"There is no server {name!r}; there are: {names or 'none'}.")
+        async with self._restarting:
+            plan = await self._read_plan()
+            await asyncio.gather(*(server.restart(plan) for server in chosen))
+        return chosen
+
+
+def server_routes(servers: Servers) -> list[Route]:
+    """The calls of the control API about servers."""
+
+    async def listed(_: Request) -> Response:
+        return JSONResponse({"servers": [_shown(server) for server in servers]})
+
+    async def restarted(request: Request) -> Response:
+        try:
+            chosen = await servers.restart(request.path_params["name"])
+        except UnknownServerError as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+        except (StackError, CannotRunError) as error:
+            return JSONResponse({"error": f"Not restarted: {error}"}, status_code=409)
+        failed = any(server.process.state is not State.READY for server in chosen)
+        return JSONResponse(
+            {"servers": [_shown(server) for server in chosen]}, status_code=502 if failed else 200
+        )
+
+    return [
+        Route("/servers", listed, methods=["GET"]),
+        Route("/servers/{name}/restart", restarted, methods=["POST"]),
+    ]
+
+
+def _shown(server: Server) -> dict[str, Any]:
+    process = server.process
+    shown = {
+        "name": server.name,
+        "backend": server.backend,
+        "port": server.port,
+        "state": str(process.state),
+        "problem": process.problem or None,
+    }
+    return {name: value for name, value in shown.items() if value}
