@@ -66,7 +66,9 @@ KEYS = (
     "callLimits",
     "keyVersion",
     "entraAuthority",
+    "protect",
     "local",
+    "localUrl",
 )
 """Every key of the project's configuration."""
 
@@ -162,7 +164,9 @@ class Settings:
         rate_limits: how often one caller may do something.
         key_version: version of the keys that seal tokens; see `accepted_key_versions`.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
+        protect: whether Pulumi refuses to delete or replace what holds state: never in the twin.
         local: true only in the twin.
+        local_url: origin of the twin's gateway, without a trailing slash; empty on Azure.
     """
 
     location: str
@@ -187,7 +191,9 @@ class Settings:
     rate_limits: RateLimits
     key_version: int
     entra_authority: str
+    protect: bool
     local: bool
+    local_url: str
 
     @property
     def accepted_key_versions(self) -> range:
@@ -275,7 +281,9 @@ def load() -> Settings:
             "A rotation adds one, or four after a leak; an earlier version is never used again.",
         ),
         entra_authority=_entra_authority(reader),
+        protect=reader.boolean("protect", example="true") and not reader.local,
         local=reader.boolean("local", example="false"),
+        local_url=_local_url(reader),
     )
     _require_public_cloud(reader)
     reader.refuse_unknown_keys(KEYS)
@@ -525,4 +533,25 @@ def _entra_authority(reader: Reader) -> str:
         )
     elif not local and value != _AUTHORITY:
         reader.reject("entraAuthority", f"'{value}' is not {_AUTHORITY}.", why, remedy)
+    return value
+
+
+def _local_url(reader: Reader) -> str:
+    """The origin of the twin's gateway. Azure's is `https://<name of the service>.azure-api.net`."""
+    value = reader.peek("localUrl")
+    if not reader.local:
+        if value:
+            reader.reject(
+                "localUrl",
+                f"'{value}' is set, but the stack is not local.",
+                "On Azure the gateway's address follows from the name of the API Management service.",
+                "pulumi config rm localUrl",
+            )
+    elif not _is_origin(value) or urlsplit(value).hostname not in _LOOPBACK:
+        reader.reject(
+            "localUrl",
+            f"'{value}' is not an origin on this machine.",
+            "The stack is local, and Azure does not decide where a local gateway is.",
+            set_command("localUrl", "http://localhost:8000"),
+        )
     return value

@@ -22,15 +22,16 @@ class ContainerBackend(DeployableBackend):
     def deploy(self, site: Site) -> Deployed:
         """Declares the environment, if it does not exist yet, and the apps."""
         environment = site.environments.get(self.environment)
-        urls = {
+        servers = {
             spec: Server(
                 spec.name,
                 ServerArgs(platform=site.platform, environment=environment, backend=self.name, spec=spec),
-            ).url
+            )
             for spec in self.servers
         }
         return Deployed(
             backend=self,
-            url=urls[self.servers[0]],
-            origins={spec.origin: url for spec, url in urls.items() if spec.origin},
+            url=servers[self.servers[0]].url,
+            locks=tuple(server.lock for server in servers.values()),
+            origins={spec.origin: server.url for spec, server in servers.items() if spec.origin},
         )

@@ -14,7 +14,7 @@ PROFILE = "Consumption"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentArgs:
-    """What `Environment` needs.
+    """Arguments of `Environment`.
 
     Attributes:
         platform: where it goes.
@@ -31,10 +31,12 @@ class Environment(pulumi.ComponentResource):
 
     Attributes:
         id: resource id of the environment.
-        domain: what the host names of its apps end in.
+        name: its name.
+        domain: the end of the host names of its apps and routes.
     """
 
     id: pulumi.Output[str]
+    name: pulumi.Output[str]
     domain: pulumi.Output[str]
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -67,6 +69,7 @@ class Environment(pulumi.ComponentResource):
             opts=child,
         )
         self.id = environment.id
+        self.name = environment.name
         self.domain = environment.default_domain
         self.register_outputs({"id": self.id})
 

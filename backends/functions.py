@@ -59,10 +59,12 @@ class Functions(pulumi.ComponentResource):
     Attributes:
         name: name of the Function App.
         url: its origin.
+        locks: built-in authentication, and publishing without passwords.
     """
 
     name: pulumi.Output[str]
     url: pulumi.Output[str]
+    locks: tuple[pulumi.Resource, ...]
 
     def __init__(self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Functions", name, None, opts)
@@ -195,26 +197,27 @@ class Functions(pulumi.ComponentResource):
                 ],
             },
             tags=platform.tags,
-            # A host that cannot reach its storage does not start.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=roles),
+            # A host that cannot reach its storage does not start, and the lock has to follow at once.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*roles, *platform.caller.resources]),
         )
-        locks = [
+        lock_options = pulumi.ResourceOptions(parent=self, deleted_with=app)
+        self.locks = (
             web.WebAppFtpAllowed(
                 f"{name}-ftp",
                 web.WebAppFtpAllowedArgs(
                     resource_group_name=platform.resource_group_name, name=app.name, allow=False
                 ),
-                opts=child,
+                opts=lock_options,
             ),
             web.WebAppScmAllowed(
                 f"{name}-scm",
                 web.WebAppScmAllowedArgs(
                     resource_group_name=platform.resource_group_name, name=app.name, allow=False
                 ),
-                opts=child,
+                opts=lock_options,
             ),
             lock.of_function_app(f"{name}-auth", app, platform, parent=self),
-        ]
+        )
         Publication(
             f"{name}-publication",
             PublicationArgs(
@@ -224,8 +227,8 @@ class Functions(pulumi.ComponentResource):
                 package_container=package_container,
                 source=SOURCE,
             ),
-            # First the lock, then what is behind it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*locks, *roles]),
+            # No code runs before the locks exist.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.locks, *roles]),
         )
         self.name = app.name
         self.url = pulumi.Output.concat("https://", app.default_host_name)
@@ -239,7 +242,12 @@ class FunctionsBackend(DeployableBackend):
     def deploy(self, site: Site) -> Deployed:
         """Declares the Function App and publishes its code."""
         functions = Functions("functions", FunctionsArgs(platform=site.platform))
-        return Deployed(backend=self, url=functions.url, outputs={"functionAppName": functions.name})
+        return Deployed(
+            backend=self,
+            url=functions.url,
+            locks=functions.locks,
+            outputs={"functionAppName": functions.name},
+        )
 
 
 def describe(_settings: Settings) -> FunctionsBackend:

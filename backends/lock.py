@@ -1,4 +1,4 @@
-"""What locks a backend: built-in authentication that admits the gateway's identity and nobody else.
+"""Locks a backend: built-in authentication that admits the gateway's identity only.
 
 A request without a token of that identity for the gateway's application gets 401 or 403 from the platform and
 never reaches the server. App Service and Container Apps have the same mechanism under two names.
@@ -17,7 +17,7 @@ from gateway.platform import Platform
 def of_function_app(
     name: str, function_app: web.WebApp, platform: Platform, parent: pulumi.Resource
 ) -> pulumi.Resource:
-    """Locks a Function App."""
+    """Locks a Function App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return web.WebAppAuthSettingsV2(
         name,
         web.WebAppAuthSettingsV2Args(
@@ -32,14 +32,14 @@ def of_function_app(
             identity_providers=_only_the_gateway(web, platform),
             login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
         ),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=function_app),
     )
 
 
 def of_container_app(
     name: str, container_app: app.ContainerApp, platform: Platform, parent: pulumi.Resource
 ) -> pulumi.CustomResource:
-    """Locks a Container App."""
+    """Locks a Container App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return app.ContainerAppsAuthConfig(
         name,
         app.ContainerAppsAuthConfigArgs(
@@ -55,7 +55,7 @@ def of_container_app(
             identity_providers=_only_the_gateway(app, platform),
             login=app.LoginArgs(token_store=app.TokenStoreArgs(enabled=False)),
         ),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=container_app),
     )
 
 

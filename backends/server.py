@@ -1,4 +1,4 @@
-"""One process of an MCP server image: a Container App that answers the gateway's identity and nobody else."""
+"""One process of an MCP server image: a Container App that answers the gateway's identity only."""
 
 import json
 from collections.abc import Mapping
@@ -68,17 +68,22 @@ class ServerArgs:
 
 
 class Server(pulumi.ComponentResource):
-    """A Container App with one container.
+    """A Container App with one container, and a public route to it.
 
-    Its ingress is external, because API Management's cheaper tiers reach nothing else: what keeps others out
-    is the lock. Azure puts it on an app that exists, a few seconds after it; until then nobody knows the
-    address, of which two parts are random, because `url` waits for the lock.
+    Azure puts a lock only on an app that exists, and a container starts with its app. So that no request from
+    the internet reaches an app without its lock, the app has no public address of its own: its ingress is
+    internal to the environment, and a route of the environment leads to it once the lock exists.
+    https://learn.microsoft.com/azure/container-apps/rule-based-routing#routing-and-authorization-model
+
+    Until then only apps in the same environment can reach it, which are servers of the same stack.
 
     Attributes:
-        url: its origin, once it is locked.
+        url: origin of its public route.
+        lock: its built-in authentication.
     """
 
     url: pulumi.Output[str]
+    lock: pulumi.Resource
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Server", name, None, opts)
@@ -95,7 +100,7 @@ class Server(pulumi.ComponentResource):
                     # A stateful server must not run in two revisions for longer than a switch takes.
                     active_revisions_mode=app.ActiveRevisionsMode.SINGLE,
                     ingress=app.IngressArgs(
-                        external=True,
+                        external=False,
                         allow_insecure=False,
                         target_port=spec.port,
                         transport=app.IngressTransportMethod.HTTP,
@@ -121,11 +126,28 @@ class Server(pulumi.ComponentResource):
                 ),
                 tags={**platform.tags, **_tags(args)},
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            # Nothing that the lock needs may be missing when the container starts.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=platform.caller.resources),
         )
-        locked = lock.of_container_app(f"{name}-auth", container_app, platform, parent=self)
-        # Not the output with the whole configuration: that is a secret, and would make this one.
-        self.url = pulumi.Output.all(container_app.name, args.environment.domain, locked.id).apply(_origin)
+        self.lock = lock.of_container_app(f"{name}-auth", container_app, platform, parent=self)
+        route = app.HttpRouteConfig(
+            # Its host name is this, eight random characters and the environment's domain.
+            name,
+            app.HttpRouteConfigArgs(
+                resource_group_name=platform.resource_group_name,
+                environment_name=args.environment.name,
+                properties=app.HttpRouteConfigPropertiesArgs(
+                    rules=[
+                        app.HttpRouteRuleArgs(
+                            routes=[app.HttpRouteArgs(match=app.HttpRouteMatchArgs(prefix="/"))],
+                            targets=[app.HttpRouteTargetArgs(container_app=container_app.name)],
+                        )
+                    ]
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock]),
+        )
+        self.url = pulumi.Output.concat("https://", route.name, ".", args.environment.domain)
         self.register_outputs({})
 
     def _environment(self, name: str, spec: ServerSpec) -> list[app.EnvironmentVarArgs]:
@@ -162,12 +184,6 @@ def pinned(image: str, digest: str | None) -> str:
 def _secret_name(variable: str) -> str:
     """As Container Apps takes it: small letters, digits and hyphens."""
     return variable.lower().replace("_", "-")
-
-
-def _origin(values: list[str]) -> str:
-    # https://learn.microsoft.com/azure/container-apps/connect-apps#location
-    name, domain, _locked = values
-    return f"https://{name}.{domain}"
 
 
 def _tags(args: ServerArgs) -> Mapping[str, str]:

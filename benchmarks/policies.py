@@ -26,6 +26,7 @@ from benchmarks.progress import machine, say, show
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock
+from twin.gateway_plan import LOCAL
 from twin.stack import evaluate
 
 _ORIGIN = "http://localhost:8000"
@@ -59,7 +60,7 @@ def main() -> None:
     before = machine()
     say("evaluating the stack")
     cloud = Cloud(gateway_url=_ORIGIN)
-    settings = {"local": "true", "entraAuthority": "http://localhost:8002", "callsPerMinute": "100000"}
+    settings = {**LOCAL, "localUrl": _ORIGIN, "callsPerMinute": "100000"}
     service = gateway.service(evaluate(settings, cloud=cloud), cloud)
     say("loading policies")
     start = time.process_time()

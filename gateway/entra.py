@@ -8,7 +8,7 @@ import pulumi_azuread as azuread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationArgs:
-    """What `Application` needs.
+    """Arguments of `Application`.
 
     Attributes:
         display_name: what people see when they sign in, and administrators in Entra.
@@ -31,9 +31,11 @@ class Application(pulumi.ComponentResource):
 
     Attributes:
         client_id: the application's client id.
+        resources: what has to exist before the identity can get a token for it.
     """
 
     client_id: pulumi.Output[str]
+    resources: tuple[pulumi.Resource, ...]
 
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Application", name, None, opts)
@@ -58,7 +60,7 @@ class Application(pulumi.ComponentResource):
         # Without a service principal the gateway's identity gets no token for the application
         # (AADSTS500011). Users and identities of the tenant need no assignment: who may sign in is the
         # tenant's policy, and backends admit the gateway's identity by its object id.
-        azuread.ServicePrincipal(
+        principal = azuread.ServicePrincipal(
             f"{name}-principal",
             azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),
             opts=child,
@@ -77,4 +79,5 @@ class Application(pulumi.ComponentResource):
             opts=child,
         )
         self.client_id = application.client_id
+        self.resources = (application, principal)
         self.register_outputs({"clientId": self.client_id})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import apimanagement
 
-from apim.named_values import mentioned
+from gateway.api_management import ApiManagementRef, PolicyRequirements
 from gateway.plan import Fragment
 
 
@@ -15,16 +15,14 @@ class FragmentsArgs:
     """Arguments of `Fragments`.
 
     Attributes:
-        resource_group_name: resource group of the service.
-        service_name: the API Management service.
+        service: the API Management service.
         planned: the fragments to declare.
-        named_values: the declared named values, by name.
+        requirements: the named values that they mention.
     """
 
-    resource_group_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
+    service: ApiManagementRef
     planned: Sequence[Fragment]
-    named_values: Mapping[str, pulumi.Resource]
+    requirements: PolicyRequirements
 
 
 class Fragments(pulumi.ComponentResource):
@@ -42,16 +40,13 @@ class Fragments(pulumi.ComponentResource):
             planned.id: apimanagement.PolicyFragment(
                 f"{name}-{planned.id}",
                 apimanagement.PolicyFragmentArgs(
-                    resource_group_name=args.resource_group_name,
-                    service_name=args.service_name,
+                    resource_group_name=args.service.resource_group_name,
+                    service_name=args.service.service_name,
                     id=planned.id,
                     format=apimanagement.PolicyFragmentContentFormat.RAWXML,
                     value=planned.policy,
                 ),
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[args.named_values[each] for each in sorted(mentioned(planned.policy))],
-                ),
+                opts=args.service.child(self, args.requirements.of(planned.policy)),
             )
             for planned in args.planned
         }

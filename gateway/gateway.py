@@ -1,18 +1,19 @@
 """Declares the gateway: API Management with everything that it needs, and the APIs that it publishes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
+from gateway.api_management import ApiManagementRef, PolicyRequirements
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
 from gateway.plan import Plan
 from gateway.platform import Account, Caller, Deployed, Platform
-from gateway.published_api import ApiManagementRef, PublishedApi, PublishedApiArgs
+from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
@@ -46,7 +47,7 @@ class Gateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, plan = args.settings, args.plan
+        settings = args.settings
         tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
         client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
@@ -55,7 +56,8 @@ class Gateway(pulumi.ComponentResource):
         group = resources.ResourceGroup(
             f"{name}-group",
             resources.ResourceGroupArgs(location=settings.location, tags=tags),
-            opts=child,
+            # A group that is replaced is deleted with everything in it.
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
         )
         telemetry = Telemetry(
             f"{name}-telemetry",
@@ -75,8 +77,9 @@ class Gateway(pulumi.ComponentResource):
                 capacity=settings.capacity,
                 application_insights_id=telemetry.application_insights_id,
                 application_insights_connection=telemetry.connection,
-                logged_body_bytes=plan.logged_body_bytes,
-                local=settings.local,
+                logged_body_bytes=args.plan.logged_body_bytes,
+                protect=settings.protect,
+                local_url=settings.local_url,
             ),
             opts=child,
         )
@@ -86,7 +89,7 @@ class Gateway(pulumi.ComponentResource):
                 display_name=f"MCP gateway of {settings.publisher_name} ({pulumi.get_stack()})",
                 gateway_url=service.url,
                 issuer=issuer,
-                identity_principal_id=service.identity_principal_id,
+                identity_principal_id=service.identity.principal_id,
             ),
             opts=child,
         )
@@ -96,57 +99,28 @@ class Gateway(pulumi.ComponentResource):
                 resource_group_name=group.name,
                 location=settings.location,
                 tags=tags,
-                principal_id=service.identity_principal_id,
+                principal_id=service.identity.principal_id,
+                protect=settings.protect,
             ),
             opts=child,
         )
-        keys = KeyRing(f"{name}-keys", KeyRingArgs(version=settings.key_version), opts=child)
-        named_values = NamedValues(
-            f"{name}-values",
-            NamedValuesArgs(
-                resource_group_name=group.name,
-                service_name=service.name,
-                planned=[value for value in plan.named_values if value.backend is None],
-                values={
-                    "gateway-url": service.url,
-                    "entra-authority": settings.entra_authority,
-                    "entra-tenant": account.tenant_id,
-                    "entra-client": application.client_id,
-                    "gateway-identity": service.identity_client_id,
-                    "cosmos-url": store.url,
-                    **keys.named_values,
-                },
-            ),
-            opts=child,
-        )
-        fragments = Fragments(
-            f"{name}-fragments",
-            FragmentsArgs(
-                resource_group_name=group.name,
-                service_name=service.name,
-                planned=plan.fragments,
-                named_values=named_values.declared,
-            ),
-            opts=child,
-        )
-        self._service = ApiManagementRef(
-            resource_group_name=group.name,
-            service_name=service.name,
-            named_values=named_values.declared,
-            fragments=fragments.declared,
-        )
-        apimanagement.Policy(
-            f"{name}-policy",
-            apimanagement.PolicyArgs(
-                resource_group_name=group.name,
-                service_name=service.name,
-                policy_id="policy",
-                format=apimanagement.PolicyContentFormat.RAWXML,
-                value=plan.policy,
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._service.required_by(plan.policy)),
+        keys = KeyRing(
+            f"{name}-keys", KeyRingArgs(version=settings.key_version, protect=settings.protect), opts=child
         )
 
+        self._name = name
+        self._service = ApiManagementRef(
+            resource_group_name=group.name, service_name=service.name, resource=service.resource
+        )
+        self._values = {
+            "gateway-url": service.url,
+            "entra-authority": settings.entra_authority,
+            "entra-tenant": account.tenant_id,
+            "entra-client": application.client_id,
+            "gateway-identity": service.identity.client_id,
+            "cosmos-url": store.url,
+            **keys.named_values,
+        }
         self.url = service.url
         self.platform = Platform(
             resource_group_name=group.name,
@@ -158,41 +132,59 @@ class Gateway(pulumi.ComponentResource):
             application_insights_connection=telemetry.connection,
             local=settings.local,
             caller=Caller(
-                client_id=service.identity_client_id,
-                principal_id=service.identity_principal_id,
+                client_id=service.identity.client_id,
+                principal_id=service.identity.principal_id,
                 audience=application.client_id,
                 issuer=issuer,
+                resources=(service.identity, *application.resources),
             ),
         )
         self.register_outputs({"url": self.url})
 
     def publish(self, plan: Plan, deployed: Sequence[Deployed]) -> None:
-        """Declares the APIs of the plan, with the named values that their policies need.
+        """Declares the named values, fragments, policies and APIs of the plan.
 
         Args:
             plan: the plan that the gateway was declared with.
             deployed: the MCP servers behind it.
         """
-        child = pulumi.ResourceOptions(parent=self)
+        name, service, child = self._name, self._service, pulumi.ResourceOptions(parent=self)
         servers = {server.backend.name: server for server in deployed}
-        own = NamedValues(
-            "origins",
-            NamedValuesArgs(
-                resource_group_name=self._service.resource_group_name,
-                service_name=self._service.service_name,
-                planned=[value for value in plan.named_values if value.backend is not None],
-                values={name: origin for server in deployed for name, origin in server.origins.items()},
+        origins = {value: origin for server in deployed for value, origin in server.origins.items()}
+        named_values = NamedValues(
+            f"{name}-values",
+            NamedValuesArgs(service=service, planned=plan.named_values, values={**self._values, **origins}),
+            opts=child,
+        )
+        fragments = Fragments(
+            f"{name}-fragments",
+            FragmentsArgs(
+                service=service,
+                planned=plan.fragments,
+                requirements=PolicyRequirements(named_values=named_values.declared, fragments={}),
             ),
             opts=child,
         )
-        service = replace(self._service, named_values={**self._service.named_values, **own.declared})
+        requirements = PolicyRequirements(named_values=named_values.declared, fragments=fragments.declared)
+        apimanagement.Policy(
+            f"{name}-policy",
+            apimanagement.PolicyArgs(
+                resource_group_name=service.resource_group_name,
+                service_name=service.service_name,
+                policy_id="policy",
+                format=apimanagement.PolicyContentFormat.RAWXML,
+                value=plan.policy,
+            ),
+            opts=service.child(self, requirements.of(plan.policy)),
+        )
         for api in plan.apis:
             PublishedApi(
                 api.name,
                 PublishedApiArgs(
                     service=service,
+                    requirements=requirements,
                     api=api,
-                    service_url=servers[api.backend].url if api.backend else None,
+                    server=servers[api.backend] if api.backend else None,
                 ),
                 opts=child,
             )

@@ -30,16 +30,17 @@ class KeyRingArgs:
 
     Attributes:
         version: the version in use, counted from 1.
+        protect: whether Pulumi refuses to delete or replace a key.
     """
 
     version: int
+    protect: bool
 
 
 class KeyRing(pulumi.ComponentResource):
     """The keys of every version so far and of the next two, made once and kept as secrets in the state.
 
-    Every version stays declared and is protected, so no deployment replaces a key: rotation only adds keys.
-    `pulumi destroy` asks to lift the protection first (`pulumi state unprotect --all`).
+    Every version stays declared, so no deployment replaces a key: rotation only adds keys.
 
     Attributes:
         named_values: the keys that API Management holds, base64, by the name of their named value.
@@ -50,7 +51,7 @@ class KeyRing(pulumi.ComponentResource):
     def __init__(self, name: str, args: KeyRingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:KeyRing", name, None, opts)
         # ignore_changes: an edited length must not replace a key that seals valid tokens.
-        kept = pulumi.ResourceOptions(parent=self, protect=True, ignore_changes=["length", "keepers"])
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protect, ignore_changes=["length", "keepers"])
         declared = declared_key_versions(args.version)
         self.named_values = {}
         for purpose, length in (("token", _TOKEN_KEY_BYTES), ("consent", _CONSENT_KEY_BYTES)):

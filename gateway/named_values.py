@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import apimanagement
 
+from gateway.api_management import ApiManagementRef
 from gateway.plan import NamedValue
 
 
@@ -14,14 +15,12 @@ class NamedValuesArgs:
     """Arguments of `NamedValues`.
 
     Attributes:
-        resource_group_name: resource group of the service.
-        service_name: the API Management service.
+        service: the API Management service.
         planned: the named values to declare.
         values: their values by name.
     """
 
-    resource_group_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
+    service: ApiManagementRef
     planned: Sequence[NamedValue]
     values: Mapping[str, pulumi.Input[str]]
 
@@ -41,14 +40,14 @@ class NamedValues(pulumi.ComponentResource):
             planned.name: apimanagement.NamedValue(
                 f"{name}-{planned.name}",
                 apimanagement.NamedValueArgs(
-                    resource_group_name=args.resource_group_name,
-                    service_name=args.service_name,
+                    resource_group_name=args.service.resource_group_name,
+                    service_name=args.service.service_name,
                     named_value_id=planned.name,
                     display_name=planned.name,
                     value=args.values[planned.name],
                     secret=planned.secret,
                 ),
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=args.service.child(self),
             )
             for planned in args.planned
         }

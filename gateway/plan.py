@@ -18,6 +18,7 @@ from apim import origins as source_locations
 from apim import service as engine
 from apim.findings import Finding
 from apim.lint.streaming import Diagnostic
+from apim.named_values import mentioned
 from gateway import policy
 from gateway.api import Api, Operation
 from gateway.backend import Backend
@@ -217,6 +218,11 @@ def declared_key_versions(version: int) -> range:
 def key_name(purpose: str, version: int) -> str:
     """Name of the named value that holds a key of a version."""
     return f"{purpose}-key-v{version}"
+
+
+def mentioned_named_values(text: str) -> frozenset[str]:
+    """The names of the named values that a policy mentions."""
+    return mentioned(text)
 
 
 def included_fragments(text: str) -> frozenset[str]:

@@ -1,38 +1,13 @@
 """Declares an API of the plan in API Management."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import apimanagement
 
-from apim.named_values import mentioned
-from gateway.api import Api, Operation
-from gateway.plan import included_fragments
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiManagementRef:
-    """The service in which APIs are published.
-
-    Attributes:
-        resource_group_name: resource group of the service.
-        service_name: name of the service.
-        named_values: the named values by name.
-        fragments: the fragments by id.
-    """
-
-    resource_group_name: pulumi.Output[str]
-    service_name: pulumi.Output[str]
-    named_values: Mapping[str, pulumi.Resource]
-    fragments: Mapping[str, pulumi.Resource]
-
-    def required_by(self, text: str) -> list[pulumi.Resource]:
-        """What a policy mentions or includes; API Management refuses the policy while one is missing."""
-        return [
-            *(self.named_values[name] for name in sorted(mentioned(text))),
-            *(self.fragments[id_] for id_ in sorted(included_fragments(text))),
-        ]
+from gateway.api import Api
+from gateway.api_management import ApiManagementRef, PolicyRequirements
+from gateway.platform import Deployed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +16,33 @@ class PublishedApiArgs:
 
     Attributes:
         service: where the API is published.
+        requirements: what its policies refer to.
         api: the API as planned.
-        service_url: origin of the MCP server behind it, or None when its policies answer.
+        server: the MCP server behind it, or None when its policies answer.
     """
 
     service: ApiManagementRef
+    requirements: PolicyRequirements
     api: Api
-    service_url: pulumi.Output[str] | None
+    server: Deployed | None
 
 
 class PublishedApi(pulumi.ComponentResource):
-    """An API with its policy, its operations and their policies."""
+    """An API with its policy, its operations and their policies.
+
+    The resources are created one after the other: locks of the server, API, policy of the API, then each
+    operation with its policy. So an operation never exists without the policy of its API, neither when a
+    deployment fails half way nor when the API is removed, which happens in the reverse order. The policy of
+    the API checks the token or denies, so an operation whose own policy does not exist yet forwards nothing.
+
+    The order also avoids 409 (PessimisticConcurrencyConflict), with which API Management refuses a write
+    while another write to the same API is in progress.
+    """
 
     def __init__(self, name: str, args: PublishedApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:PublishedApi", name, None, opts)
+        self._name = name
+        self._args = args
         service, planned = args.service, args.api
         api = apimanagement.Api(
             f"{name}-api",
@@ -67,12 +55,12 @@ class PublishedApi(pulumi.ComponentResource):
                 path=planned.path,
                 protocols=[apimanagement.Protocol.HTTPS],
                 api_type=apimanagement.ApiType.HTTP,
-                service_url=args.service_url,
+                service_url=args.server.url if args.server else None,
                 subscription_required=False,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=service.child(self, args.server.locks if args.server else ()),
         )
-        apimanagement.ApiPolicy(
+        previous: pulumi.Resource = apimanagement.ApiPolicy(
             f"{name}-policy",
             apimanagement.ApiPolicyArgs(
                 resource_group_name=service.resource_group_name,
@@ -82,40 +70,41 @@ class PublishedApi(pulumi.ComponentResource):
                 format=apimanagement.PolicyContentFormat.RAWXML,
                 value=planned.policy,
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=service.required_by(planned.policy)),
+            opts=service.child(self, args.requirements.of(planned.policy)),
         )
         for operation in planned.operations:
-            self._declare_operation(name, operation, service, api)
+            declared = apimanagement.ApiOperation(
+                f"{name}-{operation.id}",
+                apimanagement.ApiOperationArgs(
+                    resource_group_name=service.resource_group_name,
+                    service_name=service.service_name,
+                    api_id=api.name,
+                    operation_id=operation.id,
+                    display_name=operation.title,
+                    method=operation.method,
+                    url_template=operation.template,
+                ),
+                opts=service.child(self, [previous]),
+            )
+            previous = declared
+            if operation.policy is not None:
+                previous = self._declare_operation_policy(operation.id, operation.policy, api, declared)
         self.register_outputs({})
 
-    def _declare_operation(
-        self, name: str, operation: Operation, service: ApiManagementRef, api: apimanagement.Api
-    ) -> None:
-        declared = apimanagement.ApiOperation(
-            f"{name}-{operation.id}",
-            apimanagement.ApiOperationArgs(
-                resource_group_name=service.resource_group_name,
-                service_name=service.service_name,
-                api_id=api.name,
-                operation_id=operation.id,
-                display_name=operation.title,
-                method=operation.method,
-                url_template=operation.template,
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        if operation.policy is None:
-            return
-        apimanagement.ApiOperationPolicy(
-            f"{name}-{operation.id}-policy",
+    def _declare_operation_policy(
+        self, id_: str, text: str, api: apimanagement.Api, operation: apimanagement.ApiOperation
+    ) -> pulumi.Resource:
+        service = self._args.service
+        return apimanagement.ApiOperationPolicy(
+            f"{self._name}-{id_}-policy",
             apimanagement.ApiOperationPolicyArgs(
                 resource_group_name=service.resource_group_name,
                 service_name=service.service_name,
                 api_id=api.name,
-                operation_id=declared.name,
+                operation_id=operation.name,
                 policy_id="policy",
                 format=apimanagement.PolicyContentFormat.RAWXML,
-                value=operation.policy,
+                value=text,
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=service.required_by(operation.policy)),
+            opts=service.child(self, self._args.requirements.of(text)),
         )

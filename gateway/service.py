@@ -1,8 +1,7 @@
-"""API Management itself: the service, its identity, and what it logs."""
+"""API Management itself: its name, its identity, the service, and what it logs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_random as random
@@ -28,7 +27,7 @@ _HARDENING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceArgs:
-    """What `Service` needs.
+    """Arguments of `Service`.
 
     Attributes:
         resource_group_name: where it goes.
@@ -42,7 +41,8 @@ class ServiceArgs:
         application_insights_id: resource id of the component that it logs to.
         application_insights_connection: connection string of that component.
         logged_body_bytes: how much of a message's body is logged.
-        local: whether the gateway must be on this machine.
+        protect: whether Pulumi refuses to delete or replace the service.
+        local_url: origin of the twin's gateway; empty on Azure.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -56,23 +56,28 @@ class ServiceArgs:
     application_insights_id: pulumi.Input[str]
     application_insights_connection: pulumi.Input[str]
     logged_body_bytes: int
-    local: bool
+    protect: bool
+    local_url: str
 
 
 class Service(pulumi.ComponentResource):
     """An API Management service with an identity of its own and request logs without contents.
 
+    The service takes minutes to create, up to 45 in classic tiers. Its name, its URL and its identity exist
+    before it, so that only what is created in it has to wait: Entra applications, the servers behind the
+    gateway and their locks do not.
+
     Attributes:
-        name: the service's name.
         url: origin of the gateway, without a trailing slash.
-        identity_client_id: client id of the user-assigned identity with which the gateway calls others.
-        identity_principal_id: object id of that identity.
+        identity: the user-assigned identity with which the gateway calls others.
+        resource: the service; resources in it depend on it and are deleted with it.
+        name: its name, for the resources in it.
     """
 
-    name: pulumi.Output[str]
     url: pulumi.Output[str]
-    identity_client_id: pulumi.Output[str]
-    identity_principal_id: pulumi.Output[str]
+    identity: managedidentity.UserAssignedIdentity
+    resource: apimanagement.ApiManagementService
+    name: pulumi.Output[str]
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Service", name, None, opts)
@@ -84,7 +89,7 @@ class Service(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        # A deleted service keeps its name for 48 hours (soft delete), and names are global.
+        # Names are global, and a deleted service keeps its name for 48 hours (soft delete).
         suffix = random.RandomString(
             f"{name}-suffix",
             random.RandomStringArgs(
@@ -92,12 +97,13 @@ class Service(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        service_name = pulumi.Output.concat("apim-", suffix.result)
         service = apimanagement.ApiManagementService(
             f"{name}-apim",
             apimanagement.ApiManagementServiceArgs(
                 resource_group_name=args.resource_group_name,
                 location=args.location,
-                service_name=pulumi.Output.concat("apim-", suffix.result),
+                service_name=service_name,
                 publisher_email=args.publisher_email,
                 publisher_name=args.publisher_name,
                 sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
@@ -109,14 +115,19 @@ class Service(pulumi.ComponentResource):
                         lambda identity_id: {identity_id: apimanagement.UserIdentityPropertiesArgs()}
                     ),
                 ),
-                # Nobody needs a portal to use an MCP server.
+                # An MCP server is used without a portal.
                 developer_portal_status=apimanagement.DeveloperPortalStatus.DISABLED,
                 legacy_portal_status=apimanagement.LegacyPortalStatus.DISABLED,
                 custom_properties=_HARDENING if args.sku in _CLASSIC_TIERS else None,
                 tags=args.tags,
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
+        name_of_created = service.name
+        if args.local_url:
+            name_of_created = pulumi.Output.all(service.name, service.gateway_url).apply(
+                lambda values: _require_local(*values, local_url=args.local_url)
+            )
         publisher = authorization.RoleAssignment(
             f"{name}-telemetry-access",
             authorization.RoleAssignmentArgs(
@@ -131,7 +142,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-logger",
             apimanagement.LoggerArgs(
                 resource_group_name=args.resource_group_name,
-                service_name=service.name,
+                service_name=name_of_created,
                 logger_id="application-insights",
                 logger_type=apimanagement.LoggerType.APPLICATION_INSIGHTS,
                 resource_id=args.application_insights_id,
@@ -141,7 +152,7 @@ class Service(pulumi.ComponentResource):
                     "identityClientId": identity.client_id,
                 },
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=service),
         )
         message = _logged_message(args.logged_body_bytes)
         pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
@@ -149,7 +160,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-diagnostic",
             apimanagement.DiagnosticArgs(
                 resource_group_name=args.resource_group_name,
-                service_name=service.name,
+                service_name=name_of_created,
                 diagnostic_id="applicationinsights",
                 logger_id=logger.id,
                 always_log=apimanagement.AlwaysLog.ALL_ERRORS,
@@ -163,12 +174,17 @@ class Service(pulumi.ComponentResource):
                 frontend=pipeline,
                 backend=pipeline,
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=service),
         )
-        self.name = service.name
-        self.url = service.gateway_url.apply(lambda url: _checked(url, local=args.local))
-        self.identity_client_id = identity.client_id
-        self.identity_principal_id = identity.principal_id
+        # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
+        self.url = (
+            pulumi.Output.from_input(args.local_url)
+            if args.local_url
+            else pulumi.Output.concat("https://", service_name, ".azure-api.net")
+        )
+        self.identity = identity
+        self.resource = service
+        self.name = name_of_created
         self.register_outputs({"name": self.name, "url": self.url})
 
 
@@ -185,16 +201,16 @@ def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
     )
 
 
-def _checked(url: str, *, local: bool) -> str:
-    """The gateway's origin without a trailing slash.
+def _require_local(name: str, gateway_url: str, *, local_url: str) -> str:
+    """The service's name, if its gateway is where a local stack says.
 
     Raises:
-        pulumi.RunError: a stack that is `local` came to life elsewhere.
+        pulumi.RunError: a local stack was deployed to Azure.
     """
-    origin = url.rstrip("/")
-    if local and urlsplit(origin).hostname not in ("localhost", "127.0.0.1", "::1"):
+    if gateway_url.rstrip("/") != local_url:
         raise pulumi.RunError(
-            f"The stack is set to be local, but its gateway is {origin}. A local stack is softer than one on "
-            "Azure.\n  > pulumi config rm local && pulumi config rm entraAuthority"
+            f"The stack is set to be local, but its gateway is {gateway_url}. A local stack is less strict "
+            "than one on Azure.\n"
+            "  > pulumi config rm local && pulumi config rm localUrl && pulumi config rm entraAuthority"
         )
-    return origin
+    return name

@@ -22,12 +22,14 @@ class StoreArgs:
         location: the region.
         tags: tags of its resources.
         principal_id: object id of the identity that reads and writes documents.
+        protect: whether Pulumi refuses to delete or replace the account.
     """
 
     resource_group_name: pulumi.Input[str]
     location: str
     tags: Mapping[str, str]
     principal_id: pulumi.Input[str]
+    protect: bool
 
 
 class Store(pulumi.ComponentResource):
@@ -44,7 +46,6 @@ class Store(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Store", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         account = cosmosdb.DatabaseAccount(
             f"{name}-cosmos",
             cosmosdb.DatabaseAccountArgs(
@@ -69,8 +70,9 @@ class Store(pulumi.ComponentResource):
                 public_network_access=cosmosdb.PublicNetworkAccess.ENABLED,
                 tags=args.tags,
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
+        child = pulumi.ResourceOptions(parent=self, deleted_with=account)
         database = cosmosdb.SqlResourceSqlDatabase(
             f"{name}-database",
             cosmosdb.SqlResourceSqlDatabaseArgs(

@@ -14,7 +14,7 @@ from settings import Settings, load
 from twin import own_thread
 from twin.stack import PROJECT, StackError
 
-LOCAL = {"local": "true", "entraAuthority": "http://localhost:8002"}
+LOCAL = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
 """Settings of a stack that runs in the twin, which needs no credentials."""
 
 

@@ -116,9 +116,11 @@ def changed_service(options: Options, state: StateFolder, config: Mapping[str, s
 
 def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud]:
     ports = options.ports
-    cloud = Cloud(seed=state.seed(), gateway_url=f"http://localhost:{ports.gateway}")
+    gateway_url = f"http://localhost:{ports.gateway}"
+    cloud = Cloud(seed=state.seed(), gateway_url=gateway_url)
+    authority = _authority(ports)
     stack = evaluate(
-        {**options.config, "local": "true", "entraAuthority": _authority(ports)},
+        {**options.config, "local": "true", "localUrl": gateway_url, "entraAuthority": authority},
         options.secrets,
         stack=options.stack,
         root=options.root,

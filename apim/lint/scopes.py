@@ -6,11 +6,13 @@ from apim.compiler import SECTIONS
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 
+_HANDLING = frozenset({"forward-request", "return-response"})
+
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Sections of inner scopes without `<base />`.
 
-    A backend section that forwards the request itself has none: the outer scope would forward it again.
+    A backend section that forwards or answers the request itself has none: the outer scope would forward it.
     """
     for document, scope in subject.scopes.items():
         root = subject.roots.get(document)
@@ -20,6 +22,6 @@ def check(subject: Subject) -> Iterator[Finding]:
             name = section.element.name
             if name not in SECTIONS or any(child.name == "base" for child in section.element.children):
                 continue
-            forwards = any(one.element.name == "forward-request" for one in subject.parts(section))
-            if not (name == "backend" and forwards):
+            handles = any(one.element.name in _HANDLING for one in subject.parts(section))
+            if not (name == "backend" and handles):
                 yield section.finding("missing-base", f"<{name}> has no <base />")

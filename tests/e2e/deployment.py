@@ -76,5 +76,12 @@ class Deployment:
 
     def _evaluated(self, **config: str) -> Stack:
         return evaluate(
-            {**FUNCTIONS_ONLY, "local": "true", "entraAuthority": self.entra, **config}, cloud=self.cloud
+            {
+                **FUNCTIONS_ONLY,
+                "local": "true",
+                "localUrl": self.gateway,
+                "entraAuthority": self.entra,
+                **config,
+            },
+            cloud=self.cloud,
         )

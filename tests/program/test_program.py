@@ -14,6 +14,7 @@ from tests.program.variants import SECRETS as STACK_SECRETS
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure.cloud import Cloud
 from twin.control import describe
+from twin.gateway_plan import LOCAL
 from twin.stack import UNKNOWN, Declared, Stack, evaluate
 
 SECRETS = {f"{purpose}-key-v{version}" for purpose in ("token", "consent") for version in range(1, 9)}
@@ -167,7 +168,6 @@ def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
     keys = case.stack.of_type("RandomBytes")
     assert keys
     for key in keys:
-        assert key.protect, key
         assert {"length", "keepers"} <= set(key.ignore_changes), key
 
 
@@ -341,34 +341,10 @@ def test_every_container_app_admits_the_gateways_identity_and_nobody_else(case: 
 
 
 @WITH_CONTAINERS
-def test_the_gateway_learns_an_address_only_when_it_is_locked(case: Case) -> None:
-    stack = case.stack
-    locks = {each.name.removesuffix("-auth"): each for each in stack.of_type("app:ContainerAppsAuthConfig")}
-    apis = {api.inputs["apiId"]: api for api in stack.of_type("apimanagement:Api")}
-    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
-    if case.variant == "servers":
-        waiting = {
-            "slack-http": apis["slack-mcp"],
-            "slack-sse": values["slack-sse-url"],
-            "jira-http": apis["jira-mcp"],
-            "jira-sse": values["jira-sse-url"],
-        }
-    else:
-        waiting = {
-            "notes-http": apis["notes-mcp"],
-            "legacy-sse": apis["legacy-mcp"],
-            "everything-both": apis["everything-mcp"],
-        }
-    assert locks.keys() == waiting.keys()
-    for name, later in waiting.items():
-        assert stack.waits_for(later, locks[name]), f"{later} may come before {locks[name]}"
-
-
-@WITH_CONTAINERS
-def test_containers_are_reached_over_tls_at_one_port(case: Case) -> None:
+def test_containers_are_reached_over_tls_at_one_port_and_only_by_a_route(case: Case) -> None:
     for name, inputs in container_apps(case.stack).items():
         ingress = inputs["configuration"]["ingress"]
-        assert ingress["external"] is True, name
+        assert ingress["external"] is False, name
         assert ingress["allowInsecure"] is False, name
         assert not ingress.get("additionalPortMappings"), name
 
@@ -487,6 +463,7 @@ def test_every_further_server_takes_the_same_few_resources() -> None:
         "Server": 2,
         "ContainerApp": 2,
         "ContainerAppsAuthConfig": 2,
+        "HttpRouteConfig": 2,
         "PublishedApi": 2,
         "Api": 2,
         "ApiPolicy": 2,
@@ -498,23 +475,12 @@ def test_every_further_server_takes_the_same_few_resources() -> None:
 def test_a_local_command_is_told_to_the_twin_alone() -> None:
     entry = {**_ENTRY, "name": "notes", "local": {"command": "npx notes --port {port}"}}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([entry])}
-    local = {"local": "true", "entraAuthority": "http://localhost:8002"}
     here = Cloud(gateway_url="http://localhost:8000")
 
     (azure,) = evaluate(config).of_type("app:ContainerApp")
-    (twin,) = evaluate({**config, **local}, cloud=here).of_type("app:ContainerApp")
+    (twin,) = evaluate({**config, **LOCAL}, cloud=here).of_type("app:ContainerApp")
     assert "mcp-local-command" not in azure.inputs["tags"]
     assert json.loads(twin.inputs["tags"]["mcp-local-command"]) == ["npx", "notes", "--port", "{port}"]
-
-
-@every_case
-def test_the_code_is_published_only_to_an_app_that_is_locked(case: Case) -> None:
-    stack = case.stack
-    publication = stack.one("pulumi-python:dynamic/backends:Publication")
-    locks = ("web:WebAppAuthSettingsV2", "web:WebAppFtpAllowed", "web:WebAppScmAllowed")
-    for lock in (each for type_ in locks for each in stack.of_type(type_)):
-        assert stack.waits_for(publication, lock), f"{publication} may come before {lock}"
-    assert [each.inputs["allow"] for type_ in locks[1:] for each in stack.of_type(type_)] == [False, False]
 
 
 @every_update
@@ -546,27 +512,6 @@ def test_logs_hold_no_body_no_header_and_no_query(case: Case) -> None:
                 assert logged["body"]["bytes"] == 0
                 assert not logged.get("headers")
                 assert {"mode": "Hide", "value": "*"} in logged["dataMasking"]["queryParams"]
-
-
-@every_case
-def test_policies_come_after_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
-    stack = case.stack
-    policies = [
-        policy
-        for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy", "PolicyFragment")
-        for policy in stack.of_type(f"apimanagement:{type_}")
-    ]
-    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
-    fragments = {each.inputs["id"]: each for each in stack.of_type("apimanagement:PolicyFragment")}
-    assert len(policies) > 10
-    for policy in policies:
-        assert policy.inputs["format"] == "rawxml"
-        named = set(re.findall(r"\{\{([\w.-]+)\}\}", policy.inputs["value"]))
-        included = set(re.findall(r'fragment-id="([^"]+)"', policy.inputs["value"]))
-        assert named <= values.keys(), f"{policy} mentions {named - values.keys()}"
-        assert included <= fragments.keys(), f"{policy} includes {included - fragments.keys()}"
-        for before in (*(values[name] for name in named), *(fragments[id_] for id_ in included)):
-            assert stack.waits_for(policy, before), f"{policy} may come before {before}"
 
 
 @every_case

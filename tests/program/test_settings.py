@@ -16,6 +16,7 @@ from backends.registry import DESCRIPTIONS, HOSTED
 from configuration import stack_file
 from settings import KEYS, Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
+from twin.gateway_plan import LOCAL
 from twin.stack import PROJECT
 
 NAME = "remote-mcp-gateway"
@@ -241,11 +242,12 @@ WRONG = {
     ),
     "authority-of-a-stranger": ({"entraAuthority": "https://login.example.com"}, "entraAuthority"),
     "authority-on-this-machine": ({"entraAuthority": "http://localhost:8002"}, "entraAuthority"),
-    "local-on-azure": ({"local": "true"}, "local"),
-    "local-with-a-lookalike": (
-        {"local": "true", "entraAuthority": "http://localhost.example.com:8002"},
-        "local",
-    ),
+    "local-on-azure": ({**LOCAL, "entraAuthority": "https://login.microsoftonline.com"}, "local"),
+    "local-with-a-lookalike": ({**LOCAL, "entraAuthority": "http://localhost.example.com:8002"}, "local"),
+    "local-without-a-gateway": ({**LOCAL, "localUrl": ""}, "localUrl"),
+    "local-with-a-remote-gateway": ({**LOCAL, "localUrl": "https://gateway.example"}, "localUrl"),
+    "a-local-gateway-on-azure": ({"localUrl": "http://localhost:8000"}, "localUrl"),
+    "protected-perhaps": ({"protect": "maybe"}, "protect"),
     "misspelt": ({"publisheremail": "a@b.example"}, "publisheremail"),
     "unknown": ({"zzz": "1"}, "zzz"),
     "tags-as-text": ({"tags": "a=b"}, "tags"),
@@ -256,7 +258,7 @@ WRONG = {
 
 
 def test_the_dev_stack_runs_here_as_committed_and_asks_for_credentials_elsewhere() -> None:
-    local = {f"{NAME}:local": "true", f"{NAME}:entraAuthority": "http://localhost:8002"}
+    local = {f"{NAME}:{key}": value for key, value in LOCAL.items()}
     assert load({**COMMITTED, **local}).backends == ("functions", "slack", "jira", "github")
     message = str(refused(COMMITTED))
     assert all(key in message for key in ("slackBotToken", "jiraUrl", "jiraUsername", "jiraApiToken"))
@@ -413,7 +415,7 @@ def test_a_region_may_be_written_as_the_portal_shows_it() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 def test_a_local_stack_signs_in_on_this_machine(host: str) -> None:
-    stack = load(changed(local="true", entraAuthority=f"http://{host}:8002"))
+    stack = load(changed(**LOCAL | {"entraAuthority": f"http://{host}:8002"}))
 
     assert stack.local
     assert stack.entra_authority == f"http://{host}:8002"
@@ -444,15 +446,14 @@ def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
 
 
 def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
-    stack = load(changed(backends=ALL, local="true", entraAuthority="http://localhost:8002"))
+    stack = load(changed(backends=ALL, **LOCAL))
 
     assert stack.slack.bot_token == "xoxb-twin"
     assert (stack.jira.url, stack.jira.api_token) == ("https://jira.example", "twin")
 
 
 def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
-    local = {"local": "true", "entraAuthority": "http://localhost:8002"}
-    error = refused(changed(backends=ALL, jiraUrl=JIRA["jiraUrl"], **local))
+    error = refused(changed(backends=ALL, jiraUrl=JIRA["jiraUrl"], **LOCAL))
 
     assert {problem.key for problem in error.problems} == {"jiraUsername", "jiraApiToken"}
 

@@ -21,11 +21,12 @@ from twin.azure.container_app import ContainerApp, container_apps
 from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
 from twin.containers import Container, command_of
+from twin.gateway_plan import LOCAL
 from twin.notices import Notice, Notify
 from twin.plan import Options, Plan, make
 from twin.server_process import CannotRunError, State
 from twin.shared_readings import SharedReadings
-from twin.stack import PROJECT, evaluate
+from twin.stack import PROJECT, StackError, evaluate
 from twin.state import StateFolder
 
 GATEWAY = "11111111-1111-1111-1111-111111111111"
@@ -433,19 +434,28 @@ def test_a_restart_uses_the_files_and_the_command_as_they_are_now(app, issuer, t
 
 
 def test_the_stack_says_what_runs_and_who_comes_in() -> None:
-    local = {
-        "local": "true",
-        "entraAuthority": "http://localhost:1",
-        "backends": '["functions", "slack"]',
-    }
-    stack = evaluate(local, cloud=Cloud(gateway_url="http://localhost:8000"))
+    config = {**LOCAL, "backends": '["functions", "slack"]'}
+    stack = evaluate(config, cloud=Cloud(gateway_url="http://localhost:8000"))
     apps = {app.name: app for app in container_apps(stack)}
     assert set(apps) == {"slack-http", "slack-sse"}
     http = apps["slack-http"]
     assert http.backend == "slack"
     assert http.args == ("--transport", "http")
     assert http.env["SLACK_MCP_XOXB_TOKEN"] == "xoxb-twin"
-    assert http.host.startswith(stack.one("app:ContainerApp", "slack-http").outputs["name"])
+    assert http.host.startswith(stack.one("app:HttpRouteConfig", "slack-http").outputs["name"] + ".")
     assert http.auth is not None
     assert len(http.auth.identities) == 1
     assert "xoxb" not in repr(http)
+
+
+def test_an_app_without_a_route_is_not_public() -> None:
+    stack = evaluate(
+        {**LOCAL, "backends": '["functions", "slack"]'}, cloud=Cloud(gateway_url="http://localhost:8000")
+    )
+    route = stack.one("app:HttpRouteConfig", "slack-http")
+    rest = tuple(one for one in stack.resources if one is not route)
+    assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
+
+    partly = replace(route, inputs={**route.inputs, "properties": {"rules": []}})
+    with pytest.raises(StackError, match="not one rule that leads everything below / to one app"):
+        container_apps(replace(stack, resources=(*rest, partly)))

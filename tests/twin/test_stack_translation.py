@@ -10,6 +10,7 @@ from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.blobs import BlobAccount, local_settings
+from twin.gateway_plan import LOCAL
 from twin.stack import Declared, Stack, StackError, evaluate
 
 AUTHORITY = "http://localhost:8002"
@@ -18,7 +19,7 @@ CLOUD = Cloud(gateway_url="http://localhost:8000")
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    return evaluate({**FUNCTIONS_ONLY, "local": "true", "entraAuthority": AUTHORITY}, cloud=CLOUD)
+    return evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=CLOUD)
 
 
 def without(stack: Stack, type_: str) -> Stack:

@@ -352,6 +352,9 @@ _ENTRIES: dict[str, _Entry] = {
     "app:ContainerAppsAuthConfig": _Entry(
         "Microsoft.App/containerApps/{containerAppName}/authConfigs/{authConfigName=current}"
     ),
+    "app:HttpRouteConfig": _Entry(
+        "Microsoft.App/managedEnvironments/{environmentName}/httpRouteConfigs/{httpRouteName}"
+    ),
     "network:VirtualNetwork": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}"),
     "network:Subnet": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}/subnets/{subnetName}"),
     "network:NetworkSecurityGroup": _Entry(

@@ -1,4 +1,4 @@
-"""The Container Apps that a stack declares: what each runs, with which environment, and what locks it."""
+"""The Container Apps that a stack declares: what each runs, where it is public, and what locks it."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class ContainerApp:
     Attributes:
         name: its logical name in the program, such as `slack-http`.
         backend: the MCP server that it is a part of; faults and the record know it by that.
-        host: its host name in Azure.
+        host: its public host name in Azure.
         image: reference of the image.
         command: in place of the image's entry point; empty for the image's own.
         args: in place of the image's arguments; empty for the image's own.
@@ -41,20 +41,57 @@ class ContainerApp:
 
 
 def container_apps(stack: Stack) -> tuple[ContainerApp, ...]:
-    """The Container Apps of a stack that have an ingress.
+    """The Container Apps of a stack that can be reached from the internet.
 
     Raises:
-        StackError: an app refers to a secret that it does not have, has several containers, or asks for an
-            authentication that the twin does not imitate.
+        StackError: an app refers to a secret that it does not have, has several containers, or asks for a
+            route or an authentication that the twin does not imitate.
     """
     return tuple(
-        _container_app(stack, app)
+        _container_app(stack, app, host)
         for app in stack.of_type("app:ContainerApp")
-        if (app.inputs.get("configuration") or {}).get("ingress")
+        if (host := _public_host(stack, app))
     )
 
 
-def _container_app(stack: Stack, app: Declared) -> ContainerApp:
+def _public_host(stack: Stack, app: Declared) -> str | None:
+    """The app's own host name, if its ingress is external, or that of the route which leads to it."""
+    ingress = (app.outputs.get("configuration") or {}).get("ingress")
+    if not ingress:
+        return None
+    if ingress.get("external"):
+        return ingress["fqdn"]
+    hosts = [
+        f"{route.outputs['name']}.{_domain(stack, route)}"
+        for route in stack.of_type("app:HttpRouteConfig")
+        if _target(route) == app.outputs["name"]
+    ]
+    if len(hosts) > 1:
+        raise StackError(
+            f"{app.name} has the routes {', '.join(hosts)}; the twin serves an app at one host name."
+        )
+    return hosts[0] if hosts else None
+
+
+def _target(route: Declared) -> str:
+    """The app to which a route leads."""
+    match (route.inputs.get("properties") or {}).get("rules"):
+        case [
+            {"routes": [{"match": {"prefix": "/"}, **action}], "targets": [{"containerApp": str(target)}]}
+        ] if not action:
+            return target
+    raise StackError(f"{route.name} is not one rule that leads everything below / to one app.")
+
+
+def _domain(stack: Stack, route: Declared) -> str:
+    return next(
+        environment.outputs["defaultDomain"]
+        for environment in stack.of_type("app:ManagedEnvironment")
+        if environment.outputs["name"] == route.inputs["environmentName"]
+    )
+
+
+def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
     containers = (app.inputs.get("template") or {}).get("containers") or []
     if len(containers) != 1:
         raise StackError(f"{app.name} has {len(containers)} containers; the twin runs apps with exactly one.")
@@ -63,7 +100,7 @@ def _container_app(stack: Stack, app: Declared) -> ContainerApp:
     return ContainerApp(
         name=app.name,
         backend=tags.get(_BACKEND) or app.name,
-        host=app.outputs["configuration"]["ingress"]["fqdn"],
+        host=host,
         image=container["image"],
         command=tuple(container.get("command") or ()),
         args=tuple(container.get("args") or ()),

@@ -79,6 +79,7 @@ NEAR = {
     "an invariant conversion": variable('@("A".ToLowerInvariant())'),
     "a comparison of strings": variable('@((string)context.Variables["s"] == "abc")'),
     "a backend section that forwards": policy(),
+    "a backend section that answers": policy("<base />", backend="<return-response />"),
     "a harmless header": policy(
         TRACE.format('@(context.Request.Headers.GetValueOrDefault("User-Agent", ""))')
     ),

@@ -1,0 +1,47 @@
+"""While a stack is deployed or removed, operations may exist before their own policies."""
+
+from dataclasses import replace
+
+import pytest
+
+from apim.service import Api, Service
+from tests.policies.engine.stage import Stage
+from tests.policies.oauth.stand import declared
+
+
+def _without_operation_policies(api: Api) -> Api:
+    return replace(api, operations=tuple(replace(one, policy=None) for one in api.operations))
+
+
+@pytest.fixture(scope="module")
+def half_deployed() -> Stage:
+    """The gateway with the policies of its APIs and none of its operations."""
+    service: Service = declared()
+    return Stage(replace(service, apis=tuple(map(_without_operation_policies, service.apis))))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("POST", "/register"),
+        ("GET", "/authorize"),
+        ("GET", "/consent"),
+        ("POST", "/consent"),
+        ("GET", "/oauth-callback"),
+        ("POST", "/token"),
+        ("GET", "/.well-known/oauth-protected-resource/mcp"),
+    ],
+)
+def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
+    half_deployed: Stage, method: str, path: str
+) -> None:
+    answer = half_deployed.ask(method, path)
+    assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert answer.header("Retry-After") is not None
+    assert half_deployed.wire.sent == []
+
+
+def test_an_mcp_server_is_called_only_with_a_token_even_then(half_deployed: Stage) -> None:
+    assert half_deployed.ask("POST", "/mcp", body=b"{}").status == 401
+    assert half_deployed.wire.sent == []

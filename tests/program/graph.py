@@ -1,0 +1,59 @@
+"""Which resources of a stack wait for which, from their registrations.
+
+Pulumi creates a resource after everything that it depends on, and deletes it before. Both orders are edges of
+one graph, so `A is created only after B` also says that `A is deleted before B`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from twin.stack import Declared, Stack
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The dependencies of a stack: explicit ones, those of inputs, and parents.
+
+    Attributes:
+        stack: an evaluated stack, for an update or a preview.
+    """
+
+    stack: Stack
+
+    def requires(self, resource: Declared) -> dict[str, Declared]:
+        """Everything that exists before a resource is created, by URN."""
+        return {one.urn: one for one in self._walk(resource)}
+
+    def require(self, earlier: Declared) -> list[Declared]:
+        """Everything that is created only after a resource."""
+        return [one for one in self.stack.resources if earlier.urn in self.requires(one)]
+
+    def missing(self, later: Declared, earlier: Iterable[Declared]) -> list[str]:
+        """The resources without which `later` may be created, although it should wait for them."""
+        found = self.requires(later)
+        return [f"{later} does not wait for {one}" for one in earlier if one.urn not in found]
+
+    def path(self, later: Declared, earlier: Declared) -> str:
+        """One chain of dependencies between two resources, to read in a failure."""
+        if later.urn == earlier.urn:
+            return repr(later)
+        for urn in _direct(later):
+            one = self.stack.get(urn)
+            if one is not None and (one.urn == earlier.urn or earlier.urn in self.requires(one)):
+                return f"{later} -> {self.path(one, earlier)}"
+        return ""
+
+    def _walk(self, resource: Declared) -> Iterator[Declared]:
+        ahead, seen = list(_direct(resource)), set()
+        while ahead:
+            urn = ahead.pop()
+            one = self.stack.get(urn)
+            if urn not in seen and one is not None:
+                seen.add(urn)
+                ahead += _direct(one)
+                yield one
+
+
+def _direct(resource: Declared) -> frozenset[str]:
+    of_inputs = frozenset().union(*resource.property_dependencies.values())
+    return resource.dependencies | of_inputs | {resource.parent}

@@ -1,0 +1,230 @@
+"""At no moment is a server without its lock or an operation without its policy.
+
+Every rule is checked in every variant, for an update and for a preview. What waits for something is created
+after it and deleted before it.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from tests.program.graph import Graph
+from tests.program.variants import CASES, Case
+from twin.gateway_plan import LOCAL
+from twin.stack import UNKNOWN, Declared, Stack, evaluate
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+APIM = "azure-native:apimanagement:"
+LOCKS = (
+    "app:ContainerAppsAuthConfig",
+    "web:WebAppAuthSettingsV2",
+    "web:WebAppFtpAllowed",
+    "web:WebAppScmAllowed",
+)
+
+
+def siblings(stack: Stack, of: Declared, type_: str) -> list[Declared]:
+    """The resources of a type in the same component."""
+    return [one for one in stack.of_type(type_) if one.parent == of.parent]
+
+
+def one_sibling(stack: Stack, of: Declared, type_: str) -> Declared:
+    (found,) = siblings(stack, of, type_)
+    return found
+
+
+def locks_of(stack: Stack, app: Declared) -> list[Declared]:
+    """What keeps others out of an app."""
+    return [lock for type_ in LOCKS for lock in siblings(stack, app, type_)]
+
+
+def servers(stack: Stack) -> Mapping[str, list[Declared]]:
+    """The apps of each MCP server by its name."""
+    found = {"functions": list(stack.of_type("web:WebApp"))}
+    for app in stack.of_type("app:ContainerApp"):
+        found.setdefault(app.inputs["tags"]["mcp-server"], []).append(app)
+    return found
+
+
+def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
+    policies = siblings(stack, operation, "apimanagement:ApiOperationPolicy")
+    return next((one for one in policies if one.name == f"{operation.name}-policy"), None)
+
+
+@every_case
+def test_only_resources_in_api_management_wait_for_it(case: Case) -> None:
+    graph = Graph(case.stack)
+    service = case.stack.one("apimanagement:ApiManagementService")
+    waiting = [one for one in graph.require(service) if one.custom]
+    assert len(waiting) > 30
+    others = [graph.path(one, service) for one in waiting if not one.type.startswith(APIM)]
+    assert others == []
+
+
+@every_case
+def test_an_app_starts_when_all_that_its_locks_need_exists(case: Case) -> None:
+    graph = Graph(case.stack)
+    apps = [app for found in servers(case.stack).values() for app in found]
+    assert apps
+    for app in apps:
+        before = graph.requires(app)
+        locks = locks_of(case.stack, app)
+        assert locks
+        for lock in locks:
+            after_app = [
+                one for urn, one in graph.requires(lock).items() if urn not in before and one is not app
+            ]
+            assert after_app == [], f"{lock} waits for more than {app}"
+
+
+@every_case
+def test_a_container_app_is_public_only_by_a_route_that_waits_for_its_lock(case: Case) -> None:
+    graph = Graph(case.stack)
+    apps = case.stack.of_type("app:ContainerApp")
+    for app in apps:
+        assert app.inputs["configuration"]["ingress"]["external"] is False
+        route = one_sibling(case.stack, app, "app:HttpRouteConfig")
+        assert graph.missing(route, [app, *locks_of(case.stack, app)]) == []
+    assert len(case.stack.of_type("app:HttpRouteConfig")) == len(apps)
+
+
+@every_case
+def test_code_is_published_only_to_a_function_app_with_all_its_locks(case: Case) -> None:
+    graph = Graph(case.stack)
+    publication = case.stack.one("pulumi-python:dynamic/backends:Publication")
+    locks = [lock for type_ in LOCKS[1:] for lock in case.stack.of_type(type_)]
+    assert len(locks) == 3
+    assert graph.missing(publication, locks) == []
+    assert [each.inputs["allow"] for type_ in LOCKS[2:] for each in case.stack.of_type(type_)] == [
+        False,
+        False,
+    ]
+
+
+@every_case
+def test_the_gateway_sends_requests_only_to_servers_that_are_locked(case: Case) -> None:
+    graph = Graph(case.stack)
+    apis = {
+        api.name.removesuffix("-api"): api
+        for api in case.stack.of_type("apimanagement:Api")
+        if "serviceUrl" in api.inputs
+    }
+    values = {value.inputs["displayName"]: value for value in case.stack.of_type("apimanagement:NamedValue")}
+    found = servers(case.stack)
+    assert apis.keys() == found.keys()
+    for name, apps in found.items():
+        locks = [lock for app in apps for lock in locks_of(case.stack, app)]
+        assert graph.missing(apis[name], locks) == []
+    origins = {name: value for name, value in values.items() if name.endswith("-sse-url")}
+    for name, value in origins.items():
+        app = found[name.removesuffix("-sse-url")][-1]
+        assert graph.missing(value, locks_of(case.stack, app)) == []
+
+
+@every_case
+def test_no_operation_exists_without_the_policy_of_its_api(case: Case) -> None:
+    graph = Graph(case.stack)
+    operations = case.stack.of_type("apimanagement:ApiOperation")
+    assert operations
+    for operation in operations:
+        policy = one_sibling(case.stack, operation, "apimanagement:ApiPolicy")
+        api = one_sibling(case.stack, operation, "apimanagement:Api")
+        assert graph.missing(operation, [policy]) == []
+        assert graph.missing(policy, [api]) == []
+        if own := operation_policy(case.stack, operation):
+            assert graph.missing(own, [operation]) == []
+
+
+@every_case
+def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> None:
+    graph = Graph(case.stack)
+    types = ("Api", "ApiPolicy", "ApiOperation", "ApiOperationPolicy")
+    for api in case.stack.of_type("apimanagement:Api"):
+        parts = [one for type_ in types for one in siblings(case.stack, api, f"apimanagement:{type_}")]
+        # In the order in which they may be written, each waits for all before it.
+        chain = sorted(parts, key=lambda one: sum(other.urn in graph.requires(one) for other in parts))
+        for position, one in enumerate(chain):
+            assert graph.missing(one, chain[:position]) == []
+
+
+@every_case
+def test_policies_wait_for_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
+    graph, stack = Graph(case.stack), case.stack
+    policies = [
+        policy
+        for type_ in ("Policy", "ApiPolicy", "ApiOperationPolicy", "PolicyFragment")
+        for policy in stack.of_type(f"apimanagement:{type_}")
+    ]
+    values = {each.inputs["displayName"]: each for each in stack.of_type("apimanagement:NamedValue")}
+    fragments = {each.inputs["id"]: each for each in stack.of_type("apimanagement:PolicyFragment")}
+    assert len(policies) > 10
+    for policy in policies:
+        assert policy.inputs["format"] == "rawxml"
+        named = set(re.findall(r"\{\{([\w.-]+)\}\}", policy.inputs["value"]))
+        included = set(re.findall(r'fragment-id="([^"]+)"', policy.inputs["value"]))
+        assert named <= values.keys(), f"{policy} mentions {named - values.keys()}"
+        assert included <= fragments.keys(), f"{policy} includes {included - fragments.keys()}"
+        needed = [*(values[name] for name in named), *(fragments[id_] for id_ in included)]
+        assert graph.missing(policy, needed) == []
+
+
+@every_case
+def test_locks_are_deleted_with_their_apps(case: Case) -> None:
+    """To delete one alone would write its default, which unlocks the app."""
+    locks = [lock for type_ in LOCKS for lock in case.stack.of_type(type_)]
+    for lock in locks:
+        apps = siblings(case.stack, lock, "web:WebApp") + siblings(case.stack, lock, "app:ContainerApp")
+        assert [app.urn for app in apps] == [lock.deleted_with], lock
+
+
+@every_case
+def test_what_is_in_api_management_or_cosmos_is_deleted_with_it(case: Case) -> None:
+    for prefix, type_ in (
+        (APIM, "apimanagement:ApiManagementService"),
+        ("azure-native:cosmosdb:", "cosmosdb:DatabaseAccount"),
+    ):
+        owner = case.stack.one(type_)
+        children = [one for one in case.stack.resources if one.type.startswith(prefix) and one is not owner]
+        assert children
+        assert [one for one in children if one.deleted_with != owner.urn] == []
+
+
+def protected(stack: Stack) -> set[str]:
+    return {one.type.rpartition(":")[2] for one in stack.resources if one.protect}
+
+
+@every_case
+def test_what_holds_state_is_protected(case: Case) -> None:
+    """A region that changes in the configuration would replace all of it."""
+    assert protected(case.stack) == {
+        "ResourceGroup",
+        "ApiManagementService",
+        "DatabaseAccount",
+        "RandomBytes",
+    }
+    keys = case.stack.of_type("RandomBytes")
+    assert [key for key in keys if not key.protect] == []
+
+
+@pytest.mark.parametrize("config", [{"protect": "false"}, LOCAL])
+def test_a_stack_can_do_without_protection(config: Mapping[str, str]) -> None:
+    assert protected(evaluate({"backends": '["functions"]', **config}, preview=True)) == set()
+
+
+@every_case
+def test_the_gateways_url_follows_from_the_name_of_the_service(case: Case) -> None:
+    stack = case.stack
+    name = stack.one("apimanagement:ApiManagementService").inputs["serviceName"]
+    url = stack.outputs["gatewayUrl"]
+    if case.preview:
+        assert name is url is UNKNOWN
+    else:
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,49}", name)
+        assert url == f"https://{name}.azure-api.net"
+
+
+def test_a_local_stack_that_meets_azure_publishes_nothing() -> None:
+    with pytest.raises(Exception, match="set to be local, but its gateway is https://apim-"):
+        evaluate({"backends": '["functions"]', **LOCAL})
