@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from apim.service import PolicyDocument, Service
+from twin.azure import container_app
 from twin.stack import Declared, Stack
 
 _APPS = {
@@ -30,6 +31,7 @@ _APPS = {
     ),
     "web:WebAppFtpAllowed": ("allow",),
     "web:WebAppScmAllowed": ("allow",),
+    "app:ManagedEnvironment": ("defaultDomain",),
     "app:ContainerApp": ("latestRevisionName",),
     "app:ContainerAppsAuthConfig": (
         "platform",
@@ -88,6 +90,14 @@ class ResourceManager:
         for type_, properties in _APPS.items():
             for declared in self._stack.of_type(type_):
                 yield _app(declared, properties)
+        for route in self._stack.of_type("app:HttpRouteConfig"):
+            yield {
+                **_named(route.id),
+                "properties": {
+                    "fqdn": container_app.route_host(self._stack, route),
+                    "rules": (route.inputs.get("properties") or {}).get("rules"),
+                },
+            }
 
 
 def _service(declared: Declared) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The servers behind the gateway: each is locked, and answers nobody who goes past the gateway."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -44,7 +45,7 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
 
 
 async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
-    """The Function Apps and Container Apps of the resource group that have a host name."""
+    """The Function Apps and Container Apps of the resource group, with their public host names."""
     service_id(session)
     group = session.service.resource_group if session.service else ""
     sites, containers = await asyncio.gather(
@@ -55,26 +56,43 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
         App(
             id=str(site["id"]),
             name=str(site["name"]),
-            host=str(site["properties"]["defaultHostName"]),
+            hosts=(str(site["properties"]["defaultHostName"]),),
             server=_FUNCTIONS,
             is_site=True,
         )
         for site in sites
     ]
+    routes = await _routes(manager, group)
     for container in containers:
+        name = str(container["name"])
         configuration = (container.get("properties") or {}).get("configuration") or {}
-        host = (configuration.get("ingress") or {}).get("fqdn")
-        if host:
-            found.append(
-                App(
-                    id=str(container["id"]),
-                    name=str(container["name"]),
-                    host=str(host),
-                    server=(container.get("tags") or {}).get(_SERVER_TAG),
-                    is_site=False,
-                )
+        ingress = configuration.get("ingress") or {}
+        own = [str(ingress["fqdn"])] if ingress.get("external") and ingress.get("fqdn") else []
+        found.append(
+            App(
+                id=str(container["id"]),
+                name=name,
+                hosts=(*own, *routes.get(name, ())),
+                server=(container.get("tags") or {}).get(_SERVER_TAG),
+                is_site=False,
             )
+        )
     return tuple(found)
+
+
+async def _routes(manager: ResourceManager, group: str) -> Mapping[str, list[str]]:
+    """The host names of public routes by the Container App to which they lead."""
+    environments = await manager.list(f"{group}/providers/Microsoft.App/managedEnvironments")
+    listed = await asyncio.gather(
+        *(manager.list(f"{environment['id']}/httpRouteConfigs") for environment in environments)
+    )
+    found: dict[str, list[str]] = {}
+    for route in itertools.chain.from_iterable(listed):
+        properties = route.get("properties") or {}
+        for rule in properties.get("rules") or ():
+            for target in rule.get("targets") or ():
+                found.setdefault(str(target.get("containerApp")), []).append(str(properties["fqdn"]))
+    return found
 
 
 async def _locks(manager: ResourceManager, session: Session) -> str:
@@ -181,13 +199,9 @@ async def _direct_calls(manager: ResourceManager, session: Session) -> str:
     unreachable = []
     upstream = {server.name: server.upstream_paths for server in session.target.expected.servers}
     tokens = [sign_in.headers for sign_in in session.sign_ins.values()][:1]
-    for app in found:
+    for app, host in [(each, host) for each in found for host in each.hosts]:
         paths = dict.fromkeys((*_PATHS, *upstream.get(app.server or "", ())))
-        origin = (
-            local.get(app.host, f"https://{app.host}")
-            if session.target.azure.local
-            else f"https://{app.host}"
-        )
+        origin = local.get(host, f"https://{host}") if session.target.azure.local else f"https://{host}"
         try:
             for path in paths:
                 for method in ("GET", "POST"):

@@ -13,7 +13,7 @@ _SCOPE = "https://management.azure.com/.default"
 # https://learn.microsoft.com/azure/templates/: versions that have all properties that are read here.
 _VERSIONS = {
     "microsoft.apimanagement": "2024-05-01",
-    "microsoft.app": "2024-03-01",
+    "microsoft.app": "2025-07-01",
     "microsoft.web": "2023-12-01",
 }
 _SUBSCRIPTIONS_VERSION = "2022-12-01"

@@ -76,14 +76,14 @@ class App:
     Attributes:
         id: its resource id.
         name: its name.
-        host: its host name.
+        hosts: its public host names.
         server: name of the MCP server that it is a part of; None when it is not known.
         is_site: whether it is a Function App.
     """
 
     id: str
     name: str
-    host: str
+    hosts: tuple[str, ...]
     server: str | None
     is_site: bool
 

@@ -114,7 +114,11 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
     Raises:
         TargetError: the configuration is wrong; the message says how.
     """
-    overrides = {"local": "true", "entraAuthority": "http://localhost"} if local else {}
+    overrides = (
+        {"local": "true", "localUrl": "http://localhost", "entraAuthority": "http://localhost"}
+        if local
+        else {}
+    )
     try:
         values = stack_file.load(
             PROJECT,

@@ -82,7 +82,13 @@ def test_collections_list_what_is_one_level_below(
     group = service_id(stack).partition("/providers/")[0]
     containers = get(f"{group}/providers/Microsoft.App/containerApps")["value"]
     assert len(containers) == 4
-    assert all(app["properties"]["configuration"]["ingress"]["fqdn"] for app in containers)
+    (environment,) = get(f"{group}/providers/Microsoft.App/managedEnvironments")["value"]
+    routes = get(f"{environment['id']}/httpRouteConfigs")["value"]
+    assert {route["properties"]["rules"][0]["targets"][0]["containerApp"] for route in routes} == {
+        app["name"] for app in containers
+    }
+    domain = environment["properties"]["defaultDomain"]
+    assert all(route["properties"]["fqdn"] == f"{route['name']}.{domain}" for route in routes)
 
 
 def test_locks_can_be_read(get: Callable[..., dict], stack: Stack) -> None:

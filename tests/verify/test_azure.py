@@ -9,7 +9,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from gateway.verify.check import FailedError, SkippedError
-from gateway.verify.locks import lock_problems
+from gateway.verify.locks import apps, lock_problems
 from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
 from gateway.verify.session import Durations, Service, Session
 from gateway.verify.target import Azure, Expectation, Target
@@ -159,3 +159,40 @@ def test_each_way_to_open_a_lock_is_a_problem(changed: dict[str, Any], problem: 
 
 def test_an_app_without_a_lock_is_a_problem() -> None:
     assert lock_problems({}, SESSION) == ["built-in authentication is off"]
+
+
+_GROUP = "/subscriptions/1/providers"
+_ENVIRONMENT = f"{_GROUP}/Microsoft.App/managedEnvironments/e"
+_COLLECTIONS: dict[str, list[dict[str, Any]]] = {
+    f"{_GROUP}/Microsoft.App/containerApps": [
+        {
+            "id": "own",
+            "name": "own",
+            "properties": {"configuration": {"ingress": {"external": True, "fqdn": "own.example"}}},
+        },
+        {
+            "id": "routed",
+            "name": "routed",
+            "properties": {
+                "configuration": {"ingress": {"external": False, "fqdn": "routed.internal.example"}}
+            },
+        },
+        {"id": "hidden", "name": "hidden", "properties": {}},
+    ],
+    f"{_GROUP}/Microsoft.App/managedEnvironments": [{"id": _ENVIRONMENT}],
+    f"{_ENVIRONMENT}/httpRouteConfigs": [
+        {"properties": {"fqdn": "route.example", "rules": [{"targets": [{"containerApp": "routed"}]}]}}
+    ],
+}
+
+
+def test_an_app_is_called_at_each_of_its_public_host_names() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"value": _COLLECTIONS.get(request.url.path, [])})
+
+    async def found() -> dict[str, tuple[str, ...]]:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            manager = ResourceManager(URL, LocalCredential(), http)
+            return {app.name: app.hosts for app in await apps(manager, SESSION)}
+
+    assert asyncio.run(found()) == {"own": ("own.example",), "routed": ("route.example",), "hidden": ()}

@@ -62,7 +62,7 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
     if ingress.get("external"):
         return ingress["fqdn"]
     hosts = [
-        f"{route.outputs['name']}.{_domain(stack, route)}"
+        route_host(stack, route)
         for route in stack.of_type("app:HttpRouteConfig")
         if _target(route) == app.outputs["name"]
     ]
@@ -73,6 +73,16 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
     return hosts[0] if hosts else None
 
 
+def route_host(stack: Stack, route: Declared) -> str:
+    """The public host name of an `HttpRouteConfig`."""
+    domain = next(
+        environment.outputs["defaultDomain"]
+        for environment in stack.of_type("app:ManagedEnvironment")
+        if environment.outputs["name"] == route.inputs["environmentName"]
+    )
+    return f"{route.outputs['name']}.{domain}"
+
+
 def _target(route: Declared) -> str:
     """The app to which a route leads."""
     match (route.inputs.get("properties") or {}).get("rules"):
@@ -81,14 +91,6 @@ def _target(route: Declared) -> str:
         ] if not action:
             return target
     raise StackError(f"{route.name} is not one rule that leads everything below / to one app.")
-
-
-def _domain(stack: Stack, route: Declared) -> str:
-    return next(
-        environment.outputs["defaultDomain"]
-        for environment in stack.of_type("app:ManagedEnvironment")
-        if environment.outputs["name"] == route.inputs["environmentName"]
-    )
 
 
 def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
