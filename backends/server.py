@@ -131,11 +131,13 @@ class Server(pulumi.ComponentResource):
         )
         self.lock = lock.of_container_app(f"{name}-auth", container_app, platform, parent=self)
         route = app.HttpRouteConfig(
-            # Its host name is this, eight random characters and the environment's domain.
-            name,
+            f"{name}-route",
             app.HttpRouteConfigArgs(
                 resource_group_name=platform.resource_group_name,
                 environment_name=args.environment.name,
+                # The public host name is the one that the app would have with external ingress. A server can
+                # work it out from CONTAINER_APP_NAME and CONTAINER_APP_ENV_DNS_SUFFIX.
+                http_route_name=container_app.name,
                 properties=app.HttpRouteConfigPropertiesArgs(
                     rules=[
                         app.HttpRouteRuleArgs(

@@ -442,7 +442,7 @@ def test_the_stack_says_what_runs_and_who_comes_in() -> None:
     assert http.backend == "slack"
     assert http.args == ("--transport", "http")
     assert http.env["SLACK_MCP_XOXB_TOKEN"] == "xoxb-twin"
-    assert http.host.startswith(stack.one("app:HttpRouteConfig", "slack-http").outputs["name"] + ".")
+    assert http.host.startswith(stack.one("app:HttpRouteConfig", "slack-http-route").outputs["name"] + ".")
     assert http.auth is not None
     assert len(http.auth.identities) == 1
     assert "xoxb" not in repr(http)
@@ -452,7 +452,7 @@ def test_an_app_without_a_route_is_not_public() -> None:
     stack = evaluate(
         {**LOCAL, "backends": '["functions", "slack"]'}, cloud=Cloud(gateway_url="http://localhost:8000")
     )
-    route = stack.one("app:HttpRouteConfig", "slack-http")
+    route = stack.one("app:HttpRouteConfig", "slack-http-route")
     rest = tuple(one for one in stack.resources if one is not route)
     assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
 

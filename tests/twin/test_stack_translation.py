@@ -56,7 +56,7 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert mcp.policy.name == "API functions-mcp"
     assert posts[0].policy is None
     (oauth,) = (api for api in service.apis if api.path == "")
-    (token,) = (operation for operation in oauth.operations if operation.url_template == "/token")
+    (token,) = (operation for operation in oauth.operations if operation.id == "token")
     assert token.policy is not None
     assert token.policy.name == "API oauth, operation token"
     assert "mcp-token" in {fragment.id for fragment in service.fragments}
