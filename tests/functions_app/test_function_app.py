@@ -126,7 +126,12 @@ def test_host_json_opens_the_mcp_endpoint_without_keys_and_takes_a_released_bund
 
 def test_what_is_deployed_is_what_is_tested():
     """Each package is pinned with hashes, to the version that tests on the app's version of Python have."""
-    app_runtime = {**default_environment(), "python_version": PYTHON_VERSION, "sys_platform": "linux"}
+    app_runtime = {
+        **default_environment(),
+        "python_version": PYTHON_VERSION,
+        "python_full_version": f"{PYTHON_VERSION}.0",
+        "sys_platform": "linux",
+    }
     tested = {
         requirement.name: requirement.specifier
         for requirement, _ in pinned(FOLDER.parent / "requirements-dev.txt")
