@@ -27,11 +27,14 @@ class Authority:
 
     def __init__(self, hosts: tuple[str, ...]) -> None:
         authority_key = ec.generate_private_key(ec.SECP256R1())
+        # Clients on Python 3.13 require the identifiers of both keys (RFC 5280, section 4.2.1).
+        own_key = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
         issuer = _name("twin: stand-in for Slack, not for the internet")
         authority = (
             _certificate(issuer, issuer, authority_key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(own_key, critical=False)
             .sign(authority_key, hashes.SHA256())
         )
         key = ec.generate_private_key(ec.SECP256R1())
@@ -42,6 +45,9 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own_key), critical=False
+            )
             .sign(authority_key, hashes.SHA256())
         )
         self.certificate = authority.public_bytes(serialization.Encoding.PEM)
