@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
+from configuration.credentials import NOT_READ
 from configuration.names import PATHS, RESERVED, ROOT_MESSAGES, TAKEN
 from configuration.reader import Reader
 
@@ -54,7 +55,6 @@ _SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
 
 _LONGEST_NAME = 19  # of a container app 32, less `-http` and the eight characters that make it unique
 _MOST_REPLICAS = 300
-_PLACEHOLDER = "twin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,7 +441,7 @@ def _secrets(entry: _Entry, keys: tuple[str, ...]) -> Mapping[str, str]:
                     f"The container '{entry.text('name', '?', why='')}' needs it as {variable}.",
                     f"pulumi config set --secret {setting}",
                 )
-            secrets[variable] = value or _PLACEHOLDER
+            secrets[variable] = value or NOT_READ
     return secrets
 
 

@@ -19,6 +19,9 @@ _EXAMPLES = {
 }
 _SECRETS = ("slackBotToken", "jiraApiToken")
 
+NOT_READ = "twin"
+"""In the twin: the value of a secret that only the Pulumi CLI can decrypt. The backend gets a stand-in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
@@ -114,10 +117,11 @@ def digest(reader: Reader, key: str) -> str | None:
 def _complete(reader: Reader, on: bool, backend: str, *keys: str) -> Mapping[str, str]:
     """The values of all keys of a backend, or none of them.
 
-    Each missing key of a backend that is on is reported, save in the twin when it has none at all.
+    Each missing key of a backend that is on is reported, except in the twin when it has none at all or its
+    secret is not read.
     """
     values = {key: reader.secret(key) if key in _SECRETS else reader.peek(key) for key in keys}
-    if not on or (reader.local and not any(values.values())):
+    if not on or (reader.local and (not any(values.values()) or NOT_READ in values.values())):
         return {}
     for key in keys:
         if not values[key]:

@@ -28,12 +28,14 @@ class Configuration:
         stack: name of the stack.
         values: by full key (`project:name` or `namespace:name`), as the text that Pulumi hands to programs.
         secret_keys: which of the keys are secret.
+        encrypted: the keys whose encrypted values were replaced, without the project's namespace.
     """
 
     project: str
     stack: str
     values: Mapping[str, str]
     secret_keys: frozenset[str]
+    encrypted: tuple[str, ...] = ()
 
 
 def load(
@@ -65,6 +67,7 @@ def load(
 
     values: dict[str, str] = {}
     replaced: dict[str, str] = {}
+    names: list[str] = []
     for key, declared in (project_file.get("config") or {}).items():
         default = _default(declared)
         if default is not None:
@@ -73,10 +76,13 @@ def load(
     for key, value in (_read(stack_path).get("config") or {}).items():
         full = _full_key(project, key)
         if isinstance(value, dict) and set(value) == {"secure"}:
+            if full in given or full in secret:
+                continue
+            name = full.removeprefix(f"{project}:")
             if encrypted is not None:
                 replaced[full] = encrypted
-            elif full not in given and full not in secret:
-                name = full.removeprefix(f"{project}:")
+                names.append(name)
+            else:
                 raise ConfigurationError(
                     f"{stack_path.name} holds {name} encrypted, and only the Pulumi CLI can decrypt it. "
                     f"Give it in clear for this run: --secret {name}=..."
@@ -85,7 +91,11 @@ def load(
             values[full] = _text(value)
     secret = {**replaced, **secret}
     return Configuration(
-        project=project, stack=stack, values={**values, **given, **secret}, secret_keys=frozenset(secret)
+        project=project,
+        stack=stack,
+        values={**values, **given, **secret},
+        secret_keys=frozenset(secret),
+        encrypted=tuple(names),
     )
 
 

@@ -1,7 +1,7 @@
 """What the twin says when it is up."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
             ("control API", f"http://localhost:{options.ports.control} (GET / lists the calls)"),
             ("state", f"{options.state} (survives a restart; make clean removes it)"),
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
+            *(("note", note) for note in _not_read(made.stack.encrypted)),
             *(("warning", warning) for warning in made.stack.warnings),
             *(
                 ("warning", each.process.problem)
@@ -66,6 +67,16 @@ def show(console: Console, running: Running, seconds: float) -> None:
         ),
     )
     console.print(Text("Ctrl-C stops it.", style="dim"))
+
+
+def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
+    """What the stack's encrypted settings mean for this run."""
+    if encrypted:
+        options = " ".join(f"--secret {name}=..." for name in encrypted)
+        yield (
+            f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; what depends "
+            f"on it runs with invented data. To use real values: python -m twin up {options}"
+        )
 
 
 def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:

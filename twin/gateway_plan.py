@@ -7,12 +7,11 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 from backends import registry
-from configuration import stack_file
 from configuration.stack_file import Configuration, ConfigurationError
 from gateway.plan import Plan, plan_gateway
 from settings import Settings, load
 from twin import own_thread
-from twin.stack import PROJECT, StackError
+from twin.stack import PROJECT, StackError, read_configuration
 
 LOCAL = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
 """Settings of a stack that runs in the twin, which needs no credentials."""
@@ -40,7 +39,7 @@ def load_settings(
 ) -> Settings:
     """Reads the settings of a stack; arguments and exceptions as for `plan_stack`."""
     try:
-        values = stack_file.load(PROJECT, stack, config, secrets)
+        values = read_configuration(config, secrets, stack=stack)
         # Pulumi's settings belong to a thread: in one of their own they change nobody else's.
         return own_thread.start(lambda: _load(values), "settings").result()
     except (ConfigurationError, pulumi.RunError) as error:

@@ -28,6 +28,7 @@ from pulumi.runtime.settings import reset_options
 from pulumi.runtime.stack import run_in_stack
 
 from configuration import stack_file
+from configuration.credentials import NOT_READ
 from configuration.stack_file import Configuration, ConfigurationError
 from twin import own_thread, version_aliases
 from twin.azure.cloud import Cloud
@@ -51,12 +52,14 @@ class Stack:
         resources: in order of registration, the stack itself left out.
         outputs: the stack's outputs.
         secret_outputs: names of those that are secret.
+        encrypted: the settings whose values only the Pulumi CLI can decrypt, and which were not read.
         warnings: what the program logged as a warning.
     """
 
     resources: tuple[Declared, ...]
     outputs: Mapping[str, Any]
     secret_outputs: frozenset[str] = frozenset()
+    encrypted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     _by_urn: dict[str, Declared] = field(init=False)
 
@@ -127,7 +130,7 @@ def evaluate(
         StackError: configuration or program is wrong; the message says how.
     """
     try:
-        settings = stack_file.load(root, stack, config, secrets)
+        settings = read_configuration(config, secrets, stack=stack, root=root)
     except ConfigurationError as error:
         raise StackError(str(error)) from None
     monitor = Monitor(cloud or Cloud(), preview=preview)
@@ -138,8 +141,27 @@ def evaluate(
         resources=tuple(resource for resource in monitor.declared.values() if resource.type != STACK_TYPE),
         outputs=root_resource.outputs,
         secret_outputs=root_resource.secret_outputs,
+        encrypted=settings.encrypted,
         warnings=tuple(engine.warnings),
     )
+
+
+def read_configuration(
+    config: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    *,
+    stack: str = "dev",
+    root: Path = PROJECT,
+) -> Configuration:
+    """The configuration of a stack; arguments as for `evaluate`.
+
+    A stack that runs in the twin needs no secrets, so those that only the Pulumi CLI can decrypt are not read.
+
+    Raises:
+        ConfigurationError: it cannot be read; the message says why.
+    """
+    local = (config or {}).get("local") == "true"
+    return stack_file.load(root, stack, config, secrets, encrypted=NOT_READ if local else None)
 
 
 def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:

@@ -29,6 +29,16 @@ from tests.e2e.person import Person
 from tests.e2e.sdk import Memory, connected
 
 PAGE = ROOT / "docs" / "adding-a-backend.md"
+DEPLOYMENT = """
+  remote-mcp-gateway:slackBotToken:
+    secure: AAABADQXFlU0mxbTgNyl39UfVg4DdCoL
+  remote-mcp-gateway:jiraUrl: https://example.atlassian.net
+  remote-mcp-gateway:jiraUsername: you@example.com
+  remote-mcp-gateway:jiraApiToken:
+    secure: AAABADQXFlU0mxbTgNyl39UfVg4DdCoL
+encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
+"""
+"""What the commands of the page about deployment add to the stack's file; the twin runs as before."""
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
 
@@ -52,7 +62,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (".venv", ".venv-mcp-atlassian", "node_modules"):
         (copy / name).symlink_to((ROOT / name).resolve())
     stack = copy / "Pulumi.dev.yaml"
-    stack.write_text(stack.read_text().rstrip("\n") + "\n" + textwrap.indent(block("yaml"), "  "))
+    stack.write_text(
+        stack.read_text().rstrip("\n") + "\n" + textwrap.indent(block("yaml"), "  ") + DEPLOYMENT
+    )
     return copy
 
 
@@ -146,6 +158,12 @@ def test_a_name_that_is_not_a_servers_is_refused_with_those_that_are(
     refused = restart(twin, project, "jenkins")
     assert refused.returncode == 1
     assert "There is no server 'jenkins'; there are: functions, " in refused.stderr
+
+
+def test_secrets_that_were_encrypted_for_a_deployment_are_not_needed(twin: RunningTwin) -> None:
+    said = twin.log.read_text()
+    assert "slackBotToken, jiraApiToken: encrypted in the stack's file, so not read and not needed" in said
+    assert "--secret slackBotToken=... --secret jiraApiToken=..." in said
 
 
 def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin) -> None:

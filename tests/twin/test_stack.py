@@ -234,6 +234,13 @@ def test_an_encrypted_value_has_to_be_given(project: Project) -> None:
     assert evaluate(secrets={"given": "x"}, root=root).secret_outputs == {"key"}
 
 
+def test_the_twin_does_not_read_encrypted_values(project: Project) -> None:
+    root = project(dev="{'sample:given': {secure: 'v1:abc'}}")
+    stack = evaluate({"local": "true"}, root=root)
+    assert stack.encrypted == ("given",)
+    assert evaluate({"local": "true"}, {"given": "x"}, root=root).encrypted == ()
+
+
 def test_warnings_of_the_program_are_kept(project: Project) -> None:
     stack = evaluate(root=project("import pulumi\npulumi.log.warn('look here')"))
     assert stack.warnings == ("look here",)
