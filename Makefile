@@ -44,7 +44,7 @@ format: $(ENVIRONMENT) ## Format the code
 check: lint test test-engine ## Lint, then run all tests
 
 clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
-	rm -rf .twin .policy-coverage
+	@$(PYTHON) -m twin.clean .twin .policy-coverage
 
 lock: $(BIN)/uv ## Pin all requirements again from pyproject.toml
 	$(LOCK) --universal pyproject.toml --group dev --output-file requirements-dev.txt

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from twin.containers import Container
 from twin.server_process import State
 from twin.supervisor import Running
 
@@ -54,11 +55,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
             *(("note", note) for note in _not_read(made.stack.encrypted)),
             *(("warning", warning) for warning in made.stack.warnings),
-            *(
-                ("warning", each.process.problem)
-                for each in running.containers
-                if each.process.state in {State.WAITING, State.FAILED}
-            ),
+            *(("warning", problem) for problem in _problems(running.containers)),
             *(
                 ("starting", f"{each.name}: its callers are answered 503 until it is ready")
                 for each in running.containers
@@ -69,13 +66,25 @@ def show(console: Console, running: Running, seconds: float) -> None:
     console.print(Text("Ctrl-C stops it.", style="dim"))
 
 
+def _problems(containers: Iterable[Container]) -> Iterator[str]:
+    """What keeps servers from running; servers with the same problem are named together."""
+    names: dict[str, list[str]] = {}
+    for container in containers:
+        process = container.process
+        if process.state in {State.WAITING, State.FAILED}:
+            problem = process.problem.removeprefix(f"{container.name} ")
+            names.setdefault(problem, []).append(container.name)
+    for problem, affected in names.items():
+        yield f"{', '.join(affected)} {problem}"
+
+
 def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
     """What the stack's encrypted settings mean for this run."""
     if encrypted:
         options = " ".join(f"--secret {name}=..." for name in encrypted)
         yield (
-            f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; what depends "
-            f"on it runs with invented data. To use real values: python -m twin up {options}"
+            f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; what "
+            f"depends on it runs with invented data. To use real values: python -m twin up {options}"
         )
 
 

@@ -146,7 +146,7 @@ class Container:
         try:
             command = command_of(app, port=port, folder=self._folder)
         except (LocalImageError, NodeError, EnvironmentSetupError) as error:
-            raise CannotRunError(f"{app.name} cannot run on this machine: {error}") from error
+            raise CannotRunError(f"{self.name} cannot run on this machine: {error}") from error
         env = {**_platform_variables(app, port), **command.env, **self._overlay}
         return replace(command, env=env)
 

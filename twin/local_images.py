@@ -170,16 +170,26 @@ def _slack_program() -> Path:
     """The Go program itself: the package's command is a Node program that leaves it behind when killed.
 
     Raises:
-        NodeError: it is not installed, or not made for this machine.
+        NodeError: it is not installed.
+        LocalImageError: there is none for this machine.
     """
     system = {"win32": "windows"}.get(sys.platform, sys.platform)
-    name = f"{_SLACK_PACKAGE}-{system}-{_GO_NAMES.get(platform.machine().lower(), platform.machine())}"
+    machine = _GO_NAMES.get(platform.machine().lower(), platform.machine())
+    package = f"{_SLACK_PACKAGE}-{system}-{machine}"
     try:
-        return script(name, f"bin/{name}{'.exe' if system == 'windows' else ''}")
-    except NodeError as error:
-        raise NodeError(
-            f"{error}. If package.json lacks it, run `npm install --save-optional --save-exact {name}`"
+        version = package_version(package)
+    except NodeError:
+        if found := shutil.which(_SLACK_PACKAGE):
+            return Path(found)
+        version = package_version(f"{_SLACK_PACKAGE}-linux-amd64")
+        raise LocalImageError(
+            f"package-lock.json has Slack's server for linux on amd64 only, not for {system} on {machine}. "
+            "Take slack out of `backends` for this run, such as with\n"
+            "    .venv/bin/python -m twin up --config 'backends=[\"functions\"]'\n"
+            f"  or put the program {_SLACK_PACKAGE} {version} for this machine on your PATH: "
+            f"https://github.com/korotovsky/{_SLACK_PACKAGE}/releases"
         ) from None
+    return script(package, f"bin/{package}{'.exe' if system == 'windows' else ''}")
 
 
 async def _knows_channels(port: int, folder: Path) -> bool:

@@ -155,7 +155,7 @@ def read_configuration(
 ) -> Configuration:
     """The configuration of a stack; arguments as for `evaluate`.
 
-    A stack that runs in the twin needs no secrets, so those that only the Pulumi CLI can decrypt are not read.
+    A stack that runs in the twin needs no secrets, so those that Pulumi encrypted are not read.
 
     Raises:
         ConfigurationError: it cannot be read; the message says why.

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from twin.azure.identifiers import Seed
+from twin.clean import LOCK
 
 
 class StateInUseError(Exception):
@@ -50,7 +51,7 @@ class StateFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._require_own()
             self.path.chmod(0o700)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except (OSError, ValueError) as error:
             raise StateError(
                 f"The state folder {str(self.path)!r} cannot be used: {_reason(error)}. Name a folder that "
@@ -73,10 +74,10 @@ class StateFolder:
         Raises:
             StateError: it holds something that no twin wrote.
         """
-        if (self.path / "lock").exists():
+        if (self.path / LOCK).exists():
             return
         # Folders of twins on other ports may be below.
-        if strange := [entry.name for entry in self.path.iterdir() if not (entry / "lock").exists()]:
+        if strange := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
             raise StateError(
                 f"The folder {str(self.path)!r} holds other things than a twin's state, such as "
                 f"{min(strange)!r}. Name an empty folder, or one that is still to be made:\n"

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -100,6 +101,19 @@ def test_a_digest_may_pin_the_image(tmp_path, image):
 def test_what_would_be_something_else_is_refused(tmp_path, image, command, message):
     with pytest.raises(LocalImageError, match=message):
         local(image, tmp_path, command=command)
+
+
+def test_a_platform_without_slacks_server_is_told_what_works_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalImageError) as refused:
+        local(SLACK, tmp_path)
+    said = str(refused.value)
+    assert f"Slack's server for linux on amd64 only, not for {sys.platform} on riscv64" in said
+    assert "put the program slack-mcp-server 1.3.0 for this machine on your PATH" in said
+    program = tmp_path / "slack-mcp-server"
+    program.touch(mode=0o755)
+    assert local(SLACK, tmp_path).argv[0] == str(program)
 
 
 def test_an_entry_point_that_is_the_images_own_may_be_said(tmp_path):

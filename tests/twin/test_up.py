@@ -34,13 +34,15 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes 
 class Up:
     """One run of the command."""
 
-    def __init__(self, port: int, state: Path, *arguments: str) -> None:
+    def __init__(
+        self, port: int, state: Path, *arguments: str, program: tuple[str, str] = ("-m", "twin")
+    ) -> None:
         self.port = port
         self.state = state
         self.output = state.parent / f"output-{port}"
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "twin", "up", f"--port={port}", f"--state={state}", *_FEW, *arguments],
+                [sys.executable, *program, "up", f"--port={port}", f"--state={state}", *_FEW, *arguments],
                 cwd=PROJECT,
                 env={name: value for name, value in os.environ.items() if name != coverage.FOLDER},
                 stdin=subprocess.DEVNULL,
@@ -82,8 +84,8 @@ class Up:
 
 
 @contextmanager
-def up(port: int, state: Path, *arguments: str) -> Generator[Up]:
-    run = Up(port, state, *arguments)
+def up(port: int, state: Path, *arguments: str, program: tuple[str, str] = ("-m", "twin")) -> Generator[Up]:
+    run = Up(port, state, *arguments, program=program)
     try:
         yield run
     finally:
@@ -190,6 +192,22 @@ def test_the_functions_server_is_started_again_when_it_ends(port: int, state: Pa
         assert "functions ended with status -9; it is started again in 1 s" in run.text()
         assert httpx.post(f"http://localhost:{port + 5}/runtime/webhooks/mcp").status_code == 401
         assert run.process.poll() is None
+
+
+def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_works(
+    port: int, state: Path
+) -> None:
+    elsewhere = "import platform, sys; platform.machine = lambda: 'riscv64'; from twin.cli import app; app()"
+    with up(port, state, '--config=backends=["functions","slack"]', program=("-c", elsewhere)) as run:
+        run.wait_until_ready()
+        said = run.text()
+        assert "slack-http, slack-sse cannot run on this machine" in said
+        assert said.count("Slack's server") == 1
+        assert run.end() == 0
+    words = shlex.split(next(line for line in said.splitlines() if "-m twin up" in line))
+    with up(port, state, *words[words.index("up") + 1 :]) as run:
+        run.wait_until_ready()
+        assert "cannot run" not in run.text()
 
 
 def test_a_restart_without_a_twin_says_how_to_start_one(port: int) -> None:

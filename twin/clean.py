@@ -1,0 +1,52 @@
+"""Removes folders of the twin, unless a twin uses one: `python -m twin.clean FOLDER...` (make clean).
+
+It runs with any Python, before anything is installed.
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+LOCK = "lock"
+"""The file in a state folder that a running twin holds locked."""
+
+
+class InUseError(Exception):
+    """A twin is running; the message names its folder."""
+
+
+def remove(folders: "list[Path]") -> None:
+    """Removes all folders, or none.
+
+    Raises:
+        InUseError: a twin runs on one of them, or on a folder in one of them.
+    """
+    with ExitStack() as held:
+        for folder in folders:
+            for lock in sorted(folder.glob(f"**/{LOCK}")):
+                if lock.is_file():
+                    _hold(lock, held)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hold(lock: Path, held: ExitStack) -> None:
+    descriptor = os.open(lock, os.O_RDWR)
+    held.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUseError(
+            f"A twin is running with its state in {lock.parent}. Nothing was removed. Stop the twin (Ctrl-C "
+            "in its terminal), then run make clean again."
+        ) from None
+
+
+if __name__ == "__main__":
+    try:
+        remove([Path(name) for name in sys.argv[1:]])
+    except InUseError as error:
+        sys.exit(f"error: {error}")
