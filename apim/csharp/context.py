@@ -66,7 +66,7 @@ class Body:
 
 @dataclass(slots=True, kw_only=True)
 class Url:
-    """An absolute URL in its parts; `query` holds decoded names and values."""
+    """An absolute URL in its parts; `query` holds names and values as `IUrl.Query` shows them."""
 
     clr_type: ClassVar[ClrType] = clr("IUrl")
     scheme: str

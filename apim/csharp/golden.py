@@ -6,11 +6,11 @@ may have `throws` (an exception's name) or `compile_error` (the compiler's numbe
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from apim.csharp.collection_values import List
 from apim.csharp.context import (
@@ -127,10 +127,11 @@ def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700
 
 
 def parse_url(text: str) -> Url:
-    """A URL in the parts that `context.Request.Url` has."""
+    """A URL in the parts that `context.Request.Url` has; the query's names and values are as written."""
     parts = urlsplit(text)
     query: dict[str, list[str]] = {}
-    for name, value in _pairs(parts.query):
+    for pair in filter(None, parts.query.split("&")):
+        name, _equals, value = pair.partition("=")
         query.setdefault(name, []).append(value)
     return Url(
         scheme=parts.scheme,
@@ -140,13 +141,6 @@ def parse_url(text: str) -> Url:
         query_string=f"?{parts.query}" if parts.query else "",
         query=query,
     )
-
-
-def _pairs(query: str) -> Iterator[tuple[str, str]]:
-    for pair in query.split("&"):
-        if pair:
-            name, _equals, value = pair.partition("=")
-            yield unquote_plus(name), unquote_plus(value)
 
 
 def _headers(message: dict[str, Any]) -> Headers:
