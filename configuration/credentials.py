@@ -1,23 +1,16 @@
-"""With what the project's own containers sign in at Slack and Jira, and which images they are."""
+"""The credentials with which the project's own containers sign in to Slack and Jira."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from configuration import declared
 from configuration.reader import Reader
+from configuration.setting import NOT_SET, Secret, Text
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 # https://docs.slack.dev/authentication/tokens
 _BOT_TOKEN = re.compile(r"xoxb-[A-Za-z0-9-]{10,200}", re.ASCII)
-
-_EXAMPLES = {
-    "slackBotToken": "--secret slackBotToken",
-    "jiraUrl": "jiraUrl https://example.atlassian.net",
-    "jiraUsername": "jiraUsername you@example.com",
-    "jiraApiToken": "--secret jiraApiToken",
-}
-_SECRETS = ("slackBotToken", "jiraApiToken")
 
 NOT_READ = "twin"
 """In the twin: the value of a secret that only the Pulumi CLI can decrypt. The backend gets a stand-in."""
@@ -25,7 +18,7 @@ NOT_READ = "twin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """How Slack's server signs in there.
+    """How Slack's server signs in to Slack.
 
     Attributes:
         bot_token: Slack's token of the bot that the server acts as.
@@ -36,11 +29,11 @@ class Slack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jira:
-    """How Jira's server signs in there.
+    """How Jira's server signs in to Jira.
 
     Attributes:
-        url: where Jira is.
-        username: whose token it is.
+        url: URL of Jira.
+        username: the account that the token belongs to.
         api_token: Jira's token of the user that the server acts as.
     """
 
@@ -49,88 +42,60 @@ class Jira:
     api_token: str = field(repr=False)
 
 
-# In the twin, a stack that sets none of a backend's keys talks to a stand-in, which takes these values.
-NO_SLACK = Slack(bot_token="xoxb-twin")  # noqa: S106 -- it is none
+# In the twin, a backend of which a stack sets no setting uses a stand-in, which accepts these values.
+NO_SLACK = Slack(bot_token="xoxb-twin")  # noqa: S106 -- not a token
 NO_JIRA = Jira(url="https://jira.example", username="twin@example.com", api_token="twin")  # noqa: S106 -- likewise
 
 
 def slack(reader: Reader, backends: tuple[str, ...]) -> Slack:
-    """Slack's settings; those of nobody when the backend is off or the twin has a stand-in for it."""
-    values = _complete(reader, "slack" in backends, "slack", "slackBotToken")
+    """Slack's credentials; a placeholder when the backend is off or the twin has a stand-in for it."""
+    setting = declared.SLACK_BOT_TOKEN
+    values = _complete(reader, "slack" in backends, "slack", setting)
     token = values.get("slackBotToken")
     if token is None:
         return NO_SLACK
     if not _BOT_TOKEN.fullmatch(token):
-        reader.reject(
-            "slackBotToken",
-            "It is not a bot token: those begin with xoxb-.",
-            "It is the Bot User OAuth Token that a Slack app shows under OAuth & Permissions; a user's token "
-            "(xoxp-) would let everybody act as that user.",
-            "pulumi config set --secret slackBotToken",
-        )
+        setting.reject(reader, "It is not a bot token: those begin with xoxb-.")
     return Slack(bot_token=token)
 
 
 def jira(reader: Reader, backends: tuple[str, ...]) -> Jira:
-    """Jira's settings; those of nobody when the backend is off or the twin has a stand-in for it."""
-    values = _complete(reader, "jira" in backends, "jira", "jiraUrl", "jiraUsername", "jiraApiToken")
+    """Jira's credentials; a placeholder when the backend is off or the twin has a stand-in for it."""
+    settings = (declared.JIRA_URL, declared.JIRA_USERNAME, declared.JIRA_API_TOKEN)
+    values = _complete(reader, "jira" in backends, "jira", *settings)
     if not values:
         return NO_JIRA
     url, username, token = (values[key] for key in ("jiraUrl", "jiraUsername", "jiraApiToken"))
     if not _is_https(url):
-        reader.reject(
-            "jiraUrl",
-            f"'{url}' is not a URL with https, a host and nothing after its path.",
-            "The API token is sent there; without TLS it is sent to everybody on the way.",
-            f"pulumi config set {_EXAMPLES['jiraUrl']}",
+        declared.JIRA_URL.reject(
+            reader, f"'{url}' is not a URL with https, a host and nothing after its path."
         )
     if not username.isprintable() or len(username) > 254:  # noqa: PLR2004 -- RFC 3696, an address's length
-        reader.reject(
-            "jiraUsername",
-            "It is not an e-mail address or a user's name.",
-            "It is whose API token Jira is given.",
-            f"pulumi config set {_EXAMPLES['jiraUsername']}",
-        )
+        declared.JIRA_USERNAME.reject(reader, "It is not an e-mail address or a user's name.")
     if not re.fullmatch(r"[!-~]{8,1024}", token):
-        reader.reject(
-            "jiraApiToken",
-            "It is shorter than 8 characters, or has some that no token has.",
-            "It is made at id.atlassian.com under Security, API tokens.",
-            "pulumi config set --secret jiraApiToken",
+        declared.JIRA_API_TOKEN.reject(
+            reader, "It is shorter than 8 characters, or has characters that no token has."
         )
     return Jira(url=url.rstrip("/"), username=username, api_token=token)
 
 
-def digest(reader: Reader, key: str) -> str | None:
-    """The digest to which an image is pinned beside its version, or None."""
-    value = reader.peek(key)
-    if value and not _DIGEST.fullmatch(value):
-        reader.reject(
-            key,
-            f"'{value}' is not a digest.",
-            "It is sha256: and 64 small hexadecimal digits, as `docker buildx imagetools inspect` prints it.",
-            f"pulumi config rm {key}",
-        )
-    return value or None
+def _complete(reader: Reader, on: bool, backend: str, *settings: Text | Secret) -> Mapping[str, str]:
+    """The values of all settings of a backend, or none of them.
 
-
-def _complete(reader: Reader, on: bool, backend: str, *keys: str) -> Mapping[str, str]:
-    """The values of all keys of a backend, or none of them.
-
-    Each missing key of a backend that is on is reported, except in the twin when it has none at all or its
-    secret is not read.
+    Each missing setting of a backend that is on is reported, except in the twin when it has none at all or
+    its secret is not read.
     """
-    values = {key: reader.secret(key) if key in _SECRETS else reader.peek(key) for key in keys}
+    values = {setting.key: setting.read(reader) for setting in settings}
     if not on or (reader.local and (not any(values.values()) or NOT_READ in values.values())):
         return {}
-    for key in keys:
-        if not values[key]:
+    for setting in settings:
+        if not values[setting.key]:
             reader.reject(
-                key,
-                "It is not set.",
-                f"The backend '{backend}' is on and needs {', '.join(keys)}. To leave it off, take it out of "
-                "`backends`.",
-                f"pulumi config set {_EXAMPLES[key]}",
+                setting.key,
+                NOT_SET,
+                f"The backend '{backend}' is on and needs {', '.join(values)}. To switch it off, remove it "
+                "from `backends`.",
+                setting.command,
             )
     return values if all(values.values()) else {}
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and what mends it."""
+"""What is wrong with a configuration, and the command that fixes it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Problem:
         key: the configuration key.
         wrong: what is wrong with it; never a secret's value.
         why: why it matters, or what is accepted.
-        remedy: the command that mends it.
+        remedy: the command that fixes it.
     """
 
     key: str

@@ -13,8 +13,11 @@ from pulumi.runtime.settings import reset_options
 
 import settings
 from backends.registry import DESCRIPTIONS, HOSTED
-from configuration import stack_file
-from settings import KEYS, Settings, SettingsError
+from configuration import page, stack_file
+from configuration.declared import SETTINGS
+from configuration.entry import ENTRY_KEYS
+from configuration.setting import Boolean, Setting
+from settings import Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
 from twin.gateway_plan import LOCAL
 from twin.stack import PROJECT
@@ -99,6 +102,10 @@ def entry(**values: object) -> str:
     merged = {"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080, **values}
     return json.dumps([{key: value for key, value in merged.items() if value is not None}])
 
+
+ALL = '["functions", "slack", "jira", "github"]'
+JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
+SSE = {"transport": "sse", "sessionParameter": "sessionId"}
 
 WRONG = {
     "no-email": ({"publisherEmail": None}, "publisherEmail"),
@@ -278,13 +285,61 @@ def test_the_dev_stack_is_complete_as_committed() -> None:
     assert stack.tags == {"environment": "dev"}
 
 
-def test_every_key_is_declared_in_the_project_file_and_read_by_the_program() -> None:
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+def test_the_project_file_says_what_is_declared() -> None:
+    written = page.PROJECT_FILE.read_text()
+    assert page.project_file(written) == written, "run `python -m configuration.page`"
 
-    # Maps cannot be declared there, and a declared secret would be required of every stack.
-    undeclared = ["tags", "access", "callLimits", "containers", "slackBotToken", "jiraApiToken"]
-    assert sorted([*declared, *undeclared]) == sorted(KEYS)
-    assert all(entry["description"] for entry in declared.values())
+    in_file = yaml.safe_load(written)["config"]
+    for setting in SETTINGS:
+        if setting.pulumi_type is None or ":" in setting.key:
+            # Maps cannot be declared there, and a declared secret would be required of every stack.
+            assert setting.key not in in_file
+            continue
+        entry = in_file.pop(setting.key)
+        assert entry["type"] == setting.pulumi_type
+        assert entry["description"] == setting.reason
+        default = page.default_of(setting)
+        assert entry.get("default") == (default == "true" if isinstance(setting, Boolean) else default)
+    assert in_file == {}
+
+
+def test_the_page_of_settings_is_current() -> None:
+    assert page.PAGE.read_text() == page.page(), "run `python -m configuration.page`"
+
+
+def test_every_setting_is_described_with_a_command() -> None:
+    assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
+    for setting in (*SETTINGS, *ENTRY_KEYS.values()):
+        assert re.fullmatch(r"[A-Z].*\.", setting.description), setting
+        assert not setting.limits or setting.limits.endswith("."), setting
+
+
+def test_a_wrong_value_of_every_setting_is_tried() -> None:
+    tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
+    elsewhere = {"azure-native:location", "jiraUrl", "jiraUsername", "jiraApiToken"}
+    assert {setting.key for setting in SETTINGS} - tried == elsewhere
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
+    local = LOCAL if setting.key == "localUrl" else {}
+    stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
+    if setting.key == "backends":
+        del stack[f"{NAME}:backends"]
+    if setting.key == "containers":
+        stack[f"{NAME}:containers"] = entry(secrets={"NOTES_TOKEN": "notesToken"})
+    else:
+        del stack[f"{NAME}:notesToken"]
+    run(setting.command, stack, secrets)
+    load(stack, secrets)
+
+
+@pytest.mark.parametrize("key", [key for key, declared in ENTRY_KEYS.items() if declared.example])
+def test_the_example_of_a_key_of_an_entry_is_accepted(key: str) -> None:
+    legacy = SSE if key in ("paths.sse", "paths.messages", "sessionParameter") else {}
+    stack = changed(containers=entry(**legacy))
+    run(f"pulumi config set --path 'containers[0].{key}' '{ENTRY_KEYS[key].example}'", stack, set())
+    load(stack)
 
 
 def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
@@ -367,9 +422,6 @@ def test_an_unknown_key_comes_with_a_suggestion() -> None:
     assert "Did you mean 'callsPerMinute'?" in str(refused(changed(callPerMinute="3")))
 
 
-SSE = {"transport": "sse", "sessionParameter": "sessionId"}
-
-
 @pytest.mark.parametrize(
     ("audience", "messages", "wrong"),
     [
@@ -428,10 +480,6 @@ def test_an_origin_is_taken_as_a_browser_sends_it(origin: str) -> None:
 
 def test_a_tag_that_pulumi_took_for_a_number_is_a_text() -> None:
     assert load(changed(tags='{"costCenter": 4711}')).tags == {"costCenter": "4711"}
-
-
-ALL = '["functions", "slack", "jira", "github"]'
-JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
 
 
 def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:

@@ -1,0 +1,355 @@
+"""All settings of a stack, each declared once.
+
+`settings.load` reads them. `python -m configuration.page` writes what `Pulumi.yaml` says about them, and
+docs/settings.md. A test compares both.
+"""
+
+import re
+
+from configuration.names import SERVERS
+from configuration.setting import Boolean, Choice, Integer, MapList, Secret, Setting, Text, TextList, TextMap
+
+ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD = "https://login.microsoftonline.com"
+
+UNITS = {
+    "BasicV2": 10,
+    "StandardV2": 10,
+    "PremiumV2": 30,
+    "Developer": 1,
+    "Basic": 2,
+    "Standard": 4,
+    "Premium": 12,
+}
+"""Tiers of API Management, with the units that each can have.
+
+https://learn.microsoft.com/azure/api-management/api-management-features
+"""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+def _email_problem(value: str) -> str | None:
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value) and len(value) <= 100:  # noqa: PLR2004 -- API Management's limit
+        return None
+    return f"'{value}' is not an e-mail address of at most 100 characters."
+
+
+def _name_problem(value: str) -> str | None:
+    if value.isprintable() and len(value) <= 100 and not set(value) & set("{}"):  # noqa: PLR2004 -- API Management's limit
+        return None
+    return "It has more than 100 characters, or braces, or unprintable characters."
+
+
+def _digest_problem(value: str) -> str | None:
+    return None if _DIGEST.fullmatch(value) else f"'{value}' is not a digest."
+
+
+LOCATION = Text(
+    key="azure-native:location",
+    description="Azure region in which everything is created.",
+    limits="`az account list-locations` lists the regions.",
+    example="westeurope",
+)
+PUBLISHER_EMAIL = Text(
+    key="publisherEmail",
+    description="E-mail address to which API Management sends service notices.",
+    limits="At most 100 characters.",
+    example="platform@example.com",
+    problem=_email_problem,
+)
+PUBLISHER_NAME = Text(
+    key="publisherName",
+    description="Organisation that runs the gateway; shown to people who sign in.",
+    limits="At most 100 printable characters, without braces.",
+    example="Example Platform Team",
+    problem=_name_problem,
+)
+SKU = Choice(
+    key="sku",
+    description="Tier of API Management. It decides price, capacity and networking.",
+    choices=tuple(UNITS),
+    default="BasicV2",
+    example="StandardV2",
+)
+CAPACITY = Integer(
+    key="capacity",
+    description="Units of API Management.",
+    limits=f"The tier may allow fewer: {', '.join(f'{sku} {units}' for sku, units in UNITS.items())}.",
+    least=1,
+    most=max(UNITS.values()),
+    default=1,
+    example="2",
+)
+TAGS = TextMap(
+    key="tags",
+    description="Tags of every resource that can have tags.",
+    limits="At most 15, with names of up to 128 characters without `<>%&\\?/` and values of up to 256.",
+    example="costCenter 4711",
+)
+OAUTH_SCOPES = Text(
+    key="oauthScopes",
+    description=(
+        "Scopes that MCP clients may ask the gateway for, separated by spaces; a client that asks for none "
+        "gets all. They are announced in metadata, shown on the consent page and written into tokens, and "
+        "limit nothing so far: a token opens every tool of its MCP server. Entra is not asked for them, but "
+        "for `openid profile` at every sign-in."
+    ),
+    limits="`openid` must be one of them.",
+    default="openid offline_access",
+    example="openid offline_access",
+)
+AUDIENCE = Choice(
+    key="audience",
+    description="What a token opens: with `backend` one MCP server, with `gateway` all of them.",
+    choices=("backend", "gateway"),
+    default="backend",
+    example="gateway",
+)
+REQUIRE_RESOURCE = Boolean(
+    key="requireResource",
+    description="Refuse clients that do not say which MCP server they want (RFC 8707).",
+    default=False,
+    example="true",
+)
+BACKENDS = TextList(
+    key="backends",
+    description="The project's MCP servers that are switched on.",
+    limits=f"{', '.join(SERVERS)}; at least one of them, or an entry of `containers`, is behind the gateway.",
+    default=("functions",),
+    example="functions",
+)
+SLACK_BOT_TOKEN = Secret(
+    key="slackBotToken",
+    description=(
+        "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. A "
+        "user's token (xoxp-) would let everyone act as that user."
+    ),
+    limits="It begins with xoxb-. Required when `backends` has slack.",
+    example="xoxb-...",
+)
+SLACK_DIGEST = Text(
+    key="slackDigest",
+    description="Digest of Slack's image, in addition to the version that the program pins.",
+    limits="sha256: and 64 hexadecimal digits, as `docker buildx imagetools inspect` prints it.",
+    default="",
+    example=f"sha256:{'0' * 64}",
+    problem=_digest_problem,
+)
+JIRA_URL = Text(
+    key="jiraUrl",
+    description="URL of Jira. The API token is sent there.",
+    limits="https, a host and perhaps a path. Required when `backends` has jira.",
+    default="",
+    example="https://example.atlassian.net",
+)
+JIRA_USERNAME = Text(
+    key="jiraUsername",
+    description="E-mail address of the account whose API token is jiraApiToken.",
+    limits="At most 254 printable characters. Required when `backends` has jira.",
+    default="",
+    example="you@example.com",
+)
+JIRA_API_TOKEN = Secret(
+    key="jiraApiToken",
+    description="API token with which Jira's server acts, from id.atlassian.com, Security, API tokens.",
+    limits="8 to 1024 printable characters. Required when `backends` has jira.",
+    example="ATATT...",
+)
+JIRA_DIGEST = Text(
+    key="jiraDigest",
+    description="Digest of Jira's image, in addition to the version that the program pins.",
+    limits=SLACK_DIGEST.limits,
+    default="",
+    example=SLACK_DIGEST.example,
+    problem=_digest_problem,
+)
+CONTAINERS = MapList(
+    key="containers",
+    description="Further MCP servers, each a container image.",
+    limits="Each entry is a map with at least name, image and port; see docs/adding-a-backend.md.",
+    example="name notes",
+)
+ISOLATE_ENVIRONMENTS = Boolean(
+    key="isolateEnvironments",
+    description=(
+        "Give the containers of every MCP server a Container Apps environment of their own. It costs more."
+    ),
+    default=False,
+    example="true",
+)
+ACCESS = TextMap(
+    key="access",
+    description="Who may call one of the project's MCP servers.",
+    limits="`users`: everyone who signed in. An entry of `containers` has a key of its own for it.",
+    example="slack users",
+)
+ALLOWED_ORIGINS = TextList(
+    key="allowedOrigins",
+    description=(
+        "Origins of web pages, in addition to the gateway's own, that may call MCP servers from a browser."
+    ),
+    limits="https://host or https://host:port, exactly as a browser sends it; there is no wildcard.",
+    default=(),
+    example="https://tools.example.com",
+)
+ACCESS_TOKEN_MINUTES = Integer(
+    key="accessTokenMinutes",
+    description=(
+        "Minutes that an access token is valid, at most until the ID token that Entra gave at its sign-in "
+        "expires (an hour later by default). A user who is disabled in Entra keeps access until then. There "
+        "are no refresh tokens so far: the client signs in again."
+    ),
+    least=1,
+    most=60,
+    default=10,
+    example="5",
+)
+GRANT_DAYS = Integer(
+    key="grantDays",
+    description=(
+        "Days that the record of a sign-in is kept. Access tokens are checked against it, so it must "
+        "outlive them, and it does not prolong them: without refresh tokens, accessTokenMinutes decides "
+        "when a client signs in again."
+    ),
+    least=1,
+    most=365,
+    default=30,
+    example="7",
+)
+REGISTRATION_DAYS = Integer(
+    key="registrationDays",
+    description="Days that a client's registration is kept when it is not used.",
+    least=1,
+    most=365,
+    default=90,
+    example="30",
+)
+REGISTER_PER_MINUTE = Integer(
+    key="registerPerMinute",
+    description=(
+        "Client registrations that one network address may make in a minute. Everyone may register a "
+        "client; the limit keeps the store from filling."
+    ),
+    least=1,
+    most=1000,
+    default=10,
+    example="20",
+)
+AUTHORIZE_PER_MINUTE = Integer(
+    key="authorizePerMinute",
+    description=(
+        "Sign-ins that may be started from one network address in a minute; each of them takes room in the "
+        "store. Offices share an address."
+    ),
+    least=1,
+    most=10_000,
+    default=60,
+    example="120",
+)
+TOKEN_PER_MINUTE = Integer(
+    key="tokenPerMinute",
+    description=(
+        "Requests for tokens that one network address may make in a minute. The limit keeps codes from "
+        "being guessed."
+    ),
+    least=1,
+    most=10_000,
+    default=120,
+    example="240",
+)
+CALLS_PER_MINUTE = Integer(
+    key="callsPerMinute",
+    description=(
+        "Requests that one user may send to one MCP server in a minute; a legacy session takes four before "
+        "its first call. callLimits sets another number for one server."
+    ),
+    least=1,
+    most=100_000,
+    default=3000,
+    example="6000",
+)
+CALL_LIMITS = TextMap(
+    key="callLimits",
+    description="Requests that one user may send in a minute to one of the project's MCP servers.",
+    limits=(
+        f"Whole numbers from 1 to {CALLS_PER_MINUTE.most}. An entry of `containers` has a key of its own "
+        f"for it."
+    ),
+    example="slack 120",
+)
+KEY_VERSION = Integer(
+    key="keyVersion",
+    description=(
+        "Version of the keys that seal tokens and sign consent forms. Add one to rotate: tokens of the "
+        "previous version and sign-ins under way stay valid. Add four after a leak: no key that existed is "
+        "accepted any more."
+    ),
+    limits="An earlier version is never used again.",
+    least=1,
+    most=99,
+    default=1,
+    example="2",
+)
+ENTRA_AUTHORITY = Text(
+    key="entraAuthority",
+    description="Where users sign in. Only the public cloud is supported; the local twin sets its own.",
+    default=ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD,
+    example=ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD,
+)
+PROTECT = Boolean(
+    key="protect",
+    description=(
+        "Refuse to delete or replace the resource group, API Management, the Cosmos DB account and the keys. "
+        "Without it, another azure-native:location replaces them, and every registration, grant and token is "
+        "lost."
+    ),
+    default=True,
+    example="false",
+)
+LOCAL = Boolean(
+    key="local",
+    description="Set by the local twin only. Needs an entraAuthority and a localUrl on this machine.",
+    default=False,
+    example="false",
+)
+LOCAL_URL = Text(
+    key="localUrl",
+    description=(
+        "Set by the local twin only: origin of its gateway. On Azure the address of the gateway follows "
+        "from the name of the API Management service."
+    ),
+    default="",
+    example="http://localhost:8000",
+)
+
+GROUPS: dict[str, tuple[Setting, ...]] = {
+    "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, SKU, CAPACITY, TAGS),
+    "Tokens": (OAUTH_SCOPES, AUDIENCE, REQUIRE_RESOURCE),
+    "MCP servers": (
+        BACKENDS,
+        SLACK_BOT_TOKEN,
+        SLACK_DIGEST,
+        JIRA_URL,
+        JIRA_USERNAME,
+        JIRA_API_TOKEN,
+        JIRA_DIGEST,
+        CONTAINERS,
+        ISOLATE_ENVIRONMENTS,
+        ACCESS,
+        ALLOWED_ORIGINS,
+    ),
+    "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REGISTRATION_DAYS),
+    "Limits": (
+        REGISTER_PER_MINUTE,
+        AUTHORIZE_PER_MINUTE,
+        TOKEN_PER_MINUTE,
+        CALLS_PER_MINUTE,
+        CALL_LIMITS,
+    ),
+    "Keys, state and the local twin": (KEY_VERSION, ENTRA_AUTHORITY, PROTECT, LOCAL, LOCAL_URL),
+}
+"""All settings, in the order of the documentation and of messages."""
+
+SETTINGS = tuple(setting for group in GROUPS.values() for setting in group)
+KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)
+"""Every key of the project's own configuration."""

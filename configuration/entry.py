@@ -1,0 +1,300 @@
+"""The keys of an entry of `containers`, each declared once, and how an entry is read.
+
+Keys of a map inside an entry are written with a dot: `paths.mcp`.
+"""
+
+import difflib
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from configuration.declared import CALLS_PER_MINUTE
+from configuration.reader import Reader
+from configuration.setting import NOT_SET
+
+LONGEST_NAME = 19  # of a container app 32, less `-http` and the eight characters that make it unique
+MOST_REPLICAS = 300
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryKey:
+    """One key of an entry.
+
+    Attributes:
+        description: what it is for.
+        limits: what is accepted.
+        default: what holds when it is not set, for the documentation; None when it is required.
+        example: a valid value.
+    """
+
+    description: str
+    limits: str = ""
+    default: str | None
+    example: str
+
+    @property
+    def reason(self) -> str:
+        """What a message about a wrong value explains."""
+        return f"{self.description} {self.limits}".strip()
+
+
+_PATH = "A path at the server that begins with a slash and has no query."
+_SIZES = (
+    "Quarters of a core up to 4, with 2Gi a core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
+)
+_REPLICAS = (
+    f"At most {MOST_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport."
+)
+
+ENTRY_KEYS = {
+    "name": EntryKey(
+        description="Name of the server; part of Azure's names, unique in the stack.",
+        limits=f"Up to {LONGEST_NAME} lower-case letters, digits, single hyphens, beginning with a letter.",
+        default=None,
+        example="notes",
+    ),
+    "title": EntryKey(
+        description="Title of the server on the consent page.",
+        limits='Up to 60 printable characters, none of `{}"<>\\`.',
+        default="from `name`",
+        example="Notes",
+    ),
+    "image": EntryKey(
+        description="Reference of the image.",
+        limits=(
+            "With its registry and a version, `registry/name:1.2.3`, or a digest, "
+            "`registry/name@sha256:...`: what is deployed must not change by itself."
+        ),
+        default=None,
+        example="ghcr.io/example/notes-mcp:1.0.0",
+    ),
+    "port": EntryKey(
+        description="Port at which the server in the container listens, on all interfaces.",
+        limits="A whole number from 1 to 65535.",
+        default=None,
+        example="8080",
+    ),
+    "transport": EntryKey(
+        description="The MCP transport that the server has at its port.",
+        limits="`streamable-http`, the legacy `sse`, or `both` for one process that has both.",
+        default="streamable-http",
+        example="streamable-http",
+    ),
+    "path": EntryKey(
+        description="First segment of the server's URLs at the gateway.",
+        limits="Up to 50 lower-case letters, digits and single hyphens.",
+        default="`<name>-mcp`",
+        example="notes-mcp",
+    ),
+    "paths.mcp": EntryKey(
+        description="Where the server has streamable HTTP.", limits=_PATH, default="/mcp", example="/mcp"
+    ),
+    "paths.sse": EntryKey(
+        description="Where the server has the event stream of the legacy transport.",
+        limits=_PATH,
+        default="/sse",
+        example="/sse",
+    ),
+    "paths.messages": EntryKey(
+        description="Where the event stream tells clients to post messages.",
+        limits=_PATH,
+        default="/message",
+        example="/message",
+    ),
+    "sessionParameter": EntryKey(
+        description=(
+            "With the legacy transport: the query parameter of the message path that names the session. No "
+            "other parameter is passed on. Servers on the TypeScript SDK use sessionId, on the Python SDK "
+            "session_id."
+        ),
+        limits="A letter and up to 39 letters, digits, hyphens and underscores.",
+        default="required with `sse` and `both`",
+        example="sessionId",
+    ),
+    "health": EntryKey(
+        description="Path that answers 200 without a token when the server is well.",
+        limits=_PATH,
+        default="the open port counts",
+        example="/healthz",
+    ),
+    "command": EntryKey(
+        description="Replaces the image's entry point.",
+        limits="A list of strings, or one string, which is split as a shell would.",
+        default="the image's",
+        example="serve --http",
+    ),
+    "arguments": EntryKey(
+        description="Replaces the image's arguments.",
+        limits="A list of strings, or one string, which is split as a shell would.",
+        default="the image's",
+        example="serve",
+    ),
+    "env": EntryKey(
+        description="Environment variables.",
+        limits="A map; a name consists of letters, digits and underscores.",
+        default="none",
+        example="",
+    ),
+    "secrets": EntryKey(
+        description=(
+            "Secret environment variables: a map of names in capitals to names of secret settings of your "
+            "own, so the entry can be read and the secrets cannot."
+        ),
+        default="none",
+        example="",
+    ),
+    "cpu": EntryKey(description="Cores.", limits=_SIZES, default="0.25", example="0.25"),
+    "memory": EntryKey(description="Memory.", limits=_SIZES, default="2Gi a core", example="0.5Gi"),
+    "scale.min": EntryKey(
+        description="Replicas that always run.", limits=_REPLICAS, default="1", example="1"
+    ),
+    "scale.max": EntryKey(description="Replicas that may run.", limits=_REPLICAS, default="1", example="1"),
+    "access": EntryKey(
+        description="Who may call the server.",
+        limits="`users`: everyone who signed in.",
+        default="users",
+        example="users",
+    ),
+    "callsPerMinute": EntryKey(
+        description="Requests that one user may send to this server in a minute.",
+        limits=f"A whole number from 1 to {CALLS_PER_MINUTE.most}.",
+        default="the stack's `callsPerMinute`",
+        example="3000",
+    ),
+    "local.command": EntryKey(
+        description="What the twin runs on this machine instead of the image.",
+        limits="A list of strings, or one string, which is split as a shell would.",
+        default="the twin must know the image",
+        example="npx -y example-mcp",
+    ),
+}
+"""All keys of an entry, in the order of the documentation."""
+
+
+class Entry:
+    """One map of the configuration, with its location there.
+
+    Args:
+        reader: takes what is wrong with it.
+        location: where it is, as `containers[0]`.
+        values: the map.
+        prefix: path of the map in the entry, with a dot at its end; empty for the entry itself.
+    """
+
+    def __init__(self, reader: Reader, location: str, values: Mapping[str, object], prefix: str = "") -> None:
+        self.reader = reader
+        self.location = location
+        self._values = values
+        self._prefix = prefix
+
+    def reject(self, key: str, wrong: str, *, why: str | None = None, remedy: str | None = None) -> None:
+        """Reports what is wrong; without a remedy, with the command that sets an example."""
+        declared = ENTRY_KEYS[f"{self._prefix}{key}"]
+        self.reader.reject(
+            f"{self.location}.{key}", wrong, why or declared.reason, remedy or self.set(key, declared.example)
+        )
+
+    def set(self, key: str, value: str) -> str:
+        """The command that sets a key."""
+        return f"pulumi config set --path '{self.location}.{key}' {shlex.quote(value)}"
+
+    def remove(self, key: str) -> str:
+        """The command that removes a key."""
+        return f"pulumi config rm --path '{self.location}.{key}'"
+
+    def has(self, key: str) -> bool:
+        """Whether a key has a value."""
+        return self._values.get(key) not in (None, "")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A string; required when there is no default."""
+        value = self._values.get(key)
+        if value in (None, ""):
+            if default is None:
+                self.reject(key, NOT_SET)
+            return default or ""
+        if isinstance(value, (list, dict, bool)):
+            self.reject(key, "It is not a string.", remedy=None if default is None else self.remove(key))
+            return default or ""
+        return str(value).strip()
+
+    def integer(self, key: str, least: int, most: int) -> int:
+        """A required whole number."""
+        text = self.text(key)
+        if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and least <= int(text) <= most:
+            return int(text)
+        if text:
+            self.reject(key, f"'{text}' is not a whole number from {least} to {most}.")
+        return least
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """A list of strings; a single string is split as a shell would."""
+        value = self._values.get(key)
+        if value in (None, ""):
+            return ()
+        if isinstance(value, list) and None in value:
+            nulls = [index for index, word in enumerate(value) if word is None]
+            remedies = [self.remove(f"{key}[{index}]") for index in reversed(nulls)]
+            self.reject(key, f"Its entry {nulls[0]} is null.", remedy=" && ".join(remedies))
+            return ()
+        if isinstance(value, list) and not any(isinstance(word, (list, dict)) for word in value):
+            return tuple(plain(word) for word in value)
+        if isinstance(value, str):
+            try:
+                return tuple(shlex.split(value))
+            except ValueError:
+                pass
+        self.reject(key, "It is not a list of strings.", remedy=self.remove(key))
+        return ()
+
+    def map(self, key: str) -> Mapping[str, object]:
+        """A map; empty when it is not set."""
+        value = self._values.get(key)
+        if value in (None, ""):
+            return {}
+        if not isinstance(value, dict):
+            why = ENTRY_KEYS[key].reason if key in ENTRY_KEYS else f"It is a map of {', '.join(_inner(key))}."
+            self.reader.reject(f"{self.location}.{key}", "It is not a map.", why, self.remove(key))
+            return {}
+        return value
+
+    def within(self, key: str, *known: str) -> "Entry":
+        """A map in this one.
+
+        Args:
+            key: the map's.
+            known: the keys that it may have.
+        """
+        inner = Entry(self.reader, f"{self.location}.{key}", self.map(key), f"{self._prefix}{key}.")
+        inner.reject_unknown_keys(known)
+        return inner
+
+    def reject_unknown_keys(self, known: tuple[str, ...]) -> None:
+        """Reports keys that are not among those that it may have."""
+        for key in sorted(map(str, self._values)):
+            if key in known:
+                continue
+            near = difflib.get_close_matches(key, known, n=1)
+            why = f"Did you mean '{near[0]}'?" if near else f"The keys are: {', '.join(known)}."
+            path = f".{key}" if _IDENTIFIER.fullmatch(key) else f'["{key}"]'
+            remedy = f"pulumi config rm --path '{self.location}{path}'"
+            self.reader.reject(f"{self.location}.{key}", "There is no such key.", why, remedy)
+
+
+def top_level_keys() -> tuple[str, ...]:
+    """The keys of an entry itself."""
+    return tuple(dict.fromkeys(key.partition(".")[0] for key in ENTRY_KEYS))
+
+
+def _inner(key: str) -> list[str]:
+    return [each.partition(".")[2] for each in ENTRY_KEYS if each.startswith(f"{key}.")]
+
+
+def plain(value: object) -> str:
+    """A value as it was written: Pulumi turns what looks like a number or a boolean into one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

@@ -1,0 +1,311 @@
+"""What a setting is: its key, what it is for, what it may be, and how it is read.
+
+A setting is declared once, in `configuration.declared`. From the declaration follow how its value is read and
+checked, the command in each message, its entry in `Pulumi.yaml` and its section in docs/settings.md.
+"""
+
+import difflib
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from configuration.reader import Reader
+
+NOT_SET = "It is not set."
+
+_NULL_ENTRY = (
+    "Pulumi fills a list with nulls when a command sets a later index of a list that the stack's file does "
+    "not have; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting of a stack.
+
+    Attributes:
+        key: its name in the stack's file.
+        description: what it is for, and what follows from it.
+        limits: what is accepted, where the type does not say it.
+        example: a valid value.
+    """
+
+    pulumi_type: ClassVar[str | None] = None
+    """The type in `Pulumi.yaml`; None for what cannot be declared there: maps and secrets."""
+
+    key: str
+    description: str
+    limits: str = ""
+    example: str
+
+    @property
+    def reason(self) -> str:
+        """What a message about a wrong value explains."""
+        return f"{self.description} {self.accepts}".strip()
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, as a sentence."""
+        return self.limits
+
+    @property
+    def command(self) -> str:
+        """The command that sets the example."""
+        return self.command_for(self.example)
+
+    def command_for(self, value: str) -> str:
+        """The command that sets a value."""
+        return f"pulumi config set {self.key} {shlex.quote(value)}"
+
+    def reject(self, reader: Reader, wrong: str, remedy: str | None = None) -> None:
+        """Reports a wrong value; without a remedy, with the command that sets the example."""
+        reader.reject(self.key, wrong, self.reason, remedy or self.command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Setting):
+    """A string.
+
+    Attributes:
+        default: None when the setting is required.
+        problem: what is wrong with a value, as a sentence, or None.
+    """
+
+    pulumi_type: ClassVar[str | None] = "string"
+
+    default: str | None = None
+    problem: Callable[[str], str | None] = lambda _value: None
+
+    def read(self, reader: Reader) -> str:
+        """The value; empty when it is optional and not set, or reported as missing."""
+        value = reader.peek(self.key)
+        if not value:
+            if self.default != "":
+                self.reject(reader, NOT_SET)
+        elif wrong := self.problem(value):
+            self.reject(reader, wrong)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(Setting):
+    """One of several strings.
+
+    Attributes:
+        choices: the strings.
+        default: one of them.
+    """
+
+    pulumi_type: ClassVar[str | None] = "string"
+
+    choices: tuple[str, ...]
+    default: str
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, as a sentence."""
+        return f"One of {', '.join(f'`{choice}`' for choice in self.choices)}. {self.limits}".strip()
+
+    def read(self, reader: Reader) -> str:
+        """The value; a wrong one is reported with the choice that is most like it."""
+        value = reader.peek(self.key)
+        if not value:
+            self.reject(reader, NOT_SET)
+        elif value not in self.choices:
+            near = next((choice for choice in self.choices if choice.lower() == value.lower()), None)
+            near = near or next(iter(difflib.get_close_matches(value, self.choices, n=1)), self.choices[0])
+            wrong = f"'{value}' is not one of {', '.join(self.choices)}."
+            self.reject(reader, wrong, self.command_for(near))
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integer(Setting):
+    """A whole number within limits.
+
+    Attributes:
+        least: the smallest number.
+        most: the largest number.
+        default: used when the stack does not set another.
+    """
+
+    pulumi_type: ClassVar[str | None] = "integer"
+
+    least: int
+    most: int
+    default: int
+
+    @property
+    def accepts(self) -> str:
+        """What is accepted, as a sentence."""
+        return f"A whole number from {self.least} to {self.most}. {self.limits}".strip()
+
+    def read(self, reader: Reader, most: int | None = None) -> int:
+        """The value.
+
+        Args:
+            reader: takes what is wrong.
+            most: a smaller limit that follows from another setting.
+        """
+        most = self.most if most is None else most
+        value = reader.peek(self.key)
+        if not re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
+            wrong = f"'{value}' is not a whole number." if value else NOT_SET
+            self.reject(reader, wrong, self.command_for(str(min(self.default, most))))
+            return self.least
+        number = int(value)
+        if not self.least <= number <= most:
+            nearest = min(max(number, self.least), most)
+            allowed = str(most) if self.least == most else f"{self.least} to {most}"
+            self.reject(reader, f"{number} is outside of {allowed}.", self.command_for(str(nearest)))
+        return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boolean(Setting):
+    """True or false.
+
+    Attributes:
+        default: used when the stack does not set the other.
+    """
+
+    pulumi_type: ClassVar[str | None] = "boolean"
+
+    default: bool
+
+    def read(self, reader: Reader) -> bool:
+        """The value."""
+        value = reader.peek(self.key)
+        if value.lower() not in ("true", "false"):
+            wrong = f"'{value}' is neither true nor false." if value else NOT_SET
+            self.reject(reader, wrong, self.command_for(str(self.default).lower()))
+        return value.lower() == "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextList(Setting):
+    """A list of strings, each once.
+
+    Attributes:
+        default: used when the stack has no list of its own.
+    """
+
+    pulumi_type: ClassVar[str | None] = "array"
+
+    default: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The command that sets the example as the only entry."""
+        return self.command_for_entry(0, self.example)
+
+    def command_for_entry(self, index: int, value: str) -> str:
+        """The command that sets one entry."""
+        return f"pulumi config set --path '{self.key}[{index}]' {shlex.quote(value)}"
+
+    def command_without_entry(self, index: int) -> str:
+        """The command that removes one entry."""
+        return f"pulumi config rm --path '{self.key}[{index}]'"
+
+    def read(self, reader: Reader) -> tuple[str, ...]:
+        """The entries."""
+        value = reader.structure(self.key)
+        if value is None:
+            self.reject(reader, NOT_SET)
+            return ()
+        if isinstance(value, list) and None in value:
+            value = self._reject_nulls(reader, value)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            remedy = f"pulumi config rm {self.key} && {self.command}"
+            self.reject(reader, "It is not a list of strings.", remedy)
+            return ()
+        items = tuple(str(item).strip() for item in value)
+        for item in sorted({item for item in items if items.count(item) > 1}):
+            self.reject(reader, f"'{item}' is listed twice.", self.command_without_entry(items.index(item)))
+        return items
+
+    def _reject_nulls(self, reader: Reader, value: list[object]) -> list[object]:
+        """Reports entries without a value, with the commands that set every index; returns that list."""
+        items = [item for item in value if item is not None]
+        if value[0] is None and self.default and self.default[0] not in items:
+            items.insert(0, self.default[0])
+        commands = [self.command_for_entry(index, str(item)) for index, item in enumerate(items)]
+        reader.reject(
+            self.key,
+            f"Its entry {value.index(None)} is null.",
+            _NULL_ENTRY,
+            " && ".join([f"pulumi config rm {self.key}", *commands]),
+        )
+        return items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextMap(Setting):
+    """A map of names to strings; empty when it is not set. The example is a name and a value."""
+
+    @property
+    def command(self) -> str:
+        """The command that sets the example."""
+        name, _, value = self.example.partition(" ")
+        return f"pulumi config set --path {self.key}.{name} {shlex.quote(value)}"
+
+    def command_without(self, name: str) -> str:
+        """The command that removes an entry."""
+        return f"pulumi config rm --path '{self.key}[\"{name}\"]'"
+
+    def read(self, reader: Reader) -> Mapping[str, str]:
+        """The entries."""
+        value = reader.structure(self.key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            remedy = f"pulumi config rm {self.key} && {self.command}"
+            self.reject(reader, "It is not a map of names to strings.", remedy)
+            return {}
+        # Pulumi turns a value that looks like a number or a boolean into one; a tag is a string.
+        return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret(Setting):
+    """A string that is encrypted in the stack's file. The example is no command's: it is typed."""
+
+    @property
+    def command(self) -> str:
+        """The command that asks for the value, so that it is in no shell's history."""
+        return f"pulumi config set --secret {self.key}"
+
+    def read(self, reader: Reader) -> str:
+        """The value; empty when it is not set."""
+        return reader.secret(self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapList(Setting):
+    """A list of maps; empty when it is not set. The example is a key and a value of the first entry."""
+
+    @property
+    def command(self) -> str:
+        """The command that sets a key of the first entry."""
+        name, _, value = self.example.partition(" ")
+        return f"pulumi config set --path '{self.key}[0].{name}' {shlex.quote(value)}"
+
+    def read(self, reader: Reader) -> tuple[Mapping[str, object], ...]:
+        """The entries."""
+        value = reader.structure(self.key)
+        if value is None:
+            return ()
+        if isinstance(value, list) and None in value:
+            nulls = [index for index, item in enumerate(value) if item is None]
+            remedy = " && ".join(
+                f"pulumi config rm --path '{self.key}[{index}]'" for index in reversed(nulls)
+            )
+            reader.reject(self.key, f"Its entry {nulls[0]} is null.", _NULL_ENTRY, remedy)
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.reject(reader, "It is not a list of maps.", f"pulumi config rm {self.key}")
+            return ()
+        return tuple(value)
