@@ -120,6 +120,7 @@ async def _challenges(session: Session) -> str:
     for server in session.target.expected.servers:
         documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
         declared = {(method, server.at(template)) for method, template in server.operations}
+        declared |= {("POST", path) for path in server.root_messages}
         probed = {(method, path) for path in server.entrances for method in _PROBES}
         for method, path in sorted(declared | probed):
             answer = await session.request(method, path)

@@ -39,6 +39,7 @@ def _server(backend: Backend) -> Server:
         streamable_http=backend.has_streamable_http,
         event_streams=backend.entrances,
         operations=tuple((route.method, route.template) for route in backend.routes),
+        root_messages=tuple(dict.fromkeys(route.template for route in backend.root_messages)),
         upstream_paths=tuple(dict.fromkeys(route.upstream for route in backend.routes)),
     )
 

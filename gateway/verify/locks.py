@@ -199,7 +199,8 @@ async def _direct_calls(manager: ResourceManager, session: Session) -> str:
     unreachable = []
     upstream = {server.name: server.upstream_paths for server in session.target.expected.servers}
     tokens = [sign_in.headers for sign_in in session.sign_ins.values()][:1]
-    for app, host in [(each, host) for each in found for host in each.hosts]:
+    hosts = [(app, host) for app in found for host in app.hosts]
+    for app, host in hosts:
         paths = dict.fromkeys((*_PATHS, *upstream.get(app.server or "", ())))
         origin = local.get(host, f"https://{host}") if session.target.azure.local else f"https://{host}"
         try:
@@ -208,7 +209,7 @@ async def _direct_calls(manager: ResourceManager, session: Session) -> str:
                     problems += await _answers(session, app, f"{origin}{path}", method, ({}, *tokens))
         except httpx2.ConnectError:
             unreachable.append(app.name)
-    details = f"{len(found)} apps, without a token" + (" and with a user's token" if tokens else "")
+    details = f"{len(hosts)} host names, without a token" + (" and with a user's token" if tokens else "")
     if unreachable:
         details += f"; not reachable from here: {', '.join(unreachable)}"
     return require(problems[:3], details)

@@ -18,6 +18,7 @@ class Durations:
     Attributes:
         stream: how long an event stream has to stay open.
         call: how long a slow call takes.
+        start: how long a server may answer 503 because it is starting.
         sign_in: how long a person may take to sign in.
         revocation: how long a token may be accepted after its sign-in has ended: API Management remembers for
             30 seconds that a grant is good, see docs/authorization.md.
@@ -25,6 +26,7 @@ class Durations:
 
     stream: float = 60.0
     call: float = 45.0
+    start: float = 60.0
     sign_in: float = 300.0
     revocation: float = 40.0
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from gateway.verify.callback import listening
+from gateway.verify.callback import REDIRECT_PATH, listening
 from gateway.verify.check import Check, FailedError, SkippedError, require
 from gateway.verify.registration import SECTION
 from gateway.verify.session import Session, SignIn
@@ -71,6 +71,14 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
         yield check
         previous = (check.id,)
     yield Check(
+        id="redirect-uri",
+        section=SECTION,
+        title="Unregistered redirect URIs are refused",
+        run=_redirect_uris,
+        remedy="The policy of the operation authorize must compare redirect URIs exactly. Run `pulumi up`.",
+        needs=("registration",),
+    )
+    yield Check(
         id="used-code",
         section=SECTION,
         title="A used code ends the sign-in",
@@ -80,6 +88,29 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
         needs=(f"sign-in:{servers[0].name}",) if servers else (),
         after=users_of_tokens,
     )
+
+
+async def _redirect_uris(session: Session) -> str:
+    registered = f"http://127.0.0.1{REDIRECT_PATH}"
+    foreign = (
+        f"https://foreign-site.example{REDIRECT_PATH}",
+        f"{registered}/more",
+        f"{registered}?more=1",
+        f"http://127.0.0.1.foreign-site.example{REDIRECT_PATH}",
+    )
+    problems = []
+    for uri in foreign:
+        request = {
+            "response_type": "code",
+            "client_id": session.client_id,
+            "redirect_uri": uri,
+            "code_challenge": _challenge(secrets.token_urlsafe(48)),
+            "code_challenge_method": "S256",
+        }
+        answer = await session.request("GET", "/authorize", params=request)
+        if answer.status_code != 400 or "location" in answer.headers:  # noqa: PLR2004 -- HTTP: Bad Request
+            problems.append(f"{uri} is answered with HTTP {answer.status_code} instead of 400")
+    return require(problems, f"{len(foreign)} of them are answered with HTTP 400")
 
 
 async def _sign_in(server: Server, count: str, session: Session) -> str:
@@ -114,6 +145,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
         "code_verifier": verifier,
         "resource": resource,
     }
+    await _require_verifier(session, redemption)
     token, lifetime = await _redeem(session, redemption)
     session.sign_ins[server.name] = SignIn(server=server, access_token=token, redemption=redemption)
     return f"access token for /{server.path}, valid for {lifetime} s"
@@ -152,6 +184,21 @@ def _code(answer: Mapping[str, str], issuer: str) -> str:
     if not answer.get("code"):
         raise FailedError("the answer has no code")
     return answer["code"]
+
+
+async def _require_verifier(session: Session, redemption: Mapping[str, str]) -> None:
+    """Tries the code with another PKCE verifier, which does the code no harm.
+
+    Raises:
+        FailedError: the gateway does not refuse it.
+    """
+    stolen = {**redemption, "code_verifier": secrets.token_urlsafe(48)}
+    answer = await session.request("POST", "/token", form=stolen)
+    if answer.status_code == 200:  # noqa: PLR2004 -- HTTP: OK
+        raise FailedError(
+            "a code was redeemed with another PKCE verifier (RFC 7636)",
+            "The policy of the operation token must compare the verifier with the challenge: `pulumi up`.",
+        )
 
 
 async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str, object]:

@@ -19,6 +19,7 @@ class Server:
         streamable_http: whether a client may begin at the path itself.
         event_streams: URL templates below the path at which a legacy client may begin, such as `/sse`.
         operations: methods and URL templates below the path.
+        root_messages: paths below the gateway's root at which a legacy client may have to send messages.
         upstream_paths: the paths at the server behind the gateway.
     """
 
@@ -28,6 +29,7 @@ class Server:
     streamable_http: bool
     event_streams: tuple[str, ...]
     operations: tuple[tuple[str, str], ...]
+    root_messages: tuple[str, ...]
     upstream_paths: tuple[str, ...]
 
     @property

@@ -1,5 +1,6 @@
 """Tool calls over each transport, by the official MCP SDK as a client."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -26,6 +27,7 @@ _MODERN = "2026-07-28"
 _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
 # Tools of the project's own server carry no annotations; this one only says hello.
 _HARMLESS = "hello_mcp"
+_PAUSE = 2.0
 # Other client errors are part of the protocol: a server may know no GET and no newer version.
 _ENDING = (401, 403, 429)
 
@@ -121,12 +123,27 @@ async def _note_refusal(refusals: list[str], answer: httpx2.Response) -> None:
 
 
 async def _call(server: Server, transport: Transport, session: Session) -> str:
+    now = asyncio.get_running_loop().time
+    deadline = now() + session.durations.start
+    while True:
+        try:
+            return await _call_once(server, transport, session)
+        except FailedError as error:
+            # The gateway answers 503 while a server starts, which may have been scaled to zero.
+            if not error.details.startswith("HTTP 503") or now() >= deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
+
+
+async def _call_once(server: Server, transport: Transport, session: Session) -> str:
     async with connected(session, server, transport) as client:
         version = client.protocol_version
         tools = (await client.list_tools()).tools
         tool = _without_effect(tools)
         result = await client.call_tool(tool.name, {}) if tool else None
     session.called.add((server.name, transport))
+    if transport == "http" and "R3" not in session.observations:
+        await _observe_connection_header(session, server)
     if server.name == "functions" and transport == "http":
         option = "supported" if version >= _MODERN else "refused"
         session.observations["R14"] = Observation(option, f"the MCP SDK and the server agreed on {version}")
@@ -135,6 +152,24 @@ async def _call(server: Server, transport: Transport, session: Session) -> str:
     if result.is_error:
         raise FailedError(f"{tool.name} answers with an error", _service_remedy(server))
     return f"{tool.name} of {len(tools)} tools, protocol {version}"
+
+
+async def _observe_connection_header(session: Session, server: Server) -> None:
+    """R3: the policies refuse a request whose Connection header names a header of MCP, if they see it."""
+    answer = await session.request(
+        "POST",
+        server.message_path,
+        json={"jsonrpc": "2.0", "id": 1, "method": "ping"},
+        headers={
+            **token_for(session, server).headers,
+            "Accept": "application/json, text/event-stream",
+            "Connection": "keep-alive, mcp-verification",
+        },
+    )
+    if answer.status_code == 400 and "Connection" in answer.text:  # noqa: PLR2004 -- HTTP: Bad Request
+        session.observations["R3"] = Observation("visible", "the policies saw the header Connection")
+    elif answer.is_success:
+        session.observations["R3"] = Observation("removed", "the policies did not see the header Connection")
 
 
 def _without_effect(tools: list[Tool]) -> Tool | None:

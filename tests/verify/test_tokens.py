@@ -65,7 +65,11 @@ def test_a_token_that_opens_another_server_is_found() -> None:
 
 def test_a_stack_with_one_audience_has_one_sign_in_for_all_servers() -> None:
     whole = target(audience="gateway")
-    assert [check.id for check in checks(whole.expected, ())] == ["sign-in:functions", "used-code"]
+    assert [check.id for check in checks(whole.expected, ())] == [
+        "sign-in:functions",
+        "redirect-uri",
+        "used-code",
+    ]
     session = signed_in(whole, own_server_only, "functions")
     assert {token_for(session, server).access_token for server in whole.expected.servers} == {
         "token-for-functions"
