@@ -8,11 +8,14 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-_INITIALIZE = {
-    "protocolVersion": "2024-11-05",
-    "capabilities": {},
-    "clientInfo": {"name": "test", "version": "1"},
-}
+
+def initialize(version: str) -> dict[str, Any]:
+    """The parameters of `initialize`."""
+    return {
+        "protocolVersion": version,
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
 
 
 class LegacySession:
@@ -20,21 +23,24 @@ class LegacySession:
 
     Attributes:
         heard: every message of the stream so far.
+        version: the protocol version that was agreed to.
     """
 
     def __init__(self, http: aiohttp.ClientSession, stream: aiohttp.ClientResponse, token: str) -> None:
+        self.version = ""
         self._http = http
         self._stream = stream
         self._headers = {"Authorization": f"Bearer {token}"}
         self._messages = ""
         self.heard: list[dict[str, Any]] = []
 
-    async def open(self) -> None:
-        """Waits for the address of messages, and says hello."""
+    async def open(self, version: str) -> None:
+        """Waits for the address of messages, and asks for a protocol version."""
         event, data = await self._event()
         assert event == "endpoint", (event, data)
         self._messages = urljoin(str(self._stream.url), data)
-        await self.ask("initialize", _INITIALIZE, number=0)
+        agreed = await self.ask("initialize", initialize(version), number=0)
+        self.version = agreed["protocolVersion"]
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     async def ask(self, method: str, params: dict[str, Any], *, number: int) -> Any:
@@ -65,11 +71,13 @@ class LegacySession:
 
 
 @asynccontextmanager
-async def connected(http: aiohttp.ClientSession, url: str, token: str) -> AsyncGenerator[LegacySession]:
-    """A session that has said hello."""
+async def connected(
+    http: aiohttp.ClientSession, url: str, token: str, *, version: str = "2024-11-05"
+) -> AsyncGenerator[LegacySession]:
+    """A session of a protocol version."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
     async with http.get(url, headers=headers) as stream:
         assert stream.status == 200, (stream.status, await stream.text())
         session = LegacySession(http, stream, token)
-        await session.open()
+        await session.open(version)
         yield session

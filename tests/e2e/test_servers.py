@@ -39,6 +39,7 @@ DEPLOYMENT = """
 encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 """
 """What the commands of the page about deployment add to the stack's file; the twin runs as before."""
+VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
 
@@ -158,6 +159,69 @@ def test_a_name_that_is_not_a_servers_is_refused_with_those_that_are(
     refused = restart(twin, project, "jenkins")
     assert refused.returncode == 1
     assert "There is no server 'jenkins'; there are: functions, " in refused.stderr
+
+
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+SERVERS = {
+    "mcp": "Functions, extension 1.6.0",
+    "slack-mcp": "Slack, slack-mcp-server 1.3.0",
+    "jira-mcp": "Jira, mcp-atlassian 0.23.1",
+    "everything-mcp": "server-everything 2026.8.31",
+}
+
+
+async def agreed_versions(url: str, token: str) -> list[str]:
+    """What a server agrees to for each version that a client asks for in `initialize`."""
+    agreed = []
+    async with aiohttp.ClientSession() as http:
+        for version in VERSIONS:
+            if url.endswith("/sse"):
+                async with legacy.connected(http, url, token, version=version) as session:
+                    agreed.append(session.version)
+                continue
+            headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+            params = legacy.initialize(version)
+            message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+            async with http.post(url, json=message, headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+                (found,) = re.findall(r'"protocolVersion":\s*"([\d-]+)"', await answer.text())
+                agreed.append(found)
+    return agreed
+
+
+async def version_in_mode(url: str, person: Person, mode: str, memory: Memory) -> str:
+    """The version with which the Python SDK lists a server's tools, or that it cannot."""
+    try:
+        async with connected(url, person, memory=memory, mode=mode) as client:
+            await client.list_tools()
+            return client.protocol_version
+    except Exception:  # noqa: BLE001 -- whatever it is that such a client cannot do
+        return "fails"
+
+
+@pytest.mark.parametrize("path", [*SERVERS, "mcp/sse", "slack-mcp/sse", "jira-mcp/sse"])
+def test_the_table_of_protocol_versions_says_what_each_client_gets(
+    twin: RunningTwin, ada: Person, path: str
+) -> None:
+    _, access = token(twin, ada, path.removesuffix("/sse"))
+    memory = Memory()
+    url = f"{twin.gateway}/{path}"
+    cells = [
+        SERVERS[path.removesuffix("/sse")],
+        "HTTP+SSE" if path.endswith("/sse") else "streamable HTTP",
+        *anyio.run(agreed_versions, url, access),
+        anyio.run(version_in_mode, url, ada, "auto", memory),
+        anyio.run(version_in_mode, url, ada, "2026-07-28", memory),
+    ]
+    assert f"| {' | '.join(cells)} |" in VERSIONS_PAGE.read_text().splitlines()
+
+
+def test_the_gateway_passes_2026_07_28_to_a_server_that_supports_it(twin: RunningTwin, ada: Person) -> None:
+    twin.control.put("/readings", json={"functions-modern-protocol": "supported"}).raise_for_status()
+    memory = Memory()
+    url = f"{twin.gateway}/mcp"
+    assert anyio.run(version_in_mode, url, ada, "auto", memory) == "2026-07-28"
+    assert anyio.run(version_in_mode, url, ada, "2026-07-28", memory) == "2026-07-28"
 
 
 def test_secrets_that_were_encrypted_for_a_deployment_are_not_needed(twin: RunningTwin) -> None:
