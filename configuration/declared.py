@@ -308,12 +308,14 @@ PROTECT = Boolean(
 )
 LOCAL = Boolean(
     key="local",
+    set_by_twin=True,
     description="Set by the local twin only. Needs an entraAuthority and a localUrl on this machine.",
     default=False,
     example="false",
 )
 LOCAL_URL = Text(
     key="localUrl",
+    set_by_twin=True,
     description=(
         "Set by the local twin only: origin of its gateway. On Azure the address of the gateway follows "
         "from the name of the API Management service."

@@ -60,12 +60,16 @@ def project_file(current: str) -> str:
     comment = [
         f"{_BEGIN} docs/settings.md describes them.",
         "# Maps and secrets cannot be declared here; there are these:",
-        *(f"#   {setting.key:{width}} {setting.command}" for setting in undeclared),
+        *(f"#   {setting.key:{width}} {_how_to_set(setting)}" for setting in undeclared),
     ]
     declared = [
         _declaration(setting) for setting in SETTINGS if setting.pulumi_type and ":" not in setting.key
     ]
     return head + "\n".join([*comment, "config:", *declared]) + "\n"
+
+
+def _how_to_set(setting: Setting) -> str:
+    return "see docs/adding-a-backend.md" if isinstance(setting, MapList) else setting.command
 
 
 def _declaration(setting: Setting) -> str:
@@ -129,7 +133,11 @@ def _section(setting: Setting) -> str:
         shown = default if isinstance(default, str) else json.dumps(default)
         kind = f"{kind}, default `{shown}`."
     text = "\n".join(_wrapped(f"{kind} {setting.reason}", 0))
-    return f"### `{setting.key}`\n\n{text}\n\n```sh\n{setting.command}\n```\n"
+    section = f"### `{setting.key}`\n\n{text}\n"
+    # An entry of a list of maps takes several commands, or an editor.
+    if setting.set_by_twin or isinstance(setting, MapList):
+        return section
+    return f"{section}\n```sh\n{setting.command}\n```\n"
 
 
 def _cell(default: str | None) -> str:

@@ -16,6 +16,7 @@ from configuration.reader import Reader
 
 NOT_SET = "It is not set."
 
+# The Pulumi CLI refuses such a list itself where `Pulumi.yaml` declares its type.
 _NULL_ENTRY = (
     "Pulumi fills a list with nulls when a command sets a later index of a list that the stack's file does "
     "not have; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
@@ -31,6 +32,7 @@ class Setting:
         description: what it is for, and what follows from it.
         limits: what is accepted, where the type does not say it.
         example: a valid value.
+        set_by_twin: whether the local twin sets it and a person does not.
     """
 
     pulumi_type: ClassVar[str | None] = None
@@ -40,6 +42,7 @@ class Setting:
     description: str
     limits: str = ""
     example: str
+    set_by_twin: bool = False
 
     @property
     def reason(self) -> str:

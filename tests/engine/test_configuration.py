@@ -1,4 +1,7 @@
-"""Documented commands and the commands of messages, run by the Pulumi CLI on a stack's file."""
+"""A list with a null, as the Pulumi CLI writes it: the commands of the message, run by the CLI, remove it.
+
+The CLI itself refuses such a list where `Pulumi.yaml` declares its type; `containers` is not declared there.
+"""
 
 import json
 import os
@@ -12,7 +15,7 @@ import pytest
 from settings import Settings, SettingsError
 from tests.engine import cli
 from tests.program import test_settings
-from tests.test_docs import ROOT, commands
+from tests.test_docs import ROOT
 
 
 class Stack:
@@ -81,31 +84,6 @@ def created(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(created: Path, tmp_path: Path) -> Stack:
     shutil.copytree(created, tmp_path, dirs_exist_ok=True)
     return Stack(tmp_path)
-
-
-def test_the_documented_commands_turn_servers_on(stack: Stack) -> None:
-    for command in commands(ROOT / "docs" / "adding-a-backend.md"):
-        if command.startswith("pulumi config set ") and "notesToken" not in command:
-            stack.run(command)
-    assert stack.load().backends == ("functions", "slack", "jira")
-
-
-@pytest.mark.parametrize(
-    ("command", "backends"),
-    [
-        ("pulumi config set --path 'backends[1]' github", ("functions", "github")),
-        ("pulumi config set --path 'backends[2]' github", ("functions", "github")),
-        ("pulumi config set --path 'backends[1]' functions", ("functions",)),
-    ],
-)
-def test_a_later_index_alone_is_refused_and_the_messages_commands_fix_it(
-    stack: Stack, command: str, backends: tuple[str, ...]
-) -> None:
-    stack.run(command)
-    with pytest.raises(SettingsError, match="is null") as refusal:
-        stack.load()
-    stack.run(refusal.value.problems[0].remedy)
-    assert stack.load().backends == backends
 
 
 def test_a_later_entry_of_containers_alone_is_refused_and_the_messages_commands_fix_it(stack: Stack) -> None:
