@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backends.audience import Audience, AudienceArgs
 from backends.deployable import DeployableBackend, Site
 from backends.server import Server, ServerArgs, ServerSpec
 from gateway.platform import Deployed
@@ -22,16 +23,26 @@ class ContainerBackend(DeployableBackend):
     def deploy(self, site: Site) -> Deployed:
         """Declares the environment, if it does not exist yet, and the apps."""
         environment = site.environments.get(self.environment)
+        audience = Audience(self.audience, AudienceArgs(title=self.title))
         servers = {
             spec: Server(
                 spec.name,
-                ServerArgs(platform=site.platform, environment=environment, backend=self.name, spec=spec),
+                ServerArgs(
+                    platform=site.platform,
+                    audience=audience,
+                    environment=environment,
+                    backend=self.name,
+                    spec=spec,
+                ),
             )
             for spec in self.servers
         }
         return Deployed(
             backend=self,
             url=servers[self.servers[0]].url,
+            named_values={
+                self.audience: audience.client_id,
+                **{spec.origin: server.url for spec, server in servers.items() if spec.origin},
+            },
             locks=tuple(server.lock for server in servers.values()),
-            origins={spec.origin: server.url for spec, server in servers.items() if spec.origin},
         )

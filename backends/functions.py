@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity, storage, web
 
 from backends import lock, routes
+from backends.audience import Audience, AudienceArgs
 from backends.deployable import DeployableBackend, Site
 from backends.publishing import Publication, PublicationArgs
 from gateway.platform import Deployed, Platform, Role
@@ -44,9 +45,11 @@ class FunctionsArgs:
 
     Attributes:
         platform: where it goes and whom it admits.
+        audience: the audience of tokens that it accepts.
     """
 
     platform: Platform
+    audience: Audience
 
 
 class Functions(pulumi.ComponentResource):
@@ -198,7 +201,9 @@ class Functions(pulumi.ComponentResource):
             },
             tags=platform.tags,
             # A host that cannot reach its storage does not start, and the lock has to follow at once.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*roles, *platform.caller.resources]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*roles, *lock.requirements(platform, args.audience)]
+            ),
         )
         lock_options = pulumi.ResourceOptions(parent=self, deleted_with=app)
         self.locks = (
@@ -216,7 +221,7 @@ class Functions(pulumi.ComponentResource):
                 ),
                 opts=lock_options,
             ),
-            lock.of_function_app(f"{name}-auth", app, platform, parent=self),
+            lock.of_function_app(f"{name}-auth", app, platform, args.audience, parent=self),
         )
         Publication(
             f"{name}-publication",
@@ -241,10 +246,12 @@ class FunctionsBackend(DeployableBackend):
 
     def deploy(self, site: Site) -> Deployed:
         """Declares the Function App and publishes its code."""
-        functions = Functions("functions", FunctionsArgs(platform=site.platform))
+        audience = Audience(self.audience, AudienceArgs(title=self.title))
+        functions = Functions("functions", FunctionsArgs(platform=site.platform, audience=audience))
         return Deployed(
             backend=self,
             url=functions.url,
+            named_values={self.audience: audience.client_id},
             locks=functions.locks,
             outputs={"functionAppName": functions.name},
         )

@@ -1,6 +1,6 @@
 """Locks a backend: built-in authentication that admits the gateway's identity only.
 
-A request without a token of that identity for the gateway's application gets 401 or 403 from the platform and
+A request without a token of that identity for the server's own audience gets 401 or 403 from the platform and
 never reaches the server. App Service and Container Apps have the same mechanism under two names.
 https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
 https://learn.microsoft.com/azure/container-apps/authentication
@@ -11,11 +11,12 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import app, web
 
+from backends.audience import Audience
 from gateway.platform import Platform
 
 
 def of_function_app(
-    name: str, function_app: web.WebApp, platform: Platform, parent: pulumi.Resource
+    name: str, function_app: web.WebApp, platform: Platform, audience: Audience, parent: pulumi.Resource
 ) -> pulumi.Resource:
     """Locks a Function App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return web.WebAppAuthSettingsV2(
@@ -29,7 +30,7 @@ def of_function_app(
                 unauthenticated_client_action=web.UnauthenticatedClientActionV2.RETURN401,
             ),
             http_settings=web.HttpSettingsArgs(require_https=True),
-            identity_providers=_only_the_gateway(web, platform),
+            identity_providers=_only_the_gateway(web, platform, audience),
             login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
         ),
         opts=pulumi.ResourceOptions(parent=parent, deleted_with=function_app),
@@ -37,7 +38,11 @@ def of_function_app(
 
 
 def of_container_app(
-    name: str, container_app: app.ContainerApp, platform: Platform, parent: pulumi.Resource
+    name: str,
+    container_app: app.ContainerApp,
+    platform: Platform,
+    audience: Audience,
+    parent: pulumi.Resource,
 ) -> pulumi.CustomResource:
     """Locks a Container App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return app.ContainerAppsAuthConfig(
@@ -52,24 +57,29 @@ def of_container_app(
                 unauthenticated_client_action=app.UnauthenticatedClientActionV2.RETURN401
             ),
             http_settings=app.HttpSettingsArgs(require_https=True),
-            identity_providers=_only_the_gateway(app, platform),
+            identity_providers=_only_the_gateway(app, platform, audience),
             login=app.LoginArgs(token_store=app.TokenStoreArgs(enabled=False)),
         ),
         opts=pulumi.ResourceOptions(parent=parent, deleted_with=container_app),
     )
 
 
-def _only_the_gateway(sdk: Any, platform: Platform) -> Any:
+def requirements(platform: Platform, audience: Audience) -> list[pulumi.Resource]:
+    """What has to exist before an app can be locked. The app waits for it, so that its lock does not."""
+    return [platform.caller.resource, *audience.resources]
+
+
+def _only_the_gateway(sdk: Any, platform: Platform, audience: Audience) -> Any:
     """Entra as the one provider, in the classes of one module of the SDK: `web` or `app`."""
     caller = platform.caller
     return sdk.IdentityProvidersArgs(
         azure_active_directory=sdk.AzureActiveDirectoryArgs(
             enabled=True,
             registration=sdk.AzureActiveDirectoryRegistrationArgs(
-                client_id=caller.audience, open_id_issuer=caller.issuer
+                client_id=audience.client_id, open_id_issuer=caller.issuer
             ),
             validation=sdk.AzureActiveDirectoryValidationArgs(
-                allowed_audiences=[caller.audience],
+                allowed_audiences=[audience.client_id],
                 default_authorization_policy=sdk.DefaultAuthorizationPolicyArgs(
                     allowed_applications=[caller.client_id],
                     allowed_principals=sdk.AllowedPrincipalsArgs(identities=[caller.principal_id]),

@@ -9,6 +9,7 @@ import pulumi_random as random
 from pulumi_azure_native import app
 
 from backends import lock
+from backends.audience import Audience
 from backends.environment import PROFILE, Environment
 from gateway.platform import Platform
 
@@ -56,12 +57,14 @@ class ServerArgs:
 
     Attributes:
         platform: where it goes and whom it admits.
+        audience: the audience of tokens that it accepts.
         environment: where it runs.
         backend: name of the MCP server that it is a part of.
         spec: what runs.
     """
 
     platform: Platform
+    audience: Audience
     environment: Environment
     backend: str
     spec: ServerSpec
@@ -127,9 +130,9 @@ class Server(pulumi.ComponentResource):
                 tags={**platform.tags, **_tags(args)},
             ),
             # Nothing that the lock needs may be missing when the container starts.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=platform.caller.resources),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=lock.requirements(platform, args.audience)),
         )
-        self.lock = lock.of_container_app(f"{name}-auth", container_app, platform, parent=self)
+        self.lock = lock.of_container_app(f"{name}-auth", container_app, platform, args.audience, parent=self)
         route = app.HttpRouteConfig(
             f"{name}-route",
             app.HttpRouteConfigArgs(

@@ -57,11 +57,15 @@ class Backend:
     access: Literal["users", "agents", "keys"] = "users"
 
     @property
-    def origins(self) -> tuple[str, ...]:
-        """Names of the named values that hold the origins of its further servers."""
-        return tuple(
-            dict.fromkeys(route.origin for route in (*self.routes, *self.root_messages) if route.origin)
-        )
+    def audience(self) -> str:
+        """Name of the named value with the audience of tokens that the gateway sends to its servers."""
+        return f"{self.name}-audience"
+
+    @property
+    def named_values(self) -> tuple[str, ...]:
+        """Names of the named values that its deployment fills in: the audience, and origins of routes."""
+        origins = (route.origin for route in (*self.routes, *self.root_messages) if route.origin)
+        return tuple(dict.fromkeys((self.audience, *origins)))
 
     @property
     def has_streamable_http(self) -> bool:

@@ -24,18 +24,16 @@ class ApplicationArgs:
 
 
 class Application(pulumi.ComponentResource):
-    """The application as which the gateway signs users in, and for which its identity gets tokens.
+    """The application as which the gateway signs users in.
 
     It has no secret: the gateway proves itself with a token of its managed identity (a federated
     credential, https://learn.microsoft.com/entra/workload-id/workload-identity-federation).
 
     Attributes:
         client_id: the application's client id.
-        resources: what has to exist before the identity can get a token for it.
     """
 
     client_id: pulumi.Output[str]
-    resources: tuple[pulumi.Resource, ...]
 
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Application", name, None, opts)
@@ -51,16 +49,15 @@ class Application(pulumi.ComponentResource):
                         access_token_issuance_enabled=False, id_token_issuance_enabled=False
                     ),
                 ),
-                # Version 2 tokens: their issuer is the one that backends are told to expect.
+                # Version 2 tokens, as the policies expect.
                 api=azuread.ApplicationApiArgs(requested_access_token_version=2),
                 fallback_public_client_enabled=False,
             ),
             opts=child,
         )
-        # Without a service principal the gateway's identity gets no token for the application
-        # (AADSTS500011). Users and identities of the tenant need no assignment: who may sign in is the
-        # tenant's policy, and backends admit the gateway's identity by its object id.
-        principal = azuread.ServicePrincipal(
+        # Without a service principal users of the tenant cannot sign in to it. They need no assignment: who
+        # may sign in is the tenant's policy.
+        azuread.ServicePrincipal(
             f"{name}-principal",
             azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),
             opts=child,
@@ -79,5 +76,4 @@ class Application(pulumi.ComponentResource):
             opts=child,
         )
         self.client_id = application.client_id
-        self.resources = (application, principal)
         self.register_outputs({"clientId": self.client_id})

@@ -134,9 +134,8 @@ class Gateway(pulumi.ComponentResource):
             caller=Caller(
                 client_id=service.identity.client_id,
                 principal_id=service.identity.principal_id,
-                audience=application.client_id,
                 issuer=issuer,
-                resources=(service.identity, *application.resources),
+                resource=service.identity,
             ),
         )
         self.register_outputs({"url": self.url})
@@ -150,10 +149,13 @@ class Gateway(pulumi.ComponentResource):
         """
         name, service, child = self._name, self._service, pulumi.ResourceOptions(parent=self)
         servers = {server.backend.name: server for server in deployed}
-        origins = {value: origin for server in deployed for value, origin in server.origins.items()}
+        values = {
+            **self._values,
+            **{key: value for one in deployed for key, value in one.named_values.items()},
+        }
         named_values = NamedValues(
             f"{name}-values",
-            NamedValuesArgs(service=service, planned=plan.named_values, values={**self._values, **origins}),
+            NamedValuesArgs(service=service, planned=plan.named_values, values=values),
             opts=child,
         )
         fragments = Fragments(

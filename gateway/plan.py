@@ -200,7 +200,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
             *(
                 NamedValue(name=name, backend=backend.name)
                 for backend in backends
-                for name in backend.origins
+                for name in backend.named_values
             ),
         ),
     )

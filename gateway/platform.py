@@ -45,16 +45,14 @@ class Caller:
     Attributes:
         client_id: client id of the user-assigned identity; its tokens carry it as `azp`.
         principal_id: its object id; its tokens carry it as `oid`.
-        audience: the application for which it asks tokens, and which a backend insists on.
         issuer: who issues those tokens.
-        resources: what has to exist before a lock can admit the caller.
+        resource: the identity itself, which has to exist before a lock can admit it.
     """
 
     client_id: pulumi.Output[str]
     principal_id: pulumi.Output[str]
-    audience: pulumi.Output[str]
     issuer: str
-    resources: tuple[pulumi.Resource, ...]
+    resource: pulumi.Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +90,13 @@ class Deployed:
     Attributes:
         backend: as described.
         url: origin of its main server (`https://host`), without a path.
-        origins: origins of its further servers, by the named value that holds each.
+        named_values: what its policies need to know of the deployment, by the name of the named value.
         locks: what keeps everyone but the gateway out of its servers.
         outputs: what it adds to the stack's outputs, by name; never its URL.
     """
 
     backend: Backend
     url: pulumi.Output[str]
+    named_values: Mapping[str, pulumi.Output[str]]
     locks: tuple[pulumi.Resource, ...]
-    origins: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)

@@ -30,6 +30,8 @@ def planned_service(gateway_url: str, config: Mapping[str, str] = FUNCTIONS_ONLY
         if value.secret:
             length = 32 if value.name.startswith("consent") else 64
             values[value.name] = FIXED_SEED.key(value.name, length)
+        elif value.name.endswith("-audience"):
+            values[value.name] = FIXED_SEED.guid(value.name)
         elif value.backend is not None:
             values[value.name] = urls[value.backend]
     return plan.service(values, urls)

@@ -50,8 +50,8 @@ class Deployment:
     @cached_property
     def client_id(self) -> str:
         """The application under which the gateway is known to Entra."""
-        (application,) = self.directory.applications
-        return application.client_id
+        (value,) = [each.value for each in self.service().named_values if each.name == "entra-client"]
+        return value
 
     def service(self, **config: str) -> Service:
         """What the gateway runs; with other settings, what it would run."""

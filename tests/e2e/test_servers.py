@@ -5,6 +5,7 @@ project where somebody has followed the page.
 """
 
 import asyncio
+import base64
 import json
 import re
 import shutil
@@ -24,6 +25,7 @@ from tests.children import free_port_block
 from tests.e2e import legacy
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import ROOT, RunningTwin
+from tests.e2e.deployment import Deployment
 from tests.e2e.legacy import LegacySession
 from tests.e2e.person import Person
 from tests.e2e.sdk import Memory, connected
@@ -49,6 +51,36 @@ def block(language: str) -> str:
     return textwrap.dedent(next(found[2] for found in blocks if found[1] == language))
 
 
+RECORDER = """
+import json, os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Recorder(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.dumps({"authorization": self.headers.get("Authorization")}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Recorder).serve_forever()
+"""
+"""A server that answers with the credential that the gateway sends to it."""
+
+RECORDED = f"""
+  - name: recorder
+    image: ghcr.io/example/recorder:1.0.0
+    port: 8080
+    local:
+      command: {sys.executable} recorder.py
+"""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, with the page's first step done."""
@@ -62,9 +94,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy2(ROOT / name, copy / name)
     for name in (".venv", ".venv-mcp-atlassian", "node_modules"):
         (copy / name).symlink_to((ROOT / name).resolve())
+    (copy / "recorder.py").write_text(RECORDER)
+    entries = block("yaml").rstrip("\n") + RECORDED
     stack = copy / "Pulumi.dev.yaml"
     stack.write_text(
-        stack.read_text().rstrip("\n") + "\n" + textwrap.indent(block("yaml"), "  ") + DEPLOYMENT
+        stack.read_text().rstrip("
+") + "
+" + textwrap.indent(entries, "  ") + DEPLOYMENT
     )
     return copy
 
@@ -273,6 +309,65 @@ def test_a_token_of_one_server_opens_no_other(twin: RunningTwin, ada: Person) ->
     for path in ("mcp", "jira-mcp", "jira-mcp/sse"):
         answer = httpx.get(f"{twin.gateway}/{path}", headers={"Authorization": f"Bearer {for_slack}"})
         assert answer.status_code == 401
+
+
+def apps(twin: RunningTwin) -> dict[str, str]:
+    """Where each app is served, by its host name in Azure."""
+    hosts = twin.control.get("/hosts").json()
+    return {
+        host: url
+        for host, url in hosts.items()
+        if host.endswith((".azurecontainerapps.io", ".azurewebsites.net"))
+    }
+
+
+def admitting(twin: RunningTwin, authorization: str) -> set[str]:
+    """The apps whose lock a credential opens, by the first letters of their names."""
+    found = {
+        host
+        for host, url in apps(twin).items()
+        if httpx.post(f"{url}/mcp", headers={"Authorization": authorization}, json={}).status_code
+        not in (401, 403)
+    }
+    return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in found}
+
+
+def recorded(twin: RunningTwin, person: Person) -> str:
+    """The credential that the gateway sends to the recorder for a person's call."""
+    _, own = token(twin, person, "recorder-mcp")
+    answer = httpx.post(
+        f"{twin.gateway}/recorder-mcp", headers={"Authorization": f"Bearer {own}"}, json={}, timeout=30
+    )
+    sent = answer.json()["authorization"]
+    assert sent.startswith("Bearer ")
+    assert sent != f"Bearer {own}"
+    return sent
+
+
+def test_a_token_that_the_gateway_sends_to_one_server_is_refused_by_every_other(
+    twin: RunningTwin, ada: Person
+) -> None:
+    assert len(apps(twin)) == 7
+    assert admitting(twin, recorded(twin, ada)) == {"recorder"}
+
+
+@pytest.mark.parametrize("server", ["functions", "slack", "jira", "everything", "recorder"])
+def test_the_gateways_identity_enters_a_server_only_with_a_token_for_that_server(
+    twin: RunningTwin, ada: Person, project: Path, server: str
+) -> None:
+    """Entra's signature and the gateway's identity are right in each token; only the audience differs."""
+    sent = recorded(twin, ada).removeprefix("Bearer ")
+    claims = json.loads(base64.urlsafe_b64decode(sent.split(".")[1] + "=="))
+    entra = Deployment.of(twin.gateway, twin.entra, project / twin.state)
+    values = {
+        resource["inputs"]["displayName"]: resource["inputs"].get("value")
+        for resource in twin.control.get("/stack").json()["resources"]
+        if resource["type"].endswith(":NamedValue")
+    }
+    audience = values[f"{server}-audience"]
+    assert admitting(twin, f"Bearer {entra.signed_by_entra({**claims, 'aud': audience})}") == {server}
+    gateways_own = entra.signed_by_entra({**claims, "aud": values["entra-client"]})
+    assert admitting(twin, f"Bearer {gateways_own}") == set()
 
 
 def test_a_session_of_slack_is_its_owners(twin: RunningTwin, ada: Person) -> None:

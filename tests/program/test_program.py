@@ -292,7 +292,7 @@ def test_the_function_app_admits_the_gateways_identity_and_nobody_else(case: Cas
     stack = case.stack
     auth = stack.one("web:WebAppAuthSettingsV2").inputs
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
-    application = stack.one("Application", "gateway-application-registration").outputs["clientId"]
+    application = stack.one("Application", "functions-audience-application").outputs["clientId"]
     assert auth["name"] == stack.one("web:WebApp").outputs["name"]
     assert auth["platform"]["enabled"] is True
     assert auth["globalValidation"]["requireAuthentication"] is True
@@ -322,11 +322,13 @@ def test_every_container_app_admits_the_gateways_identity_and_nobody_else(case: 
     stack = case.stack
     locks = {each.inputs["containerAppName"]: each for each in stack.of_type("app:ContainerAppsAuthConfig")}
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
-    application = stack.one("Application", "gateway-application-registration").outputs["clientId"]
     apps = stack.of_type("app:ContainerApp")
     assert apps
     assert locks.keys() == {app.outputs["name"] for app in apps}
-    for lock in locks.values():
+    for app in apps:
+        lock = locks[app.outputs["name"]]
+        backend = app.inputs["tags"]["mcp-server"]
+        application = stack.one("Application", f"{backend}-audience-application").outputs["clientId"]
         assert lock.inputs["authConfigName"] == "current"
         assert lock.inputs["platform"]["enabled"] is True
         assert lock.inputs["globalValidation"] == {"unauthenticatedClientAction": "Return401"}
@@ -461,6 +463,10 @@ def test_every_further_server_takes_the_same_few_resources() -> None:
 
     assert types(4) - types(2) == {
         "Server": 2,
+        "Audience": 2,
+        "Application": 2,
+        "ServicePrincipal": 2,
+        "NamedValue": 2,
         "ContainerApp": 2,
         "ContainerAppsAuthConfig": 2,
         "HttpRouteConfig": 2,
@@ -495,7 +501,32 @@ def test_entra_trusts_the_gateways_identity_in_place_of_a_secret(case: Case) -> 
     application = stack.one("Application", "gateway-application-registration")
     assert application.inputs["web"]["redirectUris"] == [f"{stack.outputs['gatewayUrl']}/oauth-callback"]
     assert application.inputs["signInAudience"] == "AzureADMyOrg"
-    assert stack.one("ServicePrincipal").inputs["clientId"] == application.outputs["clientId"]
+    principals = {each.inputs["clientId"] for each in stack.of_type("ServicePrincipal")}
+    assert application.outputs["clientId"] in principals
+
+
+@every_update
+def test_every_server_has_an_audience_that_no_other_server_accepts(case: Case) -> None:
+    stack = case.stack
+    values = {
+        each.inputs["displayName"]: each.inputs["value"] for each in stack.of_type("apimanagement:NamedValue")
+    }
+    audiences = {name: value for name, value in values.items() if name.endswith("-audience")}
+    apis = [api for api in stack.of_type("apimanagement:Api") if "serviceUrl" in api.inputs]
+    assert len(audiences) == len(set(audiences.values())) == len(apis)
+    assert values["entra-client"] not in audiences.values()
+    principals = {each.inputs["clientId"] for each in stack.of_type("ServicePrincipal")}
+    assert principals == {values["entra-client"], *audiences.values()}
+    for name, audience in audiences.items():
+        application = stack.one("Application", f"{name}-application")
+        assert application.outputs["clientId"] == audience
+        assert application.inputs.keys() <= {
+            "displayName",
+            "signInAudience",
+            "api",
+            "fallbackPublicClientEnabled",
+        }
+        assert application.inputs["api"] == {"requestedAccessTokenVersion": 2}
 
 
 @every_case

@@ -10,6 +10,7 @@ from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.blobs import BlobAccount, local_settings
+from twin.entra.directory import Application
 from twin.gateway_plan import LOCAL
 from twin.stack import Declared, Stack, StackError, evaluate
 
@@ -86,8 +87,15 @@ def test_a_stack_without_a_gateway_is_refused(stack: Stack) -> None:
         gateway.service(without(stack, "apimanagement:ApiManagementService"), CLOUD)
 
 
+def gateways_application(stack: Stack) -> Application:
+    """The application as which the gateway signs users in."""
+    client_id = stack.one("Application", "gateway-application-registration").outputs["clientId"]
+    applications = tenant.directory(stack, CLOUD, AUTHORITY).applications
+    return next(each for each in applications if each.client_id == client_id)
+
+
 def test_the_tenant_trusts_what_the_federated_credential_says(stack: Stack) -> None:
-    (application,) = tenant.directory(stack, CLOUD, AUTHORITY).applications
+    application = gateways_application(stack)
     (credential,) = application.federated_credentials
     identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
     assert credential.subject == identity["principalId"]
@@ -100,16 +108,17 @@ def test_the_tenant_trusts_what_the_federated_credential_says(stack: Stack) -> N
         "ApplicationFederatedIdentityCredential",
         lambda _: {"subject": "somebody else", "audiences": ["api://azureadtokenexchange"]},
     )
-    (application,) = tenant.directory(wrong, CLOUD, AUTHORITY).applications
+    application = gateways_application(wrong)
     (credential,) = application.federated_credentials
     assert (credential.subject, credential.audience) == ("somebody else", "api://azureadtokenexchange")
 
 
 def test_an_application_without_a_service_principal_has_none(stack: Stack) -> None:
-    (application,) = tenant.directory(stack, CLOUD, AUTHORITY).applications
-    assert application.has_service_principal
-    (application,) = tenant.directory(without(stack, "ServicePrincipal"), CLOUD, AUTHORITY).applications
-    assert not application.has_service_principal
+    applications = tenant.directory(stack, CLOUD, AUTHORITY).applications
+    assert len(applications) == 2
+    assert all(application.has_service_principal for application in applications)
+    applications = tenant.directory(without(stack, "ServicePrincipal"), CLOUD, AUTHORITY).applications
+    assert not any(application.has_service_principal for application in applications)
 
 
 def test_each_service_has_the_identities_that_are_attached_to_it(stack: Stack) -> None:
@@ -181,7 +190,7 @@ def test_the_function_app_admits_whom_the_stack_says(stack: Stack) -> None:
     assert app.auth.issuer == f"{AUTHORITY}/{CLOUD.tenant}/v2.0"
     assert app.auth.jwks_url == f"{AUTHORITY}/{CLOUD.tenant}/discovery/v2.0/keys"
     assert app.auth.audiences == {
-        stack.one("Application", "gateway-application-registration").outputs["clientId"]
+        stack.one("Application", "functions-audience-application").outputs["clientId"]
     }
 
 

@@ -197,7 +197,7 @@ def test_the_gateways_credential_cannot_be_removed_on_the_way(stand: Stand, name
     if answer.status == 200:
         forwarded = _forwarded(stand)
         assert forwarded
-        assert forwarded.header("Authorization") == f"Bearer token-for-{stand.named('entra-client')}"
+        assert forwarded.header("Authorization") == f"Bearer token-for-{stand.named('functions-audience')}"
     else:
         assert _forwarded(stand) is None
 
