@@ -97,11 +97,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (copy / "recorder.py").write_text(RECORDER)
     entries = block("yaml").rstrip("\n") + RECORDED
     stack = copy / "Pulumi.dev.yaml"
-    stack.write_text(
-        stack.read_text().rstrip("
-") + "
-" + textwrap.indent(entries, "  ") + DEPLOYMENT
-    )
+    declared = stack.read_text().rstrip("\n") + "\n"
+    stack.write_text(declared + textwrap.indent(entries, "  ") + DEPLOYMENT)
     return copy
 
 
