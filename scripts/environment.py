@@ -11,9 +11,11 @@ Python, in which folder and from which requirements. When it does not match, `.v
 interrupted.
 """
 
+import csv
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,18 +99,23 @@ def _created_in(folder: Path) -> str | None:
         return None
     # `command = /usr/bin/python3 -m venv /home/me/project/.venv`
     commands = [line.partition("=")[2] for line in lines if line.partition("=")[0].strip() == "command"]
-    words = commands[0].split(" -m venv ", 1) if commands else []
-    return str(Path(words[1].split(" ")[-1]).resolve()) if len(words) == 2 else None  # noqa: PLR2004
+    # The folder may contain spaces; options may precede it.
+    match = re.search(r" -m venv (?:-\S+ )*(.+)$", commands[0]) if commands else None
+    return str(Path(match[1]).resolve()) if match else None
 
 
 def _incomplete(folder: Path) -> str | None:
     """What is missing in an environment that something else created; None if all its packages are whole."""
-    (packages,) = folder.glob("lib/python*/site-packages")
-    found = list(metadata.distributions(path=[str(packages)]))
+    folders = list(folder.glob("lib/python*/site-packages"))
+    if len(folders) != 1:
+        return "it is not the environment of one Python"
+    found = list(metadata.distributions(path=[str(folders[0])]))
     for distribution in found:
-        # pip writes the list of files last. Compiled files may be missing.
-        files = distribution.files
-        if files is None or not all(Path(file.locate()).exists() for file in files if file.suffix != ".pyc"):
+        # pip writes the list of files last. From Python 3.12 on `distribution.files` leaves out missing files.
+        # Compiled files may be missing.
+        listed = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+        files = [name for name, *_ in listed if not name.endswith(".pyc")]
+        if not files or not all((folders[0] / name).exists() for name in files):
             return f"its package {distribution.name} is incomplete"
     return None if any(distribution.name == "pip" for distribution in found) else "it has no pip"
 

@@ -58,8 +58,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / getattr(request, "param", "project")
     folder.mkdir()
     (folder / "requirements-dev.txt").write_text(REQUIREMENTS)
     return folder
@@ -161,6 +161,24 @@ def test_an_environment_that_pulumi_created_is_completed(
     assert "sync" in commands.run[-1]
     assert "Adding Python packages to .venv, which `pulumi` created" in capsys.readouterr().out
     assert not ensure(project)
+
+
+@pytest.mark.parametrize("project", ["my project"], indirect=True)
+def test_an_environment_of_pulumi_in_a_folder_with_a_space_is_completed(
+    project: Path, pulumi_made: Path, commands: Commands
+) -> None:
+    assert " " in str(pulumi_made)
+    assert ensure(project)
+    assert commands.created == 0
+
+
+def test_an_environment_of_two_pythons_is_rebuilt(
+    project: Path, pulumi_made: Path, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pulumi_made / "lib" / "python3.99" / "site-packages").mkdir(parents=True)
+    assert ensure(project)
+    assert commands.created == 1
+    assert "it is not the environment of one Python" in capsys.readouterr().out
 
 
 def test_an_environment_that_pulumi_began_to_create_is_rebuilt(
