@@ -111,7 +111,7 @@ def _incomplete(folder: Path) -> str | None:
         return "it is not the environment of one Python"
     found = list(metadata.distributions(path=[str(folders[0])]))
     for distribution in found:
-        # pip writes the list of files last. From Python 3.12 on `distribution.files` leaves out missing files.
+        # pip writes this list last. From Python 3.12 on `distribution.files` leaves out what does not exist.
         # Compiled files may be missing.
         listed = csv.reader((distribution.read_text("RECORD") or "").splitlines())
         files = [name for name, *_ in listed if not name.endswith(".pyc")]
