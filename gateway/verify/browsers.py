@@ -58,7 +58,7 @@ async def _foreign_origin(session: Session) -> str:
             ("GET", {}),
             ("OPTIONS", {"Access-Control-Request-Method": "POST"}),
         ):
-            answer = await session.request(method, path, headers={"Origin": _FOREIGN, **headers})
+            answer = await session.probe(method, path, headers={"Origin": _FOREIGN, **headers})
             at = f"{method} {path} from {_FOREIGN}"
             if answer.status_code != 403:  # noqa: PLR2004 -- HTTP: Forbidden
                 problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 403")

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from gateway.verify.session import Session
 
+_LISTED = 4
+
 Result = Literal["ok", "failed", "skipped"]
 
 
@@ -87,8 +89,9 @@ def require(problems: list[str], details: str, remedy: str = "") -> str:
     """The details of a success, when there are no problems.
 
     Raises:
-        FailedError: there are; it lists them.
+        FailedError: there are; it lists the first of them.
     """
     if problems:
-        raise FailedError("; ".join(problems), remedy)
+        more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
+        raise FailedError("; ".join([*problems[:_LISTED], *more]), remedy)
     return details

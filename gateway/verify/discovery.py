@@ -123,7 +123,7 @@ async def _challenges(session: Session) -> str:
         declared |= {("POST", path) for path in server.root_messages}
         probed = {(method, path) for path in server.entrances for method in _PROBES}
         for method, path in sorted(declared | probed):
-            answer = await session.request(method, path)
+            answer = await session.probe(method, path)
             tried += 1
             at = f"{method} {path}"
             if answer.status_code not in ((401,) if (method, path) in declared else _NOT_SERVED):

@@ -4,7 +4,7 @@ import hashlib
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"/>|[<>]|(?:(?!/>)[^<>\s])+")
@@ -23,12 +23,17 @@ class Difference:
     what: str
 
 
-def differences(rendered: Mapping[str, str], deployed: Mapping[str, str]) -> tuple[Difference, ...]:
+def differences(
+    rendered: Mapping[str, str],
+    deployed: Mapping[str, str],
+    locate: Callable[[str, int], str] = lambda _text, line: f"line {line} of the rendered text",
+) -> tuple[Difference, ...]:
     """The documents that differ, are missing, or are in nobody's plan.
 
     Args:
         rendered: texts by document id, from the plan.
         deployed: texts by document id, as Azure Resource Manager gives them.
+        locate: names the place where a line of a rendered text was written.
     """
     found = [
         Difference(document=document, what="is missing")
@@ -41,9 +46,8 @@ def differences(rendered: Mapping[str, str], deployed: Mapping[str, str]) -> tup
     for document in sorted(rendered.keys() & deployed.keys()):
         here, there = digest(rendered[document]), digest(deployed[document])
         if here != there:
-            line = first_difference(rendered[document], deployed[document])
-            digests = f"deployed {there[:12]}, rendered {here[:12]}"
-            what = f"differs from line {line} of the rendered text on ({digests})"
+            place = locate(rendered[document], first_difference(rendered[document], deployed[document]))
+            what = f"differs from {place} on (SHA-256 {there[:12]} instead of {here[:12]})"
             found.append(Difference(document=document, what=what))
     return tuple(found)
 

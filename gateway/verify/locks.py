@@ -212,7 +212,7 @@ async def _direct_calls(manager: ResourceManager, session: Session) -> str:
     details = f"{len(hosts)} host names, without a token" + (" and with a user's token" if tokens else "")
     if unreachable:
         details += f"; not reachable from here: {', '.join(unreachable)}"
-    return require(problems[:3], details)
+    return require(problems, details)
 
 
 async def _answers(
@@ -220,7 +220,7 @@ async def _answers(
 ) -> list[str]:
     problems = []
     for headers in credentials:
-        answer = await session.request(method, url, headers=headers)
+        answer = await session.probe(method, url, headers=headers)
         if answer.status_code not in _REFUSED:
             caller = "the user's token" if headers else "no token"
             problems.append(

@@ -64,8 +64,8 @@ def show(console: Console, target: Target, rows: Sequence[Row], readings: Sequen
     console.print(Text.assemble((f"Verification of {target.url}", "bold"), f", stack '{target.stack}'"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(width=8, no_wrap=True)
-    table.add_column(ratio=4)
-    table.add_column(ratio=5, style="dim")
+    table.add_column(ratio=4, overflow="fold")
+    table.add_column(ratio=5, overflow="fold", style="dim")
     section = ""
     for row in rows:
         if row.check.section != section:

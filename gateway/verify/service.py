@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway import policy
 from gateway.verify.check import Check, FailedError, require
 from gateway.verify.documents import differences
 from gateway.verify.resource_manager import ResourceManager
@@ -13,7 +14,6 @@ from gateway.verify.session import Service, Session
 from gateway.verify.target import Azure
 
 SECTION = "Azure"
-_SHOWN = 4
 
 
 def checks(manager: ResourceManager) -> Iterable[Check]:
@@ -164,7 +164,7 @@ async def _operations(manager: ResourceManager, session: Session) -> str:
         if foreign
         else ""
     )
-    return require(_shortened(problems), f"{len(expected)} APIs, {count} operations", remedy)
+    return require(problems, f"{len(expected)} APIs, {count} operations", remedy)
 
 
 async def _policies(manager: ResourceManager, session: Session) -> str:
@@ -215,9 +215,25 @@ async def _texts(manager: ResourceManager, service: str, documents: list[str]) -
     return {document: text for document, text in zip(documents, texts, strict=True) if text is not None}
 
 
+def _template(text: str, line: int) -> str:
+    """The line of the template from which a line of a rendered document was made."""
+    origin = policy.origin(text, line)
+    if origin is None:
+        return f"line {line} of the rendered text"
+    return f"policies/{origin.template}, line {origin.line},"
+
+
+def _short(document: str) -> str:
+    """A document's id without the words that all ids have: `oauth/token` for a policy of an operation."""
+    if document == "policies/policy":
+        return "the policy of all APIs"
+    words = {"apis", "operations", "policies", "policy", "policyFragments"}
+    return "/".join(part for part in document.split("/") if part not in words)
+
+
 def _compare(rendered: Mapping[str, str], deployed: Mapping[str, str], what: str) -> str:
-    found = [f"{each.document} {each.what}" for each in differences(rendered, deployed)]
-    return require(_shortened(found), f"{len(rendered)} {what} are equal by SHA-256")
+    found = [f"{_short(each.document)} {each.what}" for each in differences(rendered, deployed, _template)]
+    return require(found, f"{len(rendered)} {what} are equal by SHA-256")
 
 
 async def _named_values(manager: ResourceManager, session: Session) -> str:
@@ -237,7 +253,3 @@ async def _named_values(manager: ResourceManager, session: Session) -> str:
         problems.append(f"'gateway-url' is {url!r}, not {session.url!r}")
     secrets = sum(expected.values())
     return require(problems, f"{len(expected)}, of which {secrets} are secret")
-
-
-def _shortened(problems: list[str]) -> list[str]:
-    return problems if len(problems) <= _SHOWN else [*problems[:_SHOWN], f"and {len(problems) - _SHOWN} more"]

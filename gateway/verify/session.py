@@ -168,3 +168,11 @@ class Session:
         """Sends one request; a `url` that begins with a slash is a path at the gateway."""
         address = f"{self.url}{url}" if url.startswith("/") else url
         return await self.http.request(method, address, headers=headers, params=params, json=json, data=form)
+
+    async def probe(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Sends one request and reads only the head of the answer, which may be that of a stream."""
+        address = f"{self.url}{url}" if url.startswith("/") else url
+        async with self.http.stream(method, address, headers=headers) as answer:
+            return answer

@@ -77,6 +77,7 @@ def _bad(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]
     yield "an empty token", {"Authorization": "Bearer"}, {}
     yield "a token without a scheme", {"Authorization": token}, {}
     yield "a token in the query", {}, {"access_token": token}
+    yield "a token in the header and in the query", _bearer(token), {"access_token": token}
 
 
 def _flipped(part: str) -> str:

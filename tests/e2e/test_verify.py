@@ -701,6 +701,6 @@ def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> No
     assert (report["url"], report["stack"], report["ok"]) == (twin.gateway, "dev", False)
     checks = {check["id"]: check for check in report["checks"]}
     assert {name for name, check in checks.items() if check["result"] == "failed"} == {"policies"}
-    assert "apis/functions-mcp/policies/policy differs from line" in checks["policies"]["details"]
+    assert "functions-mcp differs from policies/mcp/" in checks["policies"]["details"]
     assert "pulumi refresh" in checks["policies"]["remedy"]
     assert checks["sign-in:functions"]["result"] == "skipped"
