@@ -110,7 +110,21 @@ async def _locks(manager: ResourceManager, session: Session) -> str:
             audiences.setdefault(audience, set()).add(app.server)
         if app.is_site:
             problems += await _publishing_problems(manager, app)
+    problems += shared_audiences(audiences)
     return require(problems, f"{len(found)} apps: {', '.join(app.name for app in found)}")
+
+
+def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
+    """Audiences that several servers accept: a token that one of them receives is good at the others.
+
+    Args:
+        servers: the servers that accept an audience, by the audience.
+    """
+    return [
+        f"{' and '.join(sorted(str(name) for name in names))} accept tokens for the same audience"
+        for names in servers.values()
+        if len(names) > 1
+    ]
 
 
 def lock_problems(settings: Mapping[str, Any], session: Session) -> list[str]:

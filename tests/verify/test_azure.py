@@ -9,7 +9,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from gateway.verify.check import FailedError, SkippedError
-from gateway.verify.locks import apps, lock_problems
+from gateway.verify.locks import apps, lock_problems, shared_audiences
 from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
 from gateway.verify.session import Durations, Service, Session
 from gateway.verify.target import Azure, Expectation, Target
@@ -155,6 +155,13 @@ def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
 )
 def test_each_way_to_open_a_lock_is_a_problem(changed: dict[str, Any], problem: str) -> None:
     assert [each for each in lock_problems(lock(**changed), SESSION) if problem in each] != []
+
+
+def test_an_audience_of_two_servers_is_a_problem() -> None:
+    assert shared_audiences({"a": {"slack"}, "b": {"jira"}}) == []
+    assert shared_audiences({"a": {"slack", "jira"}}) == [
+        "jira and slack accept tokens for the same audience"
+    ]
 
 
 def test_an_app_without_a_lock_is_a_problem() -> None:
