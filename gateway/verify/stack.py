@@ -66,8 +66,6 @@ def find_target(options: Options) -> Target:
         options.azure,
         url=options.resource_manager or (control_url(url) if local else options.azure.url),
         local=local,
-        resource_group=options.azure.resource_group or outputs.get("resourceGroup"),
-        service=options.azure.service or outputs.get("apimName"),
     )
     expected = expected_of(options.stack, options.config, local=local)
     return Target(url=url, stack=options.stack, expected=_restricted(expected, options.servers), azure=azure)

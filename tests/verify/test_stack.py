@@ -24,14 +24,12 @@ def pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 def test_the_address_comes_from_the_outputs_of_the_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outputs = (
-        '{"gatewayUrl": "https://apim-x.azure-api.net", "resourceGroup": "group-x", "apimName": "apim-x"}'
-    )
+    outputs = '{"gatewayUrl": "https://apim-x.azure-api.net"}'
     expected_call = "stack output --json --stack dev --non-interactive"
     pulumi(tmp_path, monkeypatch, f"[ \"$*\" = '{expected_call}' ] && echo '{outputs}'")
     target = find_target(Options(url=None, stack="dev", config=FUNCTIONS_ONLY))
     assert target.url == "https://apim-x.azure-api.net"
-    assert target.azure == Azure(resource_group="group-x", service="apim-x")
+    assert target.azure == Azure()
     assert target.expected.local is False
 
 
