@@ -19,7 +19,12 @@ from tests.engine.refusals import Account, Existing, refusal
 from twin.azure.cloud import Cloud
 
 # Writes to these, below one API, exclude each other.
-_OF_ONE_API = ("apimanagement:ApiOperation", "apimanagement:ApiOperationPolicy", "apimanagement:ApiPolicy")
+_OF_ONE_API = (
+    "apimanagement:Api",
+    "apimanagement:ApiOperation",
+    "apimanagement:ApiOperationPolicy",
+    "apimanagement:ApiPolicy",
+)
 
 _PAUSE = 0.02  # seconds between two looks of a call that is held
 _IDLE = 0.5  # seconds without a call until it is said that nothing happens
@@ -53,13 +58,13 @@ class Faults:
             which all that does not wait for the resource has been done.
         hold: calls that take long.
         exclusive: whether writes to one API exclude each other (409), as API Management's do.
-        occupied: seconds that a write to an API takes when they do.
+        occupied: seconds that such a write takes, so that a parallel one meets it.
     """
 
     refuse: Callable[[Call], bool] = lambda _call: False
     hold: Hold | None = None
-    exclusive: bool = False
-    occupied: float = 0.05
+    exclusive: bool = True
+    occupied: float = 0.01
 
 
 class Azure:

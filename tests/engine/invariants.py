@@ -27,14 +27,15 @@ def violations(timeline: Timeline) -> list[str]:
 def apps_without_lock(timeline: Timeline) -> list[str]:
     """A container that may be reached from the internet has its lock.
 
-    A container serves as soon as its app exists; what keeps the internet out until then is its ingress.
+    A container serves as soon as its app exists. It is reached through its ingress if that is external, and
+    through any route of its environment that leads to it.
     """
     return [
-        f"{app.name} is reachable without its lock from {timeline.describe(gap.start)} "
+        f"{app.name} is reachable through {way} without its lock from {timeline.describe(gap.start)} "
         f"to {timeline.describe(gap.end)}"
         for app in timeline.versions("app:ContainerApp")
-        if _external(app)
-        for gap in app.possible.without(locked(timeline, app))
+        for way, reachable in _public(timeline, app)
+        for gap in reachable.without(locked(timeline, app))
     ]
 
 
@@ -116,9 +117,20 @@ def locked(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
     return timeline.certain(app.id + suffix)
 
 
-def _external(app: Version) -> bool:
+def _public(timeline: Timeline, app: Version) -> Iterator[tuple[str, Interval]]:
+    """How and when a container may be reached from the internet."""
     ingress = (app.inputs.get("configuration") or {}).get("ingress") or {}
-    return bool(ingress.get("external"))
+    if ingress.get("external"):
+        yield "its ingress", app.possible
+    for route in timeline.versions("app:HttpRouteConfig"):
+        if app.id.rpartition("/")[2] in _targets(route) and (both := app.possible.common(route.possible)):
+            yield route.name, both
+
+
+def _targets(route: Version) -> set[str]:
+    """The names of the apps to which a route leads."""
+    rules = (route.inputs.get("properties") or {}).get("rules") or []
+    return {target["containerApp"] for rule in rules for target in rule.get("targets") or []}
 
 
 def _forwards(api: Version) -> bool:

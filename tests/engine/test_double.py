@@ -119,7 +119,6 @@ def test_a_name_has_the_form_that_azure_takes(azure: Azure) -> None:
 
 
 def test_writes_to_one_api_exclude_each_other(azure: Azure) -> None:
-    azure.faults.exclusive = True
     started = threading.Event()
 
     def is_second() -> bool:

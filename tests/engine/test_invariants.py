@@ -10,6 +10,7 @@ from tests.engine.timeline import Timeline
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
 CONTAINER = f"{GROUP}/Microsoft.App/containerApps/notes"
+ROUTE = f"{GROUP}/Microsoft.App/managedEnvironments/servers/httpRouteConfigs/public"
 SITE = f"{GROUP}/Microsoft.Web/sites/functions"
 API = f"{GROUP}/Microsoft.ApiManagement/service/a/apis/notes"
 OPERATION = f"{API}/operations/post"
@@ -17,6 +18,7 @@ OPERATION = f"{API}/operations/post"
 TYPES = {
     CONTAINER: "app:ContainerApp",
     f"{CONTAINER}/authConfigs/current": "app:ContainerAppsAuthConfig",
+    ROUTE: "app:HttpRouteConfig",
     SITE: "web:WebApp",
     f"{SITE}/config/authsettingsV2": "web:WebAppAuthSettingsV2",
     API: "apimanagement:Api",
@@ -26,6 +28,7 @@ TYPES = {
 }
 OPEN = {"configuration": {"ingress": {"external": True}}}
 CLOSED = {"configuration": {"ingress": {"external": False}}}
+TO_NOTES = {"properties": {"rules": [{"targets": [{"containerApp": "notes"}]}]}}
 FORWARDS = {"serviceUrl": "https://notes.example.azurecontainerapps.io"}
 
 LOCK, POLICY, OWN = (
@@ -97,7 +100,7 @@ def _call(
 def test_a_container_that_is_open_before_its_lock_is_found() -> None:
     history = History().then("create", CONTAINER, OPEN).then("create", LOCK)
     (found,) = history.violations()
-    assert "reachable without its lock from create containerApps/notes began" in found
+    assert "reachable through its ingress without its lock from create containerApps/notes began" in found
 
 
 def test_a_container_that_opens_after_its_lock_is_in_order() -> None:
@@ -111,6 +114,22 @@ def test_a_container_that_opens_while_its_lock_is_made_is_found() -> None:
     history.calls[-1] = _call("update", CONTAINER, history.calls[-1].began, OPEN)
     history.calls[-1].ended = history.calls[-2].ended + 1
     assert len(history.violations()) == 1
+
+
+def test_a_route_to_a_container_without_its_lock_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", ROUTE, TO_NOTES).then("create", LOCK)
+    (found,) = history.violations()
+    assert "reachable through httpRouteConfigs/public without its lock" in found
+
+
+def test_a_route_to_a_container_with_its_lock_is_in_order() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", ROUTE, TO_NOTES)
+    assert history.then("delete", ROUTE).then("delete", LOCK).then("delete", CONTAINER).violations() == []
+
+
+def test_a_lock_that_goes_before_the_route_is_found() -> None:
+    history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", ROUTE, TO_NOTES)
+    assert len(history.then("delete", LOCK).then("delete", ROUTE).violations()) == 1
 
 
 def test_a_lock_that_was_refused_protects_nothing() -> None:

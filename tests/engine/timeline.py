@@ -27,9 +27,13 @@ class Interval:
     def __bool__(self) -> bool:
         return self.start < self.end
 
+    def common(self, other: "Interval") -> "Interval":
+        """The instants that are in both."""
+        return Interval(max(self.start, other.start), min(self.end, other.end))
+
     def overlaps(self, other: "Interval") -> bool:
         """Whether some instant is in both."""
-        return max(self.start, other.start) < min(self.end, other.end)
+        return bool(self.common(other))
 
     def without(self, others: Sequence["Interval"]) -> Iterator["Interval"]:
         """The parts of it that are in none of the others."""
