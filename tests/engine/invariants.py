@@ -77,23 +77,15 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
 
 
 def apis_before_locks(timeline: Timeline) -> list[str]:
-    """An API that forwards to an app is there only while the app is locked."""
-    apps = {
-        host: app
-        for app in timeline.versions("app:ContainerApp", "web:WebApp")
-        for host in (app.id.rpartition("/")[2],)
-    }
-    found = []
-    for api in timeline.versions("apimanagement:Api"):
-        url = str(api.inputs.get("serviceUrl") or "")
-        app = next((app for name, app in apps.items() if f"//{name}." in url), None)
-        if app is not None:
-            found += [
-                f"{api.name} forwards to {app.name} without a lock from {timeline.describe(gap.start)} "
-                f"to {timeline.describe(gap.end)}"
-                for gap in api.possible.without(locked(timeline, app))
-            ]
-    return found
+    """An API that forwards to an app that may exist is there only while the app is locked."""
+    return [
+        f"{api.name} forwards to {app.name} without a lock from {timeline.describe(gap.start)} "
+        f"to {timeline.describe(gap.end)}"
+        for api in timeline.versions("apimanagement:Api")
+        for app in timeline.versions(*LOCKS)
+        if f"//{app.id.rpartition('/')[2]}." in str(api.inputs.get("serviceUrl") or "")
+        for gap in api.possible.common(app.possible).without(locked(timeline, app))
+    ]
 
 
 def keys_generated_again(timeline: Timeline) -> list[str]:
