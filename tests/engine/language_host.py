@@ -5,6 +5,7 @@ of these tests are about; this one closes them.
 """
 
 import asyncio
+import contextlib
 import gc
 import platform
 import runpy
@@ -65,15 +66,20 @@ class LanguageHost(LanguageRuntimeServicer):
     def __init__(self, program: Program) -> None:
         self._program = program
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting = False
         self._ended = threading.Event()
         self._ended.set()
 
     def end(self) -> None:
         """Ends a program that still waits for an engine that has failed; the CLI would end its process."""
-        loop = self._loop
-        if loop is not None and not self._ended.is_set():
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+        with contextlib.suppress(RuntimeError):  # the loop has been closed since
+            if (loop := self._loop) is not None:
+                loop.call_soon_threadsafe(self._stop, loop)
         assert self._ended.wait(30), "the program does not end"
+
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting:
+            loop.stop()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """Has no version."""
@@ -101,37 +107,43 @@ class LanguageHost(LanguageRuntimeServicer):
         set_all_config(dict(request.config), list(request.configSecretKeys))
         before = gc.get_threshold()
         gc.set_threshold(20_000, 20, 50)
-        loop = asyncio.SelectorEventLoop()
+        self._ended.clear()
+        self._loop = loop = asyncio.SelectorEventLoop()
         loop.set_default_executor(ThreadPoolExecutor(max_workers=32))
         asyncio.set_event_loop(loop)
-        self._loop = loop
-        self._ended.clear()
         result = language_pb2.RunResponse()
+        self._waiting = True
         try:
             loop.run_until_complete(run_in_stack(self._program))
-        except pulumi.RunError as error:
-            pulumi.log.error(str(error))
-            result.bail = True
-        except (grpc.RpcError, asyncio.CancelledError):
-            # The engine has failed and gone; it has said why.
-            result.bail = True
-        except Exception:  # noqa: BLE001 -- the engine shows it, as it does with every program
-            pulumi.log.error(traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 -- the engine shows it, as it does with every program
+            if not _is_end_of_engine(error):
+                pulumi.log.error(str(error) if isinstance(error, pulumi.RunError) else traceback.format_exc())
             result.bail = True
         finally:
+            self._waiting = False
             _close(loop)
             gc.set_threshold(*before)
             self._ended.set()
         return result
 
 
+def _is_end_of_engine(error: Exception) -> bool:
+    """Whether a program failed because the engine did, which has said why."""
+    if isinstance(error, grpc.Call):
+        return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    return isinstance(error, RuntimeError) and "loop stopped before Future completed" in str(error)
+
+
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends what a failed program left behind."""
+    """Ends what a failed program left behind. A task that goes on although cancelled is cancelled again."""
     loop.set_exception_handler(lambda _loop, _context: None)
-    pending = asyncio.all_tasks(loop)
-    for task in pending:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    for _attempt in range(10):
+        pending = asyncio.all_tasks(loop)
+        if not pending:
+            break
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(pending, timeout=1))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)

@@ -114,7 +114,7 @@ def test_only_its_own_children_wait_for_api_management(cycle: Cycle) -> None:
 def test_the_code_is_published_without_waiting_for_api_management(cycle: Cycle) -> None:
     (service,) = (call for call in cycle.created().values() if call.is_of(_SERVICE))
     (upload,) = (call for call in cycle.deployed.calls if call.kind == "upload")
-    assert upload.ended < service.ended
+    assert upload.began < service.ended
     ((package,),) = cycle.stack.service.packages.values()
     assert {"host.json", "function_app.py", "requirements.txt"} <= package
 
