@@ -5,7 +5,6 @@ it with `make test-engine ARGS="-k changed_setting --snapshot-update"`, and read
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,13 +48,17 @@ CHANGES = {
     "containers": json.dumps([NOTES]),
     "isolateEnvironments": "true",
     "backends": json.dumps(["functions", "slack", "github"]),
+    "protect": "false",
     "azure-native:location": "northeurope",
 }
 """A new value for each setting, in the order in which they are changed; the last replaces everything."""
 
+LOCATION = "azure-native:location"
+
 NOT_CHANGED = {
     "entraAuthority": "another authority is for a stack in the twin",
     "local": "for a stack in the twin",
+    "localUrl": "for a stack in the twin",
 }
 
 # What holds data or an address: replacing it loses registrations, grants and snippets, or moves the gateway.
@@ -92,18 +95,33 @@ def stack(new_stack: Deploy) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def changes(stack: Deployment) -> dict[str, Change]:
+def moved(stack: Deployment) -> Change:
+    """Another region for a stack that is protected; afterwards the setting is as before."""
+    stack.configure({LOCATION: CHANGES[LOCATION]})
+    change = Change(preview=stack.preview(), done=stack.up())
+    stack.configure({LOCATION: "westeurope"})
+    return change
+
+
+@pytest.fixture(scope="module")
+def changes(stack: Deployment, moved: Change) -> dict[str, Change]:
     """All changes, one after the other."""
+    assert moved.done.failed
     done = {}
     for setting, value in CHANGES.items():
         secret = setting in CANARIES
         stack.configure({} if secret else {setting: value}, {setting: value} if secret else {})
         if setting == "containers":
             stack.configure({}, {"notesToken": CANARIES["notesToken"]})
-        if setting == "azure-native:location":
-            stack.unprotect()
         done[setting] = Change(preview=stack.preview(), done=stack.up())
     return done
+
+
+def test_a_protected_stack_does_not_move(moved: Change) -> None:
+    for run in (moved.preview, moved.done):
+        assert run.failed
+        assert "protect" in run.output
+    assert [call for call in moved.done.calls if call.changed_azure] == []
 
 
 def test_every_setting_is_changed() -> None:
@@ -122,7 +140,7 @@ def test_every_rule_holds_while_settings_change(stack: Deployment, changes: dict
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("setting", [setting for setting in CHANGES if setting != "azure-native:location"])
+@pytest.mark.parametrize("setting", [setting for setting in CHANGES if setting != LOCATION])
 def test_a_changed_setting_replaces_nothing_that_lasts(setting: str, changes: dict[str, Change]) -> None:
     replaced = {
         step.name
@@ -149,16 +167,18 @@ def test_what_a_changed_setting_does(changes: dict[str, Change], snapshot: Snaps
 
 
 def _lines(setting: str, change: Change) -> Iterator[str]:
-    """One setting: how many resources the preview shows, and which are touched."""
+    """One setting: what is done with which resources, and what the preview shows without need."""
     yield setting
     announced, done = _relevant(change.preview), _relevant(change.done)
-    counts = Counter(_verb(step) for step in announced)
-    yield "    preview: " + (
-        ", ".join(f"{count} to {verb}" for verb, count in sorted(counts.items())) or "nothing"
-    )
     for verb in ("create", "update", "replace", "delete"):
-        if touched := [step for step in done if _verb(step) == verb]:
+        if touched := [step for step in done if step.op == verb]:
             yield f"    {verb}: " + ", ".join(_summary(touched))
+    happened = {(step.urn, step.op) for step in done}
+    for verb in ("update", "replace"):
+        if only := [step for step in announced if step.op == verb and (step.urn, verb) not in happened]:
+            yield f"    {verb} only in the preview: " + ", ".join(_summary(only))
+    if not announced and not done:
+        yield "    nothing"
 
 
 def _relevant(run: Run) -> list[Step]:
@@ -168,10 +188,6 @@ def _relevant(run: Run) -> list[Step]:
         if not step.type.startswith(("mcp:", "pulumi:"))
         and step.op not in ("create-replacement", "delete-replaced")
     ]
-
-
-def _verb(step: Step) -> str:
-    return step.op
 
 
 def _summary(steps: list[Step]) -> Iterator[str]:
