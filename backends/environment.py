@@ -32,12 +32,10 @@ class Environment(pulumi.ComponentResource):
     Attributes:
         id: resource id of the environment.
         name: its name.
-        domain: the end of the host names of its apps and routes.
     """
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
-    domain: pulumi.Output[str]
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Environment", name, None, opts)
@@ -70,7 +68,6 @@ class Environment(pulumi.ComponentResource):
         )
         self.id = environment.id
         self.name = environment.name
-        self.domain = environment.default_domain
         self.register_outputs({"id": self.id})
 
 

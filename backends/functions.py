@@ -10,7 +10,7 @@ from backends import lock, routes
 from backends.audience import Audience, AudienceArgs
 from backends.deployable import DeployableBackend, Site
 from backends.publishing import Publication, PublicationArgs
-from gateway.platform import Deployed, Platform, Role
+from gateway.platform import Deployed, Platform, Role, steady_identity
 from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
@@ -80,7 +80,7 @@ class Functions(pulumi.ComponentResource):
                 location=platform.location,
                 tags=platform.tags,
             ),
-            opts=child,
+            opts=steady_identity(self),
         )
         account = storage.StorageAccount(
             # Its name is this and eight random digits: at most 24 small letters and digits.
@@ -236,7 +236,9 @@ class Functions(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.locks, *roles]),
         )
         self.name = app.name
-        self.url = pulumi.Output.concat("https://", app.default_host_name)
+        # From the name, which a preview of an update knows. An app has another host name only if it asks for
+        # one (`auto_generated_domain_name_label_scope`).
+        self.url = pulumi.Output.concat("https://", app.name, ".azurewebsites.net")
         self.register_outputs({"name": self.name})
 
 

@@ -152,7 +152,8 @@ class Server(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock]),
         )
-        self.url = pulumi.Output.concat("https://", route.name, ".", args.environment.domain)
+        # Not from the environment's domain, which a preview does not know while it updates the environment.
+        self.url = pulumi.Output.concat("https://", route.properties.fqdn)
         self.register_outputs({})
 
     def _environment(self, name: str, spec: ServerSpec) -> list[app.EnvironmentVarArgs]:

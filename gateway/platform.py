@@ -100,3 +100,12 @@ class Deployed:
     named_values: Mapping[str, pulumi.Output[str]]
     locks: tuple[pulumi.Resource, ...]
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+
+
+def steady_identity(parent: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Options of a user-assigned identity: it keeps the tags with which it was created.
+
+    While a preview updates an identity, its client id and object id are unknown. Everything that depends on
+    them would look changed, and role assignments would look replaced, because of a tag.
+    """
+    return pulumi.ResourceOptions(parent=parent, ignore_changes=["tags"])

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import apimanagement, authorization, managedidentity
 
-from gateway.platform import Account, Role
+from gateway.platform import Account, Role, steady_identity
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
 
@@ -87,7 +87,7 @@ class Service(pulumi.ComponentResource):
             managedidentity.UserAssignedIdentityArgs(
                 resource_group_name=args.resource_group_name, location=args.location, tags=args.tags
             ),
-            opts=child,
+            opts=steady_identity(self),
         )
         # Names are global, and a deleted service keeps its name for 48 hours (soft delete).
         suffix = random.RandomString(
@@ -109,6 +109,8 @@ class Service(pulumi.ComponentResource):
                 sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
                     name=args.sku, capacity=args.capacity
                 ),
+                # Our policies use the user-assigned identity only. The other one has no role; it is for what
+                # an operator adds: certificates and named values from a Key Vault, policies of their own.
                 identity=apimanagement.ApiManagementServiceIdentityArgs(
                     type=apimanagement.ApimIdentityType.SYSTEM_ASSIGNED_USER_ASSIGNED,
                     user_assigned_identities=identity.id.apply(

@@ -130,5 +130,6 @@ class Store(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        self.url = account.document_endpoint.apply(lambda endpoint: endpoint.rstrip("/"))
+        # From the name, which a preview of an update knows.
+        self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
         self.register_outputs({"url": self.url})

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from apim.service import PolicyDocument, Service
-from twin.azure import container_app
 from twin.stack import Declared, Stack
 
 _APPS = {
@@ -91,13 +90,7 @@ class ResourceManager:
             for declared in self._stack.of_type(type_):
                 yield _app(declared, properties)
         for route in self._stack.of_type("app:HttpRouteConfig"):
-            yield {
-                **_named(route.id),
-                "properties": {
-                    "fqdn": container_app.route_host(self._stack, route),
-                    "rules": (route.inputs.get("properties") or {}).get("rules"),
-                },
-            }
+            yield {**_named(route.id), "properties": route.outputs["properties"]}
 
 
 def _service(declared: Declared) -> dict[str, Any]:

@@ -265,18 +265,33 @@ def _web_app(resource: Resource) -> dict[str, Any]:
 
 
 def _managed_environment(resource: Resource) -> dict[str, Any]:
-    region = resource.inputs.get("location") or "westeurope"
-    suffix = resource.subscription.seed.hexadecimal(resource.id, 8)
-    return {"defaultDomain": f"{resource.name}-{suffix}.{region}.azurecontainerapps.io"}
+    return {"defaultDomain": _domain(resource, resource.id)}
+
+
+def _domain(resource: Resource, environment_id: str) -> str:
+    """The domain of a Container Apps environment, of which what is in it knows the id and not the region."""
+    suffix = resource.subscription.seed.hexadecimal(environment_id.lower(), 8)
+    return f"{environment_id.rpartition('/')[2]}-{suffix}.westeurope.azurecontainerapps.io"
+
+
+def _http_route_config(resource: Resource) -> dict[str, Any]:
+    domain = _domain(resource, resource.id.rpartition("/httpRouteConfigs/")[0])
+    properties = resource.inputs.get("properties") or {}
+    return {
+        "properties": {
+            **properties,
+            "fqdn": f"{resource.name}.{domain}",
+            "provisioningErrors": [],
+            "provisioningState": "Succeeded",
+        }
+    }
 
 
 def _container_app(resource: Resource) -> dict[str, Any]:
     environment = str(
         resource.inputs.get("managedEnvironmentId") or resource.inputs.get("environmentId") or ""
     )
-    region = resource.inputs.get("location") or "westeurope"
-    suffix = resource.subscription.seed.hexadecimal(environment, 8)
-    domain = f"{environment.rpartition('/')[2]}-{suffix}.{region}.azurecontainerapps.io"
+    domain = _domain(resource, environment)
     configuration = dict(resource.inputs.get("configuration") or {})
     ingress = configuration.get("ingress")
     if isinstance(ingress, dict):
@@ -353,7 +368,8 @@ _ENTRIES: dict[str, _Entry] = {
         "Microsoft.App/containerApps/{containerAppName}/authConfigs/{authConfigName=current}"
     ),
     "app:HttpRouteConfig": _Entry(
-        "Microsoft.App/managedEnvironments/{environmentName}/httpRouteConfigs/{httpRouteName}"
+        "Microsoft.App/managedEnvironments/{environmentName}/httpRouteConfigs/{httpRouteName}",
+        _http_route_config,
     ),
     "network:VirtualNetwork": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}"),
     "network:Subnet": _Entry("Microsoft.Network/virtualNetworks/{virtualNetworkName}/subnets/{subnetName}"),

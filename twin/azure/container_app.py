@@ -62,7 +62,7 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
     if ingress.get("external"):
         return ingress["fqdn"]
     hosts = [
-        route_host(stack, route)
+        route.outputs["properties"]["fqdn"]
         for route in stack.of_type("app:HttpRouteConfig")
         if _target(route) == app.outputs["name"]
     ]
@@ -71,16 +71,6 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
             f"{app.name} has the routes {', '.join(hosts)}; the twin serves an app at one host name."
         )
     return hosts[0] if hosts else None
-
-
-def route_host(stack: Stack, route: Declared) -> str:
-    """The public host name of an `HttpRouteConfig`."""
-    domain = next(
-        environment.outputs["defaultDomain"]
-        for environment in stack.of_type("app:ManagedEnvironment")
-        if environment.outputs["name"] == route.inputs["environmentName"]
-    )
-    return f"{route.outputs['name']}.{domain}"
 
 
 def _target(route: Declared) -> str:
