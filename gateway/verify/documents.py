@@ -28,7 +28,7 @@ def differences(
     deployed: Mapping[str, str],
     locate: Callable[[str, int], str] = lambda _text, line: f"line {line} of the rendered text",
 ) -> tuple[Difference, ...]:
-    """The documents that differ, are missing, or are in nobody's plan.
+    """The documents that differ, are missing, or belong to no plan.
 
     Args:
         rendered: texts by document id, from the plan.

@@ -1,4 +1,4 @@
-"""The servers behind the gateway: each is locked, and answers nobody who goes past the gateway."""
+"""The servers behind the gateway: each is locked and refuses callers that go past the gateway."""
 
 import asyncio
 import itertools
@@ -155,7 +155,7 @@ def lock_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
 
 
 def _is_on(name: str, provider: object) -> bool:
-    """Whether a provider other than Entra ID is configured. Azure also lists those that nobody configured."""
+    """Whether a provider other than Entra ID is configured. Azure also lists unconfigured ones."""
     if name == "azureActiveDirectory" or not isinstance(provider, dict):
         return False
     if name == "customOpenIdConnectProviders":

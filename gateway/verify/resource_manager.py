@@ -29,7 +29,7 @@ class Credential(Protocol):
         """An access token.
 
         Raises:
-            SkippedError: nobody is signed in.
+            SkippedError: there is no sign-in to Azure.
         """
         ...
 
@@ -81,7 +81,7 @@ class ResourceManager:
         """A resource by its id; None when there is none.
 
         Raises:
-            SkippedError: nobody is signed in, or the resource may not be read.
+            SkippedError: there is no sign-in to Azure, or the account may not read the resource.
             FailedError: Azure Resource Manager does not answer.
         """
         return await self._read(f"{self._url}{path}", {"api-version": _version(path), **query})

@@ -26,7 +26,7 @@ from gateway.verify.target import Expectation
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Check, Outcome | None], object]
-"""Is told of a check that begins (None), and of how it ended."""
+"""Called when a check begins (with None) and when it has ended (with its outcome)."""
 
 
 def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, ...]:
@@ -53,7 +53,7 @@ async def run(checks: Sequence[Check], session: Session, listen: Listener) -> tu
     Args:
         checks: a check comes after those that it needs.
         session: what they share.
-        listen: is told what begins and ends.
+        listen: is called when a check begins and when it ends.
     """
     running: dict[str, asyncio.Task[Outcome]] = {}
     titles = {check.id: check.title for check in checks}
@@ -103,7 +103,7 @@ async def _try(check: Check, session: Session) -> Outcome:
             details=f"{type(error).__name__} at {error.request.method} {error.request.url.path}",
             remedy=f"The request got no answer: run the verification again. {check.remedy}",
         )
-    except Exception as error:  # noqa: BLE001 -- one answer that nobody expects must not hide the other rows
+    except Exception as error:  # noqa: BLE001 -- one unexpected answer must not hide the other rows
         return Outcome(
             result="failed",
             details=f"unexpected answer: {type(error).__name__} {error}",

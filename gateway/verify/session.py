@@ -152,7 +152,7 @@ class Session:
 
     @cached_property
     def http(self) -> httpx2.AsyncClient:
-        """The client for single requests; whoever runs the checks closes it."""
+        """The client for single requests; `run` closes it."""
         return self.client()
 
     async def request(

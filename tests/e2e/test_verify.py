@@ -325,7 +325,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         {"fragments"},
         "minutes to register",
     ),
-    "API of somebody else": (
+    "API that is not part of the stack": (
         resource(
             "/apis",
             listed(lambda apis: [*apis, {"name": "echo-api", "properties": {"path": "echo"}}]),
@@ -438,7 +438,7 @@ def once_more(status: int) -> Change:
 
 
 def stream_ends_early() -> Change:
-    """The stream of the check ends at once; the one of the tool call, which comes before it, does not."""
+    """The stream of the check ends immediately; the one of the tool call, which comes before it, does not."""
     seen = []
 
     class Nothing(httpx2.AsyncByteStream):
@@ -630,12 +630,12 @@ def test_a_gateway_that_does_not_answer_is_one_failure(target: Target) -> None:
 
 
 def test_without_a_sign_in_to_azure_its_rows_are_skipped_with_the_command(target: Target) -> None:
-    class NobodyCredential:
+    class NoCredential:
         async def token(self) -> str:
             raise SkippedError("Not signed in to Azure.", "Run `az login`.")
 
     session = Session(target=target, durations=SHORT, open_browser=None)
-    manager = ResourceManager(target.azure.url, NobodyCredential(), session.http)
+    manager = ResourceManager(target.azure.url, NoCredential(), session.http)
     rows = asyncio.run(run(all_checks(target.expected, manager), session, lambda _check, _outcome: None))
     azure = {row.check.id: row.outcome for row in rows if row.check.section == "Azure"}
     assert {outcome.result for outcome in azure.values()} == {"skipped"}

@@ -129,7 +129,7 @@ def lock(**changed: Any) -> dict[str, Any]:
 
 def test_a_lock_as_the_program_declares_it_has_no_problem() -> None:
     assert lock_problems(lock(), SESSION) == []
-    # As Azure reports providers that nobody configured.
+    # As Azure reports providers that are not configured.
     assert lock_problems(lock(others={"facebook": {"enabled": True, "registration": {}}}), SESSION) == []
 
 
