@@ -2,6 +2,9 @@
 
 While a template is compiled, a mark is put before the first character of each of its lines; marks pass
 through macros, includes and indentation like any other text, and are taken out of what was rendered.
+
+A check is a call of a macro of `guards.xml.j2`. What it is rendered to has the line of the call: the macros
+get no marks of their own, and each call passes its mark as the first argument.
 """
 
 import re
@@ -14,6 +17,9 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
+_GUARDS = "guards.xml.j2"
+# What begins a call of one of its macros, which a template imports as `guard`.
+_GUARD_CALL = ("guard", ".", ("unless", "when"), "(")
 # Private-use characters, which no template holds.
 _MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
 _CONTENT = re.compile(r"\S")
@@ -60,14 +66,21 @@ class Marks(Extension):
 
     def filter_stream(self, stream: TokenStream) -> Generator[Token]:
         """The tokens, with a mark in each line of text, and one where a value follows in the line."""
+        name = stream.name or ""
+        if name == _GUARDS:
+            yield from stream
+            return
         line_start = True
         tokens = list(stream)
-        for token, following in zip_longest(tokens, tokens[1:]):
+        for index, (token, following) in enumerate(zip_longest(tokens, tokens[1:])):
             if token.type != "data":
                 line_start = False
                 yield token
+                if _calls_a_guard(tokens[max(index - 3, 0) : index + 1]):
+                    yield Token(token.lineno, "string", _mark(name, token.lineno, 0))
+                    yield Token(token.lineno, "comma", ",")
                 continue
-            name, lines = stream.name or "", token.value.split("\n")
+            lines = token.value.split("\n")
             marked = [
                 _marked(text, name, token.lineno + offset, whole=line_start or offset > 0)
                 for offset, text in enumerate(lines)
@@ -105,6 +118,14 @@ def lines_of(environment: Environment, source: str, template: str) -> frozenset[
     marks = Marks(environment)
     tokens = marks.filter_stream(environment.lexer.tokenize(source, template))
     return frozenset(int(mark[2]) for token in tokens for mark in _MARK.finditer(str(token.value)))
+
+
+def _calls_a_guard(tokens: list[Token]) -> bool:
+    """Whether these tokens are what comes before the arguments of a call of a guard."""
+    return len(tokens) == len(_GUARD_CALL) and all(
+        token.value in expected if isinstance(expected, tuple) else token.value == expected
+        for token, expected in zip(tokens, _GUARD_CALL, strict=True)
+    )
 
 
 def _marked(text: str, template: str, line: int, *, whole: bool) -> str:

@@ -18,6 +18,7 @@ from apim.lint import (
     tracing,
     undocumented,
     unused,
+    variables,
 )
 from apim.lint.rules import with_remedy
 from apim.lint.streaming import Diagnostic
@@ -34,6 +35,7 @@ _OF_SERVICES = (
     response_variables,
     scopes,
     undocumented,
+    variables,
 )
 
 
@@ -84,6 +86,7 @@ def _of_operations(
 ) -> Iterator[Finding]:
     yield from tracing.check(subject, chain)
     yield from response_variables.check_operation(subject, chain)
+    yield from variables.check_operation(subject, chain)
     forwards = _leads_to_a_backend(subject, chain, api)
     if forwards if about.streams is None else about.streams:
         yield from streaming.check(subject, chain, about.diagnostics)

@@ -35,6 +35,7 @@ REMEDIES = {
     "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
     "shared-response-variable": "give each call a variable of its own: when the second one fails, the answer "
     "of the first may pass for its own (R8)",
+    "variables": "",
     "connection-header": "leave it to API Management (R3), and exclude it from computed names",
 }
 """Rule to remedy; an empty one where each message says it itself."""

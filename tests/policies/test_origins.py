@@ -54,6 +54,18 @@ def test_a_line_knows_the_line_of_its_template() -> None:
     assert origin.line == written("oauth/api.xml.j2", "<inbound>")
 
 
+def test_a_check_has_the_line_that_states_it() -> None:
+    """The macro that makes a `choose` element of it has no place of its own."""
+    text = policy.render("global.xml.j2")
+    line = written("global.xml.j2", "guard.when(")
+    for element in ("<choose>", "<when"):
+        origin = policy.origin(text, rendered(text, element))
+        assert origin is not None
+        assert (origin.template, origin.line) == ("global.xml.j2", line)
+    assert policy.written_lines("guards.xml.j2") == frozenset()
+    assert line in policy.written_lines("global.xml.j2")
+
+
 def test_a_text_that_nobody_rendered_has_no_origin() -> None:
     assert policy.origin("<policies />", 1) is None
 

@@ -92,6 +92,15 @@ def test_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
     assert statuses == [200, 200, 401, 401]
 
 
+def test_a_sign_in_does_not_outlive_two_rotations() -> None:
+    stand = Stand.at(stage("1", "1"))
+    page = stand.page()
+    stand.move_to(stage("3", "3"))
+    assert stand.consent(page).status == 400
+    stand.move_to(stage("2", "2"))
+    assert stand.consent(page).status == 303
+
+
 def test_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
     """What an operator does after a leak: named values and state held the keys of two further versions."""
     leaked = {each.name for each in declared(keyVersion="1").named_values}

@@ -97,6 +97,14 @@ def test_a_malformed_escape_is_an_error_that_the_client_receives(name: str, valu
         assert parameters_of(answer.header("Location") or "")["error"]
 
 
+def test_a_parameter_may_be_given_many_times_without_harm(stand: Stand) -> None:
+    """A third value joins an array that the second began."""
+    for name in ("scope", "resource", "client_id"):
+        answer = stand.get("/authorize", _authorization(stand) + f"&{name}=a&{name}=b&{name}=c")
+        assert answer.status in (302, 400)
+        assert "error=" in (answer.header("Location") or "error=")
+
+
 def test_a_name_may_be_encoded_and_still_counts_twice(stand: Stand) -> None:
     query = _authorization(stand) + "&code_challenge%5Fmethod=S256"
     answer = stand.get("/authorize", query)
