@@ -33,6 +33,7 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE", "CONNECT
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
 _INFORMATIONAL = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class Server(NamedTuple):
@@ -112,6 +113,8 @@ class Connection(ResponseHandler):
         self.idle_since = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._readable = select.poll()
+        self._head_came = False
+        self._head_end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Also notes how to ask for what the loop has not told yet."""
@@ -119,8 +122,28 @@ class Connection(ResponseHandler):
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Notes that the server speaks; a body that cannot be read is one that breaks off."""
+        """Passes the head of a response on before what follows it: if that is not HTTP, the head remains."""
         self.heard = True
+        while not self._head_came:
+            end = (self._head_end + data).find(_END_OF_HEAD)
+            if end < 0:
+                self._head_end = (self._head_end + data)[-len(_END_OF_HEAD) + 1 :]
+                break
+            end += len(_END_OF_HEAD) - len(self._head_end)
+            self._head_end = b""
+            self._read(data[:end])
+            data = data[end:]
+            if not data:
+                return
+        self._read(data)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Notes that the head of the response has come."""
+        self._head_came = _is_final(data[0])
+        super().feed_data(data, size)
+
+    def _read(self, data: bytes) -> None:
+        """Parses; a body that cannot be read is one that breaks off."""
         payload = self._payload
         super().data_received(data)
         if (failure := self.exception()) is not None and payload is not None and not payload.is_eof():
@@ -158,7 +181,8 @@ class Connection(ResponseHandler):
         transport = self.transport
         if transport is None:
             raise aiohttp.ServerDisconnectedError
-        self.heard = False
+        self.heard = self._head_came = False
+        self._head_end = b""
         self.set_response_params(
             skip_payload=request.method == "HEAD",
             read_until_eof=True,
@@ -176,7 +200,7 @@ class Connection(ResponseHandler):
             self._writing = asyncio.ensure_future(self._write(body, chunked=chunked))
         while True:
             message, payload = await self.read()
-            if message.code not in _INFORMATIONAL or message.code == _SWITCHING_PROTOCOLS:
+            if _is_final(message):
                 return message, payload
 
     def finish(self) -> bool:
@@ -233,6 +257,11 @@ class Connection(ResponseHandler):
         with socket.socket(fileno=descriptor) as rest, contextlib.suppress(OSError):
             while data := rest.recv(_READ_AT_ONCE):
                 self.data_received(data)
+
+
+def _is_final(message: RawResponseMessage) -> bool:
+    """Whether no other response to the same request follows."""
+    return message.code not in _INFORMATIONAL or message.code == _SWITCHING_PROTOCOLS
 
 
 class Connections:

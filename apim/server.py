@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
+_HALF_CLOSED = 5.0
+"""Seconds in which a client gets its answers that has closed its side of the connection."""
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -116,7 +118,50 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ()
+    __slots__ = ("_giving_up", "sends_events")
+
+    def eof_received(self) -> bool:  # ty: ignore[incompatible-method-override] -- asyncio's Protocol has it so
+        """Keeps the connection open for a while when a client has sent its requests and closed its side.
+
+        Whether it still reads is not known until something is written; one that has gone ends its request
+        after the while. One that has sent half a request has gone, and so has one that is sent an event
+        stream: there is no end of the stream that it could wait for.
+        """
+        if self.is_half_closed:
+            return True
+        is_idle = self._waiter is not None and not self._waiter.done() and not self._messages
+        if is_idle or self._is_half_sent or getattr(self, "sends_events", False):
+            return False
+        self._giving_up = asyncio.get_running_loop().call_later(_HALF_CLOSED, self._give_up)
+        return True
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Also forgets the while that `eof_received` waits."""
+        if self.is_half_closed:
+            self._giving_up.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def _is_half_sent(self) -> bool:
+        """Whether the body of a request has not come to its end."""
+        bodies = [body for _, body in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        return not all(body.is_eof() for body in bodies)
+
+    @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has closed its side."""
+        return hasattr(self, "_giving_up")
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no further request can follow the current one."""
+        return self.is_half_closed and not self._messages
+
+    def _give_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,
@@ -189,7 +234,8 @@ class _Sent(web.StreamResponse):
     @property
     def keep_alive(self) -> bool:
         """Whether the connection serves another request."""
-        return self._kept
+        protocol = self._request.protocol
+        return self._kept and not (isinstance(protocol, _Connection) and protocol.is_last)
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Does nothing: it has been sent."""
@@ -206,6 +252,10 @@ class _Sent(web.StreamResponse):
     def write_head(self) -> None:
         """The head of an answer whose body comes piece by piece."""
         self._write(self._head(None))
+        protocol = self._request.protocol
+        if isinstance(protocol, _Connection):
+            kind = self._given.header("content-type") or ""
+            protocol.sends_events = kind.lower().startswith("text/event-stream")
 
     def write_piece(self, piece: bytes) -> None:
         """A piece of the body."""
@@ -216,6 +266,8 @@ class _Sent(web.StreamResponse):
         """The end of the body."""
         if self._chunked:
             self._write(b"0\r\n\r\n")
+        if isinstance(self._request.protocol, _Connection):
+            self._request.protocol.sends_events = False
 
     async def drained(self) -> None:
         """Waits while the client reads more slowly than the backend writes."""
@@ -233,7 +285,9 @@ class _Sent(web.StreamResponse):
         answer, version = self._given, self._request.version
         reason = answer.reason or _REASONS.get(answer.status, "Unknown")
         lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
+        # RFC 9110, section 8.6: an answer that cannot have a body has no length, save 304.
+        dropped = {"content-length"} if self._bodiless and answer.status == HTTPStatus.NO_CONTENT else set()
+        lines += [f"{name}: {value}" for name, value in answer.headers if name.lower() not in dropped]
         if body is not None and not self._bodiless and "content-length" not in self._named:
             lines.append(f"Content-Length: {len(body)}")
         if self._chunked:

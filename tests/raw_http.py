@@ -37,14 +37,24 @@ class Answer:
 async def raw_backend(script: Script) -> AsyncGenerator[int]:
     """A server that gives each connection to a script; gives its port."""
 
+    serving: set[asyncio.Task[object]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await script(reader, writer)
         writer.close()
+        serving.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_LIMIT)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving)
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:

@@ -103,7 +103,7 @@ class Ingress:
             # The process may have ended a moment ago: then this says so.
             target = self._target()
             if not isinstance(target, Unavailable):
-                target = Unavailable(f"{self._name} ended the connection without an answer.", 1)
+                target = Unavailable(f"{self._name} gave no valid answer.", 1)
             return _unavailable(target)
         return await self._answer(reply, target)
 

@@ -1,0 +1,430 @@
+"""Everything that a call passes, between raw sockets: the gateway, a server's ingress, and both.
+
+No answer is lost and none changes, whatever a client or a server does; nothing leaves a trace in the log.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import uvloop
+
+from apim.gateway import Gateway
+from apim.network import Network, Upstream
+from apim.server import HttpServer
+from tests.policies.engine.stage import Tokens, policies, service
+from tests.raw_http import (
+    Answer,
+    Script,
+    answer_of,
+    answering,
+    ask,
+    connection,
+    head_of,
+    raw_backend,
+    request_of,
+    reset,
+)
+from twin.clock import Clock
+from twin.ingress import Ingress
+
+STREAMING = policies("", '<forward-request buffer-response="false" />')
+BUFFERED = policies("", "<forward-request />")
+GET = b"GET /api/thing HTTP/1.1\r\nHost: backend.example\r\n\r\n"
+TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large"
+
+
+class Path:
+    """What stands between a client and a server: `gateway`, `ingress`, or one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @asynccontextmanager
+    async def to(self, script: Script, policy: str = STREAMING) -> AsyncGenerator[int]:
+        """The path to a server that follows a script; gives the port at which it begins."""
+        async with AsyncExitStack() as opened:
+            port = await opened.enter_async_context(raw_backend(script))
+            if "ingress" in self.name:
+                port = await self._ingress(opened, port)
+            if "gateway" in self.name:
+                port = await self._gateway(opened, port, policy)
+            yield port
+
+    def ask(
+        self, script: Script, request: bytes = GET, *, policy: str = STREAMING, method: str = "GET"
+    ) -> Answer:
+        """What a client gets for one request."""
+
+        async def go() -> Answer:
+            async with self.to(script, policy) as port:
+                return await ask(port, request, method=method)
+
+        return asyncio.run(go())
+
+    async def _ingress(self, opened: AsyncExitStack, target: int) -> int:
+        ingress = Ingress("echo", "backend.example", check=None, target=lambda: target, notify=print)
+        server = HttpServer(ingress, product=None)
+        opened.push_async_callback(server.stop)
+        return await server.start(0)
+
+    async def _gateway(self, opened: AsyncExitStack, target: int, policy: str) -> int:
+        upstream = Upstream(service="backend", base_url=f"http://127.0.0.1:{target}")
+        network = Network({"backend.example": upstream})
+        opened.push_async_callback(network.close)
+        server = HttpServer(Gateway(service(policy), network=network, identity=Tokens(), clock=Clock()))
+        opened.push_async_callback(server.stop)
+        return await server.start(0)
+
+
+@pytest.fixture(params=["gateway", "ingress", "gateway and ingress"])
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+@pytest.fixture(
+    autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asyncio.run` uses Python's event loop, and then the one that `twin up` uses."""
+    monkeypatch.setattr(asyncio, "new_event_loop", request.param)
+    monkeypatch.setattr(asyncio.events, "new_event_loop", request.param)
+
+
+@pytest.fixture(autouse=True)
+def no_traces(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing is logged as an error or with a stack trace, whatever a test does."""
+    with caplog.at_level(logging.INFO):
+        yield
+    assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
+
+
+async def answer_at_once_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Closes while the request's body is still coming, so the kernel resets the connection."""
+    await head_of(reader)
+    writer.write(TOO_LARGE)
+    await writer.drain()
+    writer.close()
+
+
+async def answer_at_once_and_go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads the rest of the body in small pieces."""
+    await head_of(reader)
+    writer.write(TOO_LARGE)
+    while await reader.read(4096):
+        pass
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers each request with its method, target and body."""
+    while True:
+        head, body = await request_of(reader)
+        shown = b" ".join(head.split(b" ")[:2]).replace(b"/api", b"") + b" " + body
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(shown), shown))
+        await writer.drain()
+
+
+@pytest.mark.parametrize("script", [answer_at_once_and_reset, answer_at_once_and_go_on])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_that_comes_before_the_body_has_been_sent_is_never_lost(
+    path: Path, script: Script, chunked: bool
+) -> None:
+    request = post(b"x" * 2_000_000, chunked=chunked)
+
+    async def go() -> list[tuple[int, bytes]]:
+        async with path.to(script) as port:
+            answers = [await ask(port, request) for _ in range(20)]
+        return [(answer.status, answer.body) for answer in answers]
+
+    assert asyncio.run(go()) == [(413, b"too large")] * 20
+
+
+def test_a_client_that_sends_all_before_it_reads_gets_an_early_answer_too(path: Path) -> None:
+    async def go() -> Answer:
+        async with path.to(answer_at_once_and_reset) as port, connection(port) as (reader, writer):
+            writer.write(post(b"x" * 4_000_000))
+            await writer.drain()
+            return await answer_of(reader)
+
+    answer = asyncio.run(go())
+    assert (answer.status, answer.body) == (413, b"too large")
+
+
+NOT_ASCII = "größe ✓".encode() + b" \xe9\xff\x80"
+
+
+def test_bytes_of_headers_pass_unchanged_both_ways(path: Path) -> None:
+    got: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await head_of(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Back: " + NOT_ASCII + b"\r\n\r\n")
+
+    answer = path.ask(script, GET[:-2] + b"X-Out: " + NOT_ASCII + b"\r\n\r\n")
+    assert answer.values("x-back") == [NOT_ASCII]
+    assert b"X-Out: " + NOT_ASCII + b"\r\n" in got[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(b"", None), (b"Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", b"Tue, 01 Jan 2030 00:00:00 GMT")],
+)
+def test_there_is_one_date_and_it_is_the_servers_if_it_has_one(
+    path: Path, sent: bytes, kept: bytes | None
+) -> None:
+    answer = path.ask(answering(b"HTTP/1.1 200 OK\r\n" + sent + b"Content-Length: 2\r\n\r\nok"))
+    (date,) = answer.values("date")
+    assert kept is None or date == kept
+
+
+@pytest.mark.parametrize("policy", [STREAMING, BUFFERED])
+def test_no_content_type_is_invented(path: Path, policy: str) -> None:
+    answer = path.ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), policy=policy)
+    assert (answer.body, answer.values("content-type")) == (b"ok", [])
+
+
+BREAKS = {
+    "in a body of known length": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin",
+    "in a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nbegin",
+    "between chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n",
+    "in the size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n1",
+}
+
+
+def fin(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+def malformed(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"xyz\r\n")
+
+
+def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]) -> Answer:
+    """What a client gets of an answer that begins with these bytes, arrives there, and then ends so."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(sent)
+        await arrived.wait()
+        end(writer)
+
+    async def go() -> Answer:
+        async with path.to(script) as port, connection(port) as (reader, writer):
+            writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            first = await asyncio.wait_for(reader.readuntil(b"begin"), 10)
+            arrived.set()
+            whole = asyncio.StreamReader()
+            whole.feed_data(first)
+            with contextlib.suppress(ConnectionError):
+                whole.feed_data(await asyncio.wait_for(reader.read(), 10))
+            whole.feed_eof()
+            return await answer_of(whole)
+
+    arrived = asyncio.Event()
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("end", [fin, reset])
+@pytest.mark.parametrize("sent", BREAKS.values(), ids=BREAKS)
+def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(
+    path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = breaking(path, sent, end)
+    assert answer.status == 200
+    assert not answer.complete
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_an_answer_that_goes_on_as_no_http_breaks_off_for_the_client(path: Path) -> None:
+    answer = breaking(path, BREAKS["between chunks"], malformed)
+    assert (answer.status, answer.body, answer.complete) == (200, b"begin", False)
+
+
+def test_a_reset_in_a_body_that_ends_with_the_connection_is_a_break_too(path: Path) -> None:
+    until_end = b"HTTP/1.1 200 OK\r\n\r\nbegin"
+    assert breaking(path, until_end, fin).complete
+    assert not breaking(path, until_end, reset).complete
+
+
+def test_large_headers_of_a_server_pass(path: Path) -> None:
+    head = b"".join(b"X-%d: %b\r\n" % (number, b"v" * 200) for number in range(200))
+    large = b"X-Large: " + b"v" * 30_000 + b"\r\n"
+    answer = path.ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + head + large + b"\r\n"))
+    assert answer.status == 200
+    assert answer.values("x-large") == [b"v" * 30_000]
+    assert answer.values("x-199") == [b"v" * 200]
+
+
+ANSWERS = {
+    "plain": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: a\r\n\r\nok",
+    "without a reason": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "with an unknown status": "HTTP/1.1 299 Größe\r\nContent-Length: 2\r\n\r\nok".encode(),
+    "of HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
+    "that ends with the connection": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end",
+    "after 100": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "after 103": b"HTTP/1.1 103 X\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "without a body": b"HTTP/1.1 204 No Content\r\nX-A: a\r\n\r\n",
+    "not modified": b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n',
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n002;x=y\r\nok\r\n0\r\nX-T: 1\r\n\r\n",
+    "with two cookies": b"HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok",
+    "compressed": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
+    "with a challenge": b'HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 2\r\n\r\nok',
+    "with more than its length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokMORE",
+    "with an error": b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nok",
+}
+FRAMING = {b"connection", b"transfer-encoding", b"content-length", b"date", b"server"}
+
+
+@pytest.mark.parametrize("sent", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_is_the_same_as_without_the_path(path: Path, sent: bytes) -> None:
+    async def direct() -> Answer:
+        async with raw_backend(answering(sent)) as port, connection(port) as (reader, writer):
+            writer.write(GET)
+            answer = await answer_of(reader)
+            while answer.status < 200:
+                answer = await answer_of(reader)
+            return answer
+
+    expected, answer = asyncio.run(direct()), path.ask(answering(sent))
+    assert (answer.status, answer.body, answer.complete) == (expected.status, expected.body, True)
+    for answered in (expected, answer):
+        answered.headers[:] = [
+            (name, value) for name, value in answered.headers if name.lower() not in FRAMING
+        ]
+    assert answer.headers == expected.headers
+
+
+def unreachable(answer: Answer) -> bool:
+    """Whether an answer says that the server could not be reached: the ingress's, or the gateway's own."""
+    return answer.status == 500 or (answer.status == 503 and b"temporarily_unavailable" in answer.body)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"\x00\x01garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+@pytest.mark.parametrize("end", [fin, reset])
+def test_a_server_without_a_valid_answer_is_an_error_that_repeats_nothing_of_it(
+    path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(sent)
+        await writer.drain()
+        end(writer)
+
+    answer = path.ask(script)
+    assert unreachable(answer)
+    assert answer.complete
+    assert b"garbage" not in answer.body
+    assert b"colon" not in answer.body
+
+
+def post(body: bytes, *, chunked: bool = False, close: bool = False) -> bytes:
+    head = GET.replace(b"GET", b"POST")[:-2] + (b"Connection: close\r\n" if close else b"")
+    if chunked:
+        return head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+REQUESTS = {
+    "one": GET,
+    "one with a body": post(b"abc"),
+    "several at once": GET + post(b"abc") + post(b"def", chunked=True) + GET,
+    "chunks with extensions and trailers": GET.replace(b"GET", b"POST")[:-2]
+    + b"Transfer-Encoding: chunked\r\n\r\n003;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n",
+    "with a proposal to upgrade": GET[:-2]
+    + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n\r\n",
+    "empty lines first": b"\r\n\r\n" + GET,
+}
+
+
+def bodies_of(path: Path, request: bytes, count: int, *, half_closed: bool, pieces: int) -> list[bytes]:
+    """The bodies of the answers to requests that are sent in pieces."""
+
+    async def go() -> list[bytes]:
+        async with path.to(echo) as port, connection(port) as (reader, writer):
+            for start in range(0, len(request), pieces):
+                writer.write(request[start : start + pieces])
+                await writer.drain()
+            if half_closed:
+                writer.write_eof()
+            return [(await asyncio.wait_for(answer_of(reader), 10)).body for _ in range(count)]
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("pieces", [1_000_000, 1], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize("half_closed", [False, True], ids=["open", "half-closed"])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests_are_answered_in_order_however_they_arrive(
+    path: Path, name: str, half_closed: bool, pieces: int
+) -> None:
+    expected = {
+        "one": [b"GET /thing "],
+        "one with a body": [b"POST /thing abc"],
+        "several at once": [b"GET /thing ", b"POST /thing abc", b"POST /thing def", b"GET /thing "],
+        "chunks with extensions and trailers": [b"POST /thing abc0123456789"],
+        "with a proposal to upgrade": [b"GET /thing "],
+        "empty lines first": [b"GET /thing "],
+    }[name]
+    answers = bodies_of(path, REQUESTS[name], len(expected), half_closed=half_closed, pieces=pieces)
+    assert answers == expected
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+        GET[:-2] + b"no colon\r\n\r\n",
+        GET[:-2] + b"X-A : a\r\n\r\n",
+        GET[:-2] + b"X-A: a\x00b\r\n\r\n",
+        GET[:-2] + b"X-A: a\r\n b\r\n\r\n",
+        GET[:-2] + b"Host: second\r\n\r\n",
+        b"GET /api/thing HTTP/1.1\r\n\r\n",
+        GET[:-2] + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        GET[:-2] + b"Content-Length: -1\r\n\r\n",
+        GET[:-2] + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        GET[:-2] + b"X-Large: " + b"a" * 70_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_400_and_never_reaches_the_server(path: Path, request_: bytes) -> None:
+    reached: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        reached.append(await head_of(reader))
+
+    answer = path.ask(script, request_)
+    assert (answer.status, answer.complete) == (400, True)
+    assert reached == []
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_ends_the_request_at_the_server(path: Path) -> None:
+    async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        begun.set()
+        while await reader.read(65_536):
+            pass
+        ended.set()
+
+    async def go() -> None:
+        async with path.to(script) as port:
+            async with connection(port) as (_, writer):
+                writer.write(post(b"x" * 1_000_000)[:200_000])
+                await asyncio.wait_for(begun.wait(), 10)
+            await asyncio.wait_for(ended.wait(), 10)
+
+    begun, ended = asyncio.Event(), asyncio.Event()
+    asyncio.run(go())
