@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -394,6 +395,57 @@ def test_a_server_that_refuses_its_host_name_is_explained_once(app, issuer, tmp_
             assert "allowed_hosts" in explanation
             assert "python -m twin restart echo" in explanation
             assert notices.empty()
+
+    anyio.run(check)
+
+
+def documented(language: str) -> str:
+    """The block of the page on adding a server that has a server accept its host name."""
+    page = (PROJECT / "docs" / "adding-a-backend.md").read_text()
+    (block,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    return block
+
+
+PYTHON_SERVER = """
+import sys
+from mcp.server.mcpserver import MCPServer
+security = None
+{remedy}
+served = {{"host": "127.0.0.1", "port": int(sys.argv[1]), "transport_security": security}}
+MCPServer("notes").run(transport="streamable-http", **served)
+"""
+NODE_SERVER = """
+import { createMcpExpressApp } from "@modelcontextprotocol/sdk/server/express.js";
+%s
+app.post("/mcp", (_, response) => response.json({ answered: true }));
+app.listen(Number(process.argv[2]), "127.0.0.1");
+"""
+
+
+@pytest.mark.parametrize("remedy", [False, True], ids=["as it comes", "with the documented remedy"])
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_servers_of_the_sdks_refuse_their_host_name_until_it_is_added_as_documented(
+    app, issuer, tmp_path, language: str, remedy: bool
+) -> None:
+    if language == "python":
+        program = PYTHON_SERVER.format(remedy=documented("python") if remedy else "")
+        command = (sys.executable, "-c", program, "{port}")
+    else:
+        (tmp_path / "node_modules").symlink_to(PROJECT / "node_modules")
+        file = tmp_path / "server.mjs"
+        file.write_text(NODE_SERVER % (documented("js") if remedy else "const app = createMcpExpressApp();"))
+        command = ("node", str(file), "{port}")
+
+    async def check() -> None:
+        notices: asyncio.Queue[Notice] = asyncio.Queue()
+        server = replace(app, local_command=command)
+        async with running(server, tmp_path, notices.put_nowait) as (_, client):
+            assert "is ready" in (await notices.get()).text
+            headers = token(issuer) | {"Host": app.host, "Accept": "application/json, text/event-stream"}
+            message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            answer = await client.post("/mcp", json=message, headers=headers)
+            assert (answer.status_code in {403, 421}) is not remedy
+            assert notices.empty() is remedy
 
     anyio.run(check)
 
