@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -59,12 +59,19 @@ class RunningTwin:
 
     def wait_until_ready(self) -> None:
         """Waits until the twin is up and no MCP server is starting any more."""
+        self._wait(frozenset({"ready", "waiting", "failed"}))
+
+    def wait_until_up(self) -> None:
+        """Waits until the twin is up, whatever its MCP servers do."""
+        self._wait(frozenset({"starting", "ready", "waiting", "failed"}))
+
+    def _wait(self, states: Set[str]) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the twin ended: {self.log.read_text()[-4000:]}"
             with contextlib.suppress(httpx.HTTPError):
                 servers = self.control.get("/servers").raise_for_status().json()["servers"]
-                if all(server["state"] != "starting" for server in servers):
+                if all(server["state"] in states for server in servers):
                     return
             time.sleep(0.05)
         raise AssertionError(f"the twin is not ready: {self.log.read_text()[-4000:]}")
