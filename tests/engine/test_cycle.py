@@ -1,5 +1,6 @@
 """The life of a stack, for every tier: preview, deploy, deploy again, refresh, destroy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +9,7 @@ from tests.engine import invariants
 from tests.engine.azure import Hold
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment, Run
+from tests.engine.invariants import LOCKS
 from tests.engine.record import Call
 from tests.engine.stacks import TIERS
 from tests.engine.timeline import Timeline
@@ -23,6 +25,7 @@ class Cycle:
         stack: the stack, destroyed.
         preview: of the first deployment.
         deployed: the first deployment; API Management takes until everything that can be ready without it is.
+        dependencies: what each resource waits for, by URN.
         again: a second one, without a change.
         refreshed: a refresh after that.
         refused: an ordinary destroy, while keys are protected.
@@ -32,6 +35,7 @@ class Cycle:
     stack: Deployment
     preview: Run
     deployed: Run
+    dependencies: Mapping[str, frozenset[str]]
     again: Run
     refreshed: Run
     refused: Run
@@ -41,6 +45,15 @@ class Cycle:
     def timeline(self) -> Timeline:
         """The history of the account."""
         return Timeline(self.stack.azure.record.calls())
+
+    def waits_for(self, urn: str) -> frozenset[str]:
+        """Everything that a resource waits for, directly or through others."""
+        found: set[str] = set()
+        ahead = set(self.dependencies.get(urn, ()))
+        while ahead:
+            found |= ahead
+            ahead = {further for one in ahead for further in self.dependencies.get(one, ())} - found
+        return frozenset(found)
 
     def created(self) -> dict[str, Call]:
         """The creations of the first deployment, by URN."""
@@ -66,12 +79,17 @@ def cycle(request: pytest.FixtureRequest, new_stack: Deploy) -> Cycle:
     stack.azure.faults.hold = Hold(calls=lambda call: call.is_of(_SERVICE), until=others_are_ready)
     deployed = stack.up()
     stack.azure.faults.hold = None
+    dependencies = {
+        resource["urn"]: frozenset(resource.get("dependencies", ()))
+        for resource in stack.state()["resources"]
+    }
     again, refreshed, refused = stack.up(), stack.refresh(), stack.destroy()
     stack.unprotect()
     return Cycle(
         stack=stack,
         preview=preview,
         deployed=deployed,
+        dependencies=dependencies,
         again=again,
         refreshed=refreshed,
         refused=refused,
@@ -99,6 +117,20 @@ def test_no_resource_is_refused(cycle: Cycle) -> None:
 def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
     found = invariants.violations(cycle.timeline)
     assert not found, "\n".join(found)
+
+
+def test_a_lock_follows_its_app_directly(cycle: Cycle) -> None:
+    """Everything else that a lock waits for is there before its app."""
+    created = cycle.created()
+    apps = {call.id: call for call in created.values() if call.is_of(*LOCKS)}
+    locks = [
+        call for call in created.values() if call.is_of("ContainerAppsAuthConfig", "WebAppAuthSettingsV2")
+    ]
+    assert len(apps) == len(locks) > 0
+    for lock in locks:
+        app = next(app for identifier, app in apps.items() if lock.id.startswith(f"{identifier}/"))
+        needed = (created[urn] for urn in cycle.waits_for(lock.urn) - {app.urn} if urn in created)
+        assert [call.name for call in needed if call.ended > app.began] == [], lock.name
 
 
 def test_only_its_own_children_wait_for_api_management(cycle: Cycle) -> None:
