@@ -20,7 +20,7 @@ def deploy() -> None:
     deployed = registry.deploy(backends, front.platform)
     front.publish(plan, deployed)
 
-    for name, value in stack_outputs(front.url, deployed, registry.hosted(settings)).items():
+    for name, value in stack_outputs(front, deployed, registry.hosted(settings)).items():
         pulumi.export(name, value)
 
 

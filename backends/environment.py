@@ -1,4 +1,4 @@
-"""Where containers run: Container Apps environments, whose logs go to the stack's workspace."""
+"""Container Apps environments, whose logs go to the stack's workspace."""
 
 from dataclasses import dataclass
 
@@ -89,6 +89,6 @@ def environment_name(settings: Settings, backend: str) -> str:
     """The environment that a backend's containers run in.
 
     One serves all: containers are locked by identity, not by network, and a second environment costs more and
-    adds only a boundary between neighbours. `isolateEnvironments` asks for that boundary.
+    adds only a boundary between servers. `isolateEnvironments` asks for that boundary.
     """
     return backend if settings.isolate_environments else "containers"

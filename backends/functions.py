@@ -41,7 +41,7 @@ ROUTES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionsArgs:
-    """What `Functions` needs.
+    """Arguments of `Functions`.
 
     Attributes:
         platform: where it goes and whom it admits.
@@ -53,7 +53,7 @@ class FunctionsArgs:
 
 
 class Functions(pulumi.ComponentResource):
-    """A Function App that answers the gateway's identity and nobody else.
+    """A Function App that answers the gateway's identity only.
 
     It has one identity for everything that it reaches, and no key: the host's own blobs and queues, the
     deployment package, the snippets and Application Insights. The snippets have a container of their own but

@@ -23,7 +23,7 @@ _ENV = {
     "HOST": "0.0.0.0",  # noqa: S104 -- in its own container
     "PORT": str(_PORT),
     "TOOLSETS": "all",
-    # Otherwise it takes the token of whoever calls it, here the gateway's, for Jira's and sends it there ...
+    # Otherwise it takes the caller's token, here the gateway's, for a token of Jira and sends it there ...
     "IGNORE_HEADER_AUTH": "true",
     # ... and without this it then refuses every call.
     "ALLOW_GLOBAL_CRED_FALLBACK": "true",

@@ -194,14 +194,14 @@ def _secret_name(variable: str) -> str:
 
 def _tags(args: ServerArgs) -> Mapping[str, str]:
     tags = {"mcp-server": args.backend}
-    # Only in the twin, which has no other way to hear of it: Azure's schema has no room for it.
+    # For the twin only. Azure's schema has no field for it.
     if args.platform.local and args.spec.local_command:
         tags["mcp-local-command"] = json.dumps(args.spec.local_command)
     return tags
 
 
 def _probes(port: int, health: str | None) -> list[app.ContainerAppProbeArgs]:
-    """A minute to start, at a quarter of a core; then it is asked by its health path, or by its port."""
+    """A minute to start, at a quarter of a core; then checks of its health path, or of its port."""
 
     def probe(kind: app.Type, *, period: int, failures: int, path: str | None) -> app.ContainerAppProbeArgs:
         return app.ContainerAppProbeArgs(

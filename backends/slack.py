@@ -18,7 +18,7 @@ IMAGE = f"ghcr.io/korotovsky/slack-mcp-server:{VERSION}"
 
 _PORT = 3001
 _ENV = {
-    "SLACK_MCP_HOST": "0.0.0.0",  # noqa: S104 -- in its own container; the default would be reached by nobody
+    "SLACK_MCP_HOST": "0.0.0.0",  # noqa: S104 -- in its own container; the default is 127.0.0.1
     "SLACK_MCP_PORT": str(_PORT),
     # Without it there is no tool that posts.
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",

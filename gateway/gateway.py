@@ -38,10 +38,16 @@ class Gateway(pulumi.ComponentResource):
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
+        resource_group_name: where the stack is.
+        service_name: name of the API Management service.
+        client_id: client id of the application as which the gateway signs users in.
         platform: what backends build on.
     """
 
     url: pulumi.Output[str]
+    resource_group_name: pulumi.Output[str]
+    service_name: pulumi.Output[str]
+    client_id: pulumi.Output[str]
     platform: Platform
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -122,6 +128,9 @@ class Gateway(pulumi.ComponentResource):
             **keys.named_values,
         }
         self.url = service.url
+        self.resource_group_name = group.name
+        self.service_name = service.name
+        self.client_id = application.client_id
         self.platform = Platform(
             resource_group_name=group.name,
             location=settings.location,

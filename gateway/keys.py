@@ -26,7 +26,7 @@ _CONSENT_KEY_BYTES = 32  # HMAC-SHA256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRingArgs:
-    """What `KeyRing` needs.
+    """Arguments of `KeyRing`.
 
     Attributes:
         version: the version in use, counted from 1.

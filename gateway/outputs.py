@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from gateway.backend import Backend, Hosted
+from gateway.gateway import Gateway
 from gateway.platform import Deployed
 
 
 def stack_outputs(
-    gateway_url: pulumi.Output[str], deployed: Sequence[Deployed], hosted: Sequence[Hosted]
+    gateway: Gateway, deployed: Sequence[Deployed], hosted: Sequence[Hosted]
 ) -> Mapping[str, pulumi.Input[object]]:
     """The stack's outputs by name.
 
     Args:
-        gateway_url: origin of the gateway, without a trailing slash.
+        gateway: the gateway.
         deployed: the MCP servers behind it.
         hosted: MCP servers of other organisations, to which clients connect directly.
     """
+    gateway_url = gateway.url
     backends = [server.backend for server in deployed]
     endpoints = {backend.name: _endpoints(gateway_url, backend) for backend in backends}
     return {
@@ -26,6 +28,9 @@ def stack_outputs(
         "serviceApiEndpoints": [
             server["sse"] if "sse" in server else server["streamableHttp"] for server in endpoints.values()
         ],
+        "resourceGroup": gateway.resource_group_name,
+        "apimName": gateway.service_name,
+        "entraClientId": gateway.client_id,
         "oauthMetadataUrl": pulumi.Output.concat(gateway_url, "/.well-known/oauth-authorization-server"),
         "agentSettings": {
             "gatewayUrl": gateway_url,

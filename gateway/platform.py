@@ -57,7 +57,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """Where the resources of a backend go, where its telemetry goes, and whom it must admit.
+    """Where the resources of a backend go, where its telemetry goes, and which identity it admits.
 
     Attributes:
         resource_group_name: where resources go.
@@ -68,7 +68,7 @@ class Platform:
         application_insights_id: resource id of the Application Insights component.
         application_insights_connection: its connection string. It names the endpoint and opens nothing:
             the component takes no telemetry without a token.
-        caller: whom a backend must admit, and nobody else.
+        caller: the one identity that a backend admits.
         local: true only in the twin.
     """
 

@@ -1,4 +1,4 @@
-"""Where the state of the authorization server lives: Cosmos DB."""
+"""The state of the authorization server: Cosmos DB."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreArgs:
-    """What `Store` needs.
+    """Arguments of `Store`.
 
     Attributes:
         resource_group_name: where it goes.
@@ -98,7 +98,7 @@ class Store(pulumi.ComponentResource):
                         ),
                         # -1: documents expire when their own `ttl` says so.
                         default_ttl=-1,
-                        # Documents are only ever found by id; an index would cost and serve nobody. The
+                        # Documents are only found by id; an index would cost and no query would use it. The
                         # mode stays `consistent`, which expiry needs.
                         indexing_policy=cosmosdb.IndexingPolicyArgs(
                             automatic=True,

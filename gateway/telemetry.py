@@ -9,7 +9,7 @@ from pulumi_azure_native import applicationinsights, operationalinsights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryArgs:
-    """What `Telemetry` needs.
+    """Arguments of `Telemetry`.
 
     Attributes:
         resource_group_name: where it goes.
@@ -27,8 +27,8 @@ class TelemetryArgs:
 class Telemetry(pulumi.ComponentResource):
     """A Log Analytics workspace and an Application Insights component that stores in it.
 
-    Neither takes data with a key: whoever sends telemetry has an identity and the role
-    Monitoring Metrics Publisher.
+    Neither takes data with a key: a sender of telemetry has an identity with the role Monitoring Metrics
+    Publisher.
 
     Attributes:
         workspace_id: resource id of the workspace.

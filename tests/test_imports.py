@@ -1,6 +1,7 @@
 """Who may import whom: the arrows of docs/architecture.md."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,21 @@ def test_only_the_verification_itself_imports_the_verification() -> None:
     others = [*files("__main__.py"), *files("gateway"), *files("backends"), *files("twin"), *files("apim")]
     users = {file.name for file in others for name in imports(file) if name.startswith("gateway.verify")}
     assert users == set()
+
+
+_CHANGES_REGISTRATIONS = re.compile(r"\b(register_stack_transformation|register_resource_transform|gc)\b")
+
+
+def test_the_program_registers_what_pulumis_sdk_registers() -> None:
+    """Whatever makes evaluations in process faster belongs to the twin's harness."""
+    calls = {
+        f"{file.relative_to(ROOT)} calls {ast.unparse(call.func)}"
+        for part in ("__main__.py", "settings.py", "configuration", "gateway", "backends")
+        for file in files(part)
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and _CHANGES_REGISTRATIONS.search(ast.unparse(call.func))
+    }
+    assert calls == set()
 
 
 def test_the_program_checks_its_policies_without_the_packages_of_the_twin() -> None:

@@ -81,7 +81,7 @@ class Stack:
         """The only resource of a type (and logical name).
 
         Raises:
-            LookupError: there is none, or several.
+            LookupError: no resource matches, or several do.
         """
         found = [resource for resource in self.of_type(type_) if name in (None, resource.name)]
         if len(found) != 1:
@@ -92,19 +92,6 @@ class Stack:
     def get(self, urn: str) -> Declared | None:
         """The resource of a URN."""
         return self._by_urn.get(urn)
-
-    def waits_for(self, later: Declared, earlier: Declared) -> bool:
-        """Whether `later` is created only after `earlier` exists, directly or through others."""
-        seen: set[str] = set()
-        ahead = set(later.dependencies)
-        while ahead:
-            urn = ahead.pop()
-            if urn == earlier.urn:
-                return True
-            seen.add(urn)
-            if resource := self._by_urn.get(urn):
-                ahead |= resource.dependencies - seen
-        return False
 
 
 def evaluate(
@@ -167,7 +154,7 @@ def read_configuration(
 def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:
     # Not whatever loop the process prefers: Pulumi reaches into the internals of this one.
     loop = asyncio.SelectorEventLoop()
-    # Work that Pulumi sends to threads runs where it stands: registrations keep the program's order.
+    # Work that Pulumi sends to threads runs in this thread: registrations keep the program's order.
     loop.set_default_executor(_InlineExecutor())
     asyncio.set_event_loop(loop)
     try:
@@ -224,7 +211,7 @@ def _explain(error: Exception, root: Path) -> str:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends what a failed program left behind, quietly: its error has been told."""
+    """Ends the tasks of a failed program without messages: its error is already known."""
     loop.set_exception_handler(lambda _loop, _context: None)
     pending = asyncio.all_tasks(loop)
     for task in pending:
@@ -261,7 +248,7 @@ class _InlineExecutor(ThreadPoolExecutor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the future
+        except Exception as error:  # noqa: BLE001 -- raised where the future is awaited
             future.set_exception(error)
         return future
 

@@ -129,6 +129,9 @@ def test_the_outputs_are_those_that_users_need(case: Case) -> None:
         "serviceApiEndpoints",
         "oauthMetadataUrl",
         "functionAppName",
+        "resourceGroup",
+        "apimName",
+        "entraClientId",
         "agentSettings",
     }
 

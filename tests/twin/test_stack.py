@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.program.graph import Graph
 from twin.azure.cloud import Cloud
 from twin.azure.identifiers import Seed
 from twin.stack import UNKNOWN, Stack, StackError, evaluate
@@ -124,9 +125,11 @@ def test_what_waits_for_a_component_waits_for_its_parts(project: Project) -> Non
     stack = evaluate(root=project())
     later, value = stack.one("resources:ResourceGroup", "later"), stack.one("apimanagement:NamedValue")
     key = stack.one("RandomBytes")
-    assert stack.waits_for(later, value)
-    assert stack.waits_for(later, key)
-    assert not stack.waits_for(key, later)
+    graph = Graph(stack)
+    assert graph.missing(later, [value, key]) == []
+    assert graph.missing(key, [later]) == [f"{key} does not wait for {later}"]
+    assert graph.path(later, key) == f"{later} -> {key}"
+    assert later in graph.require(key)
 
 
 def test_a_preview_leaves_open_what_only_azure_can_tell(project: Project) -> None:

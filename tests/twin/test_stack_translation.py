@@ -106,11 +106,11 @@ def test_the_tenant_trusts_what_the_federated_credential_says(stack: Stack) -> N
     wrong = changed(
         stack,
         "ApplicationFederatedIdentityCredential",
-        lambda _: {"subject": "somebody else", "audiences": ["api://azureadtokenexchange"]},
+        lambda _: {"subject": "another identity", "audiences": ["api://azureadtokenexchange"]},
     )
     application = gateways_application(wrong)
     (credential,) = application.federated_credentials
-    assert (credential.subject, credential.audience) == ("somebody else", "api://azureadtokenexchange")
+    assert (credential.subject, credential.audience) == ("another identity", "api://azureadtokenexchange")
 
 
 def test_an_application_without_a_service_principal_has_none(stack: Stack) -> None:
@@ -145,11 +145,11 @@ def test_cosmos_has_the_declared_containers_and_admits_who_has_a_role(stack: Sta
     (role,) = account.role_assignments
     assert (role.scope, role.read_only) == ("/dbs/oauth", False)
 
-    nobody = database.cosmos_account(
+    closed = database.cosmos_account(
         without(stack, "cosmosdb:SqlResourceSqlRoleAssignment"), "http://localhost:8003"
     )
-    assert nobody is not None
-    assert nobody.role_assignments == ()
+    assert closed is not None
+    assert closed.role_assignments == ()
 
 
 def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:

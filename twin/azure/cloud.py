@@ -10,7 +10,7 @@ from twin.azure import arm, graph, random
 from twin.azure.identifiers import Seed
 
 FIXED_SEED = Seed(b"the twin's tests need no secrets")
-"""For tests and for evaluations whose values nobody uses; a running twin has a seed of its own."""
+"""For tests and other evaluations whose values are not used; a running twin has a seed of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
