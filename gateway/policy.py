@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 
+from gateway.indentation import indented
 from gateway.source_map import Marks, Origin, SourceMap, lines_of, separate, unmarked
 
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
@@ -41,6 +42,7 @@ def render(template: str, /, **variables: object) -> str:
         jinja2.TemplateNotFound: no such template.
     """
     marked = _BLANK_LINES.sub("\n", _environment().get_template(template).render(**variables))
+    marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
     text = unmarked(marked)
     _rendered[_digest(text)] = marked
     return text

@@ -36,6 +36,8 @@ ALLOWED = {
         "apim.lint",
         "apim.named_values",
         "apim.origins",
+        # Rendered policies are indented by their elements.
+        "apim.rawxml",
         "apim.service",
     },
     # A program of its own, which compares a running stack with the plan of its configuration.

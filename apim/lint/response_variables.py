@@ -1,4 +1,4 @@
-"""Variables that may not exist after a call whose error was ignored (R8).
+"""Variables that may not exist after a call whose error was ignored (R8, R18).
 
 When `send-request` or `authentication-managed-identity` fails with `ignore-error="true"`, its variable may be
 null, may not exist, or may keep the value that it had. So it is read with `GetValueOrDefault`, and no two

@@ -1,0 +1,70 @@
+"""A rendered policy is indented by its elements, whatever the indentation of the templates it comes from."""
+
+from gateway import policy
+from gateway.indentation import indented
+
+WRITTEN = """<policies>
+<inbound>
+            <base />
+  <choose>
+ <when condition="@(1 < 2)">
+        <set-variable name="a" value="@{
+int one = 1;
+    return "<b>" + one;
+}" />
+<set-body>@(new JObject
+{
+    ["a"] = 1
+}.ToString())</set-body>
+    <value>
+    text
+    </value>
+ </when>
+  </choose>
+            </inbound>
+</policies>
+"""
+INDENTED = """<policies>
+    <inbound>
+        <base />
+        <choose>
+            <when condition="@(1 < 2)">
+                <set-variable name="a" value="@{
+                    int one = 1;
+                        return "<b>" + one;
+                }" />
+                <set-body>@(new JObject
+                    {
+                        ["a"] = 1
+                    }.ToString())</set-body>
+                <value>
+    text
+                </value>
+            </when>
+        </choose>
+    </inbound>
+</policies>
+"""
+
+
+def test_elements_and_expressions_are_indented_and_texts_are_not() -> None:
+    assert "\n".join(indented(WRITTEN, WRITTEN.split("\n"))) == INDENTED
+
+
+def test_what_is_indented_stays_as_it_is() -> None:
+    assert "\n".join(indented(INDENTED, INDENTED.split("\n"))) == INDENTED
+
+
+def test_a_document_that_cannot_be_read_stays_as_it_is() -> None:
+    broken = "<policies>\n  <inbound>\n</policies>"
+    assert indented(broken, broken.split("\n")) == broken.split("\n")
+
+
+def test_a_place_keeps_its_line_and_column_in_the_template() -> None:
+    text = policy.render("oauth/preflight.xml.j2")
+    lines = text.split("\n")
+    number = next(number for number, line in enumerate(lines, 1) if "<set-status" in line)
+    assert lines[number - 1].startswith("            <set-status")
+    origin = policy.origin(text, number, 13)
+    assert origin is not None
+    assert (origin.template, origin.column) == ("oauth/preflight.xml.j2", 5)
