@@ -4,6 +4,7 @@ Macros and includes insert lines with the indentation that their own templates h
 """
 
 import re
+from collections.abc import Sequence
 
 from apim import rawxml
 from apim.findings import PolicyError
@@ -13,7 +14,7 @@ _STEP = 4
 _CLOSING = re.compile(r"</([\w.:-]+)>")
 
 
-def indented(text: str, lines: list[str]) -> list[str]:
+def indented(text: str, lines: Sequence[str]) -> list[str]:
     """The lines of a policy document, indented; as they are when the document cannot be read.
 
     Args:
@@ -23,7 +24,7 @@ def indented(text: str, lines: list[str]) -> list[str]:
     try:
         root = rawxml.parse(text, "policy")
     except PolicyError:
-        return lines
+        return list(lines)
     plan = _Plan(text.split("\n"))
     plan.element(root, 0)
     plan.closing_tags()
