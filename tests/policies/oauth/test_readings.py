@@ -210,6 +210,14 @@ def test_the_gateways_credential_cannot_be_removed_on_the_way(stand: Stand, name
         assert _forwarded(stand) is None
 
 
+@pytest.mark.parametrize("named", ["authorization", "close, AUTHORIZATION ", "mcp-session-id", "accept"])
+def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(named: str) -> None:
+    stand = under("hop-by-hop=visible")
+    answer = call(stand, stand.token(), Connection=named, Accept="application/json")
+    assert answer.status == 400
+    assert _forwarded(stand) is None
+
+
 @pytest.mark.parametrize("path", ["/register", "/token", "/.well-known/openid-configuration"])
 def test_a_page_of_any_origin_can_call_and_read(stand: Stand, path: str) -> None:
     origin = {"Origin": "https://app.example"}
