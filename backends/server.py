@@ -13,6 +13,9 @@ from backends.audience import Audience
 from backends.environment import PROFILE, Environment
 from gateway.platform import Platform
 
+ROUTE_SUFFIX = "-public"
+"""What the name of an app's public route, and so its host name, has after the app's name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServerSpec:
@@ -138,9 +141,9 @@ class Server(pulumi.ComponentResource):
             app.HttpRouteConfigArgs(
                 resource_group_name=platform.resource_group_name,
                 environment_name=args.environment.name,
-                # The public host name is the one that the app would have with external ingress. A server can
-                # work it out from CONTAINER_APP_NAME and CONTAINER_APP_ENV_DNS_SUFFIX.
-                http_route_name=container_app.name,
+                # A name of its own, because no documentation says whether an app and a route may share one. A
+                # server can work out its public host name from the variables of Container Apps.
+                http_route_name=pulumi.Output.concat(container_app.name, ROUTE_SUFFIX),
                 properties=app.HttpRouteConfigPropertiesArgs(
                     rules=[
                         app.HttpRouteRuleArgs(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from backends.server import ROUTE_SUFFIX
 from twin import node
 from twin.azure.container_app import ContainerApp
 from twin.builtin_auth import TokenCheck
@@ -210,7 +211,7 @@ def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:
     """
     name, _, suffix = app.host.partition(".")
     return {
-        "CONTAINER_APP_NAME": name,
+        "CONTAINER_APP_NAME": name.removesuffix(ROUTE_SUFFIX),
         "CONTAINER_APP_ENV_DNS_SUFFIX": suffix,
         "CONTAINER_APP_PORT": str(port),
     }

@@ -142,7 +142,7 @@ class Ingress:
                 f"{name} refused a request with status {status} because of its host name, {host}. Requests "
                 "have this host name in Azure too. MCP SDKs accept only localhost when the server listens on "
                 "127.0.0.1 (protection against DNS rebinding). Add the host name to the ones that the server "
-                "accepts; it is in the server's environment as $CONTAINER_APP_NAME."
+                "accepts; the server can make it from its environment, as ${CONTAINER_APP_NAME}-public."
                 "$CONTAINER_APP_ENV_DNS_SUFFIX:\n"
                 "  Python SDK: TransportSecuritySettings(allowed_hosts=[...])\n"
                 "  TypeScript SDK: createMcpExpressApp({ allowedHosts: [...] })\n"

@@ -107,7 +107,7 @@ def app(auth: BuiltInAuth) -> ContainerApp:
     return ContainerApp(
         name="echo",
         backend="echo",
-        host="echo.example",
+        host="echo-public.example",
         image="example.com/echo:1",
         command=(),
         args=(),
@@ -363,7 +363,7 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         assert environment["GREETING"] == "hello "
         assert environment["PORT"] == environment["CONTAINER_APP_PORT"] != str(container.port)
         name, suffix = environment["CONTAINER_APP_NAME"], environment["CONTAINER_APP_ENV_DNS_SUFFIX"]
-        assert f"{name}.{suffix}" == "echo.example"
+        assert f"{name}-public.{suffix}" == "echo-public.example"
         assert environment["HOME"] == os.environ["HOME"]
         assert "SECRET_OF_THE_SHELL" not in environment
 
@@ -375,8 +375,11 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
     ("status", "text"),
     [
         (421, "Invalid Host header"),
-        (403, '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: echo.example"},"id":null}'),
-        (403, "Forbidden: host echo.example is not allowed"),
+        (
+            403,
+            '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: echo-public.example"}}',
+        ),
+        (403, "Forbidden: host echo-public.example is not allowed"),
     ],
 )
 def test_a_server_that_refuses_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
@@ -389,8 +392,9 @@ def test_a_server_that_refuses_its_host_name_is_explained_once(app, issuer, tmp_
                 answer = await client.get("/refuse", headers=token(issuer))
                 assert (answer.status_code, answer.text) == (status, text)
             explanation = notices.get_nowait().text
-            assert f"echo refused a request with status {status} because of its host name, echo.example" in (
-                explanation
+            assert (
+                f"echo refused a request with status {status} because of its host name, echo-public.example"
+                in (explanation)
             )
             assert "allowed_hosts" in explanation
             assert "python -m twin restart echo" in explanation
