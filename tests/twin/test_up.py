@@ -59,7 +59,8 @@ class Up:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.text()
             with suppress(httpx.HTTPError):
-                if httpx.get(f"http://127.0.0.1:{self.port + 1}/").status_code == 200:
+                up = httpx.get(f"http://127.0.0.1:{self.port + 1}/").status_code == 200
+                if up and "Ctrl-C stops it." in self.text():
                     return
             time.sleep(0.05)
         raise AssertionError(self.text())
