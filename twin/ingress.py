@@ -1,5 +1,6 @@
 """The ingress of a Container App: the lock that the stack declares, and the way to the process behind it."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -98,14 +99,13 @@ class Ingress:
         if isinstance(target, Unavailable):
             return _unavailable(target)
         try:
-            reply = await self._proxy.send(target, request)
+            return await self._answer(await self._proxy.send(target, request), target)
         except SendError:
             # The process may have ended a moment ago: then this says so.
             target = self._target()
             if not isinstance(target, Unavailable):
                 target = Unavailable(f"{self._name} gave no valid answer.", 1)
             return _unavailable(target)
-        return await self._answer(reply, target)
 
     async def _answer(self, reply: Reply, port: int) -> OutboundResponse:
         answer = OutboundResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
@@ -115,7 +115,8 @@ class Ingress:
             and length.isdigit()
             and int(length) <= _LONGEST_REFUSAL
         ):
-            answer.body = b"".join([chunk async for chunk in reply.chunks()])
+            with contextlib.closing(reply):
+                answer.body = b"".join([chunk async for chunk in reply.chunks()])
             self._explain(reply.status, answer.body, port)
             return answer
         content = reply.whole()

@@ -93,8 +93,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Begins to start the process."""
-        self.state, self.problem = State.STARTING, ""
-        self._settled.clear()
+        self._begin()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def fail(self, problem: str) -> None:
@@ -108,6 +107,8 @@ class ServerProcess:
 
     async def restart(self) -> None:
         """Ends the process and starts it again; returns when it is settled."""
+        # First, so that no request is sent to a process that is ending.
+        self._begin()
         await self.stop()
         self.start()
         await self.settle()
@@ -155,8 +156,11 @@ class ServerProcess:
             self._notify(Notice(f"{summary}; it is started again in {pause:g} s{said}", warning=True))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-            self.state, self.problem = State.STARTING, ""
-            self._settled.clear()
+            self._begin()
+
+    def _begin(self) -> None:
+        self.state, self.problem = State.STARTING, ""
+        self._settled.clear()
 
 
 def _free_port() -> int:

@@ -62,6 +62,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.show({"folder": os.getcwd(), "environment": dict(os.environ)})
         if self.path == "/refuse":
             return self.reply(int(os.environ["STATUS"]), os.environ["REFUSAL"])
+        if self.path == "/broken-refusal":
+            self.close_connection = True
+            self.send_response(int(os.environ["STATUS"]))
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            return self.wfile.write(b"Forbidden")
         if self.path == "/exit":
             print("out of memory", flush=True)
             os._exit(3)
@@ -462,6 +468,46 @@ def test_other_refusals_are_not_explained(app, issuer, tmp_path) -> None:
             assert "ready" in (await notices.get()).text
             assert (await client.get("/refuse", headers=token(issuer))).text == "Forbidden"
             assert notices.empty()
+
+    anyio.run(check)
+
+
+@pytest.mark.parametrize("status", ["403", "421"])
+def test_a_refusal_that_breaks_off_is_503(app, issuer, tmp_path, status: str) -> None:
+    async def check() -> None:
+        async with running(replace(app, env={"STATUS": status}), tmp_path) as (_, client):
+            answer = await client.get("/broken-refusal", headers=token(issuer))
+            assert answer.status_code == 503
+            assert answer.json()["error_description"] == "echo gave no valid answer."
+            assert answer.headers["Retry-After"] == "1"
+
+    anyio.run(check)
+
+
+def test_callers_wait_while_a_server_is_restarted(app, issuer, tmp_path, plan) -> None:
+    # It closes its port when it is asked to end, and ends later.
+    slow = SERVER.replace(
+        'http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()',
+        """
+import signal
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+signal.signal(signal.SIGTERM, lambda *_: server.server_close())
+threading.Thread(target=server.serve_forever).start()
+""",
+    )
+
+    async def check() -> None:
+        server = replace(app, local_command=(sys.executable, "-c", slow, "{port}"))
+        async with running(server, tmp_path) as (container, client):
+            first = container.process.pid
+            restart = asyncio.create_task(container.restart(replace(plan, container_apps=(server,))))
+            answers = [await client.get("/", headers=token(issuer)) for _ in range(5)]
+            assert container.process.pid == first
+            said = {answer.json()["error_description"] for answer in answers}
+            assert said == {"echo is starting. Try again in a few seconds."}
+            with anyio.fail_after(20):
+                await restart
+            assert (await client.get("/", headers=token(issuer))).text == "hello /"
 
     anyio.run(check)
 

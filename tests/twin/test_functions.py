@@ -2,6 +2,8 @@
 
 import json
 import secrets
+import select
+import socket
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -461,6 +464,18 @@ def test_many_streams_at_once_get_their_own_answers_and_no_others(host):
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_direct_call_without_a_token_is_401_everywhere(host, method, path):
     assert httpx.request(method, host.url + path).status_code == 401
+
+
+def test_headers_of_60_kib_are_read_also_when_they_arrive_in_pieces(host):
+    address = urlsplit(host.origin)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /runtime/webhooks/mcp HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n")
+        for number in range(3):
+            connection.sendall(b"X-Large-%d: %s\r\n" % (number, b"x" * 20_000))
+            # A server that has read enough answers 400 within this time.
+            assert not select.select([connection], [], [], 0.1)[0]
+        connection.sendall(b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
 def test_the_rest_of_the_app_is_locked_too(host):

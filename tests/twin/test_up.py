@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -67,12 +68,7 @@ class Up:
 
     def children(self) -> list[int]:
         """Processes that it started."""
-        pid = self.process.pid
-        return [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
+        return children_of(self.process.pid)
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
@@ -82,6 +78,16 @@ class Up:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=20)
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that the threads of a process started, oldest first."""
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread can end between the listing and the read.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, (task / "children").read_text().split())
+    return sorted(children)
 
 
 @contextmanager
@@ -330,6 +336,29 @@ def test_it_runs_without_standard_streams(port: int, state: Path) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@linux
+def test_children_are_found_while_threads_end() -> None:
+    child = subprocess.Popen(["/bin/sleep", "60"])
+    stop = threading.Event()
+
+    def start_threads() -> None:
+        while not stop.is_set():
+            short = threading.Thread(target=lambda: None)
+            short.start()
+            short.join()
+
+    starting = threading.Thread(target=start_threads)
+    starting.start()
+    try:
+        for _ in range(300):
+            assert child.pid in children_of(os.getpid())
+    finally:
+        stop.set()
+        starting.join()
+        child.kill()
+        child.wait()
 
 
 def test_every_taken_port_is_named(port: int) -> None:

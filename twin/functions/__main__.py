@@ -77,6 +77,8 @@ def run(
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Bytes of a request's headers. Without it h11 accepts 16 KiB, less than the gateway sends.
+        h11_max_incomplete_event_size=64 * 1024,
         # Event streams do not end by themselves.
         timeout_graceful_shutdown=1,
     )
