@@ -99,8 +99,6 @@ class Settings:
         sku: tier of API Management.
         capacity: its units.
         tags: put on every resource that takes tags.
-        scopes: scopes that MCP clients may ask the gateway for; `openid` is always one of them. Entra is not
-            asked for them.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         backends: names of the project's MCP servers that are on, in the order of the configuration.
@@ -127,7 +125,6 @@ class Settings:
     sku: str
     capacity: int
     tags: Mapping[str, str]
-    scopes: tuple[str, ...]
     audience: Audience
     require_resource: bool
     backends: tuple[str, ...]
@@ -175,7 +172,6 @@ def load() -> Settings:
         sku=_sku(reader),
         capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
-        scopes=_scopes(reader),
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
         backends=backends,
@@ -206,7 +202,7 @@ def load() -> Settings:
         local_url=_local_url(reader),
     )
     _require_public_cloud(reader)
-    reader.reject_unknown_keys(KEYS)
+    reader.reject_unknown_keys(KEYS, declared.REMOVED)
     if reader.problems:
         raise SettingsError(tuple(sorted(reader.problems, key=_position)))
     return settings
@@ -268,25 +264,6 @@ def _tags(reader: Reader) -> Mapping[str, str]:
     if len(tags) > 15:  # noqa: PLR2004 -- said in `limits`
         setting.reject(reader, f"There are {len(tags)}.", setting.command_without(next(iter(tags))))
     return tags
-
-
-# Narrower than RFC 6749 (section 3.3): what Entra's scopes consist of.
-_SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,120}", re.ASCII)
-
-
-def _scopes(reader: Reader) -> tuple[str, ...]:
-    setting = declared.OAUTH_SCOPES
-    scopes = tuple(setting.read(reader).split())
-    valid = dict.fromkeys(("openid", *(scope for scope in scopes if _SCOPE.fullmatch(scope))))
-    remedy = setting.command_for(" ".join(valid))
-    for scope in scopes:
-        if not _SCOPE.fullmatch(scope):
-            setting.reject(reader, f"'{scope}' is not a scope.", remedy)
-    if scopes and "openid" not in scopes:
-        setting.reject(reader, "'openid' is missing.", remedy)
-    for scope in sorted({scope for scope in scopes if scopes.count(scope) > 1}):
-        setting.reject(reader, f"Scope '{scope}' is listed twice.", remedy)
-    return scopes
 
 
 def _backends(reader: Reader) -> tuple[str, ...]:

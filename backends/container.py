@@ -21,6 +21,7 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
         name=entry.name,
         title=entry.title,
         path=entry.path,
+        scopes=entry.scopes,
         environment=environment_name(settings, entry.name),
         servers=(
             ServerSpec(

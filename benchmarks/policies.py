@@ -117,7 +117,7 @@ def _token(service: Service) -> str:
         "sub": "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
         "tid": "cf1e0c0e-6f2c-4d5a-9d0d-8a3b6f6a1e11",
         "client_id": "c-0123456789abcdef",
-        "scope": "openid",
+        "scope": "functions",
         "gid": "g" * 22,
         "jti": "j" * 22,
         "iat": now,

@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 from configuration import declared
 from configuration.credentials import NOT_READ
 from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
-from configuration.names import PATHS, RESERVED, ROOT_MESSAGES, TAKEN
+from configuration.names import PATHS, RESERVED, ROOT_MESSAGES, SERVERS, TAKEN
 from configuration.reader import Reader
 from configuration.setting import NOT_SET
 
@@ -30,6 +30,8 @@ _IMAGE = re.compile(
 _SERVER_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SECRET_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)*", re.ASCII)
+_SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
+_MOST_SCOPES = 20
 _SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
 
 
@@ -71,6 +73,7 @@ class Container:
         least: replicas that always run.
         most: replicas that may run.
         access: who may call it.
+        scopes: the scopes of its tokens, the default one first; empty for one that is its name.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: what the twin runs in place of the image; empty when it has to know the image.
     """
@@ -93,6 +96,7 @@ class Container:
     least: int
     most: int
     access: Access
+    scopes: tuple[str, ...]
     calls_per_minute: int | None
     local_command: tuple[str, ...]
 
@@ -134,6 +138,7 @@ def _container(entry: Entry) -> Container:
         least=least,
         most=most,
         access=access(entry.reader, f"{entry.location}.access", entry.text("access", "users")),
+        scopes=_scopes(entry),
         calls_per_minute=_calls(entry),
         local_command=entry.within("local", "command").words("command"),
     )
@@ -337,6 +342,19 @@ def _scale(entry: Entry, transport: Transport) -> tuple[int, int]:
     return limits["min"], limits["max"]
 
 
+def _scopes(entry: Entry) -> tuple[str, ...]:
+    scopes = entry.words("scopes")
+    if len(scopes) > _MOST_SCOPES:
+        entry.reject("scopes", f"There are {len(scopes)}.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"))
+    for index, scope in enumerate(scopes):
+        remedy = entry.remove(f"scopes[{index}]")
+        if not _SCOPE.fullmatch(scope) or scope in ("openid", "offline_access"):
+            entry.reject("scopes", f"'{scope}' is not a valid scope of a server.", remedy=remedy)
+        elif scope in scopes[:index]:
+            entry.reject("scopes", f"'{scope}' is listed twice.", remedy=remedy)
+    return scopes
+
+
 def _calls(entry: Entry) -> int | None:
     most = declared.CALLS_PER_MINUTE.most
     return entry.integer("callsPerMinute", 1, most) if entry.has("callsPerMinute") else None
@@ -359,6 +377,18 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 "One would shadow the other.",
                 f"pulumi config set --path 'containers[{place}].path' {container.name or 'notes'}-mcp",
             )
+    for place, container in enumerate(containers):
+        others = set(SERVERS) | {other.name for other in containers if other is not container}
+        others |= {scope for other in containers[:place] for scope in other.scopes}
+        for index, scope in enumerate(container.scopes):
+            if scope in others:
+                reader.reject(
+                    f"containers[{place}].scopes",
+                    f"'{scope}' is a scope of another server.",
+                    "People allow a scope for one server; a token for the whole gateway would open both.",
+                    f"pulumi config set --path 'containers[{place}].scopes[{index}]' "
+                    f"{container.name}.{scope}",
+                )
     taken = RESERVED - {"message", "messages"} | {container.path for container in containers}
     for place, container in enumerate(containers):
         at_root = root_messages(container)

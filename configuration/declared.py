@@ -86,18 +86,6 @@ TAGS = TextMap(
     limits="At most 15, with names of up to 128 characters without `<>%&\\?/` and values of up to 256.",
     example="costCenter 4711",
 )
-OAUTH_SCOPES = Text(
-    key="oauthScopes",
-    description=(
-        "Scopes that MCP clients may ask the gateway for, separated by spaces; a client that asks for none "
-        "gets all. They are announced in metadata, shown on the consent page and written into tokens, and "
-        "limit nothing so far: a token opens every tool of its MCP server. Entra is not asked for them, but "
-        "for `openid profile` at every sign-in."
-    ),
-    limits="`openid` must be one of them.",
-    default="openid offline_access",
-    example="openid offline_access",
-)
 AUDIENCE = Choice(
     key="audience",
     description="What a token opens: with `backend` one MCP server, with `gateway` all of them.",
@@ -326,7 +314,7 @@ LOCAL_URL = Text(
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
     "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, SKU, CAPACITY, TAGS),
-    "Tokens": (OAUTH_SCOPES, AUDIENCE, REQUIRE_RESOURCE),
+    "Tokens": (AUDIENCE, REQUIRE_RESOURCE),
     "MCP servers": (
         BACKENDS,
         SLACK_BOT_TOKEN,
@@ -351,6 +339,14 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
     "Keys, state and the local twin": (KEY_VERSION, ENTRA_AUTHORITY, PROTECT, LOCAL, LOCAL_URL),
 }
 """All settings, in the order of the documentation and of messages."""
+
+REMOVED = {
+    "oauthScopes": (
+        "The scopes that clients may ask for follow from the MCP servers: each has one with its name, and an "
+        "entry of `containers` may list others in `scopes`. Entra is asked for what the sign-in needs."
+    ),
+}
+"""Settings that no longer exist, with what replaced them."""
 
 SETTINGS = tuple(setting for group in GROUPS.values() for setting in group)
 KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)

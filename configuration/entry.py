@@ -158,6 +158,18 @@ ENTRY_KEYS = {
         default="users",
         example="users",
     ),
+    "scopes": EntryKey(
+        description=(
+            "Scopes that a client may ask for at this server. The first is granted to a client that asks for "
+            "none of them."
+        ),
+        limits=(
+            "A list of up to 20; up to 100 letters, digits and `_.:/-`, and not the scope of another server, "
+            "`openid` or `offline_access`."
+        ),
+        default="one, the server's name",
+        example="notes.read",
+    ),
     "callsPerMinute": EntryKey(
         description="Requests that one user may send to this server in a minute.",
         limits=f"A whole number from 1 to {CALLS_PER_MINUTE.most}.",

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
@@ -71,8 +71,13 @@ class Reader:
         """Whether the stack runs in the twin."""
         return self.peek("local").lower() == "true"
 
-    def reject_unknown_keys(self, keys: Iterable[str]) -> None:
-        """Reports what is set and neither among `keys` nor a secret that was asked for."""
+    def reject_unknown_keys(self, keys: Iterable[str], removed: Mapping[str, str]) -> None:
+        """Reports what is set and neither among `keys` nor a secret that was asked for.
+
+        Args:
+            keys: the settings.
+            removed: settings that no longer exist, with what replaced them.
+        """
         known = tuple(keys)
         prefix = f"{self._config.name}:"
         present = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
@@ -81,4 +86,4 @@ class Reader:
                 continue
             near = difflib.get_close_matches(key, known, n=1)
             why = f"Did you mean '{near[0]}'?" if near else "docs/settings.md lists all settings."
-            self.reject(key, "There is no such setting.", why, f"pulumi config rm {key}")
+            self.reject(key, "There is no such setting.", removed.get(key, why), f"pulumi config rm {key}")

@@ -47,6 +47,8 @@ class Backend:
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
             templates are below the gateway's root, and each names its `origin`.
         access: who may call it.
+        scopes: the scopes of its tokens, the default one first; its name when none are listed. No
+            other backend of the stack has one of them.
     """
 
     name: str
@@ -55,6 +57,16 @@ class Backend:
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
     access: Literal["users", "agents", "keys"] = "users"
+    scopes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.scopes:
+            object.__setattr__(self, "scopes", (self.name,))
+
+    @property
+    def default_scope(self) -> str:
+        """The scope that is granted to a client that asks for none of the backend's."""
+        return self.scopes[0]
 
     @property
     def audience(self) -> str:

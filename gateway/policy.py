@@ -21,8 +21,8 @@ from gateway.source_map import Marks, Origin, SourceMap, lines_of, separate, unm
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
 # {= name =} is the text of a context variable, HTML-encoded; {? name ?} ... {/ name /} is shown when the
-# context variable of that name is true.
-_PAGE_MARK = re.compile(r"\{(?P<kind>[=?/]) (?P<name>[a-z-]+) (?:=|\?|/)\}")
+# context variable of that name is true; {* name *} are the items of a list, from an array of strings.
+_PAGE_MARK = re.compile(r"\{(?P<kind>[=?/*]) (?P<name>[a-z-]+) (?P=kind)\}")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -101,6 +101,9 @@ def page_expression(html: str) -> str:
             parts.append(f'System.Net.WebUtility.HtmlEncode((string)context.Variables["{name}"])')
         elif mark["kind"] == "?":
             parts.append(f'((bool)context.Variables["{name}"] ? ""')
+        elif mark["kind"] == "*":
+            item = '"<li>" + System.Net.WebUtility.HtmlEncode(item) + "</li>"'
+            parts.append(f'string.Concat(((string[])context.Variables["{name}"]).Select(item => {item}))')
         else:
             parts.append('"" : "")')
         position = mark.end()

@@ -67,7 +67,7 @@ class Client:
             "code_challenge": challenge_of(self.verifier),
             "code_challenge_method": "S256",
             "state": self.state,
-            "scope": "openid",
+            "scope": "functions",
             "resource": self.resource,
         }
         parameters |= changed

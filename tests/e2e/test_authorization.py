@@ -91,7 +91,7 @@ def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"resource": "https://evil.example/mcp"}, "invalid_target"),
-        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": 'functions "admin"'}, "invalid_scope"),
         ({"code_challenge": "\u0130\u017f" + "x" * 41}, "invalid_request"),
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"response_mode": "form_post"}, "invalid_request"),
@@ -129,8 +129,10 @@ def test_a_resource_may_be_spelled_as_addresses_may(client: Client, ada: Person,
 
 
 def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
-    code = parameters_of(ada.sign_in(client.authorize_url(scope="openid  offline_access openid")))["code"]
-    assert client.redeem(code).json()["scope"] == "openid offline_access"
+    code = parameters_of(ada.sign_in(client.authorize_url(scope="functions  offline_access functions")))[
+        "code"
+    ]
+    assert client.redeem(code).json()["scope"] == "functions offline_access"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
     [
         ("code_challenge=" + "y" * 43, "invalid_request"),
         ("response_type=code", "invalid_request"),
-        ("scope=openid", "invalid_request"),
+        ("scope=functions", "invalid_request"),
         ("state=other", "invalid_request"),
         ("unknown=1&unknown=2", "invalid_request"),
         ("st%61te=other", "invalid_request"),
@@ -198,7 +200,14 @@ def test_a_query_of_the_redirect_uri_is_kept(client: Client, ada: Person) -> Non
 
 def test_the_page_says_who_asks_for_what(client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
-    for text in ("Test client", "Functions", "openid", "http://127.0.0.1:45321", "registered itself"):
+    for text in (
+        "Test client",
+        "Functions",
+        "Use Functions",
+        "Keep you signed in",
+        "http://127.0.0.1:45321",
+        "registered itself",
+    ):
         assert text in page.html
 
 

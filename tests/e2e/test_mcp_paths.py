@@ -27,7 +27,8 @@ def test_without_a_token_the_client_is_told_where_to_get_one(
     answer = httpx.request(method, f"{twin.gateway}{path}")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == (
-        f'Bearer resource_metadata="{twin.gateway}/.well-known/oauth-protected-resource/mcp", scope="openid"'
+        f'Bearer resource_metadata="{twin.gateway}/.well-known/oauth-protected-resource/mcp", '
+        'scope="functions"'
     )
     assert answer.headers["cache-control"] == "no-store"
     assert twin.received("functions") == []

@@ -16,7 +16,7 @@ def test_each_mcp_path_names_its_resource_and_authorization_server(twin: Running
         "resource": f"{twin.gateway}/mcp",
         "resource_name": "Functions",
         "authorization_servers": [twin.gateway],
-        "scopes_supported": ["openid"],
+        "scopes_supported": ["functions"],
         "bearer_methods_supported": ["header"],
     }
 
@@ -34,7 +34,7 @@ def test_the_authorization_server_announces_what_it_can_do_and_no_more(twin: Run
         "authorization_endpoint": f"{twin.gateway}/authorize",
         "token_endpoint": f"{twin.gateway}/token",
         "registration_endpoint": f"{twin.gateway}/register",
-        "scopes_supported": ["openid", "offline_access"],
+        "scopes_supported": ["functions", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],

@@ -98,7 +98,7 @@ def test_it_says_who_may_do_what_where_and_until_when(
         "sub": {user.name: user.object_id for user in deployment.directory.users}[name],
         "tid": deployment.directory.tenant_id,
         "client_id": client.client_id,
-        "scope": "openid",
+        "scope": "functions",
         "gid": code.partition(".")[0],
     }
 

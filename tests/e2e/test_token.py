@@ -20,7 +20,7 @@ def test_a_code_becomes_a_token(client: Client, code: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
     given = answer.json()
     assert len(given.pop("access_token").split(".")) == 5
-    assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "openid"}
+    assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
 
 
 def test_the_token_opens_the_server(client: Client, token: str) -> None:

@@ -25,7 +25,6 @@ CHANGES = {
     "capacity": "2",
     "sku": "StandardV2",
     "tags": json.dumps({"environment": "dev", "costCenter": "4711"}),
-    "oauthScopes": "openid profile offline_access",
     "audience": "gateway",
     "requireResource": "true",
     "slackBotToken": "xoxb-111111111111-anotherCanary",

@@ -120,9 +120,15 @@ WRONG = {
     "no-capacity": ({"capacity": "0"}, "capacity"),
     "capacity-of-another-tier": ({"sku": "Developer", "capacity": "2"}, "capacity"),
     "capacity-in-words": ({"capacity": "two"}, "capacity"),
-    "no-openid": ({"oauthScopes": "offline_access"}, "oauthScopes"),
-    "scope-twice": ({"oauthScopes": "openid openid"}, "oauthScopes"),
-    "scope-with-quote": ({"oauthScopes": 'openid "x"'}, "oauthScopes"),
+    "removed-setting": ({"oauthScopes": "openid"}, "oauthScopes"),
+    "scope-twice": ({"containers": entry(scopes=["a", "a"])}, "containers[0].scopes"),
+    "scope-with-quote": ({"containers": entry(scopes=['"x"'])}, "containers[0].scopes"),
+    "scope-of-openid": ({"containers": entry(scopes=["openid"])}, "containers[0].scopes"),
+    "scope-of-ours": ({"containers": entry(scopes=["slack"])}, "containers[0].scopes"),
+    "scopes-without-end": (
+        {"containers": entry(scopes=[f"s{number}" for number in range(21)])},
+        "containers[0].scopes",
+    ),
     "audience": ({"audience": "gatewy"}, "audience"),
     "require-resource": ({"requireResource": "maybe"}, "requireResource"),
     "no-backend": ({"backends": "[]"}, "backends"),
@@ -276,7 +282,6 @@ def test_the_dev_stack_is_complete_as_committed() -> None:
 
     assert (stack.location, stack.sku, stack.capacity) == ("westeurope", "BasicV2", 1)
     assert stack.backends == ("functions",)
-    assert stack.scopes == ("openid", "offline_access")
     assert (stack.audience, stack.require_resource, stack.local) == ("backend", False, False)
     assert stack.lifetimes.access_token == 600
     assert stack.lifetimes.code == 60

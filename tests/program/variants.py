@@ -19,7 +19,6 @@ VARIANTS = {
         "accessTokenMinutes": "5",
         "grantDays": "7",
         "registrationDays": "14",
-        "oauthScopes": "openid profile offline_access",
         "allowedOrigins": '["https://tools.example.com"]',
         "tags": '{"costCenter": "4711"}',
         "azure-native:location": "northeurope",

@@ -232,7 +232,7 @@ class Stand:
             "code_challenge": challenge_of(VERIFIER),
             "code_challenge_method": "S256",
             "state": "s",
-            "scope": "openid",
+            "scope": "functions",
             "resource": RESOURCE,
         }
         return self.get("/authorize", _query(parameters | changed))

@@ -184,7 +184,7 @@ def test_a_registration_is_answered_with_what_is_kept(stand: Stand) -> None:
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
     }
-    assert stand.register(grant_types=None).json()["grant_types"] == ["authorization_code"]
+    assert stand.register(grant_types=None).json()["grant_types"] == ["authorization_code", "refresh_token"]
 
 
 def test_a_registration_has_16_kb_at_most_in_bytes(stand: Stand) -> None:
@@ -267,7 +267,11 @@ def error_of(stand: Stand, **changed: str | None) -> str:
         ("response_type", ["code"], ["code id_token", "Code"]),
         ("response_mode", ["query"], ["Query", "fragment"]),
         ("prompt", ["login", "consent nonesuch"], ["none", "login none"]),
-        ("scope", ["openid", "openid  offline_access", " openid"], ["Openid", "openid email x"]),
+        (
+            "scope",
+            ["a  offline_access", " a", "!#[]~"],
+            ['"', "\\", "a\tb", "\x1f", "\x7f", "\xe4"],
+        ),
         ("state", ["x" * 1499], ["x" * 1500]),
     ],
 )
@@ -294,11 +298,11 @@ def test_a_parameter_may_be_left_out_or_must_not_be(stand: Stand, parameter: str
     assert [error_of(stand, **{parameter: value}) for value in (None, "")] == [error, error]
 
 
-def test_what_is_left_out_means_the_whole_gateway_and_every_scope(stand: Stand) -> None:
+def test_what_is_left_out_means_the_whole_gateway_and_its_default_scopes(stand: Stand) -> None:
     for left_out in (None, ""):
         stand.authorize(resource=left_out, scope=left_out, state=left_out)
     kept = [[each[name] for name in ("resource", "scope")] for each in stand.store.of("transactions")]
-    assert kept == [[GATEWAY, "openid offline_access"]] * 2
+    assert kept == [[GATEWAY, "functions"]] * 2
     assert [each["state"] for each in stand.store.of("transactions")] == ["", "="]
 
 

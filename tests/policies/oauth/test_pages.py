@@ -132,7 +132,7 @@ def test_whoever_is_sent_on_tells_nobody_whence(stand: Stand) -> None:
     denied = stand.consent(stand.page(), "deny")
     at_entra = stand.consent(stand.consent_page(handle_of(start)))
     end = stand.callback(at_entra)
-    wrong = stand.authorize(scope="x")
+    wrong = stand.authorize(scope='"')
     for answer, status in ((start, 302), (denied, 303), (at_entra, 303), (end, 302), (wrong, 302)):
         assert answer.status == status
         assert headers(answer) == quiet | {"Location": answer.header("Location")}

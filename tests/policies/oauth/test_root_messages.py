@@ -139,7 +139,8 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
         "clientName": "=x",
         "redirectUri": "https://app.example/cb",
         "state": "",
-        "scope": "openid",
+        "scope": "functions",
+        "refresh": True,
     }
     resources = ("", "/mcp", "/notes-mcp", "/tasks-mcp", "/web-mcp")
     pages = []

@@ -13,7 +13,15 @@ from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.policies.oauth.stand import GATEWAY, declared
 
-CLIENT = {"id": "x", "_ts": 0, "_etag": "1", "ttl": 1, "name": "=Test client", "redirectUris": [CALLBACK]}
+CLIENT = {
+    "id": "x",
+    "_ts": 0,
+    "_etag": "1",
+    "ttl": 1,
+    "name": "=Test client",
+    "redirectUris": [CALLBACK],
+    "grantTypes": ["authorization_code"],
+}
 
 
 @functools.cache

@@ -49,12 +49,13 @@ def test_a_registration_is_kept_under_the_hash_of_its_id(stand: Stand) -> None:
         "ttl": 90 * 86400,
         "name": "=Test client",
         "redirectUris": [CALLBACK],
+        "grantTypes": ["authorization_code", "refresh_token"],
         "registration": "dynamic",
     }
 
 
 def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> None:
-    handle = handle_of(stand.authorize(state="a b", scope="openid offline_access openid"))
+    handle = handle_of(stand.authorize(state="a b", scope="functions offline_access functions"))
     kept = {
         "id": hashed(handle),
         "ttl": 600,
@@ -67,7 +68,8 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> Non
         "state": "=a+b",
         "challenge": challenge_of("v" * 43),
         "resource": RESOURCE,
-        "scope": "openid offline_access",
+        "scope": "functions offline_access",
+        "refresh": True,
     }
     assert without_versions(stand.store.one("transactions")) == kept
     at_entra = parameters_of(stand.consent(stand.consent_page(handle)).header("Location") or "")
@@ -99,7 +101,7 @@ def test_a_grant_is_kept_with_the_hash_of_its_secret(stand: Stand) -> None:
         "redirectUri": CALLBACK,
         "challenge": challenge_of("v" * 43),
         "resource": RESOURCE,
-        "scope": "openid",
+        "scope": "functions",
         "sub": OBJECT_ID,
         "tid": stand.named("entra-tenant"),
     }
