@@ -30,7 +30,7 @@ from apim.csharp import CSharpError, DotNetException, UnsupportedError, compile_
 from apim.csharp.context import Context
 from apim.csharp.errors import RefusedError
 from apim.csharp.golden import build_context
-from apim.csharp.statement_parser import parse
+from apim.csharp.language.statement_parser import parse
 from apim.findings import Finding, PolicyError
 from apim.named_values import mentioned, substitute
 from apim.page import replace_part

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from apim.csharp import to_text
 from apim.csharp.context import Response
-from apim.csharp.values import type_of
+from apim.csharp.dotnet.values import type_of
 
 _LONGEST = 200
 _LONGEST_LITERAL = 80

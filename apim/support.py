@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from apim.compiler import SECTIONS
 from apim.csharp import members
-from apim.csharp.types import DEFINITIONS, Definition
+from apim.csharp.dotnet.types import DEFINITIONS, Definition
 from apim.page import replace_part
 from apim.policies import POLICIES, UNSUPPORTED
 from apim.shape import Attribute, Kind, Policy, Shape, Text

@@ -113,6 +113,98 @@ def test_the_csharp_evaluator_does_not_know_policies() -> None:
     assert wrong == set()
 
 
+# The packages of the C# evaluator; each may import those before it.
+EVALUATOR_LAYERS = (
+    "errors",
+    "language",
+    "dotnet",
+    "json",
+    "context",
+    "members",
+    "lowering",
+    "expression",
+    "golden",
+)
+
+
+def imported_modules(file: Path, known: set[str]) -> set[str]:
+    """The modules among `known` that a file imports, wherever the import is in the file."""
+    names = set(imports(file))
+    # `from package import module` names the package too, which is imported only when the name is its own.
+    submodules = {name.rpartition(".")[0] for name in names if name in known}
+    return {name for name in names if name in known and name not in submodules} | {
+        node.module
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and node.module in known
+        and any(f"{node.module}.{alias.name}" not in known for alias in node.names)
+    }
+
+
+def module_name(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def cycle_in(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one cycle, in the order in which they import each other; empty when there is none."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name not in done:
+            for imported in sorted(graph[name]):
+                if found := visit(imported, [*path, name]):
+                    return found
+            done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def test_a_cycle_of_imports_is_found() -> None:
+    assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_modules_of_the_evaluator_do_not_import_each_other_in_a_circle() -> None:
+    """Imports for types count, and imports within functions."""
+    modules = {module_name(file): file for file in files("apim/csharp")}
+    graph = {name: imported_modules(file, set(modules)) - {name} for name, file in modules.items()}
+    assert cycle_in(graph) == []
+
+
+def test_a_package_of_the_evaluator_imports_only_those_below_it() -> None:
+    def layer(name: str) -> int:
+        return EVALUATOR_LAYERS.index(name.split(".")[2])
+
+    modules = {module_name(file): file for file in files("apim/csharp") if module_name(file) != "apim.csharp"}
+    wrong = {
+        f"{name} imports {imported}"
+        for name, file in modules.items()
+        for imported in imported_modules(file, set(modules))
+        if layer(imported) > layer(name)
+    }
+    assert wrong == set()
+
+
+def test_lowering_does_not_know_the_members_of_particular_types() -> None:
+    names = {name for file in files("apim/csharp/lowering") for name in imports(file)}
+    assert {name for name in names if name.startswith("apim.csharp.members")} == set()
+
+
+def test_the_policy_engine_imports_at_the_top_of_its_modules() -> None:
+    wrong = {
+        f"{file.relative_to(ROOT)}, line {node.lineno}"
+        for file in files("apim")
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert wrong == set()
+
+
 def test_no_module_reads_configuration_or_declares_a_resource_when_it_is_imported() -> None:
     """Importing is free of effects: outside functions and classes nothing of Pulumi is called."""
     calls = {

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from apim.csharp import CSharpError, DotNetException, compile_expression, golden
-from apim.csharp.values import outward, type_of
+from apim.csharp.dotnet.values import outward, type_of
 
 _MEMBERS = {
     "request": ("method", "url", "headers", "body", "matchedParameters"),

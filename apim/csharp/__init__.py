@@ -1,9 +1,9 @@
 """Policy expressions: the C# 7 subset of API Management, compiled to Python.
 
-An expression goes through `scanner` (tokens), `parser` and `statement_parser` (tree, `syntax`), `flow`
-(definite assignment), `lowering` (static types, then Python, whose rules are in `source`) when it is loaded;
-its Python is compiled when it first runs. What .NET's types can do stands in the tables of `members`, in C#'s
-own words; values are described in `values`.
+When an expression is loaded, `language` reads it (tokens, a tree, definite assignment) and `lowering` gives
+the tree static types and turns it into Python, which is compiled when it first runs. `members` declares what
+.NET's types can do, in C#'s own syntax; `dotnet` has their values and operators, `json` those of
+Newtonsoft.Json.
 
 Statements: declarations, constants, assignments, if, for, foreach, while, do, switch, try with filters,
 throw, using, break, continue, return. Expressions: all operators of C# 7.0 but pointers and `checked`;
@@ -19,10 +19,10 @@ UnsupportedError.
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions
 """
 
+from apim.csharp.dotnet.text.values import to_text
 from apim.csharp.errors import CSharpError, DotNetException, UnsupportedError
 from apim.csharp.expression import Decision, Expression, Fact, compile_expression
-from apim.csharp.scanner import find_end
-from apim.csharp.text import to_text
+from apim.csharp.language.scanner import find_end
 
 __all__ = [
     "CSharpError",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from apim.csharp.types import ClrType, clr
+from apim.csharp.dotnet.types import ClrType, clr
 
 
 class Headers:

@@ -64,3 +64,12 @@ def out_of_range(name: str) -> DotNetException:
         "ArgumentOutOfRangeException",
         f"Specified argument was out of the range of valid values. (Parameter '{name}')",
     )
+
+
+def index_out_of_range() -> DotNetException:
+    """What an index outside a list throws."""
+    return DotNetException(
+        "ArgumentOutOfRangeException",
+        "Index was out of range. Must be non-negative and less than the size of the collection. "
+        "(Parameter 'index')",
+    )

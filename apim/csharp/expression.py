@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from apim.csharp import flow, members, syntax
+from apim.csharp import members
 from apim.csharp.context import Context
+from apim.csharp.dotnet.values import outward
 from apim.csharp.errors import CSharpError, DotNetException, RefusedError, UnsupportedError
+from apim.csharp.language import flow, syntax
+from apim.csharp.language.statement_parser import parse
+from apim.csharp.lowering.scope import shared_names
+from apim.csharp.lowering.source import loaded
 from apim.csharp.lowering.statements import Statements
-from apim.csharp.scope import shared_names
-from apim.csharp.source import loaded
-from apim.csharp.statement_parser import parse
-from apim.csharp.values import outward
 
 members.load()
 # The tables raise .NET's exceptions only. Should there be a gap in them, it must not look like an answer.

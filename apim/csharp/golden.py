@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from apim.csharp.collection_values import List
 from apim.csharp.context import (
     Api,
     Body,
@@ -24,14 +23,15 @@ from apim.csharp.context import (
     Response,
     Url,
 )
+from apim.csharp.dotnet.collections import List
+from apim.csharp.dotnet.moments import DateTime
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import BYTE
+from apim.csharp.dotnet.values import Array, Sequence, outward, type_of
 from apim.csharp.errors import CSharpError, DotNetException, UnsupportedError
 from apim.csharp.expression import compile_expression
-from apim.csharp.json_text import parse
-from apim.csharp.json_values import JToken
-from apim.csharp.moments import DateTime
-from apim.csharp.text import to_string
-from apim.csharp.types import BYTE
-from apim.csharp.values import Array, Sequence, outward, type_of
+from apim.csharp.json.reader import parse
+from apim.csharp.json.tokens import JToken
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from apim.compiler import Placed, within
-from apim.csharp import syntax
+from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Subject
 from apim.lint.trees import at, nodes, tree

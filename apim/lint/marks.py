@@ -7,7 +7,8 @@ or a hash shows nothing of what it is made from.
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from apim.csharp import Expression, syntax
+from apim.csharp import Expression
+from apim.csharp.language import syntax
 from apim.lint.trees import nodes, tree
 
 SECRET_HEADERS = frozenset(

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from apim.csharp import syntax
-from apim.csharp.types import PREDEFINED, clr, is_value_type
+from apim.csharp.dotnet.types import clr, is_value_type
+from apim.csharp.language import syntax
+from apim.csharp.language.keywords import PREDEFINED
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 from apim.lint.trees import named_key, nodes, tree, unwrapped

@@ -8,7 +8,7 @@ calls of a request share one: after the second one failed, the answer of the fir
 from collections.abc import Iterator
 
 from apim.compiler import SECTIONS
-from apim.csharp import syntax
+from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 from apim.lint.trees import at, named_key, nodes, tree

@@ -16,10 +16,11 @@ from functools import lru_cache
 from urllib.parse import urlencode
 
 from apim import rawxml
-from apim.csharp import DotNetException, Expression, syntax
+from apim.csharp import DotNetException, Expression
 from apim.csharp.context import Api, Context, Deployment, Headers, Request, Url
 from apim.csharp.context import Operation as CalledOperation
-from apim.csharp.json_values import JToken, deep_equals
+from apim.csharp.json.tokens import JToken, deep_equals
+from apim.csharp.language import syntax
 from apim.findings import Finding, PolicyError
 from apim.lint.marks import NONE, Marks, checks_a_token
 from apim.lint.subject import Placed, Subject

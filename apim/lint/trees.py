@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 
 from apim.compiler import Placed, within
-from apim.csharp import syntax
-from apim.csharp.statement_parser import parse
+from apim.csharp.language import syntax
+from apim.csharp.language.statement_parser import parse
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from apim.compiler import Placed as PlacedExpression
 from apim.compiler import within
-from apim.csharp import syntax
+from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 from apim.lint.trees import at, named_key, nodes, tree

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from apim import rawxml
-from apim.csharp import syntax
+from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 from apim.lint.trees import named_key, nodes, tree

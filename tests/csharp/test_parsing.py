@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apim.csharp.statement_parser import parse
-from apim.csharp.syntax import Cast, Conditional, Paren
+from apim.csharp.language.statement_parser import parse
+from apim.csharp.language.syntax import Cast, Conditional, Paren
 from tests.csharp.stage import evaluate
 
 TERMS = st.tuples(st.sampled_from(["", "-", "~", "- -", "~-"]), st.integers(0, 99)).map(

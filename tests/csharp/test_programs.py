@@ -11,9 +11,9 @@ import pytest
 
 from apim.csharp import CSharpError, DotNetException, Expression, compile_expression
 from apim.csharp import expression as expressions
+from apim.csharp.dotnet.signature import Attribute
+from apim.csharp.dotnet.types import DEFINITIONS
 from apim.csharp.golden import judge
-from apim.csharp.signature import Attribute
-from apim.csharp.types import DEFINITIONS
 from tests.csharp.stage import context, evaluate
 
 FOLDER = Path(__file__).parent

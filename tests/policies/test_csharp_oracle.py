@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from apim.csharp import DotNetException, Expression, compile_expression
 from apim.csharp.context import Body, Context, Headers, LastError, Operation, Response
+from apim.csharp.dotnet.types import STRING
+from apim.csharp.dotnet.values import Array, outward, type_of
 from apim.csharp.golden import build_context, shown
-from apim.csharp.json_text import parse
-from apim.csharp.literals import utf16
-from apim.csharp.types import STRING
-from apim.csharp.values import Array, outward, type_of
+from apim.csharp.json.reader import parse
+from apim.csharp.language.literals import utf16
 from tests.policies.compiler import mono
 from tests.policies.test_csharp_compiler import expressions
 from tests.stacks import FUNCTIONS_ONLY

@@ -1,13 +1,14 @@
 """Assignments, `op=`, `++` and `--`."""
 
-from apim.csharp import runtime, syntax
-from apim.csharp.bound import NOT_CONSTANT, ArgumentValue, Bound, Setter, constant
-from apim.csharp.conversions import explicit
+from apim.csharp.dotnet.conversions import explicit
+from apim.csharp.dotnet.signature import NOT_CONSTANT, Settable
+from apim.csharp.dotnet.types import DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
+from apim.csharp.language import syntax
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.bound import ArgumentValue, Bound, Setter, constant
 from apim.csharp.lowering.creation import Creation
-from apim.csharp.overloads import convertible
-from apim.csharp.scope import changes_something
-from apim.csharp.signature import Settable
-from apim.csharp.types import DYNAMIC, INT32, NUMBERS, ClrType, clr, is_enum, substitute
+from apim.csharp.lowering.overloads import convertible
+from apim.csharp.lowering.scope import changes_something
 
 
 class Assignments(Creation):

@@ -6,8 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from apim.csharp import operators, runtime, syntax
-from apim.csharp.bound import (
+from apim.csharp.dotnet import operators
+from apim.csharp.dotnet.conversions import Converter, explicit, same, to_string_cast
+from apim.csharp.dotnet.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
+from apim.csharp.errors import RefusedError
+from apim.csharp.language import syntax
+from apim.csharp.language.syntax import Node, TypeName
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.bound import (
     ArgumentValue,
     Bound,
     Concatenation,
@@ -16,13 +22,9 @@ from apim.csharp.bound import (
     TypeReference,
     constant,
 )
-from apim.csharp.conversions import Converter, explicit, same, to_string_cast
-from apim.csharp.errors import RefusedError
-from apim.csharp.overloads import Slot, convertible
-from apim.csharp.scope import Scope
-from apim.csharp.source import Source, depth, indented
-from apim.csharp.syntax import Node, TypeName
-from apim.csharp.types import BOOLEAN, DEFINITIONS, DYNAMIC, ClrType, clr, is_value_type
+from apim.csharp.lowering.overloads import Slot, convertible
+from apim.csharp.lowering.scope import Scope
+from apim.csharp.lowering.source import Source, depth, indented
 
 Meaning = Bound | TypeReference | NamespaceReference
 _LONG: Final = 400

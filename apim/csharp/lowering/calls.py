@@ -5,26 +5,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NoReturn
 
-from apim.csharp import runtime, syntax
-from apim.csharp.bound import (
-    NOT_CONSTANT,
-    ArgumentValue,
-    Bound,
-    NamespaceReference,
-    OutTarget,
-    Setter,
-    TypeReference,
-    constant,
-)
-from apim.csharp.conversions import same
-from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from apim.csharp.json_values import dynamic_to_string
-from apim.csharp.lowering.names import Names
-from apim.csharp.overloads import Candidate, Choice, Overloads, Slot
-from apim.csharp.results import wrapper
-from apim.csharp.signature import Checked, Contextual, Culture, Member, Typed, lookup, members_of
-from apim.csharp.source import CONTEXT as GIVEN
-from apim.csharp.types import (
+from apim.csharp.dotnet.conversions import same
+from apim.csharp.dotnet.inheritance import lookup
+from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, Contextual, Culture, Member, Typed, members_of
+from apim.csharp.dotnet.types import (
     DYNAMIC,
     LAMBDA,
     NULL,
@@ -34,7 +18,24 @@ from apim.csharp.types import (
     ClrType,
     clr,
 )
-from apim.csharp.values import Array, Sequence
+from apim.csharp.dotnet.values import Array, Sequence
+from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
+from apim.csharp.json.dynamic import dynamic_to_string
+from apim.csharp.language import syntax
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.bound import (
+    ArgumentValue,
+    Bound,
+    NamespaceReference,
+    OutTarget,
+    Setter,
+    TypeReference,
+    constant,
+)
+from apim.csharp.lowering.names import Names
+from apim.csharp.lowering.overloads import Candidate, Choice, Overloads, Slot
+from apim.csharp.lowering.results import wrapper
+from apim.csharp.lowering.source import CONTEXT as GIVEN
 
 _EXTENSIONS: Final = ("Enumerable", "Extensions", "PolicyExtensions")
 _ORDER: Final = frozenset(

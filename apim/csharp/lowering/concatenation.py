@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from apim.csharp import syntax
-from apim.csharp.bound import Bound, Concatenation, Known, constant
-from apim.csharp.errors import DotNetException, UnsupportedError
-from apim.csharp.lowering.base import Base
-from apim.csharp.moments import UNIX_EPOCH_TICKS, DateTime, DateTimeOffset, TimeSpan
-from apim.csharp.runtime import left_justified, right_justified
-from apim.csharp.text import format_value, to_string
-from apim.csharp.types import (
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.moments import UNIX_EPOCH_TICKS, DateTime, DateTimeOffset, TimeSpan
+from apim.csharp.dotnet.text.values import format_value, to_string
+from apim.csharp.dotnet.types import (
     DYNAMIC,
     INT32,
     LAMBDA,
@@ -20,7 +16,12 @@ from apim.csharp.types import (
     ClrType,
     is_enum,
 )
-from apim.csharp.values import EnumValue, default_of
+from apim.csharp.dotnet.values import EnumValue
+from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.language import syntax
+from apim.csharp.lowering.base import Base
+from apim.csharp.lowering.bound import Bound, Concatenation, Known, constant
+from apim.csharp.lowering.runtime import left_justified, right_justified
 
 
 class Interpolation(Base):

@@ -4,17 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from apim.csharp import runtime, syntax
-from apim.csharp.bound import ArgumentValue, Bound, Variable
-from apim.csharp.conversions import best_common
-from apim.csharp.lowering.base import Function
-from apim.csharp.lowering.operations import Operations
-from apim.csharp.overloads import Candidate, Overloads
-from apim.csharp.signature import Contextual, members_of
-from apim.csharp.source import CONTEXT as GIVEN
-from apim.csharp.source import indented, variables_in
-from apim.csharp.syntax import Element, Initializer
-from apim.csharp.types import (
+from apim.csharp.dotnet.conversions import best_common
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.signature import Contextual, members_of
+from apim.csharp.dotnet.types import (
     DEFINITIONS,
     INT32,
     LAMBDA,
@@ -28,7 +21,16 @@ from apim.csharp.types import (
     definition,
     is_value_type,
 )
-from apim.csharp.values import Array, default_of
+from apim.csharp.dotnet.values import Array
+from apim.csharp.language import syntax
+from apim.csharp.language.syntax import Element, Initializer
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.base import Function
+from apim.csharp.lowering.bound import ArgumentValue, Bound, Variable
+from apim.csharp.lowering.operations import Operations
+from apim.csharp.lowering.overloads import Candidate, Overloads
+from apim.csharp.lowering.source import CONTEXT as GIVEN
+from apim.csharp.lowering.source import indented, variables_in
 
 
 class Creation(Operations):

@@ -2,21 +2,10 @@
 
 from typing import Any, NoReturn
 
-from apim.csharp import runtime, syntax
-from apim.csharp.bound import (
+from apim.csharp.dotnet.conversions import same
+from apim.csharp.dotnet.inheritance import lookup
+from apim.csharp.dotnet.signature import (
     NOT_CONSTANT,
-    ArgumentValue,
-    Bound,
-    NamespaceReference,
-    TypeReference,
-    constant,
-)
-from apim.csharp.conversions import same
-from apim.csharp.json_values import dynamic_index, dynamic_member
-from apim.csharp.lowering.base import Base, Meaning
-from apim.csharp.overloads import Candidate, Choice, Overloads, convertible
-from apim.csharp.results import wrapper
-from apim.csharp.signature import (
     Attribute,
     Checked,
     Contextual,
@@ -24,11 +13,8 @@ from apim.csharp.signature import (
     Member,
     Settable,
     Typed,
-    lookup,
 )
-from apim.csharp.source import CONTEXT as GIVEN
-from apim.csharp.syntax import TypeName
-from apim.csharp.types import (
+from apim.csharp.dotnet.types import (
     BYTE,
     CHAR,
     DEFINITIONS,
@@ -43,7 +29,16 @@ from apim.csharp.types import (
     nullable,
     substitute,
 )
-from apim.csharp.values import INTEGER_CLASSES, Array, EnumValue, Sequence
+from apim.csharp.dotnet.values import INTEGER_CLASSES, Array, EnumValue, Sequence
+from apim.csharp.json.dynamic import dynamic_index, dynamic_member
+from apim.csharp.language import syntax
+from apim.csharp.language.syntax import TypeName
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.base import Base, Meaning
+from apim.csharp.lowering.bound import ArgumentValue, Bound, NamespaceReference, TypeReference, constant
+from apim.csharp.lowering.overloads import Candidate, Choice, Overloads, convertible
+from apim.csharp.lowering.results import wrapper
+from apim.csharp.lowering.source import CONTEXT as GIVEN
 
 _CONSTANTS = frozenset(NUMBERS) | {"String", "Boolean"}
 CONTEXT = clr("IProxyRequestContext")

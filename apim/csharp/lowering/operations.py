@@ -2,18 +2,13 @@
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from apim.csharp import operators, runtime, syntax
-from apim.csharp.bound import Bound, constant
-from apim.csharp.conversions import explicit, implicit, is_subtype, same
-from apim.csharp.errors import DotNetException, UnsupportedError
-from apim.csharp.json_values import dynamic_is_null
-from apim.csharp.lowering.calls import Calls
-from apim.csharp.lowering.concatenation import Interpolation
-from apim.csharp.overloads import convertible
-from apim.csharp.signature import members_of
-from apim.csharp.types import (
+from apim.csharp.dotnet import operators
+from apim.csharp.dotnet.conversions import explicit, implicit, is_subtype, same
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.signature import members_of
+from apim.csharp.dotnet.types import (
     BOOLEAN,
     DYNAMIC,
     INT32,
@@ -33,10 +28,16 @@ from apim.csharp.types import (
     is_value_type,
     nullable,
 )
-from apim.csharp.values import EnumValue, default_of, equals
-
-if TYPE_CHECKING:
-    from apim.csharp.lowering.base import Meaning
+from apim.csharp.dotnet.values import EnumValue, equals
+from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.json.dynamic import dynamic_is_null
+from apim.csharp.language import syntax
+from apim.csharp.lowering import runtime
+from apim.csharp.lowering.base import Meaning
+from apim.csharp.lowering.bound import Bound, constant
+from apim.csharp.lowering.calls import Calls
+from apim.csharp.lowering.concatenation import Interpolation
+from apim.csharp.lowering.overloads import convertible
 
 _EQUALITY = frozenset({"==", "!="})
 _INT32: Final = {operators.add: "+", operators.subtract: "-", operators.multiply: "*"}

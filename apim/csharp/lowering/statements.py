@@ -2,27 +2,18 @@
 
 from typing import Any, Final
 
-from apim.csharp import runtime, syntax
-from apim.csharp.bound import Bound
-from apim.csharp.conversions import best_common, explicit, is_subtype, same
+from apim.csharp.dotnet.conversions import best_common, explicit, is_subtype, same
+from apim.csharp.dotnet.inheritance import supertypes
+from apim.csharp.dotnet.types import CHAR, DYNAMIC, LAMBDA, NULL, STRING, THROWS, VOID, ClrType, clr
+from apim.csharp.dotnet.values import iterate
 from apim.csharp.errors import DotNetException
-from apim.csharp.flow import check_flow
+from apim.csharp.language import syntax
+from apim.csharp.language.flow import check_flow
+from apim.csharp.lowering import runtime
 from apim.csharp.lowering.assignments import Assignments
 from apim.csharp.lowering.base import MOST_BLOCKS, MOST_INDENTS, Function, Jumps
-from apim.csharp.source import indented
-from apim.csharp.types import (
-    CHAR,
-    DYNAMIC,
-    LAMBDA,
-    NULL,
-    STRING,
-    THROWS,
-    VOID,
-    ClrType,
-    clr,
-    supertypes,
-)
-from apim.csharp.values import iterate
+from apim.csharp.lowering.bound import Bound
+from apim.csharp.lowering.source import indented
 
 _MOST_ROUNDS: Final = 5_000_000
 _ACTIONS: Final = (syntax.Call, syntax.Assign, syntax.Postfix, syntax.New, syntax.Conditional)

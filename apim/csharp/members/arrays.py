@@ -3,12 +3,13 @@
 from functools import cmp_to_key
 from typing import Any
 
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.ordering import compare_values
+from apim.csharp.dotnet.signature import Attribute, Typed, define
+from apim.csharp.dotnet.types import BYTE
+from apim.csharp.dotnet.values import Array
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
 from apim.csharp.members.collections import copy_to, first_match, given, index_of
-from apim.csharp.ordering import compare_values
-from apim.csharp.signature import Attribute, Typed, define
-from apim.csharp.types import BYTE
-from apim.csharp.values import Array, default_of
 
 
 def _copy(source: Array | None, target: Array | None, length: int) -> None:

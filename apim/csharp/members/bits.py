@@ -4,8 +4,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from apim.csharp.dotnet.signature import define
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
-from apim.csharp.signature import define
 
 _FORMS = {
     "bool": ("Boolean", "<?"),

@@ -4,37 +4,12 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from apim.csharp.signature import define
-from apim.csharp.values import Char
+from apim.csharp.dotnet.characters import WHITE_SPACE, lower, upper
+from apim.csharp.dotnet.signature import define
+from apim.csharp.dotnet.values import Char
+from apim.csharp.errors import DotNetException, argument_null
 
-WHITE_SPACE: Final = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
-# Characters whose case has a special mapping, on which .NET's versions and cultures differ.
-_UNCERTAIN: Final = frozenset("\u0131\u0130\u017f\u212a\u1e9e\u01c5\u01c8\u01cb\u01f2")
 _LETTERS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo"})
-
-
-def upper(text: str) -> str:
-    """ToUpperInvariant: each character by itself."""
-    if text.isascii():
-        return text.upper()
-    return "".join(_mapped(c, c.upper()) for c in text)
-
-
-def lower(text: str) -> str:
-    """ToLowerInvariant: each character by itself."""
-    if text.isascii():
-        return text.lower()
-    return "".join(_mapped(c, c.lower()) for c in text)
-
-
-def _mapped(character: str, mapped: str) -> str:
-    if character in _UNCERTAIN:
-        raise UnsupportedError(f"the case of {character!r}")
-    return mapped if len(mapped) == 1 else character
 
 
 def _category(code: int) -> str:

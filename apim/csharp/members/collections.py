@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from functools import cmp_to_key
 from typing import Any
 
-from apim.csharp.collection_values import Dictionary, Enumerator, HashSet, List, Tuple, missing_key
+from apim.csharp.dotnet.collections import Dictionary, Enumerator, HashSet, List, Tuple, missing_key
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.key_value_pair import KeyValuePair
+from apim.csharp.dotnet.ordering import compare_values
+from apim.csharp.dotnet.signature import Attribute, Settable, Typed, define
+from apim.csharp.dotnet.types import BYTE, ClrType
+from apim.csharp.dotnet.values import Array, equals, iterate
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
-from apim.csharp.json_values import KeyValuePair
-from apim.csharp.ordering import compare_values
-from apim.csharp.signature import Attribute, Settable, Typed, define
-from apim.csharp.types import BYTE, ClrType
-from apim.csharp.values import Array, default_of, equals, iterate
 
 _GENERIC = "System.Collections.Generic"
 
@@ -295,10 +296,6 @@ define(
 def _sequence(source: Any, index: int) -> List:
     rows = [row[index] for row in source.rows()]
     return List(source.clr_type.args[index], rows)
-
-
-def _add_pair(source: Dictionary, pair: KeyValuePair) -> None:
-    source.add(pair.key, pair.value)
 
 
 def _try_add(source: Dictionary, key: Any, value: Any) -> bool:

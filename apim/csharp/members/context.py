@@ -8,18 +8,18 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from apim.csharp import context as own
-from apim.csharp.collection_values import Dictionary, List, missing_key
-from apim.csharp.conversions import explicit
+from apim.csharp.dotnet.collections import Dictionary, List, missing_key
+from apim.csharp.dotnet.conversions import explicit
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.key_value_pair import KeyValuePair
+from apim.csharp.dotnet.moments import UTC_KIND, DateTime, TimeSpan, from_posix
+from apim.csharp.dotnet.signature import Attribute, Contextual, Typed, define
+from apim.csharp.dotnet.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
+from apim.csharp.dotnet.values import Array, Sequence, inward
 from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from apim.csharp.json_text import parse
-from apim.csharp.json_values import KeyValuePair
-from apim.csharp.literals import utf16
+from apim.csharp.json.reader import parse
+from apim.csharp.language.literals import utf16
 from apim.csharp.members.json import parse_array, parse_object
-from apim.csharp.moments import UTC_KIND, DateTime, TimeSpan, from_posix
-from apim.csharp.runtime import inward
-from apim.csharp.signature import Attribute, Contextual, Typed, define
-from apim.csharp.types import BYTE, OBJECT, STRING, ClrType, array_of, clr
-from apim.csharp.values import Array, Sequence, default_of
 
 _SPACE: Final = "ApiManagement"
 _STRINGS: Final = array_of(STRING)

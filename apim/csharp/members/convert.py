@@ -1,22 +1,27 @@
 """Convert."""
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
-from apim.csharp.conversions import decimal_of_double
+from apim.csharp.dotnet.convert import (
+    _overflow,
+    _to_char,
+    from_base64,
+    to_bool,
+    to_date,
+    to_decimal,
+    to_double,
+    to_integer,
+)
+from apim.csharp.dotnet.signature import define
+from apim.csharp.dotnet.text.parsing import parse_bool, parse_integer
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import INTEGERS
+from apim.csharp.dotnet.values import INTEGER_CLASSES, Array
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
-from apim.csharp.members.core import parse_bool
-from apim.csharp.members.numbers import parse_decimal, parse_double, parse_integer
-from apim.csharp.moment_text import parse_date
-from apim.csharp.moments import DateTime
-from apim.csharp.signature import define
-from apim.csharp.text import to_string
-from apim.csharp.types import INTEGERS, KEYWORDS
-from apim.csharp.values import INTEGER_CLASSES, Array, Char, type_of
+from apim.csharp.language.keywords import KEYWORDS
 
 _SOURCES: Final = (
     "bool",
@@ -32,132 +37,7 @@ _SOURCES: Final = (
     "double",
     "decimal",
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BASES: Final = {2, 8, 10, 16}
-_LARGEST_DECIMAL: Final = 2**96 - 1
-
-
-def _overflow(target: str) -> DotNetException:
-    return DotNetException("OverflowException", f"Value was either too large or too small for {target}.")
-
-
-def invalid_cast(value: Any, target: str) -> DotNetException:
-    """What a conversion throws that does not exist."""
-    return DotNetException("InvalidCastException", f"Invalid cast from '{type_of(value)}' to '{target}'.")
-
-
-def to_integer(target: str, value: Any) -> int:
-    """Convert.ToInt32(object) and its like: text is parsed, halves go to the even number."""
-    low, high = INTEGERS[target]
-    match value:
-        case None:
-            number = 0
-        case bool() | int():
-            number = int(value)
-        case str():
-            return parse_integer(target, value)
-        case float():
-            if value != value or abs(value) > 1e19:  # noqa: PLR0124, PLR2004 -- NaN; beyond every integer
-                raise _overflow(target)
-            number = round(value)
-        case Decimal():
-            number = int(value.to_integral_value(ROUND_HALF_EVEN))
-        case _:
-            if hasattr(value, "number"):
-                number = value.number
-            else:
-                return _by_itself(value, target)
-    if not low <= number <= high:
-        raise _overflow(target)
-    return INTEGER_CLASSES[target](number)
-
-
-def _by_itself(value: Any, target: str) -> Any:
-    """IConvertible, which JSON's values implement too."""
-    own = getattr(value, "clr_convert", None)
-    if own is not None:
-        return own(target)
-    if isinstance(value, DateTime):
-        raise invalid_cast(value, target)
-    raise DotNetException(
-        "InvalidCastException", "Unable to cast object of this type to type 'System.IConvertible'."
-    )
-
-
-def to_double(value: Any) -> float:
-    """Convert.ToDouble(object)."""
-    match value:
-        case None:
-            return 0.0
-        case str():
-            return parse_double(value)
-        case Char():
-            raise invalid_cast(value, "Double")
-        case bool() | int() | float() | Decimal():
-            return float(value)
-    return _by_itself(value, "Double")
-
-
-def to_decimal(value: Any) -> Decimal:
-    """Convert.ToDecimal(object)."""
-    match value:
-        case None:
-            return Decimal(0)
-        case str():
-            return parse_decimal(value)
-        case Char():
-            raise invalid_cast(value, "Decimal")
-        case float():
-            return decimal_of_double(value)
-        case bool() | int() | Decimal():
-            if abs(value) > _LARGEST_DECIMAL:
-                raise DotNetException(
-                    "OverflowException", "Value was either too large or too small for a Decimal."
-                )
-            return Decimal(value)
-    return _by_itself(value, "Decimal")
-
-
-def to_bool(value: Any) -> bool:
-    """Convert.ToBoolean(object)."""
-    match value:
-        case None:
-            return False
-        case str():
-            return parse_bool(value)
-        case Char():
-            raise invalid_cast(value, "Boolean")
-        case bool() | int() | float() | Decimal():
-            return bool(value)
-    return _by_itself(value, "Boolean")
-
-
-def to_date(value: Any) -> DateTime:
-    """Convert.ToDateTime(object)."""
-    match value:
-        case None:
-            return DateTime(0)
-        case DateTime():
-            return value
-        case str():
-            return parse_date(value)
-        case bool() | int() | float() | Decimal():
-            raise invalid_cast(value, "DateTime")
-    return _by_itself(value, "DateTime")
-
-
-def _to_char(value: Any) -> Char:
-    if isinstance(value, str):
-        if len(value) != 1:
-            raise DotNetException("FormatException", "String must be exactly one character long.")
-        return Char(ord(value))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Char(to_integer("UInt16", int(value)))
-    if value is None:
-        return Char(0)
-    if hasattr(value, "clr_convert"):
-        return value.clr_convert("Char")
-    raise invalid_cast(value, "Char")
 
 
 def _from_base(target: str) -> Callable[[str | None, int], int]:
@@ -209,31 +89,6 @@ def _to_base(bits: int) -> Callable[[int, int], str]:
     return text
 
 
-_NO_SPACE: Final = dict.fromkeys(map(ord, " \t\r\n"))
-
-
-def from_base64(text: str | None) -> bytes:
-    """Convert.FromBase64String: white space is skipped, padding must be there."""
-    if text is None:
-        raise argument_null("s")
-    if not len(text) % 4 and not text.endswith("==="):
-        try:
-            return binascii.a2b_base64(text, strict_mode=True)
-        except ValueError:
-            pass  # It may have white space in it, or padding that only the lenient reader takes.
-    plain = text if _BASE64.fullmatch(text) else text.translate(_NO_SPACE)
-    if len(plain) % 4 or not _BASE64.fullmatch(plain):
-        raise DotNetException(
-            "FormatException",
-            "The input is not a valid Base-64 string as it contains a non-base 64 character, more than two "
-            "padding characters, or an illegal character among the padding characters.",
-        )
-    try:
-        return base64.b64decode(plain)
-    except binascii.Error:
-        raise DotNetException("FormatException", "The input is not a valid Base-64 string.") from None
-
-
 def _to_base64(data: Array | None) -> str:
     if data is None:
         raise argument_null("inArray")
@@ -263,23 +118,6 @@ def _to_hex(data: Array | None) -> str:
     if data is None:
         raise argument_null("inArray")
     return bytes(data).hex().upper()
-
-
-def change_type(value: Any, target: str) -> Any:
-    """Convert.ChangeType to a type by its .NET name, as Newtonsoft uses it."""
-    if target in INTEGERS and target != "Char":
-        return to_integer(target, value)
-    found = {
-        "Char": _to_char,
-        "Double": to_double,
-        "Decimal": to_decimal,
-        "Boolean": to_bool,
-        "DateTime": to_date,
-        "String": lambda given: None if given is None else to_string(given),
-    }.get(target)
-    if found is None:
-        raise invalid_cast(value, target)
-    return found(value)
 
 
 def _integers(name: str) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from apim.csharp.errors import DotNetException, argument_null
-from apim.csharp.signature import Typed, define
-from apim.csharp.text import to_string
-from apim.csharp.types import ClrType
-from apim.csharp.values import default_of, equals
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.signature import Typed, define
+from apim.csharp.dotnet.text.parsing import parse_bool, read_bool
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import ClrType
+from apim.csharp.dotnet.values import equals
+from apim.csharp.errors import DotNetException
 
 define(
     "class System.Object",
@@ -20,21 +22,6 @@ define("interface IComparable")
 define("interface IComparable1<T>")
 define("interface IDisposable", {"void Dispose()": lambda _value: None})
 define("class System.ValueType")
-
-
-def parse_bool(text: str | None) -> bool:
-    """bool.Parse."""
-    if text is None:
-        raise argument_null("value")
-    found = read_bool(text)
-    if found is None:
-        raise DotNetException("FormatException", f"String '{text}' was not recognized as a valid Boolean.")
-    return found
-
-
-def read_bool(text: str | None) -> bool | None:
-    """A bool, or None."""
-    return {"true": True, "false": False}.get((text or "").strip(" \t\n\v\f\r\x85\xa0\0").lower())
 
 
 def _try_parse(text: str | None) -> tuple[bool, bool]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from apim.csharp.dotnet.signature import Checked, Settable, define
+from apim.csharp.dotnet.types import BYTE, clr
+from apim.csharp.dotnet.values import Array
 from apim.csharp.errors import UnsupportedError, argument_null, out_of_range
-from apim.csharp.signature import Checked, Settable, define
-from apim.csharp.types import BYTE, clr
-from apim.csharp.values import Array
 
 _CRYPTO = "System.Security.Cryptography"
 _BITS = {"MD5": 128, "SHA1": 160, "SHA256": 256, "SHA384": 384, "SHA512": 512}

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from apim.csharp.dotnet.signature import Checked, define
+from apim.csharp.dotnet.types import clr
+from apim.csharp.dotnet.values import Char, outward
 from apim.csharp.errors import UnsupportedError, argument_null, out_of_range
-from apim.csharp.literals import utf16
-from apim.csharp.signature import Checked, define
-from apim.csharp.types import clr
-from apim.csharp.values import Char, outward
+from apim.csharp.language.literals import utf16
 
 
 class Encoding:

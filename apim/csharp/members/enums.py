@@ -1,7 +1,7 @@
 """Enums."""
 
-from apim.csharp.json_values import TOKEN_TYPES
-from apim.csharp.signature import define
+from apim.csharp.dotnet.signature import define
+from apim.csharp.json.plain import TOKEN_TYPES
 
 define(
     "enum System.StringComparison : IComparable",

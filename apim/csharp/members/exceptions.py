@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from apim.csharp.dotnet.signature import define
 from apim.csharp.errors import DotNetException
-from apim.csharp.signature import define
 
 _EXCEPTIONS: Final = {
     "System.SystemException": "Exception",

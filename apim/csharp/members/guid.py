@@ -1,36 +1,12 @@
 """Guid."""
 
-import re
-import struct
 from typing import Any
 from uuid import UUID, uuid4
 
+from apim.csharp.dotnet.signature import Checked, define
+from apim.csharp.dotnet.text.parsing import parse_guid
+from apim.csharp.dotnet.text.values import guid_text
 from apim.csharp.errors import DotNetException, argument_null
-from apim.csharp.signature import Checked, define
-from apim.csharp.text import guid_text
-
-_FORMS = re.compile(
-    r"(?:(?P<n>[0-9a-f]{32})|(?P<open>[{(]?)(?P<d>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?P<close>[})]?))$",
-    re.IGNORECASE,
-)
-_HEX = re.compile(
-    r"\{0x[0-9a-f]{1,8},0x[0-9a-f]{1,4},0x[0-9a-f]{1,4},\{0x[0-9a-f]{1,2}(?:,0x[0-9a-f]{1,2}){7}\}\}",
-    re.IGNORECASE,
-)
-_PAIRS = {"": "", "{": "}", "(": ")"}
-
-
-def parse_guid(text: str | None) -> UUID:
-    """Guid.Parse."""
-    if text is None:
-        raise argument_null("input")
-    if _HEX.fullmatch(compact := re.sub(r"\s", "", text)):
-        parts = [int(part, 16) for part in re.findall("0x([0-9a-f]+)", compact, re.IGNORECASE)]
-        return UUID(bytes=struct.pack(">IHH8B", *parts))
-    match = _FORMS.match(text.strip())
-    if match is None or (match["d"] and _PAIRS[match["open"]] != match["close"]):
-        raise DotNetException("FormatException", "Unrecognized Guid format.")
-    return UUID(match["n"] or match["d"])
 
 
 def _try_parse(text: str | None) -> tuple[bool, UUID]:

@@ -3,27 +3,29 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from apim.csharp.dotnet.comparison import folded
+from apim.csharp.dotnet.conversions import is_instance
+from apim.csharp.dotnet.signature import Settable, Typed, define
+from apim.csharp.dotnet.types import BYTE, ClrType, clr
+from apim.csharp.dotnet.values import Array, EnumValue, Sequence
 from apim.csharp.errors import DotNetException, argument_null
-from apim.csharp.json_conversion import cast_token, converter_to, from_object, to_object
-from apim.csharp.json_path import descendants, path_of, select, select_one
-from apim.csharp.json_query import compare
-from apim.csharp.json_text import parse, parse_any, reader_error, write
-from apim.csharp.json_values import (
+from apim.csharp.json.conversion import cast_token, converter_to, from_object, to_object
+from apim.csharp.json.dynamic import set_token_at, token_at
+from apim.csharp.json.path import descendants, path_of, select, select_one
+from apim.csharp.json.plain import TOKEN_TYPES, kind_of
+from apim.csharp.json.query import compare
+from apim.csharp.json.reader import parse, parse_any, reader_error
+from apim.csharp.json.tokens import (
     JArray,
     JObject,
     JProperty,
     JToken,
     JValue,
     deep_equals,
-    set_token_at,
     to_token,
-    token_at,
     token_of_primitive,
 )
-from apim.csharp.members.strings import folded
-from apim.csharp.signature import Settable, Typed, define
-from apim.csharp.types import BYTE, PREDEFINED, ClrType, clr
-from apim.csharp.values import Array, EnumValue, Sequence
+from apim.csharp.language.keywords import PREDEFINED
 
 _LINQ: Final = "Newtonsoft.Json.Linq"
 _TOKEN_TYPE = clr("JTokenType")
@@ -38,8 +40,6 @@ _REFERENCES: Final = {"string": "String", "byte[]": "Byte[]", "Uri": "Uri"}
 
 
 def _kind(token: JToken) -> EnumValue:
-    from apim.csharp.json_values import TOKEN_TYPES  # noqa: PLC0415
-
     return EnumValue(_TOKEN_TYPE, TOKEN_TYPES[token.kind])
 
 
@@ -67,7 +67,7 @@ def _conversions() -> dict[str, Any]:
 
 
 def _formatted(token: JToken, formatting: Any, *_converters: Any) -> str:
-    return write(token, indented=formatting.number == 1)
+    return token.json(indented=formatting.number == 1)
 
 
 def _root(token: JToken) -> JToken:
@@ -144,8 +144,6 @@ def _value_of(of: ClrType) -> Callable[[JToken, Any], Any]:
 
 
 def _children_as(of: ClrType) -> Callable[[JToken], Iterator[Any]]:
-    from apim.csharp.conversions import is_instance  # noqa: PLC0415
-
     def children(token: JToken) -> Iterator[Any]:
         for child in token.children():
             if is_instance(child, of):
@@ -443,8 +441,6 @@ define(f"class {_LINQ}.JConstructor : JContainer", {"string Name": lambda one: o
 
 
 def _set_value(token: JValue, value: Any) -> None:
-    from apim.csharp.json_values import kind_of  # noqa: PLC0415
-
     token.value = value
     token.kind = kind_of(value) if value is not None else "Null"
 

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from apim.csharp.conversions import is_subtype
+from apim.csharp.dotnet.conversions import is_subtype
+from apim.csharp.dotnet.signature import Typed, define
+from apim.csharp.dotnet.text.values import full_name
+from apim.csharp.dotnet.types import JTOKEN, OBJECT, ClrType, is_value_type
 from apim.csharp.errors import DotNetException, argument_null
-from apim.csharp.json_conversion import from_object, read_item
-from apim.csharp.json_text import parse, write
-from apim.csharp.json_values import JToken
-from apim.csharp.signature import Typed, define
-from apim.csharp.text import full_name
-from apim.csharp.types import JTOKEN, OBJECT, ClrType, is_value_type
+from apim.csharp.json.conversion import from_object, read_item
+from apim.csharp.json.reader import parse
+from apim.csharp.json.tokens import JToken
 
 
 def _serialize(value: Any, formatting: Any = None) -> str:
-    return write(from_object(value), indented=formatting is not None and formatting.number == 1)
+    return from_object(value).json(indented=formatting is not None and formatting.number == 1)
 
 
 def _read(text: str | None, of: ClrType = OBJECT) -> JToken | None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from apim.csharp import enumerables
-from apim.csharp.collection_values import HashSet, List
-from apim.csharp.signature import Typed, define
-from apim.csharp.values import Array, default_of, type_of
+from apim.csharp.dotnet import enumerables
+from apim.csharp.dotnet.collections import HashSet, List
+from apim.csharp.dotnet.defaults import default_of
+from apim.csharp.dotnet.signature import Typed, define
+from apim.csharp.dotnet.values import Array, type_of
 
 _T: Final = "this IEnumerable<T> source"
 _ORDERED: Final = "this IOrderedEnumerable<T> source"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from apim.csharp.dotnet.signature import define
+from apim.csharp.dotnet.types import INTEGERS, clr
+from apim.csharp.dotnet.values import INTEGER_CLASSES, Long
 from apim.csharp.errors import DotNetException, out_of_range
-from apim.csharp.signature import define
-from apim.csharp.types import INTEGERS, PREDEFINED, clr
-from apim.csharp.values import INTEGER_CLASSES, Long
+from apim.csharp.language.keywords import PREDEFINED
 
 _KINDS: Final = ("sbyte", "byte", "short", "ushort", "int", "uint", "long", "ulong", "double", "decimal")
 _SIGNED: Final = ("sbyte", "short", "int", "long", "double", "decimal")

@@ -4,19 +4,10 @@ Of DateTime there is only what API Management lists.
 """
 
 import calendar
-import re
 from typing import Any, Final
 
 from apim.csharp.context import Context
-from apim.csharp.errors import DotNetException, UnsupportedError, argument_null, out_of_range
-from apim.csharp.moment_text import (
-    date_text,
-    offset_text,
-    parse_date,
-    parse_offset,
-    span_text,
-)
-from apim.csharp.moments import (
+from apim.csharp.dotnet.moments import (
     LOCAL,
     MAX_TICKS,
     TICKS_PER_DAY,
@@ -32,9 +23,19 @@ from apim.csharp.moments import (
     out_of_range_date,
     ticks_of,
 )
-from apim.csharp.signature import Checked, Contextual, define
-from apim.csharp.types import clr
-from apim.csharp.values import EnumValue, Long
+from apim.csharp.dotnet.signature import Checked, Contextual, define
+from apim.csharp.dotnet.text.moments import (
+    _span,
+    date_text,
+    offset_text,
+    parse_date,
+    parse_offset,
+    parse_span,
+    span_text,
+)
+from apim.csharp.dotnet.types import clr
+from apim.csharp.dotnet.values import EnumValue, Long
+from apim.csharp.errors import DotNetException, UnsupportedError, out_of_range
 
 _MILLISECOND: Final = TICKS_PER_SECOND // 1000
 
@@ -159,46 +160,6 @@ def _try_offset(text: str | None) -> tuple[bool, DateTimeOffset]:
         return False, DateTimeOffset(0)
 
 
-_SPAN = re.compile(
-    r"(-)?(?:([0-9]+)|(?:([0-9]+)\.)?([0-9]+):([0-9]+)(?::([0-9]+)(?::([0-9]+))?(?:\.([0-9]+))?)?)\Z"
-)
-_MOST_DAYS: Final = 10_675_199
-
-
-def parse_span(text: str | None) -> TimeSpan:
-    """TimeSpan.Parse: `[-][d.]hh:mm[:ss[.fffffff]]`, `d:hh:mm:ss[.fffffff]`, or days alone.
-
-    Three numbers whose first is no hour are days, hours and minutes: the invariant culture's own pattern.
-
-    Raises:
-        DotNetException: FormatException; OverflowException, a number is too large for its place.
-    """
-    if text is None:
-        raise argument_null("input")
-    match = _SPAN.match(text.strip())
-    if match is None or (match[3] and match[7]) or (match[8] and match[6] is None):
-        raise DotNetException("FormatException", f"String '{text}' was not recognized as a valid TimeSpan.")
-    sign, alone, day, *clock, fraction = match.groups()
-    numbers = [int(part) for part in ([alone] if alone else clock) if part is not None]
-    if alone:
-        numbers += [0, 0, 0]
-    elif len(numbers) == 4:  # noqa: PLR2004 -- d:hh:mm:ss
-        pass
-    elif day is not None:
-        numbers = [int(day), *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
-    elif len(numbers) == 3 and numbers[0] > 23 and fraction is None:  # noqa: PLR2004
-        numbers = [*numbers, 0]
-    else:
-        numbers = [0, *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
-    days, hours, minutes, seconds = numbers
-    if days > _MOST_DAYS or hours > 23 or minutes > 59 or seconds > 59 or len(fraction or "") > 7:  # noqa: PLR2004
-        raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
-    ticks = _span(days, hours, minutes, seconds) + int((fraction or "").ljust(7, "0"))
-    if ticks - bool(sign) >= 2**63:
-        raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
-    return TimeSpan(-ticks if sign else ticks)
-
-
 def _try_span(text: str | None) -> tuple[bool, TimeSpan]:
     try:
         return True, parse_span(text)
@@ -308,10 +269,6 @@ define(
         "bool Equals(TimeSpan obj)": lambda left, right: left == right,
     },
 )
-
-
-def _span(days: int, hours: int, minutes: int, seconds: int) -> int:
-    return ((days * 24 + hours) * 60 + minutes) * TICKS_PER_MINUTE + seconds * TICKS_PER_SECOND
 
 
 def _part(value: TimeSpan, unit: int, within: int) -> int:

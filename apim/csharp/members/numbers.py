@@ -1,76 +1,19 @@
 """Int32 and the other numbers: parsing, limits, ToString, comparison."""
 
 import math
-import re
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
-from apim.csharp.conversions import numeric
-from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from apim.csharp.number_text import format_number, number_text
-from apim.csharp.operators import arithmetic, checked_decimal
-from apim.csharp.signature import Checked, define
-from apim.csharp.types import INTEGERS, KEYWORDS
-from apim.csharp.values import INTEGER_CLASSES, equals
-
-_SPACE: Final = " \t\n\v\f\r"
-_INTEGER = re.compile(r"[+-]?\d+\0*", re.ASCII)
-_FLOAT = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\0*", re.ASCII)
-_DECIMAL = re.compile(r"(?P<sign>[+-])?(?P<number>\d[\d,]*(?:\.\d*)?|\.\d+)(?P<after>[+-])?\0*", re.ASCII)
-_SPECIAL: Final = {
-    "nan": math.nan,
-    "infinity": math.inf,
-    "-infinity": -math.inf,
-}
-
-
-def bad_format(text: str) -> DotNetException:
-    """What text that is no number throws."""
-    return DotNetException("FormatException", f"The input string '{text}' was not in a correct format.")
-
-
-def parse_integer(type_name: str, text: str | None) -> int:
-    """int.Parse and its like."""
-    if text is None:
-        raise argument_null("s")
-    stripped = text.strip(_SPACE)
-    if not _INTEGER.fullmatch(stripped):
-        raise bad_format(text)
-    value = int(stripped.rstrip("\0"))
-    low, high = INTEGERS[type_name]
-    if not low <= value <= high:
-        article = "an" if type_name[0] in "IU" else "a"
-        kind = {"Byte": "unsigned byte", "SByte": "signed byte"}.get(type_name, type_name)
-        article = "an" if kind[0] in "IUu" else article
-        raise DotNetException(
-            "OverflowException", f"Value was either too large or too small for {article} {kind}."
-        )
-    return INTEGER_CLASSES[type_name](value)
-
-
-def parse_double(text: str | None) -> float:
-    """double.Parse."""
-    if text is None:
-        raise argument_null("s")
-    stripped = text.strip(_SPACE)
-    if stripped.lower() in _SPECIAL:
-        return _SPECIAL[stripped.lower()]
-    if not _FLOAT.fullmatch(stripped):
-        raise bad_format(text)
-    return float(stripped.rstrip("\0").replace(",", ""))
-
-
-def parse_decimal(text: str | None) -> Decimal:
-    """decimal.Parse."""
-    if text is None:
-        raise argument_null("s")
-    stripped = text.strip(_SPACE)
-    match = _DECIMAL.fullmatch(stripped)
-    if match is None or (match["sign"] and match["after"]):
-        raise bad_format(text)
-    value = checked_decimal(Decimal(match["number"].replace(",", "").rstrip(".")))
-    return -value if value and "-" in {match["sign"], match["after"]} else value
+from apim.csharp.dotnet.conversions import numeric
+from apim.csharp.dotnet.operators import arithmetic
+from apim.csharp.dotnet.signature import Checked, define
+from apim.csharp.dotnet.text.numbers import format_number, number_text
+from apim.csharp.dotnet.text.parsing import parse_decimal, parse_double, parse_integer
+from apim.csharp.dotnet.types import INTEGERS
+from apim.csharp.dotnet.values import INTEGER_CLASSES, equals
+from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.language.keywords import KEYWORDS
 
 
 def _try(parse: Callable[[str | None], Any], default: Any) -> Callable[[str | None], tuple[bool, Any]]:

@@ -12,15 +12,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from apim.csharp.context import Context
+from apim.csharp.dotnet.moments import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
+from apim.csharp.dotnet.signature import Checked, Contextual, define
+from apim.csharp.dotnet.types import STRING, clr
+from apim.csharp.dotnet.values import Sequence
 from apim.csharp.errors import DotNetException, UnsupportedError, argument_null
-from apim.csharp.json_text import parse, value_text
-from apim.csharp.json_values import JArray, JObject, JToken, JValue
-from apim.csharp.literals import utf16
+from apim.csharp.json.plain import value_text
+from apim.csharp.json.reader import parse
+from apim.csharp.json.tokens import JArray, JObject, JToken, JValue
+from apim.csharp.language.literals import utf16
 from apim.csharp.members.context import Lists
-from apim.csharp.moments import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, UTC_KIND, DateTime
-from apim.csharp.signature import Checked, Contextual, define
-from apim.csharp.types import STRING, clr
-from apim.csharp.values import Sequence
 
 _BLOCK: Final = 16
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]*$")

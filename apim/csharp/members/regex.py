@@ -5,124 +5,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from apim.csharp.bound import NOT_CONSTANT
-from apim.csharp.errors import DotNetException, argument_null, out_of_range
-from apim.csharp.json_values import index_out_of_range
-from apim.csharp.moments import TimeSpan
-from apim.csharp.regex_translation import Pattern, translate
-from apim.csharp.signature import Checked, define
-from apim.csharp.types import clr
-from apim.csharp.values import EnumValue
-
-_REPLACEMENT = re.compile(r"\$(?:(\d+)|\{(\w+)\}|([$&`'_+]))")
-
-
-class Regex:
-    """A compiled regular expression."""
-
-    __slots__ = ("pattern", "text")
-    clr_type = clr("Regex")
-
-    def __init__(self, pattern: str | None, options: Any = None) -> None:
-        if pattern is None:
-            raise argument_null("pattern")
-        self.text = pattern
-        self.pattern: Pattern = translate(pattern, options.number if isinstance(options, EnumValue) else 0)
-
-    def clr_text(self) -> str:
-        """The pattern."""
-        return self.text
-
-
-class Group:
-    """A group, and the whole match as group 0. One that took no part has no success and an empty value."""
-
-    __slots__ = ("index", "success", "value")
-    clr_type = clr("Group")
-
-    def __init__(self, value: str | None, index: int) -> None:
-        self.success = value is not None
-        self.value = value or ""
-        self.index = index if value is not None else 0
-
-    def clr_text(self) -> str:
-        """The value."""
-        return self.value
-
-
-class Match(Group):
-    """A match."""
-
-    __slots__ = ("found", "pattern")
-    clr_type = clr("Match")
-
-    def __init__(self, pattern: Pattern, found: re.Match[str] | None) -> None:
-        super().__init__(found[0] if found else None, found.start() if found else 0)
-        self.pattern = pattern
-        self.found = found
-
-    def following(self) -> "Match":
-        """NextMatch(): the match after this one, in the same text."""
-        found = self.found
-        if found is None:
-            return self
-        # After an empty match .NET goes on one character later, whatever else might match here.
-        start = found.end() + (not found[0])
-        later = self.pattern.compiled.search(found.string, start) if start <= len(found.string) else None
-        return Match(self.pattern, later)
-
-    def group(self, number: int) -> Group:
-        """A group by .NET's number."""
-        if number == 0:
-            return self
-        if self.found is None or not 0 < number < len(self.pattern.numbers):
-            return Group(None, 0)
-        own = self.pattern.numbers[number]
-        return Group(self.found[own], self.found.start(own))
-
-    def named(self, name: str | None) -> Group:
-        """A group by name."""
-        if name is None:
-            raise argument_null("groupname")
-        return self.group(self.pattern.names.get(name, -1))
-
-
-class Groups:
-    """GroupCollection."""
-
-    __slots__ = ("match",)
-    clr_type = clr("GroupCollection")
-
-    def __init__(self, match: Match) -> None:
-        self.match = match
-
-    def __len__(self) -> int:
-        return len(self.match.pattern.numbers) if self.match.found is not None else 1
-
-    def __iter__(self) -> Iterator[Group]:
-        return (self.match.group(number) for number in range(len(self)))
-
-
-class Matches:
-    """MatchCollection."""
-
-    __slots__ = ("items",)
-    clr_type = clr("MatchCollection")
-
-    def __init__(self, items: list[Match]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Match]:
-        return iter(self.items)
-
-    def at(self, index: int) -> Match:
-        """A match."""
-        if not 0 <= index < len(self.items):
-            raise index_out_of_range()
-        return self.items[index]
+from apim.csharp.dotnet.moments import TimeSpan
+from apim.csharp.dotnet.regex import Group, Groups, Match, Matches, Regex, expand
+from apim.csharp.dotnet.regex_translation import translate
+from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, define
+from apim.csharp.dotnet.values import EnumValue
+from apim.csharp.errors import argument_null, out_of_range
 
 
 def _input(regex: Regex, text: str | None) -> str:
@@ -199,29 +87,6 @@ def _evaluate(
     regex: Regex, text: str | None, evaluator: Callable[[Match], str | None], count: int = -1
 ) -> str:
     return _replaced(regex, text, evaluator, count)
-
-
-def expand(match: Match, replacement: str) -> str:
-    """A replacement pattern with its `$1`, `${name}`, `$&` and so on filled in."""
-    found = match.found
-    if found is None:
-        raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")
-
-    def value(mark: re.Match[str]) -> str:
-        number, name, sign = mark.groups()
-        if sign is None:
-            wanted = match.pattern.names.get(str(int(number)) if number else name)
-            return mark[0] if wanted is None else match.group(wanted).value
-        return {
-            "$": "$",
-            "&": found[0],
-            "`": found.string[: found.start()],
-            "'": found.string[found.end() :],
-            "_": found.string,
-            "+": match.group(len(match.pattern.numbers) - 1).value,
-        }[sign]
-
-    return _REPLACEMENT.sub(value, replacement)
 
 
 def _unescape(text: str | None) -> str:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from apim.csharp.composite_format import composite
+from apim.csharp.dotnet.signature import Settable, define
+from apim.csharp.dotnet.text.composite_format import composite
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import clr
+from apim.csharp.dotnet.values import Char
 from apim.csharp.errors import DotNetException, argument_null, out_of_range
 from apim.csharp.members.strings import join
-from apim.csharp.signature import Settable, define
-from apim.csharp.text import to_string
-from apim.csharp.types import clr
-from apim.csharp.values import Char
 
 
 class StringBuilder:

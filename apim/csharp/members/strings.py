@@ -3,55 +3,18 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from apim.csharp.composite_format import composite
+from apim.csharp.dotnet.characters import WHITE_SPACE, lower, upper
+from apim.csharp.dotnet.comparison import compare, compare_ignoring_case, compare_ordinal, folded
+from apim.csharp.dotnet.signature import Culture, Typed, define
+from apim.csharp.dotnet.text.composite_format import composite
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import ClrType, clr
+from apim.csharp.dotnet.values import Array, Char, EnumValue, iterate
 from apim.csharp.errors import DotNetException, UnsupportedError, argument_null, out_of_range
-from apim.csharp.members.chars import WHITE_SPACE, lower, upper
-from apim.csharp.signature import Culture, Typed, define
-from apim.csharp.text import to_string
-from apim.csharp.types import ClrType, clr
-from apim.csharp.values import Array, Char, EnumValue, iterate
 
 _IGNORE_CASE: Final = frozenset({1, 3, 5})
 _ORDINAL: Final = 4
 _REMOVE_EMPTY: Final = 1
-
-
-def folded(text: str) -> str:
-    """A text as OrdinalIgnoreCase sees it."""
-    return upper(text)
-
-
-def compare(left: str | None, right: str | None) -> int:
-    """Ordinal comparison, with the number that .NET gives: a difference of characters or of lengths."""
-    if left is None or right is None:
-        return (left is not None) - (right is not None)
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            return ord(one) - ord(other)
-    return len(left) - len(right)
-
-
-def compare_ordinal(left: str | None, right: str | None) -> int:
-    """String.CompareOrdinal: it looks at pairs of characters, and so at the 0 after the end."""
-    if left is None or right is None:
-        return compare(left, right)
-    count = min(len(left), len(right))
-    count = max(count + count % 2, 2)
-    one, other = left.ljust(count, "\0"), right.ljust(count, "\0")
-    difference = compare(one[:count], other[:count])
-    return difference or len(left) - len(right)
-
-
-def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison. Beyond ASCII, case changes the number given."""
-    if left is None or right is None:
-        return compare(left, right)
-    beyond = False
-    for one, other in zip(left, right, strict=False):
-        beyond = beyond or not (one.isascii() and other.isascii())
-        if one != other and folded(one) != folded(other):
-            return ord(one) - ord(other) if beyond else ord(one.upper()) - ord(other.upper())
-    return len(left) - len(right)
 
 
 def _compare_parts(  # noqa: PLR0917 -- .NET's parameters

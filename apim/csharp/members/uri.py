@@ -1,88 +1,16 @@
 """Uri."""
 
-from typing import Any
-
-from apim.csharp.errors import argument_null
-from apim.csharp.signature import define
-from apim.csharp.types import clr
-from apim.csharp.uri_parsing import (
+from apim.csharp.dotnet.signature import define
+from apim.csharp.dotnet.uri import Uri, make_uri
+from apim.csharp.dotnet.uri_parsing import (
     DEFAULT_PORTS,
-    ParsedUri,
-    display,
     escape_data,
     escape_uri,
     is_loopback,
     join_uri,
-    parse_uri,
     unescape_data,
 )
-
-_FROM_AUTHORITY, _FROM_PATH, _FROM_QUERY = 1, 2, 3
-
-
-class Uri:
-    """An absolute URI."""
-
-    __slots__ = ("parts",)
-    clr_type = clr("Uri")
-
-    def __init__(self, parts: ParsedUri) -> None:
-        self.parts = parts
-
-    @property
-    def original(self) -> str:
-        """As it was given, which is also how JSON writes it."""
-        return self.parts.original
-
-    @property
-    def authority(self) -> str:
-        """Host, and the port when it is not the scheme's."""
-        parts = self.parts
-        return (
-            parts.host if parts.port == DEFAULT_PORTS.get(parts.scheme, -1) else f"{parts.host}:{parts.port}"
-        )
-
-    def left(self, until: int) -> str:
-        """GetLeftPart."""
-        parts = self.parts
-        user = f"{parts.user}@" if parts.user else ""
-        text = f"{parts.scheme}://" if parts.authority else f"{parts.scheme}:"
-        if until == _FROM_AUTHORITY and not parts.authority:
-            return ""
-        if until >= _FROM_AUTHORITY:
-            text += user + self.authority
-        if until >= _FROM_PATH:
-            text += parts.path
-        return text + parts.query if until >= _FROM_QUERY else text
-
-    @property
-    def absolute(self) -> str:
-        """AbsoluteUri."""
-        return self.left(_FROM_QUERY) + self.parts.fragment
-
-    def clr_text(self) -> str:
-        """ToString(): unescaped where that is safe."""
-        return display(self.absolute)
-
-    def clr_equals(self, other: Any) -> bool:
-        """Equals: user information and fragment do not count."""
-        if not isinstance(other, Uri):
-            return False
-        ours, theirs = self.parts, other.parts
-        return (ours.scheme, ours.host, ours.port, ours.path, ours.query) == (
-            theirs.scheme,
-            theirs.host,
-            theirs.port,
-            theirs.path,
-            theirs.query,
-        )
-
-
-def make_uri(text: str | None) -> Uri:
-    """`new Uri(text)`."""
-    if text is None:
-        raise argument_null("uriString")
-    return Uri(parse_uri(text))
+from apim.csharp.errors import argument_null
 
 
 def _join(base: Uri | None, relative: str | None) -> Uri:

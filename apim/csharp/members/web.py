@@ -3,10 +3,10 @@
 import re
 from html.entities import name2codepoint
 
-from apim.csharp.literals import utf16
-from apim.csharp.signature import define
-from apim.csharp.uri_parsing import percent
-from apim.csharp.values import outward
+from apim.csharp.dotnet.signature import define
+from apim.csharp.dotnet.uri_parsing import percent
+from apim.csharp.dotnet.values import outward
+from apim.csharp.language.literals import utf16
 
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!*()")
 _ENTITIES = {**name2codepoint, "apos": 0x27}

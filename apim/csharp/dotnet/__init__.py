@@ -1,0 +1,1 @@
+""".NET's types and values, and what its operators and conversions do."""

@@ -1,0 +1,41 @@
+"""The order and equality of strings."""
+
+from apim.csharp.dotnet.characters import upper
+
+
+def folded(text: str) -> str:
+    """A text as OrdinalIgnoreCase sees it."""
+    return upper(text)
+
+
+def compare(left: str | None, right: str | None) -> int:
+    """Ordinal comparison, with the number that .NET gives: a difference of characters or of lengths."""
+    if left is None or right is None:
+        return (left is not None) - (right is not None)
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            return ord(one) - ord(other)
+    return len(left) - len(right)
+
+
+def compare_ordinal(left: str | None, right: str | None) -> int:
+    """String.CompareOrdinal: it looks at pairs of characters, and so at the 0 after the end."""
+    if left is None or right is None:
+        return compare(left, right)
+    count = min(len(left), len(right))
+    count = max(count + count % 2, 2)
+    one, other = left.ljust(count, "\0"), right.ljust(count, "\0")
+    difference = compare(one[:count], other[:count])
+    return difference or len(left) - len(right)
+
+
+def compare_ignoring_case(left: str | None, right: str | None) -> int:
+    """OrdinalIgnoreCase comparison. Beyond ASCII, case changes the number given."""
+    if left is None or right is None:
+        return compare(left, right)
+    beyond = False
+    for one, other in zip(left, right, strict=False):
+        beyond = beyond or not (one.isascii() and other.isascii())
+        if one != other and folded(one) != folded(other):
+            return ord(one) - ord(other) if beyond else ord(one.upper()) - ord(other.upper())
+    return len(left) - len(right)

@@ -1,0 +1,341 @@
+"""Conversions between static types: which exist, and what they do to a value.
+
+C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
+"""
+
+import math
+from collections.abc import Callable
+from decimal import ROUND_DOWN, Decimal
+from functools import cache
+from typing import Any, Final
+
+from apim.csharp.dotnet.inheritance import supertypes
+from apim.csharp.dotnet.signature import members_of
+from apim.csharp.dotnet.types import (
+    DYNAMIC,
+    INTEGERS,
+    NULL,
+    NUMBERS,
+    OBJECT,
+    STRING,
+    THROWS,
+    ClrType,
+    definition,
+    is_enum,
+    is_interface,
+    is_reference_type,
+    is_value_type,
+)
+from apim.csharp.dotnet.values import INTEGER_CLASSES, EnumValue, integer, type_of
+from apim.csharp.errors import DotNetException, UnsupportedError
+from apim.csharp.language.decimals import checked_decimal
+
+Converter = Callable[[Any], Any]
+_WIDER: Final = {
+    "SByte": ("Int16", "Int32", "Int64", "Double", "Decimal"),
+    "Byte": ("Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Double", "Decimal"),
+    "Int16": ("Int32", "Int64", "Double", "Decimal"),
+    "UInt16": ("Int32", "UInt32", "Int64", "UInt64", "Double", "Decimal"),
+    "Char": ("UInt16", "Int32", "UInt32", "Int64", "UInt64", "Double", "Decimal"),
+    "Int32": ("Int64", "Double", "Decimal"),
+    "UInt32": ("Int64", "UInt64", "Double", "Decimal"),
+    "Int64": ("Double", "Decimal"),
+    "UInt64": ("Double", "Decimal"),
+}
+_COVARIANT: Final = frozenset(
+    {"IEnumerable", "IEnumerator", "IReadOnlyCollection", "IReadOnlyList", "IGrouping"}
+)
+
+
+_CONVERTIBLE: Final = NUMBERS | {"Boolean", "String", "DateTime"}
+
+
+def same(value: Any) -> Any:
+    """The identity."""
+    return value
+
+
+def standard_implicit(source: ClrType, target: ClrType) -> Converter | None:
+    """An implicit conversion that is not user-defined, or None."""
+    if source is target or source is THROWS:
+        return same
+    if target is DYNAMIC or source is NULL:
+        return same if target is DYNAMIC or is_reference_type(target) or target.name == "Nullable" else None
+    if target.name in _WIDER.get(source.name, ()):
+        return _widening(target.name)
+    if target.name == "Nullable":
+        return _to_nullable(source, target.args[0], standard_implicit)
+    if source.name == "Nullable":
+        return same if target is OBJECT else None
+    return same if is_subtype(source, target) else None
+
+
+def _widening(target: str) -> Converter:
+    if target == "Double":
+        return float
+    return Decimal if target == "Decimal" else INTEGER_CLASSES[target]
+
+
+def _to_nullable(
+    source: ClrType, target: ClrType, convert: Callable[[ClrType, ClrType], Converter | None]
+) -> Converter | None:
+    inner = convert(source.args[0] if source.name == "Nullable" else source, target)
+    if inner is None or not (
+        is_value_type(target) and is_value_type(source.args[0] if source.args else source)
+    ):
+        return None
+    if inner is same:
+        return same
+    return lambda value: None if value is None else inner(value)
+
+
+@cache
+def is_subtype(source: ClrType, target: ClrType) -> bool:
+    """Whether a value of `source` is one of `target` as it is: classes, interfaces, variance, boxing."""
+    return any(base is target or _varies(base, target) for base in supertypes(source))
+
+
+def _varies(source: ClrType, target: ClrType) -> bool:
+    if source.name != target.name or len(source.args) != len(target.args):
+        return False
+    if source.name == "[]" or source.name in _COVARIANT:
+        inner, wanted = source.args[0], target.args[0]
+        return is_reference_type(inner) and is_reference_type(wanted) and is_subtype(inner, wanted)
+    return False
+
+
+def user_defined(kind: str, source: ClrType, target: ClrType) -> Converter | None:
+    """A conversion that a type declares; `kind` is `implicit`, or `explicit` to take both."""
+    found: list[tuple[ClrType, Converter]] = []
+    owners = dict.fromkeys((*supertypes(source), *supertypes(target)))
+    for owner in owners:
+        for name in ("implicit", "explicit") if kind == "explicit" else ("implicit",):
+            for member in members_of(owner, name):
+                declared, result = member.signature.parameters[0].type, member.signature.returns
+                if result is target and standard_implicit(source, declared) is not None:
+                    found.append((declared, member.function))
+    if not found:
+        return None
+    exact = [entry for entry in found if entry[0] is source]
+    declared, function = exact[0] if exact else _most_specific(found)
+    before = standard_implicit(source, declared)
+    if before is None or before is same:
+        return function
+    return lambda value: function(before(value))
+
+
+def _most_specific(found: list[tuple[ClrType, Converter]]) -> tuple[ClrType, Converter]:
+    """The one whose type converts to all the others'."""
+    for entry in found:
+        if all(standard_implicit(entry[0], other) is not None for other, _function in found):
+            return entry
+    return found[0]
+
+
+@cache
+def implicit(source: ClrType, target: ClrType) -> Converter | None:
+    """An implicit conversion, or None."""
+    found = standard_implicit(source, target)
+    if found is not None:
+        return found
+    if source is DYNAMIC:
+        return from_dynamic(target)
+    if source in {NULL, OBJECT} or target is OBJECT or is_interface(source) or is_interface(target):
+        return None
+    found = user_defined("implicit", source, target)
+    if found is None and target.name == "Nullable":
+        return _to_nullable(source, target.args[0], lambda left, right: user_defined("implicit", left, right))
+    return found
+
+
+@cache
+def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case a kind
+    """An explicit conversion, which includes the implicit ones, or None."""
+    found = implicit(source, target)
+    if found is not None:
+        return found
+    if source.name in NUMBERS and target.name in NUMBERS:
+        return numeric(source.name, target.name)
+    if is_enum(target) and source.name in INTEGERS:
+        return lambda value: EnumValue(target, int(value))
+    if is_enum(source) and target.name in INTEGERS:
+        return lambda value: integer(target.name, value.number)
+    if source.name == "Nullable" or target.name == "Nullable":
+        return _explicit_nullable(source, target)
+    if source is OBJECT or (
+        is_interface(source) and (is_reference_type(target) or is_subtype(target, source))
+    ):
+        return _downcast(target)
+    if is_reference_type(source) and is_reference_type(target) and is_subtype(target, source):
+        return _downcast(target)
+    if is_reference_type(source) and is_interface(target) and not _sealed(source):
+        return _downcast(target)
+    return user_defined("explicit", source, target)
+
+
+def _sealed(of: ClrType) -> bool:
+    return of.name in {"String", "[]", "Uri", "Regex"}
+
+
+def _explicit_nullable(source: ClrType, target: ClrType) -> Converter | None:
+    # `(int?)token` is a conversion that JToken declares itself.
+    declared = user_defined("explicit", source, target)
+    if declared is not None:
+        return declared
+    if source is OBJECT:
+        return _downcast(target)
+    inner_source = source.args[0] if source.name == "Nullable" else source
+    inner_target = target.args[0] if target.name == "Nullable" else target
+    inner = explicit(inner_source, inner_target)
+    if inner is None or not is_value_type(inner_target):
+        return None
+    if target.name == "Nullable":
+        return lambda value: None if value is None else inner(value)
+
+    def from_value(value: Any) -> Any:
+        if value is None:
+            raise DotNetException("InvalidOperationException", "Nullable object must have a value.")
+        return inner(value)
+
+    return from_value
+
+
+def to_string_cast(value: Any) -> Any:
+    """`(string)value` of an object."""
+    if value is not None and type(value) is not str:
+        raise _invalid_cast(value, STRING)
+    return value
+
+
+def _invalid_cast(value: Any, target: ClrType) -> DotNetException:
+    return DotNetException(
+        "InvalidCastException",
+        f"Unable to cast object of type '{_full_name(type_of(value))}' to type '{_full_name(target)}'.",
+    )
+
+
+def _full_name(of: ClrType) -> str:
+    known = definition(of)
+    return f"{known.namespace}.{of}" if known is not None and known.namespace and not of.args else str(of)
+
+
+def _downcast(target: ClrType) -> Converter:
+    """Unboxing, and a cast to a class or interface that the value must have at run time."""
+    if target is STRING:
+        return to_string_cast
+    wanted = target.args[0] if target.name == "Nullable" else target
+    needs_value = target.name != "Nullable" and is_value_type(target)
+
+    def cast(value: Any) -> Any:
+        if getattr(value, "clr_type", None) is wanted:
+            return value
+        if value is None:
+            if needs_value:
+                raise DotNetException(
+                    "NullReferenceException", "Object reference not set to an instance of an object."
+                )
+            return None
+        if not is_instance(value, wanted):
+            raise _invalid_cast(value, wanted)
+        return value
+
+    return cast
+
+
+def is_instance(value: Any, target: ClrType) -> bool:
+    """Whether a value that is not null is of a type at run time."""
+    return is_subtype(type_of(value), target)
+
+
+def numeric(source: str, target: str) -> Converter:
+    """An explicit conversion between numbers; unchecked, as C# does by default."""
+    if target in INTEGERS:
+        if source in INTEGERS:
+            return lambda value: integer(target, int(value))
+        if source == "Decimal":
+            return lambda value: _from_decimal(value, target)
+        return lambda value: _from_double(value, target)
+    if target == "Double":
+        return float
+    if source == "Double":
+        return decimal_of_double
+    return Decimal
+
+
+def _from_decimal(value: Decimal, target: str) -> int:
+    whole = int(value.to_integral_value(ROUND_DOWN))
+    low, high = INTEGERS[target]
+    if not low <= whole <= high:
+        raise DotNetException(
+            "OverflowException", f"Value was either too large or too small for {_article(target)}."
+        )
+    return INTEGER_CLASSES[target](whole)
+
+
+def _article(target: str) -> str:
+    return f"an {target}" if target[0] in "AIU" else f"a {target}"
+
+
+def _from_double(value: float, target: str) -> int:
+    """A double out of range gives a result that C# leaves open."""
+    low, high = INTEGERS[target]
+    if not math.isfinite(value) or not low <= int(value) <= high:
+        raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
+    return INTEGER_CLASSES[target](int(value))
+
+
+def decimal_of_double(value: float) -> Decimal:
+    """(decimal)double: 15 significant digits."""
+    if value != value or abs(value) >= 7.9e28:  # noqa: PLR0124, PLR2004 -- NaN; the largest decimal
+        raise DotNetException("OverflowException", "Value was either too large or too small for a Decimal.")
+    rounded = checked_decimal(Decimal(f"{value:.15g}"))
+    return Decimal(format(rounded.normalize(), "f"))
+
+
+def from_dynamic(target: ClrType) -> Converter | None:
+    """What a dynamic value does where a type is expected: JSON tokens convert, others must be of the type."""
+    if target is OBJECT:
+        return same
+    cast = _downcast(target)
+    plain = target.args[0] if target.name == "Nullable" else target
+    needs_value = plain is target and is_value_type(target)
+
+    def convert(value: Any) -> Any:
+        if value is not None:
+            own = getattr(value, "dynamic_convert", None)
+            if own is not None and plain.name in _CONVERTIBLE:
+                return own(plain.name, is_reference_type(target) or target is not plain)
+            found = user_defined("explicit", type_of(value), target)
+            if found is not None:
+                return found(value)
+        elif needs_value:
+            raise DotNetException(
+                "RuntimeBinderException",
+                f"Cannot convert null to '{target}' because it is a non-nullable value type",
+            )
+        return cast(value)
+
+    return convert
+
+
+def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter | None:
+    """Conversions of constants: an int that fits a smaller type, and 0 to an enum."""
+    if target.name == "Nullable":
+        target = target.args[0]
+    if source.name in {"Int32", "Int64"} and isinstance(value, int):
+        if is_enum(target) and value == 0:
+            return lambda number: EnumValue(target, number)
+        bounds = INTEGERS.get(target.name)
+        allowed = source.name == "Int32" or target.name == "UInt64"
+        if bounds and target.name != "Char" and allowed and bounds[0] <= value <= bounds[1]:
+            return INTEGER_CLASSES[target.name]
+    return None
+
+
+def best_common(types: list[ClrType]) -> ClrType | None:
+    """The type among these that all convert to."""
+    real = [found for found in dict.fromkeys(types) if found not in {NULL, THROWS}]
+    for candidate in real:
+        if all(implicit(found, candidate) is not None for found in types):
+            return candidate
+    return None

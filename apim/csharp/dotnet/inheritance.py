@@ -1,0 +1,49 @@
+"""What a type derives from, and the members that it has or inherits."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from apim.csharp.dotnet.signature import Member, members_of, parse_type
+from apim.csharp.dotnet.types import DEFINITIONS, OBJECT, ClrType, clr, substitute
+
+
+@cache
+def supertypes(of: ClrType) -> tuple[ClrType, ...]:
+    """The type itself, its base classes and interfaces, nearest first; object is the last."""
+    found: dict[ClrType, None] = {}
+    waiting = [of]
+    while waiting:
+        current = waiting.pop(0)
+        if current not in found:
+            found[current] = None
+            waiting.extend(_bases(current))
+    found.pop(OBJECT, None)
+    return (*found, OBJECT)
+
+
+def _bases(of: ClrType) -> Iterator[ClrType]:
+    if of.name == "[]":
+        element = of.args[0]
+        yield clr("Array")
+        yield clr("IList", element)
+        yield clr("IReadOnlyList", element)
+        return
+    known = DEFINITIONS.get(of.name)
+    if known is None:
+        return
+    bindings = dict(zip(known.parameters, of.args, strict=True))
+    for base in known.bases:
+        yield substitute(parse_type(base, known.parameters), bindings)
+
+
+_EXPLICIT_FOR_ARRAYS: Final = frozenset({"ICollection", "IList", "IReadOnlyCollection", "IReadOnlyList"})
+
+
+def lookup(of: ClrType, name: str) -> list[tuple[ClrType, Member]]:
+    """Members of a name in a type and all that it derives from, each with the type that has it."""
+    owners = supertypes(of)
+    if of.name == "[]":
+        # Arrays implement the members of these interfaces explicitly: they are not members of the array.
+        owners = tuple(owner for owner in owners if owner.name not in _EXPLICIT_FOR_ARRAYS)
+    return [(owner, member) for owner in owners for member in members_of(owner, name)]

@@ -1,0 +1,95 @@
+"""Strings of JSON that Newtonsoft reads as dates: ISO 8601, and Microsoft's `/Date(...)/`.
+
+https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/Utilities/DateTimeUtils.cs
+"""
+
+import re
+from typing import Final
+
+from apim.csharp.dotnet.moments import (
+    LOCAL,
+    TICKS_PER_MINUTE,
+    UNSPECIFIED,
+    UTC_KIND,
+    DateTime,
+    ticks_of,
+)
+from apim.csharp.errors import DotNetException
+from apim.csharp.json.tokens import JValue
+
+_EPOCH: Final = 621_355_968_000_000_000
+_TICKS_PER_MILLISECOND: Final = 10_000
+_TICKS_PER_DAY: Final = 864_000_000_000
+_LONG: Final = 2**63
+_MOST_TICKS: Final = 3_155_378_975_999_999_999
+_MICROSOFT = re.compile(r"/Date\((-?[0-9]{1,19})(?:([+-])(.*))?\)/", re.DOTALL)
+_OFFSET = re.compile(r"(?:[0-9]{2}|-[0-9])(?:[0-9]{2}|-[0-9]|\Z)")
+
+
+def string_token(text: str, *, dates: bool) -> JValue:
+    """A string, or the date that it looks like.
+
+    Raises:
+        DotNetException: ArgumentOutOfRangeException, `/Date(...)/` with a date that .NET does not have.
+    """
+    if dates and text[:1] == "/":
+        moment = _microsoft_date(text)
+        if moment is not None:
+            return JValue(moment, "Date")
+    elif dates and 19 <= len(text) <= 40 and text[10] == "T" and text[0].isdigit():  # noqa: PLR2004
+        moment = iso_date(text)
+        if moment is not None:
+            return JValue(moment, "Date")
+    return JValue(text, "String")
+
+
+def _microsoft_date(text: str) -> DateTime | None:
+    """Milliseconds since 1970; an offset only says that the date becomes local time, which is UTC here."""
+    match = _MICROSOFT.fullmatch(text)
+    if match is None or (match[2] == "-" and "+" in match[3]):
+        return None
+    milliseconds = int(match[1])
+    if not -_LONG <= milliseconds < _LONG or (match[2] and not _OFFSET.match(match[3])):
+        return None
+    # As in C#, the product wraps around.
+    ticks = (_EPOCH + milliseconds * _TICKS_PER_MILLISECOND + _LONG) % (2 * _LONG) - _LONG
+    if not 0 <= ticks <= _MOST_TICKS:
+        raise _no_date()
+    return DateTime(ticks, LOCAL if match[2] else UTC_KIND)
+
+
+def _no_date() -> DotNetException:
+    return DotNetException(
+        "ArgumentOutOfRangeException",
+        "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks. (Parameter 'ticks')",
+    )
+
+
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?$"
+)
+
+
+def iso_date(text: str) -> DateTime | None:
+    """A string of JSON as a date, or None; one with an offset becomes local time, which is UTC here."""
+    match = _ISO.match(text)
+    if match is None or text.endswith("\n"):
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = int((match[7] or "").ljust(7, "0"))
+    ends_the_day = hour == 24 and not minute and not second and not fraction  # noqa: PLR2004
+    try:
+        ticks = ticks_of(year, month, day, 0 if ends_the_day else hour, minute, second) + fraction
+    except DotNetException:
+        return None
+    if ends_the_day:
+        ticks += _TICKS_PER_DAY
+        if ticks > _MOST_TICKS:
+            raise _no_date()
+    if match[8]:
+        return DateTime(ticks, UTC_KIND)
+    if match[9] is None:
+        return DateTime(ticks, UNSPECIFIED)
+    offset = (int(match[10]) * 60 + int(match[11] or 0)) * TICKS_PER_MINUTE
+    ticks += -offset if match[9] == "+" else offset
+    return DateTime(min(max(ticks, 0), _MOST_TICKS), LOCAL)

@@ -1,0 +1,130 @@
+"""Conditions in JSON paths: `[?(@.a == 'b' && @.c)]`.
+
+https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/Linq/JsonPath/QueryExpression.cs
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from apim.csharp.dotnet.comparison import compare_ordinal
+from apim.csharp.dotnet.convert import to_bool, to_decimal, to_double, to_integer
+from apim.csharp.dotnet.regex import Regex
+from apim.csharp.dotnet.text.values import to_string
+from apim.csharp.dotnet.types import clr
+from apim.csharp.dotnet.values import Array, EnumValue
+from apim.csharp.errors import UnsupportedError
+from apim.csharp.json.plain import value_text
+from apim.csharp.json.tokens import JToken, JValue
+
+Query = Callable[[JToken, JToken], bool]
+"""Whether a token is wanted, given the root and the token."""
+Operand = Callable[[JToken, JToken], Iterable[JToken]]
+
+_NUMERIC: Final = frozenset({"Integer", "Float"})
+_OPTIONS: Final = {"i": 1, "m": 2, "s": 16, "x": 4}
+_EPSILON: Final = 2.2204460492503131e-16
+
+
+def every(conditions: list[Query]) -> Query:
+    """Whether all are true; the list may still grow."""
+    return lambda root, token: all(one(root, token) for one in conditions)
+
+
+def some(conditions: list[Query]) -> Query:
+    """Whether one is true; the list may still grow."""
+    return lambda root, token: any(one(root, token) for one in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`left operator right`; without an operator, whether `left` exists."""
+
+    operator: str
+    left: Operand
+    right: Operand | None
+
+    def __call__(self, root: JToken, token: JToken) -> bool:
+        """Whether it is true for some tokens of both sides."""
+        if self.right is None:
+            return any(True for _found in self.left(root, token))
+        right = list(self.right(root, token))
+        return any(self._matches(one, other) for one in self.left(root, token) for other in right)
+
+    def _matches(self, left: JToken, right: JToken) -> bool:  # noqa: PLR0911 -- one case a kind
+        if not isinstance(left, JValue) or not isinstance(right, JValue):
+            return self.operator in {"!=", "<>"}
+        match self.operator:
+            case "==":
+                return _equal(left, right)
+            case "!=" | "<>":
+                return not _equal(left, right)
+            case "===":
+                return _strictly_equal(left, right)
+            case "!==":
+                return not _strictly_equal(left, right)
+            case "=~":
+                return _fits(left, right)
+        order = compare(left, right)
+        return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[self.operator]
+
+
+def _equal(left: JValue, right: JValue) -> bool:
+    """A text also equals the text of a date, Guid, duration, Uri or of bytes."""
+    if left.clr_equals(right):
+        return True
+    if {left.kind, right.kind} == _NUMERIC:
+        return compare(left, right) == 0
+    if right.kind != "String" or left.kind not in {"Date", "Bytes", "Guid", "TimeSpan", "Uri"}:
+        return False
+    return value_text(left.value).strip('"') == right.value
+
+
+def _strictly_equal(left: JValue, right: JValue) -> bool:
+    if {left.kind, right.kind} == _NUMERIC:
+        return compare(left, right) == 0
+    return left.kind == right.kind and left.clr_equals(right)
+
+
+def _fits(left: JValue, right: JValue) -> bool:
+    if left.kind != "String" or right.kind != "String":
+        return False
+    pattern, _slash, options = right.value[1:].rpartition("/")
+    number = sum(_OPTIONS.get(letter, 0) for letter in set(options))
+    regex = Regex(pattern, EnumValue(clr("RegexOptions"), number))
+    return regex.pattern.compiled.search(regex.pattern.check(left.value)) is not None
+
+
+def compare(left: JValue, right: JValue) -> int:
+    """JValue.CompareTo.
+
+    Raises:
+        DotNetException: FormatException, a text that is compared with a number is none.
+        UnsupportedError: two values that the twin does not compare.
+    """
+    one, other = left.value, right.value
+    if one is None or other is None:
+        return (one is not None) - (other is not None)
+    kind = right.kind if left.kind == "String" else left.kind
+    match kind:
+        case "Integer" | "Float":
+            return _compare_numbers(one, other, kind)
+        case "String" if not isinstance(one, Array) and not isinstance(other, Array):
+            return compare_ordinal(to_string(one), to_string(other))
+        case "Boolean":
+            return to_bool(one) - to_bool(other)
+    raise UnsupportedError(f"comparing {left.kind} and {right.kind} of JSON")
+
+
+def _compare_numbers(one: Any, other: Any, kind: str) -> int:
+    if isinstance(one, Decimal) or isinstance(other, Decimal):
+        left, right = to_decimal(one), to_decimal(other)
+        return (left > right) - (left < right)
+    if kind == "Float" or isinstance(one, float) or isinstance(other, float):
+        first, second = to_double(one), to_double(other)
+        if abs(first - second) < (abs(first) + abs(second) + 10) * _EPSILON:
+            return 0
+        return (first > second) - (first < second)
+    number, second_number = to_integer("Int64", one), to_integer("Int64", other)
+    return (number > second_number) - (number < second_number)

@@ -1,0 +1,388 @@
+"""Reads JSON as Newtonsoft does: leniently, with dates, duplicate names, comments."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+from apim.csharp.dotnet.values import Long
+from apim.csharp.errors import DotNetException
+from apim.csharp.json.dates import string_token
+from apim.csharp.json.plain import BigInteger
+from apim.csharp.json.tokens import JArray, JConstructor, JObject, JProperty, JToken, JValue
+from apim.csharp.language.literals import utf16
+
+_MOST_DEPTH: Final = 64
+_LONG: Final = 2**63
+_MOST_DIGITS: Final = 380
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def reader_error(message: str) -> DotNetException:
+    """What malformed JSON throws."""
+    return DotNetException("JsonReaderException", message)
+
+
+def parse(text: str, *, dates: bool = True, may_end: bool = False) -> JToken:
+    """The one document of a text; `may_end` takes one that ends after a value for whole, as JsonConvert does.
+
+    Raises:
+        DotNetException: JsonReaderException.
+    """
+    found = _parse_strictly(text, dates=dates)
+    return _Reader(text, dates=dates, may_end=may_end).document() if found is None else found
+
+
+def parse_any(text: str) -> JToken:
+    """JToken.Parse: a comment before the document is taken for the document, which is read all the same.
+
+    Raises:
+        DotNetException: JsonReaderException.
+    """
+    comment = _FIRST_COMMENT.match(text)
+    if comment is None:
+        return parse(text)
+    rest = _Reader(text[comment.end() :], dates=True)
+    rest.skip_space()
+    if rest.position < len(rest.text):
+        rest.document()
+    return JValue(comment[1] if comment[1] is not None else comment[2], "Comment")
+
+
+def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
+    """Strict JSON, read by Python's own reader; None for everything else: the lenient one reads that."""
+    if text.count("{") + text.count("[") > _MOST_DEPTH or _SURROGATE.search(text):
+        return None
+    try:
+        return _strict_reader(dates)(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@cache
+def _strict_reader(dates: bool) -> Callable[[str], JToken]:
+    def convert(value: Any) -> JToken:
+        if type(value) is str:
+            return string_token(value if value.isascii() else utf16(value), dates=dates)
+        if isinstance(value, list):
+            return JArray([convert(item) for item in value])
+        return value if isinstance(value, JToken) else JValue(value, _KINDS.get(type(value)))
+
+    def build(pairs: list[tuple[str, Any]]) -> JObject:
+        found = JObject()
+        properties, holding = found.properties, JProperty.holding
+        for given, value in pairs:
+            name = given if given.isascii() else utf16(given)
+            if type(value) is str and value.isascii() and not (value[:1] == "/" or value[10:11] == "T"):
+                token: JToken = JValue(value, "String")  # It does not look like a date.
+            else:
+                token = convert(value)
+            if name in properties:
+                found.set(name, token)
+            else:
+                properties[name] = holding(name, token, found)
+        return found
+
+    decoder = json.JSONDecoder(
+        object_pairs_hook=build,
+        parse_int=_number,
+        parse_float=_number,
+        parse_constant=_refuse_constant,
+        strict=False,
+    )
+    return lambda text: convert(decoder.decode(text))
+
+
+_KINDS: Final = {Long: "Integer", bool: "Boolean", float: "Float"}
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_NUMBER_CHARACTERS: Final = frozenset("0123456789abcdefABCDEFxX.+-")
+_WHITE: Final = r"[^\S\x1c-\x1f]|\x00"
+_WORDS: Final = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "NaN": math.nan,
+    "Infinity": math.inf,
+    "-Infinity": -math.inf,
+}
+_SIMPLE_ESCAPES: Final = {
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+    "/": "/",
+}
+_STRING_END = {quote_: re.compile(f"[{quote_}\\\\]") for quote_ in "\"'"}
+_SPACE = re.compile(rf"(?:{_WHITE}|/\*[\s\S]*?\*/|//[^\r\n]*)*")
+_BARE_SPACE = re.compile(rf"(?:{_WHITE})*")
+_IS_WHITE = re.compile(_WHITE)
+_FIRST_COMMENT = re.compile(rf"(?:{_WHITE})*(?:/\*([\s\S]*?)\*/|//([^\r\n]*))")
+_HIGH: Final = range(0xD800, 0xDC00)
+_LOW: Final = range(0xDC00, 0xE000)
+_REPLACEMENT: Final = "\ufffd"
+
+
+def _is_name(character: str) -> bool:
+    """Whether a name without quotes may hold it: char.IsLetterOrDigit, `_`, `$`."""
+    return character in {"_", "$"} or unicodedata.category(character) in _LETTERS_AND_DIGITS
+
+
+_LETTERS_AND_DIGITS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
+
+
+class _Reader:
+    """Reads one document."""
+
+    def __init__(self, text: str, *, dates: bool, may_end: bool = False) -> None:
+        self.text = text
+        self.may_end = may_end
+        self.position = 0
+        self.dates = dates
+
+    def document(self) -> JToken:
+        self.skip_space()
+        if self.position >= len(self.text):
+            raise reader_error("Error reading JToken from JsonReader. Path '', line 0, position 0.")
+        token = self._value(0)
+        self.skip_space()
+        if self.position < len(self.text):
+            raise self._unexpected("Additional text encountered after finished reading JSON content")
+        return token
+
+    def _unexpected(self, message: str) -> DotNetException:
+        here = self.text[self.position : self.position + 1]
+        line = self.text.count("\n", 0, self.position) + 1
+        column = self.position - (self.text.rfind("\n", 0, self.position) + 1)
+        return reader_error(f"{message}: {here}. Path '', line {line}, position {column}.")
+
+    def skip_space(self) -> None:
+        """Passes space and comments."""
+        match = _SPACE.match(self.text, self.position)
+        self.position = match.end() if match else self.position
+        if self.text.startswith("/", self.position):
+            raise self._unexpected("Error parsing comment")
+
+    def _value(self, depth: int) -> JToken:  # noqa: C901, PLR0911 -- one case a kind
+        here = self.text[self.position : self.position + 1]
+        if here in {"{", "["} and depth >= _MOST_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+        if here == "{":
+            return self._object(depth)
+        if here == "[":
+            self.position += 1
+            return JArray(self._items(depth, "]"))
+        if here in {'"', "'"}:
+            return string_token(self._string(), dates=self.dates)
+        if here == ",":
+            return JValue(None, "Undefined")
+        for word, value in _WORDS.items():
+            if word[0] == here and self.text.startswith(word, self.position):
+                self.position += len(word)
+                self._check_separator()
+                return JValue(value)
+        if self.text.startswith("undefined", self.position):
+            self.position += 9
+            self._check_separator()
+            return JValue(None, "Undefined")
+        if here in {"-", "."} or unicodedata.category(here or " ").startswith("N"):
+            return self._number()
+        if self.text.startswith("new", self.position):
+            return self._constructor(depth)
+        raise self._unexpected("Unexpected character encountered while parsing value")
+
+    def _constructor(self, depth: int) -> JConstructor:
+        """`new Name(items)`, a leftover of JavaScript."""
+        self.position += 3
+        self._check_separator()
+        self._bare_space()
+        start = self.position
+        while (
+            unicodedata.category(self.text[self.position : self.position + 1] or " ") in _LETTERS_AND_DIGITS
+        ):
+            self.position += 1
+        name = self.text[start : self.position]
+        self._bare_space()
+        if not self.text.startswith("(", self.position):
+            raise self._unexpected("Unexpected character while parsing constructor")
+        if depth >= _MOST_DEPTH:
+            raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")
+        if not name:
+            raise DotNetException("ArgumentException", "Constructor name cannot be empty. (Parameter 'name')")
+        self.position += 1
+        return JConstructor(name, self._items(depth, ")"))
+
+    def _bare_space(self) -> None:
+        """Space without comments."""
+        match = _BARE_SPACE.match(self.text, self.position)
+        self.position = match.end() if match else self.position
+
+    def _check_separator(self) -> None:
+        here = self.text[self.position : self.position + 1]
+        if here and not _IS_WHITE.match(here) and here not in ",]})/":
+            raise self._unexpected("Unexpected character encountered while parsing value")
+
+    def _object(self, depth: int) -> JObject:
+        self.position += 1
+        found = JObject()
+        while True:
+            self.skip_space()
+            here = self.text[self.position : self.position + 1]
+            self._check_end(here)
+            if here == "}":
+                self.position += 1
+                return found
+            name = self._name(here)
+            self._bare_space()
+            if not self.text.startswith(":", self.position):
+                raise self._unexpected("Invalid character after parsing property name. Expected ':' but got")
+            self.position += 1
+            self.skip_space()
+            self._check_end(self.text[self.position : self.position + 1])
+            # The last of several equal names wins, at the place of the first.
+            found.set(name, self._value(depth + 1))
+            self.skip_space()
+            here = self.text[self.position : self.position + 1]
+            if here == ",":
+                self.position += 1
+            elif not here and self.may_end:
+                return found
+            elif here != "}":
+                raise self._unexpected("After parsing a value an unexpected character was encountered")
+
+    def _check_end(self, here: str) -> None:
+        if not here and self.may_end:
+            raise DotNetException("JsonWriterException", "Unexpected end when reading token. Path ''.")
+
+    def _name(self, here: str) -> str:
+        if here in {'"', "'"}:
+            return self._string()
+        start = self.position
+        while self.position < len(self.text) and _is_name(self.text[self.position]):
+            self.position += 1
+        after = self.text[self.position : self.position + 1]
+        if self.position == start or (after != ":" and not _IS_WHITE.match(after)):
+            raise self._unexpected("Invalid property identifier character")
+        return self.text[start : self.position]
+
+    def _items(self, depth: int, closing: str) -> list[JToken]:
+        """What stands in `[ ]`, or between the parentheses of a constructor."""
+        found: list[JToken] = []
+        while True:
+            self.skip_space()
+            self._check_end(self.text[self.position : self.position + 1])
+            if self.text.startswith(closing, self.position):
+                self.position += 1
+                return found
+            # A comma where a value should stand is a value: undefined.
+            found.append(self._value(depth + 1))
+            self.skip_space()
+            here = self.text[self.position : self.position + 1]
+            if here == ",":
+                self.position += 1
+            elif not here and self.may_end:
+                return found
+            elif here != closing:
+                raise self._unexpected("After parsing a value an unexpected character was encountered")
+
+    def _string(self) -> str:
+        opening = self.text[self.position]
+        ending = _STRING_END[opening]
+        self.position += 1
+        pieces: list[str] = []
+        while True:
+            match = ending.search(self.text, self.position)
+            if match is None:
+                raise reader_error(f"Unterminated string. Expected delimiter: {opening}.")
+            pieces.append(self.text[self.position : match.start()])
+            self.position = match.end()
+            if match[0] == opening:
+                return "".join(pieces)
+            pieces.append(self._escape())
+
+    def _escape(self) -> str:
+        code = self.text[self.position : self.position + 1]
+        self.position += 1
+        if code in _SIMPLE_ESCAPES:
+            return _SIMPLE_ESCAPES[code]
+        if code == "u":
+            return self._unicode()
+        raise reader_error(f"Bad JSON escape sequence: \\{code}.")
+
+    def _unicode(self) -> str:
+        r"""The code unit of `\uXXXX`; half a surrogate pair that is written so becomes U+FFFD."""
+        found = ""
+        number = self._code_unit()
+        while number in _HIGH:
+            if not self.text.startswith("\\u", self.position):
+                return found + _REPLACEMENT
+            self.position += 2
+            high, number = number, self._code_unit()
+            if number in _LOW:
+                return found + chr(high) + chr(number)
+            found += _REPLACEMENT
+        return found + (_REPLACEMENT if number in _LOW else chr(number))
+
+    def _code_unit(self) -> int:
+        digits = self.text[self.position : self.position + 4]
+        if not re.fullmatch(r"[0-9a-fA-F]{4}", digits):
+            raise reader_error(f"Invalid Unicode escape sequence: \\u{digits}.")
+        self.position += 4
+        return int(digits, 16)
+
+    def _number(self) -> JValue:
+        start = self.position
+        while self.text[self.position : self.position + 1] in _NUMBER_CHARACTERS and self.position < len(
+            self.text
+        ):
+            self.position += 1
+        word = self.text[start : self.position]
+        here = self.text[self.position : self.position + 1]
+        if here and not _IS_WHITE.match(here) and here not in ",]})/":
+            raise self._unexpected("Unexpected character encountered while parsing number")
+        return JValue(_number(word))
+
+
+_INTEGER = re.compile(r"-?[0-9]+")
+_FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def _number(word: str) -> Any:
+    """JsonTextReader.ParseReadNumber: a leading 0 means another base; what is too large is a BigInteger.
+
+    https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/JsonTextReader.cs
+    """
+    if word[:1] == "0" and len(word) > 1 and word[1] not in ".eE":
+        return _based(word)
+    if _INTEGER.fullmatch(word):
+        if len(word) > _MOST_DIGITS:
+            raise reader_error(f"JSON integer {word} is too large to parse.")
+        value = int(word)
+        return Long(value) if -_LONG <= value < _LONG else BigInteger(value)
+    if _FLOAT.fullmatch(word):
+        return float(word)
+    raise reader_error(f"Input string '{word}' is not a valid number.")
+
+
+def _based(word: str) -> Long:
+    """Convert.ToInt64(word, 16 or 8): 64 bits, of which the first is the sign."""
+    hexadecimal = word[1] in "xX"
+    digits, base = (word[2:], 16) if hexadecimal else (word, 8)
+    if (
+        not re.fullmatch("[0-9a-fA-F]+" if hexadecimal else "[0-7]+", digits)
+        or int(digits, base) >= 2 * _LONG
+    ):
+        raise reader_error(f"Input string '{word}' is not a valid number.")
+    value = int(digits, base)
+    return Long(value - 2 * _LONG if value >= _LONG else value)

@@ -1,0 +1,106 @@
+"""What a piece of syntax became: a static type, and the Python expression that gives its value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from apim.csharp.dotnet.signature import NOT_CONSTANT
+from apim.csharp.dotnet.types import ClrType
+from apim.csharp.language.syntax import Node
+
+Setter = Callable[[str], str]
+"""Given a value as a Python expression, the Python expression that puts it somewhere."""
+
+
+@dataclass(slots=True)
+class Bound:
+    """An expression with a type.
+
+    Attributes:
+        type: its static type.
+        code: Python that gives its value; empty for a constant, so `Base.text` is what reads it.
+        at: its offset in the text.
+        const: its value when that is known now.
+        path: what is read of `context`, as in `context.Request.Body`.
+        present: whether it is known never to be null.
+    """
+
+    type: ClrType
+    code: str
+    at: int
+    const: Any = NOT_CONSTANT
+    path: str = ""
+    present: bool = False
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known now."""
+        return self.const is not NOT_CONSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A text that is known now."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Concatenation(Bound):
+    """A chain of `+`: its operands, which are Python that gives texts, are joined at once."""
+
+    parts: list[str | Known] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TypeReference:
+    """A name that means a type: static members follow."""
+
+    type: ClrType
+    at: int
+
+
+@dataclass(slots=True)
+class NamespaceReference:
+    """The beginning of a qualified name."""
+
+    name: str
+    at: int
+
+
+@dataclass(slots=True)
+class Variable:
+    """A local variable. One that a lambda sees change lives in a cell, a list of one, that they share."""
+
+    name: str
+    type: ClrType
+    code: str
+    cell: bool
+    const: Any = NOT_CONSTANT
+    writable: bool = True
+
+
+@dataclass(slots=True)
+class ArgumentValue:
+    """An argument of a call; a lambda is still syntax, an `out` is a variable to set."""
+
+    bound: Bound | None
+    node: Node
+    at: int
+    mode: str = ""
+    name: str | None = None
+    out: "OutTarget | None" = None
+    lambda_node: Node | None = None
+
+
+@dataclass(slots=True)
+class OutTarget:
+    """Where an out value goes; `declare` is set when the argument declares its variable."""
+
+    type: ClrType | None
+    declare: Callable[[ClrType], Setter]
+
+
+def constant(of: ClrType, value: object, at: int) -> Bound:
+    """A constant."""
+    return Bound(of, "", at, const=value, present=value is not None)
