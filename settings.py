@@ -14,12 +14,13 @@ from typing import Literal, cast
 
 import pulumi
 
-from configuration import container, credentials, declared
+from configuration import containers as entries
+from configuration import declared
 from configuration.container import Access, Container
-from configuration.credentials import Jira, Slack
 from configuration.declared import KEYS
 from configuration.names import SERVERS as BACKENDS
 from configuration.origin import is_loopback, is_origin
+from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
 from configuration.setting import TextMap
@@ -102,10 +103,7 @@ class Settings:
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         backends: names of the project's MCP servers that are on, in the order of the configuration.
-        slack: how its server signs in at Slack; nobody's when it is off.
-        slack_digest: digest of its image, or None.
-        jira: how its server signs in at Jira; nobody's when it is off.
-        jira_digest: digest of its image, or None.
+        presets: those of them that are container images, by name.
         containers: further MCP servers.
         isolate_environments: whether every backend's containers have an environment of their own.
         access: who may call a backend, by its name, where it is not everybody who signed in.
@@ -128,10 +126,7 @@ class Settings:
     audience: Audience
     require_resource: bool
     backends: tuple[str, ...]
-    slack: Slack
-    slack_digest: str | None
-    jira: Jira
-    jira_digest: str | None
+    presets: Mapping[str, Container]
     containers: tuple[Container, ...]
     isolate_environments: bool
     access: Mapping[str, Access]
@@ -162,9 +157,10 @@ def load() -> Settings:
     """
     reader = Reader(pulumi.Config())
     backends = _backends(reader)
-    containers = container.read(reader)
+    presets = _presets(reader, backends)
+    containers = entries.read(reader)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
-    container.reject_shared_messages(reader, audience, backends, containers)
+    entries.reject_shared_messages(reader, audience, presets.values(), containers)
     settings = Settings(
         location=_location(reader),
         publisher_email=declared.PUBLISHER_EMAIL.read(reader),
@@ -175,10 +171,7 @@ def load() -> Settings:
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
         backends=backends,
-        slack=credentials.slack(reader, backends),
-        slack_digest=declared.SLACK_DIGEST.read(reader) or None,
-        jira=credentials.jira(reader, backends),
-        jira_digest=declared.JIRA_DIGEST.read(reader) or None,
+        presets=presets,
         containers=containers,
         isolate_environments=declared.ISOLATE_ENVIRONMENTS.read(reader),
         access=_access(reader, backends, containers),
@@ -290,12 +283,17 @@ def _backends(reader: Reader) -> tuple[str, ...]:
     return names
 
 
+def _presets(reader: Reader, backends: tuple[str, ...]) -> Mapping[str, Container]:
+    found = {name: preset.read(reader, on=name in backends) for name, preset in PRESETS.items()}
+    return {name: container for name, container in found.items() if container is not None}
+
+
 def _access(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
 ) -> Mapping[str, Access]:
     given = declared.ACCESS.read(reader)
     _reject_unknown_backends(reader, declared.ACCESS, given, backends)
-    return {name: container.access(reader, f"access.{name}", value) for name, value in given.items()} | {
+    return {name: entries.access(reader, f"access.{name}", value) for name, value in given.items()} | {
         entry.name: entry.access for entry in containers
     }
 

@@ -1,4 +1,4 @@
-"""Any MCP server image, from an entry of `containers` in the stack's configuration."""
+"""Any MCP server image: an entry of `containers` in the stack's configuration, or a preset of one."""
 
 from posixpath import dirname
 
@@ -6,7 +6,7 @@ from backends import routes
 from backends.container_backend import ContainerBackend
 from backends.environment import environment_name
 from backends.server import ServerSpec
-from configuration.container import Container, root_messages
+from configuration.container import Container, Process
 from gateway.backend import Route
 from settings import Settings
 
@@ -15,47 +15,54 @@ _SUFFIXES = {"streamable-http": "http", "sse": "sse", "both": "both"}
 
 def describe(settings: Settings, entry: Container) -> ContainerBackend:
     """Describes the server of an entry."""
-    announced = root_messages(entry)
-    origin = f"{entry.name}-sse-url" if announced else None
+    # A route that does not lead to the first process, or that is not below the backend's path, names its
+    # server itself.
+    separate = len(entry.processes) > 1
+    origin = f"{entry.name}-sse-url" if separate or entry.root_messages else None
     return ContainerBackend(
         name=entry.name,
         title=entry.title,
         path=entry.path,
         scopes=entry.scopes,
         environment=environment_name(settings, entry.name),
-        servers=(
-            ServerSpec(
-                name=f"{entry.name}-{_SUFFIXES[entry.transport]}",
-                image=entry.image,
-                port=entry.port,
-                command=entry.command,
-                arguments=entry.arguments,
-                env=entry.env,
-                secrets=entry.secrets,
-                cpu=entry.cpu,
-                memory=entry.memory,
-                min_replicas=entry.least,
-                max_replicas=entry.most,
-                health=entry.health,
-                local_command=entry.local_command,
-                origin=origin,
-            ),
+        servers=tuple(
+            _server(entry, process, origin=None if process.transport == "streamable-http" else origin)
+            for process in entry.processes
         ),
-        routes=_routes(entry),
+        routes=_routes(entry, origin=origin if separate else None),
         root_messages=(
             routes.at_root(
                 name=entry.name,
-                messages=announced,
+                messages=entry.root_messages,
                 origin=origin,
                 session_parameter=entry.session_parameter,
             ),
         )
-        if announced and origin
+        if entry.root_messages and origin
         else (),
     )
 
 
-def _routes(entry: Container) -> tuple[Route, ...]:
+def _server(entry: Container, process: Process, *, origin: str | None) -> ServerSpec:
+    return ServerSpec(
+        name=f"{entry.name}-{_SUFFIXES[process.transport]}",
+        image=entry.image,
+        port=entry.port,
+        command=entry.command,
+        arguments=process.arguments,
+        env=process.env,
+        secrets=entry.secrets,
+        cpu=entry.cpu,
+        memory=entry.memory,
+        min_replicas=process.least,
+        max_replicas=process.most,
+        health=entry.health,
+        local_command=entry.local_command,
+        origin=origin,
+    )
+
+
+def _routes(entry: Container, *, origin: str | None) -> tuple[Route, ...]:
     paths = entry.paths
     streamable = routes.streamable_http(paths.mcp) if paths.mcp else ()
     if not (paths.sse and paths.messages):
@@ -65,6 +72,7 @@ def _routes(entry: Container) -> tuple[Route, ...]:
         messages=paths.messages,
         below=_below(entry.path, paths.sse, paths.messages),
         session_parameter=entry.session_parameter,
+        origin=origin,
     )
 
 

@@ -10,6 +10,7 @@ from backends import lock, routes
 from backends.audience import Audience, AudienceArgs
 from backends.deployable import DeployableBackend, Site
 from backends.publishing import Publication, PublicationArgs
+from configuration.names import PATHS
 from gateway.platform import Deployed, Platform, Role, steady_identity
 from settings import Settings
 
@@ -261,4 +262,4 @@ class FunctionsBackend(DeployableBackend):
 
 def describe(_settings: Settings) -> FunctionsBackend:
     """Describes the server."""
-    return FunctionsBackend(name="functions", title="Functions", path="mcp", routes=ROUTES)
+    return FunctionsBackend(name="functions", title="Functions", path=PATHS["functions"], routes=ROUTES)

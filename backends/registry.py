@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from backends import container, functions, github, jira, slack
+from backends import container, functions, github
 from backends.deployable import DeployableBackend, Site
 from backends.environment import Environments
 from gateway.backend import Hosted
@@ -12,10 +12,8 @@ from settings import Settings
 
 DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
     "functions": functions.describe,
-    "slack": slack.describe,
-    "jira": jira.describe,
 }
-"""The project's own MCP servers by the name that they have in `backends`."""
+"""The project's own MCP servers that are not container images, by the name that they have in `backends`."""
 
 HOSTED: Mapping[str, Hosted] = {"github": github.SERVER}
 """Servers of other organisations, to which clients connect directly."""
@@ -23,13 +21,18 @@ HOSTED: Mapping[str, Hosted] = {"github": github.SERVER}
 
 def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
     """The MCP servers that a stack puts behind its gateway."""
-    described = (
-        *(DESCRIPTIONS[name](settings) for name in settings.backends if name in DESCRIPTIONS),
-        *(container.describe(settings, entry) for entry in settings.containers),
-    )
+    own = (_describe(settings, name) for name in settings.backends if name not in HOSTED)
+    described = (*own, *(container.describe(settings, entry) for entry in settings.containers))
     return tuple(
         replace(backend, access=settings.access.get(backend.name, backend.access)) for backend in described
     )
+
+
+def _describe(settings: Settings, name: str) -> DeployableBackend:
+    """One of the project's own servers."""
+    if name in DESCRIPTIONS:
+        return DESCRIPTIONS[name](settings)
+    return container.describe(settings, settings.presets[name])
 
 
 def deploy(backends: Sequence[DeployableBackend], platform: Platform) -> tuple[Deployed, ...]:

@@ -185,11 +185,6 @@ class Server(pulumi.ComponentResource):
         ]
 
 
-def pinned(image: str, digest: str | None) -> str:
-    """An image's reference with its digest, if the stack names one."""
-    return f"{image}@{digest}" if digest else image
-
-
 def _secret_name(variable: str) -> str:
     """As Container Apps takes it: small letters, digits and hyphens."""
     return variable.lower().replace("_", "-")

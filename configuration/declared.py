@@ -1,13 +1,15 @@
 """All settings of a stack, each declared once.
 
-`settings.load` reads them. `python -m configuration.page` writes what `Pulumi.yaml` says about them, and
-docs/settings.md. A test compares both.
+Those of the project's own containers are declared in `configuration.presets`. `settings.load` reads them all.
+`python -m configuration.page` writes what `Pulumi.yaml` says about them, and docs/settings.md. A test
+compares both.
 """
 
 import re
 
 from configuration.names import SERVERS
-from configuration.setting import Boolean, Choice, Integer, MapList, Secret, Setting, Text, TextList, TextMap
+from configuration.presets import PRESETS
+from configuration.setting import Boolean, Choice, Integer, MapList, Setting, Text, TextList, TextMap
 
 ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD = "https://login.microsoftonline.com"
 
@@ -25,8 +27,6 @@ UNITS = {
 https://learn.microsoft.com/azure/api-management/api-management-features
 """
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-
 
 def _email_problem(value: str) -> str | None:
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value) and len(value) <= 100:  # noqa: PLR2004 -- API Management's limit
@@ -38,10 +38,6 @@ def _name_problem(value: str) -> str | None:
     if value.isprintable() and len(value) <= 100 and not set(value) & set("{}"):  # noqa: PLR2004 -- API Management's limit
         return None
     return "It has more than 100 characters, or braces, or unprintable characters."
-
-
-def _digest_problem(value: str) -> str | None:
-    return None if _DIGEST.fullmatch(value) else f"'{value}' is not a digest."
 
 
 LOCATION = Text(
@@ -105,51 +101,6 @@ BACKENDS = TextList(
     limits=f"{', '.join(SERVERS)}; at least one of them, or an entry of `containers`, is behind the gateway.",
     default=("functions",),
     example="functions",
-)
-SLACK_BOT_TOKEN = Secret(
-    key="slackBotToken",
-    description=(
-        "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. A "
-        "user's token (xoxp-) would let everyone act as that user."
-    ),
-    limits="It begins with xoxb-. Required when `backends` has slack.",
-    example="xoxb-...",
-)
-SLACK_DIGEST = Text(
-    key="slackDigest",
-    description="Digest of Slack's image, in addition to the version that the program pins.",
-    limits="sha256: and 64 hexadecimal digits, as `docker buildx imagetools inspect` prints it.",
-    default="",
-    example=f"sha256:{'0' * 64}",
-    problem=_digest_problem,
-)
-JIRA_URL = Text(
-    key="jiraUrl",
-    description="URL of Jira. The API token is sent there.",
-    limits="https, a host and perhaps a path. Required when `backends` has jira.",
-    default="",
-    example="https://example.atlassian.net",
-)
-JIRA_USERNAME = Text(
-    key="jiraUsername",
-    description="E-mail address of the account whose API token is jiraApiToken.",
-    limits="At most 254 printable characters. Required when `backends` has jira.",
-    default="",
-    example="you@example.com",
-)
-JIRA_API_TOKEN = Secret(
-    key="jiraApiToken",
-    description="API token with which Jira's server acts, from id.atlassian.com, Security, API tokens.",
-    limits="8 to 1024 printable characters. Required when `backends` has jira.",
-    example="ATATT...",
-)
-JIRA_DIGEST = Text(
-    key="jiraDigest",
-    description="Digest of Jira's image, in addition to the version that the program pins.",
-    limits=SLACK_DIGEST.limits,
-    default="",
-    example=SLACK_DIGEST.example,
-    problem=_digest_problem,
 )
 CONTAINERS = MapList(
     key="containers",
@@ -317,12 +268,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
     "Tokens": (AUDIENCE, REQUIRE_RESOURCE),
     "MCP servers": (
         BACKENDS,
-        SLACK_BOT_TOKEN,
-        SLACK_DIGEST,
-        JIRA_URL,
-        JIRA_USERNAME,
-        JIRA_API_TOKEN,
-        JIRA_DIGEST,
+        *(setting for preset in PRESETS.values() for setting in preset.settings),
         CONTAINERS,
         ISOLATE_ENVIRONMENTS,
         ACCESS,

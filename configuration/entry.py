@@ -46,7 +46,8 @@ _SIZES = (
     "Quarters of a core up to 4, with 2Gi a core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
 )
 _REPLICAS = (
-    f"At most {MOST_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport."
+    f"At most {MOST_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport. "
+    "With `separate` the process with the legacy transport has one."
 )
 
 ENTRY_KEYS = {
@@ -79,7 +80,10 @@ ENTRY_KEYS = {
     ),
     "transport": EntryKey(
         description="The MCP transport that the server has at its port.",
-        limits="`streamable-http`, the legacy `sse`, or `both` for one process that has both.",
+        limits=(
+            "`streamable-http`, the legacy `sse`, `both` for one process that has both, or `separate` for "
+            "one process for each of them, in a Container App of its own."
+        ),
         default="streamable-http",
         example="streamable-http",
     ),
@@ -111,7 +115,7 @@ ENTRY_KEYS = {
             "session_id."
         ),
         limits="A letter and up to 39 letters, digits, hyphens and underscores.",
-        default="required with `sse` and `both`",
+        default="required unless `transport` is `streamable-http`",
         example="sessionId",
     ),
     "health": EntryKey(
@@ -134,6 +138,30 @@ ENTRY_KEYS = {
     ),
     "env": EntryKey(
         description="Environment variables.",
+        limits="A map; a name consists of letters, digits and underscores.",
+        default="none",
+        example="",
+    ),
+    "http.arguments": EntryKey(
+        description="With transport `separate`: arguments after `arguments` for streamable HTTP.",
+        limits="A list of strings, or one string, which is split as a shell would.",
+        default="none",
+        example="serve-http",
+    ),
+    "http.env": EntryKey(
+        description="With transport `separate`: variables in addition to `env` for streamable HTTP.",
+        limits="A map; a name consists of letters, digits and underscores.",
+        default="none",
+        example="",
+    ),
+    "sse.arguments": EntryKey(
+        description="With transport `separate`: arguments after `arguments` for the legacy transport.",
+        limits="A list of strings, or one string, which is split as a shell would.",
+        default="none",
+        example="serve-sse",
+    ),
+    "sse.env": EntryKey(
+        description="With transport `separate`: variables in addition to `env` for the legacy transport.",
         limits="A map; a name consists of letters, digits and underscores.",
         default="none",
         example="",

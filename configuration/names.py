@@ -1,16 +1,15 @@
 """Names and paths that a stack's own containers may not take."""
 
-SERVERS = ("functions", "slack", "jira", "github")
+from configuration.presets import PRESETS
+
+SERVERS = ("functions", *PRESETS, "github")
 """The project's own MCP servers, by the name that they have in `backends`."""
 
 TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
 """Names of parts of the stack."""
 
-PATHS = {"functions": "mcp", "slack": "slack-mcp", "jira": "jira-mcp"}
-"""The first segment of their URLs at the gateway. GitHub's is not behind it."""
-
-ROOT_MESSAGES = {"slack": "/message"}
-"""Where servers announce that they take messages, whatever they are told of the path before it."""
+PATHS = {"functions": "mcp", **{name: preset.container.path for name, preset in PRESETS.items()}}
+"""The first segment of their URLs at the gateway. GitHub's server is not behind it."""
 
 RESERVED = frozenset(
     {

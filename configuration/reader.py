@@ -9,6 +9,9 @@ from pulumi.runtime import config as pulumi_config
 
 from configuration.problem import Problem
 
+NOT_READ = "twin"
+"""In the twin: the value of a secret that only the Pulumi CLI can decrypt. The server gets a stand-in."""
+
 
 class Reader:
     """Reads values and collects what is wrong with them.

@@ -28,7 +28,7 @@ from pulumi.runtime.settings import reset_options
 from pulumi.runtime.stack import run_in_stack
 
 from configuration import stack_file
-from configuration.credentials import NOT_READ
+from configuration.reader import NOT_READ
 from configuration.stack_file import Configuration, ConfigurationError
 from twin import own_thread, version_aliases
 from twin.azure.cloud import Cloud

@@ -15,6 +15,8 @@ from pulumi.runtime.settings import reset_options
 
 from backends import registry
 from configuration import stack_file
+from configuration.presets import PRESETS
+from configuration.setting import Secret
 from gateway.plan import plan_gateway
 from gateway.verify.expectation import expectation
 from gateway.verify.target import Azure, Expectation, Target, control_url, is_loopback
@@ -25,7 +27,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 # Policies hold no secret of the configuration, so that any text will do that has the form of all of them.
 _NO_SECRET = "xoxb-not-needed-for-verification"  # noqa: S105 -- it is none
-_SECRETS = ("slackBotToken", "jiraApiToken")
+_SECRETS = tuple(
+    setting.key for preset in PRESETS.values() for setting in preset.settings if isinstance(setting, Secret)
+)
 
 
 class TargetError(Exception):

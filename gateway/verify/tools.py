@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, Tool
 
+from configuration.presets import PRESETS
 from gateway.verify.check import Check, FailedError, SkippedError
 from gateway.verify.session import Observation, Session
 from gateway.verify.sign_in import sign_in_id, token_for
@@ -182,12 +183,7 @@ def _without_effect(tools: list[Tool]) -> Tool | None:
 
 
 def _service_remedy(server: Server) -> str:
-    return {
-        "slack": "The bot token must be valid and have the scopes that README.md lists: "
-        "`pulumi config set --secret slackBotToken`.",
-        "jira": "jiraUrl, jiraUsername and jiraApiToken must belong together: "
-        "`pulumi config set --secret jiraApiToken`.",
-    }.get(server.name, "")
+    return PRESETS[server.name].remedy if server.name in PRESETS else ""
 
 
 async def _snippet(server: Server, transport: Transport, session: Session) -> str:

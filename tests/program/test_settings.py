@@ -14,8 +14,10 @@ from pulumi.runtime.settings import reset_options
 import settings
 from backends.registry import DESCRIPTIONS, HOSTED
 from configuration import page, stack_file
+from configuration.container import Process
 from configuration.declared import SETTINGS
 from configuration.entry import ENTRY_KEYS
+from configuration.presets import PRESETS
 from configuration.setting import Boolean, Setting
 from settings import Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
@@ -106,6 +108,7 @@ def entry(**values: object) -> str:
 ALL = '["functions", "slack", "jira", "github"]'
 JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
 SSE = {"transport": "sse", "sessionParameter": "sessionId"}
+SEPARATE = {"transport": "separate", "sessionParameter": "sessionId"}
 
 WRONG = {
     "no-email": ({"publisherEmail": None}, "publisherEmail"),
@@ -187,6 +190,30 @@ WRONG = {
     "messages-at-another-api": (
         {"containers": entry(transport="sse", sessionParameter="id", paths={"messages": "/mcp/message"})},
         "containers[0].paths.messages",
+    ),
+    "separate-without-a-session": (
+        {"containers": entry(transport="separate")},
+        "containers[0].sessionParameter",
+    ),
+    "separate-environment-of-one-process": (
+        {"containers": entry(http={"env": {"A": "b"}})},
+        "containers[0].http.env",
+    ),
+    "separate-arguments-as-map": (
+        {"containers": entry(**SEPARATE, sse={"arguments": {"a": "b"}})},
+        "containers[0].sse.arguments",
+    ),
+    "separate-environment-as-list": (
+        {"containers": entry(**SEPARATE, http={"env": ["A=b"]})},
+        "containers[0].http.env",
+    ),
+    "separate-with-an-unknown-key": (
+        {"containers": entry(**SEPARATE, http={"port": 1})},
+        "containers[0].http.port",
+    ),
+    "secret-of-one-process-in-clear-too": (
+        {"containers": entry(**SEPARATE, sse={"env": {"TOKEN": "x"}}, secrets={"TOKEN": "publisherToken"})},
+        "containers[0].secrets",
     ),
     "sse-in-replicas": (
         {"containers": entry(transport="sse", sessionParameter="id", scale={"max": 2})},
@@ -342,13 +369,14 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
 @pytest.mark.parametrize("key", [key for key, declared in ENTRY_KEYS.items() if declared.example])
 def test_the_example_of_a_key_of_an_entry_is_accepted(key: str) -> None:
     legacy = SSE if key in ("paths.sse", "paths.messages", "sessionParameter") else {}
-    stack = changed(containers=entry(**legacy))
+    separate = SEPARATE if key.startswith(("http.", "sse.")) else {}
+    stack = changed(containers=entry(**legacy, **separate))
     run(f"pulumi config set --path 'containers[0].{key}' '{ENTRY_KEYS[key].example}'", stack, set())
     load(stack)
 
 
 def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
-    assert set(settings.BACKENDS) == {*DESCRIPTIONS, *HOSTED}
+    assert set(settings.BACKENDS) == {*DESCRIPTIONS, *PRESETS, *HOSTED}
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -501,8 +529,10 @@ def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
 def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
     stack = load(changed(backends=ALL, **LOCAL))
 
-    assert stack.slack.bot_token == "xoxb-twin"
-    assert (stack.jira.url, stack.jira.api_token) == ("https://jira.example", "twin")
+    assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": "xoxb-twin"}
+    jira = stack.presets["jira"]
+    assert jira.secrets == {"JIRA_API_TOKEN": "twin"}
+    assert {process.env["JIRA_URL"] for process in jira.processes} == {"https://jira.example"}
 
 
 def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
@@ -515,8 +545,8 @@ def test_complete_credentials_are_taken_and_not_shown() -> None:
     tokens = {key: SECRETS[key] for key in ("slackBotToken", "jiraApiToken")}
     stack = load(changed(backends=ALL, **JIRA, **tokens), tokens)
 
-    assert stack.slack.bot_token == tokens["slackBotToken"]
-    assert stack.jira.api_token == tokens["jiraApiToken"]
+    assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": tokens["slackBotToken"]}
+    assert stack.presets["jira"].secrets == {"JIRA_API_TOKEN": tokens["jiraApiToken"]}
     assert [token for token in tokens.values() if token in repr(stack)] == []
 
 
@@ -553,7 +583,8 @@ def test_an_entry_of_three_keys_is_complete() -> None:
     (container,) = load(changed(containers=entry())).containers
 
     assert (container.title, container.path, container.paths.mcp) == ("Notes", "notes-mcp", "/mcp")
-    assert (container.cpu, container.memory, container.least, container.most) == (0.25, "0.5Gi", 1, 1)
+    assert (container.cpu, container.memory) == (0.25, "0.5Gi")
+    assert container.processes == (Process(transport="streamable-http", least=1, most=1),)
 
 
 def test_an_entrys_secret_is_a_setting_of_its_own_and_is_not_shown() -> None:

@@ -1,0 +1,394 @@
+"""Reads the entries of `containers`: further MCP servers that are a container image, and no code."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast, get_args
+
+from configuration import declared
+from configuration.container import Access, Container, Paths, Process, Transport
+from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
+from configuration.names import PATHS, RESERVED, SERVERS, TAKEN
+from configuration.reader import NOT_READ, Reader
+from configuration.setting import NOT_SET
+
+Transports = Literal["streamable-http", "sse", "both", "separate"]
+"""What an entry says: the transport of its one process, or a process of its own for each transport."""
+
+# The Consumption profile gives 2 GiB a core, in quarters of one, up to four.
+# https://learn.microsoft.com/azure/container-apps/containers#allocations
+_QUARTERS = range(1, 17)
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
+_IMAGE = re.compile(
+    r"(?P<repository>[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?P<digest>@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+_SERVER_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_SECRET_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)*", re.ASCII)
+_SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
+_MOST_SCOPES = 20
+_SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
+
+
+def read(reader: Reader) -> tuple[Container, ...]:
+    """The stack's own containers."""
+    containers = tuple(
+        _container(Entry(reader, f"containers[{index}]", values))
+        for index, values in enumerate(declared.CONTAINERS.read(reader))
+    )
+    _reject_clashes(reader, containers)
+    return containers
+
+
+def _container(entry: Entry) -> Container:
+    entry.reject_unknown_keys(top_level_keys())
+    name = _name(entry)
+    transport = _transport(entry)
+    cpu, memory = _resources(entry)
+    return Container(
+        name=name,
+        title=_title(entry, name),
+        image=_image(entry),
+        port=entry.integer("port", 1, 65535),
+        path=_path(entry, name),
+        paths=_paths(entry, transport),
+        processes=_processes(entry, transport),
+        session_parameter=_session_parameter(entry, transport),
+        health=_health(entry),
+        command=entry.words("command"),
+        secrets=_secrets(entry),
+        cpu=cpu,
+        memory=memory,
+        access=access(entry.reader, f"{entry.location}.access", entry.text("access", "users")),
+        scopes=_scopes(entry),
+        calls_per_minute=_calls(entry),
+        local_command=entry.within("local", "command").words("command"),
+    )
+
+
+def access(reader: Reader, key: str, value: str) -> Access:
+    """Who may call a server."""
+    choices = get_args(Access)
+    remedy = f"pulumi config set --path '{key}' users"
+    if value not in choices:
+        wrong = f"'{value}' is not one of {', '.join(choices)}."
+        reader.reject(key, wrong, ENTRY_KEYS["access"].reason, remedy)
+    elif value != "users":
+        # Accepting it would promise a check that no policy makes.
+        wrong = f"'{value}' is not supported yet; only signed-in users can call an MCP server."
+        reader.reject(key, wrong, ENTRY_KEYS["access"].reason, remedy)
+    return "users"
+
+
+def _name(entry: Entry) -> str:
+    name = entry.text("name")
+    if name and not (_NAME.fullmatch(name) and len(name) <= LONGEST_NAME):
+        entry.reject("name", f"'{name}' is not a valid name.")
+    elif name in TAKEN or name.endswith("preflight"):
+        entry.reject(
+            "name",
+            f"'{name}' is taken.",
+            why="It is the name of a part of the gateway or of one of the project's own servers, which keep "
+            "their names when they are switched off.",
+            remedy=entry.set("name", f"my-{name}"),
+        )
+    return name
+
+
+def _title(entry: Entry, name: str) -> str:
+    title = entry.text("title", name.replace("-", " ").title() or "?")
+    if not (title.isprintable() and len(title) <= 60 and not set(title) & set('{}"<>\\')):  # noqa: PLR2004 -- said in `limits`
+        entry.reject("title", "It is not a valid title.")
+    return title
+
+
+def _image(entry: Entry) -> str:
+    image = entry.text("image")
+    match = _IMAGE.fullmatch(image)
+    if not image:
+        return image
+    if match is None or "." not in image.partition("/")[0]:
+        entry.reject("image", f"'{image}' is not a reference of an image with its registry.")
+    elif match["digest"] is None and match["tag"] in (None, "latest"):
+        remedy = entry.set("image", f"{match['repository']}:1.0.0")
+        entry.reject("image", f"'{image}' names no version.", remedy=remedy)
+    return image
+
+
+def _transport(entry: Entry) -> Transports:
+    choices = get_args(Transports)
+    value = entry.text("transport", "streamable-http")
+    if value not in choices:
+        near = next(iter(difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.4)), choices[0])
+        wrong = f"'{value}' is not one of {', '.join(choices)}."
+        entry.reject("transport", wrong, remedy=entry.set("transport", near))
+        return "streamable-http"
+    return cast("Transports", value)
+
+
+def _path(entry: Entry, name: str) -> str:
+    path = entry.text("path", f"{name}-mcp").strip("/")
+    remedy = entry.set("path", f"{name or 'notes'}-mcp")
+    if path in RESERVED:
+        entry.reject("path", f"'{path}' is reserved for the gateway itself.", remedy=remedy)
+    elif path in PATHS.values():
+        owner = next(server for server, taken in PATHS.items() if taken == path)
+        entry.reject(
+            "path",
+            f"'{path}' is taken.",
+            why=f"It is the path of the project's own server '{owner}', whether that is switched on or not.",
+            remedy=entry.set("path", f"my-{path}"),
+        )
+    elif entry.has("path") and not (_NAME.fullmatch(path) and len(path) <= 50):  # noqa: PLR2004 -- said in `limits`
+        entry.reject("path", f"'{path}' is not a valid path.", remedy=remedy)
+    return path
+
+
+def _paths(entry: Entry, transport: Transports) -> Paths:
+    has_mcp, has_sse = transport != "sse", transport != "streamable-http"
+    used = (*(("mcp",) if has_mcp else ()), *(("sse", "messages") if has_sse else ()))
+    inner = entry.within("paths", *used)
+    found: dict[str, str | None] = {"mcp": None, "sse": None, "messages": None}
+    for key in used:
+        default = ENTRY_KEYS[f"paths.{key}"].default
+        path = inner.text(key, default)
+        if not _SERVER_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+            inner.reject(key, f"'{path}' is not a valid path.")
+        found[key] = path
+    return Paths(mcp=found["mcp"], sse=found["sse"], messages=found["messages"])
+
+
+def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
+    least, most = _scale(entry, transport)
+    arguments, env = entry.words("arguments"), _env(entry)
+    if transport != "separate":
+        for key in ("http", "sse"):
+            if entry.has(key):
+                wrong = f"It has no meaning with transport {transport}."
+                entry.reject(f"{key}.env", wrong, remedy=entry.remove(key))
+        return (Process(transport=transport, arguments=arguments, env=env, least=least, most=most),)
+
+    def process(key: str, speaks: Transport, *, least: int, most: int) -> Process:
+        own = entry.within(key, "arguments", "env")
+        return Process(
+            transport=speaks,
+            arguments=(*arguments, *own.words("arguments")),
+            env={**env, **_env(own)},
+            least=least,
+            most=most,
+        )
+
+    return (
+        process("http", "streamable-http", least=least, most=most),
+        # A message has to reach the replica that holds its event stream.
+        process("sse", "sse", least=min(least, 1), most=1),
+    )
+
+
+def _session_parameter(entry: Entry, transport: Transports) -> str | None:
+    if transport == "streamable-http":
+        if entry.has("sessionParameter"):
+            wrong = "It has no meaning with transport streamable-http."
+            entry.reject("sessionParameter", wrong, remedy=entry.remove("sessionParameter"))
+        return None
+    parameter = entry.text("sessionParameter")
+    if parameter and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", parameter, re.ASCII):
+        entry.reject("sessionParameter", f"'{parameter}' is not the name of a parameter.")
+    return parameter
+
+
+def _health(entry: Entry) -> str | None:
+    if not entry.has("health"):
+        return None
+    path = entry.text("health")
+    if path and not _SERVER_PATH.fullmatch(path):
+        entry.reject("health", f"'{path}' is not a valid path.")
+    return path
+
+
+def _env(entry: Entry) -> Mapping[str, str]:
+    env: dict[str, str] = {}
+    for name, value in entry.map("env").items():
+        if not _VARIABLE.fullmatch(name) or isinstance(value, (list, dict)):
+            remedy = f"pulumi config rm --path '{entry.location}.env[\"{name}\"]'"
+            wrong = f"'{name}' is not an environment variable with one value."
+            entry.reject("env", wrong, remedy=remedy)
+        env[name] = plain(value)
+    return env
+
+
+def _secrets(entry: Entry) -> Mapping[str, str]:
+    """The values of secret variables. An entry names settings of the stack, which are encrypted there."""
+    secrets: dict[str, str] = {}
+    plain_in = {
+        variable: key
+        for key in ("env", "http.env", "sse.env")
+        for variable in _env(entry if key == "env" else entry.within(key.split(".")[0], "arguments", "env"))
+    }
+    for variable, setting in entry.map("secrets").items():
+        if not _SECRET_VARIABLE.fullmatch(variable):
+            remedy = f"pulumi config rm --path '{entry.location}.secrets[\"{variable}\"]'"
+            entry.reject("secrets", f"'{variable}' is not a variable in capitals.", remedy=remedy)
+        elif variable in plain_in:
+            key = plain_in[variable]
+            remedy = entry.remove(f"{key}.{variable}")
+            entry.reject("secrets", f"'{variable}' is in `{key}` as well.", remedy=remedy)
+        elif not isinstance(setting, str) or not _SETTING.fullmatch(setting) or setting in declared.KEYS:
+            # The value may be the secret itself, so it is not shown.
+            suggestion = _setting_name(variable)
+            entry.reject(
+                "secrets",
+                f"'{variable}' is not the name of a setting of your own.",
+                why=f"{ENTRY_KEYS['secrets'].reason} If this is the secret itself, revoke it.",
+                remedy=f"{entry.set(f'secrets.{variable}', suggestion)} && "
+                f"pulumi config set --secret {suggestion}",
+            )
+        else:
+            value = entry.reader.secret(setting)
+            if not value and not entry.reader.local:
+                entry.reader.reject(
+                    setting,
+                    NOT_SET,
+                    f"The container '{entry.text('name', '?')}' needs it as {variable}.",
+                    f"pulumi config set --secret {setting}",
+                )
+            secrets[variable] = value or NOT_READ
+    return secrets
+
+
+def _setting_name(variable: str) -> str:
+    """`NOTES_TOKEN` as `notesToken`."""
+    first, *others = [word.lower() for word in variable.split("_") if word]
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _resources(entry: Entry) -> tuple[float, str]:
+    cpu = _number(entry.text("cpu", "0.25"))
+    fitting = max(0.25, min(4.0, math.ceil(cpu * 4) / 4)) if math.isfinite(cpu) else 0.25
+    if cpu * 4 not in _QUARTERS:
+        entry.reject("cpu", "It is not a valid size.", remedy=entry.set("cpu", f"{fitting:g}"))
+    memory = entry.text("memory", f"{fitting * 2:g}Gi")
+    amount = _number(memory.removesuffix("Gi")) if memory.endswith("Gi") else math.nan
+    if amount != fitting * 2:
+        wrong = f"'{memory}' does not fit {fitting:g} cores."
+        entry.reject("memory", wrong, remedy=entry.set("memory", f"{fitting * 2:g}Gi"))
+    return fitting, f"{fitting * 2:g}Gi"
+
+
+def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
+    inner = entry.within("scale", "min", "max")
+    limits: dict[str, int] = {}
+    for key, lowest in (("min", 0), ("max", 1)):
+        text = inner.text(key, "1")
+        limits[key] = int(text) if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) else -1
+        if not lowest <= limits[key] <= MOST_REPLICAS:
+            inner.reject(key, f"'{text}' is outside of {lowest} to {MOST_REPLICAS}.")
+            return 1, 1
+    if limits["min"] > limits["max"]:
+        inner.reject("max", "It is below min.", remedy=inner.set("max", str(max(1, limits["min"]))))
+    if transport in ("sse", "both") and limits["max"] > 1:
+        inner.reject(
+            "max",
+            "A server with the legacy transport has one replica.",
+            why="A replica keeps its event streams in memory, and a message that reached another one would "
+            "be lost; affinity is by cookie, which MCP clients do not keep.",
+        )
+    return limits["min"], limits["max"]
+
+
+def _scopes(entry: Entry) -> tuple[str, ...]:
+    scopes = entry.words("scopes")
+    if len(scopes) > _MOST_SCOPES:
+        entry.reject("scopes", f"There are {len(scopes)}.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"))
+    for index, scope in enumerate(scopes):
+        remedy = entry.remove(f"scopes[{index}]")
+        if not _SCOPE.fullmatch(scope) or scope in ("openid", "offline_access"):
+            entry.reject("scopes", f"'{scope}' is not a valid scope of a server.", remedy=remedy)
+        elif scope in scopes[:index]:
+            entry.reject("scopes", f"'{scope}' is listed twice.", remedy=remedy)
+    return scopes
+
+
+def _calls(entry: Entry) -> int | None:
+    most = declared.CALLS_PER_MINUTE.most
+    return entry.integer("callsPerMinute", 1, most) if entry.has("callsPerMinute") else None
+
+
+def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
+    for place, container in enumerate(containers):
+        earlier = containers[:place]
+        if container.name and container.name in {other.name for other in earlier}:
+            reader.reject(
+                f"containers[{place}].name",
+                f"'{container.name}' is the name of another entry.",
+                "Resources are named after it.",
+                f"pulumi config set --path 'containers[{place}].name' {container.name[:17]}-2",
+            )
+        elif container.path in {other.path for other in earlier}:
+            reader.reject(
+                f"containers[{place}].path",
+                f"'{container.path}' is the path of another entry.",
+                "One would shadow the other.",
+                f"pulumi config set --path 'containers[{place}].path' {container.name or 'notes'}-mcp",
+            )
+    for place, container in enumerate(containers):
+        others = set(SERVERS) | {other.name for other in containers if other is not container}
+        others |= {scope for other in containers[:place] for scope in other.scopes}
+        for index, scope in enumerate(container.scopes):
+            if scope in others:
+                reader.reject(
+                    f"containers[{place}].scopes",
+                    f"'{scope}' is a scope of another server.",
+                    "People allow a scope for one server; a token for the whole gateway would open both.",
+                    f"pulumi config set --path 'containers[{place}].scopes[{index}]' "
+                    f"{container.name}.{scope}",
+                )
+    taken = RESERVED - {"message", "messages"} | {container.path for container in containers}
+    for place, container in enumerate(containers):
+        at_root = container.root_messages
+        first = at_root.split("/")[1].lower() if at_root else ""
+        if first in taken | set(PATHS.values()):
+            reader.reject(
+                f"containers[{place}].paths.messages",
+                f"'{at_root}' would shadow /{first} at the gateway.",
+                "A server announces its message path from the root of the host, so the gateway must accept "
+                "messages there. Configure the server for another path, or for one below its own path at the "
+                "gateway.",
+                f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
+            )
+
+
+def reject_shared_messages(
+    reader: Reader, audience: str, presets: Iterable[Container], containers: tuple[Container, ...]
+) -> None:
+    """Rejects servers that announce one message path when a token does not say which of them it is for."""
+    if audience != "gateway":
+        return
+    announced = {preset.root_messages: preset.name for preset in presets if preset.root_messages}
+    for place, container in enumerate(containers):
+        at_root = container.root_messages
+        if at_root is None:
+            continue
+        # API Management ignores case and a slash at the end.
+        path = at_root.rstrip("/").lower()
+        if path in announced:
+            reader.reject(
+                f"containers[{place}].paths.messages",
+                f"'{announced[path]}' announces '{path}' as well.",
+                "With audience gateway a token opens every server, so it cannot tell which one a message is "
+                "for. Give each server a token of its own, or configure this one for a message path below "
+                "its own path.",
+                "pulumi config set audience backend",
+            )
+        announced.setdefault(path, container.name)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text, re.ASCII) else math.nan
+    except ValueError:
+        return math.nan

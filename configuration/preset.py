@@ -1,0 +1,122 @@
+"""The project's own MCP servers that are container images: complete entries, except for their credentials."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from configuration.container import Container
+from configuration.reader import NOT_READ, Reader
+from configuration.setting import NOT_SET, Secret, Setting, Text
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One setting with which a server signs in to its service.
+
+    Attributes:
+        setting: where its value comes from; a `Secret` becomes a secret of the Container App.
+        variable: the environment variable in which the server receives it.
+        placeholder: its value in the twin when the stack does not set it; a stand-in is used then.
+        problem: what is wrong with a value, as a sentence, or None.
+        trailing: characters that are removed from its end.
+    """
+
+    setting: Text | Secret
+    variable: str
+    placeholder: str
+    problem: Callable[[str], str | None]
+    trailing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One of the project's own servers.
+
+    Attributes:
+        container: the server, without credentials.
+        credentials: what it needs to sign in to its service.
+        remedy: what to check when its service does not accept the credentials.
+    """
+
+    container: Container
+    credentials: tuple[Credential, ...]
+    remedy: str
+
+    @property
+    def digest(self) -> Text:
+        """The setting that pins the image's digest."""
+        return Text(
+            key=f"{self.container.name}Digest",
+            description=(
+                f"Digest of {self.container.title}'s image, in addition to the version that the program pins."
+            ),
+            limits="sha256: and 64 hexadecimal digits, as `docker buildx imagetools inspect` prints it.",
+            default="",
+            example=f"sha256:{'0' * 64}",
+            problem=_digest_problem,
+        )
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """All settings of the server, in the order of the documentation."""
+        return (*(credential.setting for credential in self.credentials), self.digest)
+
+    def read(self, reader: Reader, *, on: bool) -> Container | None:
+        """The server with its credentials; None when it is switched off.
+
+        Args:
+            reader: reads the settings, also when the server is off.
+            on: whether `backends` has it.
+        """
+        digest = self.digest.read(reader)
+        values = {each.setting.key: each.setting.read(reader) for each in self.credentials}
+        if not on:
+            return None
+        container = self.container
+        if digest:
+            container = replace(container, image=f"{container.image}@{digest}")
+        return self._with(container, self._checked(reader, values))
+
+    def _checked(self, reader: Reader, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The values of all variables.
+
+        Each missing setting is reported, except in the twin when the stack has none of them or a secret
+        cannot be read: then these are placeholders.
+        """
+        if reader.local and (not any(values.values()) or NOT_READ in values.values()):
+            return {each.variable: each.placeholder for each in self.credentials}
+        name = self.container.name
+        for credential in self.credentials:
+            if not values[credential.setting.key]:
+                reader.reject(
+                    credential.setting.key,
+                    NOT_SET,
+                    f"The backend '{name}' is on and needs {', '.join(values)}. To switch it off, remove it "
+                    "from `backends`.",
+                    credential.setting.command,
+                )
+        if all(values.values()):
+            for credential in self.credentials:
+                if wrong := credential.problem(values[credential.setting.key]):
+                    credential.setting.reject(reader, wrong)
+        return {
+            each.variable: values[each.setting.key].rstrip(each.trailing)
+            if each.trailing
+            else values[each.setting.key]
+            for each in self.credentials
+        }
+
+    def _with(self, container: Container, values: Mapping[str, str]) -> Container:
+        secret = {each.variable for each in self.credentials if isinstance(each.setting, Secret)}
+        plain = {variable: value for variable, value in values.items() if variable not in secret}
+        return replace(
+            container,
+            processes=tuple(replace(each, env={**each.env, **plain}) for each in container.processes),
+            secrets={variable: value for variable, value in values.items() if variable in secret},
+        )
+
+
+def _digest_problem(value: str) -> str | None:
+    return None if _DIGEST.fullmatch(value) else f"'{value}' is not a digest."

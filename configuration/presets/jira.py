@@ -1,0 +1,131 @@
+"""Jira: https://github.com/sooperset/mcp-atlassian, as it is.
+
+One process speaks one transport, so there are two apps. Two containers in one app are no solution: an app has
+one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
+check.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from configuration.container import Container, Paths, Process
+from configuration.preset import Credential, Preset
+from configuration.setting import Secret, Text
+
+VERSION = "0.23.1"
+"""The image's tag. The twin runs the PyPI package of the same version, see docs/adding-a-backend.md."""
+
+REPOSITORY = "ghcr.io/sooperset/mcp-atlassian"
+
+_PATH = "jira-mcp"
+_MESSAGES = f"/{_PATH}/messages/"
+_PORT = 8000
+_ENV = {
+    "HOST": "0.0.0.0",  # noqa: S104 -- in its own container
+    "PORT": str(_PORT),
+    "TOOLSETS": "all",
+    # Otherwise it takes the caller's token, here the gateway's, for a token of Jira and sends it there ...
+    "IGNORE_HEADER_AUTH": "true",
+    # ... and without this it then refuses every call.
+    "ALLOW_GLOBAL_CRED_FALLBACK": "true",
+    "FASTMCP_CHECK_FOR_UPDATES": "off",
+    "FASTMCP_SHOW_SERVER_BANNER": "false",
+}
+_STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
+# STATELESS would end a process with this transport.
+_LEGACY = {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": _MESSAGES}
+
+
+def _url_problem(value: str) -> str | None:
+    return (
+        None if _is_https(value) else f"'{value}' is not a URL with https, a host and nothing after its path."
+    )
+
+
+def _username_problem(value: str) -> str | None:
+    if value.isprintable() and len(value) <= 254:  # noqa: PLR2004 -- RFC 3696, an address's length
+        return None
+    return "It is not an e-mail address or a user's name."
+
+
+def _token_problem(value: str) -> str | None:
+    if re.fullmatch(r"[!-~]{8,1024}", value):
+        return None
+    return "It is shorter than 8 characters, or has characters that no token has."
+
+
+def _is_https(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https"
+        and bool(re.fullmatch(r"[A-Za-z0-9.-]+", parts.hostname or "", re.ASCII))
+        and "@" not in parts.netloc
+        and bool(re.fullmatch(r"[A-Za-z0-9/._~-]*", parts.path, re.ASCII))
+        and not set(text) & set("?#")
+    )
+
+
+URL = Credential(
+    setting=Text(
+        key="jiraUrl",
+        description="URL of Jira. The API token is sent there.",
+        limits="https, a host and perhaps a path. Required when `backends` has jira.",
+        default="",
+        example="https://example.atlassian.net",
+    ),
+    variable="JIRA_URL",
+    placeholder="https://jira.example",
+    problem=_url_problem,
+    trailing="/",
+)
+USERNAME = Credential(
+    setting=Text(
+        key="jiraUsername",
+        description="E-mail address of the account whose API token is jiraApiToken.",
+        limits="At most 254 printable characters. Required when `backends` has jira.",
+        default="",
+        example="you@example.com",
+    ),
+    variable="JIRA_USERNAME",
+    placeholder="twin@example.com",
+    problem=_username_problem,
+)
+TOKEN = Credential(
+    setting=Secret(
+        key="jiraApiToken",
+        description="API token with which Jira's server acts, from id.atlassian.com, Security, API tokens.",
+        limits="8 to 1024 printable characters. Required when `backends` has jira.",
+        example="ATATT...",
+    ),
+    variable="JIRA_API_TOKEN",
+    placeholder="twin",
+    problem=_token_problem,
+)
+
+PRESET = Preset(
+    container=Container(
+        name="jira",
+        title="Jira",
+        image=f"{REPOSITORY}:{VERSION}",
+        port=_PORT,
+        path=_PATH,
+        paths=Paths(mcp="/mcp", sse="/sse", messages=_MESSAGES),
+        processes=(
+            # Stateless: it has no sessions, any replica answers.
+            Process(transport="streamable-http", env={**_ENV, **_STREAMABLE}, most=5),
+            # Stateful: a message has to reach the replica that holds its event stream, so there is one.
+            Process(transport="sse", env={**_ENV, **_LEGACY}),
+        ),
+        session_parameter="session_id",
+        health="/healthz",
+    ),
+    credentials=(URL, USERNAME, TOKEN),
+    remedy=(
+        "jiraUrl, jiraUsername and jiraApiToken must belong together: "
+        "`pulumi config set --secret jiraApiToken`."
+    ),
+)

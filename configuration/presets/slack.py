@@ -1,0 +1,74 @@
+"""Slack: https://github.com/korotovsky/slack-mcp-server, as it is.
+
+One process speaks one transport, so there are two apps. Two containers in one app are no solution: an app has
+one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
+check.
+"""
+
+import re
+
+from configuration.container import Container, Paths, Process
+from configuration.preset import Credential, Preset
+from configuration.setting import Secret
+
+VERSION = "v1.3.0"
+"""The image's tag. The twin runs the npm package of the same version, see docs/adding-a-backend.md."""
+
+REPOSITORY = "ghcr.io/korotovsky/slack-mcp-server"
+
+# https://docs.slack.dev/authentication/tokens
+_BOT_TOKEN = re.compile(r"xoxb-[A-Za-z0-9-]{10,200}", re.ASCII)
+
+_PORT = 3001
+_ENV = {
+    "SLACK_MCP_HOST": "0.0.0.0",  # noqa: S104 -- in its own container; the default is 127.0.0.1
+    "SLACK_MCP_PORT": str(_PORT),
+    # Without it there is no tool that posts.
+    "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
+    # At `info` it logs the arguments of calls, and with them what people write.
+    "SLACK_MCP_LOG_LEVEL": "warn",
+}
+
+
+def _token_problem(value: str) -> str | None:
+    return None if _BOT_TOKEN.fullmatch(value) else "It is not a bot token: those begin with xoxb-."
+
+
+TOKEN = Credential(
+    setting=Secret(
+        key="slackBotToken",
+        description=(
+            "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. A "
+            "user's token (xoxp-) would let everyone act as that user."
+        ),
+        limits="It begins with xoxb-. Required when `backends` has slack.",
+        example="xoxb-...",
+    ),
+    variable="SLACK_MCP_XOXB_TOKEN",
+    placeholder="xoxb-twin",
+    problem=_token_problem,
+)
+
+PRESET = Preset(
+    container=Container(
+        name="slack",
+        title="Slack",
+        image=f"{REPOSITORY}:{VERSION}",
+        port=_PORT,
+        path="slack-mcp",
+        paths=Paths(mcp="/mcp", sse="/sse", messages="/message"),
+        # Stateful, so each has one replica: it keeps its event streams in memory, and before a replica can
+        # answer it reads all users and channels of the workspace from Slack, which limits that. It has no
+        # health path.
+        processes=(
+            Process(transport="streamable-http", arguments=("--transport", "http"), env=_ENV),
+            Process(transport="sse", arguments=("--transport", "sse"), env=_ENV),
+        ),
+        session_parameter="sessionId",
+    ),
+    credentials=(TOKEN,),
+    remedy=(
+        "The bot token must be valid and have the scopes that README.md lists: "
+        "`pulumi config set --secret slackBotToken`."
+    ),
+)

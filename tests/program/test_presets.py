@@ -1,0 +1,96 @@
+"""The project's own containers are presets of entries of `containers`."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from backends import registry
+from backends.container_backend import ContainerBackend
+from configuration.presets import PRESETS
+from tests.program.test_settings import SECRETS, changed, entry, load
+
+CREDENTIALS = {
+    "slackBotToken": SECRETS["slackBotToken"],
+    "jiraUrl": "https://example.atlassian.net",
+    "jiraUsername": "a@b.example",
+    "jiraApiToken": SECRETS["jiraApiToken"],
+}
+ENTRIES: dict[str, dict[str, Any]] = {
+    "slack": {
+        "image": "ghcr.io/korotovsky/slack-mcp-server:v1.3.0",
+        "port": 3001,
+        "sessionParameter": "sessionId",
+        "env": {
+            "SLACK_MCP_HOST": "0.0.0.0",
+            "SLACK_MCP_PORT": "3001",
+            "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
+            "SLACK_MCP_LOG_LEVEL": "warn",
+        },
+        "http": {"arguments": "--transport http"},
+        "sse": {"arguments": "--transport sse"},
+        "secrets": {"SLACK_MCP_XOXB_TOKEN": "chatToken"},
+    },
+    "jira": {
+        "image": "ghcr.io/sooperset/mcp-atlassian:0.23.1",
+        "port": 8000,
+        "sessionParameter": "session_id",
+        "health": "/healthz",
+        "paths": {"messages": "/chat-mcp/messages/"},
+        "scale": {"max": 5},
+        "env": {
+            "HOST": "0.0.0.0",
+            "PORT": "8000",
+            "TOOLSETS": "all",
+            "IGNORE_HEADER_AUTH": "true",
+            "ALLOW_GLOBAL_CRED_FALLBACK": "true",
+            "FASTMCP_CHECK_FOR_UPDATES": "off",
+            "FASTMCP_SHOW_SERVER_BANNER": "false",
+            "JIRA_URL": CREDENTIALS["jiraUrl"],
+            "JIRA_USERNAME": CREDENTIALS["jiraUsername"],
+        },
+        "http": {
+            "env": {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
+        },
+        "sse": {"env": {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": "/chat-mcp/messages/"}},
+        "secrets": {"JIRA_API_TOKEN": "chatToken"},
+    },
+}
+"""What a stack's file would say if the project did not have the presets."""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_what_an_entry_can_say_too(name: str) -> None:
+    written = entry(name="chat", title=PRESETS[name].container.title, transport="separate", **ENTRIES[name])
+    token = next(value for key, value in CREDENTIALS.items() if key in SECRETS and key.startswith(name))
+    values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS)
+    preset, own = registry.describe(load(values, [*SECRETS, "chatToken"]))
+    assert isinstance(preset, ContainerBackend)
+    assert isinstance(own, ContainerBackend)
+
+    def described(backend: ContainerBackend) -> str:
+        """Everything about it, with the names of one server."""
+        servers = [
+            {
+                **{field: getattr(server, field) for field in server.__slots__},
+                "env": sorted(server.env.items()),
+            }
+            for server in backend.servers
+        ]
+        rest = replace(backend, servers=())
+        return f"{rest} {servers}".replace(f"{name}-", "chat-").replace(f"'{name}'", "'chat'")
+
+    assert described(preset) == described(own)
+
+
+def test_a_stack_reads_the_presets_that_are_switched_on() -> None:
+    values = changed(backends='["functions", "jira"]', **CREDENTIALS, jiraDigest=f"sha256:{'1' * 64}")
+    loaded = load(values, SECRETS)
+    assert list(loaded.presets) == ["jira"]
+    assert loaded.presets["jira"].image == f"ghcr.io/sooperset/mcp-atlassian:0.23.1@sha256:{'1' * 64}"
+
+
+def test_no_credential_is_shown() -> None:
+    loaded = load(changed(backends='["slack", "jira"]', **CREDENTIALS), SECRETS)
+    shown = repr((loaded, registry.describe(loaded)))
+    assert not [key for key in SECRETS if CREDENTIALS.get(key, SECRETS[key]) in shown]
