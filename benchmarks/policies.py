@@ -36,7 +36,10 @@ _JSON = [("Content-Type", "application/json")]
 
 
 class _Backends(Network):
-    """Answers at once: a grant that stands, or a tool's result."""
+    """Answers immediately: a grant that was redeemed, or a tool's result."""
+
+    def service_of(self, url: str) -> str:
+        return url
 
     async def send(self, method: str, url: str, **_request: Any) -> Reply:
         del method
@@ -64,7 +67,7 @@ def main() -> None:
     service = gateway.service(evaluate(settings, cloud=cloud), cloud)
     say("loading policies")
     start = time.process_time()
-    made = Gateway(service, network=_Backends({}), identity=_Identity(), clock=Clock())
+    made = Gateway(service, network=_Backends(), identity=_Identity(), clock=Clock())
     load = time.process_time() - start
     requests = {
         "an authorised tools/call": _request(service, "valid"),

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from apim.network import Upstream
+from apim.http.network import Upstream
 from twin import plan
 from twin.plan import Options, Plan
 from twin.session import hold

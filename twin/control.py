@@ -59,7 +59,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from apim.network import Fault, Network
+from apim.http.network import Fault, HttpNetwork
 from apim.trace import Trace
 from twin.arrivals import Arrivals
 from twin.behaviour import Behaviour, behaviour_routes
@@ -151,7 +151,7 @@ class Levers:
     behaviour: Behaviour
     memories: tuple[Clearable, ...] = ()
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
-    network: Network
+    network: HttpNetwork
     clock: Clock
     accounts: Accounts
     keys: SigningKeys

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from apim.failure import SendError
+from apim.http.server import HttpServer
 from apim.messages import InboundRequest, OutboundResponse
 from apim.network import Reply
-from apim.server import HttpServer
 from twin.builtin_auth import DENIED, Refused, TokenCheck, refusal_headers, with_principal
 from twin.notices import Notice, Notify
 from twin.reverse_proxy import ReverseProxy

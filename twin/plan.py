@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from apim.network import Upstream
+from apim.http.network import Upstream
 from apim.readings import Readings
 from apim.service import Service
 from twin.azure import container_app, database, function_app, gateway, tenant

@@ -1,13 +1,11 @@
 """Passes HTTP requests on to a process of this machine."""
 
-import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
-
-from apim.connections import Connections, Outgoing, Server
 from apim.failure import SendError
 from apim.hop_by_hop import end_to_end
+from apim.http.connections import Connections, NoResponseError, Outgoing, Server
+from apim.http.network import reply_of
 from apim.messages import InboundRequest
-from apim.network import Reply, reply_of
+from apim.network import Reply
 from twin.ports import LOOPBACK
 
 
@@ -40,7 +38,7 @@ class ReverseProxy:
         server = Server(secure=False, host=LOOPBACK, port=port)
         try:
             reply = reply_of(await self._connections.request(server, outgoing))
-        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+        except NoResponseError as error:
             raise SendError(f"no response: {error}") from error
         reply.headers = end_to_end(reply.headers)
         return reply

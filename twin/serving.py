@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from apim.gateway import Gateway
-from apim.server import HttpServer
+from apim.http.server import HttpServer
 from twin.ports import LOOPBACK
 
 

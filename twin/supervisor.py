@@ -16,7 +16,7 @@ from azure.core.exceptions import AzureError
 from apim import coverage
 from apim.findings import PolicyError
 from apim.gateway import Gateway
-from apim.network import Network
+from apim.http.network import HttpNetwork
 from twin import blobs, cosmos, entra, own_thread, plan
 from twin.azure.tenant import FUNCTIONS, GATEWAY
 from twin.behaviour import Behaviour
@@ -281,7 +281,7 @@ class _Builder:
         with state.opening(state.documents, "registrations and sign-ins"):
             self._store = cosmos.SqliteStore(state.documents, self._clock)
         cleanup.callback(self._store.close)
-        self._network = Network(made.hosts)
+        self._network = HttpNetwork(made.hosts)
         cleanup.push_async_callback(self._network.close)
         self.containers = tuple(
             Container(
@@ -456,7 +456,7 @@ class GatewayIdentity:
         secret: what the endpoint knows the gateway by.
     """
 
-    def __init__(self, network: Network, secret: str) -> None:
+    def __init__(self, network: HttpNetwork, secret: str) -> None:
         self._network = network
         self._secret = secret
 

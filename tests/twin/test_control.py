@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from apim.cache import Cache
 from apim.findings import Finding, PolicyError
-from apim.network import Fault, Network, Upstream
+from apim.http.network import Fault, HttpNetwork, Upstream
 from apim.readings import TABLE, Readings
 from tests.stacks import FUNCTIONS_ONLY
 from twin.arrivals import Arrival, Arrivals
@@ -68,7 +68,9 @@ class Twin:
     def __init__(self, stack: Stack) -> None:
         self.clock = Clock()
         self.cache = Cache(self.clock)
-        self.network = Network({"store.example": Upstream(service="cosmos", base_url="http://127.0.0.1:1")})
+        self.network = HttpNetwork(
+            {"store.example": Upstream(service="cosmos", base_url="http://127.0.0.1:1")}
+        )
         self.directory = Directory(tenant_id="t", base_url="http://localhost:1")
         self.accounts = Accounts(self.directory, self.clock)
         self.keys = SigningKeys()

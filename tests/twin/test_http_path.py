@@ -13,8 +13,8 @@ import pytest
 import uvloop
 
 from apim.gateway import Gateway
-from apim.network import Network, Upstream
-from apim.server import HttpServer
+from apim.http.network import HttpNetwork, Upstream
+from apim.http.server import HttpServer
 from tests.policies.engine.stage import Tokens, policies, service
 from tests.raw_http import (
     Answer,
@@ -73,7 +73,7 @@ class Path:
 
     async def _gateway(self, opened: AsyncExitStack, target: int, policy: str) -> int:
         upstream = Upstream(service="backend", base_url=f"http://127.0.0.1:{target}")
-        network = Network({"backend.example": upstream})
+        network = HttpNetwork({"backend.example": upstream})
         opened.push_async_callback(network.close)
         server = HttpServer(Gateway(service(policy), network=network, identity=Tokens(), clock=Clock()))
         opened.push_async_callback(server.stop)

@@ -9,8 +9,8 @@ import aiohttp
 from aiohttp import web
 
 from apim.gateway import Gateway
-from apim.network import Network, Upstream
-from apim.server import HttpServer
+from apim.http.network import HttpNetwork, Upstream
+from apim.http.server import HttpServer
 from apim.service import Service
 from tests.policies.engine.stage import Tokens
 from twin.clock import Clock
@@ -23,7 +23,7 @@ class Sockets:
     """What a test talks to."""
 
     url: str
-    network: Network
+    network: HttpNetwork
     client: aiohttp.ClientSession
     gateway: Gateway
 
@@ -46,7 +46,7 @@ async def listening(handler: Handler) -> AsyncGenerator[str]:
 async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]:
     """A gateway in front of a backend that stands in for backend.example."""
     async with listening(handler) as backend:
-        network = Network({"backend.example": Upstream(service="backend", base_url=backend)})
+        network = HttpNetwork({"backend.example": Upstream(service="backend", base_url=backend)})
         gateway = Gateway(service, network=network, identity=Tokens(), clock=Clock())
         server = HttpServer(gateway)
         port = await server.start(0)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from apim import coverage, origins
+from apim.failure import SendError
 from apim.gateway import Gateway
 from apim.messages import InboundRequest
-from apim.network import Headers, Network, Reply, SendError
+from apim.network import Headers, Network, Reply
 from apim.readings import Readings
 from apim.service import (
     Api,
@@ -59,7 +60,6 @@ class Wire(Network):
     """A network that answers from a function instead of sockets."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.sent: list[Sent] = []
         self.answer: Answer = lambda _sent: reply(200, "from the backend")
 
@@ -83,6 +83,9 @@ class Wire(Network):
         self.sent.append(sent)
         answer = self.answer(sent)
         return await answer if isinstance(answer, Awaitable) else answer
+
+    def service_of(self, url: str) -> str:
+        return url
 
     def fails(self, message: str = "refused", *, timed_out: bool = False) -> None:
         """Every request fails from now on."""

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from apim.network import Network, SendError
+from apim.failure import SendError
+from apim.http.network import HttpNetwork
 from tests.policies.engine.sockets import within
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -39,7 +40,7 @@ def well(peer: Peer) -> None:
 
 
 @asynccontextmanager
-async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[Network, str, list[Peer]]]:
+async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[HttpNetwork, str, list[Peer]]]:
     """A network, the URL of a backend, and the backend's connections in the order they came."""
     peers: list[Peer] = []
 
@@ -48,7 +49,7 @@ async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[Netw
         return peers[-1]
 
     server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
-    network = Network()
+    network = HttpNetwork()
     try:
         yield network, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", peers
     finally:
@@ -59,7 +60,7 @@ async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[Netw
 
 
 async def exchange(
-    network: Network, url: str, method: str, body: bytes | AsyncIterator[bytes] | None = None
+    network: HttpNetwork, url: str, method: str, body: bytes | AsyncIterator[bytes] | None = None
 ) -> int:
     reply = await network.send(method, url, headers=[], body=body)
     assert b"".join([chunk async for chunk in reply.chunks()]) == b"ok"

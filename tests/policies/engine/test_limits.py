@@ -63,7 +63,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
             await waiting.wait()
             raise OSError
 
-        from apim.network import SendError  # noqa: PLC0415
+        from apim.failure import SendError  # noqa: PLC0415
 
         async def fail(sent: object) -> object:
             try:

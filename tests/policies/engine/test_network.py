@@ -6,7 +6,8 @@ import jwt
 import pytest
 from aiohttp import web
 
-from apim.network import Fault, Network, SendError, Upstream
+from apim.failure import SendError
+from apim.http.network import Fault, HttpNetwork, Upstream
 from tests.policies.engine.sockets import listening
 
 HOST = "https://cosmos-x.documents.azure.com:443"
@@ -19,12 +20,14 @@ async def host(request: web.BaseRequest) -> web.StreamResponse:
     )
 
 
-def talk(*calls: tuple[str, dict[str, object]], fault: Fault | None = None) -> tuple[list[object], Network]:
+def talk(
+    *calls: tuple[str, dict[str, object]], fault: Fault | None = None
+) -> tuple[list[object], HttpNetwork]:
     """Sends requests to a stand-in, one after the other; gives answers or errors."""
 
-    async def go() -> tuple[list[object], Network]:
+    async def go() -> tuple[list[object], HttpNetwork]:
         async with listening(host) as url:
-            network = Network({"cosmos-x.documents.azure.com": Upstream(service="cosmos", base_url=url)})
+            network = HttpNetwork({"cosmos-x.documents.azure.com": Upstream(service="cosmos", base_url=url)})
             if fault:
                 network.faults.add("cosmos", fault)
             answers: list[object] = []
@@ -67,7 +70,7 @@ def test_a_fault_can_be_a_broken_connection_or_a_delay_beyond_the_timeout() -> N
 
 
 def test_faults_can_be_cleared() -> None:
-    network = Network()
+    network = HttpNetwork()
     network.faults.add("cosmos", Fault(status=500))
     network.faults.add("entra", Fault(status=500))
     network.faults.clear("cosmos")
@@ -116,8 +119,8 @@ def test_headers_that_carry_credentials_are_masked(name: str, masked: bool) -> N
 
 
 def test_the_record_is_bounded() -> None:
-    async def go() -> Network:
-        network = Network(remember=3)
+    async def go() -> HttpNetwork:
+        network = HttpNetwork(remember=3)
         for number in range(5):
             network.faults.add("h", Fault(status=200, times=1))
             await network.send("GET", f"http://h/{number}", headers=[])
@@ -129,4 +132,4 @@ def test_the_record_is_bounded() -> None:
 @pytest.mark.parametrize("url", ["ftp://h/", "/path", "http://"])
 def test_only_http_urls_are_called(url: str) -> None:
     with pytest.raises(SendError, match="not an absolute"):
-        asyncio.run(Network().send("GET", url, headers=[]))
+        asyncio.run(HttpNetwork().send("GET", url, headers=[]))

@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwe, jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from apim.network import Reply, SendError
+from apim.failure import SendError
+from apim.network import Reply
 from apim.service import Service
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply

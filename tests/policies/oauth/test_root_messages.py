@@ -11,7 +11,8 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from apim.network import Reply, SendError
+from apim.failure import SendError
+from apim.network import Reply
 from apim.service import Api, Operation
 from tests.policies.engine.stage import Got, Sent, Stage, reply
 from tests.stacks import FUNCTIONS_ONLY, planned_service

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 
-Headers = list[tuple[str, str]]
-Body = bytes | AsyncIterator[bytes] | None
+from apim.failure import SendError
+from apim.network import Body, Headers
 
 _CONNECT_WITHIN = 30.0
 _KEPT_FOR = 4.0
@@ -34,6 +35,10 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  #
 _INFORMATIONAL = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
 _END_OF_HEAD = b"\r\n\r\n"
+
+
+class NoResponseError(Exception):
+    """A request was not answered: the connection failed, or the response is not HTTP."""
 
 
 class Server(NamedTuple):
@@ -282,8 +287,14 @@ class Connections:
         """Sends a request, once more on a new connection where a kept one turned out to be closed.
 
         Raises:
-            aiohttp.ClientError, OSError, ValueError: there was no response.
+            NoResponseError: there was no response, or the request cannot be sent.
         """
+        try:
+            return await self._request(server, request)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+            raise NoResponseError(str(error)) from error
+
+    async def _request(self, server: Server, request: Outgoing) -> "Exchange":
         kept = self._take(server)
         if kept is not None:
             try:
@@ -403,6 +414,24 @@ class Exchange:
                 connections.release(server, connection)
 
         body.on_eof(ended)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece, as it arrives.
+
+        Raises:
+            SendError: the connection broke off.
+        """
+        try:
+            while chunk := await self.body.readany():
+                yield chunk
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SendError(f"the connection broke off: {error}") from error
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it has arrived already; it is then used up."""
+        if self.body.is_eof() and self.body.exception() is None:
+            return self.body.read_nowait(-1)
+        return None
 
     def close(self) -> None:
         """Ends the exchange: a body that has not been read to its end costs the connection."""

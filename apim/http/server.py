@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -13,9 +14,6 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 
 from apim.failure import SendError
 from apim.messages import InboundRequest, OutboundResponse
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 _LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
