@@ -22,6 +22,7 @@ from scripts import pulumi_cli
 from tests.engine import cli, deployment_service, language_host, provider
 from tests.engine.azure import Azure
 from tests.engine.deployment_service import CLIENT_SECRET, DeploymentService
+from tests.engine.program import Program, Project
 from tests.engine.record import Call
 
 PASSPHRASE = "canary-passphrase"
@@ -153,7 +154,7 @@ class Deployment:
         done = self.pulumi("state", "unprotect", "--all", "--yes")
         assert done.returncode == 0, done.stderr
 
-    def run(self, program: language_host.Program) -> subprocess.CompletedProcess[str]:
+    def run(self, program: Program) -> subprocess.CompletedProcess[str]:
         """Previews another program than the project's, with the stack's configuration."""
         with language_host.serve(program) as client:
             return self.pulumi("preview", "--client", client, "--exec-kind", "auto.inline")
@@ -182,7 +183,7 @@ class Deployment:
     def _run(self, operation: Operation, *arguments: str) -> Run:
         since = len(self.azure.record)
         log = self.folder / "events" / f"{len(self.runs)}.json"
-        with language_host.serve(language_host.project(pulumi_cli.ROOT)) as client:
+        with language_host.serve(Project(pulumi_cli.ROOT)) as client:
             done = self.pulumi(
                 *arguments, "--event-log", str(log), "--client", client, "--exec-kind", "auto.inline"
             )

@@ -1,0 +1,116 @@
+"""Programs that the engine runs, each in a process of its own.
+
+A process ends as a whole, with all threads and tasks that wait for an engine which has failed. Processes are
+forked from a server that has imported the SDKs but never opened a gRPC channel, after which gRPC cannot be
+forked.
+"""
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import pickle
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+from pulumi.runtime import reset_options, run_in_stack, set_all_config
+
+import settings
+from twin import version_aliases
+
+_PRELOADED = [__name__, "settings", "gateway", "gateway.gateway", "gateway.plan", "backends.registry"]
+"""What `__main__.py` imports, with the SDKs, and what takes long: the server imports it once."""
+
+BAILED = 32
+"""Exit code of a program whose error was logged, as in Pulumi's own language host."""
+
+Program = Callable[[], None]
+"""A function or record that can be pickled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The program of a folder.
+
+    Attributes:
+        root: the folder.
+    """
+
+    root: Path
+
+    def __call__(self) -> None:
+        if str(self.root) not in sys.path:
+            sys.path.insert(0, str(self.root))
+        # As in every evaluation by the tests: no resource has been deployed under another version's name.
+        version_aliases.drop_version_aliases()
+        runpy.run_path(f"{self.root}/__main__.py", run_name="__main__")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsReader:
+    """A program that only reads its configuration.
+
+    Attributes:
+        file: where it pickles the `Settings`.
+    """
+
+    file: Path
+
+    def __call__(self) -> None:
+        self.file.write_bytes(pickle.dumps(settings.load()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the engine asks for.
+
+    Attributes:
+        options: keyword arguments of `pulumi.runtime.reset_options`.
+        configuration: the stack's, decrypted.
+        secret_keys: which of its values are secret.
+    """
+
+    options: Mapping[str, Any]
+    configuration: Mapping[str, str]
+    secret_keys: tuple[str, ...]
+
+
+def start(program: Program, request: Request) -> ForkServerProcess:
+    """Starts the program; the exit code is 0, or `BAILED`."""
+    process = _context().Process(target=_run, args=(program, request), daemon=True)
+    process.start()
+    return process
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def _run(program: Program, request: Request) -> None:
+    gc.set_threshold(20_000, 20, 50)
+    reset_options(**request.options)
+    set_all_config(dict(request.configuration), list(request.secret_keys))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    code = 0
+    try:
+        loop.run_until_complete(run_in_stack(program))
+    except Exception as error:  # noqa: BLE001 -- the engine shows it, as it does with every program
+        code = BAILED
+        if not isinstance(error, grpc.Call):
+            pulumi.log.error(str(error) if isinstance(error, pulumi.RunError) else traceback.format_exc())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Ends threads that still wait for an answer of the engine.
+        os._exit(code)
