@@ -26,9 +26,6 @@ from pulumi.runtime import reset_options, run_in_stack, set_all_config
 import settings
 from twin import version_aliases
 
-_PRELOADED = [__name__, "settings", "gateway", "gateway.gateway", "gateway.plan", "backends.registry"]
-"""What `__main__.py` imports, with the SDKs, and what takes long: the server imports it once."""
-
 BAILED = 32
 """Exit code of a program whose error was logged, as in Pulumi's own language host."""
 
@@ -92,7 +89,7 @@ def start(program: Program, request: Request) -> ForkServerProcess:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([__name__, "tests.engine.preloaded"])
     return context
 
 
