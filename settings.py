@@ -52,10 +52,11 @@ class Lifetimes:
     Attributes:
         access_token: an access token; it ends with the ID token of its sign-in if that is earlier.
         grant: the record of a sign-in, which holds the code and then the status of its access token.
-        registration: a client's registration that is not used.
+        registration: a client's registration, from its last sign-in.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
         session: an MCP session: for so long it is known to whom it belongs.
+        unused_registration: a client's registration until its first sign-in.
     """
 
     access_token: int
@@ -63,7 +64,8 @@ class Lifetimes:
     registration: int
     transaction: int = 600
     code: int = 60
-    session: int = 24 * 60 * 60
+    session: int = _DAY
+    unused_registration: int = _DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class RateLimits:
 
     Attributes:
         register_per_minute: client registrations of one network address.
+        stack_registers_per_minute: client registrations of all addresses together.
         authorize_per_minute: sign-ins that are started from one network address.
         token_per_minute: requests of one network address for tokens.
         calls_per_minute: calls of one user to one MCP server, where `calls_by_backend` says nothing else.
@@ -79,6 +82,7 @@ class RateLimits:
     """
 
     register_per_minute: int
+    stack_registers_per_minute: int
     authorize_per_minute: int
     token_per_minute: int
     calls_per_minute: int
@@ -102,6 +106,7 @@ class Settings:
         tags: put on every resource that takes tags.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
+        app_schemes: private-use URI schemes without a dot that redirect URIs may have.
         backends: names of the project's MCP servers that are on, in the order of the configuration.
         presets: those of them that are container images, by name.
         containers: further MCP servers.
@@ -125,6 +130,7 @@ class Settings:
     tags: Mapping[str, str]
     audience: Audience
     require_resource: bool
+    app_schemes: tuple[str, ...]
     backends: tuple[str, ...]
     presets: Mapping[str, Container]
     containers: tuple[Container, ...]
@@ -170,6 +176,7 @@ def load() -> Settings:
         tags=_tags(reader),
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
+        app_schemes=_app_schemes(reader),
         backends=backends,
         presets=presets,
         containers=containers,
@@ -183,6 +190,7 @@ def load() -> Settings:
         ),
         rate_limits=RateLimits(
             register_per_minute=declared.REGISTER_PER_MINUTE.read(reader),
+            stack_registers_per_minute=declared.STACK_REGISTERS_PER_MINUTE.read(reader),
             authorize_per_minute=declared.AUTHORIZE_PER_MINUTE.read(reader),
             token_per_minute=declared.TOKEN_PER_MINUTE.read(reader),
             calls_per_minute=declared.CALLS_PER_MINUTE.read(reader),
@@ -257,6 +265,23 @@ def _tags(reader: Reader) -> Mapping[str, str]:
     if len(tags) > 15:  # noqa: PLR2004 -- said in `limits`
         setting.reject(reader, f"There are {len(tags)}.", setting.command_without(next(iter(tags))))
     return tags
+
+
+# Schemes that browsers and operating systems handle themselves: a redirect there may run code or read files.
+_SCHEMES_OF_BROWSERS = frozenset(
+    {"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "http", "https", "javascript", "mailto"}
+    | {"ms-settings", "sms", "ssh", "tel", "urn", "vbscript", "view-source", "ws", "wss"}
+)
+
+
+def _app_schemes(reader: Reader) -> tuple[str, ...]:
+    setting = declared.APP_SCHEMES
+    schemes = setting.read(reader)
+    for index, scheme in enumerate(schemes):
+        if not re.fullmatch(r"[a-z][a-z0-9+-]{0,49}", scheme, re.ASCII) or scheme in _SCHEMES_OF_BROWSERS:
+            remedy = setting.command_without_entry(index)
+            setting.reject(reader, f"'{scheme}' is not the scheme of an app.", remedy)
+    return schemes
 
 
 def _backends(reader: Reader) -> tuple[str, ...]:

@@ -95,6 +95,31 @@ REQUIRE_RESOURCE = Boolean(
     default=False,
     example="true",
 )
+APP_SCHEMES = TextList(
+    key="appSchemes",
+    description=(
+        "Private-use URI schemes without a dot to which apps may be redirected after a sign-in. Any app on a "
+        "computer can claim such a scheme: only those of known clients are accepted. Schemes with a dot, as "
+        "RFC 8252 asks for, are always accepted. A list of your own replaces the default."
+    ),
+    limits=(
+        "Lower-case letters, digits, `+` and `-`, beginning with a letter; none that a browser uses itself."
+    ),
+    default=(
+        "cursor",
+        "vscode",
+        "vscode-insiders",
+        "vscodium",
+        "windsurf",
+        "jetbrains",
+        "warp",
+        "raycast",
+        "kiro",
+        "goose",
+        "zed",
+    ),
+    example="cursor",
+)
 BACKENDS = TextList(
     key="backends",
     description="The project's MCP servers that are switched on.",
@@ -157,7 +182,10 @@ GRANT_DAYS = Integer(
 )
 REGISTRATION_DAYS = Integer(
     key="registrationDays",
-    description="Days that a client's registration is kept when it is not used.",
+    description=(
+        "Days that a client's registration is kept after its last sign-in. One without a sign-in is kept for "
+        "a day."
+    ),
     least=1,
     most=365,
     default=90,
@@ -166,13 +194,24 @@ REGISTRATION_DAYS = Integer(
 REGISTER_PER_MINUTE = Integer(
     key="registerPerMinute",
     description=(
-        "Client registrations that one network address may make in a minute. Everyone may register a "
-        "client; the limit keeps the store from filling."
+        "Client registrations that one network address may make in a minute. Some clients register at every "
+        "sign-in, and an office shares an address."
     ),
     least=1,
     most=1000,
-    default=10,
-    example="20",
+    default=60,
+    example="120",
+)
+STACK_REGISTERS_PER_MINUTE = Integer(
+    key="stackRegistersPerMinute",
+    description=(
+        "Client registrations from all network addresses together in a minute. Everyone may register a "
+        "client; the limit keeps the store from filling."
+    ),
+    least=1,
+    most=10_000,
+    default=600,
+    example="1200",
 )
 AUTHORIZE_PER_MINUTE = Integer(
     key="authorizePerMinute",
@@ -265,7 +304,7 @@ LOCAL_URL = Text(
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
     "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, SKU, CAPACITY, TAGS),
-    "Tokens": (AUDIENCE, REQUIRE_RESOURCE),
+    "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES),
     "MCP servers": (
         BACKENDS,
         *(setting for preset in PRESETS.values() for setting in preset.settings),
@@ -277,6 +316,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
     "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REGISTRATION_DAYS),
     "Limits": (
         REGISTER_PER_MINUTE,
+        STACK_REGISTERS_PER_MINUTE,
         AUTHORIZE_PER_MINUTE,
         TOKEN_PER_MINUTE,
         CALLS_PER_MINUTE,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jinja2
 
+from gateway import characters
 from gateway.indentation import indented
 from gateway.source_map import Marks, Origin, SourceMap, lines_of, separate, unmarked
 
@@ -154,6 +155,7 @@ def _environment() -> jinja2.Environment:
         extensions=[Marks],
     )
     environment.filters.update(
+        characters=characters.pattern,
         csharp=_of_unmarked(csharp_literal),
         base64url=_of_unmarked(base64url),
         page=_of_unmarked(page_expression),

@@ -1,4 +1,4 @@
-"""Dynamic client registration (oauth.md B; RFC 7591)."""
+"""Dynamic client registration (RFC 7591)."""
 
 import json
 
@@ -120,14 +120,10 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
     "metadata",
     [
         {"grant_types": ["client_credentials"]},
-        {"grant_types": ["authorization_code", "implicit"]},
         {"grant_types": "authorization_code"},
         {"grant_types": []},
-        {"grant_types": ["authorization_code", 7]},
         {"grant_types": ["refresh_token"]},
         {"response_types": ["token"]},
-        {"token_endpoint_auth_method": "client_secret_basic"},
-        {"token_endpoint_auth_method": 1},
         {"client_name": "x" * 101},
         {"client_name": "   "},
         {"client_name": "line\nbreak"},
@@ -221,19 +217,20 @@ def test_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, 
     assert len(twin.received("cosmos")) == before
 
 
-def test_flooding_is_slowed_down(newcomer: Client) -> None:
-    """The limit of the dev stack is 10 a minute; pretending to come from elsewhere does not move it."""
+def test_b4_flooding_is_slowed_down(newcomer: Client) -> None:
+    """The limit is 60 a minute; pretending to come from elsewhere does not move it."""
     answers = [
         newcomer.http.post(
             f"{newcomer.gateway}/register",
             json={"redirect_uris": [CALLBACK]},
             headers={"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"},
         )
-        for number in range(20)
+        for number in range(70)
     ]
     limited = [answer for answer in answers if answer.status_code == 429]
     assert len(limited) == 10
     assert int(limited[0].headers["retry-after"]) > 0
+    assert limited[0].json()["error"] == "temporarily_unavailable"
 
 
 def test_a_registration_that_cannot_be_stored_is_not_given(twin: RunningTwin, newcomer: Client) -> None:
@@ -244,15 +241,17 @@ def test_a_registration_that_cannot_be_stored_is_not_given(twin: RunningTwin, ne
     assert "client_id" not in answer.text
 
 
-def test_an_unused_registration_expires(twin: RunningTwin, newcomer: Client) -> None:
+def test_b4_an_unused_registration_expires_after_a_day(twin: RunningTwin, newcomer: Client) -> None:
     newcomer.register()
-    twin.advance_clock(91 * 86400)
+    twin.advance_clock(86400 + 1)
     page = httpx.get(newcomer.authorize_url())
     assert page.status_code == 400
 
 
-def test_a_used_registration_lives_on(twin: RunningTwin, newcomer: Client) -> None:
+def test_b4_looking_at_the_consent_page_extends_no_registration(twin: RunningTwin, newcomer: Client) -> None:
     newcomer.register()
-    for _ in range(3):
-        twin.advance_clock(60 * 86400)
-        assert httpx.get(newcomer.authorize_url()).status_code == 302
+    twin.advance_clock(86400 - 60)
+    assert httpx.get(newcomer.authorize_url()).status_code == 302
+    twin.clear_cache()
+    twin.advance_clock(120)
+    assert httpx.get(newcomer.authorize_url()).status_code == 400

@@ -88,18 +88,12 @@ def test_entras_clock_may_be_a_minute_ahead(stand: Stand, past: int, taken: bool
     assert ("code" in heard) == taken
 
 
-@pytest.mark.parametrize(("age", "rewritten"), [(86400, False), (86401, True)])
-def test_a_registration_in_use_is_written_again_once_a_day(stand: Stand, age: int, rewritten: bool) -> None:
-    """That starts its time to live again; nothing else changes, and the cache holds the new document."""
-    client = stand.store.one("clients")
-    client["_ts"] = stand.now - age
-    kept = {name: client[name] for name in ("id", "ttl", "name", "redirectUris", "registration")}
-    stand.authorize()
-    assert (("PUT", "clients") in stand.store.calls) == rewritten
-    assert kept.items() <= stand.store.one("clients").items()
-    stand.store.calls.clear()
-    stand.authorize()
-    assert not [call for call in stand.store.calls if call[1] == "clients"]
+def test_b4_a_request_without_a_sign_in_extends_no_registration(stand: Stand) -> None:
+    client = dict(stand.store.one("clients"))
+    stand.stage.clock.advance(86400 - 1)
+    stand.page()
+    assert stand.store.one("clients") == client
+    assert client["ttl"] == 86400
 
 
 def test_a_client_is_looked_up_anew_after_five_minutes(stand: Stand) -> None:

@@ -138,13 +138,6 @@ def test_a_spent_code_revokes_what_it_gave(stand: Stand) -> None:
     assert stand.call(token).status == 401
 
 
-def test_a_registration_is_extended_without_a_value_in_the_cache(stand: Stand) -> None:
-    stand.store.one("clients")["_ts"] = stand.now - 2 * 86400
-    stand.stage.gateway.cache.clear()
-    assert [stand.authorize().status for _ in range(2)] == [302, 302]
-    assert stand.store.one("clients")["_ts"] == stand.now
-
-
 def test_a_store_that_does_not_answer_is_503_at_every_step(stand: Stand) -> None:
     token = stand.token()
     stand.stage.gateway.cache.clear()

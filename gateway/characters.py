@@ -1,0 +1,92 @@
+"""Classes of Unicode characters as regular expressions of .NET, which sees UTF-16 code units.
+
+The classes come from Python's Unicode database: they are the same whatever version of .NET runs the policies.
+"""
+
+import itertools
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+
+_HIGH, _LOW = 0xD800, 0xDC00
+_LAST_OF_BMP, _LAST_OF_PLANE_1 = 0xFFFF, 0x1FFFF
+
+# Characters that are shown as nothing although their category does not say so: Default_Ignorable_Code_Point
+# of the Unicode Character Database, the empty Braille pattern and note head; the format characters of Unicode
+# 15, newer than the database of the oldest supported Python; what is reserved, and what is no character.
+_SHOWN_AS_NOTHING = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159}
+    | set(range(0x180B, 0x1810))
+    | set(range(0xFE00, 0xFE10))
+    | set(range(0x13430, 0x13440))
+    | set(range(0xFDD0, 0xFDF0))
+    | set(range(0xFFF0, 0x10000))
+)
+
+
+def pattern(name: str) -> str:
+    """The pattern of one character of a class: `unseen`, `marks` or `no_base`."""
+    return {"unseen": unseen, "marks": marks, "no_base": no_base}[name]()
+
+
+@cache
+def unseen() -> str:
+    """Control, format and private characters, and others that cannot be seen or that reorder text.
+
+    Planes 14 and above hold nothing else.
+    """
+    return f"(?:{_pattern(_is_unseen)}|[\\udb40-\\udbff][\\udc00-\\udfff])"
+
+
+@cache
+def marks() -> str:
+    """Marks that are drawn over or under the character before them."""
+    return _pattern(lambda code: _categories()[code] in ("Mn", "Me"))
+
+
+@cache
+def no_base() -> str:
+    """White space and combining marks of every kind: what shows nothing by itself."""
+    return _pattern(lambda code: _categories()[code] in ("Mn", "Me", "Mc", "Zs"))
+
+
+@cache
+def _categories() -> list[str]:
+    """The general category of each character of planes 0 and 1."""
+    return [unicodedata.category(chr(code)) for code in range(_LAST_OF_PLANE_1 + 1)]
+
+
+def _is_unseen(code: int) -> bool:
+    return _categories()[code] in ("Cc", "Cf", "Co", "Zl", "Zp") or code in _SHOWN_AS_NOTHING
+
+
+def _pattern(test: Callable[[int], bool]) -> str:
+    """The pattern of one character of planes 0 and 1 that passes the test; the others have no marks."""
+    basic = [code for code in range(_LAST_OF_BMP + 1) if not _is_surrogate(code) and test(code)]
+    alternatives = [_class(basic)]
+    by_high: dict[int, list[int]] = {}
+    for code in range(_LAST_OF_BMP + 1, _LAST_OF_PLANE_1 + 1):
+        if test(code):
+            high, low = divmod(code - 0x10000, 0x400)
+            by_high.setdefault(_HIGH + high, []).append(_LOW + low)
+    for low, group in itertools.groupby(by_high.items(), lambda item: item[1]):
+        alternatives.append(_class([high for high, _ in group]) + _class(low))
+    return f"(?:{'|'.join(alternatives)})"
+
+
+def _is_surrogate(code: int) -> bool:
+    return _HIGH <= code < _LOW + 0x400
+
+
+def _class(codes: Iterable[int]) -> str:
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return f"[{''.join(_range(first, last) for first, last in ranges)}]"
+
+
+def _range(first: int, last: int) -> str:
+    return f"\\u{first:04x}" if first == last else f"\\u{first:04x}-\\u{last:04x}"

@@ -1,0 +1,238 @@
+"""Registrations: those of real clients, redirect URIs, what is left out, names, lifetimes and limits."""
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+
+from gateway import characters
+from tests.e2e.client import CALLBACK
+from tests.policies.oauth.clients import REGISTRATIONS
+from tests.policies.oauth.stand import GATEWAY, Stand
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+def problem(stand: Stand, uri: object) -> str:
+    answer = stand.register(redirect_uris=[uri])
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
+    return answer.json()["error_description"]
+
+
+@pytest.mark.parametrize("client", REGISTRATIONS)
+def test_b3_every_client_registers_with_what_it_really_sends(stand: Stand, client: str) -> None:
+    asked = REGISTRATIONS[client]
+    answer = stand.post("/register", json.dumps(asked), content_type="application/json")
+    assert answer.status == 201, answer.body
+    given = answer.json()
+    assert given["redirect_uris"] == asked["redirect_uris"]
+    assert given["token_endpoint_auth_method"] == "none"
+    assert given["grant_types"] == [
+        each
+        for each in asked.get("grant_types", ["authorization_code", "refresh_token"])
+        if "device" not in each
+    ]
+    assert given["response_types"] == ["code"]
+    assert "client_secret" not in given
+    assert "" not in given.values()
+    assert None not in given.values()
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("http://app.example/cb", ["http://app.example/cb", "https", "loopback"]),
+        ("myapp:/cb", ["myapp:/cb", "appSchemes", "myapp"]),
+        ("javascript:alert(1)", ["javascript:alert(1)", "appSchemes"]),
+        (f"{GATEWAY}/oauth-callback", [f"{GATEWAY}/oauth-callback", "own origin"]),
+        ("https://app.example/#x", ["https://app.example/#x", "fragment"]),
+        ("https://app.example:0/", ["port"]),
+        ("https://app.example/?code=1", ["code"]),
+        ('https://app.example/"\\\n\u00fc', ["https://app.example/????"]),
+        ("https://app.example/" + "x" * 2000, ["https://app.example/xxx"]),
+        (7, ["''"]),
+    ],
+)
+def test_b2_the_error_names_the_redirect_uri_and_the_setting(
+    stand: Stand, uri: object, words: list[str]
+) -> None:
+    """In the characters that RFC 6749, section 5.2, allows in a description."""
+    description = problem(stand, uri)
+    assert all(word in description for word in words)
+    assert len(description) < 600
+    assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", description)
+
+
+def test_b2_redirect_uris_have_4_kb_together(stand: Stand) -> None:
+    full = ["https://a.example/" + "x" * (1000 - 18 - number) for number in range(4)]
+    room = 4096 - sum(map(len, full))
+    last = "https://b.example/"
+    exact = [*full, last + "y" * (room - len(last))]
+    assert [stand.register(redirect_uris=uris).status for uris in (exact, [*exact[:4], exact[4] + "y"])] == [
+        201,
+        400,
+    ]
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["client_secret_post", "client_secret_basic", "private_key_jwt", "tls_client_auth", "x", "", 1, ["none"]],
+)
+def test_b3_every_way_to_authenticate_is_answered_with_none(stand: Stand, method: object) -> None:
+    answer = stand.register(token_endpoint_auth_method=method)
+    assert (answer.status, answer.json()["token_endpoint_auth_method"]) == (201, "none")
+
+
+@pytest.mark.parametrize(
+    ("member", "asked", "given"),
+    [
+        ("grant_types", None, ["authorization_code", "refresh_token"]),
+        ("grant_types", ["authorization_code"], ["authorization_code"]),
+        ("grant_types", ["authorization_code", "implicit"], ["authorization_code"]),
+        ("grant_types", ["authorization_code", "authorization_code"], ["authorization_code"]),
+        ("grant_types", [7, "authorization_code", None, {}], ["authorization_code"]),
+        ("response_types", None, ["code"]),
+        ("response_types", ["code", "token", "code id_token"], ["code"]),
+    ],
+)
+def test_b3_what_is_not_supported_is_left_out(
+    stand: Stand, member: str, asked: object, given: list[str]
+) -> None:
+    answer = stand.register(**{member: asked})
+    assert (answer.status, answer.json()[member]) == (201, given)
+
+
+@pytest.mark.parametrize(
+    ("member", "asked"),
+    [
+        ("grant_types", ["refresh_token"]),
+        ("grant_types", ["client_credentials"]),
+        ("grant_types", []),
+        ("grant_types", "authorization_code"),
+        ("response_types", ["token"]),
+        ("response_types", []),
+        ("response_types", {"code": True}),
+    ],
+)
+def test_b3_without_anything_usable_a_client_is_refused(stand: Stand, member: str, asked: object) -> None:
+    before = len(list(stand.store.of("clients")))
+    answer = stand.register(**{member: asked})
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
+    assert member in answer.json()["error_description"]
+    assert len(list(stand.store.of("clients"))) == before
+
+
+# Names
+
+
+def named(stand: Stand, name: object) -> bool:
+    answer = stand.register(client_name=name)
+    assert answer.status == 201 or answer.json()["error"] == "invalid_client_metadata"
+    return answer.status == 201
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Notes",
+        "Notes \u00e9t\u00e9",
+        "e\u0301\u0302",
+        "\u0928\u094b\u091f\u094d\u0938 \u095b\u093f\u0902\u0926\u0917\u0940",
+        "\u091c\u093c\u093f\u0902",
+        "\u1eef",
+        "\u30ce\u30fc\u30c8",
+        "\U0001f4dd",
+        ".",
+    ],
+)
+def test_b3_names_in_any_script_are_accepted(stand: Stand, name: str) -> None:
+    assert named(stand, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "   ",
+        "\u00a0\u3000",
+        "\u0301",
+        " \u0301\u0302",
+        "\u0903",
+        "e\u0301\u0301\u0301",
+        "e\u20dd\u20dd\u20dd",
+        "e\U0001d165\U0001d167\U0001d168\U0001e8d0",
+        "Go\ufe0fogle",
+        "Go\U000e0100ogle",
+        "Go\u034fogle",
+        "Go\u115fogle",
+        "Go\u200dogle",
+        "Go\u180bogle",
+        "Go\U0001d173ogle",
+        "Go\U000110bdogle",
+        "Go\U00013439ogle",
+        "Go\u0600ogle",
+        "Go\u2028ogle",
+        "Go\ufdd0ogle",
+    ],
+    ids=ascii,
+)
+def test_b3_invisible_stacked_and_empty_names_are_refused(stand: Stand, name: str) -> None:
+    assert not named(stand, name)
+
+
+def _matched(pattern: str) -> set[int]:
+    """The characters of planes 0 and 1 that a pattern for UTF-16 code units matches."""
+    compiled = re.compile(pattern)
+
+    def units(code: int) -> str:
+        high, low = divmod(code - 0x10000, 0x400)
+        return chr(code) if code < 0x10000 else chr(0xD800 + high) + chr(0xDC00 + low)
+
+    return {code for code in range(0x20000) if compiled.fullmatch(units(code))}
+
+
+def test_b3_classes_of_characters_are_those_of_unicode() -> None:
+    def of(*categories: str) -> set[int]:
+        return {code for code in range(0x20000) if unicodedata.category(chr(code)) in categories}
+
+    assert _matched(characters.marks()) == of("Mn", "Me")
+    assert _matched(characters.no_base()) == of("Mn", "Me", "Mc", "Zs")
+    unseen = _matched(characters.unseen())
+    assert of("Cc", "Cf", "Co", "Zl", "Zp") <= unseen
+    assert unseen & of("Lu", "Ll", "Nd", "Po", "Zs") == set()
+
+
+# Lifetimes and limits
+
+
+def test_b4_a_registration_lives_a_day_until_its_first_grant(stand: Stand) -> None:
+    assert stand.store.one("clients")["ttl"] == 86400
+
+
+def _register(stand: Stand, ip: str) -> Any:
+    return stand.post(
+        "/register", json.dumps({"redirect_uris": [CALLBACK]}), content_type="application/json", ip=ip
+    )
+
+
+def test_b4_one_address_registers_60_times_a_minute(stand: Stand) -> None:
+    statuses = [_register(stand, "192.0.2.1").status for _ in range(60)]
+    assert set(statuses) == {201}
+    refused = _register(stand, "192.0.2.1")
+    assert (refused.status, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert refused.header("Retry-After") == "60"
+    assert refused.header("Access-Control-Allow-Origin") == "*"
+    assert _register(stand, "192.0.2.2").status == 201
+
+
+def test_b4_all_addresses_together_have_a_higher_limit(stand: Stand) -> None:
+    stand.move_to(stand.stage)
+    statuses = [_register(stand, f"192.0.{number // 50}.{number % 50}").status for number in range(601)]
+    assert (set(statuses[:600]), statuses[600]) == ({201}, 429)
+    stand.stage.clock.advance(61)
+    assert _register(stand, "192.0.2.1").status == 201
