@@ -112,7 +112,7 @@ class Settings:
         containers: further MCP servers.
         isolate_environments: whether every backend's containers have an environment of their own.
         access: who may call a backend, by its name, where it is not everybody who signed in.
-        allowed_origins: origins, beside the gateway's own, whose pages may call MCP servers.
+        allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
         lifetimes: how long tokens and records live.
         rate_limits: how often one caller may do something.
         key_version: version of the keys that seal tokens; see `accepted_key_versions`.
@@ -383,7 +383,7 @@ def _entra_authority(reader: Reader) -> str:
             declared.LOCAL.command,
         )
     elif value and is_loopback(value) and not reader.local:
-        wrong = f"'{value}' is on this machine: whoever runs a server there could sign in as anyone."
+        wrong = f"'{value}' is on this machine: a server there could sign in as any user."
         setting.reject(reader, wrong)
     elif value and not reader.local and value != declared.ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD:
         setting.reject(reader, f"'{value}' is not {declared.ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD}.")

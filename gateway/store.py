@@ -60,7 +60,7 @@ class Store(pulumi.ComponentResource):
                 ],
                 capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
                 # A code is redeemed a moment after it was stored, by a request that knows no session token:
-                # a weaker level may answer from a replica that has not heard of it yet.
+                # a weaker level may answer from a replica that has not received it yet.
                 consistency_policy=cosmosdb.ConsistencyPolicyArgs(
                     default_consistency_level=cosmosdb.DefaultConsistencyLevel.STRONG
                 ),

@@ -1,4 +1,4 @@
-"""The legacy HTTP+SSE transport (MCP 2024-11-05) with no more than it takes, for hundreds at once."""
+"""The legacy HTTP+SSE transport (MCP 2024-11-05) reduced to what hundreds of parallel sessions need."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ class LegacySession:
     """One event stream, and the messages that belong to it.
 
     Attributes:
-        heard: every message of the stream so far.
+        received: every message of the stream so far.
         version: the protocol version that was agreed to.
     """
 
@@ -32,7 +32,7 @@ class LegacySession:
         self._stream = stream
         self._headers = {"Authorization": f"Bearer {token}"}
         self._messages = ""
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
     async def open(self, version: str) -> None:
         """Waits for the address of messages, and asks for a protocol version."""
@@ -48,10 +48,10 @@ class LegacySession:
         await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         while True:
             _, data = await self._event()
-            self.heard.append(json.loads(data))
-            if "id" in self.heard[-1] and "method" not in self.heard[-1]:
-                assert self.heard[-1]["id"] == number, self.heard[-1]
-                return self.heard[-1]["result"]
+            self.received.append(json.loads(data))
+            if "id" in self.received[-1] and "method" not in self.received[-1]:
+                assert self.received[-1]["id"] == number, self.received[-1]
+                return self.received[-1]["result"]
 
     async def _post(self, message: dict[str, Any]) -> None:
         async with self._http.post(self._messages, json=message, headers=self._headers) as answer:

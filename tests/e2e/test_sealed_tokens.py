@@ -1,6 +1,6 @@
 """What is inside an access token, and what becomes of tokens not quite like it (oauth.md D3, D4).
 
-The test knows the stack's key, which nobody else does, and opens and seals with a JOSE library. So each check
+The test knows the stack's key, which no client does, and opens and seals with a JOSE library. So each check
 can be asked for by itself: a token that is right in everything but one point.
 """
 
@@ -135,10 +135,10 @@ WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
     "for a foreign server": lambda _: {"aud": "https://other.example/mcp"},
     "for the gateway's name continued": lambda claims: {"aud": claims["iss"] + ".evil.example/mcp"},
     "for the server in capitals": lambda claims: {"aud": claims["aud"].upper()},
-    "for nobody": lambda _: {"aud": None},
+    "without an audience": lambda _: {"aud": None},
     "of another issuer": lambda _: {"iss": "https://other.example"},
     "of the issuer with a slash": lambda claims: {"iss": claims["iss"] + "/"},
-    "of nobody": lambda _: {"iss": None},
+    "without an issuer": lambda _: {"iss": None},
     "expired a minute ago": lambda claims: {"exp": claims["iat"] - 60},
     "expired this second": lambda claims: {"exp": claims["iat"]},
     "of a grant that never was": lambda _: {"gid": "A" * 22},

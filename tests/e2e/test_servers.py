@@ -429,7 +429,7 @@ def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
             return await asyncio.gather(*(one(number) for number in range(200)))
 
     for number, session in enumerate(anyio.run(everybody)):
-        answers = [message["id"] for message in session.heard if "id" in message]
+        answers = [message["id"] for message in session.received if "id" in message]
         assert answers == [0, number + 1]
 
 

@@ -74,7 +74,7 @@ def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
     assert client.call(token).status_code == 200
     traces = recorded(traced)
     pages = [traced.control.get(f"/traces/{one['request_id']}/view").text for one in traces]
-    told = json.dumps(traces) + "".join(pages) + traced.control.get("/traces/view").text
+    shown = json.dumps(traces) + "".join(pages) + traced.control.get("/traces/view").text
 
     cookies = [value for jar in ada.cookies.values() for value in jar.values()]
     keys = [each.value for each in deployment.service().named_values if each.secret]
@@ -86,7 +86,7 @@ def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
     assert {"/register", "/authorize", "/consent", "/oauth-callback", "/token", "/mcp"} <= {
         one["path"] for one in traces
     }
-    assert [secret for secret in secrets | overheard.values | set(stored) if secret in told] == []
+    assert [secret for secret in secrets | overheard.values | set(stored) if secret in shown] == []
 
 
 def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(

@@ -32,10 +32,10 @@ PACKAGES = ("azure-native", "azuread", "random")
 # As azure-native marks inputs whose name it chose.
 _CREATE_FIRST = "__createBeforeDelete"
 
-# Inputs that are maps of texts rather than objects.
+# Inputs that are maps of strings rather than objects.
 _MAPS = ("credentials", "customProperties", "keepers", "tags")
 
-# More than Pulumi's engine runs at once, because a held call keeps a thread.
+# More than Pulumi's engine runs in parallel, because a held call keeps a thread.
 _THREADS = 128
 
 

@@ -20,7 +20,7 @@ class Existing:
     Attributes:
         id: its id; compared without case.
         urn: the resource in Pulumi that made it.
-        inputs: what it was made of.
+        inputs: the inputs with which it was created or last updated.
         outputs: what the provider reported.
     """
 

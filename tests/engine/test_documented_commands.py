@@ -55,7 +55,7 @@ SINGLE = sorted(
         if not any(part in command for part in ("...", "backends[", "notesToken"))
     }
 )
-"""Every command that stands on its own."""
+"""Every command that is not part of a block that sets up a stack."""
 
 
 @contextmanager

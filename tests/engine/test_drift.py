@@ -1,4 +1,4 @@
-"""What somebody changes outside of Pulumi is found and repaired; a destroyed stack can be deployed again."""
+"""Changes outside of Pulumi are found and repaired; a destroyed stack can be deployed again."""
 
 import pytest
 

@@ -40,7 +40,7 @@ SITE_LOCK = f"{SITE}/config/authsettingsV2"
 
 
 class History:
-    """Calls one after the other, or two at once."""
+    """Calls one after the other, or two in parallel."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []

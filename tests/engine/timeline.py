@@ -53,7 +53,7 @@ class Version:
     Attributes:
         id: its id in Azure.
         urn: its name in Pulumi.
-        inputs: what it is made of.
+        inputs: the inputs with which it was created or last updated.
         possible: when it may have existed with these inputs.
         certain: when it surely existed, with these inputs or, while an update was under way, the next.
     """

@@ -33,7 +33,7 @@ def container(account: BlobAccount, request: pytest.FixtureRequest) -> Generator
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Imports a module of the function app anew: a `FunctionApp` can be indexed only once."""
+    """Imports a module of the function app again: a `FunctionApp` can be indexed only once."""
     monkeypatch.syspath_prepend(str(FOLDER))
 
     def load(name: str) -> Any:

@@ -65,7 +65,7 @@ class Counting:
 
 
 def configure(config: pytest.Config) -> None:
-    """Counts in runs of everything, and whenever somebody asks for it."""
+    """Counts in complete runs, and when an option asks for it."""
     if hasattr(config, "workerinput"):
         return
     if config.option.policy_coverage or _is_everything(config):

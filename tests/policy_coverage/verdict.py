@@ -149,7 +149,7 @@ def _file(coverage: Coverage, template: Template, problems: list[str]) -> File:
 def _words(point: Point, width: int) -> str:
     if point.is_element:
         return f"{point.kind} never ran"
-    # What filters make of a text has columns that the template has not.
+    # The output of a filter has columns that the template does not have.
     where = f"at column {point.column}" if 1 < point.column <= width else f"number {point.ordinal + 1}"
     return f"`{point.kind}` {where} never went {YES if point.outcome == YES else NO}"
 
