@@ -50,9 +50,10 @@ class Lifetimes:
     """How long things live, in seconds.
 
     Attributes:
-        access_token: an access token; it ends with the ID token of its sign-in if that is earlier.
-        grant: the record of a sign-in, which holds the code and then the status of its access token.
-        registration: a client's registration, from its last sign-in.
+        access_token: an access token.
+        grant: a sign-in: for so long its refresh tokens give new access tokens.
+        refresh_grace: for so long after a refresh the same refresh token gives the same answer again.
+        registration: a client's registration, after its last sign-in; at least as long as that is a grant.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
         session: an MCP session: for so long it is known to whom it belongs.
@@ -61,6 +62,7 @@ class Lifetimes:
 
     access_token: int
     grant: int
+    refresh_grace: int
     registration: int
     transaction: int = 600
     code: int = 60
@@ -167,6 +169,7 @@ def load() -> Settings:
     containers = entries.read(reader)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
+    grant_days = declared.GRANT_DAYS.read(reader)
     settings = Settings(
         location=_location(reader),
         publisher_email=declared.PUBLISHER_EMAIL.read(reader),
@@ -185,8 +188,9 @@ def load() -> Settings:
         allowed_origins=_allowed_origins(reader),
         lifetimes=Lifetimes(
             access_token=60 * declared.ACCESS_TOKEN_MINUTES.read(reader),
-            grant=_DAY * declared.GRANT_DAYS.read(reader),
-            registration=_DAY * declared.REGISTRATION_DAYS.read(reader),
+            grant=_DAY * grant_days,
+            refresh_grace=declared.REFRESH_GRACE_SECONDS.read(reader),
+            registration=_DAY * max(grant_days, declared.REGISTRATION_DAYS.read(reader)),
         ),
         rate_limits=RateLimits(
             register_per_minute=declared.REGISTER_PER_MINUTE.read(reader),

@@ -159,9 +159,8 @@ ALLOWED_ORIGINS = TextList(
 ACCESS_TOKEN_MINUTES = Integer(
     key="accessTokenMinutes",
     description=(
-        "Minutes that an access token is valid, at most until the ID token that Entra gave at its sign-in "
-        "expires (an hour later by default). A user who is disabled in Entra keeps access until then. There "
-        "are no refresh tokens so far: the client signs in again."
+        "Minutes that an access token is valid. Then the client refreshes it, and Entra is asked whether the "
+        "user may still sign in: a user who is disabled in Entra keeps access for this time at most."
     ),
     least=1,
     most=60,
@@ -171,20 +170,31 @@ ACCESS_TOKEN_MINUTES = Integer(
 GRANT_DAYS = Integer(
     key="grantDays",
     description=(
-        "Days that the record of a sign-in is kept. Access tokens are checked against it, so it must "
-        "outlive them, and it does not prolong them: without refresh tokens, accessTokenMinutes decides "
-        "when a client signs in again."
+        "Days after a sign-in in which the client stays connected without showing the user a page. Refreshes "
+        "do not prolong them."
     ),
     least=1,
     most=365,
     default=30,
     example="7",
 )
+REFRESH_GRACE_SECONDS = Integer(
+    key="refreshGraceSeconds",
+    description=(
+        "Seconds after a refresh in which the same refresh token gives the same answer again, as long as the "
+        "new one was not used: for clients that lose an answer, or refresh in parallel. Later use of an old "
+        "refresh token ends the sign-in."
+    ),
+    least=0,
+    most=600,
+    default=120,
+    example="60",
+)
 REGISTRATION_DAYS = Integer(
     key="registrationDays",
     description=(
-        "Days that a client's registration is kept after its last sign-in. One without a sign-in is kept for "
-        "a day."
+        "Days that a client's registration is kept after the last sign-in, at least grantDays. Before the "
+        "first sign-in it is kept for one day."
     ),
     least=1,
     most=365,
@@ -313,7 +323,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         ACCESS,
         ALLOWED_ORIGINS,
     ),
-    "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REGISTRATION_DAYS),
+    "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REFRESH_GRACE_SECONDS, REGISTRATION_DAYS),
     "Limits": (
         REGISTER_PER_MINUTE,
         STACK_REGISTERS_PER_MINUTE,

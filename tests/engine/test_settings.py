@@ -37,6 +37,7 @@ CHANGES = {
     "allowedOrigins": json.dumps(["https://tools.example.com"]),
     "accessTokenMinutes": "5",
     "grantDays": "7",
+    "refreshGraceSeconds": "60",
     "registrationDays": "14",
     "appSchemes": json.dumps(["cursor"]),
     "registerPerMinute": "20",

@@ -271,6 +271,7 @@ WRONG = {
     "origin-port": ({"allowedOrigins": '["https://a.example:99999"]'}, "allowedOrigins"),
     "token-for-ever": ({"accessTokenMinutes": "1000"}, "accessTokenMinutes"),
     "grant": ({"grantDays": "0"}, "grantDays"),
+    "refresh grace": ({"refreshGraceSeconds": "601"}, "refreshGraceSeconds"),
     "registration": ({"registrationDays": "-1"}, "registrationDays"),
     "register-rate": ({"registerPerMinute": "0"}, "registerPerMinute"),
     "authorize-rate": ({"authorizePerMinute": "1.5"}, "authorizePerMinute"),

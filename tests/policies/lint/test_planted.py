@@ -18,7 +18,7 @@ from twin.gateway_plan import plan_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"
 API, TOKEN, ANSWER = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
-OPEN = "csharp/open-token.cs.j2"
+OPEN, UNSEAL = "csharp/open-token.cs.j2", "csharp/unseal.cs.j2"
 CHECK = '<include-fragment fragment-id="mcp-token" />'
 ANSWERED = '<include-fragment fragment-id="mcp-answer" />'
 MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
@@ -98,12 +98,12 @@ def bypass(condition: str) -> Edit:
 OPENED: dict[str, tuple[Edit, ...]] = {
     "the check is gone": ((API, CHECK, ""),),
     "commented out in Jinja": ((API, CHECK, f"[# {CHECK} #]"),),
-    "the MAC commented out in C#": ((OPEN, MAC, f"// {MAC}"),),
-    "the MAC compared with itself": ((OPEN, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
-    "the answer about the MAC ignored": ((OPEN, f"{MAC} {{ return nothing; }}", f"{MAC} {{ }}"),),
+    "the MAC commented out in C#": ((UNSEAL, MAC, f"// {MAC}"),),
+    "the MAC compared with itself": ((UNSEAL, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
+    "the answer about the MAC ignored": ((UNSEAL, f"{MAC} {{ [[ otherwise ]] }}", f"{MAC} {{ }}"),),
     "claims before the MAC": (
         (
-            OPEN,
+            UNSEAL,
             "var authenticated =",
             f"if (parts.Length == 5) {{ {SOMEBODY} }}\nvar authenticated =",
         ),

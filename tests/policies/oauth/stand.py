@@ -139,8 +139,10 @@ class Stand:
         cookies: what the browser keeps.
         tampered: claims that Entra's next ID token has in place of the right ones.
         asked: the form with which Entra was asked for tokens last.
+        entra: what Entra's token endpoint answers in place of the right answer.
         served: what the MCP server answers.
         registered: how often a client was to be registered.
+        refreshed: how many refresh tokens Entra gave.
     """
 
     stage: Stage
@@ -148,10 +150,12 @@ class Stand:
     cookies: dict[str, str] = field(default_factory=dict)
     tampered: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
+    entra: Failing | None = None
     served: Callable[[], Reply] = lambda: reply(200, "{}", Content_Type="application/json")
     client_id: str = ""
     nonce: str = ""
     registered: int = 0
+    refreshed: int = 0
 
     @classmethod
     def new(cls) -> "Stand":
@@ -196,15 +200,24 @@ class Stand:
             return reply(200, json.dumps({"keys": [_signing_key().as_dict(private=False)]}))
         if sent.url == f"{tenant}/oauth2/v2.0/token":
             self.asked = parameters_of("?" + sent.body.decode())
-            return reply(200, json.dumps({"id_token": self._id_token(f"{tenant}/v2.0")}))
+            if self.entra is not None:
+                return self.entra()
+            return self.signed_in_at_entra()
         return self.served()
 
-    def _id_token(self, issuer: str) -> str:
+    def signed_in_at_entra(self, **changed: Any) -> Reply:
+        """What Entra answers to a code, and to a refresh token that is still good."""
+        self.refreshed += 1
+        answer = {"id_token": self._id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
+        return reply(200, json.dumps({name: each for name, each in answer.items() if each is not None}))
+
+    def _id_token(self) -> str:
         claims = {
-            "iss": issuer,
+            "iss": f"{self.named('entra-authority')}/{self.named('entra-tenant')}/v2.0",
             "aud": self.named("entra-client"),
             "tid": self.named("entra-tenant"),
             "oid": OBJECT_ID,
+            "preferred_username": "ada@twin.example",
             "nonce": self.nonce,
             "iat": self.now,
             "nbf": self.now,
@@ -267,6 +280,15 @@ class Stand:
         }
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
+    def refresh(self, refresh_token: str | None, **changed: str | None) -> Got:
+        """The client asks for the next tokens; a parameter that is changed to None is left out."""
+        parameters: dict[str, str | None] = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "client_id": self.client_id,
+        }
+        return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
+
     def call(self, token: str) -> Got:
         """The client calls the server."""
         return self.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
@@ -295,6 +317,10 @@ class Stand:
     def token(self) -> str:
         """As far as the token."""
         return self.redeem(self.code()).json()["access_token"]
+
+    def refresh_token(self) -> str:
+        """As far as the first refresh token."""
+        return self.redeem(self.code()).json()["refresh_token"]
 
     # What a browser does with every request
 

@@ -70,7 +70,7 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> N
         "response_type": "code",
         "response_mode": "query",
         "redirect_uri": f"{GATEWAY}/oauth-callback",
-        "scope": "openid profile",
+        "scope": "openid profile offline_access",
         "code_challenge_method": "S256",
     }
     assert len({nonce, secret, upstream, transaction}) == 4
@@ -87,7 +87,7 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> N
     assert stand.asked == {
         "grant_type": "authorization_code",
         "client_id": stand.named("entra-client"),
-        "scope": "openid profile",
+        "scope": "openid profile offline_access",
         "code": "a&b=c d",
         "redirect_uri": f"{GATEWAY}/oauth-callback",
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -167,8 +167,8 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
         (RESOURCE, {"resource": RESOURCE.replace("https://gateway", "HTTPS://Gateway")}, RESOURCE),
         (RESOURCE, {"resource": RESOURCE + "2"}, None),
         (RESOURCE, {"resource": RESOURCE.upper()}, None),
-        (RESOURCE, {"resource": GATEWAY}, None),
-        (RESOURCE, {"resource": GATEWAY + "/"}, None),
+        (RESOURCE, {"resource": GATEWAY}, RESOURCE),
+        (RESOURCE, {"resource": GATEWAY + "/"}, RESOURCE),
         (GATEWAY, {"resource": ""}, GATEWAY),
         (GATEWAY, {"resource": GATEWAY + "/"}, GATEWAY),
         (GATEWAY, {"resource": RESOURCE}, RESOURCE),

@@ -63,9 +63,9 @@ def test_a_code_that_the_store_still_has_ends_after_a_minute(stand: Stand, secon
 
 
 @pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400)])
-def test_a_code_ends_with_the_session_at_entra(stand: Stand, left: int, status: int) -> None:
+def test_a_token_ends_with_the_grant_at_the_latest(stand: Stand, left: int, status: int) -> None:
     code = stand.code()
-    stand.store.one("grants")["sessionExpires"] = stand.now + left
+    stand.store.one("grants")["expires"] = stand.now + left
     answer = stand.redeem(code)
     assert answer.status == status
     assert status == 400 or answer.json()["expires_in"] == left
@@ -94,6 +94,31 @@ def test_b4_a_request_without_a_sign_in_extends_no_registration(stand: Stand) ->
     stand.page()
     assert stand.store.one("clients") == client
     assert client["ttl"] == 86400
+
+
+def test_b4_a_registration_lives_a_day_until_its_first_sign_in_and_then_from_the_last_one(
+    stand: Stand,
+) -> None:
+    """Nothing that happens before a user signed in extends it."""
+    client = dict(stand.store.one("clients"))
+    assert client["ttl"] == 86400
+    stand.stage.clock.advance(3600)
+    code = stand.code()
+    assert stand.store.one("clients") == client
+    stand.redeem(code)
+    extended = stand.store.one("clients")
+    assert extended["ttl"] == 90 * 86400
+    assert extended["_ts"] == stand.now
+    unchanged = client.keys() - {"ttl", "_ts", "_etag"}
+    assert {name: extended[name] for name in unchanged} == {name: client[name] for name in unchanged}
+
+
+def test_a_sign_in_of_a_client_without_a_registration_works(stand: Stand) -> None:
+    """It expired meanwhile, or the client is known by other means."""
+    code = stand.code()
+    stand.store.documents = {key: each for key, each in stand.store.documents.items() if key[0] != "clients"}
+    assert stand.redeem(code).status == 200
+    assert not list(stand.store.of("clients"))
 
 
 def test_a_client_is_looked_up_anew_after_five_minutes(stand: Stand) -> None:

@@ -138,6 +138,28 @@ def test_a_spent_code_revokes_what_it_gave(stand: Stand) -> None:
     assert stand.call(token).status == 401
 
 
+def test_d5_a_refresh_token_gives_a_token_again_and_is_refused_once_its_successor_was_used(
+    stand: Stand,
+) -> None:
+    first = stand.refresh_token()
+    second, again = (stand.refresh(first).json() for _ in range(2))
+    assert second["refresh_token"] == again["refresh_token"]
+    assert [stand.call(each["access_token"]).status for each in (second, again)] == [200, 200]
+    assert stand.refresh(second["refresh_token"]).status == 200
+    assert stand.refresh(first).json()["error"] == "invalid_grant"
+    assert stand.call(again["access_token"]).status == 401
+
+
+def test_d5_entra_and_the_store_may_fail_during_a_refresh(stand: Stand) -> None:
+    token = stand.refresh_token()
+    stand.entra = away
+    assert stand.refresh(token).status == 503
+    stand.entra = None
+    stand.store.failing = {len(stand.store.calls) + 1: away}
+    assert stand.refresh(token).status == 503
+    assert stand.refresh(token).status == 200
+
+
 def test_a_store_that_does_not_answer_is_503_at_every_step(stand: Stand) -> None:
     token = stand.token()
     stand.stage.gateway.cache.clear()
