@@ -18,7 +18,7 @@ from twin.azure.container_app import ContainerApp
 from twin.builtin_auth import TokenCheck
 from twin.clock import Clock
 from twin.ingress import Ingress
-from twin.local_images import LocalCommand, LocalImageError, StandIn, local_command
+from twin.local_images import local_command
 from twin.mcp_atlassian import EnvironmentSetupError
 from twin.node import NodeError
 from twin.notices import Notify
@@ -26,6 +26,7 @@ from twin.plan import Plan
 from twin.process import ChildProcess, base_environment, listening
 from twin.server_process import CannotRunError, ServerProcess, State
 from twin.shared_readings import SharedReadings
+from twin.stand_in import LocalCommand, LocalImageError
 
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
@@ -51,7 +52,7 @@ class Container:
         app: as declared, or as declared later (`restart`).
         port: of the ingress.
         process: runs in place of its image.
-        stand_in: which of the twin's stand-ins the process talks to; None for none.
+        stand_in: name of the service whose stand-in the process talks to; None for none.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Container:
         self.name, self.backend = app.name, app.backend
         self.app = app
         self.port = port
-        self.stand_in: StandIn | None = None
+        self.stand_in: str | None = None
         self._folder = folder
         self._overlay: Mapping[str, str] = {}
         self.process = ServerProcess(app.name, self._child, notify=notify, pause=pause)
@@ -117,8 +118,7 @@ class Container:
         stand_in = self._command(app, 0).stand_in
         if stand_in is not None and stand_in != self.stand_in:
             raise CannotRunError(
-                f"{self.name} now needs the stand-in for {stand_in.title()}, which does not run. "
-                "Restart the twin"
+                f"{self.name} now needs the stand-in for {stand_in}, which does not run. Restart the twin"
             )
         self.app = app
         await self.process.restart()
@@ -201,7 +201,7 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
                 "command names. Install it, or correct the command"
             )
         argv = (found, *arguments)
-    return LocalCommand(argv=argv, env=env, folder=node.ROOT, stand_in=None, ready=partial(listening, port))
+    return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(listening, port))
 
 
 def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ JSON objects; an error says what is accepted.
     POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
     GET /received               what services were sent by the gateway, oldest first, credentials masked;
                                 with ?service=functions one of them.
-    GET /arrivals               what the stand-ins for Slack and Jira were sent by their MCP servers, oldest
+    GET /arrivals               what the stand-ins for external services were sent by MCP servers, oldest
                                 first: names of headers, no values; with ?service=jira one of them.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
@@ -88,7 +88,7 @@ _CALLS = {
     "DELETE /faults": "clear all faults, or those of ?service=",
     "POST /clock": "move the clock: advance (seconds)",
     "GET /received": "what ?service= was sent by the gateway",
-    "GET /arrivals": "what the stand-in ?service= (slack, jira) was sent by its MCP server",
+    "GET /arrivals": "what the stand-in for an external service, ?service=jira, was sent by its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
     "GET /servers": "the MCP servers that run as processes, and their state",

@@ -43,20 +43,9 @@ class Ports:
         """The Functions host."""
         return self.gateway + 5
 
-    @property
-    def slack(self) -> int:
-        """Slack's stand-in."""
-        return self.gateway + 6
-
-    @property
-    def slack_proxy(self) -> int:
-        """The proxy that leads to Slack's stand-in."""
-        return self.gateway + 7
-
-    @property
-    def jira(self) -> int:
-        """Jira's stand-in."""
-        return self.gateway + 8
+    def stand_in(self, index: int) -> int:
+        """The index-th port of stand-ins for external services, from 0; there is room for four."""
+        return self.gateway + 6 + index
 
     def container(self, index: int) -> int:
         """The ingress of the Container App that the stack declares as the index-th, from 0."""

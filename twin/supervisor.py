@@ -25,7 +25,6 @@ from twin.containers import Container
 from twin.control import Levers, create_control
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
-from twin.jira import JiraStandIn
 from twin.node import NodeError
 from twin.notices import Notice, Notify
 from twin.plan import IDENTITY_ENDPOINT, Options, Plan
@@ -36,7 +35,8 @@ from twin.server_process import CannotRunError
 from twin.servers import Servers
 from twin.serving import AsgiServer, GatewayService
 from twin.shared_readings import SharedReadings
-from twin.slack import SlackStandIn
+from twin.stand_in import StandIn, StandInArgs
+from twin.stand_ins import STAND_INS, ports_of
 from twin.state import StateFolder
 
 _log = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
             for child in builder.children():
                 services.append(child)
                 starting.create_task(child.start(), name=child.name)
-            for stand_in in builder.stand_ins:
+            for stand_in in builder.stand_ins.values():
                 services.append(stand_in)
                 await stand_in.start()
             # Policies compile while the processes start.
@@ -311,35 +311,25 @@ class _Builder:
 
     def further_ports(self) -> dict[str, int]:
         """The ports that this stack needs beyond those of every twin, by what they are for."""
-        wanted = {container.stand_in for container in self.containers}
         ports = {container.name: container.port for container in self.containers}
-        if "slack" in wanted:
-            ports |= {"Slack's stand-in": self.ports.slack, "its proxy": self.ports.slack_proxy}
-        if "jira" in wanted:
-            ports["Jira's stand-in"] = self.ports.jira
+        for registration in STAND_INS:
+            if registration.service in self.stand_ins:
+                ports |= ports_of(registration, self.ports)
         return ports
 
-    def _stand_ins(self) -> tuple[SlackStandIn | JiraStandIn, ...]:
-        """The outside services that containers without real credentials talk to."""
-        made: list[SlackStandIn | JiraStandIn] = []
-        for name in ("slack", "jira"):
-            users = [container for container in self.containers if container.stand_in == name]
+    def _stand_ins(self) -> dict[str, StandIn]:
+        """The stand-ins that containers without real credentials talk to, by service."""
+        made: dict[str, StandIn] = {}
+        for registration in STAND_INS:
+            users = [each for each in self.containers if each.stand_in == registration.service]
             if not users:
                 continue
-            stand_in = (
-                SlackStandIn(
-                    port=self.ports.slack,
-                    proxy_port=self.ports.slack_proxy,
-                    folder=self._state.containers,
-                    clock=self._clock,
-                )
-                if name == "slack"
-                else JiraStandIn(port=self.ports.jira, clock=self._clock)
-            )
-            made.append(stand_in)
+            ports = tuple(ports_of(registration, self.ports).values())
+            args = StandInArgs(ports=ports, folder=self._state.containers, clock=self._clock)
+            stand_in = made[registration.service] = registration.create(args)
             for container in users:
                 container.use(stand_in.environment())
-        return tuple(made)
+        return made
 
     def children(self) -> list[Service]:
         """What runs in processes of its own."""
@@ -391,7 +381,7 @@ class _Builder:
                 gateway=gateway, readings=self._readings, first=self._options.readings, rollout=rollout
             ),
             memories=(gateway.counters, gateway.tokens, gateway.keys),
-            arrivals={stand_in.service: stand_in.arrivals for stand_in in self.stand_ins},
+            arrivals={service: stand_in.arrivals for service, stand_in in self.stand_ins.items()},
             network=self._network,
             clock=self._clock,
             accounts=self._tenant.state.accounts,
@@ -404,7 +394,7 @@ class _Builder:
         return AsgiServer("the control API", create_control(levers), self.ports.control)
 
     async def _delete_state(self) -> None:
-        for stand_in in self.stand_ins:
+        for stand_in in self.stand_ins.values():
             stand_in.reset()
         await _delete_state(self._plan, self._store)
 

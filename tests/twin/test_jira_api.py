@@ -4,7 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from twin.arrivals import Arrivals
-from twin.jira import Site, create_app
+from twin.jira.app import create_app
+from twin.jira.store import Site
 
 NOW = 1_790_000_000.0
 ACCOUNT = ("gateway@fairlight-buoys.example", "secret")
@@ -97,17 +98,15 @@ def test_a_field_that_cannot_be_set_so_is_named_and_nothing_is_made(jira, fields
     assert jira.site.projects["TIDE"].last == 7
 
 
-def test_a_transition_changes_status_resolution_and_history(jira):
+def test_a_transition_changes_status_and_resolution(jira):
     steps = jira("GET", "api/2/issue/BUOY-10/transitions").json()["transitions"]
     assert [step["to"]["name"] for step in steps] == ["In Progress", "In Review", "Done"]
     body = {"transition": {"id": "41"}, "update": {"comment": [{"add": {"body": "All chains are fine"}}]}}
     assert jira("POST", "api/2/issue/BUOY-10/transitions", body).status_code == 204
-    issue = jira("GET", "api/2/issue/BUOY-10", expand="changelog").json()
+    issue = jira("GET", "api/2/issue/BUOY-10").json()
     assert issue["fields"]["status"]["statusCategory"]["key"] == "done"
     assert issue["fields"]["resolution"]["name"] == "Done"
     assert issue["fields"]["comment"]["comments"][0]["body"] == "All chains are fine"
-    items = [item for history in issue["changelog"]["histories"] for item in history["items"]]
-    assert ("To Do", "Done") in [(item["fromString"], item["toString"]) for item in items]
     again = jira("POST", "api/2/issue/BUOY-10/transitions", {"transition": {"id": "41"}})
     assert again.status_code == 400
 
@@ -117,14 +116,6 @@ def test_links_are_seen_from_both_ends(jira):
     assert (link["outwardIssue"]["key"], link["type"]["outward"]) == ("BUOY-10", "blocks")
     (link,) = jira("GET", "api/2/issue/BUOY-10", fields="issuelinks").json()["fields"]["issuelinks"]
     assert (link["inwardIssue"]["key"], link["type"]["inward"]) == ("BUOY-9", "is blocked by")
-
-
-def test_a_deleted_issue_leaves_nothing_behind(jira):
-    assert jira("DELETE", "api/2/issue/BUOY-5").status_code == 400
-    assert jira("DELETE", "api/2/issue/BUOY-5", deleteSubtasks="true").status_code == 204
-    assert jira("DELETE", "api/2/issue/BUOY-10").status_code == 204
-    assert not {"BUOY-5", "BUOY-6", "BUOY-10"} & set(jira.site.issues)
-    assert jira("GET", "api/2/issue/BUOY-9", fields="issuelinks").json()["fields"]["issuelinks"] == []
 
 
 def test_search_gives_pages_and_only_the_fields_asked_for(jira):
@@ -137,18 +128,16 @@ def test_search_gives_pages_and_only_the_fields_asked_for(jira):
     assert jira("GET", "api/2/search", jql="", maxResults="many").status_code == 400
 
 
-def test_a_sprint_is_made_filled_started_and_closed_in_this_order_only(jira):
-    made = jira("POST", "agile/1.0/sprint", {"name": "Sprint 16", "originBoardId": 1}).json()
-    path = f"agile/1.0/sprint/{made['id']}"
-    assert jira("POST", path, {"state": "closed"}).status_code == 400
-    assert jira("POST", f"{path}/issue", {"issues": ["BUOY-11"]}).status_code == 204
-    started = jira("POST", path, {"state": "active", "startDate": "2026-11-23T09:00:00.000+00:00"}).json()
-    assert (started["state"], started["startDate"]) == ("active", "2026-11-23T09:00:00.000+0000")
-    assert jira("PUT", path, {"state": "closed"}).json()["state"] == "closed"
-    assert jira("POST", f"{path}/issue", {"issues": ["BUOY-13"]}).status_code == 400
-    issues = jira("GET", f"{path}/issue").json()["issues"]
-    assert [issue["key"] for issue in issues] == ["BUOY-11"]
+def test_a_board_and_a_sprint_have_their_issues(jira):
+    boards = jira("GET", "agile/1.0/board", projectKeyOrId="BUOY").json()["values"]
+    assert [(board["id"], board["type"]) for board in boards] == [(1, "scrum")]
+    (active,) = jira("GET", "agile/1.0/board/1/sprint", state="active").json()["values"]
+    issues = jira("GET", f"agile/1.0/sprint/{active['id']}/issue", jql="status = Done").json()["issues"]
+    assert {issue["fields"]["status"]["name"] for issue in issues} == {"Done"}
+    of_board = jira("GET", "agile/1.0/board/2/issue").json()["issues"]
+    assert {issue["key"].partition("-")[0] for issue in of_board} == {"TIDE"}
     assert jira("GET", "agile/1.0/board/2/sprint").status_code == 400
+    assert jira("GET", "agile/1.0/sprint/99/issue").status_code == 404
 
 
 def test_every_issue_can_be_shown_with_all_its_fields(jira):

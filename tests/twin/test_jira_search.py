@@ -2,9 +2,9 @@
 
 import pytest
 
-from twin.jira import Site
 from twin.jira.errors import JiraError
 from twin.jira.search import search
+from twin.jira.store import Site
 
 NOW = 1_790_000_000.0
 

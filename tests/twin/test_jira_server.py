@@ -4,12 +4,13 @@ import json
 
 import pytest
 
+from configuration.presets.jira import REPOSITORY as JIRA_IMAGE
 from tests.children import free_port
 from tests.twin.real_servers import Session, served
 from twin import mcp_atlassian
 from twin.clock import Clock
-from twin.jira import JiraStandIn
-from twin.local_images import JIRA_IMAGE
+from twin.jira.service import JiraStandIn
+from twin.stand_in import StandInArgs
 
 ENV = {
     "JIRA_URL": "https://jira.example",
@@ -26,8 +27,8 @@ HTTP = ENV | {"TRANSPORT": "streamable-http", "STATELESS": "true"}
 @pytest.fixture(scope="module")
 def real_server(tmp_path_factory):
     mcp_atlassian.install()
-    stand_in = JiraStandIn(port=free_port(), clock=Clock())
     folder = tmp_path_factory.mktemp("jira")
+    stand_in = JiraStandIn(StandInArgs(ports=(free_port(),), folder=folder, clock=Clock()))
     containers = {"sse": ([], SSE), "http": ([], HTTP)}
     with served(stand_in, f"{JIRA_IMAGE}:0.23.1", containers, folder) as origins:
         urls = {"sse": f"{origins['sse']}/sse", "http": f"{origins['http']}/mcp"}
@@ -69,69 +70,34 @@ def test_a_created_issue_is_found_commented_and_moved(either_session, stand_in):
     assert [comment.body for comment in issue.comments] == ["Which red?"]
 
 
-def test_an_issue_is_edited_linked_and_watched(session, stand_in):
-    changes = {"priority": {"name": "High"}, "labels": ["tablet"]}
-    ends = {"inward_issue_key": "TIDE-5", "outward_issue_key": "TIDE-7"}
-    said = session.call(
-        ("jira_update_issue", {"issue_key": "TIDE-5", "fields": json.dumps(changes)}),
-        ("jira_create_issue_link", {"link_type": "Blocks"} | ends),
-        ("jira_link_to_epic", {"issue_key": "TIDE-5", "epic_key": "TIDE-1"}),
-        ("jira_add_worklog", {"issue_key": "TIDE-5", "time_spent": "1h 30m"}),
-        ("jira_add_watcher", {"issue_key": "TIDE-5", "user_identifier": "kenji"}),
-    )
-    assert [each for each in said if each.startswith("error")] == []
+def test_an_issue_is_edited(session, stand_in):
+    changes = {"priority": {"name": "High"}, "labels": ["tablet"], "assignee": "kenji"}
+    (said,) = session.call(("jira_update_issue", {"issue_key": "TIDE-5", "fields": json.dumps(changes)}))
+    assert not said.startswith("error")
     issue = stand_in.site.issue("TIDE-5")
-    assert (issue.priority, issue.labels, issue.epic) == ("High", ["tablet"], "TIDE-1")
-    assert issue.worklogs[0].seconds == 5400
-    assert "kenji" in issue.watchers
-    assert (stand_in.site.links[-1].source, stand_in.site.links[-1].target) == ("TIDE-5", "TIDE-7")
+    assert (issue.priority, issue.labels, issue.assignee) == ("High", ["tablet"], "kenji")
 
 
-def test_boards_and_sprints_can_be_read_and_planned(session, stand_in):
-    boards, sprints, issues, _ = session.call(
+def test_boards_and_sprints_can_be_read(session):
+    boards, sprints, issues = session.call(
         ("jira_get_agile_boards", {"project_key": "BUOY"}),
         ("jira_get_sprints_from_board", {"board_id": "1", "state": "active"}),
         ("jira_get_sprint_issues", {"sprint_id": "15"}),
-        ("jira_add_issues_to_sprint", {"sprint_id": "15", "issue_keys": "BUOY-11"}),
     )
     assert "BUOY board" in boards
     assert "Sprint 14" in sprints
     assert "Two more buoys for Kilrona" in issues
-    assert stand_in.site.issue("BUOY-11").sprints == [15]
 
 
 def test_projects_fields_and_people_can_be_looked_up(session):
-    projects, fields, person, people, meta = session.call(
+    projects, fields, person = session.call(
         ("jira_get_all_projects", {}),
         ("jira_search_fields", {"keyword": "epic"}),
         ("jira_get_user_profile", {"user_identifier": "mara"}),
-        ("jira_search_assignable_users", {"query": "wrona", "project_key": "BUOY"}),
-        ("jira_get_project_issue_types", {"project_key": "BUOY"}),
     )
     assert "Tide app" in projects
     assert "Epic Link" in fields
     assert "Mara Lindqvist" in person
-    assert "tomasz" in people
-    assert "Sub-task" in meta
-
-
-def test_what_data_center_has_is_there_for_the_other_tools_too(session, stand_in):
-    version = stand_in.site.projects["TIDE"].versions[-1]
-    batch = [{"project_key": "TIDE", "summary": name, "issue_type": "Task"} for name in ("Bell", "Anchor")]
-    sub_task = {"project_key": "BUOY", "summary": "Tell the pilot", "issue_type": "Sub-task"}
-    said = session.call(
-        ("jira_batch_create_issues", {"issues": json.dumps(batch)}),
-        ("jira_create_issue", sub_task | {"additional_fields": json.dumps({"parent": "BUOY-10"})}),
-        ("jira_update_version", {"version_id": version.id, "released": True}),
-        ("jira_delete_issue", {"issue_key": "TIDE-5"}),
-        ("jira_get_issue_dates", {"issue_key": "BUOY-9"}),
-        ("jira_get_project_epic_hierarchy", {"project_key": "BUOY"}),
-    )
-    assert [each for each in said if each.startswith("error")] == []
-    assert version.released
-    assert stand_in.site.issue("BUOY-14").parent == "BUOY-10"
-    assert stand_in.site.issue("TIDE-9").summary == "Anchor"
-    assert stand_in.arrivals.unknown() == ()
 
 
 def test_wrong_jql_is_told(session):

@@ -10,11 +10,14 @@ from pathlib import Path
 import anyio
 import pytest
 
+from configuration.presets.jira import REPOSITORY as JIRA_IMAGE
+from configuration.presets.slack import REPOSITORY as SLACK_IMAGE
 from tests.children import free_port
 from twin import mcp_atlassian
-from twin.local_images import JIRA_IMAGE, SLACK_IMAGE, LocalImageError, local_command
+from twin.local_images import local_command
 from twin.mcp_atlassian import EnvironmentSetupError
 from twin.process import ChildProcess, ProcessError, RunningProcess
+from twin.stand_in import LocalImageError
 
 SLACK = f"{SLACK_IMAGE}:v1.3.0"
 JIRA = f"{JIRA_IMAGE}:0.23.1"
@@ -95,7 +98,7 @@ def test_a_digest_may_pin_the_image(tmp_path, image):
         (f"{SLACK_IMAGE}:v1.2.0", (), "version v1.3.0 is installed: declare that tag, or"),
         (f"{JIRA_IMAGE}:latest", (), "version 0.23.1 is installed: declare that tag, or"),
         (SLACK, ("sh", "-c"), "declares the command .* remove it"),
-        ("not an image", (), "is no image reference"),
+        ("not an image", (), "is not an image reference"),
     ],
 )  # fmt: skip
 def test_what_would_be_something_else_is_refused(tmp_path, image, command, message):

@@ -2,27 +2,26 @@
 
 import csv
 import io
-import json
 
 import pytest
 
+from configuration.presets.slack import REPOSITORY as SLACK_IMAGE
 from tests.children import free_port
 from tests.twin.real_servers import Session, served
 from twin.clock import Clock
-from twin.local_images import SLACK_IMAGE
-from twin.slack import SlackStandIn
+from twin.slack.service import SlackStandIn
+from twin.stand_in import StandInArgs
 
 ENV = {
     "SLACK_MCP_XOXB_TOKEN": "xoxb-twin",
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
-    "SLACK_MCP_REACTION_TOOL": "true",
 }
 
 
 @pytest.fixture(scope="module")
 def real_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slack")
-    stand_in = SlackStandIn(port=free_port(), proxy_port=free_port(), folder=folder, clock=Clock())
+    stand_in = SlackStandIn(StandInArgs(ports=(free_port(), free_port()), folder=folder, clock=Clock()))
     containers = {name: (["--transport", name], ENV) for name in ("sse", "http")}
     with served(stand_in, f"{SLACK_IMAGE}:v1.3.0", containers, folder) as origins:
         urls = {"sse": f"{origins['sse']}/sse", "http": f"{origins['http']}/mcp"}
@@ -35,7 +34,7 @@ def rows(text):
 
 def test_it_offers_its_tools(either_session):
     tools = either_session.tools()
-    assert len(tools) == 16
+    assert len(tools) == 14
     assert {"channels_list", "conversations_history", "conversations_add_message", "users_search"} <= tools
 
 
@@ -74,29 +73,6 @@ def test_a_reply_belongs_to_its_thread(session, stand_in):
     assert len(rows(before)) == 6
     assert rows(after)[-1]["Text"] == "BUOY-12 is in review"
     assert all(each.text != "BUOY-12 is in review" for each in workspace.history(channel))
-
-
-def test_a_reaction_is_added_and_taken_away(session, stand_in):
-    channel = stand_in.workspace.channel("#general")
-    message = next(stand_in.workspace.history(channel))
-    target = {"channel_id": channel.id, "timestamp": message.ts, "emoji": "anchor"}
-    session.call(("reactions_add", target))
-    assert message.reactions["anchor"] == [stand_in.workspace.bot.id]
-    session.call(("reactions_remove", target))
-    assert "anchor" not in message.reactions
-
-
-def test_user_groups_can_be_listed_made_and_filled(session):
-    listed, made = session.call(
-        ("usergroups_list", {}), ("usergroups_create", {"name": "Seal watch", "handle": "seals"})
-    )
-    assert {row["handle"] for row in rows(listed)} == {"on-call", "harbours"}
-    group = json.loads(made)["id"]
-    _, mine = session.call(
-        ("usergroups_users_update", {"usergroup_id": group, "users": "U04IFEOMA03,U04GATEWAY0"}),
-        ("usergroups_me", {"action": "list"}),
-    )
-    assert "seals" in mine
 
 
 def test_what_slack_refuses_is_told(session):

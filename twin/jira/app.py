@@ -20,7 +20,7 @@ from twin.jira.api import Created, Handler
 from twin.jira.call import Call
 from twin.jira.errors import JiraError, bad_request
 from twin.jira.shapes import Shapes
-from twin.jira.site import Site
+from twin.jira.store import Site
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from twin.jira.errors import bad_request
 from twin.jira.shapes import Shapes
-from twin.jira.site import Site
+from twin.jira.store import Site
 
 Item = TypeVar("Item")
 

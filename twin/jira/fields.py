@@ -6,7 +6,7 @@ from typing import Any
 
 from twin.jira.errors import JiraError, bad_request
 from twin.jira.records import Issue, Named
-from twin.jira.site import PRIORITIES, RESOLUTIONS, TYPES, Site, find
+from twin.jira.store import PRIORITIES, RESOLUTIONS, TYPES, Site, find
 
 EPIC_LINK = "customfield_10100"
 EPIC_NAME = "customfield_10101"
@@ -35,8 +35,6 @@ _SYSTEM = {
     "subtasks": ("Sub-Tasks", "array"),
     "issuelinks": ("Linked Issues", "array"),
     "comment": ("Comment", "comments-page"),
-    "worklog": ("Log Work", "array"),
-    "watches": ("Watchers", "watches"),
     "attachment": ("Attachment", "array"),
 }
 _CUSTOM = {
@@ -48,9 +46,6 @@ _CUSTOM = {
 
 NAMES: Mapping[str, str] = {id_: each[0] for id_, each in (_SYSTEM | _CUSTOM).items()}
 """Every field's name by its id."""
-
-CREATABLE = ("summary", "issuetype", "project", "description", "priority", "assignee", "labels", "components")
-"""What the form for a new issue asks for, besides custom fields."""
 
 
 def definitions() -> list[dict[str, Any]]:
@@ -83,11 +78,6 @@ def definitions() -> list[dict[str, Any]]:
     ]
 
 
-def schema(field: str) -> dict[str, Any]:
-    """The `schema` member of a field's definition."""
-    return next(each["schema"] for each in definitions() if each["id"] == field)
-
-
 def apply(site: Site, issue: Issue, fields: object) -> None:
     """Sets fields of an issue, all or none.
 
@@ -111,7 +101,7 @@ def apply(site: Site, issue: Issue, fields: object) -> None:
         raise bad_request(**wrong)
     for name, value in values:
         if name not in {"project", "epic_name"}:
-            site.change(issue, name, value, shown=_shown)
+            site.change(issue, name, value)
 
 
 def update(site: Site, issue: Issue, operations: object) -> None:
@@ -139,11 +129,7 @@ def _add_or_remove(site: Site, issue: Issue, name: str, value: Any, *, add: bool
     attribute = _ATTRIBUTES.get(name, name)
     (changed,) = _READERS[name](site, issue, [value])
     others = [each for each in getattr(issue, attribute) if each != changed]
-    site.change(issue, attribute, [*others, changed] if add else others, shown=_shown)
-
-
-def _shown(value: Any) -> str:
-    return " ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    site.change(issue, attribute, [*others, changed] if add else others)
 
 
 def _text(_site: Site, _issue: Issue, value: Any) -> str | None:

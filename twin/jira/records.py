@@ -1,7 +1,6 @@
 """What a Jira site consists of."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class Status(Named):
     transition: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """A version of a project; `moment` is its release date in POSIX seconds."""
 
@@ -89,18 +88,6 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worklog:
-    """Time spent."""
-
-    id: str
-    author: str
-    comment: str
-    started: str
-    seconds: int
-    created: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A link between issues: `source` acts on `target` (it blocks it)."""
 
@@ -108,18 +95,6 @@ class Link:
     type: str
     source: str
     target: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One changed field: `before` and `after` as people read them."""
-
-    id: str
-    author: str
-    created: float
-    field: str
-    before: str | None
-    after: str | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,7 +124,3 @@ class Issue:
     sprints: list[int] = field(default_factory=list)
     points: float | None = None
     comments: list[Comment] = field(default_factory=list)
-    worklogs: list[Worklog] = field(default_factory=list)
-    watchers: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    remote_links: list[dict[str, Any]] = field(default_factory=list)

@@ -9,7 +9,7 @@ from typing import Literal
 from twin.jira.errors import bad_request
 from twin.jira.jql import All, Clause, Condition, Either, Empty, Function, Not, Operand, Order, Value, parse
 from twin.jira.records import Issue
-from twin.jira.site import PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site
+from twin.jira.store import PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site
 
 Kind = Literal["name", "text", "moment"]
 Texts = Callable[[Site, Issue], Sequence[str]]
@@ -265,7 +265,6 @@ _BY_NAME: Mapping[str, _Field] = {
     "assignee": _Field("name", lambda _, issue: _one(issue.assignee)),
     "reporter": _Field("name", lambda _, issue: [issue.reporter]),
     "creator": _Field("name", lambda _, issue: [issue.reporter]),
-    "watcher": _Field("name", lambda _, issue: issue.watchers),
     "priority": _Field("name", lambda _, issue: [issue.priority], _names("priority")),
     "issuetype": _Field("name", lambda _, issue: [issue.type], _names("type")),
     "resolution": _Field("name", lambda _, issue: _one(issue.resolution)),

@@ -3,32 +3,28 @@
 import secrets
 
 from twin.arrivals import Arrivals
-from twin.clock import Clock
 from twin.jira.app import create_app
-from twin.jira.site import Site
+from twin.jira.store import Site
 from twin.ports import LOOPBACK
 from twin.serving import AsgiServer
+from twin.stand_in import StandInArgs
 
 
 class JiraStandIn:
     """Jira's REST API on a port.
 
-    Args:
-        port: on 127.0.0.1.
-        clock: stamps what is changed.
-
     Attributes:
-        site: what it shows; `reset()` starts it again.
+        site: its data.
         arrivals: what it was sent.
         username: of the only account that it accepts.
         token: the account's, new at every start; a secret.
     """
 
     name = "Jira's stand-in"
-    service = "jira"
 
-    def __init__(self, *, port: int, clock: Clock) -> None:
-        self.site = Site(clock.now)
+    def __init__(self, args: StandInArgs) -> None:
+        (port,) = args.ports
+        self.site = Site(args.clock.now)
         self.arrivals = Arrivals()
         self.username = f"{self.site.me}@fairlight-buoys.example"
         self.token = secrets.token_hex(16)
@@ -43,11 +39,11 @@ class JiraStandIn:
         self._server = AsgiServer(self.name, app, port)
 
     def environment(self) -> dict[str, str]:
-        """What sends `mcp-atlassian` here and not to Jira; holds the token."""
+        """The variables that make `mcp-atlassian` use it; they contain its token."""
         return {"JIRA_URL": self._url, "JIRA_USERNAME": self.username, "JIRA_API_TOKEN": self.token}
 
     def reset(self) -> None:
-        """Forgets what was changed and what was received."""
+        """Deletes what was changed and what was received."""
         self.site.reset()
         self.arrivals.clear()
 
@@ -60,7 +56,7 @@ class JiraStandIn:
         await self._server.start()
 
     async def wait(self) -> str:
-        """Waits until it ends by itself, and tells why."""
+        """Waits until it ends by itself; returns the reason."""
         return await self._server.wait()
 
     async def stop(self) -> None:

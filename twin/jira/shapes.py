@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from twin.jira.fields import EPIC_LINK, EPIC_NAME, NAMES, POINTS, SPRINT
-from twin.jira.records import Board, Comment, Issue, Named, Project, Sprint, Status, User, Version, Worklog
-from twin.jira.site import LINK_TYPES, PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site, date, find
+from twin.jira.records import Board, Comment, Issue, Named, Project, Sprint, Status, User, Version
+from twin.jira.store import LINK_TYPES, PRIORITIES, RESOLUTIONS, STATUSES, TYPES, Site, date, find
 
 _CATEGORIES = {"new": (2, "To Do"), "indeterminate": (4, "In Progress"), "done": (3, "Done")}
 
@@ -115,21 +115,6 @@ class Shapes:
             "updated": moment(each.updated),
         }
 
-    def worklog(self, each: Worklog) -> dict[str, Any]:
-        """Time spent."""
-        hours, rest = divmod(each.seconds, 3600)
-        return {
-            "id": each.id,
-            "author": self.user(each.author),
-            "updateAuthor": self.user(each.author),
-            "comment": each.comment,
-            "created": moment(each.created),
-            "updated": moment(each.created),
-            "started": each.started,
-            "timeSpent": f"{hours}h {rest // 60}m",
-            "timeSpentSeconds": each.seconds,
-        }
-
     def board(self, each: Board) -> dict[str, Any]:
         """An agile board."""
         return {"id": each.id, "self": f"{self._agile}/board/{each.id}", "name": each.name, "type": each.type}
@@ -158,24 +143,21 @@ class Shapes:
             "self": f"{self._api}/issueLinkType/{id_}",
         }
 
-    def issue(
-        self, each: Issue, *, wanted: Collection[str] | None = None, changelog: bool = False
-    ) -> dict[str, Any]:
+    def issue(self, each: Issue, *, wanted: Collection[str] | None = None) -> dict[str, Any]:
         """An issue.
 
         Args:
             each: of the site.
-            wanted: names of its fields; None or `*all` for all, `*navigable` for all but comments and work.
-            changelog: whether its history is told.
+            wanted: names of its fields; None or `*all` for all, `*navigable` for all but comments.
         """
         every = wanted is None or not wanted or "*all" in wanted or "*navigable" in wanted
         # An element of the list may name several, and `-comment` takes one away.
         chosen = set(NAMES) if every else set(wanted or ()) & set(NAMES)
         chosen -= {name.removeprefix("-") for name in wanted or () if name.startswith("-")}
         if wanted and "*navigable" in wanted:
-            chosen -= {"comment", "worklog"}
+            chosen -= {"comment"}
         written: dict[str, Any] = {
-            "expand": "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations",
+            "expand": "renderedFields,names,schema",
             "id": each.id,
             "self": f"{self._api}/issue/{each.id}",
             "key": each.key,
@@ -184,36 +166,7 @@ class Shapes:
         # Jira leaves these out where they make no sense.
         if each.parent is None:
             written["fields"].pop("parent", None)
-        if changelog:
-            written["changelog"] = self.changelog(each)
         return written
-
-    def changelog(self, each: Issue) -> dict[str, Any]:
-        """The history of an issue."""
-        histories = [
-            {
-                "id": change.id,
-                "author": self.user(change.author),
-                "created": moment(change.created),
-                "items": [
-                    {
-                        "field": change.field,
-                        "fieldtype": "jira",
-                        "from": None,
-                        "fromString": change.before,
-                        "to": None,
-                        "toString": change.after,
-                    }
-                ],
-            }
-            for change in each.changes
-        ]
-        return {
-            "startAt": 0,
-            "maxResults": len(histories),
-            "total": len(histories),
-            "histories": histories,
-        }
 
     def short(self, key: str) -> dict[str, Any]:
         """An issue as others mention it."""
@@ -260,7 +213,7 @@ class Shapes:
 def _found(known: tuple[Named, ...], name: str) -> Named:
     found = find(known, name=name)
     if found is None:
-        raise LookupError(f"site.yaml names {name!r}, which does not exist")
+        raise LookupError(f"data.yaml names {name!r}, which does not exist")
     return found
 
 
@@ -289,11 +242,6 @@ def _comments(shapes: Shapes, each: Issue) -> dict[str, Any]:
     return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
 
 
-def _worklogs(shapes: Shapes, each: Issue) -> dict[str, Any]:
-    worklogs = [shapes.worklog(worklog) for worklog in each.worklogs]
-    return {"startAt": 0, "maxResults": 20, "total": len(worklogs), "worklogs": worklogs}
-
-
 _FIELDS: Mapping[str, Callable[[Shapes, Issue], Any]] = {
     "project": lambda shapes, each: shapes.project(shapes.project_of(each)),
     "issuetype": lambda shapes, each: shapes.issue_type(_found(TYPES, each.type)),
@@ -316,8 +264,6 @@ _FIELDS: Mapping[str, Callable[[Shapes, Issue], Any]] = {
     "subtasks": lambda shapes, each: shapes.sub_tasks(each),
     "issuelinks": lambda shapes, each: shapes.links(each),
     "comment": _comments,
-    "worklog": _worklogs,
-    "watches": lambda _, each: {"watchCount": len(each.watchers), "isWatching": False},
     "attachment": lambda _shapes, _each: [],
     EPIC_LINK: lambda _, each: each.epic,
     EPIC_NAME: lambda _, each: each.summary if each.type == "Epic" else None,

@@ -1,8 +1,22 @@
 """A stand-in for Slack: its Web API over one invented workspace, and the proxy that leads to it."""
 
-from twin.slack.app import create_app
-from twin.slack.proxy import TlsProxy
-from twin.slack.service import SlackStandIn
-from twin.slack.workspace import Workspace
+from configuration.presets import slack as preset
+from twin.slack.image import run
+from twin.stand_in import Registration, StandIn, StandInArgs
 
-__all__ = ["SlackStandIn", "TlsProxy", "Workspace", "create_app"]
+
+def _create(args: StandInArgs) -> StandIn:
+    from twin.slack.service import SlackStandIn  # noqa: PLC0415 -- only a twin that runs it needs it
+
+    return SlackStandIn(args)
+
+
+STAND_IN = Registration(
+    service="slack",
+    title="Slack",
+    repository=preset.REPOSITORY,
+    credential=preset.TOKEN.variable,
+    ports=("Slack's stand-in", "its proxy"),
+    run=run,
+    create=_create,
+)

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from twin.arrivals import Arrivals, RecordArrivals
+from twin.slack.api import METHODS
 from twin.slack.errors import SlackError
-from twin.slack.methods import METHODS
-from twin.slack.workspace import Workspace
+from twin.slack.store import Workspace
 
 _NEEDS_NO_TOKEN = "api.test"  # noqa: S105 - a method
 

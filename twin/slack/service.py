@@ -1,46 +1,39 @@
 """Slack's stand-in as a service of the twin."""
 
 import secrets
-from pathlib import Path
 
 from twin.arrivals import Arrivals
-from twin.clock import Clock
 from twin.serving import AsgiServer
 from twin.slack.app import create_app
 from twin.slack.proxy import TlsProxy
-from twin.slack.workspace import Workspace
+from twin.slack.store import Workspace
+from twin.stand_in import StandInArgs
 
 
 class SlackStandIn:
     """The Web API on one port, the proxy that leads to it on another.
 
-    Args:
-        port: of the Web API, http.
-        proxy_port: of the proxy.
-        folder: where the certificate to trust is written for the process that uses it.
-        clock: stamps what is posted.
-
     Attributes:
-        workspace: what it shows; `reset()` starts it again.
+        workspace: its data.
         arrivals: what it was sent.
         token: the only token that it accepts, new at every start; a secret.
     """
 
     name = "Slack's stand-in"
-    service = "slack"
 
-    def __init__(self, *, port: int, proxy_port: int, folder: Path, clock: Clock) -> None:
-        self.workspace = Workspace(clock.now)
+    def __init__(self, args: StandInArgs) -> None:
+        port, proxy_port = args.ports
+        self.workspace = Workspace(args.clock.now)
         self.arrivals = Arrivals()
         self.token = f"xoxb-twin-{secrets.token_hex(16)}"
         self._proxy = TlsProxy(port=proxy_port, target=port)
         self._proxy_port = proxy_port
-        self._certificate = folder / "slack-ca.pem"
+        self._certificate = args.folder / "slack-ca.pem"
         app = create_app(self.workspace, token=self.token, arrivals=self.arrivals)
         self._server = AsgiServer(self.name, app, port)
 
     def environment(self) -> dict[str, str]:
-        """What sends `slack-mcp-server` here and not to Slack; holds the token."""
+        """The variables that make `slack-mcp-server` use it; they contain its token."""
         return {
             "SLACK_MCP_XOXB_TOKEN": self.token,
             "SLACK_MCP_PROXY": f"http://127.0.0.1:{self._proxy_port}",
@@ -48,7 +41,7 @@ class SlackStandIn:
         }
 
     def reset(self) -> None:
-        """Forgets what was posted and what was received."""
+        """Deletes what was posted and what was received."""
         self.workspace.reset()
         self.arrivals.clear()
 
@@ -64,7 +57,7 @@ class SlackStandIn:
         await self._proxy.start()
 
     async def wait(self) -> str:
-        """Waits until it ends by itself, and tells why."""
+        """Waits until it ends by itself; returns the reason."""
         return await self._server.wait()
 
     async def stop(self) -> None:

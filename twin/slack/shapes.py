@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from twin.slack.workspace import Channel, Group, Message, User, Workspace
+from twin.slack.records import Channel, Message, User
+from twin.slack.store import Workspace
 
 
 def user(each: User, team_id: str) -> dict[str, Any]:
@@ -99,25 +100,6 @@ def message(each: Message, workspace: Workspace, *, replies: list[Message] | Non
             "latest_reply": replies[-1].ts,
         }
     return written
-
-
-def group(each: Group, workspace: Workspace, *, users: bool, count: bool) -> dict[str, Any]:
-    """A `usergroup` object (https://docs.slack.dev/reference/objects/usergroup-object)."""
-    return {
-        "id": each.id,
-        "team_id": workspace.team.id,
-        "is_usergroup": True,
-        "is_external": False,
-        "name": each.name,
-        "handle": each.handle,
-        "description": each.description,
-        "date_create": each.created,
-        "date_update": each.updated,
-        "date_delete": 0,
-        "prefs": {"channels": list(each.channels), "groups": []},
-        **({"users": list(each.members)} if users else {}),
-        **({"user_count": len(each.members)} if count else {}),
-    }
 
 
 def text_of(blocks: list[Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from twin.slack import shapes
 from twin.slack.errors import SlackError
-from twin.slack.workspace import Channel, Group, Message, Workspace
+from twin.slack.records import Channel, Message
+from twin.slack.store import Workspace
 
 Method = Callable[[Workspace, Mapping[str, str]], dict[str, Any]]
 Item = TypeVar("Item")
@@ -36,13 +37,6 @@ def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any
         "bot_id": bot.bot_id,
         "is_enterprise_install": False,
     }
-
-
-@_method("team.info")
-def team_info(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """The workspace."""
-    team = workspace.team
-    return {"team": {"id": team.id, "name": team.name, "domain": team.domain, "email_domain": ""}}
 
 
 @_method("client.userBoot")
@@ -102,19 +96,6 @@ def conversations_info(workspace: Workspace, params: Mapping[str, str]) -> dict[
     }
 
 
-@_method("conversations.members")
-def conversations_members(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Who is in a conversation."""
-    found, cursor = _page(workspace.channel(params.get("channel", "")).members, params, default=100)
-    return {"members": list(found)} | cursor
-
-
-@_method("conversations.open")
-def conversations_open(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """The direct conversation with one person."""
-    return {"channel": {"id": workspace.channel(workspace.user(params.get("users", "")).id).id}}
-
-
 @_method("conversations.history")
 def conversations_history(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """The messages of a conversation, newest first."""
@@ -143,41 +124,6 @@ def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> di
     } | cursor
 
 
-@_method("conversations.join")
-def conversations_join(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """The bot enters a public channel."""
-    channel = workspace.channel(params.get("channel", ""))
-    if channel.private:
-        raise SlackError("method_not_supported_for_channel_type")
-    if channel.archived:
-        raise SlackError("is_archived")
-    if workspace.bot.id not in channel.members:
-        channel.members += (workspace.bot.id,)
-    return {"channel": shapes.channel(channel, workspace)}
-
-
-@_method("conversations.leave")
-def conversations_leave(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """The bot leaves a channel."""
-    channel = workspace.channel(params.get("channel", ""))
-    if channel.user is not None:
-        raise SlackError("method_not_supported_for_channel_type")
-    if channel.general:
-        raise SlackError("cant_leave_general")
-    if workspace.bot.id not in channel.members:
-        return {"not_in_channel": True}
-    channel.members = tuple(each for each in channel.members if each != workspace.bot.id)
-    return {}
-
-
-@_method("conversations.mark")
-def conversations_mark(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Notes where the bot has read to."""
-    channel = workspace.readable(params.get("channel", ""))
-    channel.last_read = workspace.message(channel, params.get("ts", ""), missing="invalid_timestamp").ts
-    return {}
-
-
 @_method("chat.postMessage")
 def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """Posts as the bot."""
@@ -188,112 +134,6 @@ def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[s
         raise SlackError("no_text")
     message = workspace.post(channel, text, thread_ts=params.get("thread_ts") or None, blocks=blocks)
     return {"channel": channel.id, "ts": message.ts, "message": shapes.message(message, workspace)}
-
-
-@_method("chat.getPermalink")
-def chat_get_permalink(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """A message's address in the web client."""
-    channel = workspace.readable(params.get("channel", ""))
-    message = workspace.message(channel, params.get("message_ts", ""), missing="message_not_found")
-    path = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
-    return {"channel": channel.id, "permalink": f"https://{workspace.team.domain}.slack.com/{path}"}
-
-
-@_method("reactions.add")
-def reactions_add(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Adds the bot's reaction to a message."""
-    message, name = _reaction(workspace, params)
-    users = message.reactions.setdefault(name, [])
-    if workspace.bot.id in users:
-        raise SlackError("already_reacted")
-    users.append(workspace.bot.id)
-    return {}
-
-
-@_method("reactions.remove")
-def reactions_remove(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Takes the bot's reaction away again."""
-    message, name = _reaction(workspace, params)
-    users = message.reactions.get(name, [])
-    if workspace.bot.id not in users:
-        raise SlackError("no_reaction")
-    users.remove(workspace.bot.id)
-    if not users:
-        del message.reactions[name]
-    return {}
-
-
-@_method("search.messages")
-def search_messages(_workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """Not for bots (https://docs.slack.dev/reference/methods/search.messages)."""
-    raise SlackError("not_allowed_token_type")
-
-
-@_method("files.info")
-def files_info(_workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """This workspace has no files."""
-    raise SlackError("file_not_found")
-
-
-@_method("usergroups.list")
-def usergroups_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """All user groups."""
-    return {"usergroups": [_group(workspace, each, params) for each in workspace.groups.values()]}
-
-
-@_method("usergroups.users.list")
-def usergroups_users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Who is in a group."""
-    return {"users": list(_find_group(workspace, params).members)}
-
-
-@_method("usergroups.create")
-def usergroups_create(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Makes a group without members."""
-    name = params.get("name", "")
-    handle = params.get("handle") or name.lower().replace(" ", "-")
-    if not name:
-        raise SlackError("invalid_arguments")
-    _require_free(workspace, name, handle, except_for=None)
-    now = int(workspace.now())
-    made = Group(
-        id=f"S04{len(workspace.groups) + 1:08d}",
-        handle=handle,
-        name=name,
-        description=params.get("description", ""),
-        members=(),
-        channels=_names(params.get("channels", "")),
-        created=now,
-        updated=now,
-    )
-    workspace.groups[made.id] = made
-    return {"usergroup": _group(workspace, made, params)}
-
-
-@_method("usergroups.update")
-def usergroups_update(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Changes what is said about a group."""
-    group = _find_group(workspace, params)
-    name, handle = params.get("name", group.name), params.get("handle", group.handle)
-    _require_free(workspace, name, handle, except_for=group)
-    group.name, group.handle = name, handle
-    group.description = params.get("description", group.description)
-    if "channels" in params:
-        group.channels = _names(params["channels"])
-    group.updated = int(workspace.now())
-    return {"usergroup": _group(workspace, group, params)}
-
-
-@_method("usergroups.users.update")
-def usergroups_users_update(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Replaces the members of a group."""
-    group = _find_group(workspace, params)
-    members = _names(params.get("users", ""))
-    if not members:
-        raise SlackError("no_users_provided")
-    group.members = tuple(workspace.user(each).id for each in members)
-    group.updated = int(workspace.now())
-    return {"usergroup": _group(workspace, group, {"include_users": "true", "include_count": "true"})}
 
 
 def _conversations(
@@ -352,39 +192,6 @@ def _page(
     end = start + max(1, min(limit, 1000))
     cursor = base64.b64encode(b"next:%d" % end).decode() if end < len(items) else ""
     return items[start:end], {"response_metadata": {"next_cursor": cursor}}
-
-
-def _reaction(workspace: Workspace, params: Mapping[str, str]) -> tuple[Message, str]:
-    channel = workspace.readable(params.get("channel", ""))
-    name = params.get("name", "").strip(":")
-    if not name:
-        raise SlackError("invalid_name")
-    return workspace.message(channel, params.get("timestamp", ""), missing="message_not_found"), name
-
-
-def _find_group(workspace: Workspace, params: Mapping[str, str]) -> Group:
-    group = workspace.groups.get(params.get("usergroup", ""))
-    if group is None:
-        raise SlackError("no_such_subteam")
-    return group
-
-
-def _require_free(workspace: Workspace, name: str, handle: str, *, except_for: Group | None) -> None:
-    for each in workspace.groups.values():
-        if each is not except_for and each.name == name:
-            raise SlackError("name_already_exists")
-        if each is not except_for and each.handle == handle:
-            raise SlackError("handle_already_exists")
-
-
-def _group(workspace: Workspace, group: Group, params: Mapping[str, str]) -> dict[str, Any]:
-    yes = {"1", "true"}
-    return shapes.group(
-        group,
-        workspace,
-        users=params.get("include_users") in yes,
-        count=params.get("include_count") in yes,
-    )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,10 +1,9 @@
 """The workspace that the stand-in for Slack shows: people, conversations, messages.
 
-It starts as `workspace.yaml` says, lives in memory, and forgets what was posted when it is reset.
+It starts as `data.yaml` says, lives in memory, and forgets what was posted when it is reset.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,73 +11,10 @@ import yaml
 
 from twin import ago
 from twin.slack.errors import SlackError
+from twin.slack.records import Channel, Message, Team, User
 
-DATA = Path(__file__).with_name("workspace.yaml")
+DATA = Path(__file__).with_name("data.yaml")
 _MICROSECONDS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
-    """A member of the workspace; `bot_id` is None for people."""
-
-    id: str
-    name: str
-    real_name: str
-    title: str = ""
-    tz: str = "Etc/UTC"
-    deleted: bool = False
-    bot_id: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Channel:
-    """A conversation: `user` is the other person of a direct one, else None. Members are user ids."""
-
-    id: str
-    name: str
-    topic: str = ""
-    purpose: str = ""
-    members: tuple[str, ...] = ()
-    private: bool = False
-    archived: bool = False
-    general: bool = False
-    user: str | None = None
-    last_read: str = "0000000000.000000"
-
-
-@dataclass(slots=True, kw_only=True)
-class Message:
-    """A message; `ts` names it within its channel, `thread_ts` is its thread's first one, if any."""
-
-    ts: str
-    user: str
-    text: str
-    thread_ts: str | None = None
-    blocks: list[Any] = field(default_factory=list)
-    reactions: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class Group:
-    """A user group; `members` are user ids, `channels` channel ids."""
-
-    id: str
-    handle: str
-    name: str
-    description: str
-    members: tuple[str, ...]
-    channels: tuple[str, ...] = ()
-    created: int
-    updated: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Team:
-    """The workspace itself."""
-
-    id: str
-    name: str
-    domain: str
 
 
 class Workspace:
@@ -103,7 +39,6 @@ class Workspace:
         self.users = {each["id"]: User(**each) for each in data["users"]} | {self.bot.id: self.bot}
         self._ids = {user.name: user.id for user in self.users.values()}
         self.channels = {channel.id: channel for channel in self._read_channels()}
-        self.groups = {each["id"]: self._read_group(each) for each in data["groups"]}
         self._messages: dict[str, list[Message]] = {id_: [] for id_ in self.channels}
         self._last = 0
         for name, messages in data["messages"].items():
@@ -214,19 +149,6 @@ class Workspace:
             yield Channel(
                 id=each["id"], name=f"@{each['user']}", user=user, members=(user, self.bot.id), private=True
             )
-
-    def _read_group(self, data: Mapping[str, Any]) -> Group:
-        members = tuple(self._ids[name] for name in data["members"])
-        made = int(self.started) - ago.seconds("90d")
-        return Group(
-            id=data["id"],
-            handle=data["handle"],
-            name=data["name"],
-            description=data["description"],
-            members=members,
-            created=made,
-            updated=made,
-        )
 
     def _read_message(self, channel: Channel, data: Mapping[str, Any], thread_ts: str | None) -> None:
         self._last = 0  # ages come in any order; no two of one channel are equal

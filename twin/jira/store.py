@@ -1,4 +1,4 @@
-"""The Jira site that the stand-in shows. It starts as `site.yaml` says, lives in memory, and can be reset."""
+"""The Jira site that the stand-in shows. It starts as `data.yaml` says, lives in memory, and can be reset."""
 
 import datetime as dt
 import itertools
@@ -12,7 +12,6 @@ from twin import ago
 from twin.jira.errors import bad_request, not_found
 from twin.jira.records import (
     Board,
-    Change,
     Comment,
     Issue,
     Link,
@@ -22,10 +21,9 @@ from twin.jira.records import (
     Status,
     User,
     Version,
-    Worklog,
 )
 
-DATA = Path(__file__).with_name("site.yaml")
+DATA = Path(__file__).with_name("data.yaml")
 
 STATUSES = (
     Status(id="10000", name="To Do", category="new", transition="11"),
@@ -176,37 +174,17 @@ class Site:
         issue.updated = now
         return comment
 
-    def log_work(self, issue: Issue, worklog: Worklog) -> None:
-        """Adds time spent."""
-        issue.worklogs.append(worklog)
-        issue.updated = self.now()
-
-    def change(
-        self, issue: Issue, name: str, value: Any, *, shown: Callable[[Any], str | None] = str
-    ) -> None:
-        """Sets an attribute of an issue and notes it in the issue's history.
+    def change(self, issue: Issue, name: str, value: Any) -> None:
+        """Sets an attribute of an issue.
 
         Args:
             issue: of this site.
             name: the attribute's.
             value: the new one.
-            shown: how history writes a value that is not None.
         """
-        before = getattr(issue, name)
-        if before == value:
-            return
-        setattr(issue, name, value)
-        issue.updated = self.now()
-        issue.changes.append(
-            Change(
-                id=self.new_id(),
-                author=self.me,
-                created=issue.updated,
-                field=name,
-                before=None if before is None else shown(before),
-                after=None if value is None else shown(value),
-            )
-        )
+        if getattr(issue, name) != value:
+            setattr(issue, name, value)
+            issue.updated = self.now()
 
     def transition(self, issue: Issue, status: Status, resolution: str | None = None) -> None:
         """Moves an issue to a status; what is done gets a resolution, what is not loses it."""
@@ -214,12 +192,6 @@ class Site:
         done = status.category == "done"
         self.change(issue, "resolution", (resolution or "Done") if done else None)
         issue.resolved = self.now() if done else None
-
-    def delete(self, issue: Issue) -> None:
-        """Removes an issue, its sub-tasks, and what links to them."""
-        for each in [sub for sub in self.issues.values() if sub.parent == issue.key] + [issue]:
-            del self.issues[each.key]
-            self.links = [link for link in self.links if each.key not in {link.source, link.target}]
 
     def _moment(self, age: str | None) -> float | None:
         return None if age is None else self.started - ago.seconds(age)
@@ -284,7 +256,6 @@ class Site:
             sprints=[data["sprint"]] if "sprint" in data else [],
             points=data.get("points"),
             comments=[self._read_comment(each) for each in data.get("comments", ())],
-            watchers=[data["reporter"]],
         )
 
     def _read_comment(self, data: Mapping[str, Any]) -> Comment:

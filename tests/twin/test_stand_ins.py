@@ -1,0 +1,95 @@
+"""Stand-ins register themselves: their ports, their files, and who knows them."""
+
+import ast
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from configuration.presets import PRESETS
+from twin import stand_ins
+from twin.local_images import local_command
+from twin.ports import Ports
+from twin.process import listening
+from twin.stack import PROJECT
+from twin.stand_in import Image, LocalCommand, Registration
+from twin.stand_ins import STAND_INS, ports_of
+
+FILES = {"__init__", "api", "app", "errors", "image", "records", "service", "shapes", "store"}
+
+
+def package(registration: Registration) -> Path:
+    return PROJECT / "twin" / registration.service
+
+
+@pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)
+def test_stand_ins_have_the_same_files(registration: Registration) -> None:
+    assert {file.stem for file in package(registration).glob("*.py")} >= FILES
+    assert (package(registration) / "data.yaml").is_file()
+
+
+@pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)
+def test_a_stand_in_is_that_of_a_built_in_server(registration: Registration) -> None:
+    container = PRESETS[registration.service].container
+    assert container.image.startswith(f"{registration.repository}:")
+    assert container.title == registration.title
+    variables = {each.variable for each in PRESETS[registration.service].credentials}
+    assert registration.credential in variables
+
+
+def test_only_the_list_of_stand_ins_knows_them_by_name() -> None:
+    packages = {f"twin.{each.service}" for each in STAND_INS}
+    importing = {
+        f"{file.relative_to(PROJECT)} imports {name}"
+        for file in (PROJECT / "twin").rglob("*.py")
+        if not any(file.is_relative_to(package(each)) for each in STAND_INS)
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in imported(node)
+        if any(f"{name}.".startswith(f"{each}.") for each in packages)
+    }
+    assert importing == {f"twin/stand_ins.py imports {name}" for name in packages}
+
+
+def imported(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import():
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom(module=str() as module):
+            return [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        case _:
+            return []
+
+
+def test_no_two_services_of_a_twin_have_the_same_port() -> None:
+    ports = Ports(8000)
+    of_stand_ins = [port for each in STAND_INS for port in ports_of(each, ports).values()]
+    all_ports = [*ports.named().values(), *of_stand_ins, ports.container(0)]
+    assert len(set(all_ports)) == len(all_ports)
+    assert max(of_stand_ins) < ports.container(0), "give containers a later first port in twin/ports.py"
+
+
+def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def run(image: Image) -> LocalCommand:
+        ready = partial(listening, image.port)
+        return LocalCommand(argv=("/bin/notes",), env=image.env, folder=image.folder, ready=ready)
+
+    notes = Registration(
+        service="notes",
+        title="Notes",
+        repository="ghcr.io/example/notes-mcp",
+        credential="NOTES_TOKEN",
+        ports=("Notes' stand-in",),
+        run=run,
+        create=STAND_INS[0].create,
+    )
+    monkeypatch.setattr(stand_ins, "STAND_INS", (*STAND_INS, notes))
+
+    def local(env: dict[str, str]) -> LocalCommand | None:
+        folder = tmp_path / "notes"
+        return local_command("ghcr.io/example/notes-mcp:1.0.0", [], [], env, port=4711, folder=folder)
+
+    without, real = local({"NOTES_TOKEN": "twin"}), local({"NOTES_TOKEN": "a-real-one"})
+    assert without is not None
+    assert real is not None
+    assert (without.stand_in, real.stand_in) == ("notes", None)
+    assert ports_of(notes, Ports(8000)) == {"Notes' stand-in": 8009}

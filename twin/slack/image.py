@@ -1,0 +1,73 @@
+"""Slack's server on this machine: the npm package `slack-mcp-server` contains the program of the image."""
+
+import platform
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+
+from twin.node import NodeError, package_version, script
+from twin.ports import LOOPBACK
+from twin.process import listening
+from twin.stand_in import Image, LocalCommand, LocalImageError
+
+_PACKAGE = "slack-mcp-server"
+_GO_NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def run(image: Image) -> LocalCommand:
+    """What runs in place of the image.
+
+    Raises:
+        NodeError: the package is not installed.
+        LocalImageError: see `Image.require`; or there is no program for this machine.
+    """
+    image.require(
+        entry_point="mcp-server",
+        tag=f"v{package_version(f'{_PACKAGE}-linux-amd64')}",
+        where=f"{_PACKAGE}-linux-amd64 in package.json and run `npm install`",
+    )
+    # It listens before it knows users and channels. Then it has written these files, which outlive it.
+    if image.without_credentials:
+        shutil.rmtree(image.folder / ".cache", ignore_errors=True)
+    return LocalCommand(
+        argv=(str(_program()), *(image.args or ("--transport", "sse"))),
+        env={**image.env, "SLACK_MCP_HOST": LOOPBACK, "SLACK_MCP_PORT": str(image.port)},
+        folder=image.folder,
+        ready=(
+            partial(_knows_channels, image.port, image.folder)
+            if image.without_credentials
+            else partial(listening, image.port)
+        ),
+    )
+
+
+def _program() -> Path:
+    """The Go program itself: the package's command is a Node program that leaves it running when killed.
+
+    Raises:
+        NodeError: it is not installed.
+        LocalImageError: there is none for this machine.
+    """
+    system = {"win32": "windows"}.get(sys.platform, sys.platform)
+    machine = _GO_NAMES.get(platform.machine().lower(), platform.machine())
+    package = f"{_PACKAGE}-{system}-{machine}"
+    try:
+        version = package_version(package)
+    except NodeError:
+        if found := shutil.which(_PACKAGE):
+            return Path(found)
+        version = package_version(f"{_PACKAGE}-linux-amd64")
+        raise LocalImageError(
+            f"package-lock.json has Slack's server for linux on amd64 only, not for {system} on {machine}. "
+            "Take slack out of `backends` for this run, such as with\n"
+            "    .venv/bin/python -m twin up --config 'backends=[\"functions\"]'\n"
+            f"  or put the program {_PACKAGE} {version} for this machine on your PATH: "
+            f"https://github.com/korotovsky/{_PACKAGE}/releases"
+        ) from None
+    return script(package, f"bin/{package}{'.exe' if system == 'windows' else ''}")
+
+
+async def _knows_channels(port: int, folder: Path) -> bool:
+    written = any((folder / ".cache").rglob("*channels_cache*.json"))
+    return written and await listening(port)
