@@ -1,6 +1,6 @@
 """Plans the authorization server: the API at the gateway's root.
 
-Metadata, registration, authorization, consent, callback and token endpoint (OAuth 2.1).
+Metadata, registration, authorization, consent, callback, token and revocation endpoints (OAuth 2.1).
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ _ENDPOINTS = (
     ("consent-page", "Ask for consent", "GET", "/consent", "oauth/consent-page.xml.j2"),
     ("consent", "Take the answer", "POST", "/consent", "oauth/consent.xml.j2"),
     ("callback", "Return from Entra", "GET", "/oauth-callback", "oauth/callback.xml.j2"),
-    ("token", "Exchange a code for tokens", "POST", "/token", "oauth/token.xml.j2"),
+    ("token", "Exchange a code or a refresh token for tokens", "POST", "/token", "oauth/token.xml.j2"),
+    ("revoke", "Revoke a token (RFC 7009)", "POST", "/revoke", "oauth/revoke.xml.j2"),
 )
 # Endpoints that pages of any origin may call. Browsers send a preflight first.
 _SHARED = frozenset(
@@ -40,6 +41,7 @@ _SHARED = frozenset(
         "/.well-known/openid-configuration",
         "/register",
         "/token",
+        "/revoke",
     }
 )
 _PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"

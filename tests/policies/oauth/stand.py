@@ -289,6 +289,11 @@ class Stand:
         }
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
+    def revoke(self, token: str | None, **changed: str | None) -> Got:
+        """The client gives a token back; a parameter that is changed to None is left out."""
+        parameters: dict[str, str | None] = {"token": token, "client_id": self.client_id}
+        return self.post("/revoke", _query(parameters | changed), content_type=FORM, cookies=False)
+
     def call(self, token: str) -> Got:
         """The client calls the server."""
         return self.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")

@@ -387,6 +387,7 @@ ENDPOINTS = {
     "consent": ("POST", "/consent", 60),
     "callback": ("GET", "/oauth-callback", 60),
     "token": ("POST", "/token", 120),
+    "revoke": ("POST", "/revoke", 120),
 }
 
 

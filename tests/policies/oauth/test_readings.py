@@ -150,6 +150,14 @@ def test_d5_a_refresh_token_gives_a_token_again_and_is_refused_once_its_successo
     assert stand.call(again["access_token"]).status == 401
 
 
+def test_d6_a_revoked_token_is_refused(stand: Stand) -> None:
+    given = stand.redeem(stand.code()).json()
+    for token in ("x", given["access_token"], given["refresh_token"]):
+        assert stand.revoke(token).status == 200
+    assert stand.call(given["access_token"]).status == 401
+    assert stand.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+
+
 def test_d5_entra_and_the_store_may_fail_during_a_refresh(stand: Stand) -> None:
     token = stand.refresh_token()
     stand.entra = away
@@ -233,7 +241,7 @@ def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(nam
     assert _forwarded(stand) is None
 
 
-@pytest.mark.parametrize("path", ["/register", "/token", "/.well-known/openid-configuration"])
+@pytest.mark.parametrize("path", ["/register", "/token", "/revoke", "/.well-known/openid-configuration"])
 def test_a_page_of_any_origin_can_call_and_read(stand: Stand, path: str) -> None:
     origin = {"Origin": "https://app.example"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-a"}
