@@ -1,9 +1,8 @@
 """Turns policy documents into statements, and reports everything that is wrong with them at once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 from apim.csharp import CSharpError, Expression, compile_expression, find_end
 from apim.failure import Failure
@@ -11,17 +10,14 @@ from apim.findings import Finding, PolicyError
 from apim.named_values import Substituted, UndeclaredError, substitute
 from apim.node import Node, Operand
 from apim.origins import find
+from apim.policy import Policy
 from apim.rawxml import Element, Value, parse
-from apim.shape import Attribute, Kind, Policy, Shape, Text
+from apim.run import Run
+from apim.service import PolicyDocument, Service
+from apim.shape import Attribute, Kind, Shape, Text
 from apim.shown import literals_in
 from apim.statements import Action, Statement, in_order
 from apim.trace import Source, watched
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from apim.run import Run
-    from apim.service import PolicyDocument, Service
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 _LARGEST_DOCUMENT = 256 * 1024
@@ -101,8 +97,8 @@ class Catalogue:
         unqualified: errors if expressions do not import the namespace `System.Net`.
     """
 
-    service: "Service"
-    policies: "Mapping[str, Policy]"
+    service: Service
+    policies: Mapping[str, Policy]
     unsupported: frozenset[str]
     findings: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
@@ -124,7 +120,7 @@ class Catalogue:
         """Name to value."""
         return {value.name: value.value for value in self.service.named_values}
 
-    def compile(self, document: "PolicyDocument", scope: str) -> Document:
+    def compile(self, document: PolicyDocument, scope: str) -> Document:
         """A document of a scope; what is wrong with it is added to `findings`."""
         sections: dict[str, list[Statement | Base]] = {}
         root = self.root(document, "policies", self._largest())
@@ -166,7 +162,7 @@ class Catalogue:
         """What tells places apart that count for themselves: a template's place, however often rendered."""
         return find(self.texts[document], line, column) or (document, line, column)
 
-    def root(self, document: "PolicyDocument", name: str, largest: int) -> Element | None:
+    def root(self, document: PolicyDocument, name: str, largest: int) -> Element | None:
         """The document's root element; None after an error that leaves nothing to look at."""
         self.texts[document.name] = document.xml
         size = len(document.xml.encode())
@@ -207,7 +203,7 @@ class Compiler:
         self._once: set[str] = set()
 
     @property
-    def service(self) -> "Service":
+    def service(self) -> Service:
         """The service whose policy this is."""
         return self.catalogue.service
 
@@ -270,7 +266,7 @@ class Compiler:
             self.catalogue.fragments[place] = self._included(fragment.document, node.path)
         return self.catalogue.fragments[place]
 
-    def _included(self, document: "PolicyDocument", path: str) -> Action:
+    def _included(self, document: PolicyDocument, path: str) -> Action:
         root = self.catalogue.roots.get(document.name) or self.catalogue.root(
             document, "fragment", LARGEST_FRAGMENT
         )
@@ -415,9 +411,7 @@ class Compiler:
         operand = self._operand(element.text, reads, element.name, keep_space=shape.keep_space)
         if operand is None:
             return None
-        wrong = _wrong_literal(
-            Attribute("text", expression=shape.text is Text.VALUE, kind=shape.kind), operand
-        )
+        wrong = _wrong_literal(Attribute("text", kind=shape.kind), operand)
         if wrong:
             self.report(f"the text of <{element.name}> {wrong}", element.text.line, element.text.column)
             return None
@@ -511,7 +505,7 @@ def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
     if not request and not response:
         return action
 
-    def fetch_first(run: "Run"):  # noqa: ANN202 -- as Action says
+    def fetch_first(run: Run):  # noqa: ANN202 -- as Action says
         if (request and run.request_stream is not None) or (response and run.reply is not None):
             return _fetch(run, action, request=request, response=response)
         return action(run)
@@ -519,7 +513,7 @@ def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
     return fetch_first
 
 
-async def _fetch(run: "Run", action: Action, *, request: bool, response: bool) -> None:
+async def _fetch(run: Run, action: Action, *, request: bool, response: bool) -> None:
     if request:
         await run.buffer_request()
     if response:
@@ -566,7 +560,7 @@ def _check_boolean(text: str) -> float:
     return 0
 
 
-_KINDS: "dict[Kind, Callable[[str], float]]" = {
+_KINDS: dict[Kind, Callable[[str], float]] = {
     Kind.BOOLEAN: _check_boolean,
     Kind.INTEGER: int,
     Kind.NUMBER: float,

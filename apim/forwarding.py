@@ -1,14 +1,10 @@
 """The request that goes to the backend."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
-from apim.run import absolute
-
-if TYPE_CHECKING:
-    from apim.csharp import context as csharp
-    from apim.network import Headers
-    from apim.run import Run
+from apim.csharp import context as csharp
+from apim.network import Headers
+from apim.run import Run, absolute
 
 # set-header's documentation: several values of these are sent as several headers, of others as one.
 _ONE_BY_ONE = frozenset(
@@ -29,7 +25,7 @@ _ONE_BY_ONE = frozenset(
 )
 
 
-def flat(headers: "csharp.Headers") -> "Headers":
+def flat(headers: csharp.Headers) -> Headers:
     """Headers as they are written: several values as one list, where HTTP allows it."""
     pairs: Headers = []
     for name, values in headers.items():
@@ -42,7 +38,7 @@ def flat(headers: "csharp.Headers") -> "Headers":
     return pairs
 
 
-def backend_request(run: "Run") -> tuple[str, str, "Headers", bytes | AsyncIterator[bytes] | None]:
+def backend_request(run: Run) -> tuple[str, str, Headers, bytes | AsyncIterator[bytes] | None]:
     """Method, URL, headers and body for the backend.
 
     The client's Host is replaced by the backend's unless a policy set another. A body that an expression

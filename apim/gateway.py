@@ -8,7 +8,7 @@ import itertools
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 
 from apim.cache import Cache, Timed
 from apim.compiled import CompiledService, Pipeline
@@ -30,6 +30,7 @@ from apim.readings import Readings
 from apim.routing import Match, without_dot_segments
 from apim.run import Run, query_values, url_of
 from apim.service import Service
+from apim.services import Services
 from apim.statements import Action, Statement
 from apim.trace import Trace
 
@@ -68,10 +69,7 @@ class Gateway:
         PolicyError: policies that are wrong, all findings together.
 
     Attributes:
-        cache: of cache-store-value.
-        counters: of rate-limit-by-key.
-        tokens: of managed identities.
-        keys: what OpenID configuration endpoints said.
+        services: what policies use of the gateway, such as its cache.
         longest_request: seconds, under the reading duration-limit=30s.
     """
 
@@ -86,19 +84,18 @@ class Gateway:
         traces: int = 200,
         counted: bool = False,
     ) -> None:
-        self.network = network
-        self.clock = clock
-        self.cache = Cache(clock, capacity=_CACHE_BYTES.get(service.sku, 250_000_000))
-        self.counters = Counters(clock)
-        self.concurrency: dict[str, int] = {}
-        self.tokens = CachedTokens(identity, clock)
-        self.keys = OpenIdConfigurations(network, clock)
+        self.services = Services(
+            network=network,
+            clock=clock,
+            cache=Cache(clock, capacity=_CACHE_BYTES.get(service.sku, 250_000_000)),
+            counters=Counters(clock),
+            tokens=CachedTokens(identity, clock),
+            keys=OpenIdConfigurations(network, clock),
+        )
         self.tracing = False
         self.traces: deque[Trace] = deque(maxlen=traces)
-        self.metrics: deque[tuple[str, float, dict[str, str]]] = deque(maxlen=1000)
         self.longest_request = _LONGEST_REQUEST
         self._longest_query = _LONGEST_V2_QUERY if service.sku.endswith("V2") else _LONGEST_URL
-        self._background: set[asyncio.Task[None]] = set()
         self._lags = itertools.cycle((0.0, _CLOCKS_APART))
         self._counted = counted
         self._readings = readings or Readings.default()
@@ -205,20 +202,12 @@ class Gateway:
 
     def reset(self) -> None:
         """Forgets what it keeps between requests: cached values, counters, tokens, keys, traces, metrics."""
-        for kept in (self.cache, self.counters, self.tokens, self.keys, self.traces, self.metrics):
-            kept.clear()
-
-    def in_background(self, work: Coroutine[object, object, None]) -> None:
-        """Lets something run on that no answer waits for."""
-        task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self.services.clear()
+        self.traces.clear()
 
     async def close(self) -> None:
         """Ends what still runs in the background."""
-        for task in list(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.services.background.cancel()
 
     async def _pass(self, compiled: CompiledService, run: Run, match: Match | None) -> None:
         """Takes the request through its pipeline; afterwards `context.Response` is the answer."""
@@ -281,7 +270,7 @@ class Gateway:
         if readings.client_address == "proxy":
             headers.add("X-Forwarded-For", address)
             address = _PROXY_ADDRESS
-        now = self.clock.now if readings.unit_clocks == "equal" else self._clock_of_next_unit()
+        now = self.services.clock.now if readings.unit_clocks == "equal" else self._clock_of_next_unit()
         query = query_values(request.query, readings)
         query_string = "?" + request.query if request.query else ""
         original = url_of(f"{request.scheme}://{request.host}", path, query_string, query)
@@ -312,7 +301,7 @@ class Gateway:
             fixed_headers=CONNECTION_HEADERS if visible else _NOTHING,
             hidden_claims=_EXP if readings.claims_exp == "absent" else _NOTHING,
         )
-        run = Run(self, context, readings=readings, rest=rest, base=base, host=request.host)
+        run = Run(self.services, context, readings=readings, rest=rest, base=base, host=request.host)
         if body is not None and not isinstance(body, bytes):
             run.request_stream = body
             run.request_length = ",".join(headers.get("Content-Length") or []) or None
@@ -320,7 +309,7 @@ class Gateway:
 
     def _clock_of_next_unit(self) -> Callable[[], float]:
         lag = next(self._lags)
-        return lambda: self.clock.now() - lag
+        return lambda: self.services.clock.now() - lag
 
     def _trace(
         self, compiled: CompiledService, request: InboundRequest, match: Match | None, run: Run

@@ -7,17 +7,14 @@ https://learn.microsoft.com/azure/api-management/validate-jwt-policy#elements
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import jwt
 
 from apim.cache import Timed
 from apim.failure import SendError
 from apim.messages import PayloadTooLargeError, buffered
+from apim.network import Network
 from apim.tokens import SigningKey
-
-if TYPE_CHECKING:
-    from apim.network import Network
 
 _KEPT = 3600.0
 _AGAIN = 300.0
@@ -50,7 +47,7 @@ class _Known:
 class OpenIdConfigurations:
     """What endpoints said, by URL."""
 
-    def __init__(self, network: "Network", clock: Timed) -> None:
+    def __init__(self, network: Network, clock: Timed) -> None:
         self._network = network
         self._clock = clock
         self._known: dict[str, _Known] = {}

@@ -6,20 +6,18 @@ conversion that the attribute's kind asks for.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from apim.csharp import to_text
+from apim.csharp.context import Context
 from apim.failure import Failure
+from apim.rawxml import Element
+from apim.service import Service
 from apim.shape import Attribute, Kind, Shape
-
-if TYPE_CHECKING:
-    from apim.compiler import Compiler
-    from apim.csharp.context import Context
-    from apim.rawxml import Element
-    from apim.statements import Action
+from apim.statements import Action
 
 T = TypeVar("T")
-Read = Callable[["Context"], T]
+Read = Callable[[Context], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,32 @@ class Operand:
     reads: frozenset[str] = frozenset()
 
 
+class Compilation(Protocol):
+    """The compilation of one section of a policy document, of which the element is a part."""
+
+    @property
+    def section_name(self) -> str:
+        """The section: "inbound" and so on."""
+        ...
+
+    @property
+    def service(self) -> Service:
+        """The service whose policy this is."""
+        ...
+
+    def report(self, message: str, line: int, column: int, code: str = ...) -> None:
+        """Adds a finding."""
+        ...
+
+    def statements(self, element: Element, path: str) -> Action:
+        """The policies within an element, as one action."""
+        ...
+
+    def fragment(self, fragment_id: str, node: "Node") -> Action:
+        """The statements of a fragment that the node includes, as one action."""
+        ...
+
+
 class Node:
     """An element that fits its shape.
 
@@ -38,13 +62,13 @@ class Node:
         reads: what its expressions read that the gateway has to fetch first.
     """
 
-    __slots__ = ("_attributes", "_children", "_text", "compiler", "element", "path", "reads", "shape")
+    __slots__ = ("_attributes", "_children", "_compilation", "_text", "element", "path", "reads", "shape")
 
     def __init__(
         self,
-        element: "Element",
+        element: Element,
         shape: Shape,
-        compiler: "Compiler",
+        compilation: Compilation,
         path: str,
         *,
         attributes: dict[str, Operand],
@@ -54,12 +78,22 @@ class Node:
     ) -> None:
         self.element = element
         self.shape = shape
-        self.compiler = compiler
+        self._compilation = compilation
         self.path = path
         self._attributes = attributes
         self._children = children
         self._text = text
         self.reads = reads
+
+    @property
+    def section(self) -> str:
+        """The section that the element is in: "inbound" and so on."""
+        return self._compilation.section_name
+
+    @property
+    def service(self) -> Service:
+        """The service whose policy this is."""
+        return self._compilation.service
 
     def has(self, name: str) -> bool:
         """Whether the attribute is written."""
@@ -142,15 +176,19 @@ class Node:
         nodes = self._children.get(name)
         return nodes[0] if nodes else None
 
-    def statements(self) -> "Action":
+    def statements(self) -> Action:
         """The policies within this element, as one action."""
-        return self.compiler.statements(self.element, self.path)
+        return self._compilation.statements(self.element, self.path)
+
+    def fragment(self, fragment_id: str) -> Action:
+        """The statements of a fragment that this element includes, as one action."""
+        return self._compilation.fragment(fragment_id, self)
 
     def fail(self, message: str, attribute: str | None = None) -> None:
         """Reports that the element (or the attribute) cannot be as it is."""
         value = self.element.attributes.get(attribute) if attribute else None
         line, column = (value.line, value.column) if value else (self.element.line, self.element.column)
-        self.compiler.report(message, line, column)
+        self._compilation.report(message, line, column)
 
     def _attribute(self, name: str) -> Attribute:
         return next(attribute for attribute in self.shape.attributes if attribute.name == name)
@@ -171,7 +209,7 @@ def _as_text(operand: Operand | None) -> Read[str | None]:
         return lambda _context: constant
     read = operand.read
 
-    def as_text(context: "Context") -> str | None:
+    def as_text(context: Context) -> str | None:
         value = read(context)
         return value if type(value) is str else to_text(value)
 

@@ -2,19 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from apim.csharp.context import Body, Context, Headers, Response, Url
 from apim.failure import Failure, SendError
 from apim.hop_by_hop import end_to_end
 from apim.messages import buffered
-
-if TYPE_CHECKING:
-    from apim.gateway import Gateway
-    from apim.network import Reply
-    from apim.readings import Readings
-    from apim.trace import Trace
+from apim.network import Reply
+from apim.readings import Readings
+from apim.services import Services
+from apim.trace import Trace
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -23,7 +20,7 @@ class Run:
     """The state of one request, of which expressions see `context`.
 
     Attributes:
-        gateway: the services that policies use.
+        services: what policies use of the gateway.
         context: what expressions see.
         readings: how the gateway behaves during this request where Azure's behaviour is not documented.
         request_stream: the request's body while nobody has read it; then `context.request.body` is None.
@@ -46,27 +43,27 @@ class Run:
         "context",
         "cors",
         "finishers",
-        "gateway",
         "original_host",
         "readings",
         "reply",
         "request_length",
         "request_stream",
         "rest",
+        "services",
         "trace",
     )
 
     def __init__(
         self,
-        gateway: "Gateway",
+        services: Services,
         context: Context,
         *,
-        readings: "Readings",
+        readings: Readings,
         rest: str,
         base: str | None,
         host: str,
     ) -> None:
-        self.gateway = gateway
+        self.services = services
         self.context = context
         self.readings = readings
         self.request_stream: AsyncIterator[bytes] | None = None
@@ -122,17 +119,17 @@ class Run:
         headers: list[tuple[str, str]],
         body: bytes | AsyncIterator[bytes] | None,
         timeout: float,  # noqa: ASYNC109 -- as in Network.send
-    ) -> "Reply":
+    ) -> Reply:
         """Sends a request through the gateway's network, and notes it in the trace.
 
         Raises:
             SendError: there was no response.
         """
-        send = self.gateway.network.send
+        network = self.services.network
         if self.trace is None:
-            return await send(method, url, headers=headers, body=body, timeout=timeout)
-        with self.trace.call(self.gateway.network.service_of(url), method, url) as call:
-            reply = await send(method, url, headers=headers, body=body, timeout=timeout)
+            return await network.send(method, url, headers=headers, body=body, timeout=timeout)
+        with self.trace.call(network.service_of(url), method, url) as call:
+            reply = await network.send(method, url, headers=headers, body=body, timeout=timeout)
             call.status = reply.status
             return reply
 
@@ -206,7 +203,7 @@ def absolute(url: Url) -> str:
     return f"{url.scheme}://{host}{port}{url.path}{url.query_string}"
 
 
-def query_values(query: str, readings: "Readings") -> dict[str, list[str]]:
+def query_values(query: str, readings: Readings) -> dict[str, list[str]]:
     """The names and values of a query as `IUrl.Query` shows them."""
     if not query:
         return {}
@@ -228,7 +225,7 @@ def decoded_values(query: str) -> dict[str, list[str]]:
     return parse_qs(query, keep_blank_values=True)
 
 
-def response_of(reply: "Reply", readings: "Readings") -> Response:
+def response_of(reply: Reply, readings: Readings) -> Response:
     """The `context.Response` of a reply whose body is still to come."""
     headers = Headers()
     for name, value in reply.headers if readings.hop_by_hop == "visible" else end_to_end(reply.headers):

@@ -1,25 +1,13 @@
 """What an element of a policy document may look like: the one place where attributes are described."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.statements import Action
-
-INBOUND = frozenset({"inbound"})
-BACKEND = frozenset({"backend"})
-REQUEST = frozenset({"inbound", "backend"})
-EVERYWHERE = frozenset({"inbound", "backend", "outbound", "on-error"})
 
 
 class Text(Enum):
     """What may stand between an element's tags."""
 
     NONE = "no text"
-    LITERAL = "a literal"
     VALUE = "a literal or an expression"
 
 
@@ -83,22 +71,3 @@ class Child:
     least: int = 0
     most: int | None = 1
     unsupported: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A policy: its element, where it may stand, and what it does.
-
-    Attributes:
-        sections: where it is allowed.
-        once: whether a section may hold it only once.
-        unavailable: the SKUs that do not have it.
-        compile: makes the action that runs for each request.
-    """
-
-    name: str
-    shape: Shape
-    sections: frozenset[str] = EVERYWHERE
-    once: bool = False
-    unavailable: frozenset[str] = frozenset()
-    compile: Callable[["Node"], "Action"]

@@ -2,39 +2,27 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from apim.csharp import DotNetException
 from apim.failure import Failure
 from apim.messages import PayloadTooLargeError
+from apim.position import Position
+from apim.run import Run
 
-if TYPE_CHECKING:
-    from apim.run import Run
-
-Action = Callable[["Run"], Awaitable[None] | None]
+Action = Callable[[Run], Awaitable[None] | None]
 """What a policy does. What it returns, if anything, must be awaited before the next statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Position):
     """A policy in its place.
 
     Attributes:
-        element: the policy's name.
-        path: where within other policies, such as "choose[1]/when[2]"; empty at the section's level.
-        document: the name of the policy document; with `line` and `column` its place there.
+        action: what it does.
         ran: one byte, set to 1 when it has run.
     """
 
     action: Action
-    element: str
-    policy_id: str
-    section: str
-    scope: str
-    path: str
-    document: str
-    line: int
-    column: int
     ran: bytearray = field(default_factory=lambda: bytearray(1))
 
     def blame(self, failure: Failure) -> Failure:
@@ -66,7 +54,7 @@ def in_order(statements: Sequence[Statement]) -> Action:
         return _nothing
     statements = tuple(statements)
 
-    def run_all(run: "Run") -> Awaitable[None] | None:
+    def run_all(run: Run) -> Awaitable[None] | None:
         if run.trace is not None:
             return _traced(statements, run)
         for index, statement in enumerate(statements):
@@ -85,12 +73,12 @@ def in_order(statements: Sequence[Statement]) -> Action:
     return run_all
 
 
-def _nothing(_run: "Run") -> None:
+def _nothing(_run: Run) -> None:
     return None
 
 
 async def _resume(
-    statements: tuple[Statement, ...], index: int, pending: Awaitable[None] | None, run: "Run"
+    statements: tuple[Statement, ...], index: int, pending: Awaitable[None] | None, run: Run
 ) -> None:
     """Waits for the statement at `index`, then runs the rest."""
     last = len(statements) - 1
@@ -114,18 +102,18 @@ async def _resume(
             raise
 
 
-async def _traced(statements: tuple[Statement, ...], run: "Run") -> None:
+async def _traced(statements: tuple[Statement, ...], run: Run) -> None:
     """The same, statement by statement, with a record of each."""
     trace = run.trace
     if trace is None:
         return
     for statement in statements:
         statement.ran[0] = 1
-        with trace.statement(statement, run):
+        with trace.statement(statement, run.context):
             await _resume((statement,), 0, _started(statement, run), run)
 
 
-async def _started(statement: Statement, run: "Run") -> None:
+async def _started(statement: Statement, run: Run) -> None:
     pending = statement.action(run)
     if pending is not None:
         await pending

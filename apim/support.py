@@ -13,7 +13,8 @@ from apim.csharp import members
 from apim.csharp.dotnet.types import DEFINITIONS, Definition
 from apim.page import replace_part
 from apim.policies import POLICIES, UNSUPPORTED
-from apim.shape import Attribute, Kind, Policy, Shape, Text
+from apim.policy import Policy
+from apim.shape import Attribute, Kind, Shape, Text
 
 _KINDS = {
     Kind.BOOLEAN: "`true` or `false`",

@@ -8,18 +8,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from apim.csharp import DotNetException
 from apim.csharp.context import Context
 from apim.failure import Failure, FinishedError
 from apim.messages import PayloadTooLargeError
 from apim.origins import Places
+from apim.position import Position
 from apim.shown import Shown
-
-if TYPE_CHECKING:
-    from apim.run import Run
-    from apim.statements import Statement
 
 _LONGEST_SOURCE = 160
 
@@ -241,20 +237,20 @@ class Trace:
             call.milliseconds = round(self.elapsed() - call.start, 3)
 
     @contextmanager
-    def statement(self, statement: "Statement", run: "Run") -> Generator[None]:
+    def statement(self, position: Position, context: Context) -> Generator[None]:
         """Records a statement while it runs."""
         record = Performed(
-            element=statement.element,
-            scope=statement.scope,
-            section=statement.section,
-            path=statement.path,
-            document=statement.document,
-            line=statement.line,
-            column=statement.column,
+            element=position.element,
+            scope=position.scope,
+            section=position.section,
+            path=position.path,
+            document=position.document,
+            line=position.line,
+            column=position.column,
             depth=len(self._running),
             outcome="broken off",
         )
-        before = _state(run)
+        before = _state(context)
         self._running.append(len(self.statements))
         self.statements.append(record)
         record.start = self.elapsed()
@@ -276,9 +272,9 @@ class Trace:
         finally:
             record.milliseconds = round(self.elapsed() - record.start, 3)
             self._running.pop()
-            response = run.context.response
+            response = context.response
             record.status = response.status_code if response else None
-            record.changes = tuple(self._changes(before, _state(run)))
+            record.changes = tuple(self._changes(before, _state(context)))
 
     def _changes(
         self, before: dict[tuple[str, str], object], after: dict[tuple[str, str], object]
@@ -305,9 +301,8 @@ def _shortened(code: str) -> str:
     return line if len(line) <= _LONGEST_SOURCE else line[:_LONGEST_SOURCE] + "..."
 
 
-def _state(run: "Run") -> dict[tuple[str, str], object]:
+def _state(context: Context) -> dict[tuple[str, str], object]:
     """What a statement may change, by kind and name."""
-    context = run.context
     request, response = context.request, context.response
     state: dict[tuple[str, str], object] = {
         ("variable", name): value for name, value in context.variables.items()

@@ -167,9 +167,9 @@ def test_a_cycle_of_imports_is_found() -> None:
     assert cycle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-def test_modules_of_the_evaluator_do_not_import_each_other_in_a_circle() -> None:
+def test_modules_of_the_policy_engine_do_not_import_each_other_in_a_circle() -> None:
     """Imports for types count, and imports within functions."""
-    modules = {module_name(file): file for file in files("apim/csharp")}
+    modules = {module_name(file): file for file in files("apim")}
     graph = {name: imported_modules(file, set(modules)) - {name} for name, file in modules.items()}
     assert cycle_in(graph) == []
 
@@ -191,6 +191,24 @@ def test_a_package_of_the_evaluator_imports_only_those_below_it() -> None:
 def test_lowering_does_not_know_the_members_of_particular_types() -> None:
     names = {name for file in files("apim/csharp/lowering") for name in imports(file)}
     assert {name for name in names if name.startswith("apim.csharp.members")} == set()
+
+
+def test_only_apim_http_uses_the_http_library() -> None:
+    others = [file for file in files("apim") if not file.is_relative_to(ROOT / "apim/http")]
+    users = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in others
+        for name in imports(file)
+        if f"{name}.".startswith(("aiohttp.", "apim.http."))
+    }
+    assert users == set()
+
+
+def test_the_policy_engine_imports_what_it_needs_for_types_like_anything_else() -> None:
+    wrong = {
+        str(file.relative_to(ROOT)) for file in files("apim") if "TYPE_CHECKING" in file.read_text("utf-8")
+    }
+    assert wrong == set()
 
 
 def test_the_policy_engine_imports_at_the_top_of_its_modules() -> None:

@@ -375,12 +375,12 @@ class _Builder:
             (lambda: counting.watch(gateway)) if counting is not None else (lambda: None),
         )
         levers = Levers(
-            cache=gateway.cache,
+            cache=gateway.services.cache,
             gateway=gateway,
             behaviour=Behaviour(
                 gateway=gateway, readings=self._readings, first=self._options.readings, rollout=rollout
             ),
-            memories=(gateway.counters, gateway.tokens, gateway.keys),
+            memories=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
             arrivals={service: stand_in.arrivals for service, stand_in in self.stand_ins.items()},
             network=self._network,
             clock=self._clock,

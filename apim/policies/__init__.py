@@ -29,7 +29,7 @@ from apim.policies import (
     validate_azure_ad_token,
     validate_jwt,
 )
-from apim.shape import Policy
+from apim.policy import Policy
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy

@@ -6,16 +6,14 @@ https://learn.microsoft.com/azure/api-management/cache-remove-value-policy
 """
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
 from apim.csharp import to_text
 from apim.failure import Failure
-from apim.shape import Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 _KEY = Attribute("key", required=True)
 _CACHING_TYPE = Attribute(
@@ -26,13 +24,13 @@ _CACHING_TYPE = Attribute(
 )
 
 
-def _compile_lookup(node: "Node") -> "Action":
+def _compile_lookup(node: Node) -> Action:
     key_of, name, default_of = node.string("key"), node.constant("variable-name"), node.value("default-value")
     has_default = node.has("default-value")
 
-    def cache_lookup_value(run: "Run") -> None:
+    def cache_lookup_value(run: Run) -> None:
         context = run.context
-        value = run.gateway.cache.lookup(key_of(context) or "")
+        value = run.services.cache.lookup(key_of(context) or "")
         if value is not None:
             context.variables[name] = _own(value)
         elif has_default:
@@ -41,15 +39,15 @@ def _compile_lookup(node: "Node") -> "Action":
     return cache_lookup_value
 
 
-def _compile_store(node: "Node") -> "Action":
+def _compile_store(node: Node) -> Action:
     key_of, value_of, duration_of = node.string("key"), node.value("value"), node.integer("duration")
 
-    def cache_store_value(run: "Run") -> None:
+    def cache_store_value(run: Run) -> None:
         context = run.context
         key, value, duration = key_of(context) or "", value_of(context), duration_of(context)
         if value is not None:
             size = len((value if isinstance(value, str) else to_text(value) or "").encode())
-            run.gateway.cache.store(key, _own(value), duration, size)
+            run.services.cache.store(key, _own(value), duration, size)
 
     return cache_store_value
 
@@ -59,12 +57,12 @@ def _own(value: object) -> object:
     return value if isinstance(value, str | int | float) else deepcopy(value)
 
 
-def _compile_remove(node: "Node") -> "Action":
+def _compile_remove(node: Node) -> Action:
     key_of = node.string("key")
     fail_of = node.boolean("fail-on-cache-removal-error") if node.has("fail-on-cache-removal-error") else None
 
-    def cache_remove_value(run: "Run") -> None:
-        key, cache = key_of(run.context) or "", run.gateway.cache
+    def cache_remove_value(run: Run) -> None:
+        key, cache = key_of(run.context) or "", run.services.cache
         if (
             run.readings.cache_remove == "error"
             and not cache.has(key)

@@ -1,22 +1,19 @@
 """https://learn.microsoft.com/azure/api-management/check-header-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim.failure import Failure
-from apim.shape import INBOUND, Attribute, Child, Kind, Policy, Shape, Text
+from apim.node import Node
+from apim.policy import INBOUND, Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Kind, Shape, Text
+from apim.statements import Action
 
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
 
-
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     name_of, code_of = node.string("name"), node.integer("failed-check-httpcode")
     message_of, ignore_case_of = node.string("failed-check-error-message"), node.boolean("ignore-case")
     allowed_of = [value.text() for value in node.children("value")]
 
-    def check_header(run: "Run") -> None:
+    def check_header(run: Run) -> None:
         context = run.context
         name = name_of(context) or ""
         values = context.request.headers.get(name)

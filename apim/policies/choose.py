@@ -1,22 +1,20 @@
 """https://learn.microsoft.com/azure/api-management/choose-policy."""
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
-from apim.shape import Attribute, Child, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Kind, Shape
+from apim.statements import Action
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     branches = [(when.boolean("condition"), when.statements()) for when in node.children("when")]
     otherwise = node.child("otherwise")
     last = otherwise.statements() if otherwise else None
 
-    def choose(run: "Run") -> Awaitable[None] | None:
+    def choose(run: Run) -> Awaitable[None] | None:
         for condition, statements in branches:
             if condition(run.context):
                 return statements(run)

@@ -4,24 +4,21 @@ The page gives two defaults for `terminate-unmatched-request`; its prose and its
 is what this does. Only GET and HEAD requests are terminated, as the page says.
 """
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from apim.csharp.context import Response
+from apim.csharp.context import Context, Headers, Response
 from apim.failure import FinishedError
-from apim.shape import INBOUND, Attribute, Child, Kind, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context, Headers
-    from apim.node import Node, Read
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node, Read
+from apim.policy import INBOUND, Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Kind, Shape, Text
+from apim.statements import Action
 
 _SIMPLE = frozenset({"GET", "HEAD"})
 _ALWAYS_ALLOWED = frozenset({"accept", "accept-language", "content-language"})
 
 
-def is_preflight(context: "Context") -> bool:
+def is_preflight(context: Context) -> bool:
     """Whether the request asks for permission only (Fetch standard, CORS-preflight request)."""
     headers = context.request.headers
     return (
@@ -34,7 +31,7 @@ def is_preflight(context: "Context") -> bool:
 class _Cors:
     """One cors element."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Node) -> None:
         self._credentials = node.boolean("allow-credentials")
         self._terminate = node.boolean("terminate-unmatched-request")
         self._origins = _texts(node, "allowed-origins", "origin")
@@ -44,7 +41,7 @@ class _Cors:
         self._headers = _texts(node, "allowed-headers", "header")
         self._exposed = _texts(node, "expose-headers", "header")
 
-    def run(self, run: "Run") -> None:
+    def run(self, run: Run) -> None:
         """The policy's action."""
         origin = ",".join(run.context.request.headers.get("Origin") or [])
         if not origin:
@@ -54,7 +51,7 @@ class _Cors:
         else:
             self._actual(run, origin)
 
-    def _preflight(self, run: "Run", origin: str) -> None:
+    def _preflight(self, run: Run, origin: str) -> None:
         context = run.context
         method = ",".join(context.request.headers.get("Access-Control-Request-Method") or [])
         asked = _listed(context.request.headers.get("Access-Control-Request-Headers"))
@@ -72,7 +69,7 @@ class _Cors:
         context.response = response
         raise FinishedError
 
-    def _actual(self, run: "Run", origin: str) -> None:
+    def _actual(self, run: Run, origin: str) -> None:
         context = run.context
         if not self._fits(context, origin, context.request.method):
             if context.request.method in _SIMPLE and self._terminate(context):
@@ -84,7 +81,7 @@ class _Cors:
             answer["Access-Control-Expose-Headers"] = ",".join(_values(self._exposed, context))
         run.cors = lambda headers: _write(answer, headers)
 
-    def _permission(self, context: "Context", origin: str) -> dict[str, str]:
+    def _permission(self, context: Context, origin: str) -> dict[str, str]:
         credentials = self._credentials(context)
         anybody = "*" in _values(self._origins, context) and not credentials
         answer = {"Access-Control-Allow-Origin": "*" if anybody else origin}
@@ -92,28 +89,28 @@ class _Cors:
             answer["Access-Control-Allow-Credentials"] = "true"
         return answer
 
-    def _fits(self, context: "Context", origin: str, method: str) -> bool:
+    def _fits(self, context: Context, origin: str, method: str) -> bool:
         origins = _values(self._origins, context)
         methods = _values(self._methods, context) or ["GET", "POST"]
         return ("*" in origins or _normal(origin) in [_normal(one) for one in origins]) and (
             "*" in methods or method.upper() in [one.upper() for one in methods]
         )
 
-    def _fits_headers(self, context: "Context", asked: list[str]) -> bool:
+    def _fits_headers(self, context: Context, asked: list[str]) -> bool:
         permitted = [name.lower() for name in _values(self._headers, context)]
         return "*" in permitted or all(
             name.lower() in permitted or name.lower() in _ALWAYS_ALLOWED for name in asked
         )
 
 
-def _write(answer: dict[str, str], headers: "Headers") -> None:
+def _write(answer: dict[str, str], headers: Headers) -> None:
     for name, value in answer.items():
         headers.set(name, [value])
     if answer["Access-Control-Allow-Origin"] != "*":
         headers.add("Vary", "Origin")
 
 
-def _values(reads: "list[Read[str | None]]", context: "Context") -> list[str]:
+def _values(reads: list[Read[str | None]], context: Context) -> list[str]:
     return [(read(context) or "").strip() for read in reads]
 
 
@@ -122,11 +119,11 @@ def _listed(values: list[str] | None) -> list[str]:
     return [item.strip() for value in values or [] for item in value.split(",") if item.strip()]
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     return _Cors(node).run
 
 
-def _texts(node: "Node", group: str, name: str) -> "list[Read[str | None]]":
+def _texts(node: Node, group: str, name: str) -> list[Read[str | None]]:
     holder = node.child(group)
     return [child.text() for child in holder.children(name)] if holder else []
 

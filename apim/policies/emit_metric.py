@@ -1,14 +1,11 @@
 """https://learn.microsoft.com/azure/api-management/emit-metric-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.shape import Attribute, Child, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.csharp.context import Context
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Kind, Shape
+from apim.statements import Action
 
 _DEFAULT_DIMENSIONS = {
     "API ID",
@@ -22,7 +19,7 @@ _DEFAULT_DIMENSIONS = {
 _MOST_DIMENSIONS = 10
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     name, value_of = node.constant("name"), node.number("value")
     for child in node.children("dimension"):
         fixed = child.literal("name")
@@ -33,17 +30,17 @@ def _compile(node: "Node") -> "Action":
         for child in node.children("dimension")
     ]
 
-    def emit_metric(run: "Run") -> None:
+    def emit_metric(run: Run) -> None:
         context, labels = run.context, {}
         for name_of, text_of in dimensions:
             label = name_of(context) or ""
             labels[label] = (text_of(context) if text_of else _default(label, context)) or ""
-        run.gateway.metrics.append((name, value_of(context), labels))
+        run.services.metrics.append((name, value_of(context), labels))
 
     return emit_metric
 
 
-def _default(name: str, context: "Context") -> str:
+def _default(name: str, context: Context) -> str:
     """The value of a dimension that API Management fills in."""
     match name:
         case "API ID":

@@ -1,23 +1,19 @@
 """https://learn.microsoft.com/azure/api-management/find-and-replace-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.csharp.context import Body
-from apim.shape import Attribute, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Request, Response
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.csharp.context import Body, Request, Response
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Shape
+from apim.statements import Action
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     from_of, to_of = node.string("from"), node.string("to")
-    inbound = node.compiler.section_name in {"inbound", "backend"}
+    inbound = node.section in {"inbound", "backend"}
     node.reads.add("request.body" if inbound else "response.body")
 
-    def find_and_replace(run: "Run") -> None:
+    def find_and_replace(run: Run) -> None:
         context = run.context
         message: Request | Response | None = context.request if inbound else context.response
         old, new = (from_of(context) or "").encode(), (to_of(context) or "").encode()

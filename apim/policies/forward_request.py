@@ -1,18 +1,15 @@
 """https://learn.microsoft.com/azure/api-management/forward-request-policy."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from apim.failure import Failure, SendError
 from apim.forwarding import backend_request
-from apim.run import response_of
-from apim.shape import BACKEND, Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.network import Reply
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.network import Reply
+from apim.node import Node
+from apim.policy import BACKEND, Policy
+from apim.run import Run, response_of
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEP_METHOD = frozenset({307, 308})
@@ -20,14 +17,14 @@ _MOST_REDIRECTS = 10
 _ERRORS = range(400, 600)
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     timeout_of = node.number("timeout")
     timeout_ms_of = node.number("timeout-ms") if node.has("timeout-ms") else None
     follow_of = node.boolean("follow-redirects")
     keep, buffer = node.flag("buffer-request-body"), node.flag("buffer-response")
     fail_on_error = node.flag("fail-on-error-status-code")
 
-    async def forward_request(run: "Run") -> None:
+    async def forward_request(run: Run) -> None:
         context = run.context
         follow = follow_of(context)
         if keep or follow:
@@ -50,7 +47,7 @@ def _compile(node: "Node") -> "Action":
     return forward_request
 
 
-async def _send(run: "Run", timeout: float, *, follow: bool) -> "Reply":  # noqa: ASYNC109 -- the attribute's name
+async def _send(run: Run, timeout: float, *, follow: bool) -> Reply:  # noqa: ASYNC109 -- the attribute's name
     method, url, headers, body = backend_request(run)
     send = run.send
     reply = await send(method, url, headers=headers, body=body, timeout=timeout)

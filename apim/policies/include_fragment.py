@@ -1,16 +1,13 @@
 """https://learn.microsoft.com/azure/api-management/include-fragment-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.shape import Attribute, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import Policy
+from apim.shape import Attribute, Shape
+from apim.statements import Action
 
 
-def _compile(node: "Node") -> "Action":
-    return node.compiler.fragment(node.constant("fragment-id"), node)
+def _compile(node: Node) -> Action:
+    return node.fragment(node.constant("fragment-id"))
 
 
 POLICY = Policy(

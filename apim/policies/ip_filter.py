@@ -1,20 +1,18 @@
 """https://learn.microsoft.com/azure/api-management/ip-filter-policy."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING
 
 from apim.failure import Failure
-from apim.shape import INBOUND, Attribute, Child, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import INBOUND, Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Shape, Text
+from apim.statements import Action
 
 Address = IPv4Address | IPv6Address
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     action_of = node.string("action")
     addresses = [child.text() for child in node.children("address")]
     ranges = [(child.string("from"), child.string("to")) for child in node.children("address-range")]
@@ -26,7 +24,7 @@ def _compile(node: "Node") -> "Action":
         _check_literal(child, child.literal("from"))
         _check_literal(child, child.literal("to"))
 
-    def ip_filter(run: "Run") -> None:
+    def ip_filter(run: Run) -> None:
         context = run.context
         caller = _parsed(context.request.ip_address)
         listed = any(_parsed(read(context)) == caller for read in addresses) or any(
@@ -42,7 +40,7 @@ def _compile(node: "Node") -> "Action":
     return ip_filter
 
 
-def _check_literal(node: "Node", text: str | None) -> None:
+def _check_literal(node: Node, text: str | None) -> None:
     if text is not None:
         try:
             ip_address(text.strip())

@@ -1,21 +1,18 @@
 """https://learn.microsoft.com/azure/api-management/limit-concurrency-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim.failure import Failure
-from apim.shape import Attribute, Kind, Policy, Shape
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
 
-
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     key_of, most, statements = node.string("key"), int(node.constant("max-count") or 1), node.statements()
 
-    async def limit_concurrency(run: "Run") -> None:
-        key, inside = key_of(run.context) or "", run.gateway.concurrency
+    async def limit_concurrency(run: Run) -> None:
+        key, inside = key_of(run.context) or "", run.services.concurrency
         if inside.get(key, 0) >= most:
             raise Failure(
                 reason="ConcurrencyLimitExceeded",

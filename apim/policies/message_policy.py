@@ -1,21 +1,18 @@
 """Policies that change a message: the request before the backend is called, the response after."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from apim.csharp.context import Context, Request, Response
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.run import Run
+from apim.statements import Action
 
 Message = Request | Response
 Edit = Callable[[Context, Message], None]
 """Changes a message; the context is what its expressions see."""
 
 
-def response_in(run: "Run") -> Response:
+def response_in(run: Run) -> Response:
     """`context.Response`, which comes to be when a policy first writes to it."""
     response = run.context.response
     if response is None:
@@ -23,8 +20,8 @@ def response_in(run: "Run") -> Response:
     return response
 
 
-def on_current_message(node: "Node", edit: Edit) -> "Action":
+def on_current_message(node: Node, edit: Edit) -> Action:
     """The action that edits the message of the node's section."""
-    if node.compiler.section_name in {"inbound", "backend"}:
+    if node.section in {"inbound", "backend"}:
         return lambda run: edit(run.context, run.context.request)
     return lambda run: edit(run.context, response_in(run))

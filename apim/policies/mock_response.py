@@ -4,25 +4,22 @@ Operations of the twin declare no examples and no schemas, so the answer has no 
 """
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from apim.csharp.context import Response
 from apim.failure import FinishedError
-from apim.shape import Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
-
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     status_of, type_of = node.integer("status-code"), node.string("content-type")
 
-    def mock_response(run: "Run") -> None:
+    def mock_response(run: Run) -> None:
         context = run.context
         status, content_type = status_of(context), type_of(context)
         reason = _REASONS.get(status, "")

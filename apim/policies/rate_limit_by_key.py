@@ -1,23 +1,20 @@
 """https://learn.microsoft.com/azure/api-management/rate-limit-by-key-policy."""
 
 import math
-from typing import TYPE_CHECKING
 
-from apim.csharp.context import Headers
+from apim.csharp.context import Context, Headers
 from apim.failure import Failure
-from apim.shape import INBOUND, Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import INBOUND, Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 
 class _RateLimit:
     """One rate-limit-by-key element."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Node) -> None:
         self._calls, self._period = node.integer("calls"), node.integer("renewal-period")
         self._key, self._count = node.string("counter-key"), node.integer("increment-count")
         self._condition = node.boolean("increment-condition") if node.has("increment-condition") else None
@@ -27,9 +24,9 @@ class _RateLimit:
         self._left_variable = node.constant("remaining-calls-variable-name")
         self._total_header = node.constant("total-calls-header-name")
 
-    def run(self, run: "Run") -> None:
+    def run(self, run: Run) -> None:
         """The policy's action."""
-        context, counters = run.context, run.gateway.counters
+        context, counters = run.context, run.services.counters
         key, calls, period = self._key(context) or "", self._calls(context), self._period(context)
         wait = counters.wait(key, calls, period)
         if wait > 0:
@@ -40,7 +37,7 @@ class _RateLimit:
         if self._left_variable:
             context.variables[self._left_variable] = max(calls - counters.used(key, period), 0)
 
-        def finish(headers: "Headers") -> None:
+        def finish(headers: Headers) -> None:
             if condition is not None and condition(context):
                 counters.add(key, self._count(context))
             self._write(headers, calls, max(calls - counters.used(key, period), 0))
@@ -48,7 +45,7 @@ class _RateLimit:
         if condition is not None or self._left_header or self._total_header:
             run.finishers.append(finish)
 
-    def _exceeded(self, context: "Context", calls: int, seconds: int) -> Failure:
+    def _exceeded(self, context: Context, calls: int, seconds: int) -> Failure:
         if self._retry_variable:
             context.variables[self._retry_variable] = seconds
         headers = Headers()
@@ -62,14 +59,14 @@ class _RateLimit:
             headers={name: values[0] for name, values in headers.items()},
         )
 
-    def _write(self, headers: "Headers", calls: int, left: int) -> None:
+    def _write(self, headers: Headers, calls: int, left: int) -> None:
         if self._left_header:
             headers.set(self._left_header, [str(left)])
         if self._total_header:
             headers.set(self._total_header, [str(calls)])
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     return _RateLimit(node).run
 
 

@@ -2,24 +2,22 @@
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
 
-from apim.shape import Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     condition_of, count_of = node.boolean("condition"), node.integer("count")
     interval_of, fast_of = node.number("interval"), node.boolean("first-fast-retry")
     most_of = node.number("max-interval") if node.has("max-interval") else None
     delta_of = node.number("delta") if node.has("delta") else None
     statements = node.statements()
 
-    async def retry(run: "Run") -> None:
+    async def retry(run: Run) -> None:
         context = run.context
         count, attempt = count_of(context), 0
         while True:

@@ -1,26 +1,24 @@
 """https://learn.microsoft.com/azure/api-management/return-response-policy."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from apim.csharp.context import Body, Response
 from apim.failure import Failure, FinishedError
+from apim.node import Node
 from apim.policies import set_body, set_header, set_status
-from apim.shape import Attribute, Child, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Shape
+from apim.statements import Action
 
 _EDITS = {"set-status": set_status.edit, "set-header": set_header.edit, "set-body": set_body.edit}
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     variable = node.constant("response-variable-name")
     edits = [_EDITS[child.element.name](child) for child in node.ordered()]
 
-    def return_response(run: "Run") -> None:
+    def return_response(run: Run) -> None:
         context = run.context
         if variable:
             given = context.variables.get(variable)

@@ -1,29 +1,27 @@
 """https://learn.microsoft.com/azure/api-management/rewrite-uri-policy."""
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from apim.failure import Failure
-from apim.shape import INBOUND, Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import INBOUND, Policy
+from apim.run import Run
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 _PARAMETER = re.compile(r"\{\*?([^{}]+)\}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@%/?]")
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     template_of, copy_of = node.string("template"), node.boolean("copy-unmatched-params")
 
-    def rewrite_uri(run: "Run") -> None:
+    def rewrite_uri(run: Run) -> None:
         context = run.context
         template, parameters = template_of(context) or "", context.request.matched_parameters
 
-        def parameter(match: "re.Match[str]") -> str:
+        def parameter(match: re.Match[str]) -> str:
             if match[1] not in parameters:
                 message = f"The URL template has no parameter {match[1]}."
                 raise Failure(reason="RewriteTemplateInvalid", message=message)
@@ -44,7 +42,7 @@ def _compile(node: "Node") -> "Action":
     return rewrite_uri
 
 
-def _used_by_template(run: "Run") -> set[str]:
+def _used_by_template(run: Run) -> set[str]:
     """The query parameters that the operation's template already took."""
     operation = run.context.operation
     _, _, query = operation.url_template.partition("?") if operation else ("", "", "")

@@ -4,24 +4,19 @@ https://learn.microsoft.com/azure/api-management/send-request-policy
 https://learn.microsoft.com/azure/api-management/send-one-way-request-policy
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlsplit
 
-from apim.csharp.context import Body, Headers, Request
+from apim.csharp.context import Body, Headers, Request, Response
 from apim.failure import Failure, SendError
 from apim.forwarding import flat
 from apim.messages import PayloadTooLargeError, buffered
+from apim.node import Node
 from apim.policies import managed_identity, set_body, set_header, set_method
-from apim.run import absolute, response_of
-from apim.shape import Attribute, Child, Kind, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from apim.csharp.context import Response
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.run import Run, absolute, response_of
+from apim.shape import Attribute, Child, Kind, Shape, Text
+from apim.statements import Action
 
 _MODES = ("new", "copy", "New", "Copy")
 _EDITS = {"set-method": set_method.edit, "set-header": set_header.edit, "set-body": set_body.edit}
@@ -41,7 +36,7 @@ _CHILDREN = (
 class _Outgoing:
     """The request that an element describes, ready to be made and sent."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Node) -> None:
         url = node.child("set-url")
         self._mode = node.string("mode")
         self._url = url.text() if url else None
@@ -61,7 +56,7 @@ class _Outgoing:
         ):
             node.fail(f'<{node.element.name} mode="new"> needs <set-url> and <set-method>')
 
-    async def make(self, run: "Run") -> tuple[str, str, Request, float]:
+    async def make(self, run: Run) -> tuple[str, str, Request, float]:
         """Method, URL, the request itself and its timeout in seconds."""
         context, copied = run.context, (self._mode(run.context) or "").lower() == "copy"
         url = (self._url(context) or "").strip() if self._url else absolute(context.request.url)
@@ -88,7 +83,7 @@ class _Outgoing:
         return request.method, _checked(url), request, self._timeout(context)
 
 
-async def _exchange(run: "Run", outgoing: "tuple[str, str, Request, float]") -> "Response":
+async def _exchange(run: Run, outgoing: tuple[str, str, Request, float]) -> Response:
     method, url, request, timeout = outgoing
     headers = [(name, value) for name, value in flat(request.headers) if name.lower() != "content-length"]
     body = request.body.content if request.body else None
@@ -109,11 +104,11 @@ def _checked(url: str) -> str:
     return quote(url, safe=_URL_SAFE)
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     outgoing, variable = _Outgoing(node), node.constant("response-variable-name")
     ignore_of = node.boolean("ignore-error")
 
-    async def send_request(run: "Run") -> None:
+    async def send_request(run: Run) -> None:
         response = None
         try:
             response = await _exchange(run, await outgoing.make(run))
@@ -131,10 +126,10 @@ def _compile(node: "Node") -> "Action":
     return send_request
 
 
-def _compile_one_way(node: "Node") -> "Action":
+def _compile_one_way(node: Node) -> Action:
     outgoing = _Outgoing(node)
 
-    async def send_one_way_request(run: "Run") -> None:
+    async def send_one_way_request(run: Run) -> None:
         made = await outgoing.make(run)
 
         async def send() -> None:
@@ -143,7 +138,7 @@ def _compile_one_way(node: "Node") -> "Action":
             except (SendError, PayloadTooLargeError):
                 return
 
-        run.gateway.in_background(send())
+        run.services.background.start(send())
 
     return send_one_way_request
 

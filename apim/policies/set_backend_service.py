@@ -1,31 +1,28 @@
 """https://learn.microsoft.com/azure/api-management/set-backend-service-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim.failure import Failure
-from apim.shape import REQUEST, Attribute, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import REQUEST, Policy
+from apim.run import Run
+from apim.shape import Attribute, Shape
+from apim.statements import Action
 
 _SERVICE_FABRIC = "the twin knows no Service Fabric"
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     if node.has("base-url") == node.has("backend-id"):
         node.fail("<set-backend-service> needs one of base-url and backend-id")
     if node.has("base-url"):
         base_of = node.string("base-url")
         return lambda run: run.set_base(base_of(run.context) or "")
-    urls = {backend.id: backend.url for backend in node.compiler.service.backends}
+    urls = {backend.id: backend.url for backend in node.service.backends}
     fixed = node.literal("backend-id")
     if fixed is not None and fixed not in urls:
         node.fail(f"the backend {fixed} is not declared", "backend-id")
     id_of = node.string("backend-id")
 
-    def set_backend_service(run: "Run") -> None:
+    def set_backend_service(run: Run) -> None:
         backend = id_of(run.context) or ""
         if backend not in urls:
             raise Failure(reason="BackendNotFound", message=f"The backend {backend} is not declared.")

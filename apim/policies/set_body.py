@@ -1,24 +1,20 @@
 """https://learn.microsoft.com/azure/api-management/set-body-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim.csharp import to_text
-from apim.csharp.context import Body
+from apim.csharp.context import Body, Context
+from apim.node import Node
 from apim.policies.message_policy import Edit, Message, response_in
-from apim.shape import Attribute, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Shape, Text
+from apim.statements import Action
 
 
-def edit(node: "Node") -> Edit:
+def edit(node: Node) -> Edit:
     """What the element does to a message, whichever that is."""
     value_of = node.text_value()
 
-    def set_body(context: "Context", message: Message) -> None:
+    def set_body(context: Context, message: Message) -> None:
         value = value_of(context)
         if isinstance(value, bytes | bytearray):
             message.body = Body(bytes(value))
@@ -31,18 +27,18 @@ def edit(node: "Node") -> Edit:
     return set_body
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     set_body = edit(node)
 
-    def of_request(run: "Run") -> None:
+    def of_request(run: Run) -> None:
         set_body(run.context, run.context.request)
         run.request_stream = None
 
-    def of_response(run: "Run") -> None:
+    def of_response(run: Run) -> None:
         set_body(run.context, response_in(run))
         run.drop_reply()
 
-    return of_request if node.compiler.section_name in {"inbound", "backend"} else of_response
+    return of_request if node.section in {"inbound", "backend"} else of_response
 
 
 POLICY = Policy(

@@ -1,22 +1,19 @@
 """https://learn.microsoft.com/azure/api-management/set-header-policy."""
 
-from typing import TYPE_CHECKING
-
+from apim.csharp.context import Context, Headers
 from apim.failure import Failure
+from apim.node import Node
 from apim.policies.message_policy import Edit, Message, on_current_message
-from apim.shape import Attribute, Child, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context, Headers
-    from apim.node import Node
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.shape import Attribute, Child, Shape, Text
+from apim.statements import Action
 
 _ACTIONS = ("override", "skip", "append", "delete")
 CONNECTION_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 """What no policy may set or delete: the headers that the documentation of set-header names."""
 
 
-def edit(node: "Node") -> Edit:
+def edit(node: Node) -> Edit:
     """What the element does to a message, whichever that is."""
     name_of, action_of = node.string("name"), node.string("exists-action")
     values_of = [value.text() for value in node.children("value")]
@@ -24,7 +21,7 @@ def edit(node: "Node") -> Edit:
     if fixed is not None and fixed.lower() in CONNECTION_HEADERS:
         node.fail(f"the header {fixed} cannot be set or deleted", "name")
 
-    def set_header(context: "Context", message: Message) -> None:
+    def set_header(context: Context, message: Message) -> None:
         name, action, headers = name_of(context), action_of(context), message.headers
         if not name:
             raise Failure(reason="HeaderNameInvalid", message="The name of the header is empty.")
@@ -43,7 +40,7 @@ def edit(node: "Node") -> Edit:
     return set_header
 
 
-def _put(headers: "Headers", name: str, values: list[str], action: str) -> None:
+def _put(headers: Headers, name: str, values: list[str], action: str) -> None:
     if action == "override":
         headers.delete(name)
     if action != "skip" or name not in headers:
@@ -60,7 +57,7 @@ def _checked(name: str, value: str) -> str:
     return value
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     return on_current_message(node, edit(node))
 
 

@@ -1,23 +1,19 @@
 """https://learn.microsoft.com/azure/api-management/set-method-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.csharp.context import Request
+from apim.csharp.context import Context, Request
 from apim.failure import Failure
+from apim.node import Node
 from apim.policies.message_policy import Edit, Message
-from apim.shape import Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.shape import Shape, Text
+from apim.statements import Action
 
 
-def edit(node: "Node") -> Edit:
+def edit(node: Node) -> Edit:
     """What the element does to a request, whichever that is."""
     method_of = node.text()
 
-    def set_method(context: "Context", message: Message) -> None:
+    def set_method(context: Context, message: Message) -> None:
         method = (method_of(context) or "").strip().upper()
         if not method.isalpha() or not isinstance(message, Request):
             raise Failure(reason="MethodInvalid", message=f"{method!r} is not an HTTP method.")
@@ -26,7 +22,7 @@ def edit(node: "Node") -> Edit:
     return set_method
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     set_method = edit(node)
     return lambda run: set_method(run.context, run.context.request)
 

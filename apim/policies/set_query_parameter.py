@@ -1,24 +1,22 @@
 """https://learn.microsoft.com/azure/api-management/set-query-parameter-policy."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 from apim.failure import Failure
-from apim.shape import REQUEST, Attribute, Child, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import REQUEST, Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Shape, Text
+from apim.statements import Action
 
 _ACTIONS = ("override", "skip", "append", "delete")
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     name_of, action_of = node.string("name"), node.string("exists-action")
     values_of = [value.text() for value in node.children("value")]
 
-    def set_query_parameter(run: "Run") -> None:
+    def set_query_parameter(run: Run) -> None:
         context = run.context
         name, action = name_of(context) or "", action_of(context)
         if action not in _ACTIONS:

@@ -1,23 +1,19 @@
 """https://learn.microsoft.com/azure/api-management/set-status-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.csharp.context import Response
+from apim.csharp.context import Context, Response
 from apim.failure import Failure
+from apim.node import Node
 from apim.policies.message_policy import Edit, Message, response_in
-from apim.shape import Attribute, Kind, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.statements import Action
+from apim.policy import Policy
+from apim.shape import Attribute, Kind, Shape
+from apim.statements import Action
 
 
-def edit(node: "Node") -> Edit:
+def edit(node: Node) -> Edit:
     """What the element does to a response, whichever that is."""
     code_of, reason_of = node.integer("code"), node.string("reason")
 
-    def set_status(context: "Context", message: Message) -> None:
+    def set_status(context: Context, message: Message) -> None:
         if not isinstance(message, Response):
             raise Failure(reason="StatusInvalid", message="Only a response has a status.")
         code, reason = code_of(context), reason_of(context) or ""
@@ -28,7 +24,7 @@ def edit(node: "Node") -> Edit:
     return set_status
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     set_status = edit(node)
     return lambda run: set_status(run.context, response_in(run))
 

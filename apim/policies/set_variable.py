@@ -1,20 +1,17 @@
 """https://learn.microsoft.com/azure/api-management/set-variable-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim.failure import Failure
-from apim.shape import Attribute, Policy, Shape
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Shape
+from apim.statements import Action
 
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
 
-
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     name, value = node.constant("name"), node.value("value")
 
-    def set_variable(run: "Run") -> None:
+    def set_variable(run: Run) -> None:
         found = value(run.context)
         if found is None and run.readings.null_variable == "error":
             raise Failure(

@@ -1,21 +1,18 @@
 """https://learn.microsoft.com/azure/api-management/trace-policy."""
 
-from typing import TYPE_CHECKING
-
-from apim.shape import Attribute, Child, Policy, Shape, Text
-
-if TYPE_CHECKING:
-    from apim.node import Node
-    from apim.run import Run
-    from apim.statements import Action
+from apim.node import Node
+from apim.policy import Policy
+from apim.run import Run
+from apim.shape import Attribute, Child, Shape, Text
+from apim.statements import Action
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     source, message = node.constant("source"), node.child("message")
     message_of = message.text() if message else None
     metadata = [(child.string("name"), child.string("value")) for child in node.children("metadata")]
 
-    def trace(run: "Run") -> None:
+    def trace(run: Run) -> None:
         context = run.context
         text = message_of(context) if message_of else ""
         properties = {name(context) or "": value(context) or "" for name, value in metadata}

@@ -1,8 +1,8 @@
 """https://learn.microsoft.com/azure/api-management/validate-azure-ad-token-policy."""
 
-from typing import TYPE_CHECKING
-
 from apim import tokens
+from apim.csharp.context import Context
+from apim.node import Node
 from apim.policies.validate_jwt import (
     FINDING,
     REQUIRED_CLAIMS,
@@ -12,19 +12,16 @@ from apim.policies.validate_jwt import (
     group,
     texts_of,
 )
-from apim.shape import INBOUND, Attribute, Child, Policy, Shape
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node
-    from apim.statements import Action
+from apim.policy import INBOUND, Policy
+from apim.shape import Attribute, Child, Shape
+from apim.statements import Action
 
 _AUTHORITY = "https://login.microsoftonline.com"
 _SHARED_TENANTS = ("common", "organizations", "consumers")
 _VERSIONS = ("v2.0/", "")  # tokens of version 2 and 1 have different issuers
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     tenant_of = node.string("tenant-id")
     fixed = node.literal("tenant-id")
     if fixed in _SHARED_TENANTS:
@@ -36,7 +33,7 @@ def _compile(node: "Node") -> "Action":
     def configuration(version: str):  # noqa: ANN202 -- Read[str]
         return lambda context: f"{_AUTHORITY}/{tenant_of(context)}/{version}.well-known/openid-configuration"
 
-    def more(claims: tokens.Claims, context: "Context") -> None:
+    def more(claims: tokens.Claims, context: Context) -> None:
         caller = claims.get("azp") or claims.get("appid")
         if caller not in [(read(context) or "").strip() for read in clients]:
             raise tokens.TokenError(

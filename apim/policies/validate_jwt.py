@@ -4,23 +4,20 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import jwt
 
 from apim import tokens
 from apim.csharp import compile_expression
+from apim.csharp.context import Context
 from apim.failure import Failure
 from apim.keysets import KeysUnavailableError, OpenIdConfiguration
-from apim.run import decoded_values
-from apim.shape import INBOUND, Attribute, Child, Kind, Policy, Shape, Text
+from apim.node import Node, Read
+from apim.policy import INBOUND, Policy
+from apim.run import Run, decoded_values
+from apim.shape import Attribute, Child, Kind, Shape, Text
+from apim.statements import Action
 from apim.tokens import RequiredClaim, SigningKey, TokenError
-
-if TYPE_CHECKING:
-    from apim.csharp.context import Context
-    from apim.node import Node, Read
-    from apim.run import Run
-    from apim.statements import Action
 
 _JWT_VARIABLE = "validate-jwt: the token that was accepted"
 _AS_JWT = f'@(((string)context.Variables["{_JWT_VARIABLE}"]).AsJwt())'
@@ -35,18 +32,18 @@ class Demands:
         more: checks beyond the documented ones of validate-jwt, of the claims.
     """
 
-    configurations: "Sequence[Read[str | None]]" = ()
-    keys: "Read[list[SigningKey]]" = field(default=lambda _context: [])
-    issuers: "Sequence[Read[str | None]]" = ()
-    audiences: "Sequence[Read[str | None]]" = ()
-    claims: "Read[list[RequiredClaim]]" = field(default=lambda _context: [])
-    signed: "Read[bool]" = field(default=lambda _context: True)
-    expiring: "Read[bool]" = field(default=lambda _context: True)
-    skew: "Read[float]" = field(default=lambda _context: 0.0)
-    more: "Callable[[tokens.Claims, Context], None]" = field(default=lambda _claims, _context: None)
+    configurations: Sequence[Read[str | None]] = ()
+    keys: Read[list[SigningKey]] = field(default=lambda _context: [])
+    issuers: Sequence[Read[str | None]] = ()
+    audiences: Sequence[Read[str | None]] = ()
+    claims: Read[list[RequiredClaim]] = field(default=lambda _context: [])
+    signed: Read[bool] = field(default=lambda _context: True)
+    expiring: Read[bool] = field(default=lambda _context: True)
+    skew: Read[float] = field(default=lambda _context: 0.0)
+    more: Callable[[tokens.Claims, Context], None] = field(default=lambda _claims, _context: None)
 
 
-def checking(node: "Node", demands: Demands) -> "Action":
+def checking(node: Node, demands: Demands) -> Action:
     """The action that finds the request's token, checks it and keeps it in the variable that is named."""
     find = _finder(node)
     status_of, message_of = (
@@ -56,7 +53,7 @@ def checking(node: "Node", demands: Demands) -> "Action":
     variable = node.constant("output-token-variable-name")
     as_jwt = compile_expression(_AS_JWT, name="validate-jwt") if variable else None
 
-    def refuse(context: "Context", error: TokenError) -> Failure:
+    def refuse(context: Context, error: TokenError) -> Failure:
         message = str(error)
         return Failure(
             reason=error.reason,
@@ -65,7 +62,7 @@ def checking(node: "Node", demands: Demands) -> "Action":
             public=message_of(context) or message,
         )
 
-    def check(run: "Run", token: str, known: list[OpenIdConfiguration]) -> None:
+    def check(run: Run, token: str, known: list[OpenIdConfiguration]) -> None:
         context = run.context
         keys = [
             *demands.keys(context),
@@ -86,7 +83,7 @@ def checking(node: "Node", demands: Demands) -> "Action":
             context.variables[variable] = as_jwt.evaluate(context)
             del context.variables[_JWT_VARIABLE]
 
-    async def fetch_and_check(run: "Run", token: str, kid: str | None) -> None:
+    async def fetch_and_check(run: Run, token: str, kid: str | None) -> None:
         context = run.context
         known = await _fetched(run, [read(context) or "" for read in demands.configurations], kid)
         try:
@@ -94,13 +91,13 @@ def checking(node: "Node", demands: Demands) -> "Action":
         except TokenError as error:
             raise refuse(context, error) from error
 
-    def validate(run: "Run") -> Awaitable[None] | None:
+    def validate(run: Run) -> Awaitable[None] | None:
         context = run.context
         try:
             token = find(context)
             kid = tokens.header(token).get("kid")
             kid = kid if isinstance(kid, str) else None
-            known = [run.gateway.keys.at_hand(read(context) or "", kid) for read in demands.configurations]
+            known = [run.services.keys.at_hand(read(context) or "", kid) for read in demands.configurations]
             at_hand = [one for one in known if one is not None]
             if len(at_hand) < len(known):
                 return fetch_and_check(run, token, kid)
@@ -112,13 +109,13 @@ def checking(node: "Node", demands: Demands) -> "Action":
     return validate
 
 
-async def _fetched(run: "Run", urls: list[str], kid: str | None) -> list[OpenIdConfiguration]:
+async def _fetched(run: Run, urls: list[str], kid: str | None) -> list[OpenIdConfiguration]:
     """What the endpoints said; one that is out of reach is left out as long as another answers."""
     known: list[OpenIdConfiguration] = []
     problem: KeysUnavailableError | None = None
     for url in urls:
         try:
-            known.append(await run.gateway.keys.get(url, kid))
+            known.append(await run.services.keys.get(url, kid))
         except KeysUnavailableError as error:
             problem = error
     if not known and problem is not None:
@@ -126,7 +123,7 @@ async def _fetched(run: "Run", urls: list[str], kid: str | None) -> list[OpenIdC
     return known
 
 
-def claims_of(node: "Node") -> "Read[list[RequiredClaim]]":
+def claims_of(node: Node) -> Read[list[RequiredClaim]]:
     """The element `required-claims`."""
     holder = node.child("required-claims")
     wanted = [
@@ -149,13 +146,13 @@ def claims_of(node: "Node") -> "Read[list[RequiredClaim]]":
     ]
 
 
-def texts_of(node: "Node", group: str, name: str) -> "list[Read[str | None]]":
+def texts_of(node: Node, group: str, name: str) -> list[Read[str | None]]:
     """The texts of the elements within a group such as `audiences`."""
     holder = node.child(group)
     return [child.text() for child in holder.children(name)] if holder else []
 
 
-def _finder(node: "Node") -> "Read[str]":
+def _finder(node: Node) -> Read[str]:
     """Where the token is looked for."""
     named = [name for name in ("header-name", "query-parameter-name", "token-value") if node.has(name)]
     if len(named) > 1 or (not named and not node.literal_default("header-name")):
@@ -171,7 +168,7 @@ def _finder(node: "Node") -> "Read[str]":
     header_of = node.string("header-name")
     scheme_of = node.string("require-scheme") if "require-scheme" in node.known_attributes else None
 
-    def from_header(context: "Context") -> str:
+    def from_header(context: Context) -> str:
         name = header_of(context) or ""
         values = context.request.headers.get(name)
         if not values or not values[0].strip():
@@ -185,13 +182,13 @@ def _finder(node: "Node") -> "Read[str]":
     return from_header
 
 
-def _parameter(context: "Context", name: str) -> str:
+def _parameter(context: Context, name: str) -> str:
     """The decoded value of a query parameter; "" without one."""
     values = decoded_values(context.request.original_url.query_string.removeprefix("?"))
     return values.get(name, [""])[0]
 
 
-def _inline_keys(node: "Node") -> "Read[list[SigningKey]]":
+def _inline_keys(node: Node) -> Read[list[SigningKey]]:
     """The element `issuer-signing-keys`."""
     holder = node.child("issuer-signing-keys")
     found: list[tuple[Read[str | None], Read[str | None], str, str]] = []
@@ -201,7 +198,7 @@ def _inline_keys(node: "Node") -> "Read[list[SigningKey]]":
             key.fail("<key> needs a Base64 text, or both n and e")
         found.append((key.string("id"), key.text(), modulus, exponent))
 
-    def keys(context: "Context") -> list[SigningKey]:
+    def keys(context: Context) -> list[SigningKey]:
         made = []
         for kid, text, modulus, exponent in found:
             if modulus:
@@ -220,7 +217,7 @@ def _inline_keys(node: "Node") -> "Read[list[SigningKey]]":
     return keys
 
 
-def _compile(node: "Node") -> "Action":
+def _compile(node: Node) -> Action:
     configurations = [child.string("url") for child in node.children("openid-config")]
     if not configurations and node.child("issuer-signing-keys") is None:
         node.fail("<validate-jwt> needs <openid-config> or <issuer-signing-keys>")

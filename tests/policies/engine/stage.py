@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from apim import coverage, origins
 from apim.failure import SendError
@@ -85,7 +86,7 @@ class Wire(Network):
         return await answer if isinstance(answer, Awaitable) else answer
 
     def service_of(self, url: str) -> str:
-        return url
+        return urlsplit(url).netloc
 
     def fails(self, message: str = "refused", *, timed_out: bool = False) -> None:
         """Every request fails from now on."""

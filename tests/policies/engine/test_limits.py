@@ -80,7 +80,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
         return [(await first).status, second.status]
 
     assert asyncio.run(both()) == [500, 429]
-    assert gateway.concurrency == {}
+    assert gateway.services.concurrency == {}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_stored_value_is_found_until_it_expires() -> None:
 
 def test_the_cache_may_be_emptied_late_or_lossy() -> None:
     made = stage(CACHE)
-    cache = made.gateway.cache
+    cache = made.gateway.services.cache
     made.ask("POST", Value="a")
     cache.clear()
     assert made.ask().body == b"none"
@@ -189,7 +189,7 @@ def test_metrics_are_kept() -> None:
         )
     )
     made.ask()
-    assert list(made.gateway.metrics) == [("calls", 2.0, {"API ID": "api", "Client": "203.0.113.7"})]
+    assert list(made.gateway.services.metrics) == [("calls", 2.0, {"API ID": "api", "Client": "203.0.113.7"})]
 
 
 def test_a_window_slides_and_counts_by_weight() -> None:

@@ -239,7 +239,7 @@ def test_removing_what_the_cache_does_not_have_fails_or_does_nothing(
 ) -> None:
     made = stage(policies(content), reading=reading)
     assert made.ask().status == status
-    assert len(made.gateway.cache) == 0
+    assert len(made.gateway.services.cache) == 0
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_two_units_take_turns_and_their_clocks_agree_or_not() -> None:
 
     def times(reading: str) -> list[tuple[int, int]]:
         made = stage(policies(says(shown)), reading=reading)
-        made.gateway.clock = _Still()
+        made.gateway.services = replace(made.gateway.services, clock=_Still())
         found = []
         for _ in range(4):
             received, now = made.ask().body.split()
@@ -435,7 +435,7 @@ def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, sec
         return [first.status, during.status, after.status]
 
     assert asyncio.run(go()) == [200, second, 200]
-    assert made.gateway.concurrency == {}
+    assert made.gateway.services.concurrency == {}
 
 
 STREAM_BACKEND = '<forward-request buffer-response="false" />'

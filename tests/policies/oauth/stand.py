@@ -174,8 +174,8 @@ class Stand:
 
     def move_to(self, stage: Stage) -> None:
         """The next steps meet another gateway with the same store; its cache is empty."""
-        stage.gateway.cache.clear()
-        stage.gateway.counters.clear()
+        stage.gateway.services.cache.clear()
+        stage.gateway.services.counters.clear()
         stage.wire.sent.clear()
         stage.wire.answer = self._answer
         self.stage = stage

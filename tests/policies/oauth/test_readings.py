@@ -170,7 +170,7 @@ def test_d5_entra_and_the_store_may_fail_during_a_refresh(stand: Stand) -> None:
 
 def test_a_store_that_does_not_answer_is_503_at_every_step(stand: Stand) -> None:
     token = stand.token()
-    stand.stage.gateway.cache.clear()
+    stand.stage.gateway.services.cache.clear()
     stand.store.failing = dict.fromkeys(range(1000), away)
     answers = (stand.register(), stand.authorize(), stand.consent_page("x"), stand.call(token))
     assert [answer.status for answer in answers] == [503] * 4
@@ -183,7 +183,7 @@ def test_a_session_is_not_believed_when_the_store_fails_after_the_grant(reading:
     stand = under(reading)
     token = stand.token()
     session = {"Mcp-Session-Id": "0123456789abcdef"}
-    stand.stage.gateway.cache.clear()
+    stand.stage.gateway.services.cache.clear()
     stand.store.failing = {len(stand.store.calls) + 1: away}
     assert call(stand, token, **session).status == 503
     stand.store.failing.clear()

@@ -561,9 +561,9 @@ def test_d7_a_grant_that_disappears_during_a_refresh_is_refused(stand: Stand) ->
 def test_d7_an_emptied_cache_is_not_noticed(stand: Stand) -> None:
     token = stand.refresh_token()
     for _ in range(3):
-        stand.stage.gateway.cache.clear()
+        stand.stage.gateway.services.cache.clear()
         given = stand.refresh(token).json()
-        stand.stage.gateway.cache.clear()
+        stand.stage.gateway.services.cache.clear()
         assert stand.call(given["access_token"]).status == 200
         token = given["refresh_token"]
 

@@ -46,11 +46,11 @@ def test_d6_another_region_follows_within_thirty_seconds(stand: Stand) -> None:
     """Its cache still says that the grant is good."""
     given = tokens(stand)
     stand.call(given["access_token"])
-    stand.stage.gateway.cache.fail_stores = True
+    stand.stage.gateway.services.cache.fail_stores = True
     try:
         stand.revoke(given["refresh_token"])
     finally:
-        stand.stage.gateway.cache.fail_stores = False
+        stand.stage.gateway.services.cache.fail_stores = False
     stand.stage.clock.advance(29)
     assert stand.call(given["access_token"]).status == 200
     stand.stage.clock.advance(1)
@@ -60,7 +60,7 @@ def test_d6_another_region_follows_within_thirty_seconds(stand: Stand) -> None:
 def test_d6_an_emptied_cache_makes_no_token_valid_again(stand: Stand) -> None:
     given = tokens(stand)
     stand.revoke(given["refresh_token"])
-    stand.stage.gateway.cache.clear()
+    stand.stage.gateway.services.cache.clear()
     assert stand.call(given["access_token"]).status == 401
 
 

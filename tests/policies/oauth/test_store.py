@@ -188,7 +188,7 @@ def _got(made: object) -> Got:
 def test_each_step_asks_the_store_for_this_and_for_no_more(stand: Stand) -> None:
     for name, step in STEPS.items():
         made = step.before(stand)
-        stand.stage.gateway.cache.clear()
+        stand.stage.gateway.services.cache.clear()
         stand.store.calls.clear()
         step.go(stand, made)
         assert [" ".join(call) for call in stand.store.calls] == CALLS[name]
@@ -248,7 +248,7 @@ def _failed_at(
 ) -> tuple[object, dict[str, str], dict[tuple[str, str], dict[str, object]]]:
     """All that comes before a step, whose call of this number will fail."""
     made = step.before(stand)
-    stand.stage.gateway.cache.clear()
+    stand.stage.gateway.services.cache.clear()
     stand.store.calls.clear()
     stand.store.failing = {number: failing}
     return made, dict(stand.cookies), dict(stand.store.documents)
@@ -295,7 +295,7 @@ def test_a_spent_code_alone_does_no_harm(stand: Stand, wrong: str) -> None:
     assert answer.status == 400
     answer = stand.redeem(code, **{wrong: "a" * 43})
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    stand.stage.gateway.cache.clear()
+    stand.stage.gateway.services.cache.clear()
     assert stand.call(token).status == 200
 
 

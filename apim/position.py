@@ -1,0 +1,26 @@
+"""Where a statement is: in the configuration of the service, and in its policy document."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """The position of a policy.
+
+    Attributes:
+        element: the policy's name.
+        policy_id: its attribute `id`; empty without one.
+        section: "inbound" and so on.
+        scope: "global", "product", "api" or "operation".
+        path: within other policies, such as "choose[1]/when[2]"; empty directly in the section.
+        document: the name of the policy document; `line` and `column` count from 1.
+    """
+
+    element: str
+    policy_id: str
+    section: str
+    scope: str
+    path: str
+    document: str
+    line: int
+    column: int
