@@ -5,11 +5,13 @@ All problems are reported together, each with the reason and the command that fi
 declared.
 """
 
+import base64
 import difflib
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 import pulumi
@@ -43,6 +45,9 @@ Audience = Literal["backend", "gateway"]
 _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
 
 _DAY = 24 * 60 * 60
+_PROJECT = Path(__file__).resolve().parent
+# Each page of a policy contains it, and a policy has at most 256 KiB on classic tiers.
+_LARGEST_LOGO = 12 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,7 @@ class Settings:
         location: Azure region, as `westeurope`.
         publisher_email: where API Management sends service notices.
         publisher_name: the organisation that runs the gateway.
+        publisher_logo: its logo as a `data:` URI; empty for none.
         sku: tier of API Management.
         capacity: its units.
         tags: put on every resource that takes tags.
@@ -127,6 +133,7 @@ class Settings:
     location: str
     publisher_email: str
     publisher_name: str
+    publisher_logo: str
     sku: str
     capacity: int
     tags: Mapping[str, str]
@@ -174,6 +181,7 @@ def load() -> Settings:
         location=_location(reader),
         publisher_email=declared.PUBLISHER_EMAIL.read(reader),
         publisher_name=declared.PUBLISHER_NAME.read(reader),
+        publisher_logo=_publisher_logo(reader),
         sku=_sku(reader),
         capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
@@ -247,6 +255,24 @@ def _require_public_cloud(reader: Reader) -> None:
             "Flex Consumption, and their addresses and audiences differ.",
             remedy,
         )
+
+
+def _publisher_logo(reader: Reader) -> str:
+    """The logo as a `data:` URI: as an image it runs no script, whatever an SVG file contains."""
+    setting = declared.PUBLISHER_LOGO
+    name = setting.read(reader)
+    if not name:
+        return ""
+    path = (_PROJECT / name).resolve()
+    media_type = {".svg": "image/svg+xml", ".png": "image/png"}.get(path.suffix.lower())
+    if not path.is_relative_to(_PROJECT) or media_type is None or not path.is_file():
+        wrong = f"'{name}' is not an SVG or PNG file in the project's folder."
+        setting.reject(reader, wrong, f"pulumi config rm {setting.key}")
+        return ""
+    content = path.read_bytes()
+    if len(content) > _LARGEST_LOGO:
+        setting.reject(reader, f"'{name}' has {len(content)} bytes.", f"pulumi config rm {setting.key}")
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def _sku(reader: Reader) -> str:

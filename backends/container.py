@@ -23,6 +23,7 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
         name=entry.name,
         title=entry.title,
         path=entry.path,
+        acts_as=entry.acts_as,
         scopes=entry.scopes,
         environment=environment_name(settings, entry.name),
         servers=tuple(

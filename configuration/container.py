@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Access = Literal["users", "agents", "keys"]
+ActsAs = Literal["user", "shared"]
 Transport = Literal["streamable-http", "sse", "both"]
 
 
@@ -61,6 +62,7 @@ class Container:
         cpu: cores of a replica.
         memory: as `0.5Gi`.
         access: who may call it.
+        acts_as: as whom its tools act: the signed-in user, or one account that all users share.
         scopes: the scopes of its tokens, the default one first; empty for one that is its name.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: what the twin runs instead of the image; empty when the twin knows the image.
@@ -80,6 +82,7 @@ class Container:
     cpu: float = 0.25
     memory: str = "0.5Gi"
     access: Access = "users"
+    acts_as: ActsAs = "shared"
     scopes: tuple[str, ...] = ()
     calls_per_minute: int | None = None
     local_command: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, cast, get_args
 
 from configuration import declared
-from configuration.container import Access, Container, Paths, Process, Transport
+from configuration.container import Access, ActsAs, Container, Paths, Process, Transport
 from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
 from configuration.names import PATHS, RESERVED, SERVERS, TAKEN
 from configuration.reader import NOT_READ, Reader
@@ -64,6 +64,7 @@ def _container(entry: Entry) -> Container:
         cpu=cpu,
         memory=memory,
         access=access(entry.reader, f"{entry.location}.access", entry.text("access", "users")),
+        acts_as=_acts_as(entry),
         scopes=_scopes(entry),
         calls_per_minute=_calls(entry),
         local_command=entry.within("local", "command").words("command"),
@@ -298,6 +299,14 @@ def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
             "be lost; affinity is by cookie, which MCP clients do not keep.",
         )
     return limits["min"], limits["max"]
+
+
+def _acts_as(entry: Entry) -> ActsAs:
+    value, choices = entry.text("actsAs", "shared"), get_args(ActsAs)
+    if value not in choices:
+        entry.reject("actsAs", f"'{value}' is not one of {', '.join(choices)}.")
+        return "shared"
+    return cast("ActsAs", value)
 
 
 def _scopes(entry: Entry) -> tuple[str, ...]:

@@ -60,6 +60,13 @@ PUBLISHER_NAME = Text(
     example="Example Platform Team",
     problem=_name_problem,
 )
+PUBLISHER_LOGO = Text(
+    key="publisherLogo",
+    description="Logo of the organisation on the pages of a sign-in: a file in the project's folder.",
+    limits="The path of an SVG or PNG file of at most 12 KB, from the project's folder.",
+    default="",
+    example="docs/logo.svg",
+)
 SKU = Choice(
     key="sku",
     description="Tier of API Management. It decides price, capacity and networking.",
@@ -313,7 +320,7 @@ LOCAL_URL = Text(
 )
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
-    "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, SKU, CAPACITY, TAGS),
+    "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, PUBLISHER_LOGO, SKU, CAPACITY, TAGS),
     "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES),
     "MCP servers": (
         BACKENDS,

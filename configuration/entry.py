@@ -186,6 +186,15 @@ ENTRY_KEYS = {
         default="users",
         example="users",
     ),
+    "actsAs": EntryKey(
+        description=(
+            "As whom the server's tools act at the service behind it: as the signed-in `user`, or as one "
+            "account that all users share. The consent page says it."
+        ),
+        limits="`shared` or `user`.",
+        default="shared",
+        example="user",
+    ),
     "scopes": EntryKey(
         description=(
             "Scopes that a client may ask for at this server. The first is granted to a client that asks for "

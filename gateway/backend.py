@@ -47,6 +47,8 @@ class Backend:
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
             templates are below the gateway's root, and each names its `origin`.
         access: who may call it.
+        acts_as: as whom its tools act at the service behind it: the signed-in user, or one account that all
+            users share.
         scopes: the scopes of its tokens, the default one first; its name when none are listed. No
             other backend of the stack has one of them.
     """
@@ -57,6 +59,7 @@ class Backend:
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
     access: Literal["users", "agents", "keys"] = "users"
+    acts_as: Literal["user", "shared"] = "user"
     scopes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -72,13 +72,14 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
 
 
 def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
+    organisation = policy.Organisation(name=settings.publisher_name, logo=settings.publisher_logo)
     return tuple(
         Operation(
             id=id_,
             title=title,
             method=method,
             template=path,
-            policy=policy.render(template, settings=settings, backends=backends),
+            policy=policy.render(template, organisation=organisation, settings=settings, backends=backends),
         )
         for id_, title, method, path, template in _ENDPOINTS
     )

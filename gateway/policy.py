@@ -10,8 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import jinja2
 
@@ -31,18 +33,33 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _rendered: dict[bytes, str] = {}
 
 
-def render(template: str, /, **variables: object) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """The organisation that runs the gateway, as its pages show it.
+
+    Attributes:
+        name: its name; empty for none.
+        logo: a `data:` URI; empty for none.
+    """
+
+    name: str = ""
+    logo: str = ""
+
+
+def render(template: str, /, *, organisation: Organisation | None = None, **variables: object) -> str:
     """The text of one policy document.
 
     Args:
         template: path below `policies/`, such as `oauth/token.xml.j2`.
+        organisation: the organisation that its pages name.
         variables: what the template needs; each template says so in its first lines.
 
     Raises:
         jinja2.UndefinedError: a variable that the template needs is missing.
         jinja2.TemplateNotFound: no such template.
     """
-    marked = _BLANK_LINES.sub("\n", _environment().get_template(template).render(**variables))
+    loaded = _environment(organisation or Organisation()).get_template(template)
+    marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
     marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
     text = unmarked(marked)
     _rendered[_digest(text)] = marked
@@ -69,12 +86,12 @@ def lines(text: str) -> frozenset[tuple[str, int]]:
 
 def templates() -> tuple[str, ...]:
     """All templates, as paths below `policies/`."""
-    return tuple(sorted(_environment().list_templates()))
+    return tuple(sorted(_environment(Organisation()).list_templates()))
 
 
 def written_lines(template: str) -> frozenset[int]:
     """The lines of a template that hold text, apart from blocks and comments: what documents are made of."""
-    environment = _environment()
+    environment = _environment(Organisation())
     return lines_of(environment, (_FOLDER / template).read_text(encoding="utf-8"), template)
 
 
@@ -137,8 +154,8 @@ def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
     return filtered
 
 
-@cache
-def _environment() -> jinja2.Environment:
+@lru_cache(maxsize=8)
+def _environment(organisation: Organisation) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
@@ -154,6 +171,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         extensions=[Marks],
     )
+    # A template that is imported sees nothing of its importer but the environment's globals.
+    cast("dict[str, object]", environment.globals)["organisation"] = organisation
     environment.filters.update(
         characters=characters.pattern,
         csharp=_of_unmarked(csharp_literal),

@@ -57,6 +57,7 @@ def inspector(twin: RunningTwin, tmp_path: Path) -> Iterator[str]:
 def test_a_person_connects_signs_in_and_runs_a_tool(inspector: str, page: Page) -> None:
     page.goto(inspector)
     page.get_by_label("Connect or disconnect").locator("..").click()
+    page.get_by_role("checkbox").check()
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("button", name="Ada Lovelace").click()
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()

@@ -13,11 +13,16 @@ import httpx
 
 @dataclass
 class Form:
-    """A form as it stands on a page; `buttons` maps a label to the name and value that pressing it sends."""
+    """A form of a page; `buttons` maps a label to the name and value that pressing it sends.
+
+    A person ticks each required box before pressing a button that needs it.
+    """
 
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    boxes: dict[str, str] = field(default_factory=dict)
+    unchecked: set[str] = field(default_factory=set)
     buttons: dict[str, tuple[str, str] | None] = field(default_factory=dict)
 
 
@@ -27,6 +32,7 @@ class _FormReader(HTMLParser):
         self.forms: list[Form] = []
         self._button: tuple[str, str] | None = None
         self._label: list[str] | None = None
+        self._validated = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -34,7 +40,10 @@ class _FormReader(HTMLParser):
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
         elif tag == "input" and given.get("type") == "hidden":
             self.forms[-1].fields[given["name"]] = given.get("value", "")
+        elif tag == "input" and given.get("type") == "checkbox" and "required" in given:
+            self.forms[-1].boxes[given["name"]] = given.get("value", "on")
         elif tag == "button" and self.forms:
+            self._validated = "formnovalidate" not in given
             self._button = (given["name"], given.get("value", "")) if "name" in given else None
             self._label = []
 
@@ -44,7 +53,10 @@ class _FormReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "button" and self._label is not None:
-            self.forms[-1].buttons[" ".join("".join(self._label).split())] = self._button
+            label = " ".join("".join(self._label).split())
+            self.forms[-1].buttons[label] = self._button
+            if not self._validated:
+                self.forms[-1].unchecked.add(label)
             self._label = None
 
 
@@ -96,7 +108,8 @@ class Person:
         for form in page.forms():
             for text, button in form.buttons.items():
                 if label in text:
-                    data = form.fields | changed | (dict([button]) if button else {})
+                    ticked = {} if text in form.unchecked else form.boxes
+                    data = form.fields | ticked | changed | (dict([button]) if button else {})
                     return self._go(form.method.upper(), urljoin(page.url, form.action), data)
         raise AssertionError(f"no button {label!r} on {page.url} ({page.status}): {page.html[:2000]}")
 

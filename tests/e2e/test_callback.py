@@ -161,7 +161,7 @@ def test_the_upstream_value_of_another_sign_in_is_refused(
     )
     (transaction, _), (other, upstream) = first.split("."), second.split(".")
     jar = ada.cookies["localhost"]
-    jar[f"__Host-callback-{transaction[:12]}"] = jar[f"__Host-callback-{other[:12]}"]
+    jar[f"callback-{transaction[:12]}"] = jar[f"callback-{other[:12]}"]
     answer = callback_of(twin, ada, f"{transaction}.{upstream}")
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -331,7 +331,7 @@ def test_a_changed_signing_key_is_followed(twin: RunningTwin, client: Client, ad
 
 def test_cookies_are_cleared_at_the_end(client: Client, ada: Person) -> None:
     ada.sign_in(client.authorize_url())
-    assert not [name for name in ada.cookies["localhost"] if name.startswith("__Host-")]
+    assert not [name for name in ada.cookies["localhost"] if name.startswith(("consent-", "callback-"))]
 
 
 def test_the_gateway_proves_itself_by_its_identity_and_not_by_a_secret(

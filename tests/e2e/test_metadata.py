@@ -1,4 +1,4 @@
-"""Discovery (oauth.md A; RFC 8414, RFC 9728)."""
+"""Discovery (RFC 8414, RFC 9728)."""
 
 import httpx
 import pytest

@@ -207,5 +207,6 @@ def test_a_change_of_keys_ends_no_sign_in_and_no_token_while_it_takes_effect(
 
 
 def finished(client: Client, ada: Person, consent: Page) -> str:
-    """The token of a sign-in that had come to the consent page, by a person whom Entra remembers."""
-    return token_of(client, parameters_of(ada.press(consent, "Allow").url)["code"])
+    """The token of a sign-in that had come to the consent page."""
+    at_entra = ada.press(consent, "Allow")
+    return token_of(client, parameters_of(ada.press(at_entra, ada.name).url)["code"])

@@ -1,6 +1,7 @@
 """A policy with a mistake: the program refuses it before anything is created, and so does Azure."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     render = policy.render
 
     def planted(template: str, mistake: str) -> None:
-        def rendered(name: str, /, **variables: object) -> str:
+        def rendered(name: str, /, **variables: Any) -> str:
             text = render(name, **variables)
             if name == template:
                 assert "<inbound>" in text

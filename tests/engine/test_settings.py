@@ -22,6 +22,7 @@ from tests.engine.timeline import Timeline
 CHANGES = {
     "publisherEmail": "gateway@example.com",
     "publisherName": "Another Platform Team",
+    "publisherLogo": "docs/logo.svg",
     "capacity": "2",
     "sku": "StandardV2",
     "tags": json.dumps({"environment": "dev", "costCenter": "4711"}),

@@ -72,6 +72,7 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> N
         "redirect_uri": f"{GATEWAY}/oauth-callback",
         "scope": "openid profile offline_access",
         "code_challenge_method": "S256",
+        "prompt": "select_account",
     }
     assert len({nonce, secret, upstream, transaction}) == 4
     set_cookies = [value for key, value in answer.headers if key == "Set-Cookie"]

@@ -12,6 +12,7 @@ from tests.policies.oauth.stand import Stand, away, handle_of
 
 PAGE = {
     "Content-Type": "text/html; charset=utf-8",
+    "Strict-Transport-Security": "max-age=31536000",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -64,8 +65,8 @@ def test_the_consent_page_leads_to_the_client_and_to_entra(
         "frame-ancestors": "'none'",
         "form-action": f"'self' {stand.named('entra-authority')} {action}",
     }
-    assert (b"runs on this computer" in page.body) == warned
-    origin = re.search(r"sent back to</dt><dd><bdi>(.*?)</bdi>", page.body.decode())
+    assert (b"an app on your own computer" in page.body) == warned
+    origin = re.search(r"<h1>Give <bdi>(.*?)</bdi> access", page.body.decode())
     assert origin is not None
     assert redirect_uri.startswith(origin[1])
 

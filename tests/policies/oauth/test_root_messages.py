@@ -137,6 +137,7 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
         "status": "pending",
         "keyVersion": 1,
         "expires": time.time() + 60,
+        "registration": "dynamic",
         "clientName": "=x",
         "redirectUri": "https://app.example/cb",
         "state": "",
@@ -149,11 +150,19 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
         document = json.dumps(transaction | {"resource": GATEWAY + path})
         made.wire.answer = lambda _sent, document=document: reply(200, document)
         pages.append(made.ask("GET", "/consent", "transaction=x").body.decode())
-    asked = [re.search(r"<dt>MCP server</dt><dd>(.*?)</dd>", page) for page in pages]
-    whole = (
-        "Every server behind this gateway:<ul><li>Functions</li><li>Notes</li><li>Tasks</li><li>Web</li></ul>"
-    )
-    assert [found and found[1] for found in asked] == [whole, "Functions", "Notes", "Tasks", "Web"]
+    asked = [re.findall(r"<dt>([^<]*MCP server[^<]*)</dt><dd><ul>(.*?)</ul>", page) for page in pages]
+    servers = ["Functions", "Notes", "Tasks", "Web"]
+    items = [f"<li>{name}</li>" for name in servers]
+    assert asked == [
+        [("Every MCP server behind this gateway", "".join(items))],
+        *([("MCP server", item)] for item in items),
+    ]
+    accounts = [re.findall(r"<dt>Acting as</dt><dd><ul>(.*?)</ul>", page)[0] for page in pages]
+    assert accounts[1:3] == [
+        "<li>You, at Functions</li>",
+        "<li>A shared account at Notes, the same for everyone</li>",
+    ]
+    assert accounts[0].count("<li>") == 4
 
 
 def test_an_api_that_an_operator_adds_is_forwarded() -> None:

@@ -41,7 +41,7 @@ def document(stage: Stage, path: str) -> dict[str, Any]:
 
 def words(page: Got) -> list[str]:
     """The items of the list of permissions."""
-    (items,) = re.findall(r"<dt>Permissions</dt><dd><ul>(.*?)</ul>", page.body.decode())
+    (items,) = re.findall(r"<dt>It may</dt><dd><ul>(.*?)</ul>", page.body.decode())
     return re.findall("<li>(.*?)</li>", items)
 
 

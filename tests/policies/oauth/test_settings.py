@@ -21,6 +21,7 @@ CLIENT = {
     "name": "=Test client",
     "redirectUris": [CALLBACK],
     "grantTypes": ["authorization_code"],
+    "registration": "dynamic",
 }
 
 
@@ -64,8 +65,9 @@ def test_require_resource_refuses_clients_that_name_none() -> None:
 
 def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_server() -> None:
     for resource in (GATEWAY, f"{GATEWAY}/"):
-        assert outcome(authorize(stage(), resource=resource)) == "invalid_target"
-        assert outcome(authorize(stage(audience="gateway"), resource=resource)) == "consent"
+        assert outcome(authorize(stage(requireResource="true"), resource=resource)) == "invalid_target"
+        whole = stage(audience="gateway", requireResource="true")
+        assert outcome(authorize(whole, resource=resource)) == "consent"
 
 
 def test_one_audience_has_one_resource() -> None:

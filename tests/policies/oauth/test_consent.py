@@ -1,0 +1,262 @@
+"""Authorization requests and the consent page: resources, where errors go, what one click can do."""
+
+import functools
+import json
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+
+from tests.e2e.client import CALLBACK, parameters_of
+from tests.policies.engine.stage import Got, Stage
+from tests.policies.oauth.clients import REGISTRATIONS, REQUESTS
+from tests.policies.oauth.stand import GATEWAY, RESOURCE, Stand, declared, handle_of
+from twin.clock import Clock
+
+APP = "https://app.example/callback?tenant=7"
+SSE = {
+    "name": "notes",
+    "image": "ghcr.io/example/notes:1.0.0",
+    "port": 8080,
+    "transport": "sse",
+    "sessionParameter": "sessionId",
+    "actsAs": "user",
+}
+
+
+@functools.cache
+def _stage(**config: str) -> Stage:
+    return Stage(declared(**config), Clock())
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.new()
+
+
+def of_stack(**config: str) -> Stand:
+    return Stand.at(_stage(**config))
+
+
+def kept_resource(stand: Stand, *resources: str) -> str:
+    """The resource that is kept, or the error that the client receives."""
+    more = "".join(f"&resource={resource}" for resource in resources)
+    query = (
+        f"redirect_uri={CALLBACK}&client_id={stand.client_id}&response_type=code&code_challenge={'x' * 43}"
+    )
+    answer = stand.get("/authorize", f"{query}&code_challenge_method=S256{more}")
+    location = answer.header("Location") or ""
+    if "error=" in location:
+        return parameters_of(location)["error"]
+    return list(stand.store.of("transactions"))[-1]["resource"]
+
+
+# Real clients
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
+    stand: Stand, request_: str
+) -> None:
+    client, changed = REQUESTS[request_]
+    assert stand.register(**REGISTRATIONS[client]).status == 201
+    parameters = {"redirect_uri": REGISTRATIONS[client]["redirect_uris"][0]} | changed
+    page = stand.consent_page(handle_of(stand.authorize(**parameters)))
+    assert page.status == 200
+    end = stand.callback(stand.consent(page)).header("Location") or ""
+    assert end.startswith(parameters["redirect_uri"] or "?")
+    assert sorted(parameters_of(end)) == ["code", "iss", "state"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> None:
+    """Of a stack whose gateway is on this machine, by whatever name of the machine."""
+    local = planned_on_this_machine()
+    stand = Stand.at(local)
+    assert stand.register(redirect_uris=[f"http://{host}/consent"]).status == 201
+    assert stand.authorize(redirect_uri=f"http://{host}:9000/consent", resource=None).status == 302
+    assert stand.authorize(redirect_uri=f"http://{host}:8000/consent", resource=None).status == 400
+    assert stand.register(redirect_uris=[f"http://{host}:8000/consent"]).status == 400
+
+
+@functools.cache
+def planned_on_this_machine() -> Stage:
+    config = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
+    service = declared(**config)
+    values = tuple(
+        replace(value, value="http://localhost:8000") if value.name == "gateway-url" else value
+        for value in service.named_values
+    )
+    return Stage(replace(service, gateway_url="http://localhost:8000", named_values=values), Clock())
+
+
+# The resource
+
+
+@pytest.mark.parametrize(
+    ("resources", "kept"),
+    [
+        ([RESOURCE], RESOURCE),
+        ([f"{RESOURCE}/"], RESOURCE),
+        ([f"{RESOURCE}/sse"], RESOURCE),
+        ([f"{RESOURCE}/sse/"], RESOURCE),
+        ([f"{RESOURCE}/message"], "invalid_target"),
+        ([f"{RESOURCE}?x=1"], "invalid_target"),
+        ([f"{GATEWAY}/notes-mcp"], "invalid_target"),
+        ([RESOURCE, RESOURCE], RESOURCE),
+        ([RESOURCE, f"{RESOURCE}/sse", f"{RESOURCE}/", ""], RESOURCE),
+        ([RESOURCE, f"{GATEWAY}/other"], "invalid_target"),
+        ([GATEWAY, RESOURCE], RESOURCE),
+        ([GATEWAY], GATEWAY),
+        ([f"{GATEWAY}/"], GATEWAY),
+        ([], GATEWAY),
+        (["", ""], GATEWAY),
+        (["foreign"], "invalid_target"),
+    ],
+)
+def test_c2_a_resource_is_one_server_by_any_of_its_urls(
+    stand: Stand, resources: list[str], kept: str
+) -> None:
+    assert kept_resource(stand, *resources) == kept
+
+
+def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mean_the_gateway() -> None:
+    both = [RESOURCE, f"{GATEWAY}/notes-mcp/sse"]
+    containers = json.dumps([SSE])
+    assert kept_resource(of_stack(containers=containers), *both) == "invalid_target"
+    assert kept_resource(of_stack(containers=containers), both[1]) == f"{GATEWAY}/notes-mcp"
+    one = of_stack(containers=containers, audience="gateway")
+    assert [kept_resource(one, *each) for each in (both, both[:1], both[1:], [])] == [GATEWAY] * 4
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "config", "allowed"),
+    [
+        (CALLBACK, {}, True),
+        ("http://localhost:9/cb", {}, True),
+        (CALLBACK, {"requireResource": "true"}, False),
+        ("https://app.example/cb", {}, False),
+        ("cursor://anysphere.cursor-mcp/oauth/callback", {}, False),
+        ("com.example.app:/cb", {}, False),
+        ("https://app.example/cb", {"audience": "gateway"}, True),
+        (CALLBACK, {"audience": "gateway", "requireResource": "true"}, False),
+    ],
+)
+def test_c2_a_token_for_every_server_is_only_for_apps_on_the_users_machine(
+    redirect_uri: str, config: dict[str, str], allowed: bool
+) -> None:
+    stand = of_stack(**config)
+    stand.register(redirect_uris=[redirect_uri])
+    for resource in (None, "", GATEWAY) if "audience" not in config else (None, ""):
+        answer = stand.authorize(redirect_uri=redirect_uri, resource=resource)
+        assert ((answer.header("Location") or "").startswith(f"{GATEWAY}/consent?")) == allowed
+        assert allowed or b"invalid_target" in (answer.body + (answer.header("Location") or "").encode())
+
+
+# Errors
+
+
+def link_of(page: Got) -> str:
+    (link,) = re.findall('href="(.*?)"', page.body.decode())
+    return unescape(link)
+
+
+def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(stand: Stand) -> None:
+    stand.register(redirect_uris=[APP])
+    for changed, error in (
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": '"'}, "invalid_scope"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"resource": "https://evil.example"}, "invalid_target"),
+        ({"prompt": "none"}, "interaction_required"),
+    ):
+        page = stand.authorize(redirect_uri=APP, state="a b", **changed)
+        assert (page.status, page.header("Location")) == (400, None)
+        link = link_of(page)
+        assert link.startswith(f"{APP}&error=")
+        told = parameters_of(link)
+        assert (told["error"], told["state"], told["iss"], told["tenant"]) == (error, "a b", GATEWAY, "7")
+        assert "<bdi>app.example</bdi>" in page.body.decode()
+
+
+@pytest.mark.parametrize("redirect_uri", [CALLBACK, "com.example.app:/cb"])
+def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(stand: Stand, redirect_uri: str) -> None:
+    stand.register(redirect_uris=[redirect_uri])
+    answer = stand.authorize(redirect_uri=redirect_uri, response_type="token")
+    assert answer.status == 302
+    assert parameters_of(answer.header("Location") or "")["error"] == "unsupported_response_type"
+
+
+def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(stand: Stand) -> None:
+    stand.register(redirect_uris=[APP])
+    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=APP)))
+    denied = stand.consent(page, "deny")
+    assert denied.status == 303
+    assert parameters_of(denied.header("Location") or "")["error"] == "access_denied"
+
+
+# One click
+
+
+def test_c5_allowing_needs_the_confirmation_on_the_page(stand: Stand) -> None:
+    page = stand.page()
+    assert re.search(r'<input type="checkbox" name="confirm" value="yes" required>', page.body.decode())
+    for value in ("", "no", "YES"):
+        refused = stand.consent(page, confirm=value)
+        assert (refused.status, refused.header("Location")) == (400, None)
+        assert b"Please confirm" in refused.body
+    assert stand.store.one("transactions")["status"] == "pending"
+    assert stand.consent(page).status == 303
+
+
+def test_c5_denying_needs_no_confirmation(stand: Stand) -> None:
+    page = stand.page()
+    assert "formnovalidate" in page.body.decode()
+    assert stand.consent(page, "deny", confirm="").status == 303
+
+
+def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(stand: Stand) -> None:
+    asked = parameters_of(stand.at_entra().header("Location") or "")
+    assert asked["prompt"] == "select_account"
+
+
+# What the page says
+
+
+def test_c4_the_page_begins_with_where_the_answer_goes(stand: Stand) -> None:
+    stand.register(redirect_uris=["https://app.example/cb"], client_name="Kitchen & Sink")
+    page = stand.consent_page(handle_of(stand.authorize(redirect_uri="https://app.example/cb")))
+    html = page.body.decode()
+    body = html[html.index("<main>") :]
+    shown = ["https://app.example", "Kitchen &amp; Sink", "Functions", "Use Functions", "You, at Functions"]
+    places = [body.index(text) for text in shown]
+    assert places == sorted(places)
+    assert "This app registered itself. Its name is not verified." in body
+    assert "your own computer" not in body
+
+
+def test_c4_the_page_names_the_organisation_and_shows_its_logo() -> None:
+    plain = of_stack(publisherName="Ex & Ample").page()
+    assert "Ex &amp; Ample" in plain.body.decode()
+    assert "<img" not in plain.body.decode()
+    assert "img-src" not in (plain.header("Content-Security-Policy") or "")
+    shown = of_stack(publisherLogo="docs/logo.svg").page()
+    assert re.search(r'<img src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+" alt="">', shown.body.decode())
+    assert "; img-src data:;" in (shown.header("Content-Security-Policy") or "")
+
+
+@pytest.mark.parametrize("path", ["/authorize", "/consent"])
+def test_too_many_requests_are_answered_with_a_page(stand: Stand, path: str) -> None:
+    answers = [stand.stage.ask("GET", path) for _ in range(61)]
+    assert (answers[-1].status, answers[-1].header("Retry-After")) == (429, "60")
+    assert b"<h1>Too many sign-ins at once</h1>" in answers[-1].body
+
+
+def test_c4_a_local_stack_has_cookies_that_safari_keeps() -> None:
+    stand = Stand.at(planned_on_this_machine())
+    page = stand.consent_page(handle_of(stand.authorize(resource=None)))
+    (name,) = stand.cookies
+    assert name.startswith("consent-")
+    assert "Secure" not in (page.header("Set-Cookie") or "")
+    assert "HttpOnly; SameSite=Lax" in (page.header("Set-Cookie") or "")
