@@ -260,3 +260,10 @@ def test_c4_a_local_stack_has_cookies_that_safari_keeps() -> None:
     assert name.startswith("consent-")
     assert "Secure" not in (page.header("Set-Cookie") or "")
     assert "HttpOnly; SameSite=Lax" in (page.header("Set-Cookie") or "")
+
+
+def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(stand: Stand) -> None:
+    for resource in (RESOURCE, f"{RESOURCE}/sse", f"{RESOURCE}/", GATEWAY, ""):
+        answer = stand.redeem(stand.code(), resource=resource)
+        assert stand.opened(answer.json()["access_token"])["aud"] == RESOURCE
+    assert stand.redeem(stand.code(), resource=f"{RESOURCE}/message").json()["error"] == "invalid_target"
