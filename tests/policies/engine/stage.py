@@ -189,13 +189,32 @@ class Stage:
             host="gateway.example",
         )
 
-        async def go() -> Got:
-            answer = await self.gateway.handle(request)
-            content = await answer.read()
-            await asyncio.sleep(0)
-            return Got(answer.status, answer.reason, answer.headers, content)
+        return asyncio.run(self._answer(request))
+
+    def ask_together(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Got]:
+        """Posts the same body many times in parallel; the answers are in no order."""
+        pairs = [("Host", "gateway.example"), ("Content-Length", str(len(body)))]
+        pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
+        request = InboundRequest(
+            method="POST",
+            path=path,
+            query="",
+            headers=tuple(pairs),
+            body=body,
+            ip_address="203.0.113.7",
+            host="gateway.example",
+        )
+
+        async def go() -> list[Got]:
+            return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
 
         return asyncio.run(go())
+
+    async def _answer(self, request: InboundRequest) -> Got:
+        answer = await self.gateway.handle(request)
+        content = await answer.read()
+        await asyncio.sleep(0)
+        return Got(answer.status, answer.reason, answer.headers, content)
 
 
 def service(

@@ -109,3 +109,58 @@ def test_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None
     }
     assert len(accepted) == 6
     assert accepted & leaked == set()
+
+
+@rotation
+def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> None:
+    """Also while units with the policies of both versions answer, and the new one while it is rolled back."""
+    for first, second, third in itertools.product((before, after), repeat=3):
+        stand = Stand.at(stage(first, after))
+        token = stand.refresh_token()
+        for version in (second, third):
+            stand.move_to(stage(version, after))
+            answer = stand.refresh(token)
+            assert answer.status == 200
+            assert stand.call(answer.json()["access_token"]).status == 200
+            token = answer.json()["refresh_token"]
+            assert stand.store.one("grants")["keyVersion"] == int(version)
+
+
+@rotation
+def test_d5_units_of_both_versions_give_the_same_new_refresh_token(before: str, after: str) -> None:
+    for first, second in ((before, after), (after, before)):
+        stand = Stand.at(stage(first, after))
+        token = stand.refresh_token()
+        given = stand.refresh(token).json()["refresh_token"]
+        stand.move_to(stage(second, after))
+        assert stand.refresh(token).json()["refresh_token"] == given
+        assert stand.refresh(given).status == 200
+
+
+def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> None:
+    stand = Stand.at(stage("1", "1"))
+    token = stand.refresh_token()
+    stand.move_to(stage("3", "3"))
+    answer = stand.refresh(token)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
+    assert stand.store.one("grants")["status"] == "redeemed"
+
+
+def test_d5_a_refresh_after_each_rotation_keeps_the_client_connected() -> None:
+    """What the store keeps of Entra's token moves on to the new key, too."""
+    stand = Stand.at(stage("1", "1"))
+    token = stand.refresh_token()
+    for version in VERSIONS[1:]:
+        stand.move_to(stage(version, version))
+        token = stand.refresh(token).json()["refresh_token"]
+        assert token.split(".")[2] == version
+
+
+@pytest.mark.parametrize("later", ["3", "5"])
+def test_d5_no_code_and_no_refresh_token_of_a_key_that_is_not_accepted_gives_anything(later: str) -> None:
+    stand = Stand.at(stage("1", "1"))
+    token = stand.refresh_token()
+    code = stand.code()
+    stand.move_to(stage(later, later))
+    for answer in (stand.refresh(token), stand.redeem(code)):
+        assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
