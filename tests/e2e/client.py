@@ -102,3 +102,13 @@ class Client:
             headers=headers,
             **extra,
         )
+
+    def refresh(self, refresh_token: str, **changed: str) -> httpx.Response:
+        """Asks for the next tokens."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": self.client_id}
+        return self.http.post(f"{self.gateway}/token", data=form | changed)
+
+    def revoke(self, token: str, **changed: str) -> httpx.Response:
+        """Gives a token back."""
+        form = {"token": token, "client_id": self.client_id}
+        return self.http.post(f"{self.gateway}/revoke", data=form | changed)

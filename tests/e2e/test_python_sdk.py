@@ -1,7 +1,11 @@
 """The official Python SDK, unmodified, knowing nothing but an address."""
 
+import time
+
 import anyio
 import pytest
+from mcp.client.auth import oauth2
+from mcp.shared import auth_utils
 from mcp_types import TextContent
 
 from tests.e2e.conftest import RunningTwin
@@ -54,6 +58,48 @@ def test_one_sign_in_serves_later_connections(twin: RunningTwin, ada: Person) ->
         await talk(twin, nobody, "http", "auto", memory)
 
     anyio.run(twice)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_d5_it_stays_connected_without_a_page_when_its_access_tokens_expire(
+    twin: RunningTwin, ada: Person, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK refreshes by its own clock, in a session that is open and in later ones."""
+    ahead = 0
+
+    class Ahead:
+        @staticmethod
+        def time() -> float:
+            return time.time() + ahead
+
+    monkeypatch.setattr(oauth2, "time", Ahead)
+    monkeypatch.setattr(auth_utils, "time", Ahead)
+    memory = Memory()
+    pages: list[str] = []
+    sign_in = ada.sign_in
+
+    def counted(address: str) -> str:
+        pages.append(address)
+        return sign_in(address)
+
+    monkeypatch.setattr(ada, "sign_in", counted)
+    url = f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
+
+    async def talk_for_an_hour() -> list[str]:
+        nonlocal ahead
+        seen = []
+        async with connected(url, ada, memory=memory) as client:
+            for _ in range(6):
+                assert (await client.list_tools()).tools
+                assert memory.tokens
+                assert memory.tokens.refresh_token
+                seen.append(memory.tokens.refresh_token)
+                twin.advance_clock(601)
+                ahead += 601
+        return seen
+
+    assert len(set(anyio.run(talk_for_an_hour))) == 6
+    assert len(pages) == 1
 
 
 def test_either_user_can_sign_in(twin: RunningTwin) -> None:

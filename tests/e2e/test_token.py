@@ -14,7 +14,7 @@ from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 
 
-def test_a_code_becomes_a_token(client: Client, code: str) -> None:
+def test_d2_a_code_becomes_a_token(client: Client, code: str) -> None:
     answer = client.redeem(code)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -30,7 +30,7 @@ def test_the_token_opens_the_server(client: Client, token: str) -> None:
     assert "hello_mcp" in answer.text
 
 
-def test_two_tokens_never_look_alike(client: Client, ada: Person) -> None:
+def test_d3_two_tokens_never_look_alike(client: Client, ada: Person) -> None:
     tokens = [
         client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()["access_token"]
         for _ in range(2)
@@ -42,7 +42,7 @@ def test_two_tokens_never_look_alike(client: Client, ada: Person) -> None:
     assert len(iv) == len(ciphertext) == len(tag) == 2
 
 
-def test_a_code_is_redeemed_once_and_its_replay_takes_the_token_back(client: Client, code: str) -> None:
+def test_d1_a_code_is_redeemed_once_and_its_replay_revokes_the_token(client: Client, code: str) -> None:
     token = client.redeem(code).json()["access_token"]
     assert client.call(token).status_code == 200
     replay = client.redeem(code)
@@ -50,7 +50,7 @@ def test_a_code_is_redeemed_once_and_its_replay_takes_the_token_back(client: Cli
     assert client.call(token).status_code == 401
 
 
-def test_of_parallel_redemptions_one_succeeds_and_the_others_take_its_token_back(
+def test_d1_of_parallel_redemptions_one_succeeds_and_the_others_revoke_its_token(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
     """Two parties hold the code and the verifier: nobody can tell which one is the client."""
@@ -83,30 +83,30 @@ def test_of_parallel_redemptions_one_succeeds_and_the_others_take_its_token_back
         {"code": "../../clients"},
     ],
 )
-def test_what_the_code_is_bound_to_must_match(client: Client, code: str, changed: dict[str, str]) -> None:
+def test_d1_what_the_code_is_bound_to_must_match(client: Client, code: str, changed: dict[str, str]) -> None:
     answer = client.redeem(**({"code": code} | changed))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     assert client.redeem(code).status_code == 200
 
 
-def test_a_code_of_the_right_grant_with_another_secret_does_no_harm(client: Client, code: str) -> None:
+def test_d1_a_code_of_the_right_grant_with_another_secret_does_no_harm(client: Client, code: str) -> None:
     answer = client.redeem(code.partition(".")[0] + "." + "B" * 43)
     assert answer.json()["error"] == "invalid_grant"
     assert client.redeem(code).status_code == 200
 
 
-def test_the_challenge_itself_does_not_redeem_the_code(client: Client, code: str) -> None:
+def test_d1_the_challenge_itself_does_not_redeem_the_code(client: Client, code: str) -> None:
     assert client.redeem(code, code_verifier=challenge_of(client.verifier)).json()["error"] == "invalid_grant"
 
 
-def test_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
+def test_d2_another_resource_is_an_invalid_target(client: Client, code: str) -> None:
     """A grant for one server is never widened to another."""
     for resource in (f"{client.gateway}/other", "https://evil.example"):
         answer = client.redeem(code, resource=resource)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
 
-def test_a_request_that_was_under_way_when_the_code_was_redeemed_is_a_replay(
+def test_d1_a_request_that_was_under_way_when_the_code_was_redeemed_is_a_replay(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
     """Which of two requests came first is decided by the store, not by the clocks of gateway units."""
@@ -135,7 +135,7 @@ def test_a_request_that_was_under_way_when_the_code_was_redeemed_is_a_replay(
         {"redirect_uri": "http://127.0.0.1:1/callback"},
     ],
 )
-def test_a_spent_code_without_the_rest_does_no_harm(
+def test_d1_a_spent_code_without_the_rest_does_no_harm(
     twin: RunningTwin, client: Client, code: str, changed: dict[str, str]
 ) -> None:
     token = client.redeem(code).json()["access_token"]
@@ -165,7 +165,7 @@ def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
         (1, {"error": True}),
     ],
 )
-def test_a_replay_takes_the_token_back_or_says_that_it_could_not(
+def test_d7_a_replay_revokes_the_token_or_says_that_it_could_not(
     twin: RunningTwin, client: Client, code: str, calls_before: int, fault: dict[str, object]
 ) -> None:
     """The grant is read twice before it is written; the write meets another one, or a call fails."""
@@ -190,7 +190,7 @@ def test_a_replay_of_a_grant_that_is_gone_by_then_has_nothing_to_take_back(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
+def test_d1_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
     twin.advance_clock(61)
     assert client.redeem(code).json()["error"] == "invalid_grant"
 
@@ -208,7 +208,7 @@ def test_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> 
         ({"code_verifier": "short"}, "invalid_request"),
     ],
 )
-def test_a_malformed_request_is_refused(
+def test_d2_a_malformed_request_is_refused(
     client: Client, code: str, changed: dict[str, str | None], error: str
 ) -> None:
     answer = client.redeem(**({"code": code} | changed))
@@ -227,7 +227,7 @@ def post_form(client: Client, code: str, *, after: str = "", content_type: str =
     )
 
 
-def test_a_parameter_given_twice_is_refused(client: Client, code: str) -> None:
+def test_d2_a_parameter_given_twice_is_refused(client: Client, code: str) -> None:
     for after in (f"&code={code}", f"&client_id={client.client_id}", "&grant_type="):
         answer = post_form(client, code, after=after)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
@@ -269,7 +269,7 @@ def test_d7_without_the_store_there_is_no_token(
     assert client.redeem(code).status_code == 200
 
 
-def test_a_token_lives_ten_minutes(twin: RunningTwin, client: Client, token: str) -> None:
+def test_d3_a_token_lives_ten_minutes(twin: RunningTwin, client: Client, token: str) -> None:
     twin.advance_clock(570)
     assert client.call(token).status_code == 200
     twin.advance_clock(31)

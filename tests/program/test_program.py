@@ -190,7 +190,7 @@ def test_named_values_hold_two_key_versions_on_either_side_of_the_one_in_use(cas
     }
 
 
-def test_a_rotation_changes_no_named_value() -> None:
+def test_d4_a_rotation_changes_no_named_value() -> None:
     before, after = (keys_of(Case(variant, preview=False).stack) for variant in ("dev", "large"))
     assert {name: after[name] for name in before} == before
     assert len(set(after.values())) == len(after)

@@ -178,7 +178,7 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
     ],
     ids=str,
 )
-def test_a_token_is_for_what_was_granted_or_for_less(
+def test_d2_a_token_is_for_what_was_granted_or_for_less(
     stand: Stand, kept: str, asked: dict[str, str], audience: str | None
 ) -> None:
     code = stand.code()
@@ -192,7 +192,7 @@ def test_a_token_is_for_what_was_granted_or_for_less(
     assert stand.opened(answer.json()["access_token"])["aud"] == audience
 
 
-def test_a_code_counts_for_the_client_address_and_verifier_that_it_was_made_for(stand: Stand) -> None:
+def test_d1_a_code_counts_for_the_client_address_and_verifier_that_it_was_made_for(stand: Stand) -> None:
     code = stand.code()
     own = stand.client_id
     stand.register()

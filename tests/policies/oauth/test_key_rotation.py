@@ -53,7 +53,7 @@ def signed_in(stages: Callable[[str], Stage]) -> int:
 
 @rotation
 @pytest.mark.parametrize("first", STEPS)
-def test_a_sign_in_under_way_survives_the_rotation(before: str, after: str, first: str) -> None:
+def test_d4_a_sign_in_under_way_survives_the_rotation(before: str, after: str, first: str) -> None:
     """From the step `first` on, the policies are those of the other version, in either direction."""
     late = STEPS[STEPS.index(first) :]
     for versions in ((before, after), (after, before)):
@@ -61,13 +61,13 @@ def test_a_sign_in_under_way_survives_the_rotation(before: str, after: str, firs
 
 
 @rotation
-def test_policies_work_with_the_named_values_of_either_version(before: str, after: str) -> None:
+def test_d4_policies_work_with_the_named_values_of_either_version(before: str, after: str) -> None:
     for policies, values in ((before, after), (after, before)):
         assert signed_in(lambda _, policies=policies, values=values: stage(policies, values)) == 200
 
 
 @rotation
-def test_a_rotation_changes_no_named_value(before: str, after: str) -> None:
+def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
     """It adds keys, and removes one that the policies of neither version mention."""
     old, new = (
         {each.name: each.value for each in declared(keyVersion=version).named_values}
@@ -82,7 +82,7 @@ def test_a_rotation_changes_no_named_value(before: str, after: str) -> None:
         assert removed & mentioned == set()
 
 
-def test_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
+def test_d4_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
     stand = Stand.at(stage("1", "1"))
     token = stand.token()
     statuses = []
@@ -92,7 +92,7 @@ def test_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
     assert statuses == [200, 200, 401, 401]
 
 
-def test_a_sign_in_does_not_outlive_two_rotations() -> None:
+def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
     stand = Stand.at(stage("1", "1"))
     page = stand.page()
     stand.move_to(stage("3", "3"))
@@ -101,7 +101,7 @@ def test_a_sign_in_does_not_outlive_two_rotations() -> None:
     assert stand.consent(page).status == 303
 
 
-def test_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
+def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
     """What an operator does after a leak: named values and state held the keys of two further versions."""
     leaked = {each.name for each in declared(keyVersion="1").named_values}
     accepted = {

@@ -349,7 +349,7 @@ def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, n
         "six changes between",
     ],
 )
-def test_a_replay_is_refused_only_when_what_it_gave_is_taken_back(
+def test_d7_a_replay_is_refused_only_when_what_it_gave_is_revoked(
     stand: Stand, failing: dict[int, Failing], code: int
 ) -> None:
     """Calls: the grant, the grant again, its change; the last two again for each change that came between."""

@@ -1,0 +1,126 @@
+"""Refresh tokens and revocation through a whole twin, with its Entra and its store."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.deployment import Deployment
+
+ADA = "ada@twin.example"
+
+
+@pytest.fixture
+def given(client: Client, code: str) -> dict[str, str]:
+    """What the client got for its code."""
+    return client.redeem(code).json()
+
+
+def refused(answer: httpx.Response) -> bool:
+    return (answer.status_code, answer.json().get("error")) == (400, "invalid_grant")
+
+
+def test_d5_a_client_refreshes_for_as_long_as_its_grant_lives(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    """Thirty days, in steps of a week; the store and Entra forget nothing meanwhile."""
+    for _ in range(4):
+        twin.advance_clock(7 * 86400)
+        assert client.call(given["access_token"]).status_code == 401
+        answer = client.refresh(given["refresh_token"], resource=client.resource, scope="functions")
+        assert answer.status_code == 200, answer.text
+        given = answer.json()
+        assert client.call(given["access_token"]).status_code == 200
+    twin.advance_clock(3 * 86400)
+    assert refused(client.refresh(given["refresh_token"]))
+
+
+def test_d5_a_user_who_is_disabled_is_out_within_the_life_of_an_access_token(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    twin.control.post(f"/entra/users/{ADA}", json={"enabled": False}).raise_for_status()
+    assert client.call(given["access_token"]).status_code == 200
+    twin.advance_clock(600)
+    assert client.call(given["access_token"]).status_code == 401
+    assert refused(client.refresh(given["refresh_token"]))
+    twin.control.post(f"/entra/users/{ADA}", json={"enabled": True}).raise_for_status()
+    assert refused(client.refresh(given["refresh_token"]))
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 429}, {"error": True}, {"status": 200, "body": "<html>"}], ids=str
+)
+def test_d5_an_entra_that_fails_signs_nobody_out(
+    twin: RunningTwin, client: Client, given: dict[str, str], fault: dict[str, object]
+) -> None:
+    twin.fault("entra", **fault)
+    answer = client.refresh(given["refresh_token"])
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert client.call(given["access_token"]).status_code == 200
+    twin.control.delete("/faults").raise_for_status()
+    assert client.refresh(given["refresh_token"]).status_code == 200
+
+
+def test_d5_one_failure_of_entra_is_not_noticed(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    twin.fault("entra", status=503, times=1)
+    assert client.refresh(given["refresh_token"]).status_code == 200
+
+
+def test_d5_fifty_parallel_refreshes_get_the_same_refresh_token(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    twin.fault("cosmos", delay=0.5, times=50)
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: client.refresh(given["refresh_token"]), range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    twin.clear_cache()
+    assert client.call(answers[0].json()["access_token"]).status_code == 200
+
+
+def test_d5_reuse_ends_the_sign_in_at_the_mcp_server_too(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    newest = client.refresh(client.refresh(given["refresh_token"]).json()["refresh_token"]).json()
+    assert client.call(newest["access_token"]).status_code == 200
+    assert refused(client.refresh(given["refresh_token"]))
+    twin.clear_cache()
+    assert client.call(newest["access_token"]).status_code == 401
+
+
+def test_d5_no_secret_is_stored_in_clear(
+    deployment: Deployment, client: Client, given: dict[str, str]
+) -> None:
+    again = client.refresh(given["refresh_token"]).json()
+    kept = str(deployment.documents())
+    for secret in (given["access_token"], given["refresh_token"], again["refresh_token"]):
+        assert secret not in kept
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_d6_a_revoked_token_is_refused_everywhere(
+    twin: RunningTwin, client: Client, given: dict[str, str], kind: str
+) -> None:
+    assert client.call(given["access_token"]).status_code == 200
+    answer = client.revoke(given[kind])
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert client.call(given["access_token"]).status_code == 401
+    twin.clear_cache()
+    assert client.call(given["access_token"]).status_code == 401
+    assert refused(client.refresh(given["refresh_token"]))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("calls_before", [0, 1, 2])
+def test_d7_a_throttled_store_costs_a_refresh_at_most_a_second(
+    twin: RunningTwin, client: Client, given: dict[str, str], calls_before: int, times: int
+) -> None:
+    if calls_before:
+        twin.fault("cosmos", times=calls_before, delay=0.001)
+    twin.fault("cosmos", times=times, status=429, headers={"x-ms-retry-after-ms": "20"})
+    assert client.refresh(given["refresh_token"]).status_code == 200
