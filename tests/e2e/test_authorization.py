@@ -147,7 +147,7 @@ def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
         ("resource=http://localhost/x", "invalid_target"),
     ],
 )
-def test_d2_a_parameter_given_twice_is_refused(client: Client, twice: str, error: str) -> None:
+def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: str) -> None:
     answer = get(client.authorize_url() + "&" + twice)
     assert parameters_of(answer.headers["location"])["error"] == error
 

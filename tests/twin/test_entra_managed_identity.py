@@ -71,7 +71,7 @@ def test_without_a_system_assigned_identity_the_client_id_is_needed(entra: Entra
 @pytest.mark.parametrize(
     "query", ["resource=x", "api-version=2019-08-01", "api-version=2018-02-01&resource=x"]
 )
-def test_d2_a_malformed_request_is_refused(entra: Entra, query: str):
+def test_a_malformed_request_is_refused(entra: Entra, query: str):
     headers = {"X-IDENTITY-HEADER": entra.app.state.identity_headers["gateway"]}
     response = entra.http.get(f"{PATH}?{query}&client_id={IDENTITY.client_id}", headers=headers)
     assert response.status_code == 400
