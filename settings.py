@@ -86,6 +86,8 @@ class RateLimits:
         token_per_minute: requests of one network address for tokens.
         calls_per_minute: calls of one user to one MCP server, where `calls_by_backend` says nothing else.
         calls_by_backend: calls of one user to the MCP server of that name.
+        bad_tokens_per_minute: calls of MCP servers with a bad token from one network address.
+        open_requests: requests, streams included, that one user may have open at one MCP server.
     """
 
     register_per_minute: int
@@ -94,6 +96,8 @@ class RateLimits:
     token_per_minute: int
     calls_per_minute: int
     calls_by_backend: Mapping[str, int]
+    bad_tokens_per_minute: int
+    open_requests: int
 
     def calls_of(self, backend: str) -> int:
         """Calls in a minute that one user may make to an MCP server."""
@@ -207,6 +211,8 @@ def load() -> Settings:
             token_per_minute=declared.TOKEN_PER_MINUTE.read(reader),
             calls_per_minute=declared.CALLS_PER_MINUTE.read(reader),
             calls_by_backend=_call_limits(reader, backends, containers),
+            bad_tokens_per_minute=declared.BAD_TOKENS_PER_MINUTE.read(reader),
+            open_requests=declared.OPEN_REQUESTS.read(reader),
         ),
         key_version=declared.KEY_VERSION.read(reader),
         entra_authority=_entra_authority(reader),

@@ -26,6 +26,8 @@ would not be found.
 """
 
 _EXTENSION = "/runtime/webhooks/mcp"
+_SESSION_PARAMETER = "azmcpcs"
+_ORIGIN = "functions-url"
 
 # The MCP extension keeps no session for streamable HTTP. It announces the message path relative to the event
 # stream's, so the gateway's paths have the same shape.
@@ -35,7 +37,17 @@ ROUTES = (
         sse=f"{_EXTENSION}/sse",
         messages=f"{_EXTENSION}/message",
         below="/message",
-        session_parameter="azmcpcs",
+        session_parameter=_SESSION_PARAMETER,
+    ),
+)
+# The Java SDK, and Rust's rmcp up to 0.10, resolve the message path against the root of the host.
+ROOT_MESSAGES = (
+    routes.at_root(
+        name="functions",
+        messages="/message",
+        origin=_ORIGIN,
+        session_parameter=_SESSION_PARAMETER,
+        upstream=f"{_EXTENSION}/message",
     ),
 )
 
@@ -254,7 +266,7 @@ class FunctionsBackend(DeployableBackend):
         return Deployed(
             backend=self,
             url=functions.url,
-            named_values={self.audience: audience.client_id},
+            named_values={self.audience: audience.client_id, _ORIGIN: functions.url},
             locks=functions.locks,
             outputs={"functionAppName": functions.name},
         )
@@ -262,4 +274,10 @@ class FunctionsBackend(DeployableBackend):
 
 def describe(_settings: Settings) -> FunctionsBackend:
     """Describes the server."""
-    return FunctionsBackend(name="functions", title="Functions", path=PATHS["functions"], routes=ROUTES)
+    return FunctionsBackend(
+        name="functions",
+        title="Functions",
+        path=PATHS["functions"],
+        routes=ROUTES,
+        root_messages=ROOT_MESSAGES,
+    )

@@ -44,14 +44,24 @@ def legacy(
     )
 
 
-def at_root(*, name: str, messages: str, origin: str, session_parameter: str | None) -> Route:
-    """A message path that a server announces from the root of the host, where the gateway has to take it."""
+def at_root(
+    *, name: str, messages: str, origin: str, session_parameter: str | None, upstream: str | None = None
+) -> Route:
+    """A message path at the root of the host, where some clients send messages.
+
+    Args:
+        name: the server's.
+        messages: the path, as clients find it.
+        origin: named value with the server's origin.
+        session_parameter: the query parameter with the stream's session.
+        upstream: path for messages at the server, when it is another one.
+    """
     return Route(
         id=f"{name}-message",
         method="POST",
         # API Management looks neither at case nor at a last slash: paths that differ in these are one.
         template=messages.rstrip("/").lower(),
-        upstream=messages,
+        upstream=upstream or messages,
         streaming=False,
         origin=origin,
         session_parameter=session_parameter,

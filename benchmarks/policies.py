@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import base64
 import cProfile
+import hashlib
 import json
 import pstats
 import time
@@ -33,6 +34,17 @@ _ORIGIN = "http://localhost:8000"
 _ALGORITHMS = ["dir", "A256CBC-HS512"]
 _BATCHES = 10
 _JSON = [("Content-Type", "application/json")]
+_USER = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
+_CLIENT = "c-0123456789abcdef"
+_GRANT = json.dumps(
+    {
+        "status": "redeemed",
+        "sub": _USER,
+        "clientDocumentId": base64.urlsafe_b64encode(hashlib.sha256(_CLIENT.encode()).digest())
+        .rstrip(b"=")
+        .decode(),
+    }
+).encode()
 
 
 class _Backends(Network):
@@ -43,7 +55,7 @@ class _Backends(Network):
 
     async def send(self, method: str, url: str, **_request: Any) -> Reply:
         del method
-        content = b'{"status":"redeemed"}' if "/docs/" in url else b'{"jsonrpc":"2.0","id":1,"result":{}}'
+        content = _GRANT if "/docs/" in url else b'{"jsonrpc":"2.0","id":1,"result":{}}'
         return Reply(status=200, reason="OK", headers=list(_JSON), content=content)
 
 
@@ -63,7 +75,7 @@ def main() -> None:
     before = machine()
     say("evaluating the stack")
     cloud = Cloud(gateway_url=_ORIGIN)
-    settings = {**LOCAL, "localUrl": _ORIGIN, "callsPerMinute": "100000"}
+    settings = {**LOCAL, "localUrl": _ORIGIN, "callsPerMinute": "100000", "badTokensPerMinute": "100000"}
     service = gateway.service(evaluate(settings, cloud=cloud), cloud)
     say("loading policies")
     start = time.process_time()
@@ -117,9 +129,9 @@ def _token(service: Service) -> str:
     claims = {
         "iss": _ORIGIN,
         "aud": f"{_ORIGIN}/mcp",
-        "sub": "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+        "sub": _USER,
         "tid": "cf1e0c0e-6f2c-4d5a-9d0d-8a3b6f6a1e11",
-        "client_id": "c-0123456789abcdef",
+        "client_id": _CLIENT,
         "scope": "functions",
         "gid": "g" * 22,
         "jti": "j" * 22,

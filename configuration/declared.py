@@ -272,6 +272,27 @@ CALL_LIMITS = TextMap(
     ),
     example="slack 120",
 )
+BAD_TOKENS_PER_MINUTE = Integer(
+    key="badTokensPerMinute",
+    description=(
+        "Calls of MCP servers with an invalid, expired or revoked token that one network address may make "
+        "in a minute. Calls with a valid token from the same address are not affected."
+    ),
+    least=1,
+    most=100_000,
+    default=600,
+    example="1200",
+)
+OPEN_REQUESTS = Integer(
+    key="openRequests",
+    description=(
+        "Requests that one user may have open at one MCP server at the same time, event streams included."
+    ),
+    least=1,
+    most=10_000,
+    default=100,
+    example="200",
+)
 KEY_VERSION = Integer(
     key="keyVersion",
     description=(
@@ -338,6 +359,8 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         TOKEN_PER_MINUTE,
         CALLS_PER_MINUTE,
         CALL_LIMITS,
+        BAD_TOKENS_PER_MINUTE,
+        OPEN_REQUESTS,
     ),
     "Keys, state and the local twin": (KEY_VERSION, ENTRA_AUTHORITY, PROTECT, LOCAL, LOCAL_URL),
 }

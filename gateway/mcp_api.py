@@ -1,11 +1,55 @@
-"""Plans one MCP server's API at the gateway."""
+"""Plans one MCP server's API at the gateway, and where messages at the gateway's root lead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gateway import policy
 from gateway.api import Api, Operation
-from gateway.backend import Backend
+from gateway.backend import Backend, Route
 from settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootMessages:
+    """A path at the gateway's root at which legacy servers take messages.
+
+    Attributes:
+        template: the path.
+        listeners: the servers, each with its route.
+    """
+
+    template: str
+    listeners: tuple[tuple[Backend, Route], ...]
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The servers."""
+        return tuple(backend for backend, _ in self.listeners)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Their routes."""
+        return tuple(route for _, route in self.listeners)
+
+    @property
+    def by_parameter(self) -> Mapping[str, tuple[Backend, ...]]:
+        """The query parameters of sessions, each with the servers that use it."""
+        found: dict[str, list[Backend]] = {}
+        for backend, route in self.listeners:
+            if route.session_parameter:
+                found.setdefault(route.session_parameter, []).append(backend)
+        return {parameter: tuple(backends) for parameter, backends in found.items()}
+
+
+def root_messages(backends: Sequence[Backend]) -> tuple[RootMessages, ...]:
+    """The paths at the gateway's root at which servers take messages."""
+    found: dict[str, list[tuple[Backend, Route]]] = {}
+    for backend in backends:
+        for route in backend.root_messages:
+            found.setdefault(route.template, []).append((backend, route))
+    return tuple(
+        RootMessages(template=template, listeners=tuple(listeners)) for template, listeners in found.items()
+    )
 
 
 def plan_mcp_api(settings: Settings, backend: Backend) -> Api:

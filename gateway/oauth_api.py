@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from gateway import policy
 from gateway.api import Api, Operation
 from gateway.backend import Backend
+from gateway.mcp_api import root_messages
 from settings import Settings
 
 _METADATA = "oauth/authorization-server-metadata.xml.j2"
@@ -61,7 +62,7 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
         description="The authorization server of the MCP servers behind this gateway.",
         path="",
         backend=None,
-        policy=policy.render("oauth/api.xml.j2"),
+        policy=policy.render("oauth/api.xml.j2", root_messages=root_messages(backends)),
         operations=(
             *_endpoints(settings, backends),
             *_protected_resources(settings, backends),
@@ -119,22 +120,14 @@ def _preflights(settings: Settings) -> Sequence[Operation]:
 
 
 def _root_messages(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
-    """Where legacy servers take messages that announce a path from the root of the host.
+    """Where clients send messages of legacy servers that resolve their path against the root of the host.
 
-    Several may announce the same path; the policy selects the server by the token's audience. Browsers send
-    a preflight first.
+    Browsers send a preflight first.
     """
     operations = []
-    announced = (route.template for backend in backends for route in backend.root_messages)
-    for template in dict.fromkeys(announced):
-        listening = tuple(
-            backend
-            for backend in backends
-            if any(route.template == template for route in backend.root_messages)
-        )
-        rendered = policy.render(
-            "mcp/root-message.xml.j2", settings=settings, backends=listening, template=template
-        )
+    for messages in root_messages(backends):
+        rendered = policy.render("mcp/root-message.xml.j2", settings=settings, messages=messages)
+        template = messages.template
         operations.extend(
             Operation(
                 id=f"{prefix}{template.replace('/', '-')}",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apim.compiler import SECTIONS, within
+from apim.csharp.context import Api as CalledApi
+from apim.csharp.context import Context, Deployment, Headers, Request, Response, Url
 from apim.findings import Finding
 from apim.lint.subject import Placed, Subject
 
@@ -22,6 +24,7 @@ _OF_RESPONSES = frozenset(
         "xsl-transform",
     }
 )
+_SUCCESS = range(200, 300)
 _ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"})
 
 
@@ -68,7 +71,7 @@ def _forwarding(one: Placed) -> Iterator[Finding]:
 
 
 def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator[Finding]:
-    for one in subject.parts(statement):
+    for one in _for_streams(subject, statement):
         for value in one.values():
             expression = subject.expression(one.document, value)
             for fact in expression.facts if expression else ():
@@ -83,6 +86,37 @@ def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator
                         message="context.Response.Body waits for the end of the response",
                         code="buffered-stream",
                     )
+
+
+def _for_streams(subject: Subject, one: Placed) -> Iterator[Placed]:
+    """A policy and those in it, without branches for failures alone: no stream begins with one."""
+    yield one
+    if one.element.name == "when" and _excludes_success(subject, one):
+        return
+    for inner in subject.statements(one):
+        yield from _for_streams(subject, inner)
+
+
+def _excludes_success(subject: Subject, branch: Placed) -> bool:
+    """Whether a branch depends on the response's status, and is not taken for any that says success."""
+    condition = subject.expression(branch.document, branch.element.attributes.get("condition"))
+    if condition is None or set(condition.reads) != {"response", "response.statuscode"}:
+        return False
+    return not any(condition.evaluate(_response(status)) for status in _SUCCESS)
+
+
+def _response(status: int) -> Context:
+    url = Url(scheme="https", host="gateway", port=443, path="/")
+    return Context(
+        request=Request(method="POST", url=url, original_url=url, headers=Headers()),
+        response=Response(status_code=status),
+        variables={},
+        api=CalledApi(id="", name="", path=""),
+        operation=None,
+        deployment=Deployment(service_name="gateway"),
+        now=lambda: 0.0,
+        timestamp=0.0,
+    )
 
 
 def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Finding]:

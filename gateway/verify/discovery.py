@@ -7,7 +7,6 @@ import httpx2
 
 from gateway.verify.check import Check, FailedError, require
 from gateway.verify.session import Session
-from gateway.verify.target import Server
 
 SECTION = "Discovery"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
@@ -15,10 +14,8 @@ OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 
 _METADATA_LINK = re.compile(r'resource_metadata="([^"]*)"')
-# A client may probe with a method for which the server has no operation. It may be challenged, or be answered
-# that there is no such operation, but never be served.
+# Clients probe with methods for which the server has no operation, and need the challenge there.
 _PROBES = ("HEAD", "POST", "GET")
-_NOT_SERVED = (401, 404, 405)
 
 
 def checks() -> Iterable[Check]:
@@ -92,26 +89,20 @@ async def _authorization_server(session: Session) -> str:
 
 async def _protected_resources(session: Session) -> str:
     problems = []
-    paths = [(server, path) for server in session.target.expected.servers for path in server.entrances]
-    for server, path in paths:
+    paths = [path for server in session.target.expected.servers for path in server.entrances]
+    for path in paths:
         at = f"{PROTECTED_RESOURCE}{path}"
         document = await document_at(session, at)
-        allowed = resources(session, server, path)
-        if document.get("resource") not in allowed:
-            problems.append(f"{at}: resource is {document.get('resource')!r}, not {' or '.join(allowed)}")
+        resource = f"{session.url}{path}"
+        if document.get("resource") != resource:
+            problems.append(f"{at}: resource is {document.get('resource')!r}, not {resource}")
         problems += _differences(
             at, document, {"authorization_servers": [session.url], "bearer_methods_supported": ["header"]}
         )
     absent = await session.request("GET", f"{PROTECTED_RESOURCE}/no-such-server")
     if absent.status_code != 404:  # noqa: PLR2004 -- HTTP: Not Found
         problems.append(f"an unknown path has metadata: HTTP {absent.status_code}")
-    return require(problems, ", ".join(path for _, path in paths))
-
-
-def resources(session: Session, server: Server, path: str) -> tuple[str, ...]:
-    """What the metadata of an MCP path may name as its resource: its own URL, or that of its server."""
-    whole = (session.url,) if session.target.expected.audience == "gateway" else ()
-    return tuple(dict.fromkeys((f"{session.url}{path}", f"{session.url}/{server.path}", *whole)))
+    return require(problems, ", ".join(paths))
 
 
 async def _challenges(session: Session) -> str:
@@ -126,9 +117,9 @@ async def _challenges(session: Session) -> str:
             answer = await session.probe(method, path)
             tried += 1
             at = f"{method} {path}"
-            if answer.status_code not in ((401,) if (method, path) in declared else _NOT_SERVED):
+            if answer.status_code != 401:  # noqa: PLR2004 -- HTTP: Unauthorized
                 problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 401")
-            elif answer.status_code == 401:  # noqa: PLR2004 -- HTTP: Unauthorized
+            else:
                 problems += [f"{at}: {problem}" for problem in challenge_problems(answer, documents)]
     return require(problems, f"{tried} requests by GET, POST, HEAD and DELETE")
 

@@ -25,6 +25,13 @@ def parameters_of(url: str) -> dict[str, str]:
     return {name: value[0] for name, value in values.items()}
 
 
+def refusal_of(document: dict[str, Any]) -> str:
+    """Why the gateway itself refused a call of an MCP server, from its JSON-RPC error."""
+    assert (document["jsonrpc"], document["id"]) == ("2.0", None)
+    assert document["error"]["message"]
+    return document["error"]["data"]["error"]
+
+
 @dataclass
 class Client:
     """A public client of the gateway at `gateway`, for the MCP server at `gateway/path`."""

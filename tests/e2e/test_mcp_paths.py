@@ -5,7 +5,7 @@ import secrets
 import httpx
 import pytest
 
-from tests.e2e.client import Client, parameters_of
+from tests.e2e.client import Client, parameters_of, refusal_of
 from tests.e2e.conftest import CALLS_PER_MINUTE, RunningTwin
 from tests.e2e.person import Person
 
@@ -19,17 +19,28 @@ def forged(token: str, part: int) -> str:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/mcp"), ("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")],
+    [
+        ("POST", "/mcp"),
+        ("GET", "/mcp/"),
+        ("DELETE", "/mcp"),
+        ("HEAD", "/mcp"),
+        ("PUT", "/mcp/sse"),
+        ("GET", "/mcp/sse"),
+        ("HEAD", "/mcp/sse"),
+        ("POST", "/mcp/sse/"),
+        ("POST", "/mcp/message"),
+        ("PROPFIND", "/mcp/message"),
+    ],
 )
-def test_without_a_token_the_client_is_told_where_to_get_one(
+def test_e1_without_a_token_the_client_is_told_where_to_get_one(
     twin: RunningTwin, method: str, path: str
 ) -> None:
     answer = httpx.request(method, f"{twin.gateway}{path}")
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == (
-        f'Bearer resource_metadata="{twin.gateway}/.well-known/oauth-protected-resource/mcp", '
-        'scope="functions"'
-    )
+    document = f"{twin.gateway}/.well-known/oauth-protected-resource{path.replace('message', 'sse')}"
+    assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{document}", scope="functions"'
+    named = httpx.get(document).json()
+    assert named["resource"] == twin.gateway + path.replace("message", "sse")
     assert answer.headers["cache-control"] == "no-store"
     assert twin.received("functions") == []
 
@@ -233,8 +244,8 @@ def test_a_failing_server_is_told_apart_from_a_bad_token(
     answer = client.call(token, headers={"Origin": "http://localhost:6274"})
     assert answer.status_code == status
     assert "www-authenticate" not in answer.headers
-    assert answer.json()["error"] in ("server_error", "temporarily_unavailable")
-    assert set(answer.json()["error_description"].split()) & {"MCP", "gateway"}
+    assert refusal_of(answer.json()) in ("server_error", "temporarily_unavailable")
+    assert set(answer.json()["error"]["message"].split()) & {"MCP", "gateway"}
     assert "azurewebsites" not in answer.text + str(answer.headers)
     assert "x-aspnet-version" not in answer.headers
     assert answer.headers["access-control-allow-origin"] == "http://localhost:6274"
@@ -246,13 +257,16 @@ def test_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Cli
     answer = client.call(token)
     assert answer.status_code == 502
     assert "set-cookie" not in answer.headers
-    assert not [name for name in answer.headers if name.startswith("x-")]
+    assert [name for name in answer.headers if name.startswith("x-")] == ["x-content-type-options"]
 
 
 def test_what_the_gateway_says_of_an_error_is_always_the_same(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
-    said = b'{"error":"server_error","error_description":"The gateway could not answer. Try again later."}'
+    said = (
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"The gateway could not answer. '
+        b'Try again later.","data":{"error":"server_error"}}}'
+    )
     twin.fault("functions", times=1, error=True)
     assert client.call(token).content == said
     twin.clear_cache()

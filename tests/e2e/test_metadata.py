@@ -8,12 +8,12 @@ from tests.e2e.conftest import RunningTwin
 BROWSER_APP = "http://localhost:6274"
 
 
-@pytest.mark.parametrize("path", ["mcp", "mcp/sse"])
-def test_each_mcp_path_names_its_resource_and_authorization_server(twin: RunningTwin, path: str) -> None:
+@pytest.mark.parametrize("path", ["mcp", "mcp/", "mcp/sse", "mcp/sse/"])
+def test_a1_each_mcp_path_names_its_resource_and_authorization_server(twin: RunningTwin, path: str) -> None:
     answer = httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource/{path}")
     assert answer.status_code == 200
     assert answer.json() == {
-        "resource": f"{twin.gateway}/mcp",
+        "resource": f"{twin.gateway}/{path}",
         "resource_name": "Functions",
         "authorization_servers": [twin.gateway],
         "scopes_supported": ["functions"],
@@ -21,8 +21,8 @@ def test_each_mcp_path_names_its_resource_and_authorization_server(twin: Running
     }
 
 
-@pytest.mark.parametrize("path", ["", "/nothing", "/mcp/message/x"])
-def test_no_other_path_is_a_resource(twin: RunningTwin, path: str) -> None:
+@pytest.mark.parametrize("path", ["", "/nothing", "/mcp/message", "/mcp/message/x", "/MCP", "/mcp//"])
+def test_a1_no_other_path_is_a_resource(twin: RunningTwin, path: str) -> None:
     assert httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource{path}").status_code == 404
 
 

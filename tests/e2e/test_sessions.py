@@ -5,7 +5,7 @@ import secrets
 import httpx
 import pytest
 
-from tests.e2e.client import Client, parameters_of
+from tests.e2e.client import Client, parameters_of, refusal_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
@@ -60,7 +60,7 @@ def test_a_session_belongs_to_who_began_it(
 def test_somebody_elses_session_and_none_at_all_look_alike(client: Client, other: str, session: str) -> None:
     foreign, unknown = in_session(client, other, session), in_session(client, other, secrets.token_hex(8))
     assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
-    assert foreign.json()["error"] == "invalid_session"
+    assert refusal_of(foreign.json()) == "invalid_session"
 
 
 def test_a_new_token_of_the_same_person_goes_on_with_the_session(

@@ -282,6 +282,8 @@ WRONG = {
     "authorize-rate": ({"authorizePerMinute": "1.5"}, "authorizePerMinute"),
     "token-rate": ({"tokenPerMinute": ""}, "tokenPerMinute"),
     "call-rate": ({"callsPerMinute": "1e3"}, "callsPerMinute"),
+    "bad-token-rate": ({"badTokensPerMinute": "0"}, "badTokensPerMinute"),
+    "open-requests": ({"openRequests": "none"}, "openRequests"),
     "key-version": ({"keyVersion": "0"}, "keyVersion"),
     "authority-in-clear": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
     "authority-with-slash": ({"entraAuthority": "https://login.microsoftonline.com/"}, "entraAuthority"),

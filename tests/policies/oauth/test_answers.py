@@ -1,9 +1,19 @@
-"""What a client hears of a server's answer, by its status."""
+"""What a client receives of a server's answer (docs/authorization.md, E3 and E6)."""
+
+import functools
 
 import pytest
 
-from tests.policies.engine.stage import Got, reply
-from tests.policies.oauth.stand import Stand
+from apim.failure import SendError
+from apim.network import Reply
+from tests.e2e.client import refusal_of
+from tests.policies.engine.stage import Got, Stage, reply
+from tests.policies.oauth.stand import Stand, StandingClock, declared
+
+
+@functools.cache
+def stage(**config: str) -> Stage:
+    return Stage(declared(**config), StandingClock())
 
 
 def heard(status: int, **headers: str) -> Got:
@@ -23,7 +33,7 @@ def test_a_server_is_heard_with_what_it_says_of_the_request(status: int) -> None
 @pytest.mark.parametrize("status", [199, 300, 302, 307, 399, 401, 403, 500, 501, 502, 504, 599])
 def test_a_server_that_fails_or_leads_elsewhere_is_not_heard(status: int) -> None:
     answer = heard(status, Location="https://ca-notes.internal.example", Server="x")
-    assert (answer.status, answer.json()["error"]) == (502, "server_error")
+    assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert answer.header("Location") is None
     assert b"words" not in answer.body
 
@@ -36,5 +46,171 @@ def test_a_server_that_fails_or_leads_elsewhere_is_not_heard(status: int) -> Non
 def test_a_busy_server_says_when_to_come_again(status: int, said: str | None, told: str) -> None:
     answer = heard(status) if said is None else heard(status, Retry_After=said)
     assert (answer.status, answer.header("Retry-After")) == (status, told)
-    assert answer.json()["error"] == "temporarily_unavailable"
+    assert refusal_of(answer.json()) == "temporarily_unavailable"
     assert b"words" not in answer.body
+
+
+DATE = "Sat, 28 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_e3_a_busy_server_may_name_a_date(status: int) -> None:
+    assert heard(status, Retry_After=DATE).header("Retry-After") == DATE
+    for wrong in (DATE + "x", "x" + DATE, DATE.replace("GMT", "CET"), DATE + ", " + DATE):
+        assert heard(status, Retry_After=wrong).header("Retry-After") == "5"
+
+
+JSON_RPC = (
+    '{"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": "The quota of this tool is spent."}}'
+)
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 501, 502, 503, 504, 599])
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_type: str) -> None:
+    answer = heard_body(status, JSON_RPC, Content_Type=content_type, Retry_After=DATE)
+    assert (answer.status, answer.body.decode()) == (status, JSON_RPC)
+    assert answer.header("Content-Type") == content_type
+    assert answer.header("Retry-After") == DATE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "[]",
+        "7",
+        "{",
+        '"jsonrpc"',
+        "{}",
+        '{"jsonrpc":"2.0"}',
+        '{"jsonrpc":"2.0","id":1,"result":{}}',
+        '{"jsonrpc":"2.0","error":null}',
+        '{"jsonrpc":"2.0","error":"x"}',
+        '{"jsonrpc":"2.0","error":{}}',
+        '{"jsonrpc":"2.0","error":{"code":"x"}}',
+        '{"jsonrpc":"1.0","error":{"code":1}}',
+        '{"jsonrpc":2.0,"error":{"code":1}}',
+        '{"error":{"code":1,"message":"func-notes.azurewebsites.net"}}',
+        '{"Message":"System.Exception"}',
+        "[" + JSON_RPC + "]",
+        "\xff",
+    ],
+)
+def test_e6_another_body_of_a_failure_stays_behind(body: str) -> None:
+    answer = heard_body(500, body, Content_Type="application/json")
+    assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
+
+
+def test_e6_a_json_rpc_error_must_be_readable_json() -> None:
+    for headers in (
+        {"Content_Type": "text/plain"},
+        {"Content_Type": "application/problem+json"},
+        {},
+        {"Content_Type": "application/json", "Content_Encoding": "gzip"},
+    ):
+        answer = heard_body(500, JSON_RPC, **headers)
+        assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
+    assert (
+        heard_body(500, JSON_RPC, Content_Type="application/json", Content_Encoding="identity").status == 500
+    )
+
+
+def test_e6_a_challenge_of_a_server_is_never_the_gateways() -> None:
+    """With its 401 a client would sign in again."""
+    answer = heard_body(401, JSON_RPC, Content_Type="application/json", WWW_Authenticate="Bearer")
+    assert (answer.status, answer.header("WWW-Authenticate")) == (502, None)
+
+
+def heard_body(status: int, body: str, **headers: str) -> Got:
+    stand = Stand.new()
+    token = stand.token()
+    stand.served = lambda: reply(status, body.encode("latin-1"), **headers)
+    return stand.call(token)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_e3_no_answer_can_be_a_page_of_the_gateway(status: int) -> None:
+    answer = heard(status, X_Content_Type_Options="x", Content_Security_Policy="script-src *")
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+    assert answer.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+def test_e3_a_server_says_which_methods_it_takes() -> None:
+    assert heard(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
+
+
+def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
+    stand = Stand.new()
+    token = stand.token()
+    passed = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, br",
+        "Content-Type": "application/json",
+        "Last-Event-ID": "7",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "save",
+        "Mcp-Param-Region": "eu",
+        "traceparent": f"00-{'1' * 32}-{'2' * 16}-01",
+        "tracestate": "a=b",
+        "User-Agent": "client/1",
+    }
+    dropped = {
+        "baggage": "user=ada",
+        "Cookie": "a=b",
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Own": "x",
+        "Via": "x",
+    }
+    stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
+    (sent,) = [each for each in stand.stage.wire.sent if "functions.example" in each.url]
+    assert {name: sent.header(name) for name in passed} == passed
+    assert {name: sent.header(name) for name in dropped} == dict.fromkeys(dropped)
+    assert sent.header("Authorization") == f"Bearer token-for-{stand.named('functions-audience')}"
+
+
+@pytest.mark.parametrize("many", [40, 41])
+def test_e3_an_answer_with_more_headers_than_can_be_dropped_stays_behind(many: int) -> None:
+    """The last of the policies that delete headers has the number 40."""
+    answer = heard(200, **{f"X_Own_{number}": "x" for number in range(many)})
+    assert not [name for name, _ in answer.headers if name.lower().startswith("x-own")]
+    assert answer.status == (200 if many == 40 else 502)
+
+
+@pytest.mark.parametrize("many", [40, 41])
+def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int) -> None:
+    stand = Stand.new()
+    token = stand.token()
+    # The client's token and the cookie are dropped too.
+    own = {f"X_Own_{number}": "x" for number in range(many - 2)}
+    answer = stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b")
+    sent = [each for each in stand.stage.wire.sent if "functions.example" in each.url]
+    if many == 40:
+        assert answer.status == 200
+        assert not [name for name, _ in sent[0].headers if name.lower().startswith(("x-own", "cookie"))]
+    else:
+        assert (answer.status, refusal_of(answer.json()), sent) == (431, "invalid_request", [])
+
+
+def test_e8_a_failure_of_the_gateway_itself_names_nothing() -> None:
+    stand = Stand.new()
+    token = stand.token()
+
+    def fail() -> Reply:
+        raise SendError("func-notes.azurewebsites.net refused", timed_out=False)
+
+    stand.served = fail
+    answer = stand.call(token)
+    assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
+    assert b"azurewebsites" not in answer.body
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+
+
+def test_e7_too_many_calls_are_answered_with_when_to_come_again() -> None:
+    stand = Stand.at(stage(callsPerMinute="3"))
+    token = stand.token()
+    assert [stand.call(token).status for _ in range(4)] == [200, 200, 200, 429]
+    refused = stand.call(token)
+    assert (refused.header("Retry-After"), refusal_of(refused.json())) == ("60", "too_many_requests")

@@ -8,7 +8,7 @@ import functools
 
 import pytest
 
-from tests.e2e.client import CALLBACK, challenge_of, parameters_of
+from tests.e2e.client import CALLBACK, challenge_of, parameters_of, refusal_of
 from tests.policies.engine.stage import Stage
 from tests.policies.oauth.stand import GATEWAY, RESOURCE, VERIFIER, Stand, StandingClock, declared, handle_of
 
@@ -40,8 +40,8 @@ def test_a_server_is_not_called_with_a_query_that_is_too_long(stand: Stand, toke
     headers = {"Authorization": f"Bearer {stand.token()}"} if token else {}
     stand.stage.wire.sent.clear()
     answer = stand.stage.ask("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
-    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
-    assert answer.json()["error_description"] == "The query has 2049 bytes, and at most 2048 are possible."
+    assert (answer.status, refusal_of(answer.json())) == (400, "invalid_request")
+    assert answer.json()["error"]["message"] == "The query has 2049 bytes, and at most 2048 are possible."
     assert stand.stage.wire.sent == []
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 import re
 import time
@@ -14,10 +15,13 @@ from joserfc.jwk import OctKey
 from apim.failure import SendError
 from apim.network import Reply
 from apim.service import Api, Operation
+from tests.e2e.client import refusal_of
 from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.policies.oauth.stand import encoded
 from tests.stacks import FUNCTIONS_ONLY, planned_service
 
 GATEWAY = "https://gateway.example"
+OWNER = {"sub": "ada", "clientDocumentId": encoded(hashlib.sha256(b"app").digest())}
 
 
 def _container(name: str) -> dict[str, object]:
@@ -51,16 +55,16 @@ def made() -> Stage:
 
 def _answer(sent: Sent) -> Reply:
     if "/colls/grants/" in sent.url:
-        return reply(200, '{"status":"redeemed"}')
+        return reply(200, json.dumps({"status": "redeemed", **OWNER}))
     if "/colls/sessions/" in sent.url:
-        return reply(200 if sent.method == "GET" else 201, '{"sub":"ada"}')
+        return reply(200 if sent.method == "GET" else 201, json.dumps(OWNER))
     return reply(202, "")
 
 
 def token(audience: str) -> str:
     _, key = stage()
     now = int(time.time())
-    claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "gid": "g", "iat": now, "exp": now + 600}
+    claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "client_id": "app", "gid": "g", "exp": now + 600}
     header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
     return jwe.encrypt_compact(
         header,
@@ -98,7 +102,7 @@ def test_a_token_for_another_server_is_no_good_here(made: Stage) -> None:
 
 def test_a_token_for_every_server_does_not_say_which(made: Stage) -> None:
     answer = message(made, GATEWAY)
-    assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
+    assert (answer.status, refusal_of(answer.json())) == (400, "invalid_target")
     assert forwarded(made) == []
 
 
@@ -114,7 +118,7 @@ def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
     made.wire.answer = answer
     got = message(made, f"{GATEWAY}/notes-mcp")
     assert got.status == status
-    assert got.json()["error"] == "server_error"
+    assert refusal_of(got.json()) == "server_error"
     assert b"ca-notes" not in got.body
 
 
@@ -122,7 +126,7 @@ def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
 def test_each_server_has_metadata_of_its_own(made: Stage, path: str) -> None:
     for below in ("", "/sse"):
         got = made.ask("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
-        assert got.json()["resource"] == f"{GATEWAY}/{path}"
+        assert got.json()["resource"] == f"{GATEWAY}/{path}{below}"
     assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
@@ -193,3 +197,75 @@ def test_without_a_token_nobody_gets_there(made: Stage) -> None:
     assert made.ask("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
     assert made.ask("OPTIONS", "/message").status == 204
     assert forwarded(made) == []
+
+
+FOR_FUNCTIONS = "azmcpcs=0123456789abcdef"
+FOR_CONTAINERS = "sessionId=0123456789abcdef"
+
+
+def challenged(got: Got) -> str:
+    """The path whose metadata a challenge names."""
+    assert got.status == 401
+    found = re.search(
+        r'resource_metadata="[^"]*/oauth-protected-resource([^"]*)"', got.header("WWW-Authenticate") or ""
+    )
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("audience", ["/mcp", ""])
+def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Stage, audience: str) -> None:
+    bearer = f"Bearer {token(GATEWAY + audience)}"
+    assert (
+        made.ask("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
+        == 202
+    )
+    assert [url for url in forwarded(made) if "/colls/" not in url] == [
+        f"https://functions.example/runtime/webhooks/mcp/message?{FOR_FUNCTIONS}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "audience", "path"),
+    [
+        (FOR_FUNCTIONS, "/notes-mcp", "/mcp/sse"),
+        (FOR_FUNCTIONS, "/web-mcp", "/mcp/sse"),
+        (FOR_CONTAINERS, "/mcp", "/notes-mcp/sse"),
+        (FOR_CONTAINERS, "/web-mcp", "/notes-mcp/sse"),
+        (f"{FOR_CONTAINERS}&{FOR_FUNCTIONS}", "/mcp", "/mcp/sse"),
+        ("", "/web-mcp", "/mcp/sse"),
+    ],
+)
+def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
+    made: Stage, query: str, audience: str, path: str
+) -> None:
+    bearer = f"Bearer {token(GATEWAY + audience)}"
+    got = made.ask("POST", "/message", query, body=b"{}", Authorization=bearer)
+    assert challenged(got) == path
+    assert 'error="invalid_token"' in (got.header("WWW-Authenticate") or "")
+    assert forwarded(made) == []
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize(
+    ("query", "path"), [(FOR_FUNCTIONS, "/mcp/sse"), (FOR_CONTAINERS, "/notes-mcp/sse"), ("", "/mcp/sse")]
+)
+def test_e4a_a_challenge_names_the_server_that_the_query_leads_to(
+    made: Stage, method: str, query: str, path: str
+) -> None:
+    assert challenged(made.ask(method, "/message", query)) == path
+
+
+def test_e4a_without_a_parameter_the_audience_decides(made: Stage) -> None:
+    for path in ("/mcp", "/notes-mcp"):
+        bearer = f"Bearer {token(GATEWAY + path)}"
+        assert made.ask("POST", "/message", body=b"{}", Authorization=bearer).status == 202
+    assert [url.partition("example")[0] for url in forwarded(made)] == [
+        "https://functions.",
+        "https://notes.",
+    ]
+
+
+def test_e1_a_good_token_with_another_method_is_405(made: Stage) -> None:
+    got = made.ask("PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}")
+    assert (got.status, got.header("Allow")) == (405, "POST, OPTIONS")

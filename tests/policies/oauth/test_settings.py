@@ -70,11 +70,11 @@ def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_se
         assert outcome(authorize(whole, resource=resource)) == "consent"
 
 
-def test_one_audience_has_one_resource() -> None:
+def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_server() -> None:
     made = stage(audience="gateway")
-    for path in ("", "/mcp", "/mcp/sse"):
+    for path in ("", "/", "/mcp", "/mcp/", "/mcp/sse"):
         answer = made.ask("GET", f"/.well-known/oauth-protected-resource{path}")
-        assert answer.json()["resource"] == GATEWAY
+        assert answer.json()["resource"] == GATEWAY + path
     assert stage().ask("GET", "/.well-known/oauth-protected-resource").status == 404
 
 

@@ -1,0 +1,164 @@
+"""Event streams, and how many requests one caller may have open (docs/authorization.md, E4)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from apim.messages import InboundRequest, OutboundResponse
+from apim.network import Reply
+from apim.readings import Readings
+from tests.e2e.client import refusal_of
+from tests.policies.engine.stage import Stage
+from tests.policies.oauth.stand import Stand, StandingClock, declared
+
+MOST = 2
+
+
+class Stream(Reply):
+    """An answer that begins and stays open until it is closed."""
+
+    def __init__(self, status: int = 200, content_type: str = "text/event-stream") -> None:
+        super().__init__(status=status, reason="", headers=[("Content-Type", content_type)])
+        self.closed = asyncio.Event()
+        self.was_read = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        self.was_read = True
+        yield b"data: {}\n\n"
+        await self.closed.wait()
+
+    def whole(self) -> bytes | None:
+        return None
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def under(reading: str) -> tuple[Stand, str]:
+    """A sign-in at a stack in which one caller may have two requests open."""
+    made = Stage(declared(openRequests=str(MOST)), StandingClock(), Readings.parse([reading]))
+    stand = Stand.at(made)
+    return stand, stand.token()
+
+
+async def opened(stand: Stand, token: str) -> OutboundResponse:
+    headers = (("Host", "gateway.example"), ("Authorization", f"Bearer {token}"))
+    return await stand.stage.gateway.handle(
+        InboundRequest(
+            method="GET",
+            path="/mcp/sse",
+            query="",
+            headers=headers,
+            body=None,
+            ip_address="203.0.113.7",
+            host="gateway.example",
+        )
+    )
+
+
+@pytest.mark.parametrize("reading", ["limit-concurrency=until-head", "limit-concurrency=until-end"])
+def test_e4_one_caller_has_so_many_streams_open_at_a_server(reading: str) -> None:
+    """Where an open stream does not count (R17), all are opened, and nothing breaks."""
+    stand, token = under(reading)
+
+    async def go() -> tuple[list[int], OutboundResponse, int]:
+        stand.served = Stream
+        streams = [await opened(stand, token) for _ in range(MOST)]
+        another = await opened(stand, token)
+        statuses = [answer.status for answer in streams]
+        for answer in streams:
+            await answer.close()
+        after = await opened(stand, token)
+        await after.close()
+        return statuses, another, after.status
+
+    statuses, another, after = asyncio.run(go())
+    assert (statuses, after) == ([200] * MOST, 200)
+    assert another.status == (429 if reading.endswith("until-end") else 200)
+
+
+def test_e4_a_refused_stream_says_why_and_when_to_come_again() -> None:
+    stand, token = under("limit-concurrency=until-end")
+
+    async def go() -> OutboundResponse:
+        stand.served = Stream
+        streams = [await opened(stand, token) for _ in range(MOST)]
+        refused = await opened(stand, token)
+        for answer in streams:
+            await answer.close()
+        return refused
+
+    refused = asyncio.run(go())
+    assert refused.status == 429
+    assert dict(refused.headers)["Retry-After"] == "5"
+
+
+def test_e4_another_person_has_streams_of_their_own() -> None:
+    stand, token = under("limit-concurrency=until-end")
+    stand.tampered = {"oid": "66666666-6666-4666-8666-666666666666"}
+    other = stand.token()
+
+    async def go() -> list[int]:
+        stand.served = Stream
+        answers = [await opened(stand, given) for given in (token, token, other, token)]
+        for answer in answers:
+            await answer.close()
+        return [answer.status for answer in answers]
+
+    assert asyncio.run(go()) == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("reading", ["hop-by-hop=visible", "limit-concurrency=until-end"])
+def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
+    stand, token = under(reading)
+
+    async def go() -> bytes:
+        stand.served = Stream
+        answer = await opened(stand, token)
+        assert not isinstance(answer.body, bytes)
+        first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
+        await answer.close()
+        return first
+
+    assert asyncio.run(go()) == b"data: {}\n\n"
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 404])
+def test_e4_no_policy_reads_an_answer_that_is_no_failure(status: int) -> None:
+    stand, token = under("limit-concurrency=until-head")
+    stream = Stream(status, "application/json")
+
+    async def go() -> bool:
+        stand.served = lambda: stream
+        answer = await asyncio.wait_for(opened(stand, token), 5)
+        read = stream.was_read
+        await answer.close()
+        return read
+
+    assert not asyncio.run(go())
+
+
+def test_e4_a_stream_that_is_open_outlives_its_grant() -> None:
+    """API Management has no way to end it; every new request is refused."""
+    stand, token = under("limit-concurrency=until-end")
+
+    async def go() -> tuple[bytes, int]:
+        stand.served = Stream
+        answer = await opened(stand, token)
+        stand.store.one("grants")["status"] = "revoked"
+        stand.stage.clock.advance(31)
+        assert not isinstance(answer.body, bytes)
+        first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
+        again = await opened(stand, token)
+        await answer.close()
+        return first, again.status
+
+    assert asyncio.run(go()) == (b"data: {}\n\n", 401)
+
+
+def test_e4_the_refusal_is_a_json_rpc_error() -> None:
+    stand, token = under("limit-concurrency=until-end")
+    stand.stage.gateway.services.concurrency[f"functions|{stand.opened(token)['sub']}"] = MOST
+    answer = stand.call(token)
+    assert (answer.status, refusal_of(answer.json())) == (429, "too_many_requests")
