@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
 from apim.csharp import context as csharp
 from apim.findings import Finding, PolicyError
-from apim.origins import Places, at_origin
 from apim.policies import POLICIES, UNSUPPORTED
 from apim.readings import Readings
 from apim.routing import Routes
 from apim.run import url_of
 from apim.service import Api, Operation, PolicyDocument, Product, Service
 from apim.shown import Shown
+from apim.source_locations import SourceLocations, at_source
 from apim.statements import Action, Statement, in_order
 from apim.subscriptions import Subscriptions
 
@@ -64,7 +64,7 @@ class CompiledService:
         default: the pipeline of requests that no API takes.
         deployment: `context.Deployment`.
         shown: writes values of this service for people.
-        places: where in the templates the documents' lines come from.
+        source_locations: where the documents were written.
     """
 
     def __init__(self, service: Service, *, counted: bool = False) -> None:
@@ -86,8 +86,8 @@ class CompiledService:
             for operation in (None, *api.operations)
         }
         if catalogue.findings:
-            raise PolicyError(at_origin(catalogue.findings, service))
-        self.warnings: tuple[Finding, ...] = tuple(at_origin(catalogue.warnings, service))
+            raise PolicyError(at_source(catalogue.findings, service))
+        self.warnings: tuple[Finding, ...] = tuple(at_source(catalogue.warnings, service))
         self.used_values = frozenset(catalogue.used_values)
         self.used_fragments = frozenset(catalogue.used_fragments)
         self.expressions: tuple[Placed, ...] = tuple(catalogue.expressions)
@@ -111,7 +111,7 @@ class CompiledService:
             catalogue.literals,
             _path_templates(service),
         )
-        self.places = Places(service)
+        self.source_locations = SourceLocations(service)
         self._no_api = csharp.Api(id="", name="", path="")
         self.deployment = csharp.Deployment(service_name=service.name)
 
@@ -122,7 +122,7 @@ class CompiledService:
             PolicyError: it would refuse some.
         """
         if readings.system_net == "not-imported" and self._unqualified:
-            raise PolicyError(at_origin(self._unqualified, self.service))
+            raise PolicyError(at_source(self._unqualified, self.service))
 
     def pipeline(self, api: Api, operation: Operation | None, product: str | None = None) -> Pipeline:
         """The pipeline of an operation, for a call on a product's subscription or without one."""

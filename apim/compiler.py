@@ -9,13 +9,13 @@ from apim.failure import Failure
 from apim.findings import Finding, PolicyError
 from apim.named_values import Substituted, UndeclaredError, substitute
 from apim.node import Node, Operand
-from apim.origins import find
 from apim.policy import Policy
 from apim.rawxml import Element, Value, parse
 from apim.run import Run
 from apim.service import PolicyDocument, Service
 from apim.shape import Attribute, Kind, Shape, Text
 from apim.shown import literals_in
+from apim.source_map import SourceLocation
 from apim.statements import Action, Statement, in_order
 from apim.trace import Source, watched
 
@@ -92,7 +92,7 @@ class Catalogue:
         expressions: every expression, with its place.
         statements: every statement that was compiled, and the parts of policies that hold statements.
         literals: texts that stand in the documents, without what named values put there.
-        texts: the documents by their names.
+        documents: by their names.
         fragments: what fragments became, by id, section, scope and place; many documents include the same.
         unqualified: errors if expressions do not import the namespace `System.Net`.
     """
@@ -110,7 +110,7 @@ class Catalogue:
     expressions: list["Placed"] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
-    texts: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, PolicyDocument] = field(default_factory=dict)
     _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
     fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
     unqualified: list[Finding] = field(default_factory=list)
@@ -146,25 +146,27 @@ class Catalogue:
     def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
         """The expression of that text, if it was compiled before."""
         if self.counted:
-            return self._counted.get((text, self._origin(document, line, column)))
+            return self._counted.get((text, self._place(document, line, column)))
         return _SHARED.get(text)
 
     def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
         """Lets further places with the same text use the expression."""
         if self.counted:
-            self._counted[text, self._origin(document, line, column)] = expression
+            self._counted[text, self._place(document, line, column)] = expression
             return
         if len(_SHARED) >= _MOST_SHARED:
             _SHARED.clear()
         _SHARED[text] = expression
 
-    def _origin(self, document: str, line: int, column: int) -> object:
-        """What tells places apart that count for themselves: a template's place, however often rendered."""
-        return find(self.texts[document], line, column) or (document, line, column)
+    def _place(self, document: str, line: int, column: int) -> SourceLocation:
+        """Where it was written: each rendering of a part of a template counts for the same place."""
+        source_map = self.documents[document].source_map
+        written = source_map.find(line, column) if source_map is not None else None
+        return written or SourceLocation(document, line, column)
 
     def root(self, document: PolicyDocument, name: str, largest: int) -> Element | None:
         """The document's root element; None after an error that leaves nothing to look at."""
-        self.texts[document.name] = document.xml
+        self.documents[document.name] = document
         size = len(document.xml.encode())
         if size > largest:
             message = f"the document has {size:,} bytes; API Management takes {largest:,}"

@@ -14,8 +14,10 @@ from dataclasses import astuple, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from apim import origins
 from apim.gateway import Gateway
+from apim.service import documents
+from apim.source_locations import SourceLocations
+from apim.source_map import SourceLocation
 
 FOLDER = "TWIN_POLICY_COVERAGE"
 """The environment variable that names the folder; processes count when it is set."""
@@ -125,9 +127,10 @@ class _Watched:
     """The marks that a gateway leaves, with what each means; the gateway itself may go."""
 
     def __init__(self, gateway: Gateway) -> None:
-        texts = {document.name: document.xml for document in origins.documents(gateway.service)}
-        self._lines = {place for text in texts.values() for place in origins.lines(text)}
-        self._marks = [*_elements(gateway, texts), *_branches(gateway, texts)]
+        maps = [document.source_map for document in documents(gateway.service)]
+        self._lines = {line for source_map in maps if source_map is not None for line in source_map.lines()}
+        locations = SourceLocations(gateway.service)
+        self._marks = [*_elements(gateway, locations), *_branches(gateway, locations)]
 
     def count(self, coverage: Coverage) -> None:
         for file, line in self._lines:
@@ -139,23 +142,22 @@ class _Watched:
 _Mark = tuple[Point, bytearray, int]
 
 
-def _elements(gateway: Gateway, texts: dict[str, str]) -> Iterator[_Mark]:
+def _elements(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
     for statement in gateway.statements:
-        place = origins.find(texts.get(statement.document, ""), statement.line, statement.column)
+        place = locations.find(statement.document, statement.line, statement.column)
         if place is not None:
             yield Point(*place, statement.element, 0, RAN), statement.ran, 0
 
 
-def _branches(gateway: Gateway, texts: dict[str, str]) -> Iterator[_Mark]:
+def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
     for placed in gateway.expressions:
-        text = texts.get(placed.document, "")
-        seen: Counter[tuple[origins.Place, str]] = Counter()
+        seen: Counter[tuple[SourceLocation, str]] = Counter()
         for index, decision in enumerate(placed.expression.decisions):
-            place = origins.find(text, *placed.place(decision.line, decision.column))
+            place = locations.find(placed.document, *placed.place(decision.line, decision.column))
             if place is None:
                 continue
             # With a column the place is one, however often a template's loop repeats it.
-            ordinal = seen[place, decision.kind] if place[2] == 1 else 0
+            ordinal = seen[place, decision.kind] if place.column == 1 else 0
             seen[place, decision.kind] += 1
             # A handler runs, or nothing is thrown that it would handle: the latter is no way of its own.
             outcomes = (YES,) if decision.kind == "catch" else (YES, NO)

@@ -321,7 +321,7 @@ class Gateway:
             path=compiled.shown.path(request.path),
             at=run.context.timestamp,
             shown=compiled.shown,
-            origins=compiled.places,
+            source_locations=compiled.source_locations,
             operation=f"{match.api.id}/{operation.id}" if match and operation else "",
         )
         self.traces.append(trace)
@@ -353,7 +353,7 @@ def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
     """Logs for the operator what a client is not sent."""
     if failure.status < 500:  # noqa: PLR2004 -- what is wrong with a request concerns its client
         return
-    place = compiled.places.told(*failure.place) if failure.place else "before any policy"
+    place = compiled.source_locations.describe(*failure.place) if failure.place else "before any policy"
     section = f"{failure.scope} {failure.section} {failure.path}".strip()
     why = f"{failure.reason}: {compiled.shown.log_line(failure.message)}"
     original = run.context.request.original_url

@@ -1,6 +1,9 @@
 """What a gateway is configured with: the state of one API Management service, and nothing else."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from apim.source_map import SourceMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,11 +12,13 @@ class PolicyDocument:
 
     Attributes:
         xml: its text.
-        name: where it comes from; errors begin with it.
+        name: what it is the policy of; error messages begin with it.
+        source_map: where its text was written, if it was rendered from templates.
     """
 
     xml: str
     name: str
+    source_map: SourceMap | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +126,12 @@ class Service:
     products: tuple[Product, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     backends: tuple[BackendEntity, ...] = ()
+
+
+def documents(service: Service) -> Iterator[PolicyDocument]:
+    """All policy documents of a service."""
+    policies = [service.policy, *(product.policy for product in service.products)]
+    for api in service.apis:
+        policies += [api.policy, *(operation.policy for operation in api.operations)]
+    yield from (policy for policy in policies if policy is not None)
+    yield from (fragment.document for fragment in service.fragments)

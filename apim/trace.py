@@ -13,9 +13,10 @@ from apim.csharp import DotNetException
 from apim.csharp.context import Context
 from apim.failure import Failure, FinishedError
 from apim.messages import PayloadTooLargeError
-from apim.origins import Places
 from apim.position import Position
 from apim.shown import Shown
+from apim.source_locations import SourceLocations
+from apim.source_map import SourceLocation
 
 _LONGEST_SOURCE = 160
 
@@ -133,7 +134,7 @@ class Trace:
     path: str
     at: float
     shown: Shown = field(repr=False)
-    origins: Places = field(repr=False)
+    source_locations: SourceLocations = field(repr=False)
     operation: str = ""
     statements: list[Performed] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -174,10 +175,9 @@ class Trace:
         }
 
     def written(self, one: Performed | Evaluated) -> str:
-        """Where it was written, `file:line:column`; in the document itself when no template is known."""
-        place = self.origins.find(one.document, one.line, one.column)
-        document, line, column = place or (one.document, one.line, one.column)
-        return f"{document}:{line}:{column}"
+        """Where it was written, `file:line:column`; in the document itself if that has no source map."""
+        written = self.source_locations.find(one.document, one.line, one.column)
+        return str(written or SourceLocation(one.document, one.line, one.column))
 
     def elapsed(self) -> float:
         """Milliseconds since the request came."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import pulumi
 
 from apim import lint
-from apim import origins as source_locations
 from apim import service as engine
 from apim.findings import Finding
 from apim.lint.streaming import Diagnostic
@@ -135,7 +134,7 @@ class Plan:
             gateway_url=values.get("gateway-url", "https://gateway"),
             sku=self.sku,
             apis=tuple(_engine_api(api, urls) for api in self.apis),
-            policy=engine.PolicyDocument(xml=self.policy, name="all APIs"),
+            policy=_document(self.policy, "all APIs"),
             named_values=tuple(
                 engine.NamedValue(
                     name=value.name,
@@ -147,7 +146,7 @@ class Plan:
             fragments=tuple(
                 engine.PolicyFragment(
                     id=fragment.id,
-                    document=engine.PolicyDocument(xml=fragment.policy, name=f"fragment {fragment.id}"),
+                    document=_document(fragment.policy, f"fragment {fragment.id}"),
                 )
                 for fragment in self.fragments
             ),
@@ -167,7 +166,6 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
         settings: the stack's settings.
         backends: the MCP servers behind the gateway.
     """
-    source_locations.tell(_SOURCE_LOCATIONS)
     return Plan(
         sku=settings.sku,
         backends=tuple(backends),
@@ -237,7 +235,7 @@ def _engine_api(api: Api, urls: Mapping[str, str]) -> engine.Api:
         path=api.path,
         service_url=urls.get(api.backend, "https://backend") if api.backend else None,
         operations=tuple(_engine_operation(api, operation) for operation in api.operations),
-        policy=engine.PolicyDocument(xml=api.policy, name=f"API {api.id}"),
+        policy=_document(api.policy, f"API {api.id}"),
     )
 
 
@@ -248,24 +246,13 @@ def _engine_operation(api: Api, operation: Operation) -> engine.Operation:
         name=operation.title,
         method=operation.method,
         url_template=operation.template,
-        policy=engine.PolicyDocument(xml=operation.policy, name=document) if operation.policy else None,
+        policy=_document(operation.policy, document) if operation.policy else None,
     )
 
 
-class _SourceLocations:
-    """Where the rendered policies were written."""
-
-    def find(self, text: str, line: int, column: int) -> tuple[str, int, int] | None:
-        """The template, line and column of a place in a rendered policy."""
-        origin = policy.origin(text, line, column)
-        return None if origin is None else (f"policies/{origin.template}", origin.line, origin.column or 1)
-
-    def lines(self, text: str) -> frozenset[tuple[str, int]]:
-        """The templates and lines that a rendered policy consists of."""
-        return frozenset((f"policies/{template}", line) for template, line in policy.lines(text))
-
-
-_SOURCE_LOCATIONS = _SourceLocations()
+def _document(text: str, name: str) -> engine.PolicyDocument:
+    source_map = text.source_map if isinstance(text, policy.RenderedPolicy) else None
+    return engine.PolicyDocument(xml=text, name=name, source_map=source_map)
 
 
 def _line(finding: Finding) -> str:

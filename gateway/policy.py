@@ -19,7 +19,7 @@ import jinja2
 
 from gateway import characters
 from gateway.indentation import indented
-from gateway.source_map import Marks, Origin, SourceMap, lines_of, separate, unmarked
+from gateway.source_map import Marks, TemplateSourceMap, lines_of, unmarked
 
 _FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
@@ -29,8 +29,21 @@ _PAGE_MARK = re.compile(r"\{(?P<kind>[=?/*]) (?P<name>[a-z-]+) (?P=kind)\}")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
-# What was rendered, with its marks, by the digest of the text without them.
-_rendered: dict[bytes, str] = {}
+
+class RenderedPolicy(str):
+    """The text of a policy document, with the locations in templates at which it was written."""
+
+    __slots__ = ("source_map",)
+    source_map: TemplateSourceMap
+
+    def __new__(cls, text: str, source_map: TemplateSourceMap) -> "RenderedPolicy":
+        """The text with its source map; a text that is made of it, such as a slice, has none."""
+        made = super().__new__(cls, text)
+        made.source_map = source_map
+        return made
+
+    def __getnewargs__(self) -> tuple[str, TemplateSourceMap]:  # ty: ignore[incompatible-method-override] -- for copies
+        return str(self), self.source_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +59,9 @@ class Organisation:
     logo: str = ""
 
 
-def render(template: str, /, *, organisation: Organisation | None = None, **variables: object) -> str:
+def render(
+    template: str, /, *, organisation: Organisation | None = None, **variables: object
+) -> RenderedPolicy:
     """The text of one policy document.
 
     Args:
@@ -61,27 +76,7 @@ def render(template: str, /, *, organisation: Organisation | None = None, **vari
     loaded = _environment(organisation or Organisation()).get_template(template)
     marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
     marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
-    text = unmarked(marked)
-    _rendered[_digest(text)] = marked
-    return text
-
-
-def origin(text: str, line: int, column: int = 1) -> Origin | None:
-    """Where a place of a text that `render` gave was written; None for a text that it did not give.
-
-    Args:
-        text: the whole policy document.
-        line: from 1.
-        column: from 1.
-    """
-    digest = _digest(text)
-    return _source_map(digest).origin(line, column) if digest in _rendered else None
-
-
-def lines(text: str) -> frozenset[tuple[str, int]]:
-    """The templates and lines of which a text was made; none for a text that `render` did not give."""
-    digest = _digest(text)
-    return _source_map(digest).lines() if digest in _rendered else frozenset()
+    return RenderedPolicy(unmarked(marked), TemplateSourceMap(marked))
 
 
 def templates() -> tuple[str, ...]:
@@ -134,15 +129,6 @@ def style_hash(html: str) -> str:
     (style,) = _STYLE.findall(html)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-@lru_cache(maxsize=1024)
-def _source_map(digest: bytes) -> SourceMap:
-    return separate(_rendered[digest])[1]
 
 
 def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:

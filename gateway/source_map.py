@@ -10,12 +10,14 @@ get no marks of their own, and each call passes its mark as the first argument.
 import re
 from bisect import bisect_right
 from collections.abc import Generator
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 
 from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+
+from apim.source_map import SourceLocation
 
 _GUARDS = "guards.xml.j2"
 # What begins a call of one of its macros, which a template imports as `guard`.
@@ -23,42 +25,37 @@ _GUARD_CALL = ("guard", ".", ("unless", "when"), "(")
 # Private-use characters, which no template holds.
 _MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
 _CONTENT = re.compile(r"\S")
+# The column in a mark within a line of which parts were inserted.
+_UNKNOWN = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A place in a template.
+class TemplateSourceMap:
+    """The source locations of one rendered document: for each of its lines, ascending columns with locations.
 
-    Attributes:
-        template: path below `policies/`.
-        line: from 1.
-        column: from 1; None within a line of which parts were inserted.
+    Args:
+        marked: the document with its marks, which are read at the first look-up.
     """
 
-    template: str
-    line: int
-    column: int | None
+    def __init__(self, marked: str) -> None:
+        self._marked = marked
 
-
-class SourceMap:
-    """The origins of one rendered document: for each of its lines, ascending columns with their origins."""
-
-    def __init__(self, lines: tuple[tuple[tuple[int, Origin], ...], ...]) -> None:
-        self._lines = lines
-
-    def origin(self, line: int, column: int = 1) -> Origin | None:
-        """Where that place of the rendered document was written; None for what no template holds."""
+    def find(self, line: int, column: int = 1) -> SourceLocation | None:
+        """Where that place of the document was written; None for what no template contains."""
         if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:
             return None
         places = self._lines[line - 1]
-        start, origin = places[max(bisect_right([place for place, _ in places], column) - 1, 0)]
-        if origin.column is None:
-            return origin
-        return Origin(origin.template, origin.line, max(origin.column + column - start, 1))
+        start, written = places[max(bisect_right([place for place, _ in places], column) - 1, 0)]
+        if written.column == _UNKNOWN:
+            return written._replace(column=1)
+        return written._replace(column=max(written.column + column - start, 1))
 
     def lines(self) -> frozenset[tuple[str, int]]:
-        """The templates and lines that the document is made of."""
-        return frozenset((origin.template, origin.line) for line in self._lines for _, origin in line)
+        """The templates and lines from which the document was rendered."""
+        return frozenset((written.file, written.line) for line in self._lines for _, written in line)
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[tuple[int, SourceLocation], ...], ...]:
+        return tuple(map(_marks_in, self._marked.split("\n")))
 
 
 class Marks(Extension):
@@ -97,20 +94,15 @@ def unmarked(text: str) -> str:
     return _MARK.sub("", text) if "\ue000" in text else text
 
 
-def separate(marked: str) -> tuple[str, SourceMap]:
-    """A rendered text without its marks, and what they said."""
-    texts: list[str] = []
-    lines: list[tuple[tuple[int, Origin], ...]] = []
-    for line in marked.split("\n"):
-        places: list[tuple[int, Origin]] = []
-        removed = 0
-        for mark in _MARK.finditer(line):
-            column = int(mark[3]) or None
-            places.append((mark.start() - removed + 1, Origin(mark[1], int(mark[2]), column)))
-            removed += len(mark[0])
-        texts.append(unmarked(line))
-        lines.append(tuple(places))
-    return "\n".join(texts), SourceMap(tuple(lines))
+def _marks_in(line: str) -> tuple[tuple[int, SourceLocation], ...]:
+    """The columns of a line at which marks were, without the marks, and the locations that these name."""
+    places: list[tuple[int, SourceLocation]] = []
+    removed = 0
+    for mark in _MARK.finditer(line):
+        location = SourceLocation(f"policies/{mark[1]}", int(mark[2]), int(mark[3]))
+        places.append((mark.start() - removed + 1, location))
+        removed += len(mark[0])
+    return tuple(places)
 
 
 def lines_of(environment: Environment, source: str, template: str) -> frozenset[int]:

@@ -35,10 +35,10 @@ ALLOWED = {
         "apim.findings",
         "apim.lint",
         "apim.named_values",
-        "apim.origins",
         # Rendered policies are indented by their elements.
         "apim.rawxml",
         "apim.service",
+        "apim.source_map",
     },
     # A program of its own, which compares a running stack with the plan of its configuration.
     "gateway/verify": {"gateway", "settings", "configuration", "backends.registry", "apim.readings"},

@@ -1,11 +1,15 @@
 """The gateway's plan of the project's own stacks, without evaluating the whole program."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import pulumi
 from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
+from apim.service import documents
+from apim.source_map import SourceLocation, SourceMap
 from backends import registry
 from configuration.stack_file import Configuration, ConfigurationError
 from gateway.plan import Plan, plan_gateway
@@ -30,8 +34,48 @@ def plan_stack(
     Raises:
         StackError: the configuration is wrong; the message says how.
     """
-    settings = load_settings(config, secrets, stack=stack)
-    return plan_gateway(settings, registry.describe(settings))
+    return _plan(load_settings(config, secrets, stack=stack))
+
+
+class PlannedDocuments:
+    """The policy documents of a stack's plan, which is made at the first look-up.
+
+    A stack's resources hold policies as text alone; the plan of the same configuration has their source maps.
+
+    Args:
+        configuration: of the stack; None for another program than this project's, which has no plan.
+    """
+
+    def __init__(self, configuration: Configuration | None) -> None:
+        self._configuration = configuration
+
+    @cached_property
+    def source_maps(self) -> Mapping[str, SourceMap]:
+        """The source maps of rendered documents, by their text."""
+        configuration = self._configuration
+        if configuration is None:
+            return {}
+        settings = own_thread.start(lambda: _load(configuration), "settings").result()
+        planned = documents(_plan(settings).service())
+        return {document.xml: document.source_map for document in planned if document.source_map is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSourceMap:
+    """The source map of a declared policy: that of the planned document with the same text."""
+
+    text: str
+    planned: PlannedDocuments
+
+    def find(self, line: int, column: int) -> SourceLocation | None:
+        """Where that place of the text was written; None for what no template contains."""
+        source_map = self.planned.source_maps.get(self.text)
+        return source_map.find(line, column) if source_map is not None else None
+
+    def lines(self) -> frozenset[tuple[str, int]]:
+        """The templates and lines from which the text was rendered."""
+        source_map = self.planned.source_maps.get(self.text)
+        return source_map.lines() if source_map is not None else frozenset()
 
 
 def load_settings(
@@ -44,6 +88,10 @@ def load_settings(
         return own_thread.start(lambda: _load(values), "settings").result()
     except (ConfigurationError, pulumi.RunError) as error:
         raise StackError(str(error)) from error
+
+
+def _plan(settings: Settings) -> Plan:
+    return plan_gateway(settings, registry.describe(settings))
 
 
 def _load(values: Configuration) -> Settings:

@@ -53,6 +53,7 @@ class Stack:
         outputs: the stack's outputs.
         secret_outputs: names of those that are secret.
         encrypted: the settings whose values only the Pulumi CLI can decrypt, and which were not read.
+        configuration: of this project's stack; None for another program.
         warnings: what the program logged as a warning.
     """
 
@@ -60,6 +61,7 @@ class Stack:
     outputs: Mapping[str, Any]
     secret_outputs: frozenset[str] = frozenset()
     encrypted: tuple[str, ...] = ()
+    configuration: Configuration | None = None
     warnings: tuple[str, ...] = ()
     _by_urn: dict[str, Declared] = field(init=False)
 
@@ -129,6 +131,7 @@ def evaluate(
         outputs=root_resource.outputs,
         secret_outputs=root_resource.secret_outputs,
         encrypted=settings.encrypted,
+        configuration=settings if root == PROJECT else None,
         warnings=tuple(engine.warnings),
     )
 

@@ -23,8 +23,8 @@ from apim.lint import (
 from apim.lint.rules import with_remedy
 from apim.lint.streaming import Diagnostic
 from apim.lint.subject import Subject, compiled
-from apim.origins import at_origin
 from apim.service import Api, Operation, Service
+from apim.source_locations import at_source
 
 _OF_SERVICES = (
     availability,
@@ -70,7 +70,7 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     for api in service.apis:
         for chain, operations in _by_chain(subject, api):
             found.update(_of_operations(subject, about, api, chain, operations))
-    return at_origin(map(with_remedy, found), service)
+    return at_source(map(with_remedy, found), service)
 
 
 def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Operation | None]]]:

@@ -217,10 +217,10 @@ async def _texts(manager: ResourceManager, service: str, documents: list[str]) -
 
 def _template(text: str, line: int) -> str:
     """The line of the template from which a line of a rendered document was made."""
-    origin = policy.origin(text, line)
-    if origin is None:
+    written = text.source_map.find(line) if isinstance(text, policy.RenderedPolicy) else None
+    if written is None:
         return f"line {line} of the rendered text"
-    return f"policies/{origin.template}, line {origin.line},"
+    return f"{written.file}, line {written.line},"
 
 
 def _short(document: str) -> str:

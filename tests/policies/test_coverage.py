@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from apim import origins
 from apim.coverage import Coverage, Recorder
 from apim.gateway import Gateway
 from apim.service import Api, Operation, Service
+from apim.source_map import SourceLocation
 from gateway import policy
 from tests.policies.engine import stage
 from tests.policy_coverage import report
@@ -30,19 +30,14 @@ TEXT = """<policies>
 ALL = frozenset(range(1, TEXT.count("\n") + 2))
 
 
-class _Made:
-    """Knows the template above, of which a document holds some lines."""
+class _Written:
+    """The source map of a document that is rendered from the template above, line by line."""
 
-    def find(self, text: str, line: int, column: int) -> origins.Place | None:
-        return (NAME, line, column) if text == TEXT else None
+    def find(self, line: int, column: int) -> SourceLocation | None:
+        return SourceLocation(NAME, line, column)
 
-    def lines(self, text: str) -> frozenset[tuple[str, int]]:
-        return frozenset((NAME, line) for line in ALL) if text == TEXT else frozenset()
-
-
-@pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(origins, "_told", [_Made()])
+    def lines(self) -> frozenset[tuple[str, int]]:
+        return frozenset((NAME, line) for line in ALL)
 
 
 def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
@@ -55,7 +50,7 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
         path="api",
         service_url="https://made.example",
         operations=operations,
-        policy=stage.document(text),
+        policy=stage.document(text, source_map=_Written() if text == TEXT else None),
     )
     service = Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(api,))
     made = stage.Stage(service)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from apim import rawxml
-from apim.origins import documents
-from apim.service import Service
+from apim.service import PolicyDocument, Service, documents
+from apim.source_locations import SourceLocations
 from gateway import policy
 from tests.policies.compiler import mono
 from tests.stacks import FUNCTIONS_ONLY
@@ -55,23 +55,25 @@ def test_every_expression_compiles(variant: str, tmp_path: Path) -> None:
     service = plan_stack(VARIANTS[variant]).service()
     found = list(expressions(service))
     assert len(found) > 300
-    texts = {document.name: document.xml for document in documents(service)}
-    assert [at_origin(error, texts) for error in mono.compile_all(found, tmp_path)] == []
+    locations = SourceLocations(service)
+    assert [at_source(error, locations) for error in mono.compile_all(found, tmp_path)] == []
 
 
-def at_origin(error: str, texts: dict[str, str]) -> str:
+def at_source(error: str, locations: SourceLocations) -> str:
     """The compiler's error with the template's line instead of the rendered document's."""
     match = re.match(r"(?P<name>[^(]+)\((?P<line>\d+)", error)
-    origin = policy.origin(texts.get(match["name"], ""), int(match["line"])) if match else None
-    if match is None or origin is None:
+    written = locations.find(match["name"], int(match["line"]), 1) if match else None
+    if match is None or written is None:
         return error
-    return f"policies/{origin.template}({origin.line}{error[match.end() :]}"
+    return f"{written.file}({written.line}{error[match.end() :]}"
 
 
 def test_an_error_names_the_template_and_its_line() -> None:
     text = policy.render("oauth/api.xml.j2")
     line = next(n for n, one in enumerate(text.split("\n"), 1) if "<inbound>" in one)
-    error = at_origin(f"api({line},5): error CS1525: wrong", {"api": text})
+    document = PolicyDocument(xml=text, name="api", source_map=text.source_map)
+    service = Service(name="apim", gateway_url="https://gateway", policy=document)
+    error = at_source(f"api({line},5): error CS1525: wrong", SourceLocations(service))
     written = (ROOT / "policies/oauth/api.xml.j2").read_text().split("\n")
     expected = next(n for n, one in enumerate(written, 1) if "<inbound>" in one)
     assert error == f"policies/oauth/api.xml.j2({expected},5): error CS1525: wrong"

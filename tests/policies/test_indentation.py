@@ -65,6 +65,6 @@ def test_a_place_keeps_its_line_and_column_in_the_template() -> None:
     lines = text.split("\n")
     number = next(number for number, line in enumerate(lines, 1) if "<set-status" in line)
     assert lines[number - 1].startswith("            <set-status")
-    origin = policy.origin(text, number, 13)
-    assert origin is not None
-    assert (origin.template, origin.column) == ("oauth/preflight.xml.j2", 5)
+    written = text.source_map.find(number, 13)
+    assert written is not None
+    assert (written.file, written.column) == ("policies/oauth/preflight.xml.j2", 5)

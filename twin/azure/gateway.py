@@ -16,6 +16,7 @@ from apim.service import (
     Subscription,
 )
 from twin.azure.cloud import Cloud
+from twin.gateway_plan import DeclaredSourceMap, PlannedDocuments
 from twin.stack import Declared, Stack, StackError
 
 
@@ -33,16 +34,21 @@ def service(stack: Stack, cloud: Cloud) -> Service:
     if len(declared) != 1:
         raise StackError(f"The twin runs one API Management service; the stack declares {len(declared)}.")
     (one,) = declared
+    planned = PlannedDocuments(stack.configuration)
     return Service(
         name=one.outputs["name"],
         gateway_url=one.outputs["gatewayUrl"],
         sku=one.inputs["sku"]["name"],
-        apis=tuple(_api(stack, api) for api in stack.of_type("apimanagement:Api")),
-        policy=_policy(stack, "apimanagement:Policy", {}, "all APIs"),
+        apis=tuple(_api(stack, api, planned) for api in stack.of_type("apimanagement:Api")),
+        policy=_policy(stack, "apimanagement:Policy", {}, "all APIs", planned),
         named_values=tuple(_named_value(value) for value in stack.of_type("apimanagement:NamedValue")),
-        fragments=tuple(_fragment(fragment) for fragment in stack.of_type("apimanagement:PolicyFragment")),
+        fragments=tuple(
+            _fragment(fragment, planned) for fragment in stack.of_type("apimanagement:PolicyFragment")
+        ),
         identities=_identities(one),
-        products=tuple(_product(stack, product) for product in stack.of_type("apimanagement:Product")),
+        products=tuple(
+            _product(stack, product, planned) for product in stack.of_type("apimanagement:Product")
+        ),
         subscriptions=tuple(
             _subscription(subscription, cloud) for subscription in stack.of_type("apimanagement:Subscription")
         ),
@@ -53,7 +59,7 @@ def service(stack: Stack, cloud: Cloud) -> Service:
     )
 
 
-def _api(stack: Stack, api: Declared) -> Api:
+def _api(stack: Stack, api: Declared, planned: PlannedDocuments) -> Api:
     api_id = api.outputs["name"]
     return Api(
         id=api_id,
@@ -61,16 +67,16 @@ def _api(stack: Stack, api: Declared) -> Api:
         path=api.inputs.get("path") or "",
         service_url=api.inputs.get("serviceUrl"),
         operations=tuple(
-            _operation(stack, operation)
+            _operation(stack, operation, planned)
             for operation in stack.of_type("apimanagement:ApiOperation")
             if operation.inputs["apiId"] == api_id
         ),
-        policy=_policy(stack, "apimanagement:ApiPolicy", {"apiId": api_id}, f"API {api_id}"),
+        policy=_policy(stack, "apimanagement:ApiPolicy", {"apiId": api_id}, f"API {api_id}", planned),
         subscription_required=bool(api.inputs.get("subscriptionRequired", True)),
     )
 
 
-def _operation(stack: Stack, operation: Declared) -> Operation:
+def _operation(stack: Stack, operation: Declared, planned: PlannedDocuments) -> Operation:
     ids = {"apiId": operation.inputs["apiId"], "operationId": operation.outputs["name"]}
     place = f"API {ids['apiId']}, operation {ids['operationId']}"
     return Operation(
@@ -78,11 +84,13 @@ def _operation(stack: Stack, operation: Declared) -> Operation:
         name=operation.inputs["displayName"],
         method=operation.inputs["method"],
         url_template=operation.inputs["urlTemplate"],
-        policy=_policy(stack, "apimanagement:ApiOperationPolicy", ids, place),
+        policy=_policy(stack, "apimanagement:ApiOperationPolicy", ids, place, planned),
     )
 
 
-def _policy(stack: Stack, type_: str, ids: Mapping[str, str], place: str) -> PolicyDocument | None:
+def _policy(
+    stack: Stack, type_: str, ids: Mapping[str, str], place: str, planned: PlannedDocuments
+) -> PolicyDocument | None:
     found = [
         policy
         for policy in stack.of_type(type_)
@@ -91,16 +99,17 @@ def _policy(stack: Stack, type_: str, ids: Mapping[str, str], place: str) -> Pol
     if len(found) > 1:
         names = ", ".join(policy.name for policy in found)
         raise StackError(f"More than one policy is declared for {place}: {names}.")
-    return _document(found[0], place) if found else None
+    return _document(found[0], place, planned) if found else None
 
 
-def _document(policy: Declared, place: str) -> PolicyDocument:
+def _document(policy: Declared, place: str, planned: PlannedDocuments) -> PolicyDocument:
     if policy.inputs.get("format") != "rawxml":
         raise StackError(
             f"The policy {policy.name} has the format {policy.inputs.get('format') or 'xml'}. "
             'Set format="rawxml": the twin takes policies as they are written, with C# unescaped.'
         )
-    return PolicyDocument(xml=policy.inputs["value"], name=place)
+    text = policy.inputs["value"]
+    return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))
 
 
 def _named_value(value: Declared) -> NamedValue:
@@ -114,9 +123,9 @@ def _named_value(value: Declared) -> NamedValue:
     )
 
 
-def _fragment(fragment: Declared) -> PolicyFragment:
+def _fragment(fragment: Declared, planned: PlannedDocuments) -> PolicyFragment:
     name = fragment.outputs["name"]
-    return PolicyFragment(id=name, document=_document(fragment, f"fragment {name}"))
+    return PolicyFragment(id=name, document=_document(fragment, f"fragment {name}", planned))
 
 
 def _identities(one: Declared) -> tuple[ManagedIdentity, ...]:
@@ -131,7 +140,7 @@ def _identities(one: Declared) -> tuple[ManagedIdentity, ...]:
     return tuple(assigned)
 
 
-def _product(stack: Stack, product: Declared) -> Product:
+def _product(stack: Stack, product: Declared, planned: PlannedDocuments) -> Product:
     name = product.outputs["name"]
     return Product(
         id=name,
@@ -141,7 +150,7 @@ def _product(stack: Stack, product: Declared) -> Product:
             for link in stack.of_type("apimanagement:ProductApi")
             if link.inputs["productId"] == name
         ),
-        policy=_policy(stack, "apimanagement:ProductPolicy", {"productId": name}, f"product {name}"),
+        policy=_policy(stack, "apimanagement:ProductPolicy", {"productId": name}, f"product {name}", planned),
         subscription_required=bool(product.inputs.get("subscriptionRequired", True)),
     )
 

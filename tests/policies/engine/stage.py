@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from apim import coverage, origins
+from apim import coverage
 from apim.failure import SendError
 from apim.gateway import Gateway
 from apim.messages import InboundRequest
@@ -24,7 +24,9 @@ from apim.service import (
     Product,
     Service,
     Subscription,
+    documents,
 )
+from apim.source_map import SourceMap
 from tests.readings import chosen
 from twin.clock import Clock
 
@@ -111,8 +113,8 @@ class Tokens:
         return f"token-for-{resource}"
 
 
-def document(xml: str, name: str = "test") -> PolicyDocument:
-    return PolicyDocument(xml=xml, name=name)
+def document(xml: str, name: str = "test", source_map: SourceMap | None = None) -> PolicyDocument:
+    return PolicyDocument(xml=xml, name=name, source_map=source_map)
 
 
 def policies(inbound: str = "", backend: str = "", outbound: str = "", on_error: str = "") -> str:
@@ -151,7 +153,7 @@ class Stage:
         self.wire = Wire()
         self.tokens = Tokens()
         self.clock = clock or Clock()
-        rendered = any(origins.lines(each.xml) for each in origins.documents(service))
+        rendered = any(each.source_map is not None for each in documents(service))
         counting = coverage.recorder() if rendered else None
         self.gateway = Gateway(
             service,

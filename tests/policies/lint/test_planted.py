@@ -59,7 +59,7 @@ def plant() -> Plant:
         text = source(name)
         return text, None, lambda: source(name) == text
 
-    environment = policy._environment().overlay(loader=jinja2.FunctionLoader(load), cache_size=50)
+    environment = policy._environment(policy.Organisation()).overlay(loader=jinja2.FunctionLoader(load), cache_size=50)
 
     def planted(*edits: Edit) -> list[Finding]:
         edited.clear()
@@ -67,7 +67,7 @@ def plant() -> Plant:
             assert old in source(file)
             edited[file] = source(file).replace(old, new, 1)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(policy, "_environment", lambda: environment)
+            patched.setattr(policy, "_environment", lambda _organisation: environment)
             texts = {text: render(template, **variables) for template, variables, text in rendered}
 
         def new(document: PolicyDocument | None) -> PolicyDocument | None:

@@ -7,8 +7,7 @@ import pytest
 from apim.findings import Finding
 from apim.lint import Surroundings, check
 from apim.lint.variables import declares
-from apim.origins import documents
-from apim.service import Api, ManagedIdentity, Operation, PolicyDocument, PolicyFragment, Service
+from apim.service import Api, ManagedIdentity, Operation, PolicyDocument, PolicyFragment, Service, documents
 from tests.program.variants import UP, Case
 from twin.azure.cloud import Cloud
 from twin.azure.gateway import service as declared_service

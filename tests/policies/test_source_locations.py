@@ -1,14 +1,21 @@
 """A mistake in a policy is reported where it was written."""
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from apim import origins
 from apim.findings import PolicyError
-from apim.service import Service
+from apim.service import PolicyDocument, documents
+from apim.source_map import SourceLocation
 from gateway import policy
 from tests.policies.engine import stage
+from tests.stacks import FUNCTIONS_ONLY
+from twin.azure import gateway
+from twin.azure.cloud import Cloud
+from twin.gateway_plan import DeclaredSourceMap, PlannedDocuments, plan_stack
+from twin.stack import evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,23 +30,32 @@ def rendered(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.split("\n"), 1) if part in line)
 
 
-def service(inbound: str) -> Service:
-    document = stage.document(
-        f"<policies><inbound>{inbound}</inbound><backend /><outbound /><on-error /></policies>"
+class _Written:
+    """The source map of a document that begins in the eleventh line of its template."""
+
+    def find(self, line: int, column: int) -> SourceLocation | None:
+        return SourceLocation("policies/made.xml.j2", line + 10, column)
+
+    def lines(self) -> frozenset[tuple[str, int]]:
+        return frozenset()
+
+
+def rendered_stage(operation: str, api: str | None = None) -> stage.Stage:
+    """A gateway whose policies have source maps."""
+    made = stage.service(operation, api=api)
+
+    def with_map(document: PolicyDocument | None) -> PolicyDocument | None:
+        return document and replace(document, source_map=_Written())
+
+    apis = tuple(
+        replace(
+            one,
+            policy=with_map(one.policy),
+            operations=tuple(replace(each, policy=with_map(each.policy)) for each in one.operations),
+        )
+        for one in made.apis
     )
-    return Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(), policy=document)
-
-
-@pytest.fixture
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Made:
-        def find(self, text: str, line: int, column: int) -> origins.Place | None:
-            return ("policies/made.xml.j2", line + 10, column) if "wrong" in text else None
-
-        def lines(self, _text: str) -> frozenset[tuple[str, int]]:
-            return frozenset()
-
-    monkeypatch.setattr(origins, "_told", [Made()])
+    return stage.Stage(replace(made, apis=apis))
 
 
 def test_a_rendered_policy_holds_no_marks() -> None:
@@ -48,10 +64,10 @@ def test_a_rendered_policy_holds_no_marks() -> None:
 
 def test_a_line_knows_the_line_of_its_template() -> None:
     text = policy.render("oauth/api.xml.j2")
-    origin = policy.origin(text, rendered(text, "<inbound>"))
-    assert origin is not None
-    assert origin.template == "oauth/api.xml.j2"
-    assert origin.line == written("oauth/api.xml.j2", "<inbound>")
+    location = text.source_map.find(rendered(text, "<inbound>"))
+    assert location is not None
+    assert location.file == "policies/oauth/api.xml.j2"
+    assert location.line == written("oauth/api.xml.j2", "<inbound>")
 
 
 def test_a_check_has_the_line_that_states_it() -> None:
@@ -59,38 +75,63 @@ def test_a_check_has_the_line_that_states_it() -> None:
     text = policy.render("global.xml.j2")
     line = written("global.xml.j2", "guard.when(")
     for element in ("<choose>", "<when"):
-        origin = policy.origin(text, rendered(text, element))
-        assert origin is not None
-        assert (origin.template, origin.line) == ("global.xml.j2", line)
+        location = text.source_map.find(rendered(text, element))
+        assert location is not None
+        assert (location.file, location.line) == ("policies/global.xml.j2", line)
     assert policy.written_lines("guards.xml.j2") == frozenset()
     assert line in policy.written_lines("global.xml.j2")
 
 
-def test_a_text_that_nobody_rendered_has_no_origin() -> None:
-    assert policy.origin("<policies />", 1) is None
+def test_a_place_outside_a_document_has_no_location() -> None:
+    text = policy.render("oauth/api.xml.j2")
+    assert text.source_map.find(0) is None
+    assert text.source_map.find(text.count("\n") + 2) is None
 
 
-@pytest.mark.usefixtures("_known")
+def test_a_rendered_policy_is_copied_with_its_source_map() -> None:
+    text = policy.render("oauth/api.xml.j2")
+    copied = copy.deepcopy(text)
+    assert copied == text
+    assert copied.source_map.lines() == text.source_map.lines()
+
+
+def test_the_policies_of_a_declared_stack_have_the_source_maps_of_its_plan() -> None:
+    cloud = Cloud()
+    declared = list(documents(gateway.service(evaluate(FUNCTIONS_ONLY, cloud=cloud), cloud)))
+    planned = {document.xml: document for document in documents(plan_stack(FUNCTIONS_ONLY).service())}
+    assert len(declared) > 10
+    for document in declared:
+        (here, there) = document.source_map, planned[document.xml].source_map
+        assert here is not None
+        assert there is not None
+        assert here.lines() == there.lines() != frozenset()
+        assert here.find(1, 1) == there.find(1, 1)
+
+
+def test_a_changed_policy_of_a_declared_stack_has_no_source_locations() -> None:
+    source_map = DeclaredSourceMap("<policies />", PlannedDocuments(None))
+    assert source_map.find(1, 1) is None
+    assert source_map.lines() == frozenset()
+
+
 def test_a_finding_names_the_template_when_the_text_is_known() -> None:
     with pytest.raises(PolicyError) as caught:
-        stage.Stage(service("<wrong />"))
+        rendered_stage(stage.policies("<wrong />"))
     (finding,) = caught.value.findings
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 11)
 
 
-@pytest.mark.usefixtures("_known")
 def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
     with pytest.raises(PolicyError) as caught:
-        stage.Stage(service('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
+        rendered_stage(stage.policies('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
     (finding,) = caught.value.findings
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)
 
 
-@pytest.mark.usefixtures("_known")
 def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_of_them() -> None:
     wrong = "<policies><inbound><base /><wrong /></inbound></policies>"
     with pytest.raises(PolicyError) as caught:
-        stage.stage(wrong, api=wrong)
+        rendered_stage(wrong, api=wrong)
     (finding,) = caught.value.findings
     assert (finding.document, finding.message) == (
         "policies/made.xml.j2",
@@ -98,14 +139,12 @@ def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_o
     )
 
 
-@pytest.mark.usefixtures("_known")
 def test_a_warning_names_the_template() -> None:
-    made = stage.stage(stage.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
+    made = rendered_stage(stage.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
     (warning,) = made.gateway.warnings
     assert (warning.document, warning.line) == ("policies/made.xml.j2", 11)
 
 
-@pytest.mark.usefixtures("_known")
 @pytest.mark.parametrize(
     "policies",
     [
@@ -120,16 +159,15 @@ def test_a_warning_names_the_template() -> None:
 def test_a_failure_while_it_runs_is_logged_with_its_template_and_document(
     policies: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = stage.stage(policies)
+    made = rendered_stage(policies)
     made.ask()
     last = caplog.messages[-1]
     assert last.startswith("policies/made.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
     assert "ExpressionValueEvaluationFailure" in last
 
 
-@pytest.mark.usefixtures("_known")
 def test_a_trace_names_the_template_and_the_document() -> None:
-    made = stage.stage(stage.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
+    made = rendered_stage(stage.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
     made.gateway.tracing = True
     made.ask()
     (trace,) = made.gateway.traces
