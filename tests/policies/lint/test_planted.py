@@ -59,7 +59,9 @@ def plant() -> Plant:
         text = source(name)
         return text, None, lambda: source(name) == text
 
-    environment = policy._environment(policy.Organisation()).overlay(loader=jinja2.FunctionLoader(load), cache_size=50)
+    environment = policy._environment(policy.Organisation()).overlay(
+        loader=jinja2.FunctionLoader(load), cache_size=50
+    )
 
     def planted(*edits: Edit) -> list[Finding]:
         edited.clear()
