@@ -70,7 +70,7 @@ $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 # Compiles what a start needs rather than the thousands of modules of which it uses a few. An error in the program is
 # left for the command that follows, which reports it.
 $(COMPILED): $(ENVIRONMENT)
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.functions.host; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
 	@touch $@
 
 $(NODE): package-lock.json $(ENVIRONMENT)

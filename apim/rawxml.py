@@ -58,25 +58,29 @@ class Element:
     text: Value | None = None
 
 
-@lru_cache(maxsize=256)
 def parse(source: str, document: str) -> Element:
-    """The root element of a policy document, which nobody changes: the lints and the gateway read it once.
+    """The root element of a policy document. It is read once and must not be changed.
 
     Raises:
         PolicyError: the first place at which the document cannot be read.
     """
-    return _Reader(source, document).document()
+    return _read(source, document)[0]
 
 
-def comments(source: str, document: str) -> list[Value]:
+def comments(source: str, document: str) -> tuple[Value, ...]:
     """The comments of a policy document that can be read, without `<!--` and `-->`.
 
     Raises:
         PolicyError: as `parse`.
     """
+    return _read(source, document)[1]
+
+
+@lru_cache(maxsize=256)
+def _read(source: str, document: str) -> tuple[Element, tuple[Value, ...]]:
+    """The root element and the comments: the lints and the gateway ask for them again and again."""
     reader = _Reader(source, document)
-    reader.document()
-    return reader.comments
+    return reader.document(), tuple(reader.comments)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ The classes come from Python's Unicode database: they are the same whatever vers
 
 import itertools
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 _HIGH, _LOW = 0xD800, 0xDC00
@@ -35,38 +36,42 @@ def unseen() -> str:
 
     Planes 14 and above hold nothing else.
     """
-    return f"(?:{_pattern(_is_unseen)}|[\\udb40-\\udbff][\\udc00-\\udfff])"
+    codes = _of_categories("Cc", "Cf", "Co", "Zl", "Zp") | _SHOWN_AS_NOTHING
+    return f"(?:{_pattern(codes)}|[\\udb40-\\udbff][\\udc00-\\udfff])"
 
 
 @cache
 def marks() -> str:
     """Marks that are drawn over or under the character before them."""
-    return _pattern(lambda code: _categories()[code] in ("Mn", "Me"))
+    return _pattern(_of_categories("Mn", "Me"))
 
 
 @cache
 def no_base() -> str:
     """White space and combining marks of every kind: what shows nothing by itself."""
-    return _pattern(lambda code: _categories()[code] in ("Mn", "Me", "Mc", "Zs"))
+    return _pattern(_of_categories("Mn", "Me", "Mc", "Zs"))
 
 
 @cache
-def _categories() -> list[str]:
-    """The general category of each character of planes 0 and 1."""
-    return [unicodedata.category(chr(code)) for code in range(_LAST_OF_PLANE_1 + 1)]
+def _by_category() -> Mapping[str, list[int]]:
+    """The characters of planes 0 and 1 by their general category."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for code, category in enumerate(map(unicodedata.category, map(chr, range(_LAST_OF_PLANE_1 + 1)))):
+        found[category].append(code)
+    return found
 
 
-def _is_unseen(code: int) -> bool:
-    return _categories()[code] in ("Cc", "Cf", "Co", "Zl", "Zp") or code in _SHOWN_AS_NOTHING
+def _of_categories(*categories: str) -> set[int]:
+    return {code for category in categories for code in _by_category()[category]}
 
 
-def _pattern(test: Callable[[int], bool]) -> str:
-    """The pattern of one character of planes 0 and 1 that passes the test; the others have no marks."""
-    basic = [code for code in range(_LAST_OF_BMP + 1) if not _is_surrogate(code) and test(code)]
-    alternatives = [_class(basic)]
+def _pattern(codes: set[int]) -> str:
+    """The pattern of one of these characters of planes 0 and 1; the other planes have no marks."""
+    ordered = sorted(codes)
+    alternatives = [_class(code for code in ordered if code <= _LAST_OF_BMP and not _is_surrogate(code))]
     by_high: dict[int, list[int]] = {}
-    for code in range(_LAST_OF_BMP + 1, _LAST_OF_PLANE_1 + 1):
-        if test(code):
+    for code in ordered:
+        if code > _LAST_OF_BMP:
             high, low = divmod(code - 0x10000, 0x400)
             by_high.setdefault(_HIGH + high, []).append(_LOW + low)
     for low, group in itertools.groupby(by_high.items(), lambda item: item[1]):

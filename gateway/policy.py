@@ -8,7 +8,9 @@ under `policies/csharp/`, pages in `policies/pages/`; templates include both.
 import base64
 import hashlib
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +19,7 @@ from typing import cast
 
 import jinja2
 
-from gateway import characters
+from gateway import characters, source_map
 from gateway.indentation import indented
 from gateway.source_map import Marks, TemplateSourceMap, lines_of, unmarked
 
@@ -140,6 +142,24 @@ def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
     return filtered
 
 
+def _bytecode_cache() -> jinja2.BytecodeCache | None:
+    """Keeps compiled templates as Python keeps compiled modules: below `__pycache__`, unless that is off.
+
+    What a template is compiled to depends on its text, which Jinja compares, and on these modules: filters of
+    constants are applied when it is compiled.
+    """
+    if sys.dont_write_bytecode:
+        return None
+    sources = (Path(__file__), Path(source_map.__file__), Path(characters.__file__))
+    version = hashlib.blake2b(b"".join(file.read_bytes() for file in sources), digest_size=8).hexdigest()
+    folder = Path(__file__).with_name("__pycache__") / f"templates-{jinja2.__version__}-{version}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
+
+
 @lru_cache(maxsize=8)
 def _environment(organisation: Organisation) -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -156,6 +176,7 @@ def _environment(organisation: Organisation) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         extensions=[Marks],
+        bytecode_cache=_bytecode_cache(),
     )
     # A template that is imported sees nothing of its importer but the environment's globals.
     cast("dict[str, object]", environment.globals)["organisation"] = organisation

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from azure.core.exceptions import ResourceExistsError
-from azure.storage.blob.aio import BlobServiceClient
-
 from twin.node import node, script
 from twin.process import ChildProcess, base_environment, listening
+
+
+class BlobError(Exception):
+    """The declared containers cannot be created; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +100,6 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
     )
 
 
-async def create_containers(account: BlobAccount, names: Collection[str]) -> None:
-    """Makes containers in an account that is served; those that exist stay as they are."""
-    async with BlobServiceClient.from_connection_string(account.connection_string) as client:
-        for name in names:
-            try:
-                await client.create_container(name)
-            except ResourceExistsError:
-                continue
-
-
 def local_settings(settings: Mapping[str, str], accounts: Mapping[str, BlobAccount]) -> dict[str, str]:
     """An app's settings with its identity-based connections to storage turned into connection strings.
 
@@ -128,17 +119,8 @@ def local_settings(settings: Mapping[str, str], accounts: Mapping[str, BlobAccou
         host = uri.removeprefix("https://").partition("/")[0]
         if host not in accounts:
             raise ValueError(
-                f"app setting {name}{suffix} names {host}, which is no storage account of this stack"
+                f"app setting {name}{suffix} names {host}, which is not a storage account of this stack"
             )
         local[name] = accounts[host].connection_string
     others = {name: value for name, value in settings.items() if name.partition("__")[0] not in connections}
     return others | local
-
-
-async def delete_blobs(account: BlobAccount, names: Collection[str]) -> None:
-    """Empties containers of an account that is served; the containers stay."""
-    async with BlobServiceClient.from_connection_string(account.connection_string) as client:
-        for name in names:
-            container = client.get_container_client(name)
-            async for blob in container.list_blobs():
-                await container.delete_blob(blob.name, delete_snapshots="include")

@@ -84,6 +84,16 @@ async def listening(port: int) -> bool:
     return True
 
 
+async def answers(port: int, path: str) -> bool:
+    """Whether a GET request to a port of 127.0.0.1 is answered with 200: a `ready` for HTTP servers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        return (await reader.readline()).startswith(b"HTTP/1.1 200")
+    finally:
+        writer.close()
+
+
 class RunningProcess:
     """A child that has started. Each leads a process group of its own, so its children end with it."""
 

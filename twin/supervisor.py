@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
-
-from azure.core.exceptions import AzureError
 
 from apim import coverage
 from apim.findings import PolicyError
@@ -20,6 +19,7 @@ from apim.http.network import HttpNetwork
 from twin import blobs, cosmos, entra, own_thread, plan
 from twin.azure.tenant import FUNCTIONS, GATEWAY
 from twin.behaviour import Behaviour
+from twin.blobs import BlobError
 from twin.clock import Clock
 from twin.containers import Container
 from twin.control import Levers, create_control
@@ -92,6 +92,37 @@ class Child:
         """Ends it and what it started."""
         if self._running is not None:
             await self._running.stop()
+
+
+class BlobStorage(Child):
+    """Azurite, with the containers that the stack declares."""
+
+    def __init__(self, made: Plan, folder: Path) -> None:
+        super().__init__(blobs.azurite(made.blob_accounts.values(), folder=folder))
+        self._containers = {
+            account: [each.name for each in made.blob_containers if each.account == account.name]
+            for account in made.blob_accounts.values()
+        }
+
+    async def start(self) -> None:
+        """Starts the process and creates the containers, as the deployment does in Azure.
+
+        Raises:
+            BlobError: see `twin.blob_client`.
+        """
+        await super().start()
+        # Azure's client library is imported while other processes start.
+        from twin import blob_client  # noqa: PLC0415 -- see above
+
+        for account, names in self._containers.items():
+            await blob_client.create_containers(account, names)
+
+    async def delete_content(self) -> None:
+        """Deletes all blobs; the containers stay."""
+        from twin import blob_client  # noqa: PLC0415 -- see `start`
+
+        for account, names in self._containers.items():
+            await blob_client.delete_blobs(account, names)
 
 
 class _Notices:
@@ -168,12 +199,12 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
         services: list[Service] = []
         cleanup.push_async_callback(_stop, services)
         gateway = await _start(builder, services)
-        await _prepare_blobs(made)
-        # Last, so that whoever gets an answer from it knows that everything is up.
+        settled = asyncio.create_task(_settle(builder.containers))
+        # Last: a client that gets an answer from it knows that everything is up.
         control = builder.control(gateway)
         services.append(control)
         await control.start()
-        await _settle(builder.containers)
+        await settled
         announce(Running(options=options, plan=made, containers=builder.containers))
         notices.announced()
         name, what = await _first_end(services)
@@ -207,7 +238,7 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
         await listening.start()
         for container in builder.containers:
             await container.start()
-    except* (ProcessError, NodeError, OSError, FunctionsStartError) as errors:
+    except* (ProcessError, NodeError, OSError, FunctionsStartError, BlobError) as errors:
         raise TwinError(str(errors.exceptions[0])) from errors
     except* PolicyError as errors:
         raise TwinError(f"API Management would refuse these policies:\n{errors.exceptions[0]}") from errors
@@ -241,16 +272,6 @@ async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
     finally:
         for task in waiting:
             task.cancel()
-
-
-async def _prepare_blobs(made: Plan) -> None:
-    """Makes the declared containers, as the deployment does in Azure."""
-    for account in made.blob_accounts.values():
-        names = [each.name for each in made.blob_containers if each.account == account.name]
-        try:
-            await blobs.create_containers(account, names)
-        except AzureError as error:
-            raise TwinError(f"The blob containers {', '.join(names)} could not be made: {error}") from error
 
 
 class _Builder:
@@ -295,6 +316,7 @@ class _Builder:
             for index, app in enumerate(made.container_apps)
         )
         self.stand_ins = self._stand_ins()
+        self._storage = BlobStorage(made, state.blobs) if made.blob_accounts else None
         self._function_servers = (
             ()
             if made.function_app is None
@@ -333,10 +355,8 @@ class _Builder:
 
     def children(self) -> list[Service]:
         """What runs in processes of its own."""
-        children: list[Service] = []
-        if accounts := self._plan.blob_accounts:
-            children.append(Child(blobs.azurite(accounts.values(), folder=self._state.blobs)))
-        return [*children, *self._function_servers]
+        storage = () if self._storage is None else (self._storage,)
+        return [*storage, *self._function_servers]
 
     def gateway(self) -> Gateway:
         """The gateway, with its policies compiled."""
@@ -394,9 +414,12 @@ class _Builder:
         return AsgiServer("the control API", create_control(levers), self.ports.control)
 
     async def _delete_state(self) -> None:
+        """Deletes what users have left: documents, blobs and what stand-ins were sent."""
         for stand_in in self.stand_ins.values():
             stand_in.reset()
-        await _delete_state(self._plan, self._store)
+        self._store.clear()
+        if self._storage is not None:
+            await self._storage.delete_content()
 
     async def _read_plan(self) -> Plan:
         """The plan of the stack as its files declare it now.
@@ -428,14 +451,6 @@ class _Builder:
             clock=self._state.clock,
             readings=self._state.readings,
         )
-
-
-async def _delete_state(made: Plan, store: cosmos.SqliteStore) -> None:
-    """Deletes what users have left: documents and blobs."""
-    store.clear()
-    for account in made.blob_accounts.values():
-        names = [each.name for each in made.blob_containers if each.account == account.name]
-        await blobs.delete_blobs(account, names)
 
 
 class GatewayIdentity:

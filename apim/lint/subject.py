@@ -60,6 +60,7 @@ class Subject:
         catalogue: what compiling them found.
         scopes: the scope of each document, by name.
         sources: each document, by name.
+        uses: what each document does with variables, by name, as far as it was asked for.
         opened: of checks of tokens, by their text and whether a token came: whether some request opens them.
     """
 
@@ -68,6 +69,7 @@ class Subject:
     scopes: dict[str, str] = field(default_factory=dict)
     sources: dict[str, PolicyDocument] = field(default_factory=dict)
     opened: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    uses: dict[str, object] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
     _parts: dict[tuple[str, int], tuple[Placed, ...]] = field(default_factory=dict)
     _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)

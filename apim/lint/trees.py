@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from apim.compiler import Placed, within
 from apim.csharp.language import syntax
@@ -17,14 +17,21 @@ def tree(source: str) -> syntax.Node:
 
 def nodes(part: object) -> Iterator[syntax.Node]:
     """Everything in a part of a tree, itself included, in the order of the source."""
-    if isinstance(part, tuple):
-        for one in part:
-            yield from nodes(one)
-    elif is_dataclass(part):
-        if isinstance(part, syntax.Node):
-            yield part
-        for field in fields(part):
-            yield from nodes(getattr(part, field.name))
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            waiting += reversed(one)
+            continue
+        if isinstance(one, syntax.Node):
+            yield one
+        waiting += [getattr(one, name) for name in _field_names(type(one))]
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node, the last first; none of anything that is not part of a tree."""
+    return tuple(field.name for field in reversed(fields(kind))) if is_dataclass(kind) else ()
 
 
 def at(placed: Placed, offset: int) -> tuple[int, int]:

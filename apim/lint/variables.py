@@ -93,6 +93,14 @@ def _listed(names: str) -> frozenset[str]:
 
 
 def _use(subject: Subject, document: str) -> _Use:
+    """What a document does with variables. Most documents are asked for by many operations."""
+    known = subject.uses.get(document)
+    if not isinstance(known, _Use):
+        known = subject.uses[document] = _use_of(subject, document)
+    return known
+
+
+def _use_of(subject: Subject, document: str) -> _Use:
     reads: set[str] = set()
     requires: set[str] = set()
     sets: set[str] = set()

@@ -9,7 +9,8 @@ from azure.storage.blob import BlobServiceClient
 
 from tests.children import running
 from tests.storage import azurite_process, storage_account
-from twin.blobs import BlobAccount, account_key, azurite, create_containers, local_settings
+from twin.blob_client import create_containers
+from twin.blobs import BlobAccount, account_key, azurite, local_settings
 
 
 @pytest.fixture(scope="module")

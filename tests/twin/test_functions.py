@@ -26,7 +26,7 @@ from apim.readings import Readings
 from tests.children import free_port, running
 from tests.storage import storage_account
 from tests.tokens import ISSUER, TestIssuer
-from twin.blobs import create_containers
+from twin.blob_client import create_containers
 from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
 from twin.functions.child import functions_process

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-
-import aiohttp
 
 from twin.builtin_auth import BuiltInAuth
 from twin.functions.settings import READY
-from twin.process import ChildProcess, base_environment
+from twin.process import ChildProcess, answers, base_environment
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -59,16 +58,5 @@ def functions_process(
         ),
         env=base_environment() | {"PYTHONUNBUFFERED": "1"} | dict(settings),
         cwd=_ROOT,
-        ready=lambda: _is_ready(port),
+        ready=partial(answers, port, READY),
     )
-
-
-async def _is_ready(port: int) -> bool:
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)) as client,
-            client.get(f"http://127.0.0.1:{port}{READY}") as response,
-        ):
-            return response.ok
-    except (aiohttp.ClientError, TimeoutError):
-        return False

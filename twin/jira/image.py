@@ -1,10 +1,10 @@
 """Jira's server on this machine: the PyPI package `mcp-atlassian` contains what the image does."""
 
-import asyncio
 from functools import partial
 
 from twin import mcp_atlassian
 from twin.ports import LOOPBACK
+from twin.process import answers
 from twin.stand_in import Image, LocalCommand
 
 
@@ -29,15 +29,5 @@ def run(image: Image) -> LocalCommand:
         # Otherwise the library searches for a newer version of itself at every start.
         env={"FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_SHOW_SERVER_BANNER": "false", **image.env},
         folder=image.folder,
-        ready=partial(_healthy, image.port),
+        ready=partial(answers, image.port, "/healthz"),
     )
-
-
-async def _healthy(port: int) -> bool:
-    """Whether `GET /healthz` answers 200."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    try:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        return (await reader.readline()).startswith(b"HTTP/1.1 200")
-    finally:
-        writer.close()

@@ -1,0 +1,87 @@
+"""The command of the host.
+
+The app's settings are this process's environment variables, as they are in Azure.
+"""
+
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from twin.builtin_auth import BuiltInAuth, TokenCheck
+from twin.clock import Clock
+from twin.functions.app import FunctionsApp
+from twin.functions.client_state import ClientState
+from twin.functions.host import functions_host
+from twin.functions.settings import HostError
+from twin.shared_readings import SharedReadings
+
+STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
+"""The setting with the key that seals session ids (64 hexadecimal digits), named as on App Service."""
+
+
+def run(
+    *,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
+    app: Annotated[Path, typer.Option(help="Folder with function_app.py and host.json.")],
+    issuer: Annotated[str, typer.Option(help="`iss` of the tokens that open the app.")] = "",
+    jwks_url: Annotated[str, typer.Option(help="Where the issuer publishes its keys.")] = "",
+    audience: Annotated[list[str] | None, typer.Option(help="Allowed `aud`; can be repeated.")] = None,
+    allowed_identity: Annotated[
+        list[str] | None, typer.Option(help="Allowed `oid`; can be repeated.")
+    ] = None,
+    allowed_application: Annotated[
+        list[str] | None, typer.Option(help="Allowed `azp`; can be repeated; without it any.")
+    ] = None,
+    without_auth: Annotated[bool, typer.Option(help="Admit every caller, for a stack that does.")] = False,
+    clock: Annotated[
+        Path | None, typer.Option(help="File of the clock that the twin's processes share.")
+    ] = None,
+    readings: Annotated[
+        Path | None, typer.Option(help="File of the readings that the twin's processes share.")
+    ] = None,
+) -> None:
+    """Serves a function app's MCP tools on this machine."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for chatty in ("azure", "mcp", "sse_starlette"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        check = None
+        if not without_auth:
+            auth = BuiltInAuth(
+                issuer=issuer,
+                jwks_url=jwks_url,
+                audiences=frozenset(audience or ()),
+                identities=frozenset(allowed_identity or ()),
+                applications=frozenset(allowed_application or ()),
+            )
+            check = TokenCheck(auth, clock=Clock(clock))
+        loaded = FunctionsApp.load(app)
+    except (HostError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    key = os.environ.get(STATE_KEY)
+    host = functions_host(
+        loaded,
+        check=check,
+        state=ClientState(bytes.fromhex(key)) if key else ClientState(),
+        readings=SharedReadings(readings),
+    )
+    gc.freeze()
+    gc.enable()
+    uvicorn.run(
+        host,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Bytes of a request's headers. Without it h11 accepts 16 KiB, less than the gateway sends.
+        h11_max_incomplete_event_size=64 * 1024,
+        # Event streams do not end by themselves.
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,24 @@
+"""A JSON document from another service of the twin."""
+
+from typing import Any
+
+import aiohttp
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+async def fetch_json(url: str) -> Any:
+    """The document at a URL, whatever its content type.
+
+    Raises:
+        OSError: there is no answer, or one without success.
+        ValueError: the answer is not JSON.
+    """
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as client,
+            client.get(url, raise_for_status=True) as response,
+        ):
+            return await response.json(content_type=None)
+    except aiohttp.ClientError as error:
+        raise ConnectionError(f"{url}: {error}") from error
