@@ -119,6 +119,7 @@ class Settings:
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         app_schemes: private-use URI schemes without a dot that redirect URIs may have.
+        client_domains: domains whose metadata documents of clients are accepted; empty for the public DNS.
         backends: names of the project's MCP servers that are on, in the order of the configuration.
         presets: those of them that are container images, by name.
         containers: further MCP servers.
@@ -144,6 +145,7 @@ class Settings:
     audience: Audience
     require_resource: bool
     app_schemes: tuple[str, ...]
+    client_domains: tuple[str, ...]
     backends: tuple[str, ...]
     presets: Mapping[str, Container]
     containers: tuple[Container, ...]
@@ -192,6 +194,7 @@ def load() -> Settings:
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
         app_schemes=_app_schemes(reader),
+        client_domains=_client_domains(reader),
         backends=backends,
         presets=presets,
         containers=containers,
@@ -318,6 +321,19 @@ def _app_schemes(reader: Reader) -> tuple[str, ...]:
             remedy = setting.command_without_entry(index)
             setting.reject(reader, f"'{scheme}' is not the scheme of an app.", remedy)
     return schemes
+
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+
+
+def _client_domains(reader: Reader) -> tuple[str, ...]:
+    setting = declared.CLIENT_DOMAINS
+    domains = setting.read(reader)
+    for index, domain in enumerate(domains):
+        # A domain without a dot, such as localhost, is only for tests on one machine.
+        if not _HOST.fullmatch(domain) or not (reader.local or "." in domain):
+            setting.reject(reader, f"'{domain}' is not a domain.", setting.command_without_entry(index))
+    return domains
 
 
 def _backends(reader: Reader) -> tuple[str, ...]:

@@ -127,6 +127,18 @@ APP_SCHEMES = TextList(
     ),
     example="cursor",
 )
+CLIENT_DOMAINS = TextList(
+    key="clientDomains",
+    description=(
+        "Domains, with their subdomains, whose Client ID Metadata Documents are accepted: client ids that "
+        "are https URLs, where the client describes itself. Without a list every host in the public DNS is "
+        "accepted, and its clients count as unknown. The gateway fetches the documents: list domains when it "
+        "can reach a private network."
+    ),
+    limits="Host names in lower case, without a port.",
+    default=(),
+    example="claude.ai",
+)
 BACKENDS = TextList(
     key="backends",
     description="The project's MCP servers that are switched on.",
@@ -342,7 +354,7 @@ LOCAL_URL = Text(
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
     "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, PUBLISHER_LOGO, SKU, CAPACITY, TAGS),
-    "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES),
+    "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES, CLIENT_DOMAINS),
     "MCP servers": (
         BACKENDS,
         *(setting for preset in PRESETS.values() for setting in preset.settings),

@@ -11,22 +11,22 @@ from gateway.backend import Backend
 from gateway.mcp_api import root_messages
 from settings import Settings
 
-_METADATA = "oauth/authorization-server-metadata.xml.j2"
 _ENDPOINTS = (
     (
         "authorization-server-metadata",
         "Metadata (RFC 8414)",
         "GET",
         "/.well-known/oauth-authorization-server",
-        _METADATA,
+        "oauth/authorization-server-metadata.xml.j2",
     ),
     (
         "openid-configuration",
         "Metadata (OpenID discovery)",
         "GET",
         "/.well-known/openid-configuration",
-        _METADATA,
+        "oauth/openid-configuration.xml.j2",
     ),
+    ("keys", "Signing keys: none", "GET", "/.well-known/jwks.json", "oauth/keys.xml.j2"),
     ("register", "Register a client (RFC 7591)", "POST", "/register", "oauth/register.xml.j2"),
     ("authorize", "Start a sign-in", "GET", "/authorize", "oauth/authorize.xml.j2"),
     ("consent-page", "Ask for consent", "GET", "/consent", "oauth/consent-page.xml.j2"),
@@ -40,6 +40,7 @@ _SHARED = frozenset(
     {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
+        "/.well-known/jwks.json",
         "/register",
         "/token",
         "/revoke",

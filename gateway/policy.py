@@ -75,7 +75,7 @@ def render(
         jinja2.UndefinedError: a variable that the template needs is missing.
         jinja2.TemplateNotFound: no such template.
     """
-    loaded = _environment(organisation or Organisation()).get_template(template)
+    loaded = _environment(organisation).get_template(template)
     marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
     marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
     return RenderedPolicy(unmarked(marked), TemplateSourceMap(marked))
@@ -83,12 +83,12 @@ def render(
 
 def templates() -> tuple[str, ...]:
     """All templates, as paths below `policies/`."""
-    return tuple(sorted(_environment(Organisation()).list_templates()))
+    return tuple(sorted(_environment().list_templates()))
 
 
 def written_lines(template: str) -> frozenset[int]:
     """The lines of a template that hold text, apart from blocks and comments: what documents are made of."""
-    environment = _environment(Organisation())
+    environment = _environment()
     return lines_of(environment, (_FOLDER / template).read_text(encoding="utf-8"), template)
 
 
@@ -161,7 +161,7 @@ def _bytecode_cache() -> jinja2.BytecodeCache | None:
 
 
 @lru_cache(maxsize=8)
-def _environment(organisation: Organisation) -> jinja2.Environment:
+def _environment(organisation: Organisation | None = None) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
@@ -179,7 +179,7 @@ def _environment(organisation: Organisation) -> jinja2.Environment:
         bytecode_cache=_bytecode_cache(),
     )
     # A template that is imported sees nothing of its importer but the environment's globals.
-    cast("dict[str, object]", environment.globals)["organisation"] = organisation
+    cast("dict[str, object]", environment.globals)["organisation"] = organisation or Organisation()
     environment.filters.update(
         characters=characters.pattern,
         csharp=_of_unmarked(csharp_literal),

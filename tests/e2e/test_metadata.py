@@ -26,15 +26,13 @@ def test_a1_no_other_path_is_a_resource(twin: RunningTwin, path: str) -> None:
     assert httpx.get(f"{twin.gateway}/.well-known/oauth-protected-resource{path}").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
-def test_the_authorization_server_announces_what_it_can_do_and_no_more(twin: RunningTwin, name: str) -> None:
-    answer = httpx.get(f"{twin.gateway}/.well-known/{name}")
-    assert answer.json() == {
-        "issuer": twin.gateway,
-        "authorization_endpoint": f"{twin.gateway}/authorize",
-        "token_endpoint": f"{twin.gateway}/token",
-        "revocation_endpoint": f"{twin.gateway}/revoke",
-        "registration_endpoint": f"{twin.gateway}/register",
+def announced(gateway: str) -> dict[str, object]:
+    return {
+        "issuer": gateway,
+        "authorization_endpoint": f"{gateway}/authorize",
+        "token_endpoint": f"{gateway}/token",
+        "revocation_endpoint": f"{gateway}/revoke",
+        "registration_endpoint": f"{gateway}/register",
         "scopes_supported": ["functions", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -43,10 +41,34 @@ def test_the_authorization_server_announces_what_it_can_do_and_no_more(twin: Run
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
     }
 
 
-def test_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
+def test_a2_the_authorization_server_announces_what_it_can_do_and_no_more(twin: RunningTwin) -> None:
+    answer = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server")
+    assert answer.json() == announced(twin.gateway)
+
+
+def test_a2_the_openid_configuration_has_what_openid_connect_requires(twin: RunningTwin) -> None:
+    answer = httpx.get(f"{twin.gateway}/.well-known/openid-configuration").json()
+    assert answer == announced(twin.gateway) | {
+        "jwks_uri": f"{twin.gateway}/.well-known/jwks.json",
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    }
+    keys = httpx.get(answer["jwks_uri"])
+    assert (keys.json(), keys.headers["access-control-allow-origin"]) == ({"keys": []}, "*")
+
+
+@pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
+def test_a2_metadata_below_another_path_is_not_found(twin: RunningTwin, name: str) -> None:
+    """Strict clients compare the issuer with the address, and the issuer has no path."""
+    for path in (f"/.well-known/{name}/mcp", f"/.well-known/{name}/x"):
+        assert httpx.get(f"{twin.gateway}{path}").status_code == 404
+
+
+def test_a3_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
     plain = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server").json()
     forged = httpx.get(
         f"{twin.gateway}/.well-known/oauth-authorization-server",
@@ -59,6 +81,8 @@ def test_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
     ("path", "method"),
     [
         ("/.well-known/oauth-authorization-server", "GET"),
+        ("/.well-known/openid-configuration", "GET"),
+        ("/.well-known/jwks.json", "GET"),
         ("/.well-known/oauth-protected-resource/mcp", "GET"),
         ("/register", "POST"),
         ("/token", "POST"),
@@ -68,7 +92,7 @@ def test_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
         ("/mcp/message", "POST"),
     ],
 )
-def test_browser_clients_may_call(twin: RunningTwin, path: str, method: str) -> None:
+def test_a4_browser_clients_may_call(twin: RunningTwin, path: str, method: str) -> None:
     answer = httpx.options(
         f"{twin.gateway}{path}",
         headers={
@@ -88,7 +112,7 @@ def test_browser_clients_may_call(twin: RunningTwin, path: str, method: str) -> 
     ("path", "method"),
     [("/authorize", "GET"), ("/consent", "GET"), ("/consent", "POST"), ("/oauth-callback", "GET")],
 )
-def test_pages_are_never_shared_with_other_origins(twin: RunningTwin, path: str, method: str) -> None:
+def test_a4_pages_are_never_shared_with_other_origins(twin: RunningTwin, path: str, method: str) -> None:
     preflight = httpx.options(
         f"{twin.gateway}{path}", headers={"Origin": BROWSER_APP, "Access-Control-Request-Method": method}
     )

@@ -40,6 +40,7 @@ CHANGES = {
     "grantDays": "7",
     "refreshGraceSeconds": "60",
     "registrationDays": "14",
+    "clientDomains": json.dumps(["claude.ai"]),
     "appSchemes": json.dumps(["cursor"]),
     "registerPerMinute": "20",
     "stackRegistersPerMinute": "200",

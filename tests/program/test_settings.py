@@ -139,6 +139,8 @@ WRONG = {
     ),
     "audience": ({"audience": "gatewy"}, "audience"),
     "require-resource": ({"requireResource": "maybe"}, "requireResource"),
+    "domain-with-a-scheme": ({"clientDomains": '["https://claude.ai"]'}, "clientDomains"),
+    "domain-of-this-machine": ({"clientDomains": '["localhost"]'}, "clientDomains"),
     "scheme-of-a-browser": ({"appSchemes": '["cursor", "javascript"]'}, "appSchemes"),
     "scheme-with-a-colon": ({"appSchemes": '["cursor:"]'}, "appSchemes"),
     "registers-of-the-stack": ({"stackRegistersPerMinute": "0"}, "stackRegistersPerMinute"),

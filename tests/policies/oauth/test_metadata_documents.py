@@ -1,0 +1,314 @@
+"""Client ID Metadata Documents: which are fetched, what they must say, how long they are kept."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apim.failure import SendError
+from apim.network import Reply
+from tests.e2e.client import CALLBACK, parameters_of
+from tests.policies.engine.stage import Sent, Stage, reply
+from tests.policies.oauth.stand import GATEWAY, Stand, declared, handle_of
+from twin.clock import Clock
+
+URL = "https://app.example.com/oauth/client.json"
+APP = "https://app.example.com/callback"
+
+CHATGPT = {
+    "client_id": "https://chatgpt.com/oauth/client.json",
+    "client_name": "ChatGPT",
+    "client_uri": "https://chatgpt.com/",
+    "redirect_uris": ["https://chatgpt.com/connector_platform_oauth_redirect"],
+    "token_endpoint_auth_method": "private_key_jwt",
+    "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+    "jwks_uri": "https://chatgpt.com/oauth/jwks.json",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+}
+CLAUDE_CODE = {
+    "client_id": "https://claude.ai/oauth/claude-code-client-metadata",
+    "client_name": "Claude Code",
+    "client_uri": "https://claude.ai",
+    "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "none",
+}
+"""As these clients publish them."""
+
+
+class Host:
+    """A web server for documents.
+
+    Attributes:
+        fetched: the addresses that the gateway asked for.
+        answer: what it answers.
+    """
+
+    def __init__(self, document: dict[str, Any], **headers: str) -> None:
+        self.fetched: list[Sent] = []
+        self.answer: Callable[[], Reply] = lambda: reply(
+            200, json.dumps(document), **({"Content_Type": "application/json"} | headers)
+        )
+
+    def serve(self, stand: Stand) -> None:
+        before = stand.stage.wire.answer
+        cosmos, authority = stand.named("cosmos-url"), stand.named("entra-authority")
+
+        def answer(sent: Sent) -> Any:
+            if sent.url.startswith((cosmos, authority)):
+                return before(sent)
+            self.fetched.append(sent)
+            return self.answer()
+
+        stand.stage.wire.answer = answer
+
+
+@functools.cache
+def _stage(*domains: str, audience: str = "backend") -> Stage:
+    config = {"clientDomains": json.dumps(domains)} if domains else {}
+    return Stage(declared(audience=audience, **config), Clock())
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand.at(_stage())
+
+
+def document(**changed: Any) -> dict[str, Any]:
+    made = {"client_id": URL, "client_name": "App", "redirect_uris": [APP]} | changed
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def outcome(stand: Stand, host: Host, **changed: str | None) -> str:
+    """`consent`, or the sentence of the page that refuses the client."""
+    host.serve(stand)
+    answer = stand.authorize(**({"client_id": URL, "redirect_uri": APP} | changed))
+    if (answer.header("Location") or "").startswith(f"{GATEWAY}/consent?"):
+        return "consent"
+    assert (answer.status, answer.header("Location")) == (400, None)
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("published", "redirect_uri"),
+    [
+        (CHATGPT, CHATGPT["redirect_uris"][0]),
+        (CLAUDE_CODE, "http://localhost:51823/callback"),
+        (CLAUDE_CODE, "http://127.0.0.1:9/callback"),
+    ],
+)
+def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
+    stand: Stand, published: dict[str, Any], redirect_uri: str
+) -> None:
+    host = Host(published)
+    host.serve(stand)
+    stand.client_id = published["client_id"]
+    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
+    html = page.body.decode()
+    name = stand.client_id.split("/")[2]
+    assert f"<bdi>{published['client_name']}</bdi> <small>Described by {name}, which was verified." in html
+    at_entra = stand.consent(page)
+    assert "prompt" not in parameters_of(at_entra.header("Location") or "")
+    code = parameters_of(stand.callback(at_entra).header("Location") or "")["code"]
+    answer = stand.redeem(code, redirect_uri=redirect_uri)
+    assert answer.status == 200
+    assert stand.opened(answer.json()["access_token"])["client_id"] == stand.client_id
+    again = stand.post(
+        "/token",
+        f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={stand.client_id}",
+        content_type="application/x-www-form-urlencoded",
+        cookies=False,
+    )
+    assert again.status == 200
+    (sent,) = host.fetched
+    assert (sent.method, sent.url, sent.header("Accept")) == ("GET", stand.client_id, "application/json")
+    assert sent.header("Authorization") is None
+    assert sent.timeout == 5
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "https://app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/client.json?x=1",
+        "https://app.example.com/client.json#x",
+        "https://user@app.example.com/client.json",
+        "https://app.example.com/a/../client.json",
+        "https://app.example.com/./client.json",
+        "https://app.example.com/..",
+        "https://app.example.com:0/client.json",
+        "https://app.example.com\\@evil.example.org/client.json",
+        "https://app.example.com/client json",
+        "https://localhost/client.json",
+        "https://app.localhost/client.json",
+        "https://printer.local/client.json",
+        "https://intranet/client.json",
+        "https://vault.internal/client.json",
+        "https://127.0.0.1/client.json",
+        "https://169.254.169.254/metadata/identity",
+        "https://10.0.0.1:8443/client.json",
+        "https://2130706433/client.json",
+        "https://0x7f.0.0.1/client.json",
+        "https://[::1]/client.json",
+        "https://app.example.com./client.json",
+        "http://app.example.com/client.json",
+    ],
+)
+def test_b5_no_other_address_is_asked(stand: Stand, client_id: str) -> None:
+    host = Host(document(client_id=client_id))
+    assert outcome(stand, host, client_id=client_id) != "consent"
+    assert host.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "headers", "words"),
+    [
+        ({"client_id": URL + "x"}, {}, "another client_id"),
+        ({"client_id": None}, {}, "another client_id"),
+        ({"client_id": [URL]}, {}, "another client_id"),
+        ({"client_secret": "x"}, {}, "secret"),
+        ({"token_endpoint_auth_method": "client_secret_post"}, {}, "way to authenticate"),
+        ({"token_endpoint_auth_method": "client_secret_basic"}, {}, "way to authenticate"),
+        ({"redirect_uris": []}, {}, "redirect_uris"),
+        ({"redirect_uris": ["http://app.example.com/"]}, {}, "must be https"),
+        ({"client_name": "a\u202eb"}, {}, "client_name"),
+        ({"padding": "x" * 10240}, {}, "10 KB"),
+        ({}, {"Content_Type": "text/html"}, "content type"),
+        ({}, {"Content_Type": ""}, "content type"),
+    ],
+)
+def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
+    stand: Stand, changed: dict[str, Any], headers: dict[str, str], words: str
+) -> None:
+    said = outcome(stand, Host(document(**changed), **headers))
+    assert "This app cannot be identified" in said
+    assert words in said
+
+
+def _away() -> Reply:
+    raise SendError("secret.internal refused", timed_out=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: reply(404, "{}", Content_Type="application/json"),
+        lambda: reply(302, "", Location="https://127.0.0.1/"),
+        lambda: reply(200, "[]", Content_Type="application/json"),
+        lambda: reply(200, b"\xff\xfe", Content_Type="application/json"),
+        lambda: reply(200, "{", Content_Type="application/json"),
+        lambda: reply(500, "boom"),
+        _away,
+    ],
+)
+def test_b5_a_host_that_answers_something_else_is_no_client(
+    stand: Stand, answer: Callable[[], Reply]
+) -> None:
+    host = Host(document())
+    host.answer = answer
+    said = outcome(stand, host)
+    assert "This app cannot be identified" in said
+    assert "internal" not in said
+    assert len(host.fetched) == 1
+    host.answer = Host(document()).answer
+    assert outcome(stand, host) == "consent"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json; charset=utf-8", "Application/JSON", "application/client-metadata+json"],
+)
+def test_b5_a_document_is_json_of_any_kind(stand: Stand, content_type: str) -> None:
+    assert outcome(stand, Host(document(), Content_Type=content_type)) == "consent"
+
+
+@pytest.mark.parametrize(
+    ("control", "kept"),
+    [
+        (None, 300),
+        ("max-age=60", 60),
+        ("public, max-age=60, must-revalidate", 60),
+        ("s-maxage=5, max-age=120", 120),
+        ("max-age=999999999", 3600),
+        ("no-store", 0),
+        ("no-cache, max-age=60", 0),
+        ("max-age=0", 0),
+        ("max-age=soon", 300),
+    ],
+)
+def test_b5_a_document_is_kept_as_long_as_its_headers_say(
+    stand: Stand, control: str | None, kept: int
+) -> None:
+    host = Host(document(), **({"Cache_Control": control} if control else {}))
+    fetched = []
+    for seconds in (0, kept - 1, 2) if kept else (0, 0, 0):
+        stand.stage.clock.advance(seconds)
+        assert outcome(stand, host) == "consent"
+        fetched.append(len(host.fetched))
+    assert fetched == ([1, 1, 2] if kept else [1, 2, 3])
+
+
+def test_b5_only_listed_domains_are_accepted_when_there_is_a_list() -> None:
+    stand = Stand.at(_stage("example.com", "claude.ai"))
+    host = Host(document())
+    assert outcome(stand, host) == "consent"
+    for client_id in (
+        "https://notexample.com/c",
+        "https://example.com.evil.example.org/c",
+        "https://chatgpt.com/c",
+    ):
+        host = Host(document(client_id=client_id))
+        assert "clientDomains" in outcome(stand, host, client_id=client_id)
+        assert host.fetched == []
+    client_id = "https://EXAMPLE.com/c"
+    assert outcome(stand, Host(document(client_id=client_id)), client_id=client_id) == "consent"
+
+
+def test_c2_errors_go_straight_to_clients_of_listed_domains_only() -> None:
+    for domains, status in ((("example.com",), 302), ((), 400)):
+        stand = Stand.at(_stage(*domains))
+        Host(document()).serve(stand)
+        answer = stand.authorize(client_id=URL, redirect_uri=APP, response_type="token")
+        assert answer.status == status
+
+
+def test_b5_the_redirect_uri_must_be_in_the_document(stand: Stand) -> None:
+    said = outcome(stand, Host(document()), redirect_uri="https://app.example.com/other")
+    assert "wrong way back" in said
+
+
+def test_b5_an_operator_may_block_a_client_by_its_url(stand: Stand) -> None:
+    host = Host(document())
+    assert outcome(stand, host) == "consent"
+    identity = stand.store.one("transactions")["clientDocumentId"]
+    stand.store.documents[("clients", identity)] = {"id": identity, "blocked": True, "_etag": "x"}
+    stand.stage.gateway.services.cache.clear()
+    assert stand.authorize(client_id=URL, redirect_uri=APP).status == 403
+    assert len(host.fetched) == 1
+
+
+def test_b5_fetching_has_a_limit_for_the_whole_stack(stand: Stand) -> None:
+    host = Host(document(), Cache_Control="no-store")
+    host.serve(stand)
+    answers = [
+        stand.stage.ask(
+            "GET",
+            "/authorize",
+            f"client_id={URL}&redirect_uri={APP}",
+            ip=f"192.0.{number // 50}.{number % 50}",
+        )
+        for number in range(601)
+    ]
+    assert answers[-1].status == 429
+    assert len(host.fetched) == 600
+
+
+def test_c1_a_document_may_lead_an_app_to_its_own_machine(stand: Stand) -> None:
+    host = Host(document(redirect_uris=["http://localhost/callback"]))
+    assert outcome(stand, host, redirect_uri="http://localhost:5/callback") == "consent"
+    assert "wrong way back" in outcome(stand, host, redirect_uri=CALLBACK)
