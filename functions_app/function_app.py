@@ -6,15 +6,17 @@ The MCP extension of the Functions host speaks the protocol at `/runtime/webhook
 
 import json
 import logging
+import traceback
 from collections.abc import Callable
 
 import azure.functions as func
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
-# Azure's client libraries log each request with its URL at INFO, the worker's level, and a blob's URL has the
-# name of a snippet.
+# Azure's client libraries log each request with its URL at INFO, the worker's level, and urllib3 those of malformed
+# answers at WARNING. A blob's URL has the name of a snippet.
 logging.getLogger("azure").setLevel(logging.WARNING)
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 app = func.FunctionApp()
 
@@ -37,14 +39,17 @@ def _properties(**descriptions: str) -> str:
 
 def _answer(tool: str, context: str, work: Callable[[dict[str, object]], str]) -> str:
     """Does a tool's work with the arguments of the call and wraps the text or error that comes of it."""
-    arguments = json.loads(context).get("arguments") or {}
     try:
-        return success(work(arguments))
+        return success(work(json.loads(context).get("arguments") or {}))
     except SnippetError as error:
         # Neither names nor contents of snippets belong in a log; the storage's own messages hold names.
         cause = error.__cause__ or error
         _log.warning("%s failed: %s %s", tool, type(cause).__name__, getattr(cause, "error_code", ""))
         return failure(str(error))
+    except Exception as error:  # noqa: BLE001 -- the worker would log its message, which may quote the arguments
+        lines = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("%s failed: %s\n%s", tool, type(error).__name__, lines)
+        return failure("The tool failed. The operator finds the reason in the logs.")
 
 
 @app.mcp_tool()

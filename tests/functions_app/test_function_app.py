@@ -1,6 +1,7 @@
 """The function app: its tools as a client of the MCP extension sees them."""
 
 import json
+import logging
 
 import anyio
 import pytest
@@ -102,6 +103,24 @@ def test_logs_hold_neither_names_nor_contents_of_snippets(call, caplog):
     call("delete_snippet", snippetname="private-name")
     assert "get_snippet failed: ResourceNotFoundError BlobNotFound" in caplog.text
     assert "private" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "arguments", ['["private-name"]', '"private-name"', "private-name", '{"a": "private-name"']
+)
+def test_a_call_that_cannot_be_read_is_logged_without_what_it_says(load, caplog, arguments):
+    caplog.set_level("INFO")
+    tool = FunctionsApp.of(load("function_app").app, HostSettings()).tools["get_snippet"]
+    answer = str(tool.function(f'{{"arguments": {arguments}}}'))
+    assert "The tool failed" in answer
+    assert "get_snippet failed" in caplog.text
+    assert "private-name" not in caplog.text + answer
+
+
+def test_libraries_log_no_addresses_of_blobs(load):
+    load("function_app")
+    for name, level in (("azure.storage.blob", "INFO"), ("urllib3.connectionpool", "WARNING")):
+        assert not logging.getLogger(name).isEnabledFor(logging.getLevelName(level))
 
 
 def test_the_tools_describe_their_properties(load):
