@@ -13,8 +13,8 @@ import azure.functions as func
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
-# Azure's client libraries log each request with its URL at INFO, the worker's level, and urllib3 those of malformed
-# answers at WARNING. A blob's URL has the name of a snippet.
+# Azure's client libraries log each request with its URL at INFO, the worker's level, and urllib3 those of
+# malformed answers at WARNING. A blob's URL has the name of a snippet.
 logging.getLogger("azure").setLevel(logging.WARNING)
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 

@@ -119,8 +119,8 @@ def test_a_call_that_cannot_be_read_is_logged_without_what_it_says(load, caplog,
 
 def test_libraries_log_no_addresses_of_blobs(load):
     load("function_app")
-    for name, level in (("azure.storage.blob", "INFO"), ("urllib3.connectionpool", "WARNING")):
-        assert not logging.getLogger(name).isEnabledFor(logging.getLevelName(level))
+    for name, level in (("azure.storage.blob", logging.INFO), ("urllib3.connectionpool", logging.WARNING)):
+        assert not logging.getLogger(name).isEnabledFor(level)
 
 
 def test_the_tools_describe_their_properties(load):

@@ -1,0 +1,196 @@
+"""Random requests to MCP paths, and random answers of their servers (docs/authorization.md, E8).
+
+`RANDOM_INPUTS=10000 pytest tests/policies/oauth/test_random_inputs.py` tries more than other runs do.
+"""
+
+import functools
+import json
+import os
+import string
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from apim.network import Reply
+from tests.e2e.client import refusal_of
+from tests.policies.engine.stage import Got, Stage
+from tests.policies.oauth.stand import Stand, StandingClock, declared
+
+INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
+INTERNAL = (b"functions.example", b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{")
+PATHS = ("/mcp", "/mcp/", "/mcp/sse", "/mcp/message", "/message", "/MCP/Message/", "/mcp/%73se", "/mcp//sse")
+SESSION = "0123456789abcdef"
+
+many = settings(
+    max_examples=INPUTS, deadline=None, derandomize=INPUTS < 1000, suppress_health_check=list(HealthCheck)
+)
+
+
+@functools.cache
+def signed_in() -> tuple[Stand, str]:
+    """A gateway with no limits that a test would meet, and a good token."""
+    limits = dict.fromkeys(("callsPerMinute", "badTokensPerMinute"), "100000")
+    stand = Stand.at(Stage(declared(**limits), StandingClock()))
+    return stand, stand.token()
+
+
+# What HTTP servers let through: visible characters, spaces, tabs and bytes above ASCII.
+values = st.text(st.sampled_from(string.printable[:95] + "\t\u00e9\u00ff"), max_size=60).map(str.strip)
+sessions = st.sampled_from([SESSION, "", "a,b", "a b", "x" * 8192, "x" * 8193, "\u00e9"]) | values
+versions = st.sampled_from(["2026-07-28", "2025-11-25", "2026-07-28,2025-03-26", "9999-99-99", ""]) | values
+tokens = st.sampled_from(["good", "none", "Bearer", "Bearer ", "Basic Og==", "Bearer a..b.c.d"]) | values
+headers = st.dictionaries(
+    st.sampled_from(
+        [
+            "Accept",
+            "Connection",
+            "Content-Encoding",
+            "Content-Type",
+            "Cookie",
+            "Expect",
+            "Mcp-Method",
+            "Mcp-Name",
+            "Last-Event-ID",
+            "Mcp-Param-X",
+            "Origin",
+            "TE",
+            "Transfer-Encoding",
+            "X-Forwarded-Host",
+            "traceparent",
+        ]
+    ),
+    values,
+    max_size=5,
+)
+escapes = st.sampled_from(
+    ["%", "%zz", "%00", "%0d%0a", "%E2%28", "%u0041", "%F0%9F%98%80", "+", "&", "=", ";", "azmcpcs"]
+)
+queries = st.lists(
+    escapes
+    | values
+    | st.sampled_from([f"azmcpcs={SESSION}", "access_token=x", "sessionId=1", "azmcpcs=", "=x"]),
+    max_size=6,
+).map("".join)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One random request."""
+
+    method: str
+    path: str
+    query: str
+    token: str
+    session: str | None
+    version: str | None
+    headers: dict[str, str]
+    body: bytes
+
+    def send(self) -> Got:
+        stand, token = signed_in()
+        given = {name.replace("-", "_"): value for name, value in self.headers.items()}
+        if self.token != "none":
+            given["Authorization"] = f"Bearer {token}" if self.token == "good" else self.token
+        if self.session is not None:
+            given["Mcp_Session_Id"] = self.session
+        if self.version is not None:
+            given["MCP_Protocol_Version"] = self.version
+        stand.stage.wire.sent.clear()
+        return stand.stage.ask(self.method, self.path, self.query, body=self.body, **given)
+
+    def reached(self) -> bool:
+        stand, _ = signed_in()
+        return any("functions.example" in sent.url for sent in stand.stage.wire.sent)
+
+
+requests = st.builds(
+    Asked,
+    method=st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH", "TRACE", "PROPFIND"]),
+    path=st.sampled_from(PATHS) | values.map(lambda text: "/mcp/" + text.replace(" ", "").replace("?", "")),
+    query=queries,
+    token=tokens,
+    session=st.none() | sessions,
+    version=st.none() | versions,
+    headers=headers,
+    body=st.binary(max_size=40) | st.sampled_from([b"{}", b"[" * 2000, b'{"a":' * 500, b"null"]),
+)
+SPECIAL = Asked("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}, b"{}")
+
+
+@many
+@given(requests)
+@example(SPECIAL)
+def test_e8_no_request_gives_a_server_error_or_an_internal_name(asked: Asked) -> None:
+    stand, token = signed_in()
+    stand.served = lambda: Reply(
+        status=202, reason="", headers=[("Content-Type", "application/json")], content=b"{}"
+    )
+    answer = asked.send()
+    assert answer.status < 500
+    shown = answer.body + repr(answer.headers).encode()
+    assert not [name for name in INTERNAL if name in shown]
+    assert token.encode() not in shown
+    if asked.token != "good":
+        assert not asked.reached()
+    if answer.status in (400, 401, 405, 429, 431) and answer.header("Content-Type") == "application/json":
+        assert refusal_of(answer.json())
+
+
+bodies = st.binary(max_size=60) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["jsonrpc", "error", "code", "message", "id", "result"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+).map(lambda value: json.dumps(value).encode())
+answers = st.builds(
+    lambda status, headers, body: Reply(
+        status=status, reason="functions.example", headers=headers, content=body
+    ),
+    st.integers(100, 599),
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [
+                    "Mcp-Session-Id",
+                    "Content-Type",
+                    "Retry-After",
+                    "Allow",
+                    "Content-Encoding",
+                    "Location",
+                    "Set-Cookie",
+                    "WWW-Authenticate",
+                    "Server",
+                    "X-Own",
+                    "Vary",
+                    "Transfer-Encoding",
+                    "Connection",
+                ]
+            ),
+            sessions | st.sampled_from(["application/json", "text/html", "5", "https://functions.example"]),
+        ),
+        max_size=6,
+    ),
+    bodies,
+)
+
+
+@many
+@given(answers)
+def test_e8_no_answer_of_a_server_gives_a_500_of_the_gateway(given_answer: Reply) -> None:
+    stand, _ = signed_in()
+    stand.served = lambda: given_answer
+    asked = Asked("POST", "/mcp", "", "good", None, None, {}, b"{}")
+    answer = asked.send()
+    passed = given_answer.status if 200 <= given_answer.status <= 299 or given_answer.status >= 400 else None
+    assert answer.status in {passed, 502}
+    assert answer.reason != "functions.example"
+    for name in ("Location", "Set-Cookie", "Server", "WWW-Authenticate", "X-Own"):
+        assert answer.header(name) is None
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+    if answer.status >= 500:
+        assert "error" in answer.json()
