@@ -108,7 +108,8 @@ def running_twin(project: Path) -> Iterator[RunningTwin]:
 
     Its folder is relative, as it is for who names none.
     """
-    twin = RunningTwin(free_port_block(), Path("state"), {}, project=project)
+    # One test has 200 sessions of one person.
+    twin = RunningTwin(free_port_block(), Path("state"), {"openRequests": "300"}, project=project)
     try:
         twin.wait_until_ready()
         yield twin
