@@ -15,7 +15,7 @@ INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(M
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help up verify test test-engine lint format check clean lock force
+.PHONY: help up verify admin test test-engine lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=
 
 verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
 	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)
+
+admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --stack dev")
+	@exec $(BIN)/python -m gateway.admin $(ARGS)
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)

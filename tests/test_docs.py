@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer import Typer
 from typer.main import get_command
 
 from apim import page, score, support
 from apim.readings import TABLE, Question
 from apim.readings.page import PAGE as READINGS
 from apim.readings.page import readings
+from gateway.admin.command import app as admin
 from settings import KEYS, SettingsError
 from tests.program.test_settings import load, run
 from tests.program.variants import VARIANTS, Case
-from twin.cli import app
+from twin.cli import app as twin
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
@@ -45,6 +47,7 @@ FOREIGN = [
     r"az apim deletedservice purge --service-name <name> --location <region>",
     r"az containerapp (logs|revision) \w+ --name <app> --resource-group <resource group>",
     r"az webapp log deployment show --name <app> --resource-group <resource group>",
+    r"az cosmosdb sql role assignment create( --[a-z-]+ (<[a-z ]+>|/dbs/oauth|[0-9-]{36}))+",
     r"git pull",
     r"git clone https://github\.com/Azure/api-management-policy-snippets",
     r"git -C api-management-policy-snippets checkout [0-9a-f]{40}",
@@ -85,7 +88,9 @@ def test_a_command_can_be_given_as_it_is_written(document: str, command: str) ->
     if words[0] == "make":
         subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
     elif words[:3] == [".venv/bin/python", "-m", "twin"]:
-        parse_twin(words[3:])
+        parse_group(twin, words[3:])
+    elif words[:3] == [".venv/bin/python", "-m", "gateway.admin"]:
+        parse_group(admin, words[3:])
     elif words[:2] == [".venv/bin/python", "-m"]:
         assert importlib.util.find_spec(words[2]), words[2]
     elif words[0].startswith(".venv/bin/"):
@@ -97,8 +102,8 @@ def test_a_command_can_be_given_as_it_is_written(document: str, command: str) ->
         assert any(re.fullmatch(pattern, command) for pattern in FOREIGN), f"unknown command: {command}"
 
 
-def parse_twin(words: list[str]) -> None:
-    """Parses a command of the twin without running it."""
+def parse_group(app: Typer, words: list[str]) -> None:
+    """Parses a command of the twin or of the administration without running it."""
     command = get_command(app).commands[words[0]]  # ty: ignore[missing-attribute] -- a group of commands
     command.make_context(words[0], words[1:])
 

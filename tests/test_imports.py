@@ -42,6 +42,8 @@ ALLOWED = {
     },
     # A program of its own, which compares a running stack with the plan of its configuration.
     "gateway/verify": {"gateway", "settings", "configuration", "backends.registry", "apim.readings"},
+    # An operator's commands, which need nothing but the store.
+    "gateway/admin": {"gateway"},
     "backends": {"backends", "gateway.backend", "gateway.platform", "settings", "configuration"},
     "functions_app": set(),
     "apim": {"apim"},

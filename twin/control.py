@@ -29,6 +29,8 @@ JSON objects; an error says what is accepted.
                                 concern API Management; under the reading named-value-order only a part of the
                                 change takes effect until {"finish": true}.
     GET /hosts                  where on this machine each host name of Azure is served.
+    POST /identity/token        {"resource": "https://cosmos.azure.com"} gives a token of the gateway's
+                                identity, with which `python -m gateway.admin` uses the store.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
@@ -98,6 +100,7 @@ _CALLS = {
     "PUT /readings": "change that: name to option; the default for what is not named",
     "POST /deployment": "change settings: config (name to value); finish (true) what is in effect in part",
     "GET /hosts": "where on this machine each host name of Azure is served",
+    "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
@@ -144,6 +147,8 @@ class Levers:
         stack: what runs.
         delete_state: deletes documents and blobs.
         resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
+        identity: gives tokens of the gateway's identity for a resource, or raises `InvalidCallError`; None in
+            a control API without one.
     """
 
     cache: Clearable
@@ -159,6 +164,7 @@ class Levers:
     stack: Stack
     delete_state: Callable[[], Awaitable[None]]
     resource_manager: ResourceManager | None = None
+    identity: Callable[[str], Awaitable[str]] | None = None
 
 
 def create_control(levers: Levers) -> ASGIApp:
@@ -180,6 +186,7 @@ def create_control(levers: Levers) -> ASGIApp:
             *behaviour_routes(levers.behaviour),
             Route("/hosts", calls.hosts, methods=["GET"]),
             *(levers.resource_manager.routes() if levers.resource_manager else ()),
+            *([Route("/identity/token", calls.identity_token, methods=["POST"])] if levers.identity else ()),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
             *trace_routes(levers.gateway),
             Route("/reset", calls.reset, methods=["POST"]),
@@ -322,6 +329,14 @@ class _Calls:
     async def hosts(self, _request: Request) -> Response:
         hosts = self._levers.network.hosts.items()
         return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
+
+    async def identity_token(self, request: Request) -> Response:
+        fields = await read_fields(request, {"resource"}, required={"resource"})
+        if not isinstance(fields["resource"], str):
+            raise InvalidCallError('resource is a string, such as "https://cosmos.azure.com".')
+        identity = self._levers.identity
+        token = await identity(fields["resource"]) if identity else ""
+        return JSONResponse({"token": token}, headers={"Cache-Control": "no-store"})
 
     async def switch_tracing(self, request: Request) -> Response:
         fields = await read_fields(request, {"on"}, required={"on"})

@@ -13,6 +13,7 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from apim import coverage
+from apim.failure import SendError
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.http.network import HttpNetwork
@@ -23,6 +24,7 @@ from twin.blobs import BlobError
 from twin.clock import Clock
 from twin.containers import Container
 from twin.control import Levers, create_control
+from twin.control_call import InvalidCallError
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
 from twin.node import NodeError
@@ -410,8 +412,22 @@ class _Builder:
             stack=self._plan.stack,
             delete_state=self._delete_state,
             resource_manager=ResourceManager(self._plan.stack, lambda: gateway.service),
+            identity=self._gateway_token,
         )
         return AsgiServer("the control API", create_control(levers), self.ports.control)
+
+    async def _gateway_token(self, resource: str) -> str:
+        """A token of the gateway's user-assigned identity.
+
+        Raises:
+            InvalidCallError: there is none.
+        """
+        identity = GatewayIdentity(self._network, self._tenant.state.identity_headers[GATEWAY])
+        client_id = next((each.client_id for each in self._plan.service.identities if each.client_id), None)
+        try:
+            return await identity.token(resource=resource, client_id=client_id)
+        except (IdentityRefusedError, SendError) as error:
+            raise InvalidCallError(f"The identity has no token for {resource}: {error}") from error
 
     async def _delete_state(self) -> None:
         """Deletes what users have left: documents, blobs and what stand-ins were sent."""

@@ -1,0 +1,16 @@
+"""Runs the administration: `python -m gateway.admin --help`."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line, or says how to install what it needs."""
+    try:
+        from gateway.admin.command import app  # noqa: PLC0415 -- its packages are not those of `pulumi up`
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: The package {error.name} is not installed; `make admin` installs it.")
+    app(prog_name="python -m gateway.admin")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Clients: which are registered, and which are blocked."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.cosmos import ContainerProxy, DatabaseProxy, exceptions
+
+from gateway.admin.grants import document_id, without_mark
+from gateway.admin.problem import AdminError
+
+_OVERTAKEN = (exceptions.CosmosResourceExistsError, exceptions.CosmosAccessConditionFailedError)
+_ATTEMPTS = 10
+_FOREVER = -1
+_DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A registered or a blocked client.
+
+    Attributes:
+        document: id of its document.
+        name: the name that it gave itself.
+        redirect_uris: where users are sent back to.
+        registration: how it became known, such as `dynamic`; empty for one that was blocked unseen.
+        blocked: since when, in POSIX seconds; None when it is not.
+    """
+
+    document: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    registration: str
+    blocked: int | None
+
+
+class Clients:
+    """The clients of a store.
+
+    Args:
+        database: the store.
+    """
+
+    def __init__(self, database: DatabaseProxy) -> None:
+        self._container: ContainerProxy = database.get_container_client("clients")
+
+    def all(self, *, blocked: bool = False) -> list[Client]:
+        """The clients, sorted by name.
+
+        Args:
+            blocked: whether only blocked ones are wanted.
+        """
+        found = self._container.query_items(
+            "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
+        )
+        clients = [_client(document) for document in found]
+        return sorted(
+            (each for each in clients if each.blocked is not None or not blocked),
+            key=lambda each: (each.name.lower(), each.document),
+        )
+
+    def block(self, client: str) -> Client:
+        """Blocks a client, known or not, until it is unblocked: it cannot sign users in.
+
+        Args:
+            client: client id, or id of the client's document.
+        """
+        name = document_id(client)
+        for _ in range(_ATTEMPTS):
+            with suppress(*_OVERTAKEN):
+                try:
+                    document = self._container.read_item(name, name)
+                except exceptions.CosmosResourceNotFoundError:
+                    return _client(self._container.create_item(_blocked({"id": name})))
+                return self._replace(document, _blocked(document))
+        raise AdminError(f"The document {name} changes all the time. Try again.")
+
+    def unblock(self, client: str) -> Client | None:
+        """Takes a block back; None when the client is not blocked.
+
+        Args:
+            client: client id, or id of the client's document.
+        """
+        name = document_id(client)
+        try:
+            document = self._container.read_item(name, name)
+        except exceptions.CosmosResourceNotFoundError:
+            return None
+        if "blocked" not in document:
+            return None
+        if "redirectUris" not in document:
+            # It was blocked without being registered here.
+            self._container.delete_item(name, name)
+            return _client(document)
+        return self._replace(document, _unblocked(document))
+
+    def _replace(self, document: Mapping[str, Any], changed: dict[str, Any]) -> Client:
+        replaced = self._container.replace_item(
+            document["id"], changed, etag=document["_etag"], match_condition=MatchConditions.IfNotModified
+        )
+        return _client(replaced)
+
+
+def _blocked(document: Mapping[str, Any]) -> dict[str, Any]:
+    mark = {"at": int(time.time()), "ttl": document.get("ttl", _DAY)}
+    # A document that expires would let the client in again.
+    return {"blocked": mark} | {**document, "ttl": _FOREVER}
+
+
+def _unblocked(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in document.items() if name != "blocked"}
+    return kept | {"ttl": document["blocked"]["ttl"]}
+
+
+def _client(document: Mapping[str, Any]) -> Client:
+    blocked = document.get("blocked")
+    return Client(
+        document=document["id"],
+        name=without_mark(document.get("name")),
+        redirect_uris=tuple(document.get("redirectUris") or ()),
+        registration=str(document.get("registration", "")),
+        blocked=int(blocked["at"]) if blocked else None,
+    )

@@ -1,0 +1,229 @@
+"""The command line of the administration."""
+
+import json
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, NoReturn
+
+import typer
+from azure.cosmos import DatabaseProxy
+from rich.console import Console
+from rich.table import Table
+
+from gateway.admin import stack as stacks
+from gateway.admin.clients import Client, Clients
+from gateway.admin.grants import Grant, Grants, Selection
+from gateway.admin.problem import AdminError
+from gateway.admin.store import opened
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Lists and revokes grants, blocks clients, rotates keys. docs/runbook.md says when.",
+)
+
+_WIDTH = 240
+"""Of a table that goes to a file or a pipe."""
+
+_AFTER_A_LEAK = 4
+_IDS = ("Grant", "Client document", "Document")
+
+_User = Annotated[
+    str | None,
+    typer.Option(metavar="USER", help="Object id in Entra, or the name with which the user signs in."),
+]
+_Client = Annotated[
+    str | None, typer.Option(metavar="CLIENT", help="Client id, or id of the client's document.")
+]
+_GrantId = Annotated[str | None, typer.Option(metavar="ID", help="Id of the grant.")]
+_Stack = Annotated[
+    str, typer.Option(help="Whose store; its address is in the state that the Pulumi CLI reads.")
+]
+_Store = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="https://<account>.documents.azure.com, or a local twin: http://localhost:8000."
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Named = Annotated[str, typer.Argument(metavar="CLIENT", help="Client id, or id of the client's document.")]
+
+
+@app.command()
+def grants(
+    *,
+    user: _User = None,
+    client: _Client = None,
+    grant: _GrantId = None,
+    revoked: Annotated[bool, typer.Option(help="Include grants that are revoked.")] = False,
+    as_json: _Json = False,
+    stack: _Stack = "dev",
+    store: _Store = None,
+) -> None:
+    """Lists grants: who is signed in, with which client, until when."""
+    with _database(stack, store) as database:
+        found = Grants(database).select(Selection(user=user, client=client, grant=grant), revoked=revoked)
+    _show_grants(found, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    *,
+    user: _User = None,
+    client: _Client = None,
+    grant: _GrantId = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every grant of the stack.")] = False,
+    as_json: _Json = False,
+    stack: _Stack = "dev",
+    store: _Store = None,
+) -> None:
+    """Revokes grants and lists those that were revoked; their tokens stop working within 30 seconds."""
+    selection = Selection(user=user, client=client, grant=grant)
+    if (selection == Selection()) != everything:
+        _fail("Say which grants: --user, --client or --grant; or --all for every grant of the stack.")
+    with _database(stack, store) as database:
+        revoked = list(Grants(database).revoke(selection))
+    _show_grants(revoked, as_json=as_json)
+
+
+@app.command()
+def clients(
+    *,
+    blocked: Annotated[bool, typer.Option(help="Only clients that are blocked.")] = False,
+    as_json: _Json = False,
+    stack: _Stack = "dev",
+    store: _Store = None,
+) -> None:
+    """Lists registered and blocked clients."""
+    with _database(stack, store) as database:
+        found = Clients(database).all(blocked=blocked)
+    _show_clients(found, as_json=as_json)
+
+
+@app.command()
+def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
+    """Blocks a client and revokes its grants.
+
+    It gets no tokens from now on, its tokens stop working within 30 seconds, and it gets no sign-in page
+    within 5 minutes.
+    """
+    with _database(stack, store) as database:
+        # In this order: a code that is issued meanwhile is refused, because the client is blocked by then.
+        blocked = Clients(database).block(client)
+        revoked = list(Grants(database).revoke(Selection(client=client)))
+    typer.echo(f"Blocked {blocked.document}{_named(blocked)}; {len(revoked)} of its grants were revoked.")
+
+
+@app.command()
+def unblock(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
+    """Takes a block back; users have to sign in again."""
+    with _database(stack, store) as database:
+        unblocked = Clients(database).unblock(client)
+    if unblocked is None:
+        _fail(
+            "This client is not blocked. `python -m gateway.admin clients --blocked` lists those that are.", 1
+        )
+    typer.echo(f"Unblocked {unblocked.document}{_named(unblocked)}.")
+
+
+@app.command("rotate-keys")
+def rotate_keys(
+    *,
+    after_leak: Annotated[
+        bool,
+        typer.Option("--after-leak", help="Accept no key that existed before: every user signs in again."),
+    ] = False,
+    stack: _Stack = "dev",
+) -> None:
+    """Sets the next version of the keys in the stack's configuration; `pulumi up` deploys it."""
+    try:
+        before, after = stacks.rotate_keys(stack, by=_AFTER_A_LEAK if after_leak else 1)
+    except AdminError as error:
+        _fail(str(error), 1)
+    typer.echo(f"keyVersion of the stack {stack}: {before} -> {after}. Deploy it: pulumi up --stack {stack}")
+
+
+@contextmanager
+def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
+    # What the Azure SDK logs of failures is in the message.
+    logging.disable(logging.CRITICAL)
+    try:
+        with opened(store or stacks.store_url(stack)) as database:
+            yield database
+    except AdminError as error:
+        _fail(str(error), 1)
+
+
+def _show_grants(found: Sequence[Grant], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    rows = [
+        {
+            "Grant": each.id,
+            "Status": each.status,
+            "User": each.user or each.object_id,
+            "Client": each.client,
+            "Client document": each.client_document,
+            "Resource": each.resource,
+            "Signed in": _date(each.issued),
+            "Until": _date(each.expires),
+            "Refreshes": str(each.refreshes),
+        }
+        for each in found
+    ]
+    _table(rows, "No grant.")
+
+
+def _show_clients(found: Sequence[Client], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    rows = [
+        {
+            "Document": each.document,
+            "Name": each.name,
+            "Registration": each.registration,
+            "Redirect URIs": " ".join(each.redirect_uris),
+            "Blocked": "" if each.blocked is None else _date(each.blocked),
+        }
+        for each in found
+    ]
+    _table(rows, "No client.")
+
+
+def _table(rows: Sequence[Mapping[str, str]], nothing: str) -> None:
+    if not rows:
+        typer.echo(nothing)
+        return
+    console = Console(highlight=False, markup=False)
+    console = console if console.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
+    table = Table()
+    for heading in rows[0]:
+        # Ids have to be copied.
+        table.add_column(heading, overflow="fold", no_wrap=heading in _IDS)
+    for row in rows:
+        # Names are of a client's choice: control characters must not reach the terminal.
+        table.add_row(*(_printable(text) for text in row.values()))
+    console.print(table)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _named(client: Client) -> str:
+    return f" ({_printable(client.name)})" if client.name else ""
+
+
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _fail(message: str, status: int = 2) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(status)

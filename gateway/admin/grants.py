@@ -1,0 +1,162 @@
+"""Grants: which sign-ins are valid, and how they end."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.cosmos import ContainerProxy, DatabaseProxy, exceptions
+
+from gateway.admin.problem import AdminError
+
+_ATTEMPTS = 10
+_ONLY_OF_A_VALID_GRANT = ("entraToken", "refreshSecret")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What one sign-in gave one client; no secret.
+
+    Attributes:
+        id: its id, which access tokens name.
+        status: `issued` until the code is redeemed, then `redeemed`, or `revoked`.
+        user: name with which the user signed in at Entra.
+        object_id: the user's object id in Entra.
+        client: the name that the client gave itself.
+        client_document: id of the client's document.
+        resource: the MCP server, or the gateway.
+        scope: scopes, separated by spaces.
+        issued: when the user signed in, in POSIX seconds.
+        expires: when it ends.
+        refreshes: how often it was refreshed.
+    """
+
+    id: str
+    status: str
+    user: str
+    object_id: str
+    client: str
+    client_document: str
+    resource: str
+    scope: str
+    issued: int
+    expires: int
+    refreshes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which grants a command is about: those that meet every condition.
+
+    Attributes:
+        user: object id, or the name with which the user signed in; None for every user.
+        client: client id, or id of the client's document; None for every client.
+        grant: id of the grant; None for every grant.
+    """
+
+    user: str | None = None
+    client: str | None = None
+    grant: str | None = None
+
+    def holds(self, grant: Grant) -> bool:
+        """Whether a grant is selected."""
+        users = (grant.object_id.lower(), grant.user.lower())
+        return (
+            (self.user is None or self.user.lower() in users)
+            and (self.client is None or document_id(self.client) == grant.client_document)
+            and (self.grant is None or self.grant == grant.id)
+        )
+
+
+class Grants:
+    """The grants of a store.
+
+    Args:
+        database: the store.
+    """
+
+    def __init__(self, database: DatabaseProxy) -> None:
+        self._container: ContainerProxy = database.get_container_client("grants")
+
+    def select(self, selection: Selection, *, revoked: bool = False) -> list[Grant]:
+        """The selected grants, the newest first.
+
+        Args:
+            selection: which.
+            revoked: whether revoked ones are included.
+        """
+        # Grants are found by id only and have no index: the store looks at each of them.
+        found = self._container.query_items(
+            "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
+        )
+        grants = [_grant(document) for document in found]
+        chosen = [each for each in grants if selection.holds(each) and (revoked or each.status != "revoked")]
+        return sorted(chosen, key=lambda each: each.issued, reverse=True)
+
+    def revoke(self, selection: Selection) -> Iterator[Grant]:
+        """Revokes the selected grants and gives each that was revoked.
+
+        Tokens of a grant stop working within 30 seconds, for which the gateway keeps its status.
+        """
+        for grant in self.select(selection):
+            if self._revoke(grant.id):
+                yield grant
+
+    def _revoke(self, name: str) -> bool:
+        """Whether the grant was revoked now: it may be gone, or be revoked already."""
+        for _ in range(_ATTEMPTS):
+            try:
+                document = self._container.read_item(name, name)
+                if document["status"] == "revoked":
+                    return False
+                self._container.replace_item(
+                    name,
+                    _revoked(document),
+                    etag=document["_etag"],
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except exceptions.CosmosResourceNotFoundError:
+                return False
+            except exceptions.CosmosAccessConditionFailedError:
+                # The client refreshed meanwhile.
+                continue
+            return True
+        raise AdminError(f"The grant {name} changes all the time. Run the command again.")
+
+
+def document_id(client: str) -> str:
+    """The id of a client's document: SHA-256 of the client id, as base64url. A document id stays as it is."""
+    if len(client) == 43 and "/" not in client:  # noqa: PLR2004 -- letters of such a hash; client ids have 22
+        return client
+    digest = hashlib.sha256(client.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def without_mark(text: object) -> str:
+    """A string of a client's or user's choice; the store keeps it with "=" in front."""
+    return str(text or "").removeprefix("=")
+
+
+def _grant(document: Mapping[str, Any]) -> Grant:
+    return Grant(
+        id=document["id"],
+        status=str(document.get("status", "")),
+        user=without_mark(document.get("userName")),
+        object_id=str(document.get("sub", "")),
+        client=without_mark(document.get("clientName")),
+        client_document=str(document.get("clientDocumentId", "")),
+        resource=str(document.get("resource", "")),
+        scope=str(document.get("scope", "")),
+        issued=int(document.get("issued", 0)),
+        expires=int(document.get("expires", 0)),
+        refreshes=max(0, int(document.get("counter", 1)) - 1),
+    )
+
+
+def _revoked(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in document.items() if name not in _ONLY_OF_A_VALID_GRANT}
+    left = int(document.get("expires", 0)) - int(time.time())
+    return kept | {"status": "revoked", "ttl": max(1, left)}
