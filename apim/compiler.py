@@ -95,6 +95,7 @@ class Catalogue:
         documents: by their names.
         fragments: what fragments became, by id, section, scope and place; many documents include the same.
         unqualified: errors if expressions do not import the namespace `System.Net`.
+        named_values: the values by name.
     """
 
     service: Service
@@ -112,13 +113,12 @@ class Catalogue:
     literals: set[str] = field(default_factory=set)
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
     _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
+    named_values: dict[str, str] = field(init=False)
     fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
     unqualified: list[Finding] = field(default_factory=list)
 
-    @property
-    def named_values(self) -> dict[str, str]:
-        """Name to value."""
-        return {value.name: value.value for value in self.service.named_values}
+    def __post_init__(self) -> None:
+        self.named_values = {value.name: value.value for value in self.service.named_values}
 
     def compile(self, document: PolicyDocument, scope: str) -> Document:
         """A document of a scope; what is wrong with it is added to `findings`."""

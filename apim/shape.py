@@ -44,7 +44,7 @@ class Attribute:
     unsupported: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """The content of an element.
 

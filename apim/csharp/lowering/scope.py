@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 
 from apim.csharp.dotnet.types import ClrType
 from apim.csharp.errors import RefusedError
@@ -92,6 +93,12 @@ def _nodes(tree: object) -> Iterator[object]:
         current = waiting.pop()
         if isinstance(current, tuple):
             waiting.extend(current)
-        elif is_dataclass(current):
+        elif names := _field_names(type(current)):
             yield current
-            waiting.extend(getattr(current, field.name) for field in fields(current))
+            waiting.extend([getattr(current, name) for name in names])
+
+
+@cache
+def _field_names(of: type) -> tuple[str, ...]:
+    """The fields of a class of nodes; none of another class."""
+    return tuple(field.name for field in fields(of)) if is_dataclass(of) else ()
