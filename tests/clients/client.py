@@ -1,0 +1,68 @@
+"""The clients that the tests run: one folder each, with a manifest and a folder with a lock for each version."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+FOLDER = Path(__file__).resolve().parent
+ENVIRONMENTS = FOLDER.parents[1] / ".clients"
+
+Transport = Literal["http", "sse"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """One version of a client.
+
+    Attributes:
+        folder: name of the folder with the manifest `client.toml` and the program.
+        version: name of the folder in it that has the lock.
+        name: what the table of docs/clients.md calls it.
+        toolchain: one of `toolchains.TOOLCHAINS`.
+        transports: those that the client has.
+        sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host.
+        refresh: why the client does not refresh by itself, or None if it does.
+        fast: whether it also runs in `make test`.
+        gap: the reason why it does not connect, or None if it does.
+    """
+
+    folder: str
+    version: str
+    name: str
+    toolchain: str
+    transports: tuple[Transport, ...]
+    sign_in: Literal["own", "bearer"] = "own"
+    refresh: str | None = None
+    fast: bool = False
+    gap: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.folder}-{self.version}"
+
+    @property
+    def sources(self) -> Path:
+        """The folder with the program, which all versions share."""
+        return FOLDER / self.folder
+
+    @property
+    def lock(self) -> Path:
+        """The folder with the lock."""
+        return self.sources / self.version
+
+    @property
+    def environment(self) -> Path:
+        """Where it is installed, outside the project's own environment."""
+        return ENVIRONMENTS / self.id
+
+
+def clients() -> Iterator[Client]:
+    """Every version of every client, in the order of their folders."""
+    for manifest in sorted(FOLDER.glob("*/client.toml")):
+        data = tomllib.loads(manifest.read_text(encoding="utf-8"))
+        for version, own in data.pop("versions").items():
+            values = data | own
+            values["transports"] = tuple(values["transports"])
+            yield Client(folder=manifest.parent.name, version=version, **values)

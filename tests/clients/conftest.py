@@ -1,0 +1,49 @@
+"""A twin for the clients, and which of them run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.children import free_port_block
+from tests.clients.client import clients
+from tests.e2e.conftest import RunningTwin
+from tests.stacks import FUNCTIONS_ONLY
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-clients", action="store_true", help="run every client, not only the fast ones")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "client" not in metafunc.fixturenames:
+        return
+    everything = metafunc.config.getoption("--all-clients")
+    runs = [
+        pytest.param(
+            client,
+            transport,
+            id=f"{client.id}-{transport}",
+            marks=[pytest.mark.xfail(reason=client.gap)] if client.gap else [],
+        )
+        for client in clients()
+        if everything or client.fast
+        for transport in client.transports
+    ]
+    metafunc.parametrize(("client", "transport"), runs)
+
+
+@pytest.fixture(scope="module")
+def twin_of_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", FUNCTIONS_ONLY)
+    try:
+        twin.wait_until_ready()
+        yield twin
+    finally:
+        twin.stop()
+
+
+@pytest.fixture
+def twin(twin_of_clients: RunningTwin) -> RunningTwin:
+    """The twin as it was when it started, at the right time."""
+    twin_of_clients.control.post("/reset").raise_for_status()
+    return twin_of_clients

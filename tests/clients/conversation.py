@@ -1,0 +1,152 @@
+"""A client's program at work, and the person in front of the browser that it opens.
+
+The program is started with the address of the MCP server and a transport. It writes a JSON object a line:
+
+    {"open": URL}                  opens a page; the next line of its input is the address at which the browser ended
+    {"tools": [NAME, ...]}         the tools that the server lists
+    {"tool": NAME, "text": TEXT}   the result of a call
+    {"waiting": true}              waits for a line: the seconds by which time has passed, or a new bearer token
+
+A client that opens the system's browser itself finds a program of this module in its place, which notes the
+address; the person signs in and the browser then visits the client's own listener.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.person import Person
+
+_BROWSERS = ("browser", "xdg-open", "open", "x-www-browser", "www-browser", "sensible-browser")
+_SCRIPT = '#!/bin/sh\nfor address; do :; done\nprintf "%s\\n" "$address" >>"{visits}"\n'
+
+
+class Conversation:
+    """One run of a program.
+
+    Attributes:
+        pages: how often it showed its user a page.
+        said: the objects that it wrote, without those that open a page.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        home: Path,
+        person: Person,
+        variables: Mapping[str, str],
+    ) -> None:
+        self.pages = 0
+        self.said: list[dict[str, Any]] = []
+        self._person = person
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._visits = home / "visits"
+        self._visited = 0
+        self._log = home / "stderr.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=self._environment(home) | variables,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def until(self, key: str, seconds: float = 60) -> list[dict[str, Any]]:
+        """Serves the program until it writes an object with a key; gives the objects before it.
+
+        With the key "end" it waits for the program's end.
+        """
+        deadline = time.monotonic() + seconds
+        said: list[dict[str, Any]] = []
+        while time.monotonic() < deadline:
+            self._serve_browser()
+            try:
+                line = self._lines.get(timeout=0.02)
+            except queue.Empty:
+                continue
+            if line is None:
+                assert key == "end", self._trouble("ended too early")
+                assert self._process.wait(timeout=10) == 0, self._trouble("failed")
+                return said
+            if not line.startswith("{"):
+                continue
+            fact = json.loads(line)
+            if "open" in fact:
+                self.write(self._sign_in(fact["open"]))
+            elif key in fact:
+                return said
+            else:
+                said.append(fact)
+                self.said.append(fact)
+        raise AssertionError(self._trouble(f"did not get to {key!r} in {seconds:.0f} s"))
+
+    def write(self, line: str) -> None:
+        """Gives the program a line of input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """Ends the program and what it started, if it runs."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, 9)
+        self._process.wait(timeout=10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        folder = home / "bin"
+        folder.mkdir()
+        for name in _BROWSERS:
+            script = folder / name
+            script.write_text(_SCRIPT.format(visits=self._visits))
+            script.chmod(0o755)
+        return {
+            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(home),
+            "BROWSER": str(folder / "browser"),
+            "LANG": "C.UTF-8",
+        }
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _serve_browser(self) -> None:
+        addresses = self._visits.read_text().splitlines() if self._visits.exists() else []
+        for address in addresses[self._visited :]:
+            self._visited += 1
+            end = self._sign_in(address)
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    httpx.get(end, timeout=30)
+                    break
+                except httpx.ConnectError:
+                    # Some clients start to listen after they have opened the page.
+                    assert time.monotonic() < deadline, self._trouble(f"does not listen at {end.partition('?')[0]}")
+                    time.sleep(0.02)
+
+    def _sign_in(self, address: str) -> str:
+        self.pages += 1
+        return self._person.sign_in(address)
+
+    def _trouble(self, what: str) -> str:
+        return f"the client {what}; it wrote {self.said} and\n{self._log.read_text()[-6000:]}"

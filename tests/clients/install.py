@@ -1,0 +1,85 @@
+"""Installs clients from their locks, one after the other: `python -m tests.clients.install [--fast] [name...]`.
+
+With `--lock` it pins their packages again instead.
+"""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from tests.clients.client import Client, clients
+from tests.clients.toolchains import TOOLCHAINS, InstallError
+
+_STAMP = ".installed-from"
+_COMPILED = {"go", "rust"}
+"""Toolchains whose installation includes the program."""
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.name != "client.toml")
+
+
+def _fingerprint(client: Client) -> str:
+    """Of what an installation consists of."""
+    files = _files(client.lock) + (_files(client.sources) if client.toolchain in _COMPILED else [])
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def is_installed(client: Client) -> bool:
+    """Whether what the lock names is installed."""
+    stamp = client.environment / _STAMP
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(client)
+
+
+def install(client: Client) -> bool:
+    """Installs a client, unless it is installed.
+
+    Returns:
+        Whether there was something to do.
+
+    Raises:
+        InstallError: a command failed.
+    """
+    client.environment.mkdir(parents=True, exist_ok=True)
+    for file in _files(client.sources) + _files(client.lock):
+        shutil.copy(file, client.environment)
+    if is_installed(client):
+        return False
+    (client.environment / _STAMP).unlink(missing_ok=True)
+    TOOLCHAINS[client.toolchain].install(client)
+    (client.environment / _STAMP).write_text(_fingerprint(client), encoding="utf-8")
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fast", action="store_true", help="only the clients that `make test` runs")
+    parser.add_argument("--lock", action="store_true", help="pin the packages again")
+    parser.add_argument("names", nargs="*", help="folders, or folder-version")
+    options = parser.parse_args()
+    status = 0
+    for client in clients():
+        chosen = not options.names or {client.folder, client.id} & set(options.names)
+        if not chosen or (options.fast and not client.fast):
+            continue
+        toolchain = TOOLCHAINS[client.toolchain]
+        if (missing := toolchain.missing()) is not None:
+            print(f"{client.id}: not installed: {missing}", file=sys.stderr)  # noqa: T201
+            continue
+        started = time.monotonic()
+        try:
+            if options.lock:
+                toolchain.lock(client)
+            elif install(client):
+                print(f"{client.id}: installed in {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+        except InstallError as error:
+            print(f"{client.id}: {error}", file=sys.stderr)  # noqa: T201
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""How the programs of a language are installed from their locks, outside the project's own environment.
+
+A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied next to
+what was installed.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tests.clients.client import Client
+from twin import node
+
+
+class InstallError(Exception):
+    """A client cannot be installed; the message has the output of the command that failed."""
+
+
+class Toolchain(Protocol):
+    """One language."""
+
+    def missing(self) -> str | None:
+        """What the machine lacks, or None."""
+        ...
+
+    def lock(self, client: Client) -> None:
+        """Pins all packages again, from the versions that the client's folder asks for."""
+        ...
+
+    def install(self, client: Client) -> None:
+        """Installs the locked packages into `client.environment`, where the program and the lock already are."""
+        ...
+
+    def command(self, client: Client) -> Sequence[str]:
+        """Starts the program, in `client.environment`."""
+        ...
+
+
+class Python:
+    """Packages from `requirements.txt`; the program is `program.py`."""
+
+    _uv = Path(sys.executable).parent / "uv"
+
+    def missing(self) -> str | None:
+        return None
+
+    def lock(self, client: Client) -> None:
+        options = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate")
+        _run(
+            [
+                *(str(self._uv), "pip", "compile", "--quiet", *options, "--python-version", "3.11"),
+                *("requirements.in", "--output-file", "requirements.txt"),
+            ],
+            client.lock,
+        )
+
+    def install(self, client: Client) -> None:
+        environment = client.environment / ".venv"
+        _run([str(self._uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], client.environment)
+        _run(
+            [
+                *(str(self._uv), "pip", "sync", "--quiet", "--require-hashes"),
+                *("--python", str(environment), "requirements.txt"),
+            ],
+            client.environment,
+        )
+
+    def command(self, client: Client) -> Sequence[str]:
+        return (str(client.environment / ".venv" / "bin" / "python"), "program.py")
+
+
+class Node:
+    """Packages from `package-lock.json`, with the Node.js of the project; the program is `program.mjs`."""
+
+    def missing(self) -> str | None:
+        return None
+
+    def lock(self, client: Client) -> None:
+        (client.lock / "package-lock.json").unlink(missing_ok=True)
+        options = ("--package-lock-only", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--loglevel=error")
+        _run([*node.npm(), "install", *options], client.lock, node.environment())
+
+    def install(self, client: Client) -> None:
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        _run([*node.npm(), "ci", *options], client.environment, node.environment())
+
+    def command(self, client: Client) -> Sequence[str]:
+        return (str(node.node()), "program.mjs")
+
+
+class Go:
+    """Modules from `go.sum`; the program is `main.go`."""
+
+    def missing(self) -> str | None:
+        return None if shutil.which("go") else "needs Go: install it from https://go.dev/dl"
+
+    def lock(self, client: Client) -> None:
+        shutil.copy(client.sources / "main.go", client.lock)
+        try:
+            _run(["go", "mod", "tidy"], client.lock, self._environment())
+        finally:
+            (client.lock / "main.go").unlink()
+
+    def install(self, client: Client) -> None:
+        _run(["go", "build", "-mod=readonly", "-o", "program", "."], client.environment, self._environment())
+
+    def command(self, client: Client) -> Sequence[str]:
+        return ("./program",)
+
+    @staticmethod
+    def _environment() -> Mapping[str, str]:
+        return {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "CGO_ENABLED": "0"}
+
+
+class Rust:
+    """Crates from `Cargo.lock`; the program is `main.rs`.
+
+    Cargo writes the address of the registry next to every crate. The committed lock leaves the address out; each
+    crate keeps its checksum, and the address that this machine's Cargo uses is put back.
+    """
+
+    _SOURCE = re.compile(r'^source = "registry\+.*"\n', re.MULTILINE)
+
+    def missing(self) -> str | None:
+        return None if shutil.which("cargo") else "needs Cargo: install Rust from https://rustup.rs"
+
+    def lock(self, client: Client) -> None:
+        shutil.copy(client.sources / "main.rs", client.lock)
+        lock = client.lock / "Cargo.lock"
+        lock.unlink(missing_ok=True)
+        try:
+            _run(["cargo", "generate-lockfile"], client.lock)
+        finally:
+            (client.lock / "main.rs").unlink()
+        lock.write_text(self._SOURCE.sub("", lock.read_text(encoding="utf-8")), encoding="utf-8")
+
+    def install(self, client: Client) -> None:
+        lock = client.environment / "Cargo.lock"
+        pinned = lock.read_text(encoding="utf-8")
+        lock.unlink()
+        _run(["cargo", "generate-lockfile", "--quiet"], client.environment)
+        found = self._SOURCE.search(lock.read_text(encoding="utf-8"))
+        if found is None:
+            raise InstallError(f"{client.id}: Cargo.lock names no registry")
+        lock.write_text(re.sub(r"^(?=checksum = )", found[0], pinned, flags=re.MULTILINE), encoding="utf-8")
+        _run(["cargo", "build", "--locked", "--quiet"], client.environment)
+
+    def command(self, client: Client) -> Sequence[str]:
+        return ("target/debug/program",)
+
+
+class Java:
+    """Jars from `jars.sha256`, of the dependencies in `pom.xml`; the program is `Program.java`."""
+
+    _MAVEN = ("mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+
+    def missing(self) -> str | None:
+        absent = [name for name in ("java", "mvn") if shutil.which(name) is None]
+        return f"needs a JDK (17 or newer) and Maven: {' and '.join(absent)} not on PATH" if absent else None
+
+    def lock(self, client: Client) -> None:
+        try:
+            _run(self._MAVEN, client.lock)
+            (client.lock / "jars.sha256").write_text(self._hashes(client.lock / "jars"), encoding="utf-8")
+        finally:
+            shutil.rmtree(client.lock / "jars", ignore_errors=True)
+
+    def install(self, client: Client) -> None:
+        jars = client.environment / "jars"
+        shutil.rmtree(jars, ignore_errors=True)
+        _run(self._MAVEN, client.environment)
+        if self._hashes(jars) != (client.environment / "jars.sha256").read_text(encoding="utf-8"):
+            raise InstallError(f"{client.id}: the jars are not those of jars.sha256")
+
+    def command(self, client: Client) -> Sequence[str]:
+        return ("java", "-XX:TieredStopAtLevel=1", "-cp", "jars/*", "Program.java")
+
+    @staticmethod
+    def _hashes(jars: Path) -> str:
+        return "".join(
+            f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n" for jar in sorted(jars.glob("*.jar"))
+        )
+
+
+TOOLCHAINS: Mapping[str, Toolchain] = {
+    "python": Python(),
+    "node": Node(),
+    "go": Go(),
+    "rust": Rust(),
+    "java": Java(),
+}
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise InstallError(f"`{' '.join(command)}` failed with status {done.returncode}:\n{done.stdout}")
