@@ -24,6 +24,7 @@ class Client:
         transports: those that the client has.
         sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host.
         refresh: why the client does not refresh by itself, or None if it does.
+        build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.
         gap: the reason why it does not connect, or None if it does.
     """
@@ -35,6 +36,7 @@ class Client:
     transports: tuple[Transport, ...]
     sign_in: Literal["own", "bearer"] = "own"
     refresh: str | None = None
+    build: tuple[str, ...] = ()
     fast: bool = False
     gap: str | None = None
 
@@ -64,5 +66,5 @@ def clients() -> Iterator[Client]:
         data = tomllib.loads(manifest.read_text(encoding="utf-8"))
         for version, own in data.pop("versions").items():
             values = data | own
-            values["transports"] = tuple(values["transports"])
+            values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
             yield Client(folder=manifest.parent.name, version=version, **values)

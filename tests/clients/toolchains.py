@@ -103,12 +103,13 @@ class Go:
     def lock(self, client: Client) -> None:
         shutil.copy(client.sources / "main.go", client.lock)
         try:
+            # It looks at files under every build tag.
             _run(["go", "mod", "tidy"], client.lock, self._environment())
         finally:
             (client.lock / "main.go").unlink()
 
     def install(self, client: Client) -> None:
-        _run(["go", "build", "-mod=readonly", "-o", "program", "."], client.environment, self._environment())
+        _run(["go", "build", "-mod=readonly", *client.build, "-o", "program", "."], client.environment, self._environment())
 
     def command(self, client: Client) -> Sequence[str]:
         return ("./program",)
