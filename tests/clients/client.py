@@ -9,7 +9,7 @@ from typing import Literal
 FOLDER = Path(__file__).resolve().parent
 ENVIRONMENTS = FOLDER.parents[1] / ".clients"
 
-Transport = Literal["http", "sse"]
+Transport = Literal["http", "sse", "discovery"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Client:
         version: name of the folder in it that has the lock.
         name: what the table of docs/clients.md calls it.
         toolchain: one of `toolchains.TOOLCHAINS`.
-        transports: those that the client has.
-        sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host.
+        transports: those that the client has; `discovery` for one that only reads the metadata.
+        sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host; `none`.
         refresh: why the client does not refresh by itself, or None if it does.
         build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.
@@ -34,7 +34,7 @@ class Client:
     name: str
     toolchain: str
     transports: tuple[Transport, ...]
-    sign_in: Literal["own", "bearer"] = "own"
+    sign_in: Literal["own", "bearer", "none"] = "own"
     refresh: str | None = None
     build: tuple[str, ...] = ()
     fast: bool = False

@@ -14,8 +14,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-clients", action="store_true", help="run every client, not only the fast ones")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "clients(sign_in): runs for each client that signs in in this way")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "client" not in metafunc.fixturenames:
+    marker = metafunc.definition.get_closest_marker("clients")
+    if marker is None:
         return
     everything = metafunc.config.getoption("--all-clients")
     runs = [
@@ -26,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             marks=[pytest.mark.xfail(reason=client.gap)] if client.gap else [],
         )
         for client in clients()
-        if everything or client.fast
+        if client.sign_in in marker.args and (everything or client.fast)
         for transport in client.transports
     ]
     metafunc.parametrize(("client", "transport"), runs)

@@ -1,6 +1,8 @@
 """Real clients, each in an environment of its own, knowing nothing but an address."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from tests.clients.client import Client
 from tests.clients.conversation import Conversation
 from tests.clients.install import is_installed
 from tests.clients.toolchains import TOOLCHAINS
+from tests.e2e import client as bearer
 from tests.e2e.conftest import RunningTwin
 
 LIFETIME = 10 * 60
@@ -23,28 +26,87 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
+@contextmanager
+def conversation(
+    client: Client, twin: RunningTwin, home: Path, *arguments: str, **variables: str
+) -> Iterator[Conversation]:
+    toolchain = TOOLCHAINS[client.toolchain]
+    if (missing := toolchain.missing()) is not None:
+        unavailable(f"{client.id} {missing}")
+    if not is_installed(client):
+        unavailable(f"{client.id} is not installed: `make test-clients` does it")
+    command = [*toolchain.command(client), *arguments]
+    talk = Conversation(command, client.environment, home, twin.person(), variables)
+    try:
+        yield talk
+    finally:
+        talk.stop()
+
+
+def use_tools(talk: Conversation) -> None:
+    """It lists the tools and uses two of them."""
+    listed, *called = talk.until("waiting")
+    assert sorted(listed["tools"]) == TOOLS
+    assert [call["tool"] for call in called] == ["hello_mcp", "save_snippet"]
+    assert "Hello I am MCPTool!" in called[0]["text"]
+
+
+def use_tools_again(talk: Conversation) -> None:
+    """It finds what it saved before."""
+    (got,) = talk.until("end")
+    assert got["tool"] == "get_snippet"
+    assert "kept" in got["text"]
+
+
+def address(twin: RunningTwin, transport: str) -> str:
+    return f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
+
+
+@pytest.mark.clients("own")
 def test_a_client_signs_in_once_and_stays_connected(
     client: Client, transport: str, twin: RunningTwin, tmp_path: Path
 ) -> None:
-    toolchain = TOOLCHAINS[client.toolchain]
-    if (missing := toolchain.missing()) is not None:
-        unavailable(missing)
-    if not is_installed(client):
-        unavailable(f"{client.id} is not installed: `make test-clients` does it")
-    url = f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
-    conversation = Conversation(
-        [*toolchain.command(client), url, transport], client.environment, tmp_path, twin.person(), {}
-    )
-    try:
-        listed, *called = conversation.until("waiting")
-        assert sorted(listed["tools"]) == TOOLS
-        assert [call["tool"] for call in called] == ["hello_mcp", "save_snippet"]
-        assert "Hello I am MCPTool!" in called[0]["text"]
-        assert conversation.pages == 1
+    with conversation(client, twin, tmp_path, address(twin, transport), transport) as talk:
+        use_tools(talk)
+        assert talk.pages == 1
         twin.advance_clock(LIFETIME + 60)
-        conversation.write(str(LIFETIME + 60))
-        (got,) = conversation.until("end")
-        assert (got["tool"], "kept" in got["text"]) == ("get_snippet", True)
-        assert conversation.pages == 1, "it showed its user a page again"
-    finally:
-        conversation.stop()
+        talk.write(str(LIFETIME + 60))
+        use_tools_again(talk)
+        assert talk.pages == 1, "it showed its user a page again"
+
+
+@pytest.mark.clients("bearer")
+def test_a_client_works_with_the_tokens_of_its_host(
+    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
+) -> None:
+    host = twin.client()
+    assert host.register().status_code == 201
+    code = bearer.parameters_of(twin.person().sign_in(host.authorize_url()))["code"]
+    tokens = host.redeem(code).raise_for_status().json()
+    url = address(twin, transport)
+    with conversation(client, twin, tmp_path, url, transport, MCP_TOKEN=tokens["access_token"]) as talk:
+        use_tools(talk)
+        twin.advance_clock(LIFETIME + 60)
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+            "client_id": host.client_id,
+        }
+        tokens = twin.http.post(f"{twin.gateway}/token", data=form).raise_for_status().json()
+        talk.write(tokens["access_token"])
+        use_tools_again(talk)
+
+
+@pytest.mark.clients("none")
+def test_a_client_discovers_the_authorization_server(
+    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
+) -> None:
+    assert transport == "discovery"
+    with conversation(client, twin, tmp_path, twin.gateway) as talk:
+        (found,) = talk.until("end")
+    assert found == {
+        "issuer": twin.gateway,
+        "authorization": f"{twin.gateway}/authorize",
+        "token": f"{twin.gateway}/token",
+        "method": "none",
+    }

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tests.clients.client import Client
+from tests.clients.client import ENVIRONMENTS, Client
 from twin import node
 
 
@@ -55,7 +55,7 @@ class Python:
         _run(
             [
                 *(str(self._uv), "pip", "compile", "--quiet", *options, "--python-version", "3.11"),
-                *("requirements.in", "--output-file", "requirements.txt"),
+                *("requirements.in", "--output-file", "requirements.txt", "--upgrade"),
             ],
             client.lock,
         )
@@ -123,7 +123,8 @@ class Rust:
     """Crates from `Cargo.lock`; the program is `main.rs`.
 
     Cargo writes the address of the registry next to every crate. The committed lock leaves the address out; each
-    crate keeps its checksum, and the address that this machine's Cargo uses is put back.
+    crate keeps its checksum, and the address that this machine's Cargo uses is put back. Versions of a client share what
+    is compiled.
     """
 
     _SOURCE = re.compile(r'^source = "registry\+.*"\n', re.MULTILINE)
@@ -149,11 +150,15 @@ class Rust:
         found = self._SOURCE.search(lock.read_text(encoding="utf-8"))
         if found is None:
             raise InstallError(f"{client.id}: Cargo.lock names no registry")
-        lock.write_text(re.sub(r"^(?=checksum = )", found[0], pinned, flags=re.MULTILINE), encoding="utf-8")
-        _run(["cargo", "build", "--locked", "--quiet"], client.environment)
+        source = found[0]
+        lock.write_text(re.sub(r"^(?=checksum = )", lambda _: source, pinned, flags=re.MULTILINE), encoding="utf-8")
+        target = ENVIRONMENTS / ".cargo"
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+        _run(["cargo", "build", "--locked", "--quiet"], client.environment, environment)
+        shutil.copy(target / "debug" / "program", client.environment)
 
     def command(self, client: Client) -> Sequence[str]:
-        return ("target/debug/program",)
+        return ("./program",)
 
 
 class Java:

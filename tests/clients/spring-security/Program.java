@@ -1,0 +1,14 @@
+// Spring Security's discovery of an issuer, which the sign-in of its MCP clients begins with.
+
+import org.springframework.security.oauth2.client.registration.ClientRegistrations;
+
+public class Program {
+    public static void main(String[] arguments) {
+        var registration = ClientRegistrations.fromIssuerLocation(arguments[0]).clientId("client").build();
+        var provider = registration.getProviderDetails();
+        System.out.println("{\"issuer\": \"" + provider.getIssuerUri()
+                + "\", \"authorization\": \"" + provider.getAuthorizationUri()
+                + "\", \"token\": \"" + provider.getTokenUri()
+                + "\", \"method\": \"" + registration.getClientAuthenticationMethod().getValue() + "\"}");
+    }
+}
