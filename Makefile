@@ -15,7 +15,7 @@ INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(M
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help up verify admin test test-engine lint format check clean lock force
+.PHONY: help up verify admin test test-engine test-clients lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,10 +30,17 @@ admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --sta
 	@exec $(BIN)/python -m gateway.admin $(ARGS)
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
+	@$(BIN)/python -m tests.clients.install --fast
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
 	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/engine $(ARGS)
+
+# The clients' packages go to .clients/. What is missing for a client (Go, Rust, Java) is listed.
+test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table
+	@$(BIN)/python -m tests.clients.install
+	$(BIN)/pytest tests/clients --all-clients $(ARGS)
+	@$(BIN)/python -m tests.clients.page
 
 lint: $(ENVIRONMENT) ## Check style and types
 	$(BIN)/ruff check .
@@ -44,7 +51,7 @@ format: $(ENVIRONMENT) ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-check: lint test test-engine ## Lint, then run all tests
+check: lint test test-engine test-clients ## Lint, then run all tests
 
 clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
 	@$(PYTHON) -m twin.clean .twin .policy-coverage

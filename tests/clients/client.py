@@ -19,11 +19,12 @@ class Client:
     Attributes:
         folder: name of the folder with the manifest `client.toml` and the program.
         version: name of the folder in it that has the lock.
+        exact: the exact version that the lock pins.
         name: what the table of docs/clients.md calls it.
         toolchain: one of `toolchains.TOOLCHAINS`.
         transports: those that the client has; `discovery` for one that only reads the metadata.
         sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host; `none`.
-        refresh: why the client does not refresh by itself, or None if it does.
+        refresh: when the client refreshes, if not at each expiry.
         build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.
         gap: the reason why it does not connect, or None if it does.
@@ -31,6 +32,7 @@ class Client:
 
     folder: str
     version: str
+    exact: str
     name: str
     toolchain: str
     transports: tuple[Transport, ...]

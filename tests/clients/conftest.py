@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.children import free_port_block
+from tests.clients import page
 from tests.clients.client import clients
 from tests.e2e.conftest import RunningTwin
 from tests.stacks import FUNCTIONS_ONLY
@@ -15,12 +16,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "clients(sign_in): runs for each client that signs in in this way")
+    if config.getoption("--all-clients") and not hasattr(config, "workerinput"):
+        page.clear()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    marker = metafunc.definition.get_closest_marker("clients")
-    if marker is None:
+    if "client" not in metafunc.fixturenames:
         return
     everything = metafunc.config.getoption("--all-clients")
     runs = [
@@ -31,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             marks=[pytest.mark.xfail(reason=client.gap)] if client.gap else [],
         )
         for client in clients()
-        if client.sign_in in marker.args and (everything or client.fast)
+        if everything or client.fast
         for transport in client.transports
     ]
     metafunc.parametrize(("client", "transport"), runs)

@@ -10,6 +10,7 @@ import pytest
 from tests.clients.client import Client
 from tests.clients.conversation import Conversation
 from tests.clients.install import is_installed
+from tests.clients.page import record
 from tests.clients.toolchains import TOOLCHAINS
 from tests.e2e import client as bearer
 from tests.e2e.conftest import RunningTwin
@@ -62,11 +63,9 @@ def address(twin: RunningTwin, transport: str) -> str:
     return f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
 
 
-@pytest.mark.clients("own")
-def test_a_client_signs_in_once_and_stays_connected(
-    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
-) -> None:
-    with conversation(client, twin, tmp_path, address(twin, transport), transport) as talk:
+def sign_in_once(client: Client, transport: str, twin: RunningTwin, home: Path) -> None:
+    """It shows its user one page, and none when its access token has expired."""
+    with conversation(client, twin, home, address(twin, transport), transport) as talk:
         use_tools(talk)
         assert talk.pages == 1
         twin.advance_clock(LIFETIME + 60)
@@ -75,16 +74,14 @@ def test_a_client_signs_in_once_and_stays_connected(
         assert talk.pages == 1, "it showed its user a page again"
 
 
-@pytest.mark.clients("bearer")
-def test_a_client_works_with_the_tokens_of_its_host(
-    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
-) -> None:
+def use_tokens_of_the_host(client: Client, transport: str, twin: RunningTwin, home: Path) -> None:
+    """It sends the bearer token that its host has, which changes."""
     host = twin.client()
     assert host.register().status_code == 201
     code = bearer.parameters_of(twin.person().sign_in(host.authorize_url()))["code"]
     tokens = host.redeem(code).raise_for_status().json()
     url = address(twin, transport)
-    with conversation(client, twin, tmp_path, url, transport, MCP_TOKEN=tokens["access_token"]) as talk:
+    with conversation(client, twin, home, url, transport, MCP_TOKEN=tokens["access_token"]) as talk:
         use_tools(talk)
         twin.advance_clock(LIFETIME + 60)
         form = {
@@ -97,12 +94,9 @@ def test_a_client_works_with_the_tokens_of_its_host(
         use_tools_again(talk)
 
 
-@pytest.mark.clients("none")
-def test_a_client_discovers_the_authorization_server(
-    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
-) -> None:
-    assert transport == "discovery"
-    with conversation(client, twin, tmp_path, twin.gateway) as talk:
+def discover(client: Client, _: str, twin: RunningTwin, home: Path) -> None:
+    """It finds the authorization server and how to authenticate there."""
+    with conversation(client, twin, home, twin.gateway) as talk:
         (found,) = talk.until("end")
     assert found == {
         "issuer": twin.gateway,
@@ -110,3 +104,13 @@ def test_a_client_discovers_the_authorization_server(
         "token": f"{twin.gateway}/token",
         "method": "none",
     }
+
+
+STEPS = {"own": sign_in_once, "bearer": use_tokens_of_the_host, "none": discover}
+
+
+def test_a_client_connects_and_stays_connected(
+    client: Client, transport: str, twin: RunningTwin, tmp_path: Path
+) -> None:
+    STEPS[client.sign_in](client, transport, twin, tmp_path)
+    record(client, transport)

@@ -1,0 +1,28 @@
+// MCP Inspector on the command line, each step a run of its own. It opens the system's browser itself.
+import { execFile } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const [url, transport] = process.argv.slice(2);
+const say = (fact) => console.log(JSON.stringify(fact));
+
+process.env.MCP_STORAGE_DIR = `${process.env.HOME}/inspector`;
+process.env.MCP_INSPECTOR_SECRET_STORE = 'file';
+// Without a terminal it signs in only when it thinks that it can open a browser.
+process.env.MCP_AUTO_OPEN_ENABLED = 'true';
+
+async function inspector(...args) {
+    const command = ['node_modules/@modelcontextprotocol/inspector/cli/build/cli.js', '--cli', url, '--transport', transport, ...args];
+    return JSON.parse((await promisify(execFile)(process.execPath, command)).stdout);
+}
+async function call(name, ...args) {
+    const result = await inspector('--method', 'tools/call', '--tool-name', name, ...args);
+    say({ tool: name, text: result.content[0].text });
+}
+say({ tools: (await inspector('--method', 'tools/list')).tools.map((tool) => tool.name) });
+await call('hello_mcp');
+await call('save_snippet', '--tool-arg', 'snippetname=greeting', '--tool-arg', 'snippet=kept');
+say({ waiting: true });
+for await (const _ of createInterface({ input: process.stdin })) break; // It refreshes when the server answers 401.
+await call('get_snippet', '--tool-arg', 'snippetname=greeting');
+process.exit(0);
