@@ -20,6 +20,8 @@ from apim.readings.page import PAGE as READINGS
 from apim.readings.page import readings
 from gateway.admin.command import app as admin
 from settings import KEYS, SettingsError
+from tests.clients import page as clients_page
+from tests.clients.client import Client, clients
 from tests.program.test_settings import load, run
 from tests.program.variants import VARIANTS, Case
 from twin.cli import app as twin
@@ -57,6 +59,10 @@ FOREIGN = [
     r"pulumi stack rm --preserve-config",
     r"pulumi stack output \w+( --json)?",
     r"pulumi state unprotect --all",
+    r"npx mcporter (auth|call) [\w.]+",
+    r"npx @modelcontextprotocol/inspector --cli https://\S+ --transport http --method tools/list",
+    r"claude mcp add --transport http \w+ https://\S+",
+    r"codex mcp (add \w+ --url https://\S+|login \w+)",
     r"brew install [\w.@-]+",
     r"sudo apt install [\w. -]+",
 ]
@@ -311,3 +317,32 @@ def test_the_score_names_its_commit_and_its_date() -> None:
     part = page.part("score")
     assert f"`{score.COMMIT}`" in part
     assert re.match(r"Measured on 20\d\d-\d\d-\d\d with ", part)
+
+
+def test_the_page_of_clients_has_the_table_of_a_run_of_all_of_them() -> None:
+    worked = {
+        (client.id, transport) for client in clients() if not client.gap for transport in client.transports
+    }
+    assert page.part("matrix", clients_page.PAGE) == clients_page.table(worked), "run `make test-clients`"
+
+
+@pytest.mark.parametrize("folder", sorted({client.folder for client in clients()}))
+def test_the_page_of_clients_says_how_each_connects(folder: str) -> None:
+    assert f"](../tests/clients/{folder}/" in clients_page.PAGE.read_text()
+
+
+@pytest.mark.parametrize("client", clients(), ids=lambda client: client.id)
+def test_the_table_of_clients_names_the_version_that_is_locked(client: Client) -> None:
+    wanted = [
+        (client.lock / name).read_text()
+        for name in ("requirements.in", "package.json", "go.mod", "Cargo.toml", "pom.xml")
+        if (client.lock / name).is_file()
+    ]
+    assert len(wanted) == 1
+    assert client.exact in wanted[0]
+
+
+def test_locks_of_clients_name_no_registry() -> None:
+    locks = [file for client in clients() for file in client.lock.iterdir()]
+    assert locks
+    assert not [file for file in locks if re.search(r"resolved|registry\+|index-url", file.read_text())]

@@ -1,4 +1,4 @@
-"""The clients that the tests run: one folder each, with a manifest and a folder with a lock for each version."""
+"""The clients that the tests run: a folder each, with a manifest, a program and a lock for each version."""
 
 import tomllib
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Client:
         name: what the table of docs/clients.md calls it.
         toolchain: one of `toolchains.TOOLCHAINS`.
         transports: those that the client has; `discovery` for one that only reads the metadata.
-        sign_in: `own`: the client registers and opens a page; `bearer`: it gets its token from its host; `none`.
+        sign_in: `own`: the client registers and opens a page; `bearer`: its host gives it a token; `none`.
         refresh: when the client refreshes, if not at each expiry.
         build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.

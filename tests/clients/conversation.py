@@ -2,10 +2,10 @@
 
 The program is started with the address of the MCP server and a transport. It writes a JSON object a line:
 
-    {"open": URL}                  opens a page; the next line of its input is the address at which the browser ended
+    {"open": URL}                  opens a page; the next line of its input is where the browser ended
     {"tools": [NAME, ...]}         the tools that the server lists
     {"tool": NAME, "text": TEXT}   the result of a call
-    {"waiting": true}              waits for a line: the seconds by which time has passed, or a new bearer token
+    {"waiting": true}              waits for a line: the seconds that have passed, or a new bearer token
 
 A client that opens the system's browser itself finds a program of this module in its place, which notes the
 address; the person signs in and the browser then visits the client's own listener.
@@ -56,7 +56,7 @@ class Conversation:
             self._process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=self._environment(home) | variables,
+                env={**self._environment(home), **variables},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -141,7 +141,9 @@ class Conversation:
                     break
                 except httpx.ConnectError:
                     # Some clients start to listen after they have opened the page.
-                    assert time.monotonic() < deadline, self._trouble(f"does not listen at {end.partition('?')[0]}")
+                    assert time.monotonic() < deadline, self._trouble(
+                        f"does not listen at {end.partition('?')[0]}"
+                    )
                     time.sleep(0.02)
 
     def _sign_in(self, address: str) -> str:

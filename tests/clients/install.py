@@ -1,4 +1,4 @@
-"""Installs clients from their locks, one after the other: `python -m tests.clients.install [--fast] [name...]`.
+"""Installs clients from their locks, one by one: `python -m tests.clients.install [--fast] [name...]`.
 
 With `--lock` it pins their packages again instead.
 """
@@ -67,16 +67,16 @@ def main() -> int:
             continue
         toolchain = TOOLCHAINS[client.toolchain]
         if (missing := toolchain.missing()) is not None:
-            print(f"{client.id}: not installed: {missing}", file=sys.stderr)  # noqa: T201
+            print(f"{client.id}: not installed: {missing}", file=sys.stderr)
             continue
         started = time.monotonic()
         try:
             if options.lock:
                 toolchain.lock(client)
             elif install(client):
-                print(f"{client.id}: installed in {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+                print(f"{client.id}: installed in {time.monotonic() - started:.0f} s", flush=True)
         except InstallError as error:
-            print(f"{client.id}: {error}", file=sys.stderr)  # noqa: T201
+            print(f"{client.id}: {error}", file=sys.stderr)
             status = 1
     return status
 

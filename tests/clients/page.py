@@ -44,7 +44,9 @@ def table(results: Iterable[tuple[str, str]]) -> str:
         transports = [_TRANSPORTS[each] for each in client.transports if (client.id, each) in done]
         missing = [_TRANSPORTS[each] for each in client.transports if (client.id, each) not in done]
         shown = ", ".join(transports) + (f" (fails: {', '.join(missing)})" if missing else "")
-        refresh = {"own": client.refresh or "without a page", "bearer": "by its host", "none": "-"}[client.sign_in]
+        refresh = {"own": client.refresh or "without a page", "bearer": "by its host", "none": "-"}[
+            client.sign_in
+        ]
         lines.append(f"| {client.name} | {client.exact} | {shown} | {_SIGN_IN[client.sign_in]} | {refresh} |")
     return "\n".join(lines)
 
@@ -57,7 +59,7 @@ def main(page: Path = PAGE) -> int:
         if (client.id, transport) not in recorded() and not client.gap
     ]
     if absent:
-        print(f"docs/clients.md is as it was, because these did not run: {', '.join(absent)}")  # noqa: T201
+        print(f"docs/clients.md is as it was, because these did not run: {', '.join(absent)}")
         return 0
     replace_part("matrix", table(recorded()), page)
     return 0

@@ -1,7 +1,7 @@
 """Real clients, each in an environment of its own, knowing nothing but an address."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def unavailable(reason: str) -> None:
 @contextmanager
 def conversation(
     client: Client, twin: RunningTwin, home: Path, *arguments: str, **variables: str
-) -> Iterator[Conversation]:
+) -> Generator[Conversation]:
     toolchain = TOOLCHAINS[client.toolchain]
     if (missing := toolchain.missing()) is not None:
         unavailable(f"{client.id} {missing}")

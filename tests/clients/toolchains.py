@@ -1,7 +1,7 @@
 """How the programs of a language are installed from their locks, outside the project's own environment.
 
-A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied next to
-what was installed.
+A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied next
+to what was installed.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Toolchain(Protocol):
         ...
 
     def install(self, client: Client) -> None:
-        """Installs the locked packages into `client.environment`, where the program and the lock already are."""
+        """Installs the locked packages into `client.environment`, which has the program and the lock."""
         ...
 
     def command(self, client: Client) -> Sequence[str]:
@@ -62,7 +62,10 @@ class Python:
 
     def install(self, client: Client) -> None:
         environment = client.environment / ".venv"
-        _run([str(self._uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], client.environment)
+        _run(
+            [str(self._uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)],
+            client.environment,
+        )
         _run(
             [
                 *(str(self._uv), "pip", "sync", "--quiet", "--require-hashes"),
@@ -72,7 +75,7 @@ class Python:
         )
 
     def command(self, client: Client) -> Sequence[str]:
-        return (str(client.environment / ".venv" / "bin" / "python"), "program.py")
+        return (str(client.environment / ".venv" / "bin" / "python"), str(client.environment / "program.py"))
 
 
 class Node:
@@ -83,7 +86,12 @@ class Node:
 
     def lock(self, client: Client) -> None:
         (client.lock / "package-lock.json").unlink(missing_ok=True)
-        options = ("--package-lock-only", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--loglevel=error")
+        options = (
+            "--package-lock-only",
+            "--ignore-scripts",
+            "--omit-lockfile-registry-resolved",
+            "--loglevel=error",
+        )
         _run([*node.npm(), "install", *options], client.lock, node.environment())
 
     def install(self, client: Client) -> None:
@@ -91,7 +99,7 @@ class Node:
         _run([*node.npm(), "ci", *options], client.environment, node.environment())
 
     def command(self, client: Client) -> Sequence[str]:
-        return (str(node.node()), "program.mjs")
+        return (str(node.node()), str(client.environment / "program.mjs"))
 
 
 class Go:
@@ -109,10 +117,14 @@ class Go:
             (client.lock / "main.go").unlink()
 
     def install(self, client: Client) -> None:
-        _run(["go", "build", "-mod=readonly", *client.build, "-o", "program", "."], client.environment, self._environment())
+        _run(
+            ["go", "build", "-mod=readonly", *client.build, "-o", "program", "."],
+            client.environment,
+            self._environment(),
+        )
 
     def command(self, client: Client) -> Sequence[str]:
-        return ("./program",)
+        return (str(client.environment / "program"),)
 
     @staticmethod
     def _environment() -> Mapping[str, str]:
@@ -122,9 +134,9 @@ class Go:
 class Rust:
     """Crates from `Cargo.lock`; the program is `main.rs`.
 
-    Cargo writes the address of the registry next to every crate. The committed lock leaves the address out; each
-    crate keeps its checksum, and the address that this machine's Cargo uses is put back. Versions of a client share what
-    is compiled.
+    Cargo writes the address of the registry next to every crate. The committed lock leaves the address out;
+    each crate keeps its checksum, and the address that this machine's Cargo uses is put back. Versions of a
+    client share what is compiled.
     """
 
     _SOURCE = re.compile(r'^source = "registry\+.*"\n', re.MULTILINE)
@@ -151,14 +163,15 @@ class Rust:
         if found is None:
             raise InstallError(f"{client.id}: Cargo.lock names no registry")
         source = found[0]
-        lock.write_text(re.sub(r"^(?=checksum = )", lambda _: source, pinned, flags=re.MULTILINE), encoding="utf-8")
+        restored = re.sub(r"^(?=checksum = )", lambda _: source, pinned, flags=re.MULTILINE)
+        lock.write_text(restored, encoding="utf-8")
         target = ENVIRONMENTS / ".cargo"
         environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
         _run(["cargo", "build", "--locked", "--quiet"], client.environment, environment)
         shutil.copy(target / "debug" / "program", client.environment)
 
     def command(self, client: Client) -> Sequence[str]:
-        return ("./program",)
+        return (str(client.environment / "program"),)
 
 
 class Java:
@@ -185,12 +198,14 @@ class Java:
             raise InstallError(f"{client.id}: the jars are not those of jars.sha256")
 
     def command(self, client: Client) -> Sequence[str]:
-        return ("java", "-XX:TieredStopAtLevel=1", "-cp", "jars/*", "Program.java")
+        jars, program = client.environment / "jars" / "*", client.environment / "Program.java"
+        return ("java", "-XX:TieredStopAtLevel=1", "-cp", str(jars), str(program))
 
     @staticmethod
     def _hashes(jars: Path) -> str:
         return "".join(
-            f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n" for jar in sorted(jars.glob("*.jar"))
+            f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n"
+            for jar in sorted(jars.glob("*.jar"))
         )
 
 

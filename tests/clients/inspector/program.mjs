@@ -12,7 +12,7 @@ process.env.MCP_INSPECTOR_SECRET_STORE = 'file';
 process.env.MCP_AUTO_OPEN_ENABLED = 'true';
 
 async function inspector(...args) {
-    const command = ['node_modules/@modelcontextprotocol/inspector/cli/build/cli.js', '--cli', url, '--transport', transport, ...args];
+    const command = ['node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js', '--cli', url, '--transport', transport, ...args];
     return JSON.parse((await promisify(execFile)(process.execPath, command)).stdout);
 }
 async function call(name, ...args) {

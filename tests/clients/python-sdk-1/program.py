@@ -49,7 +49,9 @@ async def wait_for_callback():
 
 
 async def main():
-    metadata = OAuthClientMetadata(client_name="Python SDK", redirect_uris=["http://127.0.0.1:45321/callback"])
+    metadata = OAuthClientMetadata(
+        client_name="Python SDK", redirect_uris=["http://127.0.0.1:45321/callback"]
+    )
     auth = OAuthClientProvider(url, metadata, Memory(), open_page, wait_for_callback)
     connect = sse_client if transport == "sse" else streamablehttp_client
     async with connect(url, auth=auth) as streams, ClientSession(*streams[:2]) as session:

@@ -49,7 +49,9 @@ async def wait_for_callback():
 
 
 async def main():
-    metadata = OAuthClientMetadata(client_name="Python SDK", redirect_uris=["http://127.0.0.1:45321/callback"])
+    metadata = OAuthClientMetadata(
+        client_name="Python SDK", redirect_uris=["http://127.0.0.1:45321/callback"]
+    )
     auth = OAuthClientProvider(url, metadata, Memory(), open_page, wait_for_callback)
     async with create_mcp_http_client(auth=auth) as http:
         sse = transport == "sse"
