@@ -62,8 +62,12 @@ class Client:
         return ENVIRONMENTS / self.id
 
 
-def clients() -> Iterator[Client]:
+def clients() -> tuple[Client, ...]:
     """Every version of every client, in the order of their folders."""
+    return tuple(_clients())
+
+
+def _clients() -> Iterator[Client]:
     for manifest in sorted(FOLDER.glob("*/client.toml")):
         data = tomllib.loads(manifest.read_text(encoding="utf-8"))
         for version, own in data.pop("versions").items():

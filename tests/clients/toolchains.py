@@ -1,7 +1,7 @@
 """How the programs of a language are installed from their locks, outside the project's own environment.
 
-A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied next
-to what was installed.
+A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied to
+where the packages are installed.
 """
 
 import hashlib
