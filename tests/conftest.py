@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from apim.readings import ReadingError
-from tests import readings
+from tests import certificates, readings, shared_results
 from tests.policy_coverage import plugin as policy_coverage
 
 _OFFLINE = [
@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    certificates.read_once()
+    shared_results.configure(config)
     policy_coverage.configure(config)
     try:
         readings.choose(config.getoption("reading") or readings.texts())

@@ -25,9 +25,12 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 class _Unknown:
-    """The value of what only a deployment can tell; there is one, `UNKNOWN`."""
+    """The value of what only a deployment can tell; there is one, `UNKNOWN`, also after pickling."""
 
     def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __reduce__(self) -> str:
         return "UNKNOWN"
 
 

@@ -4,6 +4,7 @@ import functools
 import json
 from dataclasses import dataclass
 
+from tests.shared_results import shared
 from tests.stacks import FUNCTIONS_ONLY
 from twin.stack import Stack, evaluate
 
@@ -89,6 +90,10 @@ UP = tuple(case for case in CASES if not case.preview)
 
 @functools.cache
 def _evaluated(variant: str, preview: bool) -> Stack:
+    return shared(f"{variant}-{preview}", lambda: _evaluate(variant, preview))
+
+
+def _evaluate(variant: str, preview: bool) -> Stack:
     values = {**FUNCTIONS_ONLY, **VARIANTS[variant]}
     secrets = {key: value for key, value in values.items() if key in SECRETS}
     return evaluate(
