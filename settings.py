@@ -59,6 +59,7 @@ class Lifetimes:
         grant: a sign-in: for so long its refresh tokens give new access tokens.
         refresh_grace: for so long after a refresh the same refresh token gives the same answer again.
         registration: a client's registration, after its last sign-in; at least as long as that is a grant.
+        consent: a consent that is remembered; 0 when none is.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
         session: an MCP session: for so long it is known to whom it belongs.
@@ -69,6 +70,7 @@ class Lifetimes:
     grant: int
     refresh_grace: int
     registration: int
+    consent: int
     transaction: int = 600
     code: int = 60
     session: int = _DAY
@@ -206,6 +208,7 @@ def load() -> Settings:
             grant=_DAY * grant_days,
             refresh_grace=declared.REFRESH_GRACE_SECONDS.read(reader),
             registration=_DAY * max(grant_days, declared.REGISTRATION_DAYS.read(reader)),
+            consent=_DAY * declared.CONSENT_DAYS.read(reader),
         ),
         rate_limits=RateLimits(
             register_per_minute=declared.REGISTER_PER_MINUTE.read(reader),

@@ -209,6 +209,18 @@ REFRESH_GRACE_SECONDS = Integer(
     default=120,
     example="60",
 )
+CONSENT_DAYS = Integer(
+    key="consentDays",
+    description=(
+        "Days for which the consent of a user is remembered, so that the page is not shown again in the same "
+        "browser: only for clients with a metadata document that are not on the user's machine, and for the "
+        "same server and scopes. With 0 it is shown each time."
+    ),
+    least=0,
+    most=365,
+    default=30,
+    example="7",
+)
 REGISTRATION_DAYS = Integer(
     key="registrationDays",
     description=(
@@ -363,7 +375,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         ACCESS,
         ALLOWED_ORIGINS,
     ),
-    "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REFRESH_GRACE_SECONDS, REGISTRATION_DAYS),
+    "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REFRESH_GRACE_SECONDS, CONSENT_DAYS, REGISTRATION_DAYS),
     "Limits": (
         REGISTER_PER_MINUTE,
         STACK_REGISTERS_PER_MINUTE,

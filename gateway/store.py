@@ -8,7 +8,7 @@ import pulumi
 from pulumi_azure_native import cosmosdb
 
 DATABASE = "oauth"
-CONTAINERS = ("clients", "transactions", "grants", "sessions")
+CONTAINERS = ("clients", "transactions", "consents", "grants", "sessions")
 
 _DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 

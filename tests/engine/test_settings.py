@@ -39,6 +39,7 @@ CHANGES = {
     "accessTokenMinutes": "5",
     "grantDays": "7",
     "refreshGraceSeconds": "60",
+    "consentDays": "7",
     "registrationDays": "14",
     "clientDomains": json.dumps(["claude.ai"]),
     "appSchemes": json.dumps(["cursor"]),
