@@ -1,0 +1,165 @@
+"""Every page of a sign-in, in light and dark, narrow and wide: axe finds nothing, and all fits the screen.
+
+With `DOCS_SCREENSHOTS=1` the screenshots of the documentation are written anew.
+"""
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.policies.engine.stage import Got, Stage
+from tests.policies.oauth.stand import GATEWAY, Stand, declared, handle_of
+from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
+from twin.clock import Clock
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+NOTES = {
+    "name": "notes",
+    "image": "ghcr.io/example/notes:1.0.0",
+    "port": 8080,
+    "scopes": ["notes.read", "notes.write"],
+}
+Scheme = Literal["light", "dark"]
+
+
+@functools.cache
+def _stage() -> Stage:
+    return Stage(declared(containers=json.dumps([NOTES]), publisherLogo="docs/logo.svg"), Clock())
+
+
+def _consent(stand: Stand) -> Got:
+    stand.register(client_name="Visual Studio Code")
+    return stand.page()
+
+
+def _consent_to_everything(stand: Stand) -> Got:
+    stand.register(client_name="W" * 100)
+    return stand.consent_page(handle_of(stand.authorize(resource=None, scope="functions notes.write")))
+
+
+def _consent_of_a_verified_client(stand: Stand) -> Got:
+    Host(document(client_name="Claude")).serve(stand)
+    stand.client_id = URL
+    asked = stand.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
+    return stand.consent_page(handle_of(asked))
+
+
+def _error_with_a_link(stand: Stand) -> Got:
+    stand.register(redirect_uris=[APP])
+    return stand.authorize(redirect_uri=APP, response_type="token")
+
+
+def _another_browser(stand: Stand) -> Got:
+    page = stand.page()
+    stand.cookies.clear()
+    return stand.consent(page)
+
+
+def _too_many(stand: Stand) -> Got:
+    return [stand.authorize() for _ in range(61)][-1]
+
+
+PAGES: dict[str, Callable[[Stand], Got]] = {
+    "consent": _consent,
+    "consent to everything": _consent_to_everything,
+    "consent of a verified client": _consent_of_a_verified_client,
+    "error with a link": _error_with_a_link,
+    "unknown client": lambda stand: stand.authorize(client_id="x"),
+    "expired": lambda stand: stand.consent_page("x"),
+    "another browser": _another_browser,
+    "not confirmed": lambda stand: stand.consent(stand.page(), confirm=""),
+    "too many": _too_many,
+}
+
+
+def made(name: str) -> Got:
+    """The page, as the gateway answers with it; in a thread, because Playwright's has an event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: PAGES[name](Stand.at(_stage()))).result()
+
+
+def show(browser: Browser, answer: Got, *, width: int, scheme: Scheme) -> Page:
+    """The page with all its headers, as a browser shows it at the gateway's address."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 480}, color_scheme=scheme, device_scale_factor=1
+    )
+    page = context.new_page()
+
+    def fulfill(route: Route) -> None:
+        if urlsplit(route.request.url).path != "/page":
+            route.abort()
+            return
+        headers = dict(answer.headers)
+        route.fulfill(status=answer.status, headers=headers, body=answer.body)
+
+    page.route("**/*", fulfill)
+    page.goto(f"{GATEWAY}/page")
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_c4_axe_finds_nothing_on_any_page(chromium: Browser, name: str, width: int, scheme: Scheme) -> None:
+    complaints: list[str] = []
+    page = show(chromium, made(name), width=width, scheme=scheme)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
+    violations = [
+        (each["id"], [node["html"] for node in each["nodes"]])
+        for each in [*found["violations"], *found["incomplete"]]
+    ]
+    assert violations == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(28, 33, 39)"}[scheme]
+    assert complaints == []
+    page.context.close()
+
+
+def test_c4_the_page_can_be_read_by_a_screen_reader(chromium: Browser) -> None:
+    page = show(chromium, made("consent"), width=390, scheme="light")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("http://127.0.0.1:45321")
+    expect(page.get_by_role("note")).to_contain_text("your own computer")
+    box = page.get_by_role("checkbox", name="I started this myself")
+    expect(box).not_to_be_checked()
+    page.get_by_text("I want to continue to").click()
+    expect(box).to_be_checked()
+    for name in ("Allow", "Deny"):
+        button = page.get_by_role("button", name=name)
+        expect(button).to_be_visible()
+        size = button.bounding_box()
+        assert size is not None
+        assert size["height"] >= 44
+    page.context.close()
+
+
+SHOTS: dict[str, tuple[str, int, Scheme]] = {
+    "consent": ("consent", 480, "light"),
+    "consent-dark": ("consent of a verified client", 480, "dark"),
+    "error": ("error with a link", 480, "light"),
+}
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_the_screenshots_of_the_documentation_can_be_made(
+    chromium: Browser, tmp_path: Path, name: str
+) -> None:
+    which, width, scheme = SHOTS[name]
+    page = show(chromium, made(which), width=width, scheme=scheme)
+    folder = ROOT / "docs" if os.environ.get("DOCS_SCREENSHOTS") else tmp_path
+    target = folder / f"{name}.png"
+    page.screenshot(path=target, full_page=True)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert (ROOT / "docs" / f"{name}.png").is_file()
+    page.context.close()
