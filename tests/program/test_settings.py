@@ -141,6 +141,7 @@ WRONG = {
     "require-resource": ({"requireResource": "maybe"}, "requireResource"),
     "domain-with-a-scheme": ({"clientDomains": '["https://claude.ai"]'}, "clientDomains"),
     "domain-of-this-machine": ({"clientDomains": '["localhost"]'}, "clientDomains"),
+    "consent-for-ever": ({"consentDays": "366"}, "consentDays"),
     "scheme-of-a-browser": ({"appSchemes": '["cursor", "javascript"]'}, "appSchemes"),
     "scheme-with-a-colon": ({"appSchemes": '["cursor:"]'}, "appSchemes"),
     "registers-of-the-stack": ({"stackRegistersPerMinute": "0"}, "stackRegistersPerMinute"),
