@@ -268,13 +268,13 @@ AUTHORIZE_PER_MINUTE = Integer(
 TOKEN_PER_MINUTE = Integer(
     key="tokenPerMinute",
     description=(
-        "Requests for tokens that one network address may make in a minute. The limit keeps codes from "
-        "being guessed."
+        "Requests for tokens, and for their revocation, that one network address may make in a minute. "
+        "Offices share an address, and each client refreshes when its access token expires."
     ),
     least=1,
     most=10_000,
-    default=120,
-    example="240",
+    default=600,
+    example="1200",
 )
 CALLS_PER_MINUTE = Integer(
     key="callsPerMinute",

@@ -386,8 +386,8 @@ ENDPOINTS = {
     "consent page": ("GET", "/consent", 60),
     "consent": ("POST", "/consent", 60),
     "callback": ("GET", "/oauth-callback", 60),
-    "token": ("POST", "/token", 120),
-    "revoke": ("POST", "/revoke", 120),
+    "token": ("POST", "/token", 600),
+    "revoke": ("POST", "/revoke", 600),
 }
 
 

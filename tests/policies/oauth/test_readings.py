@@ -266,7 +266,7 @@ def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(stand: Stand
 
 
 def test_a_page_can_read_that_it_asked_too_often(stand: Stand) -> None:
-    for _ in range(130):
+    for _ in range(610):
         answer = stand.post("/token", "", content_type=FORM)
     assert answer.status == 429
     assert answer.header("Access-Control-Allow-Origin") == "*"

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
 
 from apim.failure import SendError
 from apim.network import Reply
+from apim.policies import retry
 from tests.policies.engine.stage import Got, Stage, reply
 from tests.policies.oauth.stand import (
     FORM,
@@ -576,3 +578,28 @@ def _elsewhere(go: Callable[[], Result]) -> Result:
 
 def _stage(**config: str) -> Stage:
     return Stage(declared(**config), StandingClock())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
+    stand: Stand, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def passed(_seconds: float) -> None:
+        return
+
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
+    at_entra = stand.at_entra()
+    left = [reply(429, "{}")] * times
+    stand.entra = lambda: left.pop() if left else stand.signed_in_at_entra()
+    assert "code=" in (stand.callback(at_entra).header("Location") or "")
+
+
+def test_d5_one_failure_of_entra_is_not_noticed(stand: Stand) -> None:
+    """Many clients take a failed refresh for the end of the sign-in."""
+    token = stand.refresh_token()
+    for failing in (away, _timed_out, status(500), status(429)):
+        left = [failing]
+        stand.entra = lambda left=left: left.pop()() if left else stand.signed_in_at_entra()
+        answer = stand.refresh(token)
+        assert answer.status == 200
+        token = answer.json()["refresh_token"]

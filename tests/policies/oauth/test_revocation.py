@@ -201,3 +201,30 @@ def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(stand: Stand) -
     stand.store.failing = {2: status(412)}
     assert done(stand.revoke(token))
     assert not alive(stand)
+
+
+def test_d6_another_sign_in_with_the_same_client_is_not_affected(stand: Stand) -> None:
+    first, second = tokens(stand), tokens(stand)
+    assert done(stand.revoke(first["refresh_token"]))
+    assert stand.call(first["access_token"]).status == 401
+    assert stand.call(second["access_token"]).status == 200
+    assert stand.refresh(second["refresh_token"]).status == 200
+
+
+# Blocked clients
+
+
+def test_a_client_that_an_operator_blocked_gets_no_page_and_no_token(stand: Stand) -> None:
+    code = stand.code()
+    client = stand.store.one("clients")
+    client["blocked"] = {"at": stand.now, "ttl": 86400}
+    answer = stand.redeem(code)
+    assert (answer.status, answer.json()["error"]) == (400, "unauthorized_client")
+    assert stand.store.one("grants")["status"] == "issued"
+    stand.stage.clock.advance(300)
+    page = stand.authorize()
+    assert (page.status, page.header("Location")) == (403, None)
+    assert b"blocked" in page.body
+    del client["blocked"]
+    stand.stage.gateway.services.cache.clear()
+    assert stand.authorize().status == 302

@@ -71,6 +71,7 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> Non
         "challenge": challenge_of("v" * 43),
         "resource": RESOURCE,
         "scope": "functions offline_access",
+        "askedScope": "=functions offline_access functions",
         "refresh": True,
     }
     assert without_versions(stand.store.one("transactions")) == kept
@@ -110,6 +111,7 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(stand: Stand) -> None:
         "challenge": challenge_of("v" * 43),
         "resource": RESOURCE,
         "scope": "functions",
+        "askedScope": "=functions",
         "sub": OBJECT_ID,
         "tid": stand.named("entra-tenant"),
         "userName": "=ada@twin.example",
