@@ -1,11 +1,13 @@
 """What a client receives of a server's answer (docs/authorization.md, E3 and E6)."""
 
 import functools
+from dataclasses import replace
 
 import pytest
 
 from apim.failure import SendError
 from apim.network import Reply
+from apim.service import Api, Operation
 from tests.e2e.client import refusal_of
 from tests.policies.engine.stage import Got, Stage, reply
 from tests.policies.oauth.stand import Stand, StandingClock, declared
@@ -214,3 +216,56 @@ def test_e7_too_many_calls_are_answered_with_when_to_come_again() -> None:
     assert [stand.call(token).status for _ in range(4)] == [200, 200, 200, 429]
     refused = stand.call(token)
     assert (refused.header("Retry-After"), refusal_of(refused.json())) == ("60", "too_many_requests")
+
+
+# What fails in the gateway itself
+
+
+def added_by_an_operator(timed_out: bool) -> Got:
+    """The answer of an API that has no policies of its own, whose server does not answer."""
+    operation = Operation(id="get", name="get", method="GET", url_template="/thing")
+    added = Api(
+        id="added",
+        name="added",
+        path="added",
+        service_url="https://ca-added.internal",
+        operations=(operation,),
+    )
+    service = declared()
+    made = Stage(replace(service, apis=(*service.apis, added)))
+    made.wire.fails("ca-added.internal refused", timed_out=timed_out)
+    return made.ask("GET", "/added/thing")
+
+
+@pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
+def test_e8_an_api_without_policies_of_its_own_names_no_host_either(timed_out: bool, status: int) -> None:
+    answer = added_by_an_operator(timed_out)
+    assert (answer.status, answer.json()["error"]) == (status, "server_error")
+    assert b"ca-added" not in answer.body
+
+
+def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
+    """The store gives an answer that no store gives; a page of any origin may still read that it failed."""
+    stand = Stand.new()
+    code = stand.code()
+    html = "<html>cosmos-x.documents.azure.com"
+    stand.store.failing = {len(stand.store.calls): lambda: reply(200, html)}
+    answer = stand.redeem(code)
+    assert (answer.status, answer.json()) == (
+        500,
+        {
+            "error": "server_error",
+            "error_description": "The gateway could not answer. Try again later.",
+        },
+    )
+    assert answer.header("Access-Control-Allow-Origin") == "*"
+
+
+def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
+    stand = Stand.new()
+    token = stand.token()
+    stand.store.failing = {len(stand.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}
+    answer = stand.call(token)
+    assert (answer.status, refusal_of(answer.json())) == (500, "server_error")
+    assert b"cosmos" not in answer.body
+    assert answer.header("Access-Control-Allow-Origin") is not None

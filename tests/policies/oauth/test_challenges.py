@@ -145,3 +145,49 @@ def test_d3_a_grant_without_a_caller_is_nobodys(stand: Stand) -> None:
     del grant["sub"], grant["clientDocumentId"]
     stand.stage.gateway.services.cache.clear()
     assert stand.call(token).status == 401
+
+
+def test_d3_a_grant_that_no_longer_exists_is_like_any_bad_token(stand: Stand) -> None:
+    token = stand.token()
+    stand.store.documents = {key: kept for key, kept in stand.store.documents.items() if key[0] != "grants"}
+    stand.stage.gateway.services.cache.clear()
+    answer = stand.call(token)
+    assert (answer.status, answer.body) == (401, stand.call("x").body)
+
+
+def test_a3_a_challenge_comes_from_configuration(stand: Stand) -> None:
+    plain = stand.stage.ask("POST", "/mcp")
+    forged = stand.stage.ask(
+        "POST",
+        "/mcp",
+        X_Forwarded_Host="evil.example",
+        X_Forwarded_Proto="http",
+        X_Original_Host="evil.example",
+        Forwarded="host=evil.example",
+    )
+    assert forged.header("WWW-Authenticate") == plain.header("WWW-Authenticate")
+    for path in ("/mcp", "/mcp/sse"):
+        url = f"/.well-known/oauth-protected-resource{path}"
+        named = stand.stage.ask("GET", url, X_Forwarded_Host="evil.example").json()
+        assert named["resource"] == GATEWAY + path
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/sse", "/mcp/message", "/message"])
+def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(stand: Stand, path: str) -> None:
+    asked = {"Origin": GATEWAY, "Access_Control_Request_Method": "POST"}
+    answer = stand.stage.ask(
+        "OPTIONS", path, body=None, Access_Control_Request_Headers="authorization,x-a", **asked
+    )
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.header("Access-Control-Allow-Origin") == GATEWAY
+    assert answer.header("Access-Control-Allow-Headers") == "authorization,x-a"
+    assert stand.stage.ask("OPTIONS", path, Origin="https://evil.example").status == 403
+    assert reached(stand) == []
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:6274"])
+def test_e2_a_page_that_is_not_allowed_reads_nothing(stand: Stand, origin: str) -> None:
+    answer = ask(stand, "POST", "/mcp", stand.token(), Origin=origin)
+    assert (answer.status, refusal_of(answer.json())) == (403, "forbidden_origin")
+    assert answer.header("Access-Control-Allow-Origin") is None
+    assert reached(stand) == []
