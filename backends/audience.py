@@ -20,7 +20,7 @@ class AudienceArgs:
 class Audience(pulumi.ComponentResource):
     """An application of the server's own: no other server accepts a token that the gateway sends to it.
 
-    Nobody signs in to the application: it has no redirect URI, no scope, no role and no secret.
+    No user signs in to the application: it has no redirect URI, no scope, no role and no secret.
 
     Attributes:
         client_id: its client id, which is the `aud` of tokens for it.

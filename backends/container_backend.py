@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backends.audience import Audience, AudienceArgs
-from backends.deployable import DeployableBackend, Site
+from backends.deployable import DeployableBackend, DeploymentContext
 from backends.server import Server, ServerArgs, ServerSpec
 from gateway.platform import Deployed
 
@@ -20,15 +20,15 @@ class ContainerBackend(DeployableBackend):
     environment: str
     servers: tuple[ServerSpec, ...]
 
-    def deploy(self, site: Site) -> Deployed:
+    def deploy(self, context: DeploymentContext) -> Deployed:
         """Declares the environment, if it does not exist yet, and the apps."""
-        environment = site.environments.get(self.environment)
+        environment = context.environments.get(self.environment)
         audience = Audience(self.audience, AudienceArgs(title=self.title))
         servers = {
             spec: Server(
                 spec.name,
                 ServerArgs(
-                    platform=site.platform,
+                    platform=context.platform,
                     audience=audience,
                     environment=environment,
                     backend=self.name,

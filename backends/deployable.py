@@ -9,7 +9,7 @@ from gateway.platform import Deployed, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class DeploymentContext:
     """Where backends are deployed.
 
     Attributes:
@@ -26,5 +26,5 @@ class DeployableBackend(Backend):
     """An MCP server that this program deploys: plain data, and how to declare its resources."""
 
     @abstractmethod
-    def deploy(self, site: Site) -> Deployed:
+    def deploy(self, context: DeploymentContext) -> Deployed:
         """Declares the server's resources."""

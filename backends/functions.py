@@ -8,7 +8,7 @@ from pulumi_azure_native import authorization, managedidentity, storage, web
 
 from backends import lock, routes
 from backends.audience import Audience, AudienceArgs
-from backends.deployable import DeployableBackend, Site
+from backends.deployable import DeployableBackend, DeploymentContext
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
 from gateway.platform import Deployed, Platform, Role, steady_identity
@@ -213,7 +213,7 @@ class Functions(pulumi.ComponentResource):
                 ],
             },
             tags=platform.tags,
-            # A host that cannot reach its storage does not start, and the lock has to follow at once.
+            # A host that cannot reach its storage does not start, and the lock has to follow immediately.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*roles, *lock.requirements(platform, args.audience)]
             ),
@@ -259,10 +259,10 @@ class Functions(pulumi.ComponentResource):
 class FunctionsBackend(DeployableBackend):
     """The project's own MCP server."""
 
-    def deploy(self, site: Site) -> Deployed:
+    def deploy(self, context: DeploymentContext) -> Deployed:
         """Declares the Function App and publishes its code."""
         audience = Audience(self.audience, AudienceArgs(title=self.title))
-        functions = Functions("functions", FunctionsArgs(platform=site.platform, audience=audience))
+        functions = Functions("functions", FunctionsArgs(platform=context.platform, audience=audience))
         return Deployed(
             backend=self,
             url=functions.url,

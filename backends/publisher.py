@@ -101,7 +101,7 @@ class Publisher:
         target: the Function App.
         sleep: waits for some seconds.
         now: seconds on a monotonic clock.
-        report: takes a line that tells the person who deploys what is going on.
+        report: is called with a line that informs the person who deploys.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from backends import container, functions, github
-from backends.deployable import DeployableBackend, Site
+from backends.deployable import DeployableBackend, DeploymentContext
 from backends.environment import Environments
 from gateway.backend import Hosted
 from gateway.platform import Deployed, Platform
@@ -37,8 +37,8 @@ def _describe(settings: Settings, name: str) -> DeployableBackend:
 
 def deploy(backends: Sequence[DeployableBackend], platform: Platform) -> tuple[Deployed, ...]:
     """Declares the resources of described MCP servers."""
-    site = Site(platform=platform, environments=Environments(platform))
-    return tuple(backend.deploy(site) for backend in backends)
+    context = DeploymentContext(platform=platform, environments=Environments(platform))
+    return tuple(backend.deploy(context) for backend in backends)
 
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:

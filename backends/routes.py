@@ -21,7 +21,7 @@ def streamable_http(upstream: str) -> tuple[Route, ...]:
 def legacy(
     *, sse: str, messages: str, below: str, session_parameter: str | None, origin: str | None = None
 ) -> tuple[Route, ...]:
-    """HTTP+SSE: an event stream, and the path that it tells clients to send messages to.
+    """HTTP+SSE: an event stream, and the path to which clients send messages.
 
     Args:
         sse: path of the event stream at the server.

@@ -163,8 +163,8 @@ class Server(pulumi.ComponentResource):
         variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in spec.env.items()]
         if not spec.secrets:
             return variables
-        # A new secret alone makes no new revision, and what runs keeps the old one. This value, which tells
-        # nothing of the secret, changes with it. https://learn.microsoft.com/azure/container-apps/manage-secrets
+        # A new secret alone makes no new revision, and what runs keeps the old one. This value, which
+        # reveals nothing of the secret, changes with it. https://learn.microsoft.com/azure/container-apps/manage-secrets
         revision = random.RandomString(
             f"{name}-secrets",
             random.RandomStringArgs(

@@ -388,8 +388,8 @@ def reject_shared_messages(
             reader.reject(
                 f"containers[{place}].paths.messages",
                 f"'{announced[path]}' announces '{path}' as well.",
-                "With audience gateway a token opens every server, so it cannot tell which one a message is "
-                "for. Give each server a token of its own, or configure this one for a message path below "
+                "With audience gateway a token opens every server, so it does not say which one a message "
+                "is for. Give each server a token of its own, or configure this one for a message path below "
                 "its own path.",
                 "pulumi config set audience backend",
             )

@@ -274,7 +274,7 @@ class TextMap(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Setting):
-    """A string that is encrypted in the stack's file. The example is no command's: it is typed."""
+    """A string that is encrypted in the stack's file. Its command asks for the value."""
 
     @property
     def command(self) -> str:

@@ -15,6 +15,6 @@ def seconds(ago: str) -> int:
     text = ago.removeprefix("-")
     match = _AGO.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{ago!r} is no duration; write for example 2d3h, 45m or -7d")
+        raise ValueError(f"{ago!r} is not a duration; examples are 2d3h, 45m and -7d")
     total = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
     return -total if ago.startswith("-") else total

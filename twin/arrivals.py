@@ -1,4 +1,4 @@
-"""What a stand-in for an outside service was sent: enough to see who called what, and no secret of theirs."""
+"""The requests that a stand-in for an external service received: who called what, without any secret."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ class Arrival:
     Attributes:
         method: of HTTP.
         path: without the query.
-        header_names: in lower case, in the order in which they came.
+        header_names: in lower case, in the order of the request.
         scheme: of the Authorization header (`Basic`, `Bearer`), without the rest; None when there is none.
-        status: what was answered.
-        unknown: whether the stand-in has nothing at this address: a candidate for what it lacks.
+        status: of the answer.
+        unknown: whether the stand-in does not implement this address.
     """
 
     method: str
@@ -38,11 +38,11 @@ class Arrivals:
         self._kept: deque[Arrival] = deque(maxlen=_KEPT)
 
     def add(self, arrival: Arrival) -> None:
-        """Keeps one."""
+        """Adds a request."""
         self._kept.append(arrival)
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Deletes all."""
         self._kept.clear()
 
     def all(self) -> tuple[Arrival, ...]:
@@ -50,16 +50,16 @@ class Arrivals:
         return tuple(self._kept)
 
     def unknown(self) -> tuple[str, ...]:
-        """What was asked for and is not there, as `METHOD path`, each once."""
+        """The addresses that are not implemented and were requested, as `METHOD path`, each once."""
         return tuple(dict.fromkeys(f"{each.method} {each.path}" for each in self._kept if each.unknown))
 
 
 class RecordArrivals:
-    """ASGI middleware that notes every request.
+    """ASGI middleware that records every request.
 
     Args:
-        app: what answers. It says `request.state.unknown = True` when it has nothing at the address.
-        arrivals: where notes go.
+        app: answers. It sets `request.state.unknown = True` when it does not implement an address.
+        arrivals: where requests are recorded.
     """
 
     def __init__(self, app: ASGIApp, arrivals: Arrivals) -> None:
@@ -97,6 +97,6 @@ class RecordArrivals:
 
 
 def _scheme(values: Iterable[str]) -> str | None:
-    """The first word of each value: none of them is part of a credential, unless there is no second."""
+    """The first word of each value, which is not part of a credential if there is a second word."""
     schemes = [value.partition(" ")[0] if " " in value else "(none)" for value in values]
     return ", ".join(schemes) or None

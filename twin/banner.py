@@ -1,4 +1,4 @@
-"""What the twin says when it is up."""
+"""The announcement when the twin is ready."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
             *(("warning", warning) for warning in made.stack.warnings),
             *(("warning", problem) for problem in _problems(running.containers)),
             *(
-                ("starting", f"{each.name}: its callers are answered 503 until it is ready")
+                ("starting", f"{each.name}: requests are answered with 503 until it is ready")
                 for each in running.containers
                 if each.process.state is State.STARTING
             ),

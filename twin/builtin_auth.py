@@ -1,6 +1,6 @@
 """Built-in authentication of App Service and Container Apps, which locks a backend to the gateway.
 
-It stands in front of an app and lets in bearer tokens of one Entra tenant for known audiences, from known
+It runs in front of an app and admits bearer tokens of one Entra tenant for known audiences, from known
 identities. Configured as the stack does it (action `Return401`, `allowedPrincipals.identities`), it never
 redirects and knows no cookies.
 
@@ -42,9 +42,9 @@ class BuiltInAuth:
         issuer: the `iss` of acceptable tokens, to the letter.
         jwks_url: where the issuer publishes its keys.
         audiences: acceptable values of `aud`.
-        identities: object ids (`oid`) of the principals that may come in. Never empty: in Azure an empty list
-            would admit the whole tenant.
-        applications: client ids (`azp`) of the applications that may come in; empty admits all.
+        identities: object ids (`oid`) of the admitted principals. Never empty: in Azure an empty list would
+            admit the whole tenant.
+        applications: client ids (`azp`) of the applications that are admitted; empty admits all.
 
     Raises:
         ValueError: something is empty.
@@ -71,14 +71,14 @@ class BuiltInAuth:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A caller that may come in: what its token says of it."""
+    """An admitted caller, as its token describes it."""
 
     claims: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A caller that may not come in: 401 without a good token, 403 with the token of somebody else.
+    """A refused caller: 401 without a valid token, 403 with the valid token of another principal.
 
     Attributes:
         reason: for the log; it holds nothing of the token's text.
@@ -123,7 +123,9 @@ class TokenCheck:
         try:
             keys = await self._keys_with(key_id)
         except (OSError, ValueError, JoseError) as error:
-            return Refused(503, f"the keys at {self.settings.jwks_url} cannot be had: {type(error).__name__}")
+            return Refused(
+                503, f"the keys at {self.settings.jwks_url} cannot be fetched: {type(error).__name__}"
+            )
         try:
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError) as error:
@@ -155,7 +157,7 @@ class TokenCheck:
         return Admitted(claims)
 
     async def _keys_with(self, key_id: str) -> KeySet:
-        """The issuer's keys, fetched anew if the named one is not among those at hand."""
+        """The issuer's keys, fetched again if the named one is not among the known ones."""
         async with self._fetching:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
             # The clock may have been moved in either direction since.
@@ -176,7 +178,7 @@ class BuiltInAuthMiddleware:
 
     Args:
         app: the app to lock.
-        check: who may come in.
+        check: decides who is admitted.
     """
 
     def __init__(self, app: ASGIApp, *, check: TokenCheck) -> None:
@@ -204,13 +206,13 @@ class BuiltInAuthMiddleware:
 
 
 def with_principal(headers: Iterable[tuple[str, str]], caller: Admitted) -> list[tuple[str, str]]:
-    """The headers of a request with those that tell the app who calls, in place of any that a client sent."""
+    """The headers of a request with those that name the caller, which replace any that a client sent."""
     sent = [(name, value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS)]
     return [*sent, *principal_headers(caller.claims).items()]
 
 
 def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
-    """The headers by which the platform tells an app who calls.
+    """The headers with which the platform names the caller to an app.
 
     Source: https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
@@ -240,7 +242,7 @@ def refusal_headers(verdict: Refused, settings: BuiltInAuth) -> dict[str, str]:
 
 
 def _key_id(token: str) -> str | None:
-    """The `kid` in the header of a compact JWS, unverified, or None when it has none or is no JWS."""
+    """The `kid` in the header of a compact JWS, unverified, or None when it has none or is not a JWS."""
     head, *rest = token.split(".")
     if len(rest) != 2:  # noqa: PLR2004 - header, payload and signature
         return None

@@ -1,6 +1,6 @@
 """The twin's command line.
 
-Whatever takes long to import is imported by the command that needs it.
+A command imports the modules that take long to import itself.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 app = typer.Typer(
-    help="A local twin of the deployment: the declared resources, brought to life on this machine.",
+    help="A local twin of the deployment: runs the declared resources on this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,18 +25,23 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 @app.callback()
 def twin() -> None:
-    """A local twin of the deployment: the declared resources, brought to life on this machine."""
+    """A local twin of the deployment: runs the declared resources on this machine."""
 
 
 @app.command()
 def up(
     *,
-    port: Annotated[int, typer.Option(min=1024, max=65500, help="The gateway's; others follow it.")] = _PORT,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1024, max=65500, help="The gateway's port; the other services use the ports after it."
+        ),
+    ] = _PORT,
     stack: Annotated[str, typer.Option(help="The stack whose Pulumi.<stack>.yaml is used.")] = "dev",
     state: Annotated[
         Path | None,
         typer.Option(
-            help="Where it keeps what survives a restart.",
+            help="Folder for what survives a restart.",
             show_default=".twin, or .twin/<port> on another port",
         ),
     ] = None,
@@ -121,7 +126,7 @@ def lint(
     protected: Annotated[bool, typer.Option("--protected", help="The API needs a token.")] = False,
     body_bytes: Annotated[int, typer.Option(min=0, help="What diagnostics log of bodies.")] = 0,
 ) -> None:
-    """Says what is wrong with policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
+    """Checks policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
     from twin import lint_command  # noqa: PLC0415 - see above
 
     if scope not in {"global", "api", "operation"}:

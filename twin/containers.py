@@ -34,16 +34,16 @@ _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 class Container:
     """One Container App: its process, and the ingress that alone leads to it.
 
-    A container that cannot run, or that has ended, leaves the rest of the twin alone: its ingress answers 503
-    and says why.
+    A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress answers
+    503 with the reason.
 
     Args:
         app: as declared.
         port: of the ingress on 127.0.0.1.
         folder: known images use it as their working directory and home.
         clock: by which tokens expire.
-        readings: how Azure behaves where that is not known.
-        notify: is sent what the user should know of it.
+        readings: how Azure behaves where that is not documented.
+        notify: is called with what the user should know.
         pause: see `ServerProcess`.
 
     Attributes:
@@ -107,14 +107,14 @@ class Container:
         """Starts the process again, with its command and files as they are now; returns when it is settled.
 
         Args:
-            plan: declares the app; what it declares of the ingress is not looked at.
+            plan: declares the app; a change of its ingress is ignored.
 
         Raises:
-            CannotRunError: it cannot run as it is declared now; the old process goes on.
+            CannotRunError: it cannot run as it is declared now; the old process continues to run.
         """
         app = next((each for each in plan.container_apps if each.name == self.name), None)
         if app is None:
-            raise CannotRunError(f"the stack does not declare {self.name} any more. Restart the twin")
+            raise CannotRunError(f"the stack no longer declares {self.name}. Restart the twin")
         stand_in = self._command(app, 0).stand_in
         if stand_in is not None and stand_in != self.stand_in:
             raise CannotRunError(
@@ -156,7 +156,7 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
     """What runs in place of an app's container.
 
     Raises:
-        CannotRunError: the stack does not say, and the image is not known; or there is no such program.
+        CannotRunError: the stack names no command and the image is not known, or the program does not exist.
         LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
     """
     if app.local_command:
@@ -164,9 +164,9 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
     known = local_command(app.image, app.command, app.args, app.env, port=port, folder=folder)
     if known is None:
         raise CannotRunError(
-            f"{app.name} cannot run on this machine: the twin does not know the image {app.image}. Say what "
-            "to run in its place, in the entry of `containers`:\n    local:\n      command: npx <package> "
-            "--port {port}"
+            f"{app.name} cannot run on this machine: the twin does not know the image {app.image}. Add "
+            "the command that it runs instead to the entry of `containers`:\n    local:\n      command: npx "
+            "<package> --port {port}"
         )
     return known
 
@@ -175,7 +175,7 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
     """The command that the stack names, without a shell; docs/adding-a-backend.md documents where it runs.
 
     Raises:
-        CannotRunError: there is no such program.
+        CannotRunError: the program does not exist.
     """
     program, *arguments = (word.replace("{port}", str(port)) for word in app.local_command)
     inherited = base_environment() | {
@@ -197,8 +197,8 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
         found = shutil.which(str(node.ROOT / program) if os.sep in program else program, path=path)
         if found is None:
             raise CannotRunError(
-                f"{app.name} cannot run on this machine: there is no program {program!r}, which its `local` "
-                "command names. Install it, or correct the command"
+                f"{app.name} cannot run on this machine: the program {program!r} of its `local` command "
+                "does not exist. Install it, or correct the command"
             )
         argv = (found, *arguments)
     return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(listening, port))

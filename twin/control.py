@@ -371,7 +371,7 @@ class _Calls:
     def _service(self, name: object) -> str:
         known = self._services()
         if name not in known:
-            raise InvalidCallError(f"There is no service {name!r}; there are: {', '.join(known)}.")
+            raise InvalidCallError(f"There is no service {name!r}. The services are: {', '.join(known)}.")
         return str(name)
 
 
@@ -445,7 +445,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
     """The headers of a fault's answer.
 
     Raises:
-        InvalidCallError: they cannot stand in an answer.
+        InvalidCallError: they are not valid in an answer.
     """
     headers = fields.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
@@ -453,7 +453,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
     for name, value in headers.items():
         if not _FIELD_NAME.fullmatch(name):
             raise InvalidCallError(
-                f"{name!r} is no name of a header: letters, digits and !#$%&'*+-.^_`|~ only."
+                f"{name!r} is not a header name; allowed are letters, digits and !#$%&'*+-.^_`|~ only."
             )
         if not _FIELD_VALUE.fullmatch(value):
             raise InvalidCallError(

@@ -88,7 +88,7 @@ def _unknown(given: dict[str, Any]) -> Iterator[str]:
         if part not in _MEMBERS:
             yield f"a context has no {part}, only {', '.join(_MEMBERS)}"
         elif not isinstance(value, dict | None):
-            yield f"{part} is no JSON object"
+            yield f"{part} is not a JSON object"
         for name in value or () if _MEMBERS.get(part) else ():
             if name not in (_MEMBERS[part] or ()):
                 yield f"{part} has no {name}, only {', '.join(_MEMBERS[part] or ())}"

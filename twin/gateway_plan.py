@@ -84,7 +84,7 @@ def load_settings(
     """Reads the settings of a stack; arguments and exceptions as for `plan_stack`."""
     try:
         values = read_configuration(config, secrets, stack=stack)
-        # Pulumi's settings belong to a thread: in one of their own they change nobody else's.
+        # Pulumi's settings belong to a thread: in a new one they do not change those of the caller.
         return own_thread.start(lambda: _load(values), "settings").result()
     except (ConfigurationError, pulumi.RunError) as error:
         raise StackError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The ingress of a Container App: the lock that the stack declares, and the way to the process behind it."""
+"""The ingress of a Container App: the declared built-in authentication, then the proxy to the process."""
 
 import contextlib
 import json
@@ -25,11 +25,11 @@ _FORBIDDEN, _MISDIRECTED = 403, 421
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Why a server does not take requests at the moment.
+    """Why a server accepts no requests at the moment.
 
     Attributes:
-        reason: a sentence for callers; it holds nothing of the server's log.
-        retry_after: seconds after which a caller should ask again; None when waiting does not help.
+        reason: a sentence for callers, without content of the server's log.
+        retry_after: seconds after which a caller should try again; None when waiting does not help.
     """
 
     reason: str
@@ -37,15 +37,15 @@ class Unavailable:
 
 
 class Ingress:
-    """The way from one port to the process of a server.
+    """Leads requests from one port to the process of a server.
 
     Args:
         name: of the server, for messages.
         host: its host name in Azure, which requests carry.
         check: which callers it admits; None admits all.
-        target: gives the port of the process, or why it takes no requests.
-        passes_token: whether the process is sent the token of an admitted caller.
-        notify: takes an explanation of what the process does wrong.
+        target: returns the port of the process, or why it accepts no requests.
+        passes_token: whether the process receives the token of an admitted caller.
+        notify: is called with an explanation of what the process does wrong.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Ingress:
         try:
             return await self._answer(await self._proxy.send(target, request), target)
         except SendError:
-            # The process may have ended a moment ago: then this says so.
+            # If the process has ended in the meantime, this is the reason.
             target = self._target()
             if not isinstance(target, Unavailable):
                 target = Unavailable(f"{self._name} gave no valid answer.", 1)

@@ -72,7 +72,7 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
     for document in alone:
         findings.update(_of_document(document, fragments, options))
     if not alone:
-        # Nobody knows in which section they will be included: the one that suits them best.
+        # The section that will include them is not known: the one with the fewest findings is used.
         tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
         findings.update(min(tried, key=len))
     return sorted(findings)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The folder with the requirements; the environment goes beside them."""
+"""The folder with the requirements; the environment is created in it."""
 
 LOCK = "requirements-mcp-atlassian.txt"
 _FOLDER = ".venv-mcp-atlassian"
@@ -21,7 +21,7 @@ _PACKAGE = "mcp-atlassian"
 
 
 class EnvironmentSetupError(Exception):
-    """The environment is not there or cannot be made; the message says what to do."""
+    """The environment does not exist or cannot be created; the message says what to do."""
 
 
 def version(root: Path = ROOT) -> str:
@@ -46,19 +46,19 @@ def command(root: Path = ROOT) -> tuple[str, ...]:
 
 
 def install(root: Path = ROOT, *, tell: Callable[[str], object] = print) -> bool:
-    """Makes the environment exactly what the lock says, unless it is.
+    """Installs exactly what the lock says, unless it is installed already.
 
     Processes that do so at the same time wait for one another.
 
     Args:
         root: the folder with the lock.
-        tell: is told what takes a while.
+        tell: is called with a line about work that takes a while.
 
     Returns:
-        Whether there was something to do.
+        Whether something was installed.
 
     Raises:
-        EnvironmentSetupError: it failed; the message holds what uv said.
+        EnvironmentSetupError: it failed; the message contains uv's output.
     """
     if _is_current(root):
         return False
@@ -117,7 +117,7 @@ def _run(*argv: str) -> None:
     if done.returncode:
         raise EnvironmentSetupError(
             f"{_PACKAGE} cannot be installed: `{' '.join(argv)}` ended with status {done.returncode}. "
-            f"Is the package index reachable? It said:\n{done.stdout}{done.stderr}"
+            f"Is the package index reachable? Its output:\n{done.stdout}{done.stderr}"
         )
 
 

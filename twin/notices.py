@@ -1,4 +1,4 @@
-"""What a running twin tells its user on the console."""
+"""Messages of a running twin on the console."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a twin is going to run: the declared resources, turned into the services that stand in for Azure's."""
+"""The plan of a twin: the declared resources, translated into local services that replace Azure's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -64,7 +64,7 @@ class Plan:
         session_key: seals the Function App's session ids, so that they survive a restart.
         blob_accounts: the storage accounts, by the host name of their blobs in Azure.
         blob_containers: the containers in them.
-        hosts: which local service stands in for which host name.
+        hosts: the local service of each host name.
     """
 
     stack: Stack

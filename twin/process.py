@@ -13,11 +13,11 @@ from pathlib import Path
 _log = logging.getLogger(__name__)
 
 _GRACE = 1.5
-"""Seconds between the request to end and the order to."""
+"""Seconds between SIGTERM and SIGKILL."""
 _LINE_LIMIT = 1024 * 1024
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "VIRTUAL_ENV")
 
-# 1 is PR_SET_PDEATHSIG. The parent may have ended before it took effect: then there is nobody to live for.
+# 1 is PR_SET_PDEATHSIG. The parent may have ended before it took effect; then the child ends too.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -59,10 +59,10 @@ class ChildProcess:
 
     Attributes:
         name: how logs and errors call it.
-        argv: the program, by path, and its arguments. No secrets: all users of the machine can read them.
+        argv: the program, by path, and its arguments. No secrets: every user of the machine can read them.
         env: its whole environment; `base_environment()` is what most programs need of ours.
         cwd: its working directory.
-        ready: one look whether it serves; it may raise `OSError` for no.
+        ready: checks once whether it serves; it may raise `OSError` if not.
     """
 
     name: str
@@ -120,7 +120,7 @@ class RunningProcess:
             timeout: seconds that it may take to become ready.
 
         Raises:
-            ProcessError: it could not be started, ended, or was not ready in time. Nothing of it is left.
+            ProcessError: it could not be started, ended, or was not ready in time. It does not run any more.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -161,15 +161,15 @@ class RunningProcess:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends it and all of its group: a moment to finish, then by force. Harmless when it has ended."""
+        """Ends it and all of its group: SIGTERM, then SIGKILL. Harmless when it has ended."""
         _signal_group(self.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(_GRACE):
                 await self._process.wait()
         except TimeoutError:
-            _log.warning("%s does not end by itself", self.child.name)
+            _log.warning("%s did not end after SIGTERM", self.child.name)
         finally:
-            # Also when it has ended: a program that it started may still be there.
+            # Also when it has ended: a program that it started may still run.
             _signal_group(self.pid, signal.SIGKILL)
             await self._process.wait()
             await asyncio.wait([self._output], timeout=0.2)

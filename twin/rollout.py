@@ -11,7 +11,7 @@ from twin.shared_readings import SharedReadings
 
 
 class Rollout:
-    """Deploys a change to the gateway, at once or in parts as the reading named-value-order says.
+    """Deploys a change to the gateway, together or in parts, depending on the reading named-value-order.
 
     Args:
         gateway: runs the service that was declared when the twin started.

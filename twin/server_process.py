@@ -1,4 +1,4 @@
-"""The process of one MCP server: started, watched, started again."""
+"""The process of one MCP server: started, watched, restarted."""
 
 import asyncio
 import math
@@ -18,7 +18,7 @@ _START_TIMEOUT = 60.0
 _LONGEST_PAUSE = 300.0
 _HEALTHY_AFTER = 600.0
 _RETRY_AFTER = 2
-"""Seconds after which a caller should ask a server again that starts."""
+"""Seconds after which a caller should try again while a server starts."""
 
 
 class CannotRunError(Exception):
@@ -26,29 +26,29 @@ class CannotRunError(Exception):
 
 
 class State(StrEnum):
-    """What a server does at the moment."""
+    """The state of a server."""
 
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"
-    """It has ended, and is started again after a pause."""
+    """It has ended and is restarted after a pause."""
     FAILED = "failed"
 
 
 class ServerProcess:
     """A process that serves on a port of 127.0.0.1, which the system chooses for each start.
 
-    One that was ready once and has ended is started again, after pauses that grow. One that never was ready
-    is started again by `restart` only.
+    A process that was ready and has ended is restarted, after pauses that grow. A process that was never
+    ready is restarted by `restart` only.
 
     Args:
         name: its name in messages.
         command: what to run for a port; it may raise `CannotRunError`.
-        notify: is sent what the user should know of it.
-        pause: seconds before it is first started again; each further pause is twice as long.
+        notify: is called with what the user should know.
+        pause: seconds before its first restart; each further pause is twice as long.
 
     Attributes:
-        state: what it does at the moment.
+        state: its state.
         problem: why it is waiting or failed, in one sentence without its output; otherwise empty.
     """
 
@@ -70,12 +70,12 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process; None when there is none."""
+        """Its process id; None when it does not run."""
         return self._running.pid if self._running is not None else None
 
     @property
     def failure(self) -> str:
-        """Why it failed, with its last lines: for the console only, because secrets may be in them."""
+        """Why it failed, with its last lines, which may contain secrets: for the console only."""
         return self.problem + (printed(self._last_lines) if self._last_lines else "")
 
     def target(self) -> int | Unavailable:
@@ -97,7 +97,7 @@ class ServerProcess:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     def fail(self, problem: str) -> None:
-        """Takes it as failed without a start."""
+        """Sets the state FAILED without a start."""
         self.state, self.problem = State.FAILED, problem
         self._settled.set()
 

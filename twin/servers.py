@@ -29,16 +29,16 @@ class Server(Protocol):
     process: ServerProcess
 
     async def restart(self, plan: Plan) -> None:
-        """Starts it again, as a plan declares it; returns when its process is settled.
+        """Restarts it as a plan declares it; returns when its process is settled.
 
         Raises:
-            CannotRunError: it cannot run so; the old process goes on.
+            CannotRunError: it cannot run as declared; the old process continues to run.
         """
         ...
 
 
 class UnknownServerError(Exception):
-    """There is no server of a name; the message lists those that there are."""
+    """No server has this name; the message lists the names."""
 
 
 class Servers:
@@ -60,7 +60,7 @@ class Servers:
         return iter(self._servers)
 
     async def restart(self, name: str) -> list[Server]:
-        """Starts one server again, or all parts of a backend; gives them when their processes are settled.
+        """Restarts one server, or all parts of a backend; returns them when their processes are settled.
 
         Raises:
             UnknownServerError, StackError, CannotRunError: nothing has been restarted.
@@ -68,7 +68,7 @@ class Servers:
         chosen = [server for server in self._servers if name in {server.name, server.backend}]
         if not chosen or self._read_plan is None:
             names = ", ".join(server.name for server in self._servers)
-            raise UnknownServerError(f"There is no server {name!r}; there are: {names or 'none'}.")
+            raise UnknownServerError(f"There is no server {name!r}. The servers are: {names or 'none'}.")
         async with self._restarting:
             plan = await self._read_plan()
             await asyncio.gather(*(server.restart(plan) for server in chosen))

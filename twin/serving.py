@@ -17,7 +17,7 @@ class AsgiServer:
     """One application on one port.
 
     Args:
-        name: how messages call it.
+        name: in messages.
         app: what it serves.
         port: on 127.0.0.1.
     """
@@ -54,7 +54,7 @@ class AsgiServer:
                 await self._serving
 
     async def wait(self) -> str:
-        """Waits until it ends by itself, and tells why."""
+        """Waits until it ends by itself; returns the reason."""
         if self._serving is None:
             return "was not started"
         await asyncio.wait([self._serving])
@@ -62,7 +62,7 @@ class AsgiServer:
         return f"failed: {error!r}" if error else "ended"
 
     async def stop(self) -> None:
-        """Stops at once: open requests are cut off."""
+        """Stops immediately: open requests are cut off."""
         if self._serving is None:
             return
         self._server.should_exit = True

@@ -80,7 +80,7 @@ def _announce(running: Running, started: float) -> None:
 
 
 def _say(text: str, *, file: int) -> None:
-    """Prints, unless whoever listened has gone: that is no reason to end."""
+    """Prints, unless the stream is closed, which must not end the twin."""
     with contextlib.suppress(OSError, ValueError):
         stream = sys.stdout if file == 1 else sys.stderr
         print(text, file=stream, flush=True)
@@ -89,7 +89,7 @@ def _say(text: str, *, file: int) -> None:
 def _leave(status: int) -> NoReturn:
     """Ends the process now.
 
-    A start that was interrupted may still be evaluating the stack in a thread; nobody needs it any more.
+    A start that was interrupted may still be evaluating the stack in a thread, whose result is not needed.
     """
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Runs the Pulumi program in process, without Azure and without the Pulumi CLI, and tells what it declares.
+"""Runs the Pulumi program in process, without Azure and without the Pulumi CLI, and returns what it declares.
 
     stack = evaluate({"sku": "StandardV2"})
     stack.one("azure-native:apimanagement:ApiManagementService").inputs["sku"]
@@ -245,7 +245,7 @@ def _importable(root: Path) -> Generator[None]:
 
 
 class _InlineExecutor(ThreadPoolExecutor):
-    """Runs what it is given at once, in the caller's thread."""
+    """Runs each function immediately, in the caller's thread."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()

@@ -33,7 +33,7 @@ class StateFolder:
         path: the folder; made when it is missing.
 
     Attributes:
-        path: the same, absolute: processes with folders of their own are told files in it.
+        path: the same, absolute: processes with other working directories receive paths of files in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class StateFolder:
 
         Raises:
             StateInUseError: another process has it.
-            StateError: it is no folder, or may not be written.
+            StateError: it is not a folder, or cannot be written.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class StateFolder:
         except (sqlite3.Error, OSError, ValueError, LookupError) as error:
             raise StateError(
                 f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). Is it damaged, or another "
-                f"user's? It holds {holds}; without it the twin begins anew:\n"
+                f"user's? It holds {holds}; without it the twin starts with an empty state:\n"
                 f"  mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
             ) from error
 

@@ -1,4 +1,4 @@
-"""Brings a stack to life: starts every service, watches them, stops them all."""
+"""Runs a stack: starts every service, watches them, stops them all."""
 
 import asyncio
 import contextlib
@@ -167,13 +167,13 @@ async def run(
     announce: Callable[[Running], None],
     notify: Notify = lambda notice: _log.warning("%s", notice.text),
 ) -> None:
-    """Runs a twin until it is told to stop.
+    """Runs a twin until it is stopped.
 
     Args:
         options: what the user chose.
         stop: set to end the twin, also while it starts.
         announce: called once, when everything answers.
-        notify: is sent what the user should know afterwards, such as that a server is ready or has ended.
+        notify: is called with later events for the user, such as that a server is ready or has ended.
 
     Raises:
         TwinError: it could not start, or a service ended by itself. Nothing is left running.
@@ -217,7 +217,7 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
     """Starts everything and adds it to `services`, which the caller stops.
 
     Most of it starts at the same time. The gateway listens when all that it calls does; servers in containers
-    begin to start last, because they would slow everything else down, and their ingresses answer 503 so far.
+    start last, because they would slow everything else down; until then their ingresses answer 503.
     """
     try:
         for container in builder.containers:
@@ -450,7 +450,7 @@ class _Builder:
     def _functions(self, made: Plan, port: int) -> ChildProcess:
         app = made.function_app
         if app is None:
-            raise CannotRunError("the stack does not declare a Function App any more. Restart the twin")
+            raise CannotRunError("the stack no longer declares a Function App. Restart the twin")
         settings = blobs.local_settings(app.settings, made.blob_accounts)
         settings |= {
             "WEBSITE_SITE_NAME": app.name,
@@ -510,7 +510,7 @@ def read_token(status: int, content: bytes) -> str:
     """The token in an answer of the managed-identity endpoint.
 
     Raises:
-        IdentityRefusedError: there is none.
+        IdentityRefusedError: the answer has no token.
     """
     try:
         answer = json.loads(content)

@@ -145,7 +145,7 @@ class _Reader:
         """The traces that the filters leave, newest first.
 
         Raises:
-            InvalidFilterError: `status` is none.
+            InvalidFilterError: `status` is not a status code.
         """
         path, status = request.query_params.get("path", ""), request.query_params.get("status", "").lower()
         if status and not _STATUS.fullmatch(status):
@@ -169,7 +169,7 @@ _NO_TRACE = (
 
 
 def rows(trace: Trace) -> list[Row]:
-    """The statements of a request as they stand on its page."""
+    """The statements of a request as its page shows them."""
     whole = trace.milliseconds or trace.elapsed()
     made: list[Row] = []
     section = ""

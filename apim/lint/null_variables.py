@@ -1,6 +1,7 @@
 """Values of `set-variable` that may be null (R7), as far as the expression alone shows it."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from apim.csharp.dotnet.types import clr, is_value_type
 from apim.csharp.language import syntax
@@ -35,10 +36,16 @@ def check(subject: Subject) -> Iterator[Finding]:
             expression = subject.expression(document, value) if one.element.name == "set-variable" else None
             if expression is None:
                 continue
-            reason = _Values(tree(expression.source)).reason()
+            reason = _reason(expression.source)
             if reason:
                 name = one.element.attributes["name"].text
                 yield one.finding("null-variable", f"the variable {name} may be null: {reason}", value)
+
+
+@cache
+def _reason(source: str) -> str:
+    """Why the value of an expression may be null; most expressions are those of many stacks."""
+    return _Values(tree(source)).reason()
 
 
 class _Values:

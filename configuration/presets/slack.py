@@ -23,7 +23,7 @@ _PORT = 3001
 _ENV = {
     "SLACK_MCP_HOST": "0.0.0.0",  # noqa: S104 -- in its own container; the default is 127.0.0.1
     "SLACK_MCP_PORT": str(_PORT),
-    # Without it there is no tool that posts.
+    # Without it the server has no tool that posts.
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
     # At `info` it logs the arguments of calls, and with them what people write.
     "SLACK_MCP_LOG_LEVEL": "warn",

@@ -43,7 +43,7 @@ def test_the_gateway_answers_503_and_when_to_come_back_while_a_server_starts(twi
     assert client.call(None).status_code == 401
     states = {each["name"]: each["state"] for each in twin.control.get("/servers").json()["servers"]}
     assert states == {"functions": "ready", "slow-http": "starting"}
-    said = "slow-http: its callers are answered 503 until it is ready"
+    said = "slow-http: requests are answered with 503 until it is ready"
     deadline = time.monotonic() + 30
     while said not in twin.log.read_text():
         assert time.monotonic() < deadline, twin.log.read_text()

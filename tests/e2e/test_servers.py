@@ -172,7 +172,7 @@ def test_a_server_is_restarted_with_the_command_that_the_stacks_file_has_now(
         refused = restart(twin, project, "everything")
         assert refused.returncode == 1
         assert "Not restarted: everything-http cannot run" in refused.stderr
-        assert "no program 'no-such-program'" in refused.stderr
+        assert "the program 'no-such-program'" in refused.stderr
     finally:
         stack.write_text(declared)
     restarted = restart(twin, project, "everything")
@@ -192,7 +192,7 @@ def test_a_name_that_is_not_a_servers_is_refused_with_those_that_are(
 ) -> None:
     refused = restart(twin, project, "jenkins")
     assert refused.returncode == 1
-    assert "There is no server 'jenkins'; there are: functions, " in refused.stderr
+    assert "There is no server 'jenkins'. The servers are: functions, " in refused.stderr
 
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")

@@ -260,7 +260,9 @@ def test_no_error_repeats_a_secret(sign_in, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("azure")
-def test_nobody_signed_in_is_the_librarys_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_signed_in_user_the_error_is_the_librarys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ClientAuthenticationError, match="Azure CLI not found"):
         token(SignIn(environment={}))

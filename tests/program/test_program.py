@@ -291,7 +291,7 @@ def test_the_function_app_holds_no_key_and_no_connection_string_to_a_store(case:
 
 
 @every_update
-def test_the_function_app_admits_the_gateways_identity_and_nobody_else(case: Case) -> None:
+def test_the_function_app_admits_only_the_gateways_identity(case: Case) -> None:
     stack = case.stack
     auth = stack.one("web:WebAppAuthSettingsV2").inputs
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
@@ -321,7 +321,7 @@ def container_apps(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
 
 @UP_WITH_CONTAINERS
-def test_every_container_app_admits_the_gateways_identity_and_nobody_else(case: Case) -> None:
+def test_every_container_app_admits_only_the_gateways_identity(case: Case) -> None:
     stack = case.stack
     locks = {each.inputs["containerAppName"]: each for each in stack.of_type("app:ContainerAppsAuthConfig")}
     gateway = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
@@ -481,7 +481,7 @@ def test_every_further_server_takes_the_same_few_resources() -> None:
     }
 
 
-def test_a_local_command_is_told_to_the_twin_alone() -> None:
+def test_a_local_command_is_declared_for_the_twin_only() -> None:
     entry = {**_ENTRY, "name": "notes", "local": {"command": "npx notes --port {port}"}}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([entry])}
     here = Cloud(gateway_url="http://localhost:8000")

@@ -206,7 +206,7 @@ def test_publishing_waits_for_the_build_and_for_the_host() -> None:
         assert case.run() == ["hello_mcp"]
 
 
-def test_a_build_that_takes_long_tells_that_it_is_under_way() -> None:
+def test_a_build_that_takes_long_is_reported_as_running() -> None:
     with publishing(deployment=((200, {"status": 1}),) * 30 + ((200, {"status": 4}),)) as case:
         case.run()
     progress = [line for line in case.lines if "deployment d1 is being built" in line]
@@ -228,7 +228,7 @@ def test_code_that_the_host_cannot_load_is_an_error_although_the_deployment_succ
     assert case.seconds == 600
 
 
-def test_a_failed_sign_in_tells_how_to_sign_in() -> None:
+def test_a_failed_sign_in_says_how_to_sign_in() -> None:
     class NobodySignedIn:
         def send_request(self, _request):
             raise ClientAuthenticationError("Please run 'az login' to set up an account")

@@ -496,7 +496,7 @@ def test_a_token_for_all_servers_has_to_say_whose_messages_it_carries(
     assert problem.remedy == "pulumi config set audience backend"
 
 
-def test_keys_of_other_namespaces_are_nobodys_business() -> None:
+def test_keys_of_other_namespaces_are_ignored() -> None:
     load({**DEV, "azure-native:tenantId": "x", "other:callPerMinute": "3"})
 
 

@@ -122,7 +122,7 @@ def test_a_token_for_elsewhere_or_another_time_is_401(get, issuer, claims, chang
 
 
 @pytest.mark.parametrize("oid", ["22222222-2222-2222-2222-222222222222", None, "", [GATEWAY]], ids=str)
-def test_a_good_token_of_somebody_else_is_403(get, issuer, claims, oid):
+def test_a_valid_token_of_another_principal_is_403(get, issuer, claims, oid):
     assert get(issuer.sign(claims | {"oid": oid})).status_code == 403
 
 
@@ -140,7 +140,7 @@ def test_a_forged_signature_is_401(get, issuer, claims):
     assert get(f"{head}.{payload}.{signature}").status_code == 401
 
 
-def test_somebody_elses_key_under_the_issuers_key_id_is_401(get, issuer, claims):
+def test_another_key_under_the_issuers_key_id_is_401(get, issuer, claims):
     header = json.loads(base64.urlsafe_b64decode(issuer.sign(claims).split(".")[0] + "=="))
     other = RSAKey.generate_key(2048)
     assert get(jwt.encode(header, claims, other)).status_code == 401

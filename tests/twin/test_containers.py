@@ -162,7 +162,7 @@ def token(issuer: TestIssuer, **changes: object) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer.sign(claims | changes)}"}
 
 
-def test_the_gateways_identity_alone_comes_in(app, issuer, tmp_path) -> None:
+def test_only_the_gateways_identity_is_admitted(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with running(app, tmp_path) as (container, client):
             assert container.process.state is State.READY
@@ -223,7 +223,7 @@ def test_a_stream_that_breaks_off_does_not_look_finished(app, issuer, tmp_path) 
     anyio.run(check)
 
 
-def test_callers_are_told_to_come_back_while_a_server_starts(app, issuer, tmp_path) -> None:
+def test_callers_get_503_with_retry_after_while_a_server_starts(app, issuer, tmp_path) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         container = Container(
@@ -339,7 +339,7 @@ def test_an_image_that_the_twin_does_not_know_is_503_with_what_to_add(app, issue
 
 def test_a_program_that_does_not_exist_is_named(app, tmp_path) -> None:
     missing = replace(app, local_command=("no-such-program",))
-    with pytest.raises(CannotRunError, match="no program 'no-such-program'"):
+    with pytest.raises(CannotRunError, match="the program 'no-such-program'"):
         command_of(missing, port=1, folder=tmp_path)
 
 
@@ -526,16 +526,16 @@ def test_a_restart_uses_the_files_and_the_command_as_they_are_now(app, issuer, t
             await container.restart(replace(plan, container_apps=(second,)))
             assert (await client.get("/", headers=token(issuer))).text == "good morning /"
             broken = replace(app, local_command=("no-such-program",))
-            with pytest.raises(CannotRunError, match="no program 'no-such-program'"):
+            with pytest.raises(CannotRunError, match="the program 'no-such-program'"):
                 await container.restart(replace(plan, container_apps=(broken,)))
-            with pytest.raises(CannotRunError, match="does not declare echo any more"):
+            with pytest.raises(CannotRunError, match="no longer declares echo"):
                 await container.restart(replace(plan, container_apps=()))
             assert (await client.get("/", headers=token(issuer))).text == "good morning /"
 
     anyio.run(check)
 
 
-def test_the_stack_says_what_runs_and_who_comes_in() -> None:
+def test_the_stack_declares_what_runs_and_who_is_admitted() -> None:
     config = {**LOCAL, "backends": '["functions", "slack"]'}
     stack = evaluate(config, cloud=Cloud(gateway_url="http://localhost:8000"))
     apps = {app.name: app for app in container_apps(stack)}

@@ -158,7 +158,7 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
     ("fault", "message"),
     [
         ({"status": 500}, "Missing: service"),
-        ({"service": "kosmos", "status": 500}, "There is no service 'kosmos'; there are: cosmos"),
+        ({"service": "kosmos", "status": 500}, "There is no service 'kosmos'. The services are: cosmos"),
         ({"service": "cosmos"}, "needs one of status"),
         ({"service": "cosmos", "status": "500"}, "status is an HTTP status"),
         ({"service": "cosmos", "status": 99}, "status is an HTTP status"),
@@ -172,8 +172,8 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "status": 101}, "status is an HTTP status"),
         ({"service": "cosmos", "status": 500, "headers": {"a": "1\r\nb: 2"}}, "line breaks"),
         ({"service": "cosmos", "status": 500, "headers": {"a": "\u00e9"}}, "beyond ASCII"),
-        ({"service": "cosmos", "status": 500, "headers": {"a\r\nb": "1"}}, "is no name of a header"),
-        ({"service": "cosmos", "status": 500, "headers": {"": "1"}}, "is no name of a header"),
+        ({"service": "cosmos", "status": 500, "headers": {"a\r\nb": "1"}}, "is not a header name"),
+        ({"service": "cosmos", "status": 500, "headers": {"": "1"}}, "is not a header name"),
         ({"service": "cosmos", "status": 500, "headers": {"Content-Length": "5"}}, "follows from the body"),
         ({"service": "cosmos", "status": 500, "times": 0}, "times is how many"),
         ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers is an object of texts"),
@@ -352,7 +352,7 @@ def test_this_machines_names_can_be_used(twin: Twin, host: str) -> None:
     assert twin.control.get("/", headers={"Host": host}).status_code == 200
 
 
-def test_an_unknown_call_is_told_where_the_list_is(twin: Twin) -> None:
+def test_an_unknown_call_is_answered_with_the_url_of_the_list(twin: Twin) -> None:
     assert "GET / lists the calls" in refusal(twin.control.get("/nothing"), 404)
     assert "GET / lists the calls" in refusal(twin.control.get("/clock"), 405)
 

@@ -257,7 +257,7 @@ def test_a_document_with_a_ttl_expires(cosmos: Cosmos):
     assert cosmos.create({"id": "a", "n": 2}).status_code == 201
 
 
-def test_each_write_starts_the_ttl_anew(cosmos: Cosmos):
+def test_each_write_restarts_the_ttl(cosmos: Cosmos):
     cosmos.create({"id": "a", "ttl": 60})
     cosmos.clock.advance(50)
     cosmos.replace({"id": "a", "ttl": 60})

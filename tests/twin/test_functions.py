@@ -500,7 +500,7 @@ def test_tokens_expire_by_the_clock_that_the_processes_share(host):
     assert httpx.post(host.url, json=INITIALIZE, headers=headers).status_code == 401
 
 
-def test_readiness_needs_no_token_and_tells_nothing_else(host):
+def test_readiness_needs_no_token_and_reveals_nothing_else(host):
     response = httpx.get(f"{host.origin}/twin/ready")
     assert (response.status_code, response.text) == (200, "ready")
 

@@ -165,7 +165,7 @@ def test_a_missing_required_property_is_a_protocol_error_and_the_function_is_not
     assert called == []
 
 
-def test_an_exception_is_a_tool_error_that_tells_nothing_of_it(app, caplog):
+def test_an_exception_is_a_tool_error_without_details(app, caplog):
     @trigger(app)
     def tool(_context: str) -> str:
         raise RuntimeError("password=hunter2 in /srv/app/function_app.py")
@@ -176,7 +176,7 @@ def test_an_exception_is_a_tool_error_that_tells_nothing_of_it(app, caplog):
     assert "hunter2" in caplog.text
 
 
-def test_a_function_is_told_of_its_call(app):
+def test_a_function_receives_its_call(app):
     @trigger(app, arg_name="call")
     def tool(call: str) -> str:
         return call

@@ -100,12 +100,12 @@ def test_projects_fields_and_people_can_be_looked_up(session):
     assert "Mara Lindqvist" in person
 
 
-def test_wrong_jql_is_told(session):
+def test_wrong_jql_is_an_error(session):
     (said,) = session.call(("jira_search", {"jql": "colour = blue"}))
     assert "Field 'colour' does not exist" in said
 
 
-def test_jira_never_sees_what_the_client_sent_to_the_server(either_session, stand_in):
+def test_jira_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("jira_get_issue", {"issue_key": "BUOY-9"}))
     arrivals = stand_in.arrivals.all()
     assert arrivals

@@ -106,7 +106,7 @@ def test_what_would_be_something_else_is_refused(tmp_path, image, command, messa
         local(image, tmp_path, command=command)
 
 
-def test_a_platform_without_slacks_server_is_told_what_works_there(tmp_path, monkeypatch):
+def test_on_a_platform_without_slacks_server_the_error_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalImageError) as refused:
@@ -123,7 +123,7 @@ def test_an_entry_point_that_is_the_images_own_may_be_said(tmp_path):
     assert local(SLACK, tmp_path, command=["mcp-server"]) is not None
 
 
-def test_a_wrong_token_ends_the_server_and_is_told(tmp_path):
+def test_a_wrong_token_ends_the_server_with_an_error(tmp_path):
     """Nothing listens where it is sent: no token, real or not, leaves this machine."""
     port = free_port()
     env = {"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real", "SLACK_MCP_PROXY": f"http://127.0.0.1:{port}"}

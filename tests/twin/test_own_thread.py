@@ -8,7 +8,7 @@ import pytest
 from twin import own_thread
 
 
-def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
+def test_work_that_is_no_longer_awaited_ends_silently() -> None:
     """A traceback of the thread would be a warning, which fails the test."""
     go_on = threading.Event()
 
@@ -25,7 +25,7 @@ def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
     work.join()
 
 
-def test_what_goes_wrong_belongs_to_whoever_waits() -> None:
+def test_an_exception_is_raised_where_the_result_is_awaited() -> None:
     def fail() -> None:
         raise KeyError("x")
 

@@ -99,7 +99,7 @@ def test_locks_can_be_read(get: Callable[..., dict], stack: Stack) -> None:
         assert get(f"{app.id}/{lock}")["properties"]["platform"]["enabled"] is True
 
 
-def test_no_answer_tells_a_secret(get: Callable[..., dict], stack: Stack, service: Service) -> None:
+def test_no_answer_contains_a_secret(get: Callable[..., dict], stack: Stack, service: Service) -> None:
     group = service_id(stack).partition("/providers/")[0]
     said = json.dumps(
         [

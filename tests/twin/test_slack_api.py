@@ -52,7 +52,7 @@ def test_a_token_comes_as_form_field_or_as_bearer(slack):
 
 
 @pytest.mark.parametrize(("token", "error"), [("xoxb-wrong", "invalid_auth"), ("", "not_authed")])
-def test_without_the_right_token_nothing_is_told(slack, token, error):
+def test_calls_without_the_right_token_are_refused(slack, token, error):
     assert slack("users.list", token=token) == {"ok": False, "error": error}
 
 

@@ -75,12 +75,12 @@ def test_a_reply_belongs_to_its_thread(session, stand_in):
     assert all(each.text != "BUOY-12 is in review" for each in workspace.history(channel))
 
 
-def test_what_slack_refuses_is_told(session):
+def test_a_refusal_of_slack_is_an_error(session):
     (said,) = session.call(("conversations_history", {"channel_id": "C00NOWHERE0"}))
     assert said == "error: channel_not_found"
 
 
-def test_slack_never_sees_what_the_client_sent_to_the_server(either_session, stand_in):
+def test_slack_never_receives_the_clients_token(either_session, stand_in):
     either_session.call(("conversations_history", {"channel_id": "#random"}))
     arrivals = stand_in.arrivals.all()
     assert arrivals

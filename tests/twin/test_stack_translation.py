@@ -249,7 +249,7 @@ def principals(*identities: str) -> dict[str, Any]:
                     "unauthenticatedClientAction": "RedirectToLoginPage",
                 }
             },
-            "answers strangers with RedirectToLoginPage",
+            "answers unauthenticated requests with RedirectToLoginPage",
         ),
         (
             {

@@ -60,7 +60,7 @@ def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:
     assert reader.get("/traces/none/view").status_code == 404
 
 
-def test_one_trace_tells_nesting_values_changes_and_calls(made: Stage, reader: TestClient) -> None:
+def test_a_trace_shows_nesting_values_changes_and_calls(made: Stage, reader: TestClient) -> None:
     made.ask(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()

@@ -250,7 +250,7 @@ def test_a_restart_without_a_twin_says_how_to_start_one(port: int) -> None:
     assert f"No twin runs on port {port}. Start it with `make up`" in refused.stderr
 
 
-def test_a_second_twin_is_told_which_ports_are_taken_and_what_to_do(port: int, state: Path) -> None:
+def test_a_second_twin_fails_with_the_taken_ports_and_a_remedy(port: int, state: Path) -> None:
     with socket.create_server(("127.0.0.1", port + 3)), up(port, state) as run:
         assert run.process.wait(timeout=60) == 1
         assert f"Port {port + 3} (Cosmos DB) is taken" in run.text()
@@ -303,7 +303,7 @@ def test_folders_of_twins_on_other_ports_may_lie_below(tmp_path: Path) -> None:
         pass
 
 
-def test_wrong_configuration_is_told_in_the_words_of_the_settings(port: int, state: Path) -> None:
+def test_wrong_configuration_is_reported_with_the_message_of_the_setting(port: int, state: Path) -> None:
     with up(port, state, "--config=sku=Gold") as run:
         assert run.process.wait(timeout=60) == 1
         assert "sku: 'Gold' is not one of BasicV2" in run.text()

@@ -46,7 +46,7 @@ class Cloud:
         """Id and outputs of a resource.
 
         Raises:
-            pulumi.RunError: the twin cannot stand in for this type, or Azure would reject the resource.
+            pulumi.RunError: the twin does not support this type, or Azure would reject the resource.
         """
         provider = type_.partition(":")[0]
         match provider:

@@ -94,7 +94,7 @@ def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
 
 
 def built_in_auth(declared: Declared) -> BuiltInAuth | None:
-    """What a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig` asks for; None when it admits everybody.
+    """What a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig` asks for; None when it admits every caller.
 
     Raises:
         StackError: it asks for what the twin does not imitate.
@@ -109,7 +109,8 @@ def built_in_auth(declared: Declared) -> BuiltInAuth | None:
         raise StackError(f"{declared.name} excludes paths from authentication; the twin cannot imitate that.")
     if action != "Return401":
         raise StackError(
-            f"{declared.name} answers strangers with {action}; the twin imitates Return401, as fits an API."
+            f"{declared.name} answers unauthenticated requests with {action}; the twin supports Return401 "
+            "only, which suits an API."
         )
     entra = (declared.inputs.get("identityProviders") or {}).get("azureActiveDirectory") or {}
     registration, checks = entra.get("registration") or {}, entra.get("validation") or {}

@@ -73,10 +73,10 @@ class CosmosAccount:
 
     Attributes:
         name: the account's name.
-        base_url: its endpoint as clients of the twin see it, e.g. `http://localhost:8003`; `GET /` tells it.
+        base_url: its endpoint for clients of the twin, e.g. `http://localhost:8003`; `GET /` returns it.
         location: the region's display name.
         databases: what it holds.
-        role_assignments: who may use the data; nobody else may, and no key is accepted.
+        role_assignments: the only principals that may use the data; no key is accepted.
         local_auth_disabled: whether the account declares `disableLocalAuth`. The stand-in accepts no keys
             either way; this decides what it says about them.
     """

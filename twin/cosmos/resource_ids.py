@@ -25,7 +25,7 @@ def _database(name: str) -> bytes:
 
 def _container(database: str, name: str) -> bytes:
     own = bytearray(hashlib.sha256(f"dbs/{database}/colls/{name}".encode()).digest()[:4])
-    own[0] |= 0x80  # the bit by which clients tell a container from a user
+    own[0] |= 0x80  # clients distinguish a container from a user by this bit
     return _database(database) + bytes(own)
 
 

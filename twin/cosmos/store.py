@@ -39,7 +39,7 @@ class Document:
 
     Attributes:
         number: of its creation; stays with it, and orders feeds.
-        etag: with its quotes, as it stands in headers and in `_etag`.
+        etag: with its quotes, as in headers and in `_etag`.
         written: POSIX seconds of the last write (`_ts`).
         content: what the client stored.
     """
@@ -98,7 +98,7 @@ class SqliteStore:
 
     @property
     def last_write(self) -> int:
-        """The number of the last write: what session tokens tell."""
+        """The number of the last write, which session tokens contain."""
         return self._db.execute("SELECT last FROM writes").fetchone()[0]
 
     def read(self, place: Place) -> Document:
@@ -131,7 +131,7 @@ class SqliteStore:
     def upsert(
         self, place: Place, content: dict[str, Any], container: Container, *, if_match: str | None
     ) -> tuple[Document, bool]:
-        """Stores a document, whether or not one is there; tells whether it is new.
+        """Stores a document, whether or not it exists; returns whether it is new.
 
         Raises:
             CosmosError: 412, when the one that is there has another ETag than `if_match`.

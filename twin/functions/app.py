@@ -26,20 +26,20 @@ class FunctionsApp:
 
     @classmethod
     def load(cls, folder: Path) -> "FunctionsApp":
-        """Reads `host.json` and imports `function_app.py` of a folder, which joins `sys.path` for good.
+        """Reads `host.json` and imports `function_app.py` of a folder, which is added to `sys.path`.
 
         Raises:
             HostError: the folder holds no function app, or one that this host cannot serve.
         """
         settings = HostSettings.read(folder / "host.json")
         if not (folder / "function_app.py").is_file():
-            raise HostError(f"{folder}: holds no function_app.py")
+            raise HostError(f"{folder}: contains no function_app.py")
         sys.path.insert(0, str(folder.resolve()))
         module = importlib.import_module("function_app")
         apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
         if len(apps) != 1:
             raise HostError(
-                f"{folder / 'function_app.py'}: has {len(apps)} FunctionApp objects; Azure wants one"
+                f"{folder / 'function_app.py'}: has {len(apps)} FunctionApp objects; Azure needs exactly one"
             )
         return cls.of(apps[0], settings)
 
@@ -48,7 +48,7 @@ class FunctionsApp:
         """An app that is in memory already.
 
         Raises:
-            HostError: two tools share a name, or a function is no tool.
+            HostError: two tools share a name, or a function is not a tool.
         """
         return cls(settings=settings, tools=_tools(app))
 
@@ -57,7 +57,7 @@ def _tools(app: func.FunctionApp) -> dict[str, Tool]:
     """The tools of an app, in the order of their declaration.
 
     Raises:
-        HostError: two tools share a name, or a function is no tool.
+        HostError: two tools share a name, or a function is not a tool.
     """
     root = logging.getLogger()
     level = root.level

@@ -56,7 +56,7 @@ class ClientState:
         return urlsafe_b64encode(sealed + self._signature(sealed)).rstrip(b"=").decode()
 
     def open(self, state: str) -> tuple[str, str] | None:
-        """The session and instance in a state, or None when the sealed text is not made of these two.
+        """The session and instance in a state, or None when the sealed text does not consist of these two.
 
         Raises:
             UnreadableStateError: see there.

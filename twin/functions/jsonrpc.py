@@ -44,7 +44,7 @@ def read(body: bytes) -> Message | None:
     """The message in a body; None for the JSON value `null`.
 
     Raises:
-        MalformedMessageError: there is no message in it.
+        MalformedMessageError: it contains no message.
     """
     try:
         value = json.loads(body.decode())

@@ -22,7 +22,7 @@ class FunctionsService:
         plan: declares the Function App.
         host: the app's host name in Azure.
         port: of the ingress on 127.0.0.1.
-        notify: is sent what the user should know of it.
+        notify: is called with what the user should know.
     """
 
     name = "functions"
@@ -41,7 +41,7 @@ class FunctionsService:
 
         Raises:
             OSError: the port is taken.
-            FunctionsStartError: see there.
+            FunctionsStartError: the process did not start.
         """
         await self._ingress.start(self.port)
         self.process.start()
@@ -50,7 +50,7 @@ class FunctionsService:
             raise FunctionsStartError(self.process.failure)
 
     async def restart(self, plan: Plan) -> None:
-        """Starts the process again with the app's files and settings as they are now."""
+        """Restarts the process with the app's files and settings as they are now."""
         self._plan = plan
         await self.process.restart()
 

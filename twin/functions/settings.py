@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 READY = "/twin/ready"
-"""The only path that needs no token; it tells that the host serves, and nothing else."""
+"""The only path that needs no token; its answer reveals only that the host serves."""
 
 
 class HostError(Exception):

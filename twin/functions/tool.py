@@ -1,4 +1,4 @@
-"""An MCP tool made of a function with an MCP tool trigger."""
+"""An MCP tool from a function with an MCP tool trigger."""
 
 import inspect
 import json
@@ -87,7 +87,7 @@ class Tool:
             What the function returned; or, of an exception, a tool error that says nothing of its cause.
 
         Raises:
-            MCPError: a required property is missing; the extension's answer, too, is no tool error here.
+            MCPError: a required property is missing; as in the extension this is not a tool error.
         """
         arguments = invocation.get("arguments") or {}
         if missing := [name for name in self.required if arguments.get(name) is None]:

@@ -50,13 +50,13 @@ def myself(call: Call) -> Any:
 
 @_route("GET", "/user")
 def user(call: Call) -> Any:
-    """Somebody by name or key."""
+    """A user by name or key."""
     return call.shapes.user(call.site.user(call.query.get("username") or call.query.get("key", "")).name)
 
 
 @_route("GET", "/user/search")
 def user_search(call: Call) -> list[Any]:
-    """People whose name, mail address or displayed name contains a text; `.` is everybody."""
+    """Users whose name, mail address or displayed name contains a text; `.` finds all users."""
     return _people(call, call.query.get("username", call.query.get("query", "")))
 
 
@@ -229,7 +229,7 @@ def _create(call: Call, body: Any) -> dict[str, Any]:
     if issue.type == "Sub-task" and issue.parent is None:
         raise bad_request(issuetype="Issue type is a sub-task but parent issue key or id not specified.")
     if issue.type != "Sub-task" and issue.parent is not None:
-        raise bad_request(parent="Field 'parent' cannot be set: the issue is no sub-task.")
+        raise bad_request(parent="Field 'parent' cannot be set: the issue is not a sub-task.")
     owner.last += 1
     site.issues[issue.key] = issue
     return {name: call.shapes.issue(issue, wanted=["key"])[name] for name in ("id", "key", "self")}

@@ -18,7 +18,7 @@ class Call:
     Attributes:
         site: what it is about.
         shapes: writes answers.
-        path: what stands in the places of the route.
+        path: the parameters of the route.
         query: the URL's parameters.
         body: the JSON object that was sent, or an empty one.
     """
@@ -33,7 +33,7 @@ class Call:
         """A whole number of the query or of the body.
 
         Raises:
-            JiraError: 400, it is none.
+            JiraError: 400, the value is not a number.
         """
         value = self.query.get(name, self.body.get(name, default))
         try:
@@ -42,11 +42,11 @@ class Call:
             raise bad_request(f"{name} has to be a number, not {value!r}") from None
 
     def identifier(self, name: str) -> int:
-        """The number in a place of the route; 0, which nothing has, if it is none."""
+        """A parameter of the route as a number; 0, which is no identifier, when it is not a number."""
         return int(self.path[name]) if self.path[name].isdigit() else 0
 
     def page(self, items: Sequence[Item], *, size: int = 50) -> tuple[Sequence[Item], dict[str, Any]]:
-        """The part of a list that was asked for, and what tells which part it is."""
+        """The requested part of a list, and the members of an answer that describe the part."""
         start, count = self.number("startAt", 0), self.number("maxResults", size)
         found = items[start : start + count]
         return found, {"startAt": start, "maxResults": count, "total": len(items)}

@@ -231,7 +231,7 @@ def _issue_key(site: Site, _issue: Issue, value: Any) -> str | None:
 def _parent(site: Site, issue: Issue, value: Any) -> str | None:
     # What links an issue to its epic is another field; Cloud has one for both.
     if issue.key in site.issues and issue.type != "Sub-task":
-        raise bad_request("Field 'parent' cannot be set: the issue is no sub-task.")
+        raise bad_request("Field 'parent' cannot be set: the issue is not a sub-task.")
     return _issue_key(site, issue, value)
 
 
@@ -239,7 +239,7 @@ def _sprints(site: Site, _issue: Issue, value: Any) -> list[int]:
     try:
         return [] if value in (None, "") else [site.sprint(int(value)).id]
     except (JiraError, ValueError, TypeError):
-        raise bad_request(f"Number value expected as the Sprint id: {value!r} is none") from None
+        raise bad_request(f"The Sprint id must be a number, not {value!r}") from None
 
 
 def _points(_site: Site, _issue: Issue, value: Any) -> float | None:

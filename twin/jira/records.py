@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody; on Data Center the name is also the key."""
+    """A user; on Data Center the name is also the key."""
 
     name: str
     display: str

@@ -99,7 +99,7 @@ def _clause(site: Site, clause: Clause) -> Callable[[Issue], bool]:
 
 
 def _values(site: Site, field: _Field, clause: Clause, operand: Operand) -> list[str | None]:
-    """What an operand stands for, in lower case; None is emptiness."""
+    """The values of an operand, in lower case; None for an empty one."""
     match operand:
         case Empty():
             return [None]

@@ -33,7 +33,7 @@ class Shapes:
         self._agile = f"{base_url}/rest/agile/1.0"
 
     def user(self, name: str | None) -> dict[str, Any] | None:
-        """Somebody, by name."""
+        """A user, by name."""
         if name is None:
             return None
         user: User = self._site.users[name]

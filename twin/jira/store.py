@@ -109,7 +109,7 @@ class Site:
         """An issue.
 
         Raises:
-            JiraError: there is none.
+            JiraError: it does not exist.
         """
         issue = self.issues.get(key_or_id.upper())
         if issue is None:
@@ -122,7 +122,7 @@ class Site:
         """A project.
 
         Raises:
-            JiraError: there is none.
+            JiraError: it does not exist.
         """
         for project in self.projects.values():
             if key_or_id in {project.key, project.id}:
@@ -130,10 +130,10 @@ class Site:
         raise not_found(f"No project could be found with key '{key_or_id}'.")
 
     def user(self, name: str) -> User:
-        """Somebody by name or mail address.
+        """A user by name or mail address.
 
         Raises:
-            JiraError: there is nobody.
+            JiraError: the user does not exist.
         """
         user = self.users.get(name.partition("@")[0].lower())
         if user is None:
@@ -144,7 +144,7 @@ class Site:
         """A board.
 
         Raises:
-            JiraError: there is none.
+            JiraError: it does not exist.
         """
         if board_id not in self.boards:
             raise not_found(f"The requested board cannot be viewed because it does not exist: {board_id}")
@@ -154,7 +154,7 @@ class Site:
         """A sprint.
 
         Raises:
-            JiraError: there is none.
+            JiraError: it does not exist.
         """
         if sprint_id not in self.sprints:
             raise not_found(f"Sprint does not exist: {sprint_id}")

@@ -58,7 +58,7 @@ def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[s
 
 @_method("users.list")
 def users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Everybody."""
+    """All users."""
     found, cursor = _page(list(workspace.users.values()), params, default=1000)
     return {"members": [shapes.user(each, workspace.team.id) for each in found]} | cursor
 
@@ -80,7 +80,7 @@ def conversations_list(workspace: Workspace, params: Mapping[str, str]) -> dict[
 
 @_method("users.conversations")
 def users_conversations(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Conversations that somebody, by default the bot, is in."""
+    """Conversations of a user, by default the bot."""
     person = workspace.user(params.get("user") or workspace.bot.id).id
     return _conversations(workspace, params, lambda channel: person in channel.members, public=False)
 
@@ -183,7 +183,7 @@ def _moment(params: Mapping[str, str], name: str, default: float) -> float:
 def _page(
     items: Sequence[Item], params: Mapping[str, str], *, default: int
 ) -> tuple[Sequence[Item], dict[str, Any]]:
-    """One page (https://docs.slack.dev/apis/web-api/pagination) and what tells of the next."""
+    """One page (https://docs.slack.dev/apis/web-api/pagination) and the cursor of the next one."""
     try:
         limit = int(params.get("limit") or default)
         start = int(base64.b64decode(params["cursor"]).removeprefix(b"next:")) if params.get("cursor") else 0

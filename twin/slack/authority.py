@@ -1,4 +1,4 @@
-"""A certificate authority for `slack.com`, made anew at every start and trusted by one process only."""
+"""A certificate authority for `slack.com`, created at every start and trusted by one process only."""
 
 import datetime as dt
 import ssl

@@ -47,7 +47,7 @@ def _program() -> Path:
 
     Raises:
         NodeError: it is not installed.
-        LocalImageError: there is none for this machine.
+        LocalImageError: there is no program for this machine.
     """
     system = {"win32": "windows"}.get(sys.platform, sys.platform)
     machine = _GO_NAMES.get(platform.machine().lower(), platform.machine())

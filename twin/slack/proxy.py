@@ -64,7 +64,7 @@ class TlsProxy:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _log.info("a tunnel to Slack's stand-in broke: %s", error)
         except asyncio.CancelledError:
-            # `stop` wants it to end; for the event loop that is no failure.
+            # `stop` has ended it; this is not a failure.
             return
         finally:
             writer.transport.abort()

@@ -71,7 +71,7 @@ def channel(each: Channel, workspace: Workspace) -> dict[str, Any]:
 
 
 def message(each: Message, workspace: Workspace, *, replies: list[Message] | None = None) -> dict[str, Any]:
-    """A message (https://docs.slack.dev/messaging); `replies` are told of the first one of a thread."""
+    """A message (https://docs.slack.dev/messaging); `replies` are counted in the first one of a thread."""
     author = workspace.users[each.user]
     written: dict[str, Any] = {
         "type": "message",

@@ -1,6 +1,6 @@
 """The workspace that the stand-in for Slack shows: people, conversations, messages.
 
-It starts as `data.yaml` says, lives in memory, and forgets what was posted when it is reset.
+It starts with the content of `data.yaml` and is kept in memory. A reset deletes what was posted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ class Workspace:
         """A conversation by id, `#name`, name, or `@user` for a direct one.
 
         Raises:
-            SlackError: there is none.
+            SlackError: it does not exist.
         """
         if name_or_id in self.channels:
             return self.channels[name_or_id]
@@ -68,7 +68,7 @@ class Workspace:
         """A conversation that the bot is in.
 
         Raises:
-            SlackError: there is none, or the bot was not invited.
+            SlackError: it does not exist, or the bot was not invited.
         """
         channel = self.channel(name_or_id)
         if self.bot.id not in channel.members:
@@ -76,10 +76,10 @@ class Workspace:
         return channel
 
     def user(self, user_id: str) -> User:
-        """Someone, by id.
+        """A user, by id.
 
         Raises:
-            SlackError: there is nobody.
+            SlackError: the user does not exist.
         """
         if user_id not in self.users:
             raise SlackError("user_not_found")
@@ -93,7 +93,7 @@ class Workspace:
         """A message and the replies to it, oldest first.
 
         Raises:
-            SlackError: there is no such message.
+            SlackError: the message does not exist.
         """
         first = self.message(channel, ts)
         replies = [
@@ -105,7 +105,7 @@ class Workspace:
         """A message of a channel.
 
         Raises:
-            SlackError: `missing`, when there is none.
+            SlackError: `missing`, when it does not exist.
         """
         for each in self._messages[channel.id]:
             if each.ts == ts:

@@ -68,7 +68,7 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
     [
         ({"requst": {}}, "a context has no requst, only request, response, variables"),
         ({"request": {"hedders": {}}}, "request has no hedders, only method, url, headers, body"),
-        ({"variables": []}, "variables is no JSON object"),
+        ({"variables": []}, "variables is not a JSON object"),
     ],
 )
 def test_a_context_with_a_slip_is_refused_by_name(context: object, said: str, tmp_path: Path) -> None:
