@@ -39,7 +39,7 @@ def test_the_gateway_answers_503_and_when_to_come_back_while_a_server_starts(twi
     answer = client.call(token, "initialize")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.json()["error"] == "temporarily_unavailable"
+    assert answer.json()["error"]["data"] == {"error": "temporarily_unavailable"}
     assert client.call(None).status_code == 401
     states = {each["name"]: each["state"] for each in twin.control.get("/servers").json()["servers"]}
     assert states == {"functions": "ready", "slow-http": "starting"}
