@@ -135,7 +135,7 @@ class Catalogue:
                     element, f"<{element.name}> is not a section; sections are {_listed(SECTIONS)}"
                 )
             elif element.name in sections:
-                outside.report_at(element, f"the section {element.name} stands twice")
+                outside.report_at(element, f"the section {element.name} occurs twice")
             else:
                 outside.refuse_attributes(element)
                 sections[element.name] = list(
@@ -321,12 +321,12 @@ class Compiler:
         policy = self.catalogue.policies.get(name)
         if policy is None:
             if name == "base":
-                self.report_at(element, "<base /> stands only directly in a section")
+                self.report_at(element, "<base /> is only allowed directly in a section")
             elif name in self.catalogue.unsupported:
                 message = f"the twin does not support the policy {name}"
                 self.report_at(element, message, "unsupported-policy")
             else:
-                self.report_at(element, f"there is no policy {name}", "unknown-policy")
+                self.report_at(element, f"unknown policy {name}", "unknown-policy")
             return None
         if self.section_name not in policy.sections:
             where = _listed([section for section in SECTIONS if section in policy.sections])
@@ -336,7 +336,7 @@ class Compiler:
             self.report_at(element, message, "policy-unavailable")
         if policy.once and not within:
             if name in self._once:
-                self.report_at(element, f"{name} may stand only once in a section")
+                self.report_at(element, f"{name} is allowed only once in a section")
             self._once.add(name)
         return policy
 
@@ -359,7 +359,7 @@ class Compiler:
         for name, value in element.attributes.items():
             attribute = known.get(name)
             if attribute is None:
-                hint = f"; it knows {_listed(known)}" if known else ""
+                hint = f"; its attributes are {_listed(known)}" if known else ""
                 self.report(f"<{element.name}> has no attribute {name}{hint}", value.line, value.column)
                 continue
             if attribute.unsupported:
@@ -386,7 +386,7 @@ class Compiler:
         for child, inner in _numbered(element, path):
             expected = known.get(child.name)
             if expected is None:
-                hint = f"; it may hold {_listed(known)}" if known else "; it holds no elements"
+                hint = f"; it may contain {_listed(known)}" if known else "; it contains no elements"
                 self.report_at(child, f"<{child.name}> is not allowed in <{element.name}>{hint}")
             elif expected.unsupported:
                 self.report_at(child, f"<{child.name}> in <{element.name}>: {expected.unsupported}")
@@ -399,7 +399,7 @@ class Compiler:
             if count < expected.least:
                 self.report_at(element, f"<{element.name}> needs <{name}>")
             elif expected.most is not None and count > expected.most:
-                self.report_at(element, f"<{element.name}> may hold <{name}> only {expected.most} time(s)")
+                self.report_at(element, f"<{element.name}> may contain <{name}> only {expected.most} time(s)")
         return nodes
 
     def _text(self, element: Element, shape: Shape, reads: set[str]) -> Operand | None:
@@ -438,7 +438,7 @@ class Compiler:
                     document=self.document,
                     line=value.line,
                     column=value.column,
-                    message="C# with XML entities was decoded; rawxml holds C# as it is",
+                    message="C# with XML entities was decoded; the format rawxml needs no entities in C#",
                     code="encoded-csharp",
                 )
             )
@@ -456,7 +456,7 @@ class Compiler:
         if expression is None:
             try:
                 if substituted.spans and find_end(text, 0) != len(text):
-                    self.report("a value is a literal or one whole expression", value.line, value.column)
+                    self.report("a value must be a literal or one whole expression", value.line, value.column)
                     return None
                 expression = compile_expression(text, name="expression", counted=self.catalogue.counted)
             except CSharpError as error:

@@ -1,8 +1,7 @@
-"""Which policies ran, and which way their C# went, by the lines of the templates that they came from.
+"""Which policies ran and which branches of their C# were taken, by the lines of their templates.
 
-Processes count side by side, each for itself, and keep what they counted as files of one folder; whoever
-wants to know reads them together. A place that was rendered into several documents counts as one: it ran if
-any of them did.
+Each process counts for itself and saves its counts as a file in one folder, from which a report reads them
+together. A place that was rendered into several documents counts as one: it ran if any of them did.
 """
 
 import json
@@ -20,20 +19,20 @@ from apim.source_locations import SourceLocations
 from apim.source_map import SourceLocation
 
 FOLDER = "TWIN_POLICY_COVERAGE"
-"""The environment variable that names the folder; processes count when it is set."""
+"""The environment variable with the path of the folder; processes count if it is set."""
 RAN, YES, NO = "ran", "yes", "no"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """Something that a run does or does not do.
+    """Something that a test run does or does not cover.
 
     Attributes:
         file: the template.
         line: from 1; so does `column`, which is 1 where only the line is known.
         kind: the policy's name, or the kind of a decision such as `if`, `&&` or `?.`.
         ordinal: tells decisions of one kind apart where only the line is known; from 0.
-        outcome: of a policy, that it ran; of a decision, that it went yes, or that it went no.
+        outcome: RAN for a policy; YES or NO for a decision.
     """
 
     file: str
@@ -45,45 +44,45 @@ class Point:
 
     @property
     def is_element(self) -> bool:
-        """Whether it is a policy that ran, and not a branch of C#."""
+        """Whether it is a policy, and not a branch of C#."""
         return self.outcome == RAN
 
 
 @dataclass(slots=True)
 class Coverage:
-    """What was counted.
+    """The counts of one or more processes.
 
     Attributes:
-        points: whether each happened.
-        lines: of which templates' lines documents were made, by file.
+        points: whether each was covered.
+        lines: the lines of templates from which documents were rendered, by file.
     """
 
     points: dict[Point, bool] = field(default_factory=dict)
     lines: dict[str, set[int]] = field(default_factory=dict)
 
     def add(self, point: Point, *, happened: bool) -> None:
-        """Counts a point; what happened once has happened."""
+        """Counts a point; it stays covered once it was."""
         self.points[point] = happened or self.points.get(point, False)
 
     def rendered(self, file: str, line: int) -> None:
-        """Notes that a document holds the line of a template."""
+        """Records that a document contains the line of a template."""
         self.lines.setdefault(file, set()).add(line)
 
     def save(self, folder: Path) -> None:
-        """Keeps it as a new file of a folder."""
+        """Saves the counts as a new file in a folder."""
         content = {
             "points": [[*astuple(point), happened] for point, happened in self.points.items()],
             "lines": {file: sorted(lines) for file, lines in self.lines.items()},
         }
         folder.mkdir(parents=True, exist_ok=True)
-        # Under another name first, so that nobody reads the half of it.
+        # Under another name first, so that no reader gets an incomplete file.
         file = folder / f"{uuid.uuid4().hex}.json"
         file.with_suffix(".part").write_text(json.dumps(content), encoding="utf-8")
         file.with_suffix(".part").rename(file)
 
     @classmethod
     def load(cls, folder: Path) -> "Coverage":
-        """What all files of a folder hold together; nothing for a folder that does not exist."""
+        """The counts of all files in a folder together; none for a folder that does not exist."""
         found = cls()
         for file in sorted(folder.glob("*.json")):
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -95,18 +94,18 @@ class Coverage:
 
 
 class Recorder:
-    """Counts what the gateways of a process run, as far as their policies come from templates."""
+    """Counts what the gateways of a process run, for policies that were rendered from templates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._watched: list[_Watched] = []
 
     def watch(self, gateway: Gateway) -> None:
-        """Counts what this gateway runs; it must have been made with `counted=True`."""
+        """Counts what this gateway runs; it must have been created with `counted=True`."""
         self._watched.append(_Watched(gateway))
 
     def save(self) -> None:
-        """Keeps what was counted so far, once."""
+        """Saves what was counted so far, once."""
         if not self._watched:
             return
         coverage = Coverage()
@@ -118,13 +117,13 @@ class Recorder:
 
 @cache
 def recorder() -> Recorder | None:
-    """The recorder of this process, when it is asked to count."""
+    """The recorder of this process; None if it does not count."""
     folder = os.environ.get(FOLDER)
     return Recorder(Path(folder)) if folder else None
 
 
 class _Watched:
-    """The marks that a gateway leaves, with what each means; the gateway itself may go."""
+    """The marks that a gateway sets, with the point of each; it does not keep the gateway alive."""
 
     def __init__(self, gateway: Gateway) -> None:
         maps = [document.source_map for document in documents(gateway.service)]
@@ -159,7 +158,7 @@ def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
             # With a column the place is one, however often a template's loop repeats it.
             ordinal = seen[place, decision.kind] if place.column == 1 else 0
             seen[place, decision.kind] += 1
-            # A handler runs, or nothing is thrown that it would handle: the latter is no way of its own.
+            # A handler runs, or no exception is thrown; the latter is not a branch.
             outcomes = (YES,) if decision.kind == "catch" else (YES, NO)
             for offset, outcome in enumerate(outcomes):
                 point = Point(*place, decision.kind, ordinal, outcome)

@@ -31,7 +31,7 @@ class Substituted:
     """A value with its named values put in, which can still tell the places of the original.
 
     Attributes:
-        spans: for each mention, where it stands in the new text, and how long it was and is.
+        spans: for each mention, its position in the new text, and its length before and after.
     """
 
     value: Value

@@ -15,13 +15,13 @@ EVERYWHERE = frozenset({"inbound", "backend", "outbound", "on-error"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy: its element, where it may stand, and what it does.
+    """A policy: its element, where it is allowed, and its action.
 
     Attributes:
         sections: where it is allowed.
-        once: whether a section may hold it only once.
+        once: whether it is allowed only once in a section.
         unavailable: the SKUs that do not have it.
-        compile: makes the action that runs for each request.
+        compile: creates the action that runs for each request.
     """
 
     name: str

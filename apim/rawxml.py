@@ -190,7 +190,7 @@ class _Reader:
             start = self._at
             name = self._name(f"an attribute's name in <{element}>")
             if name in attributes:
-                self._fail(start, f"the attribute {name} stands twice in <{element}>")
+                self._fail(start, f"the attribute {name} occurs twice in <{element}>")
             self._space()
             if not self._source.startswith("=", self._at):
                 self._fail(self._at, f"= expected after the attribute {name}")
@@ -202,7 +202,7 @@ class _Reader:
         source, start = self._source, self._at
         quote = source[start : start + 1]
         if quote not in {'"', "'"}:
-            self._fail(start, f"the value of {name} must stand in quotes")
+            self._fail(start, f"the value of {name} must be in quotes")
         self._at += 1
         expression = self._expression(quote, f"the attribute {name}")
         if expression is not None:
@@ -211,7 +211,7 @@ class _Reader:
                 self._fail(
                     self._at,
                     f"after the expression in {name} the closing quote is expected; "
-                    "a value is a literal or one whole expression",
+                    "a value must be a literal or one whole expression",
                 )
             self._at += 1
             return expression

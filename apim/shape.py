@@ -1,18 +1,18 @@
-"""What an element of a policy document may look like: the one place where attributes are described."""
+"""The content that an element of a policy document may have; attributes are described only here."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Text(Enum):
-    """What may stand between an element's tags."""
+    """The text that an element may contain."""
 
     NONE = "no text"
     VALUE = "a literal or an expression"
 
 
 class Kind(Enum):
-    """What a literal value must be; an expression's value is checked when it is there."""
+    """The type of a literal value; the value of an expression is checked when it is evaluated."""
 
     STRING = "text"
     BOOLEAN = "true or false"
@@ -25,12 +25,12 @@ class Attribute:
     """One attribute.
 
     Attributes:
-        default: what its absence means.
+        default: the value if the attribute is absent.
         expression: whether it may be a policy expression.
         values: the literals that are allowed; empty for any.
         least: the smallest number that is allowed.
         most: the largest.
-        unsupported: why this gateway refuses it although API Management knows it.
+        unsupported: why this gateway refuses it although API Management has it.
     """
 
     name: str
@@ -49,8 +49,8 @@ class Shape:
     """The content of an element.
 
     Attributes:
-        statements: whether policies stand in it.
-        keep_space: whether the space around a literal text belongs to it.
+        statements: whether it contains policies.
+        keep_space: whether white space around a literal text is part of it.
     """
 
     attributes: tuple[Attribute, ...] = ()

@@ -1,4 +1,4 @@
-"""What happened to one request: which policies ran where, what they changed, what was sent, how long it took.
+"""A trace of one request: the policies that ran, what they changed, what they sent, and the times.
 
 Values are shown only if they are known to be harmless: see `apim.shown`.
 """
@@ -35,7 +35,7 @@ class Source:
 
 
 def watched(evaluate: Evaluate, source: Source) -> Evaluate:
-    """An expression that tells whoever watches the request what it gave."""
+    """An expression that reports its value to the trace of the request."""
 
     def read(context: Context) -> object:
         watch = context.watch
@@ -50,7 +50,7 @@ class Evaluated:
 
     Attributes:
         source: its C#, shortened; named values are not put in.
-        value: what it gave as `Shown` writes it; after an exception its type.
+        value: its value as `Shown` writes it; after an exception the type of that.
     """
 
     part: str
@@ -68,9 +68,9 @@ class Call:
     """One request that the gateway sent.
 
     Attributes:
-        service: the local service that stands in for the host, or the host.
-        start: milliseconds after the request came.
-        status: None when no response came.
+        service: the local service that replaces the host, or the host.
+        start: milliseconds after the request arrived.
+        status: None if there was no response.
         milliseconds: until the headers of the response.
         by: index of the statement that sent it.
     """
@@ -89,11 +89,11 @@ class Performed:
     """One statement that ran.
 
     Attributes:
-        path: where within other policies it stands, such as "choose[1]/when[2]".
+        path: its position within other policies, such as "choose[1]/when[2]".
         depth: how many statements it ran within.
-        start: milliseconds after the request came.
+        start: milliseconds after the request arrived.
         milliseconds: with everything within it.
-        outcome: "done", "finished" (it gave the answer), "broken off", or the failure's reason.
+        outcome: "done", "finished" (it ended the request), "broken off", or the reason of the failure.
         status: `context.Response.StatusCode` afterwards; None without a response.
         changes: of variables, headers, bodies, status and the request line, each as "name = value".
         expressions: its own, in the order in which they were evaluated.
@@ -120,13 +120,13 @@ class Trace:
     """One request.
 
     Attributes:
-        path: without its query, where secrets travel.
-        at: when it came, POSIX seconds of the twin's clock.
+        path: without the query, which may contain secrets.
+        at: its time of arrival, POSIX seconds of the gateway's clock.
         operation: "api/operation"; empty when none matched.
         calls: what policies sent.
         messages: of the trace policy and of `context.Trace`.
-        status: None while there is no answer.
-        milliseconds: until the answer's headers; a stream goes on after that.
+        status: None before the response.
+        milliseconds: until the headers of the response; a stream may continue after that.
     """
 
     request_id: str
@@ -180,16 +180,16 @@ class Trace:
         return str(written or SourceLocation(one.document, one.line, one.column))
 
     def elapsed(self) -> float:
-        """Milliseconds since the request came."""
+        """Milliseconds since the request arrived."""
         return round((time.perf_counter() - self._began) * 1000, 3)
 
     def end(self, status: int) -> None:
-        """Notes the answer."""
+        """Records the response."""
         self.status = status
         self.milliseconds = self.elapsed()
 
     def note(self, message: str) -> None:
-        """Notes a message of a policy."""
+        """Records a message of a policy."""
         self.messages.append(self.shown.text(message))
 
     def watch(self, context: Context) -> None:
@@ -222,7 +222,7 @@ class Trace:
 
     @contextmanager
     def call(self, service: str, method: str, url: str) -> Generator[Call]:
-        """Records a request while its response is waited for."""
+        """Records a request until the headers of its response arrive."""
         call = Call(
             service=service,
             method=self.shown.method(method),

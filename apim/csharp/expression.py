@@ -132,8 +132,8 @@ def compile_expression(
     Args:
         text: the whole expression.
         name: the document's name, for errors.
-        line: where the `@` stands in the document, from 1.
-        column: where the `@` stands in its line, from 1.
+        line: the line of the `@` in the document, from 1.
+        column: the column of the `@`, from 1.
         counted: mark in `hits` which way its decisions go.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Connections to backends: opened, kept for the next request, and given up.
+"""Connections to backends: opened, kept for the next request, and closed.
 
 aiohttp's parser, flow control and streams, below its session: a session's own work costs several times as
-much as theirs (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or headers
-that nobody asked for, because nothing here would add them.
+much as theirs (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or
+additional headers, because no code here would add them.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class NoResponseError(Exception):
 
 
 class Server(NamedTuple):
-    """Where connections lead."""
+    """The server at the other end of a connection."""
 
     secure: bool
     host: str
@@ -51,7 +51,7 @@ class Server(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request as it goes over the line.
+    """A request as it is sent.
 
     Attributes:
         target: path and query, percent-encoded.
@@ -100,7 +100,7 @@ class Outgoing:
         breaks = len(lines) - 1
         if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
             raise ValueError("a line break within a header")
-        # What came as bytes that are no UTF-8 leaves as the same bytes.
+        # Bytes that are not UTF-8 are sent as they arrived.
         return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
@@ -108,7 +108,7 @@ class Connection(ResponseHandler):
     """One connection; one request at a time.
 
     Attributes:
-        heard: whether anything of the response to the current request has come.
+        heard: whether any part of the response to the current request has arrived.
         idle_since: when the last response ended, on the loop's clock.
     """
 
@@ -122,12 +122,12 @@ class Connection(ResponseHandler):
         self._head_end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Also notes how to ask for what the loop has not told yet."""
+        """Also prepares the check for data that the event loop has not read yet."""
         super().connection_made(transport)
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Passes the head of a response on before what follows it: if that is not HTTP, the head remains."""
+        """Parses the head of a response before the rest: if the rest is not HTTP, the head is still valid."""
         self.heard = True
         while not self._head_came:
             end = (self._head_end + data).find(_END_OF_HEAD)
@@ -143,22 +143,22 @@ class Connection(ResponseHandler):
         self._read(data)
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        """Notes that the head of the response has come."""
+        """Records that the head of the response has arrived."""
         self._head_came = _is_final(data[0])
         super().feed_data(data, size)
 
     def _read(self, data: bytes) -> None:
-        """Parses; a body that cannot be read is one that breaks off."""
+        """Parses data; a body that is malformed breaks off."""
         payload = self._payload
         super().data_received(data)
         if (failure := self.exception()) is not None and payload is not None and not payload.is_eof():
             payload.set_exception(aiohttp.ClientPayloadError("the response cannot be read"), failure)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Reads what the server said before it ended the connection, also when a write failed first.
+        """Reads what the server sent before it closed the connection, also if a write failed first.
 
-        A server that answers before it has read a whole body, and closes, resets the connection. The event
-        loop gives a connection up at the first failed write, while the answer is still unread.
+        A server that responds before it has read a whole body, and closes, resets the connection. The event
+        loop drops a connection at the first failed write, while the response is still unread.
         """
         if exc is not None:
             self._read_rest()
@@ -223,7 +223,7 @@ class Connection(ResponseHandler):
         super().close()
 
     async def _write(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
-        """Sends the body, until the server has gone; the reader then gets what it said."""
+        """Sends the body until the server closes the connection; its response is then read."""
         try:
             async for piece in body:
                 framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece
@@ -251,7 +251,7 @@ class Connection(ResponseHandler):
         return True
 
     def _read_rest(self) -> None:
-        """Reads what arrived before the connection was lost; over TLS it cannot be had any more."""
+        """Reads what arrived before the connection was lost; over TLS that is not possible."""
         transport = self.transport
         if transport is None or transport.get_extra_info("sslcontext") is not None:
             return
@@ -339,7 +339,7 @@ class Connections:
             self._sweeping = loop.call_later(self._kept_for, self._sweep)
 
     def give_up(self, connection: Connection) -> None:
-        """Closes a connection whose response nobody reads to its end."""
+        """Closes a connection whose response is not read to its end."""
         self._used.discard(connection)
         connection.close()
 
@@ -389,7 +389,7 @@ class Connections:
 
 
 class Exchange:
-    """A response whose head has come; its connection is kept or closed when its body ends."""
+    """A response whose head has arrived; its connection is kept or closed when its body ends."""
 
     __slots__ = ("_connection", "_connections", "body", "message")
 

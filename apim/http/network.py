@@ -26,10 +26,10 @@ _CREDENTIAL = re.compile(r"authorization|cookie|(^|-)(api)?(key|token|secret|pas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """Where the requests for a host really go.
+    """The local service that receives the requests for a host.
 
     Attributes:
-        service: the name by which faults and the record know it.
+        service: its name in faults and records.
         base_url: such as "http://127.0.0.1:8005".
     """
 
@@ -39,13 +39,13 @@ class Upstream:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What a service does instead of (or, with only a delay, before) answering.
+    """What a service does instead of (or, with only a delay, before) responding.
 
     Attributes:
-        status: answer with this status, `headers` and `body`.
+        status: respond with this status, `headers` and `body`.
         error: fail the connection.
         delay: seconds to wait first.
-        times: how many requests it hits; None for all until it is cleared.
+        times: how many requests are affected; None for all until it is cleared.
     """
 
     status: int | None = None
@@ -57,24 +57,24 @@ class Fault:
 
 
 class Faults:
-    """The faults that are switched on, by service. The first that still has a turn is used."""
+    """The active faults, by service. They are used in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults: dict[str, deque[Fault]] = {}
 
     def add(self, service: str, fault: Fault) -> None:
-        """Puts a fault behind those that the service already has."""
+        """Adds a fault after those that the service already has."""
         self._faults.setdefault(service, deque()).append(fault)
 
     def clear(self, service: str | None = None) -> None:
-        """Forgets the faults of one service, or of all."""
+        """Removes the faults of one service, or of all."""
         if service is None:
             self._faults.clear()
         else:
             self._faults.pop(service, None)
 
     def take(self, service: str) -> Fault | None:
-        """The fault for the next request, which uses up one of its turns."""
+        """The fault for the next request, which counts as one of its `times`."""
         queue = self._faults.get(service)
         if not queue:
             return None
@@ -91,12 +91,12 @@ class Faults:
 
 @dataclass(slots=True, kw_only=True)
 class Received:
-    """One request that a service was sent, with credentials masked.
+    """One request that was sent to a service, with credentials masked.
 
     Attributes:
-        status: what it answered; None while it has not, or when the connection failed.
+        status: of the response; None before it, or if the connection failed.
         body_size: bytes; None for a streamed body.
-        claims: of a bearer token that is a JWT, the ones that say for whom and by whom it is.
+        claims: of a bearer token that is a JWT, those that name its issuer, audience and subject.
     """
 
     service: str
@@ -162,7 +162,7 @@ class HttpNetwork:
         return reply
 
     def service_of(self, url: str) -> str:
-        """The service that stands in for the URL's host; the host itself when none does."""
+        """The local service that replaces the URL's host; the host itself if there is none."""
         parts = urlsplit(url)
         upstream = self.hosts.get(parts.netloc) or self.hosts.get(parts.hostname or "")
         return upstream.service if upstream else parts.netloc.rpartition("@")[2]
@@ -172,14 +172,14 @@ class HttpNetwork:
         await self._connections.close()
 
     async def _fault(self, service: str) -> Reply | None:
-        """What a fault that is switched on answers; None when there is none, or it was only a delay."""
+        """The response of an active fault; None if there is no fault, or only a delay."""
         fault = self.faults.take(service)
         if fault is None:
             return None
         if fault.delay:
             await asyncio.sleep(fault.delay)
         if fault.error:
-            raise SendError(f"{service} cannot be reached (a fault that was asked for)")
+            raise SendError(f"{service} cannot be reached (an injected fault)")
         if fault.status is None:
             return None
         content = fault.body.encode()
@@ -204,7 +204,7 @@ class HttpNetwork:
 
 
 def reply_of(exchange: Exchange) -> Reply:
-    """A response whose head has come, with all its headers."""
+    """A response whose head has arrived, with all its headers."""
     message = exchange.message
     return Reply(
         status=message.code,
@@ -220,7 +220,7 @@ def _text(raw: bytes) -> str:
 
 @lru_cache(maxsize=128)
 def _target(url: str, base: str | None) -> tuple[Server, str, str]:
-    """Where a request really goes; its path and query; and its Host, which is the URL's."""
+    """The server that a request is sent to, its path and query, and its Host, which is the URL's."""
     asked = urlsplit(url)
     _, _, rest = url.partition("://")
     start = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
@@ -267,7 +267,7 @@ def _is_credential(header: str) -> bool:
 
 @lru_cache(maxsize=32)
 def _claims(token: str) -> dict[str, object]:
-    """What a JWT says of itself, unverified: enough to see in a record for whom it is."""
+    """The claims of a JWT, unverified, for a record."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 -- a JWS in compact form (RFC 7515, section 7.1)
         return {}
@@ -281,7 +281,7 @@ def _claims(token: str) -> dict[str, object]:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL with the values of its query masked: codes and keys travel there."""
+    """A URL with the values of its query masked, which may be codes and keys."""
     start, question, query = url.partition("?")
     if not question:
         return start

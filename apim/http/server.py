@@ -1,4 +1,4 @@
-"""Serves HTTP on this machine: the gateway, and whatever else passes requests on."""
+"""Serves HTTP on this machine, for the gateway and for proxies."""
 
 import asyncio
 import contextlib
@@ -18,27 +18,27 @@ from apim.messages import InboundRequest, OutboundResponse
 _LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
 _HALF_CLOSED = 5.0
-"""Seconds in which a client gets its answers that has closed its side of the connection."""
+"""Seconds in which a client that has closed its side of the connection still gets its responses."""
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Handler(Protocol):
-    """Answers requests, such as a gateway."""
+    """Responds to requests, for example a gateway."""
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
-        """Answers a request. A streamed body of the answer is read to its end or closed."""
+        """Responds to a request. A streamed body of the response is read to its end or closed."""
         ...
 
     async def close(self) -> None:
-        """Ends what still runs."""
+        """Cancels what still runs."""
         ...
 
 
 class HttpServer:
     """A handler on a port of the loopback interface.
 
-    A client that goes away ends its request; a handler whose answer breaks off ends the client's.
+    If a client disconnects, its request is cancelled; if a response breaks off, so does its connection.
 
     Args:
         handler: answers the requests.
@@ -59,7 +59,7 @@ class HttpServer:
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
 
     async def start(self, port: int, host: str = "127.0.0.1") -> int:
-        """Listens; gives the port, which is a free one when 0 was asked for."""
+        """Listens and returns the port; for port 0 it is a free one."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=1024)
         await site.start()
@@ -75,7 +75,7 @@ class HttpServer:
             answer = await self._handler.handle(await _inbound(request))
         except (ConnectionError, web.RequestPayloadError):
             raise ConnectionResetError("the client went away") from None
-        except Exception:  # noqa: BLE001 -- whatever went wrong here, the client gets an answer without a trace
+        except Exception:  # noqa: BLE001 -- the client gets a response without a stack trace
             _LOG.exception("%s %s failed", request.method, request.path)
             answer = OutboundResponse(status=500)
         try:
@@ -95,7 +95,7 @@ class HttpServer:
                 sent.write_piece(chunk)
                 await sent.drained()
         except SendError as error:
-            # The answer breaks off like the backend's, so that it does not look complete.
+            # The response breaks off like the backend's, so that it does not look complete.
             _LOG.info("the answer to %s %s broke off: %s", request.method, request.path, error)
             if request.transport is not None:
                 request.transport.abort()
@@ -119,11 +119,11 @@ class _Connection(web.RequestHandler):
     __slots__ = ("_giving_up", "sends_events")
 
     def eof_received(self) -> bool:  # ty: ignore[incompatible-method-override] -- asyncio's Protocol has it so
-        """Keeps the connection open for a while when a client has sent its requests and closed its side.
+        """Keeps the connection open for a while after a client has sent its requests and closed its side.
 
-        Whether it still reads is not known until something is written; one that has gone ends its request
-        after the while. One that has sent half a request has gone, and so has one that is sent an event
-        stream: there is no end of the stream that it could wait for.
+        Whether the client still reads is not known until something is written; after that time its request
+        is cancelled. A client that has sent an incomplete request, or that receives an event stream, is
+        treated as disconnected: the stream has no end that it could wait for.
         """
         if self.is_half_closed:
             return True
@@ -134,7 +134,7 @@ class _Connection(web.RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Also forgets the while that `eof_received` waits."""
+        """Also cancels the timer of `eof_received`."""
         if self.is_half_closed:
             self._giving_up.cancel()
         super().connection_lost(exc)
@@ -168,8 +168,8 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answers a request that cannot be read, or in place of an answer that cannot be written."""
-        del message  # It quotes what was sent.
+        """Responds to a malformed request, or if the response cannot be written."""
+        del message  # It quotes the request.
         _LOG.info("answered %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("part of the answer has been sent")
@@ -207,9 +207,9 @@ async def _inbound(request: web.BaseRequest) -> InboundRequest:
 
 
 class _Sent(web.StreamResponse):
-    """An answer that goes straight to the transport; to aiohttp it is one that has been sent already.
+    """A response that is written directly to the transport; for aiohttp it has been sent already.
 
-    aiohttp's own way of writing costs more than reading the request does.
+    Writing a response with aiohttp costs more than reading the request.
     """
 
     def __init__(self, request: web.BaseRequest, answer: OutboundResponse, product: str | None) -> None:
@@ -226,7 +226,7 @@ class _Sent(web.StreamResponse):
         if not (
             self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
         ):
-            self._kept = False  # only the connection's end tells an HTTP/1.0 client where the body ends
+            self._kept = False  # for an HTTP/1.0 client the body ends with the connection
         self._named = names
 
     @property
@@ -236,10 +236,10 @@ class _Sent(web.StreamResponse):
         return self._kept and not (isinstance(protocol, _Connection) and protocol.is_last)
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Does nothing: it has been sent."""
+        """Does nothing: the response has been sent."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Does nothing: it has been sent."""
+        """Does nothing: the response has been sent."""
 
     def write_whole(self, body: bytes) -> None:
         """Head and body in one piece."""
@@ -248,7 +248,7 @@ class _Sent(web.StreamResponse):
         self._write(self._head(body) + body)
 
     def write_head(self) -> None:
-        """The head of an answer whose body comes piece by piece."""
+        """The head of a response whose body follows in chunks."""
         self._write(self._head(None))
         protocol = self._request.protocol
         if isinstance(protocol, _Connection):

@@ -68,7 +68,9 @@ def _compile_remove(node: Node) -> Action:
             and not cache.has(key)
             and (fail_of is None or fail_of(run.context))
         ):
-            raise Failure(reason="CacheRemovalFailed", message="The cache has no value of this key.")
+            raise Failure(
+                reason="CacheRemovalFailed", message="There is no value with this key in the cache."
+            )
         cache.remove(key)
 
     return cache_remove_value

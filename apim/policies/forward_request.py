@@ -72,7 +72,9 @@ POLICY = Policy(
             Attribute("timeout", default="300", kind=Kind.NUMBER, least=0),
             Attribute("timeout-ms", kind=Kind.NUMBER, least=0),
             Attribute(
-                "continue-timeout", kind=Kind.NUMBER, unsupported="the twin sends no Expect: 100-continue"
+                "continue-timeout",
+                kind=Kind.NUMBER,
+                unsupported="the twin does not send Expect: 100-continue",
             ),
             Attribute("http-version", default="1", expression=False, values=("1", "2or1")),
             Attribute("follow-redirects", default="false", kind=Kind.BOOLEAN),

@@ -25,7 +25,7 @@ def _compile(node: Node) -> Action:
             if not isinstance(given, Response):
                 raise Failure(
                     reason="ResponseVariableInvalid",
-                    message=f"The variable {variable} holds no response.",
+                    message=f"The variable {variable} does not contain a response.",
                 )
             body = Body(given.body.content) if given.body else None
             response = replace(given, headers=given.headers.copy(), body=body)

@@ -28,8 +28,8 @@ _CHILDREN = (
     Child("set-header", set_header.POLICY.shape, most=None),
     Child("set-body", set_body.POLICY.shape),
     Child("authentication-managed-identity", managed_identity.POLICY.shape),
-    Child("authentication-certificate", Shape(), unsupported="the twin has no client certificates"),
-    Child("proxy", Shape(), unsupported="the twin sends through no proxy"),
+    Child("authentication-certificate", Shape(), unsupported="the twin does not support client certificates"),
+    Child("proxy", Shape(), unsupported="the twin does not support proxies"),
 )
 
 

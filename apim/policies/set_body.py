@@ -45,9 +45,11 @@ POLICY = Policy(
     name="set-body",
     shape=Shape(
         (
-            Attribute("template", expression=False, unsupported="the twin has no Liquid templates"),
-            Attribute("xsi-nil", expression=False, unsupported="the twin has no Liquid templates"),
-            Attribute("parse-date", expression=False, unsupported="the twin has no Liquid templates"),
+            Attribute("template", expression=False, unsupported="the twin does not support Liquid templates"),
+            Attribute("xsi-nil", expression=False, unsupported="the twin does not support Liquid templates"),
+            Attribute(
+                "parse-date", expression=False, unsupported="the twin does not support Liquid templates"
+            ),
         ),
         text=Text.VALUE,
         keep_space=True,

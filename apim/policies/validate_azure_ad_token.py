@@ -64,7 +64,7 @@ POLICY = Policy(
             Child("client-application-ids", group("client-application-ids", "application-id").shape, least=1),
             group("backend-application-ids", "application-id"),
             group("audiences", "audience"),
-            Child("decryption-keys", Shape(), unsupported="the twin decrypts no tokens"),
+            Child("decryption-keys", Shape(), unsupported="the twin does not decrypt tokens"),
             REQUIRED_CLAIMS,
         ),
     ),

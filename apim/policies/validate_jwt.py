@@ -195,7 +195,7 @@ def _inline_keys(node: Node) -> Read[list[SigningKey]]:
     for key in holder.children("key") if holder else []:
         modulus, exponent = key.constant("n"), key.constant("e")
         if bool(modulus) != bool(exponent) or bool(modulus) == (key.element.text is not None):
-            key.fail("<key> needs a Base64 text, or both n and e")
+            key.fail("<key> needs a Base64 string, or both n and e")
         found.append((key.string("id"), key.text(), modulus, exponent))
 
     def keys(context: Context) -> list[SigningKey]:
@@ -296,7 +296,9 @@ POLICY = Policy(
                                     Attribute("id"),
                                     Attribute("n", expression=False),
                                     Attribute("e", expression=False),
-                                    Attribute("certificate-id", unsupported="the twin has no certificates"),
+                                    Attribute(
+                                        "certificate-id", unsupported="the twin does not support certificates"
+                                    ),
                                 ),
                                 text=Text.VALUE,
                             ),
@@ -306,7 +308,7 @@ POLICY = Policy(
                     )
                 ),
             ),
-            Child("decryption-keys", Shape(), unsupported="the twin decrypts no tokens in validate-jwt"),
+            Child("decryption-keys", Shape(), unsupported="the twin does not decrypt tokens"),
             group("audiences", "audience"),
             group("issuers", "issuer"),
             REQUIRED_CLAIMS,

@@ -227,5 +227,5 @@ def test_tracing_goes_to_the_context() -> None:
 
 def test_a_loop_without_end_is_stopped() -> None:
     expression = compile_expression("@{ int i = 0; while (i >= 0) { i = 1; } return i; }", name="test")
-    with pytest.raises(DotNetException, match="rounds"):
+    with pytest.raises(DotNetException, match="iterations"):
         expression.evaluate(context())

@@ -135,7 +135,7 @@ def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_o
     (finding,) = caught.value.findings
     assert (finding.document, finding.message) == (
         "policies/made.xml.j2",
-        "there is no policy wrong (in api and 1 other document)",
+        "unknown policy wrong (in api and 1 other document)",
     )
 
 

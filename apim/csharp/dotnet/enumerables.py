@@ -1,6 +1,6 @@
 """The operators of System.Linq.Enumerable.
 
-Generator functions are deferred: they run anew each time that their result is read.
+Generator functions are deferred: they run each time their result is read.
 """
 
 import itertools

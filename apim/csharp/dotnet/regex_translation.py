@@ -84,7 +84,7 @@ def translate(pattern: str, options: int) -> Pattern:
     named = {name: index for index, name in enumerate(translator.groups, 1) if name is not None}
     numbers = (0, *unnamed, *named.values())
     if translator.references and unnamed and named:
-        raise UnsupportedError("numbered references beside named groups in a regular expression")
+        raise UnsupportedError("numbered references together with named groups in a regular expression")
     names = {str(number): number for number in range(len(numbers))}
     names.update({name: len(unnamed) + 1 + position for position, name in enumerate(named)})
     # Without classes, word boundaries and letter case, a pattern only compares code units.

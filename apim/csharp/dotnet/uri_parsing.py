@@ -175,7 +175,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Escapes what cannot stand in a URI, and unescapes what need not be escaped."""
+    """Escapes characters that are not allowed in a URI, and unescapes those that need no escape."""
     if not text:
         return text
     if re.search(r"%2[eE]", text):

@@ -1,4 +1,4 @@
-"""Run-time values. Each knows its .NET type, so boxing changes nothing.
+"""Run-time values. Each has its .NET type, so boxing needs no conversion.
 
 | .NET | Python |
 |---|---|
@@ -135,7 +135,7 @@ class Array:
 
 
 class Sequence:
-    """An IEnumerable<T> that is computed anew, and only then, each time that it is read."""
+    """An IEnumerable<T> that is computed each time it is read, and not before."""
 
     __slots__ = ("clr_type", "make")
 

@@ -73,7 +73,7 @@ def dynamic_member(value: Any, name: str) -> Any:
             "RuntimeBinderException",
             f"'Newtonsoft.Json.Linq.JValue' does not contain a definition for '{name}'",
         )
-    raise UnsupportedError(f"the member {name} of a dynamic value that is no JObject")
+    raise UnsupportedError(f"the member {name} of a dynamic value that is not a JObject")
 
 
 def dynamic_index(value: Any, key: Any) -> Any:
@@ -82,7 +82,7 @@ def dynamic_index(value: Any, key: Any) -> Any:
         raise DotNetException("RuntimeBinderException", "Cannot perform runtime binding on a null reference")
     if isinstance(value, JToken):
         return token_at(value, key)
-    raise UnsupportedError("an index of a dynamic value that is no JSON")
+    raise UnsupportedError("an index of a dynamic value that is not JSON")
 
 
 def dynamic_to_string(value: Any) -> str:
@@ -91,4 +91,4 @@ def dynamic_to_string(value: Any) -> str:
         raise DotNetException("RuntimeBinderException", "Cannot perform runtime binding on a null reference")
     if isinstance(value, JToken):
         return value.clr_text()
-    raise UnsupportedError("a method of a dynamic value that is no JSON")
+    raise UnsupportedError("a method of a dynamic value that is not JSON")

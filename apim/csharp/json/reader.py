@@ -277,7 +277,7 @@ class _Reader:
         return self.text[start : self.position]
 
     def _items(self, depth: int, closing: str) -> list[JToken]:
-        """What stands in `[ ]`, or between the parentheses of a constructor."""
+        """The items in `[ ]`, or between the parentheses of a constructor."""
         found: list[JToken] = []
         while True:
             self.skip_space()
@@ -285,7 +285,7 @@ class _Reader:
             if self.text.startswith(closing, self.position):
                 self.position += 1
                 return found
-            # A comma where a value should stand is a value: undefined.
+            # A comma in the place of a value is a value: undefined.
             found.append(self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]

@@ -1,7 +1,7 @@
 """Definite assignment and reachability: what a compiler refuses before an expression can run.
 
 C# 7.3 specification, "Definite assignment" and "End points and reachability". Variables have one name in an
-expression, so names stand for them. Sets grow along the paths; where no path leads, everything is assigned.
+expression, so names represent them. Sets grow along the paths; where no path leads, everything is assigned.
 """
 
 from dataclasses import dataclass, field
@@ -101,10 +101,10 @@ class _Flow:
     def _jump(self, node: syntax.Jump, state: State) -> State:
         if node.kind == "break":
             if not self.depth and not self.breaks:
-                raise RefusedError("there is nothing to break out of", node.at, "CS0139")
+                raise RefusedError("`break` is not within a loop or a switch", node.at, "CS0139")
             self.breaks.append(state)
         elif not self.depth:
-            raise RefusedError("there is no loop to continue", node.at, "CS0139")
+            raise RefusedError("`continue` is not within a loop", node.at, "CS0139")
         return None
 
     def _loop(self, node: syntax.Loop, state: State) -> State:

@@ -54,10 +54,10 @@ def unescape(text: str, at: int) -> str:
         if code is not None:
             number = int(code, 16)
             if number > sys.maxunicode:
-                raise RefusedError(f"\\U{code} is no character", at, "CS1009")
+                raise RefusedError(f"\\U{code} is not a character", at, "CS1009")
             return utf16(chr(number))
         if match[4] not in _SIMPLE:
-            raise RefusedError(f"\\{match[4] or ''} is no escape sequence", at, "CS1009")
+            raise RefusedError(f"\\{match[4] or ''} is not an escape sequence", at, "CS1009")
         return _SIMPLE[match[4]]
 
     return utf16(_ESCAPE.sub(value, text))
@@ -74,7 +74,7 @@ def char_literal(text: str, at: int) -> Literal:
     """A character literal, with its quotes; the value is its code."""
     value = unescape(text[1:-1], at)
     if len(value) != 1:
-        raise RefusedError("a character literal holds one character", at, "CS1012")
+        raise RefusedError("a character literal must have exactly one character", at, "CS1012")
     return Literal(at, "Char", ord(value))
 
 
@@ -91,7 +91,7 @@ def number_literal(text: str, at: int) -> Literal:
     if plain[-1] == "d" or "." in plain or "e" in plain:
         value = float(plain.rstrip("d"))
         if value == float("inf"):
-            raise RefusedError("this number is larger than a double holds", at, "CS0594")
+            raise RefusedError("this number is too large for a double", at, "CS0594")
         return Literal(at, "Double", value)
     digits = plain.rstrip("ul")
     return _integer(int(digits), plain[len(digits) :], at)
@@ -100,7 +100,7 @@ def number_literal(text: str, at: int) -> Literal:
 def _integer(value: int, suffix: str, at: int) -> Literal:
     types = _INTEGER_TYPES.get("ul" if suffix == "lu" else suffix)
     if types is None:
-        raise RefusedError(f"{suffix} is no suffix of a number", at, "CS1013")
+        raise RefusedError(f"{suffix} is not a suffix of a number", at, "CS1013")
     for name in types:
         if value <= _LARGEST[name]:
             return Literal(at, name, value)
@@ -111,7 +111,7 @@ def _decimal(text: str, at: int) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise RefusedError("this is no decimal number", at, "CS1013") from None
+        raise RefusedError("this is not a decimal number", at, "CS1013") from None
     try:
         return checked_decimal(value)
     except DotNetException:

@@ -212,7 +212,7 @@ class Parser(TypeParser):
         if self.at_op("["):
             self.refuse("a collection expression is C# newer than 7", token, "collection expression")
         if not self.at_op("("):
-            self.refuse(f"an expression should stand here, not {token.text or 'the end'}", token, "CS1525")
+            self.refuse(f"expected an expression, not {token.text or 'the end'}", token, "CS1525")
         self.advance()
         inner = self.expression()
         if self.at_op(","):
@@ -290,7 +290,7 @@ class Parser(TypeParser):
         if token.text == ".":
             name = self.token
             if name.kind != "name":
-                self.refuse(f"a member's name should stand here, not {name.text}", name, "CS1001")
+                self.refuse(f"expected the name of a member, not {name.text}", name, "CS1001")
             self.advance()
             return syntax.Member(
                 name.start, node, name.text.removeprefix("@"), self.type_arguments_of_expression()
@@ -464,7 +464,7 @@ class Parser(TypeParser):
         following = self.tokens[self.position + 1].text
         declared = None if following in {",", ")"} else self.type()
         if self.token.kind != "name":
-            self.refuse("a parameter's name should stand here", self.token, "CS1001")
+            self.refuse("expected the name of a parameter", self.token, "CS1001")
         return declared, self.advance().text
 
     def lambda_body(self) -> Node:

@@ -178,7 +178,7 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
     if kind == "space":
         return None, match.end()
     if kind == "raw" and match.group() not in {'""', '$""'}:
-        raise RefusedError("a raw string literal is C# newer than 7", position, "raw string")
+        raise RefusedError("raw string literals need a newer version than C# 7", position, "raw string")
     if kind == "interpolated":
         parts, after = _interpolated(source, match.end(), end, verbatim="@" in match.group())
         return Token("interpolated", match.group(), position, after, parts), after
@@ -215,7 +215,7 @@ def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
         expected = waiting.pop()[0] if waiting else "no bracket"
         if expected != token.text:
             raise RefusedError(
-                f"{token.text} stands where {expected} should close a bracket", token.start, "bracket"
+                f"expected {expected} to close a bracket, not {token.text}", token.start, "bracket"
             )
         return not waiting
     return False
@@ -245,7 +245,7 @@ def _interpolated(
             raise RefusedError("this interpolated string has a lone } or a line break", position)
         else:
             position += 1
-    raise RefusedError("an interpolated string that does not end", opening)
+    raise RefusedError("this interpolated string is not closed", opening)
 
 
 def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
@@ -268,19 +268,19 @@ def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
                 _follow(token, waiting)
             sections[-1].append(token)
         position = after
-    raise RefusedError("a hole of an interpolated string that does not end", opening)
+    raise RefusedError("an expression in this interpolated string is not closed", opening)
 
 
 def _format(source: str, position: int, end: int, sections: list[list[Token]]) -> tuple[Hole, int]:
     closing = source.find("}", position, end)
     text = source[position:closing]
     if closing < 0 or '"' in text or "{" in text or "\\" in text or source.startswith("}}", closing):
-        raise RefusedError("the twin reads no quotes, braces or escapes in a format", position, "format")
+        raise RefusedError("quotes, braces and escapes in a format are not supported", position, "format")
     return _finish_hole(sections, text, closing), closing + 1
 
 
 def _finish_hole(sections: list[list[Token]], text: str | None, at: int) -> Hole:
     if len(sections) > 2 or not sections[0]:  # noqa: PLR2004 -- an expression and at most one alignment
-        raise RefusedError("a hole holds one expression and at most one alignment", at, "interpolation")
+        raise RefusedError("expected one expression and at most one alignment", at, "interpolation")
     ended = [(*tokens, Token("end", "", at, at)) if tokens else () for tokens in sections]
     return Hole(tuple(ended[0]), tuple(ended[1]) if len(ended) > 1 else (), text)

@@ -67,7 +67,7 @@ class StatementParser(Parser):
         if token.kind == "keyword" and (found := self._keyword_statement()) is not None:
             return found
         if token.kind == "end":
-            self.refuse("a statement should stand here", token, "CS1513")
+            self.refuse("expected a statement", token, "CS1513")
         found = self.declaration() or syntax.Do(token.start, self.expression())
         self.expect(";")
         return found
@@ -127,7 +127,7 @@ class StatementParser(Parser):
     def _variable(self, declared: TypeName) -> tuple[str, int, Node | None]:
         token = self.token
         if token.kind != "name":
-            self.refuse("a variable's name should stand here", token, "CS1001")
+            self.refuse("expected the name of a variable", token, "CS1001")
         self.advance()
         if not self.at_op("="):
             return token.text.removeprefix("@"), token.start, None

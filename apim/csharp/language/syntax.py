@@ -50,7 +50,7 @@ class Interpolated(Node):
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A simple name or a predefined type that stands where an expression does."""
+    """A simple name or a predefined type in the place of an expression."""
 
     at: int
     name: str
@@ -295,7 +295,7 @@ class Local(Node):
 
 @dataclass(frozen=True, slots=True)
 class Do(Node):
-    """An expression that stands as a statement."""
+    """An expression as a statement."""
 
     at: int
     value: Node

@@ -40,7 +40,7 @@ class TypeParser:
         """Takes a token that must be there."""
         if self.token.text != text or self.token.kind not in {"op", "keyword"}:
             found = self.token.text or "the end"
-            raise RefusedError(f"`{text}` should stand here, not {found}", self.token.start, "CS1003")
+            raise RefusedError(f"expected `{text}`, not {found}", self.token.start, "CS1003")
         return self.advance()
 
     def type(self, *, array: bool = True) -> TypeName:
@@ -48,9 +48,7 @@ class TypeParser:
         start = self.token
         found = self.try_type(nullable="always", array=array)
         if found is None:
-            raise RefusedError(
-                f"a type should stand here, not {start.text or 'the end'}", start.start, "CS1031"
-            )
+            raise RefusedError(f"expected a type, not {start.text or 'the end'}", start.start, "CS1031")
         return found
 
     def type_before_operator(self) -> TypeName:
@@ -58,7 +56,7 @@ class TypeParser:
         start = self.token
         found = self.try_type(nullable="operator")
         if found is None:
-            raise RefusedError("a type should stand here", start.start, "CS1031")
+            raise RefusedError("expected a type", start.start, "CS1031")
         return found
 
     def try_type(self, *, nullable: str, array: bool = True) -> TypeName | None:

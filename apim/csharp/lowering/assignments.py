@@ -27,7 +27,7 @@ class Assignments(Creation):
         return Bound(of, write(self.text(self._narrowed(result, of, node.at))), node.at)
 
     def assign_value(self, place: syntax.Node, node: syntax.Node, value: Bound, at: int) -> Bound:
-        """`place = value`. The parts of a place are evaluated before the value, where that can be told."""
+        """`place = value`. The target is evaluated before the value, if the order can be observed."""
         if isinstance(place, syntax.Name) or (_is_fixed(place) and not changes_something(node)):
             of, write = self._place(place)
             return Bound(of, write(self.text(self.convert(value, of))), at)

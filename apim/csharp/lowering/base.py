@@ -150,7 +150,7 @@ class Base(ABC):
         """The value of an expression."""
         found = self.bind_any(node)
         if isinstance(found, TypeReference):
-            self.refuse(f"`{found.type}` is a type, where a value should stand", found.at, "CS0119")
+            self.refuse(f"`{found.type}` is a type; expected a value", found.at, "CS0119")
         if isinstance(found, NamespaceReference):
             self.refuse(
                 f"the name `{found.name}` is not known here, and not on the list of allowed .NET types",
@@ -205,7 +205,7 @@ class Base(ABC):
         return f"({kept} if ({kept} := {text}) is not None else {throws})"
 
     def apply(self, function: Callable[..., Any], *arguments: str) -> str:
-        """A function of values. The simplest ones stand in the program themselves."""
+        """A call of a function of values; the simplest functions are inlined."""
         if function is same:
             return arguments[0]
         if len(arguments) == 2:  # noqa: PLR2004 -- the operands

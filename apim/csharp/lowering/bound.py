@@ -1,4 +1,4 @@
-"""What a piece of syntax became: a static type, and the Python expression that gives its value."""
+"""The result of lowering a piece of syntax: a static type, and the Python expression for its value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Known:
 
 @dataclass(slots=True)
 class Concatenation(Bound):
-    """A chain of `+`: its operands, which are Python that gives texts, are joined at once."""
+    """A chain of `+`: its operands, Python expressions for strings, are joined together."""
 
     parts: list[str | Known] = field(default_factory=list)
 

@@ -264,7 +264,7 @@ class Calls(Names):
                 self.note(f"variables:{slot.arguments[0].bound.const}", at)
 
     def _orders_texts(self, choice: Choice) -> bool:
-        """Whether it compares strings without being told how: .NET asks the culture then."""
+        """Whether it compares strings without a StringComparison: .NET then uses the culture."""
         signature = choice.candidate.member.signature
         if signature.name not in _ORDER or any(one.name == "comparer" for one in signature.parameters):
             return False

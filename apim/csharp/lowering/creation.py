@@ -244,7 +244,7 @@ def _reader(name: str) -> Callable[[Any], Any]:
 
 
 def _expanded(node: syntax.Node, count: int) -> syntax.Lambda:
-    """A method group as the lambda that it stands for."""
+    """A method group as the equivalent lambda."""
     names = [f"<{index}>" for index in range(count)]
     arguments = tuple(syntax.Argument(syntax.Name(node.at, name)) for name in names)
     return syntax.Lambda(

@@ -113,7 +113,7 @@ class Overloads:
         best = [c for c in nearest if all(o is c or self._is_better(c, o) for o in nearest)]
         if len(best) == 1:
             return best[0]
-        raise RefusedError(f"several members `{name}` fit these arguments equally", at, "CS0121")
+        raise RefusedError(f"`{name}` is ambiguous: several members match these arguments", at, "CS0121")
 
     def _forms(self, candidate: Candidate) -> list[Choice]:
         parameters = candidate.member.signature.parameters

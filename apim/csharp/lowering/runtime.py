@@ -1,4 +1,4 @@
-"""What generated programs call besides the members of the tables."""
+"""The functions that generated programs call in addition to the members in the tables."""
 
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -24,12 +24,12 @@ def throw(error: DotNetException | None) -> NoReturn:
 
 
 def beyond(most: int) -> NoReturn:
-    """A loop did not end."""
-    raise UnsupportedError(f"a loop of more than {most:,} rounds")
+    """A loop had too many iterations."""
+    raise UnsupportedError(f"a loop of more than {most:,} iterations")
 
 
 def marker(hits: bytearray, yes: int) -> Callable[[Any], Any]:
-    """What marks which way a decision went, and gives it."""
+    """A function that records the outcome of a decision and returns it."""
 
     def mark(value: Any) -> Any:
         hits[yes if value else yes + 1] = 1
@@ -131,7 +131,7 @@ def is_a(value: Any, target: ClrType) -> bool:
 
 
 def is_net(error: BaseException) -> bool:
-    """Whether an exception is .NET's: what the twin does not evaluate is nobody's to catch."""
+    """Whether policy code can catch an exception: `UnsupportedError` cannot be caught."""
     return isinstance(error, DotNetException) and not isinstance(error, UnsupportedError)
 
 

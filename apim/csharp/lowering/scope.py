@@ -44,7 +44,7 @@ class Scope:
             RefusedError: the name is taken, here or in a block around.
         """
         if self.find(name) is not None or name == "context":
-            raise RefusedError(f"the name `{name}` is already taken here", at, "CS0128")
+            raise RefusedError(f"the name `{name}` is already in use here", at, "CS0128")
         variable = Variable(name, of, self._new("v"), name in self._shared, writable=writable)
         self._blocks[-1][name] = variable
         return variable

@@ -20,7 +20,7 @@ _BRACKETS: Final = re.compile(r"[()\[\]{}]")
 
 
 class Source:
-    """What the pieces of one program share: its table, and the lambdas that stand by themselves."""
+    """What the parts of one program share: the table of its objects, and its lambdas."""
 
     def __init__(self) -> None:
         self.table: dict[str, Any] = {"__builtins__": {}}

@@ -88,7 +88,7 @@ class Statements(Assignments):
         bound = self.bind(value)
         if is_var:
             if bound.type in {NULL, VOID, LAMBDA, THROWS}:
-                self.refuse("the type of this variable cannot be told from its value", at, "CS0815")
+                self.refuse("the type of this variable cannot be inferred from its value", at, "CS0815")
             of = bound.type
         else:
             of = self.type_named(node.type)
@@ -251,7 +251,7 @@ class Statements(Assignments):
         if node.value is not None:
             return [self.thrower(node.value)]
         if not self.function.handlers:
-            self.refuse("`throw;` stands only in a catch block", node.at, "CS0156")
+            self.refuse("`throw;` is only allowed in a catch block", node.at, "CS0156")
         return ["raise"]
 
     def try_(self, node: syntax.Try) -> list[str]:
@@ -264,7 +264,7 @@ class Statements(Assignments):
         final = self._inside(node.final, 1)
         self.function.jumps.pop()
         net, error, source = self.temporary(), self.temporary(), self.source
-        # What the twin does not evaluate, and its own defects, go out at once: .NET has no such thing.
+        # An UnsupportedError and errors of the evaluator itself are not .NET exceptions.
         return [
             f"{net} = True",
             "try:",

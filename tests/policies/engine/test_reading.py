@@ -76,7 +76,7 @@ def test_comments_are_no_policies() -> None:
     [
         ("<policies>\n  <inbound>\n</policies>", "3:1", "closes <inbound> of line 2"),
         ("<policies>", "1:1", "is not closed"),
-        ('<policies><inbound a="1" a="2" /></policies>', "1:26", "stands twice"),
+        ('<policies><inbound a="1" a="2" /></policies>', "1:26", "occurs twice"),
         ('<policies a="&nbsp;" />', "1:14", "write &amp;"),
         ('<policies a="<" />', "1:14", "write &lt;"),
         ("<policies /><policies />", "1:13", "after the end"),

@@ -15,9 +15,12 @@ def refused(operation: str, **parts: object) -> str:
 @pytest.mark.parametrize(
     ("inbound", "words"),
     [
-        ("<set-heder />", "there is no policy set-heder"),
+        ("<set-heder />", "unknown policy set-heder"),
         ("<quota calls='1' />", "the twin does not support the policy quota"),
-        ("<set-header nme='a' />", "<set-header> has no attribute nme; it knows name, exists-action"),
+        (
+            "<set-header nme='a' />",
+            "<set-header> has no attribute nme; its attributes are name, exists-action",
+        ),
         ("<set-header />", "<set-header> needs the attribute name"),
         (
             "<set-header name='a' exists-action='merge' />",
@@ -25,7 +28,7 @@ def refused(operation: str, **parts: object) -> str:
         ),
         (
             "<set-header name='a'><valu /></set-header>",
-            "<valu> is not allowed in <set-header>; it may hold value",
+            "<valu> is not allowed in <set-header>; it may contain value",
         ),
         ("<set-header name='Content-Length' />", "Content-Length cannot be set"),
         ("<set-variable name='@(1)' value='x' />", "name of <set-variable> cannot be a policy expression"),
@@ -35,10 +38,10 @@ def refused(operation: str, **parts: object) -> str:
         ("<choose />", "<choose> needs <when>"),
         (
             "<choose><when condition='@(true)'><base /></when></choose>",
-            "<base /> stands only directly in a section",
+            "<base /> is only allowed directly in a section",
         ),
-        ("<choose><otherwise /><otherwise /></choose>", "<choose> may hold <otherwise> only 1 time(s)"),
-        ("<set-body template='liquid'>x</set-body>", "the twin has no Liquid templates"),
+        ("<choose><otherwise /><otherwise /></choose>", "<choose> may contain <otherwise> only 1 time(s)"),
+        ("<set-body template='liquid'>x</set-body>", "the twin does not support Liquid templates"),
         ("<rate-limit-by-key calls='x' counter-key='k' renewal-period='9' />", "it must be a whole number"),
         ("<rate-limit-by-key calls='1' counter-key='k' renewal-period='301' />", "at most 300"),
         ("<set-backend-service />", "needs one of base-url and backend-id"),
@@ -58,7 +61,7 @@ def refused(operation: str, **parts: object) -> str:
             "<ip-filter action='allow'><address>999.1.1.1</address></ip-filter>",
             "'999.1.1.1' is not an IP address",
         ),
-        ("<cors /><cors />", "cors may stand only once in a section"),
+        ("<cors /><cors />", "cors is allowed only once in a section"),
         (
             "<emit-metric name='m'><dimension name='Colour' /></emit-metric>",
             "the dimension Colour needs a value",
@@ -80,7 +83,7 @@ def test_a_policy_in_the_wrong_section_is_refused(section: str) -> None:
 
 def test_sections_are_known_and_stand_once() -> None:
     assert "<inbond> is not a section" in refused("<policies><inbond /></policies>")
-    assert "stands twice" in refused("<policies><inbound /><inbound /></policies>")
+    assert "occurs twice" in refused("<policies><inbound /><inbound /></policies>")
     assert "has no attribute x" in refused("<policies x='1' />")
     assert "<policies> expected" in refused("<fragment />")
 
@@ -103,10 +106,10 @@ def test_a_fragment_has_no_base() -> None:
     text = refused(
         policies("<include-fragment fragment-id='a' />"), fragments={"a": "<fragment><base /></fragment>"}
     )
-    assert "fragment a:1:11: <base /> stands only directly in a section" in text
+    assert "fragment a:1:11: <base /> is only allowed directly in a section" in text
 
 
 def test_errors_within_a_wrong_policy_are_found_too() -> None:
     text = refused(policies("<choose><when><nonsense /></when></choose>"))
     assert "needs the attribute condition" in text
-    assert "there is no policy nonsense" in text
+    assert "unknown policy nonsense" in text
