@@ -1,4 +1,4 @@
-"""The gateway's cache: best effort, bounded, emptied at any moment.
+"""The cache of the gateway: best effort, of limited size; it may be emptied at any time.
 
 https://learn.microsoft.com/azure/api-management/api-management-howto-cache
 """
@@ -11,7 +11,7 @@ LARGEST_ITEM = 2 * 1024 * 1024
 
 
 class Timed(Protocol):
-    """What tells the time, in POSIX seconds."""
+    """A clock, in POSIX seconds."""
 
     def now(self) -> float:
         """The current time."""
@@ -31,7 +31,7 @@ class Cache:
 
     Args:
         clock: by which values expire.
-        capacity: bytes; what was used least recently makes room (BasicV2 has 250 MB).
+        capacity: bytes (BasicV2 has 250 MB); the least recently used values are removed first.
 
     Attributes:
         store_delay: seconds until a stored value can be seen; API Management stores asynchronously.
@@ -79,13 +79,13 @@ class Cache:
             self.remove(next(iter(self._entries)))
 
     def remove(self, key: str) -> None:
-        """Forgets a value; nothing happens when there is none."""
+        """Removes a value, if there is one."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._size -= entry.size
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all values."""
         self._entries.clear()
         self._size = 0
 

@@ -1,4 +1,4 @@
-"""A service with its policies compiled: what a gateway needs to know of it to answer requests."""
+"""A service with its policies compiled, as a gateway runs it."""
 
 import gc
 from collections.abc import Generator, Iterator
@@ -27,10 +27,10 @@ DEFAULT_POLICY = PolicyDocument(
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The policies of all scopes that concern one operation, put together at `<base />`.
+    """The policies of all scopes of one operation, nested at `<base />`.
 
     Attributes:
-        cors: the cors policies of the inbound section; None without one.
+        cors: the cors policies of the inbound section; None if there are none.
         inherited_cors: those of scopes that are broader than the operation.
     """
 
@@ -47,25 +47,25 @@ class CompiledService:
 
     Args:
         service: what is declared.
-        counted: let each source location of the C# count for itself which way it went. Otherwise expressions
-            of the same text are one.
+        counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
+            expressions with the same text are shared.
 
     Raises:
-        PolicyError: policies that are wrong, all findings together.
+        PolicyError: the policies have errors; it has all findings.
 
     Attributes:
-        service: what is declared.
-        warnings: what works but should be changed.
+        service: as it is declared.
+        warnings: findings that do not stop the policies from working.
         used_values: names of the named values that policies mention.
         used_fragments: ids of the fragments that policies include.
         expressions: all that policies hold, with their source locations.
         statements: all of them, and the parts of policies that hold others such as `when`;
             with their source locations, and whether they ever ran.
-        routes: which operation a request is for.
-        subscriptions: which keys open what.
-        default: the pipeline of requests that no API takes.
+        routes: finds the operation of a request.
+        subscriptions: checks subscription keys.
+        default: the pipeline of requests that match no API.
         deployment: `context.Deployment`.
-        shown: writes values of this service for people.
+        shown: writes values of this service for traces and logs.
         source_locations: where the documents were written.
     """
 
@@ -122,10 +122,10 @@ class CompiledService:
         self.deployment = csharp.Deployment(service_name=service.name)
 
     def check(self, readings: Readings) -> None:
-        """Makes sure that API Management would take the policies under these readings.
+        """Checks that API Management would accept the policies under these readings.
 
         Raises:
-            PolicyError: it would refuse some.
+            PolicyError: it would reject some.
         """
         if readings.system_net == "not-imported" and self._unqualified:
             raise PolicyError(at_source(self._unqualified, self.service))
@@ -161,14 +161,14 @@ def _collector_paused() -> Generator[None]:
 
 
 class _Pipelines:
-    """Puts the documents of the scopes together; each document is compiled once."""
+    """Nests the documents of the scopes; each document is compiled once."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._documents: dict[tuple[int, str], Document] = {}
 
     def of(self, api: Api | None, operation: Operation | None, product: Product | None = None) -> Pipeline:
-        """The pipeline of an operation, or of what comes before one is known."""
+        """The pipeline of an operation; without one, of requests before their operation is known."""
         scopes = (
             ("global", self._catalogue.service.policy or DEFAULT_POLICY),
             ("product", product.policy if product else None),
@@ -213,7 +213,7 @@ def _nested(chain: list[Document], level: int, section: str) -> list[Statement]:
 
 
 def _path_templates(service: Service) -> Iterator[str]:
-    """The parts of requests' paths that are declared, and so no secret."""
+    """The declared parts of request paths, which are not secret."""
     for api in service.apis:
         yield api.path
         if api.service_url:

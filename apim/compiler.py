@@ -1,4 +1,4 @@
-"""Turns policy documents into statements, and reports everything that is wrong with them at once."""
+"""Compiles policy documents into statements, and reports all their errors together."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ _ID = Attribute("id", expression=False)
 
 
 class Base:
-    """The place of `<base />`: where the statements of the next broader scope run."""
+    """A `<base />`: the statements of the next broader scope run in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Placed:
     Attributes:
         document: its name.
         line: where the expression begins, from 1; so does `column`.
-        expression: its text is what named values made of what stands in the document.
+        expression: compiled from the text of the document with named values replaced.
     """
 
     document: str
@@ -55,11 +55,11 @@ class Placed:
     _substituted: Substituted
 
     def place(self, line: int, column: int) -> tuple[int, int]:
-        """Where in the document a place of the expression is, such as one of its decisions."""
+        """The line and column in the document of a place in the expression."""
         return self._substituted.place(*within(self.line, self.column, line, column))
 
     def unqualified(self) -> Iterator[Finding]:
-        """Types that are named without a namespace that expressions may not import."""
+        """Findings for types whose namespace may not be imported by expressions, and is not written."""
         for fact in self.expression.facts:
             _, mark, name = fact.name.partition("unqualified:")
             if mark:
@@ -76,24 +76,24 @@ class Placed:
 
 @dataclass(slots=True)
 class Catalogue:
-    """What all documents of a service share while they are compiled.
+    """The state that all documents of a service share while they are compiled.
 
     Attributes:
-        policies: by element name.
-        unsupported: policies that API Management has and this gateway has not.
+        policies: by the name of the element.
+        unsupported: policies of API Management that this gateway does not have.
         findings: errors so far.
-        warnings: what works but should be mended.
+        warnings: what works but should be changed.
         used_values: names of the named values that were mentioned.
         used_fragments: ids of the fragments that were included.
-        counted: whether each place of the C# counts for itself which way it went; otherwise expressions of
-            the same text are one.
-        unknown: names of the named values whose content is not known yet; the one that is given stands in.
-        roots: what was read of each document, by its name.
+        counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
+            expressions with the same text are shared.
+        unknown: names of the named values whose content is not known yet; a placeholder is used.
+        roots: the root element of each document, by its name.
         expressions: every expression, with its place.
         statements: every statement that was compiled, and the parts of policies that hold statements.
-        literals: texts that stand in the documents, without what named values put there.
+        literals: the strings in the documents, without the contents of named values.
         documents: by their names.
-        fragments: what fragments became, by id, section, scope and place; many documents include the same.
+        fragments: compiled fragments by id, section, scope and place; many documents include the same.
         unqualified: errors if expressions do not import the namespace `System.Net`.
         named_values: the values by name.
     """
@@ -121,7 +121,7 @@ class Catalogue:
         self.named_values = {value.name: value.value for value in self.service.named_values}
 
     def compile(self, document: PolicyDocument, scope: str) -> Document:
-        """A document of a scope; what is wrong with it is added to `findings`."""
+        """Compiles a document of a scope; errors are added to `findings`."""
         sections: dict[str, list[Statement | Base]] = {}
         root = self.root(document, "policies", self._largest())
         if root is None:
@@ -150,7 +150,7 @@ class Catalogue:
         return _SHARED.get(text)
 
     def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
-        """Lets further places with the same text use the expression."""
+        """Keeps the expression for further places with the same text."""
         if self.counted:
             self._counted[text, self._place(document, line, column)] = expression
             return
@@ -165,7 +165,7 @@ class Catalogue:
         return written or SourceLocation(document, line, column)
 
     def root(self, document: PolicyDocument, name: str, largest: int) -> Element | None:
-        """The document's root element; None after an error that leaves nothing to look at."""
+        """The document's root element; None if the document cannot be read."""
         self.documents[document.name] = document
         size = len(document.xml.encode())
         if size > largest:
@@ -470,7 +470,7 @@ class Compiler:
         return expression
 
 
-# An expression keeps nothing of the requests that it answers, so every gateway of a process may use it. The
+# An expression has no state of requests, so all gateways of a process can use it. The
 # program's check of its policies and the gateway that runs them in the same process compile them once.
 _SHARED: dict[str, Expression] = {}
 _MOST_SHARED = 4096
@@ -483,7 +483,7 @@ def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[
 
 
 def _sample(attribute: Attribute, operand: Operand) -> Operand:
-    """Something that the attribute takes, for a literal of which a part is not known yet."""
+    """A valid value for an attribute whose literal contains an unknown named value."""
     if attribute.values:
         text = attribute.values[0]
     elif attribute.kind is Kind.BOOLEAN:
@@ -535,7 +535,7 @@ def _numbered(element: Element, path: str) -> Iterator[tuple[Element, str]]:
 
 
 def _wrong_literal(attribute: Attribute, operand: Operand) -> str | None:
-    """What is wrong with a literal; None when nothing is."""
+    """The error of a literal, as the end of a sentence; None without one."""
     text = operand.constant
     if text is None:
         return None if attribute.expression else "cannot be a policy expression"

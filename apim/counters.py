@@ -1,4 +1,4 @@
-"""How often something happened lately, by key: sliding windows for rate limits."""
+"""Counts of recent events by key: sliding windows for rate limits."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _SWEEP_EVERY = 1000
 
 @dataclass(slots=True)
 class _Events:
-    """What happened under one key: when, and how often up to and with then."""
+    """The events of one key: their times, and the total count up to each."""
 
     times: list[float] = field(default_factory=list)
     totals: list[int] = field(default_factory=list)
@@ -26,12 +26,12 @@ class _Events:
         self.times.append(time)
 
     def since(self, time: float) -> int:
-        """How often later than `time`."""
+        """The count of events after `time`."""
         index = bisect_right(self.times, time)
         return self.total - (self.totals[index - 1] if index else self.before)
 
     def forget(self, time: float) -> None:
-        """Drops what is not later than `time`."""
+        """Removes events that are not after `time`."""
         index = bisect_right(self.times, time)
         if index:
             self.before = self.totals[index - 1]
@@ -50,19 +50,19 @@ class Counters:
         self._additions = 0
 
     def add(self, key: str, count: int) -> None:
-        """Counts so many now."""
+        """Adds a count at the current time."""
         self._events.setdefault(key, _Events()).add(self._clock.now(), count)
         self._additions += 1
         if self._additions >= _SWEEP_EVERY:
             self._sweep()
 
     def used(self, key: str, period: float) -> int:
-        """How many there were within the last `period` seconds."""
+        """The count within the last `period` seconds."""
         events = self._events.get(key)
         return events.since(self._clock.now() - period) if events else 0
 
     def wait(self, key: str, calls: int, period: float) -> float:
-        """Seconds until another one stays within `calls` in `period`; 0 when it does now."""
+        """Seconds until another call is allowed by `calls` in `period`; 0 if it is allowed now."""
         events = self._events.get(key)
         now = self._clock.now()
         if events is None or events.since(now - period) < calls:
@@ -72,7 +72,7 @@ class Counters:
         return max(events.times[index] + period - now, 0.001)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all counts."""
         self._events.clear()
 
     def __len__(self) -> int:

@@ -1,14 +1,14 @@
-"""How a policy ends a request before its time."""
+"""The exceptions with which a policy ends a request."""
 
 from dataclasses import dataclass, field
 
 
 class FinishedError(Exception):
-    """The pipeline is over: `context.Response` is the answer (return-response, a preflight, a mock)."""
+    """The request is finished: `context.Response` is final (return-response, a preflight, a mock)."""
 
 
 class SendError(Exception):
-    """No response came; `timed_out` tells a timeout from a failed connection."""
+    """There was no response; `timed_out` distinguishes a timeout from a failed connection."""
 
     def __init__(self, message: str, *, timed_out: bool = False) -> None:
         super().__init__(message)
@@ -17,16 +17,16 @@ class SendError(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes context.LastError
-    """Processing jumps to on-error; `context.LastError` is made of this.
+    """Processing continues in on-error; `context.LastError` is created from this.
 
     https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies
 
     Attributes:
-        status: of the answer unless on-error changes it.
-        public: the message that the answer carries; None says only "Internal server error".
-        headers: of the answer.
+        status: of the response, unless on-error changes it.
+        public: the message in the response; None for "Internal server error".
+        headers: of the response.
         keep_response: whether `context.Response` is the backend's and stays.
-        source, scope, section, path, policy_id: filled in where the failure passes its statement.
+        source, scope, section, path, policy_id: set by the statement that failed.
         place: of that statement: the name of its document, line and column.
     """
 

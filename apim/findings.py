@@ -1,4 +1,4 @@
-"""What is wrong with a policy document, and where."""
+"""Errors and warnings about policy documents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """One thing to mend.
+    """One error or warning.
 
     Attributes:
         document: the name of the policy document.

@@ -1,4 +1,4 @@
-"""API Management's gateway: requests in, policies over them, answers out.
+"""API Management's gateway: it runs the policies of each request and returns the response.
 
 https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 """
@@ -53,20 +53,20 @@ _EXP = frozenset({"exp"})
 
 
 class Gateway:
-    """Answers requests as the service would.
+    """Responds to requests as the service would.
 
     Args:
         service: what is declared.
-        network: the way to backends.
-        identity: where tokens of managed identities come from.
-        clock: what the time is, for tokens, caches and limits.
-        readings: how it behaves where Azure's behaviour is not documented.
+        network: sends requests to backends.
+        identity: requests tokens of managed identities.
+        clock: the time, for tokens, caches and limits.
+        readings: its behaviour where Azure's is not documented.
         traces: how many traces are kept.
-        counted: let each source location of the C# count for itself which way it went. Otherwise expressions
-            of the same text are one.
+        counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
+            expressions with the same text are shared.
 
     Raises:
-        PolicyError: policies that are wrong, all findings together.
+        PolicyError: the policies have errors; it has all findings.
 
     Attributes:
         services: what policies use of the gateway, such as its cache.
@@ -104,17 +104,17 @@ class Gateway:
 
     @property
     def service(self) -> Service:
-        """What is declared."""
+        """The service as it is declared."""
         return self._compiled.service
 
     @property
     def readings(self) -> Readings:
-        """How it behaves where Azure's behaviour is not documented."""
+        """Its behaviour where Azure's is not documented."""
         return self._readings
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What works but should be changed in the policies."""
+        """Findings that do not stop the policies from working."""
         return self._compiled.warnings
 
     @property
@@ -138,7 +138,7 @@ class Gateway:
         return self._compiled.statements
 
     def use(self, readings: Readings) -> None:
-        """Behaves as these readings say from the next request on.
+        """Applies other readings from the next request on.
 
         Raises:
             PolicyError: API Management would refuse the policies under them; the readings stay as they were.
@@ -147,17 +147,17 @@ class Gateway:
         self._readings = readings
 
     def load(self, service: Service) -> None:
-        """Answers as another state of the service would, from the next request on; nothing kept is lost.
+        """Runs another state of the service from the next request on; caches and counters are kept.
 
         Raises:
-            PolicyError: policies are wrong; the gateway stays as it was.
+            PolicyError: the policies have errors; the gateway is not changed.
         """
         compiled = CompiledService(service, counted=self._counted)
         compiled.check(self._readings)
         self._compiled = compiled
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
-        """Answers a request. A streamed body of the answer must be read to its end or closed."""
+        """Responds to a request. A streamed body of the response must be read to its end or closed."""
         if self._readings.duration_limit == "none":
             return await self._handle(request)
         deadline = asyncio.get_running_loop().time() + self.longest_request
@@ -201,16 +201,16 @@ class Gateway:
         return answer
 
     def reset(self) -> None:
-        """Forgets what it keeps between requests: cached values, counters, tokens, keys, traces, metrics."""
+        """Drops what is kept between requests: cached values, counters, tokens, keys, traces, metrics."""
         self.services.clear()
         self.traces.clear()
 
     async def close(self) -> None:
-        """Ends what still runs in the background."""
+        """Cancels the tasks in the background."""
         await self.services.background.cancel()
 
     async def _pass(self, compiled: CompiledService, run: Run, match: Match | None) -> None:
-        """Takes the request through its pipeline; afterwards `context.Response` is the answer."""
+        """Runs the pipeline of the request; afterwards `context.Response` is the response."""
         pipeline = compiled.default
         try:
             if match is None:
@@ -235,7 +235,7 @@ class Gateway:
             await self._fail(compiled, run, failure, pipeline)
 
     async def _fail(self, compiled: CompiledService, run: Run, failure: Failure, pipeline: Pipeline) -> None:
-        """Takes a failed request through on-error."""
+        """Runs on-error for a failed request."""
         context = run.context
         _log(compiled, run, failure)
         if not failure.keep_response:
@@ -330,7 +330,7 @@ class Gateway:
 
 
 def _preflight(compiled: CompiledService, run: Run, match: Match) -> None:
-    """Answers a CORS preflight for which there is no OPTIONS operation; only cors policies see it."""
+    """Responds to a CORS preflight for which there is no OPTIONS operation; only its cors policies run."""
     context = run.context
     if not is_preflight(context):
         return
@@ -350,15 +350,15 @@ def _preflight(compiled: CompiledService, run: Run, match: Match) -> None:
 
 
 def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
-    """Logs for the operator what a client is not sent."""
-    if failure.status < 500:  # noqa: PLR2004 -- what is wrong with a request concerns its client
+    """Logs details for the operator that are not sent to the client."""
+    if failure.status < 500:  # noqa: PLR2004 -- errors in a request concern its client
         return
     place = compiled.source_locations.describe(*failure.place) if failure.place else "before any policy"
     section = f"{failure.scope} {failure.section} {failure.path}".strip()
     why = f"{failure.reason}: {compiled.shown.log_line(failure.message)}"
     original = run.context.request.original_url
     request = f"{run.context.request.method} {compiled.shown.path(original.path)}"
-    # Where the evaluator gives up, the twin is to blame, not the policy: never hidden.
+    # An UnsupportedError is a limit of the evaluator, not an error of the policy: always an error in the log.
     level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
     _LOG.log(level, "%s: %s: <%s> (%s): %s", place, request, failure.source, section, why)
 
@@ -380,7 +380,7 @@ def _operation_not_found() -> Failure:
 
 
 def _error_response(run: Run, failure: Failure) -> csharp.Response:
-    """What a client gets when on-error says nothing else."""
+    """The response to a failed request, unless on-error changes it."""
     content: dict[str, object] = {
         "statusCode": failure.status,
         "message": failure.public or "Internal server error",
@@ -411,7 +411,7 @@ def _json_answer(status: int, message: str) -> OutboundResponse:
 
 
 def _answer(run: Run) -> OutboundResponse:
-    """The answer that leaves: headers finished, body as bytes or as the backend's stream."""
+    """The final response: complete headers, the body as bytes or as the backend's stream."""
     response = run.context.response
     if response is None:
         response = csharp.Response(status_code=200, status_reason="OK")
@@ -463,10 +463,10 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _until(deadline: float, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A stream that breaks off at a time of the event loop's clock.
+    """A stream that breaks off at a deadline on the event loop's clock.
 
     Raises:
-        SendError: the time has come.
+        SendError: the deadline has passed.
     """
     waiting = aiter(chunks)
     while True:

@@ -1,4 +1,4 @@
-"""Headers that concern one connection, not the message that goes over it."""
+"""Headers that concern one connection, not the message."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _HOP_BY_HOP: Final = frozenset(
 
 
 def end_to_end(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers that may pass a proxy: hop-by-hop ones and those that Connection names are left out."""
+    """The headers that a proxy forwards: all but hop-by-hop headers and those that Connection names."""
     dropped = _HOP_BY_HOP
     for name, value in headers:
         if name.lower() == "connection":

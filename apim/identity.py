@@ -12,17 +12,17 @@ _UNKNOWN_LIFE = 300.0
 
 
 class IdentityError(Exception):
-    """The identity platform gave no token."""
+    """The identity platform did not issue a token."""
 
 
 class IdentityTokens(Protocol):
-    """What asks the identity platform."""
+    """Requests tokens from the identity platform."""
 
     async def token(self, *, resource: str, client_id: str | None) -> str:
         """A token of an identity (None: the system-assigned one) for a resource.
 
         Raises:
-            Exception: any, when there is no token.
+            Exception: of any type, if there is no token.
         """
         ...
 
@@ -39,7 +39,7 @@ class CachedTokens:
         self._tokens: dict[tuple[str, str | None], tuple[str, float]] = {}
 
     def cached(self, resource: str, client_id: str | None) -> str | None:
-        """A token that is at hand."""
+        """A cached token; None without one."""
         known = self._tokens.get((resource, client_id))
         if known is not None and known[1] > self._clock.now():
             return known[0]
@@ -59,7 +59,7 @@ class CachedTokens:
         return token
 
     def clear(self) -> None:
-        """Forgets every token."""
+        """Removes all tokens."""
         self._tokens.clear()
 
     def _expiry(self, token: str) -> float:

@@ -22,12 +22,12 @@ _TIMEOUT = 30.0
 
 
 class KeysUnavailableError(Exception):
-    """The endpoint gave no usable configuration."""
+    """The endpoint did not return a usable configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIdConfiguration:
-    """What an endpoint said.
+    """The configuration that an endpoint returned.
 
     Attributes:
         keys: by `kid`.
@@ -45,7 +45,7 @@ class _Known:
 
 
 class OpenIdConfigurations:
-    """What endpoints said, by URL."""
+    """The configurations of endpoints, by URL."""
 
     def __init__(self, network: Network, clock: Timed) -> None:
         self._network = network
@@ -54,7 +54,7 @@ class OpenIdConfigurations:
         self._lock = asyncio.Lock()
 
     def at_hand(self, url: str, kid: str | None) -> OpenIdConfiguration | None:
-        """The configuration, if it is fresh and has the key (or it was asked for the key just now)."""
+        """The configuration, if it is fresh and has the key (or was fetched for the key a moment ago)."""
         known = self._known.get(url)
         if known is None or known.configuration is None:
             return None
@@ -66,7 +66,7 @@ class OpenIdConfigurations:
         return known.configuration
 
     async def get(self, url: str, kid: str | None) -> OpenIdConfiguration:
-        """The configuration, fetched when it has to be.
+        """The configuration, fetched if necessary.
 
         Raises:
             KeysUnavailableError: there is none.
@@ -77,7 +77,7 @@ class OpenIdConfigurations:
                 return configuration
             known = self._known.setdefault(url, _Known())
             if known.configuration is None and self._clock.now() - known.tried < _AGAIN:
-                raise KeysUnavailableError(f"{url} gave no configuration less than five minutes ago")
+                raise KeysUnavailableError(f"{url} did not return a configuration less than five minutes ago")
             try:
                 known.configuration = await self._fetch(url)
                 known.tried = known.fetched = self._clock.now()
@@ -88,7 +88,7 @@ class OpenIdConfigurations:
             return known.configuration
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all configurations."""
         self._known.clear()
 
     async def _fetch(self, url: str) -> OpenIdConfiguration:

@@ -1,4 +1,4 @@
-"""What comes into the gateway and what leaves it."""
+"""The requests to the gateway, and its responses."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ class InboundRequest:
     Attributes:
         path: percent-encoded, as in the request line.
         query: percent-encoded, without "?".
-        headers: as they came, repeated names included.
+        headers: as they arrived, repeated names included.
         body: all of it, or a stream of it, or None when the request has no body.
         host: the Host header or authority.
     """
@@ -32,11 +32,11 @@ async def _nothing() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class OutboundResponse:
-    """The gateway's answer.
+    """A response of the gateway.
 
     Attributes:
         body: all of it, or a stream that must be read to its end or closed.
-        close: releases what a stream holds (the backend's connection); harmless when called again.
+        close: releases the resources of a stream (the backend's connection); may be called again.
     """
 
     status: int

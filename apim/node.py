@@ -1,7 +1,7 @@
-"""An element of a policy document that has the shape it should have, and its values as functions.
+"""An element of a policy document that fits its shape, with its values as functions.
 
 Policies are compiled from nodes: a node gives each attribute and text as a function of the context, with the
-conversion that the attribute's kind asks for.
+conversion to the attribute's kind.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Node:
     """An element that fits its shape.
 
     Attributes:
-        reads: what its expressions read that the gateway has to fetch first.
+        reads: the bodies that its expressions read, which the gateway must fetch first.
     """
 
     __slots__ = ("_attributes", "_children", "_compilation", "_text", "element", "path", "reads", "shape")
@@ -117,7 +117,7 @@ class Node:
         return frozenset(attribute.name for attribute in self.shape.attributes)
 
     def literal_default(self, name: str) -> str | None:
-        """What the attribute's absence means."""
+        """The value of the attribute if it is absent."""
         return self._attribute(name).default
 
     def flag(self, name: str) -> bool:
@@ -153,7 +153,7 @@ class Node:
         return _as_text(self._text)
 
     def text_value(self) -> Read[object]:
-        """The same, an expression's value as it is."""
+        """The text between the tags, with an expression's value as it is."""
         operand = self._text
         return operand.read if operand is not None else lambda _context: None
 
@@ -185,7 +185,7 @@ class Node:
         return self._compilation.fragment(fragment_id, self)
 
     def fail(self, message: str, attribute: str | None = None) -> None:
-        """Reports that the element (or the attribute) cannot be as it is."""
+        """Reports an error of the element, or of one of its attributes."""
         value = self.element.attributes.get(attribute) if attribute else None
         line, column = (value.line, value.column) if value else (self.element.line, self.element.column)
         self._compilation.report(message, line, column)

@@ -1,7 +1,7 @@
 """Reads policy documents in the `rawxml` format, which is not XML.
 
-C# stands in attributes and texts as it is, quotes and `<` included. So this is a reader of XML that, where
-a value begins with `@(` or `@{`, lets the C# bracket scanner say where the value ends.
+Attributes and texts contain C# without escapes, quotes and `<` included. This reader of XML finds the end
+of a value that begins with `@(` or `@{` with the bracket scanner for C#.
 https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 """
 
@@ -85,7 +85,7 @@ def _read(source: str, document: str) -> tuple[Element, tuple[Value, ...]]:
 
 @dataclass(slots=True)
 class _Content:
-    """The text of an element so far; comments and elements may stand between its pieces."""
+    """The text of an element so far; comments and elements may be between its parts."""
 
     texts: list[str] = field(default_factory=list)
     first: int | None = None
@@ -129,7 +129,7 @@ class _Reader:
         return self._source[start:found]
 
     def _misc(self) -> None:
-        """Skips what may stand around the root: space, comments, processing instructions."""
+        """Skips what is allowed around the root: white space, comments, processing instructions."""
         if self._source.startswith("\ufeff", self._at):
             self._at += 1
         while True:

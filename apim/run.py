@@ -1,4 +1,4 @@
-"""One request on its way through the policies."""
+"""The state of one request while its policies run."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from functools import lru_cache
@@ -23,17 +23,17 @@ class Run:
         services: what policies use of the gateway.
         context: what expressions see.
         readings: how the gateway behaves during this request where Azure's behaviour is not documented.
-        request_stream: the request's body while nobody has read it; then `context.request.body` is None.
+        request_stream: the request's body until it is read; `context.request.body` is None until then.
         request_length: the Content-Length that came with `request_stream`.
         original_host: the client's Host header.
-        base: the backend's base URL; None until somebody sets one.
+        base: the backend's base URL; None until one is set.
         rest: path below `base`, percent-encoded.
-        reply: the backend's response while nobody has read its body.
-        buffer_response_chunks: whether small pieces of `reply` are gathered before they go on.
-        cors: adds the headers of the cors policy to the answer.
-        finishers: what else is done to the headers of whatever answer goes out.
-        at_end: what is done when the answer has been sent.
-        trace: a record of what happened, when it is wanted.
+        reply: the backend's response until its body is read.
+        buffer_response_chunks: whether small chunks of `reply` are combined before they are sent.
+        cors: adds the headers of the cors policy to the response.
+        finishers: further changes of the headers of the final response.
+        at_end: called when the response has been sent.
+        trace: records the request, if tracing is on.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class Run:
         self.point()
 
     def point(self) -> None:
-        """Makes `context.Request.Url` agree with `base` and `rest`."""
+        """Updates `context.Request.Url` from `base` and `rest`."""
         old = self.context.request.url
         if self.base is None:
             self.context.request.url = Url(
@@ -120,7 +120,7 @@ class Run:
         body: bytes | AsyncIterator[bytes] | None,
         timeout: float,  # noqa: ASYNC109 -- as in Network.send
     ) -> Reply:
-        """Sends a request through the gateway's network, and notes it in the trace.
+        """Sends a request through the gateway's network, and records it in the trace.
 
         Raises:
             SendError: there was no response.
@@ -142,7 +142,7 @@ class Run:
         self.context.request.body = Body(await buffered(stream))
 
     async def buffer_response(self) -> None:
-        """Reads the backend's body into memory, which waits for its end."""
+        """Reads the backend's whole body into memory."""
         reply, response = self.reply, self.context.response
         if reply is None or response is None:
             return
@@ -166,7 +166,7 @@ class Run:
             self.reply = None
 
     def end(self) -> None:
-        """Does what is to be done when the answer has been sent; harmless when called again."""
+        """Calls the functions in `at_end`; a second call does nothing."""
         while self.at_end:
             self.at_end.pop()()
 
@@ -226,7 +226,7 @@ def decoded_values(query: str) -> dict[str, list[str]]:
 
 
 def response_of(reply: Reply, readings: Readings) -> Response:
-    """The `context.Response` of a reply whose body is still to come."""
+    """The `context.Response` of a reply whose body has not been read."""
     headers = Headers()
     for name, value in reply.headers if readings.hop_by_hop == "visible" else end_to_end(reply.headers):
         headers.add(name, value)

@@ -1,14 +1,14 @@
-"""What a person may see of the values in a request.
+"""The values of a request that traces and logs may show.
 
-A value is shown only if it is known to be harmless, so nothing has to be recognised as a secret:
+A value is shown only if it cannot be a secret, so secrets need not be recognised:
 
 - null, booleans, numbers, and statuses of responses;
-- a text that stands literally in the policy documents (and is no secret named value), except in headers that
-  carry credentials or redirects;
-- HTTP's methods; of a URL the scheme, the host, and segments of the path that stand in a URL template or
-  a policy, or are plain words.
+- a string that is a literal in the policy documents (and not a secret named value), except in headers with
+  credentials or redirects;
+- HTTP methods; of a URL the scheme, the host, and segments of the path that occur in a URL template or a
+  policy, or are plain words.
 
-Of every other value its .NET type is told, and of a text its length.
+Other values are replaced by their .NET type, and strings by their length.
 """
 
 import re
@@ -32,16 +32,16 @@ _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 
 
 def literals_in(code: str) -> set[str]:
-    """The texts in quotes that stand in C#; those with escapes are left out."""
+    """The string literals in C#, without those that have escapes."""
     return {text for text in _QUOTED.findall(code) if "\\" not in text}
 
 
 class Shown:
-    """Writes values for people.
+    """Writes values for traces and logs.
 
     Args:
         secrets: values of secret named values.
-        literals: texts that stand in the policy documents.
+        literals: the strings in the policy documents.
         templates: URL templates and paths of APIs.
     """
 
@@ -58,7 +58,7 @@ class Shown:
         self._segments = frozenset(segment for path in paths for segment in path.split("/"))
 
     def log_line(self, text: str) -> str:
-        """A text for the console of whoever runs the twin: secrets and what looks like a token are masked."""
+        """A string for the log: secrets and what looks like a token are masked."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         text = _TOKEN_LIKE.sub("***", text)

@@ -1,4 +1,4 @@
-"""Statements that run one after the other, without waiting where there is nothing to wait for."""
+"""Statements that run one after the other; those that need not wait run without a coroutine."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from apim.position import Position
 from apim.run import Run
 
 Action = Callable[[Run], Awaitable[None] | None]
-"""What a policy does. What it returns, if anything, must be awaited before the next statement."""
+"""The action of a policy. Its result, if there is one, must be awaited before the next statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Statement(Position):
     ran: bytearray = field(default_factory=lambda: bytearray(1))
 
     def blame(self, failure: Failure) -> Failure:
-        """Notes in a failure that it happened here, unless a statement within already did."""
+        """Records this position in a failure, unless an inner statement already did."""
         if not failure.source:
             failure.source = self.element
         if not failure.section:
@@ -103,7 +103,7 @@ async def _resume(
 
 
 async def _traced(statements: tuple[Statement, ...], run: Run) -> None:
-    """The same, statement by statement, with a record of each."""
+    """Runs the statements with a record of each."""
     trace = run.trace
     if trace is None:
         return

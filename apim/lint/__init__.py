@@ -1,8 +1,8 @@
-"""What is wrong with policies, found without running them.
+"""Finds errors in policies without running them.
 
-`check` looks at a whole service as it is declared. Beside what the compiler refuses there is one module for
-each further rule; `rules` lists the names, and what mends each. The same rules serve the Pulumi program,
-which creates nothing while there is a finding, and `python -m twin lint`.
+`check` checks a whole service as it is declared. In addition to the errors of the compiler there is one
+module for each rule; `rules` lists their names and remedies. The same rules are used by the Pulumi program,
+which creates nothing while there is an error, and by `python -m twin lint`.
 """
 
 from apim.lint.all_rules import Surroundings, check

@@ -41,7 +41,7 @@ _OF_SERVICES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the rules have to know beside the service itself.
+    """What the rules need to know in addition to the service.
 
     Attributes:
         unknown: names of the named values whose content is not known yet.

@@ -181,7 +181,7 @@ class _Values:
         )
 
     def _settle(self, root: syntax.Node) -> None:
-        # Twice: a loop may read what stands below.
+        # Twice: a loop may read what is set below.
         for _ in range(2):
             self._assignments(root)
 

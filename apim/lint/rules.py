@@ -1,4 +1,4 @@
-"""The names of the rules, and the edit that mends a finding of each."""
+"""The names of the rules, and the edit that fixes a finding of each."""
 
 from dataclasses import replace
 
@@ -18,9 +18,9 @@ REMEDIES = {
     "member-not-allowed": "use a type or member of the documented list (policy expressions, .NET types)",
     "reference-comparison": "",
     "encoded-csharp": "write quotes and < as they are",
-    "buffered-stream": "event streams must pass as they come: remove it from APIs that stream",
+    "buffered-stream": "event streams must not be buffered: remove it from APIs that stream",
     "missing-token-check": "add validate-jwt, validate-azure-ad-token or an authenticated check of the "
-    "Authorization header to <inbound>, before everything that depends on who calls",
+    "Authorization header to <inbound>, before everything that depends on the caller",
     "unverified-token": "compare the token's signature or MAC, or use validate-jwt: AsJwt() only parses",
     "commented-token-check": "remove the <!-- and --> around it",
     "missing-base": "add <base />, or the policies of the outer scopes do not run",
@@ -33,15 +33,15 @@ REMEDIES = {
     "cache-remove-value": "overwrite it: store a value that means that there is none, with cache-store-value",
     "null-variable": 'set-variable may refuse null (R7): use ?? "", an empty object or a default',
     "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
-    "shared-response-variable": "give each call a variable of its own: when the second one fails, the answer "
-    "of the first may pass for its own (R8)",
+    "shared-response-variable": "give each call a variable of its own: when the second one fails, the "
+    "response of the first may be taken for its own (R8)",
     "variables": "",
     "connection-header": "leave it to API Management (R3), and exclude it from computed names",
 }
-"""Rule to remedy; an empty one where each message says it itself."""
+"""The remedies by rule; empty if the message of the finding contains it."""
 
 WARNINGS = frozenset({"unused-named-value", "unused-fragment", "encoded-csharp"})
-"""The rules whose findings do not keep a policy from working."""
+"""The rules whose findings do not stop a policy from working."""
 
 
 def is_warning(finding: Finding) -> bool:
@@ -50,6 +50,6 @@ def is_warning(finding: Finding) -> bool:
 
 
 def with_remedy(finding: Finding) -> Finding:
-    """The finding, with the edit that mends it at the end of its message."""
+    """The finding, with the edit that fixes it at the end of its message."""
     remedy = REMEDIES.get(finding.code, "")
     return replace(finding, message=f"{finding.message}: {remedy}") if remedy else finding

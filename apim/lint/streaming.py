@@ -120,7 +120,7 @@ def _response(status: int) -> Context:
 
 
 def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Finding]:
-    """Policies about the response's body; an answer of the gateway's own has a body that nobody waits for."""
+    """Policies that use the response's body; the body of a response that the gateway creates is complete."""
     name = statement.element.name
     if name in _ANSWERS:
         return

@@ -1,4 +1,4 @@
-"""A service's policies as the rules see them: elements, their expressions, and how scopes meet."""
+"""The policies of a service as the rules use them: elements, expressions, and nested scopes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ class Placed:
     element: Element
 
     def finding(self, code: str, message: str, at: Value | None = None) -> Finding:
-        """Something to mend here, or at a value of the element."""
+        """A finding about the element, or about a value of it."""
         place = at or self.element
         return Finding(
             document=self.document, line=place.line, column=place.column, message=message, code=code
@@ -49,7 +49,7 @@ class Placed:
 
 
 Rule = Callable[["Subject", Placed, str], Iterable[Finding]]
-"""Finds what is wrong with a policy in a section, whatever stands around it."""
+"""Checks a policy in a section, independently of the policies around it."""
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class Subject:
         return self._parts[place]
 
     def everything(self, chain: list[str], section: str) -> "Iterator[Placed]":
-        """The policies of a section and all that stands in them, with fragments in their places."""
+        """The policies of a section and all elements in them, with the content of fragments."""
         for statement in self.section(chain, section):
             yield from self.parts(statement)
 

@@ -1,6 +1,6 @@
-"""Whether somebody without a good token gets past the door.
+"""Checks that a request without a valid token is rejected.
 
-A request without a token, and one with a token that nobody issued, are taken through the inbound policies of
+A request without a token, and one with a forged token, are taken through the inbound policies of
 the operation, expressions and all, as far as they can be known without sending anything; where a condition
 depends on what the store or another service says, or on what else the asker or chance decides, both ways are
 taken. None may come out at the end. And what turns the forged token away must be validate-jwt,
@@ -243,7 +243,7 @@ def _same(left: object, right: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def _texts(source: str) -> tuple[str, ...]:
-    """The texts that stand in an expression and can stand in a header."""
+    """The strings in an expression that are valid values of a header."""
     found = {
         node.value: None
         for node in nodes(tree(source))
@@ -253,7 +253,7 @@ def _texts(source: str) -> tuple[str, ...]:
 
 
 def _sealed(header: str) -> str:
-    """A token of five parts whose first is known, as nobody sealed it (RFC 7516)."""
+    """A forged token of five parts whose first is known (RFC 7516)."""
     return f"{header}..{'A' * 22}.{'A' * 22}.{'A' * 43}"
 
 
@@ -332,7 +332,7 @@ def _door(subject: Subject, chain: list[str]) -> Placed:
 
 
 def _is_a_check(subject: Subject, comment: str) -> bool:
-    """Whether a comment holds policies that turn somebody away, or begin to."""
+    """Whether a comment contains policies that reject a request, or the beginning of such."""
     try:
         root = rawxml.parse(f"<fragment>{comment}</fragment>", "comment")
     except PolicyError:

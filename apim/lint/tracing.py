@@ -17,7 +17,7 @@ _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Values of policies that log, in an operation, which show what nobody may read there."""
+    """Values of an operation's logging policies that would show a secret."""
     statements = [one for section in SECTIONS for one in subject.everything(chain, section)]
     sinks = [one for one in statements if one.element.name in _SINKS]
     tracing = [(one, value) for one in statements for value in one.values() if _CALL in value.text]

@@ -59,15 +59,15 @@ def rendered_stage(operation: str, api: str | None = None) -> stage.Stage:
 
 
 def test_a_rendered_policy_holds_no_marks() -> None:
-    assert not {"\ue000", "\ue001"} & set(policy.render("oauth/api.xml.j2"))
+    assert not {"\ue000", "\ue001"} & set(policy.render("global.xml.j2"))
 
 
 def test_a_line_knows_the_line_of_its_template() -> None:
-    text = policy.render("oauth/api.xml.j2")
-    location = text.source_map.find(rendered(text, "<inbound>"))
+    text = policy.render("global.xml.j2")
+    location = text.source_map.find(rendered(text, "<policies>"))
     assert location is not None
-    assert location.file == "policies/oauth/api.xml.j2"
-    assert location.line == written("oauth/api.xml.j2", "<inbound>")
+    assert location.file == "policies/global.xml.j2"
+    assert location.line == written("global.xml.j2", "<policies>")
 
 
 def test_a_check_has_the_line_that_states_it() -> None:
@@ -83,13 +83,13 @@ def test_a_check_has_the_line_that_states_it() -> None:
 
 
 def test_a_place_outside_a_document_has_no_location() -> None:
-    text = policy.render("oauth/api.xml.j2")
+    text = policy.render("global.xml.j2")
     assert text.source_map.find(0) is None
     assert text.source_map.find(text.count("\n") + 2) is None
 
 
 def test_a_rendered_policy_is_copied_with_its_source_map() -> None:
-    text = policy.render("oauth/api.xml.j2")
+    text = policy.render("global.xml.j2")
     copied = copy.deepcopy(text)
     assert copied == text
     assert copied.source_map.lines() == text.source_map.lines()
