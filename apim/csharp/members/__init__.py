@@ -27,6 +27,7 @@ _FAMILIES: Final = (
     "web",
     "encoding",
     "crypto",
+    "rsa",
     "bits",
     "json",
     "json_convert",

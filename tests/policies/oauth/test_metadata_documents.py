@@ -174,6 +174,22 @@ def test_b5_no_other_address_is_asked(stand: Stand, client_id: str) -> None:
         ({"client_secret": "x"}, {}, "secret"),
         ({"token_endpoint_auth_method": "client_secret_post"}, {}, "way to authenticate"),
         ({"token_endpoint_auth_method": "client_secret_basic"}, {}, "way to authenticate"),
+        ({"token_endpoint_auth_method": 7}, {}, "way to authenticate"),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, {}, "jwks_uri"),
+        ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": 7}, {}, "jwks_uri"),
+        (
+            {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
+            {},
+            "jwks_uri",
+        ),
+        (
+            {
+                "token_endpoint_auth_method": "private_key_jwt",
+                "jwks_uri": "https://app.example.com@evil.example/",
+            },
+            {},
+            "jwks_uri",
+        ),
         ({"redirect_uris": []}, {}, "redirect_uris"),
         ({"redirect_uris": ["http://app.example.com/"]}, {}, "must be https"),
         ({"client_name": "a\u202eb"}, {}, "client_name"),

@@ -65,6 +65,7 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> Non
         "clientDocumentId": hashed(stand.client_id),
         "registration": "dynamic",
         "clientHost": "",
+        "clientKeys": "=",
         "clientName": "=Test client",
         "redirectUri": CALLBACK,
         "state": "=a+b",

@@ -1,0 +1,64 @@
+"""RSA signatures: what is verified, with which padding and hash."""
+
+import base64
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from apim.csharp.errors import DotNetException
+from tests.csharp.stage import evaluate
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+DATA = "header.payload"
+HASHES = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}
+
+
+def _element(name: str, number: int) -> str:
+    octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return f"<{name}>{base64.b64encode(octets).decode()}</{name}>"
+
+
+def xml() -> str:
+    numbers = KEY.public_key().public_numbers()
+    return f"<RSAKeyValue>{_element('Modulus', numbers.n)}{_element('Exponent', numbers.e)}</RSAKeyValue>"
+
+
+def signed(kind: Any, name: str) -> str:
+    return base64.b64encode(KEY.sign(DATA.encode(), kind, HASHES[name])).decode()
+
+
+def verified(signature: str, kind: str, name: str, *, key: str | None = None, data: str = DATA) -> object:
+    read = f'rsa.FromXmlString("{xml() if key is None else key}");' if key != "" else ""
+    return evaluate(
+        f"@{{ var rsa = RSA.Create(); {read} "
+        f'return rsa.VerifyData(Encoding.UTF8.GetBytes("{data}"), Convert.FromBase64String("{signature}"), '
+        f"HashAlgorithmName.{name}, RSASignaturePadding.{kind}); }}"
+    )
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_a_signature_is_verified_with_its_padding_and_hash_only(name: str) -> None:
+    algorithm = HASHES[name]
+    pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+    for kind, made, other in (("Pkcs1", padding.PKCS1v15(), "Pss"), ("Pss", pss, "Pkcs1")):
+        signature = signed(made, name)
+        assert verified(signature, kind, name) is True
+        assert verified(signature, other, name) is False
+        assert verified(signature, kind, name, data="header.other") is False
+        assert verified(signature, kind, "SHA512" if name != "SHA512" else "SHA256") is False
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "<RSAKeyValue></RSAKeyValue>",
+        "<Modulus>AQAB</Modulus>",
+        "<Modulus>!</Modulus><Exponent>AQAB</Exponent>",
+    ],
+)
+def test_without_a_whole_key_nothing_is_verified(key: str) -> None:
+    with pytest.raises(DotNetException):
+        verified(signed(padding.PKCS1v15(), "SHA256"), "Pkcs1", "SHA256", key=key)

@@ -1,0 +1,209 @@
+"""private_key_jwt: clients whose metadata document asks for it alone sign each token request (RFC 7523)."""
+
+import functools
+import json
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from apim.network import Reply
+from tests.e2e.client import parameters_of
+from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.policies.oauth.stand import FORM, GATEWAY, VERIFIER, Stand, away, declared, handle_of
+from tests.policies.oauth.test_metadata_documents import APP, URL, document
+from twin.clock import Clock
+
+JWKS = "https://app.example.com/oauth/jwks.json"
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@functools.cache
+def _key(name: str, size: int = 2048) -> RSAKey:
+    return RSAKey.generate_key(size, {"kid": name, "use": "sig"})
+
+
+@functools.cache
+def _curve() -> ECKey:
+    return ECKey.generate_key("P-256", {"kid": "curve"})
+
+
+@functools.cache
+def _stage() -> Stage:
+    return Stage(declared(), Clock())
+
+
+class Confidential:
+    """A client with keys, and the host that publishes them.
+
+    Attributes:
+        stand: the gateway.
+        published: the keys.
+        fetched: how often they were fetched.
+        broken: what the host answers instead of the keys.
+    """
+
+    def __init__(self, **changed: Any) -> None:
+        self.stand = Stand.at(_stage())
+        self.published: list[dict[str, Any]] = [_key("one").as_dict(private=False)]
+        self.fetched = 0
+        self.broken: Any = None
+        self._document = document(
+            **({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": JWKS} | changed)
+        )
+        before = self.stand.stage.wire.answer
+
+        def answer(sent: Sent) -> Any:
+            if sent.url == JWKS:
+                return self._keys()
+            if sent.url == URL:
+                return reply(200, json.dumps(self._document), Content_Type="application/json")
+            return before(sent)
+
+        self.stand.stage.wire.answer = answer
+        self.stand.client_id = URL
+
+    def _keys(self) -> Reply:
+        self.fetched += 1
+        return self.broken() if self.broken else reply(200, json.dumps({"keys": self.published}))
+
+    def code(self) -> str:
+        page = self.stand.consent_page(handle_of(self.stand.authorize(redirect_uri=APP)))
+        end = self.stand.callback(self.stand.consent(page)).header("Location") or ""
+        return parameters_of(end)["code"]
+
+    def assertion(self, *, key: Any = None, alg: str = "RS256", **changed: Any) -> str:
+        claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": self.stand.now + 60, "jti": "x"} | changed
+        key = key or _key("one")
+        header = {"alg": alg, "kid": key.kid}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(header, kept, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
+
+    def redeem(self, code: str, assertion: str | None, kind: str | None = TYPE) -> Got:
+        return self.stand.redeem(
+            code, redirect_uri=APP, client_assertion=assertion, client_assertion_type=kind
+        )
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256"])
+def test_b5_a_client_that_signs_gets_tokens_and_refreshes_them(alg: str) -> None:
+    client = Confidential()
+    answer = client.redeem(client.code(), client.assertion(alg=alg))
+    assert answer.status == 200, answer.body
+    for assertion, status in ((client.assertion(), 200), ("", 401)):
+        form = (
+            f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={URL}"
+            f"&client_assertion={assertion}&client_assertion_type={TYPE}"
+        )
+        again = client.stand.post("/token", form, content_type=FORM, cookies=False)
+        assert again.status == status
+    assert client.fetched == 1
+
+
+def test_b5_an_assertion_may_name_the_issuer_in_a_list() -> None:
+    client = Confidential()
+    assert client.redeem(client.code(), client.assertion(aud=[GATEWAY])).status == 200
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "for another server": {"aud": "https://other.example"},
+    "for the token endpoint": {"aud": f"{GATEWAY}/token"},
+    "for several": {"aud": [GATEWAY, "https://other.example"]},
+    "for none": {"aud": None},
+    "of another issuer": {"iss": "https://other.example/c"},
+    "for another subject": {"sub": "https://other.example/c"},
+    "without an end": {"exp": None},
+    "expired": {"exp": 1000},
+    "for a year": {"exp": 99999999999},
+    "with an end in words": {"exp": "soon"},
+    "not yet": {"nbf": 99999999999},
+    "by another key": {"key": _key("two")},
+    "under another algorithm": {"alg": "RS384"},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_b5_an_assertion_that_is_wrong_in_one_way_is_refused(name: str) -> None:
+    client = Confidential()
+    code = client.code()
+    refused = client.redeem(code, client.assertion(**WRONG[name]))
+    assert (refused.status, refused.json()["error"]) == (401, "invalid_client")
+    assert client.redeem(code, client.assertion()).status == 200
+
+
+def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> None:
+    client = Confidential()
+    code, good = client.code(), client.assertion()
+    head, body, signature = good.split(".")
+    for assertion, kind in (
+        (None, TYPE),
+        (good, None),
+        (good, "x"),
+        ("x", TYPE),
+        (f"{head}.{body}", TYPE),
+        (f"{head}.{body}.", TYPE),
+        (f"{head}.{body}.{signature[:-4]}AAAA", TYPE),
+        (f"{head}.{body[:-2]}.{signature}", TYPE),
+        (f"e30.{body}.{signature}", TYPE),
+        (f"W10.{body}.{signature}", TYPE),
+        (f"{head}.{body}.a", TYPE),
+    ):
+        answer = client.redeem(code, assertion, kind)
+        assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
+    assert client.redeem(code, good).status == 200
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        [],
+        [{"kty": "RSA"}],
+        [{"kty": "RSA", "n": "!!", "e": "AQAB", "kid": "one"}],
+        [_key("one").as_dict(private=False) | {"use": "enc"}],
+        [_key("one").as_dict(private=False) | {"alg": "PS256"}],
+        [_key("two").as_dict(private=False)],
+        [_curve().as_dict(private=False) | {"kid": "one"}],
+    ],
+)
+def test_b5_no_other_key_counts(published: list[dict[str, Any]]) -> None:
+    client = Confidential()
+    client.published = published
+    assert client.redeem(client.code(), client.assertion()).status == 401
+
+
+@pytest.mark.filterwarnings("ignore:Key size")
+def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
+    client = Confidential()
+    weak = _key("weak", 1024)
+    client.published = [weak.as_dict(private=False)]
+    assert client.redeem(client.code(), client.assertion(key=weak)).status == 401
+
+
+@pytest.mark.parametrize("broken", [away, lambda: reply(500), lambda: reply(302, "", Location="https://x/")])
+def test_b5_without_the_keys_the_client_is_told_to_come_again(broken: Any) -> None:
+    client = Confidential()
+    code = client.code()
+    client.broken = broken
+    answer = client.redeem(code, client.assertion())
+    assert (answer.status, answer.header("Retry-After")) == (503, "5")
+    client.broken = None
+    assert client.redeem(code, client.assertion()).status == 200
+
+
+def test_b5_a_document_that_lists_none_too_needs_no_assertion() -> None:
+    client = Confidential(token_endpoint_auth_methods_supported=["none", "private_key_jwt"])
+    assert client.redeem(client.code(), None, None).status == 200
+    assert client.fetched == 0
+
+
+def test_b5_the_verifier_is_needed_all_the_same() -> None:
+    client = Confidential()
+    answer = client.stand.redeem(
+        client.code(),
+        redirect_uri=APP,
+        code_verifier=VERIFIER[:-1] + "x",
+        client_assertion=client.assertion(),
+        client_assertion_type=TYPE,
+    )
+    assert answer.json()["error"] == "invalid_grant"
