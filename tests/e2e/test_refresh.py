@@ -124,3 +124,77 @@ def test_d7_a_throttled_store_costs_a_refresh_at_most_a_second(
         twin.fault("cosmos", times=calls_before, delay=0.001)
     twin.fault("cosmos", times=times, status=429, headers={"x-ms-retry-after-ms": "20"})
     assert client.refresh(given["refresh_token"]).status_code == 200
+
+
+FAULTS = [{"status": 429, "times": 3}, {"status": 503}, {"status": 412}, {"error": True}]
+
+
+def fail_at(twin: RunningTwin, call: int, fault: dict[str, object]) -> None:
+    """The store carries out so many calls, and then fails."""
+    if call:
+        twin.fault("cosmos", times=call, delay=0.001)
+    twin.fault("cosmos", **{"times": 1, **fault})
+
+
+def failed_without_harm(answer: httpx.Response) -> bool:
+    """Whether it says that the store failed; the other possibility is that it succeeded."""
+    if answer.status_code == 200:
+        return False
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    return True
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("call", range(4))
+def test_d7_a_redemption_survives_a_failure_of_each_call(
+    twin: RunningTwin, client: Client, code: str, call: int, fault: dict[str, object]
+) -> None:
+    """Calls: the grant, the client, the grant's change, the extension of the registration."""
+    fail_at(twin, call, fault)
+    answer = client.redeem(code)
+    last = call == 3
+    assert failed_without_harm(answer) != last
+    twin.control.delete("/faults").raise_for_status()
+    given = answer.json() if last else client.redeem(code).json()
+    twin.clear_cache()
+    assert client.call(given["access_token"]).status_code == 200
+    assert client.refresh(given["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("call", range(2))
+def test_d7_a_refresh_survives_a_failure_of_each_call(
+    twin: RunningTwin, client: Client, given: dict[str, str], call: int, fault: dict[str, object]
+) -> None:
+    fail_at(twin, call, fault)
+    assert failed_without_harm(client.refresh(given["refresh_token"]))
+    twin.control.delete("/faults").raise_for_status()
+    answer = client.refresh(given["refresh_token"])
+    twin.clear_cache()
+    assert client.call(answer.json()["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("call", range(3))
+def test_d7_a_revocation_survives_a_failure_of_each_call(
+    twin: RunningTwin, client: Client, given: dict[str, str], call: int, fault: dict[str, object]
+) -> None:
+    """Calls: the grant, the grant again, its change; a change that was overtaken is made again."""
+    fail_at(twin, call, fault)
+    answer = client.revoke(given["refresh_token"])
+    assert failed_without_harm(answer) != (call == 2 and fault == {"status": 412})
+    twin.control.delete("/faults").raise_for_status()
+    assert client.revoke(given["refresh_token"]).status_code == 200
+    twin.clear_cache()
+    assert client.call(given["access_token"]).status_code == 401
+
+
+def test_d7_a_store_that_takes_too_long_is_a_failure_and_the_refresh_can_be_repeated(
+    twin: RunningTwin, client: Client, given: dict[str, str]
+) -> None:
+    """The call may have been carried out: the answer is the same as that of a lost one."""
+    twin.fault("cosmos", times=1, delay=0.001)
+    twin.fault("cosmos", times=1, delay=11)
+    assert failed_without_harm(client.refresh(given["refresh_token"]))
+    assert client.refresh(given["refresh_token"]).status_code == 200
