@@ -51,7 +51,7 @@ format: $(ENVIRONMENT) ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-check: lint test test-engine test-clients ## Lint, then run all tests
+check: lint test test-engine ## Lint, then run all tests
 
 clean: ## Remove the twin's state (registrations, sign-ins, snippets) and reports
 	@$(PYTHON) -m twin.clean .twin .policy-coverage

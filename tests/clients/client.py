@@ -25,6 +25,7 @@ class Client:
         transports: those that the client has; `discovery` for one that only reads the metadata.
         sign_in: `own`: the client registers and opens a page; `bearer`: its host gives it a token; `none`.
         refresh: when the client refreshes, if not at each expiry.
+        stays: whether it stays connected when its access token has expired; if not, `refresh` says why.
         build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.
         gap: the reason why it does not connect, or None if it does.
@@ -38,6 +39,7 @@ class Client:
     transports: tuple[Transport, ...]
     sign_in: Literal["own", "bearer", "none"] = "own"
     refresh: str | None = None
+    stays: bool = True
     build: tuple[str, ...] = ()
     fast: bool = False
     gap: str | None = None

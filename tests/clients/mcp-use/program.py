@@ -1,0 +1,34 @@
+"""mcp-use: signs in with the system's browser and uses tools."""
+
+import asyncio
+import json
+import os
+import sys
+
+os.environ["MCP_USE_ANONYMIZED_TELEMETRY"] = "false"
+from mcp_use import MCPClient
+
+url, transport = sys.argv[1:]
+
+
+def say(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+async def main():
+    client = MCPClient({"mcpServers": {"gateway": {"url": url, "auth": {}}}})
+    session = await client.create_session("gateway")
+
+    async def call(name, **arguments):
+        result = await session.call_tool(name, arguments)
+        say(tool=name, text=result.content[0].text)
+
+    say(tools=[tool.name for tool in await session.list_tools()])
+    await call("hello_mcp")
+    await call("save_snippet", snippetname="greeting", snippet="kept")
+    # It can refresh its token, but nothing in it does.
+    say(waiting=True)
+    await client.close_all_sessions()
+
+
+asyncio.run(main())
