@@ -62,7 +62,7 @@ FOREIGN = [
     r"npx mcporter (auth|call) [\w.]+",
     r"npx @modelcontextprotocol/inspector --cli https://\S+ --transport http --method tools/list",
     r"claude mcp add --transport http \w+ https://\S+",
-    r"codex mcp (add \w+ --url https://\S+|login \w+)",
+    r"codex mcp (add \w+ --url https://\S+|login \w+( --oauth-client-registration dcr)?)",
     r"brew install [\w.@-]+",
     r"sudo apt install [\w. -]+",
 ]
