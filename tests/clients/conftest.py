@@ -29,7 +29,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             client,
             transport,
             id=f"{client.id}-{transport}",
-            marks=[pytest.mark.xfail(reason=client.gap)] if client.gap else [],
+            # Some clients listen at a port that is the same for each of their runs.
+            marks=[
+                pytest.mark.xdist_group(client.id),
+                *([pytest.mark.xfail(reason=client.gap)] if client.gap else []),
+            ],
         )
         for client in clients()
         if everything or client.fast
