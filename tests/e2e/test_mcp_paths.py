@@ -1,4 +1,4 @@
-"""The doors of the MCP servers (oauth.md E)."""
+"""What MCP paths answer through the whole twin (docs/authorization.md, E)."""
 
 import secrets
 
@@ -45,7 +45,7 @@ def test_e1_without_a_token_the_client_is_told_where_to_get_one(
     assert twin.received("functions") == []
 
 
-def test_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e1_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client, token: str) -> None:
     bad = [
         "x",
         ".",
@@ -68,7 +68,7 @@ def test_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client,
     assert twin.received("functions") == []
 
 
-def test_another_scheme_is_like_any_bad_token(client: Client, token: str) -> None:
+def test_e1_another_scheme_is_like_any_bad_token(client: Client, token: str) -> None:
     bad = client.call("x")
     for scheme in ("Basic", "Token", "bearer,"):
         answer = client.call(None, headers={"Authorization": f"{scheme} {token}"})
@@ -76,7 +76,7 @@ def test_another_scheme_is_like_any_bad_token(client: Client, token: str) -> Non
         assert answer.headers["www-authenticate"] == bad.headers["www-authenticate"]
 
 
-def test_a_token_in_the_query_is_refused(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e1_a_token_in_the_query_is_refused(twin: RunningTwin, client: Client, token: str) -> None:
     assert client.call(None, params={"access_token": token}).status_code == 401
     assert client.call(token, params={"access_token": token}).status_code == 401
     assert twin.received("functions") == []
@@ -88,7 +88,7 @@ def test_a_token_for_the_whole_gateway_opens_the_server(client: Client, ada: Per
     assert client.call(token).status_code == 200
 
 
-def test_a_foreign_origin_is_refused_before_the_token_is_looked_at(
+def test_e2_a_foreign_origin_is_refused_before_the_token_is_looked_at(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     answer = client.call(token, headers={"Origin": "https://evil.example"})
@@ -97,20 +97,20 @@ def test_a_foreign_origin_is_refused_before_the_token_is_looked_at(
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:6274", "http://127.0.0.1:5173"])
-def test_a_local_browser_app_is_welcome_at_a_local_stack(client: Client, token: str, origin: str) -> None:
+def test_e2_a_local_browser_app_is_welcome_at_a_local_stack(client: Client, token: str, origin: str) -> None:
     answer = client.call(token, headers={"Origin": origin})
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin
     assert answer.headers["vary"] == "Origin"
 
 
-def test_a_browser_app_may_read_what_it_needs_to_sign_in_and_go_on(client: Client, token: str) -> None:
+def test_a4_a_browser_app_may_read_what_it_needs_to_sign_in_and_go_on(client: Client, token: str) -> None:
     for answer in (client.call(None), client.call("x"), client.call(token)):
         readable = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
         assert {"WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"} <= readable
 
 
-def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client, token: str) -> None:
     unwanted = {
         "Cookie": "a=b",
         "X-Atlassian-Jira-Url": "https://evil.example",
@@ -140,26 +140,28 @@ def test_only_listed_headers_reach_the_server(twin: RunningTwin, client: Client,
     assert token not in str(request)
 
 
-def test_more_headers_than_can_be_checked_are_refused(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_more_headers_than_can_be_checked_are_refused(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
     answer = client.call(token, headers={f"X-Custom-{number}": "x" for number in range(60)})
     assert answer.status_code == 431
     assert twin.received("functions") == []
 
 
-def test_thirty_unlisted_headers_are_all_dropped(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_thirty_unlisted_headers_are_all_dropped(twin: RunningTwin, client: Client, token: str) -> None:
     assert client.call(token, headers={f"X-Custom-{number}": "x" for number in range(30)}).status_code == 200
     (request,) = twin.received("functions")
     assert "x-custom" not in str(request).lower()
 
 
-def test_answers_do_not_name_the_server_behind(client: Client, token: str) -> None:
+def test_e8_answers_do_not_name_the_server_behind(client: Client, token: str) -> None:
     answer = client.call(token)
     shown = str(dict(answer.headers)).lower() + answer.text.lower()
     assert "azurewebsites" not in shown
     assert "x-powered-by" not in shown
 
 
-def test_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
+def test_e3_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     said = {
@@ -193,7 +195,7 @@ def test_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
     assert "set-cookie" not in heard
 
 
-def test_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
+def test_e6_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
     answer = client.http.post(
         client.resource,
         content=b"null",
@@ -230,7 +232,7 @@ def test_other_paths_do_not_exist(twin: RunningTwin, token: str, path: str) -> N
         ({"status": 503}, 503),
     ],
 )
-def test_a_failing_server_is_told_apart_from_a_bad_token(
+def test_e8_a_failing_server_is_told_apart_from_a_bad_token(
     twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
 ) -> None:
     client.call(token)
@@ -251,7 +253,7 @@ def test_a_failing_server_is_told_apart_from_a_bad_token(
     assert answer.headers["access-control-allow-origin"] == "http://localhost:6274"
 
 
-def test_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Client, token: str) -> None:
     said = {f"X-{number}": "x" for number in range(45)} | {"Set-Cookie": "a=b"}
     twin.fault("functions", status=200, times=1, headers=said, body="{}")
     answer = client.call(token)
@@ -260,7 +262,7 @@ def test_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Cli
     assert [name for name in answer.headers if name.startswith("x-")] == ["x-content-type-options"]
 
 
-def test_what_the_gateway_says_of_an_error_is_always_the_same(
+def test_e8_what_the_gateway_says_of_an_error_is_always_the_same(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     said = (
@@ -275,7 +277,7 @@ def test_what_the_gateway_says_of_an_error_is_always_the_same(
     assert (answer.status_code, answer.content) == (500, said)
 
 
-def test_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client, token: str) -> None:
     for said, heard in (("17", "17"), ("soon", "5"), ("-1", "5")):
         twin.fault("functions", times=1, status=503, headers={"Retry-After": said}, body="func-x is busy")
         answer = client.call(token)
@@ -283,7 +285,7 @@ def test_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client,
         assert "func-x" not in answer.text
 
 
-def test_nothing_of_the_query_reaches_the_server_but_its_own_session(
+def test_e3_nothing_of_the_query_reaches_the_server_but_its_own_session(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     client.call(token, params={"code": "k", "clientId": "x"})
@@ -296,7 +298,7 @@ def test_nothing_of_the_query_reaches_the_server_but_its_own_session(
     assert (first, second) == ("", "azmcpcs=***")
 
 
-def test_without_the_store_an_unchecked_token_is_not_believed(
+def test_d7_without_the_store_an_unchecked_token_is_not_believed(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     twin.fault("cosmos", status=503, times=1)
@@ -307,7 +309,7 @@ def test_without_the_store_an_unchecked_token_is_not_believed(
     assert client.call(token).status_code == 200
 
 
-def test_too_many_calls_of_one_user_are_slowed_down(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e7_too_many_calls_of_one_user_are_slowed_down(twin: RunningTwin, client: Client, token: str) -> None:
     """The limit of this twin is CALLS_PER_MINUTE."""
     code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
     of_grace = client.redeem(code).json()["access_token"]
