@@ -39,7 +39,7 @@ class Substituted:
     spans: tuple[tuple[int, int, int], ...]
 
     def place(self, line: int, column: int) -> tuple[int, int]:
-        """Where in the document a place of the new text comes from."""
+        """The line and column in the document of a place in the new text."""
         if not self.spans:
             return line, column
         offset = _offset(self.value, line, column)

@@ -104,7 +104,7 @@ def check_lifetime(claims: Claims, now: float, skew: float, *, required: bool) -
 
 
 def check_audience(claims: Claims, audiences: Collection[str]) -> None:
-    """`aud` against what is accepted; nothing is checked when that is empty.
+    """Checks `aud` against the accepted audiences, unless there are none.
 
     Raises:
         TokenError: no audience of the token is accepted.
@@ -116,7 +116,7 @@ def check_audience(claims: Claims, audiences: Collection[str]) -> None:
 
 
 def check_issuer(claims: Claims, issuers: Collection[str]) -> None:
-    """`iss` against what is accepted; nothing is checked when that is empty.
+    """Checks `iss` against the accepted issuers, unless there are none.
 
     Raises:
         TokenError: the token's issuer is not accepted.

@@ -13,7 +13,7 @@ Edit = Callable[[Context, Message], None]
 
 
 def response_in(run: Run) -> Response:
-    """`context.Response`, which comes to be when a policy first writes to it."""
+    """`context.Response`, which is created when a policy first writes to it."""
     response = run.context.response
     if response is None:
         response = run.context.response = Response(status_code=200, status_reason="OK")

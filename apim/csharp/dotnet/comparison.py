@@ -4,12 +4,12 @@ from apim.csharp.dotnet.characters import upper
 
 
 def folded(text: str) -> str:
-    """A text as OrdinalIgnoreCase sees it."""
+    """A string as OrdinalIgnoreCase compares it."""
     return upper(text)
 
 
 def compare(left: str | None, right: str | None) -> int:
-    """Ordinal comparison, with the number that .NET gives: a difference of characters or of lengths."""
+    """Ordinal comparison, with .NET's result: a difference of characters or of lengths."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
     for one, other in zip(left, right, strict=False):
@@ -30,7 +30,7 @@ def compare_ordinal(left: str | None, right: str | None) -> int:
 
 
 def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison. Beyond ASCII, case changes the number given."""
+    """OrdinalIgnoreCase comparison. Beyond ASCII, the result depends on the case."""
     if left is None or right is None:
         return compare(left, right)
     beyond = False

@@ -1,4 +1,4 @@
-"""Conversions between static types: which exist, and what they do to a value.
+"""Conversions between static types: which of them exist, and how they convert a value.
 
 C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
 """
@@ -277,7 +277,7 @@ def _article(target: str) -> str:
 
 
 def _from_double(value: float, target: str) -> int:
-    """A double out of range gives a result that C# leaves open."""
+    """The result for a double out of range is not defined by C#."""
     low, high = INTEGERS[target]
     if not math.isfinite(value) or not low <= int(value) <= high:
         raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
@@ -293,7 +293,7 @@ def decimal_of_double(value: float) -> Decimal:
 
 
 def from_dynamic(target: ClrType) -> Converter | None:
-    """What a dynamic value does where a type is expected: JSON tokens convert, others must be of the type."""
+    """The conversion of a dynamic value to a type: of JSON tokens; other values must be of the type."""
     if target is OBJECT:
         return same
     cast = _downcast(target)

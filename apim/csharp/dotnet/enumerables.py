@@ -75,7 +75,7 @@ def select_many(source: Values, project: Callable[[Any], Values]) -> Iterator[An
 def select_many_pairs(
     source: Values, project: Callable[[Any], Values], combine: Callable[[Any, Any], Any]
 ) -> Iterator[Any]:
-    """SelectMany, with what each pair gives."""
+    """SelectMany, with a result for each pair."""
     for item in given(source):
         for inner in given(project(item)):
             yield combine(item, inner)

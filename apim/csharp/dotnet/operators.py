@@ -52,7 +52,7 @@ _MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
 def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case a kind
-    """The type to which both operands are converted, or None when there is none."""
+    """The type to which both operands are converted; None if there is none."""
     both = {left, right}
     if not both <= NUMBERS:
         return None

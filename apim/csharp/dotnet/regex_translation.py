@@ -27,7 +27,7 @@ _CLASSES = re.compile(r"\\[wWdDsSbBpPkK]|\(\?[a-zA-Z-]*i")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern; `numbers[n]` is Python's number of .NET's group n, `names` gives .NET's numbers."""
+    """A compiled pattern; `numbers[n]` is Python's number of .NET's group n, `names` has .NET's numbers."""
 
     compiled: re.Pattern[str]
     numbers: tuple[int, ...]
@@ -99,7 +99,7 @@ class _Translator:
         self.position = 0
         self.groups: list[str | None] = []
         self.references = False
-        # Categories are spelled out for ASCII; other text is refused when it comes.
+        # Categories are listed for ASCII; input with other characters is refused.
         self.ascii_only = False
 
     def run(self) -> str:

@@ -13,7 +13,7 @@ class ClrType:
     args: "tuple[ClrType, ...]" = ()
 
     def __str__(self) -> str:
-        """As C# writes it, with .NET's names."""
+        """The type in C# syntax, with .NET's names."""
         if self.name == "[]":
             return f"{self.args[0]}[]"
         if self.name == "Nullable":
@@ -24,7 +24,7 @@ class ClrType:
 
     @property
     def clr_name(self) -> str:
-        """What `GetType().Name` gives."""
+        """The result of `GetType().Name`."""
         if self.name == "[]":
             return f"{self.args[0].clr_name}[]"
         # The tables name tuples by their length: Tuple2.
@@ -54,7 +54,7 @@ NULL: Final = clr("null")
 THROWS: Final = clr("throw")
 """The type of a throw expression: it converts to everything."""
 LAMBDA: Final = clr("lambda")
-"""The type of a lambda before it is known what it is for."""
+"""The type of a lambda before its delegate type is known."""
 
 INTEGERS: Final = {
     "SByte": (-(2**7), 2**7 - 1),
@@ -83,7 +83,7 @@ def nullable(of: ClrType) -> ClrType:
 
 @dataclass(slots=True, kw_only=True)
 class Definition:
-    """What is known about a type: how it is built, what it derives from, and its members by name."""
+    """The definition of a type: its parameters, base types and members by name."""
 
     name: str
     namespace: str
@@ -104,7 +104,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {}
 
 
 def definition(of: ClrType) -> Definition | None:
-    """What is known about a type; None for arrays' and other built-in shapes."""
+    """The definition of a type; None for built-in types such as `dynamic`."""
     return DEFINITIONS.get("Array" if of.name == "[]" else of.name)
 
 
@@ -115,7 +115,7 @@ def is_value_type(of: ClrType) -> bool:
 
 
 def is_reference_type(of: ClrType) -> bool:
-    """Whether null is a value of it."""
+    """Whether values of the type can be null, `Nullable` apart."""
     return of.name not in {"Nullable", "Void"} and not is_value_type(of)
 
 
@@ -141,5 +141,5 @@ def substitute(of: ClrType, bindings: "dict[str, ClrType]") -> ClrType:
 
 
 def is_open(of: ClrType) -> bool:
-    """Whether type parameters are left in it."""
+    """Whether it contains type parameters."""
     return of.name.startswith("!") or any(map(is_open, of.args))

@@ -272,7 +272,7 @@ def join_uri(base: ParsedUri, base_text: str, relative: str) -> ParsedUri:
 
 
 def display(text: str) -> str:
-    """ToString() of a part: what is safe to show unescaped."""
+    """ToString() of a part: characters that are safe are unescaped."""
 
     def decode(match: re.Match[str]) -> str:
         shown = unescape_data(match[0])

@@ -24,7 +24,7 @@ from apim.csharp.language.literals import utf16
 
 
 class Integer(int):
-    """An integral value other than Int32; arithmetic gives plain integers."""
+    """An integral value other than Int32; the result of arithmetic is a plain integer."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What Newtonsoft does between tokens and .NET values: casts, Value<T>, ToObject<T>, FromObject."""
+"""Newtonsoft's conversions between tokens and .NET values: casts, Value<T>, ToObject<T>, FromObject."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -90,7 +90,7 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
     """ToObject<T>(), and DeserializeObject<T>() of what was read.
 
     Raises:
-        UnsupportedError: for a T that the twin does not build.
+        UnsupportedError: this T is not supported.
     """
     if of.name in _TOKENS:
         return lambda token: _as_token(token, of)
@@ -114,10 +114,10 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
 
 
 def read_item(of: ClrType) -> Callable[[JToken], Any]:
-    """A value inside of what is built: text that does not fit is an error of the reader.
+    """A value within the object that is built: a string that does not fit is an error of the reader.
 
     Raises:
-        UnsupportedError: for a T that the twin does not build.
+        UnsupportedError: this T is not supported.
     """
     build = to_object(of)
     is_plain = of.name == "Nullable" or is_castable(of.name)
@@ -174,7 +174,7 @@ def from_object(value: Any) -> JToken:  # noqa: C901, PLR0911, PLR0912 -- one ca
     """JToken.FromObject, and what JsonConvert.SerializeObject writes.
 
     Raises:
-        UnsupportedError: an object that the twin does not write.
+        UnsupportedError: this object is not supported.
     """
     match value:
         case (

@@ -359,7 +359,7 @@ _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def _number(word: str) -> Any:
-    """JsonTextReader.ParseReadNumber: a leading 0 means another base; what is too large is a BigInteger.
+    """JsonTextReader.ParseReadNumber: a leading 0 means another base; large numbers are a BigInteger.
 
     https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/JsonTextReader.cs
     """

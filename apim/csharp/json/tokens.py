@@ -143,7 +143,7 @@ class JProperty(JToken):
 
     @classmethod
     def holding(cls, name: str, value: JToken, parent: "JObject") -> "JProperty":
-        """A property of an object, made of a value that has no parent."""
+        """A property of an object, created from a value that has no parent."""
         made = cls.__new__(cls)
         made.parent, made.name, made._value = parent, name, value  # noqa: SLF001 -- its own
         value.parent = made
@@ -366,7 +366,7 @@ class JObject(JToken):
         return "{", "}"
 
     def pairs(self) -> Iterator["KeyValuePair"]:
-        """As foreach sees it."""
+        """The properties as foreach enumerates them."""
         for one in _guarded(self.properties.values()):
             yield KeyValuePair(one.name, one.value, STRING, JTOKEN)
 

@@ -1,1 +1,1 @@
-"""Turns syntax into Python: types are settled and errors refused here, once, when an expression is loaded."""
+"""Turns syntax into Python: it resolves types and reports errors when an expression is loaded."""

@@ -181,7 +181,7 @@ class Base(ABC):
         return Bound(target, self.apply(converter, self.text(bound)), bound.at, present=is_value_type(target))
 
     def text(self, bound: Bound) -> str:
-        """The Python that gives a value."""
+        """The Python for a value."""
         if bound.is_constant:
             return self.source.literal(bound.const)
         return self.joined(bound.parts) if isinstance(bound, Concatenation) else bound.code
@@ -225,7 +225,7 @@ class Base(ABC):
         return self.source.new("t")
 
     def shallow(self, bound: Bound) -> Bound:
-        """The same value; when it nests so deeply that Python might not read it, a function gives it."""
+        """The same value; if it nests too deeply for Python's parser, as a call of a function."""
         text = bound.code
         if len(text) < _LONG or text.count("(") < _DEEPEST or depth(text) < _DEEPEST:
             return bound

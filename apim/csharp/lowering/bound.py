@@ -20,9 +20,9 @@ class Bound:
         type: its static type.
         code: Python that gives its value; empty for a constant, so `Base.text` is what reads it.
         at: its offset in the text.
-        const: its value when that is known now.
-        path: what is read of `context`, as in `context.Request.Body`.
-        present: whether it is known never to be null.
+        const: its value, if that is known at compile time.
+        path: the part of `context` that is read, as in `context.Request.Body`.
+        present: whether it cannot be null.
     """
 
     type: ClrType
@@ -34,13 +34,13 @@ class Bound:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the value is known now."""
+        """Whether the value is known at compile time."""
         return self.const is not NOT_CONSTANT
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A text that is known now."""
+    """A string that is known at compile time."""
 
     text: str
 
@@ -54,7 +54,7 @@ class Concatenation(Bound):
 
 @dataclass(slots=True)
 class TypeReference:
-    """A name that means a type: static members follow."""
+    """A name of a type: static members follow."""
 
     type: ClrType
     at: int
@@ -70,7 +70,7 @@ class NamespaceReference:
 
 @dataclass(slots=True)
 class Variable:
-    """A local variable. One that a lambda sees change lives in a cell, a list of one, that they share."""
+    """A local variable. One that changes and is used by a lambda is in a cell, a shared list."""
 
     name: str
     type: ClrType
@@ -95,7 +95,7 @@ class ArgumentValue:
 
 @dataclass(slots=True)
 class OutTarget:
-    """Where an out value goes; `declare` is set when the argument declares its variable."""
+    """The target of an out value; `declare` is set if the argument declares its variable."""
 
     type: ClrType | None
     declare: Callable[[ClrType], Setter]

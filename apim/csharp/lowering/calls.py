@@ -140,7 +140,7 @@ class Calls(Names):
         return lambda value: f"({variable.code} := {value})"
 
     def declarer(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Setter:
-        """Declares a variable and gives what sets it for the first time."""
+        """Declares a variable and returns the setter of its first value."""
         variable = self.scope.declare(name, of, at, writable=writable)
         if variable.cell:
             return lambda value: f"({variable.code} := [{value}])"

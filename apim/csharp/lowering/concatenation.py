@@ -43,7 +43,7 @@ class Interpolation(Base):
         return Concatenation(STRING, "", at, present=True, parts=parts)
 
     def _part(self, bound: Bound) -> str | Known:
-        """A text, or what gives one."""
+        """A constant string, or Python for a string."""
         if bound.is_constant:
             return Known(to_string(bound.const))
         text = self.text(bound)

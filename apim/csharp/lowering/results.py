@@ -1,4 +1,4 @@
-"""Gives plain Python results of a table's function the class that their .NET type has."""
+"""Wraps plain Python results of a table's function in the class of their .NET type."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from apim.csharp.dotnet.values import INTEGER_CLASSES, Array, Sequence
 
 
 def wrapper(returns: ClrType) -> Callable[[Any], Any] | None:
-    """What turns a function's result into a value of a type; None when nothing has to be done."""
+    """The function that turns a result into a value of a type; None if none is needed."""
     if returns.name in INTEGER_CLASSES and returns.name != "Int32":
         return INTEGER_CLASSES[returns.name]
     if returns.name == "[]":

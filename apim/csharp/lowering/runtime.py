@@ -39,7 +39,7 @@ def marker(hits: bytearray, yes: int) -> Callable[[Any], Any]:
 
 
 def variable(value: Any, name: str) -> Any:
-    """`context.Variables[name]`, of what was found there: MISSING when there is none."""
+    """`context.Variables[name]`; `value` is MISSING if the variable does not exist."""
     if value is MISSING:
         raise missing_key(name)
     return inward(value)
@@ -141,17 +141,17 @@ def is_caught(error: DotNetException, caught: ClrType) -> bool:
 
 
 def left_justified(text: str, width: int) -> str:
-    """A hole with a negative alignment."""
+    """An interpolation with a negative alignment."""
     return text.ljust(width)
 
 
 def right_justified(text: str, width: int) -> str:
-    """A hole with an alignment."""
+    """An interpolation with a positive alignment."""
     return text.rjust(width)
 
 
 def lifted(a: Any, b: Any, function: Callable[[Any, Any], Any], unknown: Callable[[Any, Any], Any]) -> Any:
-    """An operator on two values that may be null; `unknown` says what it gives when one is."""
+    """An operator on two values that may be null; `unknown` computes the result if one is null."""
     return unknown(a, b) if a is None or b is None else function(a, b)
 
 

@@ -1,4 +1,4 @@
-"""The variables that are visible at a place, and what lambdas capture."""
+"""The variables that are visible at a place, and those that lambdas capture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -11,7 +11,7 @@ from apim.csharp.lowering.bound import Variable
 
 
 class Scope:
-    """Nested blocks of variables; `shared` are the names of those that lambdas see change."""
+    """Nested blocks of variables; `shared` are the names of variables that change and are used by lambdas."""
 
     def __init__(self, shared: frozenset[str], new: Callable[[str], str]) -> None:
         self._blocks: list[dict[str, Variable]] = [{}]
@@ -34,7 +34,7 @@ class Scope:
         return None
 
     def visible(self) -> set[str]:
-        """The code of all variables that can be seen."""
+        """The code of all visible variables."""
         return {variable.code for block in self._blocks for variable in block.values()}
 
     def declare(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Variable:

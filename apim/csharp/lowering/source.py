@@ -29,7 +29,7 @@ class Source:
         self._made = 0
 
     def new(self, kind: str) -> str:
-        """A name that no other piece has."""
+        """A name that no other part uses."""
         self._made += 1
         return f"{kind}{self._made}"
 
@@ -79,17 +79,17 @@ def indented(lines: list[str]) -> list[str]:
 
 
 def variables_in(text: str) -> set[str]:
-    """The variables that a piece mentions, and the Context."""
+    """The variables in a part of a program, and the Context."""
     return set(_NAMES.findall(text))
 
 
 def mentioned_lambdas(text: str) -> set[str]:
-    """The lambdas that a piece mentions."""
+    """The lambdas in a part of a program."""
     return set(_LAMBDAS.findall(text))
 
 
 def depth(text: str) -> int:
-    """How deeply brackets nest; there are no texts in a program, so that each is one."""
+    """How deeply brackets nest; programs have no string literals, so every bracket counts."""
     most = current = 0
     for bracket in _BRACKETS.findall(text):
         current += 1 if bracket in "([{" else -1

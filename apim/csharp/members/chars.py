@@ -1,4 +1,4 @@
-"""Char, and what is white space or a letter in .NET."""
+"""Char, and its categories of characters in .NET."""
 
 import unicodedata
 from collections.abc import Callable

@@ -80,7 +80,7 @@ def scaled(value: float, unit: int) -> int:
     ticks = value * unit
     if abs(ticks) >= 2**63:
         raise DotNetException("OverflowException", "TimeSpan overflowed because the duration is too long.")
-    # Where the older rounding to milliseconds gives something else, versions of .NET differ.
+    # Older versions of .NET round to milliseconds; a value for which that differs is not supported.
     if abs(ticks - round(ticks / _MILLISECOND) * _MILLISECOND) > 1e-3 * _MILLISECOND:
         raise UnsupportedError("a duration with a fraction of a millisecond; use AddTicks or FromTicks")
     return round(ticks / _MILLISECOND) * _MILLISECOND

@@ -1,4 +1,4 @@
-"""What API Management adds to strings and bytes: AsJwt, AsBasic, Encrypt, Decrypt.
+"""The extension methods of API Management for strings and bytes: AsJwt, AsBasic, Encrypt, Decrypt.
 
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
 """
@@ -39,7 +39,7 @@ class Jwt:
         self.payload = payload
 
     def claims(self) -> dict[str, list[str]]:
-        """Claims as texts."""
+        """The claims as strings."""
         return {name: _texts(one.value) for name, one in self.payload.properties.items()}
 
     def text(self, name: str) -> str | None:
@@ -72,7 +72,7 @@ def _texts(token: JToken) -> list[str]:
 
 
 def read_jwt(text: str | None) -> Jwt | None:
-    """AsJwt: the token, with or without `Bearer `; None when it is none."""
+    """AsJwt: the token, with or without `Bearer `; None if it is not a JWT."""
     if text is None:
         return None
     token = text.strip()

@@ -317,7 +317,7 @@ def _by_string(text: str, separator: str | None, options: Any = None) -> list[st
 def _by_string_count(text: str, separator: str | None, count: int | None, options: Any = None) -> list[str]:
     number = options.number if options is not None else 0
     if not separator and count != 0:
-        # One separator that is empty, or null, is none at all: not even white space is.
+        # A single separator that is empty or null does not separate anything, not even at white space.
         return split(text, ["\0no separator"], count, number) if number or count == 1 else [text]
     return split(text, [separator or ""], count, number)
 
