@@ -11,13 +11,13 @@ from apim.failure import SendError
 from apim.network import Reply
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.stage import Sent, Stage, reply
-from tests.policies.oauth.stand import GATEWAY, Stand, declared, handle_of
+from tests.policies.oauth.stand import FORM, GATEWAY, Stand, declared, handle_of
 from twin.clock import Clock
 
 URL = "https://app.example.com/oauth/client.json"
 APP = "https://app.example.com/callback"
 
-CHATGPT = {
+CHATGPT: dict[str, Any] = {
     "client_id": "https://chatgpt.com/oauth/client.json",
     "client_name": "ChatGPT",
     "client_uri": "https://chatgpt.com/",
@@ -28,7 +28,7 @@ CHATGPT = {
     "grant_types": ["authorization_code", "refresh_token"],
     "response_types": ["code"],
 }
-CLAUDE_CODE = {
+CLAUDE_CODE: dict[str, Any] = {
     "client_id": "https://claude.ai/oauth/claude-code-client-metadata",
     "client_name": "Claude Code",
     "client_uri": "https://claude.ai",
@@ -306,6 +306,31 @@ def test_b5_an_operator_may_block_a_client_by_its_url(stand: Stand) -> None:
     stand.stage.gateway.services.cache.clear()
     assert stand.authorize(client_id=URL, redirect_uri=APP).status == 403
     assert len(host.fetched) == 1
+
+
+def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(stand: Stand) -> None:
+    Host(CHATGPT).serve(stand)
+    stand.client_id = CHATGPT["client_id"]
+    redirect_uri = CHATGPT["redirect_uris"][0]
+    given = []
+    for user in ("55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666"):
+        stand.tampered = {"oid": user}
+        stand.cookies.clear()
+        page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
+        end = stand.callback(stand.consent(page)).header("Location") or ""
+        given.append(stand.redeem(parameters_of(end)["code"], redirect_uri=redirect_uri).json())
+    form = f"token={given[0]['refresh_token']}&client_id={stand.client_id}"
+    assert stand.post("/revoke", form, content_type=FORM, cookies=False).status == 200
+    statuses = [
+        stand.post(
+            "/token",
+            f"grant_type=refresh_token&refresh_token={each['refresh_token']}&client_id={stand.client_id}",
+            content_type=FORM,
+            cookies=False,
+        ).status
+        for each in given
+    ]
+    assert statuses == [400, 200]
 
 
 def test_b5_fetching_has_a_limit_for_the_whole_stack(stand: Stand) -> None:

@@ -320,7 +320,7 @@ def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, n
     answer = STEPS[name].go(stand, made)
     assert answer.status == 500
     assert b"cosmos" not in answer.body
-    if name in ("authorize", "consent page", "allow"):
+    if name in ("authorize", "consent page", "allow", "callback"):
         assert b"<h1>Something went wrong</h1>" in answer.body
         assert answer.header("Content-Type") == "text/html; charset=utf-8"
     else:

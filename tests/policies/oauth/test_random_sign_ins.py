@@ -1,0 +1,161 @@
+"""Random requests to the endpoints of a sign-in: never a 5xx, never an internal name.
+
+`RANDOM_INPUTS=10000 pytest tests/policies/oauth/test_random_sign_ins.py` tries more than other runs do.
+"""
+
+import functools
+import json
+import os
+import string
+from typing import Any
+from urllib.parse import quote
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from apim.network import Reply
+from tests.e2e.client import CALLBACK
+from tests.policies.engine.stage import Got, Stage, reply
+from tests.policies.oauth.stand import FORM, GATEWAY, Stand, StandingClock, declared
+from tests.policies.oauth.test_metadata_documents import APP, URL, Host
+
+INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
+INTERNAL = (b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{", b"Newtonsoft")
+
+many = settings(
+    max_examples=INPUTS, deadline=None, derandomize=INPUTS < 1000, suppress_health_check=list(HealthCheck)
+)
+
+
+@functools.cache
+def shared() -> Stand:
+    """A gateway with a registered client and no limits that a test would meet."""
+    limits = {"registerPerMinute": "1000", "stackRegistersPerMinute": "10000", "authorizePerMinute": "10000"}
+    return Stand.at(Stage(declared(**limits), StandingClock()))
+
+
+def fresh() -> Stand:
+    stand = shared()
+    stand.stage.gateway.services.counters.clear()
+    return stand
+
+
+def harmless(answer: Got) -> None:
+    assert answer.status < 500, answer.body
+    assert not any(name in answer.body for name in INTERNAL)
+    assert all(character >= " " for _, value in answer.headers for character in value)
+
+
+words = st.sampled_from(
+    ["", "code", "S256", "x" * 43, "s", "functions", CALLBACK, APP, GATEWAY, f"{GATEWAY}/mcp", URL, "none"]
+)
+odd = st.text(st.sampled_from(string.printable + "\u00e9\u202e\u0301\U0001f600\ufffd\x00"), max_size=40)
+values = words | odd
+names = st.sampled_from(
+    [
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "code_challenge",
+        "code_challenge_method",
+        "resource",
+        "scope",
+        "state",
+        "prompt",
+        "request",
+        "response_mode",
+        "transaction",
+        "nonsense",
+    ]
+)
+raw = st.sampled_from(["%", "%zz", "%00", "%E2%28", "%u0041", "+", "&", "=", ";", "&&", "a=b=c"])
+pairs = st.builds(lambda name, value: f"{name}={quote(value, safe='')}", names, values)
+queries = st.lists(pairs | raw, max_size=12).map("&".join).filter(lambda query: len(query) < 4000)
+
+
+@many
+@given(queries)
+@example(f"client_id={URL}&redirect_uri={APP}")
+@example("client_id=https://a.b.c%2F..%2F&redirect_uri=%00")
+def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> None:
+    stand = fresh()
+    Host({}).serve(stand)
+    known = f"client_id={stand.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
+    for text in (query, known + query):
+        answer = stand.stage.ask("GET", "/authorize", text)
+        harmless(answer)
+        location = answer.header("Location") or ""
+        assert not location or location.startswith((f"{GATEWAY}/consent?", CALLBACK))
+
+
+@many
+@given(queries)
+def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str) -> None:
+    answer = fresh().stage.ask("GET", "/consent", query)
+    harmless(answer)
+    assert answer.status == 400
+
+
+@many
+@given(st.lists(pairs | raw, max_size=8).map("&".join), st.sampled_from([FORM, "", "text/plain"]))
+def test_e8_no_answer_of_the_consent_page_is_an_error_of_the_gateway(form: str, kind: str) -> None:
+    answer = fresh().stage.ask("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
+    harmless(answer)
+    assert answer.status == 400
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | values,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(odd, inner, max_size=3),
+    max_leaves=8,
+)
+members = st.sampled_from(
+    [
+        "redirect_uris",
+        "client_name",
+        "grant_types",
+        "response_types",
+        "token_endpoint_auth_method",
+        "client_id",
+        "jwks_uri",
+        "client_secret",
+        "token_endpoint_auth_methods_supported",
+        "scope",
+    ]
+)
+uris = st.sampled_from([CALLBACK, APP, "cursor://x/y", "https://[::1]/", "https://a..b/", "x:/"]) | odd
+
+
+@many
+@given(st.dictionaries(members, json_values, max_size=6), st.lists(uris | json_values, max_size=4))
+def test_e8_no_metadata_is_an_error_of_the_gateway(
+    metadata: dict[str, Any], redirect_uris: list[Any]
+) -> None:
+    stand = fresh()
+    for asked in (metadata, metadata | {"redirect_uris": redirect_uris}):
+        body = json.dumps(asked)
+        answer = stand.stage.ask("POST", "/register", body=body.encode(), Content_Type="application/json")
+        harmless(answer)
+        assert answer.status in (201, 400)
+        if answer.status == 201:
+            assert "client_secret" not in answer.json()
+        # A document with the same content is refused or describes a client, and is no error either.
+        host = Host(asked | {"client_id": URL}, Cache_Control="no-store")
+        host.serve(stand)
+        harmless(stand.stage.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
+
+
+@many
+@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/html", "", "a/b; c"]))
+def test_e8_no_document_of_another_host_is_an_error_of_the_gateway(body: bytes, kind: str) -> None:
+    stand = fresh()
+    host = Host({})
+    host.answer = lambda: _document(body, kind)
+    host.serve(stand)
+    answer = stand.stage.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
+    harmless(answer)
+    assert answer.status == 400
+
+
+def _document(body: bytes, kind: str) -> Reply:
+    return reply(200, body, Content_Type=kind)
