@@ -121,7 +121,7 @@ class _Calls:
         fields = await read_fields(request, {"config", "finish"})
         config, finish = fields.get("config", {}), fields.get("finish", False)
         if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
-            raise InvalidCallError('config is an object of strings, such as {"keyVersion": "2"}.')
+            raise InvalidCallError('config must be an object of strings, such as {"keyVersion": "2"}.')
         if not isinstance(finish, bool) or bool(config) == finish:
             raise InvalidCallError("Either config (settings to change) or finish (true) is needed.")
         rollout = self._behaviour.rollout

@@ -98,7 +98,7 @@ _CALLS = {
     "GET /stack": "the declared resources, without secrets",
     "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
     "PUT /readings": "change that: name to option; the default for what is not named",
-    "POST /deployment": "change settings: config (name to value); finish (true) what is in effect in part",
+    "POST /deployment": "change settings: config (name to value); finish (true) completes a partial change",
     "GET /hosts": "where on this machine each host name of Azure is served",
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
@@ -224,9 +224,7 @@ class LoopbackOnly:
                 await _error(403, refusal)(scope, receive, send)
                 return
             if not _is_loopback(request.headers.get("host", "")):
-                refusal = (
-                    "The control API answers to localhost, 127.0.0.1 and [::1] only: the Host is another."
-                )
+                refusal = "The control API accepts only the hosts localhost, 127.0.0.1 and [::1]."
                 await _error(403, refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -285,8 +283,10 @@ class _Calls:
         name = request.query_params.get("service")
         known = self._levers.arrivals
         if name is not None and name not in known:
-            there_are = f"there are: {', '.join(sorted(known))}" if known else "this stack needs none"
-            raise InvalidCallError(f"There is no stand-in {name!r}; {there_are}.")
+            there_are = (
+                f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack needs none."
+            )
+            raise InvalidCallError(f"There is no stand-in {name!r}. {there_are}")
         arrived = [
             {"service": service, **asdict(each)}
             for service, arrivals in known.items()
@@ -310,7 +310,9 @@ class _Calls:
         fields = await read_fields(request, {"keepPrevious"})
         keep = fields.get("keepPrevious", True)
         if not isinstance(keep, bool):
-            raise InvalidCallError("keepPrevious is true (an ordinary roll-over) or false (an emergency).")
+            raise InvalidCallError(
+                "keepPrevious must be true (an ordinary roll-over) or false (an emergency)."
+            )
         self._levers.keys.rotate(keep_previous=keep)
         return _done()
 
@@ -333,7 +335,7 @@ class _Calls:
     async def identity_token(self, request: Request) -> Response:
         fields = await read_fields(request, {"resource"}, required={"resource"})
         if not isinstance(fields["resource"], str):
-            raise InvalidCallError('resource is a string, such as "https://cosmos.azure.com".')
+            raise InvalidCallError('resource must be a string, such as "https://cosmos.azure.com".')
         identity = self._levers.identity
         token = await identity(fields["resource"]) if identity else ""
         return JSONResponse({"token": token}, headers={"Cache-Control": "no-store"})
@@ -341,7 +343,7 @@ class _Calls:
     async def switch_tracing(self, request: Request) -> Response:
         fields = await read_fields(request, {"on"}, required={"on"})
         if not isinstance(fields["on"], bool):
-            raise InvalidCallError("on is true or false.")
+            raise InvalidCallError("on must be true or false.")
         self._levers.gateway.tracing = fields["on"]
         return _done()
 
@@ -349,7 +351,9 @@ class _Calls:
         fields = await read_fields(request, {"state"})
         state = fields.get("state", False)
         if not isinstance(state, bool):
-            raise InvalidCallError("state is true (also delete registrations, sign-ins, snippets) or false.")
+            raise InvalidCallError(
+                "state must be true (also delete registrations, sign-ins, snippets) or false."
+            )
         levers = self._levers
         for memory in (levers.cache, *levers.memories):
             memory.clear()
@@ -420,10 +424,10 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
         raise InvalidCallError("A fault needs one of status (400 to 599), error (true) or delay (seconds).")
     status = fields.get("status")
     if status is not None and (not _is_integer(status) or not 200 <= status <= 599):  # noqa: PLR2004 - final statuses
-        raise InvalidCallError("status is an HTTP status from 200 to 599.")
+        raise InvalidCallError("status must be an HTTP status from 200 to 599.")
     error = fields.get("error", False)
     if not isinstance(error, bool):
-        raise InvalidCallError("error is true: connections to the service fail.")
+        raise InvalidCallError("error must be true; connections to the service then fail.")
     if error and status is not None:
         raise InvalidCallError("A service cannot both answer with a status and fail: give status or error.")
     headers = _headers(fields)
@@ -433,11 +437,11 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
     times = fields.get("times")
     if times is not None and (not _is_integer(times) or not 1 <= times <= _MOST_TIMES):
         raise InvalidCallError(
-            f"times is how many requests are hit, 1 to {_MOST_TIMES}; leave it out for all."
+            f"times must be a number of requests from 1 to {_MOST_TIMES}; leave it out for all."
         )
     delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
     if not 0 <= delay <= _LONGEST_DELAY:
-        raise InvalidCallError(f"delay is not negative, and {_LONGEST_DELAY} seconds at most.")
+        raise InvalidCallError(f"delay must be from 0 to {_LONGEST_DELAY} seconds.")
     return Fault(status=status, headers=headers, body=body, error=error, delay=delay, times=times)
 
 
@@ -449,7 +453,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
     """
     headers = fields.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise InvalidCallError('headers is an object of texts, such as {"retry-after": "1"}.')
+        raise InvalidCallError('headers must be an object of strings, such as {"retry-after": "1"}.')
     for name, value in headers.items():
         if not _FIELD_NAME.fullmatch(name):
             raise InvalidCallError(
@@ -458,7 +462,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
         if not _FIELD_VALUE.fullmatch(value):
             raise InvalidCallError(
                 f"The header {name} has line breaks or other control characters, spaces at an end, or "
-                "characters beyond ASCII: no answer can hold that."
+                "characters beyond ASCII: no answer can contain that."
             )
         if name.lower() in _FRAMING:
             raise InvalidCallError(f"{name} follows from the body; leave it out.")
@@ -468,7 +472,7 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
 def _number(fields: Mapping[str, Any], name: str, meaning: str) -> float:
     value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidCallError(f"{name} is a number of {meaning}.")
+        raise InvalidCallError(f"{name} must be a number of {meaning}.")
     return float(value)
 
 

@@ -32,9 +32,9 @@ async def read_fields(
     except (ValueError, RecursionError):
         raise InvalidCallError(f"The body is not JSON. {accepted}") from None
     if not isinstance(fields, dict):
-        raise InvalidCallError(f"The body has to be a JSON object. {accepted}")
+        raise InvalidCallError(f"The body must be a JSON object. {accepted}")
     if unknown := fields.keys() - known:
-        raise InvalidCallError(f"Not known: {', '.join(sorted(unknown))}. {accepted}")
+        raise InvalidCallError(f"Unknown: {', '.join(sorted(unknown))}. {accepted}")
     if missing := required - fields.keys():
         raise InvalidCallError(f"Missing: {', '.join(sorted(missing))}. {accepted}")
     return fields

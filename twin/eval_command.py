@@ -100,5 +100,5 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UnusableError(f"{file} cannot be read as JSON: {error}") from None
     if not isinstance(given, dict):
-        raise UnusableError(f"{file} does not hold a JSON object")
+        raise UnusableError(f"{file} does not contain a JSON object")
     return given

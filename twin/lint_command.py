@@ -130,7 +130,7 @@ def show(findings: list[Finding]) -> None:
 def _read(file: Path) -> str:
     if file.name.endswith(".j2"):
         raise UnusableError(
-            f"{file} is a template. `python -m twin lint` without files looks at the templates as rendered."
+            f"{file} is a template. `python -m twin lint` without files checks the rendered templates."
         )
     try:
         return file.read_text(encoding="utf-8")

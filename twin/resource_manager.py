@@ -76,7 +76,7 @@ class ResourceManager:
         if found is None:
             return _collection(path.lower(), resources)
         if "format" in found.get("properties", {}) and request.query_params.get("format") != "rawxml":
-            return _error(400, "ValidationError", "The twin gives policies as format=rawxml only.")
+            return _error(400, "ValidationError", "The twin returns policies only with format=rawxml.")
         return JSONResponse(_shown(found))
 
     def _resources(self) -> Iterator[dict[str, Any]]:

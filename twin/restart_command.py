@@ -31,7 +31,7 @@ def restart(name: str, port: int) -> None:
         content = json.loads(answer.read())
     except ConnectionRefusedError:
         raise NotRestartedError(
-            f"No twin runs on port {port}. Start it with `make up`, or name the port of the one that runs: "
+            f"No twin runs on port {port}. Start it with `make up`, or give the port of the running twin: "
             f"python -m twin restart {name} --port 9000"
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -150,10 +150,10 @@ class ServerProcess:
                 said = printed(self._running.last_lines())
                 if time.monotonic() - ready > _HEALTHY_AFTER:
                     pause = self._pause
-            self.state, self.problem = State.WAITING, f"{summary}. It is started again."
+            self.state, self.problem = State.WAITING, f"{summary}. It will be restarted."
             self._retry_at = time.monotonic() + pause
             self._settled.set()
-            self._notify(Notice(f"{summary}; it is started again in {pause:g} s{said}", warning=True))
+            self._notify(Notice(f"{summary}; it will be restarted in {pause:g} s{said}", warning=True))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
             self._begin()

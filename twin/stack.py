@@ -176,7 +176,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
     except pulumi.RunError as error:
         raise StackError(str(error)) from error
     except SystemExit as error:
-        raise StackError(f"The program ended itself: {error.code}") from error
+        raise StackError(f"The program called sys.exit: {error.code}") from error
     except Exception as error:
         raise StackError(_explain(error, root)) from error
     finally:

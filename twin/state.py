@@ -55,7 +55,7 @@ class StateFolder:
         except (OSError, ValueError) as error:
             raise StateError(
                 f"The state folder {str(self.path)!r} cannot be used: {_reason(error)}. Name a folder that "
-                "you may write, or one that is still to be made:\n  make up ARGS='--state .twin/other'"
+                "you may write, or one that does not exist yet:\n  make up ARGS='--state .twin/other'"
             ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,8 +79,8 @@ class StateFolder:
         # Folders of twins on other ports may be below.
         if strange := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
             raise StateError(
-                f"The folder {str(self.path)!r} holds other things than a twin's state, such as "
-                f"{min(strange)!r}. Name an empty folder, or one that is still to be made:\n"
+                f"The folder {str(self.path)!r} contains files that are not a twin's state, such as "
+                f"{min(strange)!r}. Name an empty folder, or one that does not exist yet:\n"
                 "  make up ARGS='--state .twin/other'"
             )
 
@@ -103,7 +103,7 @@ class StateFolder:
         except (sqlite3.Error, OSError, ValueError, LookupError) as error:
             raise StateError(
                 f"{str(file)!r} cannot be read ({type(error).__name__}: {error}). Is it damaged, or another "
-                f"user's? It holds {holds}; without it the twin starts with an empty state:\n"
+                f"user's? It contains {holds}; without it the twin starts with an empty state:\n"
                 f"  mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
             ) from error
 

@@ -47,7 +47,7 @@ FUNCTIONS_APP = "functions_app"
 """The folder of the code that the Function App runs, below the project's."""
 
 _CONTAINERS_WAIT = 0.3
-"""Seconds for which the announcement waits for containers; later ones are announced as still starting."""
+"""Seconds that the announcement waits for containers; later ones are announced as starting."""
 
 
 class TwinError(Exception):

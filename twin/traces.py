@@ -149,7 +149,7 @@ class _Reader:
         """
         path, status = request.query_params.get("path", ""), request.query_params.get("status", "").lower()
         if status and not _STATUS.fullmatch(status):
-            raise InvalidFilterError("status is a status such as 401, or a class such as 4xx.")
+            raise InvalidFilterError("status must be a status such as 401, or a class such as 4xx.")
         prefix = status.removesuffix("xx")
         return [
             trace

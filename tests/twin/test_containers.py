@@ -284,7 +284,7 @@ def test_a_crash_is_reported_with_the_last_lines_and_answered_with_503(app, issu
                     await client.get("/exit", headers=token(issuer))
                 crash = await notices.get()
             assert crash.warning
-            assert "echo ended with status 3; it is started again in 60 s" in crash.text
+            assert "echo ended with status 3; it will be restarted in 60 s" in crash.text
             assert "out of memory" in crash.text
             answer = await client.get("/", headers=token(issuer))
             assert answer.status_code == 503
@@ -304,7 +304,7 @@ def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
                 assert "ready" in (await notices.get()).text
                 for _ in range(2):
                     assert (await client.get("/exit", headers=token(issuer))).status_code == 503
-                    assert "it is started again" in (await notices.get()).text
+                    assert "it will be restarted" in (await notices.get()).text
                     assert "is ready" in (await notices.get()).text
                     assert (await client.get("/", headers=token(issuer))).status_code == 200
 
@@ -559,5 +559,5 @@ def test_an_app_without_a_route_is_not_public() -> None:
     assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
 
     partly = replace(route, inputs={**route.inputs, "properties": {"rules": []}})
-    with pytest.raises(StackError, match="not one rule that leads everything below / to one app"):
+    with pytest.raises(StackError, match="must have one rule that leads everything below / to one app"):
         container_apps(replace(stack, resources=(*rest, partly)))

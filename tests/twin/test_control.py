@@ -160,25 +160,25 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"status": 500}, "Missing: service"),
         ({"service": "kosmos", "status": 500}, "There is no service 'kosmos'. The services are: cosmos"),
         ({"service": "cosmos"}, "needs one of status"),
-        ({"service": "cosmos", "status": "500"}, "status is an HTTP status"),
-        ({"service": "cosmos", "status": 99}, "status is an HTTP status"),
-        ({"service": "cosmos", "status": True}, "status is an HTTP status"),
-        ({"service": "cosmos", "error": "yes"}, "error is true"),
+        ({"service": "cosmos", "status": "500"}, "status must be an HTTP status"),
+        ({"service": "cosmos", "status": 99}, "status must be an HTTP status"),
+        ({"service": "cosmos", "status": True}, "status must be an HTTP status"),
+        ({"service": "cosmos", "error": "yes"}, "error must be true"),
         ({"service": "cosmos", "error": True, "status": 500}, "give status or error"),
-        ({"service": "cosmos", "delay": -1}, "not negative"),
-        ({"service": "cosmos", "delay": "1"}, "delay is a number"),
-        ({"service": "cosmos", "delay": 1e9}, "3600 seconds at most"),
-        ({"service": "cosmos", "status": 500, "times": 10**30}, "times is how many"),
-        ({"service": "cosmos", "status": 101}, "status is an HTTP status"),
+        ({"service": "cosmos", "delay": -1}, "delay must be from 0 to 3600 seconds"),
+        ({"service": "cosmos", "delay": "1"}, "delay must be a number"),
+        ({"service": "cosmos", "delay": 1e9}, "delay must be from 0 to 3600 seconds"),
+        ({"service": "cosmos", "status": 500, "times": 10**30}, "times must be a number of requests"),
+        ({"service": "cosmos", "status": 101}, "status must be an HTTP status"),
         ({"service": "cosmos", "status": 500, "headers": {"a": "1\r\nb: 2"}}, "line breaks"),
         ({"service": "cosmos", "status": 500, "headers": {"a": "\u00e9"}}, "beyond ASCII"),
         ({"service": "cosmos", "status": 500, "headers": {"a\r\nb": "1"}}, "is not a header name"),
         ({"service": "cosmos", "status": 500, "headers": {"": "1"}}, "is not a header name"),
         ({"service": "cosmos", "status": 500, "headers": {"Content-Length": "5"}}, "follows from the body"),
-        ({"service": "cosmos", "status": 500, "times": 0}, "times is how many"),
-        ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers is an object of texts"),
+        ({"service": "cosmos", "status": 500, "times": 0}, "times must be a number of requests"),
+        ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers must be an object of strings"),
         ({"service": "cosmos", "status": 500, "body": {}}, "body is a text"),
-        ({"service": "cosmos", "status": 500, "time": 1}, "Not known: time. Accepted: body, delay"),
+        ({"service": "cosmos", "status": 500, "time": 1}, "Unknown: time. Accepted: body, delay"),
     ],
 )
 def test_an_impossible_fault_is_refused_with_what_is_accepted(twin: Twin, fault: dict, message: str) -> None:
@@ -256,7 +256,7 @@ def test_what_a_stand_in_was_sent_can_be_read(twin: Twin) -> None:
     for query in ("", "?service=jira"):
         assert twin.control.get(f"/arrivals{query}").json() == {"arrivals": [{"service": "jira", **expected}]}
     refused = twin.control.get("/arrivals?service=mail")
-    assert (refused.status_code, "there are: jira" in refused.text) == (400, True)
+    assert (refused.status_code, "The stand-ins are: jira" in refused.text) == (400, True)
     twin.control.post("/reset")
     assert twin.control.get("/arrivals").json() == {"arrivals": []}
 
@@ -310,7 +310,7 @@ def test_a_reset_puts_everything_back_but_keeps_what_users_left(twin: Twin) -> N
 def test_a_reset_of_the_state_deletes_what_users_left(twin: Twin) -> None:
     assert twin.control.post("/reset", json={"state": True}).status_code == 200
     assert twin.deleted == 1
-    assert "state is true" in refusal(twin.control.post("/reset", json={"state": "all"}))
+    assert "state must be true" in refusal(twin.control.post("/reset", json={"state": "all"}))
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '"text"', "\xff", "[" * 10000])
@@ -362,7 +362,7 @@ def test_tracing_is_switched_on_and_off(twin: Twin) -> None:
     assert twin.gateway.tracing
     twin.control.post("/tracing", json={"on": False})
     assert not twin.gateway.tracing
-    assert refusal(twin.control.post("/tracing", json={"on": "yes"})) == "on is true or false."
+    assert refusal(twin.control.post("/tracing", json={"on": "yes"})) == "on must be true or false."
     assert "Missing: on" in refusal(twin.control.post("/tracing", json={}))
 
 
@@ -395,7 +395,7 @@ def test_readings_are_changed_for_the_gateway_and_all_processes(twin: Twin) -> N
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"colour": "red"}, "Not known: colour. Accepted: R1, "),
+        ({"colour": "red"}, "Unknown: colour. Accepted: R1, "),
         ({"unit-clocks": "late"}, "unit-clocks is one of equal, apart, not 'late'."),
         ({"unit-clocks": True}, 'Each reading is named with an option, such as {"query": "raw"}.'),
     ],
@@ -425,7 +425,7 @@ def test_settings_are_deployed_in_parts_and_undone_by_a_reset(twin: Twin) -> Non
     [
         ({}, "Either config (settings to change) or finish (true) is needed."),
         ({"config": {"a": "b"}, "finish": True}, "Either config"),
-        ({"config": {"keyVersion": 2}}, 'config is an object of strings, such as {"keyVersion": "2"}.'),
+        ({"config": {"keyVersion": 2}}, 'config must be an object of strings, such as {"keyVersion": "2"}.'),
         ({"config": {"wrong": "1"}}, "Nothing was changed: wrong is not a setting."),
     ],
 )

@@ -241,7 +241,7 @@ def principals(*identities: str) -> dict[str, Any]:
             "allowed identity",
         ),
         (entra({"defaultAuthorizationPolicy": principals("someone")}), "allowed audience"),
-        (entra({"allowedAudiences": ["app"]}, issuer=f"{AUTHORITY}/t"), r"has to end in /v2\.0"),
+        (entra({"allowedAudiences": ["app"]}, issuer=f"{AUTHORITY}/t"), r"must end in /v2\.0"),
         (
             {
                 "globalValidation": {

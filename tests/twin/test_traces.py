@@ -48,11 +48,11 @@ def test_the_list_is_newest_first_and_filtered_by_path_and_status(made: Stage, r
 
 
 @pytest.mark.parametrize("status", ["ok", "4", "4xxx", "600"])
-def test_a_status_that_is_none_is_refused(reader: TestClient, status: str) -> None:
+def test_an_invalid_status_is_refused(reader: TestClient, status: str) -> None:
     for path in ("/traces", "/traces/view"):
         answer = reader.get(path, params={"status": status})
         assert answer.status_code == 400
-        assert "status is a status such as 401" in answer.text
+        assert "status must be a status such as 401" in answer.text
 
 
 def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:

@@ -175,7 +175,7 @@ def test_the_functions_server_is_started_again_when_it_ends(shared: Shared) -> N
     deadline = time.monotonic() + 60
     while "functions is ready" not in run.text() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert "functions ended with status -9; it is started again in 1 s" in run.text()
+    assert "functions ended with status -9; it will be restarted in 1 s" in run.text()
     assert httpx.post(f"http://localhost:{run.port + 5}/runtime/webhooks/mcp").status_code == 401
     assert run.process.poll() is None
 

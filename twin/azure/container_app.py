@@ -80,7 +80,7 @@ def _target(route: Declared) -> str:
             {"routes": [{"match": {"prefix": "/"}, **action}], "targets": [{"containerApp": str(target)}]}
         ] if not action:
             return target
-    raise StackError(f"{route.name} is not one rule that leads everything below / to one app.")
+    raise StackError(f"{route.name} must have one rule that leads everything below / to one app.")
 
 
 def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
@@ -131,5 +131,7 @@ def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
 def _local_command(app: Declared, text: str | None) -> tuple[str, ...]:
     words = json.loads(text) if text else []
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise StackError(f"{app.name}: the tag {_LOCAL_COMMAND} is a JSON list of words, not {text!r}.")
+        raise StackError(
+            f"{app.name}: the tag {_LOCAL_COMMAND} must be a JSON list of strings, not {text!r}."
+        )
     return tuple(words)

@@ -117,7 +117,7 @@ def built_in_auth(declared: Declared) -> BuiltInAuth | None:
     policy = checks.get("defaultAuthorizationPolicy") or {}
     issuer = str(registration.get("openIdIssuer") or "")
     if not issuer.endswith("/v2.0"):
-        raise StackError(f"{declared.name} has the issuer {issuer or '(none)'}; it has to end in /v2.0.")
+        raise StackError(f"{declared.name} has the issuer {issuer or '(none)'}; it must end in /v2.0.")
     try:
         return BuiltInAuth(
             issuer=issuer,

@@ -106,7 +106,7 @@ def _document(policy: Declared, place: str, planned: PlannedDocuments) -> Policy
     if policy.inputs.get("format") != "rawxml":
         raise StackError(
             f"The policy {policy.name} has the format {policy.inputs.get('format') or 'xml'}. "
-            'Set format="rawxml": the twin takes policies as they are written, with C# unescaped.'
+            'Set format="rawxml": the twin accepts policies only as they are written, with C# unescaped.'
         )
     text = policy.inputs["value"]
     return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 MAX_BODY = 16 * 1024 * 1024
-"""The largest body that is read, in bytes: enough to tell a client that its 2 MB snippet is too large."""
+"""The largest body that is read, in bytes: enough to answer a client that its 2 MB snippet is too large."""
 
 
 class BodyTooLargeError(Exception):

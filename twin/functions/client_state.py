@@ -70,7 +70,7 @@ class ClientState:
                 raise UnreadableStateError("another signature")
             text = AESGCM(self.key).decrypt(sealed[:_IV], sealed[_IV:], None).decode()
         except (ValueError, InvalidTag):
-            raise UnreadableStateError("not base64url, or not decipherable") from None
+            raise UnreadableStateError("not base64url, or cannot be decrypted") from None
         parts = [part for part in text.split("|") if part]
         return (parts[0], parts[1]) if len(parts) == 2 else None  # noqa: PLR2004 - session and instance
 

@@ -29,7 +29,7 @@ def run(
     *,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
     app: Annotated[Path, typer.Option(help="Folder with function_app.py and host.json.")],
-    issuer: Annotated[str, typer.Option(help="`iss` of the tokens that open the app.")] = "",
+    issuer: Annotated[str, typer.Option(help="`iss` of the tokens that are accepted.")] = "",
     jwks_url: Annotated[str, typer.Option(help="Where the issuer publishes its keys.")] = "",
     audience: Annotated[list[str] | None, typer.Option(help="Allowed `aud`; can be repeated.")] = None,
     allowed_identity: Annotated[
@@ -38,7 +38,9 @@ def run(
     allowed_application: Annotated[
         list[str] | None, typer.Option(help="Allowed `azp`; can be repeated; without it any.")
     ] = None,
-    without_auth: Annotated[bool, typer.Option(help="Admit every caller, for a stack that does.")] = False,
+    without_auth: Annotated[
+        bool, typer.Option(help="Admit every caller, as a stack without built-in authentication does.")
+    ] = False,
     clock: Annotated[
         Path | None, typer.Option(help="File of the clock that the twin's processes share.")
     ] = None,
