@@ -140,7 +140,13 @@ def test_cosmos_has_the_declared_containers_and_admits_who_has_a_role(stack: Sta
     account = database.cosmos_account(stack, "http://localhost:8003")
     assert account is not None
     (oauth,) = account.databases
-    assert {each.name for each in oauth.containers} == {"clients", "transactions", "grants", "sessions"}
+    assert {each.name for each in oauth.containers} == {
+        "clients",
+        "consents",
+        "transactions",
+        "grants",
+        "sessions",
+    }
     assert {(each.partition_key, each.default_ttl) for each in oauth.containers} == {("/id", -1)}
     (role,) = account.role_assignments
     assert (role.scope, role.read_only) == ("/dbs/oauth", False)
