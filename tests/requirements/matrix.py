@@ -1,0 +1,59 @@
+"""The table of requirements in docs/authorization.md: source, policies and tests of each."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "authorization.md"
+_TABLE = Path(__file__).with_name("table.toml")
+_NUMBER = re.compile(r"test_([a-f][0-9]a?)_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One requirement.
+
+    Attributes:
+        id: its number, such as `D5`.
+        text: what is required.
+        source: the specification.
+        files: the policies that do it, below `policies/`.
+    """
+
+    id: str
+    text: str
+    source: str
+    files: Sequence[str]
+
+
+def load() -> Sequence[Requirement]:
+    """All requirements, in the order of the table."""
+    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return [Requirement(id=id_, **row) for id_, row in table.items()]
+
+
+def find_tests(root: Path = ROOT) -> Mapping[str, Sequence[str]]:
+    """The test files by the requirement that names of their tests carry."""
+    found: dict[str, set[str]] = {}
+    for file in (root / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (
+                name := _NUMBER.match(node.name)
+            ):
+                number = name[1][:1].upper() + name[1][1:]
+                found.setdefault(number, set()).add(file.relative_to(root).as_posix())
+    return {number: sorted(files) for number, files in found.items()}
+
+
+def render(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]]) -> str:
+    """The table as Markdown, with links."""
+    lines = ["| | requirement | specified in | policies | tests |", "|---|---|---|---|---|"]
+    for each in requirements:
+        policies = "<br>".join(f"[`{file}`](../policies/{file})" for file in each.files)
+        files = "<br>".join(f"[`{Path(file).name}`](../{file})" for file in tests.get(each.id, ()))
+        lines.append(f"| {each.id} | {each.text} | {each.source} | {policies} | {files} |")
+    return "\n".join(lines)
