@@ -9,9 +9,9 @@ import pytest
 
 from tests.clients.client import Client
 from tests.clients.conversation import Conversation
-from tests.clients.install import is_installed
+from tests.clients.install import install, is_installed
 from tests.clients.page import record
-from tests.clients.toolchains import TOOLCHAINS
+from tests.clients.toolchains import TOOLCHAINS, InstallError
 from tests.e2e import client as bearer
 from tests.e2e.conftest import RunningTwin
 
@@ -34,6 +34,11 @@ def conversation(
     toolchain = TOOLCHAINS[client.toolchain]
     if (missing := toolchain.missing()) is not None:
         unavailable(f"{client.id} {missing}")
+    if client.fast:
+        try:
+            install(client)
+        except InstallError as error:
+            unavailable(str(error))
     if not is_installed(client):
         unavailable(f"{client.id} is not installed: `make test-clients` does it")
     command = [*toolchain.command(client), *arguments]
