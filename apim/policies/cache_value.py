@@ -53,7 +53,7 @@ def _compile_store(node: Node) -> Action:
 
 
 def _own(value: object) -> object:
-    """A value that shares nothing with the one in the cache, which API Management serializes."""
+    """A copy of a value, independent of the one in the cache, which API Management serializes."""
     return value if isinstance(value, str | int | float) else deepcopy(value)
 
 

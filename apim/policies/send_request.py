@@ -34,7 +34,7 @@ _CHILDREN = (
 
 
 class _Outgoing:
-    """The request that an element describes, ready to be made and sent."""
+    """The request that an element describes."""
 
     def __init__(self, node: Node) -> None:
         url = node.child("set-url")

@@ -11,7 +11,7 @@ from apim.statements import Action
 
 
 def edit(node: Node) -> Edit:
-    """What the element does to a message, whichever that is."""
+    """The edit of a message that the element describes."""
     value_of = node.text_value()
 
     def set_body(context: Context, message: Message) -> None:

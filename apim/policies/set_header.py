@@ -10,11 +10,11 @@ from apim.statements import Action
 
 _ACTIONS = ("override", "skip", "append", "delete")
 CONNECTION_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
-"""What no policy may set or delete: the headers that the documentation of set-header names."""
+"""Headers that no policy may set or delete, as the documentation of set-header lists them."""
 
 
 def edit(node: Node) -> Edit:
-    """What the element does to a message, whichever that is."""
+    """The edit of a message that the element describes."""
     name_of, action_of = node.string("name"), node.string("exists-action")
     values_of = [value.text() for value in node.children("value")]
     fixed = node.literal("name")

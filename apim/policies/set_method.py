@@ -10,7 +10,7 @@ from apim.statements import Action
 
 
 def edit(node: Node) -> Edit:
-    """What the element does to a request, whichever that is."""
+    """The edit of a request that the element describes."""
     method_of = node.text()
 
     def set_method(context: Context, message: Message) -> None:

@@ -10,7 +10,7 @@ from apim.statements import Action
 
 
 def edit(node: Node) -> Edit:
-    """What the element does to a response, whichever that is."""
+    """The edit of a response that the element describes."""
     code_of, reason_of = node.integer("code"), node.string("reason")
 
     def set_status(context: Context, message: Message) -> None:

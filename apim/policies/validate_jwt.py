@@ -25,7 +25,7 @@ _AS_JWT = f'@(((string)context.Variables["{_JWT_VARIABLE}"]).AsJwt())'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What a token has to fulfil, each as a function of the context.
+    """The requirements of a token, each as a function of the context.
 
     Attributes:
         configurations: URLs of OpenID configuration endpoints.
@@ -44,7 +44,7 @@ class Demands:
 
 
 def checking(node: Node, demands: Demands) -> Action:
-    """The action that finds the request's token, checks it and keeps it in the variable that is named."""
+    """The action that finds the request's token, validates it and stores it in a variable."""
     find = _finder(node)
     status_of, message_of = (
         node.integer("failed-validation-httpcode"),
@@ -110,7 +110,7 @@ def checking(node: Node, demands: Demands) -> Action:
 
 
 async def _fetched(run: Run, urls: list[str], kid: str | None) -> list[OpenIdConfiguration]:
-    """What the endpoints said; one that is out of reach is left out as long as another answers."""
+    """The configurations of the endpoints; one that cannot be reached is skipped if another responds."""
     known: list[OpenIdConfiguration] = []
     problem: KeysUnavailableError | None = None
     for url in urls:
@@ -153,7 +153,7 @@ def texts_of(node: Node, group: str, name: str) -> list[Read[str | None]]:
 
 
 def _finder(node: Node) -> Read[str]:
-    """Where the token is looked for."""
+    """The function that finds the token of a request."""
     named = [name for name in ("header-name", "query-parameter-name", "token-value") if node.has(name)]
     if len(named) > 1 or (not named and not node.literal_default("header-name")):
         node.fail(
@@ -237,7 +237,7 @@ def _compile(node: Node) -> Action:
 
 
 def group(name: str, item: str) -> Child:
-    """An element that holds texts, such as `audiences` with `audience`."""
+    """An element that contains strings, such as `audiences` with `audience`."""
     return Child(
         name, Shape(children=(Child(item, Shape(text=Text.VALUE, text_required=True), least=1, most=None),))
     )
