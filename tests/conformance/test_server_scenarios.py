@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout, web
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
 from tests.children import free_port, free_port_block
 from tests.e2e.client import parameters_of
@@ -93,7 +93,10 @@ def _adding(token: str, target: str) -> Generator[str]:
     port, loop, started, ended = free_port(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        async with ClientSession(timeout=ClientTimeout(total=None), auto_decompress=False) as http:
+        # A kept connection may be closed at the moment when it is used again, and POST is not repeated.
+        connector = TCPConnector(force_close=True)
+        timeout = ClientTimeout(total=None)
+        async with ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as http:
 
             async def forward(request: web.Request) -> web.StreamResponse:
                 headers = [*_end_to_end(request.headers.items()), ("Authorization", f"Bearer {token}")]
