@@ -477,14 +477,23 @@ def test_d5_a_refresh_for_another_user_gives_no_token(stand: Stand, claim: str) 
         assert not alive(stand)
 
 
-def test_d5_without_the_gateways_identity_nobody_is_signed_out(stand: Stand) -> None:
+def test_d5_without_the_gateways_identity_nobody_is_signed_out(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = stand.refresh_token()
     stand.entra = _refusal("invalid_client", 401)
-    stand.stage.tokens.broken = True
-    try:
+    stand.stage.gateway.services.tokens.clear()
+    token_of = stand.stage.tokens.token
+
+    async def broken(*, resource: str, client_id: str | None) -> str:
+        if resource == "api://AzureADTokenExchange":
+            raise OSError("the identity endpoint does not answer")
+        return await token_of(resource=resource, client_id=client_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stand.stage.tokens, "token", broken)
         assert stand.refresh(token).status == 503
-    finally:
-        stand.stage.tokens.broken = False
+    assert stand.asked["client_assertion"] == ""
     stand.entra = None
     assert stand.refresh(token).status == 200
 
