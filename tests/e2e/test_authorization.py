@@ -20,7 +20,7 @@ def get(url: str) -> httpx.Response:
 # Who asks
 
 
-def test_an_unknown_client_stays_on_a_page(client: Client) -> None:
+def test_c1_an_unknown_client_stays_on_a_page(client: Client) -> None:
     answer = get(client.authorize_url(client_id="someone-else"))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -46,7 +46,7 @@ def test_a_client_id_is_never_a_path_in_the_store(client: Client, client_id: str
         None,
     ],
 )
-def test_another_redirect_uri_stays_on_a_page(client: Client, uri: str | None) -> None:
+def test_c1_another_redirect_uri_stays_on_a_page(client: Client, uri: str | None) -> None:
     answer = get(client.authorize_url(redirect_uri=uri))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -100,7 +100,7 @@ def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
         ({"prompt": "none"}, "interaction_required"),
     ],
 )
-def test_a_known_client_hears_what_is_wrong(
+def test_c2_a_known_client_receives_what_is_wrong(
     client: Client, changed: dict[str, str | None], error: str
 ) -> None:
     answer = get(client.authorize_url(**changed))
@@ -155,13 +155,13 @@ def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: s
 @pytest.mark.parametrize(
     "state", ["2026-01-01T00:00:00Z", "a+b c/ü&=%", "=", "{{token-key}}", "<b>", "x" * 500]
 )
-def test_the_state_comes_back_as_it_was(client: Client, ada: Person, state: str) -> None:
+def test_c3_the_state_comes_back_as_it_was(client: Client, ada: Person, state: str) -> None:
     client.state = state
     assert parameters_of(ada.sign_in(client.authorize_url()))["state"] == state
 
 
 @pytest.mark.parametrize("raw", ["a%2fb%7e+c", "%C3%BC%c3%bc", "x=y==", "%2B+%20", "a/b?c:d@e", ""])
-def test_the_state_comes_back_in_the_very_same_spelling(client: Client, ada: Person, raw: str) -> None:
+def test_c3_the_state_comes_back_in_the_very_same_spelling(client: Client, ada: Person, raw: str) -> None:
     """A client may compare it without decoding it."""
     url = f"{client.authorize_url(state=None)}&state={raw}"
     denied = ada.press(ada.open(url), "Deny").url
@@ -179,14 +179,14 @@ def test_a_state_longer_than_an_address_can_carry_is_refused(client: Client) -> 
     assert heard["error"] == "invalid_request"
 
 
-def test_what_travels_through_the_browser_is_only_a_handle(client: Client) -> None:
+def test_c3_what_travels_through_the_browser_is_only_a_handle(client: Client) -> None:
     location = get(client.authorize_url()).headers["location"]
     assert set(parameters_of(location)) == {"transaction"}
     for value in (client.state, client.client_id, CALLBACK):
         assert value not in location
 
 
-def test_a_query_of_the_redirect_uri_is_kept(client: Client, ada: Person) -> None:
+def test_c8_a_query_of_the_redirect_uri_is_kept(client: Client, ada: Person) -> None:
     client.redirect_uri = "https://app.example/callback?tenant=7"
     client.register()
     end = parameters_of(ada.sign_in(client.authorize_url()))
@@ -371,7 +371,7 @@ def test_the_way_on_is_neither_cached_nor_told_to_others(client: Client, ada: Pe
     assert start.headers["referrer-policy"] == "no-referrer"
 
 
-def test_consent_from_another_browser_is_refused(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_c5_consent_from_another_browser_is_refused(twin: RunningTwin, client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     assert twin.person("Grace Hopper").press(page, "Allow").status == 403
     assert ada.press(page, "Allow").status == 200
@@ -387,7 +387,7 @@ def test_a_cookie_hidden_in_another_cookie_is_not_believed(
     assert victim.press(page, "Allow").status == 403
 
 
-def test_a_changed_form_token_is_refused(client: Client, ada: Person) -> None:
+def test_c5_a_changed_form_token_is_refused(client: Client, ada: Person) -> None:
     assert ada.press(ada.open(client.authorize_url()), "Allow", token="x" * 43).status == 403
 
 
@@ -398,7 +398,7 @@ def test_the_token_of_one_transaction_does_not_open_another(client: Client, ada:
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://localhost:1"])
-def test_consent_from_another_origin_is_refused(client: Client, ada: Person, origin: str | None) -> None:
+def test_c5_consent_from_another_origin_is_refused(client: Client, ada: Person, origin: str | None) -> None:
     page = ada.open(client.authorize_url())
     (form,) = page.forms()
     cookies = "; ".join(f"{name}={value}" for name, value in ada.cookies["localhost"].items())
@@ -418,7 +418,7 @@ def test_no_step_makes_a_transaction_last_longer(twin: RunningTwin, client: Clie
     assert "no longer open" in ada.press(at_entra, ada.name).html
 
 
-def test_a_transaction_ends_after_ten_minutes(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_c3_a_transaction_ends_after_ten_minutes(twin: RunningTwin, client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     twin.advance_clock(601)
     assert ada.press(page, "Allow").status == 400

@@ -29,7 +29,7 @@ def cookies_of(person: Person) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())}
 
 
-def test_success_is_exactly_one_code_with_state_and_issuer(client: Client, ada: Person) -> None:
+def test_c8_success_is_exactly_one_code_with_state_and_issuer(client: Client, ada: Person) -> None:
     end = ada.sign_in(client.authorize_url())
     assert end.startswith(CALLBACK + "?")
     heard = parameters_of(end)
@@ -46,14 +46,14 @@ def test_entra_never_sees_what_the_client_sent(client: Client, entra_page: Page)
     assert {"state", "nonce", "code_challenge"} <= set(asked)
 
 
-def test_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_page: Page) -> None:
+def test_c7_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_page: Page) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     answer = httpx.get(f"{twin.gateway}/oauth-callback", params={"code": "stolen", "state": state})
     assert answer.status_code == 403
     assert "location" not in answer.headers
 
 
-def test_a_victim_is_not_made_to_finish_a_sign_in_that_another_began(
+def test_c7_a_victim_is_not_made_to_finish_a_sign_in_that_another_began(
     twin: RunningTwin, entra_page: Page
 ) -> None:
     """The attacker allows, and sends the victim to Entra with the attacker's state."""
@@ -70,7 +70,7 @@ def test_a_made_up_state_stays_on_a_page(twin: RunningTwin, state: str) -> None:
     assert "location" not in answer.headers
 
 
-def test_the_callback_answers_once(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+def test_c7_the_callback_answers_once(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     headers = cookies_of(ada)
     assert ada.press(entra_page, "Ada Lovelace").response is None
@@ -78,7 +78,7 @@ def test_the_callback_answers_once(twin: RunningTwin, ada: Person, entra_page: P
     assert again.status_code == 400
 
 
-def test_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+def test_c7_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
     """What is injected through the code arrives as part of the code: Entra knows no such code."""
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     answer = httpx.get(
@@ -99,7 +99,7 @@ def test_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entra_p
         ("invalid_client", "server_error"),
     ],
 )
-def test_errors_of_entra_become_the_clients(
+def test_c7_errors_of_entra_become_the_clients(
     twin: RunningTwin, client: Client, ada: Person, entra_page: Page, upstream: str, heard: str
 ) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
@@ -254,7 +254,7 @@ def assert_refused(client: Client, page: Page) -> None:
 
 
 @pytest.mark.parametrize("point", WRONG_CLAIMS)
-def test_an_id_token_with_one_wrong_claim_is_refused(
+def test_c7_an_id_token_with_one_wrong_claim_is_refused(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page, point: str
 ) -> None:
     claims = WRONG_CLAIMS[point](identity(deployment, entra_page))
@@ -273,7 +273,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("sign", [signed_by_a_stranger, unsigned])
-def test_an_id_token_that_entra_did_not_sign_is_refused(
+def test_c7_an_id_token_that_entra_did_not_sign_is_refused(
     twin: RunningTwin,
     deployment: Deployment,
     client: Client,

@@ -14,7 +14,7 @@ def newcomer(twin: RunningTwin) -> Client:
     return twin.client()
 
 
-def test_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
+def test_b1_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
     answer = newcomer.register(client_id="mine", client_secret="mine", client_uri="", logo_uri=None)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
@@ -30,7 +30,7 @@ def test_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
     }
 
 
-def test_ids_are_never_given_twice(newcomer: Client) -> None:
+def test_b1_ids_are_never_given_twice(newcomer: Client) -> None:
     assert newcomer.register().json()["client_id"] != newcomer.register().json()["client_id"]
 
 
@@ -38,7 +38,7 @@ def test_a_redirect_uri_that_stands_there_twice_is_kept_once(newcomer: Client) -
     assert newcomer.register(redirect_uris=[CALLBACK, CALLBACK]).json()["redirect_uris"] == [CALLBACK]
 
 
-def test_redirect_uris_are_enough(newcomer: Client) -> None:
+def test_b1_redirect_uris_are_enough(newcomer: Client) -> None:
     answer = newcomer.http.post(f"{newcomer.gateway}/register", json={"redirect_uris": [CALLBACK]})
     assert answer.status_code == 201
     assert "client_name" not in answer.json()
@@ -56,7 +56,7 @@ def test_redirect_uris_are_enough(newcomer: Client) -> None:
         "com.example.app://callback",
     ],
 )
-def test_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
+def test_b2_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
     answer = newcomer.register(redirect_uris=[uri])
     assert answer.status_code == 201, answer.text
     assert answer.json()["redirect_uris"] == [uri]
@@ -103,7 +103,7 @@ def test_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
         ["https://app.example"],
     ],
 )
-def test_these_redirect_uris_are_refused(newcomer: Client, uri: object) -> None:
+def test_b2_these_redirect_uris_are_refused(newcomer: Client, uri: object) -> None:
     answer = newcomer.register(redirect_uris=[uri])
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_redirect_uri"
@@ -204,7 +204,7 @@ def test_other_content_types_are_refused(newcomer: Client) -> None:
     assert answer.status_code == 415
 
 
-def test_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, newcomer: Client) -> None:
+def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, newcomer: Client) -> None:
     before = len(twin.received("cosmos"))
     assert newcomer.register(padding="x" * 17000).status_code == 413
     in_two_bytes_each = json.dumps({"redirect_uris": [CALLBACK], "padding": "ü" * 9000}, ensure_ascii=False)

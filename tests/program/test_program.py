@@ -253,7 +253,7 @@ def test_state_expires_and_is_found_by_its_id(case: Case) -> None:
         each.inputs["containerName"]: each.inputs["resource"]
         for each in case.stack.of_type("cosmosdb:SqlResourceSqlContainer")
     }
-    assert containers.keys() == {"clients", "transactions", "grants", "sessions"}
+    assert containers.keys() == {"clients", "transactions", "consents", "grants", "sessions"}
     for resource in containers.values():
         assert resource["partitionKey"]["paths"] == ["/id"]
         assert resource["defaultTtl"] == -1
