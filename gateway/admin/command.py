@@ -150,12 +150,15 @@ def rotate_keys(
 @contextmanager
 def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
     # What the Azure SDK logs of failures is in the message.
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         with opened(store or stacks.store_url(stack)) as database:
             yield database
     except AdminError as error:
         _fail(str(error), 1)
+    finally:
+        logging.disable(before)
 
 
 def _show_grants(found: Sequence[Grant], *, as_json: bool) -> None:
