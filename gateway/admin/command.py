@@ -15,6 +15,7 @@ from rich.table import Table
 
 from gateway.admin import stack as stacks
 from gateway.admin.clients import Client, Clients
+from gateway.admin.consents import Consents
 from gateway.admin.grants import Grant, Grants, Selection
 from gateway.admin.problem import AdminError
 from gateway.admin.store import opened
@@ -81,12 +82,16 @@ def revoke(
     stack: _Stack = "dev",
     store: _Store = None,
 ) -> None:
-    """Revokes grants and lists those that were revoked; their tokens stop working within 30 seconds."""
+    """Revokes grants and lists those that were revoked; their tokens stop working within 30 seconds.
+
+    Consents that were remembered for them are forgotten: the next sign-in shows the consent page.
+    """
     selection = Selection(user=user, client=client, grant=grant)
     if (selection == Selection()) != everything:
         _fail("Say which grants: --user, --client or --grant; or --all for every grant of the stack.")
     with _database(stack, store) as database:
         revoked = list(Grants(database).revoke(selection))
+        Consents(database).forget(selection, revoked)
     _show_grants(revoked, as_json=as_json)
 
 
@@ -114,7 +119,9 @@ def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> Non
     with _database(stack, store) as database:
         # In this order: a code that is issued meanwhile is refused, because the client is blocked by then.
         blocked = Clients(database).block(client)
-        revoked = list(Grants(database).revoke(Selection(client=client)))
+        selection = Selection(client=client)
+        revoked = list(Grants(database).revoke(selection))
+        Consents(database).forget(selection, revoked)
     typer.echo(f"Blocked {blocked.document}{_named(blocked)}; {len(revoked)} of its grants were revoked.")
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.admin.command import app
 from gateway.admin.grants import document_id
-from gateway.admin.store import DATABASE
+from gateway.admin.store import DATABASE, opened
 from gateway.store import DATABASE as DECLARED_DATABASE
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
@@ -63,6 +63,48 @@ def works(client: Client, given: dict[str, str]) -> bool:
 
 def test_the_store_is_the_declared_one() -> None:
     assert DATABASE == DECLARED_DATABASE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (("--user", "ada"), ["grace-app"]),
+        (("--client", "app"), ["ada-other"]),
+        (("--user", "ada", "--client", "app"), ["ada-other", "grace-app"]),
+        (("--grant", "unknown"), ["ada-app", "ada-other", "grace-app"]),
+        (("--all",), []),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_consents_of_what_is_revoked_are_forgotten(
+    twin: RunningTwin, admin: Admin, arguments: tuple[str, ...], kept: list[str]
+) -> None:
+    with opened(twin.gateway) as database:
+        consents = database.get_container_client("consents")
+        for user, client in (("ada", "app"), ("ada", "other"), ("grace", "app")):
+            consents.create_item(
+                {"id": f"{user}-{client}", "sub": user, "clientDocumentId": document_id(client), "ttl": 600}
+            )
+        admin.run("revoke", *arguments)
+        left = consents.query_items("SELECT * FROM c", enable_cross_partition_query=True)
+        assert sorted(each["id"] for each in left) == kept
+
+
+def test_a_users_name_finds_the_consents_behind_the_revoked_grants(twin: RunningTwin, admin: Admin) -> None:
+    sign_in(twin)
+    (grant,) = admin.json("grants")
+    with opened(twin.gateway) as database:
+        consents = database.get_container_client("consents")
+        consents.create_item(
+            {
+                "id": "hers",
+                "sub": grant["object_id"],
+                "clientDocumentId": grant["client_document"],
+                "ttl": 600,
+            }
+        )
+        admin.run("revoke", "--user", grant["user"])
+        assert list(consents.query_items("SELECT * FROM c", enable_cross_partition_query=True)) == []
 
 
 def test_grants_are_listed_by_user_and_client_without_a_secret(twin: RunningTwin, admin: Admin) -> None:
