@@ -100,6 +100,7 @@ class Deployment:
     Attributes:
         azure: the account.
         service: publishes the Function App's code.
+        program: what the CLI runs.
         runs: every operation so far.
     """
 
@@ -116,6 +117,7 @@ class Deployment:
         self.azure = azure
         self.service = service
         self.folder = folder
+        self.program: Program = Project(pulumi_cli.ROOT)
         self.runs: list[Run] = []
         self._cli = cli
         self._stack = stack
@@ -183,7 +185,7 @@ class Deployment:
     def _run(self, operation: Operation, *arguments: str) -> Run:
         since = len(self.azure.record)
         log = self.folder / "events" / f"{len(self.runs)}.json"
-        with language_host.serve(Project(pulumi_cli.ROOT)) as client:
+        with language_host.serve(self.program) as client:
             done = self.pulumi(
                 *arguments, "--event-log", str(log), "--client", client, "--exec-kind", "auto.inline"
             )

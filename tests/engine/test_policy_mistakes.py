@@ -1,36 +1,53 @@
 """A policy with a mistake: the program refuses it before anything is created, and so does Azure."""
 
-from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from gateway import policy
 from gateway.plan import Plan
+from scripts.pulumi_cli import ROOT
 from tests.engine import invariants
 from tests.engine.conftest import Deploy
+from tests.engine.program import Project
 from tests.engine.stacks import FUNCTIONS
 from tests.engine.timeline import Timeline
 
 TOKEN, API = "oauth/token.xml.j2", "mcp/api.xml.j2"
 
 
-@pytest.fixture
-def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Puts a mistake at the beginning of the inbound section of what a template renders."""
-    render = policy.render
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MistakenProject(Project):
+    """The program, with a mistake at the beginning of the inbound section of what a template renders.
 
-    def planted(template: str, mistake: str) -> None:
+    Attributes:
+        template: the template.
+        mistake: policy XML.
+        unchecked: whether the program deploys policies without checking them.
+    """
+
+    template: str
+    mistake: str
+    unchecked: bool = False
+
+    def __call__(self) -> None:
+        render = policy.render
+
         def rendered(name: str, /, **variables: Any) -> str:
             text = render(name, **variables)
-            if name == template:
+            if name == self.template:
                 assert "<inbound>" in text
-                text = text.replace("<inbound>", f"<inbound>{mistake}", 1)
+                text = text.replace("<inbound>", f"<inbound>{self.mistake}", 1)
             return text
 
-        monkeypatch.setattr(policy, "render", rendered)
-
-    return planted
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(policy, "render", rendered))
+            if self.unchecked:
+                patches.enter_context(patch.object(Plan, "check"))
+            Project.__call__(self)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +61,10 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     ids=["named value", "type", "fragment", "xml"],
 )
 def test_a_mistake_stops_a_deployment_before_anything_is_created(
-    template: str, mistake: str, plant: Callable[[str, str], None], new_stack: Deploy
+    template: str, mistake: str, new_stack: Deploy
 ) -> None:
-    plant(template, mistake)
     stack = new_stack(FUNCTIONS)
+    stack.program = MistakenProject(root=ROOT, template=template, mistake=mistake)
     for run in (stack.preview(), stack.up()):
         assert run.failed
         assert "policies" in run.output
@@ -58,11 +75,11 @@ def test_a_mistake_stops_a_deployment_before_anything_is_created(
 
 @pytest.mark.parametrize("template", [TOKEN, API])
 def test_a_mistake_that_only_azure_finds_leaves_no_operation_without_policy(
-    template: str, plant: Callable[[str, str], None], new_stack: Deploy, monkeypatch: pytest.MonkeyPatch
+    template: str, new_stack: Deploy
 ) -> None:
-    plant(template, '<set-variable name="x" value="{{no-such-value}}" />')
-    monkeypatch.setattr(Plan, "check", lambda _plan: ())
     stack = new_stack(FUNCTIONS)
+    mistake = '<set-variable name="x" value="{{no-such-value}}" />'
+    stack.program = MistakenProject(root=ROOT, template=template, mistake=mistake, unchecked=True)
     failed = stack.up()
     assert failed.failed
     assert "no-such-value" in failed.output

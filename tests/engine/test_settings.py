@@ -49,6 +49,8 @@ CHANGES = {
     "tokenPerMinute": "90",
     "callsPerMinute": "1000",
     "callLimits": json.dumps({"slack": "120"}),
+    "badTokensPerMinute": "300",
+    "openRequests": "50",
     "keyVersion": "2",
     "containers": json.dumps([NOTES]),
     "isolateEnvironments": "true",
