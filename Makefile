@@ -34,7 +34,7 @@ test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
-	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/engine $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/engine $(ARGS)
 
 # The clients' packages go to .clients/. What is missing for a client (Go, Rust, Java) is listed.
 test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table

@@ -106,22 +106,24 @@ async def _protected_resources(session: Session) -> str:
 
 
 async def _challenges(session: Session) -> str:
-    problems = []
-    tried = 0
+    # Several servers may take messages at one path of the root: a challenge there names any one of them.
+    expected: dict[tuple[str, str], set[str]] = {}
     for server in session.target.expected.servers:
         documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
-        declared = {(method, server.at(template)) for method, template in server.operations}
-        declared |= {("POST", path) for path in server.root_messages}
-        probed = {(method, path) for path in server.entrances for method in _PROBES}
-        for method, path in sorted(declared | probed):
-            answer = await session.probe(method, path)
-            tried += 1
-            at = f"{method} {path}"
-            if answer.status_code != 401:  # noqa: PLR2004 -- HTTP: Unauthorized
-                problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 401")
-            else:
-                problems += [f"{at}: {problem}" for problem in challenge_problems(answer, documents)]
-    return require(problems, f"{tried} requests by GET, POST, HEAD and DELETE")
+        requests = {(method, server.at(template)) for method, template in server.operations}
+        requests |= {("POST", path) for path in server.root_messages}
+        requests |= {(method, path) for path in server.entrances for method in _PROBES}
+        for request in requests:
+            expected.setdefault(request, set()).update(documents)
+    problems = []
+    for (method, path), documents in sorted(expected.items()):
+        answer = await session.probe(method, path)
+        at = f"{method} {path}"
+        if answer.status_code != 401:  # noqa: PLR2004 -- HTTP: Unauthorized
+            problems.append(f"{at} is answered with HTTP {answer.status_code} instead of 401")
+        else:
+            problems += [f"{at}: {problem}" for problem in challenge_problems(answer, documents)]
+    return require(problems, f"{len(expected)} requests by GET, POST, HEAD and DELETE")
 
 
 def challenge_problems(answer: httpx2.Response, documents: set[str]) -> list[str]:

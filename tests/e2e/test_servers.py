@@ -1,7 +1,8 @@
 """The committed dev stack with all its servers: Slack's and Jira's own, on invented workspaces.
 
-And with one more, which docs/adding-a-backend.md tells how to add: everything here is done in a copy of the
-project where somebody has followed the page.
+And with one more: everything here is done in a copy of the project in which the steps of
+docs/adding-a-backend.md were
+followed.
 """
 
 import asyncio
@@ -41,6 +42,8 @@ DEPLOYMENT = """
 encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 """
 """What the commands of the page about deployment add to the stack's file; the twin runs as before."""
+OVERRIDES = {"openRequests": "300"}
+"""One test has 200 sessions of one person."""
 VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
@@ -108,8 +111,7 @@ def running_twin(project: Path) -> Iterator[RunningTwin]:
 
     Its folder is relative, as it is for who names none.
     """
-    # One test has 200 sessions of one person.
-    twin = RunningTwin(free_port_block(), Path("state"), {"openRequests": "300"}, project=project)
+    twin = RunningTwin(free_port_block(), Path("state"), OVERRIDES, project=project)
     try:
         twin.wait_until_ready()
         yield twin
@@ -462,3 +464,19 @@ def test_many_clients_of_jira_hear_each_its_own(twin: RunningTwin, ada: Person) 
         return await asyncio.gather(*(one(number) for number in range(20)))
 
     assert anyio.run(everybody) == [f"BUOY-{number % 10 + 1}" for number in range(20)]
+
+
+def test_the_verification_finds_nothing_wrong_with_a_stack_of_all_servers(
+    twin: RunningTwin, project: Path
+) -> None:
+    overrides = [word for key, value in OVERRIDES.items() for word in ("--config", f"{key}={value}")]
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway.verify", twin.gateway, "--no-sign-in", "--json", *overrides],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    assert [row for row in report["checks"] if row["result"] == "failed"] == []
+    assert done.returncode == 0, done.stderr
