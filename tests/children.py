@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 from anyio.from_thread import start_blocking_portal
 
@@ -17,14 +17,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_reservations: list[socket.socket] = []
+
+
 def free_port_block(size: int = 20) -> int:
-    """The first of so many free ports in a row, below those that outgoing connections get."""
-    for base in range(20000 + os.getpid() % 400 * 20, 32000, size):
-        with ExitStack() as held, suppress(OSError):
-            for port in range(base, base + size):
-                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+    """Reserve consecutive free ports below those that outgoing connections get.
+
+    A process that is started on the block needs a moment until it listens. So that no other test process
+    takes the same block in that moment, this process keeps a UDP socket at the first port while it lives.
+
+    Returns:
+        The first port of the block.
+    """
+    first = 20000 + os.getpid() % 600 * 20
+    for base in [*range(first, 32000, size), *range(20000, first, size)]:
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            reservation.bind(("127.0.0.1", base))
+            with ExitStack() as listeners:
+                for port in range(base, base + size):
+                    listeners.enter_context(socket.socket()).bind(("127.0.0.1", port))
+        except OSError:
+            reservation.close()
+        else:
+            _reservations.append(reservation)
             return base
-    raise AssertionError("no free ports")
+    raise AssertionError(f"No {size} free ports in a row between 20000 and 32000.")
 
 
 @contextmanager
