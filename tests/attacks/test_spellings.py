@@ -1,0 +1,171 @@
+"""Everything that the gateway issues is accepted in one spelling only.
+
+The last letter of base64url may have bits that no byte needs (RFC 4648, section 3.5): a decoder that ignores
+them reads the same bytes from several spellings. Every letter is tried in the last place of every part.
+"""
+
+import re
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.client import parameters_of
+from tests.policies.engine.stage import Got
+from tests.policies.oauth.stand import Stand, handle_of
+from tests.policies.oauth.test_remembered_consent import start, verified
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+PARTS = re.compile(r"[A-Za-z0-9_\-]+")
+
+
+def other_spellings(issued: str) -> Iterator[str]:
+    """The value with every other letter at the end of each of its parts, or with padding there."""
+    for part in PARTS.finditer(issued):
+        head, last, tail = issued[: part.end() - 1], part[0][-1], issued[part.end() :]
+        yield from (head + letter + tail for letter in LETTERS if letter != last)
+        yield head + last + "=" + tail
+
+
+@dataclass(frozen=True)
+class Issued:
+    """Something that the gateway issued to a client or a browser.
+
+    Attributes:
+        stand: the gateway, and who received it.
+        value: as it was issued.
+        accepts: presents a value in its place, and returns whether the gateway accepted it.
+    """
+
+    stand: Stand
+    value: str
+    accepts: Callable[[str], bool]
+
+
+def cookie(stand: Stand, step: str) -> tuple[str, str]:
+    """Name and value of the cookie of a step."""
+    return next(each for each in stand.cookies.items() if each[0].startswith(f"__Host-{step}"))
+
+
+def with_cookie(stand: Stand, step: str, ask: Callable[[], Got], status: int) -> Issued:
+    """The cookie of a step, without which `ask` is not answered with `status`."""
+    name, issued = cookie(stand, step)
+    kept = dict(stand.cookies)
+
+    def accepts(value: str) -> bool:
+        stand.cookies = kept | {name: value}
+        return ask().status == status
+
+    return Issued(stand, issued, accepts)
+
+
+def access_token() -> Issued:
+    stand = Stand.new()
+    return Issued(stand, stand.token(), lambda value: stand.call(value).status == 200)
+
+
+def refresh_token() -> Issued:
+    stand = Stand.new()
+    return Issued(stand, stand.refresh_token(), lambda value: stand.refresh(value).status == 200)
+
+
+def revoked(kind: str) -> Issued:
+    stand = Stand.new()
+
+    def accepts(value: str) -> bool:
+        assert stand.revoke(value).status == 200
+        return stand.store.one("grants")["status"] == "revoked"
+
+    return Issued(stand, stand.redeem(stand.code()).json()[kind], accepts)
+
+
+def code() -> Issued:
+    stand = Stand.new()
+    return Issued(stand, stand.code(), lambda value: stand.redeem(value).status == 200)
+
+
+def client_id() -> Issued:
+    stand = Stand.new()
+    return Issued(stand, stand.client_id, lambda value: stand.authorize(client_id=value).status == 302)
+
+
+def handle() -> Issued:
+    stand = Stand.new()
+    return Issued(stand, handle_of(stand.authorize()), lambda value: stand.consent_page(value).status == 200)
+
+
+def in_the_form(field: str) -> Issued:
+    stand = Stand.new()
+    page = stand.page()
+    found = re.search(rf'name="{field}" value="([^"]*)"'.encode(), page.body)
+    assert found
+    return Issued(stand, found[1].decode(), lambda value: stand.consent(page, **{field: value}).status == 303)
+
+
+def consent_cookie() -> Issued:
+    stand = Stand.new()
+    page = stand.page()
+    return with_cookie(stand, "consent", lambda: stand.consent(page), 303)
+
+
+def state_at_entra() -> Issued:
+    stand = Stand.new()
+    state = parameters_of(stand.at_entra().header("Location") or "")["state"]
+
+    def accepts(value: str) -> bool:
+        return stand.get("/oauth-callback", f"code=x&state={value}").status == 302
+
+    return Issued(stand, state, accepts)
+
+
+def callback_cookie() -> Issued:
+    stand = Stand.new()
+    at_entra = stand.at_entra()
+    return with_cookie(stand, "callback", lambda: stand.callback(at_entra), 302)
+
+
+def user_cookie() -> Issued:
+    stand = verified()
+    stand.callback(stand.consent(start(stand)))
+    return with_cookie(stand, "user", lambda: start(stand), 302)
+
+
+ARTEFACTS: dict[str, Callable[[], Issued]] = {
+    "access token": access_token,
+    "access token that is revoked": lambda: revoked("access_token"),
+    "refresh token": refresh_token,
+    "refresh token that is revoked": lambda: revoked("refresh_token"),
+    "code": code,
+    "client id": client_id,
+    "handle of the consent page": handle,
+    "handle in the form": lambda: in_the_form("transaction"),
+    "token in the form": lambda: in_the_form("token"),
+    "cookie of the consent page": consent_cookie,
+    "state at Entra": state_at_entra,
+    "cookie of the callback": callback_cookie,
+    "cookie of the user": user_cookie,
+}
+
+
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_each_artefact_is_accepted_in_one_spelling_only(name: str) -> None:
+    issued = ARTEFACTS[name]()
+    for value in other_spellings(issued.value):
+        issued.stand.stage.gateway.services.counters.clear()
+        assert not issued.accepts(value), f"{value} is accepted in place of {issued.value}"
+    assert issued.accepts(issued.value)
+
+
+def test_d3_a_token_with_other_unused_bits_is_a_bad_token_like_any_other() -> None:
+    """The last letter of the tag has two bits that no byte needs, that of the initialization vector four."""
+    stand = Stand.new()
+    token = stand.token()
+    refused = stand.call("x")
+    parts = token.split(".")
+    for index, unused in ((2, 4), (4, 2)):
+        number = LETTERS.index(parts[index][-1])
+        for bits in range(1, 2**unused):
+            letter = LETTERS[number + bits]
+            changed = [*parts[:index], parts[index][:-1] + letter, *parts[index + 1 :]]
+            assert stand.call(".".join(changed)) == refused
