@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.policies.engine.stage import Got, Stage
-from tests.policies.oauth.stand import GATEWAY, Stand, declared, handle_of
+from tests.policies.engine.harness import Harness, Response
+from tests.policies.oauth.flow import GATEWAY, Flow, handle_of, service_with
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
 from twin.clock import Clock
 
@@ -32,62 +32,62 @@ Scheme = Literal["light", "dark"]
 
 
 @functools.cache
-def _stage() -> Stage:
-    return Stage(declared(containers=json.dumps([NOTES]), publisherLogo="docs/logo.svg"), Clock())
+def _harness() -> Harness:
+    return Harness(service_with(containers=json.dumps([NOTES]), publisherLogo="docs/logo.svg"), Clock())
 
 
-def _consent(stand: Stand) -> Got:
-    stand.register(client_name="Visual Studio Code")
-    return stand.page()
+def _consent(flow: Flow) -> Response:
+    flow.register(client_name="Visual Studio Code")
+    return flow.page()
 
 
-def _consent_to_everything(stand: Stand) -> Got:
-    stand.register(client_name="W" * 100)
-    return stand.consent_page(handle_of(stand.authorize(resource=None, scope="functions notes.write")))
+def _consent_to_everything(flow: Flow) -> Response:
+    flow.register(client_name="W" * 100)
+    return flow.consent_page(handle_of(flow.authorize(resource=None, scope="functions notes.write")))
 
 
-def _consent_of_a_verified_client(stand: Stand) -> Got:
-    Host(document(client_name="Claude")).serve(stand)
-    stand.client_id = URL
-    asked = stand.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
-    return stand.consent_page(handle_of(asked))
+def _consent_of_a_verified_client(flow: Flow) -> Response:
+    Host(document(client_name="Claude")).serve(flow)
+    flow.client_id = URL
+    asked = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
+    return flow.consent_page(handle_of(asked))
 
 
-def _error_with_a_link(stand: Stand) -> Got:
-    stand.register(redirect_uris=[APP])
-    return stand.authorize(redirect_uri=APP, response_type="token")
+def _error_with_a_link(flow: Flow) -> Response:
+    flow.register(redirect_uris=[APP])
+    return flow.authorize(redirect_uri=APP, response_type="token")
 
 
-def _another_browser(stand: Stand) -> Got:
-    page = stand.page()
-    stand.cookies.clear()
-    return stand.consent(page)
+def _another_browser(flow: Flow) -> Response:
+    page = flow.page()
+    flow.cookies.clear()
+    return flow.consent(page)
 
 
-def _too_many(stand: Stand) -> Got:
-    return [stand.authorize() for _ in range(61)][-1]
+def _too_many(flow: Flow) -> Response:
+    return [flow.authorize() for _ in range(61)][-1]
 
 
-PAGES: dict[str, Callable[[Stand], Got]] = {
+PAGES: dict[str, Callable[[Flow], Response]] = {
     "consent": _consent,
     "consent to everything": _consent_to_everything,
     "consent of a verified client": _consent_of_a_verified_client,
     "error with a link": _error_with_a_link,
-    "unknown client": lambda stand: stand.authorize(client_id="x"),
-    "expired": lambda stand: stand.consent_page("x"),
+    "unknown client": lambda flow: flow.authorize(client_id="x"),
+    "expired": lambda flow: flow.consent_page("x"),
     "another browser": _another_browser,
-    "not confirmed": lambda stand: stand.consent(stand.page(), confirm=""),
+    "not confirmed": lambda flow: flow.consent(flow.page(), confirm=""),
     "too many": _too_many,
 }
 
 
-def made(name: str) -> Got:
+def made(name: str) -> Response:
     """The page, as the gateway answers with it; in a thread, because Playwright's has an event loop."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: PAGES[name](Stand.at(_stage()))).result()
+        return pool.submit(lambda: PAGES[name](Flow.at(_harness()))).result()
 
 
-def show(browser: Browser, answer: Got, *, width: int, scheme: Scheme) -> Page:
+def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
     """The page with all its headers, as a browser shows it at the gateway's address."""
     context = browser.new_context(
         viewport={"width": width, "height": 480}, color_scheme=scheme, device_scale_factor=1

@@ -4,7 +4,7 @@ import pytest
 
 from apim.csharp import DotNetException, compile_expression, to_text
 from apim.csharp.context import LastError
-from tests.csharp.stage import context, evaluate, jwt, request, response
+from tests.csharp.evaluation import context, evaluate, jwt, request, response
 
 
 def throws(text: str, given: object = None) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from apim.csharp import compile_expression
-from tests.csharp.stage import context
+from tests.csharp.evaluation import context
 
 
 @pytest.mark.parametrize(

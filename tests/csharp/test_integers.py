@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apim.csharp import compile_expression
-from tests.csharp.stage import context
+from tests.csharp.evaluation import context
 
 INTS = st.one_of(st.integers(-(2**31), 2**31 - 1), st.sampled_from([-(2**31), 2**31 - 1, 0, 1, -1]))
 SUM, DIFFERENCE, PRODUCT = (

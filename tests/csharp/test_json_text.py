@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from apim.csharp import DotNetException, Expression, compile_expression
 from apim.csharp.context import Context
-from tests.csharp.stage import context, request
+from tests.csharp.evaluation import context, request
 
 READ = compile_expression(
     '@{ var t = JToken.Parse((string)context.Variables["t"]);'

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apim.csharp.language.statement_parser import parse
 from apim.csharp.language.syntax import Cast, Conditional, Paren
-from tests.csharp.stage import evaluate
+from tests.csharp.evaluation import evaluate
 
 TERMS = st.tuples(st.sampled_from(["", "-", "~", "- -", "~-"]), st.integers(0, 99)).map(
     lambda pair: f"{pair[0]}{pair[1]}"

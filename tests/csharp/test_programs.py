@@ -14,7 +14,7 @@ from apim.csharp import expression as expressions
 from apim.csharp.dotnet.signature import Attribute
 from apim.csharp.dotnet.types import DEFINITIONS
 from apim.csharp.golden import judge
-from tests.csharp.stage import context, evaluate
+from tests.csharp.evaluation import context, evaluate
 
 FOLDER = Path(__file__).parent
 FORMS = [

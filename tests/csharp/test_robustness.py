@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apim.csharp import CSharpError, DotNetException, Expression, compile_expression, find_end
 from apim.csharp.context import Context
 from apim.csharp.golden import build_context
-from tests.csharp.stage import context
+from tests.csharp.evaluation import context
 
 FOLDER = Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from apim.csharp.errors import DotNetException
-from tests.csharp.stage import evaluate
+from tests.csharp.evaluation import evaluate
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 DATA = "header.payload"

@@ -20,7 +20,7 @@ from tests.e2e.client import Client, parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
-from tests.policies.engine.stage import Sent, Stage, reply
+from tests.policies.engine.harness import Harness, Sent, reply
 
 HEADER = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
 FOREIGN_KEY = OctKey.generate_key(512)
@@ -290,9 +290,9 @@ def status_after_rotation(deployment: Deployment, version: int, token: str) -> i
     def answer(sent: Sent) -> Reply:
         return reply(200, json.dumps(grants.get(sent.url.rpartition("/")[2], {})))
 
-    stage = Stage(deployment.service(keyVersion=str(version)))
-    stage.wire.answer = answer
-    return stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
+    harness = Harness(deployment.service(keyVersion=str(version)))
+    harness.wire.answer = answer
+    return harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
 
 
 def test_a_token_outlives_one_rotation_of_the_key_and_not_two(deployment: Deployment, token: str) -> None:

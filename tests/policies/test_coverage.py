@@ -9,7 +9,7 @@ from apim.gateway import Gateway
 from apim.service import Api, Operation, Service
 from apim.source_map import SourceLocation
 from gateway import policy
-from tests.policies.engine import stage
+from tests.policies.engine import harness
 from tests.policy_coverage import report
 from tests.policy_coverage.verdict import Template, Verdict, judge
 
@@ -50,10 +50,10 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
         path="api",
         service_url="https://made.example",
         operations=operations,
-        policy=stage.document(text, source_map=_Written() if text == TEXT else None),
+        policy=harness.document(text, source_map=_Written() if text == TEXT else None),
     )
     service = Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(api,))
-    made = stage.Stage(service)
+    made = harness.Harness(service)
     made.gateway = Gateway(service, network=made.wire, identity=made.tokens, clock=made.clock, counted=True)
     recorder = Recorder(folder)
     recorder.watch(made.gateway)

@@ -10,7 +10,7 @@ from apim.findings import PolicyError
 from apim.service import PolicyDocument, documents
 from apim.source_map import SourceLocation
 from gateway import policy
-from tests.policies.engine import stage
+from tests.policies.engine import harness
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
@@ -40,9 +40,9 @@ class _Written:
         return frozenset()
 
 
-def rendered_stage(operation: str, api: str | None = None) -> stage.Stage:
+def rendered_harness(operation: str, api: str | None = None) -> harness.Harness:
     """A gateway whose policies have source maps."""
-    made = stage.service(operation, api=api)
+    made = harness.service(operation, api=api)
 
     def with_map(document: PolicyDocument | None) -> PolicyDocument | None:
         return document and replace(document, source_map=_Written())
@@ -55,7 +55,7 @@ def rendered_stage(operation: str, api: str | None = None) -> stage.Stage:
         )
         for one in made.apis
     )
-    return stage.Stage(replace(made, apis=apis))
+    return harness.Harness(replace(made, apis=apis))
 
 
 def test_a_rendered_policy_holds_no_marks() -> None:
@@ -116,14 +116,14 @@ def test_a_changed_policy_of_a_declared_stack_has_no_source_locations() -> None:
 
 def test_a_finding_names_the_template_when_the_text_is_known() -> None:
     with pytest.raises(PolicyError) as caught:
-        rendered_stage(stage.policies("<wrong />"))
+        rendered_harness(harness.policies("<wrong />"))
     (finding,) = caught.value.findings
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 11)
 
 
 def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
     with pytest.raises(PolicyError) as caught:
-        rendered_stage(stage.policies('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
+        rendered_harness(harness.policies('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
     (finding,) = caught.value.findings
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)
 
@@ -131,7 +131,7 @@ def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
 def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_of_them() -> None:
     wrong = "<policies><inbound><base /><wrong /></inbound></policies>"
     with pytest.raises(PolicyError) as caught:
-        rendered_stage(wrong, api=wrong)
+        rendered_harness(wrong, api=wrong)
     (finding,) = caught.value.findings
     assert (finding.document, finding.message) == (
         "policies/made.xml.j2",
@@ -140,7 +140,7 @@ def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_o
 
 
 def test_a_warning_names_the_template() -> None:
-    made = rendered_stage(stage.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
+    made = rendered_harness(harness.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
     (warning,) = made.gateway.warnings
     assert (warning.document, warning.line) == ("policies/made.xml.j2", 11)
 
@@ -148,8 +148,8 @@ def test_a_warning_names_the_template() -> None:
 @pytest.mark.parametrize(
     "policies",
     [
-        stage.policies('\n<set-variable name="wrong" value="@(int.Parse("x"))" />'),
-        stage.policies(
+        harness.policies('\n<set-variable name="wrong" value="@(int.Parse("x"))" />'),
+        harness.policies(
             '<set-variable name="wrong" value="@(int.Parse("x"))" />',
             on_error='\n<set-variable name="v" value="@(int.Parse("x"))" />',
         ),
@@ -159,7 +159,7 @@ def test_a_warning_names_the_template() -> None:
 def test_a_failure_while_it_runs_is_logged_with_its_template_and_document(
     policies: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = rendered_stage(policies)
+    made = rendered_harness(policies)
     made.ask()
     last = caplog.messages[-1]
     assert last.startswith("policies/made.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
@@ -167,7 +167,7 @@ def test_a_failure_while_it_runs_is_logged_with_its_template_and_document(
 
 
 def test_a_trace_names_the_template_and_the_document() -> None:
-    made = rendered_stage(stage.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
+    made = rendered_harness(harness.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
     made.gateway.tracing = True
     made.ask()
     (trace,) = made.gateway.traces

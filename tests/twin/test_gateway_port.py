@@ -6,8 +6,8 @@ import logging
 import pytest
 from aiohttp import web
 
+from tests.policies.engine.harness import service
 from tests.policies.engine.sockets import serving
-from tests.policies.engine.stage import service
 
 NOT_HTTP = (
     b"\x16\x03\x01\x02\x00\x01\r\n\r\n",

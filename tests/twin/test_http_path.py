@@ -15,7 +15,7 @@ import uvloop
 from apim.gateway import Gateway
 from apim.http.network import HttpNetwork, Upstream
 from apim.http.server import HttpServer
-from tests.policies.engine.stage import Tokens, policies, service
+from tests.policies.engine.harness import Tokens, policies, service
 from tests.raw_http import (
     Answer,
     Script,

@@ -6,16 +6,16 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.policies.engine.stage import Stage, policies, reply, stage
+from tests.policies.engine.harness import Harness, harness, policies, reply
 from twin.traces import trace_routes
 
 HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def made() -> Stage:
+def made() -> Harness:
     """A gateway that records, with a condition, a call and text that a page must not take as HTML."""
-    made = stage(
+    made = harness(
         policies(
             '<set-variable name="a" value="@(&quot;&lt;b&gt;&quot; + 1)" />'
             '<choose><when condition="@(context.Request.Headers.ContainsKey(&quot;X-Stop&quot;))">'
@@ -29,11 +29,11 @@ def made() -> Stage:
 
 
 @pytest.fixture
-def reader(made: Stage) -> TestClient:
+def reader(made: Harness) -> TestClient:
     return TestClient(Starlette(routes=trace_routes(made.gateway)))
 
 
-def test_the_list_is_newest_first_and_filtered_by_path_and_status(made: Stage, reader: TestClient) -> None:
+def test_the_list_is_newest_first_and_filtered_by_path_and_status(made: Harness, reader: TestClient) -> None:
     made.ask()
     made.ask(X_Stop="1")
 
@@ -60,7 +60,7 @@ def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:
     assert reader.get("/traces/none/view").status_code == 404
 
 
-def test_a_trace_shows_nesting_values_changes_and_calls(made: Stage, reader: TestClient) -> None:
+def test_a_trace_shows_nesting_values_changes_and_calls(made: Harness, reader: TestClient) -> None:
     made.ask(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()
@@ -75,7 +75,7 @@ def test_a_trace_shows_nesting_values_changes_and_calls(made: Stage, reader: Tes
     assert trace["calls"] == []
 
 
-def test_pages_escape_what_they_show_and_allow_no_scripts(made: Stage, reader: TestClient) -> None:
+def test_pages_escape_what_they_show_and_allow_no_scripts(made: Harness, reader: TestClient) -> None:
     made.ask()
     (listed,) = reader.get("/traces").json()["traces"]
     for path in ("/traces/view", f"/traces/{listed['request_id']}/view", "/traces/none/view"):
@@ -88,7 +88,7 @@ def test_pages_escape_what_they_show_and_allow_no_scripts(made: Stage, reader: T
     assert "&lt;b&gt;" in reader.get(f"/traces/{listed['request_id']}/view").text
 
 
-def test_a_page_shows_a_response_cookie_by_its_length_only(made: Stage, reader: TestClient) -> None:
+def test_a_page_shows_a_response_cookie_by_its_length_only(made: Harness, reader: TestClient) -> None:
     made.ask()
     (listed,) = reader.get("/traces").json()["traces"]
     page = reader.get(f"/traces/{listed['request_id']}/view").text
@@ -96,7 +96,7 @@ def test_a_page_shows_a_response_cookie_by_its_length_only(made: Stage, reader: 
     assert "abcdef" not in page
 
 
-def test_a_request_under_way_has_no_status_yet(made: Stage, reader: TestClient) -> None:
+def test_a_request_under_way_has_no_status_yet(made: Harness, reader: TestClient) -> None:
     during: list[tuple[object, bool]] = []
 
     async def answer(_sent: object):

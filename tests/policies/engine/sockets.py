@@ -12,7 +12,7 @@ from apim.gateway import Gateway
 from apim.http.network import HttpNetwork, Upstream
 from apim.http.server import HttpServer
 from apim.service import Service
-from tests.policies.engine.stage import Tokens
+from tests.policies.engine.harness import Tokens
 from twin.clock import Clock
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -1,6 +1,6 @@
 """Policies that call other services: send-request and managed identities."""
 
-from tests.policies.engine.stage import IDENTITY, policies, reply, stage
+from tests.policies.engine.harness import IDENTITY, harness, policies, reply
 
 
 def send(attributes: str = "", content: str = "", method: str = "GET") -> str:
@@ -19,7 +19,7 @@ SHOW = (
 
 
 def test_send_request_keeps_the_response_in_a_variable() -> None:
-    made = stage(policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW))
+    made = harness(policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW))
     made.wire.answer = lambda _sent: reply(404, "nothing")
     assert made.ask("GET", Cookie="a=1").body == b"404 nothing"
     (sent,) = made.wire.sent
@@ -33,7 +33,7 @@ def test_send_request_keeps_the_response_in_a_variable() -> None:
 
 
 def test_a_copy_has_the_requests_headers_and_body() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<send-request mode="copy" response-variable-name="r"><set-url>https://else.example/</set-url></send-request>'
         )
@@ -45,13 +45,13 @@ def test_a_copy_has_the_requests_headers_and_body() -> None:
 
 
 def test_a_failure_that_is_ignored_leaves_null() -> None:
-    made = stage(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
+    made = harness(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
     made.wire.fails()
     assert made.ask().body == b"null"
 
 
 def test_a_failure_that_is_not_ignored_goes_to_on_error() -> None:
-    made = stage(
+    made = harness(
         policies(
             send(),
             on_error=(
@@ -65,14 +65,14 @@ def test_a_failure_that_is_not_ignored_goes_to_on_error() -> None:
 
 
 def test_send_request_can_prove_itself_with_an_identity() -> None:
-    made = stage(policies(send(content='<authentication-managed-identity resource="https://x" />')))
+    made = harness(policies(send(content='<authentication-managed-identity resource="https://x" />')))
     made.ask()
     assert made.wire.sent[0].header("Authorization") == "Bearer token-for-https://x"
     assert made.wire.sent[1].header("Authorization") is None
 
 
 def test_a_one_way_request_is_sent_and_its_failure_is_nobodys() -> None:
-    made = stage(
+    made = harness(
         policies(
             "<send-one-way-request><set-url>https://else.example/</set-url><set-method>POST</set-method>"
             "<set-body>note</set-body></send-one-way-request>"
@@ -86,13 +86,13 @@ def test_a_one_way_request_is_sent_and_its_failure_is_nobodys() -> None:
 
 
 def test_a_url_that_is_no_url_is_an_error_of_the_policy() -> None:
-    made = stage(policies(send().replace("https://else.example/a?b=1", "nonsense")))
+    made = harness(policies(send().replace("https://else.example/a?b=1", "nonsense")))
     assert made.ask().status == 500
     assert made.wire.sent == []
 
 
 def test_a_managed_identity_authenticates_to_the_backend() -> None:
-    made = stage(policies(f'<authentication-managed-identity resource="aud" client-id="{IDENTITY}" />'))
+    made = harness(policies(f'<authentication-managed-identity resource="aud" client-id="{IDENTITY}" />'))
     made.ask(Authorization="Bearer of-the-client")
     made.ask()
     assert [sent.header("Authorization") for sent in made.wire.sent] == ["Bearer token-for-aud"] * 2
@@ -100,7 +100,7 @@ def test_a_managed_identity_authenticates_to_the_backend() -> None:
 
 
 def test_identity_tokens_are_asked_for_again_when_they_expire() -> None:
-    made = stage(policies('<authentication-managed-identity resource="aud" />'))
+    made = harness(policies('<authentication-managed-identity resource="aud" />'))
     made.ask()
     made.clock.advance(301)
     made.ask()
@@ -108,7 +108,7 @@ def test_identity_tokens_are_asked_for_again_when_they_expire() -> None:
 
 
 def test_an_identity_token_may_go_to_a_variable() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<authentication-managed-identity resource="aud" output-token-variable-name="t" />'
             '<set-header name="X"><value>@((string)context.Variables["t"])</value></set-header>'
@@ -123,7 +123,7 @@ def test_an_identity_token_may_go_to_a_variable() -> None:
 
 def test_without_an_identity_token_the_request_fails_unless_that_is_ignored() -> None:
     strict, lenient = (
-        stage(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
+        harness(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
         for ignore in ("false", "true")
     )
     strict.tokens.broken = lenient.tokens.broken = True

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apim.service import Operation
-from tests.policies.engine.stage import policies, stage
+from tests.policies.engine.harness import harness, policies
 
 CORS = (
     '<cors allow-credentials="{credentials}" terminate-unmatched-request="{terminate}"><allowed-origins>'
@@ -26,7 +26,7 @@ def preflight(**headers: str) -> dict[str, Any]:
 
 
 def test_a_preflight_is_answered_without_an_options_operation_and_without_other_policies() -> None:
-    made = stage(
+    made = harness(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>')
     )
     answer = made.ask("OPTIONS", **preflight(Access_Control_Request_Headers="authorization"))
@@ -46,14 +46,14 @@ def test_a_preflight_is_answered_without_an_options_operation_and_without_other_
     ],
 )
 def test_a_preflight_that_does_not_fit_is_an_empty_200(headers: dict[str, Any]) -> None:
-    answer = stage(policies(cors())).ask("OPTIONS", **headers)
+    answer = harness(policies(cors())).ask("OPTIONS", **headers)
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Access-Control-Allow-Origin") is None
 
 
 def test_options_without_cors_or_without_an_operation_for_the_method_is_404() -> None:
-    assert stage().ask("OPTIONS", **preflight()).status == 404
-    made = stage(policies(cors()))
+    assert harness().ask("OPTIONS", **preflight()).status == 404
+    made = harness(policies(cors()))
     assert made.ask("OPTIONS", **preflight(Access_Control_Request_Method="DELETE")).status == 404
     assert made.ask("OPTIONS").status == 404
 
@@ -63,13 +63,13 @@ def test_with_an_options_operation_the_whole_policy_runs() -> None:
         Operation(id="o", name="o", method="OPTIONS", url_template="/thing"),
         Operation(id="p", name="p", method="POST", url_template="/thing"),
     )
-    made = stage(api=policies('<set-variable name="a" value="1" />' + cors()), operations=operations)
+    made = harness(api=policies('<set-variable name="a" value="1" />' + cors()), operations=operations)
     assert made.ask("OPTIONS", **preflight()).header("Access-Control-Allow-Origin") == "https://app.example"
     assert made.ask("OPTIONS").body == b"from the backend"
 
 
 def test_an_actual_request_gets_the_headers_on_every_answer() -> None:
-    made = stage(
+    made = harness(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>'),
         reading="cors-return-response=added",
     )
@@ -80,23 +80,23 @@ def test_an_actual_request_gets_the_headers_on_every_answer() -> None:
 
 
 def test_a_foreign_origin_gets_nothing_on_get_and_no_permission_on_post() -> None:
-    made = stage(policies(cors()))
+    made = harness(policies(cors()))
     got = made.ask("GET", Origin="https://evil.example")
     assert (got.status, got.body, made.wire.sent) == (200, b"", [])
     posted = made.ask("POST", body=b"x", Origin="https://evil.example")
     assert (posted.body, posted.header("Access-Control-Allow-Origin")) == (b"from the backend", None)
-    lenient = stage(policies(cors(terminate="false")))
+    lenient = harness(policies(cors(terminate="false")))
     assert lenient.ask("GET", Origin="https://evil.example").body == b"from the backend"
 
 
 def test_any_origin_is_a_star_unless_credentials_are_allowed() -> None:
-    star = stage(policies(cors("*"))).ask(Origin="https://app.example")
-    credentials = stage(policies(cors("*", "true"))).ask(Origin="https://app.example")
+    star = harness(policies(cors("*"))).ask(Origin="https://app.example")
+    credentials = harness(policies(cors("*", "true"))).ask(Origin="https://app.example")
     assert (star.header("Access-Control-Allow-Origin"), star.header("Vary")) == ("*", None)
     assert credentials.header("Access-Control-Allow-Origin") == "https://app.example"
     assert credentials.header("Access-Control-Allow-Credentials") == "true"
 
 
 def test_a_request_without_origin_is_left_alone() -> None:
-    answer = stage(policies(cors())).ask()
+    answer = harness(policies(cors())).ask()
     assert (answer.body, answer.header("Access-Control-Allow-Origin")) == (b"from the backend", None)

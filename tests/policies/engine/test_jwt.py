@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.policies.engine.stage import Sent, Stage, policies, reply, stage
+from tests.policies.engine.harness import Harness, Sent, harness, policies, reply
 
 KEYS = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("one", "two")}
 ISSUER = "https://login.example/v2.0"
@@ -27,7 +27,7 @@ def public(name: str) -> dict[str, str]:
 class Authority:
     """An OpenID provider that counts how often it is asked."""
 
-    def __init__(self, made: Stage, *names: str) -> None:
+    def __init__(self, made: Harness, *names: str) -> None:
         self.names = names or ("one",)
         self.asked = 0
         self.broken = False
@@ -56,12 +56,14 @@ POLICY = (
 REASON = "<set-header name='Reason'><value>@(context.LastError.Reason)</value></set-header>"
 
 
-def made_with(policy: str = POLICY) -> tuple[Stage, Authority]:
-    made = stage(policies(policy, on_error=REASON))
+def made_with(policy: str = POLICY) -> tuple[Harness, Authority]:
+    made = harness(policies(policy, on_error=REASON))
     return made, Authority(made)
 
 
-def token(made: Stage, *, key: str = "one", kid: str | None = None, drop: str = "", **claims: object) -> str:
+def token(
+    made: Harness, *, key: str = "one", kid: str | None = None, drop: str = "", **claims: object
+) -> str:
     now = int(made.clock.now())
     content = {
         "iss": ISSUER,
@@ -202,7 +204,7 @@ def test_a_symmetric_key_may_be_given() -> None:
         '<validate-jwt header-name="Authorization"><issuer-signing-keys><key>{{key}}</key>'
         "</issuer-signing-keys></validate-jwt>"
     )
-    made = stage(policies(policy), values={"key": SECRET})
+    made = harness(policies(policy), values={"key": SECRET})
     good, bad = (
         jwt.encode({"exp": made.clock.now() + 60}, secret, algorithm="HS256")
         for secret in (b"k" * 32, b"x" * 32)

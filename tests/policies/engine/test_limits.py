@@ -7,14 +7,14 @@ import pytest
 from apim.cache import LARGEST_ITEM
 from apim.counters import Counters
 from apim.messages import InboundRequest
-from tests.policies.engine.stage import policies, stage
+from tests.policies.engine.harness import harness, policies
 from twin.clock import Clock
 
 LIMIT = '<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" {} />'
 
 
 def test_more_calls_than_allowed_are_429_until_the_window_has_passed() -> None:
-    made = stage(policies(LIMIT.format("")))
+    made = harness(policies(LIMIT.format("")))
     assert [made.ask().status for _ in range(3)] == [200, 200, 429]
     refused = made.ask()
     assert refused.json() == {
@@ -28,7 +28,7 @@ def test_more_calls_than_allowed_are_429_until_the_window_has_passed() -> None:
 
 
 def test_a_rate_limit_tells_what_is_left() -> None:
-    made = stage(
+    made = harness(
         policies(
             LIMIT.format(
                 'remaining-calls-header-name="Left" total-calls-header-name="All" '
@@ -46,12 +46,12 @@ def test_a_rate_limit_tells_what_is_left() -> None:
 
 
 def test_only_calls_that_meet_the_condition_count() -> None:
-    made = stage(policies(LIMIT.format('increment-condition="@(context.Response.StatusCode == 401)"')))
+    made = harness(policies(LIMIT.format('increment-condition="@(context.Response.StatusCode == 401)"')))
     assert [made.ask().status for _ in range(4)] == [200] * 4
 
 
 def test_concurrent_requests_beyond_the_limit_are_429() -> None:
-    made = stage(
+    made = harness(
         policies("", '<limit-concurrency key="k" max-count="1"><forward-request /></limit-concurrency>')
     )
     gateway = made.gateway
@@ -95,7 +95,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
     ],
 )
 def test_ip_filter_lets_in_whom_it_lists(policy: str, ip: str, status: int) -> None:
-    assert stage(policies(f"<ip-filter {policy}</ip-filter>")).ask(ip=ip).status == status
+    assert harness(policies(f"<ip-filter {policy}</ip-filter>")).ask(ip=ip).status == status
 
 
 CHECK = (
@@ -106,7 +106,7 @@ CHECK = (
 
 
 def test_check_header_wants_one_of_its_values() -> None:
-    made, strict = stage(policies(CHECK.format("true"))), stage(policies(CHECK.format("false")))
+    made, strict = harness(policies(CHECK.format("true"))), harness(policies(CHECK.format("false")))
     assert [made.ask(X_Key=value).status for value in ("one", "TWO", "three")] == [200, 200, 403]
     assert [strict.ask(X_Key=value).status for value in ("one", "TWO")] == [200, 403]
     assert made.ask().json() == {"statusCode": 403, "message": "No entry"}
@@ -127,7 +127,7 @@ CACHE = policies(
 
 
 def test_a_stored_value_is_found_until_it_expires() -> None:
-    made = stage(CACHE)
+    made = harness(CACHE)
     assert made.ask().body == b"none"
     made.ask("POST", Value="kept")
     assert made.ask().body == b"kept"
@@ -136,7 +136,7 @@ def test_a_stored_value_is_found_until_it_expires() -> None:
 
 
 def test_the_cache_may_be_emptied_late_or_lossy() -> None:
-    made = stage(CACHE)
+    made = harness(CACHE)
     cache = made.gateway.services.cache
     made.ask("POST", Value="a")
     cache.clear()
@@ -154,18 +154,18 @@ def test_the_cache_may_be_emptied_late_or_lossy() -> None:
 
 
 def test_a_value_that_is_too_large_is_not_kept() -> None:
-    made = stage(CACHE)
+    made = harness(CACHE)
     made.ask("POST", Value="x" * (LARGEST_ITEM + 1))
     assert made.ask().body == b"none"
 
 
 def test_a_value_can_be_removed() -> None:
-    made = stage(policies(KEEP + '<cache-remove-value key="k" />' + READ))
+    made = harness(policies(KEEP + '<cache-remove-value key="k" />' + READ))
     assert made.ask(Value="a").body == b"none"
 
 
 def test_without_a_default_a_miss_sets_no_variable() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<cache-lookup-value key="k" variable-name="v" />'
             '<return-response><set-body>@(context.Variables.ContainsKey("v") ? "set" : "unset")</set-body>'
@@ -176,13 +176,13 @@ def test_without_a_default_a_miss_sets_no_variable() -> None:
 
 
 def test_the_consumption_tier_has_no_cache() -> None:
-    made = stage(CACHE, sku="Consumption")
+    made = harness(CACHE, sku="Consumption")
     made.ask("POST", Value="a")
     assert made.ask().body == b"none"
 
 
 def test_metrics_are_kept() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<emit-metric name="calls" value="2"><dimension name="API ID" />'
             '<dimension name="Client" value="@(context.Request.IpAddress)" /></emit-metric>'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.policies.engine.stage import Sent, policies, reply, stage
+from tests.policies.engine.harness import Sent, harness, policies, reply
 
 
 def header(action: str, *values: str, name: str = "X") -> str:
@@ -23,33 +23,33 @@ def header(action: str, *values: str, name: str = "X") -> str:
     ],
 )
 def test_set_header_does_what_exists_action_says(policy: str, there: str | None, absent: str | None) -> None:
-    made = stage(policies(policy))
+    made = harness(policies(policy))
     made.ask(x="old")
     made.ask()
     assert [sent.header("X") for sent in made.wire.sent] == [there, absent]
 
 
 def test_headers_that_are_no_lists_are_sent_one_by_one() -> None:
-    made = stage(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
+    made = harness(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
     made.wire.answer = lambda _sent: reply(Set_Cookie="c=3")
     assert [value for name, value in made.ask().headers if name == "Set-Cookie"] == ["c=3", "a=1", "b=2"]
 
 
 def test_a_line_break_never_becomes_a_header() -> None:
-    made = stage(policies('<set-header name="X"><value>@("a\\r\\nSet-Cookie: b=1")</value></set-header>'))
+    made = harness(policies('<set-header name="X"><value>@("a\\r\\nSet-Cookie: b=1")</value></set-header>'))
     assert made.ask().status == 500
     assert made.wire.sent == []
 
 
 def test_set_body_replaces_the_request() -> None:
-    made = stage(policies('<set-body>@(context.Request.Body.As<string>() + "!")</set-body>'))
+    made = harness(policies('<set-body>@(context.Request.Body.As<string>() + "!")</set-body>'))
     made.ask("POST", body=b"hello")
     assert made.wire.sent[0].body == b"hello!"
 
 
 def test_a_body_that_was_read_without_preserving_is_gone() -> None:
     lost, kept = (
-        stage(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
+        harness(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
         for how in ("", "preserveContent: true")
     )
     lost.ask("POST", body=b"hello")
@@ -58,7 +58,7 @@ def test_a_body_that_was_read_without_preserving_is_gone() -> None:
 
 
 def test_a_request_without_a_body_has_none() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<set-header name="X"><value>@(context.Request.Body == null ? "none" : "some")</value>'
             "</set-header>"
@@ -74,7 +74,7 @@ def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
         yield b"hel"
         yield b"lo"
 
-    made = stage(
+    made = harness(
         policies(
             '<choose><when condition="@(context.Request.Body.As<string>(true) == "hello")">'
             "<set-method>PUT</set-method></when></choose>"
@@ -82,7 +82,7 @@ def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
     )
     made.ask("POST", body=body())
     assert (made.wire.sent[0].method, made.wire.sent[0].body) == ("PUT", b"hello")
-    passed = stage()
+    passed = harness()
     passed.ask("POST", body=body())
     assert passed.wire.sent[0].body == b"hello"
 
@@ -92,14 +92,14 @@ def test_a_body_of_more_than_two_mebibytes_cannot_be_held() -> None:
         for _ in range(3):
             yield b"x" * 1024 * 1024
 
-    made = stage(policies("<set-body>@(context.Request.Body.As<string>())</set-body>"))
+    made = harness(policies("<set-body>@(context.Request.Body.As<string>())</set-body>"))
     assert made.ask("POST", body=body()).status == 413
-    passed = stage()
+    passed = harness()
     assert passed.ask("POST", body=body()).status == 200
 
 
 def test_set_body_replaces_the_response_and_its_length() -> None:
-    made = stage(
+    made = harness(
         policies(
             "", "", '<set-body>@(context.Response.Body.As<string>().ToUpperInvariant() + "!")</set-body>'
         )
@@ -110,12 +110,12 @@ def test_set_body_replaces_the_response_and_its_length() -> None:
 
 
 def test_set_status_changes_the_answer() -> None:
-    answer = stage(policies("", "", '<set-status code="202" reason="Later" />')).ask()
+    answer = harness(policies("", "", '<set-status code="202" reason="Later" />')).ask()
     assert (answer.status, answer.reason, answer.body) == (202, "Later", b"from the backend")
 
 
 def test_find_and_replace_changes_the_body() -> None:
-    made = stage(
+    made = harness(
         policies('<find-and-replace from="cat" to="dog" />', "", '<find-and-replace from="the" to="a" />')
     )
     assert made.ask("POST", body=b"cats").body == b"from a backend"
@@ -133,7 +133,7 @@ def test_find_and_replace_changes_the_body() -> None:
     ],
 )
 def test_rewrite_uri_sets_path_and_query(template: str, extra: str, query: str, expected: str) -> None:
-    made = stage(policies(f'<rewrite-uri template="{template}" {extra} />'))
+    made = harness(policies(f'<rewrite-uri template="{template}" {extra} />'))
     made.ask(query=query)
     assert made.wire.sent[0].url == "https://backend.example" + expected
 
@@ -143,7 +143,7 @@ def test_set_query_parameter_does_what_exists_action_says() -> None:
         content = "".join(f"<value>{value}</value>" for value in values)
         return f'<set-query-parameter name="{name}" exists-action="{action}">{content}</set-query-parameter>'
 
-    made = stage(
+    made = harness(
         policies(
             parameter("a", "override", "x y")
             + parameter("b", "skip", "no")
@@ -156,18 +156,18 @@ def test_set_query_parameter_does_what_exists_action_says() -> None:
 
 
 def test_set_backend_service_sends_the_request_elsewhere() -> None:
-    made = stage(policies('<set-backend-service base-url="@("https://new.example/" + "v2")" />'))
+    made = harness(policies('<set-backend-service base-url="@("https://new.example/" + "v2")" />'))
     made.ask(query="a=1")
-    named = stage(policies('<set-backend-service backend-id="other" />'))
+    named = harness(policies('<set-backend-service backend-id="other" />'))
     named.ask()
     assert made.wire.sent[0].url == "https://new.example/v2/thing?a=1"
     assert named.wire.sent[0].url == "https://other.example/base/thing"
 
 
 def test_the_clients_host_is_not_passed_on_unless_a_policy_sets_it() -> None:
-    made = stage()
+    made = harness()
     made.ask()
-    other = stage(policies(header("override", "virtual.example", name="Host")))
+    other = harness(policies(header("override", "virtual.example", name="Host")))
     other.ask()
     assert (made.wire.sent[0].header("Host"), other.wire.sent[0].header("Host")) == (None, "virtual.example")
 
@@ -176,7 +176,7 @@ def test_redirects_are_the_clients_business_unless_the_policy_follows_them() -> 
     def answer(sent: Sent) -> object:
         return reply(302, Location="/end") if sent.url.endswith("/thing") else reply(200, "end")
 
-    made, follows = stage(), stage(policies("", '<forward-request follow-redirects="true" />'))
+    made, follows = harness(), harness(policies("", '<forward-request follow-redirects="true" />'))
     for one in (made, follows):
         one.wire.answer = answer  # ty: ignore[invalid-assignment]
     assert (made.ask().status, follows.ask().body) == (302, b"end")
@@ -184,8 +184,8 @@ def test_redirects_are_the_clients_business_unless_the_policy_follows_them() -> 
 
 
 def test_the_timeout_is_the_policies() -> None:
-    made = stage(policies("", '<forward-request timeout="7" />'))
+    made = harness(policies("", '<forward-request timeout="7" />'))
     made.ask()
-    default = stage()
+    default = harness()
     default.ask()
     assert (made.wire.sent[0].timeout, default.wire.sent[0].timeout) == (7, 300)

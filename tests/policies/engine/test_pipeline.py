@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apim.service import Subscription
-from tests.policies.engine.stage import Sent, policies, reply, stage
+from tests.policies.engine.harness import Sent, harness, policies, reply
 
 
 def step(name: str) -> str:
@@ -21,7 +21,7 @@ def scoped(name: str) -> str:
 
 
 def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
-    made = stage(
+    made = harness(
         scoped("operation"),
         api=scoped("api"),
         product=scoped("product"),
@@ -44,7 +44,7 @@ def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
 
 
 def test_without_base_the_outer_scopes_do_not_run() -> None:
-    made = stage(
+    made = harness(
         f"<policies><inbound>{step('operation')}</inbound></policies>",
         api=f"<policies><inbound>{step('api')}</inbound></policies>",
     )
@@ -53,25 +53,25 @@ def test_without_base_the_outer_scopes_do_not_run() -> None:
 
 
 def test_a_scope_without_a_section_is_as_if_it_had_only_base() -> None:
-    made = stage("<policies><inbound /></policies>", api=policies(outbound=step("api")))
+    made = harness("<policies><inbound /></policies>", api=policies(outbound=step("api")))
     assert made.ask().header("Trail") == "api"
 
 
 def test_an_empty_backend_section_forwards_nothing() -> None:
-    made = stage("<policies><backend /></policies>")
+    made = harness("<policies><backend /></policies>")
     answer = made.ask()
     assert (answer.status, answer.body, made.wire.sent) == (200, b"", [])
 
 
 def test_sections_run_in_order_and_change_request_then_response() -> None:
-    made = stage(policies(step("inbound"), step("backend") + "<forward-request />", step("outbound")))
+    made = harness(policies(step("inbound"), step("backend") + "<forward-request />", step("outbound")))
     answer = made.ask()
     assert made.wire.sent[0].header("Trail") == "inbound,backend"
     assert answer.header("Trail") == "outbound"
 
 
 def test_return_response_ends_the_pipeline_at_once() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<return-response><set-status code="204" reason="None" /></return-response>', "", step("out")
         )
@@ -81,7 +81,7 @@ def test_return_response_ends_the_pipeline_at_once() -> None:
 
 
 def test_return_response_is_200_without_a_body_by_default() -> None:
-    answer = stage(policies("<return-response />")).ask()
+    answer = harness(policies("<return-response />")).ask()
     assert (answer.status, answer.reason, answer.body, answer.header("Content-Length")) == (
         200,
         "OK",
@@ -91,7 +91,7 @@ def test_return_response_is_200_without_a_body_by_default() -> None:
 
 
 def test_return_response_can_pass_on_what_send_request_got() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<send-request response-variable-name="got"><set-url>https://else.example/</set-url><set-method>GET</set-method>'
             '</send-request><return-response response-variable-name="got">'
@@ -114,13 +114,13 @@ def test_choose_takes_the_first_branch_that_holds() -> None:
         return f'<when condition="@({condition})">{step(name)}</when>'
 
     choose = "<choose>" + branch("a", "false") + branch("b", "true") + branch("c", "true")
-    made = stage(policies(choose + f"<otherwise>{step('d')}</otherwise></choose>"))
+    made = harness(policies(choose + f"<otherwise>{step('d')}</otherwise></choose>"))
     made.ask()
     assert made.wire.sent[0].header("Trail") == "b"
 
 
 def test_a_literal_variable_is_a_string_and_an_expression_keeps_its_type() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<set-variable name="text" value="true" /><set-variable name="flag" value="@(true)" />'
             '<return-response><set-body>@((string)context.Variables["text"] '
@@ -141,7 +141,7 @@ REPORT = (
 
 
 def test_an_exception_is_a_500_that_says_nothing_of_its_cause() -> None:
-    answer = stage(policies(THROW)).ask()
+    answer = harness(policies(THROW)).ask()
     content = answer.json()
     assert answer.status == 500
     assert (content["statusCode"], content["message"]) == (500, "Internal server error")
@@ -166,11 +166,11 @@ def test_an_exception_is_a_500_that_says_nothing_of_its_cause() -> None:
     ],
 )
 def test_on_error_knows_where_it_happened(operation: str, expected: str) -> None:
-    assert stage(operation).ask().header("E") == expected
+    assert harness(operation).ask().header("E") == expected
 
 
 def test_on_error_can_give_another_answer() -> None:
-    made = stage(
+    made = harness(
         policies(
             THROW,
             on_error='<return-response><set-status code="@(context.Response.StatusCode + 3)" '
@@ -183,12 +183,12 @@ def test_on_error_can_give_another_answer() -> None:
 
 
 def test_an_exception_within_on_error_is_a_plain_500() -> None:
-    answer = stage(policies(THROW, on_error=THROW)).ask()
+    answer = harness(policies(THROW, on_error=THROW)).ask()
     assert (answer.status, answer.json()["message"]) == (500, "Internal server error")
 
 
 def test_an_unreachable_backend_is_reported_to_on_error() -> None:
-    made = stage(policies(on_error=REPORT))
+    made = harness(policies(on_error=REPORT))
     made.wire.fails()
     answer = made.ask()
     assert (answer.status, answer.header("E")) == (
@@ -200,10 +200,10 @@ def test_an_unreachable_backend_is_reported_to_on_error() -> None:
 
 
 def test_a_backend_error_is_passed_on_unless_the_policy_says_it_fails() -> None:
-    made = stage()
+    made = harness()
     made.wire.answer = lambda _sent: reply(503, "busy")
     assert (made.ask().status, made.ask().body) == (503, b"busy")
-    made = stage(policies("", '<forward-request fail-on-error-status-code="true" />', "", REPORT))
+    made = harness(policies("", '<forward-request fail-on-error-status-code="true" />', "", REPORT))
     made.wire.answer = lambda _sent: reply(503, "busy")
     answer = made.ask()
     assert (answer.status, answer.body) == (503, b"busy")
@@ -211,7 +211,7 @@ def test_a_backend_error_is_passed_on_unless_the_policy_says_it_fails() -> None:
 
 
 def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
-    made = stage(
+    made = harness(
         policies(
             "",
             '<retry condition="@(context.Response.StatusCode == 503)" count="3" interval="0">'
@@ -225,7 +225,7 @@ def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
 
 
 def test_retry_gives_up_after_its_count() -> None:
-    made = stage(
+    made = harness(
         policies("", '<retry condition="@(true)" count="2" interval="0"><forward-request /></retry>')
     )
     made.wire.answer = lambda _sent: reply(503)
@@ -234,7 +234,7 @@ def test_retry_gives_up_after_its_count() -> None:
 
 
 def test_a_fragment_runs_where_it_is_included() -> None:
-    made = stage(
+    made = harness(
         policies(f"{step('a')}<include-fragment fragment-id='f' />{step('c')}"),
         fragments={"f": f"<fragment>{step('b')}</fragment>"},
     )
@@ -244,7 +244,7 @@ def test_a_fragment_runs_where_it_is_included() -> None:
 
 
 def test_mock_response_answers_without_the_backend() -> None:
-    made = stage(policies('<mock-response status-code="201" content-type="application/json" />'))
+    made = harness(policies('<mock-response status-code="201" content-type="application/json" />'))
     answer = made.ask()
     assert (answer.status, answer.header("Content-Type"), answer.body, made.wire.sent) == (
         201,
@@ -255,7 +255,7 @@ def test_mock_response_answers_without_the_backend() -> None:
 
 
 def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
-    made = stage(
+    made = harness(
         subscription_required=True, subscriptions=(Subscription(id="s", name="s", key="secret", api="api"),)
     )
     missing, wrong, right = (
@@ -276,7 +276,7 @@ def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
 
 
 def test_traces_tell_what_ran_and_what_it_changed_while_tracing_is_on() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<set-variable name="a" value="1" /><choose><when condition="@(true)">'
             '<set-header name="X"><value>y</value></set-header></when></choose>'
@@ -302,7 +302,7 @@ def test_traces_tell_what_ran_and_what_it_changed_while_tracing_is_on() -> None:
 
 
 def test_traces_show_no_secrets() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<set-variable name="a" value="pre {{key}} post" />'
             '<set-variable name="b" value="written here" />'
@@ -328,7 +328,7 @@ def test_the_backend_gets_the_request_and_the_client_its_answer() -> None:
     def echo(sent: Sent) -> object:
         return reply(201, sent.body[::-1], Content_Type="text/plain", Connection="close, X-Hop", X_Hop="1")
 
-    made = stage(reading="hop-by-hop=removed")
+    made = harness(reading="hop-by-hop=removed")
     made.wire.answer = echo  # ty: ignore[invalid-assignment]
     answer = made.ask("POST", query="q=%20a", body=b"abc", Accept="*/*", Connection="X-Drop", X_Drop="1")
     (sent,) = made.wire.sent

@@ -4,12 +4,12 @@ import pytest
 
 from apim.findings import PolicyError
 from apim.rawxml import parse
-from tests.policies.engine.stage import policies, service, stage
+from tests.policies.engine.harness import harness, policies, service
 
 
 def findings(operation: str, **parts: object) -> list[str]:
     with pytest.raises(PolicyError) as caught:
-        stage(operation, **parts)
+        harness(operation, **parts)
     return [str(finding) for finding in caught.value.findings]
 
 
@@ -28,7 +28,7 @@ def test_csharp_stands_between_tags_as_it_is() -> None:
 
 
 def test_csharp_with_entities_is_decoded_with_a_warning() -> None:
-    made = stage(
+    made = harness(
         policies(
             '<set-header name="X"><value>@(&quot;a)&quot; + (1 &lt; 2 ? "b" : "c"))</value></set-header>'
         )
@@ -39,30 +39,32 @@ def test_csharp_with_entities_is_decoded_with_a_warning() -> None:
 
 
 def test_entities_within_a_csharp_string_are_left_alone() -> None:
-    made = stage(policies('<return-response><set-body>@("a &amp; b")</set-body></return-response>'))
+    made = harness(policies('<return-response><set-body>@("a &amp; b")</set-body></return-response>'))
     assert made.ask().body == b"a &amp; b"
     assert not made.gateway.warnings
 
 
 def test_entities_in_literals_are_resolved() -> None:
-    made = stage(policies("<return-response><set-body>&lt;b&gt; &amp; &#65;</set-body></return-response>"))
+    made = harness(policies("<return-response><set-body>&lt;b&gt; &amp; &#65;</set-body></return-response>"))
     assert made.ask().body == b"<b> & A"
 
 
 def test_character_data_is_taken_as_it_is() -> None:
-    made = stage(policies("<return-response><set-body><![CDATA[<p>&amp;</p>]]></set-body></return-response>"))
+    made = harness(
+        policies("<return-response><set-body><![CDATA[<p>&amp;</p>]]></set-body></return-response>")
+    )
     assert made.ask().body == b"<p>&amp;</p>"
 
 
 def test_an_expression_may_stand_in_character_data() -> None:
-    made = stage(
+    made = harness(
         policies('<return-response><set-body><![CDATA[@("<" + "p>")]]></set-body></return-response>')
     )
     assert made.ask().body == b"<p>"
 
 
 def test_comments_are_no_policies() -> None:
-    made = stage(
+    made = harness(
         policies(
             "<!-- <return-response /> @( --><set-header name='A'><!-- x --><value>1</value></set-header>"
         )
@@ -97,7 +99,7 @@ def test_what_cannot_be_read_is_reported_with_its_place(xml: str, place: str, wo
 
 
 def test_named_values_are_put_into_literals_and_csharp() -> None:
-    made = stage(
+    made = harness(
         policies('<set-header name="A"><value>{{one}}</value><value>@("{{two}}" + "!")</value></set-header>'),
         values={"one": "1&2", "two": "zwei"},
     )
@@ -106,7 +108,7 @@ def test_named_values_are_put_into_literals_and_csharp() -> None:
 
 
 def test_a_named_value_may_be_a_whole_expression() -> None:
-    made = stage(
+    made = harness(
         policies('<set-header name="A"><value>{{e}}</value></set-header>'), values={"e": '@("x" + "y")'}
     )
     made.ask()
@@ -133,7 +135,7 @@ def test_an_error_in_csharp_has_its_place_although_named_values_were_put_in() ->
 
 
 def test_which_named_values_are_used_is_known() -> None:
-    made = stage(policies('<set-variable name="a" value="{{one}}" />'), values={"one": "1", "two": "2"})
+    made = harness(policies('<set-variable name="a" value="{{one}}" />'), values={"one": "1", "two": "2"})
     assert made.gateway.used_values == {"one"}
 
 
@@ -153,5 +155,5 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
 
 
 def test_service_records_can_be_made_without_policies() -> None:
-    assert stage().ask().body == b"from the backend"
+    assert harness().ask().body == b"from the backend"
     assert service().policy is None

@@ -17,7 +17,7 @@ from apim.network import Reply
 from apim.readings import Readings
 from apim.rollout import in_effect
 from apim.service import NamedValue, Operation
-from tests.policies.engine.stage import Sent, policies, reply, service, stage
+from tests.policies.engine.harness import Sent, harness, policies, reply, service
 
 ASK = InboundRequest(method="GET", path="/api/thing")
 FAILED = policies(
@@ -36,20 +36,20 @@ def test_query_holds_values_raw_or_decoded_and_the_query_string_is_raw(
     url: str, reading: str, value: str
 ) -> None:
     shown = f'context.Request.{url}.Query["x"][0] + " " + context.Request.{url}.QueryString'
-    answer = stage(policies(says(shown)), reading=reading).ask(query="x=a%20b+c%2Fd")
+    answer = harness(policies(says(shown)), reading=reading).ask(query="x=a%20b+c%2Fd")
     assert answer.body.decode() == f"{value} ?x=a%20b+c%2Fd"
 
 
 def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
     shown = 'string.Join("|", context.Request.Url.Query.Select(x => x.Key + "=" + string.Join(",", x.Value)))'
-    made = stage(policies(says(shown)), reading="query=raw")
+    made = harness(policies(says(shown)), reading="query=raw")
     assert made.ask(query="x=1&&x=2&e=&f&%78=3").body == b"x=1,2|e=|f=|%78=3"
 
 
 @pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
 def test_a_changed_query_is_shown_as_the_reading_says(reading: str) -> None:
     change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
-    made = stage(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
+    made = harness(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
     assert made.ask(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
 
 
@@ -58,13 +58,13 @@ UNQUALIFIED = policies(says('WebUtility.HtmlEncode("<")'))
 
 def test_a_type_of_system_net_needs_its_namespace_unless_it_is_imported() -> None:
     with pytest.raises(PolicyError) as refused:
-        stage(UNQUALIFIED, reading="system-net=not-imported")
+        harness(UNQUALIFIED, reading="system-net=not-imported")
     (finding,) = refused.value.findings
     assert finding.message == "`WebUtility` is not known without its namespace: write System.Net.WebUtility"
     assert UNQUALIFIED[finding.column - 1 :].startswith("WebUtility")
-    assert stage(UNQUALIFIED, reading="system-net=imported").ask().body == b"&lt;"
+    assert harness(UNQUALIFIED, reading="system-net=imported").ask().body == b"&lt;"
     qualified = policies(says('System.Net.WebUtility.HtmlEncode("<")'))
-    assert stage(qualified, reading="system-net=not-imported").ask().body == b"&lt;"
+    assert harness(qualified, reading="system-net=not-imported").ask().body == b"&lt;"
 
 
 HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLowerInvariant()))'
@@ -75,7 +75,7 @@ HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLow
     [("hop-by-hop=visible", "host,te,connection,x-own"), ("hop-by-hop=removed", "host")],
 )
 def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading: str, names: str) -> None:
-    made = stage(policies(says(HEADERS.format("Request"))), reading=reading)
+    made = harness(policies(says(HEADERS.format("Request"))), reading=reading)
     assert made.ask(TE="trailers", Connection="x-own, te", X_Own="1").body.decode() == names
 
 
@@ -84,7 +84,7 @@ def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading:
 )
 def test_headers_of_the_connection_are_visible_or_removed_from_responses(reading: str, names: str) -> None:
     show = f'<set-header name="Seen"><value>@({HEADERS.format("Response")})</value></set-header>'
-    made = stage(policies(outbound=show), reading=reading)
+    made = harness(policies(outbound=show), reading=reading)
     made.wire.answer = lambda _sent: reply(200, "", Connection="keep-alive", X_Out="1")
     answer = made.ask()
     assert answer.header("Seen") == names
@@ -93,7 +93,7 @@ def test_headers_of_the_connection_are_visible_or_removed_from_responses(reading
 
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
 def test_no_header_of_the_connection_reaches_a_backend(reading: str) -> None:
-    made = stage(reading=reading)
+    made = harness(reading=reading)
     made.ask(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
     assert made.wire.sent[0].header("X-Other") == "2"
     # The network removes what the engine passes on: see test_network.py.
@@ -112,19 +112,19 @@ def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name
         CHANGE.format(name, action),
         on_error=says('context.LastError.Reason + " " + context.LastError.Source'),
     )
-    made = stage(document, reading="hop-by-hop=visible")
+    made = harness(document, reading="hop-by-hop=visible")
     assert made.ask().body == b"HeaderNotModifiable set-header"
     assert made.wire.sent == []
 
 
 def test_changing_a_header_of_the_connection_is_500_without_on_error() -> None:
-    made = stage(policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible")
+    made = harness(policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible")
     assert made.ask().status == 500
 
 
 @pytest.mark.parametrize("name", FIXED)
 def test_a_header_of_the_connection_can_be_deleted_where_policies_do_not_see_it(name: str) -> None:
-    assert stage(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").ask().status == 200
+    assert harness(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").ask().status == 200
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -133,11 +133,11 @@ def test_a_header_of_the_connection_is_refused_by_its_name_when_the_policy_is_lo
     name: str, reading: str
 ) -> None:
     with pytest.raises(PolicyError, match="cannot be set or deleted"):
-        stage(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
+        harness(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
 
 
 def test_a_request_that_takes_too_long_is_504_under_the_limit() -> None:
-    made = stage(reading="duration-limit=30s")
+    made = harness(reading="duration-limit=30s")
     made.gateway.longest_request = 0.02
 
     async def never(_sent: Sent) -> Reply:
@@ -171,7 +171,7 @@ STREAMED = policies("", '<forward-request buffer-response="false" />')
 
 
 def test_a_stream_breaks_off_under_the_limit_and_its_backend_is_closed() -> None:
-    made, stream = stage(STREAMED, reading="duration-limit=30s"), Stream()
+    made, stream = harness(STREAMED, reading="duration-limit=30s"), Stream()
     made.gateway.longest_request = 0.02
     made.wire.answer = lambda _sent: stream
 
@@ -190,7 +190,7 @@ def test_a_stream_breaks_off_under_the_limit_and_its_backend_is_closed() -> None
 
 
 def test_a_quick_request_does_not_notice_the_limit() -> None:
-    made = stage(reading="duration-limit=30s")
+    made = harness(reading="duration-limit=30s")
     assert made.ask().body == b"from the backend"
 
 
@@ -210,14 +210,14 @@ def test_the_claims_of_a_token_have_exp_or_not_and_its_expiration_time_is_there(
     token = 'context.Request.Headers["T"][0].AsJwt()'
     claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
     shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
-    answer = stage(policies(says(shown)), reading=reading).ask(T=jwt(exp=1700000000, sub="ada"))
+    answer = harness(policies(says(shown)), reading=reading).ask(T=jwt(exp=1700000000, sub="ada"))
     assert answer.body.decode() == f"{has} ada 2023"
 
 
 def test_a_token_that_cannot_be_read_has_no_claims_under_either_reading() -> None:
     document = policies(says('"none".AsJwt().Claims.Count'), on_error=says("context.LastError.Message"))
     for reading in ("claims-exp=absent", "claims-exp=present"):
-        assert b"Object reference not set" in stage(document, reading=reading).ask().body
+        assert b"Object reference not set" in harness(document, reading=reading).ask().body
 
 
 REMOVE = '<cache-remove-value key="k" {}/>'
@@ -237,7 +237,7 @@ STORE = '<cache-store-value key="k" value="v" duration="60" />'
 def test_removing_what_the_cache_does_not_have_fails_or_does_nothing(
     reading: str, content: str, status: int
 ) -> None:
-    made = stage(policies(content), reading=reading)
+    made = harness(policies(content), reading=reading)
     assert made.ask().status == status
     assert len(made.gateway.services.cache) == 0
 
@@ -251,7 +251,7 @@ def test_a_variable_cannot_or_can_be_null(reading: str, answer: bytes) -> None:
     document = policies(
         null + says('context.Variables["n"] == null'), on_error=says("context.LastError.Reason")
     )
-    assert stage(document, reading=reading).ask().body == answer
+    assert harness(document, reading=reading).ask().body == answer
 
 
 SEND = (
@@ -271,10 +271,10 @@ HELD = (
 def test_a_failed_call_leaves_its_variable_alone_or_makes_it_null(
     reading: str, first: bytes, after_an_answer: bytes
 ) -> None:
-    made = stage(policies(SEND + says(HELD)), reading=reading)
+    made = harness(policies(SEND + says(HELD)), reading=reading)
     made.wire.fails()
     assert made.ask().body == first
-    twice = stage(policies(SEND + SEND + says(HELD)), reading=reading)
+    twice = harness(policies(SEND + SEND + says(HELD)), reading=reading)
     answers = iter([reply(200, ""), None])
 
     def answer(_sent: Sent) -> Reply:
@@ -298,12 +298,12 @@ def test_an_identity_that_gets_no_token_leaves_its_variable_alone_or_makes_it_nu
     shown = (
         'context.Variables.ContainsKey("t") ? (context.Variables["t"] == null ? "null" : "token") : "unset"'
     )
-    made = stage(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
+    made = harness(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
     made.tokens.broken = True
     assert made.ask().body == held
     made.tokens.broken = False
     assert made.ask().body == b"token"
-    strict = stage(policies(identity.format("")), reading=reading)
+    strict = harness(policies(identity.format("")), reading=reading)
     strict.tokens.broken = True
     assert strict.ask().status == 500
 
@@ -318,11 +318,11 @@ CORS = (
     ("reading", "origin"), [("cors-return-response=not-added", None), ("cors-return-response=added", "*")]
 )
 def test_cors_headers_are_on_answers_of_return_response_or_not(reading: str, origin: str | None) -> None:
-    answered = stage(policies(CORS + says('"done"')), reading=reading).ask(Origin="https://app.example")
+    answered = harness(policies(CORS + says('"done"')), reading=reading).ask(Origin="https://app.example")
     assert answered.header("Access-Control-Allow-Origin") == origin
-    forwarded = stage(policies(CORS), reading=reading).ask(Origin="https://app.example")
+    forwarded = harness(policies(CORS), reading=reading).ask(Origin="https://app.example")
     assert forwarded.header("Access-Control-Allow-Origin") == "*"
-    failed = stage(policies(CORS + says('int.Parse("x")')), reading=reading)
+    failed = harness(policies(CORS + says('int.Parse("x")')), reading=reading)
     assert failed.ask(Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
 
 
@@ -339,7 +339,7 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
             url_template=template,
             policy=None if at_api else service(policies(**own)).apis[0].operations[0].policy,
         )
-        made = stage(operations=(operation,), reading=reading, api=policies(**own) if at_api else None)
+        made = harness(operations=(operation,), reading=reading, api=policies(**own) if at_api else None)
         return made.ask("OPTIONS", "/api/thing/x", **asking).status  # ty: ignore[invalid-argument-type]
 
     assert status("/*", at_api=False) == wildcard
@@ -351,7 +351,7 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
 def test_a_change_takes_effect_at_once_or_in_parts() -> None:
     old = service(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
     new = service(policies(says('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
-    made = stage(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    made = harness(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
     assert made.ask().body == b"old 1 g"
     for order, answer in (
         ("values-first", b"old 2 g"),
@@ -364,7 +364,7 @@ def test_a_change_takes_effect_at_once_or_in_parts() -> None:
 
 
 def test_a_service_that_is_wrong_is_not_loaded_and_nothing_that_is_kept_is_lost() -> None:
-    made = stage(policies(STORE + says('"first"')))
+    made = harness(policies(STORE + says('"first"')))
     made.ask()
     wrong = service(policies("<no-such-policy />"))
     with pytest.raises(PolicyError):
@@ -384,13 +384,13 @@ def test_the_callers_address_is_the_clients_or_the_proxys(reading: str, seen: by
     shown = (
         'context.Request.IpAddress + " " + context.Request.Headers.GetValueOrDefault("X-Forwarded-For", "")'
     )
-    assert stage(policies(says(shown)), reading=reading).ask(ip="203.0.113.7").body == seen
+    assert harness(policies(says(shown)), reading=reading).ask(ip="203.0.113.7").body == seen
 
 
 def test_all_clients_share_the_limit_of_a_proxys_address() -> None:
     limit = '<rate-limit-by-key calls="1" renewal-period="60" counter-key="@(context.Request.IpAddress)" />'
     for reading, second in (("client-address=client", 200), ("client-address=proxy", 429)):
-        made = stage(policies(limit), reading=reading)
+        made = harness(policies(limit), reading=reading)
         assert [made.ask(ip="203.0.113.7").status, made.ask(ip="203.0.113.8").status] == [200, second]
 
 
@@ -398,7 +398,7 @@ def test_two_units_take_turns_and_their_clocks_agree_or_not() -> None:
     shown = 'context.Timestamp.Ticks + " " + DateTime.UtcNow.Ticks'
 
     def times(reading: str) -> list[tuple[int, int]]:
-        made = stage(policies(says(shown)), reading=reading)
+        made = harness(policies(says(shown)), reading=reading)
         made.gateway.services = replace(made.gateway.services, clock=_Still())
         found = []
         for _ in range(4):
@@ -422,7 +422,7 @@ class _Still:
 )
 def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, second: int) -> None:
     limited = f'<limit-concurrency key="k" max-count="1">{STREAM_BACKEND}</limit-concurrency>'
-    made = stage(policies("", limited), reading=reading)
+    made = harness(policies("", limited), reading=reading)
     made.wire.answer = lambda _sent: Stream()
 
     async def go() -> list[int]:
@@ -442,7 +442,7 @@ STREAM_BACKEND = '<forward-request buffer-response="false" />'
 
 
 def test_readings_can_be_changed_while_the_gateway_runs() -> None:
-    made = stage(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
+    made = harness(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
     assert made.ask(query="x=%41").body == b"%41"
     made.gateway.use(Readings.parse(["query=decoded"]))
     assert made.ask(query="x=%41").body == b"A"
@@ -450,7 +450,7 @@ def test_readings_can_be_changed_while_the_gateway_runs() -> None:
 
 
 def test_readings_under_which_the_policies_would_be_refused_are_not_taken() -> None:
-    made = stage(UNQUALIFIED, reading="system-net=imported")
+    made = harness(UNQUALIFIED, reading="system-net=imported")
     with pytest.raises(PolicyError):
         made.gateway.use(replace(made.gateway.readings, system_net="not-imported"))
     assert made.gateway.readings.system_net == "imported"
@@ -458,7 +458,7 @@ def test_readings_under_which_the_policies_would_be_refused_are_not_taken() -> N
 
 
 def test_a_gateway_behaves_as_the_default_readings_say() -> None:
-    made = stage()
+    made = harness()
     assert made.gateway.readings == Readings.default()
     gateway = Gateway(
         made.gateway.service,

@@ -3,12 +3,12 @@
 import pytest
 
 from apim.findings import PolicyError
-from tests.policies.engine.stage import policies, stage
+from tests.policies.engine.harness import harness, policies
 
 
 def refused(operation: str, **parts: object) -> str:
     with pytest.raises(PolicyError) as caught:
-        stage(operation, **parts)
+        harness(operation, **parts)
     return "\n".join(str(finding) for finding in caught.value.findings)
 
 
@@ -91,7 +91,7 @@ def test_sections_are_known_and_stand_once() -> None:
 def test_a_policy_that_the_sku_does_not_have_is_refused() -> None:
     limit = policies("<rate-limit-by-key calls='1' counter-key='k' renewal-period='9' />")
     assert "not available in the SKU Consumption" in refused(limit, sku="Consumption")
-    stage(limit, sku="BasicV2")
+    harness(limit, sku="BasicV2")
 
 
 def test_a_fragment_includes_no_fragment() -> None:

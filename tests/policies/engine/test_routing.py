@@ -6,7 +6,7 @@ import pytest
 
 from apim.routing import Routes, without_dot_segments
 from apim.service import Api, Operation, Service
-from tests.policies.engine.stage import Stage, document, policies
+from tests.policies.engine.harness import Harness, document, policies
 
 
 def operation(method: str, template: str) -> Operation:
@@ -106,9 +106,9 @@ def test_dot_segments_are_resolved_before_routing(path: str, plain: str) -> None
     assert without_dot_segments(path) == plain
 
 
-def gateway(**parts: object) -> Stage:
+def gateway(**parts: object) -> Harness:
     apis = (Api(id="a", name="A", path="a", operations=(operation("GET", "/x"),), policy=parts.get("api")),)  # ty: ignore[invalid-argument-type]
-    return Stage(
+    return Harness(
         Service(name="s", gateway_url="https://g.example", apis=apis, policy=parts.get("everywhere"))  # ty: ignore[invalid-argument-type]
     )
 
@@ -148,6 +148,6 @@ def test_a_url_that_is_too_long_is_414() -> None:
 
 
 def test_a_classic_tier_limits_the_length_of_the_url_alone() -> None:
-    made = Stage(replace(gateway().gateway.service, sku="Developer"))
+    made = Harness(replace(gateway().gateway.service, sku="Developer"))
     assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 200
     assert made.ask("GET", "/a/x", "q=" + "x" * 16_384).status == 414

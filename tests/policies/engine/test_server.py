@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.policies.engine.harness import policies, service
 from tests.policies.engine.sockets import serving, within
-from tests.policies.engine.stage import policies, service
 
 STREAMING = policies("", '<forward-request buffer-response="false" />')
 

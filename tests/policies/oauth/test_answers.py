@@ -9,20 +9,20 @@ from apim.failure import SendError
 from apim.network import Reply
 from apim.service import Api, Operation
 from tests.e2e.client import refusal_of
-from tests.policies.engine.stage import Got, Stage, reply
-from tests.policies.oauth.stand import Stand, StandingClock, declared
+from tests.policies.engine.harness import Harness, Response, reply
+from tests.policies.oauth.flow import Flow, ManualClock, service_with
 
 
 @functools.cache
-def stage(**config: str) -> Stage:
-    return Stage(declared(**config), StandingClock())
+def harness(**config: str) -> Harness:
+    return Harness(service_with(**config), ManualClock())
 
 
-def heard(status: int, **headers: str) -> Got:
-    stand = Stand.new()
-    token = stand.token()
-    stand.served = lambda: reply(status, "the server's words", **headers)
-    return stand.call(token)
+def heard(status: int, **headers: str) -> Response:
+    flow = Flow.new()
+    token = flow.token()
+    flow.served = lambda: reply(status, "the server's words", **headers)
+    return flow.call(token)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299, 400, 404, 405, 406, 409, 410, 499])
@@ -125,11 +125,11 @@ def test_e6_a_challenge_of_a_server_is_never_the_gateways() -> None:
     assert (answer.status, answer.header("WWW-Authenticate")) == (502, None)
 
 
-def heard_body(status: int, body: str, **headers: str) -> Got:
-    stand = Stand.new()
-    token = stand.token()
-    stand.served = lambda: reply(status, body.encode("latin-1"), **headers)
-    return stand.call(token)
+def heard_body(status: int, body: str, **headers: str) -> Response:
+    flow = Flow.new()
+    token = flow.token()
+    flow.served = lambda: reply(status, body.encode("latin-1"), **headers)
+    return flow.call(token)
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -144,8 +144,8 @@ def test_e3_a_server_says_which_methods_it_takes() -> None:
 
 
 def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
-    stand = Stand.new()
-    token = stand.token()
+    flow = Flow.new()
+    token = flow.token()
     passed = {
         "Accept": "application/json",
         "Accept-Encoding": "gzip, br",
@@ -166,11 +166,11 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
         "X-Own": "x",
         "Via": "x",
     }
-    stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
-    (sent,) = [each for each in stand.stage.wire.sent if "functions.example" in each.url]
+    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
+    (sent,) = [each for each in flow.harness.wire.sent if "functions.example" in each.url]
     assert {name: sent.header(name) for name in passed} == passed
     assert {name: sent.header(name) for name in dropped} == dict.fromkeys(dropped)
-    assert sent.header("Authorization") == f"Bearer token-for-{stand.named('functions-audience')}"
+    assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
 
 
 @pytest.mark.parametrize("many", [40, 41])
@@ -183,12 +183,14 @@ def test_e3_an_answer_with_more_headers_than_can_be_dropped_stays_behind(many: i
 
 @pytest.mark.parametrize("many", [40, 41])
 def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int) -> None:
-    stand = Stand.new()
-    token = stand.token()
+    flow = Flow.new()
+    token = flow.token()
     # The client's token and the cookie are dropped too.
     own = {f"X_Own_{number}": "x" for number in range(many - 2)}
-    answer = stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b")
-    sent = [each for each in stand.stage.wire.sent if "functions.example" in each.url]
+    answer = flow.harness.ask(
+        "POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b"
+    )
+    sent = [each for each in flow.harness.wire.sent if "functions.example" in each.url]
     if many == 40:
         assert answer.status == 200
         assert not [name for name, _ in sent[0].headers if name.lower().startswith(("x-own", "cookie"))]
@@ -197,31 +199,31 @@ def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int
 
 
 def test_e8_a_failure_of_the_gateway_itself_names_nothing() -> None:
-    stand = Stand.new()
-    token = stand.token()
+    flow = Flow.new()
+    token = flow.token()
 
     def fail() -> Reply:
         raise SendError("func-notes.azurewebsites.net refused", timed_out=False)
 
-    stand.served = fail
-    answer = stand.call(token)
+    flow.served = fail
+    answer = flow.call(token)
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert b"azurewebsites" not in answer.body
     assert answer.header("X-Content-Type-Options") == "nosniff"
 
 
 def test_e7_too_many_calls_are_answered_with_when_to_come_again() -> None:
-    stand = Stand.at(stage(callsPerMinute="3"))
-    token = stand.token()
-    assert [stand.call(token).status for _ in range(4)] == [200, 200, 200, 429]
-    refused = stand.call(token)
+    flow = Flow.at(harness(callsPerMinute="3"))
+    token = flow.token()
+    assert [flow.call(token).status for _ in range(4)] == [200, 200, 200, 429]
+    refused = flow.call(token)
     assert (refused.header("Retry-After"), refusal_of(refused.json())) == ("60", "too_many_requests")
 
 
 # What fails in the gateway itself
 
 
-def added_by_an_operator(timed_out: bool) -> Got:
+def added_by_an_operator(timed_out: bool) -> Response:
     """The answer of an API that has no policies of its own, whose server does not answer."""
     operation = Operation(id="get", name="get", method="GET", url_template="/thing")
     added = Api(
@@ -231,8 +233,8 @@ def added_by_an_operator(timed_out: bool) -> Got:
         service_url="https://ca-added.internal",
         operations=(operation,),
     )
-    service = declared()
-    made = Stage(replace(service, apis=(*service.apis, added)))
+    service = service_with()
+    made = Harness(replace(service, apis=(*service.apis, added)))
     made.wire.fails("ca-added.internal refused", timed_out=timed_out)
     return made.ask("GET", "/added/thing")
 
@@ -246,11 +248,11 @@ def test_e8_an_api_without_policies_of_its_own_names_no_host_either(timed_out: b
 
 def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
     """The store gives an answer that no store gives; a page of any origin may still read that it failed."""
-    stand = Stand.new()
-    code = stand.code()
+    flow = Flow.new()
+    code = flow.code()
     html = "<html>cosmos-x.documents.azure.com"
-    stand.store.failing = {len(stand.store.calls): lambda: reply(200, html)}
-    answer = stand.redeem(code)
+    flow.store.failing = {len(flow.store.calls): lambda: reply(200, html)}
+    answer = flow.redeem(code)
     assert (answer.status, answer.json()) == (
         500,
         {
@@ -262,10 +264,10 @@ def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
 
 
 def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
-    stand = Stand.new()
-    token = stand.token()
-    stand.store.failing = {len(stand.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}
-    answer = stand.call(token)
+    flow = Flow.new()
+    token = flow.token()
+    flow.store.failing = {len(flow.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}
+    answer = flow.call(token)
     assert (answer.status, refusal_of(answer.json())) == (500, "server_error")
     assert b"cosmos" not in answer.body
     assert answer.header("Access-Control-Allow-Origin") is not None

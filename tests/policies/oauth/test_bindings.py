@@ -5,12 +5,12 @@ import re
 import pytest
 
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
-from tests.policies.oauth.stand import FORM, GATEWAY, RESOURCE, Stand, handle_of
+from tests.policies.oauth.flow import FORM, GATEWAY, RESOURCE, Flow, handle_of
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
 def form_token(page: bytes) -> str:
@@ -18,55 +18,58 @@ def form_token(page: bytes) -> str:
     return token
 
 
-def test_a_form_token_is_for_one_transaction_even_under_the_same_secret(stand: Stand) -> None:
+def test_a_form_token_is_for_one_transaction_even_under_the_same_secret(flow: Flow) -> None:
     """An attacker who has both may give the second transaction's cookie the first one's secret."""
-    first = stand.page()
-    ((name, secret),) = stand.cookies.items()
-    second_handle = handle_of(stand.authorize())
-    stand.cookies.clear()
-    second = stand.consent_page(second_handle)
-    (second_name,) = stand.cookies
+    first = flow.page()
+    ((name, secret),) = flow.cookies.items()
+    second_handle = handle_of(flow.authorize())
+    flow.cookies.clear()
+    second = flow.consent_page(second_handle)
+    (second_name,) = flow.cookies
     assert second_name != name
-    stand.cookies = {second_name: secret}
-    answer = stand.consent(second, token=form_token(first.body))
+    flow.cookies = {second_name: secret}
+    answer = flow.consent(second, token=form_token(first.body))
     assert (answer.status, answer.header("Location")) == (403, None)
-    assert {document["status"] for document in stand.store.of("transactions")} == {"pending"}
+    assert {document["status"] for document in flow.store.of("transactions")} == {"pending"}
 
 
-def test_a_form_token_is_for_one_browser(stand: Stand) -> None:
-    page = stand.page()
-    (name,) = stand.cookies
-    for cookies in ({}, {name: "x" * 43}, {name: ""}, {"other": stand.cookies[name]}):
-        stand.cookies = cookies
-        assert stand.consent(page).status == 403
-    assert stand.store.one("transactions")["status"] == "pending"
+def test_a_form_token_is_for_one_browser(flow: Flow) -> None:
+    page = flow.page()
+    (name,) = flow.cookies
+    for cookies in ({}, {name: "x" * 43}, {name: ""}, {"other": flow.cookies[name]}):
+        flow.cookies = cookies
+        assert flow.consent(page).status == 403
+    assert flow.store.one("transactions")["status"] == "pending"
 
 
-def test_a_page_that_is_opened_again_keeps_the_secret_of_its_browser(stand: Stand) -> None:
+def test_a_page_that_is_opened_again_keeps_the_secret_of_its_browser(flow: Flow) -> None:
     """So a form that stands open in another tab still counts; what is no secret of ours is replaced."""
-    handle = handle_of(stand.authorize())
-    first = stand.consent_page(handle)
-    kept = dict(stand.cookies)
-    assert form_token(stand.consent_page(handle).body) == form_token(first.body)
-    assert stand.cookies == kept
+    handle = handle_of(flow.authorize())
+    first = flow.consent_page(handle)
+    kept = dict(flow.cookies)
+    assert form_token(flow.consent_page(handle).body) == form_token(first.body)
+    assert flow.cookies == kept
     (name,) = kept
     for planted in ("x", "x" * 42, "x" * 44, "x" * 42 + "%"):
-        stand.cookies = {name: planted}
-        stand.consent_page(handle)
-        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", stand.cookies[name])
+        flow.cookies = {name: planted}
+        flow.consent_page(handle)
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", flow.cookies[name])
 
 
-def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> None:
-    answer = stand.at_entra()
+def test_the_way_to_entra_holds_what_its_answer_is_checked_by(flow: Flow) -> None:
+    answer = flow.at_entra()
     address, _, query = (answer.header("Location") or "").partition("?")
-    assert address == f"{stand.named('entra-authority')}/{stand.named('entra-tenant')}/oauth2/v2.0/authorize"
+    assert (
+        address
+        == f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/oauth2/v2.0/authorize"
+    )
     asked = parameters_of("?" + query)
-    ((name, secret),) = stand.cookies.items()
+    ((name, secret),) = flow.cookies.items()
     transaction, _, upstream = asked.pop("state").partition(".")
     assert name == f"__Host-callback-{transaction[:12]}"
     nonce, challenge = asked.pop("nonce"), asked.pop("code_challenge")
     assert asked == {
-        "client_id": stand.named("entra-client"),
+        "client_id": flow.named_value("entra-client"),
         "response_type": "code",
         "response_mode": "query",
         "redirect_uri": f"{GATEWAY}/oauth-callback",
@@ -81,13 +84,13 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> N
         f"__Host-consent-{transaction[:12]}=; Path=/; Max-Age=0; {attributes}",
         f"{name}={secret}; Path=/; Max-Age=600; {attributes}",
     ]
-    stand.callback(answer, code="a&b=c d")
-    verifier = stand.asked.pop("code_verifier")
+    flow.callback(answer, code="a&b=c d")
+    verifier = flow.asked.pop("code_verifier")
     assert challenge_of(verifier) == challenge
     assert verifier not in {nonce, secret, upstream}
-    assert stand.asked == {
+    assert flow.asked == {
         "grant_type": "authorization_code",
-        "client_id": stand.named("entra-client"),
+        "client_id": flow.named_value("entra-client"),
         "scope": "openid profile offline_access",
         "code": "a&b=c d",
         "redirect_uri": f"{GATEWAY}/oauth-callback",
@@ -96,10 +99,10 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(stand: Stand) -> N
     }
 
 
-def test_the_callback_counts_only_with_the_cookie_made_for_it(stand: Stand) -> None:
+def test_the_callback_counts_only_with_the_cookie_made_for_it(flow: Flow) -> None:
     """Whoever sees the address at Entra knows state and nonce; neither is the cookie."""
-    answer = stand.at_entra()
-    ((name, secret),) = stand.cookies.items()
+    answer = flow.at_entra()
+    ((name, secret),) = flow.cookies.items()
     asked = parameters_of(answer.header("Location") or "")
     transaction, _, upstream = asked["state"].partition(".")
     for value in (
@@ -111,11 +114,11 @@ def test_the_callback_counts_only_with_the_cookie_made_for_it(stand: Stand) -> N
         secret[:-1],
         secret + "x",
     ):
-        stand.cookies = {name: value}
-        refused = stand.callback(answer)
+        flow.cookies = {name: value}
+        refused = flow.callback(answer)
         assert (refused.status, refused.header("Location")) == (403, None)
-    stand.cookies = {name: secret}
-    assert stand.callback(answer).status == 302
+    flow.cookies = {name: secret}
+    assert flow.callback(answer).status == 302
 
 
 @pytest.mark.parametrize(
@@ -132,31 +135,31 @@ def test_the_callback_counts_only_with_the_cookie_made_for_it(stand: Stand) -> N
         "{t}%2E{u}&state={t}.{u}",
     ],
 )
-def test_a_state_of_another_form_stays_on_a_page(stand: Stand, state: str) -> None:
-    asked = parameters_of(stand.at_entra().header("Location") or "")
+def test_a_state_of_another_form_stays_on_a_page(flow: Flow, state: str) -> None:
+    asked = parameters_of(flow.at_entra().header("Location") or "")
     transaction, _, upstream = asked["state"].partition(".")
-    answer = stand.get("/oauth-callback", "code=x&state=" + state.format(t=transaction, u=upstream))
+    answer = flow.get("/oauth-callback", "code=x&state=" + state.format(t=transaction, u=upstream))
     assert (answer.status, answer.header("Location")) == (400, None)
-    assert stand.store.one("transactions")["status"] == "approved"
+    assert flow.store.one("transactions")["status"] == "approved"
 
 
 @pytest.mark.parametrize("status", ["pending", "denied", "claimed", "Approved", ""])
-def test_entras_answer_counts_for_a_transaction_that_was_allowed(stand: Stand, status: str) -> None:
-    at_entra = stand.at_entra()
-    stand.store.one("transactions")["status"] = status
-    assert stand.callback(at_entra).status == 400
-    assert stand.store.one("transactions")["status"] == status
+def test_entras_answer_counts_for_a_transaction_that_was_allowed(flow: Flow, status: str) -> None:
+    at_entra = flow.at_entra()
+    flow.store.one("transactions")["status"] = status
+    assert flow.callback(at_entra).status == 400
+    assert flow.store.one("transactions")["status"] == status
 
 
 @pytest.mark.parametrize("status", ["approved", "denied", "claimed", ""])
 @pytest.mark.parametrize("decision", ["allow", "deny"])
 def test_a_decision_counts_for_a_transaction_that_waits_for_it(
-    stand: Stand, decision: str, status: str
+    flow: Flow, decision: str, status: str
 ) -> None:
-    page = stand.page()
-    stand.store.one("transactions")["status"] = status
-    assert stand.consent(page, decision).status == 400
-    assert stand.store.one("transactions")["status"] == status
+    page = flow.page()
+    flow.store.one("transactions")["status"] = status
+    assert flow.consent(page, decision).status == 400
+    assert flow.store.one("transactions")["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -179,45 +182,45 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
     ids=str,
 )
 def test_d2_a_token_is_for_what_was_granted_or_for_less(
-    stand: Stand, kept: str, asked: dict[str, str], audience: str | None
+    flow: Flow, kept: str, asked: dict[str, str], audience: str | None
 ) -> None:
-    code = stand.code()
-    grant = stand.store.one("grants")
+    code = flow.code()
+    grant = flow.store.one("grants")
     grant["resource"] = kept
-    answer = stand.redeem(code, **asked)
+    answer = flow.redeem(code, **asked)
     if audience is None:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
-        assert stand.store.one("grants")["status"] == "issued"
+        assert flow.store.one("grants")["status"] == "issued"
         return
-    assert stand.opened(answer.json()["access_token"])["aud"] == audience
+    assert flow.claims_of(answer.json()["access_token"])["aud"] == audience
 
 
-def test_d1_a_code_counts_for_the_client_address_and_verifier_that_it_was_made_for(stand: Stand) -> None:
-    code = stand.code()
-    own = stand.client_id
-    stand.register()
+def test_d1_a_code_counts_for_the_client_address_and_verifier_that_it_was_made_for(flow: Flow) -> None:
+    code = flow.code()
+    own = flow.client_id
+    flow.register()
     identity, _, secret = code.partition(".")
     for changed in (
-        {"client_id": stand.client_id},
+        {"client_id": flow.client_id},
         {"client_id": own, "redirect_uri": CALLBACK + "/"},
         {"client_id": own, "code_verifier": "w" * 43},
         {"client_id": own, "code": f"{identity}.{secret[::-1]}"},
     ):
-        answer = stand.redeem(**{"code": code} | changed)
+        answer = flow.redeem(**{"code": code} | changed)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant"), changed
-        assert stand.store.one("grants")["status"] == "issued"
-    assert stand.redeem(code, client_id=own).status == 200
+        assert flow.store.one("grants")["status"] == "issued"
+    assert flow.redeem(code, client_id=own).status == 200
 
 
-def test_a_decision_is_a_form_from_the_gateways_own_page(stand: Stand) -> None:
-    page = stand.page()
+def test_a_decision_is_a_form_from_the_gateways_own_page(flow: Flow) -> None:
+    page = flow.page()
     fields = "&".join(
         f"{name}={value}" for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())
     )
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in stand.cookies.items())}
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in flow.cookies.items())}
     for origin in (None, GATEWAY.upper(), GATEWAY + "/", GATEWAY + ":443", "null", "https://evil.example"):
         sent = headers | {"Content_Type": FORM} | ({"Origin": origin} if origin else {})
         body = (fields + "&decision=allow").encode()
-        assert stand.stage.ask("POST", "/consent", body=body, **sent).status == 403
-    assert stand.store.one("transactions")["status"] == "pending"
-    assert stand.consent(page).status == 303
+        assert flow.harness.ask("POST", "/consent", body=body, **sent).status == 403
+    assert flow.store.one("transactions")["status"] == "pending"
+    assert flow.consent(page).status == 303

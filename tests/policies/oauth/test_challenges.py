@@ -3,9 +3,9 @@
 import pytest
 
 from tests.e2e.client import refusal_of
-from tests.policies.engine.stage import Got
-from tests.policies.oauth.stand import GATEWAY, Stand
-from tests.policies.oauth.test_settings import stage
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import GATEWAY, Flow
+from tests.policies.oauth.test_settings import harness
 
 METADATA = f"{GATEWAY}/.well-known/oauth-protected-resource"
 METHODS = ("GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "TRACE", "PROPFIND")
@@ -13,21 +13,21 @@ PATHS = ("/mcp", "/mcp/", "/mcp/sse", "/mcp/sse/", "/mcp/message", "/message")
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
 def ask(
-    stand: Stand, method: str, path: str, token: str | None = None, query: str = "", **headers: str
-) -> Got:
+    flow: Flow, method: str, path: str, token: str | None = None, query: str = "", **headers: str
+) -> Response:
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    return stand.stage.ask(method, path, query, body=None, **headers)
+    return flow.harness.ask(method, path, query, body=None, **headers)
 
 
-def reached(stand: Stand) -> list[str]:
+def reached(flow: Flow) -> list[str]:
     """The addresses at the MCP server that were called."""
-    return [sent.url for sent in stand.stage.wire.sent if "functions.example" in sent.url]
+    return [sent.url for sent in flow.harness.wire.sent if "functions.example" in sent.url]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def reached(stand: Stand) -> list[str]:
 def test_a1_a_challenge_names_the_metadata_of_the_path_that_was_called(
     path: str, document: str, audience: str
 ) -> None:
-    made = stage(audience=audience)
+    made = harness(audience=audience)
     challenge = made.ask("POST", path).header("WWW-Authenticate") or ""
     assert f'resource_metadata="{METADATA}{document}"' in challenge
     named = made.ask("GET", f"/.well-known/oauth-protected-resource{document}").json()
@@ -56,108 +56,108 @@ def test_a1_a_challenge_names_the_metadata_of_the_path_that_was_called(
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
 def test_e1_every_method_at_an_mcp_path_is_answered_with_the_challenge(
-    stand: Stand, method: str, path: str
+    flow: Flow, method: str, path: str
 ) -> None:
     """Clients probe with methods that no server takes: HEAD, or POST at the path of an event stream."""
-    without, bad = ask(stand, method, path), ask(stand, method, path, "x")
+    without, bad = ask(flow, method, path), ask(flow, method, path, "x")
     assert (without.status, bad.status) == (401, 401)
     challenge = without.header("WWW-Authenticate") or ""
     assert challenge.startswith(f'Bearer resource_metadata="{METADATA}/mcp')
     assert bad.header("WWW-Authenticate") == challenge.replace("Bearer ", 'Bearer error="invalid_token", ')
     assert without.body == bad.body
     assert refusal_of(bad.json()) == "invalid_token"
-    assert reached(stand) == []
+    assert reached(flow) == []
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
 def test_e1_a_method_that_no_server_takes_is_405_with_a_good_token(
-    stand: Stand, method: str, path: str
+    flow: Flow, method: str, path: str
 ) -> None:
     taken = {"/mcp": ("DELETE", "GET", "POST"), "/mcp/sse": ("GET",)}.get(path.rstrip("/"), ("POST",))
-    answer = ask(stand, method, path, stand.token())
+    answer = ask(flow, method, path, flow.token())
     if method in taken:
         assert answer.status in (200, 404)
         return
     assert (answer.status, refusal_of(answer.json())) == (405, "method_not_allowed")
     assert answer.header("Allow") == ", ".join((*taken, "OPTIONS"))
-    assert reached(stand) == []
+    assert reached(flow) == []
 
 
-def test_e1_a_method_that_no_server_takes_is_no_way_around_the_query_or_the_origin(stand: Stand) -> None:
-    token = stand.token()
-    assert ask(stand, "PUT", "/mcp", token, "access_token=x").status == 401
-    assert ask(stand, "PUT", "/mcp", token, Origin="https://evil.example").status == 403
+def test_e1_a_method_that_no_server_takes_is_no_way_around_the_query_or_the_origin(flow: Flow) -> None:
+    token = flow.token()
+    assert ask(flow, "PUT", "/mcp", token, "access_token=x").status == 401
+    assert ask(flow, "PUT", "/mcp", token, Origin="https://evil.example").status == 403
 
 
 @pytest.mark.parametrize(
     "path", ["/mcp/nothing", "/mcp/sse/more", "/mcpx", "/nothing", "/token", "/authorize"]
 )
-def test_e1_other_paths_have_no_challenge(stand: Stand, path: str) -> None:
-    answer = ask(stand, "PUT", path)
+def test_e1_other_paths_have_no_challenge(flow: Flow, path: str) -> None:
+    answer = ask(flow, "PUT", path)
     assert (answer.status, answer.header("WWW-Authenticate")) == (404, None)
     if path.startswith("/mcp/"):
         assert refusal_of(answer.json()) == "not_found"
 
 
-def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(stand: Stand) -> None:
-    token = stand.token()
-    answers = [ask(stand, "POST", "/mcp", "x") for _ in range(601)]
+def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(flow: Flow) -> None:
+    token = flow.token()
+    answers = [ask(flow, "POST", "/mcp", "x") for _ in range(601)]
     assert {answer.status for answer in answers[:600]} == {401}
     refused = answers[600]
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
     assert refusal_of(refused.json()) == "too_many_requests"
-    assert ask(stand, "POST", "/mcp", token).status == 200
-    assert ask(stand, "POST", "/mcp").status == 401
-    assert stand.stage.ask("POST", "/mcp", ip="203.0.113.8", Authorization="Bearer x").status == 401
-    stand.stage.clock.advance(61)
-    assert ask(stand, "POST", "/mcp", "x").status == 401
+    assert ask(flow, "POST", "/mcp", token).status == 200
+    assert ask(flow, "POST", "/mcp").status == 401
+    assert flow.harness.ask("POST", "/mcp", ip="203.0.113.8", Authorization="Bearer x").status == 401
+    flow.harness.clock.advance(61)
+    assert ask(flow, "POST", "/mcp", "x").status == 401
 
 
-def test_e1_revoked_and_expired_tokens_count_as_bad_ones(stand: Stand) -> None:
-    token = stand.token()
-    stand.store.one("grants")["status"] = "revoked"
-    stand.stage.gateway.services.cache.clear()
+def test_e1_revoked_and_expired_tokens_count_as_bad_ones(flow: Flow) -> None:
+    token = flow.token()
+    flow.store.one("grants")["status"] = "revoked"
+    flow.harness.gateway.services.cache.clear()
     for _ in range(600):
-        ask(stand, "POST", "/mcp", token)
-    assert ask(stand, "POST", "/mcp", "x").status == 429
+        ask(flow, "POST", "/mcp", token)
+    assert ask(flow, "POST", "/mcp", "x").status == 429
 
 
 @pytest.mark.parametrize("changed", [{"sub": "somebody else"}, {"clientDocumentId": "another client's"}])
 @pytest.mark.parametrize("cache", ["kept", "emptied"])
-def test_d3_the_grant_must_be_the_callers(stand: Stand, changed: dict[str, str], cache: str) -> None:
-    token = stand.token()
-    assert stand.call(token).status == 200
-    stand.store.one("grants").update(changed)
+def test_d3_the_grant_must_be_the_callers(flow: Flow, changed: dict[str, str], cache: str) -> None:
+    token = flow.token()
+    assert flow.call(token).status == 200
+    flow.store.one("grants").update(changed)
     if cache == "kept":
-        assert stand.call(token).status == 200
-        stand.stage.clock.advance(31)
+        assert flow.call(token).status == 200
+        flow.harness.clock.advance(31)
     else:
-        stand.stage.gateway.services.cache.clear()
-    answer = stand.call(token)
+        flow.harness.gateway.services.cache.clear()
+    answer = flow.call(token)
     assert answer.status == 401
-    assert answer.body == stand.call("x").body
+    assert answer.body == flow.call("x").body
 
 
-def test_d3_a_grant_without_a_caller_is_nobodys(stand: Stand) -> None:
-    token = stand.token()
-    grant = stand.store.one("grants")
+def test_d3_a_grant_without_a_caller_is_nobodys(flow: Flow) -> None:
+    token = flow.token()
+    grant = flow.store.one("grants")
     del grant["sub"], grant["clientDocumentId"]
-    stand.stage.gateway.services.cache.clear()
-    assert stand.call(token).status == 401
+    flow.harness.gateway.services.cache.clear()
+    assert flow.call(token).status == 401
 
 
-def test_d3_a_grant_that_no_longer_exists_is_like_any_bad_token(stand: Stand) -> None:
-    token = stand.token()
-    stand.store.documents = {key: kept for key, kept in stand.store.documents.items() if key[0] != "grants"}
-    stand.stage.gateway.services.cache.clear()
-    answer = stand.call(token)
-    assert (answer.status, answer.body) == (401, stand.call("x").body)
+def test_d3_a_grant_that_no_longer_exists_is_like_any_bad_token(flow: Flow) -> None:
+    token = flow.token()
+    flow.store.documents = {key: kept for key, kept in flow.store.documents.items() if key[0] != "grants"}
+    flow.harness.gateway.services.cache.clear()
+    answer = flow.call(token)
+    assert (answer.status, answer.body) == (401, flow.call("x").body)
 
 
-def test_a3_a_challenge_comes_from_configuration(stand: Stand) -> None:
-    plain = stand.stage.ask("POST", "/mcp")
-    forged = stand.stage.ask(
+def test_a3_a_challenge_comes_from_configuration(flow: Flow) -> None:
+    plain = flow.harness.ask("POST", "/mcp")
+    forged = flow.harness.ask(
         "POST",
         "/mcp",
         X_Forwarded_Host="evil.example",
@@ -168,26 +168,26 @@ def test_a3_a_challenge_comes_from_configuration(stand: Stand) -> None:
     assert forged.header("WWW-Authenticate") == plain.header("WWW-Authenticate")
     for path in ("/mcp", "/mcp/sse"):
         url = f"/.well-known/oauth-protected-resource{path}"
-        named = stand.stage.ask("GET", url, X_Forwarded_Host="evil.example").json()
+        named = flow.harness.ask("GET", url, X_Forwarded_Host="evil.example").json()
         assert named["resource"] == GATEWAY + path
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/sse", "/mcp/message", "/message"])
-def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(stand: Stand, path: str) -> None:
+def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(flow: Flow, path: str) -> None:
     asked = {"Origin": GATEWAY, "Access_Control_Request_Method": "POST"}
-    answer = stand.stage.ask(
+    answer = flow.harness.ask(
         "OPTIONS", path, body=None, Access_Control_Request_Headers="authorization,x-a", **asked
     )
     assert (answer.status, answer.body) == (204, b"")
     assert answer.header("Access-Control-Allow-Origin") == GATEWAY
     assert answer.header("Access-Control-Allow-Headers") == "authorization,x-a"
-    assert stand.stage.ask("OPTIONS", path, Origin="https://evil.example").status == 403
-    assert reached(stand) == []
+    assert flow.harness.ask("OPTIONS", path, Origin="https://evil.example").status == 403
+    assert reached(flow) == []
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:6274"])
-def test_e2_a_page_that_is_not_allowed_reads_nothing(stand: Stand, origin: str) -> None:
-    answer = ask(stand, "POST", "/mcp", stand.token(), Origin=origin)
+def test_e2_a_page_that_is_not_allowed_reads_nothing(flow: Flow, origin: str) -> None:
+    answer = ask(flow, "POST", "/mcp", flow.token(), Origin=origin)
     assert (answer.status, refusal_of(answer.json())) == (403, "forbidden_origin")
     assert answer.header("Access-Control-Allow-Origin") is None
-    assert reached(stand) == []
+    assert reached(flow) == []

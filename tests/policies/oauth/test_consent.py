@@ -9,9 +9,9 @@ from html import unescape
 import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.engine.stage import Got, Stage
+from tests.policies.engine.harness import Harness, Response
 from tests.policies.oauth.clients import REGISTRATIONS, REQUESTS
-from tests.policies.oauth.stand import GATEWAY, RESOURCE, Stand, declared, handle_of
+from tests.policies.oauth.flow import GATEWAY, RESOURCE, Flow, handle_of, service_with
 from twin.clock import Clock
 
 APP = "https://app.example/callback?tenant=7"
@@ -26,30 +26,28 @@ SSE = {
 
 
 @functools.cache
-def _stage(**config: str) -> Stage:
-    return Stage(declared(**config), Clock())
+def _harness(**config: str) -> Harness:
+    return Harness(service_with(**config), Clock())
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
-def of_stack(**config: str) -> Stand:
-    return Stand.at(_stage(**config))
+def of_stack(**config: str) -> Flow:
+    return Flow.at(_harness(**config))
 
 
-def kept_resource(stand: Stand, *resources: str) -> str:
+def kept_resource(flow: Flow, *resources: str) -> str:
     """The resource that is kept, or the error that the client receives."""
     more = "".join(f"&resource={resource}" for resource in resources)
-    query = (
-        f"redirect_uri={CALLBACK}&client_id={stand.client_id}&response_type=code&code_challenge={'x' * 43}"
-    )
-    answer = stand.get("/authorize", f"{query}&code_challenge_method=S256{more}")
+    query = f"redirect_uri={CALLBACK}&client_id={flow.client_id}&response_type=code&code_challenge={'x' * 43}"
+    answer = flow.get("/authorize", f"{query}&code_challenge_method=S256{more}")
     location = answer.header("Location") or ""
     if "error=" in location:
         return parameters_of(location)["error"]
-    return list(stand.store.of("transactions"))[-1]["resource"]
+    return list(flow.store.of("transactions"))[-1]["resource"]
 
 
 # Real clients
@@ -57,14 +55,14 @@ def kept_resource(stand: Stand, *resources: str) -> str:
 
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
-    stand: Stand, request_: str
+    flow: Flow, request_: str
 ) -> None:
     client, changed = REQUESTS[request_]
-    assert stand.register(**REGISTRATIONS[client]).status == 201
+    assert flow.register(**REGISTRATIONS[client]).status == 201
     parameters = {"redirect_uri": REGISTRATIONS[client]["redirect_uris"][0]} | changed
-    page = stand.consent_page(handle_of(stand.authorize(**parameters)))
+    page = flow.consent_page(handle_of(flow.authorize(**parameters)))
     assert page.status == 200
-    end = stand.callback(stand.consent(page)).header("Location") or ""
+    end = flow.callback(flow.consent(page)).header("Location") or ""
     assert end.startswith(parameters["redirect_uri"] or "?")
     assert sorted(parameters_of(end)) == ["code", "iss", "state"]
 
@@ -73,22 +71,22 @@ def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
 def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> None:
     """Of a stack whose gateway is on this machine, by whatever name of the machine."""
     local = planned_on_this_machine()
-    stand = Stand.at(local)
-    assert stand.register(redirect_uris=[f"http://{host}/consent"]).status == 201
-    assert stand.authorize(redirect_uri=f"http://{host}:9000/consent", resource=None).status == 302
-    assert stand.authorize(redirect_uri=f"http://{host}:8000/consent", resource=None).status == 400
-    assert stand.register(redirect_uris=[f"http://{host}:8000/consent"]).status == 400
+    flow = Flow.at(local)
+    assert flow.register(redirect_uris=[f"http://{host}/consent"]).status == 201
+    assert flow.authorize(redirect_uri=f"http://{host}:9000/consent", resource=None).status == 302
+    assert flow.authorize(redirect_uri=f"http://{host}:8000/consent", resource=None).status == 400
+    assert flow.register(redirect_uris=[f"http://{host}:8000/consent"]).status == 400
 
 
 @functools.cache
-def planned_on_this_machine() -> Stage:
+def planned_on_this_machine() -> Harness:
     config = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
-    service = declared(**config)
+    service = service_with(**config)
     values = tuple(
         replace(value, value="http://localhost:8000") if value.name == "gateway-url" else value
         for value in service.named_values
     )
-    return Stage(replace(service, gateway_url="http://localhost:8000", named_values=values), Clock())
+    return Harness(replace(service, gateway_url="http://localhost:8000", named_values=values), Clock())
 
 
 # The resource
@@ -115,10 +113,8 @@ def planned_on_this_machine() -> Stage:
         (["foreign"], "invalid_target"),
     ],
 )
-def test_c2_a_resource_is_one_server_by_any_of_its_urls(
-    stand: Stand, resources: list[str], kept: str
-) -> None:
-    assert kept_resource(stand, *resources) == kept
+def test_c2_a_resource_is_one_server_by_any_of_its_urls(flow: Flow, resources: list[str], kept: str) -> None:
+    assert kept_resource(flow, *resources) == kept
 
 
 def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mean_the_gateway() -> None:
@@ -146,10 +142,10 @@ def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mea
 def test_c2_a_token_for_every_server_is_only_for_apps_on_the_users_machine(
     redirect_uri: str, config: dict[str, str], allowed: bool
 ) -> None:
-    stand = of_stack(**config)
-    stand.register(redirect_uris=[redirect_uri])
+    flow = of_stack(**config)
+    flow.register(redirect_uris=[redirect_uri])
     for resource in (None, "", GATEWAY) if "audience" not in config else (None, ""):
-        answer = stand.authorize(redirect_uri=redirect_uri, resource=resource)
+        answer = flow.authorize(redirect_uri=redirect_uri, resource=resource)
         assert ((answer.header("Location") or "").startswith(f"{GATEWAY}/consent?")) == allowed
         assert allowed or b"invalid_target" in (answer.body + (answer.header("Location") or "").encode())
 
@@ -157,13 +153,13 @@ def test_c2_a_token_for_every_server_is_only_for_apps_on_the_users_machine(
 # Errors
 
 
-def link_of(page: Got) -> str:
+def link_of(page: Response) -> str:
     (link,) = re.findall('href="(.*?)"', page.body.decode())
     return unescape(link)
 
 
-def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(stand: Stand) -> None:
-    stand.register(redirect_uris=[APP])
+def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow: Flow) -> None:
+    flow.register(redirect_uris=[APP])
     for changed, error in (
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"scope": '"'}, "invalid_scope"),
@@ -171,7 +167,7 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(stan
         ({"resource": "https://evil.example"}, "invalid_target"),
         ({"prompt": "none"}, "interaction_required"),
     ):
-        page = stand.authorize(redirect_uri=APP, state="a b", **changed)
+        page = flow.authorize(redirect_uri=APP, state="a b", **changed)
         assert (page.status, page.header("Location")) == (400, None)
         link = link_of(page)
         assert link.startswith(f"{APP}&error=")
@@ -181,17 +177,17 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(stan
 
 
 @pytest.mark.parametrize("redirect_uri", [CALLBACK, "com.example.app:/cb"])
-def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(stand: Stand, redirect_uri: str) -> None:
-    stand.register(redirect_uris=[redirect_uri])
-    answer = stand.authorize(redirect_uri=redirect_uri, response_type="token")
+def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(flow: Flow, redirect_uri: str) -> None:
+    flow.register(redirect_uris=[redirect_uri])
+    answer = flow.authorize(redirect_uri=redirect_uri, response_type="token")
     assert answer.status == 302
     assert parameters_of(answer.header("Location") or "")["error"] == "unsupported_response_type"
 
 
-def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(stand: Stand) -> None:
-    stand.register(redirect_uris=[APP])
-    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=APP)))
-    denied = stand.consent(page, "deny")
+def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(flow: Flow) -> None:
+    flow.register(redirect_uris=[APP])
+    page = flow.consent_page(handle_of(flow.authorize(redirect_uri=APP)))
+    denied = flow.consent(page, "deny")
     assert denied.status == 303
     assert parameters_of(denied.header("Location") or "")["error"] == "access_denied"
 
@@ -199,34 +195,34 @@ def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(stand:
 # One click
 
 
-def test_c5_allowing_needs_the_confirmation_on_the_page(stand: Stand) -> None:
-    page = stand.page()
+def test_c5_allowing_needs_the_confirmation_on_the_page(flow: Flow) -> None:
+    page = flow.page()
     assert re.search(r'<input type="checkbox" name="confirm" value="yes" required>', page.body.decode())
     for value in ("", "no", "YES"):
-        refused = stand.consent(page, confirm=value)
+        refused = flow.consent(page, confirm=value)
         assert (refused.status, refused.header("Location")) == (400, None)
         assert b"Please confirm" in refused.body
-    assert stand.store.one("transactions")["status"] == "pending"
-    assert stand.consent(page).status == 303
+    assert flow.store.one("transactions")["status"] == "pending"
+    assert flow.consent(page).status == 303
 
 
-def test_c5_denying_needs_no_confirmation(stand: Stand) -> None:
-    page = stand.page()
+def test_c5_denying_needs_no_confirmation(flow: Flow) -> None:
+    page = flow.page()
     assert "formnovalidate" in page.body.decode()
-    assert stand.consent(page, "deny", confirm="").status == 303
+    assert flow.consent(page, "deny", confirm="").status == 303
 
 
-def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(stand: Stand) -> None:
-    asked = parameters_of(stand.at_entra().header("Location") or "")
+def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(flow: Flow) -> None:
+    asked = parameters_of(flow.at_entra().header("Location") or "")
     assert asked["prompt"] == "select_account"
 
 
 # What the page says
 
 
-def test_c4_the_page_begins_with_where_the_answer_goes(stand: Stand) -> None:
-    stand.register(redirect_uris=["https://app.example/cb"], client_name="Kitchen & Sink")
-    page = stand.consent_page(handle_of(stand.authorize(redirect_uri="https://app.example/cb")))
+def test_c4_the_page_begins_with_where_the_answer_goes(flow: Flow) -> None:
+    flow.register(redirect_uris=["https://app.example/cb"], client_name="Kitchen & Sink")
+    page = flow.consent_page(handle_of(flow.authorize(redirect_uri="https://app.example/cb")))
     html = page.body.decode()
     body = html[html.index("<main>") :]
     shown = ["https://app.example", "Kitchen &amp; Sink", "Functions", "Use Functions", "You, at Functions"]
@@ -247,23 +243,23 @@ def test_c4_the_page_names_the_organisation_and_shows_its_logo() -> None:
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent"])
-def test_too_many_requests_are_answered_with_a_page(stand: Stand, path: str) -> None:
-    answers = [stand.stage.ask("GET", path) for _ in range(61)]
+def test_too_many_requests_are_answered_with_a_page(flow: Flow, path: str) -> None:
+    answers = [flow.harness.ask("GET", path) for _ in range(61)]
     assert (answers[-1].status, answers[-1].header("Retry-After")) == (429, "60")
     assert b"<h1>Too many sign-ins at once</h1>" in answers[-1].body
 
 
 def test_c4_a_local_stack_has_cookies_that_safari_keeps() -> None:
-    stand = Stand.at(planned_on_this_machine())
-    page = stand.consent_page(handle_of(stand.authorize(resource=None)))
-    (name,) = stand.cookies
+    flow = Flow.at(planned_on_this_machine())
+    page = flow.consent_page(handle_of(flow.authorize(resource=None)))
+    (name,) = flow.cookies
     assert name.startswith("consent-")
     assert "Secure" not in (page.header("Set-Cookie") or "")
     assert "HttpOnly; SameSite=Lax" in (page.header("Set-Cookie") or "")
 
 
-def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(stand: Stand) -> None:
+def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(flow: Flow) -> None:
     for resource in (RESOURCE, f"{RESOURCE}/sse", f"{RESOURCE}/", GATEWAY, ""):
-        answer = stand.redeem(stand.code(), resource=resource)
-        assert stand.opened(answer.json()["access_token"])["aud"] == RESOURCE
-    assert stand.redeem(stand.code(), resource=f"{RESOURCE}/message").json()["error"] == "invalid_target"
+        answer = flow.redeem(flow.code(), resource=resource)
+        assert flow.claims_of(answer.json()["access_token"])["aud"] == RESOURCE
+    assert flow.redeem(flow.code(), resource=f"{RESOURCE}/message").json()["error"] == "invalid_target"

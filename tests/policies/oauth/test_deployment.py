@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from apim.service import Api, Service
-from tests.policies.engine.stage import Stage
-from tests.policies.oauth.stand import declared
+from tests.policies.engine.harness import Harness
+from tests.policies.oauth.flow import service_with
 
 
 def _without_operation_policies(api: Api) -> Api:
@@ -14,10 +14,10 @@ def _without_operation_policies(api: Api) -> Api:
 
 
 @pytest.fixture(scope="module")
-def half_deployed() -> Stage:
+def half_deployed() -> Harness:
     """The gateway with the policies of its APIs and none of its operations."""
-    service: Service = declared()
-    return Stage(replace(service, apis=tuple(map(_without_operation_policies, service.apis))))
+    service: Service = service_with()
+    return Harness(replace(service, apis=tuple(map(_without_operation_policies, service.apis))))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def half_deployed() -> Stage:
     ],
 )
 def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
-    half_deployed: Stage, method: str, path: str
+    half_deployed: Harness, method: str, path: str
 ) -> None:
     answer = half_deployed.ask(method, path)
     assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
@@ -42,6 +42,6 @@ def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
     assert half_deployed.wire.sent == []
 
 
-def test_an_mcp_server_is_called_only_with_a_token_even_then(half_deployed: Stage) -> None:
+def test_an_mcp_server_is_called_only_with_a_token_even_then(half_deployed: Harness) -> None:
     assert half_deployed.ask("POST", "/mcp", body=b"{}").status == 401
     assert half_deployed.wire.sent == []

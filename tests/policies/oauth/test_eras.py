@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.policies.engine.stage import Got, Sent, reply
-from tests.policies.oauth.stand import Stand
+from tests.policies.engine.harness import Response, Sent, reply
+from tests.policies.oauth.flow import Flow
 
 WITH_SESSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS = "2026-07-28"
@@ -15,13 +15,13 @@ JSON = {"Content_Type": "application/json", "Accept": "application/json, text/ev
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
 @pytest.fixture
-def token(stand: Stand) -> str:
-    return stand.token()
+def token(flow: Flow) -> str:
+    return flow.token()
 
 
 def versioned(version: str) -> Mapping[str, str]:
@@ -29,80 +29,80 @@ def versioned(version: str) -> Mapping[str, str]:
     return {} if version == "2025-03-26" else {"MCP_Protocol_Version": version}
 
 
-def ask(stand: Stand, token: str, method: str, body: object = None, **headers: str) -> Got:
+def ask(flow: Flow, token: str, method: str, body: object = None, **headers: str) -> Response:
     content = None if body is None else json.dumps(body).encode()
-    return stand.stage.ask(method, "/mcp", body=content, Authorization=f"Bearer {token}", **headers)
+    return flow.harness.ask(method, "/mcp", body=content, Authorization=f"Bearer {token}", **headers)
 
 
-def arrived(stand: Stand) -> Sent:
+def arrived(flow: Flow) -> Sent:
     """The last request that reached the server."""
-    return [sent for sent in stand.stage.wire.sent if "functions.example" in sent.url][-1]
+    return [sent for sent in flow.harness.wire.sent if "functions.example" in sent.url][-1]
 
 
-def initialize(stand: Stand, token: str, version: str) -> Got:
+def initialize(flow: Flow, token: str, version: str) -> Response:
     body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": version}}
     said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": version}})
-    stand.served = lambda: reply(200, said, Mcp_Session_Id=SESSION, Content_Type="application/json")
-    return ask(stand, token, "POST", body, **JSON)
+    flow.served = lambda: reply(200, said, Mcp_Session_Id=SESSION, Content_Type="application/json")
+    return ask(flow, token, "POST", body, **JSON)
 
 
 @pytest.mark.parametrize("version", WITH_SESSIONS)
-def test_a_client_with_sessions_begins_uses_and_ends_one(stand: Stand, token: str, version: str) -> None:
-    began = initialize(stand, token, version)
+def test_a_client_with_sessions_begins_uses_and_ends_one(flow: Flow, token: str, version: str) -> None:
+    began = initialize(flow, token, version)
     assert began.json()["result"] == {"protocolVersion": version}
     session = began.header("Mcp-Session-Id") or ""
     given = {"Mcp_Session_Id": session, **versioned(version)}
 
-    stand.served = lambda: reply(202, "")
+    flow.served = lambda: reply(202, "")
     told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    assert ask(stand, token, "POST", told, **JSON, **given).status == 202
-    assert json.loads(arrived(stand).body) == told
+    assert ask(flow, token, "POST", told, **JSON, **given).status == 202
+    assert json.loads(arrived(flow).body) == told
 
     event = 'event: message\ndata: {"jsonrpc":"2.0","id":2,"result":{"tools":[]}}\n\n'
-    stand.served = lambda: reply(200, event, Content_Type="text/event-stream")
-    answer = ask(stand, token, "POST", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, **JSON, **given)
+    flow.served = lambda: reply(200, event, Content_Type="text/event-stream")
+    answer = ask(flow, token, "POST", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, **JSON, **given)
     assert (answer.status, answer.body.decode()) == (200, event)
-    sent = arrived(stand)
+    sent = arrived(flow)
     assert sent.header("Mcp-Session-Id") == SESSION
     assert sent.header("MCP-Protocol-Version") == versioned(version).get("MCP_Protocol_Version")
 
-    resumed = ask(stand, token, "GET", Accept="text/event-stream", Last_Event_ID="7", **given)
-    assert (resumed.status, arrived(stand).header("Last-Event-ID")) == (200, "7")
+    resumed = ask(flow, token, "GET", Accept="text/event-stream", Last_Event_ID="7", **given)
+    assert (resumed.status, arrived(flow).header("Last-Event-ID")) == (200, "7")
 
-    stand.served = lambda: reply(204, "")
-    assert ask(stand, token, "DELETE", **given).status == 204
-    assert (arrived(stand).method, arrived(stand).header("Mcp-Session-Id")) == ("DELETE", SESSION)
+    flow.served = lambda: reply(204, "")
+    assert ask(flow, token, "DELETE", **given).status == 204
+    assert (arrived(flow).method, arrived(flow).header("Mcp-Session-Id")) == ("DELETE", SESSION)
 
 
-def test_a_batch_of_2025_03_26_passes_as_it_is(stand: Stand, token: str) -> None:
+def test_a_batch_of_2025_03_26_passes_as_it_is(flow: Flow, token: str) -> None:
     batch = [{"jsonrpc": "2.0", "id": number, "method": "ping"} for number in range(2)]
     said = json.dumps([{"jsonrpc": "2.0", "id": number, "result": {}} for number in range(2)])
-    stand.served = lambda: reply(200, said, Content_Type="application/json")
-    answer = ask(stand, token, "POST", batch, **JSON)
-    assert (json.loads(arrived(stand).body), answer.body.decode()) == (batch, said)
+    flow.served = lambda: reply(200, said, Content_Type="application/json")
+    answer = ask(flow, token, "POST", batch, **JSON)
+    assert (json.loads(arrived(flow).body), answer.body.decode()) == (batch, said)
 
 
 @pytest.mark.parametrize("version", WITH_SESSIONS)
-def test_a_client_with_sessions_learns_that_its_session_ended(stand: Stand, token: str, version: str) -> None:
+def test_a_client_with_sessions_learns_that_its_session_ended(flow: Flow, token: str, version: str) -> None:
     """404 is the answer upon which it begins a new one, from the gateway and from the server."""
-    initialize(stand, token, version)
-    stand.served = lambda: reply(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"x"}}')
+    initialize(flow, token, version)
+    flow.served = lambda: reply(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"x"}}')
     for session in (SESSION, "another"):
-        answer = ask(stand, token, "POST", {}, Mcp_Session_Id=session, **JSON, **versioned(version))
+        answer = ask(flow, token, "POST", {}, Mcp_Session_Id=session, **JSON, **versioned(version))
         assert (answer.status, answer.json()["error"]["code"]) == (404, -32001)
 
 
 @pytest.mark.parametrize("version", [*WITH_SESSIONS, STATELESS])
-def test_a_refusal_of_the_server_for_its_version_passes(stand: Stand, token: str, version: str) -> None:
+def test_a_refusal_of_the_server_for_its_version_passes(flow: Flow, token: str, version: str) -> None:
     error = {"code": -32022, "message": "Unsupported protocol version", "data": {"supported": ["2025-06-18"]}}
     said = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error})
-    stand.served = lambda: reply(400, said, Content_Type="application/json")
+    flow.served = lambda: reply(400, said, Content_Type="application/json")
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}
-    answer = ask(stand, token, "POST", body, **JSON, MCP_Protocol_Version=version)
+    answer = ask(flow, token, "POST", body, **JSON, MCP_Protocol_Version=version)
     assert (answer.status, answer.body.decode()) == (400, said)
 
 
-def test_a_client_of_2026_07_28_calls_without_a_session(stand: Stand, token: str) -> None:
+def test_a_client_of_2026_07_28_calls_without_a_session(flow: Flow, token: str) -> None:
     headers = {
         "MCP_Protocol_Version": STATELESS,
         "Mcp_Method": "tools/call",
@@ -117,27 +117,27 @@ def test_a_client_of_2026_07_28_calls_without_a_session(stand: Stand, token: str
         "params": {"name": "save_snippet", "_meta": meta},
     }
     said = '{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}'
-    stand.served = lambda: reply(200, said, Content_Type="application/json", MCP_Protocol_Version=STATELESS)
-    answer = ask(stand, token, "POST", body, **JSON, **headers)
+    flow.served = lambda: reply(200, said, Content_Type="application/json", MCP_Protocol_Version=STATELESS)
+    answer = ask(flow, token, "POST", body, **JSON, **headers)
     assert (answer.status, answer.body.decode()) == (200, said)
     assert answer.header("MCP-Protocol-Version") == STATELESS
-    sent = arrived(stand)
+    sent = arrived(flow)
     assert json.loads(sent.body) == body
     for name, value in headers.items():
         assert sent.header(name.replace("_", "-")) == value
 
 
-def test_a_client_of_2026_07_28_listens_on_the_answer_of_a_subscription(stand: Stand, token: str) -> None:
+def test_a_client_of_2026_07_28_listens_on_the_answer_of_a_subscription(flow: Flow, token: str) -> None:
     event = 'data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n'
-    stand.served = lambda: reply(200, event, Content_Type="text/event-stream", X_Accel_Buffering="no")
+    flow.served = lambda: reply(200, event, Content_Type="text/event-stream", X_Accel_Buffering="no")
     body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
-    answer = ask(stand, token, "POST", body, **JSON, MCP_Protocol_Version=STATELESS)
+    answer = ask(flow, token, "POST", body, **JSON, MCP_Protocol_Version=STATELESS)
     assert (answer.body.decode(), answer.header("X-Accel-Buffering")) == (event, "no")
 
 
-def test_a_client_that_falls_back_gets_a_session_after_all(stand: Stand, token: str) -> None:
+def test_a_client_that_falls_back_gets_a_session_after_all(flow: Flow, token: str) -> None:
     """It asked with 2026-07-28 first; `initialize` names an older version and comes without the header."""
-    stand.served = lambda: reply(400, "{}", Content_Type="application/json")
+    flow.served = lambda: reply(400, "{}", Content_Type="application/json")
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}
-    assert ask(stand, token, "POST", body, **JSON, MCP_Protocol_Version=STATELESS).status == 400
-    assert initialize(stand, token, "2025-11-25").header("Mcp-Session-Id") == SESSION
+    assert ask(flow, token, "POST", body, **JSON, MCP_Protocol_Version=STATELESS).status == 400
+    assert initialize(flow, token, "2025-11-25").header("Mcp-Session-Id") == SESSION

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.oauth.stand import FORM, GATEWAY, VERIFIER, Stand
+from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
-def register_raw(stand: Stand, body: str, content_type: str = "application/json") -> int:
-    return stand.post("/register", body, content_type=content_type).status
+def register_raw(flow: Flow, body: str, content_type: str = "application/json") -> int:
+    return flow.post("/register", body, content_type=content_type).status
 
 
 # Names
@@ -30,37 +30,37 @@ BESIDE_THEM += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
 
 
 @pytest.mark.parametrize("letters", FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN, ids=ascii)
-def test_a_name_holds_nothing_that_cannot_be_seen(stand: Stand, letters: str) -> None:
+def test_a_name_holds_nothing_that_cannot_be_seen(flow: Flow, letters: str) -> None:
     """At its beginning, within, and at its end."""
     for letter in letters:
         for name in (letter + "ab", "a" + letter + "b", "ab" + letter):
-            answer = stand.register(client_name=name)
+            answer = flow.register(client_name=name)
             assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata"), ascii(name)
 
 
-def test_letters_beside_those_are_as_good_as_any(stand: Stand) -> None:
+def test_letters_beside_those_are_as_good_as_any(flow: Flow) -> None:
     for letter in BESIDE_THEM:
-        answer = stand.register(client_name=f"a {letter} b")
+        answer = flow.register(client_name=f"a {letter} b")
         assert (answer.status, answer.json().get("client_name")) == (201, f"a {letter} b"), ascii(letter)
 
 
 @pytest.mark.parametrize("letter", ["a", "\u00fc", "\U0001f600"])
-def test_a_name_has_a_hundred_characters_at_most(stand: Stand, letter: str) -> None:
-    assert [stand.register(client_name=letter * length).status for length in (1, 100, 101)] == [201, 201, 400]
+def test_a_name_has_a_hundred_characters_at_most(flow: Flow, letter: str) -> None:
+    assert [flow.register(client_name=letter * length).status for length in (1, 100, 101)] == [201, 201, 400]
 
 
 # Redirect URIs
 
 
-def accepted(stand: Stand, uri: object) -> bool:
-    answer = stand.register(redirect_uris=[uri])
+def accepted(flow: Flow, uri: object) -> bool:
+    answer = flow.register(redirect_uris=[uri])
     assert answer.status == 201 or answer.json()["error"] == "invalid_redirect_uri"
     return answer.status == 201
 
 
-def test_a_redirect_uri_is_made_of_the_letters_of_addresses(stand: Stand) -> None:
+def test_a_redirect_uri_is_made_of_the_letters_of_addresses(flow: Flow) -> None:
     """RFC 3986, appendix A, without what begins a fragment and without the wildcard."""
-    taken = {chr(code) for code in range(256) if accepted(stand, f"https://app.example/a{chr(code)}b")}
+    taken = {chr(code) for code in range(256) if accepted(flow, f"https://app.example/a{chr(code)}b")}
     digits = "0123456789"
     assert taken == {
         *"abcdefghijklmnopqrstuvwxyz",
@@ -70,12 +70,12 @@ def test_a_redirect_uri_is_made_of_the_letters_of_addresses(stand: Stand) -> Non
     }
 
 
-def test_encoded_bytes_of_a_redirect_uri_are_no_control_characters(stand: Stand) -> None:
-    taken = {code for code in range(256) if accepted(stand, f"https://app.example/%{code:02x}")}
+def test_encoded_bytes_of_a_redirect_uri_are_no_control_characters(flow: Flow) -> None:
+    taken = {code for code in range(256) if accepted(flow, f"https://app.example/%{code:02x}")}
     assert taken == set(range(0x20, 0x100)) - {0x7F}
-    assert [
-        accepted(stand, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")
-    ] == [False] * 5
+    assert [accepted(flow, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")] == [
+        False
+    ] * 5
 
 
 @pytest.mark.parametrize(
@@ -128,29 +128,29 @@ def test_encoded_bytes_of_a_redirect_uri_are_no_control_characters(stand: Stand)
         ("file:///etc/passwd", False),
     ],
 )
-def test_a_redirect_uri_has_one_of_three_forms(stand: Stand, uri: str, taken: bool) -> None:
-    assert accepted(stand, uri) == taken
+def test_a_redirect_uri_has_one_of_three_forms(flow: Flow, uri: str, taken: bool) -> None:
+    assert accepted(flow, uri) == taken
 
 
-def test_a_redirect_uri_has_1024_letters_at_most(stand: Stand) -> None:
+def test_a_redirect_uri_has_1024_letters_at_most(flow: Flow) -> None:
     start = "https://app.example/"
-    assert [accepted(stand, start + "x" * (length - len(start))) for length in (1024, 1025)] == [True, False]
+    assert [accepted(flow, start + "x" * (length - len(start))) for length in (1024, 1025)] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["code", "state", "iss", "error", "error_description", "error_uri"])
-def test_a_redirect_uri_holds_nothing_that_the_answer_adds(stand: Stand, name: str) -> None:
+def test_a_redirect_uri_holds_nothing_that_the_answer_adds(flow: Flow, name: str) -> None:
     encoded = f"%{ord(name[0]):02x}{name[1:]}"
     for query in (name, f"{name}=", f"{name}=x", f"a=1&{name}=x", f"{encoded}=x", f"a&{encoded}"):
-        assert not accepted(stand, f"https://app.example/cb?{query}")
+        assert not accepted(flow, f"https://app.example/cb?{query}")
     for query in (name.upper(), f"{name}s=1", f"a={name}", f"a={name}=1"):
-        assert accepted(stand, f"https://app.example/cb?{query}")
-    assert accepted(stand, f"https://app.example/{name}=x")
+        assert accepted(flow, f"https://app.example/cb?{query}")
+    assert accepted(flow, f"https://app.example/{name}=x")
 
 
-def test_a_client_has_ten_redirect_uris_at_most(stand: Stand) -> None:
+def test_a_client_has_ten_redirect_uris_at_most(flow: Flow) -> None:
     uris = [f"https://app.example/{number}" for number in range(11)]
-    assert [stand.register(redirect_uris=uris[:count]).status for count in (1, 10, 11)] == [201, 201, 400]
-    assert stand.register(redirect_uris=[*uris[:9], "http://app.example/"]).status == 400
+    assert [flow.register(redirect_uris=uris[:count]).status for count in (1, 10, 11)] == [201, 201, 400]
+    assert flow.register(redirect_uris=[*uris[:9], "http://app.example/"]).status == 400
 
 
 # The rest of a registration
@@ -179,33 +179,33 @@ def test_a_client_has_ten_redirect_uris_at_most(stand: Stand) -> None:
     ids=str,
 )
 def test_metadata_says_what_the_server_can_do_or_nothing(
-    stand: Stand, metadata: dict[str, object], status: int
+    flow: Flow, metadata: dict[str, object], status: int
 ) -> None:
-    assert stand.register(**metadata).status == status
+    assert flow.register(**metadata).status == status
 
 
-def test_a_registration_is_answered_with_what_is_kept(stand: Stand) -> None:
-    answer = stand.register(grant_types=["refresh_token", "authorization_code"], client_uri="https://x")
+def test_a_registration_is_answered_with_what_is_kept(flow: Flow) -> None:
+    answer = flow.register(grant_types=["refresh_token", "authorization_code"], client_uri="https://x")
     assert answer.json() == {
-        "client_id": stand.client_id,
-        "client_id_issued_at": stand.now,
+        "client_id": flow.client_id,
+        "client_id_issued_at": flow.now,
         "redirect_uris": [CALLBACK],
         "client_name": "Test client",
         "grant_types": ["refresh_token", "authorization_code"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
     }
-    assert stand.register(grant_types=None).json()["grant_types"] == ["authorization_code", "refresh_token"]
+    assert flow.register(grant_types=None).json()["grant_types"] == ["authorization_code", "refresh_token"]
 
 
-def test_a_registration_has_16_kb_at_most_in_bytes(stand: Stand) -> None:
+def test_a_registration_has_16_kb_at_most_in_bytes(flow: Flow) -> None:
     for letter in ("x", "\u00fc"):
         empty = json.dumps({"redirect_uris": [CALLBACK], "padding": ""}, ensure_ascii=False)
         room = 16384 - len(empty)
         full = empty.replace('""}', '"' + letter * (room // len(letter.encode())) + '"}')
         assert len(full.encode()) in (16383, 16384)
         exact = full + " " * (16384 - len(full.encode()))
-        assert [register_raw(stand, exact), register_raw(stand, exact + " ")] == [201, 413]
+        assert [register_raw(flow, exact), register_raw(flow, exact + " ")] == [201, 413]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def test_a_registration_has_16_kb_at_most_in_bytes(stand: Stand) -> None:
         (FORM, 415),
     ],
 )
-def test_a_registration_says_that_it_is_json(stand: Stand, content_type: str, status: int) -> None:
-    assert register_raw(stand, json.dumps({"redirect_uris": [CALLBACK]}), content_type) == status
+def test_a_registration_says_that_it_is_json(flow: Flow, content_type: str, status: int) -> None:
+    assert register_raw(flow, json.dumps({"redirect_uris": [CALLBACK]}), content_type) == status
 
 
 # What comes back in an authorization request
@@ -255,15 +255,15 @@ def test_a_registration_says_that_it_is_json(stand: Stand, content_type: str, st
     ],
 )
 def test_c1_only_the_port_of_a_loopback_host_may_differ(
-    stand: Stand, registered: str, asked: str, same: bool
+    flow: Flow, registered: str, asked: str, same: bool
 ) -> None:
     """RFC 8252, section 7.3, and of the name localhost too."""
-    assert stand.register(redirect_uris=["https://first.example/", registered]).status == 201
-    assert stand.authorize(redirect_uri=asked).status == (302 if same else 400)
+    assert flow.register(redirect_uris=["https://first.example/", registered]).status == 201
+    assert flow.authorize(redirect_uri=asked).status == (302 if same else 400)
 
 
-def error_of(stand: Stand, **changed: str | None) -> str:
-    return parameters_of(stand.authorize(**changed).header("Location") or "").get("error", "")
+def error_of(flow: Flow, **changed: str | None) -> str:
+    return parameters_of(flow.authorize(**changed).header("Location") or "").get("error", "")
 
 
 @pytest.mark.parametrize(
@@ -287,10 +287,10 @@ def error_of(stand: Stand, **changed: str | None) -> str:
     ],
 )
 def test_a_client_that_is_known_hears_of_the_first_letter_too_many(
-    stand: Stand, parameter: str, good: list[str], bad: list[str]
+    flow: Flow, parameter: str, good: list[str], bad: list[str]
 ) -> None:
-    assert [error_of(stand, **{parameter: value}) for value in good] == [""] * len(good)
-    assert all(error_of(stand, **{parameter: value}) for value in bad)
+    assert [error_of(flow, **{parameter: value}) for value in good] == [""] * len(good)
+    assert all(error_of(flow, **{parameter: value}) for value in bad)
 
 
 @pytest.mark.parametrize(
@@ -304,17 +304,17 @@ def test_a_client_that_is_known_hears_of_the_first_letter_too_many(
         ("state", ""),
     ],
 )
-def test_a_parameter_may_be_left_out_or_must_not_be(stand: Stand, parameter: str, error: str) -> None:
+def test_a_parameter_may_be_left_out_or_must_not_be(flow: Flow, parameter: str, error: str) -> None:
     """Without a value it counts as left out (RFC 6749, section 3.1)."""
-    assert [error_of(stand, **{parameter: value}) for value in (None, "")] == [error, error]
+    assert [error_of(flow, **{parameter: value}) for value in (None, "")] == [error, error]
 
 
-def test_what_is_left_out_means_the_whole_gateway_and_its_default_scopes(stand: Stand) -> None:
+def test_what_is_left_out_means_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
     for left_out in (None, ""):
-        stand.authorize(resource=left_out, scope=left_out, state=left_out)
-    kept = [[each[name] for name in ("resource", "scope")] for each in stand.store.of("transactions")]
+        flow.authorize(resource=left_out, scope=left_out, state=left_out)
+    kept = [[each[name] for name in ("resource", "scope")] for each in flow.store.of("transactions")]
     assert kept == [[GATEWAY, "functions"]] * 2
-    assert [each["state"] for each in stand.store.of("transactions")] == ["", "="]
+    assert [each["state"] for each in flow.store.of("transactions")] == ["", "="]
 
 
 # Token requests
@@ -324,11 +324,11 @@ def test_what_is_left_out_means_the_whole_gateway_and_its_default_scopes(stand: 
     "code",
     ["{0}.{1}x", "x{0}.{1}", "{0}{1}", "{0}.{1}.", "{0}.{1}\n", "{1}.{0}", ".{1}", "{0}.", "{0}.{1}.{1}"],
 )
-def test_a_code_of_another_form_is_not_looked_up(stand: Stand, code: str) -> None:
-    parts = stand.code().split(".")
-    stand.store.calls.clear()
-    answer = stand.redeem(code.format(*parts))
-    assert (answer.status, answer.json()["error"], stand.store.calls) == (400, "invalid_grant", [])
+def test_a_code_of_another_form_is_not_looked_up(flow: Flow, code: str) -> None:
+    parts = flow.code().split(".")
+    flow.store.calls.clear()
+    answer = flow.redeem(code.format(*parts))
+    assert (answer.status, answer.json()["error"], flow.store.calls) == (400, "invalid_grant", [])
 
 
 @pytest.mark.parametrize(
@@ -342,16 +342,16 @@ def test_a_code_of_another_form_is_not_looked_up(stand: Stand, code: str) -> Non
         ("a" * 43 + "\n", "invalid_request"),
     ],
 )
-def test_a_verifier_is_43_to_128_letters(stand: Stand, verifier: str, error: str) -> None:
-    assert stand.redeem(stand.code(), code_verifier=verifier).json()["error"] == error
+def test_a_verifier_is_43_to_128_letters(flow: Flow, verifier: str, error: str) -> None:
+    assert flow.redeem(flow.code(), code_verifier=verifier).json()["error"] == error
 
 
-def test_a_form_has_16_kb_at_most(stand: Stand) -> None:
-    code = stand.code()
-    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={stand.client_id}"
+def test_a_form_has_16_kb_at_most(flow: Flow) -> None:
+    code = flow.code()
+    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={flow.client_id}"
     form += f"&code_verifier={VERIFIER}"
     full = form + "&" * (16384 - len(form))
-    statuses = [stand.post("/token", text, content_type=FORM).status for text in (full + "&", full)]
+    statuses = [flow.post("/token", text, content_type=FORM).status for text in (full + "&", full)]
     assert statuses == [400, 200]
 
 
@@ -366,16 +366,16 @@ def test_a_form_has_16_kb_at_most(stand: Stand) -> None:
         ("", 400),
     ],
 )
-def test_a_form_says_that_it_is_one(stand: Stand, content_type: str, status: int) -> None:
-    code = stand.code()
-    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={stand.client_id}"
+def test_a_form_says_that_it_is_one(flow: Flow, content_type: str, status: int) -> None:
+    code = flow.code()
+    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={flow.client_id}"
     form += f"&code_verifier={VERIFIER}"
-    assert stand.post("/token", form, content_type=content_type).status == status
+    assert flow.post("/token", form, content_type=content_type).status == status
 
 
 @pytest.mark.parametrize("path", ["/token", "/consent"])
-def test_no_form_at_all_is_an_empty_one(stand: Stand, path: str) -> None:
-    answer = stand.stage.ask("POST", path, Content_Type=FORM, Origin=GATEWAY)
+def test_no_form_at_all_is_an_empty_one(flow: Flow, path: str) -> None:
+    answer = flow.harness.ask("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
 
 
@@ -392,17 +392,17 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_one_address_may_ask_so_often_in_a_minute(stand: Stand, name: str) -> None:
+def test_one_address_may_ask_so_often_in_a_minute(flow: Flow, name: str) -> None:
     """Each endpoint counts for itself, and each address."""
 
     def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:
-        return stand.stage.ask(method, path, ip=ip).status
+        return flow.harness.ask(method, path, ip=ip).status
 
     method, path, most = ENDPOINTS[name]
     assert 429 not in {asked(method, path) for _ in range(most)}
-    refused = stand.stage.ask(method, path)
+    refused = flow.harness.ask(method, path)
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
     assert asked(method, path, ip="203.0.113.8") != 429
     assert 429 not in {asked(*other[:2]) for each, other in ENDPOINTS.items() if each != name}
-    stand.stage.clock.advance(61)
+    flow.harness.clock.advance(61)
     assert asked(method, path) != 429

@@ -10,8 +10,8 @@ import pytest
 from apim.failure import SendError
 from apim.network import Reply
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.engine.stage import Sent, Stage, reply
-from tests.policies.oauth.stand import FORM, GATEWAY, Stand, declared, handle_of
+from tests.policies.engine.harness import Harness, Sent, reply
+from tests.policies.oauth.flow import FORM, GATEWAY, Flow, handle_of, service_with
 from twin.clock import Clock
 
 URL = "https://app.example.com/oauth/client.json"
@@ -54,9 +54,9 @@ class Host:
             200, json.dumps(document), **({"Content_Type": "application/json"} | headers)
         )
 
-    def serve(self, stand: Stand) -> None:
-        before = stand.stage.wire.answer
-        cosmos, authority = stand.named("cosmos-url"), stand.named("entra-authority")
+    def serve(self, flow: Flow) -> None:
+        before = flow.harness.wire.answer
+        cosmos, authority = flow.named_value("cosmos-url"), flow.named_value("entra-authority")
 
         def answer(sent: Sent) -> Any:
             if sent.url.startswith((cosmos, authority)):
@@ -64,18 +64,18 @@ class Host:
             self.fetched.append(sent)
             return self.answer()
 
-        stand.stage.wire.answer = answer
+        flow.harness.wire.answer = answer
 
 
 @functools.cache
-def _stage(*domains: str, audience: str = "backend") -> Stage:
+def _harness(*domains: str, audience: str = "backend") -> Harness:
     config = {"clientDomains": json.dumps(domains)} if domains else {}
-    return Stage(declared(audience=audience, **config), Clock())
+    return Harness(service_with(audience=audience, **config), Clock())
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.at(_stage())
+def flow() -> Flow:
+    return Flow.at(_harness())
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -83,10 +83,10 @@ def document(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
-def outcome(stand: Stand, host: Host, **changed: str | None) -> str:
+def outcome(flow: Flow, host: Host, **changed: str | None) -> str:
     """`consent`, or the sentence of the page that refuses the client."""
-    host.serve(stand)
-    answer = stand.authorize(**({"client_id": URL, "redirect_uri": APP} | changed))
+    host.serve(flow)
+    answer = flow.authorize(**({"client_id": URL, "redirect_uri": APP} | changed))
     if (answer.header("Location") or "").startswith(f"{GATEWAY}/consent?"):
         return "consent"
     assert (answer.status, answer.header("Location")) == (400, None)
@@ -102,30 +102,30 @@ def outcome(stand: Stand, host: Host, **changed: str | None) -> str:
     ],
 )
 def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
-    stand: Stand, published: dict[str, Any], redirect_uri: str
+    flow: Flow, published: dict[str, Any], redirect_uri: str
 ) -> None:
     host = Host(published)
-    host.serve(stand)
-    stand.client_id = published["client_id"]
-    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
+    host.serve(flow)
+    flow.client_id = published["client_id"]
+    page = flow.consent_page(handle_of(flow.authorize(redirect_uri=redirect_uri)))
     html = page.body.decode()
-    name = stand.client_id.split("/")[2]
+    name = flow.client_id.split("/")[2]
     assert f"<bdi>{published['client_name']}</bdi> <small>Described by {name}, which was verified." in html
-    at_entra = stand.consent(page)
+    at_entra = flow.consent(page)
     assert "prompt" not in parameters_of(at_entra.header("Location") or "")
-    code = parameters_of(stand.callback(at_entra).header("Location") or "")["code"]
-    answer = stand.redeem(code, redirect_uri=redirect_uri)
+    code = parameters_of(flow.callback(at_entra).header("Location") or "")["code"]
+    answer = flow.redeem(code, redirect_uri=redirect_uri)
     assert answer.status == 200
-    assert stand.opened(answer.json()["access_token"])["client_id"] == stand.client_id
-    again = stand.post(
+    assert flow.claims_of(answer.json()["access_token"])["client_id"] == flow.client_id
+    again = flow.post(
         "/token",
-        f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={stand.client_id}",
+        f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={flow.client_id}",
         content_type="application/x-www-form-urlencoded",
         cookies=False,
     )
     assert again.status == 200
     (sent,) = host.fetched
-    assert (sent.method, sent.url, sent.header("Accept")) == ("GET", stand.client_id, "application/json")
+    assert (sent.method, sent.url, sent.header("Accept")) == ("GET", flow.client_id, "application/json")
     assert sent.header("Authorization") is None
     assert sent.timeout == 5
 
@@ -159,9 +159,9 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
         "http://app.example.com/client.json",
     ],
 )
-def test_b5_no_other_address_is_asked(stand: Stand, client_id: str) -> None:
+def test_b5_no_other_address_is_asked(flow: Flow, client_id: str) -> None:
     host = Host(document(client_id=client_id))
-    assert outcome(stand, host, client_id=client_id) != "consent"
+    assert outcome(flow, host, client_id=client_id) != "consent"
     assert host.fetched == []
 
 
@@ -199,9 +199,9 @@ def test_b5_no_other_address_is_asked(stand: Stand, client_id: str) -> None:
     ],
 )
 def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
-    stand: Stand, changed: dict[str, Any], headers: dict[str, str], words: str
+    flow: Flow, changed: dict[str, Any], headers: dict[str, str], words: str
 ) -> None:
-    said = outcome(stand, Host(document(**changed), **headers))
+    said = outcome(flow, Host(document(**changed), **headers))
     assert "This app cannot be identified" in said
     assert words in said
 
@@ -222,25 +222,23 @@ def _away() -> Reply:
         _away,
     ],
 )
-def test_b5_a_host_that_answers_something_else_is_no_client(
-    stand: Stand, answer: Callable[[], Reply]
-) -> None:
+def test_b5_a_host_that_answers_something_else_is_no_client(flow: Flow, answer: Callable[[], Reply]) -> None:
     host = Host(document())
     host.answer = answer
-    said = outcome(stand, host)
+    said = outcome(flow, host)
     assert "This app cannot be identified" in said
     assert "internal" not in said
     assert len(host.fetched) == 1
     host.answer = Host(document()).answer
-    assert outcome(stand, host) == "consent"
+    assert outcome(flow, host) == "consent"
 
 
 @pytest.mark.parametrize(
     "content_type",
     ["application/json; charset=utf-8", "Application/JSON", "application/client-metadata+json"],
 )
-def test_b5_a_document_is_json_of_any_kind(stand: Stand, content_type: str) -> None:
-    assert outcome(stand, Host(document(), Content_Type=content_type)) == "consent"
+def test_b5_a_document_is_json_of_any_kind(flow: Flow, content_type: str) -> None:
+    assert outcome(flow, Host(document(), Content_Type=content_type)) == "consent"
 
 
 @pytest.mark.parametrize(
@@ -257,74 +255,72 @@ def test_b5_a_document_is_json_of_any_kind(stand: Stand, content_type: str) -> N
         ("max-age=soon", 300),
     ],
 )
-def test_b5_a_document_is_kept_as_long_as_its_headers_say(
-    stand: Stand, control: str | None, kept: int
-) -> None:
+def test_b5_a_document_is_kept_as_long_as_its_headers_say(flow: Flow, control: str | None, kept: int) -> None:
     host = Host(document(), **({"Cache_Control": control} if control else {}))
     fetched = []
     for seconds in (0, kept - 1, 2) if kept else (0, 0, 0):
-        stand.stage.clock.advance(seconds)
-        assert outcome(stand, host) == "consent"
+        flow.harness.clock.advance(seconds)
+        assert outcome(flow, host) == "consent"
         fetched.append(len(host.fetched))
     assert fetched == ([1, 1, 2] if kept else [1, 2, 3])
 
 
 def test_b5_only_listed_domains_are_accepted_when_there_is_a_list() -> None:
-    stand = Stand.at(_stage("example.com", "claude.ai"))
+    flow = Flow.at(_harness("example.com", "claude.ai"))
     host = Host(document())
-    assert outcome(stand, host) == "consent"
+    assert outcome(flow, host) == "consent"
     for client_id in (
         "https://notexample.com/c",
         "https://example.com.evil.example.org/c",
         "https://chatgpt.com/c",
     ):
         host = Host(document(client_id=client_id))
-        assert "clientDomains" in outcome(stand, host, client_id=client_id)
+        assert "clientDomains" in outcome(flow, host, client_id=client_id)
         assert host.fetched == []
     client_id = "https://EXAMPLE.com/c"
-    assert outcome(stand, Host(document(client_id=client_id)), client_id=client_id) == "consent"
+    assert outcome(flow, Host(document(client_id=client_id)), client_id=client_id) == "consent"
 
 
 def test_c2_errors_go_straight_to_clients_of_listed_domains_only() -> None:
     for domains, status in ((("example.com",), 302), ((), 400)):
-        stand = Stand.at(_stage(*domains))
-        Host(document()).serve(stand)
-        answer = stand.authorize(client_id=URL, redirect_uri=APP, response_type="token")
+        flow = Flow.at(_harness(*domains))
+        Host(document()).serve(flow)
+        answer = flow.authorize(client_id=URL, redirect_uri=APP, response_type="token")
         assert answer.status == status
 
 
-def test_b5_the_redirect_uri_must_be_in_the_document(stand: Stand) -> None:
-    said = outcome(stand, Host(document()), redirect_uri="https://app.example.com/other")
+def test_b5_the_redirect_uri_must_be_in_the_document(flow: Flow) -> None:
+    said = outcome(flow, Host(document()), redirect_uri="https://app.example.com/other")
     assert "wrong way back" in said
 
 
-def test_b5_an_operator_may_block_a_client_by_its_url(stand: Stand) -> None:
+def test_b5_an_operator_may_block_a_client_by_its_url(flow: Flow) -> None:
     host = Host(document())
-    assert outcome(stand, host) == "consent"
-    identity = stand.store.one("transactions")["clientDocumentId"]
-    stand.store.documents[("clients", identity)] = {"id": identity, "blocked": True, "_etag": "x"}
-    stand.stage.gateway.services.cache.clear()
-    assert stand.authorize(client_id=URL, redirect_uri=APP).status == 403
+    assert outcome(flow, host) == "consent"
+    identity = flow.store.one("transactions")["clientDocumentId"]
+    flow.store.documents[("clients", identity)] = {"id": identity, "blocked": True, "_etag": "x"}
+    flow.harness.gateway.services.cache.clear()
+    assert flow.authorize(client_id=URL, redirect_uri=APP).status == 403
     assert len(host.fetched) == 1
 
 
-def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(stand: Stand) -> None:
-    Host(CHATGPT).serve(stand)
-    stand.client_id = CHATGPT["client_id"]
+def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(flow: Flow) -> None:
+    Host(CHATGPT).serve(flow)
+    flow.client_id = CHATGPT["client_id"]
     redirect_uri = CHATGPT["redirect_uris"][0]
     given = []
     for user in ("55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666"):
-        stand.tampered = {"oid": user}
-        stand.cookies.clear()
-        page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
-        end = stand.callback(stand.consent(page)).header("Location") or ""
-        given.append(stand.redeem(parameters_of(end)["code"], redirect_uri=redirect_uri).json())
-    form = f"token={given[0]['refresh_token']}&client_id={stand.client_id}"
-    assert stand.post("/revoke", form, content_type=FORM, cookies=False).status == 200
+        flow.tampered = {"oid": user}
+        flow.cookies.clear()
+        page = flow.consent_page(handle_of(flow.authorize(redirect_uri=redirect_uri)))
+        end = flow.callback(flow.consent(page)).header("Location") or ""
+        given.append(flow.redeem(parameters_of(end)["code"], redirect_uri=redirect_uri).json())
+    form = f"token={given[0]['refresh_token']}&client_id={flow.client_id}"
+    assert flow.post("/revoke", form, content_type=FORM, cookies=False).status == 200
     statuses = [
-        stand.post(
+        flow.post(
             "/token",
-            f"grant_type=refresh_token&refresh_token={each['refresh_token']}&client_id={stand.client_id}",
+            f"grant_type=refresh_token&refresh_token={each['refresh_token']}&client_id={flow.client_id}",
             content_type=FORM,
             cookies=False,
         ).status
@@ -333,11 +329,11 @@ def test_b5_revoking_one_users_grant_affects_no_other_user_of_the_same_client(st
     assert statuses == [400, 200]
 
 
-def test_b5_fetching_has_a_limit_for_the_whole_stack(stand: Stand) -> None:
+def test_b5_fetching_has_a_limit_for_the_whole_stack(flow: Flow) -> None:
     host = Host(document(), Cache_Control="no-store")
-    host.serve(stand)
+    host.serve(flow)
     answers = [
-        stand.stage.ask(
+        flow.harness.ask(
             "GET",
             "/authorize",
             f"client_id={URL}&redirect_uri={APP}",
@@ -349,7 +345,7 @@ def test_b5_fetching_has_a_limit_for_the_whole_stack(stand: Stand) -> None:
     assert len(host.fetched) == 600
 
 
-def test_c1_a_document_may_lead_an_app_to_its_own_machine(stand: Stand) -> None:
+def test_c1_a_document_may_lead_an_app_to_its_own_machine(flow: Flow) -> None:
     host = Host(document(redirect_uris=["http://localhost/callback"]))
-    assert outcome(stand, host, redirect_uri="http://localhost:5/callback") == "consent"
-    assert "wrong way back" in outcome(stand, host, redirect_uri=CALLBACK)
+    assert outcome(flow, host, redirect_uri="http://localhost:5/callback") == "consent"
+    assert "wrong way back" in outcome(flow, host, redirect_uri=CALLBACK)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.policies.engine.stage import Got
-from tests.policies.oauth.stand import Stand, away, handle_of
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import Flow, handle_of, unreachable
 
 PAGE = {
     "Content-Type": "text/html; charset=utf-8",
@@ -20,7 +20,7 @@ PAGE = {
 }
 
 
-def policy(answer: Got) -> dict[str, str]:
+def policy(answer: Response) -> dict[str, str]:
     """The page's Content-Security-Policy; its one style is the one that stands on the page."""
     (style,) = re.findall("<style>(.*?)</style>", answer.body.decode(), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -32,15 +32,15 @@ def policy(answer: Got) -> dict[str, str]:
     return found
 
 
-def headers(answer: Got) -> dict[str, str]:
+def headers(answer: Response) -> dict[str, str]:
     """All, but how long the body is, what a page may do, and what the browser is to keep."""
     left_out = {"Content-Length", "Content-Security-Policy", "Set-Cookie"}
     return {name: value for name, value in answer.headers if name not in left_out}
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def stand() -> Stand:
     ],
 )
 def test_the_consent_page_leads_to_the_client_and_to_entra(
-    stand: Stand, redirect_uri: str, action: str, warned: bool
+    flow: Flow, redirect_uri: str, action: str, warned: bool
 ) -> None:
-    stand.register(redirect_uris=[redirect_uri])
-    page = stand.consent_page(handle_of(stand.authorize(redirect_uri=redirect_uri)))
+    flow.register(redirect_uris=[redirect_uri])
+    page = flow.consent_page(handle_of(flow.authorize(redirect_uri=redirect_uri)))
     assert headers(page) == PAGE
     assert policy(page) == {
         "default-src": "'none'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
-        "form-action": f"'self' {stand.named('entra-authority')} {action}",
+        "form-action": f"'self' {flow.named_value('entra-authority')} {action}",
     }
     assert (b"an app on your own computer" in page.body) == warned
     origin = re.search(r"<h1>Give <bdi>(.*?)</bdi> access", page.body.decode())
@@ -71,35 +71,35 @@ def test_the_consent_page_leads_to_the_client_and_to_entra(
     assert redirect_uri.startswith(origin[1])
 
 
-def _of_another_site(stand: Stand) -> Got:
-    return stand.stage.ask("POST", "/consent", body=b"", Origin="https://evil.example")
+def _of_another_site(flow: Flow) -> Response:
+    return flow.harness.ask("POST", "/consent", body=b"", Origin="https://evil.example")
 
 
-def _of_another_browser(stand: Stand) -> Got:
-    page = stand.page()
-    stand.cookies.clear()
-    return stand.consent(page)
+def _of_another_browser(flow: Flow) -> Response:
+    page = flow.page()
+    flow.cookies.clear()
+    return flow.consent(page)
 
 
-def _of_another_browser_at_the_end(stand: Stand) -> Got:
-    at_entra = stand.at_entra()
-    stand.cookies.clear()
-    return stand.callback(at_entra)
+def _of_another_browser_at_the_end(flow: Flow) -> Response:
+    at_entra = flow.at_entra()
+    flow.cookies.clear()
+    return flow.callback(at_entra)
 
 
-def _without_a_store(stand: Stand) -> Got:
-    stand.store.failing = {0: away}
-    return stand.consent_page("x")
+def _without_a_store(flow: Flow) -> Response:
+    flow.store.failing = {0: unreachable}
+    return flow.consent_page("x")
 
 
-WRONG: dict[str, tuple[Callable[[Stand], Got], int, str]] = {
-    "unknown client": (lambda stand: stand.authorize(client_id="x"), 400, "This app is not known here"),
+WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
+    "unknown client": (lambda flow: flow.authorize(client_id="x"), 400, "This app is not known here"),
     "wrong way back": (
-        lambda stand: stand.authorize(redirect_uri="https://evil.example"),
+        lambda flow: flow.authorize(redirect_uri="https://evil.example"),
         400,
         "The app asks for the wrong way back",
     ),
-    "unknown sign-in": (lambda stand: stand.consent_page("x"), 400, "This sign-in is no longer open"),
+    "unknown sign-in": (lambda flow: flow.consent_page("x"), 400, "This sign-in is no longer open"),
     "another site": (_of_another_site, 403, "This answer came from another site"),
     "another browser": (_of_another_browser, 403, "This sign-in belongs to another browser"),
     "another browser at the end": (
@@ -112,9 +112,9 @@ WRONG: dict[str, tuple[Callable[[Stand], Got], int, str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_page_that_says_what_went_wrong_leads_nowhere(stand: Stand, wrong: str) -> None:
+def test_a_page_that_says_what_went_wrong_leads_nowhere(flow: Flow, wrong: str) -> None:
     make, status, title = WRONG[wrong]
-    page = make(stand)
+    page = make(flow)
     assert (page.status, re.findall("<h1>(.*?)</h1>", page.body.decode())) == (status, [title])
     assert headers(page) == PAGE | ({"Retry-After": "5"} if status == 503 else {})
     assert page.header("Set-Cookie") is None
@@ -126,30 +126,30 @@ def test_a_page_that_says_what_went_wrong_leads_nowhere(stand: Stand, wrong: str
     }
 
 
-def test_whoever_is_sent_on_tells_nobody_whence(stand: Stand) -> None:
+def test_whoever_is_sent_on_tells_nobody_whence(flow: Flow) -> None:
     """What an address holds is nobody else's, and no cache keeps it."""
     quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    start = stand.authorize()
-    denied = stand.consent(stand.page(), "deny")
-    at_entra = stand.consent(stand.consent_page(handle_of(start)))
-    end = stand.callback(at_entra)
-    wrong = stand.authorize(scope='"')
+    start = flow.authorize()
+    denied = flow.consent(flow.page(), "deny")
+    at_entra = flow.consent(flow.consent_page(handle_of(start)))
+    end = flow.callback(at_entra)
+    wrong = flow.authorize(scope='"')
     for answer, status in ((start, 302), (denied, 303), (at_entra, 303), (end, 302), (wrong, 302)):
         assert answer.status == status
         assert headers(answer) == quiet | {"Location": answer.header("Location")}
 
 
-def test_json_is_kept_by_no_cache(stand: Stand) -> None:
+def test_json_is_kept_by_no_cache(flow: Flow) -> None:
     json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-    code = stand.code()
-    stand.store.failing = {len(stand.store.calls): away}
+    code = flow.code()
+    flow.store.failing = {len(flow.store.calls): unreachable}
     for answer, status, more in (
-        (stand.redeem(code), 503, {"Retry-After": "5"}),
-        (stand.redeem(code, grant_type="x"), 400, {}),
-        (stand.redeem(code), 200, {"Pragma": "no-cache"}),
-        (stand.register(redirect_uris=[]), 400, {}),
-        (stand.register(), 201, {}),
+        (flow.redeem(code), 503, {"Retry-After": "5"}),
+        (flow.redeem(code, grant_type="x"), 400, {}),
+        (flow.redeem(code), 200, {"Pragma": "no-cache"}),
+        (flow.register(redirect_uris=[]), 400, {}),
+        (flow.register(), 201, {}),
     ):
         assert answer.status == status
         assert headers(answer) == json | cors | more

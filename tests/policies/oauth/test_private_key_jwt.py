@@ -10,8 +10,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from apim.network import Reply
 from tests.e2e.client import parameters_of
-from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.policies.oauth.stand import FORM, GATEWAY, VERIFIER, Stand, away, declared, handle_of
+from tests.policies.engine.harness import Harness, Response, Sent, reply
+from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow, handle_of, service_with, unreachable
 from tests.policies.oauth.test_metadata_documents import APP, URL, document
 from twin.clock import Clock
 
@@ -30,29 +30,29 @@ def _curve() -> ECKey:
 
 
 @functools.cache
-def _stage() -> Stage:
-    return Stage(declared(), Clock())
+def _harness() -> Harness:
+    return Harness(service_with(), Clock())
 
 
 class Confidential:
     """A client with keys, and the host that publishes them.
 
     Attributes:
-        stand: the gateway.
+        flow: the gateway.
         published: the keys.
         fetched: how often they were fetched.
         broken: what the host answers instead of the keys.
     """
 
     def __init__(self, **changed: Any) -> None:
-        self.stand = Stand.at(_stage())
+        self.flow = Flow.at(_harness())
         self.published: list[dict[str, Any]] = [_key("one").as_dict(private=False)]
         self.fetched = 0
         self.broken: Any = None
         self._document = document(
             **({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": JWKS} | changed)
         )
-        before = self.stand.stage.wire.answer
+        before = self.flow.harness.wire.answer
 
         def answer(sent: Sent) -> Any:
             if sent.url == JWKS:
@@ -61,27 +61,27 @@ class Confidential:
                 return reply(200, json.dumps(self._document), Content_Type="application/json")
             return before(sent)
 
-        self.stand.stage.wire.answer = answer
-        self.stand.client_id = URL
+        self.flow.harness.wire.answer = answer
+        self.flow.client_id = URL
 
     def _keys(self) -> Reply:
         self.fetched += 1
         return self.broken() if self.broken else reply(200, json.dumps({"keys": self.published}))
 
     def code(self) -> str:
-        page = self.stand.consent_page(handle_of(self.stand.authorize(redirect_uri=APP)))
-        end = self.stand.callback(self.stand.consent(page)).header("Location") or ""
+        page = self.flow.consent_page(handle_of(self.flow.authorize(redirect_uri=APP)))
+        end = self.flow.callback(self.flow.consent(page)).header("Location") or ""
         return parameters_of(end)["code"]
 
     def assertion(self, *, key: Any = None, alg: str = "RS256", **changed: Any) -> str:
-        claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": self.stand.now + 60, "jti": "x"} | changed
+        claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": self.flow.now + 60, "jti": "x"} | changed
         key = key or _key("one")
         header = {"alg": alg, "kid": key.kid}
         kept = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(header, kept, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
 
-    def redeem(self, code: str, assertion: str | None, kind: str | None = TYPE) -> Got:
-        return self.stand.redeem(
+    def redeem(self, code: str, assertion: str | None, kind: str | None = TYPE) -> Response:
+        return self.flow.redeem(
             code, redirect_uri=APP, client_assertion=assertion, client_assertion_type=kind
         )
 
@@ -96,7 +96,7 @@ def test_b5_a_client_that_signs_gets_tokens_and_refreshes_them(alg: str) -> None
             f"grant_type=refresh_token&refresh_token={answer.json()['refresh_token']}&client_id={URL}"
             f"&client_assertion={assertion}&client_assertion_type={TYPE}"
         )
-        again = client.stand.post("/token", form, content_type=FORM, cookies=False)
+        again = client.flow.post("/token", form, content_type=FORM, cookies=False)
         assert again.status == status
     assert client.fetched == 1
 
@@ -180,7 +180,9 @@ def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
     assert client.redeem(client.code(), client.assertion(key=weak)).status == 401
 
 
-@pytest.mark.parametrize("broken", [away, lambda: reply(500), lambda: reply(302, "", Location="https://x/")])
+@pytest.mark.parametrize(
+    "broken", [unreachable, lambda: reply(500), lambda: reply(302, "", Location="https://x/")]
+)
 def test_b5_without_the_keys_the_client_is_told_to_come_again(broken: Any) -> None:
     client = Confidential()
     code = client.code()
@@ -199,7 +201,7 @@ def test_b5_a_document_that_lists_none_too_needs_no_assertion() -> None:
 
 def test_b5_the_verifier_is_needed_all_the_same() -> None:
     client = Confidential()
-    answer = client.stand.redeem(
+    answer = client.flow.redeem(
         client.code(),
         redirect_uri=APP,
         code_verifier=VERIFIER[:-1] + "x",

@@ -9,25 +9,25 @@ import functools
 import pytest
 
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of, refusal_of
-from tests.policies.engine.stage import Stage
-from tests.policies.oauth.stand import GATEWAY, RESOURCE, VERIFIER, Stand, StandingClock, declared, handle_of
+from tests.policies.engine.harness import Harness
+from tests.policies.oauth.flow import GATEWAY, RESOURCE, VERIFIER, Flow, ManualClock, handle_of, service_with
 
 LONGEST = 2048
 
 
 @functools.cache
-def stage() -> Stage:
-    return Stage(declared(sku="Developer"), StandingClock())
+def harness() -> Harness:
+    return Harness(service_with(sku="Developer"), ManualClock())
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.at(stage())
+def flow() -> Flow:
+    return Flow.at(harness())
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/oauth-callback"])
-def test_a_page_says_how_long_its_address_is_and_may_be(stand: Stand, path: str) -> None:
-    longest, longer = (stand.get(path, "state=" + "x" * (length - 6)) for length in (LONGEST, LONGEST + 1))
+def test_a_page_says_how_long_its_address_is_and_may_be(flow: Flow, path: str) -> None:
+    longest, longer = (flow.get(path, "state=" + "x" * (length - 6)) for length in (LONGEST, LONGEST + 1))
     assert b"too long" not in longest.body
     assert (longer.status, longer.header("Location")) == (400, None)
     assert b"<h1>The address of this page is too long</h1>" in longer.body
@@ -36,45 +36,45 @@ def test_a_page_says_how_long_its_address_is_and_may_be(stand: Stand, path: str)
 
 
 @pytest.mark.parametrize("token", [True, False])
-def test_a_server_is_not_called_with_a_query_that_is_too_long(stand: Stand, token: bool) -> None:
-    headers = {"Authorization": f"Bearer {stand.token()}"} if token else {}
-    stand.stage.wire.sent.clear()
-    answer = stand.stage.ask("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
+def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token: bool) -> None:
+    headers = {"Authorization": f"Bearer {flow.token()}"} if token else {}
+    flow.harness.wire.sent.clear()
+    answer = flow.harness.ask("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_request")
     assert answer.json()["error"]["message"] == "The query has 2049 bytes, and at most 2048 are possible."
-    assert stand.stage.wire.sent == []
+    assert flow.harness.wire.sent == []
 
 
-def test_a_redirect_uri_leaves_room_for_the_rest_of_the_request(stand: Stand) -> None:
+def test_a_redirect_uri_leaves_room_for_the_rest_of_the_request(flow: Flow) -> None:
     fits = "https://app.example/" + "%41" * 254
-    answer = stand.register(redirect_uris=[fits, fits + "%41" * 6])
+    answer = flow.register(redirect_uris=[fits, fits + "%41" * 6])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
     assert "1300" in answer.json()["error_description"]
     assert "2048" in answer.json()["error_description"]
-    assert stand.register(redirect_uris=[fits]).status == 201
+    assert flow.register(redirect_uris=[fits]).status == 201
     state = "x" * 350
-    assert stand.authorize(redirect_uri=fits, state=state).status == 302
+    assert flow.authorize(redirect_uri=fits, state=state).status == 302
 
 
-def test_the_gateways_own_addresses_stay_short(stand: Stand) -> None:
+def test_the_gateways_own_addresses_stay_short(flow: Flow) -> None:
     """Entra adds a code and its session to what the gateway sends it as `state`."""
-    start = stand.authorize(state="x" * 1400)
-    at_entra = stand.consent(stand.consent_page(handle_of(start)))
+    start = flow.authorize(state="x" * 1400)
+    at_entra = flow.consent(flow.consent_page(handle_of(start)))
     consent = (start.header("Location") or "").partition("?")[2]
     assert len(consent) < 60
     assert len(parameters_of(at_entra.header("Location") or "")["state"]) < 100
 
 
-def test_a_state_that_is_too_long_is_returned_with_the_error(stand: Stand) -> None:
+def test_a_state_that_is_too_long_is_returned_with_the_error(flow: Flow) -> None:
     query = {
         "response_type": "code",
-        "client_id": stand.client_id,
+        "client_id": flow.client_id,
         "redirect_uri": CALLBACK,
         "code_challenge": challenge_of(VERIFIER),
         "code_challenge_method": "S256",
         "resource": RESOURCE,
         "state": "x" * 1501,
     }
-    answer = stand.get("/authorize", "&".join(f"{name}={value}" for name, value in query.items()))
+    answer = flow.get("/authorize", "&".join(f"{name}={value}" for name, value in query.items()))
     told = parameters_of(answer.header("Location") or "")
     assert (told["error"], told["state"], told["iss"]) == ("invalid_request", "x" * 1501, GATEWAY)

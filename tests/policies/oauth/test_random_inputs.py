@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from apim.network import Reply
 from tests.e2e.client import refusal_of
-from tests.policies.engine.stage import Got, Stage
-from tests.policies.oauth.stand import Stand, StandingClock, declared
+from tests.policies.engine.harness import Harness, Response
+from tests.policies.oauth.flow import Flow, ManualClock, service_with
 
 INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
 INTERNAL = (b"functions.example", b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{")
@@ -28,11 +28,11 @@ many = settings(
 
 
 @functools.cache
-def signed_in() -> tuple[Stand, str]:
+def signed_in() -> tuple[Flow, str]:
     """A gateway with no limits that a test would meet, and a good token."""
     limits = dict.fromkeys(("callsPerMinute", "badTokensPerMinute"), "100000")
-    stand = Stand.at(Stage(declared(**limits), StandingClock()))
-    return stand, stand.token()
+    flow = Flow.at(Harness(service_with(**limits), ManualClock()))
+    return flow, flow.token()
 
 
 # What HTTP servers let through: visible characters, spaces, tabs and bytes above ASCII.
@@ -87,8 +87,8 @@ class Asked:
     headers: dict[str, str]
     body: bytes
 
-    def send(self) -> Got:
-        stand, token = signed_in()
+    def send(self) -> Response:
+        flow, token = signed_in()
         given = {name.replace("-", "_"): value for name, value in self.headers.items()}
         if self.token != "none":
             given["Authorization"] = f"Bearer {token}" if self.token == "good" else self.token
@@ -96,12 +96,12 @@ class Asked:
             given["Mcp_Session_Id"] = self.session
         if self.version is not None:
             given["MCP_Protocol_Version"] = self.version
-        stand.stage.wire.sent.clear()
-        return stand.stage.ask(self.method, self.path, self.query, body=self.body, **given)
+        flow.harness.wire.sent.clear()
+        return flow.harness.ask(self.method, self.path, self.query, body=self.body, **given)
 
     def reached(self) -> bool:
-        stand, _ = signed_in()
-        return any("functions.example" in sent.url for sent in stand.stage.wire.sent)
+        flow, _ = signed_in()
+        return any("functions.example" in sent.url for sent in flow.harness.wire.sent)
 
 
 requests = st.builds(
@@ -122,8 +122,8 @@ SPECIAL = Asked("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}
 @given(requests)
 @example(SPECIAL)
 def test_e8_no_request_gives_a_server_error_or_an_internal_name(asked: Asked) -> None:
-    stand, token = signed_in()
-    stand.served = lambda: Reply(
+    flow, token = signed_in()
+    flow.served = lambda: Reply(
         status=202, reason="", headers=[("Content-Type", "application/json")], content=b"{}"
     )
     answer = asked.send()
@@ -182,8 +182,8 @@ answers = st.builds(
 @many
 @given(answers)
 def test_e8_no_answer_of_a_server_gives_a_500_of_the_gateway(given_answer: Reply) -> None:
-    stand, _ = signed_in()
-    stand.served = lambda: given_answer
+    flow, _ = signed_in()
+    flow.served = lambda: given_answer
     asked = Asked("POST", "/mcp", "", "good", None, None, {}, b"{}")
     answer = asked.send()
     passed = given_answer.status if 200 <= given_answer.status <= 299 or given_answer.status >= 400 else None

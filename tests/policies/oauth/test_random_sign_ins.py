@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from apim.network import Reply
 from tests.e2e.client import CALLBACK
-from tests.policies.engine.stage import Got, Stage, reply
-from tests.policies.oauth.stand import FORM, GATEWAY, Stand, StandingClock, declared
+from tests.policies.engine.harness import Harness, Response, reply
+from tests.policies.oauth.flow import FORM, GATEWAY, Flow, ManualClock, service_with
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host
 
 INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
@@ -28,19 +28,19 @@ many = settings(
 
 
 @functools.cache
-def shared() -> Stand:
+def shared() -> Flow:
     """A gateway with a registered client and no limits that a test would meet."""
     limits = {"registerPerMinute": "1000", "stackRegistersPerMinute": "10000", "authorizePerMinute": "10000"}
-    return Stand.at(Stage(declared(**limits), StandingClock()))
+    return Flow.at(Harness(service_with(**limits), ManualClock()))
 
 
-def fresh() -> Stand:
-    stand = shared()
-    stand.stage.gateway.services.counters.clear()
-    return stand
+def fresh() -> Flow:
+    flow = shared()
+    flow.harness.gateway.services.counters.clear()
+    return flow
 
 
-def harmless(answer: Got) -> None:
+def harmless(answer: Response) -> None:
     assert answer.status < 500, answer.body
     assert not any(name in answer.body for name in INTERNAL)
     assert all(character >= " " for _, value in answer.headers for character in value)
@@ -78,11 +78,11 @@ queries = st.lists(pairs | raw, max_size=12).map("&".join).filter(lambda query: 
 @example(f"client_id={URL}&redirect_uri={APP}")
 @example("client_id=https://a.b.c%2F..%2F&redirect_uri=%00")
 def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> None:
-    stand = fresh()
-    Host({}).serve(stand)
-    known = f"client_id={stand.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
+    flow = fresh()
+    Host({}).serve(flow)
+    known = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
     for text in (query, known + query):
-        answer = stand.stage.ask("GET", "/authorize", text)
+        answer = flow.harness.ask("GET", "/authorize", text)
         harmless(answer)
         location = answer.header("Location") or ""
         assert not location or location.startswith((f"{GATEWAY}/consent?", CALLBACK))
@@ -91,7 +91,7 @@ def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> N
 @many
 @given(queries)
 def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str) -> None:
-    answer = fresh().stage.ask("GET", "/consent", query)
+    answer = fresh().harness.ask("GET", "/consent", query)
     harmless(answer)
     assert answer.status == 400
 
@@ -99,7 +99,7 @@ def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str
 @many
 @given(st.lists(pairs | raw, max_size=8).map("&".join), st.sampled_from([FORM, "", "text/plain"]))
 def test_e8_no_answer_of_the_consent_page_is_an_error_of_the_gateway(form: str, kind: str) -> None:
-    answer = fresh().stage.ask("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
+    answer = fresh().harness.ask("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
     harmless(answer)
     assert answer.status == 400
 
@@ -131,28 +131,28 @@ uris = st.sampled_from([CALLBACK, APP, "cursor://x/y", "https://[::1]/", "https:
 def test_e8_no_metadata_is_an_error_of_the_gateway(
     metadata: dict[str, Any], redirect_uris: list[Any]
 ) -> None:
-    stand = fresh()
+    flow = fresh()
     for asked in (metadata, metadata | {"redirect_uris": redirect_uris}):
         body = json.dumps(asked)
-        answer = stand.stage.ask("POST", "/register", body=body.encode(), Content_Type="application/json")
+        answer = flow.harness.ask("POST", "/register", body=body.encode(), Content_Type="application/json")
         harmless(answer)
         assert answer.status in (201, 400)
         if answer.status == 201:
             assert "client_secret" not in answer.json()
         # A document with the same content is refused or describes a client, and is no error either.
         host = Host(asked | {"client_id": URL}, Cache_Control="no-store")
-        host.serve(stand)
-        harmless(stand.stage.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
+        host.serve(flow)
+        harmless(flow.harness.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
 
 
 @many
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "text/html", "", "a/b; c"]))
 def test_e8_no_document_of_another_host_is_an_error_of_the_gateway(body: bytes, kind: str) -> None:
-    stand = fresh()
+    flow = fresh()
     host = Host({})
     host.answer = lambda: _document(body, kind)
-    host.serve(stand)
-    answer = stand.stage.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
+    host.serve(flow)
+    answer = flow.harness.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
     harmless(answer)
     assert answer.status == 400
 

@@ -9,15 +9,15 @@ import pytest
 
 from apim.readings import TABLE, Readings
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.policies.oauth.stand import (
+from tests.policies.engine.harness import Harness, Response, Sent, reply
+from tests.policies.oauth.flow import (
     FORM,
     RESOURCE,
-    Stand,
-    StandingClock,
-    away,
-    declared,
+    Flow,
+    ManualClock,
     handle_of,
+    service_with,
+    unreachable,
 )
 
 # The twin's services imitate the others.
@@ -30,61 +30,61 @@ SINGLE = [
 
 
 @functools.cache
-def stage() -> Stage:
-    return Stage(declared(), StandingClock())
+def harness() -> Harness:
+    return Harness(service_with(), ManualClock())
 
 
 @pytest.fixture(params=["hostile", "lenient"])
-def stand(request: pytest.FixtureRequest) -> Stand:
+def flow(request: pytest.FixtureRequest) -> Flow:
     """A sign-in under the readings that are hardest on the policies, and under the others."""
     return under(request.param)
 
 
-def under(choice: str) -> Stand:
+def under(choice: str) -> Flow:
     named = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
     readings = named[choice]() if choice in named else Readings.parse([choice])
-    stage().gateway.use(readings)
-    return Stand.at(stage())
+    harness().gateway.use(readings)
+    return Flow.at(harness())
 
 
-def call(stand: Stand, token: str | None, query: str = "", **headers: str) -> Got:
+def call(flow: Flow, token: str | None, query: str = "", **headers: str) -> Response:
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    return stand.stage.ask("POST", "/mcp", query, body=b"{}", **headers)
+    return flow.harness.ask("POST", "/mcp", query, body=b"{}", **headers)
 
 
 @pytest.mark.parametrize("choice", ["default", "hostile", "lenient", *SINGLE])
 def test_a_client_signs_in_and_calls_a_tool(choice: str) -> None:
     """The redirect URI and the state have characters that are encoded in a query."""
-    stand = under(choice)
+    flow = under(choice)
     redirect = "https://app.example/back?a=%C3%BC&b=c+d"
-    stand.register(redirect_uris=[redirect])
-    start = stand.authorize(redirect_uri=redirect, state="a b/ü&=%41", scope="functions offline_access")
+    flow.register(redirect_uris=[redirect])
+    start = flow.authorize(redirect_uri=redirect, state="a b/ü&=%41", scope="functions offline_access")
     assert start.status == 302
-    at_entra = stand.consent(stand.consent_page(handle_of(start)))
-    back = stand.callback(at_entra, code="0.A+b/c=d&e")
+    at_entra = flow.consent(flow.consent_page(handle_of(start)))
+    back = flow.callback(at_entra, code="0.A+b/c=d&e")
     location = back.header("Location") or ""
-    assert stand.asked["code"] == "0.A+b/c=d&e"
+    assert flow.asked["code"] == "0.A+b/c=d&e"
     assert location.startswith(redirect + "&code=")
     assert "&state=a+b%2F%C3%BC%26%3D%2541&" in location
-    answer = stand.redeem(parameters_of(location)["code"], redirect_uri=redirect).json()
+    answer = flow.redeem(parameters_of(location)["code"], redirect_uri=redirect).json()
     assert answer["scope"] == "functions offline_access"
     assert answer["expires_in"] == 600
-    assert stand.call(answer["access_token"]).status == 200
+    assert flow.call(answer["access_token"]).status == 200
 
 
-def test_spaces_and_separators_may_be_encoded_in_either_way(stand: Stand) -> None:
+def test_spaces_and_separators_may_be_encoded_in_either_way(flow: Flow) -> None:
     for scope in ("functions+offline_access", "functions%20offline_access", "%66unctions%20offline%5Faccess"):
-        start = stand.get("/authorize", _authorization(stand, scope=scope))
-        assert stand.store.documents[("transactions", _id(start))]["scope"] == "functions offline_access"
+        start = flow.get("/authorize", _authorization(flow, scope=scope))
+        assert flow.store.documents[("transactions", _id(start))]["scope"] == "functions offline_access"
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "+", "%00", ""])
 def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
     for choice in ("hostile", "lenient"):
-        stand = under(choice)
-        answer = stand.get("/authorize", _authorization(stand, **{name: value}))
+        flow = under(choice)
+        answer = flow.get("/authorize", _authorization(flow, **{name: value}))
         assert (answer.status, answer.header("Location")) == (400, None)
 
 
@@ -92,192 +92,194 @@ def test_a_malformed_escape_ends_on_a_page(name: str, value: str) -> None:
 @pytest.mark.parametrize("value", ["%", "%zz", "%E2%28", "%u0041", "%00"])
 def test_a_malformed_escape_is_an_error_that_the_client_receives(name: str, value: str) -> None:
     for choice in ("hostile", "lenient"):
-        stand = under(choice)
-        answer = stand.get("/authorize", _authorization(stand, **{name: value}))
+        flow = under(choice)
+        answer = flow.get("/authorize", _authorization(flow, **{name: value}))
         assert parameters_of(answer.header("Location") or "")["error"]
 
 
-def test_a_parameter_may_be_given_many_times_without_harm(stand: Stand) -> None:
+def test_a_parameter_may_be_given_many_times_without_harm(flow: Flow) -> None:
     """A third value joins an array that the second began."""
     for name in ("scope", "resource", "client_id"):
-        answer = stand.get("/authorize", _authorization(stand) + f"&{name}=a&{name}=b&{name}=c")
+        answer = flow.get("/authorize", _authorization(flow) + f"&{name}=a&{name}=b&{name}=c")
         assert answer.status in (302, 400)
         assert "error=" in (answer.header("Location") or "error=")
 
 
-def test_a_name_may_be_encoded_and_still_counts_twice(stand: Stand) -> None:
-    query = _authorization(stand) + "&code_challenge%5Fmethod=S256"
-    answer = stand.get("/authorize", query)
+def test_a_name_may_be_encoded_and_still_counts_twice(flow: Flow) -> None:
+    query = _authorization(flow) + "&code_challenge%5Fmethod=S256"
+    answer = flow.get("/authorize", query)
     assert parameters_of(answer.header("Location") or "")["error"] == "invalid_request"
 
 
-def test_a_token_in_the_query_is_refused_however_its_name_is_written(stand: Stand) -> None:
-    token = stand.token()
+def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow) -> None:
+    token = flow.token()
     for query in ("access_token=x", "access%5Ftoken=x", "a=b&access_token", f"access_token={token}"):
         for given in (None, token):
-            answer = call(stand, given, query)
+            answer = call(flow, given, query)
             assert answer.status == 401
             assert 'error="invalid_token"' in (answer.header("WWW-Authenticate") or "")
-    assert call(stand, token, "accesstoken=x").status == 200
+    assert call(flow, token, "accesstoken=x").status == 200
 
 
-def test_the_reasons_for_a_refusal_are_answered_and_no_500(stand: Stand) -> None:
-    assert call(stand, None).status == 401
-    assert call(stand, "x").status == 401
-    assert stand.stage.ask("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
-    assert stand.consent_page("x").status == 400
-    assert stand.get("/oauth-callback", "state=x&code=y").status == 400
-    assert stand.redeem("x").status == 400
+def test_the_reasons_for_a_refusal_are_answered_and_no_500(flow: Flow) -> None:
+    assert call(flow, None).status == 401
+    assert call(flow, "x").status == 401
+    assert flow.harness.ask("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
+    assert flow.consent_page("x").status == 400
+    assert flow.get("/oauth-callback", "state=x&code=y").status == 400
+    assert flow.redeem("x").status == 400
 
 
-def test_a_spent_code_revokes_what_it_gave(stand: Stand) -> None:
-    code = stand.code()
-    token = stand.redeem(code).json()["access_token"]
-    assert stand.call(token).status == 200
-    assert stand.redeem(code).json()["error"] == "invalid_grant"
-    assert stand.call(token).status == 401
+def test_a_spent_code_revokes_what_it_gave(flow: Flow) -> None:
+    code = flow.code()
+    token = flow.redeem(code).json()["access_token"]
+    assert flow.call(token).status == 200
+    assert flow.redeem(code).json()["error"] == "invalid_grant"
+    assert flow.call(token).status == 401
 
 
 def test_d5_a_refresh_token_gives_a_token_again_and_is_refused_once_its_successor_was_used(
-    stand: Stand,
+    flow: Flow,
 ) -> None:
-    first = stand.refresh_token()
-    second, again = (stand.refresh(first).json() for _ in range(2))
+    first = flow.refresh_token()
+    second, again = (flow.refresh(first).json() for _ in range(2))
     assert second["refresh_token"] == again["refresh_token"]
-    assert [stand.call(each["access_token"]).status for each in (second, again)] == [200, 200]
-    assert stand.refresh(second["refresh_token"]).status == 200
-    assert stand.refresh(first).json()["error"] == "invalid_grant"
-    assert stand.call(again["access_token"]).status == 401
+    assert [flow.call(each["access_token"]).status for each in (second, again)] == [200, 200]
+    assert flow.refresh(second["refresh_token"]).status == 200
+    assert flow.refresh(first).json()["error"] == "invalid_grant"
+    assert flow.call(again["access_token"]).status == 401
 
 
-def test_d6_a_revoked_token_is_refused(stand: Stand) -> None:
-    given = stand.redeem(stand.code()).json()
+def test_d6_a_revoked_token_is_refused(flow: Flow) -> None:
+    given = flow.redeem(flow.code()).json()
     for token in ("x", given["access_token"], given["refresh_token"]):
-        assert stand.revoke(token).status == 200
-    assert stand.call(given["access_token"]).status == 401
-    assert stand.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+        assert flow.revoke(token).status == 200
+    assert flow.call(given["access_token"]).status == 401
+    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
 
 
-def test_d5_entra_and_the_store_may_fail_during_a_refresh(stand: Stand) -> None:
-    token = stand.refresh_token()
-    stand.entra = away
-    assert stand.refresh(token).status == 503
-    stand.entra = None
-    stand.store.failing = {len(stand.store.calls) + 1: away}
-    assert stand.refresh(token).status == 503
-    assert stand.refresh(token).status == 200
+def test_d5_entra_and_the_store_may_fail_during_a_refresh(flow: Flow) -> None:
+    token = flow.refresh_token()
+    flow.entra = unreachable
+    assert flow.refresh(token).status == 503
+    flow.entra = None
+    flow.store.failing = {len(flow.store.calls) + 1: unreachable}
+    assert flow.refresh(token).status == 503
+    assert flow.refresh(token).status == 200
 
 
-def test_a_store_that_does_not_answer_is_503_at_every_step(stand: Stand) -> None:
-    token = stand.token()
-    stand.stage.gateway.services.cache.clear()
-    stand.store.failing = dict.fromkeys(range(1000), away)
-    answers = (stand.register(), stand.authorize(), stand.consent_page("x"), stand.call(token))
+def test_a_store_that_does_not_answer_is_503_at_every_step(flow: Flow) -> None:
+    token = flow.token()
+    flow.harness.gateway.services.cache.clear()
+    flow.store.failing = dict.fromkeys(range(1000), unreachable)
+    answers = (flow.register(), flow.authorize(), flow.consent_page("x"), flow.call(token))
     assert [answer.status for answer in answers] == [503] * 4
-    assert stand.redeem("A" * 22 + "." + "B" * 43).status == 503
+    assert flow.redeem("A" * 22 + "." + "B" * 43).status == 503
 
 
 @pytest.mark.parametrize("reading", ["failed-send-request=unset", "failed-send-request=null"])
 def test_a_session_is_not_believed_when_the_store_fails_after_the_grant(reading: str) -> None:
     """A failed call may leave a response variable as it was: the grant's owner is not the session's."""
-    stand = under(reading)
-    token = stand.token()
+    flow = under(reading)
+    token = flow.token()
     session = {"Mcp-Session-Id": "0123456789abcdef"}
-    stand.stage.gateway.services.cache.clear()
-    stand.store.failing = {len(stand.store.calls) + 1: away}
-    assert call(stand, token, **session).status == 503
-    stand.store.failing.clear()
-    assert call(stand, token, **session).status == 404
+    flow.harness.gateway.services.cache.clear()
+    flow.store.failing = {len(flow.store.calls) + 1: unreachable}
+    assert call(flow, token, **session).status == 503
+    flow.store.failing.clear()
+    assert call(flow, token, **session).status == 404
 
 
 @pytest.mark.parametrize("reading", ["failed-send-request=unset", "failed-send-request=null"])
 def test_a_session_that_cannot_be_stored_does_not_begin(reading: str) -> None:
-    stand = under(reading)
-    token = stand.token()
-    stand.served = lambda: reply(200, "{}", Mcp_Session_Id="0123456789abcdef")
-    before = len(stand.store.calls)
-    stand.store.failing = dict.fromkeys(range(before + 1, before + 3), away)
-    assert call(stand, token).status == 503
+    flow = under(reading)
+    token = flow.token()
+    flow.served = lambda: reply(200, "{}", Mcp_Session_Id="0123456789abcdef")
+    before = len(flow.store.calls)
+    flow.store.failing = dict.fromkeys(range(before + 1, before + 3), unreachable)
+    assert call(flow, token).status == 503
 
 
-def test_the_servers_headers_of_the_connection_do_no_harm(stand: Stand) -> None:
-    stand.served = lambda: reply(
+def test_the_servers_headers_of_the_connection_do_no_harm(flow: Flow) -> None:
+    flow.served = lambda: reply(
         200, "{}", Content_Type="application/json", Connection="keep-alive", Keep_Alive="timeout=5", X_Own="1"
     )
-    answer = stand.call(stand.token())
+    answer = flow.call(flow.token())
     assert (answer.status, answer.header("X-Own")) == (200, None)
 
 
-def test_the_clients_headers_of_the_connection_do_no_harm(stand: Stand) -> None:
-    token = stand.token()
+def test_the_clients_headers_of_the_connection_do_no_harm(flow: Flow) -> None:
+    token = flow.token()
     connection = {"Connection": "keep-alive, te", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked"}
     more = {"TE": "trailers", "Expect": "100-continue", "Upgrade": "h2c", "Trailer": "x", "X-Own": "1"}
-    answer = call(stand, token, **connection, **more)
+    answer = call(flow, token, **connection, **more)
     assert answer.status == 200
-    forwarded = _forwarded(stand)
+    forwarded = _forwarded(flow)
     assert forwarded
     assert forwarded.header("X-Own") is None
 
 
 @pytest.mark.parametrize("named", ["authorization", "close, AUTHORIZATION ", "mcp-session-id", "accept"])
-def test_the_gateways_credential_cannot_be_removed_on_the_way(stand: Stand, named: str) -> None:
+def test_the_gateways_credential_cannot_be_removed_on_the_way(flow: Flow, named: str) -> None:
     """A proxy removes the headers that `Connection` names (RFC 9110, section 7.6.1)."""
-    token = stand.token()
-    answer = call(stand, token, Connection=named, Accept="application/json")
+    token = flow.token()
+    answer = call(flow, token, Connection=named, Accept="application/json")
     assert answer.status in (200, 400, 401)
     if answer.status == 200:
-        forwarded = _forwarded(stand)
+        forwarded = _forwarded(flow)
         assert forwarded
-        assert forwarded.header("Authorization") == f"Bearer token-for-{stand.named('functions-audience')}"
+        assert (
+            forwarded.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
+        )
     else:
-        assert _forwarded(stand) is None
+        assert _forwarded(flow) is None
 
 
 @pytest.mark.parametrize("named", ["authorization", "close, AUTHORIZATION ", "mcp-session-id", "accept"])
 def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(named: str) -> None:
-    stand = under("hop-by-hop=visible")
-    answer = call(stand, stand.token(), Connection=named, Accept="application/json")
+    flow = under("hop-by-hop=visible")
+    answer = call(flow, flow.token(), Connection=named, Accept="application/json")
     assert answer.status == 400
-    assert _forwarded(stand) is None
+    assert _forwarded(flow) is None
 
 
 @pytest.mark.parametrize("path", ["/register", "/token", "/revoke", "/.well-known/openid-configuration"])
-def test_a_page_of_any_origin_can_call_and_read(stand: Stand, path: str) -> None:
+def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
     origin = {"Origin": "https://app.example"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-a"}
-    preflight = stand.stage.ask("OPTIONS", path, body=None, **origin, **asked)
+    preflight = flow.harness.ask("OPTIONS", path, body=None, **origin, **asked)
     assert preflight.status in (200, 204)
     assert preflight.header("Access-Control-Allow-Origin") == "*"
     assert preflight.header("Access-Control-Allow-Headers") == "content-type,x-a"
     method = "GET" if "well-known" in path else "POST"
-    answer = stand.stage.ask(method, path, body=None, **origin)
+    answer = flow.harness.ask(method, path, body=None, **origin)
     assert answer.header("Access-Control-Allow-Origin") == "*"
 
 
-def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(stand: Stand) -> None:
+def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(flow: Flow) -> None:
     for path, status in (("mcp", 200), ("nothing", 404)):
         url = f"/.well-known/oauth-protected-resource/{path}"
         asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
         assert (
-            stand.stage.ask("OPTIONS", url, body=None, **asked).header("Access-Control-Allow-Origin") == "*"
+            flow.harness.ask("OPTIONS", url, body=None, **asked).header("Access-Control-Allow-Origin") == "*"
         )
-        answer = stand.stage.ask("GET", url, body=None, Origin="https://app.example")
+        answer = flow.harness.ask("GET", url, body=None, Origin="https://app.example")
         assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (status, "*")
 
 
-def test_a_page_can_read_that_it_asked_too_often(stand: Stand) -> None:
+def test_a_page_can_read_that_it_asked_too_often(flow: Flow) -> None:
     for _ in range(610):
-        answer = stand.post("/token", "", content_type=FORM)
+        answer = flow.post("/token", "", content_type=FORM)
     assert answer.status == 429
     assert answer.header("Access-Control-Allow-Origin") == "*"
     assert answer.header("Retry-After")
 
 
-def _authorization(stand: Stand, **raw: str) -> str:
+def _authorization(flow: Flow, **raw: str) -> str:
     """The query of an authorization request; `raw` has parameters as they are written in it."""
     parameters = {
         "response_type": "code",
-        "client_id": stand.client_id,
+        "client_id": flow.client_id,
         "redirect_uri": quote(CALLBACK, safe=""),
         "code_challenge": "a" * 43,
         "code_challenge_method": "S256",
@@ -287,13 +289,13 @@ def _authorization(stand: Stand, **raw: str) -> str:
     return "&".join(f"{name}={value}" for name, value in parameters.items())
 
 
-def _forwarded(stand: Stand) -> Sent | None:
+def _forwarded(flow: Flow) -> Sent | None:
     """The request that reached the MCP server, if one did."""
-    others = (stand.named("cosmos-url"), stand.named("entra-authority"))
-    return next((sent for sent in stand.stage.wire.sent if not sent.url.startswith(others)), None)
+    others = (flow.named_value("cosmos-url"), flow.named_value("entra-authority"))
+    return next((sent for sent in flow.harness.wire.sent if not sent.url.startswith(others)), None)
 
 
-def _id(start: Got) -> str:
+def _id(start: Response) -> str:
     """The id of the transaction that a request began."""
     digest = hashlib.sha256(handle_of(start).encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -10,24 +10,24 @@ import pytest
 from gateway import characters
 from tests.e2e.client import CALLBACK
 from tests.policies.oauth.clients import REGISTRATIONS
-from tests.policies.oauth.stand import GATEWAY, Stand
+from tests.policies.oauth.flow import GATEWAY, Flow
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
-def problem(stand: Stand, uri: object) -> str:
-    answer = stand.register(redirect_uris=[uri])
+def problem(flow: Flow, uri: object) -> str:
+    answer = flow.register(redirect_uris=[uri])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
     return answer.json()["error_description"]
 
 
 @pytest.mark.parametrize("client", REGISTRATIONS)
-def test_b3_every_client_registers_with_what_it_really_sends(stand: Stand, client: str) -> None:
+def test_b3_every_client_registers_with_what_it_really_sends(flow: Flow, client: str) -> None:
     asked = REGISTRATIONS[client]
-    answer = stand.post("/register", json.dumps(asked), content_type="application/json")
+    answer = flow.post("/register", json.dumps(asked), content_type="application/json")
     assert answer.status == 201, answer.body
     given = answer.json()
     assert given["redirect_uris"] == asked["redirect_uris"]
@@ -59,21 +59,21 @@ def test_b3_every_client_registers_with_what_it_really_sends(stand: Stand, clien
     ],
 )
 def test_b2_the_error_names_the_redirect_uri_and_the_setting(
-    stand: Stand, uri: object, words: list[str]
+    flow: Flow, uri: object, words: list[str]
 ) -> None:
     """In the characters that RFC 6749, section 5.2, allows in a description."""
-    description = problem(stand, uri)
+    description = problem(flow, uri)
     assert all(word in description for word in words)
     assert len(description) < 600
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", description)
 
 
-def test_b2_redirect_uris_have_4_kb_together(stand: Stand) -> None:
+def test_b2_redirect_uris_have_4_kb_together(flow: Flow) -> None:
     full = ["https://a.example/" + "x" * (1000 - 18 - number) for number in range(4)]
     room = 4096 - sum(map(len, full))
     last = "https://b.example/"
     exact = [*full, last + "y" * (room - len(last))]
-    assert [stand.register(redirect_uris=uris).status for uris in (exact, [*exact[:4], exact[4] + "y"])] == [
+    assert [flow.register(redirect_uris=uris).status for uris in (exact, [*exact[:4], exact[4] + "y"])] == [
         201,
         400,
     ]
@@ -83,8 +83,8 @@ def test_b2_redirect_uris_have_4_kb_together(stand: Stand) -> None:
     "method",
     ["client_secret_post", "client_secret_basic", "private_key_jwt", "tls_client_auth", "x", "", 1, ["none"]],
 )
-def test_b3_every_way_to_authenticate_is_answered_with_none(stand: Stand, method: object) -> None:
-    answer = stand.register(token_endpoint_auth_method=method)
+def test_b3_every_way_to_authenticate_is_answered_with_none(flow: Flow, method: object) -> None:
+    answer = flow.register(token_endpoint_auth_method=method)
     assert (answer.status, answer.json()["token_endpoint_auth_method"]) == (201, "none")
 
 
@@ -101,9 +101,9 @@ def test_b3_every_way_to_authenticate_is_answered_with_none(stand: Stand, method
     ],
 )
 def test_b3_what_is_not_supported_is_left_out(
-    stand: Stand, member: str, asked: object, given: list[str]
+    flow: Flow, member: str, asked: object, given: list[str]
 ) -> None:
-    answer = stand.register(**{member: asked})
+    answer = flow.register(**{member: asked})
     assert (answer.status, answer.json()[member]) == (201, given)
 
 
@@ -119,19 +119,19 @@ def test_b3_what_is_not_supported_is_left_out(
         ("response_types", {"code": True}),
     ],
 )
-def test_b3_without_anything_usable_a_client_is_refused(stand: Stand, member: str, asked: object) -> None:
-    before = len(list(stand.store.of("clients")))
-    answer = stand.register(**{member: asked})
+def test_b3_without_anything_usable_a_client_is_refused(flow: Flow, member: str, asked: object) -> None:
+    before = len(list(flow.store.of("clients")))
+    answer = flow.register(**{member: asked})
     assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
     assert member in answer.json()["error_description"]
-    assert len(list(stand.store.of("clients"))) == before
+    assert len(list(flow.store.of("clients"))) == before
 
 
 # Names
 
 
-def named(stand: Stand, name: object) -> bool:
-    answer = stand.register(client_name=name)
+def accepts_name(flow: Flow, name: object) -> bool:
+    answer = flow.register(client_name=name)
     assert answer.status == 201 or answer.json()["error"] == "invalid_client_metadata"
     return answer.status == 201
 
@@ -150,8 +150,8 @@ def named(stand: Stand, name: object) -> bool:
         ".",
     ],
 )
-def test_b3_names_in_any_script_are_accepted(stand: Stand, name: str) -> None:
-    assert named(stand, name)
+def test_b3_names_in_any_script_are_accepted(flow: Flow, name: str) -> None:
+    assert accepts_name(flow, name)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_b3_names_in_any_script_are_accepted(stand: Stand, name: str) -> None:
     ],
     ids=ascii,
 )
-def test_b3_invisible_stacked_and_empty_names_are_refused(stand: Stand, name: str) -> None:
-    assert not named(stand, name)
+def test_b3_invisible_stacked_and_empty_names_are_refused(flow: Flow, name: str) -> None:
+    assert not accepts_name(flow, name)
 
 
 def _matched(pattern: str) -> set[int]:
@@ -210,29 +210,29 @@ def test_b3_classes_of_characters_are_those_of_unicode() -> None:
 # Lifetimes and limits
 
 
-def test_b4_a_registration_lives_a_day_until_its_first_grant(stand: Stand) -> None:
-    assert stand.store.one("clients")["ttl"] == 86400
+def test_b4_a_registration_lives_a_day_until_its_first_grant(flow: Flow) -> None:
+    assert flow.store.one("clients")["ttl"] == 86400
 
 
-def _register(stand: Stand, ip: str) -> Any:
-    return stand.post(
+def _register(flow: Flow, ip: str) -> Any:
+    return flow.post(
         "/register", json.dumps({"redirect_uris": [CALLBACK]}), content_type="application/json", ip=ip
     )
 
 
-def test_b4_one_address_registers_60_times_a_minute(stand: Stand) -> None:
-    statuses = [_register(stand, "192.0.2.1").status for _ in range(60)]
+def test_b4_one_address_registers_60_times_a_minute(flow: Flow) -> None:
+    statuses = [_register(flow, "192.0.2.1").status for _ in range(60)]
     assert set(statuses) == {201}
-    refused = _register(stand, "192.0.2.1")
+    refused = _register(flow, "192.0.2.1")
     assert (refused.status, refused.json()["error"]) == (429, "temporarily_unavailable")
     assert refused.header("Retry-After") == "60"
     assert refused.header("Access-Control-Allow-Origin") == "*"
-    assert _register(stand, "192.0.2.2").status == 201
+    assert _register(flow, "192.0.2.2").status == 201
 
 
-def test_b4_all_addresses_together_have_a_higher_limit(stand: Stand) -> None:
-    stand.move_to(stand.stage)
-    statuses = [_register(stand, f"192.0.{number // 50}.{number % 50}").status for number in range(601)]
+def test_b4_all_addresses_together_have_a_higher_limit(flow: Flow) -> None:
+    flow.move_to(flow.harness)
+    statuses = [_register(flow, f"192.0.{number // 50}.{number % 50}").status for number in range(601)]
     assert (set(statuses[:600]), statuses[600]) == ({201}, 429)
-    stand.stage.clock.advance(61)
-    assert _register(stand, "192.0.2.1").status == 201
+    flow.harness.clock.advance(61)
+    assert _register(flow, "192.0.2.1").status == 201

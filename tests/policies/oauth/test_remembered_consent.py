@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.engine.stage import Got, Stage
-from tests.policies.oauth.stand import GATEWAY, Stand, away, declared
+from tests.policies.engine.harness import Harness, Response
+from tests.policies.oauth.flow import GATEWAY, Flow, service_with, unreachable
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
 from twin.clock import Clock
 
@@ -23,65 +23,65 @@ NOTES = {
 
 
 @functools.cache
-def _stage(**config: str) -> Stage:
-    return Stage(declared(containers=json.dumps([NOTES]), **config), Clock())
+def _harness(**config: str) -> Harness:
+    return Harness(service_with(containers=json.dumps([NOTES]), **config), Clock())
 
 
-def verified(**config: str) -> Stand:
+def verified(**config: str) -> Flow:
     """A client with a metadata document, for all of whose redirect URIs the browser never leaves."""
-    stand = Stand.at(_stage(**config))
+    flow = Flow.at(_harness(**config))
     uris = [APP, "https://app.example.com/other", "http://localhost/callback", "com.example.app:/cb"]
-    Host(document(redirect_uris=uris)).serve(stand)
-    stand.client_id = URL
-    return stand
+    Host(document(redirect_uris=uris)).serve(flow)
+    flow.client_id = URL
+    return flow
 
 
 @pytest.fixture
-def stand() -> Stand:
+def flow() -> Flow:
     return verified()
 
 
-def start(stand: Stand, **changed: str | None) -> Got:
+def start(flow: Flow, **changed: str | None) -> Response:
     """The answer to the address of the consent page: the page, or the way to Entra."""
-    first = stand.authorize(**({"redirect_uri": APP, "resource": f"{GATEWAY}/notes-mcp"} | changed))
-    return stand.get("/consent", (first.header("Location") or "").partition("?")[2])
+    first = flow.authorize(**({"redirect_uri": APP, "resource": f"{GATEWAY}/notes-mcp"} | changed))
+    return flow.get("/consent", (first.header("Location") or "").partition("?")[2])
 
 
-def asked(stand: Stand, **changed: str | None) -> bool:
+def asked(flow: Flow, **changed: str | None) -> bool:
     """Whether the person sees the page; either way the sign-in is finished."""
-    answer = start(stand, **changed)
+    answer = start(flow, **changed)
     shown = answer.status == 200
     if shown:
-        answer = stand.consent(answer)
+        answer = flow.consent(answer)
     else:
         assert answer.status == 302
-        stand.nonce = parameters_of(answer.header("Location") or "")["nonce"]
-    end = parameters_of(stand.callback(answer).header("Location") or "")
+        flow.nonce = parameters_of(answer.header("Location") or "")["nonce"]
+    end = parameters_of(flow.callback(answer).header("Location") or "")
     assert sorted(end) == ["code", "iss", "state"]
     return shown
 
 
-def test_c6_a_verified_client_is_asked_once(stand: Stand) -> None:
-    assert [asked(stand) for _ in range(3)] == [True, False, False]
+def test_c6_a_verified_client_is_asked_once(flow: Flow) -> None:
+    assert [asked(flow) for _ in range(3)] == [True, False, False]
 
 
-def test_c6_the_page_says_that_the_consent_will_be_remembered(stand: Stand) -> None:
-    assert b"you will not be asked again in this browser for 30 days" in start(stand).body
-    stand.register()
-    assert b"not be asked again" not in stand.page().body
+def test_c6_the_page_says_that_the_consent_will_be_remembered(flow: Flow) -> None:
+    assert b"you will not be asked again in this browser for 30 days" in start(flow).body
+    flow.register()
+    assert b"not be asked again" not in flow.page().body
 
 
-def test_c6_a_client_that_registered_itself_is_asked_each_time(stand: Stand) -> None:
-    stand.register(redirect_uris=[APP])
-    assert [asked(stand) for _ in range(3)] == [True] * 3
-    assert list(stand.store.of("consents")) == []
+def test_c6_a_client_that_registered_itself_is_asked_each_time(flow: Flow) -> None:
+    flow.register(redirect_uris=[APP])
+    assert [asked(flow) for _ in range(3)] == [True] * 3
+    assert list(flow.store.of("consents")) == []
 
 
 @pytest.mark.parametrize("redirect_uri", ["http://localhost:5/callback", "com.example.app:/cb"])
-def test_c6_an_app_on_the_users_machine_is_asked_each_time(stand: Stand, redirect_uri: str) -> None:
+def test_c6_an_app_on_the_users_machine_is_asked_each_time(flow: Flow, redirect_uri: str) -> None:
     """Every app there can use the id of a verified client and receive its answer (RFC 8252, section 8.6)."""
-    assert [asked(stand, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
-    assert list(stand.store.of("consents")) == []
+    assert [asked(flow, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
+    assert list(flow.store.of("consents")) == []
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_c6_an_app_on_the_users_machine_is_asked_each_time(stand: Stand, redirec
     ],
     ids=str,
 )
-def test_c6_something_else_is_asked_for_again(stand: Stand, changed: dict[str, str]) -> None:
-    assert [asked(stand), asked(stand, **changed), asked(stand, **changed), asked(stand)] == [
+def test_c6_something_else_is_asked_for_again(flow: Flow, changed: dict[str, str]) -> None:
+    assert [asked(flow), asked(flow, **changed), asked(flow, **changed), asked(flow)] == [
         True,
         True,
         False,
@@ -103,29 +103,29 @@ def test_c6_something_else_is_asked_for_again(stand: Stand, changed: dict[str, s
     ]
 
 
-def test_c6_another_client_is_asked_again(stand: Stand) -> None:
-    assert asked(stand)
+def test_c6_another_client_is_asked_again(flow: Flow) -> None:
+    assert asked(flow)
     other = "https://other.example.com/client.json"
-    Host(document(client_id=other)).serve(stand)
-    stand.client_id = other
-    assert asked(stand)
+    Host(document(client_id=other)).serve(flow)
+    flow.client_id = other
+    assert asked(flow)
 
 
-def test_c6_consent_expires(stand: Stand) -> None:
+def test_c6_consent_expires(flow: Flow) -> None:
     """Of the user's cookie; the store deletes the document by its time to live."""
-    assert asked(stand)
-    (kept,) = stand.store.of("consents")
+    assert asked(flow)
+    (kept,) = flow.store.of("consents")
     assert kept["ttl"] == 30 * DAY
-    stand.stage.clock.advance(30 * DAY - 1)
-    assert not asked(stand)
-    stand.stage.clock.advance(2)
-    assert asked(stand)
+    flow.harness.clock.advance(30 * DAY - 1)
+    assert not asked(flow)
+    flow.harness.clock.advance(2)
+    assert asked(flow)
 
 
-def test_c6_another_browser_and_another_person_are_asked(stand: Stand) -> None:
-    assert asked(stand)
-    stand.cookies.clear()
-    assert asked(stand)
+def test_c6_another_browser_and_another_person_are_asked(flow: Flow) -> None:
+    assert asked(flow)
+    flow.cookies.clear()
+    assert asked(flow)
 
 
 @pytest.mark.parametrize(
@@ -141,89 +141,89 @@ def test_c6_another_browser_and_another_person_are_asked(stand: Stand) -> None:
         "x.y.z",
     ],
 )
-def test_c6_a_changed_cookie_is_not_believed(stand: Stand, cookie: str) -> None:
-    assert asked(stand)
-    sub, expires, mac = stand.cookies["__Host-user"].split(".")
+def test_c6_a_changed_cookie_is_not_believed(flow: Flow, cookie: str) -> None:
+    assert asked(flow)
+    sub, expires, mac = flow.cookies["__Host-user"].split(".")
     values = {"sub": sub, "expires": expires, "mac": mac, "other": OTHER_USER, "other_mac": "x" * 43}
-    stand.cookies["__Host-user"] = cookie.format(**values)
-    assert asked(stand)
+    flow.cookies["__Host-user"] = cookie.format(**values)
+    assert asked(flow)
 
 
-def test_c6_when_another_user_signs_in_the_client_receives_no_code(stand: Stand) -> None:
-    assert asked(stand)
-    answer = start(stand)
+def test_c6_when_another_user_signs_in_the_client_receives_no_code(flow: Flow) -> None:
+    assert asked(flow)
+    answer = start(flow)
     assert answer.status == 302
-    stand.nonce = parameters_of(answer.header("Location") or "")["nonce"]
-    stand.tampered = {"oid": OTHER_USER}
-    grants = len(list(stand.store.of("grants")))
-    end = stand.callback(answer)
+    flow.nonce = parameters_of(answer.header("Location") or "")["nonce"]
+    flow.tampered = {"oid": OTHER_USER}
+    grants = len(list(flow.store.of("grants")))
+    end = flow.callback(answer)
     assert parameters_of(end.header("Location") or "")["error"] == "access_denied"
-    assert len(list(stand.store.of("grants"))) == grants
-    assert "__Host-user" not in stand.cookies
-    assert asked(stand)
+    assert len(list(flow.store.of("grants"))) == grants
+    assert "__Host-user" not in flow.cookies
+    assert asked(flow)
 
 
-def test_c6_no_answer_from_the_store_means_the_page(stand: Stand) -> None:
-    assert asked(stand)
-    first = stand.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
-    stand.store.failing = {len(stand.store.calls) + 1: away}
-    page = stand.get("/consent", (first.header("Location") or "").partition("?")[2])
+def test_c6_no_answer_from_the_store_means_the_page(flow: Flow) -> None:
+    assert asked(flow)
+    first = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
+    flow.store.failing = {len(flow.store.calls) + 1: unreachable}
+    page = flow.get("/consent", (first.header("Location") or "").partition("?")[2])
     assert page.status == 200
 
 
-def test_c6_a_consent_that_cannot_be_kept_harms_no_sign_in(stand: Stand) -> None:
-    page = start(stand)
-    at_entra = stand.consent(page)
-    stand.store.failing = {len(stand.store.calls) + number: away for number in (3, 4, 5)}
-    assert "code" in parameters_of(stand.callback(at_entra).header("Location") or "")
-    stand.store.failing = {}
-    assert asked(stand)
+def test_c6_a_consent_that_cannot_be_kept_harms_no_sign_in(flow: Flow) -> None:
+    page = start(flow)
+    at_entra = flow.consent(page)
+    flow.store.failing = {len(flow.store.calls) + number: unreachable for number in (3, 4, 5)}
+    assert "code" in parameters_of(flow.callback(at_entra).header("Location") or "")
+    flow.store.failing = {}
+    assert asked(flow)
 
 
-def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(stand: Stand) -> None:
-    at_entra = stand.consent(start(stand))
-    lines = [value for name, value in stand.callback(at_entra).headers if name == "Set-Cookie"]
+def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(flow: Flow) -> None:
+    at_entra = flow.consent(start(flow))
+    lines = [value for name, value in flow.callback(at_entra).headers if name == "Set-Cookie"]
     (line,) = [line for line in lines if line.startswith("__Host-user=")]
     assert line.endswith(f"; Path=/; Max-Age={30 * DAY}; Secure; HttpOnly; SameSite=Lax")
-    (kept,) = stand.store.of("consents")
+    (kept,) = flow.store.of("consents")
     value = line.partition("=")[2].partition(";")[0]
     assert value.split(".")[2] not in json.dumps(kept)
     assert kept["sub"] == value.split(".")[0]
 
 
 def test_c6_an_operator_may_have_people_asked_each_time() -> None:
-    stand = verified(consentDays="0")
-    assert b"not be asked again" not in start(stand).body
-    assert [asked(stand) for _ in range(2)] == [True, True]
-    assert list(stand.store.of("consents")) == []
+    flow = verified(consentDays="0")
+    assert b"not be asked again" not in start(flow).body
+    assert [asked(flow) for _ in range(2)] == [True, True]
+    assert list(flow.store.of("consents")) == []
 
 
-def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(stand: Stand) -> None:
+def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Flow) -> None:
     """The way from Entra back needs the cookie that was set on the way there."""
-    assert asked(stand)
-    answer = start(stand)
-    stand.cookies = {name: value for name, value in stand.cookies.items() if "callback" not in name}
-    assert stand.callback(answer).status == 403
+    assert asked(flow)
+    answer = start(flow)
+    flow.cookies = {name: value for name, value in flow.cookies.items() if "callback" not in name}
+    assert flow.callback(answer).status == 403
 
 
-def kept_without_versions(stand: Stand) -> list[dict[str, Any]]:
+def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
     return [
         {name: value for name, value in each.items() if name not in {"id", "_etag", "_ts"}}
-        for each in stand.store.of("consents")
+        for each in flow.store.of("consents")
     ]
 
 
-def test_c6_what_is_kept(stand: Stand) -> None:
-    assert asked(stand, scope="notes.read")
-    assert kept_without_versions(stand) == [
+def test_c6_what_is_kept(flow: Flow) -> None:
+    assert asked(flow, scope="notes.read")
+    assert kept_without_versions(flow) == [
         {
             "ttl": 30 * DAY,
             "sub": "55555555-5555-4555-8555-555555555555",
-            "clientDocumentId": stand.store.one("transactions")["clientDocumentId"],
+            "clientDocumentId": flow.store.one("transactions")["clientDocumentId"],
             "clientName": "=App",
             "redirectUri": APP,
             "resource": f"{GATEWAY}/notes-mcp",
             "scope": "notes.read",
         }
     ]
-    assert CALLBACK not in json.dumps(kept_without_versions(stand))
+    assert CALLBACK not in json.dumps(kept_without_versions(flow))

@@ -5,24 +5,24 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.policies.engine.stage import Got
-from tests.policies.oauth.stand import FORM, Failing, Stand, away, status
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import FORM, Failing, Flow, status, unreachable
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
-def tokens(stand: Stand) -> dict[str, str]:
-    return stand.redeem(stand.code()).json()
+def tokens(flow: Flow) -> dict[str, str]:
+    return flow.redeem(flow.code()).json()
 
 
-def alive(stand: Stand) -> bool:
-    return stand.store.one("grants")["status"] == "redeemed"
+def alive(flow: Flow) -> bool:
+    return flow.store.one("grants")["status"] == "redeemed"
 
 
-def done(answer: Got) -> bool:
+def done(answer: Response) -> bool:
     """Whether the answer is 200, and nothing else."""
     assert (answer.header("Cache-Control"), answer.header("Access-Control-Allow-Origin")) == ("no-store", "*")
     assert answer.status != 200 or answer.body == b""
@@ -31,44 +31,44 @@ def done(answer: Got) -> bool:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unheard_of"])
-def test_d6_either_token_ends_the_sign_in(stand: Stand, kind: str, hint: str | None) -> None:
+def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
     """The hint is a hint: it may be wrong (RFC 7009, section 2.1)."""
-    given = tokens(stand)
-    assert stand.call(given["access_token"]).status == 200
-    assert done(stand.revoke(given[kind], token_type_hint=hint))
-    assert stand.call(given["access_token"]).status == 401
-    assert stand.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
-    assert not {"entraToken", "refreshSecret"} & stand.store.one("grants").keys()
-    assert done(stand.revoke(given[kind]))
+    given = tokens(flow)
+    assert flow.call(given["access_token"]).status == 200
+    assert done(flow.revoke(given[kind], token_type_hint=hint))
+    assert flow.call(given["access_token"]).status == 401
+    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+    assert not {"entraToken", "refreshSecret"} & flow.store.one("grants").keys()
+    assert done(flow.revoke(given[kind]))
 
 
-def test_d6_another_region_follows_within_thirty_seconds(stand: Stand) -> None:
+def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
     """Its cache still says that the grant is good."""
-    given = tokens(stand)
-    stand.call(given["access_token"])
-    stand.stage.gateway.services.cache.fail_stores = True
+    given = tokens(flow)
+    flow.call(given["access_token"])
+    flow.harness.gateway.services.cache.fail_stores = True
     try:
-        stand.revoke(given["refresh_token"])
+        flow.revoke(given["refresh_token"])
     finally:
-        stand.stage.gateway.services.cache.fail_stores = False
-    stand.stage.clock.advance(29)
-    assert stand.call(given["access_token"]).status == 200
-    stand.stage.clock.advance(1)
-    assert stand.call(given["access_token"]).status == 401
+        flow.harness.gateway.services.cache.fail_stores = False
+    flow.harness.clock.advance(29)
+    assert flow.call(given["access_token"]).status == 200
+    flow.harness.clock.advance(1)
+    assert flow.call(given["access_token"]).status == 401
 
 
-def test_d6_an_emptied_cache_makes_no_token_valid_again(stand: Stand) -> None:
-    given = tokens(stand)
-    stand.revoke(given["refresh_token"])
-    stand.stage.gateway.services.cache.clear()
-    assert stand.call(given["access_token"]).status == 401
+def test_d6_an_emptied_cache_makes_no_token_valid_again(flow: Flow) -> None:
+    given = tokens(flow)
+    flow.revoke(given["refresh_token"])
+    flow.harness.gateway.services.cache.clear()
+    assert flow.call(given["access_token"]).status == 401
 
 
-def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(stand: Stand) -> None:
-    token = tokens(stand)["refresh_token"]
-    stand.refresh(stand.refresh(token).json()["refresh_token"])
-    assert done(stand.revoke(token))
-    assert not alive(stand)
+def test_d6_an_old_refresh_token_of_the_client_ends_the_sign_in_too(flow: Flow) -> None:
+    token = tokens(flow)["refresh_token"]
+    flow.refresh(flow.refresh(token).json()["refresh_token"])
+    assert done(flow.revoke(token))
+    assert not alive(flow)
 
 
 def changed(token: str) -> str:
@@ -76,10 +76,10 @@ def changed(token: str) -> str:
     return token[:-20] + ("A" if token[-20] != "A" else "B") + token[-19:]
 
 
-UNKNOWN: dict[str, Callable[[Stand, dict[str, str]], str]] = {
+UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
     "nothing of ours": lambda _s, _t: "x",
     "a JWT": lambda _s, _t: "e30.e30.e30",
-    "a code": lambda stand, _t: stand.code(),
+    "a code": lambda flow, _t: flow.code(),
     "a changed refresh token": lambda _s, t: (
         t["refresh_token"][:-1] + ("A" if t["refresh_token"][-1] != "A" else "B")
     ),
@@ -88,68 +88,68 @@ UNKNOWN: dict[str, Callable[[Stand, dict[str, str]], str]] = {
     "a changed access token": lambda _s, t: (
         t["access_token"][:-1] + ("A" if t["access_token"][-1] != "A" else "B")
     ),
-    "what is sealed in the store": lambda stand, _t: stand.store.one("grants")["entraToken"],
+    "what is sealed in the store": lambda flow, _t: flow.store.one("grants")["entraToken"],
 }
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_d6_an_unknown_token_is_no_error_and_does_no_harm(stand: Stand, name: str) -> None:
-    given = tokens(stand)
-    presented = UNKNOWN[name](stand, given)
-    before = dict(stand.store.documents)
-    assert done(stand.revoke(presented))
-    assert stand.store.documents == before
-    assert stand.refresh(given["refresh_token"]).status == 200
+def test_d6_an_unknown_token_is_no_error_and_does_no_harm(flow: Flow, name: str) -> None:
+    given = tokens(flow)
+    presented = UNKNOWN[name](flow, given)
+    before = dict(flow.store.documents)
+    assert done(flow.revoke(presented))
+    assert flow.store.documents == before
+    assert flow.refresh(given["refresh_token"]).status == 200
 
 
-def test_d6_an_expired_access_token_ends_nothing(stand: Stand) -> None:
-    given = tokens(stand)
-    stand.stage.clock.advance(600)
-    assert done(stand.revoke(given["access_token"]))
-    assert alive(stand)
+def test_d6_an_expired_access_token_ends_nothing(flow: Flow) -> None:
+    given = tokens(flow)
+    flow.harness.clock.advance(600)
+    assert done(flow.revoke(given["access_token"]))
+    assert alive(flow)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_d6_a_token_of_another_client_is_refused_and_does_no_harm(stand: Stand, kind: str) -> None:
-    given = tokens(stand)
-    own = stand.client_id
-    stand.register()
-    answer = stand.revoke(given[kind])
+def test_d6_a_token_of_another_client_is_refused_and_does_no_harm(flow: Flow, kind: str) -> None:
+    given = tokens(flow)
+    own = flow.client_id
+    flow.register()
+    answer = flow.revoke(given[kind])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    assert alive(stand)
-    assert done(stand.revoke(given[kind], client_id=own))
-    assert not alive(stand)
+    assert alive(flow)
+    assert done(flow.revoke(given[kind], client_id=own))
+    assert not alive(flow)
 
 
 @pytest.mark.parametrize(
     "changed", [{"token": None}, {"token": ""}, {"client_id": None}, {"client_id": ""}], ids=str
 )
-def test_d6_a_request_names_a_token_and_a_client(stand: Stand, changed: dict[str, str | None]) -> None:
-    given = tokens(stand)
-    answer = stand.revoke(**{"token": given["refresh_token"]} | changed)
+def test_d6_a_request_names_a_token_and_a_client(flow: Flow, changed: dict[str, str | None]) -> None:
+    given = tokens(flow)
+    answer = flow.revoke(**{"token": given["refresh_token"]} | changed)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
-    assert alive(stand)
+    assert alive(flow)
 
 
-def test_d6_a_request_is_a_form_with_each_parameter_once(stand: Stand) -> None:
-    form = f"token={tokens(stand)['refresh_token']}&client_id={stand.client_id}"
+def test_d6_a_request_is_a_form_with_each_parameter_once(flow: Flow) -> None:
+    form = f"token={tokens(flow)['refresh_token']}&client_id={flow.client_id}"
     for body, content_type in (
         (form + "&client_id=x", FORM),
         (form + "&token=x", FORM),
         (form, "text/plain"),
         ("{}", "application/json"),
     ):
-        answer = stand.post("/revoke", body, content_type=content_type)
+        answer = flow.post("/revoke", body, content_type=content_type)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
-    assert alive(stand)
-    assert stand.post("/revoke", form + "&more=1", content_type=FORM).status == 200
-    assert not alive(stand)
+    assert alive(flow)
+    assert flow.post("/revoke", form + "&more=1", content_type=FORM).status == 200
+    assert not alive(flow)
 
 
-def test_d6_the_client_may_be_in_the_authorization_header(stand: Stand) -> None:
-    token = tokens(stand)["refresh_token"]
-    credentials = base64.b64encode(f"{stand.client_id}:".encode()).decode()
-    answer = stand.stage.ask(
+def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
+    token = tokens(flow)["refresh_token"]
+    credentials = base64.b64encode(f"{flow.client_id}:".encode()).decode()
+    answer = flow.harness.ask(
         "POST",
         "/revoke",
         body=f"token={token}".encode(),
@@ -157,74 +157,74 @@ def test_d6_the_client_may_be_in_the_authorization_header(stand: Stand) -> None:
         Authorization=f"Basic {credentials}",
     )
     assert done(answer)
-    assert not alive(stand)
+    assert not alive(flow)
 
 
 # Calls of the store: the grant; the grant again and its change, for the revocation.
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-@pytest.mark.parametrize("failing", [away, status(503), status(403)])
+@pytest.mark.parametrize("failing", [unreachable, status(503), status(403)])
 def test_d7_a_revocation_that_fails_says_so_and_can_be_repeated(
-    stand: Stand, number: int, failing: Failing
+    flow: Flow, number: int, failing: Failing
 ) -> None:
-    token = tokens(stand)["refresh_token"]
-    stand.store.calls.clear()
-    stand.store.failing = {number: failing}
-    answer = stand.revoke(token)
+    token = tokens(flow)["refresh_token"]
+    flow.store.calls.clear()
+    flow.store.failing = {number: failing}
+    answer = flow.revoke(token)
     assert (answer.status, answer.header("Retry-After")) == (503, "5")
-    assert alive(stand)
-    assert done(stand.revoke(token))
-    assert not alive(stand)
+    assert alive(flow)
+    assert done(flow.revoke(token))
+    assert not alive(flow)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_d7_a_grant_that_disappears_needs_no_revocation(stand: Stand, number: int) -> None:
-    token = tokens(stand)["refresh_token"]
-    stand.store.calls.clear()
-    stand.store.failing = {number: status(404)}
-    assert done(stand.revoke(token))
+def test_d7_a_grant_that_disappears_needs_no_revocation(flow: Flow, number: int) -> None:
+    token = tokens(flow)["refresh_token"]
+    flow.store.calls.clear()
+    flow.store.failing = {number: status(404)}
+    assert done(flow.revoke(token))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_d7_a_throttled_call_of_a_revocation_is_repeated(stand: Stand, number: int) -> None:
-    token = tokens(stand)["refresh_token"]
-    stand.store.calls.clear()
-    stand.store.failing = {number: status(429)}
-    assert done(stand.revoke(token))
-    assert not alive(stand)
+def test_d7_a_throttled_call_of_a_revocation_is_repeated(flow: Flow, number: int) -> None:
+    token = tokens(flow)["refresh_token"]
+    flow.store.calls.clear()
+    flow.store.failing = {number: status(429)}
+    assert done(flow.revoke(token))
+    assert not alive(flow)
 
 
-def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(stand: Stand) -> None:
-    token = tokens(stand)["refresh_token"]
-    stand.store.calls.clear()
-    stand.store.failing = {2: status(412)}
-    assert done(stand.revoke(token))
-    assert not alive(stand)
+def test_d7_a_revocation_that_is_overtaken_reads_the_grant_again(flow: Flow) -> None:
+    token = tokens(flow)["refresh_token"]
+    flow.store.calls.clear()
+    flow.store.failing = {2: status(412)}
+    assert done(flow.revoke(token))
+    assert not alive(flow)
 
 
-def test_d6_another_sign_in_with_the_same_client_is_not_affected(stand: Stand) -> None:
-    first, second = tokens(stand), tokens(stand)
-    assert done(stand.revoke(first["refresh_token"]))
-    assert stand.call(first["access_token"]).status == 401
-    assert stand.call(second["access_token"]).status == 200
-    assert stand.refresh(second["refresh_token"]).status == 200
+def test_d6_another_sign_in_with_the_same_client_is_not_affected(flow: Flow) -> None:
+    first, second = tokens(flow), tokens(flow)
+    assert done(flow.revoke(first["refresh_token"]))
+    assert flow.call(first["access_token"]).status == 401
+    assert flow.call(second["access_token"]).status == 200
+    assert flow.refresh(second["refresh_token"]).status == 200
 
 
 # Blocked clients
 
 
-def test_a_client_that_an_operator_blocked_gets_no_page_and_no_token(stand: Stand) -> None:
-    code = stand.code()
-    client = stand.store.one("clients")
-    client["blocked"] = {"at": stand.now, "ttl": 86400}
-    answer = stand.redeem(code)
+def test_a_client_that_an_operator_blocked_gets_no_page_and_no_token(flow: Flow) -> None:
+    code = flow.code()
+    client = flow.store.one("clients")
+    client["blocked"] = {"at": flow.now, "ttl": 86400}
+    answer = flow.redeem(code)
     assert (answer.status, answer.json()["error"]) == (400, "unauthorized_client")
-    assert stand.store.one("grants")["status"] == "issued"
-    stand.stage.clock.advance(300)
-    page = stand.authorize()
+    assert flow.store.one("grants")["status"] == "issued"
+    flow.harness.clock.advance(300)
+    page = flow.authorize()
     assert (page.status, page.header("Location")) == (403, None)
     assert b"blocked" in page.body
     del client["blocked"]
-    stand.stage.gateway.services.cache.clear()
-    assert stand.authorize().status == 302
+    flow.harness.gateway.services.cache.clear()
+    assert flow.authorize().status == 302

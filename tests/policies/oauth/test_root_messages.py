@@ -16,8 +16,8 @@ from apim.failure import SendError
 from apim.network import Reply
 from apim.service import Api, Operation
 from tests.e2e.client import refusal_of
-from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.policies.oauth.stand import encoded
+from tests.policies.engine.harness import Harness, Response, Sent, reply
+from tests.policies.oauth.flow import encoded
 from tests.stacks import FUNCTIONS_ONLY, planned_service
 
 GATEWAY = "https://gateway.example"
@@ -36,18 +36,18 @@ def _container(name: str) -> dict[str, object]:
 
 
 @functools.cache
-def stage() -> tuple[Stage, str]:
+def harness() -> tuple[Harness, str]:
     """A stack with two servers that announce `/message` and two that do not, and the key of its tokens."""
     web = {"name": "web", "image": "ghcr.io/example/web:1.0.0", "port": 8080}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks"), web])}
     service = planned_service(GATEWAY, config)
     (key,) = [each.value for each in service.named_values if each.name == "token-key-v1"]
-    return Stage(service), key
+    return Harness(service), key
 
 
 @pytest.fixture
-def made() -> Stage:
-    made, _ = stage()
+def made() -> Harness:
+    made, _ = harness()
     made.wire.answer = _answer
     made.wire.sent.clear()
     return made
@@ -62,7 +62,7 @@ def _answer(sent: Sent) -> Reply:
 
 
 def token(audience: str) -> str:
-    _, key = stage()
+    _, key = harness()
     now = int(time.time())
     claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "client_id": "app", "gid": "g", "exp": now + 600}
     header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
@@ -74,7 +74,7 @@ def token(audience: str) -> str:
     )
 
 
-def message(made: Stage, audience: str) -> Got:
+def message(made: Harness, audience: str) -> Response:
     return made.ask(
         "POST",
         "/message",
@@ -84,23 +84,23 @@ def message(made: Stage, audience: str) -> Got:
     )
 
 
-def forwarded(made: Stage) -> list[str]:
+def forwarded(made: Harness) -> list[str]:
     return [sent.url for sent in made.wire.sent if "/message" in sent.url]
 
 
 @pytest.mark.parametrize("name", ["notes", "tasks"])
-def test_the_audience_leads_to_the_server(made: Stage, name: str) -> None:
+def test_the_audience_leads_to_the_server(made: Harness, name: str) -> None:
     assert message(made, f"{GATEWAY}/{name}-mcp").status == 202
     (url,) = forwarded(made)
     assert url == f"https://{name}.example/message?sessionId=0123456789abcdef"
 
 
-def test_a_token_for_another_server_is_no_good_here(made: Stage) -> None:
+def test_a_token_for_another_server_is_no_good_here(made: Harness) -> None:
     assert message(made, f"{GATEWAY}/mcp").status == 401
     assert forwarded(made) == []
 
 
-def test_a_token_for_every_server_does_not_say_which(made: Stage) -> None:
+def test_a_token_for_every_server_does_not_say_which(made: Harness) -> None:
     answer = message(made, GATEWAY)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_target")
     assert forwarded(made) == []
@@ -108,11 +108,11 @@ def test_a_token_for_every_server_does_not_say_which(made: Stage) -> None:
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
 def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
-    made: Stage, timed_out: bool, status: int
+    made: Harness, timed_out: bool, status: int
 ) -> None:
     def answer(sent: Sent) -> Reply:
         if "/message" in sent.url:
-            raise SendError("ca-notes.internal is away", timed_out=timed_out)
+            raise SendError("ca-notes.internal is unreachable", timed_out=timed_out)
         return _answer(sent)
 
     made.wire.answer = answer
@@ -123,20 +123,20 @@ def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
 
 
 @pytest.mark.parametrize("path", ["mcp", "notes-mcp", "tasks-mcp"])
-def test_each_server_has_metadata_of_its_own(made: Stage, path: str) -> None:
+def test_each_server_has_metadata_of_its_own(made: Harness, path: str) -> None:
     for below in ("", "/sse"):
         got = made.ask("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
         assert got.json()["resource"] == f"{GATEWAY}/{path}{below}"
     assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
-def test_a_server_without_an_event_stream_has_no_metadata_of_one(made: Stage) -> None:
+def test_a_server_without_an_event_stream_has_no_metadata_of_one(made: Harness) -> None:
     got = made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp")
     assert got.json()["resource"] == f"{GATEWAY}/web-mcp"
     assert made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
 
 
-def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
+def test_consent_to_the_whole_gateway_names_every_server(made: Harness) -> None:
     transaction = {
         "status": "pending",
         "keyVersion": 1,
@@ -170,7 +170,7 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Stage) -> None:
 
 
 def test_an_api_that_an_operator_adds_is_forwarded() -> None:
-    declared = stage()[0].gateway.service
+    declared = harness()[0].gateway.service
     operation = Operation(id="get", name="get", method="GET", url_template="/thing")
     added = Api(
         id="added",
@@ -179,12 +179,12 @@ def test_an_api_that_an_operator_adds_is_forwarded() -> None:
         service_url="https://added.example/v1",
         operations=(operation,),
     )
-    made = Stage(replace(declared, apis=(*declared.apis, added)))
+    made = Harness(replace(declared, apis=(*declared.apis, added)))
     assert made.ask("GET", "/added/thing").body == b"from the backend"
     assert [sent.url for sent in made.wire.sent] == ["https://added.example/v1/thing"]
 
 
-def test_a_server_without_legacy_sessions_hears_of_no_query(made: Stage) -> None:
+def test_a_server_without_legacy_sessions_hears_of_no_query(made: Harness) -> None:
     """Nobody's session is looked for in it, so nothing of it may be taken for one."""
     bearer = f"Bearer {token(f'{GATEWAY}/web-mcp')}"
     query = "sessionId=0123456789abcdef&=x"
@@ -193,7 +193,7 @@ def test_a_server_without_legacy_sessions_hears_of_no_query(made: Stage) -> None
     assert not [sent.url for sent in made.wire.sent if "/colls/sessions/" in sent.url]
 
 
-def test_without_a_token_nobody_gets_there(made: Stage) -> None:
+def test_without_a_token_nobody_gets_there(made: Harness) -> None:
     assert made.ask("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
     assert made.ask("OPTIONS", "/message").status == 204
     assert forwarded(made) == []
@@ -203,7 +203,7 @@ FOR_FUNCTIONS = "azmcpcs=0123456789abcdef"
 FOR_CONTAINERS = "sessionId=0123456789abcdef"
 
 
-def challenged(got: Got) -> str:
+def challenged(got: Response) -> str:
     """The path whose metadata a challenge names."""
     assert got.status == 401
     found = re.search(
@@ -214,7 +214,7 @@ def challenged(got: Got) -> str:
 
 
 @pytest.mark.parametrize("audience", ["/mcp", ""])
-def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Stage, audience: str) -> None:
+def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Harness, audience: str) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     assert (
         made.ask("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
@@ -237,7 +237,7 @@ def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Stage, audi
     ],
 )
 def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
-    made: Stage, query: str, audience: str, path: str
+    made: Harness, query: str, audience: str, path: str
 ) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     got = made.ask("POST", "/message", query, body=b"{}", Authorization=bearer)
@@ -251,12 +251,12 @@ def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
     ("query", "path"), [(FOR_FUNCTIONS, "/mcp/sse"), (FOR_CONTAINERS, "/notes-mcp/sse"), ("", "/mcp/sse")]
 )
 def test_e4a_a_challenge_names_the_server_that_the_query_leads_to(
-    made: Stage, method: str, query: str, path: str
+    made: Harness, method: str, query: str, path: str
 ) -> None:
     assert challenged(made.ask(method, "/message", query)) == path
 
 
-def test_e4a_without_a_parameter_the_audience_decides(made: Stage) -> None:
+def test_e4a_without_a_parameter_the_audience_decides(made: Harness) -> None:
     for path in ("/mcp", "/notes-mcp"):
         bearer = f"Bearer {token(GATEWAY + path)}"
         assert made.ask("POST", "/message", body=b"{}", Authorization=bearer).status == 202
@@ -266,6 +266,6 @@ def test_e4a_without_a_parameter_the_audience_decides(made: Stage) -> None:
     ]
 
 
-def test_e1_a_good_token_with_another_method_is_405(made: Stage) -> None:
+def test_e1_a_good_token_with_another_method_is_405(made: Harness) -> None:
     got = made.ask("PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}")
     assert (got.status, got.header("Allow")) == (405, "POST, OPTIONS")

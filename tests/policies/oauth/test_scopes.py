@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.policies.engine.stage import Got, Stage
-from tests.policies.oauth.stand import GATEWAY, Stand, declared, handle_of
+from tests.policies.engine.harness import Harness, Response
+from tests.policies.oauth.flow import GATEWAY, Flow, handle_of, service_with
 from twin.clock import Clock
 
 NOTES = {
@@ -20,26 +20,26 @@ NOTES = {
 
 
 @functools.cache
-def _stage(audience: str) -> Stage:
-    return Stage(declared(containers=json.dumps([NOTES]), audience=audience), Clock())
+def _harness(audience: str) -> Harness:
+    return Harness(service_with(containers=json.dumps([NOTES]), audience=audience), Clock())
 
 
 @pytest.fixture
-def stand() -> Stand:
+def flow() -> Flow:
     """A stack with a server of one scope and a server of two."""
-    return Stand.at(_stage("backend"))
+    return Flow.at(_harness("backend"))
 
 
-def granted(stand: Stand, **changed: str | None) -> str:
-    stand.authorize(**changed)
-    return list(stand.store.of("transactions"))[-1]["scope"]
+def granted(flow: Flow, **changed: str | None) -> str:
+    flow.authorize(**changed)
+    return list(flow.store.of("transactions"))[-1]["scope"]
 
 
-def document(stage: Stage, path: str) -> dict[str, Any]:
-    return stage.ask("GET", f"/.well-known/{path}").json()
+def document(harness: Harness, path: str) -> dict[str, Any]:
+    return harness.ask("GET", f"/.well-known/{path}").json()
 
 
-def words(page: Got) -> list[str]:
+def words(page: Response) -> list[str]:
     """The items of the list of permissions."""
     (items,) = re.findall(r"<dt>It may</dt><dd><ul>(.*?)</ul>", page.body.decode())
     return re.findall("<li>(.*?)</li>", items)
@@ -63,24 +63,24 @@ def words(page: Got) -> list[str]:
     ],
 )
 def test_c2_unknown_scopes_are_ignored_and_without_a_known_one_the_default_is_granted(
-    stand: Stand, asked: str | None, given: str
+    flow: Flow, asked: str | None, given: str
 ) -> None:
-    assert granted(stand, scope=asked, resource=f"{GATEWAY}/notes-mcp") == given
+    assert granted(flow, scope=asked, resource=f"{GATEWAY}/notes-mcp") == given
 
 
-def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(stand: Stand) -> None:
-    assert granted(stand, scope="notes.write", resource=None) == "notes.write"
-    assert granted(stand, scope="x", resource=None) == "functions notes.read"
-    assert granted(stand, scope="notes.write functions", resource=None) == "notes.write functions"
+def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(flow: Flow) -> None:
+    assert granted(flow, scope="notes.write", resource=None) == "notes.write"
+    assert granted(flow, scope="x", resource=None) == "functions notes.read"
+    assert granted(flow, scope="notes.write functions", resource=None) == "notes.write functions"
 
 
-def test_a2a_offline_access_is_granted_only_to_a_client_that_gets_refresh_tokens(stand: Stand) -> None:
-    stand.register(grant_types=["authorization_code"])
-    assert granted(stand, scope="functions offline_access") == "functions"
-    assert [each["refresh"] for each in stand.store.of("transactions")] == [False]
+def test_a2a_offline_access_is_granted_only_to_a_client_that_gets_refresh_tokens(flow: Flow) -> None:
+    flow.register(grant_types=["authorization_code"])
+    assert granted(flow, scope="functions offline_access") == "functions"
+    assert [each["refresh"] for each in flow.store.of("transactions")] == [False]
 
 
-def test_c4_the_consent_page_says_in_words_what_is_granted(stand: Stand) -> None:
+def test_c4_the_consent_page_says_in_words_what_is_granted(flow: Flow) -> None:
     notes = f"{GATEWAY}/notes-mcp"
     for asked, resource, read in (
         ("functions", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
@@ -88,43 +88,43 @@ def test_c4_the_consent_page_says_in_words_what_is_granted(stand: Stand) -> None
         ("notes.write", notes, ["notes.write at Notes", "Keep you signed in"]),
         ("x", None, ["Use Functions", "notes.read at Notes", "Keep you signed in"]),
     ):
-        page = stand.consent_page(handle_of(stand.authorize(scope=asked, resource=resource)))
+        page = flow.consent_page(handle_of(flow.authorize(scope=asked, resource=resource)))
         assert words(page) == read
-    stand.register(grant_types=["authorization_code"])
-    assert words(stand.page()) == ["Use Functions"]
+    flow.register(grant_types=["authorization_code"])
+    assert words(flow.page()) == ["Use Functions"]
 
 
-def test_c4_a_scope_without_words_is_shown_as_it_is(stand: Stand) -> None:
+def test_c4_a_scope_without_words_is_shown_as_it_is(flow: Flow) -> None:
     """A deployment may remove a scope while a sign-in is under way."""
-    handle = handle_of(stand.authorize())
-    stand.store.one("transactions")["scope"] = "functions gone&lost"
-    page = stand.consent_page(handle)
+    handle = handle_of(flow.authorize())
+    flow.store.one("transactions")["scope"] = "functions gone&lost"
+    page = flow.consent_page(handle)
     assert words(page) == ["Use Functions", "gone&amp;lost", "Keep you signed in"]
 
 
 def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offline_access(
-    stand: Stand,
+    flow: Flow,
 ) -> None:
     for name in ("oauth-authorization-server", "openid-configuration"):
-        assert document(stand.stage, name)["scopes_supported"] == [
+        assert document(flow.harness, name)["scopes_supported"] == [
             "functions",
             "notes.read",
             "notes.write",
             "offline_access",
         ]
     for path, scopes in (("mcp", ["functions"]), ("notes-mcp", ["notes.read", "notes.write"])):
-        assert document(stand.stage, f"oauth-protected-resource/{path}")["scopes_supported"] == scopes
-        challenge = stand.stage.ask("POST", f"/{path}", body=b"{}").header("WWW-Authenticate") or ""
+        assert document(flow.harness, f"oauth-protected-resource/{path}")["scopes_supported"] == scopes
+        challenge = flow.harness.ask("POST", f"/{path}", body=b"{}").header("WWW-Authenticate") or ""
         assert re.findall('scope="(.*?)"', challenge) == [" ".join(scopes)]
 
 
 def test_a2a_the_gateway_as_one_resource_has_every_scope() -> None:
-    found = document(_stage("gateway"), "oauth-protected-resource")
+    found = document(_harness("gateway"), "oauth-protected-resource")
     assert found["scopes_supported"] == ["functions", "notes.read", "notes.write"]
 
 
-def test_c2_the_token_answer_says_what_was_granted(stand: Stand) -> None:
-    handle = handle_of(stand.authorize(scope="nothing that is known offline_access"))
-    end = stand.callback(stand.consent(stand.consent_page(handle))).header("Location") or ""
+def test_c2_the_token_answer_says_what_was_granted(flow: Flow) -> None:
+    handle = handle_of(flow.authorize(scope="nothing that is known offline_access"))
+    end = flow.callback(flow.consent(flow.consent_page(handle))).header("Location") or ""
     code = re.findall("code=([^&]*)", end)[0]
-    assert stand.redeem(code).json()["scope"] == "functions offline_access"
+    assert flow.redeem(code).json()["scope"] == "functions offline_access"

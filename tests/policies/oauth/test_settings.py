@@ -10,8 +10,8 @@ import pytest
 
 from apim.network import Reply
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
-from tests.policies.engine.stage import Got, Sent, Stage, reply
-from tests.policies.oauth.stand import GATEWAY, declared
+from tests.policies.engine.harness import Harness, Response, Sent, reply
+from tests.policies.oauth.flow import GATEWAY, service_with
 
 CLIENT = {
     "id": "x",
@@ -26,9 +26,9 @@ CLIENT = {
 
 
 @functools.cache
-def stage(**config: str) -> Stage:
+def harness(**config: str) -> Harness:
     """The gateway of a stack with these settings."""
-    made = Stage(declared(**config))
+    made = Harness(service_with(**config))
     made.wire.answer = _store
     return made
 
@@ -37,7 +37,7 @@ def _store(sent: Sent) -> Reply:
     return reply(200, json.dumps(CLIENT)) if sent.method == "GET" else reply(201, "{}")
 
 
-def authorize(made: Stage, **more: str) -> Got:
+def authorize(made: Harness, **more: str) -> Response:
     parameters = {
         "response_type": "code",
         "client_id": "x",
@@ -50,32 +50,32 @@ def authorize(made: Stage, **more: str) -> Got:
     return made.ask("GET", "/authorize", query)
 
 
-def outcome(answer: Got) -> str:
+def outcome(answer: Response) -> str:
     """The error that the client hears, or "consent" when the browser goes on to the consent page."""
     location = answer.header("Location") or ""
     return "consent" if location.startswith(f"{GATEWAY}/consent?") else parameters_of(location)["error"]
 
 
 def test_require_resource_refuses_clients_that_name_none() -> None:
-    strict = stage(requireResource="true")
+    strict = harness(requireResource="true")
     assert outcome(authorize(strict)) == "invalid_target"
     assert outcome(authorize(strict, resource=f"{GATEWAY}/mcp")) == "consent"
-    assert outcome(authorize(stage())) == "consent"
+    assert outcome(authorize(harness())) == "consent"
 
 
 def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_server() -> None:
     for resource in (GATEWAY, f"{GATEWAY}/"):
-        assert outcome(authorize(stage(requireResource="true"), resource=resource)) == "invalid_target"
-        whole = stage(audience="gateway", requireResource="true")
+        assert outcome(authorize(harness(requireResource="true"), resource=resource)) == "invalid_target"
+        whole = harness(audience="gateway", requireResource="true")
         assert outcome(authorize(whole, resource=resource)) == "consent"
 
 
 def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_server() -> None:
-    made = stage(audience="gateway")
+    made = harness(audience="gateway")
     for path in ("", "/", "/mcp", "/mcp/", "/mcp/sse"):
         answer = made.ask("GET", f"/.well-known/oauth-protected-resource{path}")
         assert answer.json()["resource"] == GATEWAY + path
-    assert stage().ask("GET", "/.well-known/oauth-protected-resource").status == 404
+    assert harness().ask("GET", "/.well-known/oauth-protected-resource").status == 404
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_serv
     ],
 )
 def test_in_azure_only_named_origins_get_as_far_as_the_token_check(origin: str, status: int) -> None:
-    made = stage(allowedOrigins='["https://tools.example.com"]')
+    made = harness(allowedOrigins='["https://tools.example.com"]')
     assert made.ask("POST", "/mcp", body=b"{}", Origin=origin).status == status
 
 
 def test_in_azure_no_server_is_open() -> None:
     for method, path in (("POST", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")):
-        assert stage().ask(method, path).status == 401
+        assert harness().ask(method, path).status == 401

@@ -10,16 +10,16 @@ import pytest
 from apim.network import Reply
 from apim.policies import retry
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
-from tests.policies.engine.stage import Got, reply
-from tests.policies.oauth.stand import (
+from tests.policies.engine.harness import Response, reply
+from tests.policies.oauth.flow import (
     OBJECT_ID,
     RESOURCE,
     Failing,
-    Stand,
-    away,
+    Flow,
     encoded,
     handle_of,
     status,
+    unreachable,
 )
 
 IN_THE_GATEWAYS_WORDS = (
@@ -28,8 +28,8 @@ IN_THE_GATEWAYS_WORDS = (
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
 def hashed(text: str) -> str:
@@ -43,9 +43,9 @@ def without_versions(document: dict[str, object]) -> dict[str, object]:
 # What is kept
 
 
-def test_a_registration_is_kept_under_the_hash_of_its_id(stand: Stand) -> None:
-    assert without_versions(stand.store.one("clients")) == {
-        "id": hashed(stand.client_id),
+def test_a_registration_is_kept_under_the_hash_of_its_id(flow: Flow) -> None:
+    assert without_versions(flow.store.one("clients")) == {
+        "id": hashed(flow.client_id),
         "ttl": 86400,
         "name": "=Test client",
         "redirectUris": [CALLBACK],
@@ -54,15 +54,15 @@ def test_a_registration_is_kept_under_the_hash_of_its_id(stand: Stand) -> None:
     }
 
 
-def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> None:
-    handle = handle_of(stand.authorize(state="a b", scope="functions offline_access functions"))
+def test_a_transaction_is_kept_under_the_hash_of_its_handle(flow: Flow) -> None:
+    handle = handle_of(flow.authorize(state="a b", scope="functions offline_access functions"))
     kept = {
         "id": hashed(handle),
         "ttl": 600,
-        "expires": stand.now + 600,
+        "expires": flow.now + 600,
         "status": "pending",
         "keyVersion": 1,
-        "clientDocumentId": hashed(stand.client_id),
+        "clientDocumentId": hashed(flow.client_id),
         "registration": "dynamic",
         "clientHost": "",
         "clientKeys": "=",
@@ -75,38 +75,38 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(stand: Stand) -> Non
         "askedScope": "=functions offline_access functions",
         "refresh": True,
     }
-    assert without_versions(stand.store.one("transactions")) == kept
-    at_entra = parameters_of(stand.consent(stand.consent_page(handle)).header("Location") or "")
+    assert without_versions(flow.store.one("transactions")) == kept
+    at_entra = parameters_of(flow.consent(flow.consent_page(handle)).header("Location") or "")
     transaction, _, upstream = at_entra["state"].partition(".")
     assert transaction == kept["id"]
-    assert without_versions(stand.store.one("transactions")) == kept | {
+    assert without_versions(flow.store.one("transactions")) == kept | {
         "status": "approved",
         "upstreamHash": hashed(upstream),
     }
 
 
-def test_a_denied_transaction_is_kept_as_that(stand: Stand) -> None:
-    stand.consent(stand.page(), "deny")
-    assert stand.store.one("transactions")["status"] == "denied"
+def test_a_denied_transaction_is_kept_as_that(flow: Flow) -> None:
+    flow.consent(flow.page(), "deny")
+    assert flow.store.one("transactions")["status"] == "denied"
 
 
-def test_a_grant_is_kept_with_the_hash_of_its_code(stand: Stand) -> None:
-    code = stand.code()
+def test_a_grant_is_kept_with_the_hash_of_its_code(flow: Flow) -> None:
+    code = flow.code()
     identity, _, secret = code.partition(".")
     assert (len(identity), len(secret)) == (22, 43)
-    grant = without_versions(stand.store.one("grants"))
+    grant = without_versions(flow.store.one("grants"))
     assert len(str(grant.pop("refreshSecret"))) == 43
     assert str(grant.pop("entraToken")).count(".") == 4
     kept = {
         "id": identity,
         "ttl": 600,
         "status": "issued",
-        "issued": stand.now,
-        "expires": stand.now + 30 * 86400,
+        "issued": flow.now,
+        "expires": flow.now + 30 * 86400,
         "keyVersion": 1,
         "codeHash": hashed(secret),
-        "codeExpires": stand.now + 60,
-        "clientDocumentId": hashed(stand.client_id),
+        "codeExpires": flow.now + 60,
+        "clientDocumentId": hashed(flow.client_id),
         "clientName": "=Test client",
         "redirectUri": CALLBACK,
         "challenge": challenge_of("v" * 43),
@@ -114,18 +114,18 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(stand: Stand) -> None:
         "scope": "functions",
         "askedScope": "=functions",
         "sub": OBJECT_ID,
-        "tid": stand.named("entra-tenant"),
+        "tid": flow.named_value("entra-tenant"),
         "userName": "=ada@twin.example",
     }
     assert grant == kept
-    refresh_token = stand.redeem(code).json()["refresh_token"]
-    grant = without_versions(stand.store.one("grants"))
+    refresh_token = flow.redeem(code).json()["refresh_token"]
+    grant = without_versions(flow.store.one("grants"))
     redeemed = kept | {"status": "redeemed", "counter": 1, "ttl": 30 * 86400}
     assert redeemed.items() <= grant.items()
-    stand.stage.clock.advance(500)
-    stand.refresh(refresh_token)
-    grant = without_versions(stand.store.one("grants"))
-    refreshed = {"counter": 2, "refreshedAt": stand.now, "ttl": 30 * 86400 - 500}
+    flow.harness.clock.advance(500)
+    flow.refresh(refresh_token)
+    grant = without_versions(flow.store.one("grants"))
+    refreshed = {"counter": 2, "refreshedAt": flow.now, "ttl": 30 * 86400 - 500}
     assert (redeemed | refreshed).items() <= grant.items()
 
 
@@ -136,24 +136,22 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(stand: Stand) -> None:
 class Step:
     """One step of a sign-in, and how it says that the store failed."""
 
-    before: Callable[[Stand], object]
-    go: Callable[[Stand, object], Got]
+    before: Callable[[Flow], object]
+    go: Callable[[Flow, object], Response]
     said: str
 
 
 STEPS = {
-    "register": Step(lambda _: None, lambda stand, _: stand.register(), "json"),
-    "authorize": Step(lambda _: None, lambda stand, _: stand.authorize(), "page"),
+    "register": Step(lambda _: None, lambda flow, _: flow.register(), "json"),
+    "authorize": Step(lambda _: None, lambda flow, _: flow.authorize(), "page"),
     "consent page": Step(
-        lambda stand: handle_of(stand.authorize()), lambda stand, made: stand.consent_page(str(made)), "page"
+        lambda flow: handle_of(flow.authorize()), lambda flow, made: flow.consent_page(str(made)), "page"
     ),
-    "allow": Step(lambda stand: stand.page(), lambda stand, made: stand.consent(_got(made)), "page"),
-    "deny": Step(lambda stand: stand.page(), lambda stand, made: stand.consent(_got(made), "deny"), "page"),
-    "callback": Step(lambda stand: stand.at_entra(), lambda stand, made: stand.callback(_got(made)), "page"),
-    "token": Step(lambda stand: stand.code(), lambda stand, made: stand.redeem(str(made)), "json"),
-    "refresh": Step(
-        lambda stand: stand.refresh_token(), lambda stand, made: stand.refresh(str(made)), "json"
-    ),
+    "allow": Step(lambda flow: flow.page(), lambda flow, made: flow.consent(_got(made)), "page"),
+    "deny": Step(lambda flow: flow.page(), lambda flow, made: flow.consent(_got(made), "deny"), "page"),
+    "callback": Step(lambda flow: flow.at_entra(), lambda flow, made: flow.callback(_got(made)), "page"),
+    "token": Step(lambda flow: flow.code(), lambda flow, made: flow.redeem(str(made)), "json"),
+    "refresh": Step(lambda flow: flow.refresh_token(), lambda flow, made: flow.refresh(str(made)), "json"),
 }
 CALLS = {
     "register": ["POST clients"],
@@ -166,7 +164,7 @@ CALLS = {
     "refresh": ["GET grants", "PUT grants"],
 }
 FAILURES = {
-    "does not answer": away,
+    "does not answer": unreachable,
     "throttles every call": status(429),
     "answers 503": status(503, "<html>Server: cosmos.internal.example</html>"),
     "answers 403": status(403),
@@ -185,18 +183,18 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
 
 
-def _got(made: object) -> Got:
-    assert isinstance(made, Got)
+def _got(made: object) -> Response:
+    assert isinstance(made, Response)
     return made
 
 
-def test_each_step_asks_the_store_for_this_and_for_no_more(stand: Stand) -> None:
+def test_each_step_asks_the_store_for_this_and_for_no_more(flow: Flow) -> None:
     for name, step in STEPS.items():
-        made = step.before(stand)
-        stand.stage.gateway.services.cache.clear()
-        stand.store.calls.clear()
-        step.go(stand, made)
-        assert [" ".join(call) for call in stand.store.calls] == CALLS[name]
+        made = step.before(flow)
+        flow.harness.gateway.services.cache.clear()
+        flow.store.calls.clear()
+        step.go(flow, made)
+        assert [" ".join(call) for call in flow.store.calls] == CALLS[name]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -205,20 +203,20 @@ def test_each_step_asks_the_store_for_this_and_for_no_more(stand: Stand) -> None
     [(n, i) for n, calls in CALLS.items() for i in range(len(calls)) if (n, i) != ("token", 3)],
 )
 def test_a_store_that_fails_is_said_and_the_step_can_be_taken_again(
-    stand: Stand, name: str, number: int, failure: str
+    flow: Flow, name: str, number: int, failure: str
 ) -> None:
     step = STEPS[name]
-    made, cookies, documents = _failed_at(stand, step, number, FAILURES[failure])
+    made, cookies, documents = _failed_at(flow, step, number, FAILURES[failure])
     if failure == THROTTLED:
-        stand.store.failing |= dict.fromkeys(range(number + 1, number + 3), FAILURES[failure])
-    answer = step.go(stand, made)
+        flow.store.failing |= dict.fromkeys(range(number + 1, number + 3), FAILURES[failure])
+    answer = step.go(flow, made)
     assert b"cosmos" not in answer.body
-    stand.store.failing.clear()
+    flow.store.failing.clear()
     if (name, number) == ("callback", 2):
         heard = parameters_of(answer.header("Location") or "")
         assert (heard["error"], heard["state"]) == ("temporarily_unavailable", "s")
         assert "code" not in heard
-        assert stand.callback(_got(made)).status in (400, 403)
+        assert flow.callback(_got(made)).status in (400, 403)
         return
     assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
     assert answer.header("Cache-Control") == "no-store"
@@ -227,97 +225,97 @@ def test_a_store_that_fails_is_said_and_the_step_can_be_taken_again(
     else:
         assert (answer.header("Content-Type") or "").startswith("text/html")
         assert answer.header("Set-Cookie") is None
-    assert stand.store.documents == documents
-    stand.cookies = cookies
-    assert step.go(stand, made).status in (200, 201, 302, 303)
+    assert flow.store.documents == documents
+    flow.cookies = cookies
+    assert step.go(flow, made).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(
     ("name", "number"), [(n, i) for n, calls in CALLS.items() for i in range(len(calls))]
 )
-def test_d7_a_throttled_call_is_repeated(stand: Stand, name: str, number: int, times: int) -> None:
-    made, _, _ = _failed_at(stand, STEPS[name], number, status(429))
-    stand.store.failing |= dict.fromkeys(range(number, number + times), status(429))
-    assert STEPS[name].go(stand, made).status in (200, 201, 302, 303)
+def test_d7_a_throttled_call_is_repeated(flow: Flow, name: str, number: int, times: int) -> None:
+    made, _, _ = _failed_at(flow, STEPS[name], number, status(429))
+    flow.store.failing |= dict.fromkeys(range(number, number + times), status(429))
+    assert STEPS[name].go(flow, made).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("failure", [*FAILURES.values(), status(412), status(404)])
-def test_d7_a_registration_that_cannot_be_extended_costs_no_token(stand: Stand, failure: Failing) -> None:
-    code, _, _ = _failed_at(stand, STEPS["token"], 3, failure)
-    assert stand.redeem(str(code)).status == 200
+def test_d7_a_registration_that_cannot_be_extended_costs_no_token(flow: Flow, failure: Failing) -> None:
+    code, _, _ = _failed_at(flow, STEPS["token"], 3, failure)
+    assert flow.redeem(str(code)).status == 200
 
 
 def _failed_at(
-    stand: Stand, step: Step, number: int, failing: Failing
+    flow: Flow, step: Step, number: int, failing: Failing
 ) -> tuple[object, dict[str, str], dict[tuple[str, str], dict[str, object]]]:
     """All that comes before a step, whose call of this number will fail."""
-    made = step.before(stand)
-    stand.stage.gateway.services.cache.clear()
-    stand.store.calls.clear()
-    stand.store.failing = {number: failing}
-    return made, dict(stand.cookies), dict(stand.store.documents)
+    made = step.before(flow)
+    flow.harness.gateway.services.cache.clear()
+    flow.store.calls.clear()
+    flow.store.failing = {number: failing}
+    return made, dict(flow.cookies), dict(flow.store.documents)
 
 
 @pytest.mark.parametrize("code", [404, 412])
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
-def test_a_transaction_that_somebody_else_moved_on_is_over(stand: Stand, name: str, code: int) -> None:
-    made, _, documents = _failed_at(stand, STEPS[name], 1, status(code))
-    answer = STEPS[name].go(stand, made)
+def test_a_transaction_that_somebody_else_moved_on_is_over(flow: Flow, name: str, code: int) -> None:
+    made, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
+    answer = STEPS[name].go(flow, made)
     assert (answer.status, answer.header("Location")) == (400, None)
     assert b"no longer open" in answer.body
-    assert stand.store.documents == documents
+    assert flow.store.documents == documents
 
 
-def test_a_code_whose_grant_disappeared_is_invalid(stand: Stand) -> None:
-    made, _, documents = _failed_at(stand, STEPS["token"], 2, status(404))
-    answer = stand.redeem(str(made))
+def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
+    made, _, documents = _failed_at(flow, STEPS["token"], 2, status(404))
+    answer = flow.redeem(str(made))
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    assert stand.store.documents == documents
+    assert flow.store.documents == documents
 
 
-def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(stand: Stand) -> None:
+def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(flow: Flow) -> None:
     """The request that the store refuses holds everything that the successful one holds."""
-    code = stand.code()
-    stand.store.calls.clear()
+    code = flow.code()
+    flow.store.calls.clear()
 
     def redeemed_in_between() -> Reply:
-        stand.store.one("grants")["status"] = "redeemed"
+        flow.store.one("grants")["status"] = "redeemed"
         return reply(412, "{}")
 
-    stand.store.failing = {2: redeemed_in_between}
-    answer = stand.redeem(code)
+    flow.store.failing = {2: redeemed_in_between}
+    answer = flow.redeem(code)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    assert stand.store.one("grants")["status"] == "revoked"
+    assert flow.store.one("grants")["status"] == "revoked"
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
-def test_a_spent_code_alone_does_no_harm(stand: Stand, wrong: str) -> None:
+def test_a_spent_code_alone_does_no_harm(flow: Flow, wrong: str) -> None:
     """Codes are seen in browser histories and logs; verifiers are not."""
-    code = stand.code()
-    token = stand.redeem(code).json()["access_token"]
-    answer = stand.redeem(code, **{wrong: "https://app.example/" + "a" * 43})
+    code = flow.code()
+    token = flow.redeem(code).json()["access_token"]
+    answer = flow.redeem(code, **{wrong: "https://app.example/" + "a" * 43})
     assert answer.status == 400
-    answer = stand.redeem(code, **{wrong: "a" * 43})
+    answer = flow.redeem(code, **{wrong: "a" * 43})
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
-    stand.stage.gateway.services.cache.clear()
-    assert stand.call(token).status == 200
+    flow.harness.gateway.services.cache.clear()
+    assert flow.call(token).status == 200
 
 
 @pytest.mark.parametrize("apart", [-0.05, 0.05])
-def test_clocks_that_differ_between_units_hide_no_replay(stand: Stand, apart: float) -> None:
-    code = stand.code()
-    token = stand.redeem(code).json()["access_token"]
-    stand.stage.clock.advance(apart)
-    assert stand.redeem(code).status == 400
-    assert stand.call(token).status == 401
+def test_clocks_that_differ_between_units_hide_no_replay(flow: Flow, apart: float) -> None:
+    code = flow.code()
+    token = flow.redeem(code).json()["access_token"]
+    flow.harness.clock.advance(apart)
+    assert flow.redeem(code).status == 400
+    assert flow.call(token).status == 401
 
 
 @pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token", "refresh"])
-def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, name: str) -> None:
+def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(flow: Flow, name: str) -> None:
     """What went wrong in the gateway itself is in its log, and in nobody's answer."""
-    made, _, documents = _failed_at(stand, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
-    answer = STEPS[name].go(stand, made)
+    made, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
+    answer = STEPS[name].go(flow, made)
     assert answer.status == 500
     assert b"cosmos" not in answer.body
     if name in ("authorize", "consent page", "allow", "callback"):
@@ -327,16 +325,16 @@ def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, n
         assert answer.body == IN_THE_GATEWAYS_WORDS
         assert answer.header("Content-Type") == "application/json"
     assert answer.header("Cache-Control") == "no-store"
-    assert stand.store.documents == documents
+    assert flow.store.documents == documents
 
 
 @pytest.mark.parametrize(
     ("failing", "code"),
     [
-        ({1: away}, 503),
+        ({1: unreachable}, 503),
         ({1: status(500)}, 503),
         ({1: status(404)}, 400),
-        ({2: away}, 503),
+        ({2: unreachable}, 503),
         ({2: status(500)}, 503),
         ({2: status(404)}, 400),
         (dict.fromkeys((2, 4, 6, 8, 10), status(412)), 400),
@@ -354,16 +352,16 @@ def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(stand: Stand, n
     ],
 )
 def test_d7_a_replay_is_refused_only_when_what_it_gave_is_revoked(
-    stand: Stand, failing: dict[int, Failing], code: int
+    flow: Flow, failing: dict[int, Failing], code: int
 ) -> None:
     """Calls: the grant, the grant again, its change; the last two again for each change that came between."""
-    given = stand.code()
-    token = stand.redeem(given).json()["access_token"]
-    stand.store.calls.clear()
-    stand.store.failing = failing
-    answer = stand.redeem(given)
+    given = flow.code()
+    token = flow.redeem(given).json()["access_token"]
+    flow.store.calls.clear()
+    flow.store.failing = failing
+    answer = flow.redeem(given)
     assert answer.status == code
     assert answer.json()["error"] == ("invalid_grant" if code == 400 else "temporarily_unavailable")
-    stand.store.failing.clear()
-    assert stand.redeem(given).status == 400
-    assert stand.call(token).status == 401
+    flow.store.failing.clear()
+    assert flow.redeem(given).status == 400
+    assert flow.call(token).status == 401

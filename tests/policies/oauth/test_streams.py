@@ -9,8 +9,8 @@ from apim.messages import InboundRequest, OutboundResponse
 from apim.network import Reply
 from apim.readings import Readings
 from tests.e2e.client import refusal_of
-from tests.policies.engine.stage import Stage
-from tests.policies.oauth.stand import Stand, StandingClock, declared
+from tests.policies.engine.harness import Harness
+from tests.policies.oauth.flow import Flow, ManualClock, service_with
 
 MOST = 2
 
@@ -35,16 +35,16 @@ class Stream(Reply):
         self.closed.set()
 
 
-def under(reading: str) -> tuple[Stand, str]:
+def under(reading: str) -> tuple[Flow, str]:
     """A sign-in at a stack in which one caller may have two requests open."""
-    made = Stage(declared(openRequests=str(MOST)), StandingClock(), Readings.parse([reading]))
-    stand = Stand.at(made)
-    return stand, stand.token()
+    made = Harness(service_with(openRequests=str(MOST)), ManualClock(), Readings.parse([reading]))
+    flow = Flow.at(made)
+    return flow, flow.token()
 
 
-async def opened(stand: Stand, token: str) -> OutboundResponse:
+async def open_stream(flow: Flow, token: str) -> OutboundResponse:
     headers = (("Host", "gateway.example"), ("Authorization", f"Bearer {token}"))
-    return await stand.stage.gateway.handle(
+    return await flow.harness.gateway.handle(
         InboundRequest(
             method="GET",
             path="/mcp/sse",
@@ -60,16 +60,16 @@ async def opened(stand: Stand, token: str) -> OutboundResponse:
 @pytest.mark.parametrize("reading", ["limit-concurrency=until-head", "limit-concurrency=until-end"])
 def test_e4_one_caller_has_so_many_streams_open_at_a_server(reading: str) -> None:
     """Where an open stream does not count (R17), all are opened, and nothing breaks."""
-    stand, token = under(reading)
+    flow, token = under(reading)
 
     async def go() -> tuple[list[int], OutboundResponse, int]:
-        stand.served = Stream
-        streams = [await opened(stand, token) for _ in range(MOST)]
-        another = await opened(stand, token)
+        flow.served = Stream
+        streams = [await open_stream(flow, token) for _ in range(MOST)]
+        another = await open_stream(flow, token)
         statuses = [answer.status for answer in streams]
         for answer in streams:
             await answer.close()
-        after = await opened(stand, token)
+        after = await open_stream(flow, token)
         await after.close()
         return statuses, another, after.status
 
@@ -79,12 +79,12 @@ def test_e4_one_caller_has_so_many_streams_open_at_a_server(reading: str) -> Non
 
 
 def test_e4_a_refused_stream_says_why_and_when_to_come_again() -> None:
-    stand, token = under("limit-concurrency=until-end")
+    flow, token = under("limit-concurrency=until-end")
 
     async def go() -> OutboundResponse:
-        stand.served = Stream
-        streams = [await opened(stand, token) for _ in range(MOST)]
-        refused = await opened(stand, token)
+        flow.served = Stream
+        streams = [await open_stream(flow, token) for _ in range(MOST)]
+        refused = await open_stream(flow, token)
         for answer in streams:
             await answer.close()
         return refused
@@ -95,13 +95,13 @@ def test_e4_a_refused_stream_says_why_and_when_to_come_again() -> None:
 
 
 def test_e4_another_person_has_streams_of_their_own() -> None:
-    stand, token = under("limit-concurrency=until-end")
-    stand.tampered = {"oid": "66666666-6666-4666-8666-666666666666"}
-    other = stand.token()
+    flow, token = under("limit-concurrency=until-end")
+    flow.tampered = {"oid": "66666666-6666-4666-8666-666666666666"}
+    other = flow.token()
 
     async def go() -> list[int]:
-        stand.served = Stream
-        answers = [await opened(stand, given) for given in (token, token, other, token)]
+        flow.served = Stream
+        answers = [await open_stream(flow, given) for given in (token, token, other, token)]
         for answer in answers:
             await answer.close()
         return [answer.status for answer in answers]
@@ -111,11 +111,11 @@ def test_e4_another_person_has_streams_of_their_own() -> None:
 
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "limit-concurrency=until-end"])
 def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
-    stand, token = under(reading)
+    flow, token = under(reading)
 
     async def go() -> bytes:
-        stand.served = Stream
-        answer = await opened(stand, token)
+        flow.served = Stream
+        answer = await open_stream(flow, token)
         assert not isinstance(answer.body, bytes)
         first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
         await answer.close()
@@ -126,12 +126,12 @@ def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 400, 404])
 def test_e4_no_policy_reads_an_answer_that_is_no_failure(status: int) -> None:
-    stand, token = under("limit-concurrency=until-head")
+    flow, token = under("limit-concurrency=until-head")
     stream = Stream(status, "application/json")
 
     async def go() -> bool:
-        stand.served = lambda: stream
-        answer = await asyncio.wait_for(opened(stand, token), 5)
+        flow.served = lambda: stream
+        answer = await asyncio.wait_for(open_stream(flow, token), 5)
         read = stream.was_read
         await answer.close()
         return read
@@ -141,16 +141,16 @@ def test_e4_no_policy_reads_an_answer_that_is_no_failure(status: int) -> None:
 
 def test_e4_a_stream_that_is_open_outlives_its_grant() -> None:
     """API Management has no way to end it; every new request is refused."""
-    stand, token = under("limit-concurrency=until-end")
+    flow, token = under("limit-concurrency=until-end")
 
     async def go() -> tuple[bytes, int]:
-        stand.served = Stream
-        answer = await opened(stand, token)
-        stand.store.one("grants")["status"] = "revoked"
-        stand.stage.clock.advance(31)
+        flow.served = Stream
+        answer = await open_stream(flow, token)
+        flow.store.one("grants")["status"] = "revoked"
+        flow.harness.clock.advance(31)
         assert not isinstance(answer.body, bytes)
         first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
-        again = await opened(stand, token)
+        again = await open_stream(flow, token)
         await answer.close()
         return first, again.status
 
@@ -158,7 +158,7 @@ def test_e4_a_stream_that_is_open_outlives_its_grant() -> None:
 
 
 def test_e4_the_refusal_is_a_json_rpc_error() -> None:
-    stand, token = under("limit-concurrency=until-end")
-    stand.stage.gateway.services.concurrency[f"functions|{stand.opened(token)['sub']}"] = MOST
-    answer = stand.call(token)
+    flow, token = under("limit-concurrency=until-end")
+    flow.harness.gateway.services.concurrency[f"functions|{flow.claims_of(token)['sub']}"] = MOST
+    answer = flow.call(token)
     assert (answer.status, refusal_of(answer.json())) == (429, "too_many_requests")

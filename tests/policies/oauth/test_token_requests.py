@@ -14,39 +14,39 @@ import pytest
 from apim.network import Reply
 from apim.policies import retry
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.policies.engine.stage import Got, Sent, Stage
-from tests.policies.oauth.stand import (
+from tests.policies.engine.harness import Harness, Response, Sent
+from tests.policies.oauth.flow import (
     FORM,
     GATEWAY,
     OBJECT_ID,
     RESOURCE,
     VERIFIER,
-    Stand,
-    StandingClock,
-    declared,
+    Flow,
+    ManualClock,
     handle_of,
+    service_with,
 )
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand.new()
+def flow() -> Flow:
+    return Flow.new()
 
 
-def error_of(answer: Got) -> tuple[int, str]:
+def error_of(answer: Response) -> tuple[int, str]:
     assert answer.header("Cache-Control") == "no-store"
     return answer.status, answer.json()["error"]
 
 
-def redeem_raw(stand: Stand, form: str, **headers: str) -> Got:
-    return stand.stage.ask("POST", "/token", body=form.encode(), Content_Type=FORM, **headers)
+def redeem_raw(flow: Flow, form: str, **headers: str) -> Response:
+    return flow.harness.ask("POST", "/token", body=form.encode(), Content_Type=FORM, **headers)
 
 
-def redemption(stand: Stand, given: str, **changed: str | None) -> str:
+def redemption(flow: Flow, given: str, **changed: str | None) -> str:
     parameters = {
         "grant_type": "authorization_code",
         "code": given,
-        "client_id": stand.client_id,
+        "client_id": flow.client_id,
         "code_verifier": VERIFIER,
     }
     return urlencode({name: each for name, each in (parameters | changed).items() if each is not None})
@@ -59,55 +59,55 @@ def basic(credentials: str) -> str:
 # Codes
 
 
-def test_d1_a_code_is_256_random_bits_and_only_its_hash_is_stored(stand: Stand) -> None:
-    codes = [stand.code() for _ in range(3)]
+def test_d1_a_code_is_256_random_bits_and_only_its_hash_is_stored(flow: Flow) -> None:
+    codes = [flow.code() for _ in range(3)]
     secrets = {code.partition(".")[2] for code in codes}
     assert len(secrets) == 3
-    kept = json.dumps(list(stand.store.documents.values()))
+    kept = json.dumps(list(flow.store.documents.values()))
     for secret in secrets:
         assert len(base64.urlsafe_b64decode(secret + "=")) == 32
         assert secret not in kept
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
-def test_d1_a_code_lives_sixty_seconds(stand: Stand, seconds: int, status: int) -> None:
-    code = stand.code()
-    stand.stage.clock.advance(seconds)
-    assert stand.redeem(code).status == status
+def test_d1_a_code_lives_sixty_seconds(flow: Flow, seconds: int, status: int) -> None:
+    code = flow.code()
+    flow.harness.clock.advance(seconds)
+    assert flow.redeem(code).status == status
 
 
-def test_d1_a_replay_with_everything_right_revokes_what_the_first_redemption_gave(stand: Stand) -> None:
-    code = stand.code()
-    given = stand.redeem(code).json()
-    renewed = stand.refresh(given["refresh_token"]).json()
-    assert error_of(stand.redeem(code)) == (400, "invalid_grant")
+def test_d1_a_replay_with_everything_right_revokes_what_the_first_redemption_gave(flow: Flow) -> None:
+    code = flow.code()
+    given = flow.redeem(code).json()
+    renewed = flow.refresh(given["refresh_token"]).json()
+    assert error_of(flow.redeem(code)) == (400, "invalid_grant")
     for each in (given, renewed):
-        assert stand.call(each["access_token"]).status == 401
-        assert error_of(stand.refresh(each["refresh_token"])) == (400, "invalid_grant")
+        assert flow.call(each["access_token"]).status == 401
+        assert error_of(flow.refresh(each["refresh_token"])) == (400, "invalid_grant")
 
 
-def test_d1_a_replay_without_a_redirect_uri_revokes_too(stand: Stand) -> None:
+def test_d1_a_replay_without_a_redirect_uri_revokes_too(flow: Flow) -> None:
     """The parameter is optional, so a replay without it has all that the code is worth."""
-    code = stand.code()
-    stand.redeem(code, redirect_uri=None)
-    assert error_of(stand.redeem(code, redirect_uri=None)) == (400, "invalid_grant")
-    assert stand.store.one("grants")["status"] == "revoked"
+    code = flow.code()
+    flow.redeem(code, redirect_uri=None)
+    assert error_of(flow.redeem(code, redirect_uri=None)) == (400, "invalid_grant")
+    assert flow.store.one("grants")["status"] == "revoked"
 
 
-def test_d1_a_replay_is_not_excused_by_a_foreign_resource(stand: Stand) -> None:
-    code = stand.code()
-    stand.redeem(code)
-    assert error_of(stand.redeem(code, resource="https://evil.example")) == (400, "invalid_grant")
-    assert stand.store.one("grants")["status"] == "revoked"
+def test_d1_a_replay_is_not_excused_by_a_foreign_resource(flow: Flow) -> None:
+    code = flow.code()
+    flow.redeem(code)
+    assert error_of(flow.redeem(code, resource="https://evil.example")) == (400, "invalid_grant")
+    assert flow.store.one("grants")["status"] == "revoked"
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
-def test_d1_any_other_use_of_a_spent_code_harms_no_one(stand: Stand, wrong: str) -> None:
-    code = stand.code()
-    given = stand.redeem(code).json()
-    assert error_of(stand.redeem(code, **{wrong: "a" * 43})) == (400, "invalid_grant")
-    assert stand.call(given["access_token"]).status == 200
-    assert stand.refresh(given["refresh_token"]).status == 200
+def test_d1_any_other_use_of_a_spent_code_harms_no_one(flow: Flow, wrong: str) -> None:
+    code = flow.code()
+    given = flow.redeem(code).json()
+    assert error_of(flow.redeem(code, **{wrong: "a" * 43})) == (400, "invalid_grant")
+    assert flow.call(given["access_token"]).status == 200
+    assert flow.refresh(given["refresh_token"]).status == 200
 
 
 @pytest.fixture
@@ -118,10 +118,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
 
 
-def interleaved(stand: Stand, seed: int) -> None:
+def interleaved(flow: Flow, seed: int) -> None:
     """Calls that leave the gateway take different times, so that parallel requests overtake each other."""
     chance = random.Random(seed)
-    answer = stand.stage.wire.answer
+    answer = flow.harness.wire.answer
 
     async def later(sent: Sent) -> Reply:
         for _ in range(chance.randrange(12)):
@@ -132,171 +132,171 @@ def interleaved(stand: Stand, seed: int) -> None:
             await asyncio.sleep(0)
         return made
 
-    stand.stage.wire.answer = later
+    flow.harness.wire.answer = later
 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("seed", range(5))
-def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(stand: Stand, seed: int) -> None:
-    body = redemption(stand, stand.code()).encode()
-    interleaved(stand, seed)
-    answers = stand.stage.ask_together(50, "/token", body=body, Content_Type=FORM)
+def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(flow: Flow, seed: int) -> None:
+    body = redemption(flow, flow.code()).encode()
+    interleaved(flow, seed)
+    answers = flow.harness.ask_together(50, "/token", body=body, Content_Type=FORM)
     assert sorted(answer.status for answer in answers) == [200] + [400] * 49
     assert {error_of(answer) for answer in answers if answer.status == 400} == {(400, "invalid_grant")}
     (given,) = (answer.json() for answer in answers if answer.status == 200)
-    assert stand.store.one("grants")["status"] == "revoked"
-    assert stand.call(given["access_token"]).status == 401
-    assert error_of(stand.refresh(given["refresh_token"])) == (400, "invalid_grant")
+    assert flow.store.one("grants")["status"] == "revoked"
+    assert flow.call(given["access_token"]).status == 401
+    assert error_of(flow.refresh(given["refresh_token"])) == (400, "invalid_grant")
 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("seed", range(5))
-def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(stand: Stand, seed: int) -> None:
-    token = stand.refresh_token()
+def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(flow: Flow, seed: int) -> None:
+    token = flow.refresh_token()
     body = urlencode(
-        {"grant_type": "refresh_token", "refresh_token": token, "client_id": stand.client_id}
+        {"grant_type": "refresh_token", "refresh_token": token, "client_id": flow.client_id}
     ).encode()
-    interleaved(stand, seed)
-    answers = stand.stage.ask_together(50, "/token", body=body, Content_Type=FORM)
+    interleaved(flow, seed)
+    answers = flow.harness.ask_together(50, "/token", body=body, Content_Type=FORM)
     assert [answer.status for answer in answers] == [200] * 50
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
-    assert stand.store.one("grants")["counter"] == 2
-    assert stand.call(answers[-1].json()["access_token"]).status == 200
-    assert stand.refresh(answers[0].json()["refresh_token"]).status == 200
+    assert flow.store.one("grants")["counter"] == 2
+    assert flow.call(answers[-1].json()["access_token"]).status == 200
+    assert flow.refresh(answers[0].json()["refresh_token"]).status == 200
 
 
 # What is sent and answered
 
 
-def test_d2_a_token_request_is_a_form(stand: Stand) -> None:
-    code = stand.code()
-    form = redemption(stand, code)
-    as_json = json.dumps({"grant_type": "authorization_code", "code": code, "client_id": stand.client_id})
+def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
+    code = flow.code()
+    form = redemption(flow, code)
+    as_json = json.dumps({"grant_type": "authorization_code", "code": code, "client_id": flow.client_id})
     for body, content_type in ((as_json, "application/json"), (form, "text/plain"), (form, "")):
-        answer = stand.stage.ask("POST", "/token", body=body.encode(), Content_Type=content_type)
+        answer = flow.harness.ask("POST", "/token", body=body.encode(), Content_Type=content_type)
         assert error_of(answer) == (400, "invalid_request")
-    assert redeem_raw(stand, form).status == 200
+    assert redeem_raw(flow, form).status == 200
 
 
 @pytest.mark.parametrize("name", ["grant_type", "code", "code_verifier", "client_id"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_d2_a_missing_or_empty_parameter_of_a_redemption_is_an_invalid_request(
-    stand: Stand, name: str, value: str | None
+    flow: Flow, name: str, value: str | None
 ) -> None:
-    code = stand.code()
-    assert error_of(redeem_raw(stand, redemption(stand, code, **{name: value}))) == (400, "invalid_request")
-    assert redeem_raw(stand, redemption(stand, code)).status == 200
+    code = flow.code()
+    assert error_of(redeem_raw(flow, redemption(flow, code, **{name: value}))) == (400, "invalid_request")
+    assert redeem_raw(flow, redemption(flow, code)).status == 200
 
 
 @pytest.mark.parametrize("name", ["grant_type", "refresh_token", "client_id"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_d2_a_missing_or_empty_parameter_of_a_refresh_is_an_invalid_request(
-    stand: Stand, name: str, value: str | None
+    flow: Flow, name: str, value: str | None
 ) -> None:
-    token = stand.refresh_token()
-    assert error_of(stand.refresh(**{"refresh_token": token, name: value})) == (400, "invalid_request")
-    assert stand.refresh(token).status == 200
+    token = flow.refresh_token()
+    assert error_of(flow.refresh(**{"refresh_token": token, name: value})) == (400, "invalid_request")
+    assert flow.refresh(token).status == 200
 
 
 @pytest.mark.parametrize(
     "again", ["grant_type=authorization_code", "code=x", "code_verifier=x", "client_id=x", "redirect_uri=x"]
 )
-def test_d2_a_duplicated_parameter_is_an_invalid_request(stand: Stand, again: str) -> None:
-    code = stand.code()
-    form = redemption(stand, code, redirect_uri=CALLBACK)
-    assert error_of(redeem_raw(stand, f"{form}&{again}")) == (400, "invalid_request")
-    assert redeem_raw(stand, form).status == 200
+def test_d2_a_duplicated_parameter_is_an_invalid_request(flow: Flow, again: str) -> None:
+    code = flow.code()
+    form = redemption(flow, code, redirect_uri=CALLBACK)
+    assert error_of(redeem_raw(flow, f"{form}&{again}")) == (400, "invalid_request")
+    assert redeem_raw(flow, form).status == 200
 
 
 @pytest.mark.parametrize(
     "grant_type", ["password", "client_credentials", "implicit", "AUTHORIZATION_CODE", "x"]
 )
-def test_d2_another_grant_type_is_unsupported(stand: Stand, grant_type: str) -> None:
-    form = redemption(stand, stand.code(), grant_type=grant_type)
-    assert error_of(redeem_raw(stand, form)) == (400, "unsupported_grant_type")
+def test_d2_another_grant_type_is_unsupported(flow: Flow, grant_type: str) -> None:
+    form = redemption(flow, flow.code(), grant_type=grant_type)
+    assert error_of(redeem_raw(flow, form)) == (400, "unsupported_grant_type")
 
 
-def test_d2_unknown_parameters_are_ignored(stand: Stand) -> None:
+def test_d2_unknown_parameters_are_ignored(flow: Flow) -> None:
     more = "&client_secret=x&scope=x%20y&audience=z&flag&%00=%00&access_token=1"
-    answer = redeem_raw(stand, redemption(stand, stand.code()) + more)
+    answer = redeem_raw(flow, redemption(flow, flow.code()) + more)
     assert answer.status == 200
     assert answer.json()["scope"] == "functions"
 
 
-def test_d2_parameters_of_the_other_grant_type_are_unknown(stand: Stand) -> None:
-    code = stand.code()
-    token = redeem_raw(stand, redemption(stand, code, refresh_token="../../clients")).json()["refresh_token"]
+def test_d2_parameters_of_the_other_grant_type_are_unknown(flow: Flow) -> None:
+    code = flow.code()
+    token = redeem_raw(flow, redemption(flow, code, refresh_token="../../clients")).json()["refresh_token"]
     for other in ("x", "../../../../clients/docs/x", code):
-        stand.store.calls.clear()
-        assert stand.refresh(token, code=other, code_verifier="x", redirect_uri="x").status == 200
-        assert {container for _, container in stand.store.calls} == {"grants"}
+        flow.store.calls.clear()
+        assert flow.refresh(token, code=other, code_verifier="x", redirect_uri="x").status == 200
+        assert {container for _, container in flow.store.calls} == {"grants"}
 
 
 @pytest.mark.parametrize("value", [None, "", CALLBACK])
-def test_d2_redirect_uri_may_be_absent(stand: Stand, value: str | None) -> None:
-    assert stand.redeem(stand.code(), redirect_uri=value).status == 200
+def test_d2_redirect_uri_may_be_absent(flow: Flow, value: str | None) -> None:
+    assert flow.redeem(flow.code(), redirect_uri=value).status == 200
 
 
-def test_d2_redirect_uri_must_match_when_it_is_present(stand: Stand) -> None:
-    code = stand.code()
+def test_d2_redirect_uri_must_match_when_it_is_present(flow: Flow) -> None:
+    code = flow.code()
     for wrong in (CALLBACK + "/", CALLBACK.upper(), "https://evil.example/callback", " "):
-        assert error_of(stand.redeem(code, redirect_uri=wrong)) == (400, "invalid_grant")
-    assert stand.redeem(code).status == 200
+        assert error_of(flow.redeem(code, redirect_uri=wrong)) == (400, "invalid_grant")
+    assert flow.redeem(code).status == 200
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
 @pytest.mark.parametrize("in_the_form", [True, False])
 def test_d2_a_client_id_in_the_header_with_an_empty_secret_is_accepted(
-    stand: Stand, scheme: str, in_the_form: bool
+    flow: Flow, scheme: str, in_the_form: bool
 ) -> None:
-    form = redemption(stand, stand.code(), **({} if in_the_form else {"client_id": None}))
-    header = basic(f"{stand.client_id}:").replace("Basic", scheme)
-    answer = redeem_raw(stand, form, Authorization=header)
+    form = redemption(flow, flow.code(), **({} if in_the_form else {"client_id": None}))
+    header = basic(f"{flow.client_id}:").replace("Basic", scheme)
+    answer = redeem_raw(flow, form, Authorization=header)
     assert answer.status == 200
-    assert stand.opened(answer.json()["access_token"])["client_id"] == stand.client_id
+    assert flow.claims_of(answer.json()["access_token"])["client_id"] == flow.client_id
 
 
-def test_d2_a_client_id_in_the_header_is_decoded_as_a_form(stand: Stand) -> None:
+def test_d2_a_client_id_in_the_header_is_decoded_as_a_form(flow: Flow) -> None:
     """RFC 6749, section 2.3.1."""
-    encoded = "".join(f"%{ord(letter):02X}" for letter in stand.client_id)
-    form = redemption(stand, stand.code(), client_id=None)
-    assert redeem_raw(stand, form, Authorization=basic(f"{encoded}:")).status == 200
+    encoded = "".join(f"%{ord(letter):02X}" for letter in flow.client_id)
+    form = redemption(flow, flow.code(), client_id=None)
+    assert redeem_raw(flow, form, Authorization=basic(f"{encoded}:")).status == 200
 
 
 @pytest.mark.parametrize("header", ["Bearer x", "Digest x", "x", ""])
-def test_d2_another_authorization_header_says_nothing_about_the_client(stand: Stand, header: str) -> None:
-    assert redeem_raw(stand, redemption(stand, stand.code()), Authorization=header).status == 200
+def test_d2_another_authorization_header_says_nothing_about_the_client(flow: Flow, header: str) -> None:
+    assert redeem_raw(flow, redemption(flow, flow.code()), Authorization=header).status == 200
 
 
-def test_d2_an_empty_client_id_in_the_header_is_none(stand: Stand) -> None:
-    code = stand.code()
-    form = redemption(stand, code, client_id=None)
-    assert error_of(redeem_raw(stand, form, Authorization=basic(":"))) == (400, "invalid_request")
-    assert redeem_raw(stand, redemption(stand, code), Authorization=basic(":")).status == 200
+def test_d2_an_empty_client_id_in_the_header_is_none(flow: Flow) -> None:
+    code = flow.code()
+    form = redemption(flow, code, client_id=None)
+    assert error_of(redeem_raw(flow, form, Authorization=basic(":"))) == (400, "invalid_request")
+    assert redeem_raw(flow, redemption(flow, code), Authorization=basic(":")).status == 200
 
 
 @pytest.mark.parametrize("credentials", ["{id}:secret", "{id}", "x:", "", "{id}::x"])
-def test_d2_credentials_that_a_public_client_cannot_have_are_refused(stand: Stand, credentials: str) -> None:
-    code = stand.code()
-    header = basic(credentials.format(id=stand.client_id))
-    answer = redeem_raw(stand, redemption(stand, code), Authorization=header)
+def test_d2_credentials_that_a_public_client_cannot_have_are_refused(flow: Flow, credentials: str) -> None:
+    code = flow.code()
+    header = basic(credentials.format(id=flow.client_id))
+    answer = redeem_raw(flow, redemption(flow, code), Authorization=header)
     assert error_of(answer) == (401, "invalid_client")
     assert (answer.header("WWW-Authenticate") or "").startswith("Basic ")
     assert answer.header("Access-Control-Allow-Origin") == "*"
-    assert redeem_raw(stand, redemption(stand, code)).status == 200
+    assert redeem_raw(flow, redemption(flow, code)).status == 200
 
 
-def test_d2_a_header_that_is_not_base64_is_refused(stand: Stand) -> None:
+def test_d2_a_header_that_is_not_base64_is_refused(flow: Flow) -> None:
     for header in ("Basic %%%", "Basic", "Basic /w=="):
-        answer = redeem_raw(stand, redemption(stand, stand.code()), Authorization=header)
+        answer = redeem_raw(flow, redemption(flow, flow.code()), Authorization=header)
         assert answer.status == 200 if header == "Basic" else error_of(answer) == (401, "invalid_client")
 
 
-def test_d2_the_client_of_the_header_is_bound_to_the_code(stand: Stand) -> None:
-    code = stand.code()
-    form = redemption(stand, code, client_id=None)
-    stand.register()
-    answer = redeem_raw(stand, form, Authorization=basic(f"{stand.client_id}:"))
+def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
+    code = flow.code()
+    form = redemption(flow, code, client_id=None)
+    flow.register()
+    answer = redeem_raw(flow, form, Authorization=basic(f"{flow.client_id}:"))
     assert error_of(answer) == (400, "invalid_grant")
 
 
@@ -314,27 +314,27 @@ def test_d2_the_client_of_the_header_is_bound_to_the_code(stand: Stand) -> None:
     ids=str,
 )
 def test_d2_the_same_resource_twice_counts_once_and_the_origin_means_none(
-    stand: Stand, asked: list[str], status: int
+    flow: Flow, asked: list[str], status: int
 ) -> None:
-    form = redemption(stand, stand.code()) + "".join(f"&resource={quote(each)}" for each in asked)
-    answer = redeem_raw(stand, form)
+    form = redemption(flow, flow.code()) + "".join(f"&resource={quote(each)}" for each in asked)
+    answer = redeem_raw(flow, form)
     assert answer.status == status
     if status == 200:
-        assert stand.opened(answer.json()["access_token"])["aud"] == RESOURCE
+        assert flow.claims_of(answer.json()["access_token"])["aud"] == RESOURCE
     else:
         assert error_of(answer) == (400, "invalid_target")
-        assert stand.store.one("grants")["status"] == "issued"
+        assert flow.store.one("grants")["status"] == "issued"
 
 
-def test_d2_an_answer_has_no_null_and_no_empty_member(stand: Stand) -> None:
-    first = stand.redeem(stand.code())
-    second = stand.refresh(first.json()["refresh_token"])
+def test_d2_an_answer_has_no_null_and_no_empty_member(flow: Flow) -> None:
+    first = flow.redeem(flow.code())
+    second = flow.refresh(first.json()["refresh_token"])
     for answer in (first, second):
         assert (answer.header("Cache-Control"), answer.header("Pragma")) == ("no-store", "no-cache")
         assert answer.header("Content-Type") == "application/json"
         assert all(answer.json().values())
-        claims = stand.opened(answer.json()["access_token"])
-        assert answer.json()["expires_in"] == claims["exp"] - stand.now == 600
+        claims = flow.claims_of(answer.json()["access_token"])
+        assert answer.json()["expires_in"] == claims["exp"] - flow.now == 600
 
 
 SCOPES: list[tuple[str, str | None, str | None]] = [
@@ -358,28 +358,28 @@ SCOPES: list[tuple[str, str | None, str | None]] = [
 
 @pytest.mark.parametrize(("granted", "asked", "given"), SCOPES, ids=str)
 def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
-    stand: Stand, granted: str, asked: str | None, given: str | None
+    flow: Flow, granted: str, asked: str | None, given: str | None
 ) -> None:
     """What was ignored at the authorization endpoint is ignored again, and nothing else."""
-    page = stand.consent_page(handle_of(stand.authorize(scope="functions mcp.read mcp.write")))
-    code = parameters_of(stand.callback(stand.consent(page)).header("Location") or "")["code"]
-    token = stand.redeem(code).json()["refresh_token"]
-    stand.store.one("grants")["scope"] = granted
-    answer = stand.refresh(token, scope=asked)
+    page = flow.consent_page(handle_of(flow.authorize(scope="functions mcp.read mcp.write")))
+    code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
+    token = flow.redeem(code).json()["refresh_token"]
+    flow.store.one("grants")["scope"] = granted
+    answer = flow.refresh(token, scope=asked)
     if given is None:
         assert error_of(answer) == (400, "invalid_scope")
-        assert stand.refresh(token).status == 200
+        assert flow.refresh(token).status == 200
         return
     assert answer.json()["scope"] == given
-    assert stand.opened(answer.json()["access_token"])["scope"] == given
-    assert stand.refresh(answer.json()["refresh_token"]).json()["scope"] == granted
+    assert flow.claims_of(answer.json()["access_token"])["scope"] == given
+    assert flow.refresh(answer.json()["refresh_token"]).json()["scope"] == granted
 
 
 # Access tokens
 
 
-def test_d3_an_access_token_is_a_compact_jwe_with_these_claims_and_no_others(stand: Stand) -> None:
-    token = stand.token()
+def test_d3_an_access_token_is_a_compact_jwe_with_these_claims_and_no_others(flow: Flow) -> None:
+    token = flow.token()
     header, key, iv, _, tag = token.split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {
         "alg": "dir",
@@ -387,36 +387,36 @@ def test_d3_an_access_token_is_a_compact_jwe_with_these_claims_and_no_others(sta
         "kid": "1",
     }
     assert (key, len(iv), len(tag)) == ("", 22, 43)
-    claims = stand.opened(token)
+    claims = flow.claims_of(token)
     assert re.fullmatch("[0-9a-f]{32}", claims.pop("jti"))
     assert claims == {
         "iss": GATEWAY,
         "aud": RESOURCE,
         "sub": OBJECT_ID,
-        "tid": stand.named("entra-tenant"),
-        "client_id": stand.client_id,
+        "tid": flow.named_value("entra-tenant"),
+        "client_id": flow.client_id,
         "scope": "functions",
-        "gid": stand.store.one("grants")["id"],
-        "iat": stand.now,
-        "exp": stand.now + 600,
+        "gid": flow.store.one("grants")["id"],
+        "iat": flow.now,
+        "exp": flow.now + 600,
     }
 
 
-def test_d3_two_tokens_have_nothing_in_common_but_their_header(stand: Stand) -> None:
-    refresh_token = stand.refresh_token()
-    tokens = [stand.refresh(refresh_token).json()["access_token"].split(".") for _ in range(2)]
+def test_d3_two_tokens_have_nothing_in_common_but_their_header(flow: Flow) -> None:
+    refresh_token = flow.refresh_token()
+    tokens = [flow.refresh(refresh_token).json()["access_token"].split(".") for _ in range(2)]
     assert [left == right for left, right in zip(*tokens, strict=True)] == [True, True, False, False, False]
 
 
-def test_d3_entras_tokens_never_reach_a_client(stand: Stand) -> None:
-    answers = [stand.redeem(stand.code())]
-    answers.append(stand.refresh(answers[0].json()["refresh_token"]))
+def test_d3_entras_tokens_never_reach_a_client(flow: Flow) -> None:
+    answers = [flow.redeem(flow.code())]
+    answers.append(flow.refresh(answers[0].json()["refresh_token"]))
     for answer in answers:
         assert b"entra" not in answer.body
         assert not [value for value in answer.json().values() if str(value).count(".") == 2]
 
 
-def test_d3_the_life_of_an_access_token_is_a_setting(stand: Stand) -> None:
-    other = Stand.at(Stage(declared(accessTokenMinutes="5"), StandingClock()))
+def test_d3_the_life_of_an_access_token_is_a_setting(flow: Flow) -> None:
+    other = Flow.at(Harness(service_with(accessTokenMinutes="5"), ManualClock()))
     given = other.redeem(other.code()).json()
-    assert (given["expires_in"], stand.redeem(stand.code()).json()["expires_in"]) == (300, 600)
+    assert (given["expires_in"], flow.redeem(flow.code()).json()["expires_in"]) == (300, 600)

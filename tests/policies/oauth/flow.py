@@ -1,6 +1,7 @@
-"""A gateway in this process with all that a sign-in needs: a store that remembers, an Entra, a client.
+"""A gateway in this process with everything a sign-in needs: store, Entra, client and browser.
 
-Time stands still unless a test moves it, so a test can stand on the very second where something ends.
+The clock advances only when a test moves it, so that a test can check the exact second at which something
+expires.
 """
 
 import base64
@@ -21,7 +22,7 @@ from apim.failure import SendError
 from apim.network import Reply
 from apim.service import Service
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
-from tests.policies.engine.stage import Got, Sent, Stage, reply
+from tests.policies.engine.harness import Harness, Response, Sent, reply
 from tests.stacks import FUNCTIONS_ONLY, planned_service
 from twin.clock import Clock
 
@@ -35,8 +36,8 @@ Document = dict[str, Any]
 Failing = Callable[[], Reply]
 
 
-class StandingClock(Clock):
-    """Goes on only when it is moved."""
+class ManualClock(Clock):
+    """A clock that advances only when a test moves it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,10 +51,10 @@ class Store:
     """Cosmos DB's REST API, as far as it keeps documents by their id; documents do not expire here.
 
     Attributes:
-        clock: says when a document was changed.
+        clock: gives the time of a change (`_ts`).
         documents: by container and id.
-        calls: what was asked, as method and container.
-        failing: how a call is answered in place of the store, by its number from 0.
+        calls: method and container of each request, in order.
+        failing: the answer that replaces the store's, by the number of the request from 0.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -64,7 +65,7 @@ class Store:
         self._versions = 0
 
     def answer(self, sent: Sent) -> Reply:
-        """One call; it must say who asks, for which version of the API, and in which partition."""
+        """Answers a request after checking its token, API version, date and partition key."""
         _, container, name = re.split("/dbs/oauth/colls/|/docs/?", sent.url)
         body = json.loads(sent.body) if sent.body else {}
         name = name or body["id"]
@@ -99,18 +100,18 @@ class Store:
         return (document for (kept_in, _), document in self.documents.items() if kept_in == container)
 
     def one(self, container: str) -> Document:
-        """The only document of a container, to be read or changed behind the gateway's back."""
+        """The only document of a container, to be read or changed without the gateway."""
         (document,) = self.of(container)
         return document
 
 
-def away() -> Reply:
-    """Nobody answers."""
+def unreachable() -> Reply:
+    """Fails as a request to a server that refuses connections."""
     raise SendError("cosmos.internal.example refused", timed_out=False)
 
 
 def status(code: int, body: str = "{}") -> Failing:
-    """An answer with this status."""
+    """A function that answers with this status."""
     return lambda: reply(code, body)
 
 
@@ -120,32 +121,32 @@ def _signing_key() -> RSAKey:
 
 
 @functools.cache
-def declared(**config: str) -> Service:
+def service_with(**config: str) -> Service:
     """The service of a stack with these settings."""
     return planned_service(GATEWAY, {**FUNCTIONS_ONLY, **config})
 
 
 @functools.cache
-def _stage() -> Stage:
-    """One gateway for all tests."""
-    return Stage(declared(), StandingClock())
+def _harness() -> Harness:
+    """The gateway that the tests share."""
+    return Harness(service_with(), ManualClock())
 
 
 @dataclass
-class Stand:
+class Flow:
     """Each step of a sign-in as one method, with what a well-behaved client and browser send.
 
     Attributes:
-        cookies: what the browser keeps.
-        tampered: claims that Entra's next ID token has in place of the right ones.
-        asked: the form with which Entra was asked for tokens last.
-        entra: what Entra's token endpoint answers in place of the right answer.
-        served: what the MCP server answers.
-        registered: how often a client was to be registered.
-        refreshed: how many refresh tokens Entra gave.
+        cookies: the browser's cookies, by name.
+        tampered: claims that replace the right ones in Entra's next ID token.
+        asked: the parameters of the latest request to Entra's token endpoint.
+        entra: gives the answer of Entra's token endpoint in place of the right one.
+        served: gives the answer of the MCP server.
+        registered: the number of registrations that were requested.
+        refreshed: the number of refresh tokens that Entra issued.
     """
 
-    stage: Stage
+    harness: Harness
     store: Store
     cookies: dict[str, str] = field(default_factory=dict)
     tampered: dict[str, Any] = field(default_factory=dict)
@@ -158,40 +159,40 @@ class Stand:
     refreshed: int = 0
 
     @classmethod
-    def new(cls) -> "Stand":
-        """With the gateway that tests share."""
-        return cls.at(_stage())
+    def new(cls) -> "Flow":
+        """A flow at the gateway that the tests share."""
+        return cls.at(_harness())
 
     @classmethod
-    def at(cls, stage: Stage) -> "Stand":
-        """With an empty store and cache, nothing counted, and the clock where it was at the beginning."""
-        stage.clock.reset()
-        stand = cls(stage, Store(stage.clock))
-        stand.move_to(stage)
-        stand.register()
-        stand.store.calls.clear()
-        return stand
+    def at(cls, harness: Harness) -> "Flow":
+        """A flow at this gateway, with an empty store and cache, and with counters and clock reset."""
+        harness.clock.reset()
+        flow = cls(harness, Store(harness.clock))
+        flow.move_to(harness)
+        flow.register()
+        flow.store.calls.clear()
+        return flow
 
-    def move_to(self, stage: Stage) -> None:
-        """The next steps meet another gateway with the same store; its cache is empty."""
-        stage.gateway.services.cache.clear()
-        stage.gateway.services.counters.clear()
-        stage.wire.sent.clear()
-        stage.wire.answer = self._answer
-        self.stage = stage
+    def move_to(self, harness: Harness) -> None:
+        """Sends the next steps to another gateway with the same store and an empty cache."""
+        harness.gateway.services.cache.clear()
+        harness.gateway.services.counters.clear()
+        harness.wire.sent.clear()
+        harness.wire.answer = self._answer
+        self.harness = harness
 
     @property
     def now(self) -> int:
         """The gateway's time in seconds."""
-        return int(self.stage.clock.now())
+        return int(self.harness.clock.now())
 
-    def named(self, name: str) -> str:
-        """A named value of the service."""
-        return next(each.value for each in self.stage.gateway.service.named_values if each.name == name)
+    def named_value(self, name: str) -> str:
+        """The value of a named value of the service."""
+        return next(each.value for each in self.harness.gateway.service.named_values if each.name == name)
 
     def _answer(self, sent: Sent) -> Reply:
-        tenant = f"{self.named('entra-authority')}/{self.named('entra-tenant')}"
-        if sent.url.startswith(self.named("cosmos-url")):
+        tenant = f"{self.named_value('entra-authority')}/{self.named_value('entra-tenant')}"
+        if sent.url.startswith(self.named_value("cosmos-url")):
             return self.store.answer(sent)
         if sent.url == f"{tenant}/v2.0/.well-known/openid-configuration":
             found = {"issuer": f"{tenant}/v2.0", "jwks_uri": f"{tenant}/discovery/v2.0/keys"}
@@ -206,16 +207,16 @@ class Stand:
         return self.served()
 
     def signed_in_at_entra(self, **changed: Any) -> Reply:
-        """What Entra answers to a code, and to a refresh token that is still good."""
+        """Entra's answer to a code or to a valid refresh token."""
         self.refreshed += 1
         answer = {"id_token": self._id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
         return reply(200, json.dumps({name: each for name, each in answer.items() if each is not None}))
 
     def _id_token(self) -> str:
         claims = {
-            "iss": f"{self.named('entra-authority')}/{self.named('entra-tenant')}/v2.0",
-            "aud": self.named("entra-client"),
-            "tid": self.named("entra-tenant"),
+            "iss": f"{self.named_value('entra-authority')}/{self.named_value('entra-tenant')}/v2.0",
+            "aud": self.named_value("entra-client"),
+            "tid": self.named_value("entra-tenant"),
             "oid": OBJECT_ID,
             "preferred_username": "ada@twin.example",
             "nonce": self.nonce,
@@ -227,8 +228,8 @@ class Stand:
 
     # Steps
 
-    def register(self, **changed: Any) -> Got:
-        """Registers the client, each time from another address, and remembers its id."""
+    def register(self, **changed: Any) -> Response:
+        """Registers the client, each time from another IP address, and keeps its id."""
         self.registered += 1
         ip = f"198.51.{self.registered // 256}.{self.registered % 256}"
         metadata = {"client_name": "Test client", "redirect_uris": [CALLBACK]} | changed
@@ -237,8 +238,8 @@ class Stand:
             self.client_id = answer.json()["client_id"]
         return answer
 
-    def authorize(self, **changed: str | None) -> Got:
-        """The browser comes from the client; a parameter that is changed to None is left out."""
+    def authorize(self, **changed: str | None) -> Response:
+        """The client opens the authorization page in the browser; a parameter that is None is left out."""
         parameters: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -251,25 +252,25 @@ class Stand:
         }
         return self.get("/authorize", _query(parameters | changed))
 
-    def consent_page(self, handle: str) -> Got:
-        """The browser looks at the consent page."""
+    def consent_page(self, handle: str) -> Response:
+        """The browser opens the consent page."""
         return self.get("/consent", f"transaction={handle}")
 
-    def consent(self, page: Got, decision: str = "allow", **changed: str) -> Got:
-        """The browser sends the page's form."""
+    def consent(self, page: Response, decision: str = "allow", **changed: str) -> Response:
+        """The browser submits the form of the page."""
         found = re.findall(r'name="(\w+)" value="([^"]*)"', page.body.decode())
         form = {name: unescape(value) for name, value in found} | {"decision": decision} | changed
         answer = self.post("/consent", urlencode(form), content_type=FORM)
         self.nonce = parse_qs(urlsplit(answer.header("Location") or "").query).get("nonce", [""])[0]
         return answer
 
-    def callback(self, at_entra: Got, code: str = "entras code") -> Got:
+    def callback(self, at_entra: Response, code: str = "entras code") -> Response:
         """The browser comes back from Entra."""
         state = parameters_of(at_entra.header("Location") or "")["state"]
         return self.get("/oauth-callback", urlencode({"code": code, "state": state}))
 
-    def redeem(self, code: str | None, **changed: str | None) -> Got:
-        """The client asks for a token; a parameter that is changed to None is left out."""
+    def redeem(self, code: str | None, **changed: str | None) -> Response:
+        """The client redeems a code; a parameter that is None is left out."""
         parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -280,8 +281,8 @@ class Stand:
         }
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
-    def refresh(self, refresh_token: str | None, **changed: str | None) -> Got:
-        """The client asks for the next tokens; a parameter that is changed to None is left out."""
+    def refresh(self, refresh_token: str | None, **changed: str | None) -> Response:
+        """The client redeems a refresh token; a parameter that is None is left out."""
         parameters: dict[str, str | None] = {
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,
@@ -289,62 +290,62 @@ class Stand:
         }
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
-    def revoke(self, token: str | None, **changed: str | None) -> Got:
-        """The client gives a token back; a parameter that is changed to None is left out."""
+    def revoke(self, token: str | None, **changed: str | None) -> Response:
+        """The client revokes a token; a parameter that is None is left out."""
         parameters: dict[str, str | None] = {"token": token, "client_id": self.client_id}
         return self.post("/revoke", _query(parameters | changed), content_type=FORM, cookies=False)
 
-    def call(self, token: str) -> Got:
-        """The client calls the server."""
-        return self.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
+    def call(self, token: str) -> Response:
+        """The client calls the MCP server."""
+        return self.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
 
-    def opened(self, token: str) -> dict[str, Any]:
-        """What an access token says."""
-        key = OctKey.import_key(base64.b64decode(self.named("token-key-v1")))
+    def claims_of(self, token: str) -> dict[str, Any]:
+        """The claims of an access token."""
+        key = OctKey.import_key(base64.b64decode(self.named_value("token-key-v1")))
         return json.loads(
             jwe.decrypt_compact(token, key, algorithms=["dir", "A256CBC-HS512"]).plaintext or b""
         )
 
     # Several steps
 
-    def page(self) -> Got:
-        """As far as the consent page."""
+    def page(self) -> Response:
+        """All steps up to the consent page."""
         return self.consent_page(handle_of(self.authorize()))
 
-    def at_entra(self) -> Got:
-        """As far as Entra."""
+    def at_entra(self) -> Response:
+        """All steps up to the redirection to Entra."""
         return self.consent(self.page())
 
     def code(self) -> str:
-        """As far as the code."""
+        """All steps up to the authorization code."""
         return parameters_of(self.callback(self.at_entra()).header("Location") or "")["code"]
 
     def token(self) -> str:
-        """As far as the token."""
+        """All steps up to the access token."""
         return self.redeem(self.code()).json()["access_token"]
 
     def refresh_token(self) -> str:
-        """As far as the first refresh token."""
+        """All steps up to the first refresh token."""
         return self.redeem(self.code()).json()["refresh_token"]
 
-    # What a browser does with every request
+    # Requests, with the browser's cookies
 
-    def get(self, path: str, query: str) -> Got:
-        """Follows a link."""
-        return self._kept(self.stage.ask("GET", path, query, body=None, **self._carried()))
+    def get(self, path: str, query: str) -> Response:
+        """Sends a GET request with the cookies."""
+        return self._kept(self.harness.ask("GET", path, query, body=None, **self._carried()))
 
     def post(
         self, path: str, body: str, *, content_type: str, cookies: bool = True, ip: str = "203.0.113.7"
-    ) -> Got:
-        """Sends a form, or what else has a content type."""
+    ) -> Response:
+        """Sends a POST request, with the cookies unless the client itself sends it."""
         headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
-        return self._kept(self.stage.ask("POST", path, body=body.encode(), ip=ip, **headers))
+        return self._kept(self.harness.ask("POST", path, body=body.encode(), ip=ip, **headers))
 
     def _carried(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return {"Cookie": pairs} if pairs else {}
 
-    def _kept(self, answer: Got) -> Got:
+    def _kept(self, answer: Response) -> Response:
         for name, line in answer.headers:
             if name.lower() != "set-cookie":
                 continue
@@ -360,11 +361,11 @@ def _query(parameters: dict[str, str | None]) -> str:
     return urlencode({name: value for name, value in parameters.items() if value is not None})
 
 
-def handle_of(answer: Got) -> str:
+def handle_of(answer: Response) -> str:
     """The handle with which the browser is sent to the consent page."""
     return parameters_of(answer.header("Location") or "")["transaction"]
 
 
 def encoded(octets: bytes) -> str:
-    """As base64url."""
+    """The octets in base64url, without padding."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""What the engine's tests share: a gateway made of a few lines of policy, and a backend that remembers."""
+"""Test harness of the policy engine: a gateway with given policies, a network and tokens without sockets."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ IDENTITY = "11111111-1111-1111-1111-111111111111"
 
 @dataclass
 class Sent:
-    """One request that left the gateway."""
+    """A request that the gateway sent."""
 
     method: str
     url: str
@@ -53,14 +53,14 @@ Answer = Callable[[Sent], Reply | Awaitable[Reply]]
 
 
 def reply(status: int = 200, body: bytes | str = b"", **headers: str) -> Reply:
-    """A backend's answer; header names are written with underscores."""
+    """A backend's response; underscores in header names become hyphens."""
     content = body.encode() if isinstance(body, str) else body
     pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return Reply(status=status, reason="", headers=pairs, content=content)
 
 
 class Wire(Network):
-    """A network that answers from a function instead of sockets."""
+    """A network whose responses come from a function; it records each request."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
@@ -91,7 +91,7 @@ class Wire(Network):
         return urlsplit(url).netloc
 
     def fails(self, message: str = "refused", *, timed_out: bool = False) -> None:
-        """Every request fails from now on."""
+        """Lets every later request fail with this error."""
 
         def fail(_sent: Sent) -> Reply:
             raise SendError(message, timed_out=timed_out)
@@ -100,7 +100,7 @@ class Wire(Network):
 
 
 class Tokens:
-    """Managed-identity tokens that say for whom they are."""
+    """Managed-identity tokens that contain the resource they are for; records each request."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None]] = []
@@ -118,7 +118,7 @@ def document(xml: str, name: str = "test", source_map: SourceMap | None = None) 
 
 
 def policies(inbound: str = "", backend: str = "", outbound: str = "", on_error: str = "") -> str:
-    """A policy document around sections; each begins with <base />."""
+    """A policy document with these sections; each starts with <base />."""
     return (
         f"<policies><inbound><base />{inbound}</inbound>"
         f"<backend>{backend or '<base />'}</backend>"
@@ -128,8 +128,8 @@ def policies(inbound: str = "", backend: str = "", outbound: str = "", on_error:
 
 
 @dataclass(frozen=True)
-class Got:
-    """An answer that was read to its end."""
+class Response:
+    """A response of the gateway with its complete body."""
 
     status: int
     reason: str
@@ -144,8 +144,8 @@ class Got:
         return json.loads(self.body)
 
 
-class Stage:
-    """A gateway, and what surrounds it."""
+class Harness:
+    """A gateway with a recording network, recorded token requests and a clock."""
 
     def __init__(
         self, service: Service, clock: Clock | None = None, readings: Readings | None = None
@@ -175,8 +175,8 @@ class Stage:
         body: bytes | AsyncIterator[bytes] | None = None,
         ip: str = "203.0.113.7",
         **headers: str,
-    ) -> Got:
-        """Sends a request and reads the answer; header names are written with underscores."""
+    ) -> Response:
+        """Sends a request and reads the whole response; underscores in header names become hyphens."""
         pairs = [("Host", "gateway.example")]
         pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
         if isinstance(body, bytes):
@@ -193,8 +193,8 @@ class Stage:
 
         return asyncio.run(self._answer(request))
 
-    def ask_together(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Got]:
-        """Posts the same body many times in parallel; the answers are in no order."""
+    def ask_together(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
+        """Posts the same body `count` times in parallel."""
         pairs = [("Host", "gateway.example"), ("Content-Length", str(len(body)))]
         pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
         request = InboundRequest(
@@ -207,16 +207,16 @@ class Stage:
             host="gateway.example",
         )
 
-        async def go() -> list[Got]:
+        async def go() -> list[Response]:
             return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
 
         return asyncio.run(go())
 
-    async def _answer(self, request: InboundRequest) -> Got:
+    async def _answer(self, request: InboundRequest) -> Response:
         answer = await self.gateway.handle(request)
         content = await answer.read()
         await asyncio.sleep(0)
-        return Got(answer.status, answer.reason, answer.headers, content)
+        return Response(answer.status, answer.reason, answer.headers, content)
 
 
 def service(
@@ -233,7 +233,7 @@ def service(
     subscription_required: bool = False,
     sku: str = "BasicV2",
 ) -> Service:
-    """A service with one API at /api; its operations take GET and POST at /thing."""
+    """A service with one API at /api, which has the operations GET /thing and POST /thing."""
     policy = document(operation, "operation") if operation else None
     return Service(
         name="test",
@@ -281,8 +281,8 @@ def service(
     )
 
 
-def stage(operation: str | None = None, **parts: object) -> Stage:
-    """A gateway whose operation has these policies; `reading` may be one such as "query=raw"."""
+def harness(operation: str | None = None, **parts: object) -> Harness:
+    """A gateway whose operation has these policies; `reading` may be one choice such as "query=raw"."""
     reading = parts.pop("reading", None)
     readings = Readings.parse([str(reading)] if reading else [])
-    return Stage(service(operation, **parts), readings=readings)  # ty: ignore[invalid-argument-type]
+    return Harness(service(operation, **parts), readings=readings)  # ty: ignore[invalid-argument-type]
