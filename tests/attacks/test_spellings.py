@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.client import parameters_of
-from tests.policies.engine.stage import Got
-from tests.policies.oauth.stand import Stand, handle_of
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import Flow, handle_of
 from tests.policies.oauth.test_remembered_consent import start, verified
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
@@ -33,102 +33,102 @@ class Issued:
     """Something that the gateway issued to a client or a browser.
 
     Attributes:
-        stand: the gateway, and who received it.
+        flow: the gateway, and who received it.
         value: as it was issued.
         accepts: presents a value in its place, and returns whether the gateway accepted it.
     """
 
-    stand: Stand
+    flow: Flow
     value: str
     accepts: Callable[[str], bool]
 
 
-def cookie(stand: Stand, step: str) -> tuple[str, str]:
+def cookie(flow: Flow, step: str) -> tuple[str, str]:
     """Name and value of the cookie of a step."""
-    return next(each for each in stand.cookies.items() if each[0].startswith(f"__Host-{step}"))
+    return next(each for each in flow.cookies.items() if each[0].startswith(f"__Host-{step}"))
 
 
-def with_cookie(stand: Stand, step: str, ask: Callable[[], Got], status: int) -> Issued:
+def with_cookie(flow: Flow, step: str, ask: Callable[[], Response], status: int) -> Issued:
     """The cookie of a step, without which `ask` is not answered with `status`."""
-    name, issued = cookie(stand, step)
-    kept = dict(stand.cookies)
+    name, issued = cookie(flow, step)
+    kept = dict(flow.cookies)
 
     def accepts(value: str) -> bool:
-        stand.cookies = kept | {name: value}
+        flow.cookies = kept | {name: value}
         return ask().status == status
 
-    return Issued(stand, issued, accepts)
+    return Issued(flow, issued, accepts)
 
 
 def access_token() -> Issued:
-    stand = Stand.new()
-    return Issued(stand, stand.token(), lambda value: stand.call(value).status == 200)
+    flow = Flow.new()
+    return Issued(flow, flow.token(), lambda value: flow.call(value).status == 200)
 
 
 def refresh_token() -> Issued:
-    stand = Stand.new()
-    return Issued(stand, stand.refresh_token(), lambda value: stand.refresh(value).status == 200)
+    flow = Flow.new()
+    return Issued(flow, flow.refresh_token(), lambda value: flow.refresh(value).status == 200)
 
 
 def revoked(kind: str) -> Issued:
-    stand = Stand.new()
+    flow = Flow.new()
 
     def accepts(value: str) -> bool:
-        assert stand.revoke(value).status == 200
-        return stand.store.one("grants")["status"] == "revoked"
+        assert flow.revoke(value).status == 200
+        return flow.store.one("grants")["status"] == "revoked"
 
-    return Issued(stand, stand.redeem(stand.code()).json()[kind], accepts)
+    return Issued(flow, flow.redeem(flow.code()).json()[kind], accepts)
 
 
 def code() -> Issued:
-    stand = Stand.new()
-    return Issued(stand, stand.code(), lambda value: stand.redeem(value).status == 200)
+    flow = Flow.new()
+    return Issued(flow, flow.code(), lambda value: flow.redeem(value).status == 200)
 
 
 def client_id() -> Issued:
-    stand = Stand.new()
-    return Issued(stand, stand.client_id, lambda value: stand.authorize(client_id=value).status == 302)
+    flow = Flow.new()
+    return Issued(flow, flow.client_id, lambda value: flow.authorize(client_id=value).status == 302)
 
 
 def handle() -> Issued:
-    stand = Stand.new()
-    return Issued(stand, handle_of(stand.authorize()), lambda value: stand.consent_page(value).status == 200)
+    flow = Flow.new()
+    return Issued(flow, handle_of(flow.authorize()), lambda value: flow.consent_page(value).status == 200)
 
 
 def in_the_form(field: str) -> Issued:
-    stand = Stand.new()
-    page = stand.page()
+    flow = Flow.new()
+    page = flow.page()
     found = re.search(rf'name="{field}" value="([^"]*)"'.encode(), page.body)
     assert found
-    return Issued(stand, found[1].decode(), lambda value: stand.consent(page, **{field: value}).status == 303)
+    return Issued(flow, found[1].decode(), lambda value: flow.consent(page, **{field: value}).status == 303)
 
 
 def consent_cookie() -> Issued:
-    stand = Stand.new()
-    page = stand.page()
-    return with_cookie(stand, "consent", lambda: stand.consent(page), 303)
+    flow = Flow.new()
+    page = flow.page()
+    return with_cookie(flow, "consent", lambda: flow.consent(page), 303)
 
 
 def state_at_entra() -> Issued:
-    stand = Stand.new()
-    state = parameters_of(stand.at_entra().header("Location") or "")["state"]
+    flow = Flow.new()
+    state = parameters_of(flow.at_entra().header("Location") or "")["state"]
 
     def accepts(value: str) -> bool:
-        return stand.get("/oauth-callback", f"code=x&state={value}").status == 302
+        return flow.get("/oauth-callback", f"code=x&state={value}").status == 302
 
-    return Issued(stand, state, accepts)
+    return Issued(flow, state, accepts)
 
 
 def callback_cookie() -> Issued:
-    stand = Stand.new()
-    at_entra = stand.at_entra()
-    return with_cookie(stand, "callback", lambda: stand.callback(at_entra), 302)
+    flow = Flow.new()
+    at_entra = flow.at_entra()
+    return with_cookie(flow, "callback", lambda: flow.callback(at_entra), 302)
 
 
 def user_cookie() -> Issued:
-    stand = verified()
-    stand.callback(stand.consent(start(stand)))
-    return with_cookie(stand, "user", lambda: start(stand), 302)
+    flow = verified()
+    flow.callback(flow.consent(start(flow)))
+    return with_cookie(flow, "user", lambda: start(flow), 302)
 
 
 ARTEFACTS: dict[str, Callable[[], Issued]] = {
@@ -152,20 +152,20 @@ ARTEFACTS: dict[str, Callable[[], Issued]] = {
 def test_each_artefact_is_accepted_in_one_spelling_only(name: str) -> None:
     issued = ARTEFACTS[name]()
     for value in other_spellings(issued.value):
-        issued.stand.stage.gateway.services.counters.clear()
+        issued.flow.harness.gateway.services.counters.clear()
         assert not issued.accepts(value), f"{value} is accepted in place of {issued.value}"
     assert issued.accepts(issued.value)
 
 
 def test_d3_a_token_with_other_unused_bits_is_a_bad_token_like_any_other() -> None:
     """The last letter of the tag has two bits that no byte needs, that of the initialization vector four."""
-    stand = Stand.new()
-    token = stand.token()
-    refused = stand.call("x")
+    flow = Flow.new()
+    token = flow.token()
+    refused = flow.call("x")
     parts = token.split(".")
     for index, unused in ((2, 4), (4, 2)):
         number = LETTERS.index(parts[index][-1])
         for bits in range(1, 2**unused):
             letter = LETTERS[number + bits]
             changed = [*parts[:index], parts[index][:-1] + letter, *parts[index + 1 :]]
-            assert stand.call(".".join(changed)) == refused
+            assert flow.call(".".join(changed)) == refused
