@@ -15,10 +15,10 @@ INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(M
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help up verify admin test test-engine test-clients lint format check clean lock force
+.PHONY: help up verify admin test test-engine test-clients test-conformance lint format check clean lock force
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
@@ -41,6 +41,11 @@ test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and wr
 	@$(BIN)/python -m tests.clients.install
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup tests/clients --all-clients $(ARGS)
 	@$(BIN)/python -m tests.clients.page
+
+# Suites that others wrote. CI fails if docs/conformance.md is not what they find.
+test-conformance: $(COMPILED) $(NODE) ## Run suites of others against a twin and write their tables
+	$(BIN)/pytest tests/conformance $(ARGS)
+	@$(BIN)/python -m tests.conformance.report
 
 lint: $(ENVIRONMENT) ## Check style and types
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import os
-from typing import Annotated, Literal
+from typing import Annotated
 
 import uvicorn
 from mcp.server import MCPServer
@@ -136,18 +136,32 @@ async def test_elicitation_sep1034_defaults(context: Context) -> str:
     return f"Elicitation completed: {answer.model_dump_json()}"
 
 
-class Choices(BaseModel):
-    """Choices of one or several values."""
+def titled(*words: str) -> list[dict[str, str]]:
+    """The choices `value1`, `value2` and so on, with titles."""
+    return [{"const": f"value{number}", "title": word} for number, word in enumerate(words, 1)]
 
-    untitled: Literal["option1", "option2", "option3"] = "option1"
-    several: list[Literal["option1", "option2", "option3"]] = Field(default_factory=list)
+
+CHOICES = {
+    "type": "object",
+    "properties": {
+        "untitledSingle": {"type": "string", "enum": ["option1", "option2", "option3"]},
+        "titledSingle": {"type": "string", "oneOf": titled("First", "Second", "Third")},
+        "legacyEnum": {"type": "string", "enum": ["opt1", "opt2"], "enumNames": ["One", "Two"]},
+        "untitledMulti": {
+            "type": "array",
+            "items": {"type": "string", "enum": ["option1", "option2", "option3"]},
+        },
+        "titledMulti": {"type": "array", "items": {"anyOf": titled("First", "Second", "Third")}},
+    },
+}
+"""Every kind of choice that a server may offer (SEP-1330)."""
 
 
 @server.tool()
 async def test_elicitation_sep1330_enums(context: Context) -> str:
     """Asks the user to choose."""
-    answer = await context.elicit("Choose.", Choices)
-    return f"Elicitation completed: {answer.model_dump_json()}"
+    answer = await context.session.elicit_form("Choose.", CHOICES, context.request_id)
+    return f"Elicitation completed: action={answer.action}, content={json.dumps(answer.content)}"
 
 
 # Resources, prompts and completion

@@ -1,0 +1,42 @@
+"""`jbt-mcpcheck` checks a server of protocol version 2026-07-28, directly and through the gateway.
+
+https://pypi.org/project/jbt-mcpcheck
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.conformance.report import Check, not_passed, reasons, record
+from tests.e2e.conftest import RunningTwin
+
+_RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning"}
+
+
+def check(url: str, **variables: str) -> list[Check]:
+    """The token is a variable of the environment, because a command line can be read by others."""
+    done = subprocess.run(
+        [*(sys.executable, "-m", "mcpcheck", url), "--json", "--probe", "all", "--timeout", "60"],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [
+        Check(each["title"], each["name"], _RESULTS.get(each["status"], "skipped"), each["summary"])
+        for each in json.loads(done.stdout)["checks"]
+    ]
+
+
+def test_the_gateway_adds_nothing_to_what_the_check_finds_at_the_server(
+    direct: str, twin: RunningTwin, token: str
+) -> None:
+    at_server = check(direct)
+    at_gateway = check(f"{twin.gateway}/suite-mcp", MCPCHECK_TOKEN=token)
+    record("mcpcheck-direct", at_server)
+    record("mcpcheck-gateway", at_gateway)
+    assert at_gateway == at_server
+    assert not_passed(at_gateway) <= set(reasons("jbt-mcpcheck"))

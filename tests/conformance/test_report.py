@@ -1,0 +1,27 @@
+"""The page about the suites."""
+
+from importlib.metadata import version
+
+import pytest
+
+from tests.conformance import official
+from tests.conformance.report import PAGE, Check, differences
+
+
+@pytest.mark.parametrize("package", ["mcp-authlab", "jbt-mcpcheck"])
+def test_the_page_names_the_version_of_a_suite_from_pypi(package: str) -> None:
+    assert f"](https://pypi.org/project/{package}/) | {version(package)} |" in PAGE.read_text()
+
+
+def test_the_page_names_the_version_of_the_official_suite() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if f" | {official.version()} | " in line]
+    assert len(rows) == 2
+
+
+def test_a_check_that_ends_differently_is_a_difference() -> None:
+    passed, failed = Check("ping", "a", "passed", ""), Check("ping", "a", "failed", "no answer")
+    assert differences([passed], [passed]) == []
+    assert differences([passed], [failed]) == [
+        ("ping: a", ["directly: passed: ", "gateway: failed: no answer"])
+    ]
+    assert differences([passed], []) == [("ping: a", ["directly: passed: "])]
