@@ -17,7 +17,7 @@ def deploy() -> None:
     plan.check()
 
     front = Gateway("gateway", GatewayArgs(settings=settings, plan=plan))
-    deployed = registry.deploy(backends, front.platform)
+    deployed = registry.deploy(backends, front.backend_context)
     front.publish(plan, deployed)
 
     for name, value in stack_outputs(front, deployed, registry.hosted(settings)).items():

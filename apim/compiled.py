@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from apim.compiler import SECTIONS, Base, Catalogue, Document, Placed
+from apim.compiler import SECTIONS, Base, Catalogue, Document, LocatedExpression
 from apim.csharp import context as csharp
 from apim.findings import Finding, PolicyError
 from apim.policies import POLICIES, UNSUPPORTED
@@ -96,7 +96,7 @@ class CompiledService:
         self.warnings: tuple[Finding, ...] = tuple(at_source(catalogue.warnings, service))
         self.used_values = frozenset(catalogue.used_values)
         self.used_fragments = frozenset(catalogue.used_fragments)
-        self.expressions: tuple[Placed, ...] = tuple(catalogue.expressions)
+        self.expressions: tuple[LocatedExpression, ...] = tuple(catalogue.expressions)
         self.statements: tuple[Statement, ...] = tuple(catalogue.statements)
         self._unqualified = tuple(catalogue.unqualified)
         self.routes = Routes(service.apis)

@@ -39,7 +39,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class LocatedExpression:
     """An expression in its document.
 
     Attributes:
@@ -108,7 +108,7 @@ class Catalogue:
     counted: bool = False
     unknown: frozenset[str] = frozenset()
     roots: dict[str, Element] = field(default_factory=dict)
-    expressions: list["Placed"] = field(default_factory=list)
+    expressions: list["LocatedExpression"] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
@@ -464,7 +464,7 @@ class Compiler:
                 self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))
                 return None
             self.catalogue.keep(expression, text, self.document, value.line, value.column)
-        placed = Placed(self.document, value.line, value.column, expression, substituted)
+        placed = LocatedExpression(self.document, value.line, value.column, expression, substituted)
         self.catalogue.expressions.append(placed)
         self.catalogue.unqualified += placed.unqualified()
         return expression

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 from apim.cache import Cache, Timed
 from apim.compiled import CompiledService, Pipeline
-from apim.compiler import Placed
+from apim.compiler import LocatedExpression
 from apim.counters import Counters
 from apim.csharp import UnsupportedError
 from apim.csharp import context as csharp
@@ -128,7 +128,7 @@ class Gateway:
         return self._compiled.used_fragments
 
     @property
-    def expressions(self) -> tuple[Placed, ...]:
+    def expressions(self) -> tuple[LocatedExpression, ...]:
         """All expressions of the policies, with their source locations."""
         return self._compiled.expressions
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from backends.audience import Audience, AudienceArgs
-from backends.deployable import DeployableBackend, DeploymentContext
+from backends.deployable import DeployableBackend, Deployment
 from backends.server import Server, ServerArgs, ServerSpec
-from gateway.platform import Deployed
+from gateway.backend_context import Deployed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +20,15 @@ class ContainerBackend(DeployableBackend):
     environment: str
     servers: tuple[ServerSpec, ...]
 
-    def deploy(self, context: DeploymentContext) -> Deployed:
+    def deploy(self, deployment: Deployment) -> Deployed:
         """Declares the environment, if it does not exist yet, and the apps."""
-        environment = context.environments.get(self.environment)
+        environment = deployment.environments.get(self.environment)
         audience = Audience(self.audience, AudienceArgs(title=self.title))
         servers = {
             spec: Server(
                 spec.name,
                 ServerArgs(
-                    platform=context.platform,
+                    context=deployment.context,
                     audience=audience,
                     environment=environment,
                     backend=self.name,

@@ -1,30 +1,30 @@
-"""A described backend that can be deployed."""
+"""A backend that this program can deploy."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
 
 from backends.environment import Environments
 from gateway.backend import Backend
-from gateway.platform import Deployed, Platform
+from gateway.backend_context import BackendContext, Deployed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentContext:
-    """Where backends are deployed.
+class Deployment:
+    """A deployment of the backends of a stack.
 
     Attributes:
-        platform: what the gateway gives to backends.
-        environments: where containers run.
+        context: what backends need from the gateway.
+        environments: the Container Apps environments.
     """
 
-    platform: Platform
+    context: BackendContext
     environments: Environments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployableBackend(Backend):
-    """An MCP server that this program deploys: plain data, and how to declare its resources."""
+    """An MCP server that this program deploys: plain data, and a method that declares its resources."""
 
     @abstractmethod
-    def deploy(self, context: DeploymentContext) -> Deployed:
+    def deploy(self, deployment: Deployment) -> Deployed:
         """Declares the server's resources."""

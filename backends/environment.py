@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import app, monitor
 
-from gateway.platform import Platform
+from gateway.backend_context import BackendContext
 from settings import Settings
 
 PROFILE = "Consumption"
@@ -17,10 +17,10 @@ class EnvironmentArgs:
     """Arguments of `Environment`.
 
     Attributes:
-        platform: where it goes.
+        context: resource group and telemetry.
     """
 
-    platform: Platform
+    context: BackendContext
 
 
 class Environment(pulumi.ComponentResource):
@@ -39,17 +39,17 @@ class Environment(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Environment", name, None, opts)
-        platform = args.platform
+        context = args.context
         child = pulumi.ResourceOptions(parent=self)
         environment = app.ManagedEnvironment(
             f"{name}-environment",
             app.ManagedEnvironmentArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
+                resource_group_name=context.resource_group_name,
+                location=context.location,
                 app_logs_configuration=app.AppLogsConfigurationArgs(destination="azure-monitor"),
                 workload_profiles=[app.WorkloadProfileArgs(name=PROFILE, workload_profile_type=PROFILE)],
                 zone_redundant=False,
-                tags=platform.tags,
+                tags=context.tags,
             ),
             opts=child,
         )
@@ -58,7 +58,7 @@ class Environment(pulumi.ComponentResource):
             monitor.DiagnosticSettingArgs(
                 resource_uri=environment.id,
                 name="logs",
-                workspace_id=platform.workspace_id,
+                workspace_id=context.workspace_id,
                 logs=[
                     monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True)
                     for category in ("ContainerAppConsoleLogs", "ContainerAppSystemLogs")
@@ -74,14 +74,14 @@ class Environment(pulumi.ComponentResource):
 class Environments:
     """The environments of a stack, each declared when the first container needs it."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, context: BackendContext) -> None:
+        self._context = context
         self._declared: dict[str, Environment] = {}
 
     def get(self, name: str) -> Environment:
         """The environment of this name."""
         if name not in self._declared:
-            self._declared[name] = Environment(name, EnvironmentArgs(platform=self._platform))
+            self._declared[name] = Environment(name, EnvironmentArgs(context=self._context))
         return self._declared[name]
 
 

@@ -8,10 +8,10 @@ from pulumi_azure_native import authorization, managedidentity, storage, web
 
 from backends import lock, routes
 from backends.audience import Audience, AudienceArgs
-from backends.deployable import DeployableBackend, DeploymentContext
+from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
-from gateway.platform import Deployed, Platform, Role, steady_identity
+from gateway.backend_context import BackendContext, Deployed, Role, steady_identity
 from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
@@ -57,11 +57,11 @@ class FunctionsArgs:
     """Arguments of `Functions`.
 
     Attributes:
-        platform: where it goes and whom it admits.
+        context: resource group, telemetry and the identity that it admits.
         audience: the audience of tokens that it accepts.
     """
 
-    platform: Platform
+    context: BackendContext
     audience: Audience
 
 
@@ -84,14 +84,14 @@ class Functions(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Functions", name, None, opts)
-        platform = args.platform
+        context = args.context
         child = pulumi.ResourceOptions(parent=self)
         identity = managedidentity.UserAssignedIdentity(
             f"{name}-identity",
             managedidentity.UserAssignedIdentityArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
-                tags=platform.tags,
+                resource_group_name=context.resource_group_name,
+                location=context.location,
+                tags=context.tags,
             ),
             opts=steady_identity(self),
         )
@@ -99,8 +99,8 @@ class Functions(pulumi.ComponentResource):
             # Its name is this and eight random digits: at most 24 small letters and digits.
             "mcpfunctions",
             storage.StorageAccountArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
+                resource_group_name=context.resource_group_name,
+                location=context.location,
                 kind=storage.Kind.STORAGE_V2,
                 sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
                 allow_blob_public_access=False,
@@ -110,7 +110,7 @@ class Functions(pulumi.ComponentResource):
                 enable_https_traffic_only=True,
                 is_local_user_enabled=False,
                 minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-                tags=platform.tags,
+                tags=context.tags,
             ),
             opts=child,
         )
@@ -118,7 +118,7 @@ class Functions(pulumi.ComponentResource):
             storage.BlobContainer(
                 f"{name}-{container}",
                 storage.BlobContainerArgs(
-                    resource_group_name=platform.resource_group_name,
+                    resource_group_name=context.resource_group_name,
                     account_name=account.name,
                     container_name=container,
                     public_access=storage.PublicAccess.NONE,
@@ -132,7 +132,7 @@ class Functions(pulumi.ComponentResource):
                 f"{name}-{purpose}-access",
                 authorization.RoleAssignmentArgs(
                     scope=scope,
-                    role_definition_id=platform.account.role(role),
+                    role_definition_id=context.account.role(role),
                     principal_id=identity.principal_id,
                     principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
                 ),
@@ -143,18 +143,18 @@ class Functions(pulumi.ComponentResource):
                 ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER),
                 # The event stream's messages travel between instances through queues.
                 ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR),
-                ("telemetry", platform.application_insights_id, Role.MONITORING_METRICS_PUBLISHER),
+                ("telemetry", context.application_insights_id, Role.MONITORING_METRICS_PUBLISHER),
             )
         ]
         plan = web.AppServicePlan(
             f"{name}-plan",
             web.AppServicePlanArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
+                resource_group_name=context.resource_group_name,
+                location=context.location,
                 kind="functionapp",
                 reserved=True,
                 sku=web.SkuDescriptionArgs(name="FC1", tier="FlexConsumption"),
-                tags=platform.tags,
+                tags=context.tags,
             ),
             opts=child,
         )
@@ -163,8 +163,8 @@ class Functions(pulumi.ComponentResource):
         package_container = pulumi.Output.concat(blobs, "/", packages.name)
         app = web.WebApp(
             f"{name}-app",
-            resource_group_name=platform.resource_group_name,
-            location=platform.location,
+            resource_group_name=context.resource_group_name,
+            location=context.location,
             kind="functionapp,linux",
             reserved=True,
             server_farm_id=plan.id,
@@ -200,7 +200,7 @@ class Functions(pulumi.ComponentResource):
                         "AzureWebJobsStorage__accountName": account.name,
                         "AzureWebJobsStorage__credential": "managedidentity",
                         "AzureWebJobsStorage__clientId": identity.client_id,
-                        "APPLICATIONINSIGHTS_CONNECTION_STRING": platform.application_insights_connection,
+                        "APPLICATIONINSIGHTS_CONNECTION_STRING": context.application_insights_connection,
                         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
                             "Authorization=AAD;ClientId=", identity.client_id
                         ),
@@ -212,10 +212,10 @@ class Functions(pulumi.ComponentResource):
                     }.items()
                 ],
             },
-            tags=platform.tags,
+            tags=context.tags,
             # A host that cannot reach its storage does not start, and the lock has to follow immediately.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*roles, *lock.requirements(platform, args.audience)]
+                parent=self, depends_on=[*roles, *lock.requirements(context, args.audience)]
             ),
         )
         lock_options = pulumi.ResourceOptions(parent=self, deleted_with=app)
@@ -223,18 +223,18 @@ class Functions(pulumi.ComponentResource):
             web.WebAppFtpAllowed(
                 f"{name}-ftp",
                 web.WebAppFtpAllowedArgs(
-                    resource_group_name=platform.resource_group_name, name=app.name, allow=False
+                    resource_group_name=context.resource_group_name, name=app.name, allow=False
                 ),
                 opts=lock_options,
             ),
             web.WebAppScmAllowed(
                 f"{name}-scm",
                 web.WebAppScmAllowedArgs(
-                    resource_group_name=platform.resource_group_name, name=app.name, allow=False
+                    resource_group_name=context.resource_group_name, name=app.name, allow=False
                 ),
                 opts=lock_options,
             ),
-            lock.of_function_app(f"{name}-auth", app, platform, args.audience, parent=self),
+            lock.of_function_app(f"{name}-auth", app, context, args.audience, parent=self),
         )
         Publication(
             f"{name}-publication",
@@ -259,10 +259,10 @@ class Functions(pulumi.ComponentResource):
 class FunctionsBackend(DeployableBackend):
     """The project's own MCP server."""
 
-    def deploy(self, context: DeploymentContext) -> Deployed:
+    def deploy(self, deployment: Deployment) -> Deployed:
         """Declares the Function App and publishes its code."""
         audience = Audience(self.audience, AudienceArgs(title=self.title))
-        functions = Functions("functions", FunctionsArgs(platform=context.platform, audience=audience))
+        functions = Functions("functions", FunctionsArgs(context=deployment.context, audience=audience))
         return Deployed(
             backend=self,
             url=functions.url,

@@ -12,17 +12,17 @@ import pulumi
 from pulumi_azure_native import app, web
 
 from backends.audience import Audience
-from gateway.platform import Platform
+from gateway.backend_context import BackendContext
 
 
 def of_function_app(
-    name: str, function_app: web.WebApp, platform: Platform, audience: Audience, parent: pulumi.Resource
+    name: str, function_app: web.WebApp, context: BackendContext, audience: Audience, parent: pulumi.Resource
 ) -> pulumi.Resource:
     """Locks a Function App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return web.WebAppAuthSettingsV2(
         name,
         web.WebAppAuthSettingsV2Args(
-            resource_group_name=platform.resource_group_name,
+            resource_group_name=context.resource_group_name,
             name=function_app.name,
             platform=web.AuthPlatformArgs(enabled=True, runtime_version="~1"),
             global_validation=web.GlobalValidationArgs(
@@ -30,7 +30,7 @@ def of_function_app(
                 unauthenticated_client_action=web.UnauthenticatedClientActionV2.RETURN401,
             ),
             http_settings=web.HttpSettingsArgs(require_https=True),
-            identity_providers=_only_the_gateway(web, platform, audience),
+            identity_providers=_only_the_gateway(web, context, audience),
             login=web.LoginArgs(token_store=web.TokenStoreArgs(enabled=False)),
         ),
         opts=pulumi.ResourceOptions(parent=parent, deleted_with=function_app),
@@ -40,7 +40,7 @@ def of_function_app(
 def of_container_app(
     name: str,
     container_app: app.ContainerApp,
-    platform: Platform,
+    context: BackendContext,
     audience: Audience,
     parent: pulumi.Resource,
 ) -> pulumi.CustomResource:
@@ -48,7 +48,7 @@ def of_container_app(
     return app.ContainerAppsAuthConfig(
         name,
         app.ContainerAppsAuthConfigArgs(
-            resource_group_name=platform.resource_group_name,
+            resource_group_name=context.resource_group_name,
             container_app_name=container_app.name,
             # The one name that the platform reads.
             auth_config_name="current",
@@ -57,21 +57,21 @@ def of_container_app(
                 unauthenticated_client_action=app.UnauthenticatedClientActionV2.RETURN401
             ),
             http_settings=app.HttpSettingsArgs(require_https=True),
-            identity_providers=_only_the_gateway(app, platform, audience),
+            identity_providers=_only_the_gateway(app, context, audience),
             login=app.LoginArgs(token_store=app.TokenStoreArgs(enabled=False)),
         ),
         opts=pulumi.ResourceOptions(parent=parent, deleted_with=container_app),
     )
 
 
-def requirements(platform: Platform, audience: Audience) -> list[pulumi.Resource]:
+def requirements(context: BackendContext, audience: Audience) -> list[pulumi.Resource]:
     """What has to exist before an app can be locked. The app waits for it, so that its lock does not."""
-    return [platform.caller.resource, *audience.resources]
+    return [context.caller.resource, *audience.resources]
 
 
-def _only_the_gateway(sdk: Any, platform: Platform, audience: Audience) -> Any:
+def _only_the_gateway(sdk: Any, context: BackendContext, audience: Audience) -> Any:
     """Entra as the one provider, in the classes of one module of the SDK: `web` or `app`."""
-    caller = platform.caller
+    caller = context.caller
     return sdk.IdentityProvidersArgs(
         azure_active_directory=sdk.AzureActiveDirectoryArgs(
             enabled=True,

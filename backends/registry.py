@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from backends import container, functions, github
-from backends.deployable import DeployableBackend, DeploymentContext
+from backends.deployable import DeployableBackend, Deployment
 from backends.environment import Environments
 from gateway.backend import Hosted
-from gateway.platform import Deployed, Platform
+from gateway.backend_context import BackendContext, Deployed
 from settings import Settings
 
 DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
@@ -35,10 +35,10 @@ def _describe(settings: Settings, name: str) -> DeployableBackend:
     return container.describe(settings, settings.presets[name])
 
 
-def deploy(backends: Sequence[DeployableBackend], platform: Platform) -> tuple[Deployed, ...]:
+def deploy(backends: Sequence[DeployableBackend], context: BackendContext) -> tuple[Deployed, ...]:
     """Declares the resources of described MCP servers."""
-    context = DeploymentContext(platform=platform, environments=Environments(platform))
-    return tuple(backend.deploy(context) for backend in backends)
+    deployment = Deployment(context=context, environments=Environments(context))
+    return tuple(backend.deploy(deployment) for backend in backends)
 
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:

@@ -11,7 +11,7 @@ from pulumi_azure_native import app
 from backends import lock
 from backends.audience import Audience
 from backends.environment import PROFILE, Environment
-from gateway.platform import Platform
+from gateway.backend_context import BackendContext
 
 ROUTE_SUFFIX = "-public"
 """What the name of an app's public route, and so its host name, has after the app's name."""
@@ -59,14 +59,14 @@ class ServerArgs:
     """Arguments of `Server`.
 
     Attributes:
-        platform: where it goes and whom it admits.
+        context: resource group, telemetry and the identity that it admits.
         audience: the audience of tokens that it accepts.
         environment: where it runs.
         backend: name of the MCP server that it is a part of.
         spec: what runs.
     """
 
-    platform: Platform
+    context: BackendContext
     audience: Audience
     environment: Environment
     backend: str
@@ -93,13 +93,13 @@ class Server(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Server", name, None, opts)
-        platform, spec = args.platform, args.spec
+        context, spec = args.context, args.spec
         container_app = app.ContainerApp(
             # Azure's name is this and eight random characters: at most 32.
             name,
             app.ContainerAppArgs(
-                resource_group_name=platform.resource_group_name,
-                location=platform.location,
+                resource_group_name=context.resource_group_name,
+                location=context.location,
                 environment_id=args.environment.id,
                 workload_profile_name=PROFILE,
                 configuration=app.ConfigurationArgs(
@@ -130,16 +130,16 @@ class Server(pulumi.ComponentResource):
                     ],
                     scale=app.ScaleArgs(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas),
                 ),
-                tags={**platform.tags, **_tags(args)},
+                tags={**context.tags, **_tags(args)},
             ),
             # Nothing that the lock needs may be missing when the container starts.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=lock.requirements(platform, args.audience)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=lock.requirements(context, args.audience)),
         )
-        self.lock = lock.of_container_app(f"{name}-auth", container_app, platform, args.audience, parent=self)
+        self.lock = lock.of_container_app(f"{name}-auth", container_app, context, args.audience, parent=self)
         route = app.HttpRouteConfig(
             f"{name}-route",
             app.HttpRouteConfigArgs(
-                resource_group_name=platform.resource_group_name,
+                resource_group_name=context.resource_group_name,
                 environment_name=args.environment.name,
                 # A name of its own, because no documentation says whether an app and a route may share one. A
                 # server can work out its public host name from the variables of Container Apps.
@@ -193,7 +193,7 @@ def _secret_name(variable: str) -> str:
 def _tags(args: ServerArgs) -> Mapping[str, str]:
     tags = {"mcp-server": args.backend}
     # For the twin only. Azure's schema has no field for it.
-    if args.platform.local and args.spec.local_command:
+    if args.context.local and args.spec.local_command:
         tags["mcp-local-command"] = json.dumps(args.spec.local_command)
     return tags
 

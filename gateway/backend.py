@@ -1,6 +1,7 @@
 """What the gateway needs to know about an MCP server: the contract between `gateway` and `backends`.
 
-Everything here is known before the first resource exists. What a deployment adds is in `gateway.platform`.
+Everything here is known before the first resource exists. What a deployment adds is in
+`gateway.backend_context`.
 """
 
 from dataclasses import dataclass

@@ -7,12 +7,12 @@ import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
 from gateway.api_management import ApiManagementRef, PolicyRequirements
+from gateway.backend_context import Account, BackendContext, Caller, Deployed
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
 from gateway.plan import Plan
-from gateway.platform import Account, Caller, Deployed, Platform
 from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
@@ -41,14 +41,14 @@ class Gateway(pulumi.ComponentResource):
         resource_group_name: where the stack is.
         service_name: name of the API Management service.
         client_id: client id of the application as which the gateway signs users in.
-        platform: what backends build on.
+        backend_context: what the deployment of a backend needs from the gateway.
     """
 
     url: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     client_id: pulumi.Output[str]
-    platform: Platform
+    backend_context: BackendContext
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Gateway", name, None, opts)
@@ -131,7 +131,7 @@ class Gateway(pulumi.ComponentResource):
         self.resource_group_name = group.name
         self.service_name = service.name
         self.client_id = application.client_id
-        self.platform = Platform(
+        self.backend_context = BackendContext(
             resource_group_name=group.name,
             location=settings.location,
             tags=tags,

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from gateway.backend import Backend, Hosted
+from gateway.backend_context import Deployed
 from gateway.gateway import Gateway
-from gateway.platform import Deployed
 
 
 def stack_outputs(

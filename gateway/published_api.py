@@ -7,7 +7,7 @@ from pulumi_azure_native import apimanagement
 
 from gateway.api import Api
 from gateway.api_management import ApiManagementRef, PolicyRequirements
-from gateway.platform import Deployed
+from gateway.backend_context import Deployed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import apimanagement, authorization, managedidentity
 
-from gateway.platform import Account, Role, steady_identity
+from gateway.backend_context import Account, Role, steady_identity
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
 

@@ -44,7 +44,7 @@ ALLOWED = {
     "gateway/verify": {"gateway", "settings", "configuration", "backends.registry", "apim.readings"},
     # An operator's commands, which need nothing but the store.
     "gateway/admin": {"gateway"},
-    "backends": {"backends", "gateway.backend", "gateway.platform", "settings", "configuration"},
+    "backends": {"backends", "gateway.backend", "gateway.backend_context", "settings", "configuration"},
     "functions_app": set(),
     "apim": {"apim"},
     "scripts": set(),

@@ -7,7 +7,7 @@ Where the compiler knows a policy, it knows this too; here are the policies that
 from collections.abc import Iterator
 
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.policies import POLICIES
 
 _CLASSIC = frozenset({"Developer", "Basic", "Standard", "Premium"})
@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Policies that the service's SKU does not have."""
     sku = subject.service.sku
     for document, root in subject.roots.items():
-        for one in Placed(document, root).within():
+        for one in LocatedElement(document, root).within():
             name = one.element.name
             if name not in POLICIES and sku in _MISSING.get(name, ()):
                 yield one.finding("policy-unavailable", f"{name} is not available in the SKU {sku}")

@@ -11,7 +11,7 @@ from apim.csharp.context import Context, Deployment, Headers, Request, Response,
 from apim.csharp.context import Operation as CalledOperation
 from apim.csharp.errors import UnsupportedError
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 
 _NAMES = frozenset(
     {
@@ -37,10 +37,10 @@ def check(subject: Subject) -> Iterator[Finding]:
 
     Computed names are evaluated for a request and a response that have every header of the connection.
     """
-    variables: dict[str, list[Placed]] = {}
-    changes: list[Placed] = []
+    variables: dict[str, list[LocatedElement]] = {}
+    changes: list[LocatedElement] = []
     for document, root in subject.roots.items():
-        for one in Placed(document, root).within():
+        for one in LocatedElement(document, root).within():
             name = one.element.attributes.get("name")
             if name is None:
                 continue
@@ -57,7 +57,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield one.finding("connection-header", f"it changes the header {found}{how}", name)
 
 
-def _computed(subject: Subject, expression: Expression, variables: dict[str, list[Placed]]) -> str:
+def _computed(subject: Subject, expression: Expression, variables: dict[str, list[LocatedElement]]) -> str:
     """A header of the connection that the expression names for some message; "" if it names none."""
     context = _context()
     for name, definitions in variables.items():

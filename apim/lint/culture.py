@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apim.compiler import Placed, within
+from apim.compiler import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Subject
@@ -25,7 +25,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _places(placed: Placed) -> Iterator[tuple[str, tuple[int, int]]]:
+def _places(placed: LocatedExpression) -> Iterator[tuple[str, tuple[int, int]]]:
     source = placed.expression.source
     for fact in placed.expression.facts:
         if fact.name == "culture":

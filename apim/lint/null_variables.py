@@ -7,7 +7,7 @@ from apim.csharp.dotnet.types import clr, is_value_type
 from apim.csharp.language import syntax
 from apim.csharp.language.keywords import PREDEFINED
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import named_key, nodes, tree, unwrapped
 
 _METHODS = {
@@ -31,7 +31,7 @@ _COLLECTIONS = frozenset({"Claims", "Groups", "Headers", "MatchedParameters", "Q
 def check(subject: Subject) -> Iterator[Finding]:
     """Variables that may be set to null."""
     for document, root in subject.roots.items():
-        for one in Placed(document, root).within():
+        for one in LocatedElement(document, root).within():
             value = one.element.attributes.get("value")
             expression = subject.expression(document, value) if one.element.name == "set-variable" else None
             if expression is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from apim.compiler import SECTIONS
 from apim.csharp.language import syntax
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import at, named_key, nodes, tree
 from apim.rawxml import Value
 
@@ -22,7 +22,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     names = {
         variable.text
         for document, root in subject.roots.items()
-        for one in Placed(document, root).within()
+        for one in LocatedElement(document, root).within()
         if (variable := _variable(one)) is not None
     }
     for placed in subject.catalogue.expressions:
@@ -49,7 +49,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
     """Calls of an operation that share such a variable."""
-    first: dict[str, Placed] = {}
+    first: dict[str, LocatedElement] = {}
     for section in SECTIONS:
         for one in subject.everything(chain, section):
             variable = _variable(one)
@@ -61,7 +61,7 @@ def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
                 yield one.finding("shared-response-variable", message, variable)
 
 
-def _variable(one: Placed) -> Value | None:
+def _variable(one: LocatedElement) -> Value | None:
     """The variable of a call whose error is ignored."""
     attributes = one.element.attributes
     ignored = attributes.get("ignore-error")

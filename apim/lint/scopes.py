@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from apim.compiler import SECTIONS
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 
 _HANDLING = frozenset({"forward-request", "return-response"})
 
@@ -18,7 +18,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         root = subject.roots.get(document)
         if root is None or scope == "global":
             continue
-        for section in Placed(document, root).children():
+        for section in LocatedElement(document, root).children():
             name = section.element.name
             if name not in SECTIONS or any(child.name == "base" for child in section.element.children):
                 continue

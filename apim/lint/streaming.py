@@ -10,7 +10,7 @@ from apim.compiler import SECTIONS, within
 from apim.csharp.context import Api as CalledApi
 from apim.csharp.context import Context, Deployment, Headers, Request, Response, Url
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 
 _OF_RESPONSES = frozenset(
     {
@@ -63,14 +63,14 @@ def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...
             )
 
 
-def _forwarding(one: Placed) -> Iterator[Finding]:
+def _forwarding(one: LocatedElement) -> Iterator[Finding]:
     value = one.element.attributes.get("buffer-response")
     if one.element.name == "forward-request" and (value is None or value.text.lower() != "false"):
         message = '<forward-request> of an API that streams needs buffer-response="false"'
         yield one.finding("buffered-stream", message, value)
 
 
-def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator[Finding]:
+def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> Iterator[Finding]:
     for one in _for_streams(subject, statement):
         for value in one.values():
             expression = subject.expression(one.document, value)
@@ -88,7 +88,7 @@ def _body_access(subject: Subject, statement: Placed, _section: str) -> Iterator
                     )
 
 
-def _for_streams(subject: Subject, one: Placed) -> Iterator[Placed]:
+def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedElement]:
     """A policy and those in it, without branches for failures alone: no stream begins with one."""
     yield one
     if one.element.name == "when" and _excludes_success(subject, one):
@@ -97,7 +97,7 @@ def _for_streams(subject: Subject, one: Placed) -> Iterator[Placed]:
         yield from _for_streams(subject, inner)
 
 
-def _excludes_success(subject: Subject, branch: Placed) -> bool:
+def _excludes_success(subject: Subject, branch: LocatedElement) -> bool:
     """Whether a branch depends on the response's status, and is not taken for any that says success."""
     condition = subject.expression(branch.document, branch.element.attributes.get("condition"))
     if condition is None or set(condition.reads) != {"response", "response.statuscode"}:
@@ -119,7 +119,7 @@ def _response(status: int) -> Context:
     )
 
 
-def _policies(subject: Subject, statement: Placed, section: str) -> Iterator[Finding]:
+def _policies(subject: Subject, statement: LocatedElement, section: str) -> Iterator[Finding]:
     """Policies that use the response's body; the body of a response that the gateway creates is complete."""
     name = statement.element.name
     if name in _ANSWERS:

@@ -18,7 +18,7 @@ _DEFAULT = PolicyDocument(
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class LocatedElement:
     """An element and the name of its document."""
 
     document: str
@@ -37,18 +37,18 @@ class Placed:
         if self.element.text is not None:
             yield self.element.text
 
-    def children(self) -> "Iterator[Placed]":
+    def children(self) -> "Iterator[LocatedElement]":
         """The elements directly in it."""
-        return (Placed(self.document, child) for child in self.element.children)
+        return (LocatedElement(self.document, child) for child in self.element.children)
 
-    def within(self) -> "Iterator[Placed]":
+    def within(self) -> "Iterator[LocatedElement]":
         """The element and everything in it."""
         yield self
         for child in self.children():
             yield from child.within()
 
 
-Rule = Callable[["Subject", Placed, str], Iterable[Finding]]
+Rule = Callable[["Subject", LocatedElement, str], Iterable[Finding]]
 """Checks a policy in a section, independently of the policies around it."""
 
 
@@ -71,7 +71,7 @@ class Subject:
     opened: dict[tuple[str, bool], bool] = field(default_factory=dict)
     uses: dict[str, object] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
-    _parts: dict[tuple[str, int], tuple[Placed, ...]] = field(default_factory=dict)
+    _parts: dict[tuple[str, int], tuple[LocatedElement, ...]] = field(default_factory=dict)
     _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
@@ -92,16 +92,16 @@ class Subject:
         )
         return [one.name for one in documents if one is not None and one.name in self.roots]
 
-    def section(self, chain: list[str], section: str) -> list[Placed]:
+    def section(self, chain: list[str], section: str) -> list[LocatedElement]:
         """The policies of a section with all scopes put together at `<base />`."""
         return list(self._section(chain, len(chain) - 1, section))
 
-    def statements(self, holder: Placed) -> Iterator[Placed]:
+    def statements(self, holder: LocatedElement) -> Iterator[LocatedElement]:
         """The policies in an element, with fragments in their places."""
         for child in holder.children():
             yield from self._in_place(child)
 
-    def parts(self, one: Placed) -> tuple[Placed, ...]:
+    def parts(self, one: LocatedElement) -> tuple[LocatedElement, ...]:
         """A policy and those in it, with fragments in their places. Many operations ask for the same."""
         place = one.document, id(one.element)
         if place not in self._parts:
@@ -109,19 +109,19 @@ class Subject:
             self._parts[place] = (one, *inner)
         return self._parts[place]
 
-    def everything(self, chain: list[str], section: str) -> "Iterator[Placed]":
+    def everything(self, chain: list[str], section: str) -> "Iterator[LocatedElement]":
         """The policies of a section and all elements in them, with the content of fragments."""
         for statement in self.section(chain, section):
             yield from self.parts(statement)
 
-    def found(self, rule: Rule, one: Placed, section: str) -> tuple[Finding, ...]:
+    def found(self, rule: Rule, one: LocatedElement, section: str) -> tuple[Finding, ...]:
         """What a rule finds in a policy of a section, asked once of a policy that many operations share."""
         place = rule, one.document, id(one.element), section
         if place not in self._found:
             self._found[place] = tuple(rule(self, one, section))
         return self._found[place]
 
-    def _section(self, chain: list[str], level: int, section: str) -> Iterator[Placed]:
+    def _section(self, chain: list[str], level: int, section: str) -> Iterator[LocatedElement]:
         if level < 0:
             return
         document = chain[level]
@@ -133,9 +133,9 @@ class Subject:
             if child.name == "base":
                 yield from self._section(chain, level - 1, section)
             else:
-                yield from self._in_place(Placed(document, child))
+                yield from self._in_place(LocatedElement(document, child))
 
-    def _in_place(self, one: Placed) -> Iterator[Placed]:
+    def _in_place(self, one: LocatedElement) -> Iterator[LocatedElement]:
         wanted = one.element.attributes.get("fragment-id") if one.element.name == "include-fragment" else None
         if wanted is None:
             yield one
@@ -143,7 +143,7 @@ class Subject:
         for fragment in self.service.fragments:
             root = self.roots.get(fragment.document.name)
             if fragment.id == wanted.text and root is not None:
-                yield from Placed(fragment.document.name, root).children()
+                yield from LocatedElement(fragment.document.name, root).children()
 
 
 def compiled(service: Service, unknown: frozenset[str]) -> Subject:

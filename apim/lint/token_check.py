@@ -23,7 +23,7 @@ from apim.csharp.json.tokens import JToken, deep_equals
 from apim.csharp.language import syntax
 from apim.findings import Finding, PolicyError
 from apim.lint.marks import NONE, Marks, checks_a_token
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import nodes, tree
 from apim.rawxml import Element, Value
 from apim.service import Api as DeclaredApi
@@ -85,7 +85,7 @@ class _Walk:
     subject: Subject
     proofs: list[Marks] = field(default_factory=list)
 
-    def through(self, statements: list[Placed], path: _Path) -> list[_Path]:
+    def through(self, statements: list[LocatedElement], path: _Path) -> list[_Path]:
         """The paths that come out after the statements."""
         paths = [path]
         for statement in statements:
@@ -95,7 +95,7 @@ class _Walk:
             paths = paths[:64]
         return paths
 
-    def _step(self, one: Placed, path: _Path) -> list[_Path]:
+    def _step(self, one: LocatedElement, path: _Path) -> list[_Path]:
         name, attributes = one.element.name, one.element.attributes
         if name in _VALIDATES:
             signed = attributes.get("require-signed-tokens")
@@ -117,7 +117,7 @@ class _Walk:
                 path.unknown.add(attributes[attribute].text)
         return [path]
 
-    def _choose(self, one: Placed, path: _Path) -> list[_Path]:
+    def _choose(self, one: LocatedElement, path: _Path) -> list[_Path]:
         after: list[_Path] = []
         for branch in one.children():
             condition = branch.element.attributes.get("condition")
@@ -140,7 +140,7 @@ class _Walk:
         known, value = self._evaluated(expression, path)
         return value if known and isinstance(value, bool) else None
 
-    def _set(self, one: Placed, path: _Path) -> None:
+    def _set(self, one: LocatedElement, path: _Path) -> None:
         name, value = one.element.attributes.get("name"), one.element.attributes.get("value")
         if name is None or value is None:
             return
@@ -324,11 +324,11 @@ def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[
         yield _door(subject, chain).finding("missing-token-check", message)
 
 
-def _door(subject: Subject, chain: list[str]) -> Placed:
+def _door(subject: Subject, chain: list[str]) -> LocatedElement:
     """The inbound section where the check belongs: of the API, or of whatever there is."""
     document = next((one for one in chain if subject.scopes.get(one) == "api"), chain[-1])
     root = subject.roots[document]
-    return Placed(document, next((one for one in root.children if one.name == "inbound"), root))
+    return LocatedElement(document, next((one for one in root.children if one.name == "inbound"), root))
 
 
 def _is_a_check(subject: Subject, comment: str) -> bool:
@@ -337,16 +337,16 @@ def _is_a_check(subject: Subject, comment: str) -> bool:
         root = rawxml.parse(f"<fragment>{comment}</fragment>", "comment")
     except PolicyError:
         return False
-    return _turns_somebody_away(subject, Placed("comment", root))
+    return _turns_somebody_away(subject, LocatedElement("comment", root))
 
 
-def _turns_somebody_away(subject: Subject, holder: Placed) -> bool:
+def _turns_somebody_away(subject: Subject, holder: LocatedElement) -> bool:
     return _turns_away(holder) or any(
         _turns_somebody_away(subject, one) for one in subject.statements(holder)
     )
 
 
-def _turns_away(one: Placed) -> bool:
+def _turns_away(one: LocatedElement) -> bool:
     if one.element.name in _VALIDATES:
         return True
     if one.element.name == "set-variable":

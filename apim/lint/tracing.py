@@ -7,7 +7,7 @@ from apim.compiler import SECTIONS
 from apim.findings import Finding
 from apim.lint import marks
 from apim.lint.marks import Marks
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.rawxml import Value
 
 _SINKS = frozenset({"trace", "emit-metric", "send-one-way-request", "log-to-eventhub"})
@@ -37,7 +37,7 @@ def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
                     yield one.finding("traced-secret", message, value)
 
 
-def _variables(subject: Subject, statements: list[Placed], secrets: set[str]) -> dict[str, Marks]:
+def _variables(subject: Subject, statements: list[LocatedElement], secrets: set[str]) -> dict[str, Marks]:
     """What context variables show; once more for each step that a value takes, until nothing changes."""
     variables: dict[str, Marks] = {}
     cached: Marks = marks.NONE
@@ -61,7 +61,7 @@ def _variables(subject: Subject, statements: list[Placed], secrets: set[str]) ->
 
 
 def _shown(
-    subject: Subject, one: Placed, value: Value, variables: dict[str, Marks], secrets: set[str]
+    subject: Subject, one: LocatedElement, value: Value, variables: dict[str, Marks], secrets: set[str]
 ) -> Iterator[str]:
     if not _HIDES.search(value.text):
         yield from (f"the secret {name}" for name in _MENTION.findall(value.text) if name in secrets)

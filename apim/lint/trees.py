@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, lru_cache
 
-from apim.compiler import Placed, within
+from apim.compiler import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.csharp.language.statement_parser import parse
 
@@ -34,7 +34,7 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in reversed(fields(kind))) if is_dataclass(kind) else ()
 
 
-def at(placed: Placed, offset: int) -> tuple[int, int]:
+def at(placed: LocatedExpression, offset: int) -> tuple[int, int]:
     """Line and column in the document of an offset of the expression's text."""
     before = placed.expression.source[:offset]
     inner = before.count("\n") + 1, offset - before.rfind("\n")

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from apim.compiler import Placed as PlacedExpression
-from apim.compiler import within
+from apim.compiler import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import at, named_key, nodes, tree
 
 _UNQUALIFIED = "unqualified:"
@@ -21,14 +20,14 @@ def check(subject: Subject) -> Iterator[Finding]:
         if "Claims" in placed.expression.source:
             yield from _claims(placed)
     for document, root in subject.roots.items():
-        for one in Placed(document, root).within():
+        for one in LocatedElement(document, root).within():
             if one.element.name == "cache-remove-value":
                 yield one.finding(
                     "cache-remove-value", "removing a value that the cache does not have may fail (R6)"
                 )
 
 
-def _facts(placed: PlacedExpression) -> Iterator[Finding]:
+def _facts(placed: LocatedExpression) -> Iterator[Finding]:
     for fact in placed.expression.facts:
         place = within(placed.line, placed.column, fact.line, fact.column)
         if fact.name == "url.query":
@@ -39,7 +38,7 @@ def _facts(placed: PlacedExpression) -> Iterator[Finding]:
             yield _finding(placed, place, "unqualified-type", message)
 
 
-def _claims(placed: PlacedExpression) -> Iterator[Finding]:
+def _claims(placed: LocatedExpression) -> Iterator[Finding]:
     root = tree(placed.expression.source)
     collections = {
         name
@@ -63,6 +62,6 @@ def _claims(placed: PlacedExpression) -> Iterator[Finding]:
         yield _finding(placed, at(placed, node.at), "time-claim", message)
 
 
-def _finding(placed: PlacedExpression, place: tuple[int, int], code: str, message: str) -> Finding:
+def _finding(placed: LocatedExpression, place: tuple[int, int], code: str, message: str) -> Finding:
     line, column = place
     return Finding(document=placed.document, line=line, column=column, message=message, code=code)

@@ -14,7 +14,7 @@ from functools import cache
 from apim import rawxml
 from apim.csharp.language import syntax
 from apim.findings import Finding
-from apim.lint.subject import Placed, Subject
+from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import named_key, nodes, tree
 from apim.rawxml import Value
 
@@ -104,7 +104,7 @@ def _use_of(subject: Subject, document: str) -> _Use:
     reads: set[str] = set()
     requires: set[str] = set()
     sets: set[str] = set()
-    for one in Placed(document, subject.roots[document]).within():
+    for one in LocatedElement(document, subject.roots[document]).within():
         attributes = one.element.attributes
         if one.element.name == "set-variable" and "name" in attributes:
             sets.add(attributes["name"].text)
@@ -138,7 +138,7 @@ def _fragments(subject: Subject, chain: list[str]) -> Iterator[str]:
     included = {
         one.element.attributes["fragment-id"].text
         for document in chain
-        for one in Placed(document, subject.roots[document]).within()
+        for one in LocatedElement(document, subject.roots[document]).within()
         if one.element.name == "include-fragment" and "fragment-id" in one.element.attributes
     }
     for fragment in subject.service.fragments:

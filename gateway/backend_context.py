@@ -1,4 +1,4 @@
-"""What the gateway gives to the deployment of a backend, and what it gets back."""
+"""The context in which the gateway deploys a backend, and the record of a deployed backend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,13 +40,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The identity with which the gateway calls what is behind it.
+    """The managed identity with which the gateway calls backends.
 
     Attributes:
         client_id: client id of the user-assigned identity; its tokens carry it as `azp`.
         principal_id: its object id; its tokens carry it as `oid`.
-        issuer: who issues those tokens.
-        resource: the identity itself, which has to exist before a lock can admit it.
+        issuer: issuer of those tokens.
+        resource: the identity, which must exist before a lock can admit it.
     """
 
     client_id: pulumi.Output[str]
@@ -56,19 +56,19 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """Where the resources of a backend go, where its telemetry goes, and which identity it admits.
+class BackendContext:
+    """What the deployment of a backend needs from the gateway.
 
     Attributes:
-        resource_group_name: where resources go.
-        location: the region.
-        tags: what every resource is tagged with.
+        resource_group_name: resource group of the resources.
+        location: Azure region of the resources.
+        tags: tags of every resource.
         account: subscription and tenant.
         workspace_id: resource id of the Log Analytics workspace.
         application_insights_id: resource id of the Application Insights component.
-        application_insights_connection: its connection string. It names the endpoint and opens nothing:
-            the component takes no telemetry without a token.
-        caller: the one identity that a backend admits.
+        application_insights_connection: its connection string. It is not a secret: the component accepts no
+            telemetry without a token.
+        caller: the only identity that a backend admits.
         local: true only in the twin.
     """
 
@@ -90,9 +90,9 @@ class Deployed:
     Attributes:
         backend: as described.
         url: origin of its main server (`https://host`), without a path.
-        named_values: what its policies need to know of the deployment, by the name of the named value.
-        locks: what keeps everyone but the gateway out of its servers.
-        outputs: what it adds to the stack's outputs, by name; never its URL.
+        named_values: values of the deployment that its policies use, by the name of the named value.
+        locks: resources that let only the gateway call its servers.
+        outputs: additional outputs of the stack, by name; never its URL.
     """
 
     backend: Backend
@@ -103,9 +103,9 @@ class Deployed:
 
 
 def steady_identity(parent: pulumi.Resource) -> pulumi.ResourceOptions:
-    """Options of a user-assigned identity: it keeps the tags with which it was created.
+    """Options of a user-assigned identity: changes of its tags are ignored.
 
-    While a preview updates an identity, its client id and object id are unknown. Everything that depends on
-    them would look changed, and role assignments would look replaced, because of a tag.
+    While a preview updates an identity, its client id and object id are unknown. A changed tag would
+    therefore show all resources that use them as changed, and role assignments as replaced.
     """
     return pulumi.ResourceOptions(parent=parent, ignore_changes=["tags"])
