@@ -32,7 +32,15 @@ _INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
 _PLACEHOLDER = "1"
 _KEY_PLACEHOLDER = f"{'A' * 86}=="
 
-_FRAGMENTS = ("mcp-caller", "mcp-token", "mcp-request", "mcp-answer", "mcp-failure", "mcp-no-operation")
+_FRAGMENTS = (
+    "audit",
+    "mcp-caller",
+    "mcp-token",
+    "mcp-request",
+    "mcp-answer",
+    "mcp-failure",
+    "mcp-no-operation",
+)
 
 
 class PoliciesError(pulumi.RunError):

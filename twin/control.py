@@ -37,9 +37,12 @@ JSON objects; an error says what is accepted.
                                 ?status=401 or ?status=4xx those that were answered so.
     GET /traces/{id}            one of them: policies, expressions, changes, what was sent, secrets left out.
     GET /traces/view            the same as pages, for a browser.
-    POST /reset                 clears traces, cache, faults, record and clock, enables users, undoes changes
-                                of readings and settings; with {"state": true} it also deletes registrations,
-                                sign-ins and snippets.
+    GET /audit                  the latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
+                                ?client=, ?server= or ?operationId= those with that value.
+    GET /audit/view             the same as a page.
+    POST /reset                 clears traces, audit records, cache, faults, record and clock, enables
+                                users, undoes changes of readings and settings; with {"state": true} it
+                                also deletes registrations, sign-ins and snippets.
 
     curl -X POST localhost:8001/clock -d '{"advance": 3600}'
 """
@@ -62,8 +65,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim.http.network import Fault, HttpNetwork
+from apim.services import TraceTelemetry
 from apim.trace import Trace
 from twin.arrivals import Arrivals
+from twin.audit import audit_routes
 from twin.behaviour import Behaviour, behaviour_routes
 from twin.clock import Clock
 from twin.control_call import InvalidCallError, read_fields
@@ -106,7 +111,9 @@ _CALLS = {
     "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
     "GET /traces/{id}": "what happened to one request",
     "GET /traces/view": "the same as pages",
-    "POST /reset": "clear traces, cache, faults, record, clock, changes; with state (true) all",
+    "GET /audit": "audit records: ?event=, ?outcome=, ?subject=, ?client=, ?server=, ?operationId=",
+    "GET /audit/view": "the same as a page",
+    "POST /reset": "clear traces, audit, cache, faults, record, clock, changes; with state (true) all",
 }
 
 
@@ -139,6 +146,7 @@ class Levers:
         behaviour: the readings that all processes follow, and changes of settings.
         memories: what else the gateway remembers: counts of rate limits, tokens, keys.
         arrivals: what stand-ins for outside services were sent, by the service's name.
+        telemetry: what trace policies sent, oldest first.
         network: the gateway's way out, with faults and record.
         clock: of all services.
         accounts: of Entra.
@@ -156,6 +164,7 @@ class Levers:
     behaviour: Behaviour
     memories: tuple[Clearable, ...] = ()
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
+    telemetry: deque[TraceTelemetry] = field(default_factory=deque)
     network: HttpNetwork
     clock: Clock
     accounts: Accounts
@@ -189,6 +198,7 @@ def create_control(levers: Levers) -> ASGIApp:
             *([Route("/identity/token", calls.identity_token, methods=["POST"])] if levers.identity else ()),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
             *trace_routes(levers.gateway),
+            *audit_routes(levers.telemetry),
             Route("/reset", calls.reset, methods=["POST"]),
         ],
         exception_handlers={
@@ -362,6 +372,7 @@ class _Calls:
         for arrivals in levers.arrivals.values():
             arrivals.clear()
         levers.gateway.traces.clear()
+        levers.telemetry.clear()
         levers.clock.reset()
         levers.accounts.reset()
         levers.behaviour.reset()

@@ -404,6 +404,7 @@ class _Builder:
             ),
             memories=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
             arrivals={service: stand_in.arrivals for service, stand_in in self.stand_ins.items()},
+            telemetry=gateway.services.telemetry,
             network=self._network,
             clock=self._clock,
             accounts=self._tenant.state.accounts,

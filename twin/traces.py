@@ -111,7 +111,7 @@ class _Reader:
             traces = self._wanted(request)
         except InvalidFilterError as error:
             problem = str(error)
-        return _page(
+        return render_page(
             "list.html",
             400 if problem else 200,
             traces=[trace.summary() for trace in traces],
@@ -130,8 +130,8 @@ class _Reader:
     async def page(self, request: Request) -> Response:
         trace = self._trace(request)
         if trace is None:
-            return _page("missing.html", 404, message=_NO_TRACE)
-        return _page(
+            return render_page("missing.html", 404, message=_NO_TRACE)
+        return render_page(
             "trace.html",
             200,
             trace=trace.summary(),
@@ -199,6 +199,7 @@ def _json(trace: Trace) -> Response:
     return JSONResponse(trace.data())
 
 
-def _page(template: str, code: int, **values: object) -> HTMLResponse:
+def render_page(template: str, code: int, **values: object) -> HTMLResponse:
+    """A page of the console, from a template in `trace_pages`."""
     html = _TEMPLATES.get_template(template).render(style=_TRUSTED_STYLE, **values)
     return HTMLResponse(html, status_code=code, headers=_HEADERS)

@@ -50,6 +50,8 @@ _SHOWS_NOTHING = frozenset(
         "StatusCode",
     }
 )
+# Members of tokens and documents that name a party, a resource or an error (RFC 7519, 6749 and 8707).
+_IDENTIFIERS = frozenset({"clientDocumentId", "error", "oid", "resource", "sub", "tid"})
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!"})
 _VERIFIES = frozenset({"VerifyHash", "VerifyData"})
 _EQUALS = frozenset({"CompareOrdinal", "DeepEquals", "Equals", "SequenceEqual"})
@@ -257,7 +259,7 @@ class _Values:
             if name is None:
                 return frozenset({"all query parameters"})
             return frozenset({f"the parameter {name}"}) if name.lower() in _SECRET_PARAMETERS else NONE
-        return self._parts(node)
+        return NONE if name in _IDENTIFIERS else self._parts(node)
 
     def _parts(self, node: object) -> Marks:
         if isinstance(node, tuple):
