@@ -6,8 +6,8 @@ import pytest
 
 from apim.service import NamedValue
 from apim.services import TraceTelemetry
-from tests.policies.engine.stage import reply
-from tests.policies.oauth.stand import OBJECT_ID, Stand, away, encoded, handle_of
+from tests.policies.engine.harness import reply
+from tests.policies.oauth.flow import OBJECT_ID, Flow, encoded, handle_of, unreachable
 
 CANARY = "canary-7f3e9a"
 NOTHING = "-"
@@ -15,29 +15,29 @@ MEMBERS = {"event", "outcome", "error", "subject", "client", "server", "tool", "
 
 
 @pytest.fixture
-def stand() -> Stand:
-    made = Stand.new()
-    made.stage.gateway.services.telemetry.clear()
+def flow() -> Flow:
+    made = Flow.new()
+    made.harness.gateway.services.telemetry.clear()
     return made
 
 
-def records(stand: Stand) -> list[TraceTelemetry]:
-    return list(stand.stage.gateway.services.telemetry)
+def records(flow: Flow) -> list[TraceTelemetry]:
+    return list(flow.harness.gateway.services.telemetry)
 
 
-def record(stand: Stand) -> Mapping[str, str]:
+def record(flow: Flow) -> Mapping[str, str]:
     """The only record since the last call."""
-    (one,) = records(stand)
-    stand.stage.gateway.services.telemetry.clear()
+    (one,) = records(flow)
+    flow.harness.gateway.services.telemetry.clear()
     assert (one.message, one.source, one.severity) == ("audit", "audit", "information")
     assert set(one.properties) == MEMBERS
     assert int(one.properties["milliseconds"]) >= 0
     return one.properties
 
 
-def taken(stand: Stand, expected: tuple[str, ...]) -> Mapping[str, str]:
+def taken(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
     """The only record since the last call, with these values."""
-    one = record(stand)
+    one = record(flow)
     assert essence(one) == expected
     return one
 
@@ -46,50 +46,50 @@ def essence(properties: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(properties[name] for name in ("event", "outcome", "error", "subject", "server"))
 
 
-def test_f7_a_sign_in_leaves_one_record_for_each_of_its_events(stand: Stand) -> None:
-    stand.register()
-    registered = taken(stand, ("registration", "success", NOTHING, NOTHING, NOTHING))
+def test_f7_a_sign_in_leaves_one_record_for_each_of_its_events(flow: Flow) -> None:
+    flow.register()
+    registered = taken(flow, ("registration", "success", NOTHING, NOTHING, NOTHING))
 
-    page = stand.consent_page(handle_of(stand.authorize()))
-    assert not records(stand)
-    at_entra = stand.consent(page)
-    consent = taken(stand, ("consent", "success", NOTHING, NOTHING, "mcp"))
+    page = flow.consent_page(handle_of(flow.authorize()))
+    assert not records(flow)
+    at_entra = flow.consent(page)
+    consent = taken(flow, ("consent", "success", NOTHING, NOTHING, "mcp"))
 
-    back = stand.callback(at_entra)
-    sign_in = taken(stand, ("sign-in", "success", NOTHING, OBJECT_ID, "mcp"))
+    back = flow.callback(at_entra)
+    sign_in = taken(flow, ("sign-in", "success", NOTHING, OBJECT_ID, "mcp"))
 
     code = (back.header("Location") or "").partition("code=")[2].partition("&")[0]
-    tokens = stand.redeem(code).json()
-    token = taken(stand, ("token", "success", NOTHING, OBJECT_ID, "mcp"))
+    tokens = flow.redeem(code).json()
+    token = taken(flow, ("token", "success", NOTHING, OBJECT_ID, "mcp"))
 
-    refreshed = stand.refresh(tokens["refresh_token"]).json()
-    refresh = taken(stand, ("refresh", "success", NOTHING, OBJECT_ID, "mcp"))
+    refreshed = flow.refresh(tokens["refresh_token"]).json()
+    refresh = taken(flow, ("refresh", "success", NOTHING, OBJECT_ID, "mcp"))
 
-    assert stand.call(refreshed["access_token"]).status == 200
-    call = taken(stand, ("mcp-request", "success", NOTHING, OBJECT_ID, "mcp"))
+    assert flow.call(refreshed["access_token"]).status == 200
+    call = taken(flow, ("mcp-request", "success", NOTHING, OBJECT_ID, "mcp"))
 
-    stand.revoke(refreshed["refresh_token"])
-    revocation = taken(stand, ("revocation", "success", NOTHING, OBJECT_ID, "mcp"))
+    flow.revoke(refreshed["refresh_token"])
+    revocation = taken(flow, ("revocation", "success", NOTHING, OBJECT_ID, "mcp"))
 
-    assert stand.call(refreshed["access_token"]).status == 401
-    assert essence(record(stand)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
+    assert flow.call(refreshed["access_token"]).status == 401
+    assert essence(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
 
     every = (registered, consent, sign_in, token, refresh, call, revocation)
-    assert {one["client"] for one in every} == {stand.store.one("grants")["clientDocumentId"]}
+    assert {one["client"] for one in every} == {flow.store.one("grants")["clientDocumentId"]}
     assert len({one["requestId"] for one in every}) == len(every)
 
 
-def test_f7_a_consent_that_is_denied_leaves_a_record(stand: Stand) -> None:
-    page = stand.consent_page(handle_of(stand.authorize()))
-    stand.consent(page, "deny")
-    assert essence(record(stand)) == ("consent", "refused", "access_denied", NOTHING, "mcp")
+def test_f7_a_consent_that_is_denied_leaves_a_record(flow: Flow) -> None:
+    page = flow.consent_page(handle_of(flow.authorize()))
+    flow.consent(page, "deny")
+    assert essence(record(flow)) == ("consent", "refused", "access_denied", NOTHING, "mcp")
 
 
 REFUSALS = [
     ("authorize-unknown-client", ("authorization", "refused", "unknown_client")),
     ("authorize-no-challenge", ("authorization", "refused", "invalid_request")),
     ("consent-expired", ("consent", "refused", "expired_transaction")),
-    ("consent-store-away", ("consent", "failed", "temporarily_unavailable")),
+    ("consent-store-unreachable", ("consent", "failed", "temporarily_unavailable")),
     ("callback-expired", ("sign-in", "refused", "expired_transaction")),
     ("callback-refused", ("sign-in", "refused", "access_denied")),
     ("token-unknown", ("token", "refused", "invalid_grant")),
@@ -103,52 +103,52 @@ REFUSALS = [
 ]
 
 
-def refused_callback(stand: Stand) -> None:
-    at_entra = stand.at_entra()
-    stand.stage.gateway.services.telemetry.clear()
-    stand.entra = lambda: reply(400, '{"error":"invalid_grant"}')
-    stand.callback(at_entra)
+def refused_callback(flow: Flow) -> None:
+    at_entra = flow.at_entra()
+    flow.harness.gateway.services.telemetry.clear()
+    flow.entra = lambda: reply(400, '{"error":"invalid_grant"}')
+    flow.callback(at_entra)
 
 
-def consent_without_store(stand: Stand) -> None:
-    stand.store.failing = dict.fromkeys(range(20), away)
-    stand.consent_page("unknown")
+def consent_without_store(flow: Flow) -> None:
+    flow.store.failing = dict.fromkeys(range(20), unreachable)
+    flow.consent_page("unknown")
 
 
-def authorize_too_often(stand: Stand) -> None:
+def authorize_too_often(flow: Flow) -> None:
     for _ in range(60):
-        stand.authorize(client_id=None)
-    stand.stage.gateway.services.telemetry.clear()
-    stand.authorize()
+        flow.authorize(client_id=None)
+    flow.harness.gateway.services.telemetry.clear()
+    flow.authorize()
 
 
 UNKNOWN_STATE = f"code=c&state={encoded(bytes(32))}.{encoded(bytes(32))}"
-WAYS: dict[str, Callable[[Stand], object]] = {
-    "authorize-unknown-client": lambda stand: stand.authorize(client_id="nobody"),
-    "authorize-no-challenge": lambda stand: stand.authorize(code_challenge=None),
+WAYS: dict[str, Callable[[Flow], object]] = {
+    "authorize-unknown-client": lambda flow: flow.authorize(client_id="nobody"),
+    "authorize-no-challenge": lambda flow: flow.authorize(code_challenge=None),
     "authorize-too-often": authorize_too_often,
-    "consent-expired": lambda stand: stand.consent_page("unknown"),
-    "consent-store-away": consent_without_store,
-    "callback-expired": lambda stand: stand.get("/oauth-callback", UNKNOWN_STATE),
+    "consent-expired": lambda flow: flow.consent_page("unknown"),
+    "consent-store-unreachable": consent_without_store,
+    "callback-expired": lambda flow: flow.get("/oauth-callback", UNKNOWN_STATE),
     "callback-refused": refused_callback,
-    "token-unknown": lambda stand: stand.redeem(f"{encoded(bytes(16))}.{encoded(bytes(32))}"),
-    "refresh-malformed": lambda stand: stand.refresh("malformed"),
-    "register-malformed": lambda stand: stand.register(redirect_uris=["ftp://a"]),
-    "revoke-unknown": lambda stand: stand.revoke("unknown"),
-    "call-without-token": lambda stand: stand.stage.ask("POST", "/mcp", body=b"{}"),
-    "call-from-page": lambda stand: stand.stage.ask(
+    "token-unknown": lambda flow: flow.redeem(f"{encoded(bytes(16))}.{encoded(bytes(32))}"),
+    "refresh-malformed": lambda flow: flow.refresh("malformed"),
+    "register-malformed": lambda flow: flow.register(redirect_uris=["ftp://a"]),
+    "revoke-unknown": lambda flow: flow.revoke("unknown"),
+    "call-without-token": lambda flow: flow.harness.ask("POST", "/mcp", body=b"{}"),
+    "call-from-page": lambda flow: flow.harness.ask(
         "POST", "/mcp", body=b"{}", Origin="https://elsewhere.example"
     ),
-    "call-of-no-operation": lambda stand: stand.stage.ask("PUT", "/mcp", body=b"{}"),
+    "call-of-no-operation": lambda flow: flow.harness.ask("PUT", "/mcp", body=b"{}"),
 }
 
 
 @pytest.mark.parametrize(("way", "expected"), REFUSALS)
 def test_f7_a_refusal_leaves_one_record_with_its_reason(
-    stand: Stand, way: str, expected: tuple[str, str, str]
+    flow: Flow, way: str, expected: tuple[str, str, str]
 ) -> None:
-    WAYS[way](stand)
-    assert essence(record(stand))[:3] == expected
+    WAYS[way](flow)
+    assert essence(record(flow))[:3] == expected
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ def test_f7_a_refusal_leaves_one_record_with_its_reason(
     ],
 )
 def test_f7_a_tool_is_known_from_the_headers_without_reading_the_body(
-    stand: Stand, headers: dict[str, str], event: str, tool: str
+    flow: Flow, headers: dict[str, str], event: str, tool: str
 ) -> None:
-    token = stand.token()
-    stand.stage.gateway.services.telemetry.clear()
-    stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
-    one = record(stand)
+    token = flow.token()
+    flow.harness.gateway.services.telemetry.clear()
+    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
+    one = record(flow)
     assert (one["event"], one["tool"]) == (event, tool)
 
 
@@ -182,42 +182,44 @@ def test_f7_a_tool_is_known_from_the_headers_without_reading_the_body(
     ],
 )
 def test_f7_a_call_records_what_the_server_answered(
-    stand: Stand, status: int, outcome: str, error: str
+    flow: Flow, status: int, outcome: str, error: str
 ) -> None:
-    token = stand.token()
-    stand.stage.gateway.services.telemetry.clear()
-    stand.served = lambda: reply(status, "{}")
-    stand.call(token)
-    one = record(stand)
+    token = flow.token()
+    flow.harness.gateway.services.telemetry.clear()
+    flow.served = lambda: reply(status, "{}")
+    flow.call(token)
+    one = record(flow)
     assert (one["outcome"], one["error"]) == (outcome, error)
 
 
-def test_f7_a_record_belongs_to_the_trace_that_the_client_began(stand: Stand) -> None:
+def test_f7_a_record_belongs_to_the_trace_that_the_client_began(flow: Flow) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    stand.stage.ask("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
-    assert [one.operation_id for one in records(stand)] == [trace]
+    flow.harness.ask("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    assert [one.operation_id for one in records(flow)] == [trace]
 
 
-def test_f7_metadata_and_preflights_leave_no_record(stand: Stand) -> None:
+def test_f7_metadata_and_preflights_leave_no_record(flow: Flow) -> None:
     for path in ("oauth-authorization-server", "openid-configuration", "oauth-protected-resource/unknown"):
-        stand.get(f"/.well-known/{path}", "")
-    stand.stage.ask("OPTIONS", "/token", Origin="https://a.example", Access_Control_Request_Method="POST")
-    stand.stage.ask("OPTIONS", "/mcp", Origin="https://gateway.example", Access_Control_Request_Method="POST")
-    assert not records(stand)
+        flow.get(f"/.well-known/{path}", "")
+    flow.harness.ask("OPTIONS", "/token", Origin="https://a.example", Access_Control_Request_Method="POST")
+    flow.harness.ask(
+        "OPTIONS", "/mcp", Origin="https://gateway.example", Access_Control_Request_Method="POST"
+    )
+    assert not records(flow)
 
 
-def test_f7_no_record_has_a_secret_or_content(stand: Stand) -> None:
+def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
     """Canaries in everything that a client or a browser sends, next to all that a sign-in makes."""
-    stand.register(client_name=f"App {CANARY}", software_id=CANARY)
-    started = stand.authorize(state=CANARY, scope=f"functions {CANARY}", login_hint=CANARY)
-    page = stand.consent_page(handle_of(started))
-    at_entra = stand.consent(page)
-    back = stand.callback(at_entra, code=CANARY)
+    flow.register(client_name=f"App {CANARY}", software_id=CANARY)
+    started = flow.authorize(state=CANARY, scope=f"functions {CANARY}", login_hint=CANARY)
+    page = flow.consent_page(handle_of(started))
+    at_entra = flow.consent(page)
+    back = flow.callback(at_entra, code=CANARY)
     code = (back.header("Location") or "").partition("code=")[2].partition("&")[0]
-    cookies = dict(stand.cookies)
-    tokens = stand.redeem(code).json()
-    refreshed = stand.refresh(tokens["refresh_token"]).json()
-    stand.stage.ask(
+    cookies = dict(flow.cookies)
+    tokens = flow.redeem(code).json()
+    refreshed = flow.refresh(tokens["refresh_token"]).json()
+    flow.harness.ask(
         "POST",
         "/mcp",
         f"q={CANARY}",
@@ -227,20 +229,20 @@ def test_f7_no_record_has_a_secret_or_content(stand: Stand) -> None:
         Mcp_Session_Id=CANARY,
         User_Agent=CANARY,
     )
-    stand.stage.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {CANARY}")
-    stand.stage.ask("POST", "/mcp", f"access_token={CANARY}", body=b"{}")
-    stand.revoke(refreshed["refresh_token"])
-    stand.redeem(CANARY, client_id=CANARY, code_verifier=CANARY)
-    stand.refresh(CANARY)
-    written = "\n".join(f"{name}={value}" for one in records(stand) for name, value in one.properties.items())
-    assert len(records(stand)) == 11
-    secrets = [CANARY, code, *cookies.values(), *tokens.values(), *refreshed.values(), stand.client_id]
-    secrets += [handle_of(started), "ada@twin.example", *(value.value for value in secret_values(stand))]
+    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {CANARY}")
+    flow.harness.ask("POST", "/mcp", f"access_token={CANARY}", body=b"{}")
+    flow.revoke(refreshed["refresh_token"])
+    flow.redeem(CANARY, client_id=CANARY, code_verifier=CANARY)
+    flow.refresh(CANARY)
+    written = "\n".join(f"{name}={value}" for one in records(flow) for name, value in one.properties.items())
+    assert len(records(flow)) == 11
+    secrets = [CANARY, code, *cookies.values(), *tokens.values(), *refreshed.values(), flow.client_id]
+    secrets += [handle_of(started), "ada@twin.example", *(value.value for value in secret_values(flow))]
     secrets += [
         part for value in (code, tokens["refresh_token"]) for part in value.split(".") if len(part) > 9
     ]
     assert not [secret for secret in secrets if len(str(secret)) > 9 and str(secret) in written]
 
 
-def secret_values(stand: Stand) -> list[NamedValue]:
-    return [value for value in stand.stage.gateway.service.named_values if value.secret]
+def secret_values(flow: Flow) -> list[NamedValue]:
+    return [value for value in flow.harness.gateway.service.named_values if value.secret]
