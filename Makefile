@@ -14,6 +14,9 @@ ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
+# Modules are compiled once, not by every process again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up verify admin test test-engine test-clients test-conformance lint format check clean lock force
 
@@ -85,7 +88,7 @@ $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 # Compiles what a start needs rather than the thousands of modules of which it uses a few. An error in the program is
 # left for the command that follows, which reports it.
 $(COMPILED): $(ENVIRONMENT)
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
+	@$(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
 	@touch $@
 
 $(NODE): package-lock.json $(ENVIRONMENT)

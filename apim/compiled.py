@@ -47,8 +47,7 @@ class CompiledService:
 
     Args:
         service: what is declared.
-        counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
-            expressions with the same text are shared.
+        counted: whether each source location of the C# counts the outcomes of its decisions.
 
     Raises:
         PolicyError: the policies have errors; it has all findings.

@@ -85,8 +85,7 @@ class Catalogue:
         warnings: what works but should be changed.
         used_values: names of the named values that were mentioned.
         used_fragments: ids of the fragments that were included.
-        counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
-            expressions with the same text are shared.
+        counted: whether each source location of the C# counts the outcomes of its decisions.
         unknown: names of the named values whose content is not known yet; a placeholder is used.
         roots: the root element of each document, by its name.
         expressions: every expression, with its place.
@@ -112,7 +111,6 @@ class Catalogue:
     statements: list[Statement] = field(default_factory=list)
     literals: set[str] = field(default_factory=set)
     documents: dict[str, PolicyDocument] = field(default_factory=dict)
-    _counted: dict[tuple[str, object], Expression] = field(default_factory=dict)
     named_values: dict[str, str] = field(init=False)
     fragments: dict[tuple[str, ...], Action] = field(default_factory=dict)
     unqualified: list[Finding] = field(default_factory=list)
@@ -145,21 +143,18 @@ class Catalogue:
 
     def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
         """The expression of that text, if it was compiled before."""
-        if self.counted:
-            return self._counted.get((text, self._place(document, line, column)))
-        return _SHARED.get(text)
+        return _SHARED.get((text, self._counting_place(document, line, column)))
 
     def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
         """Keeps the expression for further places with the same text."""
-        if self.counted:
-            self._counted[text, self._place(document, line, column)] = expression
-            return
         if len(_SHARED) >= _MOST_SHARED:
             _SHARED.clear()
-        _SHARED[text] = expression
+        _SHARED[text, self._counting_place(document, line, column)] = expression
 
-    def _place(self, document: str, line: int, column: int) -> SourceLocation:
-        """Where it was written: each rendering of a part of a template counts for the same place."""
+    def _counting_place(self, document: str, line: int, column: int) -> SourceLocation | None:
+        """The source location that counts decisions: one for all renderings of a part of a template."""
+        if not self.counted:
+            return None
         source_map = self.documents[document].source_map
         written = source_map.find(line, column) if source_map is not None else None
         return written or SourceLocation(document, line, column)
@@ -472,7 +467,8 @@ class Compiler:
 
 # An expression has no state of requests, so all gateways of a process can use it. The
 # program's check of its policies and the gateway that runs them in the same process compile them once.
-_SHARED: dict[str, Expression] = {}
+# Where decisions are counted, each source location has an expression of its own.
+_SHARED: dict[tuple[str, SourceLocation | None], Expression] = {}
 _MOST_SHARED = 4096
 _CONSTRUCTS = {"reference comparison": "reference-comparison"}
 
