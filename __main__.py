@@ -20,7 +20,10 @@ def deploy() -> None:
     deployed = registry.deploy(backends, front.backend_context)
     front.publish(plan, deployed)
 
-    for name, value in stack_outputs(front, deployed, registry.hosted(settings)).items():
+    hosted = registry.hosted(settings)
+    registry.connect(settings, hosted)
+
+    for name, value in stack_outputs(settings, front, deployed, hosted).items():
         pulumi.export(name, value)
 
 

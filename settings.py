@@ -17,9 +17,10 @@ from typing import Literal, cast
 import pulumi
 
 from configuration import containers as entries
-from configuration import declared
+from configuration import declared, foundry
 from configuration.container import Access, Container
 from configuration.declared import KEYS
+from configuration.foundry import ApiCenter, FoundryProject
 from configuration.names import SERVERS as BACKENDS
 from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
@@ -31,7 +32,9 @@ __all__ = [
     "BACKENDS",
     "KEYS",
     "Access",
+    "ApiCenter",
     "Container",
+    "FoundryProject",
     "Problem",
     "RateLimits",
     "Settings",
@@ -127,6 +130,10 @@ class Settings:
         containers: further MCP servers.
         isolate_environments: whether every backend's containers have an environment of their own.
         access: who may call a backend, by its name, where it is not everybody who signed in.
+        foundry: the Foundry project whose agents use the servers, or None.
+        github_url: GitHub's hosted MCP server.
+        registry: whether the gateway publishes the list of servers.
+        api_center: the API Center that lists the servers, or None.
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
         lifetimes: how long tokens and records live.
         rate_limits: how often one caller may do something.
@@ -153,6 +160,10 @@ class Settings:
     containers: tuple[Container, ...]
     isolate_environments: bool
     access: Mapping[str, Access]
+    foundry: FoundryProject | None
+    github_url: str
+    registry: bool
+    api_center: ApiCenter | None
     allowed_origins: tuple[str, ...]
     lifetimes: Lifetimes
     rate_limits: RateLimits
@@ -202,6 +213,10 @@ def load() -> Settings:
         containers=containers,
         isolate_environments=declared.ISOLATE_ENVIRONMENTS.read(reader),
         access=_access(reader, backends, containers),
+        foundry=foundry.read_project(reader, github="github" in backends),
+        github_url=foundry.GITHUB_URL.read(reader),
+        registry=foundry.REGISTRY.read(reader),
+        api_center=foundry.read_api_center(reader),
         allowed_origins=_allowed_origins(reader),
         lifetimes=Lifetimes(
             access_token=60 * declared.ACCESS_TOKEN_MINUTES.read(reader),

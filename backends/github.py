@@ -1,5 +1,19 @@
 """GitHub's own hosted server. Clients go there directly and sign in at GitHub: there is nothing to deploy."""
 
 from gateway.backend import Hosted
+from settings import Settings
 
-SERVER = Hosted(name="github", title="GitHub", url="https://api.githubcopilot.com/mcp/")
+CONNECTION = "github-mcp"
+"""The connection of a Foundry project through which agents reach it."""
+
+
+def describe(settings: Settings) -> Hosted:
+    """Describes the server."""
+    connection = CONNECTION if settings.foundry and settings.foundry.github_token else None
+    return Hosted(
+        name="github",
+        title="GitHub",
+        description="Repositories, issues and pull requests on GitHub.",
+        url=settings.github_url,
+        connection=connection,
+    )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from backends import container, functions, github
 from backends.deployable import DeployableBackend, Deployment
 from backends.environment import Environments
+from backends.foundry import Foundry, FoundryArgs
 from gateway.backend import Hosted
 from gateway.backend_context import BackendContext, Deployed
 from settings import Settings
@@ -15,7 +16,7 @@ DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
 }
 """The project's own MCP servers that are not container images, by the name that they have in `backends`."""
 
-HOSTED: Mapping[str, Hosted] = {"github": github.SERVER}
+HOSTED: Mapping[str, Callable[[Settings], Hosted]] = {"github": github.describe}
 """Servers of other organisations, to which clients connect directly."""
 
 
@@ -43,4 +44,10 @@ def deploy(backends: Sequence[DeployableBackend], context: BackendContext) -> tu
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:
     """The servers of other organisations that the stack's outputs name."""
-    return tuple(HOSTED[name] for name in settings.backends if name in HOSTED)
+    return tuple(HOSTED[name](settings) for name in settings.backends if name in HOSTED)
+
+
+def connect(settings: Settings, hosted: Sequence[Hosted]) -> None:
+    """Declares the connections of the Foundry project, if the stack has one."""
+    if settings.foundry is not None:
+        Foundry("foundry", FoundryArgs(project=settings.foundry, hosted=hosted))

@@ -7,6 +7,7 @@ compares both.
 
 import re
 
+from configuration import foundry
 from configuration.names import SERVERS
 from configuration.presets import PRESETS
 from configuration.setting import Boolean, Choice, Integer, MapList, Setting, Text, TextList, TextMap
@@ -375,6 +376,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         ACCESS,
         ALLOWED_ORIGINS,
     ),
+    "Agents and discovery": foundry.SETTINGS,
     "Lifetimes": (ACCESS_TOKEN_MINUTES, GRANT_DAYS, REFRESH_GRACE_SECONDS, CONSENT_DAYS, REGISTRATION_DAYS),
     "Limits": (
         REGISTER_PER_MINUTE,

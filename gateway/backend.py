@@ -103,9 +103,13 @@ class Hosted:
     Attributes:
         name: its name in the configuration and the outputs.
         title: what people read.
+        description: what it is for, in at most 100 characters.
         url: where it takes streamable HTTP.
+        connection: name of the connection through which agents of the Foundry project reach it, or None.
     """
 
     name: str
     title: str
+    description: str
     url: str
+    connection: str | None = None

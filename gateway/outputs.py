@@ -7,14 +7,16 @@ import pulumi
 from gateway.backend import Backend, Hosted
 from gateway.backend_context import Deployed
 from gateway.gateway import Gateway
+from settings import Settings
 
 
 def stack_outputs(
-    gateway: Gateway, deployed: Sequence[Deployed], hosted: Sequence[Hosted]
+    settings: Settings, gateway: Gateway, deployed: Sequence[Deployed], hosted: Sequence[Hosted]
 ) -> Mapping[str, pulumi.Input[object]]:
     """The stack's outputs by name.
 
     Args:
+        settings: the stack's settings.
         gateway: the gateway.
         deployed: the MCP servers behind it.
         hosted: MCP servers of other organisations, to which clients connect directly.
@@ -32,25 +34,7 @@ def stack_outputs(
         "apimName": gateway.service_name,
         "entraClientId": gateway.client_id,
         "oauthMetadataUrl": pulumi.Output.concat(gateway_url, "/.well-known/oauth-authorization-server"),
-        "agentSettings": {
-            "gatewayUrl": gateway_url,
-            "servers": [
-                *(
-                    {
-                        "name": backend.name,
-                        "title": backend.title,
-                        "url": endpoints[backend.name]["streamableHttp"],
-                        "signIn": "gateway",
-                    }
-                    for backend in backends
-                    if backend.has_streamable_http
-                ),
-                *(
-                    {"name": server.name, "title": server.title, "url": server.url, "signIn": server.name}
-                    for server in hosted
-                ),
-            ],
-        },
+        "agentSettings": _agent_settings(settings, gateway_url, deployed, hosted),
         **{name: value for server in deployed for name, value in server.outputs.items()},
     }
 
@@ -62,3 +46,39 @@ def _endpoints(gateway_url: pulumi.Output[str], backend: Backend) -> Mapping[str
     for entrance in backend.entrances:
         endpoints["sse"] = pulumi.Output.concat(base, entrance)
     return endpoints
+
+
+def _agent_settings(
+    settings: Settings,
+    gateway_url: pulumi.Output[str],
+    deployed: Sequence[Deployed],
+    hosted: Sequence[Hosted],
+) -> Mapping[str, pulumi.Input[object]]:
+    """What the demo agent needs to know of the stack: its servers, and the Foundry project."""
+    behind = [server.backend for server in deployed if server.backend.has_streamable_http]
+    project = settings.foundry
+    return {
+        "gatewayUrl": gateway_url,
+        "foundry": {"endpoint": project.endpoint, "model": project.model} if project else None,
+        "servers": [
+            *(
+                {
+                    "name": backend.name,
+                    "title": backend.title,
+                    "url": pulumi.Output.concat(gateway_url, "/", backend.path),
+                    "signIn": "gateway",
+                }
+                for backend in behind
+            ),
+            *(
+                {
+                    "name": server.name,
+                    "title": server.title,
+                    "url": server.url,
+                    "signIn": server.name,
+                    "connection": server.connection,
+                }
+                for server in hosted
+            ),
+        ],
+    }

@@ -7,15 +7,18 @@ from pathlib import Path
 from apim.http.network import Upstream
 from apim.readings import Readings
 from apim.service import Service
-from twin.azure import container_app, database, function_app, gateway, tenant
+from twin.azure import container_app, database, foundry, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.azure.container_app import ContainerApp
 from twin.azure.function_app import BlobContainer, FunctionApp
 from twin.blobs import BlobAccount, account_key
+from twin.connection import Connection
 from twin.cosmos.account import CosmosAccount
-from twin.entra.directory import Directory
+from twin.entra.directory import Directory, ManagedIdentity
+from twin.foundry.path import PATH
 from twin.ports import LOOPBACK, Ports
 from twin.stack import PROJECT, Stack, evaluate
+from twin.stand_ins import HOSTED_STAND_INS, hosted_port
 from twin.state import StateFolder
 
 IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
@@ -61,6 +64,9 @@ class Plan:
         cosmos: the Cosmos DB account, if there is one.
         function_app: the Function App, if there is one.
         container_apps: the Container Apps, in the order of their ports.
+        agent_identity: the identity of the twin's agents.
+        connections: those of the Foundry project.
+        github_token: the token that GitHub's stand-in accepts.
         session_key: seals the Function App's session ids, so that they survive a restart.
         blob_accounts: the storage accounts, by the host name of their blobs in Azure.
         blob_containers: the containers in them.
@@ -73,6 +79,9 @@ class Plan:
     cosmos: CosmosAccount | None
     function_app: FunctionApp | None
     container_apps: tuple[ContainerApp, ...] = ()
+    agent_identity: ManagedIdentity
+    connections: tuple[Connection, ...] = ()
+    github_token: str = field(repr=False)
     session_key: str = field(repr=False)
     blob_accounts: Mapping[str, BlobAccount]
     blob_containers: tuple[BlobContainer, ...]
@@ -97,6 +106,9 @@ def make(options: Options, state: StateFolder) -> Plan:
         cosmos=cosmos,
         function_app=app,
         container_apps=containers,
+        agent_identity=tenant.agent_identity(cloud.seed),
+        connections=foundry.connections(stack),
+        github_token=foundry.github_token(cloud.seed),
         session_key=cloud.seed.hexadecimal("functions#sessions", 64),
         blob_accounts=_blob_accounts(stack, state, ports),
         blob_containers=function_app.blob_containers(stack),
@@ -120,13 +132,29 @@ def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud]:
     cloud = Cloud(seed=state.seed(), gateway_url=gateway_url)
     authority = _authority(ports)
     stack = evaluate(
-        {**options.config, "local": "true", "localUrl": gateway_url, "entraAuthority": authority},
-        options.secrets,
+        {
+            **_agent_config(ports, cloud),
+            **options.config,
+            "local": "true",
+            "localUrl": gateway_url,
+            "entraAuthority": authority,
+        },
+        {"githubToken": foundry.github_token(cloud.seed), **options.secrets},
         stack=options.stack,
         root=options.root,
         cloud=cloud,
     )
     return stack, cloud
+
+
+def _agent_config(ports: Ports, cloud: Cloud) -> dict[str, str]:
+    """Settings that lead agents to the stand-ins for Foundry and GitHub."""
+    urls = {each.service: f"http://localhost:{hosted_port(each, ports)}" for each in HOSTED_STAND_INS}
+    return {
+        "foundryProject": foundry.project_id(cloud.subscription.id),
+        "foundryEndpoint": f"{urls['foundry']}{PATH}",
+        "githubUrl": f"{urls['github']}/mcp/",
+    }
 
 
 def _authority(ports: Ports) -> str:

@@ -44,12 +44,12 @@ class Ports:
         return self.gateway + 5
 
     def stand_in(self, index: int) -> int:
-        """The index-th port of stand-ins for external services, from 0; there is room for four."""
+        """The index-th port of stand-ins for external services, from 0; there is room for six."""
         return self.gateway + 6 + index
 
     def container(self, index: int) -> int:
         """The ingress of the Container App that the stack declares as the index-th, from 0."""
-        return self.gateway + 10 + index
+        return self.gateway + 12 + index
 
     def named(self) -> dict[str, int]:
         """All of them, by what they are for."""

@@ -16,6 +16,7 @@ from configuration.reader import NOT_READ
 from configuration.setting import Secret
 from twin.arrivals import Arrivals
 from twin.clock import Clock
+from twin.connection import Connection
 
 PLACEHOLDERS = frozenset(
     {
@@ -102,7 +103,7 @@ class Image:
             )
 
 
-class StandIn(Protocol):
+class HostedStandIn(Protocol):
     """A stand-in that can be started.
 
     Attributes:
@@ -112,10 +113,6 @@ class StandIn(Protocol):
 
     name: str
     arrivals: Arrivals
-
-    def environment(self) -> dict[str, str]:
-        """The variables that make an MCP server use it; they contain its credentials."""
-        ...
 
     def reset(self) -> None:
         """Deletes what was changed and what was received."""
@@ -135,6 +132,14 @@ class StandIn(Protocol):
 
     async def stop(self) -> None:
         """Ends it."""
+        ...
+
+
+class StandIn(HostedStandIn, Protocol):
+    """A stand-in that an MCP server uses, which runs on this machine."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make an MCP server use it; they contain its credentials."""
         ...
 
 
@@ -175,3 +180,52 @@ class Registration:
     ports: tuple[str, ...]
     run: Callable[[Image], LocalCommand]
     create: Callable[[StandInArgs], StandIn]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentService:
+    """What the stand-in for Foundry knows and may do.
+
+    Attributes:
+        connections: of its project.
+        identity: principal id and client id of its agents' identity.
+        admits: whether a token opens the project.
+        token: a token of the agents' identity for an audience.
+    """
+
+    connections: tuple[Connection, ...]
+    identity: tuple[str, str]
+    admits: Callable[[str], bool]
+    token: Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedArgs:
+    """What a stand-in for a hosted service needs.
+
+    Attributes:
+        port: on 127.0.0.1.
+        clock: stamps what is changed.
+        github_token: the token that GitHub's accepts; a secret.
+        agents: what Foundry's knows and may do.
+    """
+
+    port: int
+    clock: Clock
+    github_token: str = field(repr=False)
+    agents: AgentService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedRegistration:
+    """A service that has a stand-in, and that no MCP server on this machine uses.
+
+    Attributes:
+        service: the service's name, such as `github`.
+        title: the same for people.
+        create: makes the stand-in. It imports the rest of the package, which few commands need.
+    """
+
+    service: str
+    title: str
+    create: Callable[[HostedArgs], HostedStandIn]

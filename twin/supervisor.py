@@ -1,24 +1,20 @@
 """Runs a stack: starts every service, watches them, stops them all."""
 
 import asyncio
-import contextlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlencode
 
 from apim import coverage
 from apim.failure import SendError
 from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.http.network import HttpNetwork
-from twin import blobs, cosmos, entra, own_thread, plan
-from twin.azure.tenant import FUNCTIONS, GATEWAY
+from twin import blobs, cosmos, entra, hosted, own_thread, plan
+from twin.azure.tenant import AGENTS, FUNCTIONS, GATEWAY
 from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
@@ -27,9 +23,10 @@ from twin.control import Levers, create_control
 from twin.control_call import InvalidCallError
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
+from twin.identity import Identity, IdentityRefusedError
 from twin.node import NodeError
 from twin.notices import Notice, Notify
-from twin.plan import IDENTITY_ENDPOINT, Options, Plan
+from twin.plan import Options, Plan
 from twin.process import ChildProcess, ProcessError, RunningProcess
 from twin.resource_manager import ResourceManager
 from twin.rollout import Rollout
@@ -38,7 +35,7 @@ from twin.servers import Servers
 from twin.serving import AsgiServer, GatewayService
 from twin.shared_readings import SharedReadings
 from twin.stand_in import StandIn, StandInArgs
-from twin.stand_ins import STAND_INS, ports_of
+from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
 from twin.state import StateFolder
 
 _log = logging.getLogger(__name__)
@@ -227,7 +224,7 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
             for child in builder.children():
                 services.append(child)
                 starting.create_task(child.start(), name=child.name)
-            for stand_in in builder.stand_ins.values():
+            for stand_in in (*builder.stand_ins.values(), *builder.hosted.values()):
                 services.append(stand_in)
                 await stand_in.start()
             # Policies compile while the processes start.
@@ -318,6 +315,13 @@ class _Builder:
             for index, app in enumerate(made.container_apps)
         )
         self.stand_ins = self._stand_ins()
+        self.hosted = hosted.create_hosted(
+            made,
+            self.ports,
+            self._clock,
+            self._keys,
+            Identity(self._network, self._tenant.state.identity_headers[AGENTS]),
+        )
         self._storage = BlobStorage(made, state.blobs) if made.blob_accounts else None
         self._function_servers = (
             ()
@@ -339,6 +343,9 @@ class _Builder:
         for registration in STAND_INS:
             if registration.service in self.stand_ins:
                 ports |= ports_of(registration, self.ports)
+        for registration in HOSTED_STAND_INS:
+            if registration.service in self.hosted:
+                ports[f"{registration.title}'s stand-in"] = hosted_port(registration, self.ports)
         return ports
 
     def _stand_ins(self) -> dict[str, StandIn]:
@@ -367,7 +374,7 @@ class _Builder:
         gateway = Gateway(
             self._plan.service,
             network=self._network,
-            identity=GatewayIdentity(self._network, secret),
+            identity=Identity(self._network, secret),
             clock=self._clock,
             readings=self._options.readings,
             counted=counting is not None,
@@ -403,7 +410,9 @@ class _Builder:
                 gateway=gateway, readings=self._readings, first=self._options.readings, rollout=rollout
             ),
             memories=(gateway.services.counters, gateway.services.tokens, gateway.services.keys),
-            arrivals={service: stand_in.arrivals for service, stand_in in self.stand_ins.items()},
+            arrivals={
+                service: stand_in.arrivals for service, stand_in in {**self.stand_ins, **self.hosted}.items()
+            },
             telemetry=gateway.services.telemetry,
             network=self._network,
             clock=self._clock,
@@ -423,7 +432,7 @@ class _Builder:
         Raises:
             InvalidCallError: there is none.
         """
-        identity = GatewayIdentity(self._network, self._tenant.state.identity_headers[GATEWAY])
+        identity = Identity(self._network, self._tenant.state.identity_headers[GATEWAY])
         client_id = next((each.client_id for each in self._plan.service.identities if each.client_id), None)
         try:
             return await identity.token(resource=resource, client_id=client_id)
@@ -432,7 +441,7 @@ class _Builder:
 
     async def _delete_state(self) -> None:
         """Deletes what users have left: documents, blobs and what stand-ins were sent."""
-        for stand_in in self.stand_ins.values():
+        for stand_in in (*self.stand_ins.values(), *self.hosted.values()):
             stand_in.reset()
         self._store.clear()
         if self._storage is not None:
@@ -468,57 +477,3 @@ class _Builder:
             clock=self._state.clock,
             readings=self._state.readings,
         )
-
-
-class GatewayIdentity:
-    """Tokens of the gateway's managed identities, from the tenant's endpoint for them.
-
-    Args:
-        network: the gateway's way out, so that this too can be made to fail.
-        secret: what the endpoint knows the gateway by.
-    """
-
-    def __init__(self, network: HttpNetwork, secret: str) -> None:
-        self._network = network
-        self._secret = secret
-
-    async def token(self, *, resource: str, client_id: str | None) -> str:
-        """A token of an identity (None: the system-assigned one) for a resource.
-
-        Raises:
-            IdentityRefusedError: the endpoint gave none.
-            SendError: it could not be reached.
-        """
-        query = {"api-version": "2019-08-01", "resource": resource}
-        if client_id is not None:
-            query["client_id"] = client_id
-        reply = await self._network.send(
-            "GET",
-            f"{IDENTITY_ENDPOINT}?{urlencode(query)}",
-            headers=[("X-IDENTITY-HEADER", self._secret)],
-            timeout=10.0,
-        )
-        with contextlib.closing(reply):
-            content = b"".join([chunk async for chunk in reply.chunks()])
-        return read_token(reply.status, content)
-
-
-class IdentityRefusedError(Exception):
-    """The tenant gives no token for this identity and resource."""
-
-
-def read_token(status: int, content: bytes) -> str:
-    """The token in an answer of the managed-identity endpoint.
-
-    Raises:
-        IdentityRefusedError: the answer has no token.
-    """
-    try:
-        answer = json.loads(content)
-    except ValueError:
-        answer = {}
-    token = answer.get("access_token") if isinstance(answer, dict) else None
-    if status != HTTPStatus.OK or not isinstance(token, str):
-        message = answer.get("message") if isinstance(answer, dict) else None
-        raise IdentityRefusedError(f"{status}: {message or 'no token'}")
-    return token

@@ -392,10 +392,10 @@ def test_a_session_of_slack_is_its_owners(twin: RunningTwin, ada: Person) -> Non
 
 
 def test_the_gateway_is_the_only_way_in(twin: RunningTwin, ada: Person) -> None:
-    """Ports of containers begin ten above the gateway's."""
+    """Ports of containers begin twelve above the gateway's."""
     _, of_ada = token(twin, ada, "jira-mcp")
     with httpx.Client() as http:
-        for port in range(twin.port + 10, twin.port + 14):
+        for port in range(twin.port + 12, twin.port + 16):
             for headers in ({}, {"Authorization": f"Bearer {of_ada}"}, {"Authorization": "Bearer x"}):
                 for path in ("/mcp", "/sse", "/healthz", "/"):
                     assert http.get(f"http://127.0.0.1:{port}{path}", headers=headers).status_code == 401

@@ -1,6 +1,7 @@
 """The Entra tenant that a stack declares: its applications, its identities, and what trusts what."""
 
 from twin.azure.cloud import Cloud
+from twin.azure.identifiers import Seed
 from twin.entra.directory import (
     Application,
     AppRole,
@@ -14,6 +15,8 @@ from twin.stack import Declared, Stack
 
 GATEWAY = "gateway"
 FUNCTIONS = "functions"
+AGENTS = "agents"
+"""Not declared by a stack: the twin's own, for agents."""
 
 _HOSTS = {
     "apimanagement:ApiManagementService": GATEWAY,
@@ -41,6 +44,7 @@ def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
             _application(stack, app) for app in stack.of_type("azuread:index/application:Application")
         ),
         managed_identities=(
+            agent_identity(cloud.seed),
             *(_user_assigned(identity) for identity in stack.of_type("managedidentity:UserAssignedIdentity")),
             *(
                 identity
@@ -49,8 +53,18 @@ def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
                 if (identity := _system_assigned(resource, cloud))
             ),
         ),
-        identity_hosts=hosts,
+        identity_hosts=(
+            *hosts,
+            IdentityHost(name=AGENTS, system_assigned=agent_identity(cloud.seed).client_id),
+        ),
         role_assignments=_role_assignments(stack),
+    )
+
+
+def agent_identity(seed: Seed) -> ManagedIdentity:
+    """The identity of the twin's agents."""
+    return ManagedIdentity(
+        name=AGENTS, client_id=seed.guid("agents#client"), principal_id=seed.guid("agents#principal")
     )
 
 

@@ -8,6 +8,7 @@ TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - the name of a reso
 FIRST_PARTY_RESOURCES = frozenset(
     {
         TOKEN_EXCHANGE,
+        "https://ai.azure.com",
         "https://cosmos.azure.com",
         "https://graph.microsoft.com",
         "https://management.azure.com",

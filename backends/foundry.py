@@ -1,0 +1,58 @@
+"""What a stack puts into the Foundry project whose agents use its MCP servers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import cognitiveservices
+
+from gateway.backend import Hosted
+from settings import FoundryProject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundryArgs:
+    """Arguments of `Foundry`.
+
+    Attributes:
+        project: the project, which exists.
+        hosted: servers of other organisations, which agents reach through connections.
+    """
+
+    project: FoundryProject
+    hosted: Sequence[Hosted]
+
+
+class Foundry(pulumi.ComponentResource):
+    """Connections of a Foundry project.
+
+    A connection holds the credentials with which Foundry calls a server, so that they are in no agent's
+    definition and in no request.
+    """
+
+    def __init__(self, name: str, args: FoundryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:backends:Foundry", name, None, opts)
+        project = args.project
+        for server in args.hosted:
+            if server.connection is None:
+                continue
+            cognitiveservices.ProjectConnection(
+                f"{name}-{server.connection}",
+                cognitiveservices.ProjectConnectionArgs(
+                    resource_group_name=project.resource_group,
+                    account_name=project.account,
+                    project_name=project.name,
+                    connection_name=server.connection,
+                    properties=cognitiveservices.CustomKeysConnectionPropertiesArgs(
+                        auth_type="CustomKeys",
+                        category=cognitiveservices.ConnectionCategory.CUSTOM_KEYS,
+                        target=server.url,
+                        is_shared_to_all=True,
+                        credentials=cognitiveservices.CustomKeysArgs(
+                            keys=pulumi.Output.secret({"Authorization": f"Bearer {project.github_token}"})
+                        ),
+                    ),
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

@@ -1,0 +1,185 @@
+"""Settings of agents and discovery: the Foundry project, GitHub's server, the registry, API Center."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from configuration.origin import LOOPBACK
+from configuration.reader import Reader
+from configuration.setting import Boolean, Secret, Setting, Text
+
+_GROUP = r"/subscriptions/(?P<subscription>[0-9a-fA-F-]{36})/resourceGroups/(?P<group>[^/]{1,90})/providers/"
+_PROJECT_ID = re.compile(
+    rf"{_GROUP}Microsoft\.CognitiveServices/accounts/(?P<account>[A-Za-z0-9._-]{{2,64}})"
+    r"/projects/(?P<project>[A-Za-z0-9._-]{2,64})",
+    re.ASCII | re.IGNORECASE,
+)
+_SERVICE_ID = re.compile(
+    rf"{_GROUP}Microsoft\.ApiCenter/services/(?P<service>[A-Za-z0-9-]{{3,90}})", re.ASCII | re.IGNORECASE
+)
+_EXAMPLE_GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/agents/providers"
+
+GITHUB = "https://api.githubcopilot.com/mcp/"
+"""GitHub's own hosted MCP server."""
+
+
+def _url_problem(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    secure = host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
+    if secure and not (parts.query or parts.fragment or parts.username) and value.isascii():
+        return None
+    return f"'{value}' is not an https URL without a query."
+
+
+FOUNDRY_PROJECT = Text(
+    key="foundryProject",
+    description=(
+        "Resource id of the Microsoft Foundry project whose agents use the MCP servers. The connection "
+        "`github-mcp` is created in it."
+    ),
+    limits="`/subscriptions/.../providers/Microsoft.CognitiveServices/accounts/<account>/projects/<project>`.",
+    default="",
+    example=f"{_EXAMPLE_GROUP}/Microsoft.CognitiveServices/accounts/agents/projects/demo",
+    problem=lambda value: None if _PROJECT_ID.fullmatch(value) else f"'{value}' is not a project's id.",
+)
+FOUNDRY_ENDPOINT = Text(
+    key="foundryEndpoint",
+    description=(
+        "Endpoint of the Foundry project, when it is not "
+        "`https://<account>.services.ai.azure.com/api/projects/<project>`."
+    ),
+    limits="An https URL, as the project's overview shows it.",
+    default="",
+    example="https://agents.services.ai.azure.com/api/projects/demo",
+    problem=_url_problem,
+)
+FOUNDRY_MODEL = Text(
+    key="foundryModel",
+    description="Name of the model deployment in the Foundry project that the demo agent uses.",
+    default="gpt-5-mini",
+    example="gpt-5-mini",
+)
+GITHUB_URL = Text(
+    key="githubUrl",
+    description="GitHub's hosted MCP server. GitHub Enterprise with data residency has one of its own.",
+    limits="An https URL.",
+    default=GITHUB,
+    example=GITHUB,
+    problem=_url_problem,
+)
+GITHUB_TOKEN = Secret(
+    key="githubToken",
+    description=(
+        "Token of GitHub with which all users of the Foundry project's agents act at GitHub's server. "
+        "Everyone who may read the project's connections has it: give it few permissions."
+    ),
+    limits="A fine-grained or classic personal access token. Needs `foundryProject`.",
+    example="github_pat_...",
+)
+REGISTRY = Boolean(
+    key="registry",
+    description=(
+        "Publish the list of MCP servers as an MCP registry at `/v0.1/servers` of the gateway, for everyone "
+        "who can reach it."
+    ),
+    default=True,
+    example="false",
+)
+API_CENTER = Text(
+    key="apiCenter",
+    description="Resource id of the Azure API Center in whose default workspace the MCP servers are listed.",
+    limits="`/subscriptions/.../providers/Microsoft.ApiCenter/services/<name>`.",
+    default="",
+    example=f"{_EXAMPLE_GROUP}/Microsoft.ApiCenter/services/catalog",
+    problem=lambda value: None if _SERVICE_ID.fullmatch(value) else f"'{value}' is not an API Center's id.",
+)
+
+SETTINGS: tuple[Setting, ...] = (
+    FOUNDRY_PROJECT,
+    FOUNDRY_ENDPOINT,
+    FOUNDRY_MODEL,
+    GITHUB_URL,
+    GITHUB_TOKEN,
+    REGISTRY,
+    API_CENTER,
+)
+"""In the order of the documentation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundryProject:
+    """A project of Microsoft Foundry.
+
+    Attributes:
+        resource_group: of its account.
+        account: name of its account.
+        name: its name.
+        endpoint: where agents are called, without a trailing slash.
+        model: name of the model deployment.
+        github_token: for the connection to GitHub's server; empty for none. A secret.
+    """
+
+    resource_group: str
+    account: str
+    name: str
+    endpoint: str
+    model: str
+    github_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCenter:
+    """An API Center.
+
+    Attributes:
+        resource_group: where it is.
+        name: of the service.
+    """
+
+    resource_group: str
+    name: str
+
+
+def read_project(reader: Reader, *, github: bool) -> FoundryProject | None:
+    """The Foundry project; None when the stack has none.
+
+    Args:
+        reader: takes what is wrong.
+        github: whether `backends` has github.
+    """
+    id_, endpoint, model = (
+        setting.read(reader) for setting in (FOUNDRY_PROJECT, FOUNDRY_ENDPOINT, FOUNDRY_MODEL)
+    )
+    token = GITHUB_TOKEN.read(reader)
+    match = _PROJECT_ID.fullmatch(id_)
+    if match is None:
+        for setting, value in ((FOUNDRY_ENDPOINT, endpoint), (GITHUB_TOKEN, token)):
+            if value and not id_:
+                wrong = "It is set, but foundryProject is not."
+                reader.reject(setting.key, wrong, setting.reason, FOUNDRY_PROJECT.command)
+        return None
+    if github and not token:
+        GITHUB_TOKEN.reject(
+            reader,
+            "It is not set. The connection github-mcp, through which agents reach GitHub's server, needs it. "
+            "Without agents for GitHub, remove github from `backends`.",
+        )
+    standard = f"https://{match['account']}.services.ai.azure.com/api/projects/{match['project']}"
+    return FoundryProject(
+        resource_group=match["group"],
+        account=match["account"],
+        name=match["project"],
+        endpoint=(endpoint or standard).rstrip("/"),
+        model=model,
+        github_token=token if github else "",
+    )
+
+
+def read_api_center(reader: Reader) -> ApiCenter | None:
+    """The API Center; None when the stack has none."""
+    match = _SERVICE_ID.fullmatch(API_CENTER.read(reader))
+    return ApiCenter(resource_group=match["group"], name=match["service"]) if match else None

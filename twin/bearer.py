@@ -1,0 +1,33 @@
+"""Requires a bearer token (RFC 6750)."""
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class RequireBearer:
+    """ASGI middleware that answers 401 without an accepted token.
+
+    Args:
+        app: answers the others.
+        accepts: whether a token is accepted.
+        challenge: value of `WWW-Authenticate`.
+    """
+
+    def __init__(self, app: ASGIApp, *, accepts: Callable[[str], bool], challenge: str) -> None:
+        self._app = app
+        self._accepts = accepts
+        self._challenge = challenge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token and self._accepts(token):
+            await self._app(scope, receive, send)
+            return
+        answer = JSONResponse(
+            {"error": "invalid_token"}, status_code=401, headers={"WWW-Authenticate": self._challenge}
+        )
+        await answer(scope, receive, send)

@@ -1,0 +1,23 @@
+"""A connection of a Foundry project, with the credentials for an MCP server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A connection of the project.
+
+    Attributes:
+        name: unique in the project.
+        id: its resource id.
+        target: URL of the MCP server; it replaces that of the tool.
+        headers: what `CustomKeys` holds; secrets.
+        audience: with an agent identity, the audience of its tokens.
+    """
+
+    name: str
+    id: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    audience: str | None = None

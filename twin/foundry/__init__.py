@@ -1,0 +1,20 @@
+"""A stand-in for the agent service of Microsoft Foundry: a project with agents, connections and responses.
+
+It speaks the wire protocol that `azure-ai-projects` and `openai` use, and executes MCP tools on its side, as
+Foundry does. There is no model: a few rules choose the tools, and every answer says so.
+"""
+
+from twin.stand_in import HostedArgs, HostedRegistration, HostedStandIn
+
+
+def _create(args: HostedArgs) -> HostedStandIn:
+    from twin.foundry.service import FoundryStandIn  # noqa: PLC0415 -- only a twin that runs it needs it
+
+    return FoundryStandIn(args)
+
+
+STAND_IN = HostedRegistration(
+    service="foundry",
+    title="Foundry",
+    create=_create,
+)

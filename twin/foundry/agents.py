@@ -1,0 +1,111 @@
+"""The agents of a project and their versions; in memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.foundry.errors import FoundryError, invalid
+from twin.foundry.records import read_servers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentVersion:
+    """A version of an agent, which does not change.
+
+    Attributes:
+        name: of the agent.
+        version: number of the version.
+        created: in POSIX seconds.
+        definition: as it was sent.
+        identity: principal id and client id of the identity with which the agent's tools sign in.
+    """
+
+    name: str
+    version: str
+    created: int
+    definition: Mapping[str, Any]
+    identity: tuple[str, str]
+
+    def shown(self) -> dict[str, Any]:
+        """As the service shows it."""
+        principal, client = self.identity
+        return {
+            "object": "agent.version",
+            "id": f"{self.name}:{self.version}",
+            "name": self.name,
+            "version": self.version,
+            "metadata": {},
+            "created_at": self.created,
+            "definition": dict(self.definition),
+            "status": "active",
+            "instance_identity": {"principal_id": principal, "client_id": client},
+        }
+
+
+class Agents:
+    """All agents.
+
+    Args:
+        identity: principal id and client id of the project's agent identity.
+        now: the time, in POSIX seconds.
+    """
+
+    def __init__(self, identity: tuple[str, str], now: Callable[[], float]) -> None:
+        self._identity = identity
+        self._now = now
+        self._versions: dict[str, list[AgentVersion]] = {}
+
+    def clear(self) -> None:
+        """Deletes all agents."""
+        self._versions.clear()
+
+    def create_version(self, name: str, body: Mapping[str, Any]) -> AgentVersion:
+        """A new version of an agent.
+
+        Raises:
+            FoundryError: its definition is wrong.
+        """
+        definition = body.get("definition")
+        if not isinstance(definition, dict) or definition.get("kind") != "prompt":
+            raise invalid("The stand-in knows definitions of kind 'prompt' only.", "definition.kind")
+        if not definition.get("model"):
+            raise invalid("'model' is required.", "definition.model")
+        for server in read_servers(definition.get("tools") or []):
+            # A definition is stored, and everyone who may read the project may read it.
+            if server.authorization or server.headers:
+                raise invalid(
+                    "Headers that can include sensitive information are not allowed in the definition of an "
+                    "agent. Use 'project_connection_id' instead.",
+                    "definition.tools",
+                )
+        versions = self._versions.setdefault(name, [])
+        number = int(versions[-1].version) + 1 if versions else 1
+        version = AgentVersion(
+            name=name,
+            version=str(number),
+            created=int(self._now()),
+            definition=definition,
+            identity=self._identity,
+        )
+        versions.append(version)
+        return version
+
+    def delete_version(self, name: str, version: str) -> None:
+        """Deletes a version.
+
+        Raises:
+            FoundryError: it does not exist.
+        """
+        self._versions[name].remove(self.version(name, version))
+
+    def version(self, name: str, version: str | None = None) -> AgentVersion:
+        """A version of an agent; the latest when none is named.
+
+        Raises:
+            FoundryError: it does not exist.
+        """
+        versions = [each for each in self._versions.get(name, ()) if version in {None, each.version}]
+        if not versions:
+            what = f"Agent '{name}'" if version is None else f"Version {version} of agent '{name}'"
+            raise FoundryError(404, "not_found", f"{what} does not exist.")
+        return versions[-1]

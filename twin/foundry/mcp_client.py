@@ -1,0 +1,148 @@
+"""Calls MCP servers for the agent service, with the official client."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+
+from twin.connection import Connection
+from twin.foundry.errors import FoundryError, invalid
+from twin.foundry.records import McpServer, Tool
+
+_SECONDS = 100.0
+"""After which Foundry ends a call: see the known limitations of its MCP tool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a tool answered: a text, or an error."""
+
+    output: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpClient:
+    """Lists and calls tools.
+
+    Attributes:
+        connections: of the project.
+        agent_token: a token of the agent's identity for an audience.
+    """
+
+    connections: tuple[Connection, ...]
+    agent_token: Callable[[str], Awaitable[str]] = field(repr=False)
+
+    async def tools(self, server: McpServer) -> list[Tool]:
+        """The tools of a server that the agent may use.
+
+        Raises:
+            FoundryError: the server cannot be reached or refuses.
+        """
+        try:
+            async with self._connected(server) as (client, _):
+                found = []
+                cursor = None
+                while True:
+                    page = await client.list_tools(cursor=cursor)
+                    found += page.tools
+                    cursor = page.next_cursor
+                    if not cursor:
+                        break
+        except _ServerError as error:
+            raise FoundryError(
+                424,
+                "external_connector_error",
+                f"Error retrieving tool list from MCP server: '{server.label}'. {error}",
+                "tools",
+            ) from None
+        return [
+            Tool(
+                server=server.label,
+                name=each.name,
+                description=each.description or "",
+                schema=each.input_schema,
+                annotations=each.annotations.model_dump(by_alias=True, exclude_none=True)
+                if each.annotations
+                else {},
+            )
+            for each in found
+            if server.allowed is None or each.name in server.allowed
+        ]
+
+    async def call(self, server: McpServer, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        """What a tool answers."""
+        try:
+            async with self._connected(server) as (client, _):
+                result = await client.call_tool(name, dict(arguments), read_timeout_seconds=_SECONDS)
+        except _ServerError as error:
+            return Outcome(error=str(error))
+        text = "\n".join(part.text for part in result.content if part.type == "text")
+        return Outcome(error=text or "The tool failed.") if result.is_error else Outcome(output=text)
+
+    @asynccontextmanager
+    async def _connected(self, server: McpServer) -> AsyncGenerator[tuple[Client, list[int]]]:
+        """A session with a server, authenticated as the tool says.
+
+        Raises:
+            _ServerError: the server cannot be reached, or an HTTP or MCP error.
+        """
+        url, headers = await self._access(server)
+        refusals: list[int] = []
+
+        async def note(response: httpx2.Response) -> None:
+            if response.is_error:
+                refusals.append(response.status_code)
+
+        try:
+            async with create_mcp_http_client(headers=headers) as http:
+                http.event_hooks = {"response": [note]}
+                async with Client(streamable_http_client(url, http_client=http)) as client:
+                    yield client, refusals
+        except (BaseExceptionGroup, MCPError, httpx2.HTTPError, OSError, TimeoutError) as error:
+            first = _first(error)
+            if not isinstance(first, MCPError | httpx2.HTTPError | OSError | TimeoutError):
+                raise
+            raise _ServerError(_reason(refusals) or str(first) or type(first).__name__) from None
+
+    async def _access(self, server: McpServer) -> tuple[str, dict[str, str]]:
+        """Where to send requests, and with which headers."""
+        headers = dict(server.headers)
+        if server.authorization:
+            headers["Authorization"] = f"Bearer {server.authorization}"
+        if server.connection is None:
+            return server.url, headers
+        connection = next(
+            (each for each in self.connections if server.connection in {each.name, each.id}), None
+        )
+        if connection is None:
+            raise invalid(f"The project has no connection '{server.connection}'.", "tools")
+        headers |= connection.headers
+        if connection.audience is not None:
+            headers["Authorization"] = f"Bearer {await self.agent_token(connection.audience)}"
+        return connection.target, headers
+
+
+class _ServerError(Exception):
+    """An MCP server cannot be reached or refuses."""
+
+
+def _reason(refusals: list[int]) -> str:
+    if not refusals:
+        return ""
+    status = refusals[-1]
+    with contextlib.suppress(ValueError):
+        return f"Http status code: {status} ({httpx2.codes(status).name.replace('_', ' ').title()})"
+    return f"Http status code: {status}"
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

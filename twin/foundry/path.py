@@ -1,0 +1,3 @@
+"""The path of the only project."""
+
+PATH = "/api/projects/twin"

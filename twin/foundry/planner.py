@@ -1,0 +1,93 @@
+"""Chooses tools for a message by rules, because there is no model.
+
+A message has one request, or several, separated by lines, semicolons or "then". For each the tool is chosen
+whose name has most words of the request. Arguments are written as `name=value`; texts in quotes become the
+required arguments that are left, in the order of the schema.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twin.foundry.records import Tool
+
+_REQUESTS = re.compile(r"\n|;|,?\s+then\s+", re.IGNORECASE)
+_PAIR = re.compile(r"""\b(?P<name>\w+)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,]+)""")
+_QUOTED = re.compile(r""""([^"]*)"|'([^']*)'""")
+_WORD = re.compile(r"[a-z0-9]+")
+_EXACT, _SERVER, _NAME, _ARGUMENT = 100, 3, 2, 2
+_LEAST = 4
+"""A tool that shares only one word with a request is not chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A tool for a request.
+
+    Attributes:
+        tool: the tool.
+        arguments: as found in the request.
+        missing: names of required arguments that were not found.
+    """
+
+    tool: Tool
+    arguments: Mapping[str, Any]
+    missing: tuple[str, ...] = ()
+
+
+def plan(message: str, tools: Sequence[Tool]) -> list[Planned]:
+    """The tools for a message, in order; a request for which no tool fits has none."""
+    requests = [each.strip() for each in _REQUESTS.split(message) if each.strip()]
+    return [planned for request in requests if (planned := _plan(request, tools))]
+
+
+def _plan(request: str, tools: Iterable[Tool]) -> Planned | None:
+    pairs = {each["name"]: each["value"].strip("\"'") for each in _PAIR.finditer(request)}
+    rest = _PAIR.sub(" ", request)
+    quoted = [double or single for double, single in _QUOTED.findall(rest)]
+    text = _QUOTED.sub(" ", rest).lower()
+    words = {_singular(word) for word in _WORD.findall(text)}
+    ranked = sorted(((_score(tool, text, words, pairs), tool) for tool in tools), key=lambda each: -each[0])
+    if not ranked or ranked[0][0] < _LEAST:
+        return None
+    tool = ranked[0][1]
+    return _with_arguments(tool, pairs, quoted)
+
+
+def _score(tool: Tool, text: str, words: set[str], pairs: Mapping[str, str]) -> float:
+    exact = _EXACT if re.search(rf"(?<![\w-]){re.escape(tool.name.lower())}(?![\w-])", text) else 0
+    parts = [_singular(part) for part in _WORD.findall(tool.name.lower())]
+    hits = [part for part in dict.fromkeys(parts) if part in words]
+    server = _SERVER if _singular(tool.server.lower()) in words else 0
+    arguments = _ARGUMENT * len(pairs.keys() & tool.schema.get("properties", {}).keys())
+    # Of two tools with as many hits, the one with the shorter name fits better.
+    return exact + server + _NAME * len(hits) + arguments - 0.1 * (len(parts) - len(hits))
+
+
+def _with_arguments(tool: Tool, pairs: Mapping[str, str], quoted: list[str]) -> Planned:
+    properties: Mapping[str, Any] = tool.schema.get("properties", {})
+    arguments = {name: _typed(value, properties[name]) for name, value in pairs.items() if name in properties}
+    required = [name for name in tool.schema.get("required", ()) if name not in arguments]
+    for name, value in zip(required, quoted, strict=False):
+        arguments[name] = _typed(value, properties.get(name, {}))
+    return Planned(
+        tool=tool, arguments=arguments, missing=tuple(name for name in required if name not in arguments)
+    )
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "integer" and re.fullmatch(r"-?\d+", value):
+        return int(value)
+    if kind == "number" and re.fullmatch(r"-?\d+(?:\.\d+)?", value):
+        return float(value) if "." in value else int(value)
+    if kind == "boolean":
+        return value.lower() == "true"
+    if kind == "array":
+        return [each.strip() for each in value.split(",")]
+    return value
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004

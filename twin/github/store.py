@@ -1,0 +1,183 @@
+"""The account that the stand-in for GitHub shows.
+
+It starts with the content of `data.yaml` and is kept in memory. A reset deletes what was created.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twin import ago
+
+DATA = Path(__file__).with_name("data.yaml")
+
+
+class NotFoundError(Exception):
+    """A repository, issue or file does not exist; the message is GitHub's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment of an issue; `at` in POSIX seconds."""
+
+    user: str
+    body: str
+    at: float
+
+    def shown(self) -> dict[str, Any]:
+        """As GitHub shows it."""
+        return {"user": self.user, "body": self.body, "created_at": _time(self.at)}
+
+
+@dataclass(slots=True, kw_only=True)
+class Issue:
+    """An issue or a pull request; `at` in POSIX seconds."""
+
+    number: int
+    title: str
+    body: str
+    user: str
+    at: float
+    labels: tuple[str, ...] = ()
+    branches: tuple[str, str] | None = None
+    comments: list[Comment] = field(default_factory=list)
+
+    def shown(self) -> dict[str, Any]:
+        """As GitHub shows it."""
+        branches = {"head": self.branches[0], "base": self.branches[1]} if self.branches else {}
+        return {
+            "number": self.number,
+            "title": self.title,
+            "body": self.body,
+            "state": "open",
+            "user": self.user,
+            "labels": list(self.labels),
+            "comments": len(self.comments),
+            "created_at": _time(self.at),
+            **branches,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository with its files, and its issues and pull requests in the order of their numbers."""
+
+    owner: str
+    name: str
+    description: str
+    language: str
+    stars: int
+    files: dict[str, str]
+    issues: list[Issue]
+
+    def shown(self) -> dict[str, Any]:
+        """As GitHub shows it."""
+        return {
+            "full_name": f"{self.owner}/{self.name}",
+            "description": self.description,
+            "language": self.language,
+            "stargazers_count": self.stars,
+        }
+
+    def issue(self, number: int) -> Issue:
+        """An issue or pull request.
+
+        Raises:
+            NotFoundError: there is none with this number.
+        """
+        found = next((each for each in self.issues if each.number == number), None)
+        if found is None:
+            raise NotFoundError(f"Could not resolve to an issue or pull request with the number of {number}.")
+        return found
+
+
+class Account:
+    """Everything that the token's owner can see.
+
+    Args:
+        now: the time, in POSIX seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._data: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts again, as the data says, with ages counted from now."""
+        self.login: str = self._data["login"]
+        self.name: str = self._data["name"]
+        self.organization: str = self._data["organization"]
+        self.repositories = [self._repository(each) for each in self._data["repositories"]]
+
+    def repository(self, owner: str, name: str) -> Repository:
+        """A repository.
+
+        Raises:
+            NotFoundError: it does not exist.
+        """
+        wanted = f"{owner}/{name}".lower()
+        found = next((each for each in self.repositories if f"{each.owner}/{each.name}" == wanted), None)
+        if found is None:
+            raise NotFoundError(f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+        return found
+
+    def create_issue(self, repository: Repository, title: str, body: str) -> Issue:
+        """A new issue of the token's owner."""
+        number = 1 + max((each.number for each in repository.issues), default=0)
+        issue = Issue(number=number, title=title, body=body, user=self.login, at=self._now())
+        repository.issues.append(issue)
+        return issue
+
+    def add_comment(self, issue: Issue, body: str) -> Comment:
+        """A new comment of the token's owner."""
+        comment = Comment(user=self.login, body=body, at=self._now())
+        issue.comments.append(comment)
+        return comment
+
+    def _repository(self, data: dict[str, Any]) -> Repository:
+        issues = [self._issue(each) for each in data["issues"]]
+        issues += [
+            self._issue({"body": "", **each}, branches=(each["head"], each["base"]))
+            for each in data["pull_requests"]
+        ]
+        return Repository(
+            owner=self.organization,
+            name=data["name"],
+            description=data["description"],
+            language=data["language"],
+            stars=data["stars"],
+            files=dict(data["files"]),
+            issues=_numbered(issues),
+        )
+
+    def _issue(self, data: dict[str, Any], branches: tuple[str, str] | None = None) -> Issue:
+        return Issue(
+            number=0,
+            title=data["title"],
+            body=data["body"],
+            user=data["user"],
+            at=self._now() - ago.seconds(data["age"]),
+            labels=tuple(data.get("labels", ())),
+            branches=branches,
+            comments=[
+                Comment(user=each["user"], body=each["body"], at=self._now() - ago.seconds(each["age"]))
+                for each in data.get("comments", ())
+            ],
+        )
+
+
+def _numbered(issues: Iterable[Issue]) -> list[Issue]:
+    """The issues in the order of their age, numbered from 1."""
+    ordered = sorted(issues, key=lambda issue: issue.at)
+    for number, issue in enumerate(ordered, 1):
+        issue.number = number
+    return ordered
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

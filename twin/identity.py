@@ -1,0 +1,63 @@
+"""Tokens of managed identities, as a service of Azure asks for them."""
+
+import contextlib
+import json
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from apim.http.network import HttpNetwork
+from twin.plan import IDENTITY_ENDPOINT
+
+
+class Identity:
+    """Tokens of the managed identities of a service, from the tenant's endpoint for them.
+
+    Args:
+        network: the gateway's way out, so that this too can be made to fail.
+        secret: what the endpoint knows the service by.
+    """
+
+    def __init__(self, network: HttpNetwork, secret: str) -> None:
+        self._network = network
+        self._secret = secret
+
+    async def token(self, *, resource: str, client_id: str | None) -> str:
+        """A token of an identity (None: the system-assigned one) for a resource.
+
+        Raises:
+            IdentityRefusedError: the endpoint gave none.
+            SendError: it could not be reached.
+        """
+        query = {"api-version": "2019-08-01", "resource": resource}
+        if client_id is not None:
+            query["client_id"] = client_id
+        reply = await self._network.send(
+            "GET",
+            f"{IDENTITY_ENDPOINT}?{urlencode(query)}",
+            headers=[("X-IDENTITY-HEADER", self._secret)],
+            timeout=10.0,
+        )
+        with contextlib.closing(reply):
+            content = b"".join([chunk async for chunk in reply.chunks()])
+        return read_token(reply.status, content)
+
+
+class IdentityRefusedError(Exception):
+    """The tenant gives no token for this identity and resource."""
+
+
+def read_token(status: int, content: bytes) -> str:
+    """The token in an answer of the managed-identity endpoint.
+
+    Raises:
+        IdentityRefusedError: the answer has no token.
+    """
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = {}
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if status != HTTPStatus.OK or not isinstance(token, str):
+        message = answer.get("message") if isinstance(answer, dict) else None
+        raise IdentityRefusedError(f"{status}: {message or 'no token'}")
+    return token
