@@ -31,6 +31,8 @@ JSON objects; an error says what is accepted.
     GET /hosts                  where on this machine each host name of Azure is served.
     POST /identity/token        {"resource": "https://cosmos.azure.com"} gives a token of the gateway's
                                 identity, with which `python -m gateway.admin` uses the store.
+    GET /agent                  what `python -m agent_demo` needs: the output agentSettings, how the agents'
+                                identity signs in, and the token of GitHub's stand-in.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
@@ -106,6 +108,7 @@ _CALLS = {
     "POST /deployment": "change settings: config (name to value); finish (true) completes a partial change",
     "GET /hosts": "where on this machine each host name of Azure is served",
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
+    "GET /agent": "what agent_demo needs: settings, environment, tokens",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
@@ -137,6 +140,19 @@ class Tracing(Recorder, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAccess:
+    """How the demo agent gets in.
+
+    Attributes:
+        environment: variables with which `azure-identity` signs in as the agents' identity; secrets.
+        tokens: tokens of servers that are not behind the gateway, by server; secrets.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    tokens: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Levers:
     """What the control API moves.
 
@@ -157,6 +173,7 @@ class Levers:
         resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
         identity: gives tokens of the gateway's identity for a resource, or raises `InvalidCallError`; None in
             a control API without one.
+        agent: how the demo agent gets in; None in a control API without one.
     """
 
     cache: Clearable
@@ -174,6 +191,7 @@ class Levers:
     delete_state: Callable[[], Awaitable[None]]
     resource_manager: ResourceManager | None = None
     identity: Callable[[str], Awaitable[str]] | None = None
+    agent: AgentAccess | None = None
 
 
 def create_control(levers: Levers) -> ASGIApp:
@@ -195,6 +213,7 @@ def create_control(levers: Levers) -> ASGIApp:
             *behaviour_routes(levers.behaviour),
             Route("/hosts", calls.hosts, methods=["GET"]),
             *(levers.resource_manager.routes() if levers.resource_manager else ()),
+            *([Route("/agent", calls.agent, methods=["GET"])] if levers.agent else ()),
             *([Route("/identity/token", calls.identity_token, methods=["POST"])] if levers.identity else ()),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
             *trace_routes(levers.gateway),
@@ -341,6 +360,17 @@ class _Calls:
     async def hosts(self, _request: Request) -> Response:
         hosts = self._levers.network.hosts.items()
         return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
+
+    async def agent(self, _: Request) -> Response:
+        access = self._levers.agent
+        assert access is not None  # noqa: S101 -- the route exists only with it
+        return JSONResponse(
+            {
+                "settings": self._levers.stack.outputs.get("agentSettings"),
+                "environment": dict(access.environment),
+                "tokens": dict(access.tokens),
+            }
+        )
 
     async def identity_token(self, request: Request) -> Response:
         fields = await read_fields(request, {"resource"}, required={"resource"})

@@ -19,7 +19,7 @@ from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
 from twin.containers import Container
-from twin.control import Levers, create_control
+from twin.control import AgentAccess, Levers, create_control
 from twin.control_call import InvalidCallError
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
@@ -423,6 +423,13 @@ class _Builder:
             delete_state=self._delete_state,
             resource_manager=ResourceManager(self._plan.stack, lambda: gateway.service),
             identity=self._gateway_token,
+            agent=AgentAccess(
+                environment={
+                    "IDENTITY_ENDPOINT": f"{self._plan.directory.base_url}/twin/managed-identity/token",
+                    "IDENTITY_HEADER": self._tenant.state.identity_headers[AGENTS],
+                },
+                tokens={"github": self._plan.github_token},
+            ),
         )
         return AsgiServer("the control API", create_control(levers), self.ports.control)
 

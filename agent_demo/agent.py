@@ -1,0 +1,106 @@
+"""Starts the agent: reads the tools, writes the definition, and opens the conversation."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from azure.ai.projects import AIProjectClient
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from agent_demo.conversation import Conversation
+from agent_demo.credential import sign_in
+from agent_demo.definition import agent_definition, as_request
+from agent_demo.error import AgentError
+from agent_demo.settings import AgentSettings, Server
+from agent_demo.tools import ServerTools, read_tools
+
+_NAME = "mcp-gateway-demo"
+
+
+class Agent:
+    """The agent of a stack.
+
+    Args:
+        settings: of the stack.
+        chosen: names of the servers that it uses; empty for all.
+
+    Raises:
+        AgentError: a chosen server does not exist.
+    """
+
+    def __init__(self, settings: AgentSettings, chosen: Sequence[str] = ()) -> None:
+        known = [server.name for server in settings.servers]
+        if unknown := sorted(set(chosen) - set(known)):
+            raise AgentError(f"There is no server {', '.join(unknown)}. The servers are: {', '.join(known)}.")
+        self._settings = settings
+        self._servers = tuple(server for server in settings.servers if not chosen or server.name in chosen)
+        self._user, self._identity = sign_in(settings.environment)
+
+    def read_tools(self) -> tuple[ServerTools, ...]:
+        """The tools of the servers.
+
+        Raises:
+            AgentError: the demo has no identity of an agent.
+        """
+        return read_tools(self._servers, self._token)
+
+    @contextmanager
+    def conversation(self, servers: Sequence[ServerTools]) -> Generator[Conversation]:
+        """A conversation with an agent that uses the servers.
+
+        Where Foundry has a connection for each server, the agent is stored in the project while the
+        conversation lasts, and Foundry signs in. Otherwise each request carries the definition with the
+        tokens of the servers without a connection, and nothing is stored.
+
+        Raises:
+            AgentError: no server can be used, or Foundry refuses.
+        """
+        usable = [each for each in servers if each.problem is None]
+        if not usable:
+            raise AgentError("No server can be used; see above.")
+        endpoint = self._settings.endpoint
+        # A stand-in on this machine has no TLS.
+        enforce_https = urlsplit(endpoint).hostname not in {"localhost", "127.0.0.1"}
+        with (
+            AIProjectClient(endpoint=endpoint, credential=self._user) as project,
+            # The SDK adds it to the generated class.
+            project.get_openai_client(max_retries=1) as client,  # ty: ignore[missing-attribute]
+        ):
+            if any(each.server.connection is None for each in usable):
+                yield Conversation(client, lambda: self._inline(usable))
+                return
+            definition = agent_definition(self._settings.model, usable, {})
+            try:
+                version = project.agents.create_version(
+                    agent_name=_NAME, definition=definition, enforce_https=enforce_https
+                )
+            except AzureError as error:
+                raise AgentError(f"Foundry does not create the agent: {_message(error)}") from None
+            reference = {"name": version.name, "version": version.version, "type": "agent_reference"}
+            try:
+                yield Conversation(client, lambda: {"agent_reference": reference})
+            finally:
+                project.agents.delete_version(
+                    agent_name=version.name, agent_version=version.version, enforce_https=enforce_https
+                )
+
+    def _inline(self, servers: Sequence[ServerTools]) -> Mapping[str, Any]:
+        tokens = {
+            each.server.name: token
+            for each in servers
+            if each.server.connection is None and (token := self._token(each.server))
+        }
+        return as_request(agent_definition(self._settings.model, servers, tokens))
+
+    def _token(self, server: Server) -> str | None:
+        if not server.behind_gateway:
+            return self._settings.tokens.get(server.name)
+        if self._settings.audience is None:
+            raise AgentError("The stack does not say for whom tokens of agents are. Run `pulumi up`.")
+        return self._identity.token(self._settings.audience)
+
+
+def _message(error: AzureError) -> str:
+    status = f"HTTP {error.status_code}: " if isinstance(error, HttpResponseError) else ""
+    return f"{status}{' '.join(error.message.split())}"

@@ -1,0 +1,40 @@
+"""Finds the tools whose input schema the agent service cannot take.
+
+Microsoft documents one restriction: the service refuses a tool, and with it the whole request, with "Invalid
+tool schema" if the schema "includes `anyOf` or `allOf`, or if a parameter accepts multiple types of values".
+https://learn.microsoft.com/azure/foundry/agents/how-to/tools/model-context-protocol#common-questions-and-errors
+`oneOf` is added by an answer of Microsoft's support.
+https://learn.microsoft.com/answers/questions/5684372/schema-validation-of-mcp-server-tools-list-operati
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_COMBINATIONS = ("anyOf", "allOf", "oneOf")
+_MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+_SCHEMAS = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
+
+
+def problem(schema: Mapping[str, Any]) -> str | None:
+    """Why the agent service cannot take a tool's input schema; None when it can."""
+    return next(_problems(schema, ""), None)
+
+
+def _problems(schema: object, path: str) -> Iterator[str]:
+    if not isinstance(schema, Mapping):
+        return
+    what = f"parameter {path}" if path else "the input schema"
+    for keyword in _COMBINATIONS:
+        if keyword in schema:
+            yield f"{what} uses {keyword}"
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        yield f"{what} has several types ({', '.join(map(str, kinds))})"
+    for keyword in _MAPS:
+        for name, inner in (schema.get(keyword) or {}).items():
+            yield from _problems(inner, f"{path}.{name}" if path else str(name))
+    for keyword in _SCHEMAS:
+        suffix = "[]" if keyword == "items" else ""
+        yield from _problems(schema.get(keyword), f"{path}{suffix}")
+    for inner in schema.get("prefixItems") or ():
+        yield from _problems(inner, f"{path}[]")

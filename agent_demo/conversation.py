@@ -1,0 +1,163 @@
+"""A conversation with the agent: messages and approvals go out, events come back as a stream."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import openai
+from openai import OpenAI
+
+from agent_demo.error import AgentError
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """A tool was called: `error` is None when it succeeded."""
+
+    server: str
+    tool: str
+    arguments: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """A call that waits for an approval."""
+
+    id: str
+    server: str
+    tool: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """A page where the user has to sign in before a server can be used."""
+
+    server: str
+    link: str
+
+
+ConversationEvent = TextDelta | ToolCalled | ApprovalRequest | ConsentRequest
+AgentReference = Callable[[], Mapping[str, Any]]
+"""Gives the members of a request's body that say which agent it is."""
+
+
+class Conversation:
+    """One conversation.
+
+    Args:
+        client: of the project.
+        agent: called for each request, because the tokens in a definition expire.
+    """
+
+    def __init__(self, client: OpenAI, agent: AgentReference) -> None:
+        self._client = client
+        self._agent = agent
+        self._previous: str | None = None
+
+    def say(self, text: str) -> Iterator[ConversationEvent]:
+        """Sends a message.
+
+        Raises:
+            AgentError: the agent service refuses or fails.
+        """
+        return self._send([{"role": "user", "content": text}])
+
+    def decide(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
+        """Answers all approval requests of the last message.
+
+        Raises:
+            AgentError: the agent service refuses or fails.
+        """
+        return self._send(
+            [
+                {"type": "mcp_approval_response", "approval_request_id": request.id, "approve": approved}
+                for request, approved in decisions
+            ]
+        )
+
+    def _send(self, items: list[dict[str, Any]]) -> Iterator[ConversationEvent]:
+        previous = {"previous_response_id": self._previous} if self._previous else {}
+        try:
+            stream = self._client.responses.create(
+                input=cast("Any", items),
+                stream=True,
+                extra_body={**previous, **self._agent()},
+            )
+            with stream:
+                for event in stream:
+                    yield from self._read(event)
+        except openai.APIStatusError as error:
+            raise AgentError(_refusal(error)) from None
+        except openai.APIError as error:
+            raise AgentError(f"The agent service cannot be reached or broke off: {error.message}") from None
+
+    def _read(self, event: Any) -> Iterator[ConversationEvent]:
+        match event.type:
+            case "response.output_text.delta":
+                yield TextDelta(event.delta)
+            case "response.output_item.done":
+                yield from _item(event.item)
+            case "response.completed" | "response.incomplete":
+                self._previous = event.response.id
+            case "response.failed":
+                failure = event.response.error
+                raise AgentError(f"The agent failed: {failure.message if failure else 'no reason given'}")
+            case "error":
+                raise AgentError(f"The agent failed: {event.message}")
+
+
+def _item(item: Any) -> Iterator[ConversationEvent]:
+    match item.type:
+        case "mcp_call":
+            yield ToolCalled(item.server_label, item.name, item.arguments, _failure(item.error))
+        case "mcp_approval_request":
+            yield ApprovalRequest(item.id, item.server_label, item.name, item.arguments)
+        case "oauth_consent_request":
+            # Foundry's own: the SDK of OpenAI hands items that it does not know on as they are.
+            yield ConsentRequest(getattr(item, "server_label", None) or "a server", item.consent_link)
+
+
+def _failure(error: Any) -> str | None:
+    """The error of a call as text; it is a string or an object of several shapes."""
+    if error is None:
+        return None
+    if isinstance(error, str):
+        return error
+    plain = error if isinstance(error, dict) else error.model_dump(exclude_none=True)
+    parts = plain.get("content")
+    if isinstance(parts, list):
+        return " ".join(
+            str(part.get("text", part)) if isinstance(part, dict) else str(part) for part in parts
+        )
+    return str(plain.get("message") or plain)
+
+
+def _refusal(error: openai.APIStatusError) -> str:
+    reason = error.body.get("message") if isinstance(error.body, dict) else None
+    reason = str(reason or error.message)
+    match error.status_code:
+        case 401 | 403:
+            return (
+                f"Foundry refuses you (HTTP {error.status_code}): {reason}\nRun `az login`, and ask for the "
+                "role Azure AI User on the project."
+            )
+        case 404:
+            return (
+                f"Foundry does not find the project, the agent or the model (HTTP 404): {reason}\nCompare "
+                "foundryProject, foundryEndpoint and foundryModel with the project's overview."
+            )
+        case 424:
+            return f"Foundry cannot use an MCP server: {reason}"
+        case 429:
+            return f"The model is busy (HTTP 429): {reason}\nTry again later, or raise its quota."
+        case _:
+            return f"The agent service refuses the request (HTTP {error.status_code}): {reason}"

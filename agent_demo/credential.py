@@ -1,0 +1,72 @@
+"""How the demo signs in: to Foundry as whoever runs it, at the gateway as an agent."""
+
+import os
+from collections.abc import Mapping
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import (
+    ChainedTokenCredential,
+    CredentialUnavailableError,
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
+
+from agent_demo.error import AgentError
+
+_NO_AGENT = (
+    "The demo has no identity of an agent. The gateway's servers admit managed identities and service "
+    "principals, not your own account: run it on Azure with a managed identity, or set AZURE_TENANT_ID, "
+    "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET of a service principal in .env. List it in the stack's setting "
+    "`agents`; docs/agents.md shows how."
+)
+
+
+def sign_in(environment: Mapping[str, str]) -> tuple[TokenCredential, "AgentIdentity"]:
+    """The credentials for Foundry and for the gateway.
+
+    Args:
+        environment: variables with which `azure-identity` signs in.
+    """
+    # azure-identity reads the process's environment, nothing else.
+    os.environ.update(environment)
+    return DefaultAzureCredential(), AgentIdentity(_agent_credential(environment))
+
+
+def _agent_credential(environment: Mapping[str, str]) -> TokenCredential:
+    """A service principal of the environment, a workload identity, or a managed identity: never a user."""
+    chain: list[TokenCredential] = [EnvironmentCredential()]
+    if environment.get("AZURE_FEDERATED_TOKEN_FILE"):
+        chain.append(WorkloadIdentityCredential())
+    chain.append(ManagedIdentityCredential(client_id=environment.get("AZURE_CLIENT_ID")))
+    return ChainedTokenCredential(*chain)
+
+
+class AgentIdentity:
+    """The identity with which the demo calls the gateway's servers.
+
+    Args:
+        credential: of a managed identity or service principal.
+    """
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+
+    def token(self, audience: str) -> str:
+        """An access token for the gateway; `azure-identity` keeps it until it expires.
+
+        Raises:
+            AgentError: there is no such identity, or Entra gives it no token.
+        """
+        try:
+            return self._credential.get_token(f"{audience}/.default").token
+        except CredentialUnavailableError:
+            raise AgentError(_NO_AGENT) from None
+        except ClientAuthenticationError as error:
+            # Its first line names the reason; what follows are the attempts of the chain.
+            reason = " ".join(error.message.split())[:400]
+            raise AgentError(
+                f"Entra gives the agent no token for the gateway ({audience}): {reason}"
+            ) from None

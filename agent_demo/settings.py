@@ -1,0 +1,188 @@
+"""What the demo needs to know: from the outputs of a stack or of a local twin, and from `.env`."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from dotenv import dotenv_values
+
+from agent_demo.error import AgentError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder of `Pulumi.yaml`."""
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ENDPOINT, _MODEL = "FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL_DEPLOYMENT_NAME"
+_GITHUB_TOKEN = "GITHUB_TOKEN"  # noqa: S105 -- the name of a variable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """An MCP server.
+
+    Attributes:
+        name: its name in the stack; the agent's label for it.
+        title: for people.
+        url: where it takes streamable HTTP.
+        behind_gateway: whether the gateway protects it; otherwise it has a sign-in of its own.
+        connection: name of the connection of the Foundry project with its credentials, or None.
+    """
+
+    name: str
+    title: str
+    url: str
+    behind_gateway: bool
+    connection: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What the demo needs to know.
+
+    Attributes:
+        endpoint: of the Foundry project.
+        model: name of the model deployment.
+        audience: of tokens for the gateway; None when the stack does not say it.
+        servers: the MCP servers.
+        tokens: tokens of servers with a sign-in of their own, by server; secrets.
+        stand_in: whether the agent service is the twin's.
+        environment: variables with which `azure-identity` signs in; they contain secrets.
+    """
+
+    endpoint: str
+    model: str
+    audience: str | None
+    servers: tuple[Server, ...]
+    tokens: Mapping[str, str] = field(repr=False)
+    stand_in: bool
+    environment: Mapping[str, str] = field(repr=False)
+
+
+def of_twin(url: str) -> AgentSettings:
+    """The settings of a local twin.
+
+    Args:
+        url: of its gateway.
+
+    Raises:
+        AgentError: no twin answers there, or its stack has no agents.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+        raise AgentError(
+            f"'{url}' is not the URL of a local twin, such as http://localhost:8000. For a stack on Azure "
+            "use --stack."
+        )
+    # The control port is the one after the gateway's, see docs/twin.md.
+    control = f"http://127.0.0.1:{(parts.port or 80) + 1}"
+    try:
+        answer = httpx2.get(f"{control}/agent", timeout=10)
+        found = answer.raise_for_status().json()
+    except (httpx2.HTTPError, ValueError) as error:
+        raise AgentError(
+            f"No twin answers at {url} ({type(error).__name__}). Start it in another terminal with `make "
+            "up`, or name a stack on Azure: make agent STACK=dev"
+        ) from None
+    return _read(
+        found["settings"],
+        {**_environment(), **found["environment"]},
+        tokens=found["tokens"],
+        stand_in=True,
+        where=f"the twin at {url}",
+    )
+
+
+def of_stack(stack: str) -> AgentSettings:
+    """The settings of a deployed stack.
+
+    Raises:
+        AgentError: the Pulumi CLI does not tell its outputs, or the stack has no agents.
+    """
+    outputs = _stack_outputs(stack)
+    environment = _environment()
+    token = environment.get(_GITHUB_TOKEN)
+    return _read(
+        outputs.get("agentSettings") or {},
+        environment,
+        tokens={"github": token} if token else {},
+        stand_in=False,
+        where=f"the stack {stack}",
+    )
+
+
+def _read(
+    found: Mapping[str, Any],
+    environment: Mapping[str, str],
+    *,
+    tokens: Mapping[str, str],
+    stand_in: bool,
+    where: str,
+) -> AgentSettings:
+    foundry = found.get("foundry") or {}
+    endpoint = foundry.get("endpoint") if stand_in else environment.get(_ENDPOINT) or foundry.get("endpoint")
+    model = foundry.get("model") if stand_in else environment.get(_MODEL) or foundry.get("model")
+    missing = [name for name, value in ((_ENDPOINT, endpoint), (_MODEL, model)) if not value]
+    if missing:
+        raise AgentError(
+            f"It is not known which Foundry project to use: {where} has none. Run `pulumi config set "
+            f"foundryProject <resource id>` and `pulumi up`, or set {' and '.join(missing)} in .env."
+        )
+    servers = tuple(
+        Server(
+            name=each["name"],
+            title=each["title"],
+            url=each["url"],
+            behind_gateway=each["signIn"] == "gateway",
+            connection=each.get("connection"),
+        )
+        for each in found.get("servers") or ()
+    )
+    if not servers:
+        raise AgentError(f"{where[0].upper()}{where[1:]} has no MCP servers in its output agentSettings.")
+    return AgentSettings(
+        endpoint=str(endpoint).rstrip("/"),
+        model=str(model),
+        audience=found.get("audience"),
+        servers=servers,
+        tokens=tokens,
+        stand_in=stand_in,
+        environment={name: value for name, value in environment.items() if name != _GITHUB_TOKEN},
+    )
+
+
+def _environment() -> dict[str, str]:
+    """The variables of the process, and those of `.env` in the current folder, which win."""
+    written = {name: value for name, value in dotenv_values(".env").items() if value}
+    return {**os.environ, **written}
+
+
+def _stack_outputs(stack: str) -> Mapping[str, Any]:
+    other = "For a local twin give its URL: make agent URL=http://localhost:8000"
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise AgentError(f"The Pulumi CLI is not on PATH. Install it to read the stack's outputs. {other}")
+    done = subprocess.run(  # noqa: S603 -- the Pulumi CLI of the user
+        [pulumi, "stack", "output", "--json", "--stack", stack, "--non-interactive"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split())
+        raise AgentError(
+            f"`pulumi stack output --stack {stack}` failed: {reason}\nSign in to Pulumi. {other}"
+        )
+    outputs = json.loads(done.stdout or "{}")
+    if not isinstance(outputs, dict) or not outputs.get("agentSettings"):
+        raise AgentError(
+            f"The stack {stack} has no output agentSettings: run `pulumi up --stack {stack}`. {other}"
+        )
+    return outputs
