@@ -96,9 +96,9 @@ class Agent:
     def _token(self, server: Server) -> str | None:
         if not server.behind_gateway:
             return self._settings.tokens.get(server.name)
-        if self._settings.audience is None:
-            raise AgentError("The stack does not say for whom tokens of agents are. Run `pulumi up`.")
-        return self._identity.token(self._settings.audience)
+        if self._settings.scope is None:
+            raise AgentError("The stack does not say which tokens its servers admit. Run `pulumi up`.")
+        return self._identity.token(self._settings.scope)
 
 
 def _message(error: AzureError) -> str:

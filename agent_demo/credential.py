@@ -54,19 +54,17 @@ class AgentIdentity:
     def __init__(self, credential: TokenCredential) -> None:
         self._credential = credential
 
-    def token(self, audience: str) -> str:
+    def token(self, scope: str) -> str:
         """An access token for the gateway; `azure-identity` keeps it until it expires.
 
         Raises:
             AgentError: there is no such identity, or Entra gives it no token.
         """
         try:
-            return self._credential.get_token(f"{audience}/.default").token
+            return self._credential.get_token(scope).token
         except CredentialUnavailableError:
             raise AgentError(_NO_AGENT) from None
         except ClientAuthenticationError as error:
             # Its first line names the reason; what follows are the attempts of the chain.
             reason = " ".join(error.message.split())[:400]
-            raise AgentError(
-                f"Entra gives the agent no token for the gateway ({audience}): {reason}"
-            ) from None
+            raise AgentError(f"Entra gives the agent no token for the gateway ({scope}): {reason}") from None

@@ -49,7 +49,7 @@ class AgentSettings:
     Attributes:
         endpoint: of the Foundry project.
         model: name of the model deployment.
-        audience: of tokens for the gateway; None when the stack does not say it.
+        scope: of tokens for the gateway; None when the stack does not say it.
         servers: the MCP servers.
         tokens: tokens of servers with a sign-in of their own, by server; secrets.
         stand_in: whether the agent service is the twin's.
@@ -58,7 +58,7 @@ class AgentSettings:
 
     endpoint: str
     model: str
-    audience: str | None
+    scope: str | None
     servers: tuple[Server, ...]
     tokens: Mapping[str, str] = field(repr=False)
     stand_in: bool
@@ -149,7 +149,7 @@ def _read(
     return AgentSettings(
         endpoint=str(endpoint).rstrip("/"),
         model=str(model),
-        audience=found.get("audience"),
+        scope=found.get("scope"),
         servers=servers,
         tokens=tokens,
         stand_in=stand_in,

@@ -74,7 +74,7 @@ class Terminal:
         elif found.tools is None:
             self._line(
                 f"[green]✓[/green] {title}: through the connection {escape(str(found.server.connection))}; "
-                "its tools are not read here, and each call asks first (set GITHUB_TOKEN in .env to read them)"
+                "its tools are not read here, so each call asks first (set GITHUB_TOKEN in .env to read them)"
             )
         else:
             asking = sum(not tool.read_only for tool in found.tools)

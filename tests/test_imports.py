@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = {
+    "agent_demo",
     "apim",
     "backends",
     "configuration",
@@ -46,6 +47,8 @@ ALLOWED = {
     "gateway/admin": {"gateway"},
     "backends": {"backends", "gateway.backend", "gateway.backend_context", "settings", "configuration"},
     "functions_app": set(),
+    # A program of its own, which knows a stack by its outputs.
+    "agent_demo": {"agent_demo"},
     "apim": {"apim"},
     "scripts": set(),
     "twin": {"twin", "apim", "gateway", "backends", "settings", "configuration"},

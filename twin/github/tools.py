@@ -5,12 +5,13 @@ parameter of several types there too, which the agent service does not accept.
 """
 
 import json
-from typing import Annotated, Any, Literal, TypedDict
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from twin.github.store import Account, NotFoundError, Repository
 
@@ -22,7 +23,7 @@ Repo = Annotated[str, Field(description="Repository name")]
 Number = Annotated[int, Field(description="The number of the issue", ge=1)]
 
 
-class IssueField(TypedDict):
+class IssueField(BaseModel):
     """A custom field of an issue, with a value of its own type."""
 
     field_name: str
@@ -124,13 +125,11 @@ def _add_writing_tools(server: MCPServer, account: Account) -> None:
         repo: Repo,
         title: Annotated[str, Field(description="Issue title", min_length=1)],
         body: Annotated[str, Field(description="Issue body content")] = "",
-        issue_fields: Annotated[
-            list[IssueField], Field(description="Issue field values to set", default_factory=list)
-        ] = [],  # noqa: B006 -- pydantic copies it
+        issue_fields: Annotated[Sequence[IssueField], Field(description="Issue field values to set")] = (),
     ) -> str:
         """Create a new issue in a GitHub repository, with values of custom fields."""
         issue = account.create_issue(_repository(account, owner, repo), title, body)
-        return _text({**issue.shown(), "fields": list(issue_fields)})
+        return _text({**issue.shown(), "fields": [each.model_dump() for each in issue_fields]})
 
 
 def _repository(account: Account, owner: str, name: str) -> Repository:
