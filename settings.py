@@ -20,7 +20,7 @@ from configuration import containers as entries
 from configuration import declared, foundry
 from configuration.container import Access, Container
 from configuration.declared import KEYS
-from configuration.foundry import ApiCenter, FoundryProject
+from configuration.foundry import ApiCenter, Foundry, FoundryProject
 from configuration.names import SERVERS as BACKENDS
 from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
@@ -34,6 +34,7 @@ __all__ = [
     "Access",
     "ApiCenter",
     "Container",
+    "Foundry",
     "FoundryProject",
     "Problem",
     "RateLimits",
@@ -130,7 +131,7 @@ class Settings:
         containers: further MCP servers.
         isolate_environments: whether every backend's containers have an environment of their own.
         access: who may call a backend, by its name, where it is not everybody who signed in.
-        foundry: the Foundry project whose agents use the servers, or None.
+        foundry: where the agents are that use the servers, or None.
         github_url: GitHub's hosted MCP server.
         registry: whether the gateway publishes the list of servers.
         api_center: the API Center that lists the servers, or None.
@@ -160,7 +161,7 @@ class Settings:
     containers: tuple[Container, ...]
     isolate_environments: bool
     access: Mapping[str, Access]
-    foundry: FoundryProject | None
+    foundry: Foundry | None
     github_url: str
     registry: bool
     api_center: ApiCenter | None
@@ -213,7 +214,7 @@ def load() -> Settings:
         containers=containers,
         isolate_environments=declared.ISOLATE_ENVIRONMENTS.read(reader),
         access=_access(reader, backends, containers),
-        foundry=foundry.read_project(reader, github="github" in backends),
+        foundry=foundry.read_foundry(reader, github="github" in backends),
         github_url=foundry.GITHUB_URL.read(reader),
         registry=foundry.REGISTRY.read(reader),
         api_center=foundry.read_api_center(reader),

@@ -9,7 +9,8 @@ CONNECTION = "github-mcp"
 
 def describe(settings: Settings) -> Hosted:
     """Describes the server."""
-    connection = CONNECTION if settings.foundry and settings.foundry.github_token else None
+    project = settings.foundry.project if settings.foundry else None
+    connection = CONNECTION if project and project.github_token else None
     return Hosted(
         name="github",
         title="GitHub",

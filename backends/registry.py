@@ -49,5 +49,5 @@ def hosted(settings: Settings) -> tuple[Hosted, ...]:
 
 def connect(settings: Settings, hosted: Sequence[Hosted]) -> None:
     """Declares the connections of the Foundry project, if the stack has one."""
-    if settings.foundry is not None:
-        Foundry("foundry", FoundryArgs(project=settings.foundry, hosted=hosted))
+    if settings.foundry is not None and settings.foundry.project is not None:
+        Foundry("foundry", FoundryArgs(project=settings.foundry.project, hosted=hosted))

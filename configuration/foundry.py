@@ -38,8 +38,8 @@ def _url_problem(value: str) -> str | None:
 FOUNDRY_PROJECT = Text(
     key="foundryProject",
     description=(
-        "Resource id of the Microsoft Foundry project whose agents use the MCP servers. The connection "
-        "`github-mcp` is created in it."
+        "Resource id of the Microsoft Foundry project whose agents use the MCP servers. With `githubToken` "
+        "the connection `github-mcp` is created in it."
     ),
     limits="`/subscriptions/.../providers/Microsoft.CognitiveServices/accounts/<account>/projects/<project>`.",
     default="",
@@ -112,23 +112,34 @@ SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundryProject:
-    """A project of Microsoft Foundry.
+    """A project of Microsoft Foundry, in which the stack creates connections.
 
     Attributes:
         resource_group: of its account.
         account: name of its account.
         name: its name.
-        endpoint: where agents are called, without a trailing slash.
-        model: name of the model deployment.
         github_token: for the connection to GitHub's server; empty for none. A secret.
     """
 
     resource_group: str
     account: str
     name: str
+    github_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundry:
+    """Where agents are.
+
+    Attributes:
+        endpoint: of the project, without a trailing slash.
+        model: name of the model deployment.
+        project: the project; None when the stack knows its endpoint alone and creates nothing in it.
+    """
+
     endpoint: str
     model: str
-    github_token: str = field(repr=False)
+    project: FoundryProject | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +155,8 @@ class ApiCenter:
     name: str
 
 
-def read_project(reader: Reader, *, github: bool) -> FoundryProject | None:
-    """The Foundry project; None when the stack has none.
+def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
+    """Where agents are; None when the stack names no Foundry project.
 
     Args:
         reader: takes what is wrong.
@@ -157,25 +168,20 @@ def read_project(reader: Reader, *, github: bool) -> FoundryProject | None:
     token = GITHUB_TOKEN.read(reader)
     match = _PROJECT_ID.fullmatch(id_)
     if match is None:
-        for setting, value in ((FOUNDRY_ENDPOINT, endpoint), (GITHUB_TOKEN, token)):
-            if value and not id_:
-                wrong = "It is set, but foundryProject is not."
-                reader.reject(setting.key, wrong, setting.reason, FOUNDRY_PROJECT.command)
-        return None
-    if github and not token:
-        GITHUB_TOKEN.reject(
-            reader,
-            "It is not set. The connection github-mcp, through which agents reach GitHub's server, needs it. "
-            "Without agents for GitHub, remove github from `backends`.",
-        )
+        if token and not id_:
+            wrong = "It is set, but foundryProject is not: there is no connection that could hold it."
+            GITHUB_TOKEN.reject(reader, wrong, f"pulumi config rm {GITHUB_TOKEN.key}")
+        return Foundry(endpoint=endpoint.rstrip("/"), model=model, project=None) if endpoint else None
     standard = f"https://{match['account']}.services.ai.azure.com/api/projects/{match['project']}"
-    return FoundryProject(
-        resource_group=match["group"],
-        account=match["account"],
-        name=match["project"],
+    return Foundry(
         endpoint=(endpoint or standard).rstrip("/"),
         model=model,
-        github_token=token if github else "",
+        project=FoundryProject(
+            resource_group=match["group"],
+            account=match["account"],
+            name=match["project"],
+            github_token=token if github else "",
+        ),
     )
 
 

@@ -15,7 +15,6 @@ from twin.blobs import BlobAccount, account_key
 from twin.connection import Connection
 from twin.cosmos.account import CosmosAccount
 from twin.entra.directory import Directory, ManagedIdentity
-from twin.foundry.path import PATH
 from twin.ports import LOOPBACK, Ports
 from twin.stack import PROJECT, Stack, evaluate
 from twin.stand_ins import HOSTED_STAND_INS, hosted_port
@@ -152,7 +151,7 @@ def _agent_config(ports: Ports, cloud: Cloud) -> dict[str, str]:
     urls = {each.service: f"http://localhost:{hosted_port(each, ports)}" for each in HOSTED_STAND_INS}
     return {
         "foundryProject": foundry.project_id(cloud.subscription.id),
-        "foundryEndpoint": f"{urls['foundry']}{PATH}",
+        "foundryEndpoint": f"{urls['foundry']}{foundry.PATH}",
         "githubUrl": f"{urls['github']}/mcp/",
     }
 

@@ -17,6 +17,7 @@ from configuration import page, stack_file
 from configuration.container import Process
 from configuration.declared import SETTINGS
 from configuration.entry import ENTRY_KEYS
+from configuration.foundry import FOUNDRY_PROJECT
 from configuration.presets import PRESETS
 from configuration.setting import Boolean, Setting
 from settings import Settings, SettingsError
@@ -33,6 +34,7 @@ SECRETS = {
     "slackBotToken": "xoxb-123456789012-abcdefghijkl",
     "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
     "notesToken": "s3cret-s3cret",
+    "githubToken": "github_pat_made_up",
 }
 """What a person types when `pulumi config set --secret KEY` asks for the value."""
 
@@ -111,6 +113,13 @@ SSE = {"transport": "sse", "sessionParameter": "sessionId"}
 SEPARATE = {"transport": "separate", "sessionParameter": "sessionId"}
 
 WRONG = {
+    "foundry-project": ({"foundryProject": "/subscriptions/1/demo"}, "foundryProject"),
+    "foundry-endpoint": ({"foundryEndpoint": "http://agents.example/api/projects/demo"}, "foundryEndpoint"),
+    "no-foundry-model": ({"foundryModel": ""}, "foundryModel"),
+    "github-url": ({"githubUrl": "https://api.githubcopilot.com/mcp/?token=x"}, "githubUrl"),
+    "github-token-without-project": ({"githubToken": "github_pat_x"}, "githubToken"),
+    "registry": ({"registry": "yes"}, "registry"),
+    "api-center": ({"apiCenter": "catalog"}, "apiCenter"),
     "no-email": ({"publisherEmail": None}, "publisherEmail"),
     "bad-email": ({"publisherEmail": "nobody"}, "publisherEmail"),
     "long-email": ({"publisherEmail": "a" * 100 + "@example.com"}, "publisherEmail"),
@@ -376,6 +385,9 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
         stack[f"{NAME}:containers"] = entry(secrets={"NOTES_TOKEN": "notesToken"})
     else:
         del stack[f"{NAME}:notesToken"]
+    del stack[f"{NAME}:githubToken"]
+    if setting.key == "githubToken":
+        stack[f"{NAME}:foundryProject"] = FOUNDRY_PROJECT.example
     run(setting.command, stack, secrets)
     load(stack, secrets)
 

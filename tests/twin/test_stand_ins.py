@@ -12,13 +12,13 @@ from twin.local_images import local_command
 from twin.ports import Ports
 from twin.process import listening
 from twin.stack import PROJECT
-from twin.stand_in import Image, LocalCommand, Registration
-from twin.stand_ins import STAND_INS, ports_of
+from twin.stand_in import HostedRegistration, Image, LocalCommand, Registration
+from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
 
 FILES = {"__init__", "api", "app", "errors", "image", "records", "service", "shapes", "store"}
 
 
-def package(registration: Registration) -> Path:
+def package(registration: Registration | HostedRegistration) -> Path:
     return PROJECT / "twin" / registration.service
 
 
@@ -38,11 +38,11 @@ def test_a_stand_in_is_that_of_a_built_in_server(registration: Registration) -> 
 
 
 def test_only_the_list_of_stand_ins_knows_them_by_name() -> None:
-    packages = {f"twin.{each.service}" for each in STAND_INS}
+    packages = {f"twin.{each.service}" for each in (*STAND_INS, *HOSTED_STAND_INS)}
     importing = {
         f"{file.relative_to(PROJECT)} imports {name}"
         for file in (PROJECT / "twin").rglob("*.py")
-        if not any(file.is_relative_to(package(each)) for each in STAND_INS)
+        if not any(file.is_relative_to(package(each)) for each in (*STAND_INS, *HOSTED_STAND_INS))
         for node in ast.walk(ast.parse(file.read_text()))
         for name in imported(node)
         if any(f"{name}.".startswith(f"{each}.") for each in packages)
@@ -63,6 +63,7 @@ def imported(node: ast.AST) -> list[str]:
 def test_no_two_services_of_a_twin_have_the_same_port() -> None:
     ports = Ports(8000)
     of_stand_ins = [port for each in STAND_INS for port in ports_of(each, ports).values()]
+    of_stand_ins += [hosted_port(each, ports) for each in HOSTED_STAND_INS]
     all_ports = [*ports.named().values(), *of_stand_ins, ports.container(0)]
     assert len(set(all_ports)) == len(all_ports)
     assert max(of_stand_ins) < ports.container(0), "give containers a later first port in twin/ports.py"

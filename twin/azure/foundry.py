@@ -4,6 +4,9 @@ from twin.azure.identifiers import Seed
 from twin.connection import Connection
 from twin.stack import Declared, Stack
 
+PATH = "/api/projects/twin"
+"""The path of the project's endpoint."""
+
 
 def project_id(subscription: str) -> str:
     """Resource id of the project."""

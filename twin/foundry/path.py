@@ -1,3 +1,0 @@
-"""The path of the only project."""
-
-PATH = "/api/projects/twin"
