@@ -17,11 +17,13 @@ from typing import Literal, cast
 import pulumi
 
 from configuration import containers as entries
-from configuration import declared, foundry
+from configuration import declared, existing, foundry, network
 from configuration.container import Access, Container
 from configuration.declared import KEYS
+from configuration.existing import Existing
 from configuration.foundry import ApiCenter, Foundry, FoundryProject
 from configuration.names import SERVERS as BACKENDS
+from configuration.network import NetworkSettings
 from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
@@ -122,6 +124,8 @@ class Settings:
         sku: tier of API Management.
         capacity: its units.
         tags: put on every resource that takes tags.
+        network: the virtual network; None without one.
+        existing: what the stack uses instead of creating its own.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         app_schemes: private-use URI schemes without a dot that redirect URIs may have.
@@ -152,6 +156,8 @@ class Settings:
     sku: str
     capacity: int
     tags: Mapping[str, str]
+    network: NetworkSettings | None
+    existing: Existing
     audience: Audience
     require_resource: bool
     app_schemes: tuple[str, ...]
@@ -197,6 +203,7 @@ def load() -> Settings:
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
     grant_days = declared.GRANT_DAYS.read(reader)
+    adopted = existing.read(reader, _behind_the_gateway(backends, containers))
     settings = Settings(
         location=_location(reader),
         publisher_email=declared.PUBLISHER_EMAIL.read(reader),
@@ -205,6 +212,13 @@ def load() -> Settings:
         sku=_sku(reader),
         capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
+        network=network.read(
+            reader,
+            reader.peek("sku"),
+            adopted=bool(adopted.api_management),
+            environments=_environments(reader, presets, containers),
+        ),
+        existing=adopted,
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
         app_schemes=_app_schemes(reader),
@@ -382,6 +396,17 @@ def _backends(reader: Reader) -> tuple[str, ...]:
 def _presets(reader: Reader, backends: tuple[str, ...]) -> Mapping[str, Container]:
     found = {name: preset.read(reader, on=name in backends) for name, preset in PRESETS.items()}
     return {name: container for name, container in found.items() if container is not None}
+
+
+def _behind_the_gateway(backends: tuple[str, ...], containers: tuple[Container, ...]) -> tuple[str, ...]:
+    """Names of the MCP servers that the stack deploys."""
+    return (*(name for name in backends if name != "github"), *(entry.name for entry in containers))
+
+
+def _environments(reader: Reader, presets: Mapping[str, Container], containers: tuple[Container, ...]) -> int:
+    """How many Container Apps environments the stack creates at most."""
+    servers = len(presets) + len(containers)
+    return servers if reader.peek(declared.ISOLATE_ENVIRONMENTS.key).lower() == "true" else min(servers, 1)
 
 
 def _access(

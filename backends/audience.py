@@ -12,9 +12,11 @@ class AudienceArgs:
 
     Attributes:
         title: name of the MCP server, as administrators of Entra read it.
+        existing: client id of an application that somebody else registered; None to register one.
     """
 
     title: str
+    existing: str | None = None
 
 
 class Audience(pulumi.ComponentResource):
@@ -33,6 +35,12 @@ class Audience(pulumi.ComponentResource):
     def __init__(self, name: str, args: AudienceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Audience", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        if args.existing:
+            # Whoever may not register applications may not read them either.
+            self.client_id = pulumi.Output.from_input(args.existing)
+            self.resources = ()
+            self.register_outputs({"clientId": self.client_id})
+            return
         application = azuread.Application(
             f"{name}-application",
             azuread.ApplicationArgs(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from backends.audience import Audience, AudienceArgs
 from backends.deployable import DeployableBackend, Deployment
 from backends.server import Server, ServerArgs, ServerSpec
 from gateway.backend_context import Deployed
@@ -23,7 +22,7 @@ class ContainerBackend(DeployableBackend):
     def deploy(self, deployment: Deployment) -> Deployed:
         """Declares the environment, if it does not exist yet, and the apps."""
         environment = deployment.environments.get(self.environment)
-        audience = Audience(self.audience, AudienceArgs(title=self.title))
+        audience = deployment.audience(self)
         servers = {
             spec: Server(
                 spec.name,

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 
+from backends.audience import Audience, AudienceArgs
 from backends.environment import Environments
 from gateway.backend import Backend
 from gateway.backend_context import BackendContext, Deployed
@@ -19,6 +20,11 @@ class Deployment:
 
     context: BackendContext
     environments: Environments
+
+    def audience(self, backend: Backend) -> Audience:
+        """The Entra application of a server: one that exists, or one of the stack's own."""
+        existing = self.context.existing.audiences.get(backend.name)
+        return Audience(backend.audience, AudienceArgs(title=backend.title, existing=existing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

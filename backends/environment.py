@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import app, monitor
+from pulumi_azure_native import app, monitor, privatedns
 
 from gateway.backend_context import BackendContext
+from gateway.network import Network
 from settings import Settings
 
 PROFILE = "Consumption"
@@ -32,15 +33,24 @@ class Environment(pulumi.ComponentResource):
     Attributes:
         id: resource id of the environment.
         name: its name.
+        resource_group_name: its resource group.
+        ready: what has to exist before the gateway finds the apps in it.
     """
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
+    resource_group_name: pulumi.Output[str]
+    ready: tuple[pulumi.Resource, ...]
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Environment", name, None, opts)
         context = args.context
         child = pulumi.ResourceOptions(parent=self)
+        existing = context.existing.environment
+        if existing:
+            environment = app.ManagedEnvironment.get(f"{name}-environment", str(existing), opts=child)
+            self._finish(environment, existing.group, ())
+            return
         environment = app.ManagedEnvironment(
             f"{name}-environment",
             app.ManagedEnvironmentArgs(
@@ -49,6 +59,8 @@ class Environment(pulumi.ComponentResource):
                 app_logs_configuration=app.AppLogsConfigurationArgs(destination="azure-monitor"),
                 workload_profiles=[app.WorkloadProfileArgs(name=PROFILE, workload_profile_type=PROFILE)],
                 zone_redundant=False,
+                vnet_configuration=self._vnet_configuration(name, context.network),
+                public_network_access="Disabled" if self._is_internal(context) else None,
                 tags=context.tags,
             ),
             opts=child,
@@ -66,9 +78,55 @@ class Environment(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        self._finish(environment, context.resource_group_name, self._records(name, environment, context))
+
+    def _finish(
+        self,
+        environment: app.ManagedEnvironment,
+        resource_group_name: pulumi.Input[str],
+        ready: tuple[pulumi.Resource, ...],
+    ) -> None:
         self.id = environment.id
         self.name = environment.name
+        self.resource_group_name = pulumi.Output.from_input(resource_group_name)
+        self.ready = ready
         self.register_outputs({"id": self.id})
+
+    def _is_internal(self, context: BackendContext) -> bool:
+        """Whether nothing but the virtual network reaches it, and the gateway is in that network."""
+        return context.network is not None and context.network.settings.reached_by_gateway
+
+    def _vnet_configuration(self, name: str, network: Network | None) -> app.VnetConfigurationArgs | None:
+        if network is None:
+            return None
+        return app.VnetConfigurationArgs(
+            infrastructure_subnet_id=network.environment_subnet(name),
+            internal=network.settings.reached_by_gateway,
+        )
+
+    def _records(
+        self, name: str, environment: app.ManagedEnvironment, context: BackendContext
+    ) -> tuple[pulumi.Resource, ...]:
+        """How the virtual network finds an internal environment: every name of its domain has one address.
+
+        https://learn.microsoft.com/azure/container-apps/networking#dns
+        """
+        if context.network is None or not self._is_internal(context):
+            return ()
+        zone = context.network.zone(f"{name}-domain", environment.default_domain, self)
+        records = privatedns.PrivateRecordSet(
+            f"{name}-domain-records",
+            privatedns.PrivateRecordSetArgs(
+                resource_group_name=context.resource_group_name,
+                private_zone_name=zone.name,
+                relative_record_set_name="*",
+                record_type="A",
+                ttl=300,
+                a_records=[privatedns.ARecordArgs(ipv4_address=environment.static_ip)],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return (zone.link, records)
 
 
 class Environments:

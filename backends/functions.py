@@ -1,5 +1,6 @@
 """The project's own MCP server, on Azure Functions (Flex Consumption)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity, storage, web
 
 from backends import lock, routes
-from backends.audience import Audience, AudienceArgs
+from backends.audience import Audience
 from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
@@ -110,6 +111,7 @@ class Functions(pulumi.ComponentResource):
                 enable_https_traffic_only=True,
                 is_local_user_enabled=False,
                 minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+                public_network_access=storage.PublicNetworkAccess.DISABLED if context.network else None,
                 tags=context.tags,
             ),
             opts=child,
@@ -132,20 +134,31 @@ class Functions(pulumi.ComponentResource):
                 f"{name}-{purpose}-access",
                 authorization.RoleAssignmentArgs(
                     scope=scope,
-                    role_definition_id=context.account.role(role),
+                    role_definition_id=owner.role(role),
                     principal_id=identity.principal_id,
                     principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
                 ),
                 opts=child,
             )
-            for purpose, scope, role in (
+            for purpose, scope, role, owner in (
                 # The host creates containers and leases blobs in them.
-                ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER),
+                ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER, context.account),
                 # The event stream's messages travel between instances through queues.
-                ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR),
-                ("telemetry", context.application_insights_id, Role.MONITORING_METRICS_PUBLISHER),
+                ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, context.account),
+                (
+                    "telemetry",
+                    context.application_insights_id,
+                    Role.MONITORING_METRICS_PUBLISHER,
+                    context.account.of(context.existing.application_insights),
+                ),
             )
         ]
+        # Whatever the tier of API Management, the app reaches its storage through the network.
+        network = context.network
+        private: list[pulumi.Resource] = []
+        if network:
+            for group in ("blob", "queue"):
+                private += network.endpoint(f"{name}-{group}", account.id, group, self).ready
         plan = web.AppServicePlan(
             f"{name}-plan",
             web.AppServicePlanArgs(
@@ -169,7 +182,9 @@ class Functions(pulumi.ComponentResource):
             reserved=True,
             server_farm_id=plan.id,
             https_only=True,
+            # Also with a private endpoint, for whoever publishes code; see `_admission`.
             public_network_access="Enabled",
+            virtual_network_subnet_id=network.functions_subnet() if network else None,
             identity=web.ManagedServiceIdentityArgs(
                 type=web.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
             ),
@@ -194,6 +209,7 @@ class Functions(pulumi.ComponentResource):
             site_config={
                 "min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
                 "scm_min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
+                **_admission(context),
                 "app_settings": [
                     {"name": key, "value": value}
                     for key, value in {
@@ -215,9 +231,11 @@ class Functions(pulumi.ComponentResource):
             tags=context.tags,
             # A host that cannot reach its storage does not start, and the lock has to follow immediately.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*roles, *lock.requirements(context, args.audience)]
+                parent=self, depends_on=[*roles, *private, *lock.requirements(context, args.audience)]
             ),
         )
+        if network and network.settings.private_functions:
+            network.endpoint(f"{name}-private", app.id, "sites", self)
         lock_options = pulumi.ResourceOptions(parent=self, deleted_with=app)
         self.locks = (
             web.WebAppFtpAllowed(
@@ -255,13 +273,29 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
+def _admission(context: BackendContext) -> Mapping[str, object]:
+    """Site properties that say from where the app takes requests.
+
+    With a private endpoint the app itself takes none from elsewhere. Its deployment service does, from
+    identities that may deploy: passwords are off.
+    https://learn.microsoft.com/azure/app-service/overview-access-restrictions
+    """
+    if context.network is None or not context.network.settings.private_functions:
+        return {}
+    return {
+        "ip_security_restrictions_default_action": web.DefaultAction.DENY,
+        "scm_ip_security_restrictions_default_action": web.DefaultAction.ALLOW,
+        "scm_ip_security_restrictions_use_main": False,
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionsBackend(DeployableBackend):
     """The project's own MCP server."""
 
     def deploy(self, deployment: Deployment) -> Deployed:
         """Declares the Function App and publishes its code."""
-        audience = Audience(self.audience, AudienceArgs(title=self.title))
+        audience = deployment.audience(self)
         functions = Functions("functions", FunctionsArgs(context=deployment.context, audience=audience))
         return Deployed(
             backend=self,

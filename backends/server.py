@@ -139,7 +139,7 @@ class Server(pulumi.ComponentResource):
         route = app.HttpRouteConfig(
             f"{name}-route",
             app.HttpRouteConfigArgs(
-                resource_group_name=context.resource_group_name,
+                resource_group_name=args.environment.resource_group_name,
                 environment_name=args.environment.name,
                 # A name of its own, because no documentation says whether an app and a route may share one. A
                 # server can work out its public host name from the variables of Container Apps.
@@ -153,7 +153,7 @@ class Server(pulumi.ComponentResource):
                     ]
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock, *args.environment.ready]),
         )
         # Not from the environment's domain, which a preview does not know while it updates the environment.
         self.url = pulumi.Output.concat("https://", route.properties.fqdn)

@@ -7,7 +7,7 @@ compares both.
 
 import re
 
-from configuration import foundry
+from configuration import existing, foundry, network
 from configuration.names import SERVERS
 from configuration.presets import PRESETS
 from configuration.setting import Boolean, Choice, Integer, MapList, Setting, Text, TextList, TextMap
@@ -367,6 +367,8 @@ LOCAL_URL = Text(
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
     "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, PUBLISHER_LOGO, SKU, CAPACITY, TAGS),
+    "Network": network.SETTINGS,
+    "Existing resources": existing.SETTINGS,
     "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES, CLIENT_DOMAINS),
     "MCP servers": (
         BACKENDS,

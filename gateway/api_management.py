@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
+from pulumi_azure_native import apimanagement
 
 from gateway.plan import included_fragments, mentioned_named_values
 
@@ -16,20 +18,27 @@ class ApiManagementRef:
         resource_group_name: its resource group.
         service_name: its name.
         resource: the service itself.
+        logger_id: resource id of the logger that writes to Application Insights.
+        adopted: whether the service existed before the stack and stays after it.
     """
 
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     resource: pulumi.Resource
+    logger_id: pulumi.Output[str]
+    adopted: bool
 
     def child(
         self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
         """Options of a resource in the service.
 
-        It is deleted with the service: `pulumi destroy` does not take an API apart while the service runs.
+        It is deleted with the service: `pulumi destroy` does not take an API apart while the service runs. In
+        a service that stays, each resource is deleted by itself, after all that depends on it.
         """
-        return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, deleted_with=self.resource)
+        return pulumi.ResourceOptions(
+            parent=parent, depends_on=depends_on, deleted_with=None if self.adopted else self.resource
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +59,38 @@ class PolicyRequirements:
             *(self.named_values[name] for name in sorted(mentioned_named_values(text))),
             *(self.fragments[id_] for id_ in sorted(included_fragments(text))),
         ]
+
+
+def logging(body_bytes: int) -> dict[str, Any]:
+    """What Application Insights receives of requests, as arguments of a diagnostic.
+
+    Args:
+        body_bytes: how much of a body is logged.
+    """
+    message = _logged_message(body_bytes)
+    pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
+    return {
+        "always_log": apimanagement.AlwaysLog.ALL_ERRORS,
+        "sampling": apimanagement.SamplingSettingsArgs(
+            sampling_type=apimanagement.SamplingType.FIXED, percentage=100
+        ),
+        "verbosity": apimanagement.Verbosity.INFORMATION,
+        "http_correlation_protocol": apimanagement.HttpCorrelationProtocol.W3_C,
+        "operation_name_format": apimanagement.OperationNameFormat.NAME,
+        "log_client_ip": False,
+        "frontend": pipeline,
+        "backend": pipeline,
+    }
+
+
+def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
+    """What is logged of a message: no header and no query string, because they carry codes and tokens."""
+    return apimanagement.HttpMessageDiagnosticArgs(
+        body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
+        headers=[],
+        data_masking=apimanagement.DataMaskingArgs(
+            query_params=[
+                apimanagement.DataMaskingEntityArgs(value="*", mode=apimanagement.DataMaskingMode.HIDE)
+            ],
+        ),
+    )

@@ -1,12 +1,15 @@
 """The context in which the gateway deploys a backend, and the record of a deployed backend."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import pulumi
 
+from configuration.existing import Existing
+from configuration.resource_id import ResourceId
 from gateway.backend import Backend
+from gateway.network import Network
 
 
 class Role(StrEnum):
@@ -31,6 +34,10 @@ class Account:
 
     subscription_id: str
     tenant_id: str
+
+    def of(self, resource: ResourceId | None) -> "Account":
+        """The account that a resource is in, which may be in another subscription; this one for None."""
+        return replace(self, subscription_id=resource.subscription) if resource else self
 
     def role(self, role: Role) -> str:
         """Resource id of a role's definition in this subscription."""
@@ -70,6 +77,8 @@ class BackendContext:
             telemetry without a token.
         caller: the only identity that a backend admits.
         local: true only in the twin.
+        network: the virtual network; None without one.
+        existing: what the stack uses instead of creating its own.
     """
 
     resource_group_name: pulumi.Output[str]
@@ -81,6 +90,8 @@ class BackendContext:
     application_insights_connection: pulumi.Output[str]
     caller: Caller
     local: bool
+    network: Network | None = None
+    existing: Existing = field(default_factory=Existing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,12 @@
 """The gateway's registration in Entra."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_azuread as azuread
+
+_FEDERATED_AUDIENCE = "api://AzureADTokenExchange"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,12 +18,14 @@ class ApplicationArgs:
         gateway_url: origin of the gateway, without a trailing slash.
         issuer: who issues the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
         identity_principal_id: object id of the identity that may act as this application.
+        existing: client id of an application that somebody else registered; empty to register one.
     """
 
     display_name: str
     gateway_url: pulumi.Input[str]
     issuer: pulumi.Input[str]
     identity_principal_id: pulumi.Input[str]
+    existing: str = ""
 
 
 class Application(pulumi.ComponentResource):
@@ -31,20 +36,36 @@ class Application(pulumi.ComponentResource):
 
     Attributes:
         client_id: the application's client id.
+        registration: what the application needs, for who registers it; empty when the stack does.
     """
 
     client_id: pulumi.Output[str]
+    registration: Mapping[str, pulumi.Input[object]]
 
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Application", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        redirect_uri = pulumi.Output.concat(args.gateway_url, "/oauth-callback")
+        if args.existing:
+            # Not looked up: whoever may not register applications may not read them either.
+            self.client_id = pulumi.Output.from_input(args.existing)
+            self.registration = {
+                "redirectUri": redirect_uri,
+                "federatedCredential": {
+                    "issuer": args.issuer,
+                    "subject": args.identity_principal_id,
+                    "audience": _FEDERATED_AUDIENCE,
+                },
+            }
+            self.register_outputs({"clientId": self.client_id})
+            return
         application = azuread.Application(
             f"{name}-registration",
             azuread.ApplicationArgs(
                 display_name=args.display_name,
                 sign_in_audience="AzureADMyOrg",
                 web=azuread.ApplicationWebArgs(
-                    redirect_uris=[pulumi.Output.concat(args.gateway_url, "/oauth-callback")],
+                    redirect_uris=[redirect_uri],
                     implicit_grant=azuread.ApplicationWebImplicitGrantArgs(
                         access_token_issuance_enabled=False, id_token_issuance_enabled=False
                     ),
@@ -71,9 +92,10 @@ class Application(pulumi.ComponentResource):
                 issuer=args.issuer,
                 # Entra compares all three by case.
                 subject=args.identity_principal_id,
-                audiences=["api://AzureADTokenExchange"],
+                audiences=[_FEDERATED_AUDIENCE],
             ),
             opts=child,
         )
         self.client_id = application.client_id
+        self.registration = {}
         self.register_outputs({"clientId": self.client_id})

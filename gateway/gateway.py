@@ -1,17 +1,18 @@
 """Declares the gateway: API Management with everything that it needs, and the APIs that it publishes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
 from gateway.api_management import ApiManagementRef, PolicyRequirements
-from gateway.backend_context import Account, BackendContext, Caller, Deployed
+from gateway.backend_context import Account, BackendContext, Caller, Deployed, Role
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
+from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
 from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.service import Service, ServiceArgs
@@ -41,6 +42,7 @@ class Gateway(pulumi.ComponentResource):
         resource_group_name: where the stack is.
         service_name: name of the API Management service.
         client_id: client id of the application as which the gateway signs users in.
+        registration: what that application needs, for who registers it; empty when the stack does.
         backend_context: what the deployment of a backend needs from the gateway.
     """
 
@@ -48,26 +50,29 @@ class Gateway(pulumi.ComponentResource):
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     client_id: pulumi.Output[str]
+    registration: Mapping[str, pulumi.Input[object]]
     backend_context: BackendContext
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings = args.settings
+        settings, existing = args.settings, args.settings.existing
         tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
         client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
         issuer = f"{settings.entra_authority}/{account.tenant_id}/v2.0"
 
-        group = resources.ResourceGroup(
-            f"{name}-group",
-            resources.ResourceGroupArgs(location=settings.location, tags=tags),
-            # A group that is replaced is deleted with everything in it.
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
-        )
+        group = self._resource_group(name, settings, account, tags)
+        network = self._network(name, settings, group.name, tags)
         telemetry = Telemetry(
             f"{name}-telemetry",
-            TelemetryArgs(resource_group_name=group.name, location=settings.location, tags=tags),
+            TelemetryArgs(
+                resource_group_name=group.name,
+                location=settings.location,
+                tags=tags,
+                existing_workspace=existing.workspace,
+                existing_component=existing.application_insights,
+            ),
             opts=child,
         )
         service = Service(
@@ -76,7 +81,6 @@ class Gateway(pulumi.ComponentResource):
                 resource_group_name=group.name,
                 location=settings.location,
                 tags=tags,
-                account=account,
                 publisher_email=settings.publisher_email,
                 publisher_name=settings.publisher_name,
                 sku=settings.sku,
@@ -86,6 +90,13 @@ class Gateway(pulumi.ComponentResource):
                 logged_body_bytes=args.plan.logged_body_bytes,
                 protect=settings.protect,
                 local_url=settings.local_url,
+                subnet_id=network.gateway_subnet if network else None,
+                existing=(existing.api_management, existing.identity)
+                if existing.api_management and existing.identity
+                else None,
+                telemetry_role=account.of(existing.application_insights).role(
+                    Role.MONITORING_METRICS_PUBLISHER
+                ),
             ),
             opts=child,
         )
@@ -96,6 +107,7 @@ class Gateway(pulumi.ComponentResource):
                 gateway_url=service.url,
                 issuer=issuer,
                 identity_principal_id=service.identity.principal_id,
+                existing=existing.application,
             ),
             opts=child,
         )
@@ -107,6 +119,7 @@ class Gateway(pulumi.ComponentResource):
                 tags=tags,
                 principal_id=service.identity.principal_id,
                 protect=settings.protect,
+                network=network if network and network.settings.reached_by_gateway else None,
             ),
             opts=child,
         )
@@ -116,7 +129,11 @@ class Gateway(pulumi.ComponentResource):
 
         self._name = name
         self._service = ApiManagementRef(
-            resource_group_name=group.name, service_name=service.name, resource=service.resource
+            resource_group_name=pulumi.Output.from_input(service.resource_group_name),
+            service_name=service.name,
+            resource=service.resource,
+            logger_id=service.logger_id,
+            adopted=existing.api_management is not None,
         )
         self._values = {
             "gateway-url": service.url,
@@ -131,6 +148,7 @@ class Gateway(pulumi.ComponentResource):
         self.resource_group_name = group.name
         self.service_name = service.name
         self.client_id = application.client_id
+        self.registration = application.registration
         self.backend_context = BackendContext(
             resource_group_name=group.name,
             location=settings.location,
@@ -140,6 +158,8 @@ class Gateway(pulumi.ComponentResource):
             application_insights_id=telemetry.application_insights_id,
             application_insights_connection=telemetry.connection,
             local=settings.local,
+            network=network,
+            existing=settings.existing,
             caller=Caller(
                 client_id=service.identity.client_id,
                 principal_id=service.identity.principal_id,
@@ -148,6 +168,38 @@ class Gateway(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"url": self.url})
+
+    def _resource_group(
+        self, name: str, settings: Settings, account: Account, tags: Mapping[str, str]
+    ) -> resources.ResourceGroup:
+        """The resource group: one that exists, or one of the stack's own."""
+        if settings.existing.resource_group:
+            identifier = (
+                f"/subscriptions/{account.subscription_id}/resourceGroups/{settings.existing.resource_group}"
+            )
+            return resources.ResourceGroup.get(
+                f"{name}-group", identifier, opts=pulumi.ResourceOptions(parent=self)
+            )
+        return resources.ResourceGroup(
+            f"{name}-group",
+            resources.ResourceGroupArgs(location=settings.location, tags=tags),
+            # A group that is replaced is deleted with everything in it.
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
+        )
+
+    def _network(
+        self, name: str, settings: Settings, group: pulumi.Output[str], tags: Mapping[str, str]
+    ) -> Network | None:
+        """The virtual network, if the stack asks for one."""
+        if settings.network is None:
+            return None
+        return Network(
+            f"{name}-network",
+            NetworkArgs(
+                resource_group_name=group, location=settings.location, tags=tags, settings=settings.network
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def publish(self, plan: Plan, deployed: Sequence[Deployed]) -> None:
         """Declares the named values, fragments, policies and APIs of the plan.
@@ -177,17 +229,18 @@ class Gateway(pulumi.ComponentResource):
             opts=child,
         )
         requirements = PolicyRequirements(named_values=named_values.declared, fragments=fragments.declared)
-        apimanagement.Policy(
-            f"{name}-policy",
-            apimanagement.PolicyArgs(
-                resource_group_name=service.resource_group_name,
-                service_name=service.service_name,
-                policy_id="policy",
-                format=apimanagement.PolicyContentFormat.RAWXML,
-                value=plan.policy,
-            ),
-            opts=service.child(self, requirements.of(plan.policy)),
-        )
+        if plan.policy is not None:
+            apimanagement.Policy(
+                f"{name}-policy",
+                apimanagement.PolicyArgs(
+                    resource_group_name=service.resource_group_name,
+                    service_name=service.service_name,
+                    policy_id="policy",
+                    format=apimanagement.PolicyContentFormat.RAWXML,
+                    value=plan.policy,
+                ),
+                opts=service.child(self, requirements.of(plan.policy)),
+            )
         for api in plan.apis:
             PublishedApi(
                 api.name,
@@ -196,6 +249,7 @@ class Gateway(pulumi.ComponentResource):
                     requirements=requirements,
                     api=api,
                     server=servers[api.backend] if api.backend else None,
+                    logged_body_bytes=plan.logged_body_bytes,
                 ),
                 opts=child,
             )

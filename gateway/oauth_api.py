@@ -63,7 +63,11 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
         description="The authorization server of the MCP servers behind this gateway.",
         path="",
         backend=None,
-        policy=policy.render("oauth/api.xml.j2", root_messages=root_messages(backends)),
+        policy=policy.render(
+            "oauth/api.xml.j2",
+            root_messages=root_messages(backends),
+            shared=settings.existing.api_management is not None,
+        ),
         operations=(
             *_endpoints(settings, backends),
             *_protected_resources(settings, backends),

@@ -33,6 +33,7 @@ def stack_outputs(
         "resourceGroup": gateway.resource_group_name,
         "apimName": gateway.service_name,
         "entraClientId": gateway.client_id,
+        **({"entraRegistration": gateway.registration} if gateway.registration else {}),
         "oauthMetadataUrl": pulumi.Output.concat(gateway_url, "/.well-known/oauth-authorization-server"),
         "agentSettings": _agent_settings(settings, gateway_url, deployed, hosted),
         **{name: value for server in deployed for name, value in server.outputs.items()},

@@ -91,7 +91,7 @@ class Plan:
     Attributes:
         sku: tier of API Management.
         backends: the MCP servers behind the gateway.
-        policy: the rendered policy of all APIs.
+        policy: the rendered policy of all APIs; None where it belongs to the owner of the service.
         apis: the APIs with their operations.
         fragments: what policies include.
         named_values: what policies mention.
@@ -100,7 +100,7 @@ class Plan:
 
     sku: str
     backends: tuple[Backend, ...]
-    policy: str
+    policy: str | None
     apis: tuple[Api, ...]
     fragments: tuple[Fragment, ...]
     named_values: tuple[NamedValue, ...]
@@ -142,7 +142,7 @@ class Plan:
             gateway_url=values.get("gateway-url", "https://gateway"),
             sku=self.sku,
             apis=tuple(_engine_api(api, urls) for api in self.apis),
-            policy=_document(self.policy, "all APIs"),
+            policy=_document(self.policy, "all APIs") if self.policy is not None else None,
             named_values=tuple(
                 engine.NamedValue(
                     name=value.name,
@@ -177,7 +177,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
     return Plan(
         sku=settings.sku,
         backends=tuple(backends),
-        policy=policy.render("global.xml.j2"),
+        policy=None if settings.existing.api_management else policy.render("global.xml.j2"),
         apis=(
             plan_oauth_api(settings, backends),
             *(plan_mcp_api(settings, backend) for backend in backends),

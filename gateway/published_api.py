@@ -6,7 +6,7 @@ import pulumi
 from pulumi_azure_native import apimanagement
 
 from gateway.api import Api
-from gateway.api_management import ApiManagementRef, PolicyRequirements
+from gateway.api_management import ApiManagementRef, PolicyRequirements, logging
 from gateway.backend_context import Deployed
 
 
@@ -19,12 +19,14 @@ class PublishedApiArgs:
         requirements: what its policies refer to.
         api: the API as planned.
         server: the MCP server behind it, or None when its policies answer.
+        logged_body_bytes: how much of a message's body is logged.
     """
 
     service: ApiManagementRef
     requirements: PolicyRequirements
     api: Api
     server: Deployed | None
+    logged_body_bytes: int
 
 
 class PublishedApi(pulumi.ComponentResource):
@@ -72,6 +74,20 @@ class PublishedApi(pulumi.ComponentResource):
             ),
             opts=service.child(self, args.requirements.of(planned.policy)),
         )
+        if service.adopted:
+            # Diagnostics of the service would log the APIs of others, too.
+            previous = apimanagement.ApiDiagnostic(
+                f"{name}-diagnostic",
+                apimanagement.ApiDiagnosticArgs(
+                    resource_group_name=service.resource_group_name,
+                    service_name=service.service_name,
+                    api_id=api.name,
+                    diagnostic_id="applicationinsights",
+                    logger_id=service.logger_id,
+                    **logging(args.logged_body_bytes),
+                ),
+                opts=service.child(self, [previous]),
+            )
         for operation in planned.operations:
             declared = apimanagement.ApiOperation(
                 f"{name}-{operation.id}",

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_random as random
 from pulumi_azure_native import apimanagement, authorization, managedidentity
 
-from gateway.backend_context import Account, Role, steady_identity
+from configuration.resource_id import ResourceId
+from gateway.api_management import logging
+from gateway.backend_context import steady_identity
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
 
@@ -33,7 +36,6 @@ class ServiceArgs:
         resource_group_name: where it goes.
         location: the region.
         tags: tags of its resources.
-        account: subscription and tenant.
         publisher_email: where API Management sends service notices.
         publisher_name: the organisation that runs the gateway.
         sku: tier.
@@ -43,12 +45,14 @@ class ServiceArgs:
         logged_body_bytes: how much of a message's body is logged.
         protect: whether Pulumi refuses to delete or replace the service.
         local_url: origin of the twin's gateway; empty on Azure.
+        subnet_id: the subnet that it takes part in; None without a virtual network.
+        existing: a service that exists, and the identity with which it calls others; None to create both.
+        telemetry_role: resource id of the role with which Application Insights takes its logs.
     """
 
     resource_group_name: pulumi.Input[str]
     location: str
     tags: Mapping[str, str]
-    account: Account
     publisher_email: str
     publisher_name: str
     sku: str
@@ -58,6 +62,9 @@ class ServiceArgs:
     logged_body_bytes: int
     protect: bool
     local_url: str
+    subnet_id: pulumi.Input[str] | None = None
+    existing: tuple[ResourceId, ResourceId] | None = None
+    telemetry_role: str
 
 
 class Service(pulumi.ComponentResource):
@@ -72,17 +79,80 @@ class Service(pulumi.ComponentResource):
         identity: the user-assigned identity with which the gateway calls others.
         resource: the service; resources in it depend on it and are deleted with it.
         name: its name, for the resources in it.
+        resource_group_name: its resource group.
+        logger_id: resource id of the logger that writes to Application Insights.
     """
 
     url: pulumi.Output[str]
     identity: managedidentity.UserAssignedIdentity
     resource: apimanagement.ApiManagementService
     name: pulumi.Output[str]
+    resource_group_name: pulumi.Input[str]
+    logger_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Service", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        identity = managedidentity.UserAssignedIdentity(
+        if args.existing:
+            self._adopt(name, args, *args.existing)
+        else:
+            self._create(name, args)
+        identity = self.identity
+        publisher = authorization.RoleAssignment(
+            f"{name}-telemetry-access",
+            authorization.RoleAssignmentArgs(
+                scope=args.application_insights_id,
+                role_definition_id=args.telemetry_role,
+                principal_id=identity.principal_id,
+                principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+            ),
+            opts=child,
+        )
+        logger = apimanagement.Logger(
+            f"{name}-logger",
+            apimanagement.LoggerArgs(
+                resource_group_name=self.resource_group_name,
+                service_name=self.name,
+                logger_id="mcp-application-insights" if args.existing else "application-insights",
+                logger_type=apimanagement.LoggerType.APPLICATION_INSIGHTS,
+                resource_id=args.application_insights_id,
+                # https://learn.microsoft.com/azure/api-management/api-management-howto-app-insights
+                credentials={
+                    "connectionString": args.application_insights_connection,
+                    "identityClientId": identity.client_id,
+                },
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=self._owned),
+        )
+        self.logger_id = logger.id
+        if not args.existing:
+            self._log_all_apis(name, args)
+        self.register_outputs({"name": self.name, "url": self.url})
+
+    @property
+    def _owned(self) -> pulumi.Resource | None:
+        """The service, unless it stays when the stack is destroyed."""
+        return None if self._adopted else self.resource
+
+    def _log_all_apis(self, name: str, args: ServiceArgs) -> None:
+        """Logs every request; a service with the APIs of others gets this for each API of the stack."""
+        apimanagement.Diagnostic(
+            f"{name}-diagnostic",
+            apimanagement.DiagnosticArgs(
+                resource_group_name=self.resource_group_name,
+                service_name=self.name,
+                diagnostic_id="applicationinsights",
+                logger_id=self.logger_id,
+                **logging(args.logged_body_bytes),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
+        )
+
+    def _create(self, name: str, args: ServiceArgs) -> None:
+        """Creates the service and its identity."""
+        self._adopted = False
+        self.resource_group_name = args.resource_group_name
+        self.identity = managedidentity.UserAssignedIdentity(
             f"{name}-identity",
             managedidentity.UserAssignedIdentityArgs(
                 resource_group_name=args.resource_group_name, location=args.location, tags=args.tags
@@ -95,10 +165,10 @@ class Service(pulumi.ComponentResource):
             random.RandomStringArgs(
                 length=8, upper=False, special=False, keepers={"location": args.location}
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         service_name = pulumi.Output.concat("apim-", suffix.result)
-        service = apimanagement.ApiManagementService(
+        self.resource = apimanagement.ApiManagementService(
             f"{name}-apim",
             apimanagement.ApiManagementServiceArgs(
                 resource_group_name=args.resource_group_name,
@@ -113,94 +183,58 @@ class Service(pulumi.ComponentResource):
                 # an operator adds: certificates and named values from a Key Vault, policies of their own.
                 identity=apimanagement.ApiManagementServiceIdentityArgs(
                     type=apimanagement.ApimIdentityType.SYSTEM_ASSIGNED_USER_ASSIGNED,
-                    user_assigned_identities=identity.id.apply(
+                    user_assigned_identities=self.identity.id.apply(
                         lambda identity_id: {identity_id: apimanagement.UserIdentityPropertiesArgs()}
                     ),
                 ),
                 # An MCP server is used without a portal.
                 developer_portal_status=apimanagement.DeveloperPortalStatus.DISABLED,
                 legacy_portal_status=apimanagement.LegacyPortalStatus.DISABLED,
+                # The gateway keeps its public address; requests to servers and stores go through the subnet.
+                virtual_network_type=apimanagement.VirtualNetworkType.EXTERNAL if args.subnet_id else None,
+                virtual_network_configuration=apimanagement.VirtualNetworkConfigurationArgs(
+                    subnet_resource_id=args.subnet_id
+                )
+                if args.subnet_id
+                else None,
                 custom_properties=_HARDENING if args.sku in _CLASSIC_TIERS else None,
                 tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        name_of_created = service.name
+        self.name = self.resource.name
         if args.local_url:
-            name_of_created = pulumi.Output.all(service.name, service.gateway_url).apply(
+            self.name = pulumi.Output.all(self.resource.name, self.resource.gateway_url).apply(
                 lambda values: _require_local(*values, local_url=args.local_url)
             )
-        publisher = authorization.RoleAssignment(
-            f"{name}-telemetry-access",
-            authorization.RoleAssignmentArgs(
-                scope=args.application_insights_id,
-                role_definition_id=args.account.role(Role.MONITORING_METRICS_PUBLISHER),
-                principal_id=identity.principal_id,
-                principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-            ),
-            opts=child,
-        )
-        logger = apimanagement.Logger(
-            f"{name}-logger",
-            apimanagement.LoggerArgs(
-                resource_group_name=args.resource_group_name,
-                service_name=name_of_created,
-                logger_id="application-insights",
-                logger_type=apimanagement.LoggerType.APPLICATION_INSIGHTS,
-                resource_id=args.application_insights_id,
-                # https://learn.microsoft.com/azure/api-management/api-management-howto-app-insights
-                credentials={
-                    "connectionString": args.application_insights_connection,
-                    "identityClientId": identity.client_id,
-                },
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=service),
-        )
-        message = _logged_message(args.logged_body_bytes)
-        pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
-        apimanagement.Diagnostic(
-            f"{name}-diagnostic",
-            apimanagement.DiagnosticArgs(
-                resource_group_name=args.resource_group_name,
-                service_name=name_of_created,
-                diagnostic_id="applicationinsights",
-                logger_id=logger.id,
-                always_log=apimanagement.AlwaysLog.ALL_ERRORS,
-                sampling=apimanagement.SamplingSettingsArgs(
-                    sampling_type=apimanagement.SamplingType.FIXED, percentage=100
-                ),
-                verbosity=apimanagement.Verbosity.INFORMATION,
-                http_correlation_protocol=apimanagement.HttpCorrelationProtocol.W3_C,
-                operation_name_format=apimanagement.OperationNameFormat.NAME,
-                log_client_ip=False,
-                frontend=pipeline,
-                backend=pipeline,
-            ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=service),
-        )
         # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
         self.url = (
             pulumi.Output.from_input(args.local_url)
             if args.local_url
             else pulumi.Output.concat("https://", service_name, ".azure-api.net")
         )
-        self.identity = identity
-        self.resource = service
-        self.name = name_of_created
-        self.register_outputs({"name": self.name, "url": self.url})
 
-
-def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
-    """What is logged of a message: no header and no query string, because they carry codes and tokens."""
-    return apimanagement.HttpMessageDiagnosticArgs(
-        body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
-        headers=[],
-        data_masking=apimanagement.DataMaskingArgs(
-            query_params=[
-                apimanagement.DataMaskingEntityArgs(value="*", mode=apimanagement.DataMaskingMode.HIDE)
-            ],
-        ),
-    )
+    def _adopt(self, name: str, args: ServiceArgs, service_id: ResourceId, identity_id: ResourceId) -> None:
+        """Reads a service that exists; the stack writes only its own APIs to it, and what they need."""
+        self._adopted = True
+        child = pulumi.ResourceOptions(parent=self)
+        self.resource_group_name = service_id.group
+        self.identity = managedidentity.UserAssignedIdentity.get(
+            f"{name}-identity", str(identity_id), opts=child
+        )
+        self.resource = apimanagement.ApiManagementService.get(
+            f"{name}-apim",
+            str(service_id),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.identity]),
+        )
+        self.name = pulumi.Output.all(
+            self.resource.name, self.resource.sku, self.resource.identity, self.resource.gateway_url
+        ).apply(lambda values: _require_suitable(*values, args=args, identity=identity_id))
+        self.url = (
+            pulumi.Output.from_input(args.local_url)
+            if args.local_url
+            else self.resource.gateway_url.apply(lambda url: url.rstrip("/"))
+        )
 
 
 def _require_local(name: str, gateway_url: str, *, local_url: str) -> str:
@@ -214,5 +248,39 @@ def _require_local(name: str, gateway_url: str, *, local_url: str) -> str:
             f"The stack is set to be local, but its gateway is {gateway_url}. A local stack is less strict "
             "than one on Azure.\n"
             "  > pulumi config rm local && pulumi config rm localUrl && pulumi config rm entraAuthority"
+        )
+    return name
+
+
+def _require_suitable(
+    name: str,
+    sku: Any,
+    assigned: Any,
+    gateway_url: str,
+    *,
+    args: ServiceArgs,
+    identity: ResourceId,
+) -> str:
+    """The name of an adopted service, if it is what the settings say.
+
+    Raises:
+        pulumi.RunError: it has another tier than the policies were checked for, or lacks the identity.
+    """
+    if args.local_url:
+        return _require_local(name, gateway_url, local_url=args.local_url)
+    # `Output.all` gives nested properties as dictionaries.
+    tier = (sku or {}).get("name", args.sku)
+    if tier != args.sku:
+        raise pulumi.RunError(
+            f"The API Management service {name} has the tier {tier}, but the setting sku is {args.sku}.\n"
+            f"  > pulumi config set sku {tier}"
+        )
+    identities = (assigned or {}).get("user_assigned_identities") or {}
+    if str(identity).lower() not in (each.lower() for each in identities):
+        raise pulumi.RunError(
+            f"The API Management service {name} does not have the identity {identity}. The stack does not "
+            "change the service: assign the identity (API Management, Security, Managed identities, User "
+            "assigned), or name one that it has.\n"
+            "  > pulumi config set existingIdentity <resource id>"
         )
     return name

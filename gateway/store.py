@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import cosmosdb
 
+from gateway.network import Network
+
 DATABASE = "oauth"
 CONTAINERS = ("clients", "transactions", "consents", "grants", "sessions")
 
@@ -23,6 +25,7 @@ class StoreArgs:
         tags: tags of its resources.
         principal_id: object id of the identity that reads and writes documents.
         protect: whether Pulumi refuses to delete or replace the account.
+        network: the virtual network through which alone it is reached; None for the internet.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -30,6 +33,7 @@ class StoreArgs:
     tags: Mapping[str, str]
     principal_id: pulumi.Input[str]
     protect: bool
+    network: Network | None = None
 
 
 class Store(pulumi.ComponentResource):
@@ -67,7 +71,11 @@ class Store(pulumi.ComponentResource):
                 disable_local_auth=True,
                 disable_key_based_metadata_write_access=True,
                 minimal_tls_version=cosmosdb.MinimalTlsVersion.TLS12,
-                public_network_access=cosmosdb.PublicNetworkAccess.ENABLED,
+                public_network_access=(
+                    cosmosdb.PublicNetworkAccess.DISABLED
+                    if args.network
+                    else cosmosdb.PublicNetworkAccess.ENABLED
+                ),
                 tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
@@ -130,6 +138,8 @@ class Store(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        if args.network:
+            args.network.endpoint(f"{name}-private", account.id, "Sql", self)
         # From the name, which a preview of an update knows.
         self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
         self.register_outputs({"url": self.url})

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights
 
+from configuration.resource_id import ResourceId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryArgs:
@@ -16,12 +18,16 @@ class TelemetryArgs:
         location: the region.
         tags: tags of its resources.
         retention_days: how long logs are kept.
+        existing_workspace: a workspace to use; None to create one.
+        existing_component: an Application Insights component to use; None to create one.
     """
 
     resource_group_name: pulumi.Input[str]
     location: str
     tags: Mapping[str, str]
     retention_days: int = 30
+    existing_workspace: ResourceId | None = None
+    existing_component: ResourceId | None = None
 
 
 class Telemetry(pulumi.ComponentResource):
@@ -42,9 +48,21 @@ class Telemetry(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TelemetryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Telemetry", name, None, opts)
+        workspace = self._workspace(f"{name}-logs", args)
+        component = self._component(f"{name}-insights", args, workspace.id)
+        self.workspace_id = workspace.id
+        self.application_insights_id = component.id
+        self.connection = component.connection_string
+        self.register_outputs(
+            {"workspaceId": self.workspace_id, "applicationInsightsId": self.application_insights_id}
+        )
+
+    def _workspace(self, name: str, args: TelemetryArgs) -> operationalinsights.Workspace:
         child = pulumi.ResourceOptions(parent=self)
-        workspace = operationalinsights.Workspace(
-            f"{name}-logs",
+        if args.existing_workspace:
+            return operationalinsights.Workspace.get(name, str(args.existing_workspace), opts=child)
+        return operationalinsights.Workspace(
+            name,
             operationalinsights.WorkspaceArgs(
                 resource_group_name=args.resource_group_name,
                 location=args.location,
@@ -59,23 +77,24 @@ class Telemetry(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        component = applicationinsights.Component(
-            f"{name}-insights",
+
+    def _component(
+        self, name: str, args: TelemetryArgs, workspace_id: pulumi.Output[str]
+    ) -> applicationinsights.Component:
+        child = pulumi.ResourceOptions(parent=self)
+        if args.existing_component:
+            return applicationinsights.Component.get(name, str(args.existing_component), opts=child)
+        return applicationinsights.Component(
+            name,
             applicationinsights.ComponentArgs(
                 resource_group_name=args.resource_group_name,
                 location=args.location,
                 kind="web",
                 application_type=applicationinsights.ApplicationType.WEB,
-                workspace_resource_id=workspace.id,
+                workspace_resource_id=workspace_id,
                 ingestion_mode=applicationinsights.IngestionMode.LOG_ANALYTICS,
                 disable_local_auth=True,
                 tags=args.tags,
             ),
             opts=child,
-        )
-        self.workspace_id = workspace.id
-        self.application_insights_id = component.id
-        self.connection = component.connection_string
-        self.register_outputs(
-            {"workspaceId": self.workspace_id, "applicationInsightsId": self.application_insights_id}
         )

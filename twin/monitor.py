@@ -5,7 +5,7 @@ the engine where it matters to programs: nested URNs, duplicate URNs refused, se
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Protocol
 
@@ -22,6 +22,8 @@ _OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 _ASSETS = {"c44067f5952c0a294b673a41bacd8c17": "asset", "0def7320c3a5731c473e5ecbe6d01bc7": "archive"}
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+
+_IDENTITY_TYPE = ":managedidentity:UserAssignedIdentity"
 
 
 class _Unknown:
@@ -46,6 +48,16 @@ class Provider(Protocol):
         """The id of a resource, and its outputs by wire name."""
         ...
 
+    def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
+        """The outputs of a resource that exists already.
+
+        Args:
+            type_: type token.
+            identifier: its id in Azure.
+            assigned: ids of the managed identities that it has.
+        """
+        ...
+
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of a provider's function."""
         ...
@@ -60,6 +72,7 @@ class Declared:
         type: type token, `azure-native:apimanagement:Api`.
         name: logical name.
         custom: False for component resources.
+        external: whether the program reads it and does not manage it.
         id: what Azure would call it; empty in preview and for components.
         inputs: by wire name (camelCase), secrets in clear; `UNKNOWN` where a preview cannot know.
         secret_inputs: paths of secret inputs, `value` or `siteConfig.appSettings[0].value`.
@@ -80,6 +93,7 @@ class Declared:
     inputs: Mapping[str, Any]
     parent: str
     id: str = ""
+    external: bool = False
     secret_inputs: frozenset[str] = frozenset()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     secret_outputs: frozenset[str] = frozenset()
@@ -197,12 +211,29 @@ class Monitor(MockMonitor):
         )
         return super().RegisterResourceOutputs(request)
 
-    def ReadResource(self, request: Any) -> NoReturn:  # noqa: N802 - the name of the remote procedure
-        """Refuses look-ups of what this stack does not create."""
-        raise pulumi.RunError(
-            f"The program reads {request.type} {request.name!r} from a subscription. "
-            "The local twin has none: take the value from configuration instead."
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
+        """Reads what this stack does not create. A preview knows it, too: it exists already."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        # A service that is adopted has the identities that the program reads before it.
+        assigned = [
+            one.id for one in self.declared.values() if one.external and one.type.endswith(_IDENTITY_TYPE)
+        ]
+        outputs = self._provider.read(request.type, request.id, assigned=assigned)
+        self.declared[urn] = Declared(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            custom=True,
+            external=True,
+            id=request.id,
+            inputs={},
+            outputs=outputs,
+            parent=request.parent,
+            dependencies=frozenset(request.dependencies),
         )
+        response = resource_pb2.ReadResourceResponse(urn=urn, id=request.id)
+        response.properties.update(outputs)
+        return response
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
         """Answers a provider's function."""

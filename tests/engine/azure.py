@@ -144,6 +144,15 @@ class Azure:
         """A resource as it is now, or None when it does not exist."""
         return self.resources.get(identifier.lower())
 
+    def place(self, type_: str, identifier: str, **outputs: Any) -> None:
+        """Adds a resource that no stack made, as it is when a stack adopts it."""
+        urn = f"urn:pulumi:other::other::{type_}::{identifier.rpartition('/')[2]}"
+        computed = self._cloud.read(type_, identifier)
+        with self._changed:
+            self._resources[identifier.lower()] = Existing(
+                id=identifier, urn=urn, inputs={}, outputs={**computed, **outputs}
+            )
+
     def keep(self, call: Call, outputs: Mapping[str, Any]) -> None:
         """Stores what the provider reported of a resource, for the next read."""
         if call.is_in("random"):

@@ -33,7 +33,7 @@ _UNLISTED = {"sku.name": ("PremiumV2",)}
 
 def problems(resource: Declared) -> list[str]:
     """What is wrong with a resource's inputs; each line begins with the path of the input."""
-    if resource.type.startswith(_WITHOUT_SCHEMA):
+    if resource.external or resource.type.startswith(_WITHOUT_SCHEMA):
         return []
     arguments = _arguments_class(resource.type)
     if arguments is None:
@@ -71,7 +71,9 @@ def _arguments_class(token: str) -> type | None:
     if token not in classes():
         return None
     module, name = classes()[token]
-    return getattr(importlib.import_module(module), f"{name}Args")
+    # Where an object has the resource's name, as a subnet in a network, the resource's own is `InitArgs`.
+    imported = importlib.import_module(module)
+    return getattr(imported, f"{name}InitArgs", None) or getattr(imported, f"{name}Args")
 
 
 def _check_object(values: Mapping[str, Any], arguments: type, path: str) -> Iterator[str]:

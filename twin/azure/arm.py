@@ -5,7 +5,7 @@ Source: https://learn.microsoft.com/azure/templates/ (types and paths); the prop
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,33 @@ def create(
     return identifier, {
         key: value for key, value in {**inputs, **computed}.items() if key not in hidden and value is not None
     }
+
+
+def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequence[str]) -> dict[str, Any]:
+    """The outputs of an `azure-native` resource that exists already.
+
+    Args:
+        subscription: the stack's own.
+        type_: type token.
+        identifier: its id.
+        assigned: ids of its managed identities, if it is of a type that has some.
+    """
+    _, entry = _path(type_, {})
+    inputs: dict[str, Any] = {"location": "westeurope"}
+    if assigned and type_.endswith(":ApiManagementService"):
+        inputs["identity"] = {"type": "UserAssigned", "userAssignedIdentities": list(assigned)}
+    resource = Resource(
+        id=identifier, name=identifier.rpartition("/")[2], inputs=inputs, subscription=subscription
+    )
+    computed = entry.computed(resource) if entry and entry.computed else {}
+    found = {
+        "name": resource.name,
+        "type": arm_type(identifier),
+        "location": inputs["location"],
+        "identity": resource.identity(),
+        **computed,
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -265,7 +292,8 @@ def _web_app(resource: Resource) -> dict[str, Any]:
 
 
 def _managed_environment(resource: Resource) -> dict[str, Any]:
-    return {"defaultDomain": _domain(resource, resource.id)}
+    # Of the first address range that a stack may have; nothing is reached there.
+    return {"defaultDomain": _domain(resource, resource.id), "staticIp": "10.80.0.200"}
 
 
 def _domain(resource: Resource, environment_id: str) -> str:
@@ -381,6 +409,9 @@ _ENTRIES: dict[str, _Entry] = {
         "Microsoft.Network/privateEndpoints/{privateEndpointName}/privateDnsZoneGroups/{privateDnsZoneGroupName}"
     ),
     "privatedns:PrivateZone": _Entry("Microsoft.Network/privateDnsZones/{privateZoneName}"),
+    "privatedns:PrivateRecordSet": _Entry(
+        "Microsoft.Network/privateDnsZones/{privateZoneName}/{recordType}/{relativeRecordSetName}"
+    ),
     "privatedns:VirtualNetworkLink": _Entry(
         "Microsoft.Network/privateDnsZones/{privateZoneName}/virtualNetworkLinks/{virtualNetworkLinkName}"
     ),

@@ -1,6 +1,6 @@
 """Azure as a Pulumi program meets it: ids and computed properties for what is declared, look-ups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,21 @@ class Cloud:
                 return f"{name}-{self.seed.hexadecimal(urn, 8)}", {
                     key: value for key, value in inputs.items() if key != "__provider"
                 }
+
+    def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
+        """The outputs of a resource that the stack adopts: as if it had been created with this id.
+
+        Args:
+            type_: type token.
+            identifier: its id.
+            assigned: ids of the managed identities that it has.
+
+        Raises:
+            pulumi.RunError: the twin cannot say what such a resource is like.
+        """
+        if not type_.startswith("azure-native:"):
+            raise pulumi.RunError(f"The local twin has no {type_} that exists before a stack.")
+        return arm.read(self.subscription, type_, identifier, assigned)
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of a look-up function.

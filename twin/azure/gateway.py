@@ -38,7 +38,7 @@ def service(stack: Stack, cloud: Cloud) -> Service:
     return Service(
         name=one.outputs["name"],
         gateway_url=one.outputs["gatewayUrl"],
-        sku=one.inputs["sku"]["name"],
+        sku=one.inputs["sku"]["name"] if not one.external else _configured_sku(stack),
         apis=tuple(_api(stack, api, planned) for api in stack.of_type("apimanagement:Api")),
         policy=_policy(stack, "apimanagement:Policy", {}, "all APIs", planned),
         named_values=tuple(_named_value(value) for value in stack.of_type("apimanagement:NamedValue")),
@@ -57,6 +57,13 @@ def service(stack: Stack, cloud: Cloud) -> Service:
             for backend in stack.of_type("apimanagement:Backend")
         ),
     )
+
+
+def _configured_sku(stack: Stack) -> str:
+    """The tier of a service that exists already, as the stack's settings say it."""
+    if stack.configuration is None:
+        raise StackError("The stack uses an API Management service that exists; its tier is unknown.")
+    return stack.configuration.values[f"{stack.configuration.project}:sku"]
 
 
 def _api(stack: Stack, api: Declared, planned: PlannedDocuments) -> Api:

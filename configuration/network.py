@@ -1,0 +1,131 @@
+"""The virtual network of a stack."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from configuration.reader import Reader
+from configuration.setting import Boolean, Text
+
+INTEGRATED = ("StandardV2", "PremiumV2")
+"""Tiers of API Management that send requests through a delegated subnet.
+
+https://learn.microsoft.com/azure/api-management/integrate-vnet-outbound
+"""
+
+INJECTED = ("Developer", "Premium")
+"""Tiers of API Management that run in a subnet.
+
+https://learn.microsoft.com/azure/api-management/virtual-network-injection-resources
+"""
+
+_LARGEST, _SMALLEST = 16, 22
+_SUBNET = 26
+# Subnets next to those of environments: API Management, functions, private endpoints.
+_SERVICES = 3
+
+
+def _address_problem(value: str) -> str | None:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError:
+        return f"'{value}' is not an IPv4 network, such as 10.80.0.0/22."
+    if not network.is_private:
+        return f"'{value}' is not a private network (RFC 1918)."
+    if not _LARGEST <= network.prefixlen <= _SMALLEST:
+        return f"'{value}' is not between /{_LARGEST} and /{_SMALLEST}."
+    return None
+
+
+VNET_ENABLED = Boolean(
+    key="vnetEnabled",
+    description=(
+        "Put the stack into a virtual network of its own, with private endpoints for storage, Cosmos DB and "
+        "Key Vault. How much becomes private depends on `sku`: StandardV2, PremiumV2, Developer and Premium "
+        "reach the network, so everything behind the gateway leaves the internet. BasicV2, Basic and "
+        "Standard cannot; there only the storage of the functions becomes private. docs/network.md explains "
+        "it."
+    ),
+    default=False,
+    example="true",
+)
+VNET_ADDRESSES = Text(
+    key="vnetAddresses",
+    description=(
+        "Address space of the virtual network. Choose one that no network has with which it will be peered; "
+        "another one later replaces the network and what is in it."
+    ),
+    limits="A private IPv4 network from /16 to /22.",
+    default="10.80.0.0/22",
+    example="10.20.0.0/22",
+    problem=_address_problem,
+)
+PRIVATE_FUNCTIONS = Boolean(
+    key="privateFunctions",
+    description=(
+        "In a virtual network that the gateway reaches: give the function app a private endpoint, and accept "
+        "requests from nowhere else. Its deployment endpoint stays reachable for identities that may "
+        "deploy. Some deployments of Flex Consumption behind a private endpoint hang at "
+        "`Kudu-RemoveWorkersStep` (Azure/Azure-Functions#2635, open); then set it to false: the app has a "
+        "public address, and answers the gateway's identity only."
+    ),
+    default=True,
+    example="false",
+)
+
+SETTINGS = (VNET_ENABLED, VNET_ADDRESSES, PRIVATE_FUNCTIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """The virtual network that a stack asks for.
+
+    Attributes:
+        addresses: its address space.
+        gateway: how API Management takes part: `integrated` sends requests through it, `injected` runs in
+            it, `none` does neither.
+        private_functions: whether the function app is reached through a private endpoint only.
+    """
+
+    addresses: ipaddress.IPv4Network
+    gateway: str
+    private_functions: bool
+
+    @property
+    def reached_by_gateway(self) -> bool:
+        """Whether API Management can reach private addresses."""
+        return self.gateway != "none"
+
+    def subnets(self) -> Iterator[ipaddress.IPv4Network]:
+        """Subnets of 64 addresses, one after the other.
+
+        All services accept /26: API Management and Flex Consumption ask for /27 or larger, workload profiles
+        of Container Apps for /27.
+        """
+        return self.addresses.subnets(new_prefix=_SUBNET)
+
+
+def read(reader: Reader, sku: str, *, adopted: bool, environments: int) -> NetworkSettings | None:
+    """Reads the settings; None without a virtual network.
+
+    Args:
+        reader: takes what is wrong.
+        sku: tier of API Management.
+        environments: how many Container Apps environments the stack has.
+        adopted: whether the API Management service exists already; its network is its owner's.
+    """
+    enabled = VNET_ENABLED.read(reader)
+    addresses = VNET_ADDRESSES.read(reader)
+    private_functions = PRIVATE_FUNCTIONS.read(reader)
+    if not enabled or VNET_ADDRESSES.problem(addresses):
+        return None
+    network = ipaddress.IPv4Network(addresses)
+    if environments + _SERVICES > 2 ** (_SUBNET - network.prefixlen):
+        wrong = f"'{addresses}' has no room for {environments} Container Apps environments."
+        VNET_ADDRESSES.reject(reader, wrong, VNET_ADDRESSES.command_for("10.80.0.0/20"))
+    gateway = "integrated" if sku in INTEGRATED else "injected" if sku in INJECTED else "none"
+    return NetworkSettings(
+        addresses=network,
+        gateway="none" if adopted else gateway,
+        private_functions=private_functions and not adopted and gateway != "none",
+    )

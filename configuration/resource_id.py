@@ -1,0 +1,61 @@
+"""Ids of Azure resources in settings."""
+
+import re
+from dataclasses import dataclass
+
+_ID = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"/resourceGroups/(?P<group>[\w().-]{1,90})"
+    r"/providers/(?P<type>[A-Za-z]+\.[A-Za-z]+/[A-Za-z]+)/(?P<name>[\w().-]{1,260})(?P<below>(?:/[\w.-]+)*)",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceId:
+    """The id of a resource in a resource group.
+
+    Attributes:
+        subscription: GUID of the subscription, in lower case.
+        group: name of the resource group.
+        type: `Microsoft.ApiManagement/service`.
+        name: name of the resource.
+        below: types and names below it: `secrets`, `gateway`; empty for the resource itself.
+    """
+
+    subscription: str
+    group: str
+    type: str
+    name: str
+    below: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "ResourceId | None":
+        """The id in a string; None when it is no resource id."""
+        found = _ID.fullmatch(text)
+        if found is None:
+            return None
+        return cls(
+            subscription=found["subscription"].lower(),
+            group=found["group"],
+            type=found["type"],
+            name=found["name"],
+            below=tuple(found["below"].split("/")[1:]),
+        )
+
+    def __str__(self) -> str:
+        return "/".join([self._resource, *self.below])
+
+    @property
+    def parent(self) -> str:
+        """The id of the resource that `below` is in."""
+        return self._resource
+
+    @property
+    def _resource(self) -> str:
+        group = f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+        return f"{group}/providers/{self.type}/{self.name}"
+
+    def is_a(self, type_: str) -> bool:
+        """Whether it is the id of a resource of a type, such as `Microsoft.KeyVault/vaults/secrets`."""
+        return "/".join([self.type, *self.below[::2]]).lower() == type_.lower() and len(self.below) % 2 == 0

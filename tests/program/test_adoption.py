@@ -1,0 +1,220 @@
+"""Stacks that use what exists: they read it, and neither change nor delete it."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.existing import ALL, EXISTING, IDENTITY, identifier
+from tests.program import schema
+from twin.azure.cloud import Cloud
+from twin.stack import Declared, Stack, StackError, evaluate
+
+KINDS = {
+    "existingResourceGroup": "resources:ResourceGroup",
+    "existingApiManagement": "apimanagement:ApiManagementService",
+    "existingIdentity": "managedidentity:UserAssignedIdentity",
+    "existingWorkspace": "operationalinsights:Workspace",
+    "existingApplicationInsights": "applicationinsights:Component",
+    "existingEnvironment": "app:ManagedEnvironment",
+}
+"""What the stack reads for each setting."""
+
+
+@functools.cache
+def stack(*, preview: bool = False) -> Stack:
+    """One that adopts everything."""
+    return evaluate(dict(ALL), preview=preview)
+
+
+@functools.cache
+def own() -> Stack:
+    """The same with nothing adopted."""
+    return evaluate({key: value for key, value in ALL.items() if key not in EXISTING})
+
+
+def adopted(of: Stack, type_: str) -> list[Declared]:
+    return [one for one in of.of_type(type_) if one.external]
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("setting", KINDS)
+def test_what_is_adopted_is_read_and_not_managed(setting: str, preview: bool) -> None:
+    of = stack(preview=preview)
+    found = adopted(of, KINDS[setting])
+    assert len(found) == 1
+    assert found[0].id.rpartition("/")[2] == EXISTING[setting].rpartition("/")[2]
+    assert found[0].inputs == {}
+    assert len(of.of_type(KINDS[setting])) == (2 if setting == "existingIdentity" else 1)
+
+
+def test_nothing_is_created_in_entra_when_all_applications_exist() -> None:
+    assert [one for one in stack().resources if one.type.startswith("azuread:")] == []
+    assert [one for one in own().resources if one.type.startswith("azuread:")] != []
+
+
+def test_what_is_created_is_what_the_sdk_expects() -> None:
+    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+
+
+def test_no_resource_is_deleted_with_what_is_adopted() -> None:
+    """Pulumi would leave such a resource behind: it does not delete what it expects to go with another."""
+    of = stack()
+    adopted_urns = {one.urn for one in of.resources if one.external}
+    assert [one for one in of.resources if one.deleted_with in adopted_urns] == []
+
+
+def test_the_stack_writes_only_its_own_apis_to_an_existing_service() -> None:
+    of = stack()
+    types = {
+        one.type.rpartition(":")[2]
+        for one in of.resources
+        if ":apimanagement:" in one.type and not one.external
+    }
+    assert types == {
+        "Api",
+        "ApiDiagnostic",
+        "ApiOperation",
+        "ApiOperationPolicy",
+        "ApiPolicy",
+        "Logger",
+        "NamedValue",
+        "PolicyFragment",
+    }
+    groups = {one.inputs["resourceGroupName"] for one in of.of_type("apimanagement:Api")}
+    assert groups == {"shared"}
+    assert {one.inputs["serviceName"] for one in of.of_type("apimanagement:Api")} == {"central"}
+
+
+def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
+    of = stack()
+    apis = {one.outputs["name"] for one in of.of_type("apimanagement:Api")}
+    logged = {one.inputs["apiId"]: one.inputs for one in of.of_type("apimanagement:ApiDiagnostic")}
+    assert logged.keys() == apis
+    (service_wide,) = own().of_type("apimanagement:Diagnostic")
+    for inputs in logged.values():
+        assert inputs["frontend"] == service_wide.inputs["frontend"]
+        assert inputs["loggerId"] == of.one("apimanagement:Logger").id
+
+
+def test_errors_of_the_gateway_are_answered_without_the_policy_of_all_apis() -> None:
+    def oauth_policy(of: Stack) -> str:
+        return next(
+            one.inputs["value"] for one in of.of_type("apimanagement:ApiPolicy") if one.name == "oauth-policy"
+        )
+
+    sentence = "The gateway could not answer."
+    assert sentence in oauth_policy(stack())
+    assert sentence not in oauth_policy(own())
+    assert sentence in own().one("apimanagement:Policy").inputs["value"]
+
+
+def test_the_gateway_acts_as_the_existing_identity() -> None:
+    of = stack()
+    identity = adopted(of, "managedidentity:UserAssignedIdentity")[0]
+    cosmos = of.one("cosmosdb:SqlResourceSqlRoleAssignment")
+    assert cosmos.inputs["principalId"] == identity.outputs["principalId"]
+    value = next(
+        one
+        for one in of.of_type("apimanagement:NamedValue")
+        if one.inputs["displayName"] == "gateway-identity"
+    )
+    assert value.inputs["value"] == identity.outputs["clientId"]
+
+
+def test_roles_on_resources_of_another_subscription_are_named_there() -> None:
+    insights = identifier("Microsoft.Insights/components", "traces", subscription="b" * 8)
+    of = evaluate({**ALL, "existingApplicationInsights": insights}, preview=True)
+    roles = [
+        one.inputs for one in of.of_type("authorization:RoleAssignment") if one.inputs["scope"] == insights
+    ]
+    assert len(roles) == 2
+    subscription = insights.split("/")[2]
+    assert {one["roleDefinitionId"].split("/")[2] for one in roles} == {subscription}
+
+
+def test_the_outputs_say_what_an_existing_application_needs() -> None:
+    of = stack()
+    registration = of.outputs["entraRegistration"]
+    identity = adopted(of, "managedidentity:UserAssignedIdentity")[0]
+    assert registration["redirectUri"] == f"{of.outputs['gatewayUrl']}/oauth-callback"
+    assert registration["federatedCredential"] == {
+        "issuer": f"https://login.microsoftonline.com/{Cloud().tenant}/v2.0",
+        "subject": identity.outputs["principalId"],
+        "audience": "api://AzureADTokenExchange",
+    }
+    assert of.outputs["entraClientId"] == EXISTING["existingApplication"]
+    assert "entraRegistration" not in own().outputs
+
+
+def test_an_existing_environment_keeps_its_own_logs() -> None:
+    of = stack()
+    environment = adopted(of, "app:ManagedEnvironment")[0]
+    assert [
+        one for one in of.of_type("monitor:DiagnosticSetting") if one.inputs["resourceUri"] == environment.id
+    ] == []
+    assert {one.inputs["resourceGroupName"] for one in of.of_type("app:HttpRouteConfig")} == {"shared"}
+    assert {one.inputs["resourceGroupName"] for one in of.of_type("app:ContainerApp")} == {"given"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed(Cloud):
+    """A subscription in which the existing service is not what the settings say.
+
+    Attributes:
+        changes: outputs of the service that differ.
+    """
+
+    changes: Mapping[str, Any]
+
+    def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
+        found = super().read(type_, identifier, assigned=assigned)
+        return {**found, **self.changes} if type_.endswith(":ApiManagementService") else found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"sku": {"name": "BasicV2", "capacity": 1}},
+            "has the tier BasicV2, but the setting sku is StandardV2",
+        ),
+        ({"identity": {"type": "SystemAssigned"}}, f"does not have the identity {IDENTITY}"),
+    ],
+)
+def test_a_service_that_does_not_suit_is_refused_before_anything_is_written_to_it(
+    changes: Mapping[str, Any], message: str
+) -> None:
+    with pytest.raises(StackError, match=message):
+        evaluate(dict(ALL), cloud=Changed(changes=changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"existingWorkspace": "logs"},
+            "is not the id of a resource of type Microsoft.OperationalInsights/workspaces",
+        ),
+        ({"existingWorkspace": EXISTING["existingEnvironment"]}, "is not the id of a resource of type"),
+        ({"existingResourceGroup": "a/b"}, "is not the name of a resource group"),
+        ({"existingApplication": "gateway"}, "is not a client id"),
+        ({"existingAudiences": '{"wiki": "22222222-2222-4222-8222-222222222222"}'}, "'wiki' is not one of"),
+        ({"existingAudiences": '{"notes": "notes"}'}, "'notes' is not a client id"),
+        (
+            {
+                "existingAudiences": '{"notes": "%s", "functions": "%s"}'
+                % (("2" * 8 + "-2222" * 3 + "-" + "2" * 12,) * 2)
+            },
+            "is listed twice",
+        ),
+        ({"existingIdentity": ""}, "existingApiManagement is"),
+        ({"existingApiManagement": ""}, "existingApiManagement is not"),
+        ({"isolateEnvironments": "true"}, "isolateEnvironments asks for an environment for each"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(StackError, match=message):
+        evaluate({**ALL, **changes})

@@ -1,0 +1,241 @@
+"""The virtual network: what is private in which tier, and in which order it comes into being."""
+
+import functools
+import json
+from typing import Any
+
+import pytest
+
+from tests.program import schema
+from tests.program.graph import Graph
+from tests.program.variants import Case
+from twin.stack import Stack, StackError, evaluate
+
+_CONTAINER = {"image": "ghcr.io/example/notes:1.2.3", "port": 8080}
+_SETTINGS = {
+    "vnetEnabled": "true",
+    "backends": '["functions"]',
+    "containers": json.dumps([{**_CONTAINER, "name": "notes"}]),
+}
+
+REACHING = ("StandardV2", "Premium")
+SKUS = (*REACHING, "BasicV2")
+
+
+@functools.cache
+def stack(sku: str) -> Stack:
+    return evaluate({**_SETTINGS, "sku": sku})
+
+
+def subnets(of: Stack) -> dict[str, dict[str, Any]]:
+    return {one.inputs["subnetName"]: dict(one.inputs) for one in of.of_type("network:Subnet")}
+
+
+def endpoints(of: Stack) -> set[str]:
+    """Which services have private endpoints: `blob of mcpfunctions`."""
+    names = {one.id: one.name for one in of.resources if one.id}
+    connections = [
+        connection
+        for one in of.of_type("network:PrivateEndpoint")
+        for connection in one.inputs["privateLinkServiceConnections"]
+    ]
+    return {
+        f"{group} of {names[connection['privateLinkServiceId']]}"
+        for connection in connections
+        for group in connection["groupIds"]
+    }
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_every_resource_of_a_network_is_what_the_sdk_expects(sku: str) -> None:
+    problems = [problem for one in stack(sku).resources for problem in schema.problems(one)]
+    assert problems == []
+
+
+def test_without_the_setting_there_is_no_network() -> None:
+    assert [one for one in Case("dev", preview=False).stack.resources if ":network:" in one.type] == []
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_a_subnet_serves_one_service_and_no_two_overlap(sku: str) -> None:
+    found = subnets(stack(sku))
+    delegations = {
+        name: [one["serviceName"] for one in each.get("delegations") or ()] for name, each in found.items()
+    }
+    expected = {
+        "functions": ["Microsoft.App/environments"],
+        "endpoints": [],
+        "environment-containers": ["Microsoft.App/environments"],
+        "gateway": ["Microsoft.Web/serverFarms"] if sku.endswith("V2") else [],
+    }
+    if sku == "BasicV2":
+        del expected["gateway"]
+    assert delegations == expected
+    assert len({each["addressPrefix"] for each in found.values()}) == len(found)
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_a_subnet_admits_only_what_its_rules_list(sku: str) -> None:
+    groups = {
+        one.id: one.inputs["securityRules"] for one in stack(sku).of_type("network:NetworkSecurityGroup")
+    }
+    for name, subnet in subnets(stack(sku)).items():
+        rules = groups[subnet["networkSecurityGroup"]["id"]]
+        *admitted, last = sorted(rules, key=lambda rule: rule["priority"])
+        assert (last["access"], last["sourceAddressPrefix"], last["protocol"]) == ("Deny", "*", "*")
+        assert {rule["access"] for rule in admitted} <= {"Allow"}
+        from_internet = [rule for rule in admitted if rule["sourceAddressPrefix"] == "Internet"]
+        public = {"Premium": ["gateway"], "BasicV2": ["environment-containers"]}.get(sku, [])
+        assert bool(from_internet) is (name in public), name
+
+
+@pytest.mark.parametrize("sku", REACHING)
+def test_what_the_gateway_reaches_privately_has_no_public_address(sku: str) -> None:
+    of = stack(sku)
+    assert endpoints(of) == {
+        "Sql of gateway-store-cosmos",
+        "blob of mcpfunctions",
+        "queue of mcpfunctions",
+        "sites of functions-app",
+    }
+    assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Disabled"
+    assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    environment = of.one("app:ManagedEnvironment").inputs
+    assert environment["vnetConfiguration"]["internal"] is True
+    assert environment["publicNetworkAccess"] == "Disabled"
+    service = of.one("apimanagement:ApiManagementService").inputs
+    assert service["virtualNetworkType"] == "External"
+    assert service["virtualNetworkConfiguration"]["subnetResourceId"].endswith("/subnets/gateway")
+
+
+def test_a_tier_outside_of_the_network_keeps_public_what_it_calls() -> None:
+    """The gateway of BasicV2 has no address in a network; only what it does not call becomes private."""
+    of = stack("BasicV2")
+    assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions"}
+    assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Enabled"
+    assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    assert of.one("app:ManagedEnvironment").inputs["vnetConfiguration"]["internal"] is False
+    assert of.one("web:WebApp").inputs["virtualNetworkSubnetId"].endswith("/subnets/functions")
+    service = of.one("apimanagement:ApiManagementService").inputs
+    assert service["virtualNetworkType"] == "None"
+    assert "virtualNetworkConfiguration" not in service
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_code_can_be_published_from_outside_of_the_network(sku: str) -> None:
+    """A private endpoint closes the app itself; its deployment service still takes packages."""
+    app = stack(sku).one("web:WebApp").inputs
+    config = app["siteConfig"]
+    assert app["publicNetworkAccess"] == "Enabled"
+    if sku == "BasicV2":
+        assert "ipSecurityRestrictionsDefaultAction" not in config
+    else:
+        assert config["ipSecurityRestrictionsDefaultAction"] == "Deny"
+        assert config["scmIpSecurityRestrictionsDefaultAction"] == "Allow"
+        assert config["scmIpSecurityRestrictionsUseMain"] is False
+
+
+def test_the_function_app_can_keep_a_public_address() -> None:
+    of = evaluate({**_SETTINGS, "sku": "StandardV2", "privateFunctions": "false"})
+    assert "sites of functions-app" not in endpoints(of)
+    assert "ipSecurityRestrictionsDefaultAction" not in of.one("web:WebApp").inputs["siteConfig"]
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_the_network_asks_the_zone_of_every_endpoint(sku: str) -> None:
+    of = stack(sku)
+    zones = {one.id: one.outputs["name"] for one in of.of_type("privatedns:PrivateZone")}
+    links = {one.inputs["privateZoneName"] for one in of.of_type("privatedns:VirtualNetworkLink")}
+    assert links == set(zones.values())
+    groups = of.of_type("network:PrivateDnsZoneGroup")
+    assert len(groups) == len(of.of_type("network:PrivateEndpoint"))
+    used = {config["privateDnsZoneId"] for one in groups for config in one.inputs["privateDnsZoneConfigs"]}
+    assert used <= zones.keys()
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_an_app_starts_when_its_private_names_resolve(sku: str) -> None:
+    of = stack(sku)
+    graph = Graph(of)
+    app = of.one("web:WebApp")
+    needed = [
+        one
+        for type_ in (
+            "network:PrivateDnsZoneGroup",
+            "privatedns:VirtualNetworkLink",
+            "authorization:RoleAssignment",
+        )
+        for one in of.of_type(type_)
+        if any(word in one.name for word in ("blob", "queue"))
+    ]
+    assert len(needed) == 6
+    assert graph.missing(app, needed) == []
+
+
+@pytest.mark.parametrize("sku", REACHING)
+def test_an_internal_environment_is_found_before_a_route_leads_to_it(sku: str) -> None:
+    of = stack(sku)
+    record = of.one("privatedns:PrivateRecordSet")
+    environment = of.one("app:ManagedEnvironment")
+    assert record.inputs["relativeRecordSetName"] == "*"
+    assert record.inputs["aRecords"] == [{"ipv4Address": environment.outputs["staticIp"]}]
+    assert record.inputs["privateZoneName"] == environment.outputs["defaultDomain"]
+    assert Graph(of).missing(of.one("app:HttpRouteConfig"), [record]) == []
+
+
+@pytest.mark.parametrize("sku", REACHING)
+def test_api_management_waits_for_its_subnet_and_for_no_private_endpoint(sku: str) -> None:
+    of = stack(sku)
+    before = Graph(of).requires(of.one("apimanagement:ApiManagementService")).values()
+    types = {one.type.rpartition(":")[2] for one in before if one.custom}
+    assert "Subnet" in types
+    assert not types & {
+        "PrivateEndpoint",
+        "PrivateDnsZoneGroup",
+        "DatabaseAccount",
+        "WebApp",
+        "ManagedEnvironment",
+    }
+
+
+def test_subnets_are_written_one_after_the_other() -> None:
+    of = stack("StandardV2")
+    graph = Graph(of)
+    chain = sorted(of.of_type("network:Subnet"), key=lambda one: len(graph.requires(one)))
+    for position, one in enumerate(chain):
+        assert graph.missing(one, chain[:position]) == []
+
+
+def test_every_environment_has_a_subnet_that_stays_when_others_go() -> None:
+    def prefixes(*names: str) -> dict[str, object]:
+        containers = json.dumps([{**_CONTAINER, "name": name} for name in names])
+        of = evaluate(
+            {**_SETTINGS, "sku": "StandardV2", "isolateEnvironments": "true", "containers": containers},
+            preview=True,
+        )
+        return {name: each["addressPrefix"] for name, each in subnets(of).items()}
+
+    before, after = prefixes("notes", "wiki", "tickets"), prefixes("tickets", "wiki")
+    assert len(set(before.values())) == len(before) == 6
+    assert after == {name: prefix for name, prefix in before.items() if name in after}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vnetAddresses": "10.80.0.0"}, "'10.80.0.0' is not between /16 and /22"),
+        ({"vnetAddresses": "8.8.0.0/16"}, "not a private network"),
+        ({"vnetAddresses": "10.80.0.1/22"}, "is not an IPv4 network"),
+        ({"vnetAddresses": "10.80.0.0/23"}, "is not between /16 and /22"),
+        (
+            {
+                "isolateEnvironments": "true",
+                "containers": json.dumps([{**_CONTAINER, "name": f"n{index}"} for index in range(14)]),
+            },
+            "has no room for 14 Container Apps environments",
+        ),
+    ],
+)
+def test_addresses_that_cannot_work_are_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(StackError, match=message):
+        evaluate({**_SETTINGS, **changes})
