@@ -58,7 +58,8 @@ FOREIGN = [
     r"pulumi stack (init|select) [\w-]+",
     r"pulumi stack rm --preserve-config",
     r"pulumi stack output \w+( --json)?",
-    r"pulumi state unprotect --all",
+    r"pulumi stack --show-urns",
+    r"pulumi state (unprotect --all|delete '<urn>')",
     r"npx mcporter (auth|call) [\w.]+",
     r"npx @modelcontextprotocol/inspector --cli https://\S+ --transport http --method tools/list",
     r"claude mcp add --transport http \w+ https://\S+",
@@ -66,7 +67,12 @@ FOREIGN = [
     r"brew install [\w.@-]+",
     r"sudo apt install [\w. -]+",
 ]
-NAMESPACES = {"applicationinsights": "Insights", "cosmosdb": "DocumentDB", "monitor": "Insights"}
+NAMESPACES = {
+    "applicationinsights": "Insights",
+    "cosmosdb": "DocumentDB",
+    "monitor": "Insights",
+    "privatedns": "Network",
+}
 """Modules of azure-native whose name is not the resource provider's."""
 ALWAYS_REGISTERED = {"authorization", "resources"}
 

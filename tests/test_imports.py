@@ -33,6 +33,10 @@ ALLOWED = {
     "gateway": {
         "gateway",
         "settings",
+        # Records of settings, which components take as they are.
+        "configuration.existing",
+        "configuration.network",
+        "configuration.resource_id",
         "apim.findings",
         "apim.lint",
         "apim.named_values",
@@ -45,7 +49,14 @@ ALLOWED = {
     "gateway/verify": {"gateway", "settings", "configuration", "backends.registry", "apim.readings"},
     # An operator's commands, which need nothing but the store.
     "gateway/admin": {"gateway"},
-    "backends": {"backends", "gateway.backend", "gateway.backend_context", "settings", "configuration"},
+    "backends": {
+        "backends",
+        "gateway.backend",
+        "gateway.backend_context",
+        "gateway.network",
+        "settings",
+        "configuration",
+    },
     "functions_app": set(),
     # A program of its own, which knows a stack by its outputs.
     "agent_demo": {"agent_demo"},

@@ -21,6 +21,7 @@ from configuration.foundry import FOUNDRY_PROJECT
 from configuration.presets import PRESETS
 from configuration.setting import Boolean, Setting
 from settings import Settings, SettingsError
+from tests.existing import EXISTING, IDENTITY
 from tests.stacks import FUNCTIONS_ONLY
 from twin.gateway_plan import LOCAL
 from twin.stack import PROJECT
@@ -310,6 +311,44 @@ WRONG = {
     "local-without-a-gateway": ({**LOCAL, "localUrl": ""}, "localUrl"),
     "local-with-a-remote-gateway": ({**LOCAL, "localUrl": "https://gateway.example"}, "localUrl"),
     "a-local-gateway-on-azure": ({"localUrl": "http://localhost:8000"}, "localUrl"),
+    "network-perhaps": ({"vnetEnabled": "perhaps"}, "vnetEnabled"),
+    "network-without-a-length": ({"vnetEnabled": "true", "vnetAddresses": "10.80.0.0"}, "vnetAddresses"),
+    "network-of-the-internet": ({"vnetAddresses": "8.8.0.0/16"}, "vnetAddresses"),
+    "network-with-host-bits": ({"vnetAddresses": "10.80.0.1/22"}, "vnetAddresses"),
+    "network-too-small": ({"vnetAddresses": "10.80.0.0/23"}, "vnetAddresses"),
+    "network-without-room": (
+        {
+            "vnetEnabled": "true",
+            "isolateEnvironments": "true",
+            "containers": json.dumps(
+                [{"name": f"n{index}", "image": "ghcr.io/example/n:1.0.0", "port": 80} for index in range(14)]
+            ),
+        },
+        "vnetAddresses",
+    ),
+    "functions-half-private": ({"privateFunctions": "half"}, "privateFunctions"),
+    "group-with-a-slash": ({"existingResourceGroup": "a/b"}, "existingResourceGroup"),
+    "service-by-name": ({"existingApiManagement": "central"}, "existingApiManagement"),
+    "service-without-identity": (
+        {"existingApiManagement": EXISTING["existingApiManagement"]},
+        "existingIdentity",
+    ),
+    "identity-without-service": ({"existingIdentity": IDENTITY}, "existingIdentity"),
+    "workspace-by-name": ({"existingWorkspace": "logs"}, "existingWorkspace"),
+    "workspace-of-another-type": ({"existingWorkspace": IDENTITY}, "existingWorkspace"),
+    "component-by-name": ({"existingApplicationInsights": "traces"}, "existingApplicationInsights"),
+    "environment-by-name": ({"existingEnvironment": "apps"}, "existingEnvironment"),
+    "one-environment-for-isolated-servers": (
+        {"existingEnvironment": EXISTING["existingEnvironment"], "isolateEnvironments": "true"},
+        "existingEnvironment",
+    ),
+    "vault-by-name": ({"existingKeyVault": "secrets"}, "existingKeyVault"),
+    "application-by-name": ({"existingApplication": "gateway"}, "existingApplication"),
+    "audience-of-an-unknown-server": (
+        {"existingAudiences": json.dumps({"wiki": EXISTING["existingApplication"]})},
+        "existingAudiences.wiki",
+    ),
+    "audience-by-name": ({"existingAudiences": '{"functions": "functions"}'}, "existingAudiences.functions"),
     "protected-perhaps": ({"protect": "maybe"}, "protect"),
     "misspelt": ({"publisheremail": "a@b.example"}, "publisheremail"),
     "unknown": ({"zzz": "1"}, "zzz"),
@@ -379,6 +418,9 @@ def test_a_wrong_value_of_every_setting_is_tried() -> None:
 def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     local = LOCAL if setting.key == "localUrl" else {}
     stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
+    if setting.key in ("existingApiManagement", "existingIdentity"):
+        # Each needs the other.
+        stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
     if setting.key == "backends":
         del stack[f"{NAME}:backends"]
     if setting.key == "containers":

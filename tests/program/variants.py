@@ -63,6 +63,11 @@ VARIANTS = {
         ),
     },
     "classic": {"sku": "Developer"},
+    "network": {
+        "sku": "StandardV2",
+        "vnetEnabled": "true",
+        "containers": json.dumps([{**_ENTRY, "name": "notes"}]),
+    },
 }
 
 
