@@ -1,4 +1,4 @@
-"""Work that goes on after the response has been sent."""
+"""Background tasks: work that continues after the response has been sent."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -34,7 +34,7 @@ class Cache:
         capacity: bytes (BasicV2 has 250 MB); the least recently used values are removed first.
 
     Attributes:
-        store_delay: seconds until a stored value can be seen; API Management stores asynchronously.
+        store_delay: seconds until a stored value can be looked up; API Management stores asynchronously.
         fail_stores: whether stores are lost.
         fail_lookups: whether every lookup misses.
     """

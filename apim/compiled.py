@@ -46,26 +46,26 @@ class CompiledService:
     """A service with its policies compiled. It does not change.
 
     Args:
-        service: what is declared.
+        service: the declared service.
         counted: whether each source location of the C# counts the outcomes of its decisions.
 
     Raises:
         PolicyError: the policies have errors; it has all findings.
 
     Attributes:
-        service: as it is declared.
+        service: the declared service.
         warnings: findings that do not stop the policies from working.
         used_values: names of the named values that policies mention.
         used_fragments: ids of the fragments that policies include.
-        expressions: all that policies hold, with their source locations.
-        statements: all of them, and the parts of policies that hold others such as `when`;
-            with their source locations, and whether they ever ran.
+        expressions: all expressions of the policies, with their source locations.
+        statements: all policies, and the parts of policies that contain others such as `when`, with their
+            source locations and whether they ever ran.
         routes: finds the operation of a request.
         subscriptions: checks subscription keys.
         default: the pipeline of requests that match no API.
         deployment: `context.Deployment`.
-        shown: writes values of this service for traces and logs.
-        source_locations: where the documents were written.
+        shown: formats values of this service for traces and logs, without secrets.
+        source_locations: the source locations of the policy documents.
     """
 
     def __init__(self, service: Service, *, counted: bool = False) -> None:

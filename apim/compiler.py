@@ -43,8 +43,9 @@ class LocatedExpression:
     """An expression in its document.
 
     Attributes:
-        document: its name.
-        line: where the expression begins, from 1; so does `column`.
+        document: name of the document.
+        line: line of the first character, from 1.
+        column: column of the first character, from 1.
         expression: compiled from the text of the document with named values replaced.
     """
 
@@ -54,16 +55,16 @@ class LocatedExpression:
     expression: Expression
     _substituted: Substituted
 
-    def place(self, line: int, column: int) -> tuple[int, int]:
-        """The line and column in the document of a place in the expression."""
-        return self._substituted.place(*within(self.line, self.column, line, column))
+    def location(self, line: int, column: int) -> tuple[int, int]:
+        """Line and column in the document for a line and column in the expression."""
+        return self._substituted.location(*within(self.line, self.column, line, column))
 
     def unqualified(self) -> Iterator[Finding]:
-        """Findings for types whose namespace may not be imported by expressions, and is not written."""
+        """Findings for types that are written without a namespace which expressions may not import."""
         for fact in self.expression.facts:
             _, mark, name = fact.name.partition("unqualified:")
             if mark:
-                line, column = self.place(fact.line, fact.column)
+                line, column = self.location(fact.line, fact.column)
                 message = f"`{name.rpartition('.')[2]}` is not known without its namespace: write {name}"
                 yield Finding(
                     document=self.document,
@@ -82,17 +83,17 @@ class Catalogue:
         policies: by the name of the element.
         unsupported: policies of API Management that this gateway does not have.
         findings: errors so far.
-        warnings: what works but should be changed.
+        warnings: findings about policies that work but should be changed.
         used_values: names of the named values that were mentioned.
         used_fragments: ids of the fragments that were included.
         counted: whether each source location of the C# counts the outcomes of its decisions.
         unknown: names of the named values whose content is not known yet; a placeholder is used.
         roots: the root element of each document, by its name.
-        expressions: every expression, with its place.
-        statements: every statement that was compiled, and the parts of policies that hold statements.
+        expressions: every expression, with its source location.
+        statements: every compiled statement, and the parts of policies that contain statements.
         literals: the strings in the documents, without the contents of named values.
         documents: by their names.
-        fragments: compiled fragments by id, section, scope and place; many documents include the same.
+        fragments: compiled fragments by id, section, scope and path; many documents include the same one.
         unqualified: errors if expressions do not import the namespace `System.Net`.
         named_values: the values by name.
     """
@@ -142,17 +143,17 @@ class Catalogue:
         return Document(document.name, sections)
 
     def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
-        """The expression of that text, if it was compiled before."""
-        return _SHARED.get((text, self._counting_place(document, line, column)))
+        """The expression with this text, if it was compiled before."""
+        return _SHARED.get((text, self._counting_location(document, line, column)))
 
     def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
-        """Keeps the expression for further places with the same text."""
+        """Keeps the expression for other source locations with the same text."""
         if len(_SHARED) >= _MOST_SHARED:
             _SHARED.clear()
-        _SHARED[text, self._counting_place(document, line, column)] = expression
+        _SHARED[text, self._counting_location(document, line, column)] = expression
 
-    def _counting_place(self, document: str, line: int, column: int) -> SourceLocation | None:
-        """The source location that counts decisions: one for all renderings of a part of a template."""
+    def _counting_location(self, document: str, line: int, column: int) -> SourceLocation | None:
+        """The source location whose decisions are counted, the same for all renderings of a template."""
         if not self.counted:
             return None
         source_map = self.documents[document].source_map
@@ -164,7 +165,7 @@ class Catalogue:
         self.documents[document.name] = document
         size = len(document.xml.encode())
         if size > largest:
-            message = f"the document has {size:,} bytes; API Management takes {largest:,}"
+            message = f"the document has {size:,} bytes; API Management accepts at most {largest:,}"
             self.findings.append(
                 Finding(document=document.name, line=1, column=1, message=message, code="document-size")
             )
@@ -215,17 +216,17 @@ class Compiler:
         self.report(message, element.line, element.column, code)
 
     def refuse_attributes(self, element: Element) -> None:
-        """Reports every attribute of an element that has none."""
+        """Reports every attribute of an element that must not have attributes."""
         for name, value in element.attributes.items():
             self.report(f"<{element.name}> has no attribute {name}", value.line, value.column)
 
     def refuse_text(self, element: Element) -> None:
-        """Reports text in an element that has none."""
+        """Reports text in an element that must not contain text."""
         if element.text is not None:
-            self.report(f"text in <{element.name}>", element.text.line, element.text.column)
+            self.report(f"<{element.name}> must not contain text", element.text.line, element.text.column)
 
     def section(self, element: Element) -> Iterator[Statement | Base]:
-        """The statements of a section, with the places of `<base />`."""
+        """The statements of a section, with a `Base` for each `<base />`."""
         self.refuse_text(element)
         for child, path in _numbered(element, ""):
             if child.name == "base":
@@ -247,7 +248,7 @@ class Compiler:
         return in_order(statements)
 
     def fragment(self, fragment_id: str, node: Node) -> Action:
-        """The statements of a fragment, in this place."""
+        """The statements of a fragment that is included here."""
         fragment = next((one for one in self.service.fragments if one.id == fragment_id), None)
         if fragment is None:
             value = node.element.attributes["fragment-id"]
@@ -258,10 +259,10 @@ class Compiler:
             node.fail("a fragment cannot include a fragment")
             return in_order(())
         self.catalogue.used_fragments.add(fragment_id)
-        place = fragment_id, self.section_name, self.scope, node.path
-        if place not in self.catalogue.fragments:
-            self.catalogue.fragments[place] = self._included(fragment.document, node.path)
-        return self.catalogue.fragments[place]
+        location = fragment_id, self.section_name, self.scope, node.path
+        if location not in self.catalogue.fragments:
+            self.catalogue.fragments[location] = self._included(fragment.document, node.path)
+        return self.catalogue.fragments[location]
 
     def _included(self, document: PolicyDocument, path: str) -> Action:
         root = self.catalogue.roots.get(document.name) or self.catalogue.root(
@@ -303,7 +304,7 @@ class Compiler:
         return statement
 
     def _look_inside(self, element: Element, shape: Shape, path: str) -> None:
-        """Finds the errors within a policy that is itself wrong, so that one run shows them all."""
+        """Finds the errors inside an invalid policy too, so that all errors are reported together."""
         known = {child.name: child.shape for child in shape.children}
         for child, inner in _numbered(element, path):
             if shape.statements:
@@ -455,26 +456,26 @@ class Compiler:
                     return None
                 expression = compile_expression(text, name="expression", counted=self.catalogue.counted)
             except CSharpError as error:
-                place = substituted.place(*within(value.line, value.column, error.line, error.column))
-                self.report(error.message, *place, _CONSTRUCTS.get(error.construct, "csharp"))
+                location = substituted.location(*within(value.line, value.column, error.line, error.column))
+                self.report(error.message, *location, _CONSTRUCTS.get(error.construct, "csharp"))
                 return None
             self.catalogue.keep(expression, text, self.document, value.line, value.column)
-        placed = LocatedExpression(self.document, value.line, value.column, expression, substituted)
-        self.catalogue.expressions.append(placed)
-        self.catalogue.unqualified += placed.unqualified()
+        located = LocatedExpression(self.document, value.line, value.column, expression, substituted)
+        self.catalogue.expressions.append(located)
+        self.catalogue.unqualified += located.unqualified()
         return expression
 
 
-# An expression has no state of requests, so all gateways of a process can use it. The
-# program's check of its policies and the gateway that runs them in the same process compile them once.
-# Where decisions are counted, each source location has an expression of its own.
+# Expressions keep no state of a request, so all gateways of a process can share them. Policies that the
+# program checks and a gateway runs in the same process are compiled once. If decisions are counted, each
+# source location has its own expression.
 _SHARED: dict[tuple[str, SourceLocation | None], Expression] = {}
 _MOST_SHARED = 4096
 _CONSTRUCTS = {"reference comparison": "reference-comparison"}
 
 
 def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:
-    """Where in the document a place of an expression is, which begins at `line` and `column`."""
+    """Line and column in the document for those within an expression that begins at `line` and `column`."""
     return line + inner_line - 1, inner_column + (column - 1 if inner_line == 1 else 0)
 
 
@@ -498,7 +499,7 @@ def with_id(shape: Shape) -> Shape:
 
 
 def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
-    """The action, with the bodies that its expressions read fetched before it runs."""
+    """The action, preceded by reading the bodies that its expressions use."""
     request, response = "request.body" in reads, "response.body" in reads
     if not request and not response:
         return action
@@ -522,7 +523,7 @@ async def _fetch(run: Run, action: Action, *, request: bool, response: bool) -> 
 
 
 def _numbered(element: Element, path: str) -> Iterator[tuple[Element, str]]:
-    """The elements within an element, each with its path: choose[1]/when[2]."""
+    """The child elements, each with its path, such as choose[1]/when[2]."""
     counts: dict[str, int] = {}
     for child in element.children:
         counts[child.name] = counts.get(child.name, 0) + 1
@@ -531,7 +532,7 @@ def _numbered(element: Element, path: str) -> Iterator[tuple[Element, str]]:
 
 
 def _wrong_literal(attribute: Attribute, operand: Operand) -> str | None:
-    """The error of a literal, as the end of a sentence; None without one."""
+    """The error of a literal, as the end of a sentence; None if the literal is valid."""
     text = operand.constant
     if text is None:
         return None if attribute.expression else "cannot be a policy expression"

@@ -67,7 +67,7 @@ class Counters:
         now = self._clock.now()
         if events is None or events.since(now - period) < calls:
             return 0.0
-        # The event whose end of life leaves fewer than `calls` behind it.
+        # The event after whose expiry fewer than `calls` remain.
         index = bisect_right(events.totals, events.total - calls)
         return max(events.times[index] + period - now, 0.001)
 

@@ -1,7 +1,8 @@
 """Which policies ran and which branches of their C# were taken, by the lines of their templates.
 
-Each process counts for itself and saves its counts as a file in one folder, from which a report reads them
-together. A place that was rendered into several documents counts as one: it ran if any of them did.
+Each process counts for itself and saves its counts as a file in one folder, from which a report reads
+them together. A source location that was rendered into several documents counts once: it ran if it ran in
+any of them.
 """
 
 import json
@@ -25,13 +26,14 @@ RAN, YES, NO = "ran", "yes", "no"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """Something that a test run does or does not cover.
+    """A policy or a branch that a test run covers or does not cover.
 
     Attributes:
         file: the template.
-        line: from 1; so does `column`, which is 1 where only the line is known.
+        line: from 1.
+        column: from 1; it is 1 where only the line is known.
         kind: the policy's name, or the kind of a decision such as `if`, `&&` or `?.`.
-        ordinal: tells decisions of one kind apart where only the line is known; from 0.
+        ordinal: distinguishes decisions of one kind where only the line is known; from 0.
         outcome: RAN for a policy; YES or NO for a decision.
     """
 
@@ -61,7 +63,7 @@ class Coverage:
     lines: dict[str, set[int]] = field(default_factory=dict)
 
     def add(self, point: Point, *, happened: bool) -> None:
-        """Counts a point; it stays covered once it was."""
+        """Counts a point. A covered point stays covered."""
         self.points[point] = happened or self.points.get(point, False)
 
     def rendered(self, file: str, line: int) -> None:
@@ -82,7 +84,7 @@ class Coverage:
 
     @classmethod
     def load(cls, folder: Path) -> "Coverage":
-        """The counts of all files in a folder together; none for a folder that does not exist."""
+        """The counts of all files in a folder together; empty for a folder that does not exist."""
         found = cls()
         for file in sorted(folder.glob("*.json")):
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -143,23 +145,23 @@ _Mark = tuple[Point, bytearray, int]
 
 def _elements(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
     for statement in gateway.statements:
-        place = locations.find(statement.document, statement.line, statement.column)
-        if place is not None:
-            yield Point(*place, statement.element, 0, RAN), statement.ran, 0
+        location = locations.find(statement.document, statement.line, statement.column)
+        if location is not None:
+            yield Point(*location, statement.element, 0, RAN), statement.ran, 0
 
 
 def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
-    for placed in gateway.expressions:
+    for located in gateway.expressions:
         seen: Counter[tuple[SourceLocation, str]] = Counter()
-        for index, decision in enumerate(placed.expression.decisions):
-            place = locations.find(placed.document, *placed.place(decision.line, decision.column))
-            if place is None:
+        for index, decision in enumerate(located.expression.decisions):
+            location = locations.find(located.document, *located.location(decision.line, decision.column))
+            if location is None:
                 continue
-            # With a column the place is one, however often a template's loop repeats it.
-            ordinal = seen[place, decision.kind] if place.column == 1 else 0
-            seen[place, decision.kind] += 1
+            # With a column the source location is unique, even if a loop of the template repeats it.
+            ordinal = seen[location, decision.kind] if location.column == 1 else 0
+            seen[location, decision.kind] += 1
             # A handler runs, or no exception is thrown; the latter is not a branch.
             outcomes = (YES,) if decision.kind == "catch" else (YES, NO)
             for offset, outcome in enumerate(outcomes):
-                point = Point(*place, decision.kind, ordinal, outcome)
-                yield point, placed.expression.hits, 2 * index + offset
+                point = Point(*location, decision.kind, ordinal, outcome)
+                yield point, located.expression.hits, 2 * index + offset

@@ -17,17 +17,17 @@ class SendError(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes context.LastError
-    """Processing continues in on-error; `context.LastError` is created from this.
+    """A failed request, whose processing continues in on-error; `context.LastError` is created from it.
 
     https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies
 
     Attributes:
-        status: of the response, unless on-error changes it.
+        status: status of the response, unless on-error changes it.
         public: the message in the response; None for "Internal server error".
-        headers: of the response.
-        keep_response: whether `context.Response` is the backend's and stays.
+        headers: additional headers of the response.
+        keep_response: whether `context.Response` stays the backend's response.
         source, scope, section, path, policy_id: set by the statement that failed.
-        place: of that statement: the name of its document, line and column.
+        location: document name, line and column of that statement.
     """
 
     reason: str
@@ -41,7 +41,7 @@ class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes 
     section: str = ""
     path: str = ""
     policy_id: str = ""
-    place: tuple[str, int, int] | None = None
+    location: tuple[str, int, int] | None = None
 
     def __str__(self) -> str:
         return f"{self.source}: {self.message} ({self.reason})"

@@ -26,7 +26,7 @@ class Finding:
 
 
 class PolicyError(Exception):
-    """Policies that API Management would refuse, or that this gateway does not support."""
+    """Policies that API Management would reject, or that this gateway does not support."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)

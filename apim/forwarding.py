@@ -42,7 +42,7 @@ def backend_request(run: Run) -> tuple[str, str, Headers, bytes | AsyncIterator[
     """Method, URL, headers and body for the backend.
 
     The client's Host is replaced by the backend's unless a policy set another. A body that an expression
-    consumed is gone (`preserveContent`), as in API Management.
+    consumed without `preserveContent` is not forwarded, as in API Management.
     """
     request = run.context.request
     headers = []

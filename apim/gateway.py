@@ -56,12 +56,12 @@ class Gateway:
     """Responds to requests as the service would.
 
     Args:
-        service: what is declared.
+        service: the declared service.
         network: sends requests to backends.
         identity: requests tokens of managed identities.
-        clock: the time, for tokens, caches and limits.
+        clock: gives the time for tokens, caches and limits.
         readings: its behaviour where Azure's is not documented.
-        traces: how many traces are kept.
+        traces: the number of traces to keep.
         counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
             expressions with the same text are shared.
 
@@ -141,13 +141,13 @@ class Gateway:
         """Applies other readings from the next request on.
 
         Raises:
-            PolicyError: API Management would refuse the policies under them; the readings stay as they were.
+            PolicyError: API Management would reject the policies under them; the readings are not changed.
         """
         self._compiled.check(readings)
         self._readings = readings
 
     def load(self, service: Service) -> None:
-        """Runs another state of the service from the next request on; caches and counters are kept.
+        """Runs another configuration of the service from the next request on; caches and counters are kept.
 
         Raises:
             PolicyError: the policies have errors; the gateway is not changed.
@@ -201,12 +201,12 @@ class Gateway:
         return answer
 
     def reset(self) -> None:
-        """Drops what is kept between requests: cached values, counters, tokens, keys, traces, metrics."""
+        """Removes the state between requests: cached values, counters, tokens, keys, traces, metrics."""
         self.services.clear()
         self.traces.clear()
 
     async def close(self) -> None:
-        """Cancels the tasks in the background."""
+        """Cancels the background tasks."""
         await self.services.background.cancel()
 
     async def _pass(self, compiled: CompiledService, run: Run, match: Match | None) -> None:
@@ -353,14 +353,16 @@ def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
     """Logs details for the operator that are not sent to the client."""
     if failure.status < 500:  # noqa: PLR2004 -- errors in a request concern its client
         return
-    place = compiled.source_locations.describe(*failure.place) if failure.place else "before any policy"
+    location = (
+        compiled.source_locations.describe(*failure.location) if failure.location else "before any policy"
+    )
     section = f"{failure.scope} {failure.section} {failure.path}".strip()
     why = f"{failure.reason}: {compiled.shown.log_line(failure.message)}"
     original = run.context.request.original_url
     request = f"{run.context.request.method} {compiled.shown.path(original.path)}"
     # An UnsupportedError is a limit of the evaluator, not an error of the policy: always an error in the log.
     level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
-    _LOG.log(level, "%s: %s: <%s> (%s): %s", place, request, failure.source, section, why)
+    _LOG.log(level, "%s: %s: <%s> (%s): %s", location, request, failure.source, section, why)
 
 
 async def _perform(action: Action, run: Run) -> None:
@@ -463,7 +465,7 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _until(deadline: float, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A stream that breaks off at a deadline on the event loop's clock.
+    """A stream that ends with an error at a deadline on the event loop's clock.
 
     Raises:
         SendError: the deadline has passed.

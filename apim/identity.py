@@ -19,7 +19,11 @@ class IdentityTokens(Protocol):
     """Requests tokens from the identity platform."""
 
     async def token(self, *, resource: str, client_id: str | None) -> str:
-        """A token of an identity (None: the system-assigned one) for a resource.
+        """A token of an identity for a resource.
+
+        Args:
+            resource: the App ID URI of the resource.
+            client_id: client id of a user-assigned identity; None for the system-assigned one.
 
         Raises:
             Exception: of any type, if there is no token.
@@ -39,7 +43,7 @@ class CachedTokens:
         self._tokens: dict[tuple[str, str | None], tuple[str, float]] = {}
 
     def cached(self, resource: str, client_id: str | None) -> str | None:
-        """A cached token; None without one."""
+        """The cached token; None if there is none."""
         known = self._tokens.get((resource, client_id))
         if known is not None and known[1] > self._clock.now():
             return known[0]

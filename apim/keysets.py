@@ -1,6 +1,6 @@
 """Signing keys and issuers of token services, from their OpenID configuration.
 
-Kept for an hour; fetched again, at most once in five minutes, for a key that is not known.
+A configuration is kept for an hour. For an unknown key it is fetched again, at most once in five minutes.
 https://learn.microsoft.com/azure/api-management/validate-jwt-policy#elements
 """
 
@@ -53,8 +53,8 @@ class OpenIdConfigurations:
         self._known: dict[str, _Known] = {}
         self._lock = asyncio.Lock()
 
-    def at_hand(self, url: str, kid: str | None) -> OpenIdConfiguration | None:
-        """The configuration, if it is fresh and has the key (or was fetched for the key a moment ago)."""
+    def cached(self, url: str, kid: str | None) -> OpenIdConfiguration | None:
+        """The cached configuration, if it is fresh and has the key, or was fetched only minutes ago."""
         known = self._known.get(url)
         if known is None or known.configuration is None:
             return None
@@ -72,12 +72,14 @@ class OpenIdConfigurations:
             KeysUnavailableError: there is none.
         """
         async with self._lock:
-            configuration = self.at_hand(url, kid)
+            configuration = self.cached(url, kid)
             if configuration is not None:
                 return configuration
             known = self._known.setdefault(url, _Known())
             if known.configuration is None and self._clock.now() - known.tried < _AGAIN:
-                raise KeysUnavailableError(f"{url} did not return a configuration less than five minutes ago")
+                raise KeysUnavailableError(
+                    f"{url} returned no configuration; it is requested again five minutes after that"
+                )
             try:
                 known.configuration = await self._fetch(url)
                 known.tried = known.fetched = self._clock.now()
@@ -95,7 +97,7 @@ class OpenIdConfigurations:
         document = await self._json(url)
         issuer, keys_url = document.get("issuer"), document.get("jwks_uri")
         if not isinstance(issuer, str) or not isinstance(keys_url, str):
-            raise KeysUnavailableError(f"{url} names no issuer or no jwks_uri")
+            raise KeysUnavailableError(f"the document at {url} has no issuer or no jwks_uri")
         listed = (await self._json(keys_url)).get("keys")
         keys: dict[str, SigningKey] = {}
         for key in listed if isinstance(listed, list) else []:
@@ -122,7 +124,7 @@ class OpenIdConfigurations:
         try:
             document = json.loads(content)
         except ValueError as error:
-            raise KeysUnavailableError(f"{url} is not JSON") from error
+            raise KeysUnavailableError(f"the document at {url} is not JSON") from error
         if not isinstance(document, dict):
-            raise KeysUnavailableError(f"{url} is not a JSON object")
+            raise KeysUnavailableError(f"the document at {url} is not a JSON object")
         return document

@@ -12,7 +12,7 @@ class InboundRequest:
         path: percent-encoded, as in the request line.
         query: percent-encoded, without "?".
         headers: as they arrived, repeated names included.
-        body: all of it, or a stream of it, or None when the request has no body.
+        body: the whole body, a stream of it, or None when the request has no body.
         host: the Host header or authority.
     """
 
@@ -35,8 +35,8 @@ class OutboundResponse:
     """A response of the gateway.
 
     Attributes:
-        body: all of it, or a stream that must be read to its end or closed.
-        close: releases the resources of a stream (the backend's connection); may be called again.
+        body: the whole body, or a stream that must be read to its end or closed.
+        close: releases the resources of a stream (the backend's connection); it may be called repeatedly.
     """
 
     status: int
@@ -71,7 +71,7 @@ LARGEST_BUFFERED = 2 * 1024 * 1024
 
 
 async def buffered(body: AsyncIterator[bytes]) -> bytes:
-    """All of a stream.
+    """The whole content of a stream.
 
     Raises:
         PayloadTooLargeError: it is longer than `LARGEST_BUFFERED`.

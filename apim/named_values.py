@@ -13,12 +13,12 @@ _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 def mentioned(text: str) -> frozenset[str]:
-    """The names of the named values that a text mentions."""
+    """The names of the named values that a string mentions."""
     return frozenset(_MENTION.findall(text))
 
 
 class UndeclaredError(Exception):
-    """A mention of a named value that is not declared; `line` and `column` say where."""
+    """A mention of a named value that is not declared, at `line` and `column` of the document."""
 
     def __init__(self, name: str, line: int, column: int) -> None:
         super().__init__(f"the named value {name} is not declared")
@@ -28,18 +28,19 @@ class UndeclaredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Substituted:
-    """A value with its named values put in, which can still tell the places of the original.
+    """A value whose named values were replaced, with the source locations of the original text.
 
     Attributes:
-        spans: for each mention, its position in the new text, and its length before and after.
+        spans: for each mention, its position in the new text, and its length before and after the
+            replacement.
     """
 
     value: Value
     original: Value
     spans: tuple[tuple[int, int, int], ...]
 
-    def place(self, line: int, column: int) -> tuple[int, int]:
-        """The line and column in the document of a place in the new text."""
+    def location(self, line: int, column: int) -> tuple[int, int]:
+        """Line and column in the document for a line and column in the new text."""
         if not self.spans:
             return line, column
         offset = _offset(self.value, line, column)
@@ -49,16 +50,16 @@ class Substituted:
                 shift += was - now
             elif offset >= start:
                 shift += start - offset
-        return _place(self.original, max(offset + shift, 0))
+        return _location(self.original, max(offset + shift, 0))
 
 
 def substitute(value: Value, named_values: Mapping[str, str], used: set[str]) -> Substituted:
-    """Puts the named values into a value.
+    """Replaces the named values in a value.
 
     Args:
-        value: as the document has it.
-        named_values: name to value.
-        used: the names found are added.
+        value: the value in the document.
+        named_values: the named values, by name.
+        used: receives the names that the value mentions.
 
     Raises:
         UndeclaredError: a name is not in `named_values`.
@@ -71,7 +72,7 @@ def substitute(value: Value, named_values: Mapping[str, str], used: set[str]) ->
     for mention in _MENTION.finditer(value.text):
         name = mention[1]
         if name not in named_values:
-            raise UndeclaredError(name, *_place(value, mention.start()))
+            raise UndeclaredError(name, *_location(value, mention.start()))
         used.add(name)
         before, content = value.text[position : mention.start()], named_values[name]
         parts += [before, content]
@@ -85,7 +86,7 @@ def substitute(value: Value, named_values: Mapping[str, str], used: set[str]) ->
 
 
 def _offset(value: Value, line: int, column: int) -> int:
-    """The offset in the value's text of a place in the document."""
+    """The offset in the value's text of a line and column of the document."""
     if line <= value.line:
         return max(column - value.column, 0)
     offset = 0
@@ -94,7 +95,7 @@ def _offset(value: Value, line: int, column: int) -> int:
     return offset + column - 1
 
 
-def _place(value: Value, offset: int) -> tuple[int, int]:
+def _location(value: Value, offset: int) -> tuple[int, int]:
     before = value.text[:offset]
     lines = before.count("\n")
     if not lines:

@@ -1,4 +1,4 @@
-"""The requests that the engine sends: what it needs of a network, and the replies that it gets."""
+"""The network through which the engine sends requests, and the replies."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -14,7 +14,7 @@ class ReplyBody(Protocol):
         """The body, piece by piece, as it arrives.
 
         Raises:
-            SendError: the connection broke off.
+            SendError: the connection was lost.
         """
         ...
 
@@ -28,14 +28,14 @@ class ReplyBody(Protocol):
 
 
 class Reply:
-    """A response whose body is still to come. It must be read to its end or closed.
+    """A response whose body may not have arrived yet. It must be read to its end or closed.
 
     Args:
         status: HTTP status code.
         reason: the status line's text.
-        headers: as they arrived, those of the connection included.
-        body: what is still to come.
-        content: the whole body, if there is no `body`.
+        headers: as they arrived, including hop-by-hop headers.
+        body: the body while it arrives.
+        content: the whole body, if `body` is None.
     """
 
     __slots__ = ("_body", "_content", "headers", "reason", "status")
@@ -59,7 +59,7 @@ class Reply:
         """The body, piece by piece, as it arrives.
 
         Raises:
-            SendError: the connection broke off.
+            SendError: the connection was lost.
         """
         return _one_chunk(self._content) if self._body is None else self._body.chunks()
 
@@ -90,9 +90,9 @@ class Network(Protocol):
         Args:
             method: HTTP method.
             url: absolute, percent-encoded.
-            headers: hop-by-hop ones are left out; Host is the URL's unless it is given.
-            body: None sends none.
-            timeout: seconds until the headers of the response must be there.
+            headers: hop-by-hop headers are dropped; Host is taken from the URL unless it is given.
+            body: None for a request without a body.
+            timeout: seconds within which the headers of the response must arrive.
 
         Raises:
             SendError: there was no response.
@@ -100,7 +100,7 @@ class Network(Protocol):
         ...
 
     def service_of(self, url: str) -> str:
-        """The name under which a trace shows the receiver of a request to this URL."""
+        """The name that a trace shows for the receiver of a request to this URL."""
         ...
 
 

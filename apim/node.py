@@ -1,7 +1,7 @@
-"""An element of a policy document that fits its shape, with its values as functions.
+"""A valid element of a policy document, with its values as functions.
 
-Policies are compiled from nodes: a node gives each attribute and text as a function of the context, with the
-conversion to the attribute's kind.
+Policies are compiled from nodes. A node gives each attribute and text as a function of the context,
+converted to the attribute's kind.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Read = Callable[[Context], T]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A value, ready to be read: `constant` is a literal's text, None for an expression."""
+    """A compiled value; `constant` is the text of a literal, or None for an expression."""
 
     read: Read[object]
     constant: str | None
@@ -30,7 +30,7 @@ class Operand:
 
 
 class Compilation(Protocol):
-    """The compilation of one section of a policy document, of which the element is a part."""
+    """The compilation of the section that contains the element."""
 
     @property
     def section_name(self) -> str:
@@ -56,10 +56,10 @@ class Compilation(Protocol):
 
 
 class Node:
-    """An element that fits its shape.
+    """A valid element.
 
     Attributes:
-        reads: the bodies that its expressions read, which the gateway must fetch first.
+        reads: the bodies that its expressions read, which the gateway must read first.
     """
 
     __slots__ = ("_attributes", "_children", "_compilation", "_text", "element", "path", "reads", "shape")
@@ -96,11 +96,11 @@ class Node:
         return self._compilation.service
 
     def has(self, name: str) -> bool:
-        """Whether the attribute is written."""
+        """Whether the element has the attribute."""
         return name in self._attributes
 
     def constant(self, name: str) -> str:
-        """The literal text (or default) of an attribute that cannot be an expression; "" without one."""
+        """The literal (or default) value of an attribute that cannot be an expression; "" if it is absent."""
         operand = self._attributes.get(name)
         if operand is not None and operand.constant is not None:
             return operand.constant
@@ -125,7 +125,7 @@ class Node:
         return self.constant(name).lower() == "true"
 
     def value(self, name: str) -> Read[object]:
-        """The attribute as it is: a literal's text, an expression's boxed value, or its default."""
+        """The attribute without conversion: a literal's text, an expression's boxed value, or the default."""
         operand = self._attributes.get(name)
         if operand is not None:
             return operand.read

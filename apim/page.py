@@ -1,4 +1,4 @@
-"""docs/policy-support.md, of which parts are generated."""
+"""The generated parts of docs/policy-support.md."""
 
 import re
 from pathlib import Path

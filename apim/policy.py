@@ -1,4 +1,4 @@
-"""What the engine knows about each policy: its element, the sections that allow it, and its action."""
+"""The description of a policy: its element, the sections that allow it, and its action."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ EVERYWHERE = frozenset({"inbound", "backend", "outbound", "on-error"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy: its element, where it is allowed, and its action.
+    """The description of a policy.
 
     Attributes:
-        sections: where it is allowed.
+        shape: the content of its element.
+        sections: the sections that allow it.
         once: whether it is allowed only once in a section.
-        unavailable: the SKUs that do not have it.
+        unavailable: the SKUs in which it is not available.
         compile: creates the action that runs for each request.
     """
 

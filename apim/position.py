@@ -1,4 +1,4 @@
-"""Where a statement is: in the configuration of the service, and in its policy document."""
+"""The position of a statement in the service's configuration and in its policy document."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,10 @@ class Position:
         policy_id: its attribute `id`; empty without one.
         section: "inbound" and so on.
         scope: "global", "product", "api" or "operation".
-        path: within other policies, such as "choose[1]/when[2]"; empty directly in the section.
-        document: the name of the policy document; `line` and `column` count from 1.
+        path: its position within other policies, such as "choose[1]/when[2]"; empty directly in the section.
+        document: the name of the policy document.
+        line: from 1.
+        column: from 1.
     """
 
     element: str

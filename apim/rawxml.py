@@ -1,7 +1,7 @@
-"""Reads policy documents in the `rawxml` format, which is not XML.
+"""Parses policy documents in the `rawxml` format, which is not XML.
 
-Attributes and texts contain C# without escapes, quotes and `<` included. This reader of XML finds the end
-of a value that begins with `@(` or `@{` with the bracket scanner for C#.
+Attributes and texts contain C# without escapes, including quotes and `<`. For a value that begins with
+`@(` or `@{` this parser finds the end with the bracket scanner for C#.
 https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 """
 
@@ -29,9 +29,9 @@ class Value:
     """An attribute's value or an element's text: a literal, or one whole expression, never a mixture.
 
     Attributes:
-        text: a literal with its entities resolved, or C# with its `@( )` or `@{ }`.
-        line: where `text` begins, from 1.
-        column: likewise.
+        text: a literal with its entities resolved, or C# including its `@( )` or `@{ }`.
+        line: line of the first character of `text`, from 1.
+        column: column of the first character of `text`, from 1.
         decoded: whether C# was written with XML entities and has been decoded.
     """
 
@@ -44,10 +44,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """An element with the places of everything in it.
+    """An element with the source locations of its parts.
 
     Attributes:
-        text: None when the element holds nothing but space, comments and elements.
+        text: None when the element contains only white space, comments and elements.
     """
 
     name: str
@@ -59,26 +59,26 @@ class Element:
 
 
 def parse(source: str, document: str) -> Element:
-    """The root element of a policy document. It is read once and must not be changed.
+    """The root element of a policy document. The result is cached and must not be changed.
 
     Raises:
-        PolicyError: the first place at which the document cannot be read.
+        PolicyError: the document cannot be parsed; the finding has the location of the first error.
     """
     return _read(source, document)[0]
 
 
 def comments(source: str, document: str) -> tuple[Value, ...]:
-    """The comments of a policy document that can be read, without `<!--` and `-->`.
+    """The comments of a policy document, without `<!--` and `-->`.
 
     Raises:
-        PolicyError: as `parse`.
+        PolicyError: the document cannot be parsed.
     """
     return _read(source, document)[1]
 
 
 @lru_cache(maxsize=256)
 def _read(source: str, document: str) -> tuple[Element, tuple[Value, ...]]:
-    """The root element and the comments: the lints and the gateway ask for them again and again."""
+    """The root element and the comments, cached because lint rules and gateways read them many times."""
     reader = _Reader(source, document)
     return reader.document(), tuple(reader.comments)
 
@@ -108,12 +108,12 @@ class _Reader:
             self._fail(self._at, "text after the end of the root element")
         return root
 
-    def _place(self, offset: int) -> tuple[int, int]:
+    def _location(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._lines, offset)
         return line, offset - self._lines[line - 1] + 1
 
     def _fail(self, offset: int, message: str) -> NoReturn:
-        line, column = self._place(offset)
+        line, column = self._location(offset)
         raise PolicyError([Finding(document=self._document, line=line, column=column, message=message)])
 
     def _space(self) -> None:
@@ -129,7 +129,7 @@ class _Reader:
         return self._source[start:found]
 
     def _misc(self) -> None:
-        """Skips what is allowed around the root: white space, comments, processing instructions."""
+        """Skips white space, comments and processing instructions around the root element."""
         if self._source.startswith("\ufeff", self._at):
             self._at += 1
         while True:
@@ -143,7 +143,7 @@ class _Reader:
 
     def _comment(self) -> None:
         self._at += 4
-        line, column = self._place(self._at)
+        line, column = self._location(self._at)
         text = self._skip_past("-->", "this comment")
         self.comments.append(Value(text=text, expression=False, line=line, column=column))
 
@@ -157,16 +157,16 @@ class _Reader:
     def _element(self) -> Element:
         start = self._at
         if not self._source.startswith("<", start):
-            self._fail(start, "an element expected, such as <policies>")
+            self._fail(start, "expected an element such as <policies>")
         self._at += 1
         name = self._name("an element's name")
-        line, column = self._place(start)
+        line, column = self._location(start)
         element = Element(name=name, line=line, column=column, attributes=self._attributes(name))
         if self._source.startswith("/>", self._at):
             self._at += 2
             return element
         if not self._source.startswith(">", self._at):
-            self._fail(self._at, f"an attribute, > or /> of <{name}> expected")
+            self._fail(self._at, f"expected an attribute, > or /> of <{name}>")
         self._at += 1
         text = self._content(element)
         return Element(
@@ -186,14 +186,14 @@ class _Reader:
             if self._at >= len(self._source) or self._source[self._at] in "/>":
                 return attributes
             if self._at == before:
-                self._fail(self._at, f"space expected between the attributes of <{element}>")
+                self._fail(self._at, f"expected white space between the attributes of <{element}>")
             start = self._at
             name = self._name(f"an attribute's name in <{element}>")
             if name in attributes:
                 self._fail(start, f"the attribute {name} occurs twice in <{element}>")
             self._space()
             if not self._source.startswith("=", self._at):
-                self._fail(self._at, f"= expected after the attribute {name}")
+                self._fail(self._at, f"expected = after the attribute {name}")
             self._at += 1
             self._space()
             attributes[name] = self._attribute_value(name)
@@ -210,32 +210,34 @@ class _Reader:
             if not source.startswith(quote, self._at):
                 self._fail(
                     self._at,
-                    f"after the expression in {name} the closing quote is expected; "
+                    f"expected the closing quote after the expression in {name}; "
                     "a value must be a literal or one whole expression",
                 )
             self._at += 1
             return expression
         raw = self._skip_past(quote, f"the value of {name}")
         if "<" in raw:
-            self._fail(start + 1 + raw.index("<"), f"< in the literal value of {name}: write &lt;")
-        line, column = self._place(start + 1)
+            self._fail(
+                start + 1 + raw.index("<"), f"< is not allowed in the literal value of {name}: write &lt;"
+            )
+        line, column = self._location(start + 1)
         return Value(text=self._resolve(raw, start + 1), expression=False, line=line, column=column)
 
     def _expression(self, closing: str, where: str) -> Value | None:
-        """The expression that begins here (after space), or None; `closing` ends a literal value."""
+        """The expression that begins here, after white space, or None; `closing` ends a literal value."""
         source = self._source
         match = _SPACE.match(source, self._at)
         start = match.end() if match else self._at
         if source[start : start + 2] not in {"@(", "@{"}:
             return None
-        line, column = self._place(start)
+        line, column = self._location(start)
         literal_end = source.find(closing, start)
         encoded = source[start : literal_end if literal_end >= 0 else len(source)]
         if _ENCODED_QUOTE.search(_CSHARP_OPAQUE.sub("", encoded)):
             decoded = html.unescape(encoded).rstrip()
             self._at = start + len(encoded)
             if self._end(decoded, 0, start, where) != len(decoded):
-                self._fail(start, f"{where} holds more than one expression")
+                self._fail(start, f"{where} contains more than one expression")
             return Value(text=decoded, expression=True, line=line, column=column, decoded=True)
         end = self._end(source, start, start, where)
         self._at = end
@@ -244,14 +246,14 @@ class _Reader:
             return Value(text=html.unescape(text), expression=True, line=line, column=column, decoded=True)
         return Value(text=text, expression=True, line=line, column=column)
 
-    def _end(self, source: str, start: int, place: int, where: str) -> int:
+    def _end(self, source: str, start: int, location: int, where: str) -> int:
         try:
             return find_end(source, start)
         except CSharpError as error:
-            self._fail(place, f"the expression in {where} has no end: {error.message}")
+            self._fail(location, f"the expression in {where} is not closed: {error.message}")
 
     def _content(self, element: Element) -> Value | None:
-        """Reads up to and with the end tag; adds the children; gives the text."""
+        """Parses the content and the end tag; adds the children and returns the text."""
         source, content = self._source, _Content()
         while self._at < len(source):
             if source.startswith("</", self._at):
@@ -278,14 +280,14 @@ class _Reader:
         self._at += 2
         name = self._name("an element's name")
         if name != element.name:
-            self._fail(start, f"</{name}> closes <{element.name}> of line {element.line}")
+            self._fail(start, f"</{name}> does not match <{element.name}> in line {element.line}")
         self._space()
         if not self._source.startswith(">", self._at):
-            self._fail(self._at, f"> expected after </{name}")
+            self._fail(self._at, f"expected > after </{name}")
         self._at += 1
 
     def _characters(self, element: Element, content: "_Content", closing: str) -> None:
-        """Reads text up to `closing`: a literal, or the one expression."""
+        """Parses text up to `closing`: a literal or one expression."""
         start, source = self._at, self._source
         expression = self._expression(closing, f"<{element.name}>")
         if expression is not None:
@@ -311,14 +313,14 @@ class _Reader:
         text = "".join(content.texts)
         if not text.strip() or content.first is None:
             return None
-        line, column = self._place(content.first)
+        line, column = self._location(content.first)
         return Value(text=text, expression=False, line=line, column=column)
 
     def _resolve(self, raw: str, offset: int) -> str:
         """A literal with its entities resolved."""
         for match in re.finditer("&", raw):
             if not _ENTITY.match(raw, match.start()):
-                self._fail(offset + match.start(), "& in a literal: write &amp;")
+                self._fail(offset + match.start(), "& is not allowed in a literal: write &amp;")
         return html.unescape(raw)
 
 

@@ -1,4 +1,4 @@
-"""A change of a service that has reached the gateways in part."""
+"""A change of a service that the gateways have applied in part."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,14 +8,14 @@ from apim.service import NamedValue, Service
 
 
 def in_effect(old: Service, new: Service, readings: Readings) -> Service:
-    """What the gateways run while a change from `old` to `new` takes effect.
+    """The configuration that gateways run while a change from `old` to `new` takes effect.
 
-    Named values that exist on one side only exist throughout: a deployment creates them before the policies
-    that mention them, and deletes them afterwards.
+    A named value that only one of them has exists during the whole change: a deployment creates it before the
+    policies that mention it, and deletes it after them.
 
     Args:
-        old: before the change.
-        new: after it.
+        old: the service before the change.
+        new: the service after the change.
         readings: `named_value_order` says which part of the change takes effect first.
     """
     if readings.named_value_order == "values-first":
@@ -26,5 +26,5 @@ def in_effect(old: Service, new: Service, readings: Readings) -> Service:
 
 
 def _merged(first: Iterable[NamedValue], second: Iterable[NamedValue]) -> tuple[NamedValue, ...]:
-    """All named values; of those that are in both, the ones of `first`."""
+    """The named values of both; those of `first` take precedence."""
     return tuple(({value.name: value for value in second} | {value.name: value for value in first}).values())

@@ -1,8 +1,8 @@
-"""Which operation a request is for.
+"""Routing: finds the operation of a request.
 
-The API with the longest matching path is chosen, then among its operations the one whose template is the most
-literal. A trailing slash makes no difference; case makes none either. HEAD is not GET. Without an operation
-the answer is 404, for a wrong method too: API Management knows no 405.
+The API with the longest matching path is chosen, then among its operations the one whose template has the
+most literal segments. A trailing slash and letter case are ignored. HEAD does not match GET. Without a
+matching operation the response is 404, also for a wrong method: API Management does not send 405.
 https://learn.microsoft.com/azure/api-management/api-management-howto-add-operations
 """
 
@@ -21,7 +21,8 @@ class Route:
     """An operation with its template ready for matching.
 
     Attributes:
-        query: names and (None for a parameter) values that the template demands of the query.
+        query: for each query parameter of the template its name, its value or template parameter, and whether
+            it is a template parameter.
     """
 
     api: Api
@@ -34,11 +35,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What routing found.
+    """The result of routing.
 
     Attributes:
-        operation: None when the API has none for this request.
-        parameters: the template's, percent-decoded.
+        operation: None when the API has no operation for this request.
+        parameters: values of the template parameters, percent-decoded.
         rest: the request's path below the API's, percent-encoded, with its first slash.
     """
 
@@ -62,7 +63,7 @@ class Routes:
         }
 
     def match(self, method: str, path: str, query: str = "") -> Match | None:
-        """The API and operation of a request; None without an API.
+        """The API and operation of a request; None if no API matches.
 
         Args:
             method: HTTP method.

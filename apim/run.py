@@ -17,12 +17,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Run:
-    """The state of one request, of which expressions see `context`.
+    """The state of one request.
 
     Attributes:
-        services: what policies use of the gateway.
-        context: what expressions see.
-        readings: how the gateway behaves during this request where Azure's behaviour is not documented.
+        services: the services of the gateway that policies use.
+        context: the `context` of expressions.
+        readings: the gateway's behaviour during this request where Azure's is not documented.
         request_stream: the request's body until it is read; `context.request.body` is None until then.
         request_length: the Content-Length that came with `request_stream`.
         original_host: the client's Host header.
@@ -32,7 +32,7 @@ class Run:
         buffer_response_chunks: whether small chunks of `reply` are combined before they are sent.
         cors: adds the headers of the cors policy to the response.
         finishers: further changes of the headers of the final response.
-        at_end: called when the response has been sent.
+        at_end: functions to call when the response has been sent.
         trace: records the request, if tracing is on.
     """
 
@@ -197,7 +197,7 @@ def _base_parts(base: str) -> tuple[str, str, int, str]:
 
 
 def absolute(url: Url) -> str:
-    """A URL as text; the port is left out when it is its scheme's."""
+    """A URL as a string, without the default port of its scheme."""
     host = f"[{url.host}]" if ":" in url.host else url.host
     port = "" if _DEFAULT_PORTS.get(url.scheme) == url.port else f":{url.port}"
     return f"{url.scheme}://{host}{port}{url.path}{url.query_string}"

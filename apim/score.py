@@ -1,17 +1,17 @@
-"""How much of Microsoft's policy snippets this engine supports: the numbers of docs/policy-support.md.
+"""Measures how much of Microsoft's policy snippets this engine supports, for docs/policy-support.md.
 
     git clone https://github.com/Azure/api-management-policy-snippets
     git -C api-management-policy-snippets checkout 87225c2090e45add095919e8767c37d9ece42e0c
     python -m apim.score api-management-policy-snippets [--write]
 
-Prints the report; `--write` puts it into the page. Nothing of the checkout gets into this repository but
-counts, names of policies and members, and the messages of this engine.
+Prints the report; `--write` writes it into the page. The report contains only counts, names of policies and
+members, and messages of this engine.
 
-An expression *compiles* when it is parsed, each of its types and members is one that API Management allows,
-and it was translated: a policy document with it can be loaded. It *runs* when it is then evaluated once, with
-a made-up context in which each variable has a value of the type to which the expression casts it, and ends
-with a value or with the .NET exception that this value causes. That the values are those of .NET is not
-measured here, but by the golden answers of tests/csharp.
+An expression *compiles* when it can be parsed and translated, and API Management allows each of its types
+and members: a policy document with it can be loaded. It *runs* when one evaluation ends with a value or
+with a .NET exception. The evaluation uses an invented context in which each variable has a value of the
+type to which the expression casts it. Whether the values equal those of .NET is not measured here but by
+the golden answers of tests/csharp.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from apim.service import BackendEntity, ManagedIdentity, NamedValue, PolicyDocum
 COMMIT = "87225c2090e45add095919e8767c37d9ece42e0c"
 SKU = "BasicV2"
 
-# A number, a string and base64 at the same time.
+# Valid as a number, as a string and as base64.
 _NAMED_VALUE = "1234"
 _JWT = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxMjM0IiwibmFtZSI6ImEifQ.MTIzNA"
 _JSON = '{"status": 200, "value": "1234", "access_token": "1234", "items": [{"name": "a"}]}'
@@ -77,7 +77,7 @@ _START = re.compile(r"(?<![\w.])@[({]")
 
 @dataclass(slots=True)
 class Count:
-    """Expressions with one outcome: how many there are, and how many of them differ."""
+    """The number of expressions with one outcome, in total and distinct."""
 
     texts: Counter[str] = field(default_factory=Counter)
 
@@ -92,24 +92,24 @@ class Count:
 
     @property
     def distinct(self) -> int:
-        """Different expressions; space does not count."""
+        """The number of distinct expressions; white space is ignored."""
         return len(self.texts)
 
 
 @dataclass(slots=True)
 class Score:
-    """What was counted in a checkout.
+    """The counts of a checkout.
 
     Attributes:
-        parsed: expressions that are C# of the supported subset.
-        compiled: those whose types and members are available as well.
-        refused: the others, by reason.
-        values: compiled expressions that ended with a value.
-        exceptions: compiled expressions that ended with a .NET exception, by its type.
-        stopped: compiled expressions that the engine did not evaluate to the end, by reason.
-        documents: policy documents and fragments.
-        loaded: those that the engine loads.
-        obstacles: for each reason, the documents that it keeps from loading.
+        parsed: expressions in the supported subset of C#.
+        compiled: parsed expressions whose types and members are available too.
+        refused: expressions that do not compile, by reason.
+        values: compiled expressions whose evaluation gave a value.
+        exceptions: compiled expressions whose evaluation threw a .NET exception, by its type.
+        stopped: compiled expressions that the engine could not evaluate, by reason.
+        documents: the number of policy documents and fragments.
+        loaded: the number of documents that the engine can load.
+        obstacles: the number of documents that cannot be loaded, by reason.
     """
 
     expressions: Count = field(default_factory=Count)
@@ -148,7 +148,7 @@ def measure(checkout: Path) -> Score:
 
 
 def _expressions(document: PolicyDocument) -> Iterator[str]:
-    """The expressions of a document, with its named values replaced. Comments hold none."""
+    """The expressions of a document, with its named values replaced; comments are skipped."""
     try:
         root = rawxml.parse(document.xml, document.name)
     except PolicyError:
@@ -165,7 +165,7 @@ def _expressions(document: PolicyDocument) -> Iterator[str]:
 
 
 def _scanned(xml: str) -> Iterator[str]:
-    """The expressions of a document that is not well formed, as far as they have an end."""
+    """The complete expressions of a document that is not well formed."""
     position = 0
     text = re.sub(r"<!--.*?-->", "", xml, flags=re.DOTALL)
     while (match := _START.search(text, position)) is not None:
@@ -215,7 +215,7 @@ def _context_for(text: str) -> Context:
 
 
 def _load(document: PolicyDocument, fragments: tuple[PolicyFragment, ...]) -> list[Finding]:
-    """What keeps a document from being loaded. A fragment is tried in each section; the best one counts."""
+    """The errors of a document; of a fragment, those in the section in which it has the fewest."""
     if _root(document) != "fragment":
         return _compile(document, document, fragments)
     own = next(one for one in fragments if one.document is document)
@@ -261,7 +261,7 @@ def _root(document: PolicyDocument) -> str:
 
 
 def _reason(message: str) -> str:
-    """A message as it can be part of a table of Markdown: on one line, without markup of its own."""
+    """A message for a cell of a Markdown table: on one line, without markup."""
     parts = " ".join(message.split()).replace("|", "\\|").split("`")
     parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
     return "`".join(parts)
@@ -356,7 +356,7 @@ def main(arguments: list[str] | None = None) -> None:
     commit = commit_of(options.checkout)
     if commit != COMMIT:
         sys.exit(
-            f"error: {options.checkout} is at commit {commit or '(none)'}, and the score is of {COMMIT}: "
+            f"error: {options.checkout} is at commit {commit or '(none)'}, not at {COMMIT}: "
             f"run `git -C {options.checkout} checkout {COMMIT}`"
         )
     report = render(measure(options.checkout), commit, datetime.now(tz=UTC).date().isoformat())

@@ -1,4 +1,4 @@
-"""What a gateway is configured with: the state of one API Management service, and nothing else."""
+"""The configuration of one API Management service, as a gateway runs it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from apim.source_map import SourceMap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDocument:
-    """A policy as it was declared, in the `rawxml` format.
+    """A declared policy in the `rawxml` format.
 
     Attributes:
-        xml: its text.
-        name: what it is the policy of; error messages begin with it.
-        source_map: where its text was written, if it was rendered from templates.
+        xml: the text of the document.
+        name: describes the resource that has the policy; error messages begin with it.
+        source_map: its source locations, if it was rendered from templates.
     """
 
     xml: str
@@ -32,7 +32,7 @@ class NamedValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFragment:
-    """A piece of policy that `include-fragment` puts in place."""
+    """A policy fragment, which `include-fragment` inserts into a policy."""
 
     id: str
     document: PolicyDocument
@@ -54,8 +54,8 @@ class Api:
     """Operations under one path.
 
     Attributes:
-        path: below the gateway's root, without slashes at its ends; "" is the root.
-        service_url: where forward-request sends to unless a policy says otherwise.
+        path: path below the gateway's root, without leading and trailing slash; "" is the root.
+        service_url: base URL of the backend to which forward-request sends, unless a policy changes it.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """APIs that a subscription opens together."""
+    """A group of APIs that a subscription can be for."""
 
     id: str
     name: str
@@ -80,7 +80,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A key and what it opens: a product, one API, or (neither named) every API."""
+    """A subscription: its keys, and its scope: a product, one API, or (with neither) every API."""
 
     id: str
     name: str
@@ -91,7 +91,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendEntity:
-    """A backend that set-backend-service can name."""
+    """A backend entity, which set-backend-service selects by its id."""
 
     id: str
     url: str
@@ -99,7 +99,7 @@ class BackendEntity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedIdentity:
-    """An identity of the service; a `client_id` of None is the system-assigned one."""
+    """A managed identity of the service; `client_id` is None for the system-assigned one."""
 
     client_id: str | None
     principal_id: str
@@ -110,9 +110,9 @@ class Service:
     """One API Management service.
 
     Attributes:
-        gateway_url: what clients call it, without a path.
+        gateway_url: base URL for clients, without a path.
         sku: "BasicV2" and so on.
-        policy: of the global scope; None is Azure's default, which forwards.
+        policy: the policy of the global scope; None for Azure's default policy, which forwards requests.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What policies use of the gateway while they run."""
+"""The services of a gateway that policies use while they run."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ Metric = tuple[str, float, dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceTelemetry:
-    """What one trace policy sent to Application Insights.
+    """The telemetry that a trace policy sends to Application Insights.
 
     Attributes:
-        at: when, POSIX seconds of the gateway's clock.
-        operation_id: id of the distributed trace: that of the client's `traceparent`, or a new one.
-        source: the policy's attribute.
+        at: time in POSIX seconds of the gateway's clock.
+        operation_id: id of the distributed trace, from the client's `traceparent` or new.
+        source: the attribute `source` of the policy.
         severity: `verbose`, `information` or `error`.
-        message: its text.
-        properties: its metadata.
+        message: the message.
+        properties: the metadata.
     """
 
     at: float
@@ -41,19 +41,19 @@ class TraceTelemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The state and the surroundings of a gateway, shared by all requests.
+    """The state of a gateway and its connections to other systems, shared by all requests.
 
     Attributes:
         network: sends requests to backends.
-        clock: the time, for tokens, caches and limits.
-        cache: of cache-store-value.
-        counters: of rate-limit-by-key.
-        concurrency: of limit-concurrency: how many requests are inside, by key.
-        tokens: of managed identities.
+        clock: gives the time for tokens, caches and limits.
+        cache: the values of cache-store-value.
+        counters: the counters of rate-limit-by-key.
+        concurrency: the number of requests inside limit-concurrency, by key.
+        tokens: the tokens of managed identities.
         keys: signing keys from OpenID configuration endpoints.
-        metrics: of emit-metric, the latest ones.
-        telemetry: of trace, the latest.
-        background: requests of send-one-way-request.
+        metrics: the latest metrics of emit-metric.
+        telemetry: the latest telemetry of the trace policy.
+        background: the requests of send-one-way-request.
     """
 
     network: Network
@@ -68,6 +68,6 @@ class Services:
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
 
     def clear(self) -> None:
-        """Drops everything that is kept between requests, except for the requests that are inside."""
+        """Removes everything that is kept between requests, except the counts in `concurrency`."""
         for kept in (self.cache, self.counters, self.tokens, self.keys, self.metrics, self.telemetry):
             kept.clear()

@@ -1,4 +1,4 @@
-"""The content that an element of a policy document may have; attributes are described only here."""
+"""Descriptions of the elements of policy documents: attributes, text and child elements."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -26,11 +26,11 @@ class Attribute:
 
     Attributes:
         default: the value if the attribute is absent.
-        expression: whether it may be a policy expression.
+        expression: whether a policy expression is allowed.
         values: the literals that are allowed; empty for any.
         least: the smallest number that is allowed.
-        most: the largest.
-        unsupported: why this gateway refuses it although API Management has it.
+        most: the largest number that is allowed.
+        unsupported: why this gateway rejects it although API Management supports it.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An element within an element; `most` of None is any number."""
+    """A child element; without `most` it may occur any number of times."""
 
     name: str
     shape: Shape

@@ -1,6 +1,6 @@
 """The values of a request that traces and logs may show.
 
-A value is shown only if it cannot be a secret, so secrets need not be recognised:
+A value is shown only if it cannot be a secret, so no code has to recognise secrets:
 
 - null, booleans, numbers, and statuses of responses;
 - a string that is a literal in the policy documents (and not a secret named value), except in headers with
@@ -22,7 +22,7 @@ from apim.csharp.dotnet.values import type_of
 _LONGEST = 200
 _LONGEST_LITERAL = 80
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9_\-+/=%~]{20,}")
-# Handles, keys and codes have digits, capitals or more letters than this.
+# Handles, keys and codes contain digits or capital letters, or are longer than this.
 _WORD = re.compile(r"\.?[a-z]{1,14}(?:[.-][a-z]{1,14})?")
 _NEVER = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "location", "ocp-apim-subscription-key"}
@@ -32,12 +32,12 @@ _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 
 
 def literals_in(code: str) -> set[str]:
-    """The string literals in C#, without those that have escapes."""
+    """The string literals in C#, except those with escapes."""
     return {text for text in _QUOTED.findall(code) if "\\" not in text}
 
 
 class Shown:
-    """Writes values for traces and logs.
+    """Formats values for traces and logs.
 
     Args:
         secrets: values of secret named values.
@@ -65,7 +65,7 @@ class Shown:
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
     def text(self, text: str) -> str:
-        """A text, or how long it is."""
+        """The string if it may be shown, or else its length."""
         if text in self._literals:
             return f'"{text}"'
         return f"text, {len(text)} characters"
@@ -75,7 +75,7 @@ class Shown:
         return method if method in _METHODS or method in self._literals else "***"
 
     def path(self, path: str) -> str:
-        """A path without its query; of segments that may say something only `***` remains."""
+        """A path without its query; segments that may contain a secret are replaced by `***`."""
         segments = path.partition("?")[0].split("/")
         return "/".join(
             segment if segment in self._segments or _WORD.fullmatch(segment) else "***"

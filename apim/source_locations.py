@@ -10,10 +10,10 @@ from apim.source_map import SourceLocation
 
 
 class SourceLocations:
-    """Looks up places of a service's policy documents in their source maps.
+    """Looks up the source locations of a service's policy documents in their source maps.
 
     Args:
-        service: its documents are read at the first look-up.
+        service: the service; its documents are read at the first look-up.
     """
 
     def __init__(self, service: Service) -> None:
@@ -26,13 +26,13 @@ class SourceLocations:
         return {document.name: document for document in documents(self._service)}
 
     def find(self, document: str, line: int, column: int) -> SourceLocation | None:
-        """Where that place of a document was written; None for a document without a source map."""
-        place = SourceLocation(document, line, column)
-        if place not in self._found:
+        """The source location of a line and column; None for a document without a source map."""
+        location = SourceLocation(document, line, column)
+        if location not in self._found:
             known = self.documents.get(document)
             source_map = known.source_map if known is not None else None
-            self._found[place] = source_map.find(line, column) if source_map is not None else None
-        return self._found[place]
+            self._found[location] = source_map.find(line, column) if source_map is not None else None
+        return self._found[location]
 
     def describe(self, document: str, line: int, column: int) -> str:
         """`file:line:column (document)`; `document:line:column` for a document without a source map."""

@@ -1,10 +1,10 @@
-"""Where the parts of a rendered text were written."""
+"""Source maps: the source locations of a document that was rendered from templates."""
 
 from typing import NamedTuple, Protocol
 
 
 class SourceLocation(NamedTuple):
-    """A place in a file; the line counts from 1, and so does the column, which is 1 where it is not known."""
+    """A file, a line (from 1) and a column (from 1; it is 1 where only the line is known)."""
 
     file: str
     line: int
@@ -15,12 +15,12 @@ class SourceLocation(NamedTuple):
 
 
 class SourceMap(Protocol):
-    """The source locations of one rendered text."""
+    """The source locations of one rendered document."""
 
     def find(self, line: int, column: int) -> SourceLocation | None:
-        """Where that place of the text was written; None for what no file contains."""
+        """The source location of a line and column; None for text that is in no file."""
         ...
 
     def lines(self) -> frozenset[tuple[str, int]]:
-        """The files and lines from which the text was rendered."""
+        """The files and lines from which the document was rendered."""
         ...

@@ -1,4 +1,4 @@
-"""Statements that run one after the other; those that need not wait run without a coroutine."""
+"""Runs statements in order; only statements that must wait use a coroutine."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,40 +10,40 @@ from apim.position import Position
 from apim.run import Run
 
 Action = Callable[[Run], Awaitable[None] | None]
-"""The action of a policy. Its result, if there is one, must be awaited before the next statement."""
+"""The action of a policy. A result other than None must be awaited before the next statement runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement(Position):
-    """A policy in its place.
+    """A compiled policy with its position.
 
     Attributes:
-        action: what it does.
-        ran: one byte, set to 1 when it has run.
+        action: runs the policy.
+        ran: one byte, set to 1 when the policy has run.
     """
 
     action: Action
     ran: bytearray = field(default_factory=lambda: bytearray(1))
 
-    def blame(self, failure: Failure) -> Failure:
+    def locate(self, failure: Failure) -> Failure:
         """Records this position in a failure, unless an inner statement already did."""
         if not failure.source:
             failure.source = self.element
         if not failure.section:
             failure.section, failure.scope = self.section, self.scope
             failure.path, failure.policy_id = self.path, self.policy_id
-            failure.place = self.document, self.line, self.column
+            failure.location = self.document, self.line, self.column
         return failure
 
     def evaluation_failure(self, error: DotNetException) -> Failure:
-        """An exception in an expression, as `context.LastError` shows it."""
+        """The failure for an exception in an expression."""
         message = f"Expression evaluation failed. {error.message}"
-        return self.blame(Failure(reason="ExpressionValueEvaluationFailure", message=message))
+        return self.locate(Failure(reason="ExpressionValueEvaluationFailure", message=message))
 
     def too_large(self) -> Failure:
-        """A body that an expression reads does not fit into memory."""
+        """The failure for a body that an expression reads and that is too large for memory."""
         message = "The message body is larger than the gateway can hold in memory."
-        return self.blame(
+        return self.locate(
             Failure(reason="MessagePayloadTooLarge", message=message, status=413, public=message)
         )
 
@@ -64,7 +64,7 @@ def in_order(statements: Sequence[Statement]) -> Action:
             except DotNetException as error:
                 raise statement.evaluation_failure(error) from error
             except Failure as failure:
-                statement.blame(failure)
+                statement.locate(failure)
                 raise
             if pending is not None:
                 return _resume(statements, index, pending, run)
@@ -98,7 +98,7 @@ async def _resume(
         except PayloadTooLargeError as error:
             raise statement.too_large() from error
         except Failure as failure:
-            statement.blame(failure)
+            statement.locate(failure)
             raise
 
 

@@ -15,7 +15,7 @@ _PARAMETER = "subscription-key"
 
 
 class Subscriptions:
-    """Who may call which API with which key."""
+    """Checks subscription keys."""
 
     def __init__(self, service: Service) -> None:
         self._subscriptions = service.subscriptions
@@ -28,14 +28,14 @@ class Subscriptions:
         }
 
     def concern(self, api: Api) -> bool:
-        """Whether anything has to be decided: an API without products and without a key needs nothing."""
+        """Whether requests to an API must be checked: it requires a key or is part of a product."""
         return api.subscription_required or bool(self._products)
 
     def admit(self, api: Api, context: Context) -> str | None:
-        """The product through which the request comes, if any.
+        """Checks the key of a request and returns the product of its subscription, if there is one.
 
         Raises:
-            Failure: 401, as the documentation words it.
+            Failure: 401 with the documented message, if the key is missing or not valid for the API.
         """
         headers = context.request.headers
         query = decoded_values(context.request.original_url.query_string.removeprefix("?"))

@@ -1,9 +1,9 @@
-"""What the engine supports, as tables for docs/policy-support.md.
+"""Generates the tables of docs/policy-support.md: the policies, types and members that the engine supports.
 
     python -m apim.support
 
-Writes them into the page: each policy with its elements and attributes, from the shapes by which documents
-are checked, and each type and member of C#, from the tables by which expressions are compiled.
+The tables come from the descriptions that the engine itself uses: the shapes of policy elements, and the
+types and members that expressions are compiled with.
 """
 
 from collections.abc import Iterator
@@ -25,15 +25,15 @@ _KINDS = {
 
 
 def policies() -> str:
-    """The policies that the engine has, and the names of those that it does not have."""
+    """The supported policies, and the names of the unsupported ones."""
     lines = [
-        f"{len(POLICIES)} policies are supported. Each may have the attribute `id` as well.",
+        f"{len(POLICIES)} policies are supported. Each may also have the attribute `id`.",
     ]
     for name in sorted(POLICIES):
         lines += ["", *_policy(POLICIES[name])]
     lines += [
         "",
-        f"These {len(UNSUPPORTED)} are refused when a document is loaded:",
+        f"A document with one of these {len(UNSUPPORTED)} policies is rejected:",
         "",
         ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED)) + ".",
     ]
@@ -73,7 +73,7 @@ def _policy(policy: Policy) -> Iterator[str]:
 
 
 def _rows(shape: Shape, path: str) -> Iterator[str]:
-    """A row for each attribute, for the text, and for the elements within."""
+    """A row for each attribute, for the text, and for each child element."""
     for attribute in shape.attributes:
         if attribute.unsupported:
             yield f"| `{path}` | `{attribute.name}` | **refused**: {attribute.unsupported} | |"
@@ -121,7 +121,7 @@ def _type(one: Definition) -> str:
     signatures = [
         signature for name in sorted(one.members) for signature, _function in one.members[name]
     ] or list(one.values)
-    # A stack of tables would be as long as the code; a paragraph can be searched as well.
+    # A paragraph instead of a table: a table with a row for each member would be too long to read.
     return f"- **`{one.kind} {one.name}{parameters}`**: " + ", ".join(f"`{text}`" for text in signatures)
 
 

@@ -1,4 +1,4 @@
-"""Checks of JSON Web Tokens (RFC 7519) as validate-jwt makes them, one function each.
+"""The checks of JSON Web Tokens (RFC 7519) in validate-jwt, one function each.
 
 https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies#predefined-errors-for-policies
 """
@@ -17,7 +17,7 @@ Claims = dict[str, object]
 
 
 class TokenError(Exception):
-    """A token that is not accepted; `reason` is the documentation's word for why."""
+    """A token that is not accepted; `reason` is one of the documented error reasons."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key that may have signed a token; without a `kid` it is tried for every token."""
+    """A key that may have signed a token; a key without `kid` is tried for every token."""
 
     kid: str | None
     key: jwt.PyJWK | bytes
@@ -37,8 +37,8 @@ class RequiredClaim:
     """A claim that a token must have.
 
     Attributes:
-        values: the values that are expected; none means that any will do.
-        every: whether all of them must be there, or one is enough.
+        values: the accepted values; empty to accept any value.
+        every: whether the token must have all values, or only one of them.
         separator: splits the claim's text into values.
     """
 
@@ -52,7 +52,7 @@ def header(token: str) -> dict[str, object]:
     """The JOSE header.
 
     Raises:
-        TokenError: this is no JWT.
+        TokenError: it is not a JWT.
     """
     if not token:
         raise TokenError("TokenNotPresent", "JWT not present.")
@@ -66,7 +66,7 @@ def verified_claims(token: str, keys: Iterable[SigningKey], *, signed: bool) -> 
     """The claims of a token that one of the keys signed.
 
     Raises:
-        TokenError: none did.
+        TokenError: it was signed with none of the keys.
     """
     head = header(token)
     if not signed and str(head.get("alg", "")).lower() == "none":
@@ -85,7 +85,13 @@ def verified_claims(token: str, keys: Iterable[SigningKey], *, signed: bool) -> 
 
 
 def check_lifetime(claims: Claims, now: float, skew: float, *, required: bool) -> None:
-    """`exp` and `nbf` against the time, all in POSIX seconds.
+    """Checks `exp` and `nbf`.
+
+    Args:
+        claims: the claims of the token.
+        now: the current time in POSIX seconds.
+        skew: allowed clock skew in seconds.
+        required: whether the token must have `exp`.
 
     Raises:
         TokenError: the token is expired or not valid yet.
@@ -126,10 +132,10 @@ def check_issuer(claims: Claims, issuers: Collection[str]) -> None:
 
 
 def check_claim(claims: Claims, wanted: RequiredClaim) -> None:
-    """A claim that must be there with certain values.
+    """Checks a required claim.
 
     Raises:
-        TokenError: it is missing or has other values.
+        TokenError: the claim is missing or has none of the accepted values.
     """
     if wanted.name not in claims:
         message = f"JWT token is missing the following claims: {wanted.name}. Access denied."

@@ -1,6 +1,6 @@
-"""A trace of one request: the policies that ran, what they changed, what they sent, and the times.
+"""The trace of one request: the policies that ran, their changes, the requests they sent, and the times.
 
-Values are shown only if they are known to be harmless: see `apim.shown`.
+A value is shown only if it cannot be a secret: see `apim.shown`.
 """
 
 import time
@@ -25,7 +25,7 @@ Evaluate = Callable[[Context], object]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An expression in its document: `part` is its attribute or element, `text` is without named values."""
+    """An expression in its document; `part` is its attribute or element, `text` contains no named values."""
 
     part: str
     text: str
@@ -35,7 +35,7 @@ class Source:
 
 
 def watched(evaluate: Evaluate, source: Source) -> Evaluate:
-    """An expression that reports its value to the trace of the request."""
+    """The expression, changed to report its value to the trace of the request."""
 
     def read(context: Context) -> object:
         watch = context.watch
@@ -49,8 +49,8 @@ class Evaluated:
     """One expression that was evaluated.
 
     Attributes:
-        source: its C#, shortened; named values are not put in.
-        value: its value as `Shown` writes it; after an exception the type of that.
+        source: its C#, shortened; named values are not replaced.
+        value: its value as `Shown` formats it; after an exception, the type of the exception.
     """
 
     part: str
@@ -71,7 +71,7 @@ class Call:
         service: the local service that replaces the host, or the host.
         start: milliseconds after the request arrived.
         status: None if there was no response.
-        milliseconds: until the headers of the response.
+        milliseconds: time until the headers of the response.
         by: index of the statement that sent it.
     """
 
@@ -90,13 +90,13 @@ class Performed:
 
     Attributes:
         path: its position within other policies, such as "choose[1]/when[2]".
-        depth: how many statements it ran within.
+        depth: the number of statements that contain it.
         start: milliseconds after the request arrived.
-        milliseconds: with everything within it.
+        milliseconds: duration, including the statements in it.
         outcome: "done", "finished" (it ended the request), "broken off", or the reason of the failure.
         status: `context.Response.StatusCode` afterwards; None without a response.
         changes: of variables, headers, bodies, status and the request line, each as "name = value".
-        expressions: its own, in the order in which they were evaluated.
+        expressions: its own expressions, in the order of evaluation.
     """
 
     element: str
@@ -117,16 +117,16 @@ class Performed:
 
 @dataclass(slots=True, kw_only=True)
 class Trace:
-    """One request.
+    """The trace of one request.
 
     Attributes:
-        path: without the query, which may contain secrets.
-        at: its time of arrival, POSIX seconds of the gateway's clock.
-        operation: "api/operation"; empty when none matched.
-        calls: what policies sent.
-        messages: of the trace policy and of `context.Trace`.
+        path: path without the query, which may contain secrets.
+        at: time of arrival in POSIX seconds of the gateway's clock.
+        operation: "api/operation"; empty when no operation matched.
+        calls: the requests that policies sent.
+        messages: messages of the trace policy and of `context.Trace`.
         status: None before the response.
-        milliseconds: until the headers of the response; a stream may continue after that.
+        milliseconds: time until the headers of the response; a stream may continue after that.
     """
 
     request_id: str
@@ -175,7 +175,7 @@ class Trace:
         }
 
     def written(self, one: Performed | Evaluated) -> str:
-        """Where it was written, `file:line:column`; in the document itself if that has no source map."""
+        """The source location `file:line:column`, or the position in a document without a source map."""
         written = self.source_locations.find(one.document, one.line, one.column)
         return str(written or SourceLocation(one.document, one.line, one.column))
 
@@ -296,13 +296,13 @@ class Trace:
 
 
 def _shortened(code: str) -> str:
-    """C# on one line, and not too long."""
+    """C# on one line, shortened to the maximum length."""
     line = " ".join(code[: 4 * _LONGEST_SOURCE].split())
     return line if len(line) <= _LONGEST_SOURCE else line[:_LONGEST_SOURCE] + "..."
 
 
 def _state(context: Context) -> dict[tuple[str, str], object]:
-    """What a statement may change, by kind and name."""
+    """The values that a statement may change, by kind and name."""
     request, response = context.request, context.response
     state: dict[tuple[str, str], object] = {
         ("variable", name): value for name, value in context.variables.items()

@@ -1,20 +1,20 @@
 """Policy expressions: the C# 7 subset of API Management, compiled to Python.
 
-When an expression is loaded, `language` reads it (tokens, a tree, definite assignment) and `lowering` gives
-the tree static types and turns it into Python, which is compiled when it first runs. `members` declares what
-.NET's types can do, in C#'s own syntax; `dotnet` has their values and operators, `json` those of
+When an expression is loaded, `language` parses it (tokens, a tree, definite assignment), and `lowering` gives
+the tree static types and translates it to Python, which is compiled when it first runs. `members` declares
+the members of .NET's types in C# syntax; `dotnet` implements their values and operators, `json` those of
 Newtonsoft.Json.
 
 Statements: declarations, constants, assignments, if, for, foreach, while, do, switch, try with filters,
-throw, using, break, continue, return. Expressions: all operators of C# 7.0 but pointers and `checked`;
+throw, using, break, continue, return. Expressions: all operators of C# 7.0 except pointers and `checked`;
 casts, `is` with types and constants, `as`, `?.`, `??`, throw expressions, out variables, lambdas and method
 groups as arguments, initializers, anonymous types, interpolation, `nameof`, `default(T)`, `dynamic` JSON.
 Not in the subset: local functions, goto, lock, yield, checked, typeof, tuples, queries, arrays of several
-dimensions, float, and all that is newer than C# 7.0.
+dimensions, float, and everything newer than C# 7.0.
 
-Whatever is not in the subset or the tables, or would be answered differently by versions of .NET, is refused
-with a CSharpError when the expression is compiled; where only a value at run time shows it, with an
-UnsupportedError.
+C# that is not in the subset or in the tables, or whose result differs between versions of .NET, is
+rejected with a CSharpError when the expression is compiled. If only a value at run time shows it, an
+UnsupportedError is raised.
 
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions
 """

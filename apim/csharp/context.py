@@ -12,7 +12,7 @@ from apim.csharp.dotnet.types import ClrType, clr
 
 
 class Headers:
-    """HTTP headers: names without regard to case, several values each, in order of arrival."""
+    """HTTP headers: case-insensitive names with one or more values each, in order of arrival."""
 
     __slots__ = ("_values",)
 
@@ -39,7 +39,7 @@ class Headers:
         self._values.pop(name.lower(), None)
 
     def items(self) -> Iterator[tuple[str, list[str]]]:
-        """Names as they were written, with their values."""
+        """The names as they were sent, with their values."""
         return iter(self._values.values())
 
     def __contains__(self, name: object) -> bool:
@@ -57,7 +57,7 @@ class Headers:
 
 @dataclass(slots=True)
 class Body:
-    """A message body that has been read into memory; a read without `preserveContent` consumes it."""
+    """A message body in memory; a read without `preserveContent` consumes it."""
 
     clr_type: ClassVar[ClrType] = clr("IMessageBody")
     content: bytes
@@ -66,7 +66,7 @@ class Body:
 
 @dataclass(slots=True, kw_only=True)
 class Url:
-    """An absolute URL in its parts; `query` holds names and values as `IUrl.Query` shows them."""
+    """The parts of an absolute URL; `query` contains names and values as `IUrl.Query` returns them."""
 
     clr_type: ClassVar[ClrType] = clr("IUrl")
     scheme: str
@@ -93,7 +93,7 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """`context.Response`, and what send-request leaves in its variable."""
+    """`context.Response`, and the value of a variable that send-request sets."""
 
     clr_type: ClassVar[ClrType] = clr("IResponse")
     status_code: int
@@ -192,7 +192,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserIdentity:
-    """Who a user is to an identity provider."""
+    """The identity of a user at an identity provider."""
 
     clr_type: ClassVar[ClrType] = clr("IUserIdentity")
     id: str
@@ -216,10 +216,10 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """The one object that every expression sees.
+    """The object `context` of expressions.
 
     Attributes:
-        fixed_headers: names, in lower case, of the headers that policies may not change.
+        fixed_headers: names, in lower case, of the headers that policies must not change.
         hidden_claims: names of the claims of a token that `Jwt.Claims` leaves out.
     """
 

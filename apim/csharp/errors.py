@@ -1,11 +1,11 @@
-"""What goes wrong with an expression: when it is loaded, and when it runs."""
+"""The errors of expressions, when they are compiled and when they run."""
 
 
 class CSharpError(Exception):
-    """An expression that is not loaded: wrong C#, or C# outside the subset that the twin executes.
+    """An expression that cannot be compiled: invalid C#, or C# outside the subset that the twin supports.
 
-    `line` and `column` are 1-based positions in the document called `name`. `construct` names what was
-    refused: a compiler's error number such as `CS0221`, or a member such as `System.IO.File`.
+    `line` and `column` are 1-based positions in the document called `name`. `construct` identifies the cause:
+    a compiler's error number such as `CS0221`, or a member such as `System.IO.File`.
     """
 
     def __init__(self, message: str, *, name: str, line: int, column: int, construct: str = "") -> None:
@@ -18,7 +18,7 @@ class CSharpError(Exception):
 
 
 class RefusedError(Exception):
-    """Raised while an expression is compiled, at an offset of its text; becomes a CSharpError."""
+    """An error at an offset of an expression's text; the caller converts it to a CSharpError."""
 
     def __init__(self, message: str, at: int, construct: str = "") -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 
 class DotNetException(Exception):  # noqa: N818 -- .NET's word
-    """A .NET exception that an expression threw: `FormatException`, say, and its message."""
+    """A .NET exception that an expression threw: its type, such as `FormatException`, and its message."""
 
     def __init__(self, type_name: str, message: str = "", inner: "DotNetException | None" = None) -> None:
         super().__init__(f"{type_name}: {message}")
@@ -38,10 +38,10 @@ class DotNetException(Exception):  # noqa: N818 -- .NET's word
 
 
 class UnsupportedError(DotNetException):
-    """A value met at run time for which the twin does not know what .NET would answer.
+    """A value at run time for which the twin does not know the result of .NET.
 
-    It is an error of the expression, so that nothing is ever answered wrongly. When the offending value is a
-    constant of the expression, compiling it raises CSharpError instead.
+    The expression fails, so that it never has a wrong value. If the value is a constant of the expression,
+    compiling it raises CSharpError instead.
     """
 
     def __init__(self, message: str) -> None:
@@ -49,17 +49,17 @@ class UnsupportedError(DotNetException):
 
 
 def null_reference() -> DotNetException:
-    """What a member of null throws."""
+    """The exception for an access to a member of null."""
     return DotNetException("NullReferenceException", "Object reference not set to an instance of an object.")
 
 
 def argument_null(name: str) -> DotNetException:
-    """What a null argument throws."""
+    """The exception for a null argument."""
     return DotNetException("ArgumentNullException", f"Value cannot be null. (Parameter '{name}')")
 
 
 def out_of_range(name: str) -> DotNetException:
-    """What an index or a length outside its bounds throws."""
+    """The exception for an index or a length that is out of range."""
     return DotNetException(
         "ArgumentOutOfRangeException",
         f"Specified argument was out of the range of valid values. (Parameter '{name}')",
@@ -67,7 +67,7 @@ def out_of_range(name: str) -> DotNetException:
 
 
 def index_out_of_range() -> DotNetException:
-    """What an index outside a list throws."""
+    """The exception for an index outside a list."""
     return DotNetException(
         "ArgumentOutOfRangeException",
         "Index was out of range. Must be non-negative and less than the size of the collection. "

@@ -18,7 +18,7 @@ from apim.csharp.lowering.source import loaded
 from apim.csharp.lowering.statements import Statements
 
 members.load()
-# The tables raise .NET's exceptions only. Should there be a gap in them, it must not look like an answer.
+# The tables raise only .NET's exceptions. Python's exceptions show an error in the tables, not a result.
 _PYTHON: Final = (
     ArithmeticError,
     AssertionError,
@@ -33,7 +33,7 @@ _PYTHON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A place where an expression decides: `if`, `?:`, `&&`, `||`, `??`, `?.`, a loop, a case, a handler."""
+    """A branch point of an expression: `if`, `?:`, `&&`, `||`, `??`, `?.`, a loop, a case, a handler."""
 
     line: int
     column: int
@@ -42,7 +42,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that is known of an expression without running it, and where it shows."""
+    """A static fact about an expression, with its position."""
 
     name: str
     line: int
@@ -53,16 +53,16 @@ class Expression:
     """A compiled expression. Its Python is compiled when it is evaluated for the first time.
 
     Attributes:
-        source: its text, with `@( )` or `@{ }`.
+        source: its text, including `@( )` or `@{ }`.
         reads: static facts. Paths below `context` in lower case, such as `request.body`, `response.body`,
-            `request.headers`, `variables`; `variables:name` for a constant name; `message.body` when the body
-            of a message is read that came from a variable; `unqualified:System.Net.WebUtility` when a type is
-            named without a namespace that may not be imported; `clock`; `culture` when .NET's answer depends
-            on the culture (the twin answers as the invariant culture does); `references` when `==` asks
-            whether two objects are one and the same.
-        facts: the same with positions in the document.
-        decisions: where it decides.
-        hits: two bytes for each decision, set to 1 once it went yes, once it went no; when it is counted.
+            `request.headers`, `variables`; `variables:name` for a constant name; `message.body` if it reads
+            the body of a message in a variable; `unqualified:System.Net.WebUtility` if it uses a type
+            without its namespace and the namespace may not be imported; `clock`; `culture` if the result in
+            .NET depends on the culture (the twin uses the invariant culture); `references` if `==` compares
+            references.
+        facts: the facts in `reads`, with positions in the document.
+        decisions: its branch points.
+        hits: two bytes for each decision, set to 1 for a true and for a false outcome, if they are counted.
     """
 
     __slots__ = ("_make", "_run", "decisions", "facts", "hits", "name", "reads", "source")
@@ -87,21 +87,21 @@ class Expression:
         except SyntaxError as error:
             raise AssertionError(str(error)) from error
         self._run = run
-        del self._make  # The source has done its work.
+        del self._make  # The source is no longer needed.
         return run(context)
 
     def evaluate(self, context: Context) -> object:
-        """The expression's value, boxed; strings are as Python writes them.
+        """The boxed value of the expression; strings are Python strings, not UTF-16 code units.
 
         Raises:
-            DotNetException: what the expression threw.
+            DotNetException: the exception that the expression threw.
         """
         try:
             value = self._run(context)
         except DotNetException:
             raise
         except RecursionError:
-            raise UnsupportedError("an expression that nests this deeply") from None
+            raise UnsupportedError("an expression that is nested this deeply") from None
         except _PYTHON as error:
             raise UnsupportedError(
                 f"{type(error).__name__} inside the evaluator, a defect of the twin"
@@ -134,10 +134,10 @@ def compile_expression(
         name: the document's name, for errors.
         line: the line of the `@` in the document, from 1.
         column: the column of the `@`, from 1.
-        counted: mark in `hits` which way its decisions go.
+        counted: record the outcomes of its decisions in `hits`.
 
     Raises:
-        CSharpError: it is wrong, or outside of what the twin executes exactly.
+        CSharpError: it is invalid, or the twin does not support it.
     """
     positions = _Positions(text, line, column)
     try:
@@ -149,7 +149,7 @@ def compile_expression(
         ) from None
     except _PYTHON as error:
         raise CSharpError(
-            f"the twin cannot compile this: {type(error).__name__} inside of it, a defect of the twin",
+            f"the twin cannot compile this: {type(error).__name__} in the compiler, a defect of the twin",
             name=name,
             line=line,
             column=column,
@@ -161,19 +161,19 @@ def compile_expression(
         ) from None
     except RecursionError:
         raise CSharpError(
-            "this expression nests too deeply", name=name, line=line, column=column, construct="nesting"
+            "this expression is nested too deeply", name=name, line=line, column=column, construct="nesting"
         ) from None
 
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> syntax.Node:
-    """The tree of a text; templates repeat many expressions."""
+    """The tree of an expression; cached, because templates repeat many expressions."""
     return parse(text)
 
 
 def _compile(text: str, name: str, positions: _Positions, *, counted: bool) -> Expression:
     if not text.startswith(("@(", "@{")):
-        raise RefusedError("an expression starts with @( or @{", 0, "@")
+        raise RefusedError("an expression must start with @( or @{", 0, "@")
     tree = _parsed(text)
     lowering = Statements(shared_names(tree) if "=>" in text else frozenset(), counted=counted)
     if isinstance(tree, syntax.Block):

@@ -1,4 +1,4 @@
-"""Answers files of golden cases: expressions with the values that real C# gave for them.
+"""Evaluates the expressions of golden files and compares the results with those of a real C# compiler.
 
 The format: `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`; a case
 may have `throws` (an exception's name) or `compile_error` (the compiler's number) in place of type and value.
@@ -38,7 +38,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a case went: `equal`, `refused` or `different`, and what the evaluator said."""
+    """The verdict on a case: `equal`, `refused` or `different`, and the result of the evaluator."""
 
     form: str
     outcome: str
@@ -47,16 +47,16 @@ class Verdict:
 
 
 def judge(path: Path) -> list[Verdict]:
-    """Answers every case of a file and compares.
+    """Evaluates every case of a file and compares the results.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not in the golden format.
+        ValueError: it is not a golden file.
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
         message = f"{path} is not a file of golden cases: it needs `context` and a list `cases`"
-        raise ValueError(message)  # noqa: TRY004 -- it is the file's content that is wrong
+        raise ValueError(message)  # noqa: TRY004 -- the content of the file is invalid, not a type
     return [_judged(case, document.get("context", {})) for case in document["cases"]]
 
 
@@ -71,7 +71,7 @@ def _judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
 
 
 def answer(form: str, context: Context) -> dict[str, Any]:
-    """A case's answer: `type` and `value`, or `throws`, or `refused` with the reason."""
+    """The result of a case: `type` and `value`, or `throws`, or `refused` with the reason."""
     try:
         expression = compile_expression(form, name="case")
     except CSharpError as error:
@@ -101,7 +101,7 @@ def shown(value: Any) -> str:
 
 
 def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700000000.0) -> Context:
-    """The Context that a golden file, or the file of `--context`, describes."""
+    """The Context that a golden file or the file of `--context` describes."""
     request = given.get("request", {})
     url = parse_url(request.get("url", "https://gateway.example/"))
     response = given.get("response")
@@ -127,7 +127,7 @@ def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700
 
 
 def parse_url(text: str) -> Url:
-    """A URL in the parts that `context.Request.Url` has; the query's names and values are as written."""
+    """A URL as the parts of `context.Request.Url`; names and values of the query are not decoded."""
     parts = urlsplit(text)
     query: dict[str, list[str]] = {}
     for pair in filter(None, parts.query.split("&")):

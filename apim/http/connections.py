@@ -1,8 +1,8 @@
-"""Connections to backends: opened, kept for the next request, and closed.
+"""A pool of connections to backends.
 
-aiohttp's parser, flow control and streams, below its session: a session's own work costs several times as
-much as theirs (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or
-additional headers, because no code here would add them.
+It uses aiohttp's parser, flow control and streams without its session, which takes several times as long
+as they do (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or additional
+headers.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from apim.network import Body, Headers
 
 _CONNECT_WITHIN = 30.0
 _KEPT_FOR = 4.0
-"""Seconds; less than the 5 after which uvicorn closes, so that few requests meet a closing connection."""
+"""Seconds; less than the 5 after which uvicorn closes connections, so that few requests use a closing one."""
 _LONGEST_HEADER = 64 * 1024
 _MOST_HEADERS = 1000
 _READ_AT_ONCE = 64 * 1024
@@ -55,8 +55,8 @@ class Outgoing:
 
     Attributes:
         target: path and query, percent-encoded.
-        host: of the Host header, unless `headers` hold one.
-        body: bytes can be sent again, a stream cannot.
+        host: value of the Host header, unless `headers` contain one.
+        body: a stream cannot be sent a second time; bytes can.
     """
 
     method: str
@@ -69,8 +69,9 @@ class Outgoing:
     def repeatable(self) -> bool:
         """Whether it may be sent again when a kept connection turned out to be closed.
 
-        Without a body every method may, as .NET's SocketsHttpHandler has it; with one that is at hand, the
-        idempotent ones, as RFC 9110 (9.2.2) has it. The server may have acted upon anything else.
+        Requests without a body are repeatable, as in .NET's SocketsHttpHandler. Requests with a body that is
+        in memory are repeatable if their method is idempotent (RFC 9110, section 9.2.2). Any other request
+        may have had an effect on the server.
         """
         if not self.body:
             return True
@@ -81,7 +82,7 @@ class Outgoing:
         """Request line and headers.
 
         Raises:
-            ValueError: one of them holds a line break, which would begin another.
+            ValueError: one of them contains a line break, which would start another header.
         """
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         named = {name.lower() for name, _ in self.headers}
@@ -108,13 +109,13 @@ class Connection(ResponseHandler):
     """One connection; one request at a time.
 
     Attributes:
-        heard: whether any part of the response to the current request has arrived.
-        idle_since: when the last response ended, on the loop's clock.
+        response_started: whether any part of the response to the current request has arrived.
+        idle_since: when the last response ended, on the event loop's clock.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.heard = False
+        self.response_started = False
         self.idle_since = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._readable = select.poll()
@@ -122,13 +123,13 @@ class Connection(ResponseHandler):
         self._head_end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Also prepares the check for data that the event loop has not read yet."""
+        """Extends the base class: prepares the check for data that the event loop has not read yet."""
         super().connection_made(transport)
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Parses the head of a response before the rest: if the rest is not HTTP, the head is still valid."""
-        self.heard = True
+        """Parses the head of a response first, so that it is valid even if the rest is not HTTP."""
+        self.response_started = True
         while not self._head_came:
             end = (self._head_end + data).find(_END_OF_HEAD)
             if end < 0:
@@ -148,7 +149,7 @@ class Connection(ResponseHandler):
         super().feed_data(data, size)
 
     def _read(self, data: bytes) -> None:
-        """Parses data; a body that is malformed breaks off."""
+        """Parses data; a malformed body ends with an error."""
         payload = self._payload
         super().data_received(data)
         if (failure := self.exception()) is not None and payload is not None and not payload.is_eof():
@@ -163,7 +164,7 @@ class Connection(ResponseHandler):
         if exc is not None:
             self._read_rest()
             if self.is_sent and self._payload is not None and not self._payload.is_eof():
-                # Otherwise a body that ends with the connection would look complete.
+                # Otherwise a body that is delimited by the end of the connection would look complete.
                 self._payload.set_exception(aiohttp.ClientPayloadError("the connection was reset"), exc)
         super().connection_lost(exc)
 
@@ -174,19 +175,19 @@ class Connection(ResponseHandler):
 
     @property
     def usable(self) -> bool:
-        """Whether another request may go through it: open, and nothing to read, not even its end."""
+        """Whether it can be used for another request: it is open and there is nothing to read."""
         return not self.should_close and self.is_connected() and not self._readable.poll(0)
 
     async def exchange(self, request: Outgoing) -> tuple[RawResponseMessage, StreamReader]:
         """Sends a request and waits for the head of its response.
 
         Raises:
-            aiohttp.ClientError, OSError: there was none.
+            aiohttp.ClientError, OSError: there was no response.
         """
         transport = self.transport
         if transport is None:
             raise aiohttp.ServerDisconnectedError
-        self.heard = self._head_came = False
+        self.response_started = self._head_came = False
         self._head_end = b""
         self.set_response_params(
             skip_payload=request.method == "HEAD",
@@ -209,7 +210,7 @@ class Connection(ResponseHandler):
                 return message, payload
 
     def finish(self) -> bool:
-        """Ends the exchange; whether the connection can be kept."""
+        """Ends the exchange and returns whether the connection can be kept."""
         writing, self._writing = self._writing, None
         if writing is not None and not writing.done():
             writing.cancel()
@@ -217,20 +218,20 @@ class Connection(ResponseHandler):
         return not self.should_close and self.is_connected()
 
     def close(self) -> None:
-        """Closes it, also while a body is on its way out."""
+        """Closes the connection, also while a request's body is being sent."""
         if self._writing is not None:
             self._writing.cancel()
         super().close()
 
     async def _write(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
-        """Sends the body until the server closes the connection; its response is then read."""
+        """Sends the body; stops when the server closes the connection, whose response is then read."""
         try:
             async for piece in body:
                 framed = b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece
                 if not await self._sent(framed):
                     return
-        except Exception as error:  # noqa: BLE001 -- the caller that waits for the response gets it
-            self.set_exception(aiohttp.ClientPayloadError("the request's body broke off"), error)
+        except Exception as error:  # noqa: BLE001 -- passed to the caller that waits for the response
+            self.set_exception(aiohttp.ClientPayloadError("the request's body ended with an error"), error)
             if self.transport is not None:
                 self.transport.abort()
             return
@@ -238,7 +239,7 @@ class Connection(ResponseHandler):
             await self._sent(b"0\r\n\r\n")
 
     async def _sent(self, data: bytes) -> bool:
-        """Writes, and waits while the server reads slowly; False when it has ended the connection."""
+        """Writes, and waits while the server reads slowly; False if the server has closed the connection."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return False
@@ -251,7 +252,7 @@ class Connection(ResponseHandler):
         return True
 
     def _read_rest(self) -> None:
-        """Reads what arrived before the connection was lost; over TLS that is not possible."""
+        """Reads the data that arrived before the connection was lost; not possible with TLS."""
         transport = self.transport
         if transport is None or transport.get_extra_info("sslcontext") is not None:
             return
@@ -265,15 +266,15 @@ class Connection(ResponseHandler):
 
 
 def _is_final(message: RawResponseMessage) -> bool:
-    """Whether no other response to the same request follows."""
+    """Whether it is not an interim response (1xx) that another response follows."""
     return message.code not in _INFORMATIONAL or message.code == _SWITCHING_PROTOCOLS
 
 
 class Connections:
-    """The connections of all servers.
+    """The connections to all servers.
 
     Args:
-        kept_for: seconds for which a connection waits for another request; 0 for one request each.
+        kept_for: seconds for which an idle connection is kept; 0 for one request per connection.
     """
 
     def __init__(self, *, kept_for: float = _KEPT_FOR) -> None:
@@ -284,7 +285,7 @@ class Connections:
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def request(self, server: Server, request: Outgoing) -> "Exchange":
-        """Sends a request, once more on a new connection where a kept one turned out to be closed.
+        """Sends a request; if a kept connection turns out to be closed, sends it again on a new one.
 
         Raises:
             NoResponseError: there was no response, or the request cannot be sent.
@@ -300,7 +301,7 @@ class Connections:
             try:
                 return await self._exchange(server, kept, request)
             except (aiohttp.ClientConnectionError, ConnectionError):
-                if kept.heard or not request.repeatable:
+                if kept.response_started or not request.repeatable:
                     raise
         return await self._exchange(server, await self._open(server), request)
 
@@ -314,7 +315,7 @@ class Connections:
                 connection.close()
         self._kept.clear()
         self._used.clear()
-        await asyncio.sleep(0)  # the transports close in the loop's next turn
+        await asyncio.sleep(0)  # the transports close in the event loop's next iteration
 
     async def _exchange(self, server: Server, connection: Connection, request: Outgoing) -> "Exchange":
         self._used.add(connection)
@@ -327,7 +328,7 @@ class Connections:
         return Exchange(self, server, connection, message, payload)
 
     def release(self, server: Server, connection: Connection) -> None:
-        """Takes a connection back whose response has ended."""
+        """Returns a connection whose response has ended to the pool."""
         self._used.discard(connection)
         if not connection.finish() or not self._kept_for:
             connection.close()
@@ -339,12 +340,12 @@ class Connections:
             self._sweeping = loop.call_later(self._kept_for, self._sweep)
 
     def give_up(self, connection: Connection) -> None:
-        """Closes a connection whose response is not read to its end."""
+        """Closes a connection whose response was not read to its end."""
         self._used.discard(connection)
         connection.close()
 
     def _take(self, server: Server) -> Connection | None:
-        """The connection that was used last, if it can be used again."""
+        """Takes the most recently used connection to a server out of the pool, if it is usable."""
         kept = self._kept.get(server)
         oldest = asyncio.get_running_loop().time() - self._kept_for
         while kept:
@@ -374,7 +375,7 @@ class Connections:
         return connection
 
     def _sweep(self) -> None:
-        """Closes what has been idle for long."""
+        """Closes connections that have been idle for too long."""
         loop = asyncio.get_running_loop()
         oldest = loop.time() - self._kept_for
         for server, connections in list(self._kept.items()):
@@ -419,13 +420,13 @@ class Exchange:
         """The body, piece by piece, as it arrives.
 
         Raises:
-            SendError: the connection broke off.
+            SendError: the connection was lost.
         """
         try:
             while chunk := await self.body.readany():
                 yield chunk
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SendError(f"the connection broke off: {error}") from error
+            raise SendError(f"the connection was lost: {error}") from error
 
     def whole(self) -> bytes | None:
         """The body, if all of it has arrived already; it is then used up."""

@@ -1,4 +1,4 @@
-"""The parts of aiohttp below its public API that this package needs.
+"""The parts of aiohttp outside its public API that this package uses.
 
 A new version of aiohttp may change them without notice. `missing()` compares the list with the installed
 version.
@@ -15,13 +15,13 @@ import aiohttp
 
 @dataclass(frozen=True, slots=True)
 class Internal:
-    """A part of aiohttp.
+    """A part of aiohttp that is not public.
 
     Attributes:
-        module: where it is.
-        path: its name there; of an attribute, after the name of its class.
-        use: what it is needed for.
-        parameters: the parameters with which it is called, or which it passes when it is overridden.
+        module: name of the module.
+        path: its name in the module; an attribute is written as `Class.attribute`.
+        use: its purpose here.
+        parameters: the parameters with which it is called, or which it receives when it is overridden.
     """
 
     module: str
@@ -33,7 +33,7 @@ class Internal:
         return f"{self.module}.{self.path}"
 
     def problem(self) -> str | None:
-        """Why the installed aiohttp cannot be used in this way; None when it can."""
+        """Why the installed aiohttp cannot be used in this way; None if it can."""
         try:
             found: object = importlib.import_module(self.module)
         except ImportError:
@@ -44,7 +44,7 @@ class Internal:
                 return f"{owner} does not exist"
             found = getattr(found, owner)
         if not hasattr(found, name):
-            # Of an attribute that only instances have, the constructor knows the name.
+            # An attribute that only instances have is assigned in the constructor.
             return None if _is_set_by_constructor(found, name) else f"{name} does not exist"
         known = inspect.signature(getattr(found, name)).parameters if self.parameters else {}
         absent = [parameter for parameter in self.parameters if parameter not in known]
@@ -84,7 +84,7 @@ INTERNALS: Final = (
     Internal(_CLIENT, "ResponseHandler.transport", "is written to"),
     Internal(_CLIENT, "ResponseHandler.writing_paused", "tells whether the server reads slowly"),
     Internal(_CLIENT, "ResponseHandler._drain_helper", "waits while the server reads slowly"),
-    Internal(_CLIENT, "ResponseHandler._payload", "the body that a lost connection breaks off"),
+    Internal(_CLIENT, "ResponseHandler._payload", "the body that fails when the connection is lost"),
     Internal("aiohttp.http", "RawResponseMessage", "the head of a response"),
     Internal("aiohttp.http", "RawResponseMessage.code", "the status of a response"),
     Internal("aiohttp.http", "RawResponseMessage.reason", "the status line's text"),
@@ -95,8 +95,8 @@ INTERNALS: Final = (
     Internal(_STREAM, "StreamReader.on_eof", "returns a connection at the end of the body", ("callback",)),
     Internal(_STREAM, "StreamReader.readany", "reads what has arrived"),
     Internal(_STREAM, "StreamReader.read_nowait", "reads a body that has arrived", ("n",)),
-    Internal(_STREAM, "StreamReader.exception", "tells whether a body broke off"),
-    Internal(_STREAM, "StreamReader.set_exception", "breaks a body off", ("exc", "exc_cause")),
+    Internal(_STREAM, "StreamReader.exception", "tells whether a body ended with an error"),
+    Internal(_STREAM, "StreamReader.set_exception", "ends a body with an error", ("exc", "exc_cause")),
     Internal("aiohttp.web", "Server._kwargs", "the settings with which connections are created"),
     Internal(_SERVER, "RequestHandler", "the connection of a client"),
     Internal(
@@ -124,7 +124,7 @@ INTERNALS: Final = (
 
 
 def missing() -> list[str]:
-    """What the installed version of aiohttp does not have, one sentence each; empty when all is there."""
+    """The internals that the installed version of aiohttp lacks, one sentence each."""
     return list(_problems())
 
 

@@ -1,7 +1,7 @@
-"""Sends the gateway's requests over HTTP: to backends, to Entra, to Cosmos.
+"""Sends the gateway's requests over HTTP to backends, Microsoft Entra ID and Cosmos DB.
 
-Host names stay as Azure computes them; a table maps each to a local port. Faults can be injected for each of
-the services behind them, and the requests that each received can be looked up.
+URLs keep the host names that Azure computes; a table maps each of them to a local port. Faults can be
+injected for each of these services, and the requests that each received are recorded.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _CREDENTIAL = re.compile(r"authorization|cookie|(^|-)(api)?(key|token|secret|pas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """The local service that receives the requests for a host.
+    """A local service that receives the requests for a host.
 
     Attributes:
         service: its name in faults and records.
@@ -39,13 +39,13 @@ class Upstream:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What a service does instead of (or, with only a delay, before) responding.
+    """An injected fault: what happens instead of a response (or, with only a delay, before it).
 
     Attributes:
         status: respond with this status, `headers` and `body`.
         error: fail the connection.
-        delay: seconds to wait first.
-        times: how many requests are affected; None for all until it is cleared.
+        delay: seconds to wait before it takes effect.
+        times: the number of requests that are affected; None for all requests until it is cleared.
     """
 
     status: int | None = None
@@ -63,7 +63,7 @@ class Faults:
         self._faults: dict[str, deque[Fault]] = {}
 
     def add(self, service: str, fault: Fault) -> None:
-        """Adds a fault after those that the service already has."""
+        """Adds a fault after the existing faults of the service."""
         self._faults.setdefault(service, deque()).append(fault)
 
     def clear(self, service: str | None = None) -> None:
@@ -74,7 +74,7 @@ class Faults:
             self._faults.pop(service, None)
 
     def take(self, service: str) -> Fault | None:
-        """The fault for the next request, which counts as one of its `times`."""
+        """The fault for the next request; decreases its `times`."""
         queue = self._faults.get(service)
         if not queue:
             return None
@@ -96,7 +96,7 @@ class Received:
     Attributes:
         status: of the response; None before it, or if the connection failed.
         body_size: bytes; None for a streamed body.
-        claims: of a bearer token that is a JWT, those that name its issuer, audience and subject.
+        claims: if the bearer token is a JWT, its claims about issuer, audience and subject.
     """
 
     service: str
@@ -113,7 +113,7 @@ class HttpNetwork:
 
     Args:
         hosts: the local services that replace hosts; the key is a host name, or host:port.
-        remember: how many requests `received` keeps.
+        remember: the number of requests that `received` keeps.
     """
 
     def __init__(self, hosts: Mapping[str, Upstream] | None = None, *, remember: int = 500) -> None:
@@ -136,9 +136,9 @@ class HttpNetwork:
         Args:
             method: HTTP method.
             url: absolute, percent-encoded.
-            headers: hop-by-hop ones are left out; Host is the URL's unless it is given.
-            body: None sends none.
-            timeout: seconds until the headers of the response must be there.
+            headers: hop-by-hop headers are dropped; Host is taken from the URL unless it is given.
+            body: None for a request without a body.
+            timeout: seconds within which the headers of the response must arrive.
 
         Raises:
             SendError: there was no response.
@@ -162,7 +162,7 @@ class HttpNetwork:
         return reply
 
     def service_of(self, url: str) -> str:
-        """The local service that replaces the URL's host; the host itself if there is none."""
+        """The name of the local service that replaces the URL's host; the host itself if there is none."""
         parts = urlsplit(url)
         upstream = self.hosts.get(parts.netloc) or self.hosts.get(parts.hostname or "")
         return upstream.service if upstream else parts.netloc.rpartition("@")[2]
@@ -172,7 +172,7 @@ class HttpNetwork:
         await self._connections.close()
 
     async def _fault(self, service: str) -> Reply | None:
-        """The response of an active fault; None if there is no fault, or only a delay."""
+        """Applies an active fault and returns its response; None if there is no fault, or only a delay."""
         fault = self.faults.take(service)
         if fault is None:
             return None
@@ -204,7 +204,7 @@ class HttpNetwork:
 
 
 def reply_of(exchange: Exchange) -> Reply:
-    """A response whose head has arrived, with all its headers."""
+    """The reply for a response whose head has arrived."""
     message = exchange.message
     return Reply(
         status=message.code,
@@ -220,7 +220,7 @@ def _text(raw: bytes) -> str:
 
 @lru_cache(maxsize=128)
 def _target(url: str, base: str | None) -> tuple[Server, str, str]:
-    """The server that a request is sent to, its path and query, and its Host, which is the URL's."""
+    """The server that the request is sent to, its path and query, and the URL's host for its Host header."""
     asked = urlsplit(url)
     _, _, rest = url.partition("://")
     start = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
@@ -281,7 +281,7 @@ def _claims(token: str) -> dict[str, object]:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL with the values of its query masked, which may be codes and keys."""
+    """A URL with masked values of its query, which may be codes and keys."""
     start, question, query = url.partition("?")
     if not question:
         return start

@@ -18,7 +18,7 @@ from apim.messages import InboundRequest, OutboundResponse
 _LOG = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
 _HALF_CLOSED = 5.0
-"""Seconds in which a client that has closed its side of the connection still gets its responses."""
+"""Seconds for which a client that has closed its side of the connection still receives responses."""
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -31,18 +31,19 @@ class Handler(Protocol):
         ...
 
     async def close(self) -> None:
-        """Cancels what still runs."""
+        """Cancels the requests and tasks that still run."""
         ...
 
 
 class HttpServer:
-    """A handler on a port of the loopback interface.
+    """Serves a handler on a port of the loopback interface.
 
-    If a client disconnects, its request is cancelled; if a response breaks off, so does its connection.
+    If a client disconnects, its request is cancelled; if the body of a response fails, its connection is
+    closed.
 
     Args:
         handler: answers the requests.
-        product: value of the `Server` header; None leaves the header to the handler.
+        product: value of the `Server` header; None if the handler sets the header.
     """
 
     def __init__(self, handler: Handler, *, product: str | None = "twin") -> None:
@@ -59,7 +60,7 @@ class HttpServer:
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
 
     async def start(self, port: int, host: str = "127.0.0.1") -> int:
-        """Listens and returns the port; for port 0 it is a free one."""
+        """Listens and returns the port; port 0 selects a free one."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=1024)
         await site.start()
@@ -74,7 +75,7 @@ class HttpServer:
         try:
             answer = await self._handler.handle(await _inbound(request))
         except (ConnectionError, web.RequestPayloadError):
-            raise ConnectionResetError("the client went away") from None
+            raise ConnectionResetError("the client has disconnected") from None
         except Exception:  # noqa: BLE001 -- the client gets a response without a stack trace
             _LOG.exception("%s %s failed", request.method, request.path)
             answer = OutboundResponse(status=500)
@@ -95,13 +96,13 @@ class HttpServer:
                 sent.write_piece(chunk)
                 await sent.drained()
         except SendError as error:
-            # The response breaks off like the backend's, so that it does not look complete.
-            _LOG.info("the answer to %s %s broke off: %s", request.method, request.path, error)
+            # The connection is closed as the backend's was, so that the response does not look complete.
+            _LOG.info("the response to %s %s was incomplete: %s", request.method, request.path, error)
             if request.transport is not None:
                 request.transport.abort()
             return sent
         except ConnectionError:
-            return sent  # The client went away between two pieces.
+            return sent  # The client disconnected between two pieces.
         with contextlib.suppress(ConnectionError):
             sent.write_end()
             await sent.drained()
@@ -172,7 +173,7 @@ class _Connection(web.RequestHandler):
         del message  # It quotes the request.
         _LOG.info("answered %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
-            raise ConnectionError("part of the answer has been sent")
+            raise ConnectionError("part of the response has been sent")
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             status = HTTPStatus.BAD_GATEWAY.value
         answer = web.Response(status=status, text=_REASONS.get(status, "Error"), headers={"Server": "twin"})
@@ -207,9 +208,9 @@ async def _inbound(request: web.BaseRequest) -> InboundRequest:
 
 
 class _Sent(web.StreamResponse):
-    """A response that is written directly to the transport; for aiohttp it has been sent already.
+    """A response that is written directly to the transport; for aiohttp it has already been sent.
 
-    Writing a response with aiohttp costs more than reading the request.
+    Writing a response with aiohttp would take longer than reading the request.
     """
 
     def __init__(self, request: web.BaseRequest, answer: OutboundResponse, product: str | None) -> None:
@@ -226,7 +227,7 @@ class _Sent(web.StreamResponse):
         if not (
             self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
         ):
-            self._kept = False  # for an HTTP/1.0 client the body ends with the connection
+            self._kept = False  # for an HTTP/1.0 client the end of the connection delimits the body
         self._named = names
 
     @property
@@ -242,13 +243,13 @@ class _Sent(web.StreamResponse):
         """Does nothing: the response has been sent."""
 
     def write_whole(self, body: bytes) -> None:
-        """Head and body in one piece."""
+        """Writes head and body together."""
         if self._bodiless:
             body = b""
         self._write(self._head(body) + body)
 
     def write_head(self) -> None:
-        """The head of a response whose body follows in chunks."""
+        """Writes the head of a response whose body follows in chunks."""
         self._write(self._head(None))
         protocol = self._request.protocol
         if isinstance(protocol, _Connection):
@@ -256,12 +257,12 @@ class _Sent(web.StreamResponse):
             protocol.sends_events = kind.lower().startswith("text/event-stream")
 
     def write_piece(self, piece: bytes) -> None:
-        """A piece of the body."""
+        """Writes a piece of the body."""
         if piece and not self._bodiless:
             self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     def write_end(self) -> None:
-        """The end of the body."""
+        """Writes the end of the body."""
         if self._chunked:
             self._write(b"0\r\n\r\n")
         if isinstance(self._request.protocol, _Connection):
@@ -275,7 +276,7 @@ class _Sent(web.StreamResponse):
     def _write(self, data: bytes) -> None:
         transport = self._request.transport
         if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client went away")
+            raise ConnectionResetError("the client has disconnected")
         self._request.writer.output_size += len(data)
         transport.write(data)
 
@@ -283,7 +284,7 @@ class _Sent(web.StreamResponse):
         answer, version = self._given, self._request.version
         reason = answer.reason or _REASONS.get(answer.status, "Unknown")
         lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
-        # RFC 9110, section 8.6: an answer that cannot have a body has no length, save 304.
+        # RFC 9110, section 8.6: a response that cannot have a body has no Content-Length, except 304.
         dropped = {"content-length"} if self._bodiless and answer.status == HTTPStatus.NO_CONTENT else set()
         lines += [f"{name}: {value}" for name, value in answer.headers if name.lower() not in dropped]
         if body is not None and not self._bodiless and "content-length" not in self._named:
@@ -301,5 +302,5 @@ class _Sent(web.StreamResponse):
         text = "\r\n".join(lines)
         breaks = len(lines) - 1
         if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
-            raise ValueError("a line break within a header of the answer")
+            raise ValueError("a line break in a header of the response")
         return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")

@@ -1,8 +1,8 @@
 """Finds errors in policies without running them.
 
-`check` checks a whole service as it is declared. In addition to the errors of the compiler there is one
-module for each rule; `rules` lists their names and remedies. The same rules are used by the Pulumi program,
-which creates nothing while there is an error, and by `python -m twin lint`.
+`check` checks the declared service. It reports the errors of the compiler and the findings of the rules,
+which have one module each; `rules` lists their names and remedies. The Pulumi program, which creates
+nothing while there is an error, and `python -m twin lint` use the same rules.
 """
 
 from apim.lint.all_rules import Surroundings, check

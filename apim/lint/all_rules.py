@@ -41,14 +41,14 @@ _OF_SERVICES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the rules need to know in addition to the service.
+    """Facts about the service that the rules need and that the service does not contain.
 
     Attributes:
         unknown: names of the named values whose content is not known yet.
-        diagnostics: what is logged of messages.
-        streams: whether operations stream; None: those that lead to a backend do.
-        protected: whether operations need a token; None: those that lead to a backend do.
-        whole: whether the service is complete, so that what nothing mentions is not used.
+        diagnostics: the parts of messages that are logged.
+        streams: whether operations stream responses; None: only operations with a backend do.
+        protected: whether operations need a token; None: only operations with a backend do.
+        whole: whether the service is complete; only then unused declarations are reported.
     """
 
     unknown: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ class Surroundings:
 
 
 def check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
-    """Everything that is wrong with the policies of a service, each finding once, in order."""
+    """All findings about the policies of a service, without duplicates, in order."""
     about = surroundings or Surroundings()
     subject = compiled(service, about.unknown)
     found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
@@ -74,7 +74,7 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
 
 
 def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Operation | None]]]:
-    """The operations of an API by the documents that concern them; most have none of their own."""
+    """The operations of an API, grouped by the documents that apply to them."""
     groups: dict[tuple[str, ...], list[Operation | None]] = {}
     for operation in api.operations or (None,):
         groups.setdefault(tuple(subject.chain(api, operation)), []).append(operation)
@@ -96,7 +96,7 @@ def _of_operations(
 
 
 def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
-    """Whether there is a server behind it, rather than policies that answer everything themselves."""
+    """Whether requests can reach a backend; otherwise the policies create all responses."""
     if api.service_url:
         return True
     return any(
@@ -110,7 +110,7 @@ _MEMBER = re.compile(r"(has no member|not on the list of|that the twin knows tak
 
 
 def _coded(finding: Finding) -> Finding:
-    """C# that names what is not on the list of allowed members has a rule of its own."""
+    """The finding, with the code `member-not-allowed` if the C# uses a type or member that is not allowed."""
     if finding.code == "csharp" and _MEMBER.search(finding.message):
         return replace(finding, code="member-not-allowed")
     return finding

@@ -1,7 +1,7 @@
 """Policies that some tiers of API Management do not have.
 
 https://learn.microsoft.com/azure/api-management/api-management-policies, columns Classic, V2, Consumption.
-Where the compiler knows a policy, it knows this too; here are the policies that the twin cannot run.
+The compiler checks the policies that the twin supports; this rule checks the others.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _MISSING = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Policies that the service's SKU does not have."""
+    """Policies that are not available in the service's SKU."""
     sku = subject.service.sku
     for document, root in subject.roots.items():
         for one in LocatedElement(document, root).within():

@@ -1,4 +1,4 @@
-"""Headers of the connection, which policies must leave to the platform (R3).
+"""Finds policies that change headers of the connection, which only API Management may set (R3).
 
 https://learn.microsoft.com/azure/api-management/set-header-policy#usage-notes
 """
@@ -33,9 +33,9 @@ _OTHERS = ("Accept", "Authorization", "Content-Type", "Host", "Mcp-Session-Id", 
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Such headers that a policy sets or deletes, by their names or by names that it computes.
+    """Headers of the connection that a policy sets or deletes, with a literal or a computed name.
 
-    Computed names are evaluated for a request and a response that have every header of the connection.
+    Computed names are evaluated for a request and a response with every header of the connection.
     """
     variables: dict[str, list[LocatedElement]] = {}
     changes: list[LocatedElement] = []
@@ -58,7 +58,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _computed(subject: Subject, expression: Expression, variables: dict[str, list[LocatedElement]]) -> str:
-    """A header of the connection that the expression names for some message; "" if it names none."""
+    """A header of the connection that is a value of the expression for some message; "" if there is none."""
     context = _context()
     for name, definitions in variables.items():
         if f"variables:{name}" not in expression.reads:

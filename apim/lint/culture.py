@@ -13,11 +13,11 @@ _COMPARISONS = frozenset({"CurrentCulture", "CurrentCultureIgnoreCase"})
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Calls whose answer .NET takes from the current culture."""
-    for placed in subject.catalogue.expressions:
-        for name, (line, column) in _places(placed):
+    """Calls whose result depends on .NET's current culture."""
+    for located in subject.catalogue.expressions:
+        for name, (line, column) in _locations(located):
             yield Finding(
-                document=placed.document,
+                document=located.document,
                 line=line,
                 column=column,
                 message=f"{name} depends on the culture of the machine",
@@ -25,16 +25,16 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _places(placed: LocatedExpression) -> Iterator[tuple[str, tuple[int, int]]]:
-    source = placed.expression.source
-    for fact in placed.expression.facts:
+def _locations(located: LocatedExpression) -> Iterator[tuple[str, tuple[int, int]]]:
+    source = located.expression.source
+    for fact in located.expression.facts:
         if fact.name == "culture":
-            yield "this comparison", within(placed.line, placed.column, fact.line, fact.column)
+            yield "this comparison", within(located.line, located.column, fact.line, fact.column)
     if not any(word in source for word in ("ToLower(", "ToUpper(", "CurrentCulture")):
         return
     for node in nodes(tree(source)):
         match node:
             case syntax.Call(target=syntax.Member(name=name)) if name in _CASE:
-                yield f"{name}()", at(placed, node.target.at)
+                yield f"{name}()", at(located, node.target.at)
             case syntax.Member(name=name) if name in _COMPARISONS:
-                yield name, at(placed, node.at)
+                yield name, at(located, node.at)

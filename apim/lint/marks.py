@@ -1,7 +1,7 @@
-"""What a value shows of tokens, cookies and bodies, and whether it was verified.
+"""Tracks which values contain tokens, cookies and bodies, and which were verified.
 
-Values are followed through local variables, in any order, and through `set-variable`. A comparison, a length
-or a hash shows nothing of what it is made from.
+Values are tracked through local variables, in any order, and through `set-variable`. The result of a
+comparison, a length or a hash reveals nothing of its inputs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -83,11 +83,11 @@ NONE: Marks = frozenset()
 
 
 def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
-    """What an expression's value shows: "a token", "a cookie", "a body"...
+    """What the value of an expression reveals: "a token", "a cookie", "a body" and so on.
 
     Args:
-        expression: compiled.
-        variables: what context variables show.
+        expression: a compiled expression.
+        variables: what context variables reveal, by name.
     """
     if not _may_show(expression, variables):
         return NONE
@@ -95,7 +95,7 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
 
 
 def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
-    """What an expression hands to `context.Trace`; the arguments are those of `shown`."""
+    """What an expression passes to `context.Trace`; the arguments are those of `shown`."""
     if not _may_show(expression, variables):
         return NONE
     return _Values(variables).handed(tree(expression.source), "Trace")
@@ -107,10 +107,11 @@ def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
 
 @lru_cache(maxsize=1024)
 def checks_a_token(source: str) -> Marks:
-    """Whether an expression reads the Authorization header, and whether a signature or a MAC decides in it.
+    """Whether an expression reads the Authorization header, and whether it verifies a signature or a MAC.
 
     Args:
-        source: of an expression that compiles; the same one is asked about in every operation of an API.
+        source: C# of an expression that compiles. The result is cached, because all operations of an API
+            share expressions.
     """
     found = set()
     made: set[str] = set()
@@ -131,7 +132,7 @@ def checks_a_token(source: str) -> Marks:
 
 
 def _verifies(node: syntax.Node, made: set[str]) -> bool:
-    """Whether a signature is verified here, or a MAC compared with something else."""
+    """Whether the node verifies a signature, or compares a MAC with another value."""
     match node:
         case syntax.Call(target=syntax.Member(name=name)) if name in _VERIFIES:
             return True
@@ -143,7 +144,7 @@ def _verifies(node: syntax.Node, made: set[str]) -> bool:
 
 
 def _is_made(value: object, made: set[str]) -> bool:
-    """Whether a value is made of a MAC; `made` are the local variables that are."""
+    """Whether a value is computed from a MAC; `made` contains the local variables that are."""
     return any(
         (isinstance(node, syntax.Name) and node.name in made)
         or (isinstance(node, syntax.Member) and node.name == "ComputeHash")
@@ -152,7 +153,7 @@ def _is_made(value: object, made: set[str]) -> bool:
 
 
 def _shape(part: object) -> object:
-    """A part of a tree without its place, so that two can be compared."""
+    """A part of a tree without its source location, so that two parts can be compared."""
     if isinstance(part, tuple):
         return tuple(map(_shape, part))
     slots = getattr(type(part), "__dataclass_fields__", None)
@@ -162,14 +163,14 @@ def _shape(part: object) -> object:
 
 
 class _Values:
-    """The values of one expression."""
+    """The marks of the values in one expression."""
 
     def __init__(self, variables: Mapping[str, Marks]) -> None:
         self._variables = variables
         self._locals: dict[str, Marks] = {}
 
     def handed(self, root: syntax.Node, method: str) -> Marks:
-        """What the arguments of a method of `context` show."""
+        """What the arguments of a method of `context` reveal."""
         self._settle(root)
         return _union(
             self._value(argument.value)
@@ -183,7 +184,7 @@ class _Values:
         )
 
     def _settle(self, root: syntax.Node) -> None:
-        # Twice: a loop may read what is set below.
+        # Twice, because a loop may read a variable that is assigned later in its body.
         for _ in range(2):
             self._assignments(root)
 
@@ -240,7 +241,7 @@ class _Values:
         return self._parts(node)
 
     def _read(self, node: syntax.Call | syntax.Index) -> Marks:
-        """An indexer or a method: of headers, query parameters and variables by the name that it takes."""
+        """An indexer or a method that reads a header, a query parameter or a variable by name."""
         target = (
             node.target.target
             if isinstance(node.target, syntax.Member) and isinstance(node, syntax.Call)

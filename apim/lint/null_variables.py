@@ -1,4 +1,4 @@
-"""Values of `set-variable` that may be null (R7), as far as the expression alone shows it."""
+"""Finds values of `set-variable` that may be null (R7), as far as the expression alone shows it."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -11,20 +11,20 @@ from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import named_key, nodes, tree, unwrapped
 
 _METHODS = {
-    "AsBasic": "AsBasic gives null for what it cannot parse",
-    "AsJwt": "AsJwt gives null for what it cannot parse",
-    "ElementAtOrDefault": "ElementAtOrDefault gives null when there is no such element",
-    "FirstOrDefault": "FirstOrDefault gives null when there is no such element",
-    "LastOrDefault": "LastOrDefault gives null when there is no such element",
-    "SelectToken": "SelectToken gives null when there is no such element",
-    "SingleOrDefault": "SingleOrDefault gives null when there is no such element",
+    "AsBasic": "AsBasic returns null for a value that it cannot parse",
+    "AsJwt": "AsJwt returns null for a value that it cannot parse",
+    "ElementAtOrDefault": "ElementAtOrDefault returns null if there is no such element",
+    "FirstOrDefault": "FirstOrDefault returns null if there is no such element",
+    "LastOrDefault": "LastOrDefault returns null if there is no such element",
+    "SelectToken": "SelectToken returns null if there is no such element",
+    "SingleOrDefault": "SingleOrDefault returns null if there is no such element",
 }
 _KINDS = {
-    syntax.Conditional: "`?.` gives null when there is no object",
-    syntax.As: "`as` gives null for another type",
+    syntax.Conditional: "`?.` returns null if there is no object",
+    syntax.As: "`as` returns null for another type",
     syntax.Default: "the default of a class is null",
 }
-# Collections whose elements are never null: a key that they do not have is an exception.
+# Collections whose elements are never null: reading a missing key throws an exception.
 _COLLECTIONS = frozenset({"Claims", "Groups", "Headers", "MatchedParameters", "Query", "Variables"})
 
 
@@ -44,7 +44,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 @cache
 def _reason(source: str) -> str:
-    """Why the value of an expression may be null; most expressions are those of many stacks."""
+    """Why the value of an expression may be null; cached, because stacks share most expressions."""
     return _Values(tree(source)).reason()
 
 
@@ -56,7 +56,8 @@ class _Values:
         self._locals: dict[str, list[syntax.Node]] = {}
         self._dictionaries: set[str] = set()
         self._seen: set[str] = set()
-        # Locals that the expression compares with null: what follows is taken to be right.
+        # Local variables that the expression compares with null: the code that follows is taken to be
+        # correct.
         self._compared = set(_compared_with_null(root))
         for node in nodes(root):
             match node:
@@ -68,7 +69,7 @@ class _Values:
                     self._add(name, value)
 
     def reason(self) -> str:
-        """Which value may be null; "" when none is known to be."""
+        """Which value may be null; "" if no value is known to be."""
         if not isinstance(self._root, syntax.Block):
             return self._of(self._root)
         return next(filter(None, map(self._of, _returned(self._root))), "")
@@ -87,7 +88,7 @@ class _Values:
             case syntax.Binary(op="??", right=right):
                 return self._of(right)
             case syntax.Cast(type=to, operand=operand):
-                # A value type has no null: the cast throws.
+                # A cast to a value type throws for null.
                 return "" if is_value_type(clr(PREDEFINED.get(to.name, to.name))) else self._of(operand)
             case syntax.Name(name=name) if name not in self._seen | self._compared:
                 self._seen.add(name)
@@ -105,13 +106,13 @@ class _Values:
             return ""
         if read.method:
             without_default = read.method == "GetValueOrDefault" and read.arguments == 1
-            return "GetValueOrDefault without a default gives null" if without_default else ""
+            return "GetValueOrDefault without a default returns null" if without_default else ""
         match read.collection:
             case syntax.Member(name=name) if name in _COLLECTIONS:
                 return ""
             case syntax.Name(name=name) if name in self._dictionaries:
                 return ""
-        return f'a JSON object without "{read.key}" gives null'
+        return f'a JSON object without "{read.key}" returns null'
 
 
 def _compared_with_null(root: syntax.Node) -> Iterator[str]:
@@ -124,7 +125,7 @@ def _compared_with_null(root: syntax.Node) -> Iterator[str]:
 
 
 def _returned(part: object) -> Iterable[syntax.Node]:
-    """The values that a block returns, without those of lambda expressions in it."""
+    """The values that a block returns; those that lambda expressions in it return are left out."""
     match part:
         case syntax.Return(value=value):
             if value is not None:

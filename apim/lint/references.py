@@ -1,4 +1,4 @@
-"""Comparisons of objects that ask whether both are one and the same."""
+"""Finds comparisons of objects by reference."""
 
 from collections.abc import Iterator
 
@@ -8,16 +8,16 @@ from apim.lint.subject import Subject
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """`==` and `!=` on arrays, lists, JSON: C# allows them, and two equal values differ."""
-    for placed in subject.catalogue.expressions:
-        for fact in placed.expression.facts:
+    """`==` and `!=` on arrays, lists and JSON, which C# compares by reference."""
+    for located in subject.catalogue.expressions:
+        for fact in located.expression.facts:
             if fact.name == "references":
-                line, column = within(placed.line, placed.column, fact.line, fact.column)
+                line, column = within(located.line, located.column, fact.line, fact.column)
                 yield Finding(
-                    document=placed.document,
+                    document=located.document,
                     line=line,
                     column=column,
-                    message="this compares references, not values: compare texts, or use SequenceEqual or "
+                    message="this compares references, not values: compare strings, or use SequenceEqual or "
                     "JToken.DeepEquals",
                     code="reference-comparison",
                 )

@@ -1,8 +1,9 @@
-"""Variables that may not exist after a call whose error was ignored (R8, R18).
+"""Finds variables that may not exist after a call whose error was ignored (R8, R18).
 
-When `send-request` or `authentication-managed-identity` fails with `ignore-error="true"`, its variable may be
-null, may not exist, or may keep the value that it had. So it is read with `GetValueOrDefault`, and no two
-calls of a request share one: after the second one failed, the answer of the first would pass for its own.
+When `send-request` or `authentication-managed-identity` fails with `ignore-error="true"`, its variable
+may be null, may not exist, or may keep its previous value. So it must be read with `GetValueOrDefault`,
+and two calls of a request must not share one: if the second call failed, the response of the first would
+be taken for its own.
 """
 
 from collections.abc import Iterator
@@ -18,17 +19,17 @@ _VARIABLES = ("response-variable-name", "output-token-variable-name")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Such variables that are read with the indexer."""
+    """Variables of this kind that are read with the indexer."""
     names = {
         variable.text
         for document, root in subject.roots.items()
         for one in LocatedElement(document, root).within()
         if (variable := _variable(one)) is not None
     }
-    for placed in subject.catalogue.expressions:
-        if not any(f"variables:{name}" in placed.expression.reads for name in names):
+    for located in subject.catalogue.expressions:
+        if not any(f"variables:{name}" in located.expression.reads for name in names):
             continue
-        for node in nodes(tree(placed.expression.source)):
+        for node in nodes(tree(located.expression.source)):
             read = named_key(node)
             if (
                 read is not None
@@ -37,18 +38,18 @@ def check(subject: Subject) -> Iterator[Finding]:
                 and isinstance(read.collection, syntax.Member)
                 and read.collection.name == "Variables"
             ):
-                line, column = at(placed, node.at)
+                line, column = at(located, node.at)
                 yield Finding(
-                    document=placed.document,
+                    document=located.document,
                     line=line,
                     column=column,
-                    message=f"the variable {read.key} does not exist when the call failed",
+                    message=f"the variable {read.key} may not exist if the call failed",
                     code="response-variable",
                 )
 
 
 def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Calls of an operation that share such a variable."""
+    """Calls of an operation that share a variable."""
     first: dict[str, LocatedElement] = {}
     for section in SECTIONS:
         for one in subject.everything(chain, section):
@@ -57,7 +58,7 @@ def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
                 continue
             earlier = first.setdefault(variable.text, one)
             if earlier.element is not one.element:
-                message = f"another call stores its answer in {variable.text}"
+                message = f"another call stores its response in {variable.text}"
                 yield one.finding("shared-response-variable", message, variable)
 
 

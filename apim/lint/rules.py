@@ -18,19 +18,19 @@ REMEDIES = {
     "member-not-allowed": "use a type or member of the documented list (policy expressions, .NET types)",
     "reference-comparison": "",
     "encoded-csharp": "write quotes and < as they are",
-    "buffered-stream": "event streams must not be buffered: remove it from APIs that stream",
+    "buffered-stream": "it must not buffer event streams: remove it from APIs that stream",
     "missing-token-check": "add validate-jwt, validate-azure-ad-token or an authenticated check of the "
     "Authorization header to <inbound>, before everything that depends on the caller",
     "unverified-token": "compare the token's signature or MAC, or use validate-jwt: AsJwt() only parses",
     "commented-token-check": "remove the <!-- and --> around it",
-    "missing-base": "add <base />, or the policies of the outer scopes do not run",
+    "missing-base": "add <base />; without it the policies of the outer scopes do not run",
     "culture-sensitive": "pass StringComparison.Ordinal (or OrdinalIgnoreCase), use string.CompareOrdinal, "
     "ToLowerInvariant() or ToUpperInvariant()",
     "traced-secret": "leave it out, or send its length or presence only",
     "undecoded-query": "read OriginalUrl.QueryString and decode it, as policies/csharp/query.cs.j2 does",
     "unqualified-type": "write the type with its namespace",
     "time-claim": "",
-    "cache-remove-value": "overwrite it: store a value that means that there is none, with cache-store-value",
+    "cache-remove-value": "use cache-store-value to store a value that stands for no value",
     "null-variable": 'set-variable may refuse null (R7): use ?? "", an empty object or a default',
     "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
     "shared-response-variable": "give each call a variable of its own: when the second one fails, the "

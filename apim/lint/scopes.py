@@ -1,4 +1,4 @@
-"""Where scopes meet."""
+"""Finds sections that do not include the policies of the outer scopes."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,9 @@ _HANDLING = frozenset({"forward-request", "return-response"})
 def check(subject: Subject) -> Iterator[Finding]:
     """Sections of inner scopes without `<base />`.
 
-    A backend section that forwards or answers the request itself has none: the outer scope would forward it.
+    A backend section that forwards or answers the request itself needs none: the outer scope would
+        forward the
+    request again.
     """
     for document, scope in subject.scopes.items():
         root = subject.roots.get(document)

@@ -1,4 +1,4 @@
-"""What would hold an event stream back until its end.
+"""Finds policies and settings that would buffer an event stream until its end.
 
 https://learn.microsoft.com/azure/api-management/how-to-server-sent-events
 """
@@ -30,12 +30,12 @@ _ANSWERS = frozenset({"return-response", "send-request", "send-one-way-request"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """How much of messages is logged.
+    """The parts of messages that are logged.
 
     Attributes:
-        name: of the resource.
-        api: the API that it is for; None for all.
-        body_bytes: of a request's or a response's body, at the backend or at the client.
+        name: name of the resource.
+        api: the API that it applies to; None for all APIs.
+        body_bytes: the largest number of bytes of a body that are logged, on any side of the gateway.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Diagnostic:
 
 
 def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...]) -> Iterator[Finding]:
-    """What buffers the responses of an operation that streams."""
+    """Findings about everything that buffers the responses of an operation that streams."""
     for one in subject.everything(chain, "backend"):
         yield from _forwarding(one)
     for section in SECTIONS:
@@ -53,7 +53,7 @@ def check(subject: Subject, chain: list[str], diagnostics: tuple[Diagnostic, ...
             yield from subject.found(_policies, one, section)
     for diagnostic in diagnostics:
         if diagnostic.body_bytes:
-            message = f"it logs {diagnostic.body_bytes} bytes of bodies; 0 buffers nothing"
+            message = f"it logs {diagnostic.body_bytes} bytes of bodies and so buffers them; set it to 0"
             yield Finding(
                 document=f"diagnostic {diagnostic.name}",
                 line=1,
@@ -75,7 +75,7 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
         for value in one.values():
             expression = subject.expression(one.document, value)
             for fact in expression.facts if expression else ():
-                # The body of a message in a local variable; that variable may hold context.Response.
+                # The body of a message in a local variable, which may be context.Response.
                 indirect = fact.name == "message.body" and expression and "response" in expression.reads
                 if fact.name == "response.body" or indirect:
                     line, column = within(value.line, value.column, fact.line, fact.column)
@@ -89,7 +89,7 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
 
 
 def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedElement]:
-    """A policy and those in it, without branches for failures alone: no stream begins with one."""
+    """A policy and the policies in it, without branches that only run for failures: those are not streams."""
     yield one
     if one.element.name == "when" and _excludes_success(subject, one):
         return
@@ -98,7 +98,7 @@ def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedEleme
 
 
 def _excludes_success(subject: Subject, branch: LocatedElement) -> bool:
-    """Whether a branch depends on the response's status, and is not taken for any that says success."""
+    """Whether a branch depends on the response's status only and never runs for a success status."""
     condition = subject.expression(branch.document, branch.element.attributes.get("condition"))
     if condition is None or set(condition.reads) != {"response", "response.statuscode"}:
         return False

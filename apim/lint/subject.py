@@ -1,4 +1,4 @@
-"""The policies of a service as the rules use them: elements, expressions, and nested scopes."""
+"""The compiled policies of a service, for the rules: elements, expressions, and nested scopes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,16 +19,16 @@ _DEFAULT = PolicyDocument(
 
 @dataclass(frozen=True, slots=True)
 class LocatedElement:
-    """An element and the name of its document."""
+    """An element with the name of its document."""
 
     document: str
     element: Element
 
     def finding(self, code: str, message: str, at: Value | None = None) -> Finding:
-        """A finding about the element, or about a value of it."""
-        place = at or self.element
+        """A finding about the element, or about one of its values."""
+        location = at or self.element
         return Finding(
-            document=self.document, line=place.line, column=place.column, message=message, code=code
+            document=self.document, line=location.line, column=location.column, message=message, code=code
         )
 
     def values(self) -> Iterator[Value]:
@@ -38,18 +38,18 @@ class LocatedElement:
             yield self.element.text
 
     def children(self) -> "Iterator[LocatedElement]":
-        """The elements directly in it."""
+        """The child elements."""
         return (LocatedElement(self.document, child) for child in self.element.children)
 
     def within(self) -> "Iterator[LocatedElement]":
-        """The element and everything in it."""
+        """The element and its descendants."""
         yield self
         for child in self.children():
             yield from child.within()
 
 
 Rule = Callable[["Subject", LocatedElement, str], Iterable[Finding]]
-"""Checks a policy in a section, independently of the policies around it."""
+"""Checks one policy of a section, independently of the other policies."""
 
 
 @dataclass(slots=True)
@@ -57,18 +57,20 @@ class Subject:
     """The compiled policies of a service.
 
     Attributes:
-        catalogue: what compiling them found.
+        service: the declared service.
+        catalogue: the result of compiling the documents.
         scopes: the scope of each document, by name.
-        sources: each document, by name.
-        uses: what each document does with variables, by name, as far as it was asked for.
-        opened: of checks of tokens, by their text and whether a token came: whether some request opens them.
+        sources: the documents, by name.
+        passable: for each check of a token, by its C# and whether the request has a token, whether some
+            request without a valid token passes it. Filled by `token_check`.
+        uses: for each document, by name, how it uses variables. Filled by `variables`.
     """
 
     service: Service
     catalogue: Catalogue
     scopes: dict[str, str] = field(default_factory=dict)
     sources: dict[str, PolicyDocument] = field(default_factory=dict)
-    opened: dict[tuple[str, bool], bool] = field(default_factory=dict)
+    passable: dict[tuple[str, bool], bool] = field(default_factory=dict)
     uses: dict[str, object] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
     _parts: dict[tuple[str, int], tuple[LocatedElement, ...]] = field(default_factory=dict)
@@ -76,15 +78,15 @@ class Subject:
 
     @property
     def roots(self) -> dict[str, Element]:
-        """The root element of each document that could be read, by name."""
+        """The root element of each document that could be parsed, by name."""
         return self.catalogue.roots
 
     def expression(self, document: str, value: Value | None) -> Expression | None:
-        """The compiled expression of a value; None for a literal or what was refused."""
+        """The compiled expression of a value; None for a literal or an expression with an error."""
         return self._expressions.get((document, value.line, value.column)) if value else None
 
     def chain(self, api: Api | None, operation: Operation | None) -> list[str]:
-        """The names of the documents that concern an operation, the broadest scope first."""
+        """The names of the documents that apply to an operation, the broadest scope first."""
         documents = (
             self.service.policy or _DEFAULT,
             api.policy if api else None,
@@ -93,33 +95,33 @@ class Subject:
         return [one.name for one in documents if one is not None and one.name in self.roots]
 
     def section(self, chain: list[str], section: str) -> list[LocatedElement]:
-        """The policies of a section with all scopes put together at `<base />`."""
+        """The policies of a section, with those of the outer scopes in place of `<base />`."""
         return list(self._section(chain, len(chain) - 1, section))
 
     def statements(self, holder: LocatedElement) -> Iterator[LocatedElement]:
-        """The policies in an element, with fragments in their places."""
+        """The policies in an element, with included fragments expanded."""
         for child in holder.children():
             yield from self._in_place(child)
 
     def parts(self, one: LocatedElement) -> tuple[LocatedElement, ...]:
-        """A policy and those in it, with fragments in their places. Many operations ask for the same."""
-        place = one.document, id(one.element)
-        if place not in self._parts:
+        """A policy and the policies in it, with included fragments expanded; cached for all operations."""
+        location = one.document, id(one.element)
+        if location not in self._parts:
             inner = (part for statement in self.statements(one) for part in self.parts(statement))
-            self._parts[place] = (one, *inner)
-        return self._parts[place]
+            self._parts[location] = (one, *inner)
+        return self._parts[location]
 
     def everything(self, chain: list[str], section: str) -> "Iterator[LocatedElement]":
-        """The policies of a section and all elements in them, with the content of fragments."""
+        """The policies of a section and all elements in them, with included fragments expanded."""
         for statement in self.section(chain, section):
             yield from self.parts(statement)
 
     def found(self, rule: Rule, one: LocatedElement, section: str) -> tuple[Finding, ...]:
-        """What a rule finds in a policy of a section, asked once of a policy that many operations share."""
-        place = rule, one.document, id(one.element), section
-        if place not in self._found:
-            self._found[place] = tuple(rule(self, one, section))
-        return self._found[place]
+        """The findings of a rule about a policy of a section; cached for all operations with the policy."""
+        location = rule, one.document, id(one.element), section
+        if location not in self._found:
+            self._found[location] = tuple(rule(self, one, section))
+        return self._found[location]
 
     def _section(self, chain: list[str], level: int, section: str) -> Iterator[LocatedElement]:
         if level < 0:
@@ -150,8 +152,8 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
     """Compiles every policy document of a service.
 
     Args:
-        service: what is declared.
-        unknown: names of the named values whose content is not known yet.
+        service: the declared service.
+        unknown: names of the named values whose values are not known yet.
     """
     catalogue = Catalogue(service, POLICIES, UNSUPPORTED, unknown=unknown)
     subject = Subject(service, catalogue)

@@ -1,12 +1,14 @@
 """Checks that a request without a valid token is rejected.
 
-A request without a token, and one with a forged token, are taken through the inbound policies of
-the operation, expressions and all, as far as they can be known without sending anything; where a condition
-depends on what the store or another service says, or on what else the asker or chance decides, both ways are
-taken. None may come out at the end. And what turns the forged token away must be validate-jwt,
-validate-azure-ad-token, or a condition over a variable that was made from the Authorization header with a MAC
-or a signature that decides: parsing a token is not checking it. Such a check is also tried with every text
-that stands in it as a header, a query parameter, an address and a token: none may open it.
+The rule runs the inbound policies of an operation for a request without a token and for a request with a
+forged token. It evaluates expressions as far as their values are known without sending anything. If a
+condition depends on a response of the store or of another service, on random values, or on other parts of
+the request, it follows both branches. No path may reach the end of the section.
+
+The forged token must be rejected by validate-jwt, by validate-azure-ad-token, or by a condition on a
+variable that was computed from the Authorization header and in which a signature or a MAC is verified;
+parsing a token is not enough. The rule also runs such a check with every string literal in it as header,
+query parameter, IP address and token: none may pass it.
 """
 
 import re
@@ -35,7 +37,7 @@ _VARIABLES = ("response-variable-name", "variable-name", "output-token-variable-
 _REFUSALS = frozenset({"401", "403"})
 _CHECKED: Marks = frozenset({"authorization", "verified"})
 _FORGED = "Bearer e30.e30.Zm9yZ2Vk"
-# What every request of an operation has in common; the Authorization header is looked at apart.
+# Parts that are equal in all requests of an operation; the Authorization header is handled separately.
 _SETTLED = re.compile(
     r"(request|request\.method|request\.headers|operation(\..*)?|api(\..*)?|variables(:.*)?)"
 )
@@ -46,12 +48,12 @@ _MOST_TEXTS = 24
 
 @dataclass(slots=True)
 class _Path:
-    """A request on its way, as far as it is known.
+    """The known state of a request on one path through the policies.
 
     Attributes:
-        unknown: variables whose values depend on what others say.
-        marks: what variables were made from.
-        conditions: what the conditions were made from that led here.
+        unknown: variables whose values are not known.
+        marks: what each variable was computed from.
+        conditions: what the conditions on this path were computed from.
     """
 
     context: Context
@@ -60,7 +62,7 @@ class _Path:
     conditions: Marks = NONE
 
     def fork(self, conditions: Marks) -> "_Path":
-        """The same request in a branch."""
+        """A copy of the path for a branch."""
         context = Context(
             request=self.context.request,
             response=None,
@@ -76,17 +78,17 @@ class _Path:
 
 @dataclass(slots=True)
 class _Walk:
-    """Where requests ended.
+    """A run of the policies along all paths.
 
     Attributes:
-        proofs: for each end, what the conditions that led there were made from.
+        proofs: for each rejection, what the conditions that led to it were computed from.
     """
 
     subject: Subject
     proofs: list[Marks] = field(default_factory=list)
 
     def through(self, statements: list[LocatedElement], path: _Path) -> list[_Path]:
-        """The paths that come out after the statements."""
+        """The paths that reach the end of the statements."""
         paths = [path]
         for statement in statements:
             paths = [after for one in paths for after in self._step(statement, one)]
@@ -157,7 +159,7 @@ class _Walk:
         path.marks[name.text] = self._made_of(expression, path)
 
     def _evaluated(self, expression: Expression, path: _Path) -> tuple[bool, object]:
-        """Whether every request like this one gives the expression the same value, and the value."""
+        """Whether the expression has the same value for all requests of this kind, and the value."""
         if any(f"variables:{name}" in expression.reads for name in path.unknown):
             return False, None
         checks = self._made_of(expression, path) >= _CHECKED
@@ -170,9 +172,9 @@ class _Walk:
         if checks and not isinstance(value, bool):
             token = path.context.request.headers.get("Authorization")
             tried = expression.source, bool(token)
-            if tried not in self.subject.opened:
-                self.subject.opened[tried] = _opened(expression, path.context, value)
-            if self.subject.opened[tried]:
+            if tried not in self.subject.passable:
+                self.subject.passable[tried] = _is_passable(expression, path.context, value)
+            if self.subject.passable[tried]:
                 return False, None
         return True, value
 
@@ -186,7 +188,7 @@ class _Walk:
 
 
 def _is_settled(expression: Expression) -> bool:
-    """Whether nothing in it is the asker's choice, but method and token, or chance."""
+    """Whether it depends neither on random values nor on parts of the request other than method and token."""
     if not all(map(_SETTLED.fullmatch, expression.reads)) or any(one in expression.source for one in _CHANCE):
         return False
     return "request.headers" not in expression.reads or _reads_only_the_token(expression.source)
@@ -216,8 +218,8 @@ def _is_of_headers(target: syntax.Node) -> bool:
     )
 
 
-def _opened(expression: Expression, context: Context, value: object) -> bool:
-    """Whether some other request without a good token gives the check another value."""
+def _is_passable(expression: Expression, context: Context, value: object) -> bool:
+    """Whether the check has another value for some other request without a valid token."""
     token = context.request.headers.get("Authorization")
     for text in _texts(expression.source):
         headers = {name: [text] for name in _texts(expression.source)}
@@ -243,7 +245,7 @@ def _same(left: object, right: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def _texts(source: str) -> tuple[str, ...]:
-    """The strings in an expression that are valid values of a header."""
+    """The string literals in an expression that are valid header values."""
     found = {
         node.value: None
         for node in nodes(tree(source))
@@ -253,7 +255,7 @@ def _texts(source: str) -> tuple[str, ...]:
 
 
 def _sealed(header: str) -> str:
-    """A forged token of five parts whose first is known (RFC 7516)."""
+    """A forged token of five parts with a given header (RFC 7516)."""
     return f"{header}..{'A' * 22}.{'A' * 22}.{'A' * 43}"
 
 
@@ -287,7 +289,7 @@ def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context
 def check(
     subject: Subject, chain: list[str], api: DeclaredApi, operation: Operation | None
 ) -> Iterator[Finding]:
-    """The missing check of an operation that needs one."""
+    """The finding about an operation that needs a check of the token and has none."""
     method = operation.method if operation else "POST"
     inbound = subject.section(chain, "inbound")
     for token in (None, _FORGED):
@@ -295,10 +297,10 @@ def check(
         if walk.through(inbound, _Path(_request(method, token, api, operation))):
             yield from _missing(subject, chain, token)
             return
-    # A browser's preflight carries no token.
+    # A CORS preflight has no token.
     if method != "OPTIONS" and not any(proof >= _CHECKED for proof in walk.proofs):
-        message = "what turns a forged token away does not verify it"
-        yield _door(subject, chain).finding("unverified-token", message)
+        message = "the policy that rejects a forged token does not verify a signature or a MAC"
+        yield _inbound_section(subject, chain).finding("unverified-token", message)
 
 
 def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[Finding]:
@@ -320,33 +322,31 @@ def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[
     yield from commented
     if not commented:
         who = "a forged token" if token else "no token"
-        message = f"a request with {who} gets past <inbound> and reaches the backend"
-        yield _door(subject, chain).finding("missing-token-check", message)
+        message = f"a request with {who} passes <inbound> and reaches the backend"
+        yield _inbound_section(subject, chain).finding("missing-token-check", message)
 
 
-def _door(subject: Subject, chain: list[str]) -> LocatedElement:
-    """The inbound section where the check belongs: of the API, or of whatever there is."""
+def _inbound_section(subject: Subject, chain: list[str]) -> LocatedElement:
+    """The inbound section that should contain the check: of the API, or else of the innermost scope."""
     document = next((one for one in chain if subject.scopes.get(one) == "api"), chain[-1])
     root = subject.roots[document]
     return LocatedElement(document, next((one for one in root.children if one.name == "inbound"), root))
 
 
 def _is_a_check(subject: Subject, comment: str) -> bool:
-    """Whether a comment contains policies that reject a request, or the beginning of such."""
+    """Whether a comment contains policies that reject a request, or the start of such policies."""
     try:
         root = rawxml.parse(f"<fragment>{comment}</fragment>", "comment")
     except PolicyError:
         return False
-    return _turns_somebody_away(subject, LocatedElement("comment", root))
+    return _rejects_somewhere(subject, LocatedElement("comment", root))
 
 
-def _turns_somebody_away(subject: Subject, holder: LocatedElement) -> bool:
-    return _turns_away(holder) or any(
-        _turns_somebody_away(subject, one) for one in subject.statements(holder)
-    )
+def _rejects_somewhere(subject: Subject, holder: LocatedElement) -> bool:
+    return _rejects(holder) or any(_rejects_somewhere(subject, one) for one in subject.statements(holder))
 
 
-def _turns_away(one: LocatedElement) -> bool:
+def _rejects(one: LocatedElement) -> bool:
     if one.element.name in _VALIDATES:
         return True
     if one.element.name == "set-variable":

@@ -1,4 +1,4 @@
-"""Tokens, cookies and bodies on their way into logs."""
+"""Finds tokens, cookies and bodies that policies write to logs."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _MENTION = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 
 
 def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Values of an operation's logging policies that would show a secret."""
+    """Values of an operation's logging policies that would reveal a secret."""
     statements = [one for section in SECTIONS for one in subject.everything(chain, section)]
     sinks = [one for one in statements if one.element.name in _SINKS]
     tracing = [(one, value) for one in statements for value in one.values() if _CALL in value.text]
@@ -28,17 +28,17 @@ def check(subject: Subject, chain: list[str]) -> Iterator[Finding]:
     for one, value in tracing:
         expression = subject.expression(one.document, value)
         for what in sorted(marks.traced(expression, variables) if expression else ()):
-            yield one.finding("traced-secret", f"context.Trace writes {what} where logs are read", value)
+            yield one.finding("traced-secret", f"context.Trace writes {what} to the logs", value)
     for sink in sinks:
         for one in sink.within():
             for value in one.values():
                 for what in sorted(_shown(subject, one, value, variables, secrets)):
-                    message = f"<{sink.element.name}> writes {what} where logs are read"
+                    message = f"<{sink.element.name}> writes {what} to the logs"
                     yield one.finding("traced-secret", message, value)
 
 
 def _variables(subject: Subject, statements: list[LocatedElement], secrets: set[str]) -> dict[str, Marks]:
-    """What context variables show; once more for each step that a value takes, until nothing changes."""
+    """What context variables reveal, computed repeatedly until nothing changes."""
     variables: dict[str, Marks] = {}
     cached: Marks = marks.NONE
     while True:

@@ -1,4 +1,4 @@
-"""Syntax trees of expressions, for rules that the compiler's facts do not answer."""
+"""Syntax trees of expressions, for rules that need more than the compiler's facts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -16,7 +16,7 @@ def tree(source: str) -> syntax.Node:
 
 
 def nodes(part: object) -> Iterator[syntax.Node]:
-    """Everything in a part of a tree, itself included, in the order of the source."""
+    """A part of a tree and its descendants, in the order of the source."""
     waiting = [part]
     while waiting:
         one = waiting.pop()
@@ -30,15 +30,15 @@ def nodes(part: object) -> Iterator[syntax.Node]:
 
 @cache
 def _field_names(kind: type) -> tuple[str, ...]:
-    """The fields of a kind of node, the last first; none of anything that is not part of a tree."""
+    """The fields of a class of nodes in reverse order; empty for a class that is not a node."""
     return tuple(field.name for field in reversed(fields(kind))) if is_dataclass(kind) else ()
 
 
-def at(placed: LocatedExpression, offset: int) -> tuple[int, int]:
-    """Line and column in the document of an offset of the expression's text."""
-    before = placed.expression.source[:offset]
+def at(located: LocatedExpression, offset: int) -> tuple[int, int]:
+    """Line and column in the document for an offset in the expression's text."""
+    before = located.expression.source[:offset]
     inner = before.count("\n") + 1, offset - before.rfind("\n")
-    return within(placed.line, placed.column, *inner)
+    return within(located.line, located.column, *inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class NamedKey:
     """An element that is read by a constant key, with an indexer or a method.
 
     Attributes:
-        collection: what it is read from.
-        key: its key.
+        collection: the object that it is read from.
+        key: the constant key.
         method: the method's name; "" for the indexer.
-        arguments: how many arguments the method takes.
+        arguments: the number of arguments of the method.
     """
 
     collection: syntax.Node
@@ -59,7 +59,7 @@ class NamedKey:
 
 
 def named_key(node: syntax.Node) -> NamedKey | None:
-    """The element that a node reads, or None when it reads none by a constant key."""
+    """The element that a node reads by a constant key, or None."""
     if not isinstance(node, syntax.Index | syntax.Call) or not node.args:
         return None
     key = node.args[0].value

@@ -1,4 +1,4 @@
-"""Expressions and policies that rely on behaviour which Azure does not document (see `apim.readings`)."""
+"""Finds expressions and policies that rely on undocumented behaviour of Azure (see `apim.readings`)."""
 
 from collections.abc import Iterator
 
@@ -9,37 +9,39 @@ from apim.lint.subject import LocatedElement, Subject
 from apim.lint.trees import at, named_key, nodes, tree
 
 _UNQUALIFIED = "unqualified:"
-# Claims that `Jwt` has properties for.
+# Claims for which `Jwt` has properties.
 _TIMES = {"exp": "ExpirationTime", "nbf": "NotBefore", "iat": "IssuedAt"}
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Values of queries, types without a namespace, times among claims, values removed from the cache."""
-    for placed in subject.catalogue.expressions:
-        yield from _facts(placed)
-        if "Claims" in placed.expression.source:
-            yield from _claims(placed)
+    """Findings about `Query`, types without a namespace, time claims, and removal of cached values."""
+    for located in subject.catalogue.expressions:
+        yield from _facts(located)
+        if "Claims" in located.expression.source:
+            yield from _claims(located)
     for document, root in subject.roots.items():
         for one in LocatedElement(document, root).within():
             if one.element.name == "cache-remove-value":
                 yield one.finding(
-                    "cache-remove-value", "removing a value that the cache does not have may fail (R6)"
+                    "cache-remove-value", "removing a value that is not in the cache may fail (R6)"
                 )
 
 
-def _facts(placed: LocatedExpression) -> Iterator[Finding]:
-    for fact in placed.expression.facts:
-        place = within(placed.line, placed.column, fact.line, fact.column)
+def _facts(located: LocatedExpression) -> Iterator[Finding]:
+    for fact in located.expression.facts:
+        location = within(located.line, located.column, fact.line, fact.column)
         if fact.name == "url.query":
-            yield _finding(placed, place, "undecoded-query", "the values in Query may be encoded or not (R1)")
+            yield _finding(
+                located, location, "undecoded-query", "the values of Query may or may not be decoded (R1)"
+            )
         elif fact.name.startswith(_UNQUALIFIED):
             name = fact.name.removeprefix(_UNQUALIFIED)
             message = f"the namespace of {name} may not be imported (R2)"
-            yield _finding(placed, place, "unqualified-type", message)
+            yield _finding(located, location, "unqualified-type", message)
 
 
-def _claims(placed: LocatedExpression) -> Iterator[Finding]:
-    root = tree(placed.expression.source)
+def _claims(located: LocatedExpression) -> Iterator[Finding]:
+    root = tree(located.expression.source)
     collections = {
         name
         for node in nodes(root)
@@ -58,10 +60,10 @@ def _claims(placed: LocatedExpression) -> Iterator[Finding]:
                 pass
             case _:
                 continue
-        message = f"Claims may not have {read.key} (R5); read {_TIMES[read.key]}"
-        yield _finding(placed, at(placed, node.at), "time-claim", message)
+        message = f"Claims may not contain {read.key} (R5); read {_TIMES[read.key]}"
+        yield _finding(located, at(located, node.at), "time-claim", message)
 
 
-def _finding(placed: LocatedExpression, place: tuple[int, int], code: str, message: str) -> Finding:
-    line, column = place
-    return Finding(document=placed.document, line=line, column=column, message=message, code=code)
+def _finding(located: LocatedExpression, location: tuple[int, int], code: str, message: str) -> Finding:
+    line, column = location
+    return Finding(document=located.document, line=line, column=column, message=message, code=code)

@@ -1,4 +1,4 @@
-"""What is declared and never mentioned."""
+"""Finds declarations that no policy uses."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ _VERSION = re.compile(r"-v[0-9]+$")
 def check(subject: Subject) -> Iterator[Finding]:
     """Named values and fragments that no policy uses.
 
-    Of values that differ in their version only, such as `key-v1` and `key-v2`, it is enough that one is used:
-    the others were used before, or will be.
+    Of values that differ in their version only, such as `key-v1` and `key-v2`, at least one must be used: the
+    others are for earlier or later versions.
     """
     catalogue = subject.catalogue
     families = {_family(name) for name in catalogue.used_values}

@@ -1,9 +1,9 @@
-"""Context variables against the declaration that a document may begin with.
+"""Compares the context variables that a document uses with the declaration at its beginning.
 
     <!-- Needs: backend, claims. Sets: session, sessionId. -->
 
-A document needs the variables that it reads without setting them. `none` means no variables. Documents
-without a declaration are not checked.
+A document needs the variables that it reads without setting them. `none` stands for no variables.
+Documents without a declaration are not checked.
 """
 
 import re
@@ -25,11 +25,11 @@ _VARIABLE = "variables:"
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """What a document does with variables.
+    """How a document uses variables.
 
     Attributes:
         reads: the variables that it reads.
-        requires: those of them that must exist: it reads them without a default.
+        requires: the variables that it reads without a default, so that they must exist.
         sets: the variables that it sets.
     """
 
@@ -39,7 +39,7 @@ class _Use:
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Declarations that do not say what the document does."""
+    """Declarations that differ from the variables that the document uses."""
     for document in subject.roots:
         comment, declared = _declaration(subject, document)
         if comment is None or declared is None:
@@ -47,17 +47,17 @@ def check(subject: Subject) -> Iterator[Finding]:
         needs, sets = declared
         use = _use(subject, document)
         for name in sorted(use.reads - use.sets - needs):
-            yield _finding(document, comment, f"it reads {name}: add it to Needs")
+            yield _finding(document, comment, f"the document reads {name}: add it to Needs")
         for name in sorted(needs - (use.reads - use.sets)):
-            yield _finding(document, comment, f"it does not need {name}: remove it from Needs")
+            yield _finding(document, comment, f"the document does not need {name}: remove it from Needs")
         for name in sorted(use.sets - sets):
-            yield _finding(document, comment, f"it sets {name}: add it to Sets")
+            yield _finding(document, comment, f"the document sets {name}: add it to Sets")
         for name in sorted(sets - use.sets):
-            yield _finding(document, comment, f"it does not set {name}: remove it from Sets")
+            yield _finding(document, comment, f"the document does not set {name}: remove it from Sets")
 
 
 def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
-    """Variables that a document of an operation needs, and none of its documents sets."""
+    """Variables that a document of an operation needs and that none of the operation's documents sets."""
     documents = [*chain, *_fragments(subject, chain)]
     uses = {document: _use(subject, document) for document in documents}
     known = frozenset().union(*(use.sets for use in uses.values()))
@@ -65,7 +65,7 @@ def check_operation(subject: Subject, chain: list[str]) -> Iterator[Finding]:
         comment, declared = _declaration(subject, document)
         if comment is not None and declared is not None:
             for name in sorted(use.requires - known):
-                message = f"it needs {name}, which no document of the operation sets"
+                message = f"the document needs {name}, which no document of the operation sets"
                 yield _finding(document, comment, message)
 
 
@@ -77,7 +77,7 @@ def declares(xml: str) -> bool:
 def _declaration(
     subject: Subject, document: str
 ) -> tuple[Value | None, tuple[frozenset[str], frozenset[str]] | None]:
-    """The comment, and the names in it."""
+    """The comment with the declaration, and the names in it."""
     source = subject.sources.get(document)
     if source is None or "Needs:" not in source.xml:
         return None, None
@@ -93,7 +93,7 @@ def _listed(names: str) -> frozenset[str]:
 
 
 def _use(subject: Subject, document: str) -> _Use:
-    """What a document does with variables. Most documents are asked for by many operations."""
+    """How a document uses variables; cached for all operations with the document."""
     known = subject.uses.get(document)
     if not isinstance(known, _Use):
         known = subject.uses[document] = _use_of(subject, document)
@@ -123,7 +123,7 @@ def _use_of(subject: Subject, document: str) -> _Use:
 
 @cache
 def _indexed(source: str) -> frozenset[str]:
-    """The variables that an expression reads with the indexer, which fails without them."""
+    """The variables that an expression reads with the indexer, which fails if they do not exist."""
     return frozenset(
         read.key
         for node in nodes(tree(source))

@@ -67,7 +67,7 @@ POLICIES: dict[str, Policy] = {
     )
 }
 
-# https://learn.microsoft.com/azure/api-management/api-management-policies: what else there is.
+# The other policies of https://learn.microsoft.com/azure/api-management/api-management-policies.
 UNSUPPORTED = frozenset(
     {
         "authentication-basic",

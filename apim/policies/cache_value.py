@@ -32,7 +32,7 @@ def _compile_lookup(node: Node) -> Action:
         context = run.context
         value = run.services.cache.lookup(key_of(context) or "")
         if value is not None:
-            context.variables[name] = _own(value)
+            context.variables[name] = _copied(value)
         elif has_default:
             context.variables[name] = default_of(context)
 
@@ -47,13 +47,13 @@ def _compile_store(node: Node) -> Action:
         key, value, duration = key_of(context) or "", value_of(context), duration_of(context)
         if value is not None:
             size = len((value if isinstance(value, str) else to_text(value) or "").encode())
-            run.services.cache.store(key, _own(value), duration, size)
+            run.services.cache.store(key, _copied(value), duration, size)
 
     return cache_store_value
 
 
-def _own(value: object) -> object:
-    """A copy of a value, independent of the one in the cache, which API Management serializes."""
+def _copied(value: object) -> object:
+    """A copy of a value that is independent of the cached one, because API Management serializes values."""
     return value if isinstance(value, str | int | float) else deepcopy(value)
 
 

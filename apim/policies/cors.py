@@ -1,7 +1,7 @@
 """https://learn.microsoft.com/azure/api-management/cors-policy.
 
-The page gives two defaults for `terminate-unmatched-request`; its prose and its syntax line say `true`, which
-is what this does. Only GET and HEAD requests are terminated, as the page says.
+The page gives two defaults for `terminate-unmatched-request`; the default here is `true`, as in its prose
+and its syntax line. Only GET and HEAD requests are terminated, as the page says.
 """
 
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ _ALWAYS_ALLOWED = frozenset({"accept", "accept-language", "content-language"})
 
 
 def is_preflight(context: Context) -> bool:
-    """Whether the request asks for permission only (Fetch standard, CORS-preflight request)."""
+    """Whether the request is a CORS-preflight request (Fetch standard)."""
     headers = context.request.headers
     return (
         context.request.method == "OPTIONS"
@@ -115,7 +115,7 @@ def _values(reads: list[Read[str | None]], context: Context) -> list[str]:
 
 
 def _listed(values: list[str] | None) -> list[str]:
-    """The items of a header that is a comma-separated list."""
+    """The items of a comma-separated list in a header."""
     return [item.strip() for value in values or [] for item in value.split(",") if item.strip()]
 
 
@@ -129,7 +129,7 @@ def _texts(node: Node, group: str, name: str) -> list[Read[str | None]]:
 
 
 def _normal(origin: str) -> str:
-    """An origin without the port that its scheme implies and without a slash at the end."""
+    """An origin without the default port of its scheme and without a slash at the end."""
     parts = urlsplit(origin)
     port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return (

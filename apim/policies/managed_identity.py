@@ -15,7 +15,7 @@ Authenticate = Callable[[Run, Message], Awaitable[None] | None]
 
 
 def authenticate(node: Node) -> Authenticate:
-    """Puts the identity's token into a message, or into a variable."""
+    """Writes a token of the identity into a message, or into a variable."""
     resource_of, client_id = node.string("resource"), node.constant("client-id") or None
     variable, ignore_error = node.constant("output-token-variable-name"), node.flag("ignore-error")
     known = node.service.identities

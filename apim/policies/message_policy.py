@@ -1,4 +1,4 @@
-"""Policies that change a message: the request before the backend is called, the response after."""
+"""Policies that change the current message: the request, or after the call to the backend the response."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from apim.statements import Action
 
 Message = Request | Response
 Edit = Callable[[Context, Message], None]
-"""Changes a message; the context is what its expressions see."""
+"""Changes a message; its expressions are evaluated with the context."""
 
 
 def response_in(run: Run) -> Response:

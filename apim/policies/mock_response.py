@@ -1,6 +1,6 @@
 """https://learn.microsoft.com/azure/api-management/mock-response-policy.
 
-Operations of the twin declare no examples and no schemas, so the answer has no content, as documented.
+Operations of the twin declare no examples and no schemas, so the response has no content, as documented.
 """
 
 from http import HTTPStatus

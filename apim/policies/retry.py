@@ -44,7 +44,7 @@ def wait(attempt: int, interval: float, delta: float | None, most: float | None)
         return interval
     if most is None:
         return interval + (attempt - 1) * delta
-    spread = random.uniform(delta * 0.8, delta * 1.2)  # noqa: S311 -- keeps retries apart, guards nothing
+    spread = random.uniform(delta * 0.8, delta * 1.2)  # noqa: S311 -- spreads retries, not for security
     return min(interval + (2 ** (attempt - 1) - 1) * spread, most)
 
 

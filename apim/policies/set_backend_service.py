@@ -7,12 +7,12 @@ from apim.run import Run
 from apim.shape import Attribute, Shape
 from apim.statements import Action
 
-_SERVICE_FABRIC = "the twin knows no Service Fabric"
+_SERVICE_FABRIC = "the twin does not support Service Fabric"
 
 
 def _compile(node: Node) -> Action:
     if node.has("base-url") == node.has("backend-id"):
-        node.fail("<set-backend-service> needs one of base-url and backend-id")
+        node.fail("<set-backend-service> needs either base-url or backend-id")
     if node.has("base-url"):
         base_of = node.string("base-url")
         return lambda run: run.set_base(base_of(run.context) or "")

@@ -10,7 +10,7 @@ from apim.statements import Action
 
 _ACTIONS = ("override", "skip", "append", "delete")
 CONNECTION_HEADERS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
-"""Headers that no policy may set or delete, as the documentation of set-header lists them."""
+"""Headers that policies must not set or delete, according to the documentation of set-header."""
 
 
 def edit(node: Node) -> Edit:
@@ -34,7 +34,7 @@ def edit(node: Node) -> Edit:
             return
         values = [_checked(name, value(context) or "") for value in values_of]
         if action not in _ACTIONS:
-            raise Failure(reason="ExistsActionInvalid", message=f"There is no exists-action {action!r}.")
+            raise Failure(reason="ExistsActionInvalid", message=f"{action!r} is not a valid exists-action.")
         _put(headers, name, values, action)
 
     return set_header
@@ -49,7 +49,7 @@ def _put(headers: Headers, name: str, values: list[str], action: str) -> None:
 
 
 def _checked(name: str, value: str) -> str:
-    """A value without line breaks: they would begin another header (RFC 9110, section 5.5)."""
+    """The value, if it has no line breaks: these would start another header (RFC 9110, section 5.5)."""
     if "\r" in value or "\n" in value or "\0" in value:
         raise Failure(
             reason="HeaderValueInvalid", message=f"The value of the header {name} has a line break."

@@ -20,7 +20,7 @@ def _compile(node: Node) -> Action:
         context = run.context
         name, action = name_of(context) or "", action_of(context)
         if action not in _ACTIONS:
-            raise Failure(reason="ExistsActionInvalid", message=f"There is no exists-action {action!r}.")
+            raise Failure(reason="ExistsActionInvalid", message=f"{action!r} is not a valid exists-action.")
         pairs = parse_qsl(context.request.url.query_string.removeprefix("?"), keep_blank_values=True)
         exists = any(key == name for key, _ in pairs)
         if exists and action == "skip":

@@ -15,7 +15,7 @@ def edit(node: Node) -> Edit:
 
     def set_status(context: Context, message: Message) -> None:
         if not isinstance(message, Response):
-            raise Failure(reason="StatusInvalid", message="Only a response has a status.")
+            raise Failure(reason="StatusInvalid", message="The status of a request cannot be set.")
         code, reason = code_of(context), reason_of(context) or ""
         if not 100 <= code <= 999 or "\n" in reason or "\r" in reason:  # noqa: PLR2004 -- RFC 9110, section 15
             raise Failure(reason="StatusInvalid", message=f"{code} {reason!r} is not an HTTP status.")

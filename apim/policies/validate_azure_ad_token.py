@@ -25,7 +25,7 @@ def _compile(node: Node) -> Action:
     tenant_of = node.string("tenant-id")
     fixed = node.literal("tenant-id")
     if fixed in _SHARED_TENANTS:
-        node.fail(f"the twin checks tokens of one tenant, not of {fixed}", "tenant-id")
+        node.fail(f"the twin only checks tokens of a single tenant, not of {fixed}", "tenant-id")
     clients = texts_of(node, "client-application-ids", "application-id")
     backends = texts_of(node, "backend-application-ids", "application-id")
     named = texts_of(node, "audiences", "audience")

@@ -25,11 +25,11 @@ _AS_JWT = f'@(((string)context.Variables["{_JWT_VARIABLE}"]).AsJwt())'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """The requirements of a token, each as a function of the context.
+    """The requirements for a token, each as a function of the context.
 
     Attributes:
         configurations: URLs of OpenID configuration endpoints.
-        more: checks beyond the documented ones of validate-jwt, of the claims.
+        more: checks the claims in addition to the documented checks of validate-jwt.
     """
 
     configurations: Sequence[Read[str | None]] = ()
@@ -97,11 +97,11 @@ def checking(node: Node, demands: Demands) -> Action:
             token = find(context)
             kid = tokens.header(token).get("kid")
             kid = kid if isinstance(kid, str) else None
-            known = [run.services.keys.at_hand(read(context) or "", kid) for read in demands.configurations]
-            at_hand = [one for one in known if one is not None]
-            if len(at_hand) < len(known):
+            known = [run.services.keys.cached(read(context) or "", kid) for read in demands.configurations]
+            cached = [one for one in known if one is not None]
+            if len(cached) < len(known):
                 return fetch_and_check(run, token, kid)
-            check(run, token, at_hand)
+            check(run, token, cached)
         except TokenError as error:
             raise refuse(context, error) from error
         return None
@@ -110,7 +110,7 @@ def checking(node: Node, demands: Demands) -> Action:
 
 
 async def _fetched(run: Run, urls: list[str], kid: str | None) -> list[OpenIdConfiguration]:
-    """The configurations of the endpoints; one that cannot be reached is skipped if another responds."""
+    """The configurations of the endpoints; unreachable ones are skipped if at least one responds."""
     known: list[OpenIdConfiguration] = []
     problem: KeysUnavailableError | None = None
     for url in urls:
@@ -183,7 +183,7 @@ def _finder(node: Node) -> Read[str]:
 
 
 def _parameter(context: Context, name: str) -> str:
-    """The decoded value of a query parameter; "" without one."""
+    """The decoded value of a query parameter; "" if it is absent."""
     values = decoded_values(context.request.original_url.query_string.removeprefix("?"))
     return values.get(name, [""])[0]
 

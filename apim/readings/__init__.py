@@ -1,7 +1,7 @@
-"""Readings: the behaviours that Azure may have where its documentation is silent or contradicts itself.
+"""Readings: possible behaviours of Azure where its documentation is silent or contradictory.
 
-`TABLE` lists every question with its possible answers, the evidence and the sources. `Readings` is one choice
-of answers: the engine and the twin behave as it says.
+`TABLE` lists every question with its possible answers, the evidence and the sources. `Readings` is one
+choice of answers, which the engine and the twin implement.
 """
 
 from apim.readings.question import Option, Question, Source

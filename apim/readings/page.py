@@ -1,4 +1,4 @@
-"""The generated part of docs/readings.md: the table of readings, with the tests that run under each."""
+"""Generates a part of docs/readings.md: the table of readings, with the tests that run under each."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ def readings(root: Path = ROOT) -> str:
     """The generated part.
 
     Args:
-        root: the repository, whose tests are searched for the readings that they name.
+        root: the repository; its tests are searched for the names of readings.
     """
     tests = _tests(root)
     lines = ["| | reading | options, the default first | implemented by |", "|---|---|---|---|"]
@@ -52,7 +52,7 @@ def _section(asked: Question, tests: list[str]) -> Iterator[str]:
     yield ""
     for option in asked.options:
         note = " (default)" if option is asked.default else ""
-        note += " (hardest on the policies)" if option.name == asked.hostile else ""
+        note += " (the most demanding for the policies)" if option.name == asked.hostile else ""
         yield from _item(f"`{option.name}`{note}: {option.meaning}")
     yield ""
     yield from _paragraph(f"**Evidence.** {asked.evidence}")
@@ -75,7 +75,7 @@ def _heading(asked: Question) -> str:
 
 
 def _anchor(asked: Question) -> str:
-    """As GitHub makes it of the heading."""
+    """The anchor that GitHub generates for the heading."""
     return re.sub(r"[^\w -]", "", f"{asked.id}: {asked.name}".lower()).replace(" ", "-")
 
 

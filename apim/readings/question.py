@@ -1,4 +1,4 @@
-"""One undocumented question, and the answers that it may have."""
+"""An undocumented question and its possible answers."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ class Option:
     """One possible answer.
 
     Attributes:
-        name: as it is written on the command line, such as "raw".
-        meaning: what Azure does under this answer, as a sentence.
+        name: its name on the command line, such as "raw".
+        meaning: a sentence about what Azure does under this answer.
     """
 
     name: str
@@ -18,11 +18,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where evidence was found.
+    """A source of evidence.
 
     Attributes:
-        title: names the page, issue or file.
-        url: links to it.
+        title: title of the page, issue or file.
+        url: its address.
     """
 
     title: str
@@ -35,15 +35,15 @@ class Question:
 
     Attributes:
         id: "R1" and so on; other documents cite it.
-        name: as it is written on the command line, such as "query".
+        name: its name on the command line, such as "query".
         text: the question in one sentence.
         options: the possible answers, the default first.
-        hostile: the name of the option that is hardest on the policies.
-        evidence: what speaks for which answer, in Markdown.
-        sources: of the evidence.
-        check: what to look at first after a deployment, in Markdown.
-        remedy: what to do when Azure turns out to behave in the unwanted way, in Markdown.
-        services: whether the twin's services implement it. Otherwise the policy engine does.
+        hostile: the name of the option that is the most demanding for the policies.
+        evidence: the evidence for each answer, in Markdown.
+        sources: the sources of the evidence.
+        check: what to check first after a deployment, in Markdown.
+        remedy: what to do if Azure behaves in the unwanted way, in Markdown.
+        services: whether the twin's services implement it; otherwise the policy engine does.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Question:
 
     @property
     def default(self) -> Option:
-        """The answer that holds when none is chosen: the most likely or the most hostile one."""
+        """The answer if none is chosen: the most likely or the most demanding one."""
         return self.options[0]
 
     @property
@@ -68,10 +68,10 @@ class Question:
         return self.name.replace("-", "_")
 
     def option(self, name: str) -> Option:
-        """The option of a name.
+        """The option with this name.
 
         Raises:
-            LookupError: there is no such option.
+            LookupError: the question has no such option.
         """
         for option in self.options:
             if option.name == name:

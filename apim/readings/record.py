@@ -9,12 +9,12 @@ from apim.readings.table import TABLE, question
 
 
 class ReadingError(ValueError):
-    """A reading that does not exist; the message lists the ones that do."""
+    """A reading that does not exist; the message lists the existing ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """The answer that is assumed for each question of `TABLE`, where each option is explained."""
+    """The assumed answer to each question of `TABLE`, which explains the options."""
 
     query: Literal["raw", "decoded"] = "raw"
     system_net: Literal["not-imported", "imported"] = "not-imported"
@@ -37,17 +37,17 @@ class Readings:
 
     @classmethod
     def default(cls) -> Self:
-        """The most likely answers, and the most hostile ones where none is more likely."""
+        """The most likely answers, or the most demanding ones where none is more likely."""
         return cls()
 
     @classmethod
     def hostile(cls) -> Self:
-        """The answer to each question that is hardest on the policies."""
+        """The answer to each question that is the most demanding for the policies."""
         return cls().choose({each.name: each.hostile for each in TABLE})
 
     @classmethod
     def lenient(cls) -> Self:
-        """The answer to each question that is not the hostile one; where there are several, the first."""
+        """For each question the first answer that is not the hostile one."""
         return cls().choose(
             {
                 each.name: next(option.name for option in each.options if option.name != each.hostile)
@@ -57,10 +57,10 @@ class Readings:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
-        """The default readings, changed as texts such as "query=raw" or "R1=raw" say.
+        """The default readings with changes such as "query=raw" or "R1=raw".
 
         Raises:
-            ReadingError: a text names no question or none of its options.
+            ReadingError: a string names no question or none of its options.
         """
         chosen: dict[str, str] = {}
         for text in texts:
@@ -76,7 +76,7 @@ class Readings:
         """These readings with other options for some questions, by a question's name or id.
 
         Raises:
-            ReadingError: a name is not of a question, or an option not one of its options.
+            ReadingError: there is no question with a name, or it does not have the option.
         """
         changes: dict[str, str] = {}
         for name, option in options.items():
@@ -91,7 +91,7 @@ class Readings:
         return replace(self, **changes)
 
     def chosen(self, name: str) -> Option:
-        """The option of a question, by the question's name or id.
+        """The chosen option of a question, by the question's name or id.
 
         Raises:
             LookupError: there is no such question.

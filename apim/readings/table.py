@@ -29,13 +29,13 @@ def _one_line(text: str) -> str:
 
 
 TABLE: Final = tuple(_question(entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["question"])
-"""Every question, in the order of their numbers."""
+"""All questions, in the order of their numbers."""
 
 _BY_NAME: Final = {key: each for each in TABLE for key in (each.name, each.id)}
 
 
 def question(name: str) -> Question:
-    """The question of a name or id.
+    """The question with a name or id.
 
     Raises:
         LookupError: there is no such question.

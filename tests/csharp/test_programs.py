@@ -64,7 +64,7 @@ def test_what_nests_deeply_is_evaluated(text: str, value: object) -> None:
 )
 def test_statements_that_python_would_not_nest_are_refused_when_loaded(before: str, after: str) -> None:
     text = "".join(before.replace("#", f"n{n}") for n in range(25)) + after * 25
-    with pytest.raises(CSharpError, match="nest too deeply"):
+    with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression(f"@{{ {text} return 1; }}", name="test")
 
 

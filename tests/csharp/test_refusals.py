@@ -73,7 +73,7 @@ def test_the_refusal_of_a_reference_comparison_says_what_to_write() -> None:
 
 
 def test_nesting_without_end_is_refused() -> None:
-    with pytest.raises(CSharpError, match="nests too deeply"):
+    with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression("@(" + "(" * 3000 + "1" + ")" * 3000 + ")", name="policy.xml")
 
 

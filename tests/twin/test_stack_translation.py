@@ -174,7 +174,7 @@ def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:
     [
         (
             {"roleDefinitionId": "/subscriptions/x/sqlRoleDefinitions/custom"},
-            "The twin knows the built-in ones",
+            "The twin supports the built-in ones",
         ),
         ({"scope": "/subscriptions/other"}, "which is not in its account"),
     ],
@@ -255,7 +255,7 @@ def principals(*identities: str) -> dict[str, Any]:
                     "unauthenticatedClientAction": "RedirectToLoginPage",
                 }
             },
-            "answers unauthenticated requests with RedirectToLoginPage",
+            "has the action RedirectToLoginPage for unauthenticated requests",
         ),
         (
             {

@@ -1,1 +1,1 @@
-"""What Azure computes for a declared resource, and what the twin's services take from it."""
+"""Computes Azure's outputs for declared resources, and derives the twin's services from them."""

@@ -1,4 +1,4 @@
-"""Resource ids of Azure Resource Manager and what Azure computes for each type: one small entry a type.
+"""Resource ids of Azure Resource Manager and the properties that Azure computes, one entry for each type.
 
 Source: https://learn.microsoft.com/azure/templates/ (types and paths); the properties' names are those of
 `pulumi_azure_native`'s outputs, in wire form.
@@ -18,18 +18,18 @@ _PLACEHOLDER = r"\{(\w+)(?:=(\w+))?\}"
 
 
 class RejectedError(pulumi.RunError):
-    """Azure Resource Manager would reject the resource; the message has Azure's words."""
+    """Azure Resource Manager would reject the resource; the message is Azure's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """Where everything is created.
+    """The subscription in which all resources are created.
 
     Attributes:
         id: GUID of the subscription.
         tenant: GUID of the Entra tenant.
-        seed: source of all invented values.
-        gateway_url: what API Management gives as its address; None for its name under azure-api.net.
+        seed: the source of all invented values.
+        gateway_url: the address that API Management reports; None for `https://<name>.azure-api.net`.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource that has its name and id, on the way to its computed properties."""
+    """A resource with its name and id, whose properties are being computed."""
 
     id: str
     name: str
@@ -48,11 +48,11 @@ class Resource:
     subscription: Subscription
 
     def guid(self, purpose: str) -> str:
-        """A GUID that belongs to this resource."""
+        """A GUID that is specific to this resource and purpose."""
         return self.subscription.seed.guid(f"{self.id.lower()}#{purpose}")
 
     def identity(self) -> dict[str, Any] | None:
-        """The managed identities as Azure reports them: the system's own, and a map of assigned ones."""
+        """The managed identities as Azure reports them: system-assigned, and a map of user-assigned ones."""
         declared = self.inputs.get("identity")
         if not isinstance(declared, dict):
             return None
@@ -90,7 +90,7 @@ def create(
 ) -> tuple[str, dict[str, Any]]:
     """Id and outputs of an `azure-native` resource.
 
-    A type without an entry gets an id of the usual form, its name, and its inputs as outputs.
+    A type without an entry has an id of the usual form, and its name and inputs as outputs.
 
     Raises:
         RejectedError: Azure would reject it.
@@ -141,7 +141,7 @@ def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequ
 def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The inputs that make up the id of an `azure-native` resource, each with its default.
 
-    They are in the order of the id; the last one names the resource itself.
+    They have the order of the id; the last one is the name of the resource.
     """
     return tuple(re.findall(_PLACEHOLDER, _path(type_, inputs)[0]))
 
@@ -163,7 +163,7 @@ def _path(type_: str, inputs: Mapping[str, Any]) -> tuple[str, "_Entry | None"]:
 def _identify(
     subscription: Subscription, path: str, name: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, str]:
-    """Fills a path's placeholders from the inputs; the last one is the resource's own name."""
+    """Fills the placeholders of a path from the inputs; the last one is the name of the resource."""
     placeholders = re.findall(_PLACEHOLDER, path)
     values = {key: str(inputs.get(key) or default) for key, default in placeholders}
     own, default = placeholders[-1]
@@ -193,14 +193,14 @@ def _usual_path(module: str, class_name: str, inputs: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One resource type.
+    """The description of a resource type.
 
     Attributes:
-        path: id below `.../providers/`, or a whole one that starts with an id; `{input}`, `{input=default}`;
-            the last placeholder is the resource's own name, invented when the program gives none.
+        path: id below `.../providers/`, or a complete id, with the placeholders `{input}` and
+            `{input=default}`; the last placeholder is the resource's name, invented if the program has none.
         computed: properties that Azure adds.
-        hidden: inputs that Azure does not give back.
-        rejection: the error with which Azure rejects some inputs, or None.
+        hidden: inputs that Azure does not return.
+        rejection: gives the error with which Azure rejects the inputs, or None.
     """
 
     path: str
@@ -297,7 +297,7 @@ def _managed_environment(resource: Resource) -> dict[str, Any]:
 
 
 def _domain(resource: Resource, environment_id: str) -> str:
-    """The domain of a Container Apps environment, of which what is in it knows the id and not the region."""
+    """The domain of a Container Apps environment; its apps only have the id of the environment."""
     suffix = resource.subscription.seed.hexadecimal(environment_id.lower(), 8)
     return f"{environment_id.rpartition('/')[2]}-{suffix}.westeurope.azurecontainerapps.io"
 
@@ -325,7 +325,7 @@ def _container_app(resource: Resource) -> dict[str, Any]:
     if isinstance(ingress, dict):
         host = f"{resource.name}{'' if ingress.get('external') else '.internal'}.{domain}"
         configuration["ingress"] = {**ingress, "fqdn": host}
-    # Azure answers with the secrets' names only.
+    # Azure returns only the names of secrets.
     if isinstance(secrets := configuration.get("secrets"), list):
         configuration["secrets"] = [{"name": secret.get("name")} for secret in secrets]
     return {"configuration": configuration, "latestRevisionName": f"{resource.name}--0000001"}

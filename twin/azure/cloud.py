@@ -1,4 +1,4 @@
-"""Azure as a Pulumi program meets it: ids and computed properties for what is declared, look-ups."""
+"""Azure for a Pulumi program: ids and computed properties of declared resources, and look-ups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from twin.azure import arm, graph, random
 from twin.azure.identifiers import Seed
 
 FIXED_SEED = Seed(b"the twin's tests need no secrets")
-"""For tests and other evaluations whose values are not used; a running twin has a seed of its own."""
+"""For tests and other evaluations whose values are not used; each running twin has its own seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """One subscription in one tenant, both invented from a seed.
+    """One subscription in one tenant, both derived from a seed.
 
     Attributes:
         seed: the same seed gives the same ids, keys and random values.
@@ -32,7 +32,7 @@ class Cloud:
 
     @property
     def subscription(self) -> arm.Subscription:
-        """The subscription that everything is created in."""
+        """The subscription in which all resources are created."""
         return arm.Subscription(
             id=self.seed.guid("subscription"),
             tenant=self.tenant,
@@ -60,7 +60,7 @@ class Cloud:
                 except LookupError as error:
                     raise pulumi.RunError(f"{name}: {error.args[0]}") from None
             case _:
-                # A dynamic provider's code is meant for a deployment; it is neither run nor kept here.
+                # The code of a dynamic provider is for deployments; it is neither run nor kept here.
                 return f"{name}-{self.seed.hexadecimal(urn, 8)}", {
                     key: value for key, value in inputs.items() if key != "__provider"
                 }
@@ -81,10 +81,10 @@ class Cloud:
         return arm.read(self.subscription, type_, identifier, assigned)
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of a look-up function.
+        """The result of a look-up function.
 
         Raises:
-            pulumi.RunError: the twin has nothing that could answer it.
+            pulumi.RunError: the twin does not support the function.
         """
         del arguments
         caller = {
@@ -99,6 +99,6 @@ class Cloud:
                 return {**caller, "id": f"{caller['tenantId']}-{caller['clientId']}-{caller['objectId']}"}
             case _:
                 raise pulumi.RunError(
-                    f"The program asks Azure for {token}; the local twin cannot answer that. "
+                    f"The program calls {token}, which the local twin does not support. "
                     "Compute the value from the outputs of declared resources, or take it from configuration."
                 )

@@ -1,4 +1,4 @@
-"""The Container Apps that a stack declares: what each runs, where it is public, and what locks it."""
+"""The Container Apps of a stack: image, command, public host name and authentication."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ class ContainerApp:
 
     Attributes:
         name: its logical name in the program, such as `slack-http`.
-        backend: the MCP server that it is a part of; faults and the record know it by that.
+        backend: the MCP server that it is a part of; its name in faults and recorded requests.
         host: its public host name in Azure.
         image: reference of the image.
-        command: in place of the image's entry point; empty for the image's own.
-        args: in place of the image's arguments; empty for the image's own.
-        env: the environment, secrets resolved.
-        auth: built-in authentication as declared; None when the stack leaves the app open.
-        local_command: what the stack says to run here in place of the image; empty when it says nothing.
+        command: replaces the image's entry point; empty to keep it.
+        args: replaces the image's arguments; empty to keep them.
+        env: the environment variables, with secrets resolved.
+        auth: the declared built-in authentication; None if the app accepts all requests.
+        local_command: the declared command that the twin runs instead of the image; empty if there is none.
     """
 
     name: str
@@ -44,8 +44,8 @@ def container_apps(stack: Stack) -> tuple[ContainerApp, ...]:
     """The Container Apps of a stack that can be reached from the internet.
 
     Raises:
-        StackError: an app refers to a secret that it does not have, has several containers, or asks for a
-            route or an authentication that the twin does not imitate.
+        StackError: an app refers to a secret that it does not have, has several containers, or declares a
+            route or an authentication that the twin does not support.
     """
     return tuple(
         _container_app(stack, app, host)
@@ -118,7 +118,7 @@ def _environment(app: Declared, container: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
-    # The platform reads the configuration of this name only.
+    # Azure uses only the configuration with this name.
     declared = [
         auth
         for auth in stack.of_type("app:ContainerAppsAuthConfig")

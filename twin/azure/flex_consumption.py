@@ -71,10 +71,10 @@ _REJECTED_APP_SETTINGS = frozenset(
 
 
 def rejection(site: Mapping[str, Any]) -> str | None:
-    """The error with which Azure rejects a `Microsoft.Web/sites` resource, or None when it accepts it.
+    """The error with which Azure rejects a `Microsoft.Web/sites` resource, or None if it accepts it.
 
     Args:
-        site: the inputs, by their names on the wire. Only sites of Flex Consumption have `functionAppConfig`.
+        site: the inputs, by wire name. Only sites of Flex Consumption have `functionAppConfig`.
     """
     if not site.get("functionAppConfig"):
         return None
@@ -85,7 +85,7 @@ def rejection(site: Mapping[str, Any]) -> str | None:
     if properties:
         return _message("site configuration property", "site configuration properties", properties)
     declared = config.get("appSettings")
-    # In a preview the list itself may be unknown.
+    # In a preview the whole list may be unknown.
     names = [str(setting.get("name")) for setting in declared] if isinstance(declared, list) else []
     settings = [
         f"Site.SiteConfig.AppSettings.{name}" for name in names if name.upper() in _REJECTED_APP_SETTINGS

@@ -1,4 +1,4 @@
-"""The Function App that a stack declares: its settings, what locks it, and the blobs that it may use."""
+"""The Function App of a stack: its settings, authentication and access to blobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,10 +28,10 @@ class FunctionApp:
     """One Function App.
 
     Attributes:
-        name: its name.
+        name: name of the resource.
         host: its host name in Azure.
-        settings: its app settings, as declared.
-        auth: built-in authentication as declared; None when the stack leaves the app open.
+        settings: the declared app settings.
+        auth: the declared built-in authentication; None if the app accepts all requests.
     """
 
     name: str
@@ -41,11 +41,11 @@ class FunctionApp:
 
 
 def function_app(stack: Stack) -> FunctionApp | None:
-    """The Function App of a stack, or None when it declares none.
+    """The Function App of a stack, or None if it declares none.
 
     Raises:
-        StackError: several apps, a kind of authentication that the twin does not imitate, or a connection to
-            blobs that the app has no role for.
+        StackError: the stack declares several apps, an authentication that the twin does not support, or a
+            connection to blobs for which the app has no role.
     """
     declared = stack.of_type("web:WebApp")
     if not declared:
@@ -65,7 +65,7 @@ def function_app(stack: Stack) -> FunctionApp | None:
 
 
 def blob_containers(stack: Stack) -> tuple[BlobContainer, ...]:
-    """Every blob container that a stack declares."""
+    """All blob containers of a stack."""
     return tuple(
         BlobContainer(account=container.inputs["accountName"], name=container.outputs["name"])
         for container in stack.of_type("storage:BlobContainer")
@@ -77,7 +77,7 @@ def _settings(stack: Stack, app: Declared) -> dict[str, str]:
     settings = {pair["name"]: str(pair.get("value") or "") for pair in declared}
     for replacement in stack.of_type("web:WebAppApplicationSettings"):
         if replacement.inputs["name"] == app.outputs["name"]:
-            # In Azure this resource replaces all settings, those of the app's own declaration too.
+            # In Azure this resource replaces all settings, including those of the app's declaration.
             settings = {
                 key: str(value) for key, value in (replacement.inputs.get("properties") or {}).items()
             }
@@ -94,10 +94,10 @@ def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:
 
 
 def built_in_auth(declared: Declared) -> BuiltInAuth | None:
-    """What a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig` asks for; None when it admits every caller.
+    """The settings of a `WebAppAuthSettingsV2` or `ContainerAppsAuthConfig`; None if it admits all callers.
 
     Raises:
-        StackError: it asks for what the twin does not imitate.
+        StackError: the twin does not support the configuration.
     """
     platform: Mapping[str, Any] = declared.inputs.get("platform") or {}
     validation: Mapping[str, Any] = declared.inputs.get("globalValidation") or {}
@@ -106,11 +106,13 @@ def built_in_auth(declared: Declared) -> BuiltInAuth | None:
     if not platform.get("enabled") or not required or action == "AllowAnonymous":
         return None
     if validation.get("excludedPaths"):
-        raise StackError(f"{declared.name} excludes paths from authentication; the twin cannot imitate that.")
+        raise StackError(
+            f"{declared.name} excludes paths from authentication; the twin does not support that."
+        )
     if action != "Return401":
         raise StackError(
-            f"{declared.name} answers unauthenticated requests with {action}; the twin supports Return401 "
-            "only, which suits an API."
+            f"{declared.name} has the action {action} for unauthenticated requests; the twin supports only "
+            "Return401."
         )
     entra = (declared.inputs.get("identityProviders") or {}).get("azureActiveDirectory") or {}
     registration, checks = entra.get("registration") or {}, entra.get("validation") or {}
@@ -131,9 +133,9 @@ def built_in_auth(declared: Declared) -> BuiltInAuth | None:
 
 
 def _require_blob_access(stack: Stack, app: Declared, settings: Mapping[str, str]) -> None:
-    """Refuses identity-based connections that Azure would let the app make and then answer with 403.
+    """Rejects identity-based connections without a role, which would fail with 403 in Azure.
 
-    Locally the connection is a connection string, which asks for no role.
+    The twin uses a connection string instead, for which no role is needed.
     """
     allowed = _blob_accounts(stack, app)
     for key, value in settings.items():
@@ -146,7 +148,7 @@ def _require_blob_access(stack: Stack, app: Declared, settings: Mapping[str, str
 
 
 def _blob_accounts(stack: Stack, app: Declared) -> frozenset[str]:
-    """Storage accounts whose blobs the app's identities may read and write."""
+    """The storage accounts whose blobs the app's identities may read and write."""
     identity = app.outputs.get("identity") or {}
     principals = {ids["principalId"] for ids in (identity.get("userAssignedIdentities") or {}).values()}
     principals |= {identity["principalId"]} if identity.get("principalId") else set()

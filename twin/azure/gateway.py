@@ -1,4 +1,4 @@
-"""The API Management service that a stack declares, as the twin's engine wants it described."""
+"""The API Management service of a stack, as the configuration of the policy engine."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,14 +21,14 @@ from twin.stack import Declared, Stack, StackError
 
 
 def service(stack: Stack, cloud: Cloud) -> Service:
-    """The one service of a stack, with everything that was declared for it.
+    """The API Management service of a stack, with all its declared parts.
 
     Args:
         stack: evaluated for an update, not for a preview.
-        cloud: what it was evaluated with; it knows subscription keys.
+        cloud: the cloud of the evaluation, which has the subscription keys.
 
     Raises:
-        StackError: there is not exactly one service, or something that the engine cannot take over.
+        StackError: there is not exactly one service, or it has something that the engine does not support.
     """
     declared = stack.of_type("apimanagement:ApiManagementService")
     if len(declared) != 1:
@@ -113,7 +113,7 @@ def _document(policy: Declared, place: str, planned: PlannedDocuments) -> Policy
     if policy.inputs.get("format") != "rawxml":
         raise StackError(
             f"The policy {policy.name} has the format {policy.inputs.get('format') or 'xml'}. "
-            'Set format="rawxml": the twin accepts policies only as they are written, with C# unescaped.'
+            'Set format="rawxml": the twin supports only policies with unescaped C#.'
         )
     text = policy.inputs["value"]
     return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))
@@ -122,7 +122,7 @@ def _document(policy: Declared, place: str, planned: PlannedDocuments) -> Policy
 def _named_value(value: Declared) -> NamedValue:
     if value.inputs.get("keyVault"):
         raise StackError(
-            f"The named value {value.inputs['displayName']} comes from a Key Vault; the twin has none. "
+            f"The named value {value.inputs['displayName']} is in a Key Vault, which the twin does not have. "
             "Give it a value when the stack is local."
         )
     return NamedValue(

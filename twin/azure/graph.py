@@ -1,4 +1,4 @@
-"""What Entra computes for the resources of the `azuread` provider.
+"""The outputs of the `azuread` provider's resources, as Entra computes them.
 
 Source: https://www.pulumi.com/registry/packages/azuread/api-docs/ and
 https://learn.microsoft.com/graph/api/resources/application
@@ -13,7 +13,7 @@ from twin.azure.identifiers import Seed
 def create(
     seed: Seed, tenant: str, type_: str, inputs: Mapping[str, Any], urn: str
 ) -> tuple[str, dict[str, Any]]:
-    """Id and outputs of an `azuread` resource; a type without an entry gets an object id and its inputs."""
+    """Id and outputs of an `azuread` resource; of an unknown type, an object id and its inputs."""
     object_id = seed.guid(f"{urn}#object")
     make = _MAKERS.get(type_.rpartition(":")[2])
     identifier, outputs = (

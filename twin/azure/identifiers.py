@@ -1,4 +1,4 @@
-"""Values that Azure would invent: GUIDs, keys and random suffixes, always the same for the same seed."""
+"""Values that Azure would generate: GUIDs, keys and random suffixes, derived from a seed."""
 
 import base64
 import hmac
@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The one secret from which all invented values of a twin follow.
+    """The secret from which all generated values of a twin are derived.
 
     Args:
         secret: at least 16 random bytes; a twin keeps them in its state folder, tests use a fixed value.
@@ -18,7 +18,7 @@ class Seed:
     secret: bytes = field(repr=False)
 
     def octets(self, purpose: str, length: int) -> bytes:
-        """As many pseudo-random bytes as asked for: HMAC-SHA256 over purpose and a counter."""
+        """Pseudo-random bytes: HMAC-SHA256 of the purpose and a counter."""
         blocks = -(-length // 32)
         return b"".join(
             hmac.digest(self.secret, f"{purpose}\0{block}".encode(), "sha256") for block in range(blocks)
@@ -37,7 +37,7 @@ class Seed:
         return self.octets(purpose, (length + 1) // 2).hex()[:length]
 
     def below(self, purpose: str, bound: int) -> Iterator[int]:
-        """An endless stream of integers from 0 up to the bound."""
+        """An infinite sequence of integers from 0 up to, but without, the bound."""
         counter = 0
         while True:
             yield int.from_bytes(self.octets(f"{purpose}\0{counter}", 16), "big") % bound

@@ -1,7 +1,7 @@
 """Resources of Pulumi's random provider.
 
-A value follows from the seed, the resource's URN and its `keepers`, so it survives a restart of the twin and
-changes when a deployment would replace the resource.
+A value is derived from the seed, the resource's URN and its `keepers`, so it survives a restart of the
+twin and changes if a deployment would replace the resource.
 
 Source: https://www.pulumi.com/registry/packages/random/api-docs/
 """
@@ -22,11 +22,11 @@ def create(seed: Seed, type_: str, inputs: Mapping[str, Any], urn: str) -> tuple
     """Id and outputs of a random resource.
 
     Raises:
-        LookupError: the twin does not know the type.
+        LookupError: the twin does not support the type.
     """
     make = _MAKERS.get(type_.rpartition(":")[2])
     if make is None:
-        raise LookupError(f"the twin knows these random resources: {', '.join(sorted(_MAKERS))}; not {type_}")
+        raise LookupError(f"the twin does not support {type_}, only {', '.join(sorted(_MAKERS))}")
     purpose = f"{urn}\0{json.dumps(inputs.get('keepers') or {}, sort_keys=True, default=str)}"
     identifier, outputs = make(seed, purpose, inputs)
     return identifier, {**inputs, **outputs}
@@ -55,7 +55,7 @@ def _string(seed: Seed, purpose: str, inputs: Mapping[str, Any]) -> tuple[str, d
     if inputs.get("special", True):
         alphabets["special"] = inputs.get("overrideSpecial") or _SPECIAL
     stream = seed.below(purpose, 2**64)
-    # The minimum of each class first, the rest from all of them, then shuffled: as the provider does it.
+    # As in the provider: first the minimum of each class, then the rest from all classes, then shuffled.
     letters = [
         alphabet[next(stream) % len(alphabet)]
         for name, alphabet in alphabets.items()

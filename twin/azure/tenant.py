@@ -1,4 +1,4 @@
-"""The Entra tenant that a stack declares: its applications, its identities, and what trusts what."""
+"""The Entra tenant of a stack: applications, managed identities and federated credentials."""
 
 from twin.azure.cloud import Cloud
 from twin.azure.identifiers import Seed
@@ -25,12 +25,12 @@ _HOSTS = {
 
 
 def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
-    """Everything of a stack that Entra has to know.
+    """The Entra directory with everything that a stack declares.
 
     Args:
         stack: evaluated for an update.
-        cloud: what it was evaluated with.
-        base_url: where browsers find the tenant's sign-in page, without a trailing slash.
+        cloud: the cloud of the evaluation.
+        base_url: address of the tenant for browsers, without a trailing slash.
     """
     hosts = tuple(
         _identity_host(resource, name, cloud)

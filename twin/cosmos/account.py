@@ -1,4 +1,4 @@
-"""What the Cosmos DB account is: its databases, containers and who may use them."""
+"""The Cosmos DB account: its databases, containers and role assignments."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class Container:
     Attributes:
         name: its id.
         partition_key: the path of its partition key, e.g. `/id` or `/owner/name`.
-        default_ttl: seconds that an item lives unless its own `ttl` says otherwise; -1: for ever, but items
-            may have a `ttl`; None: `ttl` has no effect at all.
+        default_ttl: time to live in seconds of an item without its own `ttl`; -1: items do not expire unless
+            they have a `ttl`; None: `ttl` has no effect.
     """
 
     name: str
@@ -19,15 +19,15 @@ class Container:
     default_ttl: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what the stand-in could not imitate.
+        """Rejects definitions that the stand-in does not support.
 
         Raises:
-            ValueError: not one absolute path.
+            ValueError: the partition key is not one absolute path, or `default_ttl` is not valid.
         """
         if not self.partition_key.startswith("/") or not self.partition_key.strip("/"):
             raise ValueError(
                 f"container '{self.name}': the partition key '{self.partition_key}' must be one path such as "
-                "'/id'; the stand-in knows no hierarchical keys"
+                "'/id'; the stand-in does not support hierarchical keys"
             )
         if self.default_ttl is not None and (self.default_ttl == 0 or self.default_ttl < -1):
             raise ValueError(
@@ -45,7 +45,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlRoleAssignment:
-    """A data-plane role of a principal.
+    """The assignment of a data-plane role to a principal.
 
     Attributes:
         principal_id: object id of the identity.
@@ -58,12 +58,12 @@ class SqlRoleAssignment:
     read_only: bool = False
 
     def covers(self, path: str) -> bool:
-        """Whether the scope is `path` or lies above it."""
+        """Whether the scope is `path` or contains it."""
         scope = self.scope.rstrip("/")
         return path == scope or path.startswith(f"{scope}/")
 
     def lies_in(self, path: str) -> bool:
-        """Whether the scope lies below `path`, so that its holder may read the metadata on the way."""
+        """Whether the scope is below `path`, so that the principal may read the metadata of `path`."""
         return self.scope.startswith(f"{path.rstrip('/')}/")
 
 
@@ -75,10 +75,10 @@ class CosmosAccount:
         name: the account's name.
         base_url: its endpoint for clients of the twin, e.g. `http://localhost:8003`; `GET /` returns it.
         location: the region's display name.
-        databases: what it holds.
-        role_assignments: the only principals that may use the data; no key is accepted.
-        local_auth_disabled: whether the account declares `disableLocalAuth`. The stand-in accepts no keys
-            either way; this decides what it says about them.
+        databases: its databases.
+        role_assignments: the principals that may use the data; keys are not accepted.
+        local_auth_disabled: whether the account declares `disableLocalAuth`. The stand-in never accepts keys;
+            this only selects the error message.
     """
 
     name: str
@@ -89,10 +89,10 @@ class CosmosAccount:
     local_auth_disabled: bool = True
 
     def database(self, name: str) -> Database | None:
-        """The database of that name (case matters)."""
+        """The database with a name, which is case-sensitive."""
         return next((each for each in self.databases if each.name == name), None)
 
     def container(self, database: str, name: str) -> Container | None:
-        """The container of that name."""
+        """The container with a name."""
         found = self.database(database)
         return next((each for each in found.containers if each.name == name), None) if found else None

@@ -32,14 +32,14 @@ _Operation = Callable[[Request, str], Awaitable[Answer]]
 
 
 def create_app(account: CosmosAccount, store: SqliteStore, clock: Clock, verifier: Verifier) -> Starlette:
-    """The stand-in for one account.
+    """Creates the stand-in for one account.
 
     `app.state.throttle` makes the next requests fail with 429.
 
     Args:
-        account: what it holds and who may use it.
-        store: where documents are kept; the caller closes it.
-        clock: stamps documents and expires them.
+        account: its databases and role assignments.
+        store: the store of the documents; the caller closes it.
+        clock: gives timestamps and decides on expiry.
         verifier: checks bearer tokens; `twin.entra.TokenVerifier` is one.
     """
     throttle = Throttle()
@@ -73,7 +73,7 @@ def create_app(account: CosmosAccount, store: SqliteStore, clock: Clock, verifie
 
 
 class _TrailingSlash:
-    """Lets a path end in a slash, as the official clients' paths do."""
+    """Accepts paths with a trailing slash, which the official clients send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -85,7 +85,7 @@ class _TrailingSlash:
 
 
 class _Service:
-    """The operations of the REST API, each on one resource."""
+    """The operations of the REST API."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class _Service:
         self._throttle = throttle
 
     async def serve(self, http: Request, operations: dict[str, _Operation]) -> Response:
-        """One request: headers, principal, then the operation; errors become Cosmos DB's bodies."""
+        """Serves a request: checks headers and principal, runs the operation, and converts errors."""
         try:
             check_headers(http)
             principal = auth.authenticate(http.headers.get("authorization"), self._account, self._verifier)
@@ -116,7 +116,7 @@ class _Service:
         return respond(http, answer, last_write=self._store.last_write)
 
     async def read_account(self, _http: Request, principal: str) -> Answer:
-        """`GET /`: where the account can be reached, which clients read first."""
+        """`GET /`: the account with its endpoints, which clients read first."""
         self._allow(principal, auth.READ_METADATA, "/")
         return Answer(body=account_body(self._account))
 
@@ -157,7 +157,7 @@ class _Service:
         return Answer(body=container_body(http.path_params["database"], container))
 
     async def list_key_ranges(self, http: Request, principal: str) -> Answer:
-        """`GET /dbs/x/colls/y/pkranges`: one range, since there is one partition."""
+        """`GET /dbs/x/colls/y/pkranges`: one range, because there is one partition."""
         _, container = self._container(http, principal, auth.READ_METADATA)
         ranges = key_ranges(http.path_params["database"], container)
         if http.headers.get("if-none-match") == ranges["PartitionKeyRanges"][0]["_etag"]:
@@ -168,16 +168,16 @@ class _Service:
         """`GET .../docs`: a page of the container, or of one partition of it."""
         path, _ = self._container(http, principal, auth.READ_FEED)
         if "a-im" in http.headers:
-            raise bad_request("The stand-in has no change feed.")
+            raise bad_request("The stand-in does not support the change feed.")
         return self._page(http, path, Query(()))
 
     async def post_document(self, http: Request, principal: str) -> Answer:
-        """`POST .../docs`: creates a document, upserts it, or queries, as the headers say."""
+        """`POST .../docs`: creates a document, upserts it, or runs a query, depending on the headers."""
         headers = http.headers
         if headers.get("x-ms-cosmos-is-batch-request", "").lower() == "true":
-            raise bad_request("The stand-in has no transactional batches.")
+            raise bad_request("The stand-in does not support transactional batches.")
         if headers.get("x-ms-cosmos-is-query-plan-request", "").lower() == "true":
-            raise bad_request("The stand-in makes no query plans: the query needs none or is not understood.")
+            raise bad_request("The stand-in does not support query plans.")
         if headers.get("x-ms-documentdb-isquery", "").lower() == "true":
             path, _ = self._container(http, principal, auth.QUERY)
             query = read_query(await read_body(http))

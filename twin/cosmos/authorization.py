@@ -1,4 +1,4 @@
-"""Who may do what: Entra tokens and data-plane roles. Keys are not accepted.
+"""Authentication with Entra tokens and authorization with data-plane roles. Keys are not accepted.
 
 Source: learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources and
 learn.microsoft.com/azure/cosmos-db/how-to-setup-rbac
@@ -31,17 +31,17 @@ class Verifier(Protocol):
     """Checks a token; `twin.entra.TokenVerifier` is one."""
 
     def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
-        """The claims, or `InvalidTokenError`."""
+        """The claims of a valid token; raises `InvalidTokenError` otherwise."""
         ...
 
 
 def authenticate(header: str | None, account: CosmosAccount, verifier: Verifier) -> str:
-    """The object id of the principal that an `Authorization` header proves.
+    """The object id of the principal that an `Authorization` header authenticates.
 
     The header is `type=aad&ver=1.0&sig=<token>`, URL-encoded or not.
 
     Raises:
-        CosmosError: 401.
+        CosmosError: 401, without a valid token.
     """
     if not header:
         raise _unauthorized(
@@ -53,7 +53,7 @@ def authenticate(header: str | None, account: CosmosAccount, verifier: Verifier)
             raise _unauthorized(
                 "Local Authorization is disabled. Use an AAD token to authorize all requests.", substatus=5202
             )
-        raise _unauthorized("The stand-in has no account keys. Use an AAD token to authorize all requests.")
+        raise _unauthorized("The stand-in accepts no keys. Use an AAD token to authorize all requests.")
     if parts.get("type") != "aad" or parts.get("ver") != "1.0" or not parts.get("sig"):
         raise _unauthorized(
             "The input authorization header is in the wrong format. It must be "
@@ -65,18 +65,18 @@ def authenticate(header: str | None, account: CosmosAccount, verifier: Verifier)
         raise _unauthorized(f"The AAD token is not accepted: {error}.") from error
     principal = claims.get("oid")
     if not isinstance(principal, str):
-        raise _unauthorized("The AAD token is not accepted: it names no principal.")
+        raise _unauthorized("The AAD token is not accepted: it has no principal (oid).")
     return principal
 
 
 def authorize(principal: str, action: str, path: str, account: CosmosAccount) -> None:
-    """Refuses what no role assignment of the principal admits.
+    """Checks that a role assignment of the principal allows an action.
 
     Args:
-        principal: the object id.
-        action: one of this module's actions.
+        principal: object id of the principal.
+        action: one of the actions in this module.
         path: `/`, `/dbs/x` or `/dbs/x/colls/y`.
-        account: its role assignments decide.
+        account: the account with the role assignments.
 
     Raises:
         CosmosError: 403 with substatus 5301.
@@ -97,7 +97,7 @@ def authorize(principal: str, action: str, path: str, account: CosmosAccount) ->
 
 
 def not_in_data_plane(method: str, path: str) -> CosmosError:
-    """403: databases and containers are made by deployments, not with a data-plane token."""
+    """403: databases and containers are created by deployments, not with a data-plane token."""
     return CosmosError(
         HTTPStatus.FORBIDDEN,
         f"The given request [{method} {path}] cannot be authorized by AAD token in data plane. Declare "

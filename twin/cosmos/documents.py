@@ -1,4 +1,4 @@
-"""What a document must be before it is stored: its id, its partition key, its ttl.
+"""The checks of a document before it is stored: id, partition key and ttl.
 
 Source: learn.microsoft.com/azure/cosmos-db/concepts-limits and /rest/api/cosmos-db/create-a-document
 """
@@ -12,7 +12,7 @@ from twin.cosmos.account import Container
 from twin.cosmos.errors import CosmosError, bad_request
 
 MAX_ITEM = 2 * 1024 * 1024
-"""Bytes of an item's UTF-8 JSON."""
+"""The largest item, in bytes of UTF-8 JSON."""
 
 SYSTEM_PROPERTIES = frozenset({"_rid", "_self", "_etag", "_attachments", "_ts"})
 
@@ -22,20 +22,20 @@ _MAX_TTL = 2**31 - 1
 _PARTITION_KEY_MISMATCH = 1001
 
 _UNDEFINED = "[{}]"
-"""The partition key of a document that lacks the property."""
+"""The partition key of a document without the property."""
 
 
 def read_document(body: bytes) -> dict[str, Any]:
-    """The document that a request's body holds, without system properties.
+    """The document in a request's body, without system properties.
 
     Raises:
-        CosmosError: 413, or 400 for what is not a JSON object with a valid id and ttl.
+        CosmosError: 413, or 400 if it is not a JSON object with a valid id and ttl.
     """
     if len(body) > MAX_ITEM:
         raise CosmosError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request size is too large")
     try:
         document = json.loads(body, parse_constant=_no_constant)
-        dump(document).encode()  # refuses lone surrogates and numbers beyond a double
+        dump(document).encode()  # fails for lone surrogates and for numbers outside the range of a double
     except (ValueError, RecursionError) as error:
         raise bad_request("The input content is invalid because it is not a JSON document.") from error
     if not isinstance(document, dict):
@@ -46,7 +46,7 @@ def read_document(body: bytes) -> dict[str, Any]:
 
 
 def check_id(value: object) -> None:
-    r"""Refuses an id that is not 1 to 1023 bytes of text without `/`, `\`, `?` and `#`.
+    r"""Checks that an id is a string of 1 to 1023 bytes without `/`, `\`, `?` and `#`.
 
     Raises:
         CosmosError: 400.
@@ -67,10 +67,10 @@ def check_id(value: object) -> None:
 
 
 def key_of(document: dict[str, Any], container: Container) -> str:
-    """The document's partition key as compact JSON: `["value"]`, or `[{}]` when the property is absent.
+    """The document's partition key as compact JSON: `["value"]`, or `[{}]` if the property is absent.
 
     Raises:
-        CosmosError: 400, the property is an object or an array.
+        CosmosError: 400, if the property is an object or an array.
     """
     value: Any = document
     for name in container.partition_key.strip("/").split("/"):
@@ -87,10 +87,10 @@ def key_of(document: dict[str, Any], container: Container) -> str:
 
 
 def read_key(header: str | None) -> str:
-    """The partition key that a request names in `x-ms-documentdb-partitionkey`, as compact JSON.
+    """The partition key in the header `x-ms-documentdb-partitionkey`, as compact JSON.
 
     Raises:
-        CosmosError: 400, absent, not a JSON array of one scalar, or too long.
+        CosmosError: 400, if it is absent, not a JSON array of one scalar, or too long.
     """
     if header is None:
         raise bad_request("PartitionKey value must be supplied for this operation.")
@@ -112,7 +112,7 @@ def read_key(header: str | None) -> str:
 
 
 def check_same_key(header: str, own: str) -> None:
-    """Refuses a document that is sent under another partition key than its own.
+    """Checks that a document has the partition key of the request's header.
 
     Raises:
         CosmosError: 400 with substatus 1001.
@@ -125,7 +125,7 @@ def check_same_key(header: str, own: str) -> None:
 
 
 def expiry(document: dict[str, Any], container: Container, written: float) -> float | None:
-    """When the document ceases to exist, in POSIX seconds; None: never."""
+    """When the document expires, in POSIX seconds; None if it does not expire."""
     if container.default_ttl is None:
         return None
     ttl = document.get("ttl", container.default_ttl)
@@ -133,10 +133,10 @@ def expiry(document: dict[str, Any], container: Container, written: float) -> fl
 
 
 def dump(document: dict[str, Any]) -> str:
-    """JSON as it is stored and sent.
+    """The JSON that is stored and sent.
 
     Raises:
-        ValueError: a number beyond a double.
+        ValueError: a number is outside the range of a double.
     """
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -153,7 +153,7 @@ def _check_ttl(document: dict[str, Any]) -> None:
 
 
 def _canonical(values: Iterable[Any]) -> str:
-    # Numbers are doubles in Cosmos DB: 1 and 1.0 are one key.
+    # Numbers are doubles in Cosmos DB: 1 and 1.0 are the same key.
     plain = [int(each) if isinstance(each, float) and each.is_integer() else each for each in values]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 

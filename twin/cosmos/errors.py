@@ -19,13 +19,13 @@ _CODES = {
 
 
 class CosmosError(Exception):
-    """A refusal.
+    """An error response.
 
     Attributes:
         status: the HTTP status.
-        message: what is wrong.
-        substatus: Cosmos DB's finer number, sent as `x-ms-substatus`; 0 when it has none.
-        retry_after_ms: for 429, when to come back.
+        message: describes the error.
+        substatus: Cosmos DB's substatus, sent as `x-ms-substatus`; 0 if there is none.
+        retry_after_ms: for 429, the milliseconds after which to retry.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ def precondition_failed() -> CosmosError:
 
 
 def throttled(retry_after_ms: int) -> CosmosError:
-    """429, as when the account's request units are used up."""
+    """429, as if the account's request units were used up."""
     return CosmosError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this "

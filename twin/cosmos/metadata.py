@@ -1,4 +1,4 @@
-"""The JSON bodies of the account and of what it holds."""
+"""The JSON bodies of the account, its databases, containers and documents."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ _ETAG = '"00000000-0000-0000-0000-000000000000"'
 
 
 def account_body(account: CosmosAccount) -> dict[str, Any]:
-    """The account: its one location points back at the stand-in."""
+    """The account; the endpoint of its only location is the stand-in."""
     locations = [{"name": account.location, "databaseAccountEndpoint": f"{account.base_url.rstrip('/')}/"}]
     replication = {"asyncReplication": False, "minReplicaSetSize": 1, "maxReplicasetSize": 4}
     return {

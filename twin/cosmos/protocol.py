@@ -1,4 +1,4 @@
-"""What all requests and answers of the REST API share.
+"""The common headers of the REST API's requests and responses.
 
 Source: learn.microsoft.com/rest/api/cosmos-db/common-cosmosdb-rest-request-headers and -response-headers
 """
@@ -24,16 +24,16 @@ _MAX_DIGITS = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operation answers.
+    """The result of an operation.
 
     Attributes:
         status: the HTTP status.
-        body: JSON, or None for none.
-        etag: of the document, with quotes.
-        charge: request units, as a typical account would charge.
+        body: JSON, or None without a body.
+        etag: ETag of the document, with quotes.
+        charge: request units, similar to a real account's.
         continuation: the number after which the next page starts.
-        count: how many items the page holds.
-        error: the refusal of which this is the answer.
+        count: the number of items in the page.
+        error: the error, if the operation failed.
     """
 
     status: int = 200
@@ -56,7 +56,7 @@ class Answer:
 
 
 def check_headers(http: Request) -> None:
-    """Refuses a request without version or date, which every request must carry.
+    """Checks the version and date headers, which are required.
 
     Raises:
         CosmosError: 400 or 401.
@@ -76,7 +76,7 @@ async def read_body(http: Request) -> bytes:
     """The request's body.
 
     Raises:
-        CosmosError: 413, more than an item may have.
+        CosmosError: 413, if it is larger than an item may be.
     """
     body = bytearray()
     async for chunk in http.stream():
@@ -87,7 +87,7 @@ async def read_body(http: Request) -> bytes:
 
 
 def page_size(http: Request) -> int:
-    """How many items a page may hold, from `x-ms-max-item-count` (-1 leaves it to the service).
+    """The largest number of items in a page, from `x-ms-max-item-count` (-1 for the default).
 
     Raises:
         CosmosError: 400.
@@ -120,7 +120,7 @@ def page_start(http: Request) -> int:
 
 
 def respond(http: Request, answer: Answer, *, last_write: int) -> Response:
-    """The HTTP response, with the headers that all answers carry."""
+    """The HTTP response, with the common headers."""
     activity = _activity(http.headers.get("x-ms-activity-id"))
     headers = {
         "server": "Cosmos DB stand-in (twin)",

@@ -1,9 +1,9 @@
-"""The subset of Cosmos DB's SQL that the stand-in answers; anything else is refused by name.
+"""The supported subset of Cosmos DB's SQL; the error for any other query names the cause.
 
     SELECT * FROM <alias> [WHERE <alias>.path <op> value [AND ...]]
 
-`<op>` is `=`, `!=`, `<`, `<=`, `>` or `>=`; a value is a parameter (`@name`) or a JSON literal. Values of
-different types never compare, as in Cosmos DB.
+`<op>` is `=`, `!=`, `<`, `<=`, `>` or `>=`; a value is a parameter (`@name`) or a JSON literal. A
+comparison of values of different types is never true, as in Cosmos DB.
 """
 
 import json
@@ -54,20 +54,20 @@ class _Condition:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that has been understood."""
+    """A parsed query."""
 
     conditions: tuple[_Condition, ...]
 
     def admits(self, document: Mapping[str, Any]) -> bool:
-        """Whether the document is part of the answer."""
+        """Whether the document matches the query."""
         return all(each.holds(document) for each in self.conditions)
 
 
 def read_query(body: bytes) -> Query:
-    """The query of a request's body, `{"query": ..., "parameters": [{"name", "value"}]}`.
+    """The query in a request's body, `{"query": ..., "parameters": [{"name", "value"}]}`.
 
     Raises:
-        CosmosError: 400, not a query or not one of the subset.
+        CosmosError: 400, if it is not a query or not supported.
     """
     try:
         request = json.loads(body)
@@ -128,6 +128,6 @@ def _kind(value: Any) -> str:
 
 def _unsupported(text: object) -> CosmosError:
     return bad_request(
-        f"The stand-in does not understand {str(text)[:200]!r}. The queries that it answers take * of one "
-        "alias, with comparisons (= != < <= > >=) of its properties to values, joined by AND."
+        f"The stand-in does not support {str(text)[:200]!r}. A supported query has * for one alias, with "
+        "comparisons (= != < <= > >=) of its properties with values, joined by AND."
     )

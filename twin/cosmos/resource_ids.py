@@ -5,7 +5,7 @@ import hashlib
 
 
 def database_rid(name: str) -> str:
-    """The `_rid` of a database; the same name has the same one in every run."""
+    """The `_rid` of a database, derived from its name."""
     return _text(_database(name))
 
 
@@ -15,7 +15,7 @@ def container_rid(database: str, name: str) -> str:
 
 
 def document_rid(database: str, container: str, number: int) -> str:
-    """The `_rid` of a document; `number` is that of its creation."""
+    """The `_rid` of a document; `number` is its sequence number."""
     return _text(_container(database, container) + number.to_bytes(8, "little"))
 
 

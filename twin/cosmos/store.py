@@ -1,4 +1,4 @@
-"""Documents in SQLite. Each operation is one transaction, so concurrent writers see each other's ETags."""
+"""Documents in SQLite. Each operation is one transaction, so ETags detect concurrent writes."""
 
 import json
 import os
@@ -38,10 +38,10 @@ class Document:
     """A stored document.
 
     Attributes:
-        number: of its creation; stays with it, and orders feeds.
-        etag: with its quotes, as in headers and in `_etag`.
+        number: sequence number of its creation; feeds are ordered by it.
+        etag: ETag with quotes, as in headers and in `_etag`.
         written: POSIX seconds of the last write (`_ts`).
-        content: what the client stored.
+        content: the document as the client sent it.
     """
 
     number: int
@@ -52,7 +52,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a document lies: container path (`dbs/x/colls/y`), partition key as compact JSON, id."""
+    """The address of a document: container path (`dbs/x/colls/y`), partition key as compact JSON, id."""
 
     container: str
     key: str
@@ -62,12 +62,12 @@ class Place:
 class SqliteStore:
     """The documents of one account.
 
-    All statements are short and run in the caller's thread. With SQLite's write-ahead log a write costs a
-    fraction of a millisecond; nothing is gained by threads.
+    All statements are short and run in the caller's thread: with SQLite's write-ahead log a write takes a
+    fraction of a millisecond, so threads would not help.
 
     Args:
-        path: the database file, created with mode 0600; None keeps everything in memory.
-        clock: decides what has expired.
+        path: the database file, created with mode 0600; None for a database in memory.
+        clock: decides on expiry.
     """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
@@ -75,7 +75,7 @@ class SqliteStore:
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        # The twin's one event loop is the one user; tests open it in one thread and serve in another.
+        # Only the twin's event loop uses it; tests open it in one thread and serve in another.
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -83,12 +83,12 @@ class SqliteStore:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error:
-            # A damaged file is not left open.
+            # The file must not stay open if it is damaged.
             self._db.close()
             raise
 
     def close(self) -> None:
-        """Ends the use of the file."""
+        """Closes the file."""
         self._db.close()
 
     def clear(self) -> None:
@@ -98,11 +98,11 @@ class SqliteStore:
 
     @property
     def last_write(self) -> int:
-        """The number of the last write, which session tokens contain."""
+        """The number of the last write, which is part of session tokens."""
         return self._db.execute("SELECT last FROM writes").fetchone()[0]
 
     def read(self, place: Place) -> Document:
-        """The document at a place.
+        """The document at an address.
 
         Raises:
             CosmosError: 404.
@@ -118,10 +118,10 @@ class SqliteStore:
         return _document(row)
 
     def create(self, place: Place, content: dict[str, Any], container: Container) -> Document:
-        """Stores a document where none is.
+        """Stores a new document.
 
         Raises:
-            CosmosError: 409.
+            CosmosError: 409, if it exists.
         """
         with self._transaction():
             if self._current(place) is not None:
@@ -131,10 +131,10 @@ class SqliteStore:
     def upsert(
         self, place: Place, content: dict[str, Any], container: Container, *, if_match: str | None
     ) -> tuple[Document, bool]:
-        """Stores a document, whether or not it exists; returns whether it is new.
+        """Creates or replaces a document; returns whether it is new.
 
         Raises:
-            CosmosError: 412, when the one that is there has another ETag than `if_match`.
+            CosmosError: 412, if the existing document has another ETag than `if_match`.
         """
         with self._transaction():
             current = self._current(place)
@@ -146,7 +146,7 @@ class SqliteStore:
     def replace(
         self, place: Place, content: dict[str, Any], container: Container, *, if_match: str | None
     ) -> Document:
-        """Overwrites a document.
+        """Replaces a document.
 
         Raises:
             CosmosError: 404, or 412 when it has another ETag than `if_match`.
@@ -173,7 +173,7 @@ class SqliteStore:
             self._db.execute("UPDATE writes SET last = last + 1")
 
     def feed(self, container: str, *, key: str | None, after: int) -> Iterator[Document]:
-        """The documents of a container, or of one partition of it, created after number `after`, in order."""
+        """The documents of a container, or of one partition, with numbers above `after`, in order."""
         rows = self._db.execute(
             "SELECT number, etag, written, body FROM documents WHERE container = ? AND number > ?"
             " AND (?3 IS NULL OR partition_key = ?3) AND (expires IS NULL OR expires > ?4) ORDER BY number",
@@ -183,7 +183,7 @@ class SqliteStore:
             yield _document(row)
 
     def _current(self, place: Place) -> Document | None:
-        """The document at a place within a transaction; one that has expired is removed on the way."""
+        """The document at an address within a transaction; an expired document is removed."""
         row = self._db.execute(
             "SELECT number, etag, written, body, expires FROM documents"
             " WHERE container = ? AND partition_key = ? AND id = ?",

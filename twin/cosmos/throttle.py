@@ -1,17 +1,17 @@
-"""429 on demand, as from an account whose request units are used up."""
+"""Injects 429 responses, as if the account's request units were used up."""
 
 from twin.cosmos.errors import throttled
 
 
 class Throttle:
-    """Refuses the next requests of authenticated clients."""
+    """Rejects the next requests of authenticated clients."""
 
     def __init__(self) -> None:
         self._remaining = 0
         self._retry_after_ms = 0
 
     def refuse(self, times: int, *, retry_after_ms: int = 100) -> None:
-        """Lets the next `times` requests fail with 429 and `x-ms-retry-after-ms`; 0 ends it."""
+        """Rejects the next `times` requests with 429 and `x-ms-retry-after-ms`; 0 ends this."""
         self._remaining = times
         self._retry_after_ms = retry_after_ms
 

@@ -1,15 +1,15 @@
-"""What changes about users while the stand-in runs: who is disabled, whose sessions were revoked."""
+"""The state of users while the stand-in runs: disabled accounts and revoked sessions."""
 
 from twin.clock import Clock
 from twin.entra.directory import Directory, User
 
 
 class Accounts:
-    """The mutable side of the directory, moved by the control API and by tests.
+    """The mutable state of the directory, which the control API and tests change.
 
     Args:
-        directory: who exists.
-        clock: when a revocation happens.
+        directory: the directory with the users.
+        clock: gives the time of a revocation.
     """
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
@@ -19,7 +19,7 @@ class Accounts:
         self._revoked: dict[str, float] = {}
 
     def disable(self, name: str) -> None:
-        """Disables a user, by object id or principal name: no sign-in, no refresh (AADSTS50057).
+        """Disables a user, by object id or principal name: sign-in and refresh fail (AADSTS50057).
 
         Raises:
             KeyError: nobody has that name.
@@ -27,7 +27,7 @@ class Accounts:
         self._disabled.add(self._known(name).object_id)
 
     def enable(self, name: str) -> None:
-        """Takes a `disable` back.
+        """Enables a disabled user.
 
         Raises:
             KeyError: nobody has that name.
@@ -35,7 +35,7 @@ class Accounts:
         self._disabled.discard(self._known(name).object_id)
 
     def revoke_sessions(self, name: str) -> None:
-        """Makes sessions and refresh tokens issued up to now worthless (AADSTS50173).
+        """Revokes the sessions and refresh tokens issued up to now (AADSTS50173).
 
         Raises:
             KeyError: nobody has that name.
@@ -43,21 +43,21 @@ class Accounts:
         self._revoked[self._known(name).object_id] = self._clock.now()
 
     def reset(self) -> None:
-        """Everybody is enabled, nothing is revoked."""
+        """Enables all users and clears revocations."""
         self._disabled.clear()
         self._revoked.clear()
 
     def is_disabled(self, user: User) -> bool:
-        """Whether the user may not sign in."""
+        """Whether the user is disabled."""
         return user.object_id in self._disabled
 
     def is_revoked(self, user: User, issued_at: float) -> bool:
-        """Whether what was issued to the user at that time (POSIX seconds) has been revoked."""
+        """Whether tokens issued to the user at that time (POSIX seconds) have been revoked."""
         return issued_at <= self._revoked.get(user.object_id, float("-inf"))
 
     def _known(self, name: str) -> User:
         user = self._directory.user(name)
         if user is None:
             names = ", ".join(each.principal_name for each in self._directory.users)
-            raise KeyError(f"no user '{name}' in the directory; there are: {names}")
+            raise KeyError(f"there is no user '{name}' in the directory; the users are: {names}")
         return user

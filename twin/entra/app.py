@@ -23,24 +23,24 @@ from twin.entra.tokens import TokenIssuer
 def create_app(
     directory: Directory, clock: Clock, keys: SigningKeys, *, accounts: Accounts | None = None
 ) -> Starlette:
-    """The stand-in for one tenant.
+    """Creates the stand-in for one tenant.
 
-    `app.state` holds what the rest of the twin needs: `accounts` (to disable users and revoke sessions),
-    `keys` (to rotate them) and `identity_headers`: for each identity host the secret, new in each run, that
-    its process gets as `IDENTITY_HEADER`, with `IDENTITY_ENDPOINT=<base_url>/twin/managed-identity/token`.
+    `app.state` contains `accounts` (to disable users and revoke sessions), `keys` (to rotate them) and
+    `identity_headers`: for each identity host a secret, new in each run, that its process receives as
+    `IDENTITY_HEADER`, together with `IDENTITY_ENDPOINT=<base_url>/twin/managed-identity/token`.
 
     Args:
         directory: the tenant.
-        clock: judges and stamps everything.
+        clock: gives the time for tokens and their expiry.
         keys: sign the tokens.
-        accounts: which users are disabled; a fresh one unless given.
+        accounts: the state of the users; by default all are enabled.
 
     Raises:
-        ValueError: two identity hosts have one name, so that one secret would open the identities of both.
+        ValueError: two identity hosts have the same name and would share a secret.
     """
     names = [host.name for host in directory.identity_hosts]
     if len(set(names)) != len(names):
-        raise ValueError(f"identity hosts need names of their own; there are: {', '.join(names)}")
+        raise ValueError(f"identity hosts need different names; the names are: {', '.join(names)}")
     accounts = accounts or Accounts(directory, clock)
     issuer = TokenIssuer(directory, clock, keys)
     grants = Grants(directory, accounts, clock, keys)
@@ -68,7 +68,7 @@ def create_app(
 
 
 class SecureHeaders:
-    """Adds to every answer what protects it in a browser and says who answers."""
+    """Adds security headers and the `Server` header to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -86,7 +86,7 @@ class SecureHeaders:
                 headers["content-security-policy"] = CONTENT_SECURITY_POLICY
                 headers["x-content-type-options"] = "nosniff"
                 headers["x-frame-options"] = "DENY"
-                # Not no-referrer: with that, browsers send `Origin: null` with the form.
+                # With no-referrer, browsers would send `Origin: null` with the form.
                 headers["referrer-policy"] = "same-origin"
                 headers["server"] = "Entra ID stand-in (twin)"
             await send(message)

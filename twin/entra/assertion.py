@@ -1,4 +1,4 @@
-"""How an application authenticates: a client assertion that one of its federated credentials admits.
+"""Authentication of applications with client assertions and federated credentials.
 
 Sources: RFC 7523; learn.microsoft.com/entra/workload-id/workload-identity-federation. Issuer, subject and
 audience are compared with case, as Entra does since 2024.
@@ -19,16 +19,16 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 def authenticate(
     form: Mapping[str, str], *, directory: Directory, keys: SigningKeys, clock: Clock
 ) -> Application:
-    """The application that sent a token request.
+    """Authenticates the application that sent a token request.
 
     Args:
-        form: the request's parameters, each at most once.
-        directory: its applications and their credentials.
-        keys: assertions are the tenant's own managed-identity tokens, so its own keys verify them.
-        clock: judges the assertion's times.
+        form: the parameters of the request, each at most once.
+        directory: the directory with the applications and their credentials.
+        keys: the tenant's keys, because assertions are its own managed-identity tokens.
+        clock: checks the assertion's times.
 
     Raises:
-        EntraError: no such application, no assertion, or none that a credential admits.
+        EntraError: unknown application, missing assertion, or no federated credential for it.
     """
     client_id = form.get("client_id", "")
     if not client_id:

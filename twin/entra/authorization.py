@@ -1,4 +1,4 @@
-"""The authorization request: what a client asks for at `/authorize`, checked in Entra's order.
+"""The authorization request at `/authorize`, checked in Entra's order.
 
 Source: learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
@@ -25,11 +25,11 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """What was asked for, after all checks. `state` and `nonce` are the client's data, returned as they came.
+    """A valid request. `state` and `nonce` are data of the client, which are returned unchanged.
 
     Attributes:
         scopes: OpenID scopes, and permissions of at most one resource.
-        resource: the resource of those permissions, as it was named; None for OpenID scopes alone.
+        resource: the requested resource of these permissions; None if there are only OpenID scopes.
         challenge: the PKCE challenge, or None.
         challenge_method: `S256` or `plain`.
         prompt: `login`, `none`, `consent`, `select_account` or None.
@@ -49,7 +49,7 @@ class AuthorizationRequest:
     login_hint: str | None
 
     def admits(self, verifier: str | None) -> bool:
-        """Whether a code verifier (RFC 7636) belongs to the challenge; without a challenge none is needed."""
+        """Whether a code verifier matches the challenge (RFC 7636); without a challenge none is needed."""
         if self.challenge is None:
             return True
         if not verifier or not verifier.isascii():
@@ -61,7 +61,7 @@ class AuthorizationRequest:
 
 
 class RedirectError(Exception):
-    """A refusal that goes back to the client, since client and redirect URI are known to be good."""
+    """An error that is sent to the client, because client and redirect URI are valid."""
 
     def __init__(self, error: EntraError, redirect_uri: str, state: str | None) -> None:
         super().__init__(str(error))
@@ -71,12 +71,12 @@ class RedirectError(Exception):
 
 
 def read_request(query: Mapping[str, str], directory: Directory) -> AuthorizationRequest:
-    """The authorization request that a query holds.
+    """Reads the authorization request in a query.
 
     Raises:
-        EntraError: to be shown to the person: unknown client (AADSTS700016) or redirect URI (AADSTS50011).
-            Answering those with a redirect would make the authority an open redirector.
-        RedirectError: to be sent to the client.
+        EntraError: to be shown to the user: unknown client (AADSTS700016) or redirect URI (AADSTS50011).
+            A redirect would make the authorization server an open redirector.
+        RedirectError: an error to be sent to the client.
     """
     client_id = query.get("client_id", "")
     if not client_id:
@@ -151,11 +151,11 @@ def _checked(
 def read_scopes(
     parameters: Mapping[str, str], app: Application, directory: Directory
 ) -> tuple[tuple[str, ...], str | None]:
-    """The scopes of a request, in its order, and the resource that they belong to.
+    """The scopes of a request, in their order, and the resource that they belong to.
 
     Raises:
-        EntraError: no scope; an unknown one (AADSTS650053); two resources (AADSTS28000); or a `resource`
-            parameter that does not match the scopes (AADSTS9010010).
+        EntraError: there is no scope, an unknown scope (AADSTS650053), two resources (AADSTS28000), or a
+            `resource` parameter that does not match the scopes (AADSTS9010010).
     """
     scopes = tuple(dict.fromkeys(parameters.get("scope", "").split()))
     if not scopes:

@@ -1,4 +1,4 @@
-"""What browsers meet: `authorize`, the form that it shows, and `logout`."""
+"""The endpoints for browsers: `authorize`, the sign-in form, and `logout`."""
 
 import hmac
 import secrets
@@ -21,7 +21,7 @@ _FORM_COOKIE = "twin-entra-form"
 
 
 class BrowserEndpoints:
-    """The sign-in, as a person goes through it."""
+    """The pages of the sign-in and sign-out."""
 
     def __init__(self, directory: Directory, accounts: Accounts, grants: Grants, keys: SigningKeys) -> None:
         self._directory = directory
@@ -30,7 +30,7 @@ class BrowserEndpoints:
         self._keys = keys
 
     async def authorize(self, http: Request) -> Response:
-        """`GET /<tenant>/oauth2/v2.0/authorize`: a code at once for who is signed in, else the page."""
+        """`GET /<tenant>/oauth2/v2.0/authorize`: a code for a signed-in user, otherwise the sign-in page."""
         try:
             self._check_tenant(http)
             query = single(http.query_params.multi_items())
@@ -57,7 +57,7 @@ class BrowserEndpoints:
         )
 
     async def login(self, http: Request) -> Response:
-        """`POST /<tenant>/login`: the form comes back, with a user or a cancellation."""
+        """`POST /<tenant>/login`: the submitted form, with a user or a cancellation."""
         try:
             self._check_tenant(http)
             form = await read_form(http)
@@ -82,7 +82,7 @@ class BrowserEndpoints:
         return response
 
     async def logout(self, http: Request) -> Response:
-        """`GET /<tenant>/oauth2/v2.0/logout`: ends the browser's session; returns only to registered URIs."""
+        """`GET /<tenant>/oauth2/v2.0/logout`: ends the session; redirects only to registered URIs."""
         try:
             self._check_tenant(http)
         except EntraError as error:
@@ -109,7 +109,7 @@ class BrowserEndpoints:
         problem: str | None = None,
         status: int = 200,
     ) -> Response:
-        """The sign-in page, whose form (`flow`) works only in the browser that it was given to."""
+        """The sign-in page, whose form (`flow`) works only in the browser that received it."""
         response = sign_in_page(
             request,
             self._directory,
@@ -122,18 +122,16 @@ class BrowserEndpoints:
         return response
 
     def _own_query(self, http: Request, flow: str) -> dict[str, str]:
-        """The query for which this browser was shown the form; refuses what another site had it submit."""
+        """The query for which this browser received the form; rejects forms that another site submits."""
         origin = http.headers.get("origin")
         if origin is not None and origin != self._directory.base_url:
             raise _foreign_form("The form was sent from another site.")
         try:
             held = self._keys.unseal(flow, purpose="form")
         except InvalidTokenError as error:
-            raise _foreign_form("The form is not one of this sign-in page.") from error
+            raise _foreign_form("The form is not from this sign-in page.") from error
         if not hmac.compare_digest(http.cookies.get(_FORM_COOKIE, "").encode(), held["browser"].encode()):
-            raise _foreign_form(
-                "The form belongs to another browser, or the browser did not send its cookie."
-            )
+            raise _foreign_form("The form is from another browser, or the browser did not send its cookie.")
         return held["query"]
 
     def _to_client_with_code(self, request: AuthorizationRequest, sign_in: SignIn) -> Response:
@@ -157,7 +155,7 @@ def _refusal(error: EntraError, state: str | None) -> dict[str, str]:
 def _to_client(redirect_uri: str, answer: dict[str, str]) -> RedirectResponse:
     separator = "&" if urlsplit(redirect_uri).query else "?"
     response = RedirectResponse("/", 302)
-    # Set as it is: RedirectResponse would quote the registered URI a second time.
+    # Set directly: RedirectResponse would quote the registered URI a second time.
     response.headers["location"] = f"{redirect_uri}{separator}{urlencode(answer)}"
     return response
 

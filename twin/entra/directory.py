@@ -1,9 +1,9 @@
-"""What the tenant holds: applications, managed identities, users. It does not change at run time."""
+"""The directory of the tenant: applications, managed identities, users. It does not change at run time."""
 
 from dataclasses import dataclass
 
 TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - the name of a resource, not a secret
-"""The resource for which a managed identity gets the token that it shows as a client assertion."""
+"""The resource for which a managed identity requests the token that it sends as a client assertion."""
 
 FIRST_PARTY_RESOURCES = frozenset(
     {
@@ -16,18 +16,18 @@ FIRST_PARTY_RESOURCES = frozenset(
         "https://vault.azure.net",
     }
 )
-"""Microsoft's own resources, present in every tenant. Storage and Cosmos also answer to their accounts' URLs
-in Azure; the stand-in knows the general name alone."""
+"""Microsoft's resources, which exist in every tenant. Azure also accepts the URLs of storage and Cosmos DB
+accounts; the stand-in accepts only the general names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederatedCredential:
-    """A trust in tokens of another issuer, compared to the letter.
+    """A federated identity credential; its values are compared exactly.
 
     Attributes:
-        issuer: the `iss` of the assertion, e.g. `http://localhost:8002/<tenant>/v2.0`.
-        subject: its `sub`; for a managed identity the principal id.
-        audience: its `aud`; Azure's default is `api://AzureADTokenExchange`.
+        issuer: `iss` of the assertion, e.g. `http://localhost:8002/<tenant>/v2.0`.
+        subject: `sub` of the assertion; for a managed identity its principal id.
+        audience: `aud` of the assertion; Azure's default is `api://AzureADTokenExchange`.
     """
 
     issuer: str
@@ -37,7 +37,7 @@ class FederatedCredential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppRole:
-    """A role that an application defines. `id` is a GUID, `value` what appears in the `roles` claim."""
+    """A role that an application defines; `id` is a GUID, `value` is its value in the `roles` claim."""
 
     id: str
     value: str
@@ -45,20 +45,20 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """An app registration with, or without, its service principal.
+    """An app registration, with or without its service principal.
 
     Attributes:
         client_id: the application (client) id, a GUID.
         object_id: the service principal's object id (the `oid` of its own app-only tokens).
-        display_name: shown on the sign-in page.
+        display_name: the name on the sign-in page.
         redirect_uris: web redirect URIs; compared exactly.
         identifier_uris: application ID URIs under which tokens for it may be requested.
-        federated_credentials: the only way in which it authenticates; there are no client secrets.
+        federated_credentials: its only credentials; there are no client secrets.
         app_roles: the roles that can be assigned on it.
-        has_service_principal: without one nobody gets a token for it (AADSTS500011).
-        token_version: `api.requestedAccessTokenVersion`: 1 (Entra's default) or 2. It decides issuer,
+        has_service_principal: without one, no tokens are issued for it (AADSTS500011).
+        token_version: `api.requestedAccessTokenVersion`: 1 (Entra's default) or 2. It determines issuer,
             audience and claim names of access tokens *for* this application.
-        assignment_required: `appRoleAssignmentRequired` of the service principal: app-only tokens need a
+        assignment_required: `appRoleAssignmentRequired` of the service principal: app-only tokens require a
             role.
     """
 
@@ -74,7 +74,7 @@ class Application:
     assignment_required: bool = False
 
     def answers_to(self, resource: str) -> bool:
-        """Whether tokens for `resource` are tokens for this application."""
+        """Whether `resource` is a name of this application."""
         return resource == self.client_id or resource in self.identifier_uris
 
 
@@ -89,11 +89,11 @@ class ManagedIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityHost:
-    """An Azure service that carries identities, such as the gateway or a Function App.
+    """An Azure service with managed identities, such as the gateway or a Function App.
 
     Attributes:
-        name: how the twin calls it; names its secret in `app.state.identity_headers`.
-        user_assigned: client ids of the user-assigned identities attached to it.
+        name: its name in the twin, also the key of its secret in `app.state.identity_headers`.
+        user_assigned: client ids of its user-assigned identities.
         system_assigned: client id of its system-assigned identity, if it has one.
     """
 
@@ -104,7 +104,7 @@ class IdentityHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleAssignment:
-    """An app role given to a principal.
+    """The assignment of an app role to a principal.
 
     Attributes:
         principal_id: object id of a managed identity, service principal or user.
@@ -119,7 +119,7 @@ class RoleAssignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person of the tenant. `object_id` is the `oid` claim, `principal_name` the `preferred_username`."""
+    """A user of the tenant; `object_id` is the `oid` claim, `principal_name` the `preferred_username`."""
 
     object_id: str
     name: str
@@ -138,7 +138,7 @@ TEST_USERS = (
         principal_name="grace@twin.example",
     ),
 )
-"""The people who can sign in unless a directory says otherwise; the same object ids in every run."""
+"""The default users of a directory, with the same object ids in every run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +147,9 @@ class Directory:
 
     Attributes:
         tenant_id: a GUID.
-        base_url: the authority as browsers see it, without a trailing slash, e.g. `http://localhost:8002`.
-        identity_hosts: who may ask for managed-identity tokens, and for which identities.
+        base_url: address of the authority for browsers, without a trailing slash, e.g.
+            `http://localhost:8002`.
+        identity_hosts: the services that may request managed-identity tokens, with their identities.
     """
 
     tenant_id: str
@@ -161,7 +162,7 @@ class Directory:
 
     @property
     def authority(self) -> str:
-        """`<base_url>/<tenant>`: what all endpoints start with."""
+        """`<base_url>/<tenant>`, the prefix of all endpoints."""
         return f"{self.base_url}/{self.tenant_id}"
 
     @property
@@ -175,14 +176,14 @@ class Directory:
         return f"https://sts.windows.net/{self.tenant_id}/"
 
     def application(self, client_id: str) -> Application | None:
-        """The application with that client id (GUIDs are compared without case)."""
+        """The application with a client id (GUIDs are compared case-insensitively)."""
         wanted = client_id.lower()
         return next((app for app in self.applications if app.client_id.lower() == wanted), None)
 
     def resource(self, name: str) -> Application | str | None:
-        """Who answers to a resource name: an application, a first-party resource's name, or nobody.
+        """The application with a resource name, the name of a first-party resource, or None.
 
-        A trailing slash does not matter to the look-up, as in Entra.
+        A trailing slash is ignored, as in Entra.
         """
         plain = name.rstrip("/")
         if plain in FIRST_PARTY_RESOURCES:
@@ -193,12 +194,12 @@ class Directory:
         return None
 
     def identity(self, client_id: str) -> ManagedIdentity | None:
-        """The managed identity with that client id."""
+        """The managed identity with a client id."""
         wanted = client_id.lower()
         return next((each for each in self.managed_identities if each.client_id.lower() == wanted), None)
 
     def user(self, name: str) -> User | None:
-        """The user with that object id or user principal name."""
+        """The user with an object id or user principal name."""
         wanted = name.lower()
         return next(
             (user for user in self.users if wanted in {user.object_id.lower(), user.principal_name.lower()}),

@@ -1,4 +1,4 @@
-"""Entra's errors, in its codes and its JSON shape.
+"""Entra's errors, with its codes and JSON format.
 
 Source: learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -22,13 +22,13 @@ class ErrorBody(TypedDict):
 
 
 class EntraError(Exception):
-    """A refusal, for a person (error page), for a client (redirect) or for a program (JSON).
+    """An error, shown to a user (error page), sent to a client (redirect) or to a program (JSON).
 
     Attributes:
         code: the number after `AADSTS`.
         error: OAuth's error code, such as `invalid_grant`.
-        message: what is wrong, in words; values of the request in it are data and must be escaped in HTML.
-        status: the HTTP status of a JSON answer.
+        message: describes the error; it may contain values of the request and must be escaped in HTML.
+        status: the HTTP status of a JSON response.
         subcode: Entra's `error_subcode`, as in `cancel`.
     """
 
@@ -45,14 +45,14 @@ class EntraError(Exception):
         self.correlation_id = str(uuid.uuid4())
 
     def description(self, now: float) -> str:
-        """The `error_description`: code, words, and the ids by which one would ask for support."""
+        """The `error_description`: code, message, and the trace and correlation ids."""
         return (
             f"AADSTS{self.code}: {self.message} Trace ID: {self.trace_id} "
             f"Correlation ID: {self.correlation_id} Timestamp: {_timestamp(now)}"
         )
 
     def response(self, now: float) -> JSONResponse:
-        """The answer to a program; `now` in POSIX seconds."""
+        """The JSON response; `now` in POSIX seconds."""
         body: ErrorBody = {
             "error": self.error,
             "error_description": self.description(now),
@@ -72,7 +72,7 @@ def missing_parameter(name: str) -> EntraError:
 
 
 def duplicated_parameter(name: str) -> EntraError:
-    """A parameter came twice."""
+    """A parameter was sent twice."""
     return EntraError(
         9000411,
         "invalid_request",
@@ -81,7 +81,7 @@ def duplicated_parameter(name: str) -> EntraError:
 
 
 def unknown_tenant(tenant: str) -> EntraError:
-    """The tenant in the path is not the one that this stand-in is."""
+    """The tenant in the path is not the tenant of this stand-in."""
     return EntraError(
         90002,
         "invalid_request",
@@ -101,7 +101,7 @@ def unknown_application(client_id: str, tenant: str) -> EntraError:
 
 
 def unknown_resource(resource: str, tenant: str) -> EntraError:
-    """Nobody in the tenant answers to that resource: often an application without its service principal."""
+    """The tenant does not have the resource: often an application without its service principal."""
     return EntraError(
         500011,
         "invalid_resource",
@@ -112,7 +112,7 @@ def unknown_resource(resource: str, tenant: str) -> EntraError:
 
 
 def disabled_account() -> EntraError:
-    """The user may not sign in any more."""
+    """The user is disabled."""
     return EntraError(50057, "invalid_grant", "The user account is disabled.")
 
 

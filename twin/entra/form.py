@@ -1,4 +1,4 @@
-"""Parameters of queries and forms: each at most once, and not too many of them."""
+"""Parameters of queries and forms, each at most once."""
 
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
@@ -14,7 +14,7 @@ def single(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters of a query or form.
 
     Raises:
-        EntraError: AADSTS9000411, a parameter came twice.
+        EntraError: AADSTS9000411, if a parameter was sent twice.
     """
     parameters: dict[str, str] = {}
     for name, value in pairs:
@@ -28,7 +28,7 @@ async def read_form(http: Request) -> dict[str, str]:
     """The parameters of an `application/x-www-form-urlencoded` body of at most 64 KiB.
 
     Raises:
-        EntraError: another content type, too large, not UTF-8, or a parameter that came twice.
+        EntraError: another content type, too large, not UTF-8, or a parameter that was sent twice.
     """
     content_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":

@@ -1,7 +1,7 @@
-"""Codes, refresh tokens and browser sessions: what a sign-in leaves behind.
+"""The results of a sign-in: codes, refresh tokens and browser sessions.
 
-Codes live in memory, since each is good for one redemption. Refresh tokens and sessions carry their own
-sealed state, so that they survive a restart of the twin.
+Codes are kept in memory, because each can be redeemed only once. Refresh tokens and sessions contain their
+encrypted state, so that they survive a restart of the twin.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from twin.entra.keys import InvalidTokenError, SigningKeys
 CODE_LIFETIME = 600
 REFRESH_LIFETIME = 90 * 86400
 SESSION_LIFETIME = 86400
-"""Seconds: ten minutes, ninety days, a day; Entra's defaults."""
+"""Seconds: 10 minutes, 90 days, 1 day; Entra's defaults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """A user, signed in to one browser session (`sid`) at a time (POSIX seconds)."""
+    """The sign-in of a user to a browser session (`sid`) at a time in POSIX seconds."""
 
     user: User
     session: str
@@ -34,7 +34,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a code or a refresh token stands for."""
+    """The grant of a code or a refresh token."""
 
     user: User
     session: str
@@ -52,7 +52,7 @@ class _Code:
 
 
 class Grants:
-    """Issues and redeems them."""
+    """Issues and redeems codes, refresh tokens and sessions."""
 
     def __init__(self, directory: Directory, accounts: Accounts, clock: Clock, keys: SigningKeys) -> None:
         self._directory = directory
@@ -62,13 +62,13 @@ class Grants:
         self._codes: dict[str, _Code] = {}
 
     def begin_session(self, user: User) -> tuple[SignIn, str]:
-        """A new browser session, and the cookie that holds it."""
+        """A new browser session, and its cookie."""
         sign_in = SignIn(user=user, session=str(uuid.uuid4()), at=self._clock.now())
         cookie = {"user": user.object_id, "session": sign_in.session, "at": sign_in.at}
         return sign_in, self._keys.seal(cookie, purpose="session")
 
     def session(self, cookie: str | None) -> SignIn | None:
-        """The session that a cookie holds, unless time, a revocation or the disabled account ended it."""
+        """The session of a cookie, unless it has expired, was revoked or the user is disabled."""
         if not cookie:
             return None
         try:
@@ -83,7 +83,7 @@ class Grants:
         return SignIn(user=user, session=held["session"], at=held["at"])
 
     def issue_code(self, request: AuthorizationRequest, sign_in: SignIn) -> str:
-        """A code for one redemption within ten minutes. Only its hash is kept."""
+        """A code that can be redeemed once within ten minutes. Only its hash is stored."""
         now = self._clock.now()
         self._codes = {
             key: each for key, each in self._codes.items() if now < each.issued + 2 * CODE_LIFETIME
@@ -93,7 +93,7 @@ class Grants:
         return code
 
     def redeem_code(self, app: Application, code: str, *, redirect_uri: str, verifier: str | None) -> Grant:
-        """What the code stands for.
+        """Redeems a code and returns its grant.
 
         Raises:
             EntraError: unknown or another client's (AADSTS70000), redeemed before (AADSTS54005), expired
@@ -142,7 +142,7 @@ class Grants:
         )
 
     def issue_refresh_token(self, app: Application, grant: Grant) -> str:
-        """A refresh token for ninety days. It stays valid when it is used, as Entra's do."""
+        """A refresh token that is valid for 90 days, also after it was used, as in Entra."""
         content: dict[str, Any] = {
             "client": app.client_id,
             "user": grant.user.object_id,
@@ -154,7 +154,7 @@ class Grants:
         return f"1.{self._keys.seal(content, purpose='refresh')}"
 
     def redeem_refresh_token(self, app: Application, token: str) -> Grant:
-        """What the refresh token stands for.
+        """Redeems a refresh token and returns its grant.
 
         Raises:
             EntraError: malformed or another client's (AADSTS9002313, AADSTS70000), expired (AADSTS700082),

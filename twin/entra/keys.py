@@ -1,4 +1,4 @@
-"""The stand-in's keys: what signs its tokens, and what seals its own state."""
+"""The stand-in's keys, which sign its tokens and encrypt its state."""
 
 import base64
 import json
@@ -19,14 +19,14 @@ _SEAL_REGISTRY = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
 
 
 class InvalidTokenError(Exception):
-    """A token that is not to be trusted; the message says why and never contains the token."""
+    """An invalid token; the message has the reason and never contains the token."""
 
 
 class SigningKeys:
-    """RSA keys of 2048 bits, newest first, and one symmetric key for what only this stand-in reads.
+    """RSA keys of 2048 bits, newest first, and one symmetric key for state that only this stand-in reads.
 
     Args:
-        path: a file of mode 0600 in which they live from run to run. Without one they live in memory.
+        path: the file (mode 0600) in which the keys are stored; None to keep them in memory.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -42,15 +42,15 @@ class SigningKeys:
 
     @property
     def jwks(self) -> dict[str, Any]:
-        """The public keys, as the `keys` endpoint serves them."""
+        """The JWKS with the public keys."""
         return {"keys": [{**key.as_dict(private=False), "use": "sig"} for key in self._signing]}
 
     def rotate(self, *, keep_previous: bool = True) -> None:
         """Starts to sign with a new key.
 
         Args:
-            keep_previous: go on publishing the old key, as in an ordinary roll-over. Without it the old key
-                is gone at once and all tokens signed with it fail, as in an emergency.
+            keep_previous: continue to publish the old key, as in a normal rotation. Otherwise it is removed
+                immediately and all tokens signed with it become invalid, as in an emergency.
         """
         self._signing = [_new_key(), *(self._signing[:1] if keep_previous else [])]
         self._save()
@@ -62,10 +62,10 @@ class SigningKeys:
         return jws.serialize_compact(header, json.dumps(claims), key, registry=_REGISTRY)
 
     def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token that one of the published keys signed. Times and names are not judged here.
+        """The claims of a token that was signed with a published key. Other checks are left to the caller.
 
         Raises:
-            InvalidTokenError: not a JWT of ours.
+            InvalidTokenError: it is not a JWT of this stand-in.
         """
         keys = KeySet(list(self._signing))
         try:
@@ -77,16 +77,16 @@ class SigningKeys:
         return claims
 
     def seal(self, content: Mapping[str, Any], *, purpose: str) -> str:
-        """Encrypts state that others carry, such as a refresh token. `purpose` separates the kinds."""
+        """Encrypts state that clients keep, such as a refresh token; `purpose` distinguishes the kinds."""
         return jwe.encrypt_compact(
             {**_SEAL, "typ": purpose}, json.dumps(content).encode(), self._seal, registry=_SEAL_REGISTRY
         )
 
     def unseal(self, text: str, *, purpose: str) -> dict[str, Any]:
-        """What `seal` was given for the same purpose.
+        """Decrypts state that `seal` encrypted for the same purpose.
 
         Raises:
-            InvalidTokenError: it was altered, sealed for another purpose or by another stand-in.
+            InvalidTokenError: it was changed, or encrypted for another purpose or by another stand-in.
         """
         try:
             sealed = jwe.decrypt_compact(text, self._seal, registry=_SEAL_REGISTRY)

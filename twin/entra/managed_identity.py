@@ -1,4 +1,4 @@
-"""Managed-identity tokens, in the shape of App Service's local endpoint.
+"""The endpoint for managed-identity tokens, with the protocol of App Service's local endpoint.
 
 Source: learn.microsoft.com/azure/app-service/overview-managed-identity (REST endpoint reference)
 """
@@ -57,7 +57,7 @@ class IdentityEndpoint:
         )
 
     def _identity(self, host: IdentityHost, query: dict[str, str]) -> ManagedIdentity:
-        """The identity that is asked for, if it is attached to the host: nobody borrows another service's."""
+        """The requested identity, if it is attached to the host."""
         client_id = query.get("client_id") or host.system_assigned or ""
         attached = {each.lower() for each in (*host.user_assigned, host.system_assigned) if each}
         identity = self._directory.identity(client_id) if client_id.lower() in attached else None

@@ -1,4 +1,4 @@
-"""What a relying party reads before it trusts anything: discovery document and keys."""
+"""The discovery document and the keys."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,7 +11,7 @@ from twin.entra.keys import SigningKeys
 
 
 class MetadataEndpoints:
-    """The two public documents."""
+    """The endpoints of the two public documents."""
 
     def __init__(self, directory: Directory, clock: Clock, keys: SigningKeys) -> None:
         self._directory = directory
@@ -19,7 +19,7 @@ class MetadataEndpoints:
         self._keys = keys
 
     async def configuration(self, http: Request) -> Response:
-        """OpenID Connect Discovery 1.0; announces only what this stand-in does."""
+        """OpenID Connect Discovery 1.0; announces only the features of this stand-in."""
         return self._public(http, _configuration(self._directory))
 
     async def keys(self, http: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The pages that a person sees at the stand-in; their HTML and style lie in `pages/`."""
+"""The pages of the stand-in; their HTML and style are in `pages/`."""
 
 import base64
 import hashlib
@@ -35,14 +35,14 @@ def sign_in_page(
     problem: str | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The choice of test users.
+    """The page on which a test user is chosen.
 
     Args:
-        request: what is being asked for.
-        directory: its users are offered.
-        flow: the sealed request, which the form brings back.
-        hinted: the user named by `login_hint`; gets the focus.
-        problem: why the last choice did not work.
+        request: the authorization request.
+        directory: the directory with the users.
+        flow: the encrypted request, which the form contains.
+        hinted: the user in `login_hint`, who is preselected.
+        problem: the error of the previous attempt.
         status: the HTTP status.
     """
     target = urlsplit(request.redirect_uri)
@@ -62,12 +62,12 @@ def sign_in_page(
 
 
 def error_page(error: EntraError, directory: Directory) -> HTMLResponse:
-    """A refusal that the client must not see, because nothing says who the client is."""
+    """An error that must not be sent to the client, because the client is not known."""
     return _page("error.html", directory, error.status, error=error)
 
 
 def signed_out_page(directory: Directory) -> HTMLResponse:
-    """What remains after signing out."""
+    """The page after signing out."""
     return _page("signed_out.html", directory, 200)
 
 

@@ -1,4 +1,4 @@
-"""The token endpoint: codes, refresh tokens and client credentials become tokens.
+"""The token endpoint for codes, refresh tokens and client credentials.
 
 Sources: v2-oauth2-auth-code-flow and v2-oauth2-client-creds-grant-flow under
 learn.microsoft.com/entra/identity-platform.
@@ -40,7 +40,7 @@ class TokenEndpoint:
         }
 
     async def token(self, http: Request) -> Response:
-        """One token request; every refusal is in Entra's JSON shape."""
+        """Serves a token request; errors have Entra's JSON format."""
         try:
             tenant = http.path_params["tenant"]
             if tenant.lower() != self._directory.tenant_id.lower():

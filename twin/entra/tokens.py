@@ -1,4 +1,4 @@
-"""The tokens that the stand-in issues, and the check that others make of them.
+"""The tokens of the stand-in: how they are issued and verified.
 
 Sources: learn.microsoft.com/entra/identity-platform/id-token-claims-reference and
 access-token-claims-reference.
@@ -17,20 +17,20 @@ from twin.entra.errors import EntraError, unknown_resource
 from twin.entra.keys import InvalidTokenError, SigningKeys
 
 LIFETIME = 3600
-"""Seconds that ID tokens and access tokens live."""
+"""Lifetime of ID tokens and access tokens in seconds."""
 
 MANAGED_IDENTITY_LIFETIME = 86400
-"""Seconds that a managed identity's token lives, as in Azure."""
+"""Lifetime of a managed identity's token in seconds, as in Azure."""
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
-"""The audience of an access token that was asked for with OpenID scopes alone."""
+"""The audience of an access token for a request with OpenID scopes only."""
 
 _SKEW = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An application acting for itself: a managed identity or a service principal."""
+    """An application that acts for itself: a managed identity or a service principal."""
 
     client_id: str
     object_id: str
@@ -38,7 +38,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Makes tokens from the directory's facts."""
+    """Issues tokens for the users and applications of the directory."""
 
     directory: Directory
     clock: Clock
@@ -49,8 +49,8 @@ class TokenIssuer:
     ) -> str:
         """An ID token of version 2.0.
 
-        `oid`, `name` and `preferred_username` are there only if the scope `profile` was asked for: Entra's
-        documentation says so of each of them.
+        `oid`, `name` and `preferred_username` require the scope `profile`, as Entra's documentation says for
+        each of them.
         """
         claims = self._times(LIFETIME) | {
             "aud": app.client_id,
@@ -90,8 +90,8 @@ class TokenIssuer:
         """An app-only access token for a resource: `oid` and `sub` are the principal, `idtyp` is `app`.
 
         Raises:
-            EntraError: AADSTS500011, nobody answers to the resource; AADSTS501051, the resource admits only
-                principals with a role.
+            EntraError: AADSTS500011, if the resource does not exist; AADSTS501051, if the resource requires a
+                role that the principal does not have.
         """
         target = self._target(resource)
         claims = self._times(lifetime) | self._addressed(target, resource, principal.client_id)
@@ -116,11 +116,12 @@ class TokenIssuer:
         return target
 
     def _addressed(self, target: Application | str, resource: str, client_id: str) -> dict[str, Any]:
-        """The claims that differ with the version of the resource's tokens.
+        """The claims that depend on the version of the resource's tokens.
 
-        Version 1 tokens carry the resource as it was asked for; version 2 tokens carry the application's id.
-        Token exchange is the exception that keeps its name: Azure shows a GUID there and translates it when
-        it compares a federated credential's audience, so the name is what that comparison is about.
+        The audience of version 1 tokens is the requested resource, that of version 2 tokens the
+        application's id. Tokens for token exchange are an exception: Azure issues them with a GUID, which
+        it translates when it compares the audience of a federated credential. Here the audience is the
+        name itself.
         """
         if target == TOKEN_EXCHANGE:
             second, audience = True, TOKEN_EXCHANGE
@@ -145,23 +146,23 @@ class TokenIssuer:
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """What a resource of the tenant does with a bearer token: signature, issuer, tenant, times, audience."""
+    """Verifies a bearer token for a resource: signature, issuer, tenant, times, audience."""
 
     directory: Directory
     clock: Clock
     keys: SigningKeys
 
     def verify(self, token: str, *, audience: str) -> Mapping[str, Any]:
-        """The claims of a token for `audience` (a trailing slash does not matter).
+        """The claims of a token for `audience`; a trailing slash is ignored.
 
         Raises:
-            InvalidTokenError: with the reason, which never contains the token.
+            InvalidTokenError: the token is not valid; the message never contains the token.
         """
         claims = self.keys.verify(token)
         if claims.get("iss") not in {self.directory.issuer, self.directory.issuer_v1}:
             raise InvalidTokenError(f"the token's issuer is not the tenant {self.directory.tenant_id}")
         if claims.get("tid") != self.directory.tenant_id:
-            raise InvalidTokenError("the token belongs to another tenant")
+            raise InvalidTokenError("the token is from another tenant")
         check_times(claims, self.clock.now())
         if str(claims.get("aud")).rstrip("/") != audience.rstrip("/"):
             raise InvalidTokenError(f"the token's audience is not {audience}")
@@ -169,10 +170,10 @@ class TokenVerifier:
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> None:
-    """Refuses a token whose time has passed or not come, with five minutes of skew for `nbf`.
+    """Checks that a token is valid at a time, with a clock skew of five minutes for `nbf`.
 
     Raises:
-        InvalidTokenError: expired, not yet valid, or without numbers in `exp` and `nbf`.
+        InvalidTokenError: it has expired, is not valid yet, or `exp` or `nbf` is not a number.
     """
     expires, starts = claims.get("exp"), claims.get("nbf", 0)
     if not isinstance(expires, int | float) or not isinstance(starts, int | float):

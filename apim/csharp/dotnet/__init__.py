@@ -1,1 +1,1 @@
-""".NET's types and values, and what its operators and conversions do."""
+""".NET's types and values, with their operators and conversions."""

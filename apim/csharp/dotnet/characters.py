@@ -15,14 +15,14 @@ _UNCERTAIN: Final = frozenset("\u0131\u0130\u017f\u212a\u1e9e\u01c5\u01c8\u01cb\
 
 
 def upper(text: str) -> str:
-    """ToUpperInvariant: each character by itself."""
+    """ToUpperInvariant, for each character separately."""
     if text.isascii():
         return text.upper()
     return "".join(_mapped(c, c.upper()) for c in text)
 
 
 def lower(text: str) -> str:
-    """ToLowerInvariant: each character by itself."""
+    """ToLowerInvariant, for each character separately."""
     if text.isascii():
         return text.lower()
     return "".join(_mapped(c, c.lower()) for c in text)

@@ -13,12 +13,12 @@ _MODIFIED = "Collection was modified; enumeration operation may not execute."
 
 
 def modified() -> DotNetException:
-    """What a collection throws that changes while it is enumerated."""
+    """The exception for a collection that changes while it is enumerated."""
     return DotNetException("InvalidOperationException", _MODIFIED)
 
 
 def key_of(value: Any) -> Any:
-    """What equal keys share, and unequal ones do not: 1, 1L, true and 1.0 are four keys."""
+    """A value that is equal for equal keys only: 1, 1L, true and 1.0 are four different keys."""
     if isinstance(value, str):
         return value
     if isinstance(value, KeyValuePair):
@@ -29,7 +29,7 @@ def key_of(value: Any) -> Any:
 
 
 class _Identity:
-    """Equality of things that are equal only to themselves, and of JValues by value."""
+    """Equality by reference, and of JValues by value."""
 
     __slots__ = ("value",)
 
@@ -47,7 +47,7 @@ class _Identity:
 
 
 class List:
-    """List<T>, and what other classes keep their items in."""
+    """List<T>, also used by other classes to store their items."""
 
     __slots__ = ("clr_type", "items", "version")
 
@@ -108,13 +108,13 @@ class Dictionary:
         return entry[1]
 
     def set(self, key: Any, value: Any) -> None:
-        """Sets or adds."""
+        """Sets the value of a key, or adds it."""
         entry = self.found(key)
         self.entries[self.key(key)] = (key if entry is None else entry[0], value)
         self.version += 1
 
     def add(self, key: Any, value: Any) -> None:
-        """Adds a key that is not there."""
+        """Adds a new key."""
         if self.found(key) is not None:
             raise DotNetException(
                 "ArgumentException", f"An item with the same key has already been added. Key: {shown(key)}"
@@ -122,7 +122,7 @@ class Dictionary:
         self.set(key, value)
 
     def remove(self, key: Any) -> tuple[bool, Any]:
-        """Removes a key: whether it was there, and its value."""
+        """Removes a key; returns whether it existed, and its value."""
         if key is None:
             raise argument_null("key")
         entry = self.entries.pop(self.key(key), None)
@@ -168,7 +168,7 @@ class HashSet:
             self.add(item)
 
     def add(self, item: Any) -> bool:
-        """Adds; False when it was there."""
+        """Adds an item; returns False if it exists already."""
         key = self.key(item)
         if key in self.entries:
             return False
@@ -259,12 +259,12 @@ class Enumerator:
 
 
 def missing_key(key: Any) -> DotNetException:
-    """What a dictionary throws that lacks a key."""
+    """The exception for a key that a dictionary does not contain."""
     return DotNetException(
         "KeyNotFoundException", f"The given key '{shown(key)}' was not present in the dictionary."
     )
 
 
 def shown(key: Any) -> str:
-    """A key in a message."""
+    """A key as messages show it."""
     return to_string(key)

@@ -19,7 +19,7 @@ def compare(left: str | None, right: str | None) -> int:
 
 
 def compare_ordinal(left: str | None, right: str | None) -> int:
-    """String.CompareOrdinal: it looks at pairs of characters, and so at the 0 after the end."""
+    """String.CompareOrdinal, which also compares with the 0 after the end of the shorter string."""
     if left is None or right is None:
         return compare(left, right)
     count = min(len(left), len(right))
@@ -30,7 +30,7 @@ def compare_ordinal(left: str | None, right: str | None) -> int:
 
 
 def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison. Beyond ASCII, the result depends on the case."""
+    """OrdinalIgnoreCase comparison; beyond ASCII the result depends on the case mapping."""
     if left is None or right is None:
         return compare(left, right)
     beyond = False

@@ -1,4 +1,4 @@
-"""Conversions between static types: which of them exist, and how they convert a value.
+"""The conversions between static types, as functions of a value.
 
 C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
 """
@@ -91,7 +91,7 @@ def _to_nullable(
 
 @cache
 def is_subtype(source: ClrType, target: ClrType) -> bool:
-    """Whether a value of `source` is one of `target` as it is: classes, interfaces, variance, boxing."""
+    """Whether each value of `source` is a value of `target`: classes, interfaces, variance, boxing."""
     return any(base is target or _varies(base, target) for base in supertypes(source))
 
 
@@ -105,7 +105,7 @@ def _varies(source: ClrType, target: ClrType) -> bool:
 
 
 def user_defined(kind: str, source: ClrType, target: ClrType) -> Converter | None:
-    """A conversion that a type declares; `kind` is `implicit`, or `explicit` to take both."""
+    """A conversion that a type declares; `kind` is `implicit`, or `explicit` for both kinds."""
     found: list[tuple[ClrType, Converter]] = []
     owners = dict.fromkeys((*supertypes(source), *supertypes(target)))
     for owner in owners:
@@ -125,7 +125,7 @@ def user_defined(kind: str, source: ClrType, target: ClrType) -> Converter | Non
 
 
 def _most_specific(found: list[tuple[ClrType, Converter]]) -> tuple[ClrType, Converter]:
-    """The one whose type converts to all the others'."""
+    """The conversion whose type converts to the types of all others."""
     for entry in found:
         if all(standard_implicit(entry[0], other) is not None for other, _function in found):
             return entry
@@ -220,7 +220,7 @@ def _full_name(of: ClrType) -> str:
 
 
 def _downcast(target: ClrType) -> Converter:
-    """Unboxing, and a cast to a class or interface that the value must have at run time."""
+    """Unboxing, or a cast to a class or interface, checked at run time."""
     if target is STRING:
         return to_string_cast
     wanted = target.args[0] if target.name == "Nullable" else target
@@ -243,12 +243,12 @@ def _downcast(target: ClrType) -> Converter:
 
 
 def is_instance(value: Any, target: ClrType) -> bool:
-    """Whether a value that is not null is of a type at run time."""
+    """Whether a value other than null has a type at run time."""
     return is_subtype(type_of(value), target)
 
 
 def numeric(source: str, target: str) -> Converter:
-    """An explicit conversion between numbers; unchecked, as C# does by default."""
+    """An explicit conversion between numbers, unchecked as by default in C#."""
     if target in INTEGERS:
         if source in INTEGERS:
             return lambda value: integer(target, int(value))
@@ -277,7 +277,7 @@ def _article(target: str) -> str:
 
 
 def _from_double(value: float, target: str) -> int:
-    """The result for a double out of range is not defined by C#."""
+    """Converts a double; C# does not define the result if it is out of range."""
     low, high = INTEGERS[target]
     if not math.isfinite(value) or not low <= int(value) <= high:
         raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
@@ -293,7 +293,7 @@ def decimal_of_double(value: float) -> Decimal:
 
 
 def from_dynamic(target: ClrType) -> Converter | None:
-    """The conversion of a dynamic value to a type: of JSON tokens; other values must be of the type."""
+    """The conversion of a dynamic value: JSON tokens are converted, other values must have the type."""
     if target is OBJECT:
         return same
     cast = _downcast(target)
@@ -333,7 +333,7 @@ def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter 
 
 
 def best_common(types: list[ClrType]) -> ClrType | None:
-    """The type among these that all convert to."""
+    """The type among these to which all others convert."""
     real = [found for found in dict.fromkeys(types) if found not in {NULL, THROWS}]
     for candidate in real:
         if all(implicit(found, candidate) is not None for found in types):

@@ -23,12 +23,12 @@ def _overflow(target: str) -> DotNetException:
 
 
 def invalid_cast(value: Any, target: str) -> DotNetException:
-    """What a conversion throws that does not exist."""
+    """The exception for a conversion that does not exist."""
     return DotNetException("InvalidCastException", f"Invalid cast from '{type_of(value)}' to '{target}'.")
 
 
 def to_integer(target: str, value: Any) -> int:
-    """Convert.ToInt32(object) and its like: text is parsed, halves go to the even number."""
+    """Convert.ToInt32(object) and similar methods: strings are parsed, halves are rounded to even."""
     low, high = INTEGERS[target]
     match value:
         case None:
@@ -47,14 +47,14 @@ def to_integer(target: str, value: Any) -> int:
             if hasattr(value, "number"):
                 number = value.number
             else:
-                return _by_itself(value, target)
+                return _as_convertible(value, target)
     if not low <= number <= high:
         raise _overflow(target)
     return INTEGER_CLASSES[target](number)
 
 
-def _by_itself(value: Any, target: str) -> Any:
-    """IConvertible, which JSON's values implement too."""
+def _as_convertible(value: Any, target: str) -> Any:
+    """The conversion by IConvertible, which JSON values implement too."""
     own = getattr(value, "clr_convert", None)
     if own is not None:
         return own(target)
@@ -76,7 +76,7 @@ def to_double(value: Any) -> float:
             raise invalid_cast(value, "Double")
         case bool() | int() | float() | Decimal():
             return float(value)
-    return _by_itself(value, "Double")
+    return _as_convertible(value, "Double")
 
 
 def to_decimal(value: Any) -> Decimal:
@@ -96,7 +96,7 @@ def to_decimal(value: Any) -> Decimal:
                     "OverflowException", "Value was either too large or too small for a Decimal."
                 )
             return Decimal(value)
-    return _by_itself(value, "Decimal")
+    return _as_convertible(value, "Decimal")
 
 
 def to_bool(value: Any) -> bool:
@@ -110,7 +110,7 @@ def to_bool(value: Any) -> bool:
             raise invalid_cast(value, "Boolean")
         case bool() | int() | float() | Decimal():
             return bool(value)
-    return _by_itself(value, "Boolean")
+    return _as_convertible(value, "Boolean")
 
 
 def to_date(value: Any) -> DateTime:
@@ -124,7 +124,7 @@ def to_date(value: Any) -> DateTime:
             return parse_date(value)
         case bool() | int() | float() | Decimal():
             raise invalid_cast(value, "DateTime")
-    return _by_itself(value, "DateTime")
+    return _as_convertible(value, "DateTime")
 
 
 def _to_char(value: Any) -> Char:
@@ -145,14 +145,14 @@ _NO_SPACE: Final = dict.fromkeys(map(ord, " \t\r\n"))
 
 
 def from_base64(text: str | None) -> bytes:
-    """Convert.FromBase64String: white space is skipped, padding must be there."""
+    """Convert.FromBase64String: white space is ignored, padding is required."""
     if text is None:
         raise argument_null("s")
     if not len(text) % 4 and not text.endswith("==="):
         try:
             return binascii.a2b_base64(text, strict_mode=True)
         except ValueError:
-            pass  # It may have white space in it, or padding that only the lenient reader takes.
+            pass  # It may contain white space, or padding that only the lenient reader accepts.
     plain = text if _BASE64.fullmatch(text) else text.translate(_NO_SPACE)
     if len(plain) % 4 or not _BASE64.fullmatch(plain):
         raise DotNetException(
@@ -167,7 +167,7 @@ def from_base64(text: str | None) -> bytes:
 
 
 def change_type(value: Any, target: str) -> Any:
-    """Convert.ChangeType to a type by its .NET name, as Newtonsoft uses it."""
+    """Convert.ChangeType to a type with a .NET name, as used by Newtonsoft."""
     if target in INTEGERS and target != "Char":
         return to_integer(target, value)
     found = {

@@ -126,7 +126,7 @@ def reverse_(source: Values) -> Iterator[Any]:
 
 
 def key_function(comparer: Any) -> Callable[[Any], Any]:
-    """What items that a comparer finds equal share."""
+    """A function whose results are equal for items that a comparer considers equal."""
     if comparer is None:
         return lambda value: value if value is None or type(value) is str else key_of(value)
     return comparer.key
@@ -172,7 +172,7 @@ def except_(first: Values, second: Values, comparer: Any = None) -> Iterator[Any
 
 
 def zip_(first: Values, second: Values, combine: Callable[[Any, Any], Any]) -> Iterator[Any]:
-    """Zip, as long as the shorter one."""
+    """Zip; the result is as long as the shorter source."""
     for one, other in zip(given(first, "first"), given(second, "second"), strict=False):
         yield combine(one, other)
 
@@ -255,7 +255,7 @@ def repeat_(of: ClrType) -> Callable[[Any, int], Sequence]:
 
 
 class Ordered(Sequence):
-    """IOrderedEnumerable<T>: a source with what it is sorted by; sorting is stable."""
+    """IOrderedEnumerable<T>: a source with its sort keys; sorting is stable."""
 
     __slots__ = ("keys", "source")
 
@@ -391,24 +391,24 @@ def to_array(element: ClrType) -> Callable[[Values | None], Array]:
         return lambda source: Array(element, list(given(source)))
 
     def to_bytes(source: Values | None) -> Array:
-        whole = _bytes_at_once(source)
+        whole = _joined_bytes(source)
         return Array(BYTE, given(source) if whole is None else whole)
 
     return to_bytes
 
 
-def _bytes_at_once(source: Any) -> bytearray | None:
-    """The bytes of a source that is put together from byte[] alone; None for any other."""
+def _joined_bytes(source: Any) -> bytearray | None:
+    """The bytes of a source that consists of byte[] values only; None for any other source."""
     if type(source) is Array:
         return source.items if type(source.items) is bytearray else None
     if type(source) is not Sequence or type(source.make) is not partial:
         return None
     operator, arguments = source.make.func, source.make.args
-    left = _bytes_at_once(arguments[0]) if operator in {concat, take, skip} else None
+    left = _joined_bytes(arguments[0]) if operator in {concat, take, skip} else None
     if left is None:
         return None
     if operator is concat:
-        right = _bytes_at_once(arguments[1])
+        right = _joined_bytes(arguments[1])
         return None if right is None else left + right
     count = max(arguments[1], 0)
     return left[:count] if operator is take else left[count:]
@@ -463,7 +463,7 @@ def contains(source: Values | None, wanted: Any, comparer: Any = None) -> bool:
     if comparer is not None:
         return any(comparer.key(item) == comparer.key(wanted) for item in given(source))
     if type(wanted) is str and type(source) is Array and type(source.items) is list:
-        return wanted in source.items  # Nothing but the same text equals a text for Python either.
+        return wanted in source.items  # In Python too, a string equals only the same string.
     return any(equals(item, wanted) for item in given(source))
 
 
@@ -475,7 +475,7 @@ def sequence_equal(first: Values | None, second: Values | None) -> bool:
 
 
 def sum_(kind: str, *, nullable: bool = False) -> Callable[..., Any]:
-    """Sum: of integers it overflows."""
+    """Sum, which throws if the sum of integers overflows."""
 
     def total(source: Values, project: Callable[[Any], Any] | None = None) -> Any:
         items = [item if project is None else project(item) for item in given(source)]

@@ -1,4 +1,4 @@
-"""What a type derives from, and the members that it has or inherits."""
+"""The supertypes of a type, and the members that it declares or inherits."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -41,7 +41,7 @@ _EXPLICIT_FOR_ARRAYS: Final = frozenset({"ICollection", "IList", "IReadOnlyColle
 
 
 def lookup(of: ClrType, name: str) -> list[tuple[ClrType, Member]]:
-    """Members of a name in a type and all that it derives from, each with the type that has it."""
+    """The members with a name in a type and its supertypes, each with the type that declares it."""
     owners = supertypes(of)
     if of.name == "[]":
         # Arrays implement the members of these interfaces explicitly: they are not members of the array.

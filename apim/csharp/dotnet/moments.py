@@ -18,7 +18,7 @@ UNSPECIFIED, UTC_KIND, LOCAL = 0, 1, 2
 
 
 def out_of_range_date() -> DotNetException:
-    """What a date outside the years 1 to 9999 throws."""
+    """The exception for a date outside the years 1 to 9999."""
     return DotNetException(
         "ArgumentOutOfRangeException",
         "The added or subtracted value results in an un-representable DateTime.",
@@ -26,7 +26,7 @@ def out_of_range_date() -> DotNetException:
 
 
 def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0917 -- one case a kind
-    """Ticks since the beginning of the year 1."""
+    """Ticks since the start of the year 1."""
     try:
         days = date(year, month, day).toordinal() - 1
     except ValueError:
@@ -45,7 +45,7 @@ def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, se
 
 
 class _Ticks:
-    """What has a place on the line of time."""
+    """A value that is ordered by its ticks."""
 
     __slots__ = ("ticks",)
     ticks: int
@@ -100,7 +100,7 @@ class DateTime(_Ticks):
 
 
 class DateTimeOffset:
-    """A moment (`utc_ticks`) as seen at an offset from UTC (in ticks)."""
+    """A point in time (`utc_ticks`) with an offset from UTC (in ticks)."""
 
     __slots__ = ("offset", "utc_ticks")
     clr_type = DATE_TIME_OFFSET
@@ -140,5 +140,5 @@ class DateTimeOffset:
 def from_posix(seconds: float) -> int:
     """Ticks of a time in POSIX seconds; microseconds are kept."""
     rest, whole = math.modf(seconds)
-    # As Python's datetime does, half a microsecond goes to the even one.
+    # Half a microsecond is rounded to even, as in Python's datetime.
     return UNIX_EPOCH_TICKS + int(whole) * TICKS_PER_SECOND + round(rest * 1e6) * 10

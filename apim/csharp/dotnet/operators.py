@@ -47,7 +47,7 @@ SYMBOLS: Final[dict[Any, str]] = {
     operator.is_: "is",
     operator.is_not: "is not",
 }
-"""Functions of two operands that Python writes in this way."""
+"""Functions of two operands, by the Python operator that implements them."""
 _MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
@@ -87,7 +87,7 @@ def arithmetic(op: str, of: str) -> Operation | None:
     if of == "Decimal":
         return _decimal(op)
     if op in _BITWISE:
-        # Two ints give an int: nothing can overflow.
+        # The result of two ints is an int that cannot overflow.
         return _BITWISE[op] if of == "Int32" else _wrapped(_BITWISE[op], of)
     if of == "Int32" and op in _INT32:
         return _INT32[op]
@@ -158,7 +158,7 @@ def _remainder(left: int, right: int) -> int:
 
 
 def _within(exact: Operation, of: str) -> Operation:
-    """Division of the smallest integer by -1 does not wrap around: it throws."""
+    """Division that throws for the smallest integer divided by -1, which does not wrap around."""
     smallest = INTEGERS[of][0]
 
     def divide(left: int, right: int) -> int:
@@ -228,7 +228,7 @@ def _decimal(op: str) -> Operation | None:
 
 
 def _without_zeros(value: Decimal) -> Decimal:
-    """A quotient that had to be rounded has no zeros at the end of its decimals."""
+    """A rounded quotient without trailing zeros in its decimals."""
     return Decimal(format(value, "f").rstrip("0").rstrip("."))
 
 

@@ -13,7 +13,7 @@ def compare_values(left: Any, right: Any) -> int:
     """Compares two values of one type; null comes first.
 
     Raises:
-        DotNetException: InvalidOperationException, the type has no order.
+        DotNetException: InvalidOperationException, if the type has no order.
     """
     if left is None or right is None:
         return (left is not None) - (right is not None)

@@ -30,7 +30,7 @@ class Regex:
 
 
 class Group:
-    """A group, and the whole match as group 0. One that took no part has no success and an empty value."""
+    """A group; group 0 is the whole match. A group that did not participate is unsuccessful and empty."""
 
     __slots__ = ("index", "success", "value")
     clr_type = clr("Group")
@@ -57,17 +57,17 @@ class Match(Group):
         self.found = found
 
     def following(self) -> "Match":
-        """NextMatch(): the match after this one, in the same text."""
+        """NextMatch(): the next match in the same string."""
         found = self.found
         if found is None:
             return self
-        # After an empty match .NET goes on one character later, whatever else might match here.
+        # After an empty match .NET continues one character later, even if there is another match here.
         start = found.end() + (not found[0])
         later = self.pattern.compiled.search(found.string, start) if start <= len(found.string) else None
         return Match(self.pattern, later)
 
     def group(self, number: int) -> Group:
-        """A group by .NET's number."""
+        """The group with .NET's number."""
         if number == 0:
             return self
         if self.found is None or not 0 < number < len(self.pattern.numbers):
@@ -76,7 +76,7 @@ class Match(Group):
         return Group(self.found[own], self.found.start(own))
 
     def named(self, name: str | None) -> Group:
-        """A group by name."""
+        """The group with a name."""
         if name is None:
             raise argument_null("groupname")
         return self.group(self.pattern.names.get(name, -1))
@@ -121,7 +121,7 @@ class Matches:
 
 
 def expand(match: Match, replacement: str) -> str:
-    """A replacement pattern with its `$1`, `${name}`, `$&` and so on filled in."""
+    """A replacement pattern with `$1`, `${name}`, `$&` and so on replaced."""
     found = match.found
     if found is None:
         raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")

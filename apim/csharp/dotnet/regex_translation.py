@@ -1,4 +1,4 @@
-"""Translates .NET regular expressions to Python's, and refuses what means something else there.
+"""Translates .NET regular expressions to Python's, and rejects those with a different meaning in Python.
 
 https://learn.microsoft.com/dotnet/standard/base-types/regular-expression-language-quick-reference
 """
@@ -17,7 +17,7 @@ _GROUP_NAME = re.compile(r"\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')")
 _INLINE = re.compile(r"\(\?([imns]*)(?:-([imns]+))?([:)])")
 _CATEGORIES: Final = {"L": "A-Za-z", "Lu": "A-Z", "Ll": "a-z", "N": "0-9", "Nd": "0-9"}
 _PLAIN_ESCAPES: Final = frozenset("wWdDsSbBAafnrtv")
-# Characters on which \w, \b, \s or case differ between the two.
+# Characters for which \w, \b, \s or case differ between .NET and Python.
 _DISPUTED = re.compile(
     "[\x1c-\x1f\u200c\u200d\u0131\u0130\u017f\u212a\u0300-\u036f\u203f\u2040\u00b2\u00b3\u00b9\u00bc-\u00be]"
 )
@@ -27,7 +27,7 @@ _CLASSES = re.compile(r"\\[wWdDsSbBpPkK]|\(\?[a-zA-Z-]*i")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern; `numbers[n]` is Python's number of .NET's group n, `names` has .NET's numbers."""
+    """A compiled pattern; `numbers[n]` is Python's number of .NET's group n, `names` maps to .NET's."""
 
     compiled: re.Pattern[str]
     numbers: tuple[int, ...]
@@ -36,22 +36,24 @@ class Pattern:
     classless: bool
 
     def check(self, text: str) -> str:
-        """The text, if both engines see it alike.
+        """The string, if both engines classify its characters in the same way.
 
         Raises:
-            UnsupportedError: it has characters that they class differently.
+            UnsupportedError: it contains characters that they classify differently.
         """
         if self.classless:
             return text
         if not text.isascii() and (self.ascii_only or any("\ud800" <= c <= "\udfff" for c in text)):
-            raise UnsupportedError("a regular expression on characters that Python's has no classes for")
+            raise UnsupportedError("a regular expression on characters that Python does not classify")
         if _DISPUTED.search(text):
-            raise UnsupportedError("a regular expression on characters that .NET classes in its own way")
+            raise UnsupportedError(
+                "a regular expression on characters that .NET and Python classify differently"
+            )
         return text
 
 
 def parse_error(pattern: str, message: str) -> DotNetException:
-    """What a wrong pattern throws."""
+    """The exception for an invalid pattern."""
     return DotNetException("RegexParseException", f"Invalid pattern '{pattern}'. {message}")
 
 
@@ -61,7 +63,7 @@ def translate(pattern: str, options: int) -> Pattern:
 
     Raises:
         DotNetException: RegexParseException.
-        UnsupportedError: a construct that Python lacks or reads differently.
+        UnsupportedError: a construct that Python does not have or interprets differently.
     """
     if options & ~_KNOWN:
         raise UnsupportedError("these RegexOptions")
@@ -99,7 +101,7 @@ class _Translator:
         self.position = 0
         self.groups: list[str | None] = []
         self.references = False
-        # Categories are listed for ASCII; input with other characters is refused.
+        # Categories are listed for ASCII only; input with other characters is rejected.
         self.ascii_only = False
 
     def run(self) -> str:
@@ -134,7 +136,7 @@ class _Translator:
         return here
 
     def _after_quantifier(self) -> str:
-        """A `?` makes it lazy; another quantifier is an error in .NET, where Python has possessive ones."""
+        """After a quantifier: `?` makes it lazy; another one is an error in .NET and possessive in Python."""
         text = ""
         if self.pattern.startswith("?", self.position):
             self.position += 1

@@ -1,4 +1,4 @@
-"""The tables' language: members of .NET types are declared as C# declares them.
+"""The notation of the tables, in which members of .NET types are declared as in C#.
 
 `"string Substring(int startIndex, int length)": function` is a method, `"int Length"` a property,
 `"char this[int index]"` an indexer, `"new(char c, int count)"` a constructor, `"static ..."` a static member,
@@ -24,7 +24,7 @@ NO_DEFAULT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A table's function that reads an attribute of the Python value, and may make something of it."""
+    """A table's function that reads an attribute of the Python value and may convert it."""
 
     name: str
     then: Callable[[Any], Any] | None = None
@@ -36,24 +36,24 @@ class Attribute:
 
 
 class Typed:
-    """A table's function that depends on type arguments: the type's, then the method's, give the function."""
+    """A table's function that is created from type arguments: first those of the type, then of the method."""
 
     def __init__(self, make: Callable[..., Callable[..., object]]) -> None:
         self.make = make
 
 
 class Contextual:
-    """A table's function that takes the Context first."""
+    """A table's function with the Context as its first parameter."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
 
 
 class Checked:
-    """A table's function with a check of the constants among its arguments, made when it is compiled.
+    """A table's function with a check of its constant arguments at compile time.
 
-    The check gets one value for each argument, the receiver left out; NOT_CONSTANT when it is not constant.
-    It raises UnsupportedError.
+    The check receives one value for each argument except the receiver; NOT_CONSTANT if it is not constant. It
+    raises UnsupportedError.
     """
 
     def __init__(self, function: Callable[..., object], check: Callable[..., object]) -> None:
@@ -62,7 +62,7 @@ class Checked:
 
 
 class Culture:
-    """A table's function that in .NET answers by the culture: its use becomes a fact of the expression."""
+    """A table's function whose result in .NET depends on the culture; its use is a fact of the expression."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
@@ -78,7 +78,7 @@ class Settable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter; `mode` is "", "out" or "params"; `default` is NO_DEFAULT when it must be given."""
+    """A parameter; `mode` is "", "out" or "params"; `default` is NO_DEFAULT for a required parameter."""
 
     type: ClrType
     name: str
@@ -88,7 +88,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A member as declared."""
+    """The declaration of a member."""
 
     name: str
     kind: str
@@ -101,7 +101,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member with its owner and the function that does it."""
+    """A member with its owner and the function that implements it."""
 
     owner: Definition
     signature: Signature
@@ -114,7 +114,7 @@ def define(header: str, members: Mapping[str, object] | None = None, **values: i
     Args:
         header: `class System.Text.StringBuilder`, `struct System.DateTime : IComparable`, ...; `static` is a
             class without instances.
-        members: signatures and what does them.
+        members: the functions that implement the members, by signature.
         values: the values of an enum.
     """
     match = _HEADER.match(header)
@@ -160,7 +160,7 @@ def _name_of(text: str) -> str:
 
 @cache
 def parse_type(text: str, parameters: tuple[str, ...] = ()) -> ClrType:
-    """A type as a table writes it."""
+    """The type with a name in the notation of the tables."""
     if text == "void":
         return clr("Void")
     parser = StatementParser(tokens_of(text, 0, len(text)))
@@ -175,7 +175,7 @@ def _resolve(name: syntax.TypeName, parameters: tuple[str, ...]) -> ClrType:
 
 @cache
 def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
-    """The members of that name that a type declares itself, not those that it inherits."""
+    """The members with a name that a type declares itself; inherited ones are left out."""
     known = DEFINITIONS.get(
         owner if isinstance(owner, str) else "Array" if owner.name == "[]" else owner.name
     )
@@ -189,7 +189,7 @@ def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
 
 @cache
 def parse_signature(text: str, parameters: tuple[str, ...]) -> Signature:
-    """Reads one signature; `parameters` are the type parameters of its owner."""
+    """Parses a signature; `parameters` are the type parameters of its owner."""
     static = text.startswith("static ")
     rest = text.removeprefix("static ")
     for conversion in ("implicit ", "explicit "):

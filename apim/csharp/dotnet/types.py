@@ -1,4 +1,4 @@
-"""Static types. Equal types are the same object, so that they compare with `is`."""
+"""Static types. Equal types are the same object, so they are compared with `is`."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClrType:
-    """A .NET type: its short name and type arguments. `[]` and `Nullable` have one; `!T` is a parameter."""
+    """A .NET type: its short name and its type arguments. `!T` is the type parameter T."""
 
     name: str
     args: "tuple[ClrType, ...]" = ()
@@ -33,7 +33,7 @@ class ClrType:
 
 @cache
 def clr(name: str, *args: ClrType) -> ClrType:
-    """The type of that name."""
+    """The type with a name and type arguments."""
     return ClrType(name, args)
 
 
@@ -54,7 +54,7 @@ NULL: Final = clr("null")
 THROWS: Final = clr("throw")
 """The type of a throw expression: it converts to everything."""
 LAMBDA: Final = clr("lambda")
-"""The type of a lambda before its delegate type is known."""
+"""The type of a lambda whose delegate type is not known yet."""
 
 INTEGERS: Final = {
     "SByte": (-(2**7), 2**7 - 1),
@@ -109,13 +109,13 @@ def definition(of: ClrType) -> Definition | None:
 
 
 def is_value_type(of: ClrType) -> bool:
-    """Whether values of the type cannot be null, `Nullable` apart."""
+    """Whether it is a value type other than `Nullable`."""
     known = DEFINITIONS.get(of.name)
     return known is not None and known.is_value_type and of.name != "Nullable"
 
 
 def is_reference_type(of: ClrType) -> bool:
-    """Whether values of the type can be null, `Nullable` apart."""
+    """Whether it is a reference type."""
     return of.name not in {"Nullable", "Void"} and not is_value_type(of)
 
 

@@ -25,12 +25,12 @@ class Uri:
 
     @property
     def original(self) -> str:
-        """As it was given, which is also how JSON writes it."""
+        """The original string, which is also its JSON form."""
         return self.parts.original
 
     @property
     def authority(self) -> str:
-        """Host, and the port when it is not the scheme's."""
+        """The host, and the port unless it is the scheme's default port."""
         parts = self.parts
         return (
             parts.host if parts.port == DEFAULT_PORTS.get(parts.scheme, -1) else f"{parts.host}:{parts.port}"
@@ -55,11 +55,11 @@ class Uri:
         return self.left(_FROM_QUERY) + self.parts.fragment
 
     def clr_text(self) -> str:
-        """ToString(): unescaped where that is safe."""
+        """ToString(), with safe characters unescaped."""
         return display(self.absolute)
 
     def clr_equals(self, other: Any) -> bool:
-        """Equals: user information and fragment do not count."""
+        """Equals, which ignores user information and fragment."""
         if not isinstance(other, Uri):
             return False
         ours, theirs = self.parts, other.parts

@@ -1,4 +1,4 @@
-"""Absolute URIs as System.Uri reads them; forms on which platforms or versions differ are refused."""
+"""Parses absolute URIs as System.Uri does; forms that depend on platform or version are rejected."""
 
 import re
 from dataclasses import dataclass
@@ -39,16 +39,16 @@ class ParsedUri:
 
 
 def uri_error(message: str) -> DotNetException:
-    """What text throws that is no absolute URI."""
+    """The exception for a string that is not an absolute URI."""
     return DotNetException("UriFormatException", f"Invalid URI: {message}")
 
 
 def parse_uri(text: str) -> ParsedUri:  # noqa: C901 -- one case a kind
-    """Reads an absolute URI.
+    """Parses an absolute URI.
 
     Raises:
         DotNetException: UriFormatException.
-        UnsupportedError: a form that the twin does not know.
+        UnsupportedError: a form that the twin does not support.
     """
     trimmed = text.strip(" \t\r\n\f\v")
     if not trimmed:
@@ -56,7 +56,7 @@ def parse_uri(text: str) -> ParsedUri:  # noqa: C901 -- one case a kind
     if len(trimmed) > _MOST:
         raise uri_error("The Uri string is too long.")
     if trimmed[0] in "/\\" or re.match(r"[A-Za-z][:|][/\\]", trimmed):
-        raise UnsupportedError("a file path as a Uri, which platforms read differently")
+        raise UnsupportedError("a file path as a Uri, whose meaning depends on the platform")
     match = _SCHEME.match(trimmed)
     if match is None:
         raise uri_error("The format of the URI could not be determined.")
@@ -175,7 +175,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Escapes characters that are not allowed in a URI, and unescapes those that need no escape."""
+    """Escapes characters that are not allowed in a URI, and unescapes those that need no escaping."""
     if not text:
         return text
     if re.search(r"%2[eE]", text):
@@ -207,17 +207,17 @@ def percent(text: str, keep: frozenset[str] = frozenset()) -> str:
 
 
 def escape_data(text: str) -> str:
-    """Uri.EscapeDataString: only unreserved characters stay (RFC 3986, section 2.3)."""
+    """Uri.EscapeDataString, which keeps only unreserved characters (RFC 3986, section 2.3)."""
     return percent(text, _UNRESERVED)
 
 
 def escape_uri(text: str) -> str:
-    """Uri.EscapeUriString: reserved characters stay too."""
+    """Uri.EscapeUriString, which also keeps reserved characters."""
     return percent(text, _UNRESERVED | _RESERVED)
 
 
 def unescape_data(text: str) -> str:
-    """Uri.UnescapeDataString: escapes that are not UTF-8 stay as they are."""
+    """Uri.UnescapeDataString, which keeps escapes that are not UTF-8."""
 
     def decode(match: re.Match[str]) -> str:
         data = bytes.fromhex(match[0].replace("%", ""))
@@ -272,7 +272,7 @@ def join_uri(base: ParsedUri, base_text: str, relative: str) -> ParsedUri:
 
 
 def display(text: str) -> str:
-    """ToString() of a part: characters that are safe are unescaped."""
+    """ToString() of a part, with safe characters unescaped."""
 
     def decode(match: re.Match[str]) -> str:
         shown = unescape_data(match[0])

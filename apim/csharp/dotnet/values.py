@@ -1,4 +1,4 @@
-"""Run-time values. Each has its .NET type, so boxing needs no conversion.
+"""Run-time values. Each value has its .NET type, so boxing needs no conversion.
 
 | .NET | Python |
 |---|---|
@@ -72,7 +72,7 @@ class SByte(Integer):
 
 
 class Char(Integer):
-    """Char, by its code."""
+    """A Char, as its code."""
 
     __slots__ = ()
 
@@ -135,7 +135,7 @@ class Array:
 
 
 class Sequence:
-    """An IEnumerable<T> that is computed each time it is read, and not before."""
+    """An IEnumerable<T> that is computed each time it is enumerated."""
 
     __slots__ = ("clr_type", "make")
 
@@ -160,7 +160,7 @@ _PLAIN: Final[dict[type, ClrType]] = {
 
 
 def type_of(value: Any) -> ClrType:
-    """The .NET type of a value that is not null."""
+    """The .NET type of a value other than null."""
     plain = _PLAIN.get(type(value))
     if plain is not None:
         return plain
@@ -170,7 +170,7 @@ def type_of(value: Any) -> ClrType:
 
 
 def integer(type_name: str, value: int) -> int:
-    """A value of an integral type, wrapped around as unchecked arithmetic does."""
+    """A value of an integral type, wrapped around as in unchecked arithmetic."""
     low, high = INTEGERS[type_name]
     if not low <= value <= high:
         value = (value - low) % (high - low + 1) + low
@@ -178,14 +178,14 @@ def integer(type_name: str, value: int) -> int:
 
 
 def iterate(value: Any) -> Iterator[object]:
-    """The items of anything enumerable that is not null."""
+    """The items of an enumerable value other than null."""
     if isinstance(value, str):
         return map(Char, map(ord, value))
     return iter(value)
 
 
 def outward(text: str) -> str:
-    """A string as Python writes it: surrogate pairs joined, a lone one replaced."""
+    """A Python string from UTF-16 code units: surrogate pairs are joined, lone surrogates replaced."""
     if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -208,5 +208,5 @@ def equals(left: Any, right: Any) -> bool:
 
 
 def inward(value: Any) -> Any:
-    """A value from outside: its text in UTF-16 code units."""
+    """A value from outside of expressions, with its strings in UTF-16 code units."""
     return utf16(value) if type(value) is str else value

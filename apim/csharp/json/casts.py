@@ -112,7 +112,7 @@ _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def is_castable(target: str) -> bool:
-    """Whether JSON values have a cast to a type, by the type's name."""
+    """Whether JSON values have a cast to the type with a name."""
     return target in _CASTS
 
 

@@ -33,13 +33,13 @@ def cast_token(token: JToken | None, target: str, *, nullable: bool) -> Any:
             return None
         raise argument_null("value")
     found = token.value if isinstance(token, JProperty) else token
-    # Tokens that are not values have kinds that no cast allows.
+    # No cast allows the kinds of tokens that are not values.
     plain = found.value if isinstance(found, JValue) else None
     return cast_value(found.kind, plain, target, nullable=nullable)
 
 
 def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -- one case a kind
-    """Value<T>(): what `Newtonsoft.Json.Linq.Extensions.Convert` does."""
+    """Value<T>(), as `Newtonsoft.Json.Linq.Extensions.Convert` implements it."""
     plain = of.args[0] if of.name == "Nullable" else of
     is_token = plain.name in _TOKENS
     missing = default_of(of)
@@ -87,7 +87,7 @@ def _cannot_cast(token: JToken, of: ClrType) -> DotNetException:
 
 
 def to_object(of: ClrType) -> Callable[[JToken], Any]:
-    """ToObject<T>(), and DeserializeObject<T>() of what was read.
+    """ToObject<T>(), and DeserializeObject<T>() after parsing.
 
     Raises:
         UnsupportedError: this T is not supported.
@@ -114,7 +114,7 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
 
 
 def read_item(of: ClrType) -> Callable[[JToken], Any]:
-    """A value within the object that is built: a string that does not fit is an error of the reader.
+    """A value in the object that is built; a string that does not fit is a JsonReaderException.
 
     Raises:
         UnsupportedError: this T is not supported.
@@ -135,7 +135,7 @@ def read_item(of: ClrType) -> Callable[[JToken], Any]:
             if error.type_name in {"FormatException", "OverflowException"}:
                 raise DotNetException("JsonReaderException", f"Could not convert: {error.message}") from None
             if error.type_name == "ArgumentException":
-                raise UnsupportedError("a value of JSON that does not fit the type that is built") from None
+                raise UnsupportedError("a JSON value that does not fit the target type") from None
             raise
 
     return read
@@ -171,7 +171,7 @@ def _dictionary(found: JObject, value_type: ClrType, inner: Callable[[JToken], A
 
 
 def from_object(value: Any) -> JToken:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
-    """JToken.FromObject, and what JsonConvert.SerializeObject writes.
+    """JToken.FromObject, also used by JsonConvert.SerializeObject.
 
     Raises:
         UnsupportedError: this object is not supported.

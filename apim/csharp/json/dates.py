@@ -1,4 +1,4 @@
-"""Strings of JSON that Newtonsoft reads as dates: ISO 8601, and Microsoft's `/Date(...)/`.
+"""JSON strings that Newtonsoft parses as dates: ISO 8601, and Microsoft's `/Date(...)/`.
 
 https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/Utilities/DateTimeUtils.cs
 """
@@ -27,10 +27,10 @@ _OFFSET = re.compile(r"(?:[0-9]{2}|-[0-9])(?:[0-9]{2}|-[0-9]|\Z)")
 
 
 def string_token(text: str, *, dates: bool) -> JValue:
-    """A string, or the date that it looks like.
+    """The token for a string, which is a date if the string has the form of one.
 
     Raises:
-        DotNetException: ArgumentOutOfRangeException, `/Date(...)/` with a date that .NET does not have.
+        DotNetException: ArgumentOutOfRangeException, for `/Date(...)/` with a date outside .NET's range.
     """
     if dates and text[:1] == "/":
         moment = _microsoft_date(text)
@@ -44,14 +44,14 @@ def string_token(text: str, *, dates: bool) -> JValue:
 
 
 def _microsoft_date(text: str) -> DateTime | None:
-    """Milliseconds since 1970; an offset only says that the date becomes local time, which is UTC here."""
+    """A date from milliseconds since 1970; with an offset it becomes local time, which is UTC here."""
     match = _MICROSOFT.fullmatch(text)
     if match is None or (match[2] == "-" and "+" in match[3]):
         return None
     milliseconds = int(match[1])
     if not -_LONG <= milliseconds < _LONG or (match[2] and not _OFFSET.match(match[3])):
         return None
-    # As in C#, the product wraps around.
+    # The product wraps around, as in C#.
     ticks = (_EPOCH + milliseconds * _TICKS_PER_MILLISECOND + _LONG) % (2 * _LONG) - _LONG
     if not 0 <= ticks <= _MOST_TICKS:
         raise _no_date()
@@ -71,7 +71,7 @@ _ISO = re.compile(
 
 
 def iso_date(text: str) -> DateTime | None:
-    """A string of JSON as a date, or None; one with an offset becomes local time, which is UTC here."""
+    """The date in a JSON string, or None; with an offset it becomes local time, which is UTC here."""
     match = _ISO.match(text)
     if match is None or text.endswith("\n"):
         return None

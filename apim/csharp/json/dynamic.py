@@ -1,4 +1,4 @@
-"""Access to tokens by a key that is known only at run time, and `dynamic` values."""
+"""Access to tokens by keys that are known only at run time, and `dynamic` values."""
 
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ def token_at(token: JToken, key: Any) -> JToken | None:
     """`token[key]` with a key of static type object.
 
     Raises:
-        DotNetException: InvalidOperationException for a value, ArgumentException for a key of the wrong type.
+        DotNetException: InvalidOperationException if the token is a value, ArgumentException for a wrong
+            key type.
     """
     if isinstance(token, JObject):
         if not isinstance(key, str):

@@ -1,4 +1,4 @@
-"""SelectToken's paths, and a token's own path.
+"""The paths of SelectToken, and the path of a token.
 
 https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/Linq/JsonPath/JPath.cs
 """
@@ -14,7 +14,7 @@ from apim.csharp.json.query import Comparison, Operand, Query, every, some
 from apim.csharp.json.tokens import JArray, JConstructor, JObject, JProperty, JToken, JValue, quoted_name
 
 Step = Callable[[JToken, Iterable[JToken], bool], Iterator[JToken]]
-"""What a piece of a path selects: from the root, the tokens so far, and whether a token must be found."""
+"""One step of a path: a function of the root, the current tokens, and whether it must find a token."""
 
 _OPERATOR = re.compile(r"===|==|=~|!==|!=|<>|<=|<|>=|>")
 _NUMBER = re.compile(r"[-0-9][^ )]*(?=[ )])")
@@ -46,7 +46,7 @@ def _missing(strict: bool, message: str) -> None:
 
 
 class _PathReader:
-    """Reads one path from left to right."""
+    """Parses one path from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -81,7 +81,7 @@ class _PathReader:
             self.position += 1
 
     def _steps(self, start: int, *, query: bool) -> tuple[list[Step], bool]:  # noqa: C901 -- one case a character
-        """Steps up to the end of the path, or of an operand of a query; whether the text ended with them."""
+        """The steps of a path or of an operand of a query, and whether the text ends after them."""
         steps: list[Step] = []
         scan = after_index = after_dot = False
 
@@ -169,7 +169,7 @@ class _PathReader:
         return re.sub(r"\\(.)", escaped, match[1], flags=re.DOTALL)
 
     def _places(self, closing: str) -> Step:
-        """An index, several, a slice or all."""
+        """One or more indexes, a slice, or all items."""
         end = self.text.find(closing, self.position)
         if end < 0:
             raise _error("Path ended with open indexer.")
@@ -191,7 +191,7 @@ class _PathReader:
     # Queries
 
     def _query(self) -> Query:
-        """Conditions joined by `&&` and `||`, both of one rank: each turn opens a group in the last."""
+        """Conditions with `&&` and `||` of equal precedence; each change of operator nests a group."""
         group: list[Query] = []
         joined = ""
         outermost: Query | None = None
@@ -375,7 +375,7 @@ def steps(path: str) -> tuple[Step, ...]:
     """The steps of a path.
 
     Raises:
-        DotNetException: JsonException, or FormatException for an index that is no number.
+        DotNetException: JsonException, or FormatException for an index that is not a number.
     """
     return tuple(_PathReader(path).path())
 
@@ -388,7 +388,7 @@ def _walk(path: Iterable[Step], root: JToken, token: JToken, *, strict: bool) ->
 
 
 def select(token: JToken, path: str | None, error: bool = False) -> list[JToken]:
-    """All tokens at a path; `error` says that there must be one for each step."""
+    """All tokens at a path; with `error`, each step must find a token."""
     if path is None:
         raise argument_null("path")
     return list(_walk(steps(path), token, token, strict=error))
@@ -399,7 +399,7 @@ def _below(token: JToken) -> list[JToken]:
 
 
 def descendants(token: JToken) -> list[JToken]:
-    """The token and all below it, in document order."""
+    """The token and its descendants, in document order."""
     found = [token]
     for child in token.children():
         found.extend(descendants(child))

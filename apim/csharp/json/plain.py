@@ -89,7 +89,7 @@ TOKEN_TYPES: Final = {
 
 
 class BigInteger(Integer):
-    """An integer of JSON that does not fit a long."""
+    """A JSON integer that is too large for a long."""
 
     __slots__ = ()
     clr_type = clr("BigInteger")
@@ -123,7 +123,7 @@ def kind_of(value: Any) -> str:  # noqa: C901, PLR0911 -- one case a kind
 
 
 def same_value(left: Any, right: Any) -> bool:
-    """Whether two values of one JTokenType are equal: numbers by value, the others as they are."""
+    """Whether two values of one JTokenType are equal; numbers of different types are compared by value."""
     if isinstance(left, (int, float, Decimal)) and isinstance(right, (int, float, Decimal)):
         return left == right
     if isinstance(left, Array) and isinstance(right, Array):

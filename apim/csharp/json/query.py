@@ -19,7 +19,7 @@ from apim.csharp.json.plain import value_text
 from apim.csharp.json.tokens import JToken, JValue
 
 Query = Callable[[JToken, JToken], bool]
-"""Whether a token is wanted, given the root and the token."""
+"""Whether a token is selected, as a function of the root and the token."""
 Operand = Callable[[JToken, JToken], Iterable[JToken]]
 
 _NUMERIC: Final = frozenset({"Integer", "Float"})
@@ -28,12 +28,12 @@ _EPSILON: Final = 2.2204460492503131e-16
 
 
 def every(conditions: list[Query]) -> Query:
-    """Whether all are true; the list may still grow."""
+    """Whether all conditions are true; conditions may be added to the list later."""
     return lambda root, token: all(one(root, token) for one in conditions)
 
 
 def some(conditions: list[Query]) -> Query:
-    """Whether one is true; the list may still grow."""
+    """Whether a condition is true; conditions may be added to the list later."""
     return lambda root, token: any(one(root, token) for one in conditions)
 
 
@@ -46,7 +46,7 @@ class Comparison:
     right: Operand | None
 
     def __call__(self, root: JToken, token: JToken) -> bool:
-        """Whether it is true for some tokens of both sides."""
+        """Whether it is true for any pair of tokens of the two sides."""
         if self.right is None:
             return any(True for _found in self.left(root, token))
         right = list(self.right(root, token))
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def _equal(left: JValue, right: JValue) -> bool:
-    """A text also equals the text of a date, Guid, duration, Uri or of bytes."""
+    """Equality, in which a string also equals the string form of a date, Guid, duration, Uri or of bytes."""
     if left.clr_equals(right):
         return True
     if {left.kind, right.kind} == _NUMERIC:
@@ -100,8 +100,8 @@ def compare(left: JValue, right: JValue) -> int:
     """JValue.CompareTo.
 
     Raises:
-        DotNetException: FormatException, a text that is compared with a number is none.
-        UnsupportedError: two values that the twin does not compare.
+        DotNetException: FormatException, if a string that is compared with a number is not a number.
+        UnsupportedError: the twin does not compare these values.
     """
     one, other = left.value, right.value
     if one is None or other is None:

@@ -1,4 +1,4 @@
-"""Reads JSON as Newtonsoft does: leniently, with dates, duplicate names, comments."""
+"""Parses JSON as leniently as Newtonsoft: with dates, duplicate names and comments."""
 
 import json
 import math
@@ -22,12 +22,12 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def reader_error(message: str) -> DotNetException:
-    """What malformed JSON throws."""
+    """The exception for malformed JSON."""
     return DotNetException("JsonReaderException", message)
 
 
 def parse(text: str, *, dates: bool = True, may_end: bool = False) -> JToken:
-    """The one document of a text; `may_end` takes one that ends after a value for whole, as JsonConvert does.
+    """The document in a string; with `may_end` it may end after any value, as for JsonConvert.
 
     Raises:
         DotNetException: JsonReaderException.
@@ -37,7 +37,7 @@ def parse(text: str, *, dates: bool = True, may_end: bool = False) -> JToken:
 
 
 def parse_any(text: str) -> JToken:
-    """JToken.Parse: a comment before the document is taken for the document, which is read all the same.
+    """JToken.Parse, which returns a comment before the document as the token, and still parses the document.
 
     Raises:
         DotNetException: JsonReaderException.
@@ -53,7 +53,7 @@ def parse_any(text: str) -> JToken:
 
 
 def _parse_strictly(text: str, *, dates: bool) -> JToken | None:
-    """Strict JSON, read by Python's own reader; None for everything else: the lenient one reads that."""
+    """Strict JSON, parsed by Python's parser; None for everything else, which the lenient parser handles."""
     if text.count("{") + text.count("[") > _MOST_DEPTH or _SURROGATE.search(text):
         return None
     try:
@@ -77,7 +77,7 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
         for given, value in pairs:
             name = given if given.isascii() else utf16(given)
             if type(value) is str and value.isascii() and not (value[:1] == "/" or value[10:11] == "T"):
-                token: JToken = JValue(value, "String")  # It does not look like a date.
+                token: JToken = JValue(value, "String")  # It does not have the form of a date.
             else:
                 token = convert(value)
             if name in properties:
@@ -135,7 +135,7 @@ _REPLACEMENT: Final = "\ufffd"
 
 
 def _is_name(character: str) -> bool:
-    """Whether a name without quotes may hold it: char.IsLetterOrDigit, `_`, `$`."""
+    """Whether a name without quotes may contain the character: char.IsLetterOrDigit, `_`, `$`."""
     return character in {"_", "$"} or unicodedata.category(character) in _LETTERS_AND_DIGITS
 
 
@@ -143,7 +143,7 @@ _LETTERS_AND_DIGITS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 
 
 class _Reader:
-    """Reads one document."""
+    """Parses one document."""
 
     def __init__(self, text: str, *, dates: bool, may_end: bool = False) -> None:
         self.text = text
@@ -168,7 +168,7 @@ class _Reader:
         return reader_error(f"{message}: {here}. Path '', line {line}, position {column}.")
 
     def skip_space(self) -> None:
-        """Passes space and comments."""
+        """Skips white space and comments."""
         match = _SPACE.match(self.text, self.position)
         self.position = match.end() if match else self.position
         if self.text.startswith("/", self.position):
@@ -203,7 +203,7 @@ class _Reader:
         raise self._unexpected("Unexpected character encountered while parsing value")
 
     def _constructor(self, depth: int) -> JConstructor:
-        """`new Name(items)`, a leftover of JavaScript."""
+        """`new Name(items)`, a constructor call in JavaScript notation."""
         self.position += 3
         self._check_separator()
         self._bare_space()
@@ -224,7 +224,7 @@ class _Reader:
         return JConstructor(name, self._items(depth, ")"))
 
     def _bare_space(self) -> None:
-        """Space without comments."""
+        """Skips white space, but not comments."""
         match = _BARE_SPACE.match(self.text, self.position)
         self.position = match.end() if match else self.position
 
@@ -250,7 +250,7 @@ class _Reader:
             self.position += 1
             self.skip_space()
             self._check_end(self.text[self.position : self.position + 1])
-            # The last of several equal names wins, at the place of the first.
+            # Of several equal names the last value is kept, at the position of the first.
             found.set(name, self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]
@@ -285,7 +285,7 @@ class _Reader:
             if self.text.startswith(closing, self.position):
                 self.position += 1
                 return found
-            # A comma in the place of a value is a value: undefined.
+            # A comma instead of a value stands for the value undefined.
             found.append(self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]
@@ -321,7 +321,7 @@ class _Reader:
         raise reader_error(f"Bad JSON escape sequence: \\{code}.")
 
     def _unicode(self) -> str:
-        r"""The code unit of `\uXXXX`; half a surrogate pair that is written so becomes U+FFFD."""
+        r"""The code unit of `\uXXXX`; a lone surrogate becomes U+FFFD."""
         found = ""
         number = self._code_unit()
         while number in _HIGH:
@@ -359,7 +359,7 @@ _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def _number(word: str) -> Any:
-    """JsonTextReader.ParseReadNumber: a leading 0 means another base; large numbers are a BigInteger.
+    """JsonTextReader.ParseReadNumber: a leading 0 selects another base; large numbers are a BigInteger.
 
     https://github.com/JamesNK/Newtonsoft.Json/blob/13.0.3/Src/Newtonsoft.Json/JsonTextReader.cs
     """
@@ -376,7 +376,7 @@ def _number(word: str) -> Any:
 
 
 def _based(word: str) -> Long:
-    """Convert.ToInt64(word, 16 or 8): 64 bits, of which the first is the sign."""
+    """Convert.ToInt64(word, 16 or 8): a 64-bit two's complement number."""
     hexadecimal = word[1] in "xX"
     digits, base = (word[2:], 16) if hexadecimal else (word, 8)
     if (

@@ -20,7 +20,7 @@ _SPECIAL_IN_NAMES: Final = frozenset(". '/\"[]()\t\n\r\f\b\\\u0085\u2028\u2029")
 
 
 def quoted_name(name: str) -> str:
-    """A property's name as a path writes it: as it is, or as `['name']`."""
+    """A property's name in a path: unchanged, or as `['name']`."""
     if not any(character in _SPECIAL_IN_NAMES for character in name):
         return name
     escaped = quote(name)[1:-1].replace('\\"', '"').replace("'", "\\'")
@@ -46,7 +46,7 @@ class JToken:
         return "".join(pieces)
 
     def write(self, pieces: list[str], newline: str) -> None:
-        """Appends its JSON; `newline` is a line break with the indentation, empty for JSON on one line."""
+        """Appends the JSON; `newline` is a line break with indentation, or empty for JSON on one line."""
         opening, closing = self.brackets()
         children = self.children()
         pieces.append(opening)
@@ -57,7 +57,7 @@ class JToken:
         pieces.append((newline if children or closing == ")" else "") + closing)
 
     def brackets(self) -> tuple[str, str]:
-        """What its JSON begins and ends with, when it has children."""
+        """The start and the end of its JSON if it has children."""
         return "[", "]"
 
     def children(self) -> list["JToken"]:
@@ -92,7 +92,7 @@ class JValue(JToken):
         return format_value(self.value, pattern)
 
     def dynamic_convert(self, target: str, nullable: bool) -> Any:
-        """What a dynamic value does where a plain type is expected: Convert.ChangeType."""
+        """The conversion of a dynamic value to a plain type, by Convert.ChangeType."""
         if self.value is None and not nullable:
             raise DotNetException(
                 "RuntimeBinderException", f"Cannot implicitly convert type '{self.clr_type}' to '{target}'."
@@ -104,7 +104,7 @@ class JValue(JToken):
         return None if self.value is None else change_type(self.value, target)
 
     def clr_convert(self, target: str) -> Any:
-        """IConvertible, by the casts of tokens."""
+        """The conversion by IConvertible, which uses the casts of tokens."""
         return cast_value(self.kind, self.value, target)
 
     def write(self, pieces: list[str], newline: str) -> None:  # noqa: ARG002 -- a value has no lines
@@ -242,7 +242,7 @@ class JArray(JToken):
         return False
 
     def remove_at(self, index: int) -> None:
-        """Removes the item at a place."""
+        """Removes the item at an index."""
         self.at(index).parent = None
         del self.items[index]
 
@@ -259,7 +259,7 @@ class JArray(JToken):
 
 
 class JConstructor(JToken):
-    """`new Name(1, 2)` in a text that is JavaScript rather than JSON."""
+    """`new Name(1, 2)`, a constructor call in JavaScript notation."""
 
     __slots__ = ("items", "name")
     clr_type = clr("JConstructor")
@@ -299,10 +299,10 @@ class JObject(JToken):
             self.add_property(one)
 
     def insert_property(self, index: int, one: JProperty) -> None:
-        """Adds a property at a place.
+        """Inserts a property at an index.
 
         Raises:
-            DotNetException: ArgumentException, the name is there already; ArgumentOutOfRangeException.
+            DotNetException: ArgumentException, if the name exists already; ArgumentOutOfRangeException.
         """
         if not 0 <= index <= len(self.properties):
             raise index_out_of_range()
@@ -315,7 +315,7 @@ class JObject(JToken):
         """Adds a property.
 
         Raises:
-            DotNetException: ArgumentException, the name is there already.
+            DotNetException: ArgumentException, if the name exists already.
         """
         if one.name in self.properties:
             raise DotNetException(
@@ -376,7 +376,7 @@ class JObject(JToken):
 
 
 def _guarded(items: Any) -> Iterator[Any]:
-    """Iterates; a change in between throws as .NET does."""
+    """Iterates, and throws the exception of .NET if the collection changes."""
     size = len(items)
     for item in list(items):
         if len(items) != size:
@@ -391,7 +391,7 @@ def _guarded(items: Any) -> Iterator[Any]:
 
 
 def to_token(value: Any) -> JToken:
-    """A token as it is; other values as JValue, enumerables as JArray."""
+    """A token unchanged; an enumerable as a JArray; any other value as a JValue."""
     if isinstance(value, JToken):
         return value
     if isinstance(value, Char):

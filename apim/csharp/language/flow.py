@@ -1,7 +1,8 @@
-"""Definite assignment and reachability: what a compiler refuses before an expression can run.
+"""Definite assignment and reachability, which a compiler checks.
 
-C# 7.3 specification, "Definite assignment" and "End points and reachability". Variables have one name in an
-expression, so names represent them. Sets grow along the paths; where no path leads, everything is assigned.
+C# 7.3 specification, "Definite assignment" and "End points and reachability". A name belongs to one
+variable of an expression, so states contain names. At an unreachable point all variables count as
+assigned.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ def check_value(node: Node) -> None:
 
 
 def _meet(left: State, right: State) -> State:
-    """What is assigned on both paths."""
+    """The variables that are assigned on both paths."""
     if left is None or right is None:
         return right if left is None else left
     return left & right
@@ -43,11 +44,11 @@ def _meet(left: State, right: State) -> State:
 @dataclass(slots=True)
 class _Flow:
     declared: set[str] = field(default_factory=set)
-    """Variables that were declared without a value: only they can be unassigned."""
+    """Variables that were declared without a value; only these can be unassigned."""
     breaks: list[State] = field(default_factory=list)
     depth: int = 0
 
-    # Statements: the state after them.
+    # The state after a statement.
 
     def statement(self, node: Node, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
         match node:
@@ -152,14 +153,14 @@ class _Flow:
             left = self.statement(section.body, inside)
             if left is not None:
                 raise RefusedError(
-                    "a section of a switch ends with break, return or throw", section.at, "CS0163"
+                    "a section of a switch must end with break, return or throw", section.at, "CS0163"
                 )
         for leaving in self.breaks:
             end = _meet(end, leaving)
         self.breaks = outer
         return end if has_default else _meet(end, state)
 
-    # Values: the state after them.
+    # The state after the evaluation of a value.
 
     def value(self, node: Any, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
         match node:
@@ -199,7 +200,7 @@ class _Flow:
         return state
 
     def condition(self, node: Node, state: State) -> tuple[State, State]:  # noqa: PLR0911 -- one case a kind
-        """The states when a condition holds and when it does not."""
+        """The states after a condition that is true and after one that is false."""
         match node:
             case syntax.Paren():
                 return self.condition(node.inner, state)

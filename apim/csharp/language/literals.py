@@ -1,6 +1,6 @@
 """The values of C# literals. C# 7.3 specification, "Literals".
 
-Strings are kept as .NET keeps them, in UTF-16 code units: a character beyond U+FFFF is two characters.
+Strings consist of UTF-16 code units, as in .NET: a character beyond U+FFFF is two characters.
 """
 
 import re
@@ -36,7 +36,7 @@ _LARGEST: Final = {"Int32": 2**31 - 1, "UInt32": 2**32 - 1, "Int64": 2**63 - 1, 
 
 
 def utf16(text: str) -> str:
-    """A text in UTF-16 code units."""
+    """A string in UTF-16 code units."""
     if text.isascii() or max(text) <= "\uffff":
         return text
     return "".join(
@@ -64,14 +64,14 @@ def unescape(text: str, at: int) -> str:
 
 
 def string_literal(text: str, at: int) -> Literal:
-    """A regular or verbatim string, with its quotes."""
+    """A regular or verbatim string, including its quotes."""
     if text.startswith("@"):
         return Literal(at, "String", utf16(text[2:-1].replace('""', '"')))
     return Literal(at, "String", unescape(text[1:-1], at))
 
 
 def char_literal(text: str, at: int) -> Literal:
-    """A character literal, with its quotes; the value is its code."""
+    """A character literal, including its quotes; the value is its code."""
     value = unescape(text[1:-1], at)
     if len(value) != 1:
         raise RefusedError("a character literal must have exactly one character", at, "CS1012")
@@ -79,7 +79,7 @@ def char_literal(text: str, at: int) -> Literal:
 
 
 def number_literal(text: str, at: int) -> Literal:
-    """A numeric literal: its type follows from suffix and size."""
+    """A numeric literal, whose type depends on its suffix and size."""
     plain = text.replace("_", "").lower()
     if plain.startswith(("0x", "0b")):
         digits = plain.rstrip("ul")

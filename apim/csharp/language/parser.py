@@ -1,7 +1,7 @@
 """Parses expressions of C# 7: precedence climbing over the scanner's tokens.
 
-Where the grammar is ambiguous the rules of the C# 7.3 specification decide: "Cast expressions" for `(x)-1`,
-"Grammar ambiguities" for `a < b`. What is not in the subset is refused by its name.
+Ambiguities of the grammar are resolved by the rules of the C# 7.3 specification: "Cast expressions" for
+`(x)-1`, "Grammar ambiguities" for `a < b`. The error for a construct outside the subset names the construct.
 """
 
 from typing import Final, NoReturn
@@ -60,10 +60,10 @@ _REFUSED_WORDS: Final = {
 
 
 class Parser(TypeParser):
-    """Expressions over a sequence of tokens; statements are added by StatementParser."""
+    """Parses expressions from a sequence of tokens; StatementParser adds statements."""
 
     def expression(self) -> Node:
-        """An expression, assignment and lambda included."""
+        """An expression, which may be an assignment or a lambda."""
         if self._is_lambda():
             return self._lambda()
         left = self._ternary()
@@ -163,7 +163,7 @@ class Parser(TypeParser):
         return self._postfix(self._primary())
 
     def _negated_literal(self, minus: Token) -> Node | None:
-        """-2147483648 and -9223372036854775808 are int and long, although 2147483648 alone is not an int."""
+        """-2147483648 as an int and -9223372036854775808 as a long, although 2147483648 is not an int."""
         number = self.token
         limits = {"2147483648": "Int32", "9223372036854775808": "Int64"}
         digits = number.text.replace("_", "")
@@ -270,7 +270,7 @@ class Parser(TypeParser):
                 return node
 
     def _starts_access(self) -> bool:
-        """`a?.b` and `a?[b]`, against `a ? .5 : 1` and `a ? [..] : x` (which is not C# 7)."""
+        """Whether it is `a?.b` or `a?[b]`, not `a ? .5 : 1` or `a ? [..] : x` (which is not C# 7)."""
         question, following = self.token, self.tokens[self.position + 1]
         return following.text in {".", "["} and following.start == question.end
 
@@ -485,12 +485,12 @@ class Parser(TypeParser):
         return syntax.Interpolated(token.start, tuple(parts))
 
     def whole(self) -> Node:
-        """The one expression that these tokens are."""
+        """The expression that consists of all tokens."""
         node = self.expression()
         if self.token.kind != "end":
             self.refuse(f"`{self.token.text}` cannot follow here", self.token, "CS1003")
         return node
 
     def refuse(self, message: str, token: Token, construct: str) -> NoReturn:
-        """Stops at a token."""
+        """Raises an error at a token."""
         raise RefusedError(message, token.start, construct)

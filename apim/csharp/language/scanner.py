@@ -1,6 +1,6 @@
-"""Splits C# into tokens, and so finds where an expression ends.
+"""Splits C# into tokens, and finds the end of an expression.
 
-Interpolated strings are tokens that hold the tokens of their holes, to any depth.
+Interpolated strings are tokens that contain the tokens of their holes, nested to any depth.
 C# 7.3 specification, "Lexical structure".
 """
 
@@ -110,12 +110,12 @@ _TOKEN = re.compile(
 )
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
 _UNFINISHED: Final = {
-    '"': "a string that does not end on its line",
-    "'": "a character literal that does not end",
-    "/": "a comment that does not end",
-    "@": "a verbatim string that does not end",
+    '"': "a string that is not closed on its line",
+    "'": "a character literal that is not closed",
+    "/": "a comment that is not closed",
+    "@": "a verbatim string that is not closed",
     "#": "a preprocessor directive",
-    "`": "a character that C# does not know",
+    "`": "a character that C# does not allow",
 }
 
 
@@ -130,7 +130,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token; `parts` of an interpolated string are its texts, as written, and its holes."""
+    """One token; the `parts` of an interpolated string are its raw texts and its holes."""
 
     kind: str
     text: str
@@ -143,7 +143,8 @@ def find_end(source: str, start: int) -> int:
     """The index just after the `)` or `}` that closes the expression starting with `@` at `start`.
 
     Raises:
-        CSharpError: the expression does not end; line and column are those of `source`, its name is empty.
+        CSharpError: the expression is not closed; line and column are positions in `source`, the name is
+            empty.
     """
     try:
         return _read_until_closed(source, start + 1, len(source))[1]
@@ -156,7 +157,7 @@ def find_end(source: str, start: int) -> int:
 
 
 def tokens_of(source: str, start: int, end: int) -> tuple[Token, ...]:
-    """The tokens between two offsets, with a last one of kind `end`."""
+    """The tokens between two offsets, followed by one of kind `end`."""
     tokens: list[Token] = []
     position = start
     while position < end:
@@ -171,14 +172,14 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
     match = _TOKEN.match(source, position, end)
     if match is None:
         unfinished = _UNFINISHED.get(
-            source[position], f"the character {source[position]!r} has no meaning in C#"
+            source[position], f"the character {source[position]!r} is not allowed in C#"
         )
         raise RefusedError(unfinished, position)
     kind = match.lastgroup or ""
     if kind == "space":
         return None, match.end()
     if kind == "raw" and match.group() not in {'""', '$""'}:
-        raise RefusedError("raw string literals need a newer version than C# 7", position, "raw string")
+        raise RefusedError("raw string literals are C# newer than 7", position, "raw string")
     if kind == "interpolated":
         parts, after = _interpolated(source, match.end(), end, verbatim="@" in match.group())
         return Token("interpolated", match.group(), position, after, parts), after
@@ -191,9 +192,9 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
 
 
 def _read_until_closed(source: str, position: int, end: int) -> tuple[list[Token], int]:
-    """Tokens from an opening bracket to the one that closes it, both included."""
+    """The tokens from an opening bracket to its closing bracket, inclusive."""
     if source[position - 1] != "@" or source[position : position + 1] not in {"(", "{"}:
-        raise RefusedError("an expression starts with @( or @{", position - 1)
+        raise RefusedError("an expression must start with @( or @{", position - 1)
     waiting: list[tuple[str, int]] = []
     tokens: list[Token] = []
     while position < end:
@@ -204,11 +205,11 @@ def _read_until_closed(source: str, position: int, end: int) -> tuple[list[Token
         if token.kind == "op" and _follow(token, waiting):
             return tokens, position
     bracket, opened = waiting[-1] if waiting else ("", position)
-    raise RefusedError(f"this bracket is never closed with {bracket}", opened, "bracket")
+    raise RefusedError(f"this bracket is not closed with {bracket}", opened, "bracket")
 
 
 def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
-    """Keeps the stack of open brackets; True when the first one has just been closed."""
+    """Updates the stack of open brackets; returns True if the first one has been closed."""
     if token.text in _OPEN:
         waiting.append((_OPEN[token.text], token.start))
     elif token.text in {")", "]", "}"}:
@@ -224,7 +225,7 @@ def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
 def _interpolated(
     source: str, position: int, end: int, *, verbatim: bool
 ) -> tuple[tuple[str | Hole, ...], int]:
-    """The parts of an interpolated string and the index after its closing quote."""
+    """The parts of an interpolated string, and the index after its closing quote."""
     opening = position
     parts: list[str | Hole] = []
     text = position
@@ -249,7 +250,7 @@ def _interpolated(
 
 
 def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
-    """A hole from its `{`, and the index after its `}`."""
+    """The hole that starts with `{`, and the index after its `}`."""
     opening = position
     position += 1
     sections: list[list[Token]] = [[]]

@@ -24,7 +24,7 @@ def parse(source: str) -> Node:
     if source.startswith("@{"):
         block = parser.block()
         if parser.token.kind != "end":
-            parser.refuse("nothing can follow the expression", parser.token, "CS1003")
+            parser.refuse("unexpected text after the expression", parser.token, "CS1003")
         return block
     at = parser.expect("(").start
     inner = parser.expression()
@@ -32,12 +32,12 @@ def parse(source: str) -> Node:
         parser.refuse("a tuple is outside the subset", parser.token, "tuple")
     parser.expect(")")
     if parser.token.kind != "end":
-        parser.refuse("nothing can follow the expression", parser.token, "CS1003")
+        parser.refuse("unexpected text after the expression", parser.token, "CS1003")
     return syntax.Paren(at, inner)
 
 
 class StatementParser(Parser):
-    """Statements and expressions."""
+    """Parses statements and expressions."""
 
     def lambda_body(self) -> Node:
         """A block, or an expression."""
@@ -73,7 +73,7 @@ class StatementParser(Parser):
         return found
 
     def _embedded(self) -> Node:
-        """The statement under an `if` or a loop, which cannot be a declaration."""
+        """The body of an `if` or a loop, which must not be a declaration."""
         token = self.token
         statement = self.statement()
         if isinstance(statement, syntax.Local):
@@ -98,7 +98,7 @@ class StatementParser(Parser):
         return reader() if reader else None
 
     def declaration(self) -> Node | None:
-        """`T a = x, b`, without the semicolon; None when this is an expression."""
+        """`T a = x, b`, without the semicolon; None if it is an expression."""
         before = self.position
         at = self.token.start
         constant = self.token.text == "const" and self.token.kind == "keyword"
@@ -270,7 +270,7 @@ class StatementParser(Parser):
                 labels.append((pattern, guard))
             self.expect(":")
         if not labels:
-            self.refuse("a section of a switch starts with case or default", self.token, "CS1003")
+            self.refuse("a section of a switch must start with case or default", self.token, "CS1003")
         statements: list[Node] = []
         while not self.at_op("}") and self.token.text not in {"case", "default"}:
             statements.append(self.statement())

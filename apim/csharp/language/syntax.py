@@ -1,4 +1,4 @@
-"""The syntax tree: what the parser found, before anything has a type.
+"""The nodes of the syntax tree, which the parser creates; they have no types yet.
 
 `at` is an offset in the expression's text.
 """
@@ -33,7 +33,7 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A hole of an interpolated string."""
+    """A hole in an interpolated string."""
 
     value: Node
     alignment: Node | None
@@ -50,7 +50,7 @@ class Interpolated(Node):
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A simple name or a predefined type in the place of an expression."""
+    """A simple name or a predefined type, used as an expression."""
 
     at: int
     name: str
@@ -106,7 +106,7 @@ class Conditional(Node):
 
 @dataclass(frozen=True, slots=True)
 class Receiver(Node):
-    """The value before the nearest `?.`, or the object that an initializer fills."""
+    """The value before the nearest `?.`, or the object of an initializer."""
 
     at: int
 
@@ -121,7 +121,7 @@ class Initializer:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One entry: `values` to Add, or a `member`/`index` that is assigned a value or filled."""
+    """One entry: `values` for Add, or a `member`/`index` with a value or an initializer."""
 
     at: int
     values: "tuple[Node | Initializer, ...]"
@@ -186,7 +186,7 @@ class Postfix(Node):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Node):
-    """A binary operator; `at` is the operator's."""
+    """A binary operation; `at` is the offset of the operator."""
 
     at: int
     op: str
@@ -243,7 +243,7 @@ class Is(Node):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`T`, `T name`, `var name` (type None), or a constant; a name alone may be either: `either`."""
+    """`T`, `T name`, `var name` (type None), or a constant; `either` is set for a name, which may be both."""
 
     at: int
     type: TypeName | None = None
@@ -313,7 +313,7 @@ class If(Node):
 
 @dataclass(frozen=True, slots=True)
 class Loop(Node):
-    """`for`, `while`, `do`: the test comes first unless `body_first`."""
+    """`for`, `while`, `do`; the condition is evaluated first unless `body_first` is set."""
 
     at: int
     setup: tuple[Node, ...]
@@ -381,7 +381,7 @@ class Try(Node):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of `case` labels (None is `default`) with guards, and what they run."""
+    """A group of `case` labels (None is `default`) with guards, and their statements."""
 
     at: int
     labels: tuple[tuple[Pattern | None, Node | None], ...]

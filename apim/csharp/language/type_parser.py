@@ -1,4 +1,4 @@
-"""Parses the names of types, and decides whether `<` starts type arguments."""
+"""Parses names of types, and decides whether `<` starts type arguments."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from apim.csharp.language.keywords import PREDEFINED
 from apim.csharp.language.scanner import Token
 from apim.csharp.language.syntax import TypeName
 
-# What may follow the end of type arguments, by the specification of C# 7.3, section "Grammar ambiguities".
+# The tokens that may follow type arguments: C# 7.3 specification, "Grammar ambiguities".
 _AFTER_TYPE_ARGUMENTS: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "["]
 )
@@ -37,14 +37,14 @@ class TypeParser:
         return token.text == text and token.kind == "op"
 
     def expect(self, text: str) -> Token:
-        """Takes a token that must be there."""
+        """Consumes a required token."""
         if self.token.text != text or self.token.kind not in {"op", "keyword"}:
             found = self.token.text or "the end"
             raise RefusedError(f"expected `{text}`, not {found}", self.token.start, "CS1003")
         return self.advance()
 
     def type(self, *, array: bool = True) -> TypeName:
-        """A type that must be there."""
+        """A required type."""
         start = self.token
         found = self.try_type(nullable="always", array=array)
         if found is None:
@@ -63,7 +63,7 @@ class TypeParser:
         """A type, or None with the position unchanged.
 
         Args:
-            nullable: `always` takes a `?`; `operator` leaves it when an expression follows it.
+            nullable: `always` consumes a `?`; `operator` does not if an expression follows it.
             array: whether `[]` may follow.
         """
         before = self.position
@@ -76,7 +76,7 @@ class TypeParser:
         return self.array_suffixes(found) if array else found
 
     def array_suffixes(self, element: TypeName) -> TypeName:
-        """Adds the `[]` that follow."""
+        """The type with the `[]` that follow."""
         while self.at_op("[") and self.tokens[self.position + 1].text in {"]", ","}:
             at = self.advance().start
             if self.at_op(","):
@@ -129,7 +129,7 @@ class TypeParser:
         return None
 
     def type_arguments_of_expression(self) -> tuple[TypeName, ...]:
-        """Type arguments after a name in an expression, if they are that."""
+        """Type arguments after a name in an expression, if there are any."""
         if not self.at_op("<"):
             return ()
         before = self.position

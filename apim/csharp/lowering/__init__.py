@@ -1,1 +1,1 @@
-"""Turns syntax into Python: it resolves types and reports errors when an expression is loaded."""
+"""Translates the syntax tree to Python: resolves types and reports errors."""

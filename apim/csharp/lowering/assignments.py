@@ -12,7 +12,7 @@ from apim.csharp.lowering.scope import changes_something
 
 
 class Assignments(Creation):
-    """What can be set, and how."""
+    """Lowers assignments and increments."""
 
     def bind_assign(self, node: syntax.Assign) -> Bound:
         """`target op value`."""
@@ -23,15 +23,17 @@ class Assignments(Creation):
         result = self.binary(node.op[:-1], read, value, node.at)
         fits = convertible(result, of) is not None or convertible(value, of) is not None
         if not fits and node.op not in {"<<=", ">>="}:
-            self.refuse(f"{result.type} does not become {of} without a cast", node.at, "CS0266")
+            self.refuse(
+                f"{result.type} cannot be converted implicitly to {of}; add a cast", node.at, "CS0266"
+            )
         return Bound(of, write(self.text(self._narrowed(result, of, node.at))), node.at)
 
     def assign_value(self, place: syntax.Node, node: syntax.Node, value: Bound, at: int) -> Bound:
-        """`place = value`. The target is evaluated before the value, if the order can be observed."""
+        """`place = value`. The target is evaluated before the value if the order makes a difference."""
         if isinstance(place, syntax.Name) or (_is_fixed(place) and not changes_something(node)):
             of, write = self._place(place)
             return Bound(of, write(self.text(self.convert(value, of))), at)
-        keeps, target, arguments = self._kept_place(place)
+        keeps, target, arguments = self._evaluated_place(place)
         if isinstance(place, syntax.Member):
             of, write = self._property(target, place)
         else:
@@ -44,7 +46,7 @@ class Assignments(Creation):
             return self.convert(result, of)
         converter = explicit(result.type, of)
         if converter is None or not (_plain(of).name in NUMBERS or is_enum(of)):
-            self.refuse(f"{result.type} cannot become {of}", at, "CS0029")
+            self.refuse(f"{result.type} cannot be converted to {of}", at, "CS0029")
         return Bound(of, self.apply(converter, self.text(result)), at)
 
     def increment(self, op: str, target: syntax.Node, at: int, *, prefix: bool) -> Bound:
@@ -59,13 +61,13 @@ class Assignments(Creation):
         return Bound(of, f"({steps})[{1 if prefix else 0}]", at)
 
     def _place_once(self, node: syntax.Node) -> tuple[Bound, ClrType, Setter]:
-        """A place that is read and then written: its parts are evaluated once."""
+        """An assignable expression that is read and then written; its parts are evaluated once."""
         if isinstance(node, syntax.Paren):
             return self._place_once(node.inner)
         if isinstance(node, syntax.Name):
             of, write = self._place(node)
             return self.bind(node), of, write
-        keeps, target, arguments = self._kept_place(node)
+        keeps, target, arguments = self._evaluated_place(node)
         if isinstance(node, syntax.Member):
             read = self.member_of(target, node)
             of, write = self._property(target, node)
@@ -74,8 +76,8 @@ class Assignments(Creation):
             of, write = self._element_of(target, arguments, node.at)
         return Bound(read.type, _after(keeps, self.text(read)), node.at), of, write
 
-    def _kept_place(self, node: syntax.Node) -> tuple[list[str], Bound, list[ArgumentValue]]:
-        """The parts of `target.name` or `target[arguments]`, and what evaluates them once."""
+    def _evaluated_place(self, node: syntax.Node) -> tuple[list[str], Bound, list[ArgumentValue]]:
+        """The parts of `target.name` or `target[arguments]`, and the code that evaluates them once."""
         if not isinstance(node, (syntax.Member, syntax.Index)):
             self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
         target, keep = self._kept(self.bind(node.target))
@@ -84,20 +86,20 @@ class Assignments(Creation):
         kept, keeps = [], [keep]
         for argument in self.arguments(node.args):
             if argument.bound is None or argument.lambda_node is not None:
-                self.refuse("an index is a value", argument.at, "CS0131")
+                self.refuse("an index must be a value", argument.at, "CS0131")
             bound, keep = self._kept(argument.bound)
             kept.append(ArgumentValue(bound, argument.node, argument.at, argument.mode, argument.name))
             keeps.append(keep)
         return keeps, target, kept
 
     def _kept(self, bound: Bound) -> tuple[Bound, str]:
-        """A value that is evaluated once, and what does that."""
+        """A value that is evaluated once, and the code for that."""
         kept = self.temporary()
         made = Bound(bound.type, kept, bound.at, bound.const, bound.path, bound.present)
         return made, f"({kept} := {self.text(bound)})"
 
     def _place(self, node: syntax.Node) -> tuple[ClrType, Setter]:
-        """The type of a place, and what sets it."""
+        """The type of an assignable expression, and its setter."""
         if isinstance(node, syntax.Paren):
             return self._place(node.inner)
         if isinstance(node, syntax.Name):
@@ -127,7 +129,7 @@ class Assignments(Creation):
 
     def _element_of(self, target: Bound, arguments: list[ArgumentValue], at: int) -> tuple[ClrType, Setter]:
         if target.type is DYNAMIC:
-            self.refuse("assigning to a dynamic value; cast it first", at, "dynamic")
+            self.refuse("assigning to a dynamic value is not supported; cast it first", at, "dynamic")
         if target.type.name == "[]":
             return self._array_place(target, arguments, at)
         choice = self.indexer(target, arguments, at)
@@ -140,7 +142,7 @@ class Assignments(Creation):
 
     def _array_place(self, target: Bound, arguments: list[ArgumentValue], at: int) -> tuple[ClrType, Setter]:
         if len(arguments) != 1 or arguments[0].bound is None:
-            self.refuse("an array has one index", at, "CS0022")
+            self.refuse("an array needs exactly one index", at, "CS0022")
         index = arguments[0].bound
         position = self.convert(index, INT32 if convertible(index, INT32) is not None else clr("Int64"))
         element = target.type.args[0]
@@ -149,7 +151,7 @@ class Assignments(Creation):
 
 
 def _is_fixed(place: syntax.Node) -> bool:
-    """Whether the parts of a place are variables and constants."""
+    """Whether the parts of an assignable expression are variables and constants."""
     parts: list[syntax.Node] = []
     if isinstance(place, (syntax.Member, syntax.Index)):
         parts.append(place.target)

@@ -1,4 +1,4 @@
-"""What all of the lowering shares: names of types, conversions, facts, and the one place for conditions."""
+"""The common base of the lowering: names of types, conversions, facts, and conditions."""
 
 import re
 from abc import ABC, abstractmethod
@@ -28,24 +28,24 @@ from apim.csharp.lowering.source import Source, depth, indented
 
 Meaning = Bound | TypeReference | NamespaceReference
 _LONG: Final = 400
-"""A shorter piece cannot nest so deeply that it matters."""
+"""Shorter code cannot be nested too deeply."""
 _DEEPEST: Final = 40
-"""Python reads 200 brackets inside one another. A piece that is deeper becomes a function of its own."""
+"""Python allows 200 nested brackets. Code that is nested more deeply becomes a function."""
 MOST_BLOCKS: Final = 18
-"""Python nests 20 loops and `try` statements in one function."""
+"""Python allows 20 nested loops and `try` statements in a function."""
 MOST_INDENTS: Final = 90
-"""Python reads 100 levels of indentation."""
+"""Python allows 100 levels of indentation."""
 _FEW: Final = 4
-"""So many texts are joined faster one by one."""
+"""Up to this number of strings, `+` is faster than `join`."""
 _PERHAPS_NOT_IMPORTED: Final = frozenset({"System.Net"})
-"""Namespaces of allowed types of which the documentation does not say whether expressions import them."""
+"""Namespaces of allowed types that may not be imported by expressions; the documentation does not say."""
 _WRITTEN: Final = re.compile(r"\b([vt]\d+) :=")
 _KEPT: Final = re.compile(r"\bt\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A decision in an expression, for coverage: `hits[2 * index]` counts yes, the next one no."""
+    """A decision, for coverage: `hits[2 * index]` is set for true, the next byte for false."""
 
     at: int
     kind: str
@@ -53,18 +53,18 @@ class Branch:
 
 @dataclass(slots=True)
 class Function:
-    """The Python function that is being made.
+    """The Python function that is being generated.
 
     Attributes:
-        nested: functions inside of it, for what nests too deeply.
-        unset: variables that only such functions set.
-        rounds: how many loops are around.
-        blocks: how many blocks of those that Python limits are around.
-        indents: how many blocks are around.
-        jumps: what `break` and `continue` leave, the innermost last.
-        handlers: how many catch blocks are around, for `throw;`.
+        nested: nested functions, for code that is nested too deeply.
+        unset: variables that only nested functions set.
+        rounds: the number of enclosing loops.
+        blocks: the number of enclosing blocks of the kinds that Python limits.
+        indents: the number of enclosing blocks.
+        jumps: the enclosing statements that `break` and `continue` leave, the innermost last.
+        handlers: the number of enclosing catch blocks, for `throw;`.
         returned: in a lambda, the types of its returns; None in the expression itself, which returns object.
-        expected: in a lambda, the type that it must return, when that is known.
+        expected: in a lambda, the type that it must return, if it is known.
     """
 
     nested: list[str] = field(default_factory=list)
@@ -78,16 +78,16 @@ class Function:
     expected: ClrType | None = None
 
     def lines(self, body: list[str]) -> list[str]:
-        """A body with what it needs before it."""
+        """A body, preceded by the nested functions and variables that it needs."""
         unset = [f"{' = '.join(sorted(self.unset))} = None"] if self.unset else []
         return [*unset, *self.nested, *body]
 
 
 @dataclass(slots=True)
 class Jumps:
-    """A statement that `break` leaves: `loop`, `switch`, or `finally`, which nothing may leave.
+    """A statement that `break` leaves: `loop` or `switch`, or `finally`, which cannot be left.
 
-    `turn` is set when Python's own `break` leaves a switch; `continue` then sets that variable.
+    `turn` is set if Python's `break` leaves a switch; `continue` then sets this variable.
     """
 
     kind: str
@@ -96,11 +96,11 @@ class Jumps:
 
 
 class Base(ABC):
-    """The state of one expression's lowering, and what its parts need of each other.
+    """The state of the lowering of one expression, and the methods that its parts share.
 
     Args:
-        shared: the names of variables that lambdas see change.
-        counted: whether decisions are marked in `hits` when they are taken.
+        shared: names of variables that lambdas use and that change.
+        counted: whether the outcomes of decisions are recorded in `hits`.
     """
 
     def __init__(self, shared: frozenset[str], *, counted: bool) -> None:
@@ -108,12 +108,12 @@ class Base(ABC):
         self.scope = Scope(shared, self.source.new)
         self.function = Function()
         self.reads: dict[str, int] = {}
-        """Facts, each with the offset where it was first found."""
+        """Facts, each with the offset of its first occurrence."""
         self.branches: list[Branch] = []
         self.hits = bytearray()
         self.counted = counted
         self.receivers: list[Bound] = []
-        """The values that `?.` and initializers work on, the innermost last."""
+        """The receivers of `?.` and initializers, the innermost last."""
 
     @abstractmethod
     def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
@@ -127,22 +127,22 @@ class Base(ABC):
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
     ) -> tuple[ClrType, str]:
-        """The type that a lambda returns, and what makes its function."""
+        """The type that a lambda returns, and the code that creates its function."""
 
     @abstractmethod
     def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, list[str]]:
-        """The same of a lambda's statements, as lines."""
+        """The type that the block of a lambda returns, and its lines."""
 
     @abstractmethod
     def assign_value(self, place: Node, node: Node, value: Bound, at: int) -> Bound:
-        """`place = value`; `node` is what the value was."""
+        """`place = value`; `node` is the syntax of the value."""
 
     @abstractmethod
     def increment(self, op: str, target: Node, at: int, *, prefix: bool) -> Bound:
         """`++` and `--`."""
 
     def bind_any(self, node: Node) -> Meaning:
-        """What a node means; the method for it is named after it."""
+        """The meaning of a node; the method for it is named after its class."""
         found = getattr(self, _METHODS[type(node)])(node)
         return self.shallow(found) if isinstance(found, Bound) else found
 
@@ -167,9 +167,11 @@ class Base(ABC):
         """A value converted implicitly."""
         converter = convertible(bound, target)
         if converter is None and explicit(bound.type, target) is not None:
-            self.refuse(f"{bound.type} does not become {target} without a cast", bound.at, "CS0266")
+            self.refuse(
+                f"{bound.type} cannot be converted implicitly to {target}; add a cast", bound.at, "CS0266"
+            )
         if converter is None:
-            self.refuse(f"{bound.type} cannot become {target}", bound.at, "CS0029")
+            self.refuse(f"{bound.type} cannot be converted to {target}", bound.at, "CS0029")
         return self.converted(bound, target, converter)
 
     def converted(self, bound: Bound, target: ClrType, converter: Converter) -> Bound:
@@ -187,14 +189,14 @@ class Base(ABC):
         return self.joined(bound.parts) if isinstance(bound, Concatenation) else bound.code
 
     def joined(self, parts: Sequence[str | Known]) -> str:
-        """Texts one after the other."""
+        """The concatenation of strings."""
         texts = [self.source.literal(part.text) if isinstance(part, Known) else part for part in parts]
         if len(texts) <= _FEW:
             return f"({' + '.join(texts)})"
         return self.source.call(runtime.join, f"({', '.join(texts)})")
 
     def checked(self, bound: Bound) -> str:
-        """The same, and .NET's exception when the value is null."""
+        """The Python for a value; throws .NET's exception if the value is null."""
         text = self.text(bound)
         if bound.present or is_value_type(bound.type):
             return text
@@ -205,7 +207,7 @@ class Base(ABC):
         return f"({kept} if ({kept} := {text}) is not None else {throws})"
 
     def apply(self, function: Callable[..., Any], *arguments: str) -> str:
-        """A call of a function of values; the simplest functions are inlined."""
+        """A call of a function; the simplest functions are inlined."""
         if function is same:
             return arguments[0]
         if len(arguments) == 2:  # noqa: PLR2004 -- the operands
@@ -221,11 +223,11 @@ class Base(ABC):
         return self.source.call(function, *arguments)
 
     def temporary(self) -> str:
-        """The name of a value in between."""
+        """A new name for an intermediate value."""
         return self.source.new("t")
 
     def shallow(self, bound: Bound) -> Bound:
-        """The same value; if it nests too deeply for Python's parser, as a call of a function."""
+        """The value; as a call of a function if it is nested too deeply for Python's parser."""
         text = bound.code
         if len(text) < _LONG or text.count("(") < _DEEPEST or depth(text) < _DEEPEST:
             return bound
@@ -243,14 +245,14 @@ class Base(ABC):
         self.reads.setdefault(fact, at)
 
     def condition(self, node: Node, kind: str) -> str:
-        """A bool that decides something: every branch of the expression is made here."""
+        """A condition; every branch of the expression is created here."""
         bound = self.bind(node)
         if bound.type is not DYNAMIC:
             bound = self.convert(bound, BOOLEAN)
         return self.decision(self.text(bound), node.at, kind)
 
     def decision(self, text: str, at: int, kind: str) -> str:
-        """The same truth value; what was decided is marked in `hits` where that is counted."""
+        """The truth value; its outcome is recorded in `hits` if decisions are counted."""
         # A lambda may be bound several times while overloads are tried: its branches are counted once.
         branch = Branch(at, kind)
         if branch not in self.branches:
@@ -261,7 +263,7 @@ class Base(ABC):
         return self.source.call(runtime.marker(self.hits, 2 * self.branches.index(branch)), text)
 
     def type_named(self, name: TypeName) -> ClrType:
-        """The type of that name."""
+        """The type with a name."""
         found = self.find_type(name)
         if found is None:
             self.refuse(
@@ -272,7 +274,7 @@ class Base(ABC):
         return found
 
     def find_type(self, name: TypeName) -> ClrType | None:
-        """The type of that name, or None."""
+        """The type with a name, or None."""
         if name.name in {"[]", "Nullable"} and len(name.args) == 1:
             inner = self.type_named(name.args[0])
             if name.name == "Nullable" and not is_value_type(inner):
@@ -294,7 +296,7 @@ class Base(ABC):
         return clr(simple, *(self.type_named(arg) for arg in name.args))
 
     def refuse(self, message: str, at: int, construct: str) -> NoReturn:
-        """The expression is not loaded."""
+        """Raises an error at an offset of the expression."""
         raise RefusedError(message, at, construct)
 
 

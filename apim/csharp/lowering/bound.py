@@ -1,4 +1,4 @@
-"""The result of lowering a piece of syntax: a static type, and the Python expression for its value."""
+"""The result of lowering a node: a static type, and the Python expression for its value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from apim.csharp.dotnet.types import ClrType
 from apim.csharp.language.syntax import Node
 
 Setter = Callable[[str], str]
-"""Given a value as a Python expression, the Python expression that puts it somewhere."""
+"""A function that converts the Python expression for a value to one that assigns the value."""
 
 
 @dataclass(slots=True)
@@ -18,11 +18,11 @@ class Bound:
 
     Attributes:
         type: its static type.
-        code: Python that gives its value; empty for a constant, so `Base.text` is what reads it.
+        code: the Python for its value; empty for a constant, so use `Base.text` to read it.
         at: its offset in the text.
-        const: its value, if that is known at compile time.
+        const: its value, if it is known at compile time.
         path: the part of `context` that is read, as in `context.Request.Body`.
-        present: whether it cannot be null.
+        present: whether it is never null.
     """
 
     type: ClrType
@@ -54,7 +54,7 @@ class Concatenation(Bound):
 
 @dataclass(slots=True)
 class TypeReference:
-    """A name of a type: static members follow."""
+    """The name of a type, which static members follow."""
 
     type: ClrType
     at: int
@@ -62,7 +62,7 @@ class TypeReference:
 
 @dataclass(slots=True)
 class NamespaceReference:
-    """The beginning of a qualified name."""
+    """The first part of a qualified name."""
 
     name: str
     at: int
@@ -70,7 +70,7 @@ class NamespaceReference:
 
 @dataclass(slots=True)
 class Variable:
-    """A local variable. One that changes and is used by a lambda is in a cell, a shared list."""
+    """A local variable. A variable that changes and that lambdas use is stored in a cell, a shared list."""
 
     name: str
     type: ClrType
@@ -82,7 +82,7 @@ class Variable:
 
 @dataclass(slots=True)
 class ArgumentValue:
-    """An argument of a call; a lambda is still syntax, an `out` is a variable to set."""
+    """An argument of a call; a lambda is not lowered yet, an `out` argument is a variable to set."""
 
     bound: Bound | None
     node: Node

@@ -68,9 +68,7 @@ class Calls(Names):
             return self._dynamic_call(holder, target, node)
         arguments = self.arguments(node.args)
         if any(argument.bound is not None and argument.bound.type is DYNAMIC for argument in arguments):
-            self.refuse(
-                "a dynamic value cannot be an argument in the twin; cast it first", node.at, "dynamic"
-            )
+            self.refuse("a dynamic argument is not supported; cast it first", node.at, "dynamic")
         if isinstance(holder, TypeReference):
             return self._static_call(holder.type, target, arguments, explicit)
         return self.call_instance(holder, target.name, arguments, explicit, target.at)
@@ -83,17 +81,21 @@ class Calls(Names):
                 self.bind_any(node)
             return constant(STRING, node.name, at)
         if not isinstance(node, syntax.Name):
-            self.refuse("nameof takes a name", at, "CS8081")
+            self.refuse("the argument of nameof must be a name", at, "CS8081")
         self.bind_any(node)
         return constant(STRING, node.name, at)
 
     def _dynamic_call(self, holder: Bound, target: syntax.Member, node: syntax.Call) -> Bound:
         if target.name != "ToString" or node.args:
-            self.refuse(f"calling `{target.name}` of a dynamic value; cast it first", target.at, "dynamic")
+            self.refuse(
+                f"calling `{target.name}` of a dynamic value is not supported; cast it first",
+                target.at,
+                "dynamic",
+            )
         return Bound(STRING, self.source.call(dynamic_to_string, self.text(holder)), node.at)
 
     def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
-        """Arguments with their values; lambdas and method groups wait for a type."""
+        """Arguments with their values; lambdas and method groups are lowered when their type is known."""
         return [self._argument(node) for node in nodes]
 
     def _argument(self, node: syntax.Argument) -> ArgumentValue:
@@ -120,17 +122,17 @@ class Calls(Names):
         )
 
     def out_target(self, node: syntax.Argument) -> OutTarget:
-        """Where an out argument goes."""
+        """The target of an out argument."""
         name = node.value
         if not isinstance(name, syntax.Name):
-            self.refuse("an out argument is a variable", name.at, "CS1510")
+            self.refuse("an out argument must be a variable", name.at, "CS1510")
         if node.declares is None:
             variable = self.scope.find(name.name)
             if variable is None or not variable.writable or variable.const is not NOT_CONSTANT:
                 self.refuse(f"`{name.name}` is not a variable that can be set", name.at, "CS0103")
             return OutTarget(variable.type, lambda _type: self.writer(variable))
         declared = None if node.declares.name == "var" else self.type_named(node.declares)
-        # Only the chosen overload declares the variable; overloads are tried before.
+        # Only the chosen overload declares the variable, not the ones that are tried first.
         return OutTarget(declared, lambda found: self.declarer(name.name, declared or found, name.at))
 
     def writer(self, variable: Any) -> Setter:
@@ -173,7 +175,7 @@ class Calls(Names):
         explicit: tuple[ClrType, ...],
         at: int,
     ) -> Bound:
-        """A method of a value, or an extension method."""
+        """A call of an instance method or an extension method."""
         if receiver.type is NULL:
             self.refuse("null has no members", at, "CS0023")
         candidates = [
@@ -240,15 +242,15 @@ class Calls(Names):
         return Bound(returns, text, at)
 
     def _check_order(self, choice: Choice, at: int) -> None:
-        """Arguments are evaluated in the order of the parameters: that must be the order of the text."""
+        """Rejects named arguments in another order: arguments are evaluated in parameter order."""
         given = [argument.at for slot in choice.slots for argument in slot.arguments]
         if given != sorted(given):
-            self.refuse("named arguments in another order than the parameters", at, "named arguments")
+            self.refuse("named arguments must be in the order of the parameters", at, "named arguments")
 
     def try_now(
         self, function: Callable[..., Any], slots: list[Slot], at: int, receiver: Bound | None = None
     ) -> None:
-        """Calls a function of constants, to refuse now what the twin could not answer later."""
+        """Calls a function with constants, so that an unsupported value is reported at compile time."""
         if receiver is not None and receiver.const is None:
             return
         try:
@@ -264,14 +266,14 @@ class Calls(Names):
                 self.note(f"variables:{slot.arguments[0].bound.const}", at)
 
     def _orders_texts(self, choice: Choice) -> bool:
-        """Whether it compares strings without a StringComparison: .NET then uses the culture."""
+        """Whether it compares strings without a StringComparison, for which .NET uses the culture."""
         signature = choice.candidate.member.signature
         if signature.name not in _ORDER or any(one.name == "comparer" for one in signature.parameters):
             return False
         return self._type_arguments(choice)[-1:] == [STRING]
 
     def function_of(self, choice: Choice, at: int) -> Callable[..., Any]:
-        """The table's function, made for its type arguments, with its constants checked."""
+        """The table's function for the type arguments, after a check of its constants."""
         function: Any = choice.candidate.member.function
         if isinstance(function, Culture):
             self.note("culture", at)
@@ -292,7 +294,7 @@ class Calls(Names):
             except UnsupportedError as error:
                 self.refuse(error.message, at, choice.candidate.member.signature.name)
             except DotNetException:
-                pass  # .NET throws it when the expression runs, and so does the function.
+                pass  # The function throws it when the expression runs, as .NET does.
             function = function.function
         return function.function if isinstance(function, Contextual) else function
 
@@ -329,14 +331,14 @@ class Calls(Names):
         for place, slot in enumerate(outs, start=1):
             target = slot.arguments[0].out
             if target is None:
-                self.refuse("an out argument is a variable", slot.arguments[0].at, "CS1620")
+                self.refuse("an out argument must be a variable", slot.arguments[0].at, "CS1620")
             set_ = target.declare(slot.type)
             setters.append(set_(self.apply(wrapper(slot.type) or same, f"{found}[{place}]")))
         return f"(({found} := {text})[0], {', '.join(setters)})[0]"
 
 
 def _visible(candidates: list[Candidate]) -> list[Candidate]:
-    """Without members of Object that a nearer type declares with the same parameters."""
+    """The candidates without members of Object that a derived type declares with the same parameters."""
     seen: set[tuple[Any, ...]] = set()
     kept = []
     for candidate in candidates:
@@ -356,7 +358,7 @@ def _is_constant(slot: Slot) -> bool:
 
 
 def _known(slot: Slot) -> Any:
-    """The value of a parameter whose arguments are constants."""
+    """The value of a parameter with constant arguments."""
     values = [
         converter(argument.bound.const)
         for argument, converter in zip(slot.arguments, slot.converters, strict=True)

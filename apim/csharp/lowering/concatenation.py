@@ -25,10 +25,10 @@ from apim.csharp.lowering.runtime import left_justified, right_justified
 
 
 class Interpolation(Base):
-    """Concatenation and interpolated strings."""
+    """Lowers concatenation and interpolated strings."""
 
     def concatenated(self, left: Bound, right: Bound, at: int) -> Bound | None:
-        """`left + right` when one of them is a string."""
+        """`left + right` if one of them is a string."""
         types = {left.type, right.type}
         if STRING not in types or types & {VOID, LAMBDA, THROWS, DYNAMIC}:
             return None
@@ -67,7 +67,7 @@ class Interpolation(Base):
         if hole.alignment is not None:
             alignment = self.bind_as(hole.alignment, INT32)
             if not alignment.is_constant:
-                self.refuse("an alignment is a constant", hole.alignment.at, "CS0150")
+                self.refuse("an alignment must be a constant", hole.alignment.at, "CS0150")
             width = alignment.const
         if hole.format is None:
             part = self._part(value)
@@ -81,7 +81,7 @@ class Interpolation(Base):
         return self.source.call(justified, text, self.source.literal(abs(width)))
 
     def check_format(self, of: ClrType, pattern: str, at: int) -> None:
-        """Refuses a format that the twin does not know, by formatting a sample."""
+        """Rejects a format that the twin does not support, by formatting a sample."""
         sample = _sample(of)
         if sample is None:
             return

@@ -34,7 +34,7 @@ from apim.csharp.lowering.source import indented, variables_in
 
 
 class Creation(Operations):
-    """`new`, arrays, initializers and lambdas."""
+    """Lowers `new`, arrays, initializers and lambdas."""
 
     def bind_new(self, node: syntax.New) -> Bound:
         """`new T(args) { ... }`."""
@@ -45,14 +45,18 @@ class Creation(Operations):
             for member in members_of(of, "new")
         ]
         if known is None or known.kind not in {"class", "struct"} or not candidates:
-            self.refuse(f"the twin creates no {of} with `new`", node.at, f"new {of}")
+            self.refuse(f"the twin does not support `new {of}`", node.at, f"new {of}")
         arguments = self.arguments(node.args)
         if is_value_type(of) and not arguments and node.initializer is None:
             return Bound(of, self.source.call(default_of, self.source.name(of)), node.at)
         choice = Overloads(self, arguments, ()).choose(candidates, node.at, f"new {of}")
         if choice is None:
             given = ", ".join(str(a.bound.type) for a in arguments if a.bound is not None)
-            self.refuse(f"the twin knows no constructor of {of} that takes ({given})", node.at, f"new {of}")
+            self.refuse(
+                f"the twin does not support a constructor of {of} with the arguments ({given})",
+                node.at,
+                f"new {of}",
+            )
         function = self.function_of(choice, node.at)
         texts = [self.slot_text(slot) for slot in choice.slots]
         if isinstance(choice.candidate.member.function, Contextual):
@@ -75,7 +79,7 @@ class Creation(Operations):
         settings = [one.member is not None or one.index is not None for one in initializer.elements]
         if any(settings) and not all(settings):
             at = initializer.elements[settings.index(False)].at
-            self.refuse("an initializer either sets members or adds elements", at, "CS0747")
+            self.refuse("an initializer must either set members or add elements", at, "CS0747")
         return [self._element(target, element) for element in initializer.elements]
 
     def _element(self, target: Bound, element: Element) -> str:
@@ -99,7 +103,7 @@ class Creation(Operations):
             steps = self._fill(Bound(inner.type, kept, value.at), value)
             self.receivers.pop()
             return f"({', '.join([f'({kept} := {self.text(inner)})', *steps])},)"
-        # The value is bound outside of the initializer: it does not see the receiver.
+        # The value is bound outside of the initializer, whose receiver is not visible to it.
         self.receivers.pop()
         bound = self.bind(value)
         self.receivers.append(target)
@@ -121,7 +125,7 @@ class Creation(Operations):
         if node.size is not None:
             size = self.bind_as(node.size, INT32)
             if not size.is_constant or size.const != len(items):
-                self.refuse("the size is not the number of elements", node.at, "CS0847")
+                self.refuse("the size must be the number of elements", node.at, "CS0847")
         values = [self.convert(item, element) for item in items]
         if values and all(value.is_constant for value in values):
             made = f"{self.source.name([value.const for value in values])}[:]"
@@ -143,7 +147,7 @@ class Creation(Operations):
         """`new { a = 1 }`. Anonymous types with the same names are the same type."""
         names = tuple(name for name, _value in node.members)
         if len(set(names)) < len(names):
-            self.refuse("an anonymous type has each member once", node.at, "CS0833")
+            self.refuse("a member of an anonymous type occurs twice", node.at, "CS0833")
         values = [self.bind(value) for _name, value in node.members]
         if any(value.type in {VOID, THROWS, NULL, LAMBDA} for value in values):
             self.refuse("a member of an anonymous type needs a value with a type", node.at, "CS0828")
@@ -155,13 +159,13 @@ class Creation(Operations):
         return Bound(of, text, node.at, present=True)
 
     def bind_lone_lambda(self, node: syntax.Lambda) -> Bound:
-        """A lambda that is not an argument has no type."""
+        """A lambda that is not an argument, which has no type."""
         self.refuse("a lambda can only be an argument of a method", node.at, "lambda")
 
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
     ) -> tuple[ClrType, str]:
-        """The type that a lambda returns, and what makes its function."""
+        """The type that a lambda returns, and the code that creates its function."""
         if not isinstance(node, syntax.Lambda):
             node = _expanded(node, len(parameters))
         around = self.scope.visible() | {GIVEN}
@@ -171,7 +175,7 @@ class Creation(Operations):
             variables = []
             for (declared, name), given in zip(node.parameters, parameters, strict=True):
                 if declared is not None and self.type_named(declared) is not given:
-                    self.refuse(f"this parameter is a {given}", node.at, "CS1661")
+                    self.refuse(f"the type of this parameter must be {given}", node.at, "CS1661")
                 variables.append(self.scope.declare(name, given, node.at, writable=True))
             result, body = self._lambda_body(node.body, returns)
             made, self.function = self.function, outer
@@ -183,10 +187,10 @@ class Creation(Operations):
     def _made(
         self, function: Function, variables: list[Variable], body: str | list[str], around: set[str]
     ) -> str:
-        """What makes the function of a lambda.
+        """The code that creates the function of a lambda.
 
-        What it sees of the variables `around` is what they are now: in a loop they are others the next time.
-        A variable that changes is a cell, and the cell is what is seen.
+        The function captures the current values of the variables `around`, which in a loop differ for each
+        iteration. Of a variable that changes it captures the cell.
         """
         parameters = ", ".join(variable.code for variable in variables)
         cells = [variable.code for variable in variables if variable.cell]
@@ -212,10 +216,10 @@ class Creation(Operations):
         bound = self.bind(body)
         if returns is VOID:
             if not isinstance(body, (syntax.Call, syntax.Assign, syntax.Postfix, syntax.Unary)):
-                self.refuse("this lambda must do something, not give a value", body.at, "CS0201")
+                self.refuse("this lambda must be a statement, not a value", body.at, "CS0201")
             return VOID, self.text(bound)
         if bound.type is VOID:
-            self.refuse("this lambda gives no value", body.at, "CS1662")
+            self.refuse("this lambda must return a value", body.at, "CS1662")
         if returns is None:
             return bound.type, self.text(bound)
         return returns, self.text(self.convert(bound, returns))

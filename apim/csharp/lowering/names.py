@@ -57,11 +57,11 @@ _ALWAYS = frozenset(
         "context.Variables",
     }
 )
-"""What is never null."""
+"""Values that are never null."""
 
 
 class Names(Base):
-    """Names, members and indexers."""
+    """Lowers names, members and indexers."""
 
     def bind_literal(self, node: syntax.Literal) -> Bound:
         """A constant."""
@@ -76,7 +76,7 @@ class Names(Base):
         return self.bind(node.inner)
 
     def bind_name(self, node: syntax.Name) -> Meaning:
-        """A variable, `context`, or the beginning of a type's name."""
+        """A variable, `context`, or the first part of a type's name."""
         if not node.args:
             variable = self.scope.find(node.name)
             if variable is not None:
@@ -93,7 +93,7 @@ class Names(Base):
         return Bound(variable.type, f"{variable.code}[0]" if variable.cell else variable.code, at)
 
     def bind_member(self, node: syntax.Member) -> Meaning:
-        """`target.name`, which is not called."""
+        """`target.name` that is not a call."""
         target = self.bind_any(node.target)
         if isinstance(target, NamespaceReference):
             name = f"{target.name}.{node.name}"
@@ -153,7 +153,7 @@ class Names(Base):
         return Bound(returns, text, node.at, path=path, present=path in _ALWAYS)
 
     def find_property(self, of: ClrType, name: str) -> tuple[ClrType, Member] | None:
-        """The property of that name that a type has or inherits."""
+        """The property with a name that a type declares or inherits."""
         for holder, member in lookup(of, name):
             if member.signature.kind == "property" and not member.signature.static:
                 return holder, member
@@ -171,7 +171,7 @@ class Names(Base):
         return self.source.call(get, owner)
 
     def wrapped(self, text: str, function: Any, returns: ClrType) -> str:
-        """What a table's function gave, as a value of its type; many say themselves that they give that."""
+        """The result of a table's function, converted to a value of its type if it is not one already."""
         gives = getattr(function, "__annotations__", {}).get("return")
         if returns.name == "[]" and returns.args[0] is BYTE and gives is bytes:
             return self.source.call(Array, self.source.name(BYTE), text)
@@ -189,9 +189,9 @@ class Names(Base):
         return path
 
     def no_member(self, of: ClrType, name: str, at: int) -> NoReturn:
-        """Refuses a member that is not in the tables."""
+        """Rejects a member that is not in the tables."""
         self.refuse(
-            f"{of} has no member `{name}` among those that API Management allows and the twin knows",
+            f"{of} has no member `{name}` that API Management allows and the twin supports",
             at,
             f"{of}.{name}",
         )
@@ -240,7 +240,7 @@ class Names(Base):
         return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
-        """The indexer that fits."""
+        """The indexer for the arguments."""
         candidates = [
             Candidate(holder, member, _bindings(holder, member))
             for holder, member in lookup(target.type, "this")
@@ -259,10 +259,10 @@ class Names(Base):
 
     def _array_element(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Bound:
         if len(arguments) != 1 or arguments[0].bound is None:
-            self.refuse("an array has one index", at, "CS0022")
+            self.refuse("an array needs exactly one index", at, "CS0022")
         index = arguments[0].bound
         if convertible(index, INT32) is None and convertible(index, clr("Int64")) is None:
-            self.refuse(f"an array's index is an int, not {index.type}", at, "CS0029")
+            self.refuse(f"the index of an array must be an int, not {index.type}", at, "CS0029")
         if convertible(index, INT32) is not None:
             index = self.convert(index, INT32)
         element = target.type.args[0]
@@ -277,7 +277,7 @@ class Names(Base):
         return Bound(CHAR, self.source.call(runtime.character, self.text(target), self.text(index)), at)
 
     def bind_receiver(self, node: syntax.Receiver) -> Bound:
-        """What is before the nearest `?.`."""
+        """The value before the nearest `?.`."""
         receiver = self.receivers[-1]
         return Bound(receiver.type, receiver.code, node.at, path=receiver.path, present=receiver.present)
 

@@ -45,10 +45,10 @@ _LEAST, _MOST = INTEGERS["Int32"]
 
 
 class Operations(Calls, Interpolation):
-    """Operators, casts and patterns."""
+    """Lowers operators, casts and patterns."""
 
     def bind_binary(self, node: syntax.Binary) -> Bound:
-        """A binary operator. Long chains lean to the left: they are followed without recursion."""
+        """A binary operator. Long chains are left-associative and are lowered without recursion."""
         chain = [node]
         while isinstance(chain[-1].left, syntax.Binary):
             chain.append(chain[-1].left)
@@ -110,13 +110,13 @@ class Operations(Calls, Interpolation):
         )
         if found is None:
             if DYNAMIC in {left.type, right.type}:
-                self.refuse(f"`{op}` on a dynamic value; cast it first", at, "dynamic")
+                self.refuse(f"`{op}` on a dynamic value is not supported; cast it first", at, "dynamic")
             self.refuse(f"`{op}` does not apply to {left.type} and {right.type}", at, "CS0019")
         return found
 
     def _predefined(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:
         plain_left, plain_right = _underlying(left.type), _underlying(right.type)
-        # A constant operand takes the other's type where it fits: an enum's zero, a ulong's int.
+        # A constant operand is converted to the type of the other if it fits, as zero for an enum.
         for one, other in ((left, plain_right), (right, plain_left)):
             takes = is_enum(other) and op not in {"+", "-"}
             if one.is_constant and (takes or other.name in {"UInt32", "UInt64"}) and _fits(one, other):
@@ -129,7 +129,7 @@ class Operations(Calls, Interpolation):
         wanted_left, wanted_right, result, function = operation
         if "Nullable" in {left.type.name, right.type.name}:
             return self._lifted(op, left, right, (wanted_left, wanted_right, result, function), at)
-        # Integers of all sizes are Python's: they need no conversion to the type on which an operator works.
+        # All integral types are Python integers, which need no conversion for an operator.
         if not (wanted_left.name in INTEGERS and plain_left.name in INTEGERS):
             left = self.convert(left, wanted_left)
         if not (wanted_right.name in INTEGERS and plain_right.name in INTEGERS):
@@ -151,7 +151,7 @@ class Operations(Calls, Interpolation):
     def _operation(  # noqa: PLR0911 -- one case a kind
         self, op: str, left: ClrType, right: ClrType
     ) -> tuple[ClrType, ClrType, ClrType, Any] | None:
-        """Operand types, result type and function of a predefined operator."""
+        """The operand types, result type and function of a predefined operator."""
         if op in {"<<", ">>"}:
             of = operators.promoted_unary("+", left.name)
             if (
@@ -189,7 +189,7 @@ class Operations(Calls, Interpolation):
         return None if found is None else (left, right, *found)
 
     def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:  # noqa: PLR0917 -- one case a kind
-        """An operator on constants. Overflow and division by zero do not compile."""
+        """An operator on constants; overflow and division by zero are compile-time errors."""
         if op in {"+", "-", "*"} and result.name in INTEGERS and left.type.name in INTEGERS:
             exact = {
                 "+": left.const + right.const,
@@ -256,7 +256,7 @@ class Operations(Calls, Interpolation):
         if types & {OBJECT, STRING} or any(map(is_interface, types)):
             self.refuse(
                 f"`{op}` on {left.type} and {right.type} compares references, not values; "
-                "cast to the type that is meant, as in (string)x",
+                "cast to the intended type, as in (string)x",
                 at,
                 "reference comparison",
             )
@@ -357,7 +357,7 @@ class Operations(Calls, Interpolation):
         return Bound(target, f"({kept} if {test} else None)", node.at)
 
     def _instance(self, operand: Bound, target: ClrType) -> tuple[str, str]:
-        """Whether a value is of a type, and the name that it then has."""
+        """The test whether a value has a type, and the name of the value afterwards."""
         kept, source = self.temporary(), self.source
         value = f"({kept} := {self.text(operand)})"
         if target is STRING:
@@ -374,14 +374,14 @@ class Operations(Calls, Interpolation):
             or (is_interface(plain) and is_reference_type(target))
         )
         if not related:
-            self.refuse(f"a {source} is never a {target}", at, construct)
+            self.refuse(f"a value of type {source} is never of type {target}", at, construct)
 
     def bind_is(self, node: syntax.Is) -> Bound:
         """`operand is pattern`."""
         return Bound(BOOLEAN, self.match(self.bind(node.operand), node.pattern), node.at)
 
     def match(self, operand: Bound, pattern: syntax.Pattern) -> str:
-        """Whether a value is of a pattern; sets the pattern's variable."""
+        """The test whether a value matches a pattern; sets the pattern's variable."""
         if pattern.constant is None and pattern.type is not None and pattern.name is None:
             constant_node = _as_expression(pattern.type)
             if constant_node is not None and not self._is_type(constant_node):
@@ -395,7 +395,7 @@ class Operations(Calls, Interpolation):
             return f"({set_any(self.text(operand))}, True)[1]"
         target = self.type_named(pattern.type)
         if target.name == "Nullable":
-            self.refuse("a pattern's type cannot be nullable", pattern.at, "CS8116")
+            self.refuse("the type of a pattern must not be nullable", pattern.at, "CS8116")
         self._check_related(operand.type, target, pattern.at, "CS8121")
         test, kept = self._instance(operand, target)
         if pattern.name is None:
@@ -409,7 +409,7 @@ class Operations(Calls, Interpolation):
 
     def _match_constant(self, operand: Bound, value: Bound, at: int) -> str:
         if not value.is_constant:
-            self.refuse("a pattern is a constant or a type", at, "CS0150")
+            self.refuse("a pattern must be a constant or a type", at, "CS0150")
         if value.type is not NULL and operand.type is not OBJECT:
             value = self.convert(value, _underlying(operand.type))
         expected = value.const
@@ -418,7 +418,7 @@ class Operations(Calls, Interpolation):
                 self.refuse(f"{operand.type} is never null", at, "CS0037")
             return f"({self.text(operand)} is None)"
         if value.type is STRING or (value.type is INT32 is operand.type):
-            # Nothing else is equal to these for Python either.
+            # In Python too, no other value is equal to these.
             return f"({self.text(value)} == {self.text(operand)})"
         return self.source.call(equals, self.text(value), self.text(operand))
 
@@ -432,11 +432,11 @@ class Operations(Calls, Interpolation):
         )
 
     def bind_throw_value(self, node: syntax.ThrowValue) -> Bound:
-        """`throw e` where a value is expected."""
+        """`throw e` as an expression."""
         return Bound(THROWS, self.thrower(node.value), node.at)
 
     def thrower(self, node: syntax.Node) -> str:
-        """Throws an exception."""
+        """The code that throws an exception."""
         value = self.bind(node)
         if not is_subtype(value.type, clr("Exception")):
             self.refuse(f"only an Exception can be thrown, not {value.type}", node.at, "CS0155")
@@ -480,7 +480,7 @@ def _underlying(of: ClrType) -> ClrType:
 
 
 def _as_expression(name: syntax.TypeName) -> syntax.Node | None:
-    """A type's name read as an expression: `case JTokenType.Null`."""
+    """The name of a type as an expression, as in `case JTokenType.Null`."""
     if name.args or name.name in {"[]", "Nullable"}:
         return None
     first, *rest = name.name.split(".")

@@ -1,4 +1,4 @@
-"""Chooses among members of one name. C# 7.3 specification, "Overload resolution" and "Type inference"."""
+"""Overload resolution. C# 7.3 specification, "Overload resolution" and "Type inference"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _UNSIGNED: Final = frozenset({"Byte", "UInt16", "UInt32", "UInt64"})
 
 
 class Lambdas(Protocol):
-    """What can bind a lambda once the types of its parameters are known."""
+    """Lowers a lambda when the types of its parameters are known."""
 
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
     ) -> tuple[ClrType, str]:
-        """The type that it returns, and its Python; `returns` None lets the body decide."""
+        """The type that it returns, and its Python; if `returns` is None, the body determines the type."""
         ...
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A member that might be meant, with the types of its owner's parameters filled in."""
+    """A candidate member, with the type arguments of its owner."""
 
     owner: ClrType
     member: Member
@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Slot:
-    """One parameter of the chosen member: an argument and its conversion, a default, the rest of `params`."""
+    """One parameter of the chosen member: an argument with its conversion, a default, or a `params` array."""
 
     parameter: Parameter
     type: ClrType
@@ -49,7 +49,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Choice:
-    """The member that is meant."""
+    """The chosen member."""
 
     candidate: Candidate
     slots: list[Slot]
@@ -90,17 +90,17 @@ class Overloads:
         self._failure: RefusedError | None = None
 
     def choose(self, candidates: list[Candidate], at: int, name: str) -> Choice | None:
-        """The best applicable candidate; None when there is no applicable one.
+        """The best applicable candidate; None if none is applicable.
 
         Raises:
-            RefusedError: two candidates are equally good, or the only one has a lambda that is wrong.
+            RefusedError: two candidates are equally good, or the only one has an invalid lambda.
         """
         applicable = [choice for candidate in candidates for choice in self._forms(candidate)]
         if not applicable:
             if self._failure is not None:
                 raise self._failure
             return None
-        # A method of a base class is not considered when one of a derived class fits.
+        # A method of a base class is not considered if one of a derived class is applicable.
         nearest = [
             choice
             for choice in applicable
@@ -143,7 +143,7 @@ class Overloads:
         return Choice(Candidate(candidate.owner, candidate.member, bindings), slots)
 
     def _match(self, parameters: tuple[Parameter, ...], *, expanded: bool) -> list[Slot] | None:
-        """Arguments by parameter, or None when they do not fit in number, name or mode."""
+        """The arguments by parameter, or None if they do not fit in number, name or mode."""
         slots = [Slot(p, p.type, [], [], []) for p in parameters]
         if expanded:
             slots[-1].type = slots[-1].type.args[0]
@@ -211,7 +211,7 @@ class Overloads:
         return True
 
     def _lambda_arity(self, argument: ArgumentValue) -> int:
-        """The number of its parameters; -1 for a method group, which may have any."""
+        """The number of its parameters; -1 for a method group, which may have any number."""
         node = argument.lambda_node
         return len(node.parameters) if isinstance(node, Lambda) else -1
 
@@ -269,7 +269,7 @@ class Overloads:
         return bool(signature.type_parameters), any(slot.expanded for slot in choice.slots), omitted
 
     def _compare(self, argument: ArgumentValue, left: Choice, right: Choice) -> int:
-        """1 when the conversion in `left` is better, -1 when that in `right` is, else 0."""
+        """1 if the conversion in `left` is better, -1 if that in `right` is better, else 0."""
         one, other = _type_for(argument, left), _type_for(argument, right)
         if one is other:
             return 0
@@ -291,7 +291,7 @@ class Overloads:
 
 
 def compare_targets(one: ClrType, other: ClrType) -> int:
-    """Which of two types is the better target of a conversion."""
+    """1 if the first type is the better target of a conversion, -1 if the second is, else 0."""
     forth, back = implicit(one, other) is not None, implicit(other, one) is not None
     if forth != back:
         return 1 if forth else -1
@@ -305,7 +305,7 @@ def _type_for(argument: ArgumentValue, choice: Choice) -> ClrType:
 
 
 def convertible(bound: Bound, target: ClrType) -> Converter | None:
-    """An implicit conversion of an expression, which may be a constant that fits."""
+    """An implicit conversion of an expression; a constant may also be converted to a smaller type."""
     if bound.type is LAMBDA:
         return None
     found = implicit(bound.type, target)
@@ -315,7 +315,7 @@ def convertible(bound: Bound, target: ClrType) -> Converter | None:
 
 
 def collect(declared: ClrType, given: ClrType, found: dict[str, list[ClrType]]) -> None:
-    """Adds to `found` what a given type says about type parameters in a declared one."""
+    """Adds the type arguments that a given type implies for a declared type to `found`."""
     if declared.name.startswith("!"):
         if declared.name[1:] in found and given is not NULL:
             found[declared.name[1:]].append(given)

@@ -8,7 +8,7 @@ from apim.csharp.dotnet.values import INTEGER_CLASSES, Array, Sequence
 
 
 def wrapper(returns: ClrType) -> Callable[[Any], Any] | None:
-    """The function that turns a result into a value of a type; None if none is needed."""
+    """The function that converts a result to a value of a type; None if none is needed."""
     if returns.name in INTEGER_CLASSES and returns.name != "Int32":
         return INTEGER_CLASSES[returns.name]
     if returns.name == "[]":

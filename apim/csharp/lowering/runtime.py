@@ -14,7 +14,7 @@ join: Final = "".join
 
 
 def null() -> NoReturn:
-    """A member of null was used."""
+    """Throws the exception for an access to a member of null."""
     raise null_reference()
 
 
@@ -24,7 +24,7 @@ def throw(error: DotNetException | None) -> NoReturn:
 
 
 def beyond(most: int) -> NoReturn:
-    """A loop had too many iterations."""
+    """Throws the exception for a loop with too many iterations."""
     raise UnsupportedError(f"a loop of more than {most:,} iterations")
 
 
@@ -71,7 +71,7 @@ def set_item(value: Any, array: Array | None, place: int, element: ClrType) -> A
         raise null_reference()
     if not 0 <= place < len(array.items):
         raise _outside()
-    # An object[] may be a string[] at run time, and then takes only strings.
+    # An object[] may be a string[] at run time, which accepts only strings.
     if array.clr_type.args[0] is not element and value is not None:
         _check_element(array.clr_type.args[0], value)
     array.items[place] = int(value) if element is BYTE else value
@@ -141,12 +141,12 @@ def is_caught(error: DotNetException, caught: ClrType) -> bool:
 
 
 def left_justified(text: str, width: int) -> str:
-    """An interpolation with a negative alignment."""
+    """The string for an interpolation with a negative alignment."""
     return text.ljust(width)
 
 
 def right_justified(text: str, width: int) -> str:
-    """An interpolation with a positive alignment."""
+    """The string for an interpolation with a positive alignment."""
     return text.rjust(width)
 
 

@@ -1,4 +1,4 @@
-"""The variables that are visible at a place, and those that lambdas capture."""
+"""The visible variables, and those that lambdas capture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -11,7 +11,7 @@ from apim.csharp.lowering.bound import Variable
 
 
 class Scope:
-    """Nested blocks of variables; `shared` are the names of variables that change and are used by lambdas."""
+    """Nested blocks of variables; `shared` names the variables that change and that lambdas use."""
 
     def __init__(self, shared: frozenset[str], new: Callable[[str], str]) -> None:
         self._blocks: list[dict[str, Variable]] = [{}]
@@ -27,7 +27,7 @@ class Scope:
         self._blocks.pop()
 
     def find(self, name: str) -> Variable | None:
-        """The variable of that name."""
+        """The variable with a name."""
         for block in reversed(self._blocks):
             if name in block:
                 return block[name]
@@ -41,7 +41,7 @@ class Scope:
         """A new variable.
 
         Raises:
-            RefusedError: the name is taken, here or in a block around.
+            RefusedError: the name is already in use in this or an enclosing block.
         """
         if self.find(name) is not None or name == "context":
             raise RefusedError(f"the name `{name}` is already in use here", at, "CS0128")
@@ -51,7 +51,7 @@ class Scope:
 
 
 def shared_names(tree: object) -> frozenset[str]:
-    """The names of variables that lambdas use, do not declare as parameters, and that are set again."""
+    """The names of variables that lambdas capture and that are assigned after their declaration."""
     found: set[str] = set()
     for node in _nodes(tree):
         if isinstance(node, syntax.Lambda):
@@ -61,7 +61,7 @@ def shared_names(tree: object) -> frozenset[str]:
 
 
 def _changed(tree: object) -> Iterator[str]:
-    """The names of variables that are set after their declaration."""
+    """The names of variables that are assigned after their declaration."""
     for node in _nodes(tree):
         place: object = None
         if isinstance(node, syntax.Assign):
@@ -77,7 +77,7 @@ def _changed(tree: object) -> Iterator[str]:
 
 
 def changes_something(tree: object) -> bool:
-    """Whether an expression assigns, counts up or has an out argument."""
+    """Whether an expression contains an assignment, an increment or an out argument."""
     return any(
         isinstance(node, (syntax.Assign, syntax.Postfix))
         or (isinstance(node, syntax.Unary) and node.op in {"++", "--"})
@@ -87,7 +87,7 @@ def changes_something(tree: object) -> bool:
 
 
 def _nodes(tree: object) -> Iterator[object]:
-    """Everything in a tree; written with a stack, because trees may be deep."""
+    """All nodes of a tree; iterative, because trees may be deep."""
     waiting = [tree]
     while waiting:
         current = waiting.pop()
@@ -100,5 +100,5 @@ def _nodes(tree: object) -> Iterator[object]:
 
 @cache
 def _field_names(of: type) -> tuple[str, ...]:
-    """The fields of a class of nodes; none of another class."""
+    """The fields of a class of nodes; empty for any other class."""
     return tuple(field.name for field in fields(of)) if is_dataclass(of) else ()

@@ -1,8 +1,8 @@
-"""The Python that an expression becomes.
+"""The Python program that an expression is translated to.
 
-It consists of names that are made here, numbers and punctuation; no text of the policy is in it. Texts,
-functions and every other object are in a table and have the names k0, k1, ... there; variables are called v2,
-values in between t3, lambdas f4, and the Context cx. The program sees its table and nothing else, not even
+It consists of generated names, numbers and punctuation, and contains no text of the policy. Strings,
+functions and all other objects are in a table under the names k0, k1, ...; variables are called v2,
+intermediate values t3, lambdas f4, and the Context cx. The program can only access its table, not even
 Python's built-in functions.
 """
 
@@ -20,7 +20,7 @@ _BRACKETS: Final = re.compile(r"[()\[\]{}]")
 
 
 class Source:
-    """What the parts of one program share: the table of its objects, and its lambdas."""
+    """The state of one program: the table of its objects, and its lambdas."""
 
     def __init__(self) -> None:
         self.table: dict[str, Any] = {"__builtins__": {}}
@@ -29,7 +29,7 @@ class Source:
         self._made = 0
 
     def new(self, kind: str) -> str:
-        """A name that no other part uses."""
+        """A new unique name."""
         self._made += 1
         return f"{kind}{self._made}"
 
@@ -56,7 +56,7 @@ class Source:
         return f"{self.name(function)}({', '.join(arguments)})"
 
     def program(self, lines: list[str]) -> str:
-        """The whole program: the function `run` of the Context, after the lambdas that it mentions."""
+        """The whole program: its lambdas, and the function `run` of the Context."""
         parts = ["\n".join([f"def run({CONTEXT}):", *indented(lines)])]
         needed, seen = mentioned_lambdas(parts[0]), set[str]()
         while needed:
@@ -74,7 +74,7 @@ def _builtin(name: str) -> object:
 
 
 def indented(lines: list[str]) -> list[str]:
-    """Lines one level further in; a block needs at least one."""
+    """Lines with one more level of indentation; at least one, which a block needs."""
     return [f" {line}" for line in lines] if lines else [" pass"]
 
 
@@ -89,7 +89,7 @@ def mentioned_lambdas(text: str) -> set[str]:
 
 
 def depth(text: str) -> int:
-    """How deeply brackets nest; programs have no string literals, so every bracket counts."""
+    """The depth of nested brackets; programs have no string literals, so every bracket counts."""
     most = current = 0
     for bracket in _BRACKETS.findall(text):
         current += 1 if bracket in "([{" else -1
@@ -99,7 +99,7 @@ def depth(text: str) -> int:
 
 @lru_cache(maxsize=2048)
 def _compiled(program: str) -> CodeType:
-    """A program's code: expressions of the same shape share it."""
+    """The code of a program; expressions of the same shape share it."""
     return compile(program, "<expression>", "exec", dont_inherit=True, optimize=1)
 
 
@@ -110,5 +110,5 @@ def loaded(program: str, table: dict[str, Any]) -> Callable[[Any], Any]:
         RecursionError, MemoryError, SyntaxError: Python cannot compile it.
     """
     scope = dict(table)
-    exec(_compiled(program), scope)  # noqa: S102 -- made of generated names only
+    exec(_compiled(program), scope)  # noqa: S102 -- it contains generated names only
     return scope["run"]

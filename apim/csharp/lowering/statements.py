@@ -1,4 +1,4 @@
-"""Statements. Each becomes lines of Python."""
+"""Lowers statements to lines of Python."""
 
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Statements(Assignments):
         """A single-statement expression."""
         bound = self.bind(node)
         if bound.type in {VOID, LAMBDA}:
-            self.refuse("an expression must give a value", bound.at, "CS0127")
+            self.refuse("an expression must have a value", bound.at, "CS0127")
         return self.function.lines([f"return {self.text(bound)}"])
 
     def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, list[str]]:
@@ -62,12 +62,12 @@ class Statements(Assignments):
         return lines
 
     def _inside(self, node: syntax.Node, blocks: int = 0) -> list[str]:
-        """A statement inside of another one, which is a loop or `try` for Python that many times."""
+        """A nested statement; `blocks` is the number of Python loops and `try` statements that enclose it."""
         function = self.function
         function.indents += 1
         function.blocks += blocks
         if function.indents > MOST_INDENTS or function.blocks > MOST_BLOCKS:
-            self.refuse("these statements nest too deeply for the twin", node.at, "nesting")
+            self.refuse("these statements are nested too deeply for the twin", node.at, "nesting")
         self.scope.enter()
         lines = self.statement(node)
         self.scope.leave()
@@ -107,7 +107,7 @@ class Statements(Assignments):
         if not isinstance(value, _ACTIONS) and not is_step:
             self.refuse("only calls, assignments, ++ and -- can be statements", node.at, "CS0201")
         if isinstance(value, syntax.Postfix):
-            # Nobody reads the value from before.
+            # The previous value is not used.
             return [self.text(self.increment(value.op, value.operand, value.at, prefix=True))]
         return [self.text(self.bind(value))]
 
@@ -143,7 +143,7 @@ class Statements(Assignments):
             again = f"{turn} and not {test}" if node.body_first else f"not {test}"
             body = [f" if {again}:", "  break", *body]
         if step:
-            # Before the next round, so that `continue` needs nothing else.
+            # At the start of the next iteration, so that `continue` needs no special case.
             body = [f" if {turn}:", *indented(indented(step)), *body]
         most = self.source.literal(_MOST_ROUNDS)
         rounds = self.source.call(range, most)
@@ -215,10 +215,10 @@ class Statements(Assignments):
 
     def _leave(self, kind: str, at: int, around: list[Jumps]) -> list[str]:
         if not around:
-            self.refuse(f"there is nothing to {kind}", at, "CS0139")
+            self.refuse(f"`{kind}` is not within a loop or a switch", at, "CS0139")
         innermost = around[-1]
         if innermost.kind == "finally":
-            self.refuse("a finally block is not left before its end", at, "CS0157")
+            self.refuse("a finally block cannot be left before its end", at, "CS0157")
         if innermost.kind == "switch" and kind == "continue":
             if innermost.turn is None:
                 return self._leave(kind, at, around[:-1])
@@ -230,14 +230,14 @@ class Statements(Assignments):
         """`return`."""
         function = self.function
         if any(jumps.kind == "finally" for jumps in function.jumps):
-            self.refuse("a finally block is not left before its end", node.at, "CS0157")
+            self.refuse("a finally block cannot be left before its end", node.at, "CS0157")
         if node.value is None:
             if function.returned is None or function.expected is not VOID:
                 self.refuse("a value must be returned", node.at, "CS0126")
             return ["return"]
         bound = self.bind(node.value)
         if function.expected is VOID:
-            self.refuse("this lambda returns nothing", node.at, "CS8030")
+            self.refuse("this lambda must not return a value", node.at, "CS8030")
         if bound.type in {VOID, LAMBDA}:
             self.refuse("a value must be returned", node.at, "CS0029")
         if function.returned is not None:
@@ -313,7 +313,7 @@ class Statements(Assignments):
         return [f" elif {test}:", *mark, *[f" {line}" for line in body]]
 
     def using(self, node: syntax.Using) -> list[str]:
-        """`using`: none of the types here does anything observable when it is disposed."""
+        """`using`; disposing has no visible effect for the supported types."""
         self.scope.enter()
         resource = node.resource
         if isinstance(resource, syntax.Local):
@@ -329,7 +329,7 @@ class Statements(Assignments):
         return [*setup, *body]
 
     def switch(self, node: syntax.Switch) -> list[str]:
-        """`switch`: a chain of tests, inside of a loop of one round where a `break` is not at the end."""
+        """`switch`: a chain of tests, in a loop with one iteration if a `break` is not at the end."""
         value = self.bind(node.value)
         self._check_switched(value)
         kept = self.temporary()
@@ -378,11 +378,11 @@ class Statements(Assignments):
     ) -> str:
         pattern, guard = label
         if pattern is None:
-            self.refuse("default has no pattern", value.at, "CS1003")
+            self.refuse("default must not have a pattern", value.at, "CS1003")
         if pattern.constant is not None and isinstance(pattern.constant, syntax.Literal) and guard is None:
             key = (type(pattern.constant.value), pattern.constant.value)
             if key in seen:
-                self.refuse("this case was there before", pattern.at, "CS0152")
+                self.refuse("this case occurs twice", pattern.at, "CS0152")
             seen.add(key)
         test = self.match(value, pattern)
         if guard is not None:
@@ -392,7 +392,7 @@ class Statements(Assignments):
 
 
 def _without_last_break(body: syntax.Block) -> syntax.Block:
-    """The statements of a section: at its end, `break` says nothing."""
+    """The statements of a section without a `break` at the end, which has no effect."""
     *before, last = body.statements or (None,)
     if isinstance(last, syntax.Jump) and last.kind == "break":
         return syntax.Block(body.at, tuple(node for node in before if node is not None))
@@ -422,7 +422,7 @@ def _breaks(body: syntax.Block) -> bool:
 
 
 def _returns_value(node: syntax.Block) -> bool:
-    """Whether a lambda's block has `return value;`, nested blocks included, nested lambdas not."""
+    """Whether a lambda's block, including nested blocks but not nested lambdas, has `return value;`."""
     waiting: list[Any] = list(node.statements)
     while waiting:
         current = waiting.pop()

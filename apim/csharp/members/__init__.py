@@ -1,6 +1,6 @@
-"""Tables of the members of .NET types, one family a module.
+"""Tables of the members of .NET types, one module for each family of types.
 
-A type or member that is not in a table does not exist for expressions. What API Management allows:
+Expressions cannot use a type or member that is not in a table. API Management allows these:
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#CLRTypes
 """
 
@@ -37,6 +37,6 @@ _FAMILIES: Final = (
 
 
 def load() -> None:
-    """Fills the tables; a second call changes nothing."""
+    """Fills the tables; a second call has no effect."""
     for family in _FAMILIES:
         import_module(f"{__name__}.{family}")

@@ -1,4 +1,4 @@
-"""Array. `array.Length` and elements are known to the lowering, too."""
+"""Array. The lowering also handles `array.Length` and elements directly."""
 
 from functools import cmp_to_key
 from typing import Any

@@ -17,14 +17,14 @@ _GENERIC = "System.Collections.Generic"
 
 
 def given(values: Iterable[Any] | None, name: str = "collection") -> Any:
-    """The items of a collection that is not null."""
+    """The items of a collection other than null."""
     if values is None:
         raise argument_null(name)
     return iterate(values)
 
 
 def index_of(values: Iterable[Any], wanted: Any) -> int:
-    """Where the first equal item is, or -1."""
+    """The index of the first equal item, or -1."""
     return next((index for index, value in enumerate(values) if equals(value, wanted)), -1)
 
 
@@ -33,7 +33,7 @@ def _contains(values: Iterable[Any], wanted: Any) -> bool:
 
 
 def first_match(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
-    """The first item that passes."""
+    """The first item that passes the test, or the default."""
     return next((value for value in given(values, "array") if test(value)), default)
 
 
@@ -175,7 +175,7 @@ def _sort(values: List) -> None:
 
 
 def _sort_by(values: List, compare: Callable[[Any, Any], int]) -> None:
-    # .NET's sort is not stable: equal items may change places, so a tie of different items is no answer.
+    # .NET's sort is not stable: the order of equal but different items is not defined, so they are rejected.
     _changed(values).items.sort(key=cmp_to_key(compare))
 
 
@@ -455,7 +455,8 @@ define(
 )
 
 
-# Tuple<...>: the type is named by its number of items, `Tuple2`, because names have one definition each.
+# Tuple<...>: the name contains the number of items, as in `Tuple2`, because each name has only one
+# definition.
 
 for _count in range(1, 5):
     _names = [f"T{index + 1}" for index in range(_count)]

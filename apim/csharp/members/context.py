@@ -1,4 +1,4 @@
-"""`context` and what hangs on it.
+"""`context` and the types of its members.
 
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#ContextVariables
 """
@@ -26,7 +26,7 @@ _STRINGS: Final = array_of(STRING)
 
 
 class View:
-    """A read-only dictionary over something that has `get` and `items`."""
+    """A read-only dictionary over an object with `get` and `items`."""
 
     __slots__ = ("clr_type", "source")
 
@@ -35,13 +35,13 @@ class View:
         self.source = source
 
     def has(self, key: str | None) -> bool:
-        """Whether there is an entry of a key."""
+        """Whether there is an entry with a key."""
         if key is None:
             raise argument_null("key")
         return key in self.source
 
     def found(self, key: str | None) -> tuple[str, Any] | None:
-        """The entry of a key."""
+        """The entry with a key."""
         if key is None:
             raise argument_null("key")
         value = self.source.get(key, _MISSING)
@@ -62,7 +62,7 @@ class View:
 
 
 class Lists(View):
-    """The same over several values by name, as in headers, in a query or in claims."""
+    """A read-only dictionary with several values for a key, as in headers, a query or claims."""
 
     __slots__ = ()
 
@@ -71,12 +71,12 @@ class Lists(View):
         self.source = source
 
     def found(self, key: str | None) -> tuple[str, Any] | None:
-        """The entry of a key."""
+        """The entry with a key."""
         values = self.values(key)
         return None if values is None else (key or "", _array(values))
 
     def values(self, key: str | None) -> list[str] | None:
-        """The values of a key, as they are outside."""
+        """The values of a key, as Python strings."""
         if key is None:
             raise argument_null("key")
         return self.source.get(key)
@@ -92,7 +92,7 @@ class Lists(View):
 
 
 class _Row(KeyValuePair):
-    """A name with its values, which are made when they are read: most queries look at names only."""
+    """A name with its values, which are created when they are read: many expressions read only names."""
 
     __slots__ = ("_values",)
     clr_type = clr("KeyValuePair", STRING, array_of(STRING))
@@ -216,7 +216,7 @@ def _take(body: own.Body, *, keep: bool) -> bytes:
     if body.consumed:
         raise DotNetException(
             "InvalidOperationException",
-            "The message body has been read already. Pass preserveContent: true to every read but the last.",
+            "The message body has already been read. Pass preserveContent: true to all reads but the last.",
         )
     body.consumed = not keep
     return body.content
@@ -235,14 +235,12 @@ def _body_as(of: ClrType) -> Callable[..., Any]:
         clr("JToken"): lambda content: parse(_decoded(content)),
     }.get(of)
     if read is None:
-        raise UnsupportedError(
-            f"As<{of}>; the twin reads bodies as string, byte[], JObject, JArray or JToken"
-        )
+        raise UnsupportedError(f"As<{of}>; the twin supports string, byte[], JObject, JArray and JToken")
     return lambda body, keep=False: read(_take(body, keep=keep))
 
 
 def _form(body: own.Body, keep: bool = False) -> Dictionary:
-    """AsFormUrlEncodedContent: names and values decoded, in order."""
+    """AsFormUrlEncodedContent: decoded names and values, in order."""
     made = Dictionary(STRING, clr("IList", STRING))
     for pair in _decoded(_take(body, keep=keep)).split("&"):
         if not pair:

@@ -1,4 +1,4 @@
-"""Hashes, HMACs, random bytes. Encrypt and Decrypt are in `policy`."""
+"""Hashes, HMACs and random bytes. Encrypt and Decrypt are in `policy`."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ _BITS = {"MD5": 128, "SHA1": 160, "SHA256": 256, "SHA384": 384, "SHA512": 512}
 
 
 class HashAlgorithm:
-    """A hash, or an HMAC when it has a key."""
+    """A hash, or an HMAC if it has a key."""
 
     __slots__ = ("clr_type", "key", "name")
 
@@ -38,7 +38,7 @@ class HashAlgorithm:
         return hashlib.new(self.name.lower(), bytes(data), usedforsecurity=False).digest()
 
     def compute_part(self, data: Any, offset: int, count: int) -> bytes:
-        """ComputeHash of a part."""
+        """ComputeHash of a part of the data."""
         if data is None:
             raise argument_null("buffer")
         if offset < 0 or count < 0 or offset + count > len(data):
@@ -48,7 +48,7 @@ class HashAlgorithm:
 
 @lru_cache(maxsize=16)
 def _keyed_states(name: str, key: bytes) -> tuple[Any, Any]:
-    """The two hashes of an HMAC after its key (RFC 2104); policies use few keys over and over."""
+    """The inner and outer hash states of an HMAC after its key (RFC 2104); policies use few keys."""
     inner = hashlib.new(name, usedforsecurity=False)
     outer = inner.copy()
     if len(key) > inner.block_size:

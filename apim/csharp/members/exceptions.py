@@ -1,4 +1,4 @@
-"""Exceptions. Only those that expressions meet are known by name."""
+"""Exceptions: those that expressions throw, catch or create."""
 
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ _PLAIN: Final = {
     "System.TimeoutException": "The operation has timed out.",
     "System.Collections.Generic.KeyNotFoundException": "The given key was not present in the dictionary.",
 }
-"""Exceptions that expressions may create, with the message when none is given."""
+"""Exceptions that expressions may create, with their default messages."""
 
 for _name, _message in _PLAIN.items():
     define(
@@ -89,7 +89,7 @@ for _name, _message in _PLAIN.items():
 
 
 def _with_parameter(name: str, default: str, *, name_first: bool) -> Any:
-    """Exceptions that end with the name of a parameter, which is the first argument or the second."""
+    """Exceptions whose message ends with a parameter's name, the first or the second argument."""
 
     def make(first: str | None = None, second: str | None = None) -> DotNetException:
         parameter, message = (first, second) if name_first else (second, first)

@@ -1,4 +1,4 @@
-"""JToken, JObject, JArray, JProperty, JValue: what the twin has of Newtonsoft.Json.Linq."""
+"""The supported types of Newtonsoft.Json.Linq: JToken, JObject, JArray, JProperty, JValue."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -48,7 +48,7 @@ def _cast(name: str, *, nullable: bool) -> Callable[[Any], Any]:
 
 
 def _conversions() -> dict[str, Any]:
-    """JToken converts implicitly from plain values, explicitly to them."""
+    """The implicit conversions of JToken from plain values, and the explicit ones to them."""
     table: dict[str, Any] = {}
     for word, name in _KINDS.items():
         table[f"explicit {word}(JToken)"] = _cast(name, nullable=False)
@@ -80,7 +80,7 @@ def _siblings(token: JToken) -> list[JToken]:
     return token.parent.children() if token.parent is not None else [token]
 
 
-def _beside(token: JToken, step: int) -> JToken | None:
+def _sibling(token: JToken, step: int) -> JToken | None:
     siblings = _siblings(token)
     index = next(i for i, one in enumerate(siblings) if one is token) + step
     return siblings[index] if 0 <= index < len(siblings) else None
@@ -103,7 +103,7 @@ def _ancestors(token: JToken | None) -> list[JToken]:
     return found
 
 
-def _add_beside(token: JToken, content: Any, step: int) -> None:
+def _add_sibling(token: JToken, content: Any, step: int) -> None:
     if token.parent is None:
         raise DotNetException("InvalidOperationException", "The parent is missing.")
     if isinstance(token.parent, JProperty):
@@ -224,8 +224,8 @@ define(
         "JToken Root": _root,
         "JToken First": lambda token: _child(token, 0),
         "JToken Last": lambda token: _child(token, -1),
-        "JToken Next": lambda token: _beside(token, 1),
-        "JToken Previous": lambda token: _beside(token, -1),
+        "JToken Next": lambda token: _sibling(token, 1),
+        "JToken Previous": lambda token: _sibling(token, -1),
         "string Path": path_of,
         "T Value<T>(object key)": Typed(_value_of),
         "IEnumerable<T> Values<T>()": Typed(_values_as),
@@ -239,8 +239,8 @@ define(
         "T ToObject<T>()": Typed(to_object),
         "IEnumerable<JToken> Ancestors()": lambda token: _ancestors(token)[1:],
         "IEnumerable<JToken> AncestorsAndSelf()": _ancestors,
-        "void AddAfterSelf(object content)": lambda token, content: _add_beside(token, content, 1),
-        "void AddBeforeSelf(object content)": lambda token, content: _add_beside(token, content, 0),
+        "void AddAfterSelf(object content)": lambda token, content: _add_sibling(token, content, 1),
+        "void AddBeforeSelf(object content)": lambda token, content: _add_sibling(token, content, 0),
         "void Remove()": _remove_self,
         "void Replace(JToken value)": _replace,
         "string ToString()": lambda token: token.clr_text(),
@@ -257,14 +257,14 @@ define(
 
 
 def is_multiple(content: Any) -> bool:
-    """Whether several tokens are meant: an enumerable that is neither text, bytes nor a token."""
+    """Whether the content is several tokens: an enumerable that is not a string, bytes or a token."""
     if content is None or isinstance(content, (str, JToken)) or not hasattr(content, "__iter__"):
         return False
     return not (isinstance(content, Array) and content.clr_type.args[0] is BYTE)
 
 
 def _append(container: Any, content: Any, index: int | None = None) -> None:
-    """Adds to the end, or inserts; of several, each goes to the place of its own count, as in Newtonsoft."""
+    """Appends or inserts content; several tokens are inserted at consecutive indexes, as in Newtonsoft."""
     place = len(container.children()) if index is None else index
     if is_multiple(content):
         for count, one in enumerate(content):

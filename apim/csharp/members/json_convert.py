@@ -39,7 +39,7 @@ def _read(text: str | None, of: ClrType = OBJECT) -> JToken | None:
 
 
 def _as_token(text: str, of: ClrType) -> bool:
-    """Whether it is read token by token, not member by member."""
+    """Whether it is deserialized as tokens, not as an object with members."""
     return is_subtype(of, JTOKEN) or (of.name in {"Object", "dynamic"} and text.lstrip()[0] == "[")
 
 

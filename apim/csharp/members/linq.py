@@ -1,4 +1,4 @@
-"""System.Linq.Enumerable: the table; what its members do is in `enumerables`."""
+"""The table of System.Linq.Enumerable; `enumerables` implements its members."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,7 +25,7 @@ def plain(function: Callable[..., Any]) -> Typed:
 
 
 def _by_default(make: Callable[[Any], Callable[..., Any]]) -> Typed:
-    """A function that falls back on default(T)."""
+    """A function that uses default(T)."""
     return Typed(lambda element: make(default_of(element)))
 
 

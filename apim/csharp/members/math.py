@@ -214,7 +214,7 @@ define(
 
 
 class Random:
-    """Random without seed: its numbers are not repeatable in .NET either."""
+    """Random without a seed, whose numbers are not reproducible in .NET either."""
 
     __slots__ = ()
     clr_type = clr("Random")

@@ -1,6 +1,6 @@
 """DateTime, TimeSpan and DateTimeOffset.
 
-Of DateTime there is only what API Management lists.
+DateTime has only the members that API Management lists.
 """
 
 import calendar
@@ -72,7 +72,7 @@ def _new(*parts: Any) -> DateTime:
 
 
 def scaled(value: float, unit: int) -> int:
-    """Ticks of a number of units, a double that .NET 7 and later do not round to milliseconds."""
+    """The ticks of a number of units, which .NET 7 and later do not round to milliseconds."""
     if value != value:  # noqa: PLR0124 -- NaN
         raise DotNetException(
             "ArgumentException", "TimeSpan does not accept floating point Not-a-Number values."
@@ -80,7 +80,7 @@ def scaled(value: float, unit: int) -> int:
     ticks = value * unit
     if abs(ticks) >= 2**63:
         raise DotNetException("OverflowException", "TimeSpan overflowed because the duration is too long.")
-    # Older versions of .NET round to milliseconds; a value for which that differs is not supported.
+    # Older versions of .NET round to milliseconds; values with a different result there are not supported.
     if abs(ticks - round(ticks / _MILLISECOND) * _MILLISECOND) > 1e-3 * _MILLISECOND:
         raise UnsupportedError("a duration with a fraction of a millisecond; use AddTicks or FromTicks")
     return round(ticks / _MILLISECOND) * _MILLISECOND

@@ -1,4 +1,4 @@
-"""Int32 and the other numbers: parsing, limits, ToString, comparison."""
+"""The numeric types: parsing, limits, ToString, comparison."""
 
 import math
 from collections.abc import Callable

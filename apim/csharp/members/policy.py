@@ -29,7 +29,7 @@ _MOST_SECONDS: Final = 253402300799
 
 
 class Jwt:
-    """A JWT that has been read, not verified."""
+    """A parsed JWT; its signature is not verified."""
 
     __slots__ = ("header", "payload")
     clr_type = clr("Jwt")
@@ -144,7 +144,7 @@ def _check_second(_data: Any, name: Any, *_rest: Any) -> None:
 
 
 def encrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
-    """AES-CBC with PKCS #7 padding; there is no authentication."""
+    """AES-CBC with PKCS #7 padding, without authentication."""
     if data is None:
         raise argument_null("input")
     cipher = _cipher(name, key, iv).encryptor()
@@ -153,7 +153,7 @@ def encrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
 
 
 def decrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
-    """The reverse; nothing decrypts to nothing.
+    """Decrypts data of `encrypt`; empty data decrypts to empty data.
 
     Raises:
         DotNetException: CryptographicException.
@@ -203,7 +203,7 @@ define(
     f"class {_SPACE}.BasicAuthCredentials",
     {"string UserId": lambda found: found.user, "string Password": lambda found: found.password},
 )
-# What get-authorization-context leaves in its variable.
+# The value of a variable that get-authorization-context sets.
 define(
     f"class {_SPACE}.Authorization",
     {

@@ -1,4 +1,4 @@
-"""Regex, as far as API Management allows it."""
+"""The members of Regex that API Management allows."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def _match_from(regex: Regex, text: str | None, start: int) -> Match:
 
 
 def _all_in(regex: Regex, text: str) -> Iterator[re.Match[str]]:
-    """All matches. After an empty one .NET goes on one character later, whatever else matches there."""
+    """All matches. After an empty one .NET continues one character later, even if there is a match."""
     position = 0
     while position <= len(text) and (found := regex.pattern.compiled.search(text, position)) is not None:
         yield found
@@ -118,7 +118,7 @@ def _static(function: Callable[..., Any]) -> Checked:
     """The static form: (input, pattern, ..., options)."""
 
     def call(text: str | None, pattern: str | None, *rest: Any) -> Any:
-        # How long it may take is not measured.
+        # The timeout is ignored.
         rest = rest[:-1] if rest and isinstance(rest[-1], TimeSpan) else rest
         options = rest[-1] if rest and isinstance(rest[-1], EnumValue) else None
         return function(Regex(pattern, options), text, *(rest[:-1] if options is not None else rest))

@@ -1,4 +1,4 @@
-"""RSA: the verification of signatures with a public key."""
+"""RSA: verification of signatures with a public key."""
 
 import base64
 import binascii
@@ -38,14 +38,14 @@ class Padding:
     name: str
 
     def of(self, algorithm: hashes.HashAlgorithm) -> AsymmetricPadding:
-        """As `cryptography` takes it; .NET's salt of PSS is as long as the hash."""
+        """The padding object of `cryptography`; in .NET the salt of PSS is as long as the hash."""
         if self.name == "Pkcs1":
             return padding.PKCS1v15()
         return padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
 
 
 class Rsa:
-    """RSA; without a key until `FromXmlString` gives it one."""
+    """RSA; it has no key before `FromXmlString` is called."""
 
     __slots__ = ("key",)
     clr_type = clr("RSA")

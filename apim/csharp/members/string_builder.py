@@ -12,7 +12,7 @@ from apim.csharp.members.strings import join
 
 
 class StringBuilder:
-    """A text that grows."""
+    """StringBuilder."""
 
     __slots__ = ("_pieces",)
     clr_type = clr("StringBuilder")
@@ -32,7 +32,7 @@ class StringBuilder:
         return self
 
     def replace(self, text: str) -> "StringBuilder":
-        """Takes another text."""
+        """Replaces the whole text."""
         self._pieces = [text]
         return self
 

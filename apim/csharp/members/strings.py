@@ -1,4 +1,4 @@
-"""String. Lengths and indexes count UTF-16 code units; comparison is that of the invariant culture mode."""
+"""String. Lengths and indexes count UTF-16 code units; comparison is that of globalization-invariant mode."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -85,7 +85,7 @@ def _last_index(text: str, value: str | None) -> int:
 
 
 def _index_from(text: str, value: str | None, start: int, count: Any = None, how: Any = None) -> int:
-    """IndexOf from a place on; the last argument may be a StringComparison."""
+    """IndexOf from a start index; the last argument may be a StringComparison."""
     wanted = _given(value)
     if isinstance(count, EnumValue):
         count, how = None, count
@@ -101,7 +101,7 @@ def _index_from(text: str, value: str | None, start: int, count: Any = None, how
 
 
 def _last_index_from(text: str, value: str | None, start: int, count: Any = None, how: Any = None) -> int:
-    """LastIndexOf backwards from a place."""
+    """LastIndexOf backwards from a start index."""
     wanted = _given(value)
     if isinstance(count, EnumValue):
         count, how = None, count
@@ -250,7 +250,7 @@ def _trim(side: str) -> Callable[..., str]:
 
 
 def split(text: str, separators: list[str], count: int | None = None, options: int = 0) -> list[str]:
-    """Split by any of several separators; white space when there are none."""
+    """Split by any of several separators, or by white space if there are none."""
     if options not in {0, _REMOVE_EMPTY}:
         raise UnsupportedError("these StringSplitOptions")
     if count is not None and count < 0:
@@ -317,7 +317,7 @@ def _by_string(text: str, separator: str | None, options: Any = None) -> list[st
 def _by_string_count(text: str, separator: str | None, count: int | None, options: Any = None) -> list[str]:
     number = options.number if options is not None else 0
     if not separator and count != 0:
-        # A single separator that is empty or null does not separate anything, not even at white space.
+        # A single empty or null separator never splits, not even at white space.
         return split(text, ["\0no separator"], count, number) if number or count == 1 else [text]
     return split(text, [separator or ""], count, number)
 
@@ -327,7 +327,7 @@ def _by_char(text: str, separator: int, count: int, options: Any) -> list[str]:
 
 
 def join(separator: str | None, values: Iterable[Any] | None) -> str:
-    """Join; null counts as the empty string."""
+    """Join, in which null is an empty string."""
     if values is None:
         raise argument_null("values")
     return (separator or "").join([to_string(value) for value in iterate(values)])
@@ -532,7 +532,7 @@ class StringComparer:
         self.clr_type = clr("StringComparer")
 
     def key(self, text: Any) -> Any:
-        """What two equal texts share."""
+        """A value that is equal for strings that the comparer considers equal."""
         return folded(text) if self.ignores_case and isinstance(text, str) else text
 
     def compare(self, left: str | None, right: str | None) -> int:

@@ -44,7 +44,7 @@ def html_encode(text: str | None) -> str | None:
 
 
 def html_decode(text: str | None) -> str | None:
-    """HtmlDecode: entities with a semicolon; unknown ones stay."""
+    """HtmlDecode: entities with a semicolon; unknown entities are kept."""
     if text is None:
         return None
 

@@ -32,7 +32,7 @@ def refused(operation: str, **parts: object) -> str:
         ),
         ("<set-header name='Content-Length' />", "Content-Length cannot be set"),
         ("<set-variable name='@(1)' value='x' />", "name of <set-variable> cannot be a policy expression"),
-        ("<set-variable name='a' value='x'>y</set-variable>", "text in <set-variable>"),
+        ("<set-variable name='a' value='x'>y</set-variable>", "<set-variable> must not contain text"),
         ("<set-method />", "<set-method> is empty"),
         ("<forward-request />", "forward-request is not allowed in inbound, only in backend"),
         ("<choose />", "<choose> needs <when>"),
@@ -44,7 +44,7 @@ def refused(operation: str, **parts: object) -> str:
         ("<set-body template='liquid'>x</set-body>", "the twin does not support Liquid templates"),
         ("<rate-limit-by-key calls='x' counter-key='k' renewal-period='9' />", "it must be a whole number"),
         ("<rate-limit-by-key calls='1' counter-key='k' renewal-period='301' />", "at most 300"),
-        ("<set-backend-service />", "needs one of base-url and backend-id"),
+        ("<set-backend-service />", "needs either base-url or backend-id"),
         ("<set-backend-service backend-id='nix' />", "the backend nix is not declared"),
         ("<include-fragment fragment-id='nix' />", "the fragment nix is not declared"),
         (

@@ -47,15 +47,19 @@ INCLUDE = '<include-fragment fragment-id="f" />'
     [
         ("Needs: none. Sets: a.", SET.format("a") + READ.format("a"), []),
         ("Needs: none. Sets: a,\n  b.", SET.format("a") + SET.format("b"), []),
-        ("Needs: none. Sets: none.", SET.format("a"), ["it sets a: add it to Sets"]),
-        ("Needs: none. Sets: a, b.", SET.format("a"), ["it does not set b: remove it from Sets"]),
-        ("Needs: none. Sets: none.", OPTIONAL.format("a"), ["it reads a: add it to Needs"]),
+        ("Needs: none. Sets: none.", SET.format("a"), ["the document sets a: add it to Sets"]),
+        ("Needs: none. Sets: a, b.", SET.format("a"), ["the document does not set b: remove it from Sets"]),
+        ("Needs: none. Sets: none.", OPTIONAL.format("a"), ["the document reads a: add it to Needs"]),
         ("Needs: a. Sets: none.", OPTIONAL.format("a"), []),
-        ("Needs: a, b. Sets: none.", OPTIONAL.format("a"), ["it does not need b: remove it from Needs"]),
+        (
+            "Needs: a, b. Sets: none.",
+            OPTIONAL.format("a"),
+            ["the document does not need b: remove it from Needs"],
+        ),
         (
             "Needs: a. Sets: none.",
             READ.format("a"),
-            ["it needs a, which no document of the operation sets"],
+            ["the document needs a, which no document of the operation sets"],
         ),
         ("A remark about Needs: and Sets:", READ.format("a"), []),
     ],
@@ -80,14 +84,17 @@ SEND = (
 )
 def test_every_policy_that_sets_a_variable_counts(policy: str) -> None:
     assert messages("Needs: none. Sets: a.", policy) == []
-    assert messages("Needs: none. Sets: none.", policy) == ["it sets a: add it to Sets"]
+    assert messages("Needs: none. Sets: none.", policy) == ["the document sets a: add it to Sets"]
 
 
 def test_a_fragment_is_given_what_it_needs_and_gives_what_it_sets() -> None:
     fragment = "<!-- Needs: a. Sets: b. --><fragment>" + READ.format("a") + SET.format("b") + "</fragment>"
     assert messages("Needs: b. Sets: a.", SET.format("a") + INCLUDE + READ.format("b"), fragment) == []
     (said,) = findings("Needs: b. Sets: none.", INCLUDE + READ.format("b"), fragment)
-    assert (said.document, said.message) == ("f.xml", "it needs a, which no document of the operation sets")
+    assert (said.document, said.message) == (
+        "f.xml",
+        "the document needs a, which no document of the operation sets",
+    )
 
 
 @pytest.mark.parametrize("case", UP, ids=str)

@@ -1,1 +1,1 @@
-"""Values as text, and text as values, in the invariant culture."""
+"""Formatting and parsing of values in the invariant culture."""

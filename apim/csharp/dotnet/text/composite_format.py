@@ -1,4 +1,4 @@
-"""Composite formats: `{index,alignment:format}`, as string.Format and StringBuilder.AppendFormat take them.
+"""Composite formats, `{index,alignment:format}`, of string.Format and StringBuilder.AppendFormat.
 
 https://learn.microsoft.com/dotnet/standard/base-types/composite-formatting
 """

@@ -1,4 +1,4 @@
-"""Dates and durations as text, and text as dates, in the invariant culture.
+"""Formatting and parsing of dates and durations in the invariant culture.
 
 https://learn.microsoft.com/dotnet/standard/base-types/custom-date-and-time-format-strings
 """
@@ -62,7 +62,7 @@ _PIECE = re.compile(
 
 
 def date_text(value: DateTime, pattern: str | None = None, offset: int | None = None) -> str:
-    """ToString of a DateTime; `offset` in ticks when it is the clock time of a DateTimeOffset."""
+    """ToString of a DateTime; `offset`, in ticks, is given for the clock time of a DateTimeOffset."""
     if not pattern:
         pattern = "G" if offset is None else "MM/dd/yyyy HH:mm:ss zzz"
     if len(pattern) == 1:
@@ -196,13 +196,13 @@ _MAYBE_DATE = re.compile(
 
 
 def parse_moment(text: str | None) -> tuple[int, int | None]:
-    """Ticks on the clock and the offset from UTC in ticks, None when the text names none.
+    """The clock time in ticks and the offset from UTC in ticks, or None if the string has no offset.
 
-    ISO 8601, American and RFC 1123 forms are read; other text that .NET might read as a date is refused.
+    ISO 8601, American and RFC 1123 forms are supported; other strings that .NET might parse are rejected.
 
     Raises:
         DotNetException: FormatException, ArgumentNullException.
-        UnsupportedError: text that may or may not be a date in .NET.
+        UnsupportedError: a string that may or may not be a date in .NET.
     """
     if text is None:
         raise argument_null("s")
@@ -221,7 +221,7 @@ def parse_moment(text: str | None) -> tuple[int, int | None]:
 
 
 def not_a_date(text: str) -> DotNetException:
-    """What text that is no date throws."""
+    """The exception for a string that is not a date."""
     return DotNetException("FormatException", f"String '{text}' was not recognized as a valid DateTime.")
 
 
@@ -263,13 +263,13 @@ def _read(text: str) -> tuple[int, str | None]:  # noqa: C901 -- one case a kind
 
 
 def parse_date(text: str | None) -> DateTime:
-    """DateTime.Parse: text with an offset is converted to local time, which is UTC here."""
+    """DateTime.Parse; a string with an offset is converted to local time, which is UTC here."""
     ticks, offset = parse_moment(text)
     return DateTime(ticks, UNSPECIFIED) if offset is None else DateTime(ticks - offset, LOCAL)
 
 
 def parse_offset(text: str | None) -> DateTimeOffset:
-    """DateTimeOffset.Parse: text without an offset is local time, which is UTC here."""
+    """DateTimeOffset.Parse; a string without an offset is local time, which is UTC here."""
     ticks, offset = parse_moment(text)
     return DateTimeOffset(ticks - (offset or 0), offset or 0)
 
@@ -285,10 +285,10 @@ _MOST_DAYS: Final = 10_675_199
 def parse_span(text: str | None) -> TimeSpan:
     """TimeSpan.Parse: `[-][d.]hh:mm[:ss[.fffffff]]`, `d:hh:mm:ss[.fffffff]`, or days alone.
 
-    Three numbers whose first is no hour are days, hours and minutes: the invariant culture's own pattern.
+    If the first of three numbers is not a valid hour, they are days, hours and minutes.
 
     Raises:
-        DotNetException: FormatException; OverflowException, a number is too large for its place.
+        DotNetException: FormatException; OverflowException, if a number is too large for its position.
     """
     if text is None:
         raise argument_null("input")

@@ -1,8 +1,8 @@
-"""Numbers as text: ToString with standard and custom formats, in the invariant culture.
+"""Formatting of numbers: ToString with standard and custom formats, in the invariant culture.
 
-As .NET does it, in two steps: a number becomes decimal digits with the place of their point, of which a
-format makes a text. Halves of decimals and integers go away from zero. Of doubles the exact value is rounded,
-halves to the even digit; custom formats see 15 digits of them.
+As in .NET, this has two steps: a number is converted to decimal digits with a decimal exponent, which are
+then formatted. Halves of decimals and integers are rounded away from zero. Doubles are rounded from their
+exact value, halves to even; custom formats use 15 digits of them.
 
 https://learn.microsoft.com/dotnet/standard/base-types/standard-numeric-format-strings
 https://github.com/dotnet/runtime/blob/v8.0.0/src/libraries/System.Private.CoreLib/src/System/Number.Formatting.cs
@@ -37,7 +37,7 @@ Number = int | float | Decimal
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """0.DIGITS times ten to the power of `scale`; no zero at the end. A double may be -0."""
+    """The number 0.DIGITS times ten to the power of `scale`, without trailing zeros. A double may be -0."""
 
     negative: bool
     digits: str
@@ -45,7 +45,7 @@ class _Digits:
     is_double: bool
 
     def rounded(self, count: int) -> "_Digits":
-        """With so many digits, halves away from zero."""
+        """Rounded to a number of digits, halves away from zero."""
         if count >= len(self.digits):
             return self
         if count < 0 or (count == 0 and self.digits[0] < "5"):
@@ -64,7 +64,7 @@ class _Digits:
 
 
 def _digits_of(value: Number, *, significant: int | None = None, places: int | None = None) -> _Digits:
-    """All digits of a number; of a double the shortest that read back, or correctly rounded to a count."""
+    """All digits of a number; for a double the shortest that round-trip, or rounded to a number of digits."""
     if not isinstance(value, float):
         sign, numbers, exponent = Decimal(value).as_tuple()
     else:
@@ -95,7 +95,7 @@ def number_text(value: Number) -> str:
 
 
 def double_text(value: float, exponent: str = "E") -> str:
-    """ToString() of a double: the shortest text that reads back, as .NET Core 3 and later write it."""
+    """ToString() of a double: the shortest string that round-trips, as in .NET Core 3 and later."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     found = _digits_of(value)
@@ -107,7 +107,7 @@ def format_number(value: Number, type_name: str, pattern: str) -> str:
 
     Raises:
         DotNetException: FormatException, for a pattern that does not fit the type.
-        UnsupportedError: for a pattern whose result is too long to be meant.
+        UnsupportedError: for a pattern whose result would be too long.
     """
     if not pattern:
         return number_text(value)
@@ -127,7 +127,7 @@ def format_number(value: Number, type_name: str, pattern: str) -> str:
 
 
 def _integral(value: Number, type_name: str, letter: str, precision: int) -> str:
-    """The formats that only integers have: D, X and B."""
+    """The formats D, X and B, which only integers support."""
     if letter.upper() not in {"D", "X", "B"} or isinstance(value, (float, Decimal)):
         raise DotNetException("FormatException", "Format specifier was invalid.")
     number = int(value)
@@ -143,7 +143,7 @@ def _shortest(value: Number, letter: str, precision: int) -> str:
     if precision <= 0 or letter in "rR":
         if isinstance(value, float):
             return double_text(value, exponent)
-        # `G0` of a decimal drops zeros at the end, `G` does not.
+        # `G0` of a decimal drops trailing zeros, `G` does not.
         if precision < 0 or isinstance(value, int):
             return number_text(value)
         precision = max(len(_digits_of(value).digits), 29)
@@ -152,14 +152,14 @@ def _shortest(value: Number, letter: str, precision: int) -> str:
 
 
 def _general(found: _Digits, most: int, exponent: str) -> str:
-    """In positional notation, or with a power of ten when it is large or very small."""
+    """Positional notation, or a power of ten for very large and very small numbers."""
     if found.scale > most or found.scale < -3:  # noqa: PLR2004 -- 0.0001 is still written out
         return _point(found.digits, 1) + _power(found.scale - 1, exponent, 2)
     return _point(found.digits, found.scale)
 
 
 def _point(digits: str, place: int) -> str:
-    """Digits with the point after so many of them."""
+    """The digits with a decimal point after `place` of them."""
     if place <= 0:
         return f"0.{'0' * -place}{digits}" if digits else "0"
     whole, fraction = digits[:place].ljust(place, "0"), digits[place:]
@@ -172,7 +172,7 @@ def _power(number: int, letter: str, least: int, *, plus: bool = True) -> str:
 
 
 def _decimals(value: Number, letter: str, precision: int) -> str:
-    """C, E, F, N and P: so many decimals."""
+    """The formats C, E, F, N and P, with a number of decimals."""
     kind = letter.upper()
     places = _PRECISIONS[kind] if precision < 0 else precision
     if kind == "E":
@@ -205,7 +205,7 @@ _PIECE = re.compile(r"'[^']*'?|\"[^\"]*\"?|\\.?|[eE][+-]?0+|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What a section of a custom format asks for; places are counted over all its `0` and `#`."""
+    """A section of a custom format; places are counted over all its `0` and `#`."""
 
     pieces: tuple[str, ...]
     places: int
@@ -237,7 +237,7 @@ def _section(pieces: tuple[str, ...]) -> _Section:
         elif piece[0] in "eE" and len(piece) > 1:
             scientific = True
     point = places if point < 0 else point
-    # Commas right before the point divide by a thousand each; elsewhere they ask for groups.
+    # Each comma directly before the point divides by a thousand; other commas request group separators.
     if comma_place == point:
         shift -= commas * 3
     elif comma_place >= 0:
@@ -290,7 +290,7 @@ def _prepared(found: _Digits, section: _Section) -> _Digits:
 
 
 def _written(found: _Digits, section: _Section) -> str:  # noqa: C901 -- one case a kind of piece
-    """The pieces with digits in their places."""
+    """The pieces of the format with the digits inserted."""
     place = section.point if section.scientific else max(found.scale, section.point)
     surplus = 0 if section.scientific else found.scale - section.point
     rest = iter(found.digits)

@@ -1,4 +1,4 @@
-"""Booleans, numbers and Guids from text: the Parse methods."""
+"""The Parse methods of booleans, numbers and Guids."""
 
 import math
 import re
@@ -48,12 +48,12 @@ _SPECIAL: Final = {
 
 
 def bad_format(text: str) -> DotNetException:
-    """What text that is no number throws."""
+    """The exception for a string that is not a number."""
     return DotNetException("FormatException", f"The input string '{text}' was not in a correct format.")
 
 
 def parse_integer(type_name: str, text: str | None) -> int:
-    """int.Parse and its like."""
+    """int.Parse and the Parse methods of the other integral types."""
     if text is None:
         raise argument_null("s")
     stripped = text.strip(_SPACE)

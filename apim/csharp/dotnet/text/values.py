@@ -1,4 +1,4 @@
-"""Any value as text: ToString, and formatting with a pattern."""
+"""ToString of any value, and formatting with a pattern."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,9 +17,9 @@ _GUID_FORMATS: Final = {"": "{}", "D": "{}", "N": "{}", "B": "{{{}}}", "P": "({}
 
 
 def to_text(value: object) -> str | None:
-    """What API Management writes when the value of an expression becomes an attribute or a text.
+    """The string that API Management writes for the value of an expression in an attribute or a text.
 
-    A string as it is, a bool as `True`, null as None, anything else by ToString().
+    A string is unchanged, a bool is `True` or `False`, null is None, any other value is its ToString().
     """
     if value is None:
         return None
@@ -27,7 +27,7 @@ def to_text(value: object) -> str | None:
 
 
 def to_string(value: Any) -> str:
-    """value.ToString(); the empty string for null, as concatenation and formatting write it."""
+    """value.ToString(); the empty string for null, as in concatenation and formatting."""
     function = _TEXTS.get(type(value))
     if function is not None:
         return function(value)
@@ -40,7 +40,7 @@ def to_string(value: Any) -> str:
 
 
 def format_value(value: Any, pattern: str | None) -> str:  # noqa: PLR0911 -- one case a kind
-    """value.ToString(pattern), where the type knows formats; they are ignored where it does not."""
+    """value.ToString(pattern); the pattern is ignored for types without formats."""
     if not pattern or value is None:
         return to_string(value)
     if isinstance(value, (bool, str, Char)):
@@ -62,7 +62,7 @@ def format_value(value: Any, pattern: str | None) -> str:  # noqa: PLR0911 -- on
 
 
 def enum_text(value: EnumValue) -> str:
-    """The name of an enum's value; its number when it has none."""
+    """The name of an enum value, or its number if it has no name."""
     names = DEFINITIONS[value.clr_type.name].values
     for name, number in names.items():
         if number == value.number:
@@ -105,7 +105,7 @@ def _guid_numbers(value: UUID) -> str:
 
 
 def full_name(of: ClrType) -> str:
-    """A type's name as its ToString() writes it."""
+    """The full name of a type, as its ToString() returns it."""
     if of.name == "[]":
         return full_name(of.args[0]) + "[]"
     known = DEFINITIONS.get(of.name)
