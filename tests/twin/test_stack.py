@@ -213,7 +213,7 @@ def test_the_seed_decides_every_invented_value(project: Project) -> None:
         ("import pulumi_random as r\nr.RandomPet('a')", "a: the twin does not support random:index/randomPet:RandomPet"),
         (
             "from pulumi_azure_native import storage\nstorage.list_storage_account_keys('a', 'b')",
-            "asks Azure for azure-native:storage:listStorageAccountKeys",
+            "calls azure-native:storage:listStorageAccountKeys",
         ),
         (
             "from pulumi_azure_native import storage\nstorage.StorageAccount.get('a', 'b')",
