@@ -210,7 +210,10 @@ def test_the_seed_decides_every_invented_value(project: Project) -> None:
             "import pulumi_random as r\nr.RandomUuid('a')\nr.RandomUuid('a')",
             "^Two resources of type random:index/randomUuid:RandomUuid are named 'a'",
         ),
-        ("import pulumi_random as r\nr.RandomPet('a')", "a: the twin does not support random:index/randomPet:RandomPet"),
+        (
+            "import pulumi_random as r\nr.RandomPet('a')",
+            "a: the twin does not support random:index/randomPet:RandomPet",
+        ),
         (
             "from pulumi_azure_native import storage\nstorage.list_storage_account_keys('a', 'b')",
             "calls azure-native:storage:listStorageAccountKeys",
