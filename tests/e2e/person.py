@@ -4,7 +4,9 @@ Python's cookie jars do not send `Secure` cookies over http, as browsers do on l
 cookies are carried by hand.
 """
 
+import re
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -141,6 +143,9 @@ class Person:
                     jar.pop(name, None)
                 else:
                     jar[name] = value
+            opened = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', response.text)
+            if opened:
+                return Page(unescape(opened[0]), None)
             if response.status_code not in (301, 302, 303, 307):
                 return Page(url, response)
             url, method, data = urljoin(url, response.headers["location"]), "GET", None

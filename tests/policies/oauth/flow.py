@@ -366,6 +366,12 @@ def handle_of(answer: Response) -> str:
     return parameters_of(answer.header("Location") or "")["transaction"]
 
 
+def end_of(answer: Response) -> str:
+    """Where the browser goes with an answer: by a redirect, or by a page that opens an app."""
+    opened = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', answer.body.decode())
+    return unescape(opened[0]) if opened else answer.header("Location") or ""
+
+
 def encoded(octets: bytes) -> str:
     """The octets in base64url, without padding."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.harness import Harness, Response
 from tests.policies.oauth.clients import REGISTRATIONS, REQUESTS
-from tests.policies.oauth.flow import GATEWAY, RESOURCE, Flow, handle_of, service_with
+from tests.policies.oauth.flow import GATEWAY, RESOURCE, Flow, end_of, handle_of, service_with
 from twin.clock import Clock
 
 APP = "https://app.example/callback?tenant=7"
@@ -62,7 +62,7 @@ def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
     parameters = {"redirect_uri": REGISTRATIONS[client]["redirect_uris"][0]} | changed
     page = flow.consent_page(handle_of(flow.authorize(**parameters)))
     assert page.status == 200
-    end = flow.callback(flow.consent(page)).header("Location") or ""
+    end = end_of(flow.callback(flow.consent(page)))
     assert end.startswith(parameters["redirect_uri"] or "?")
     assert sorted(parameters_of(end)) == ["code", "iss", "state"]
 
@@ -147,7 +147,7 @@ def test_c2_a_token_for_every_server_is_only_for_apps_on_the_users_machine(
     for resource in (None, "", GATEWAY) if "audience" not in config else (None, ""):
         answer = flow.authorize(redirect_uri=redirect_uri, resource=resource)
         assert ((answer.header("Location") or "").startswith(f"{GATEWAY}/consent?")) == allowed
-        assert allowed or b"invalid_target" in (answer.body + (answer.header("Location") or "").encode())
+        assert allowed or "error=invalid_target" in unescape(answer.body.decode()) + end_of(answer)
 
 
 # Errors
@@ -180,8 +180,7 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow
 def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(flow: Flow, redirect_uri: str) -> None:
     flow.register(redirect_uris=[redirect_uri])
     answer = flow.authorize(redirect_uri=redirect_uri, response_type="token")
-    assert answer.status == 302
-    assert parameters_of(answer.header("Location") or "")["error"] == "unsupported_response_type"
+    assert parameters_of(end_of(answer))["error"] == "unsupported_response_type"
 
 
 def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(flow: Flow) -> None:

@@ -94,10 +94,10 @@ def _without_a_store(flow: Flow) -> Response:
 
 WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
     "unknown client": (lambda flow: flow.authorize(client_id="x"), 400, "This app is not known here"),
-    "wrong way back": (
+    "unknown redirect URI": (
         lambda flow: flow.authorize(redirect_uri="https://evil.example"),
         400,
-        "The app asks for the wrong way back",
+        "The redirect URI is not registered",
     ),
     "unknown sign-in": (lambda flow: flow.consent_page("x"), 400, "This sign-in is no longer open"),
     "another site": (_of_another_site, 403, "This answer came from another site"),

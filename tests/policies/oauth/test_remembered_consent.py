@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.harness import Harness, Response
-from tests.policies.oauth.flow import GATEWAY, Flow, service_with, unreachable
+from tests.policies.oauth.flow import GATEWAY, Flow, end_of, service_with, unreachable
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
 from twin.clock import Clock
 
@@ -56,7 +56,7 @@ def asked(flow: Flow, **changed: str | None) -> bool:
     else:
         assert answer.status == 302
         flow.nonce = parameters_of(answer.header("Location") or "")["nonce"]
-    end = parameters_of(flow.callback(answer).header("Location") or "")
+    end = parameters_of(end_of(flow.callback(answer)))
     assert sorted(end) == ["code", "iss", "state"]
     return shown
 
