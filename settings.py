@@ -9,7 +9,7 @@ import base64
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -18,7 +18,8 @@ import pulumi
 
 from configuration import containers as entries
 from configuration import declared, existing, foundry, network
-from configuration.container import Access, Container
+from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
+from configuration.container import Container
 from configuration.declared import KEYS
 from configuration.existing import Existing
 from configuration.foundry import ApiCenter, Foundry, FoundryProject
@@ -28,12 +29,15 @@ from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
-from configuration.setting import TextMap
+from configuration.setting import Setting
+from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 __all__ = [
     "BACKENDS",
     "KEYS",
+    "OTHER_TOOLS",
     "Access",
+    "Agent",
     "ApiCenter",
     "Container",
     "Foundry",
@@ -42,6 +46,7 @@ __all__ = [
     "RateLimits",
     "Settings",
     "SettingsError",
+    "ToolRule",
     "load",
 ]
 
@@ -134,7 +139,11 @@ class Settings:
         presets: those of them that are container images, by name.
         containers: further MCP servers.
         isolate_environments: whether every backend's containers have an environment of their own.
-        access: who may call a backend, by its name, where it is not everybody who signed in.
+        access: who may call each backend, by its name.
+        scopes: the scopes of each backend, by its name, the default one first.
+        tools: what a caller needs for a tool of each backend: by its name, then by the name of the tool.
+        role_members: object ids of users and groups that are assigned a role of a tool, by the role.
+        agents: principals of Entra that call backends for themselves.
         foundry: where the agents are that use the servers, or None.
         github_url: GitHub's hosted MCP server.
         registry: whether the gateway publishes the list of servers.
@@ -166,7 +175,11 @@ class Settings:
     presets: Mapping[str, Container]
     containers: tuple[Container, ...]
     isolate_environments: bool
-    access: Mapping[str, Access]
+    access: Mapping[str, tuple[Access, ...]]
+    scopes: Mapping[str, tuple[str, ...]]
+    tools: Mapping[str, Mapping[str, ToolRule]]
+    agents: tuple[Agent, ...]
+    role_members: Mapping[str, tuple[str, ...]]
     foundry: Foundry | None
     github_url: str
     registry: bool
@@ -202,6 +215,9 @@ def load() -> Settings:
     containers = entries.read(reader)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
+    access = _access(reader, backends, containers)
+    tools = _tools(reader, backends, presets, containers)
+    scopes = _scopes(reader, backends, presets, containers, tools)
     grant_days = declared.GRANT_DAYS.read(reader)
     adopted = existing.read(reader, _behind_the_gateway(backends, containers))
     settings = Settings(
@@ -227,7 +243,11 @@ def load() -> Settings:
         presets=presets,
         containers=containers,
         isolate_environments=declared.ISOLATE_ENVIRONMENTS.read(reader),
-        access=_access(reader, backends, containers),
+        access=access,
+        scopes=scopes,
+        tools=tools,
+        agents=_agents(reader, access, containers, scopes, tools),
+        role_members=_role_members(reader, tools),
         foundry=foundry.read_foundry(reader, github="github" in backends),
         github_url=foundry.GITHUB_URL.read(reader),
         registry=foundry.REGISTRY.read(reader),
@@ -411,12 +431,114 @@ def _environments(reader: Reader, presets: Mapping[str, Container], containers: 
 
 def _access(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
-) -> Mapping[str, Access]:
-    given = declared.ACCESS.read(reader)
-    _reject_unknown_backends(reader, declared.ACCESS, given, backends)
-    return {name: entries.access(reader, f"access.{name}", value) for name, value in given.items()} | {
-        entry.name: entry.access for entry in containers
+) -> Mapping[str, tuple[Access, ...]]:
+    setting = declared.ACCESS
+    given = setting.read(reader)
+    _reject_unknown_backends(reader, setting, given, backends)
+    return (
+        {name: ("users",) for name in backends if name != "github"}
+        | {
+            name: read_access(reader, f"{setting.key}.{name}", value, setting.reason)
+            for name, value in given.items()
+        }
+        | {entry.name: entry.access for entry in containers}
+    )
+
+
+def _tools(
+    reader: Reader,
+    backends: tuple[str, ...],
+    presets: Mapping[str, Container],
+    containers: tuple[Container, ...],
+) -> Mapping[str, Mapping[str, ToolRule]]:
+    setting = declared.TOOLS
+    given = setting.read(reader)
+    _reject_unknown_backends(reader, setting, given, backends)
+    own = {
+        name: read_tools(reader, f"{setting.key}.{name}", value, setting.reason)
+        for name, value in given.items()
     }
+    found = {
+        name: {**(presets[name].tools if name in presets else {}), **own.get(name, {})} for name in backends
+    }
+    return {name: rules for name, rules in found.items() if rules} | {
+        entry.name: entry.tools for entry in containers if entry.tools
+    }
+
+
+def _scopes(
+    reader: Reader,
+    backends: tuple[str, ...],
+    presets: Mapping[str, Container],
+    containers: tuple[Container, ...],
+    tools: Mapping[str, Mapping[str, ToolRule]],
+) -> Mapping[str, tuple[str, ...]]:
+    """The scopes of each server: those that are listed for it, or its name, and those that its rules name."""
+    listed = {name: presets[name].scopes if name in presets else () for name in backends if name != "github"}
+    listed |= {entry.name: entry.scopes for entry in containers}
+    found = {name: list(scopes or (name,)) for name, scopes in listed.items()}
+    owners = {scope: name for name, scopes in found.items() for scope in scopes}
+    for name, tool, rule in _rules(tools):
+        if not rule.scope:
+            continue
+        owner = owners.setdefault(rule.scope, name)
+        if owner != name:
+            location = f'{_tools_location(name, containers)}["{tool}"].scope'
+            reader.reject(
+                location,
+                f"'{rule.scope}' is a scope of '{owner}'.",
+                "People allow a scope for one server; a token for the whole gateway would open both.",
+                f"pulumi config set --path '{location}' {name}.{rule.scope}",
+            )
+        elif rule.scope not in found[name]:
+            found[name].append(rule.scope)
+    return {name: tuple(scopes) for name, scopes in found.items()}
+
+
+def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, str, ToolRule]]:
+    """Each rule with its server and its tool."""
+    for name, rules in tools.items():
+        for tool, rule in rules.items():
+            yield name, tool, rule
+
+
+def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
+    """Where the rules of a server are in the configuration."""
+    index = next((place for place, entry in enumerate(containers) if entry.name == name), None)
+    return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
+
+
+def _agents(
+    reader: Reader,
+    access: Mapping[str, tuple[Access, ...]],
+    containers: tuple[Container, ...],
+    scopes: Mapping[str, tuple[str, ...]],
+    tools: Mapping[str, Mapping[str, ToolRule]],
+) -> tuple[Agent, ...]:
+    setting = declared.AGENTS
+    all_scopes = {scope for own in scopes.values() for scope in own}
+    roles = [scope for name, own in scopes.items() if "agents" in access.get(name, ()) for scope in own]
+    for name, tool, rule in _rules(tools):
+        if rule.role in all_scopes:
+            location = f'{_tools_location(name, containers)}["{tool}"].role'
+            reader.reject(
+                location,
+                f"The role '{rule.role}' is a scope as well.",
+                "Agents are assigned an app role with the name of a scope; a role of a tool needs a name of "
+                "its own.",
+                f"pulumi config set --path '{location}' {rule.role}.role",
+            )
+        elif rule.role and rule.role not in roles:
+            roles.append(rule.role)
+    return read_agents(reader, setting.key, setting.read(reader), roles, setting.reason)
+
+
+def _role_members(
+    reader: Reader, tools: Mapping[str, Mapping[str, ToolRule]]
+) -> Mapping[str, tuple[str, ...]]:
+    setting = declared.ROLE_MEMBERS
+    roles = {rule.role for rules in tools.values() for rule in rules.values() if rule.role}
+    return read_members(reader, setting.key, setting.read(reader), sorted(roles), setting.reason)
 
 
 def _call_limits(
@@ -442,7 +564,7 @@ def _call_limits(
 
 
 def _reject_unknown_backends(
-    reader: Reader, setting: TextMap, given: Mapping[str, str], backends: tuple[str, ...]
+    reader: Reader, setting: Setting, given: Mapping[str, object], backends: tuple[str, ...]
 ) -> None:
     """Reports names that are not MCP servers of the project that are switched on and behind the gateway."""
     known = tuple(name for name in backends if name != "github")
@@ -453,7 +575,7 @@ def _reject_unknown_backends(
                 f"'{name}' is not one of {', '.join(known) or '(none)'}.",
                 "It is a map for the project's own MCP servers that are switched on and behind the gateway; "
                 "entries of `containers` have a key of their own for it.",
-                setting.command_without(name),
+                f"pulumi config rm --path '{setting.key}[\"{name}\"]'",
             )
 
 

@@ -221,9 +221,8 @@ class Gateway:
                 _preflight(compiled, run, match)
                 raise _operation_not_found()
             pipeline = compiled.pipeline(api, operation)
-            if compiled.subscriptions.concern(api):
-                product = compiled.subscriptions.admit(api, run.context)
-                pipeline = compiled.pipeline(api, operation, product)
+            product = compiled.subscriptions.admit(api, run.context)
+            pipeline = compiled.pipeline(api, operation, product)
             await _perform(pipeline.inbound, run)
             await _perform(pipeline.backend, run)
             if run.context.response is None:

@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/api-management/api-management-subscriptions
 
 import hmac
 
+from apim.csharp import context as csharp
 from apim.csharp.context import Context
 from apim.failure import Failure
 from apim.run import decoded_values
@@ -27,40 +28,63 @@ class Subscriptions:
             for api in product.apis
         }
 
-    def concern(self, api: Api) -> bool:
-        """Whether requests to an API must be checked: it requires a key or is part of a product."""
-        return api.subscription_required or bool(self._products)
-
     def admit(self, api: Api, context: Context) -> str | None:
         """Checks the key of a request and returns the product of its subscription, if there is one.
+
+        Sets `context.Product` and `context.Subscription`. A key is checked whether the API requires one or
+        not; an open product makes up for a key that is not valid. The header stays in the request.
 
         Raises:
             Failure: 401 with the documented message, if the key is missing or not valid for the API.
         """
-        headers = context.request.headers
-        query = decoded_values(context.request.original_url.query_string.removeprefix("?"))
-        keys = headers.get(_HEADER) or query.get(_PARAMETER)
-        if not keys:
-            if not api.subscription_required or api.id in self._open:
-                return self._open.get(api.id)
+        given = self._given(context)
+        found = next(
+            (
+                each
+                for each in self._subscriptions
+                if given is not None
+                and hmac.compare_digest(each.key.encode(), given.encode())
+                and self._opens(each, api)
+            ),
+            None,
+        )
+        if found is not None:
+            context.subscription = csharp.Subscription(id=found.id, name=found.name, key=found.key)
+            return self._enter(found.product, context)
+        if api.id in self._open:
+            return self._enter(self._open[api.id], context)
+        if given is not None:
+            raise _denied(
+                "SubscriptionKeyInvalid",
+                "Access denied due to invalid subscription key. Make sure to provide a valid key for an "
+                "active subscription.",
+            )
+        if api.subscription_required:
             raise _denied(
                 "SubscriptionKeyNotFound",
                 "Access denied due to missing subscription key. "
                 "Make sure to include subscription key when making requests to this API.",
             )
-        for subscription in self._subscriptions:
-            if hmac.compare_digest(subscription.key.encode(), keys[0].encode()) and self._opens(
-                subscription, api
-            ):
-                headers.delete(_HEADER)
-                return subscription.product
-        if not api.subscription_required:
+        return None
+
+    @staticmethod
+    def _given(context: Context) -> str | None:
+        """The key of a request: the query is looked at only without the header."""
+        if keys := context.request.headers.get(_HEADER):
+            return keys[0]
+        query = context.request.original_url.query_string
+        if _PARAMETER not in query:
             return None
-        raise _denied(
-            "SubscriptionKeyInvalid",
-            "Access denied due to invalid subscription key. Make sure to provide a valid key for an active "
-            "subscription.",
-        )
+        keys = decoded_values(query.removeprefix("?")).get(_PARAMETER)
+        return keys[0] if keys else None
+
+    def _enter(self, product: str | None, context: Context) -> str | None:
+        if product is not None:
+            entered = self._products[product]
+            context.product = csharp.Product(
+                id=entered.id, name=entered.name, subscription_required=entered.subscription_required
+            )
+        return product
 
     def _opens(self, subscription: Subscription, api: Api) -> bool:
         if subscription.api is not None:

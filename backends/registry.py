@@ -25,7 +25,13 @@ def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
     own = (_describe(settings, name) for name in settings.backends if name not in HOSTED)
     described = (*own, *(container.describe(settings, entry) for entry in settings.containers))
     return tuple(
-        replace(backend, access=settings.access.get(backend.name, backend.access)) for backend in described
+        replace(
+            backend,
+            access=settings.access[backend.name],
+            scopes=settings.scopes[backend.name],
+            tools=settings.tools.get(backend.name, {}),
+        )
+        for backend in described
     )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Access = Literal["users", "agents", "keys"]
+from configuration.access import Access
+from configuration.tool_rule import ToolRule
+
 ActsAs = Literal["user", "shared"]
 Transport = Literal["streamable-http", "sse", "both"]
 
@@ -64,6 +66,7 @@ class Container:
         access: who may call it.
         acts_as: as whom its tools act: the signed-in user, or one account that all users share.
         scopes: the scopes of its tokens, the default one first; empty for one that is its name.
+        tools: what a caller needs for a tool, by its name, or `*` for all others.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: what the twin runs instead of the image; empty when the twin knows the image.
     """
@@ -81,9 +84,10 @@ class Container:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     cpu: float = 0.25
     memory: str = "0.5Gi"
-    access: Access = "users"
+    access: tuple[Access, ...] = ("users",)
     acts_as: ActsAs = "shared"
     scopes: tuple[str, ...] = ()
+    tools: Mapping[str, ToolRule] = field(default_factory=dict)
     calls_per_minute: int | None = None
     local_command: tuple[str, ...] = ()
 

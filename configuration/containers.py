@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, cast, get_args
 
 from configuration import declared
-from configuration.container import Access, ActsAs, Container, Paths, Process, Transport
+from configuration.access import SCOPE, STANDARD_SCOPES, read_access, read_tools
+from configuration.container import ActsAs, Container, Paths, Process, Transport
 from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
 from configuration.names import PATHS, RESERVED, SERVERS, TAKEN
 from configuration.reader import NOT_READ, Reader
@@ -29,7 +30,6 @@ _IMAGE = re.compile(
 _SERVER_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SECRET_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_+[A-Z0-9]+)*", re.ASCII)
-_SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
 _MOST_SCOPES = 20
 _SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
 
@@ -63,26 +63,20 @@ def _container(entry: Entry) -> Container:
         secrets=_secrets(entry),
         cpu=cpu,
         memory=memory,
-        access=access(entry.reader, f"{entry.location}.access", entry.text("access", "users")),
+        access=read_access(
+            entry.reader,
+            f"{entry.location}.access",
+            entry.value("access", "users"),
+            ENTRY_KEYS["access"].reason,
+        ),
         acts_as=_acts_as(entry),
         scopes=_scopes(entry),
+        tools=read_tools(
+            entry.reader, f"{entry.location}.tools", entry.map("tools"), ENTRY_KEYS["tools"].reason
+        ),
         calls_per_minute=_calls(entry),
         local_command=entry.within("local", "command").words("command"),
     )
-
-
-def access(reader: Reader, key: str, value: str) -> Access:
-    """Who may call a server."""
-    choices = get_args(Access)
-    remedy = f"pulumi config set --path '{key}' users"
-    if value not in choices:
-        wrong = f"'{value}' is not one of {', '.join(choices)}."
-        reader.reject(key, wrong, ENTRY_KEYS["access"].reason, remedy)
-    elif value != "users":
-        # Accepting it would promise a check that no policy makes.
-        wrong = f"'{value}' is not supported yet; only signed-in users can call an MCP server."
-        reader.reject(key, wrong, ENTRY_KEYS["access"].reason, remedy)
-    return "users"
 
 
 def _name(entry: Entry) -> str:
@@ -315,7 +309,7 @@ def _scopes(entry: Entry) -> tuple[str, ...]:
         entry.reject("scopes", f"There are {len(scopes)}.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"))
     for index, scope in enumerate(scopes):
         remedy = entry.remove(f"scopes[{index}]")
-        if not _SCOPE.fullmatch(scope) or scope in ("openid", "offline_access"):
+        if not SCOPE.fullmatch(scope) or scope in STANDARD_SCOPES:
             entry.reject("scopes", f"'{scope}' is not a valid scope of a server.", remedy=remedy)
         elif scope in scopes[:index]:
             entry.reject("scopes", f"'{scope}' is listed twice.", remedy=remedy)

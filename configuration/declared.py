@@ -8,9 +8,10 @@ compares both.
 import re
 
 from configuration import existing, foundry, network
+from configuration.access import ACCESS_LIMITS, TOOL_LIMITS
 from configuration.names import SERVERS
 from configuration.presets import PRESETS
-from configuration.setting import Boolean, Choice, Integer, MapList, Setting, Text, TextList, TextMap
+from configuration.setting import Boolean, Choice, Integer, MapList, MapMap, Setting, Text, TextList, TextMap
 
 ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD = "https://login.microsoftonline.com"
 
@@ -152,6 +153,7 @@ CONTAINERS = MapList(
     description="Further MCP servers, each a container image.",
     limits="Each entry is a map with at least name, image and port; see docs/adding-a-backend.md.",
     example="name notes",
+    guide="docs/adding-a-backend.md",
 )
 ISOLATE_ENVIRONMENTS = Boolean(
     key="isolateEnvironments",
@@ -164,8 +166,39 @@ ISOLATE_ENVIRONMENTS = Boolean(
 ACCESS = TextMap(
     key="access",
     description="Who may call one of the project's MCP servers.",
-    limits="`users`: everyone who signed in. An entry of `containers` has a key of its own for it.",
-    example="slack users",
+    limits=f"{ACCESS_LIMITS} `users` by default. An entry of `containers` has a key of its own for it.",
+    example="functions users",
+)
+AGENTS = MapList(
+    key="agents",
+    description=(
+        "Agents: principals of Entra that call MCP servers for themselves, with the app roles that they are "
+        "assigned."
+    ),
+    limits=(
+        "Each entry is a map of `name`, `principal` (the object id of a service principal or managed "
+        "identity) and `roles`: scopes of servers whose `access` has `agents`, or roles of rules in `tools`."
+    ),
+    example="name my-agent",
+    guide="docs/access.md",
+)
+ROLE_MEMBERS = TextMap(
+    key="roleMembers",
+    description=(
+        "Users and groups that are assigned a role that a rule in `tools` names. Roles can be assigned in "
+        "Entra as well."
+    ),
+    limits="Object ids, separated by spaces, or a list; by the value of the role.",
+    example="SnippetWriter 00000000-0000-0000-0000-000000000000",
+)
+TOOLS = MapMap(
+    key="tools",
+    description=(
+        "What a caller needs for a tool of one of the project's MCP servers, by the server's name. It is "
+        "added to the rules that Slack's and Jira's servers come with."
+    ),
+    limits=f"{TOOL_LIMITS} An entry of `containers` has a key of its own for it.",
+    example="functions.save_snippet.scope functions.write",
 )
 ALLOWED_ORIGINS = TextList(
     key="allowedOrigins",
@@ -376,6 +409,9 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         CONTAINERS,
         ISOLATE_ENVIRONMENTS,
         ACCESS,
+        AGENTS,
+        TOOLS,
+        ROLE_MEMBERS,
         ALLOWED_ORIGINS,
     ),
     "Agents and discovery": foundry.SETTINGS,

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from configuration.access import ACCESS_LIMITS, TOOL_LIMITS
 from configuration.declared import CALLS_PER_MINUTE
 from configuration.reader import Reader
 from configuration.setting import NOT_SET
@@ -182,7 +183,7 @@ ENTRY_KEYS = {
     "scale.max": EntryKey(description="Replicas that may run.", limits=_REPLICAS, default="1", example="1"),
     "access": EntryKey(
         description="Who may call the server.",
-        limits="`users`: everyone who signed in.",
+        limits=ACCESS_LIMITS,
         default="users",
         example="users",
     ),
@@ -206,6 +207,12 @@ ENTRY_KEYS = {
         ),
         default="one, the server's name",
         example="notes.read",
+    ),
+    "tools": EntryKey(
+        description="What a caller needs for a tool of the server.",
+        limits=f"{TOOL_LIMITS} A scope that is not in `scopes` is added to them.",
+        default="nothing more than access to the server",
+        example="",
     ),
     "callsPerMinute": EntryKey(
         description="Requests that one user may send to this server in a minute.",
@@ -257,6 +264,10 @@ class Entry:
     def has(self, key: str) -> bool:
         """Whether a key has a value."""
         return self._values.get(key) not in (None, "")
+
+    def value(self, key: str, default: object) -> object:
+        """The value as it is."""
+        return self._values[key] if self.has(key) else default
 
     def text(self, key: str, default: str | None = None) -> str:
         """A string; required when there is no default."""

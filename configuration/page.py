@@ -10,7 +10,18 @@ from pathlib import Path
 
 from configuration.declared import GROUPS, SETTINGS
 from configuration.entry import ENTRY_KEYS
-from configuration.setting import Boolean, Choice, Integer, MapList, Secret, Setting, Text, TextList, TextMap
+from configuration.setting import (
+    Boolean,
+    Choice,
+    Integer,
+    MapList,
+    MapMap,
+    Secret,
+    Setting,
+    Text,
+    TextList,
+    TextMap,
+)
 
 _ROOT = Path(__file__).resolve().parent.parent
 PROJECT_FILE = _ROOT / "Pulumi.yaml"
@@ -45,6 +56,7 @@ _TYPES: dict[type[Setting], str] = {
     TextMap: "Map of strings",
     Secret: "Secret",
     MapList: "List of maps",
+    MapMap: "Map of maps",
 }
 
 
@@ -69,7 +81,7 @@ def project_file(current: str) -> str:
 
 
 def _how_to_set(setting: Setting) -> str:
-    return "see docs/adding-a-backend.md" if isinstance(setting, MapList) else setting.command
+    return f"see {setting.guide}" if isinstance(setting, MapList) else setting.command
 
 
 def _declaration(setting: Setting) -> str:

@@ -273,6 +273,28 @@ class TextMap(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapMap(Setting):
+    """A map of names to maps; empty when it is not set. The example is a path below the key and a value."""
+
+    @property
+    def command(self) -> str:
+        """The command that sets the example."""
+        path, _, value = self.example.partition(" ")
+        return f"pulumi config set --path {self.key}.{path} {shlex.quote(value)}"
+
+    def read(self, reader: Reader) -> Mapping[str, Mapping[str, object]]:
+        """The entries."""
+        value = reader.structure(self.key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+            remedy = f"pulumi config rm {self.key} && {self.command}"
+            self.reject(reader, "It is not a map of names to maps.", remedy)
+            return {}
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Setting):
     """A string that is encrypted in the stack's file. Its command asks for the value."""
 
@@ -288,7 +310,13 @@ class Secret(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapList(Setting):
-    """A list of maps; empty when it is not set. The example is a key and a value of the first entry."""
+    """A list of maps; empty when it is not set. The example is a key and a value of the first entry.
+
+    Attributes:
+        guide: the page of the documentation that shows complete entries.
+    """
+
+    guide: str
 
     @property
     def command(self) -> str:

@@ -24,6 +24,25 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A product whose subscription keys open one API.
+
+    Attributes:
+        id: its id in API Management, and that of its subscription.
+        title: its name in the portal.
+        description: what it is for.
+        api: id of the API.
+        backend: name of the MCP server behind the API.
+    """
+
+    id: str
+    title: str
+    description: str
+    api: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """One API, open to the network: its policies decide who gets in, not a subscription key.
 

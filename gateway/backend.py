@@ -4,8 +4,11 @@ Everything here is known before the first resource exists. What a deployment add
 `gateway.backend_context`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from settings import Access, ToolRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,13 @@ class Backend:
         routes: its operations.
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
             templates are below the gateway's root, and each names its `origin`.
-        access: who may call it.
+        access: who may call it: one or more kinds of callers.
         acts_as: as whom its tools act at the service behind it: the signed-in user, or one account that all
             users share.
         scopes: the scopes of its tokens, the default one first; its name when none are listed. No
             other backend of the stack has one of them.
+        tools: what a caller needs for a tool, by its name, or `OTHER_TOOLS` for all others. Empty when
+            access to the backend is all that its tools need.
     """
 
     name: str
@@ -59,9 +64,10 @@ class Backend:
     path: str
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
-    access: Literal["users", "agents", "keys"] = "users"
+    access: tuple[Access, ...] = ("users",)
     acts_as: Literal["user", "shared"] = "user"
     scopes: tuple[str, ...] = ()
+    tools: Mapping[str, ToolRule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.scopes:
@@ -71,6 +77,26 @@ class Backend:
     def default_scope(self) -> str:
         """The scope that is granted to a client that asks for none of the backend's."""
         return self.scopes[0]
+
+    @property
+    def admits_users(self) -> bool:
+        """Whether users who signed in may call it."""
+        return "users" in self.access
+
+    @property
+    def admits_agents(self) -> bool:
+        """Whether principals of Entra may call it for themselves."""
+        return "agents" in self.access
+
+    @property
+    def admits_keys(self) -> bool:
+        """Whether holders of its subscription key may call it."""
+        return "keys" in self.access
+
+    @property
+    def product(self) -> str:
+        """Id of the API Management product whose subscription keys admit to it."""
+        return f"{self.name}-keys"
 
     @property
     def audience(self) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_azuread as azuread
 
+from gateway.roles import RolePlan
+
 _FEDERATED_AUDIENCE = "api://AzureADTokenExchange"
 
 
@@ -18,6 +20,7 @@ class ApplicationArgs:
         gateway_url: origin of the gateway, without a trailing slash.
         issuer: who issues the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
         identity_principal_id: object id of the identity that may act as this application.
+        roles: its app roles, and who is assigned them.
         existing: client id of an application that somebody else registered; empty to register one.
     """
 
@@ -25,6 +28,7 @@ class ApplicationArgs:
     gateway_url: pulumi.Input[str]
     issuer: pulumi.Input[str]
     identity_principal_id: pulumi.Input[str]
+    roles: RolePlan
     existing: str = ""
 
 
@@ -56,6 +60,7 @@ class Application(pulumi.ComponentResource):
                     "subject": args.identity_principal_id,
                     "audience": _FEDERATED_AUDIENCE,
                 },
+                **_registered_roles(args.roles),
             }
             self.register_outputs({"clientId": self.client_id})
             return
@@ -73,16 +78,43 @@ class Application(pulumi.ComponentResource):
                 # Version 2 tokens, as the policies expect.
                 api=azuread.ApplicationApiArgs(requested_access_token_version=2),
                 fallback_public_client_enabled=False,
+                app_roles=[
+                    azuread.ApplicationAppRoleArgs(
+                        id=role.id,
+                        value=role.value,
+                        display_name=role.title,
+                        description=role.description,
+                        allowed_member_types=list(role.members),
+                        enabled=True,
+                    )
+                    for role in args.roles.roles
+                ],
+                # It distinguishes app-only tokens from those that act for a user.
+                optional_claims=azuread.ApplicationOptionalClaimsArgs(
+                    access_tokens=[azuread.ApplicationOptionalClaimsAccessTokenArgs(name="idtyp")]
+                )
+                if args.roles.roles
+                else None,
             ),
             opts=child,
         )
         # Without a service principal users of the tenant cannot sign in to it. They need no assignment: who
         # may sign in is the tenant's policy.
-        azuread.ServicePrincipal(
+        principal = azuread.ServicePrincipal(
             f"{name}-principal",
             azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),
             opts=child,
         )
+        for assignment in args.roles.assignments:
+            azuread.AppRoleAssignment(
+                f"{name}-role-{assignment.name}",
+                azuread.AppRoleAssignmentArgs(
+                    app_role_id=assignment.role.id,
+                    principal_object_id=assignment.principal,
+                    resource_object_id=principal.object_id,
+                ),
+                opts=child,
+            )
         azuread.ApplicationFederatedIdentityCredential(
             f"{name}-credential",
             azuread.ApplicationFederatedIdentityCredentialArgs(
@@ -99,3 +131,19 @@ class Application(pulumi.ComponentResource):
         self.client_id = application.client_id
         self.registration = {}
         self.register_outputs({"clientId": self.client_id})
+
+
+def _registered_roles(plan: RolePlan) -> Mapping[str, pulumi.Input[object]]:
+    """What an application that the stack does not register needs for its roles."""
+    if not plan.roles:
+        return {}
+    return {
+        "accessTokenClaims": ["idtyp"],
+        "appRoles": [
+            {"id": role.id, "value": role.value, "allowedMemberTypes": list(role.members)}
+            for role in plan.roles
+        ],
+        "appRoleAssignments": [
+            {"role": each.role.value, "principal": each.principal} for each in plan.assignments
+        ],
+    }

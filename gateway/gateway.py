@@ -14,6 +14,7 @@ from gateway.keys import KeyRing, KeyRingArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
 from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
+from gateway.product import ProductWithKey, ProductWithKeyArgs
 from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
@@ -43,6 +44,8 @@ class Gateway(pulumi.ComponentResource):
         service_name: name of the API Management service.
         client_id: client id of the application as which the gateway signs users in.
         registration: what that application needs, for who registers it; empty when the stack does.
+        token_url: where agents get tokens of Entra.
+        keys: subscription keys, secret, by the name of the MCP server that each opens; set by `publish`.
         backend_context: what the deployment of a backend needs from the gateway.
     """
 
@@ -51,6 +54,8 @@ class Gateway(pulumi.ComponentResource):
     service_name: pulumi.Output[str]
     client_id: pulumi.Output[str]
     registration: Mapping[str, pulumi.Input[object]]
+    token_url: str
+    keys: Mapping[str, pulumi.Output[str]]
     backend_context: BackendContext
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -108,6 +113,7 @@ class Gateway(pulumi.ComponentResource):
                 issuer=issuer,
                 identity_principal_id=service.identity.principal_id,
                 existing=existing.application,
+                roles=args.plan.roles,
             ),
             opts=child,
         )
@@ -128,6 +134,8 @@ class Gateway(pulumi.ComponentResource):
         )
 
         self._name = name
+        self._protects = settings.protect
+        self.keys = {}
         self._service = ApiManagementRef(
             resource_group_name=pulumi.Output.from_input(service.resource_group_name),
             service_name=service.name,
@@ -149,6 +157,7 @@ class Gateway(pulumi.ComponentResource):
         self.service_name = service.name
         self.client_id = application.client_id
         self.registration = application.registration
+        self.token_url = f"{settings.entra_authority}/{account.tenant_id}/oauth2/v2.0/token"
         self.backend_context = BackendContext(
             resource_group_name=group.name,
             location=settings.location,
@@ -241,8 +250,8 @@ class Gateway(pulumi.ComponentResource):
                 ),
                 opts=service.child(self, requirements.of(plan.policy)),
             )
-        for api in plan.apis:
-            PublishedApi(
+        published = {
+            api.id: PublishedApi(
                 api.name,
                 PublishedApiArgs(
                     service=service,
@@ -253,3 +262,18 @@ class Gateway(pulumi.ComponentResource):
                 ),
                 opts=child,
             )
+            for api in plan.apis
+        }
+        self.keys = {
+            product.backend: ProductWithKey(
+                product.id,
+                ProductWithKeyArgs(
+                    service=service,
+                    product=product,
+                    after=[published[product.api].last],
+                    protect=self._protects,
+                ),
+                opts=child,
+            ).key
+            for product in plan.products
+        }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway import policy
-from gateway.api import Api, Operation
+from gateway.api import Api, Operation, Product
 from gateway.backend import Backend, Route
 from settings import Settings
 
@@ -63,6 +63,17 @@ def plan_mcp_api(settings: Settings, backend: Backend) -> Api:
         backend=backend.name,
         policy=policy.render("mcp/api.xml.j2", settings=settings, backend=backend),
         operations=(*_routes(backend), *_preflights(backend)),
+    )
+
+
+def plan_product(backend: Backend) -> Product:
+    """The product whose keys open the MCP server."""
+    return Product(
+        id=backend.product,
+        title=f"{backend.title} MCP server: keys",
+        description=f"Subscription keys that open the MCP server {backend.title}.",
+        api=f"{backend.name}-mcp",
+        backend=backend.name,
     )
 
 

@@ -78,6 +78,8 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
 
 
 def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
+    """The endpoints of a sign-in, which is for the servers that users may call."""
+    admitting = [backend for backend in backends if backend.admits_users]
     organisation = policy.Organisation(name=settings.publisher_name, logo=settings.publisher_logo)
     return tuple(
         Operation(
@@ -85,7 +87,7 @@ def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Oper
             title=title,
             method=method,
             template=path,
-            policy=policy.render(template, organisation=organisation, settings=settings, backends=backends),
+            policy=policy.render(template, organisation=organisation, settings=settings, backends=admitting),
         )
         for id_, title, method, path, template in _ENDPOINTS
     )

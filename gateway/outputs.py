@@ -1,4 +1,4 @@
-"""The outputs of a stack: where to connect. No secret, and no backend's own URL."""
+"""The outputs of a stack: where to connect. No backend's own URL, and no secret in clear."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,7 +35,8 @@ def stack_outputs(
         "entraClientId": gateway.client_id,
         **({"entraRegistration": gateway.registration} if gateway.registration else {}),
         "oauthMetadataUrl": pulumi.Output.concat(gateway_url, "/.well-known/oauth-authorization-server"),
-        "agentSettings": _agent_settings(settings, gateway_url, deployed, hosted),
+        "agentSettings": _agent_settings(settings, gateway, deployed, hosted),
+        **({"subscriptionKeys": pulumi.Output.secret(gateway.keys)} if gateway.keys else {}),
         **{name: value for server in deployed for name, value in server.outputs.items()},
     }
 
@@ -51,7 +52,7 @@ def _endpoints(gateway_url: pulumi.Output[str], backend: Backend) -> Mapping[str
 
 def _agent_settings(
     settings: Settings,
-    gateway_url: pulumi.Output[str],
+    gateway: Gateway,
     deployed: Sequence[Deployed],
     hosted: Sequence[Hosted],
 ) -> Mapping[str, pulumi.Input[object]]:
@@ -59,15 +60,20 @@ def _agent_settings(
     behind = [server.backend for server in deployed if server.backend.has_streamable_http]
     project = settings.foundry
     return {
-        "gatewayUrl": gateway_url,
+        "gatewayUrl": gateway.url,
+        # Where an agent gets its token, and the scope that it asks for (client credentials, app-only).
+        "tokenUrl": gateway.token_url,
+        "scope": pulumi.Output.concat(gateway.client_id, "/.default"),
         "foundry": {"endpoint": project.endpoint, "model": project.model} if project else None,
         "servers": [
             *(
                 {
                     "name": backend.name,
                     "title": backend.title,
-                    "url": pulumi.Output.concat(gateway_url, "/", backend.path),
+                    "url": pulumi.Output.concat(gateway.url, "/", backend.path),
                     "signIn": "gateway",
+                    "access": list(backend.access),
+                    "roles": list(backend.scopes) if backend.admits_agents else [],
                 }
                 for backend in behind
             ),

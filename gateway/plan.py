@@ -8,7 +8,7 @@ names, ids, keys) reaches the policies through named values, of which a plan has
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,10 +19,11 @@ from apim.findings import Finding
 from apim.lint.streaming import Diagnostic
 from apim.named_values import mentioned
 from gateway import policy
-from gateway.api import Api, Operation
+from gateway.api import Api, Operation, Product
 from gateway.backend import Backend
-from gateway.mcp_api import plan_mcp_api
+from gateway.mcp_api import plan_mcp_api, plan_product
 from gateway.oauth_api import plan_oauth_api
+from gateway.roles import RolePlan, plan_roles
 from settings import Settings
 
 _INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
@@ -95,6 +96,8 @@ class Plan:
         apis: the APIs with their operations.
         fragments: what policies include.
         named_values: what policies mention.
+        roles: the app roles of the gateway's application, and who is assigned them.
+        products: the products whose subscription keys open MCP servers.
         logged_body_bytes: how much of a message's body the service logs.
     """
 
@@ -104,6 +107,8 @@ class Plan:
     apis: tuple[Api, ...]
     fragments: tuple[Fragment, ...]
     named_values: tuple[NamedValue, ...]
+    roles: RolePlan
+    products: tuple[Product, ...] = ()
     # A body that is logged is a body that is buffered, which would hold back event streams.
     logged_body_bytes: int = 0
 
@@ -158,6 +163,10 @@ class Plan:
                 )
                 for fragment in self.fragments
             ),
+            products=tuple(
+                engine.Product(id=product.id, name=product.title, apis=(product.api,))
+                for product in self.products
+            ),
             identities=(
                 engine.ManagedIdentity(
                     client_id=values.get("gateway-identity", _PLACEHOLDER), principal_id=_PLACEHOLDER
@@ -184,8 +193,10 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
         ),
         fragments=tuple(
             Fragment(id=id_, policy=policy.render(f"fragments/{id_}.xml.j2", settings=settings))
-            for id_ in _FRAGMENTS
+            for id_ in _fragments(backends)
         ),
+        roles=plan_roles(settings, backends),
+        products=tuple(plan_product(backend) for backend in backends if backend.admits_keys),
         named_values=(
             *(
                 NamedValue(name=name)
@@ -210,6 +221,13 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
             ),
         ),
     )
+
+
+def _fragments(backends: Sequence[Backend]) -> Iterator[str]:
+    """The ids of the fragments that the policies of these MCP servers include."""
+    yield from _FRAGMENTS
+    if any(backend.admits_agents for backend in backends):
+        yield "mcp-agent"
 
 
 def declared_key_versions(version: int) -> range:

@@ -39,7 +39,12 @@ class PublishedApi(pulumi.ComponentResource):
 
     The order also avoids 409 (PessimisticConcurrencyConflict), with which API Management refuses a write
     while another write to the same API is in progress.
+
+    Attributes:
+        last: the resource that is created last.
     """
+
+    last: pulumi.Resource
 
     def __init__(self, name: str, args: PublishedApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:PublishedApi", name, None, opts)
@@ -105,6 +110,7 @@ class PublishedApi(pulumi.ComponentResource):
             previous = declared
             if operation.policy is not None:
                 previous = self._declare_operation_policy(operation.id, operation.policy, api, declared)
+        self.last = previous
         self.register_outputs({})
 
     def _declare_operation_policy(

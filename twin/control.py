@@ -17,6 +17,7 @@ JSON objects; an error says what is accepted.
     GET /arrivals               what the stand-ins for external services were sent by MCP servers, oldest
                                 first: names of headers, no values; with ?service=jira one of them.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
+    GET /entra/agents           principals outside of the stack with app roles, and secrets of this twin.
     POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
                                 at once.
     GET /servers                the MCP servers that run as processes: starting, ready, waiting or failed.
@@ -99,6 +100,7 @@ _CALLS = {
     "GET /received": "what ?service= was sent by the gateway",
     "GET /arrivals": "what the stand-in for an external service, ?service=jira, was sent by its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
+    "GET /entra/agents": "principals outside of the stack with app roles, and how each authenticates",
     "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
     "GET /servers": "the MCP servers that run as processes, and their state",
     "POST /servers/{name}/restart": "start a server again, with its files and command as they are now",
@@ -167,6 +169,7 @@ class Levers:
         clock: of all services.
         accounts: of Entra.
         keys: of Entra.
+        agents: what each principal outside of the stack needs to get a token.
         servers: the MCP servers that run as processes.
         stack: what runs.
         delete_state: deletes documents and blobs.
@@ -186,6 +189,7 @@ class Levers:
     clock: Clock
     accounts: Accounts
     keys: SigningKeys
+    agents: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     servers: Servers = field(default_factory=Servers)
     stack: Stack
     delete_state: Callable[[], Awaitable[None]]
@@ -207,6 +211,7 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/received", calls.received, methods=["GET"]),
             Route("/arrivals", calls.arrivals, methods=["GET"]),
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
+            Route("/entra/agents", calls.agents, methods=["GET"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
             *server_routes(levers.servers),
             Route("/stack", calls.stack, methods=["GET"]),
@@ -334,6 +339,9 @@ class _Calls:
         except KeyError as error:
             return _error(404, f"{error.args[0]}.")
         return _done()
+
+    async def agents(self, _request: Request) -> Response:
+        return _Ascii({"agents": [dict(agent) for agent in self._levers.agents]})
 
     async def rotate_keys(self, request: Request) -> Response:
         fields = await read_fields(request, {"keepPrevious"})

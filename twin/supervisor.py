@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -418,6 +418,7 @@ class _Builder:
             clock=self._clock,
             accounts=self._tenant.state.accounts,
             keys=self._keys,
+            agents=self._agents(),
             servers=Servers([*self._function_servers, *self.containers], self._read_plan),
             stack=self._plan.stack,
             delete_state=self._delete_state,
@@ -432,6 +433,21 @@ class _Builder:
             ),
         )
         return AsgiServer("the control API", create_control(levers), self.ports.control)
+
+    def _agents(self) -> tuple[Mapping[str, str], ...]:
+        """What each agent needs to get a token, as an application or as a managed identity."""
+        directory = self._plan.directory
+        return tuple(
+            {
+                "principalId": agent.principal_id,
+                "clientId": agent.client_id,
+                "clientSecret": agent.client_secret,
+                "tokenUrl": f"{directory.authority}/oauth2/v2.0/token",
+                "identityEndpoint": f"{directory.base_url}/twin/managed-identity/token",
+                "identityHeader": self._tenant.state.identity_headers[agent.host],
+            }
+            for agent in directory.agents
+        )
 
     async def _gateway_token(self, resource: str) -> str:
         """A token of the gateway's user-assigned identity.

@@ -1,7 +1,8 @@
 """Checks that a request without a valid token is rejected.
 
-The rule runs the inbound policies of an operation for a request without a token and for a request with a
-forged token. It evaluates expressions as far as their values are known without sending anything. If a
+The rule runs the inbound policies of an operation for a request without a token, for requests with a forged
+token of each form, for one with a subscription key for all APIs and, if a product with the API is open, for
+one in its context. It evaluates expressions as far as their values are known without sending anything. If a
 condition depends on a response of the store or of another service, on random values, or on other parts of
 the request, it follows both branches. No path may reach the end of the section.
 
@@ -9,6 +10,9 @@ The forged token must be rejected by validate-jwt, by validate-azure-ad-token, o
 variable that was computed from the Authorization header and in which a signature or a MAC is verified;
 parsing a token is not enough. The rule also runs such a check with every string literal in it as header,
 query parameter, IP address and token: none may pass it.
+
+API Management checks a subscription key itself, before any policy. A key of a product that requires one,
+which the policy compares by the product's id, is a credential like a token. A key for all APIs is not.
 """
 
 import re
@@ -19,7 +23,7 @@ from urllib.parse import urlencode
 
 from apim import rawxml
 from apim.csharp import DotNetException, Expression
-from apim.csharp.context import Api, Context, Deployment, Headers, Request, Url
+from apim.csharp.context import Api, Context, Deployment, Headers, Product, Request, Subscription, Url
 from apim.csharp.context import Operation as CalledOperation
 from apim.csharp.json.tokens import JToken, deep_equals
 from apim.csharp.language import syntax
@@ -36,10 +40,11 @@ _ENDS = frozenset({"return-response", "mock-response"})
 _VARIABLES = ("response-variable-name", "variable-name", "output-token-variable-name")
 _REFUSALS = frozenset({"401", "403"})
 _CHECKED: Marks = frozenset({"authorization", "verified"})
-_FORGED = "Bearer e30.e30.Zm9yZ2Vk"
+# Policies tell tokens by their form: signed ones (RFC 7515) have three parts, encrypted ones (RFC 7516) five.
+_FORGED = ("Bearer e30.e30.Zm9yZ2Vk", f"Bearer e30..{'A' * 22}.{'A' * 22}.{'A' * 43}")
 # Parts that are equal in all requests of an operation; the Authorization header is handled separately.
 _SETTLED = re.compile(
-    r"(request|request\.method|request\.headers|operation(\..*)?|api(\..*)?|variables(:.*)?)"
+    r"(request|request\.method|request\.headers|(operation|api|product|subscription)(\..*)?|variables(:.*)?)"
 )
 _CHANCE = ("Random", "NewGuid")
 _TEXT = re.compile(r"[ -~]{1,64}")
@@ -72,6 +77,8 @@ class _Path:
             deployment=self.context.deployment,
             now=self.context.now,
             timestamp=self.context.timestamp,
+            product=self.context.product,
+            subscription=self.context.subscription,
         )
         return _Path(context, set(self.unknown), dict(self.marks), self.conditions | conditions)
 
@@ -283,6 +290,8 @@ def _with(context: Context, headers: dict[str, list[str]], text: str) -> Context
         deployment=context.deployment,
         now=context.now,
         timestamp=context.timestamp,
+        product=context.product,
+        subscription=context.subscription,
     )
 
 
@@ -292,18 +301,54 @@ def check(
     """The finding about an operation that needs a check of the token and has none."""
     method = operation.method if operation else "POST"
     inbound = subject.section(chain, "inbound")
-    for token in (None, _FORGED):
+    for attempt in _attempts(subject, api):
         walk = _Walk(subject)
-        if walk.through(inbound, _Path(_request(method, token, api, operation))):
-            yield from _missing(subject, chain, token)
+        if walk.through(inbound, _Path(_request(method, attempt, api, operation))):
+            yield from _missing(subject, chain, attempt.credential)
             return
-    # A CORS preflight has no token.
-    if method != "OPTIONS" and not any(proof >= _CHECKED for proof in walk.proofs):
-        message = "the policy that rejects a forged token does not verify a signature or a MAC"
-        yield _inbound_section(subject, chain).finding("unverified-token", message)
+        # A CORS preflight has no token.
+        if attempt.token and method != "OPTIONS" and not any(proof >= _CHECKED for proof in walk.proofs):
+            message = "the policy that rejects a forged token does not verify a signature or a MAC"
+            yield _inbound_section(subject, chain).finding("unverified-token", message)
+            return
 
 
-def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """What a request without a valid credential brings.
+
+    Attributes:
+        credential: it, in words.
+        token: the Authorization header.
+        subscription: the subscription of a key that API Management accepts for the API.
+        product: the product in whose context API Management handles the request.
+    """
+
+    credential: str
+    token: str | None = None
+    subscription: Subscription | None = None
+    product: Product | None = None
+
+
+_ATTEMPTS = (
+    _Attempt(credential="no token"),
+    *(_Attempt(credential="a forged token", token=token) for token in _FORGED),
+    _Attempt(
+        credential="a subscription key for all APIs",
+        subscription=Subscription(id="all-apis", name="All APIs", key=""),
+    ),
+)
+
+
+def _attempts(subject: Subject, api: DeclaredApi) -> Iterator[_Attempt]:
+    yield from _ATTEMPTS
+    for product in subject.service.products:
+        if api.id in product.apis and not product.subscription_required:
+            context = Product(id=product.id, name=product.name, subscription_required=False)
+            yield _Attempt(credential="no token, in an open product,", product=context)
+
+
+def _missing(subject: Subject, chain: list[str], credential: str) -> Iterator[Finding]:
     commented = [
         Finding(
             document=document,
@@ -321,8 +366,7 @@ def _missing(subject: Subject, chain: list[str], token: str | None) -> Iterator[
     ]
     yield from commented
     if not commented:
-        who = "a forged token" if token else "no token"
-        message = f"a request with {who} passes <inbound> and reaches the backend"
+        message = f"a request with {credential} passes <inbound> and reaches the backend"
         yield _inbound_section(subject, chain).finding("missing-token-check", message)
 
 
@@ -360,8 +404,8 @@ def _code(element: Element) -> str:
     return value.text if value else ""
 
 
-def _request(method: str, token: str | None, api: DeclaredApi, operation: Operation | None) -> Context:
-    headers = Headers({"Authorization": [token]} if token else {})
+def _request(method: str, attempt: _Attempt, api: DeclaredApi, operation: Operation | None) -> Context:
+    headers = Headers({"Authorization": [attempt.token]} if attempt.token else {})
     url = Url(scheme="https", host="gateway", port=443, path="/", query_string="", query={})
     return Context(
         request=Request(
@@ -379,4 +423,6 @@ def _request(method: str, token: str | None, api: DeclaredApi, operation: Operat
         deployment=Deployment(service_name="gateway"),
         now=lambda: 0.0,
         timestamp=0.0,
+        product=attempt.product,
+        subscription=attempt.subscription,
     )

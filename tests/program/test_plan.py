@@ -23,7 +23,9 @@ def test_the_plan_is_what_the_evaluated_stack_declares(variant: str) -> None:
     backends = {api.id: api.backend for api in plan.apis}
     urls = {name: api.service_url or "" for api in declared.apis if (name := backends[api.id])}
     planned = plan.service({value.name: value.value for value in declared.named_values}, urls)
-    planned = replace(planned, name=declared.name, identities=declared.identities)
+    planned = replace(
+        planned, name=declared.name, identities=declared.identities, subscriptions=declared.subscriptions
+    )
     assert ordered(planned) == ordered(declared)
 
 

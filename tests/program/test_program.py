@@ -133,6 +133,7 @@ def test_the_outputs_are_those_that_users_need(case: Case) -> None:
         "apimName",
         "entraClientId",
         "agentSettings",
+        *(["subscriptionKeys"] if case.variant == "callers" else []),
     }
 
 
@@ -177,7 +178,7 @@ def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
 @every_case
 def test_named_values_hold_two_key_versions_on_either_side_of_the_one_in_use(case: Case) -> None:
     in_use = 2 if case.variant == "large" else 1
-    made = {key.name for key in case.stack.of_type("RandomBytes")}
+    made = {key.name for key in case.stack.of_type("RandomBytes")} - {"functions-keys-key"}
     assert made == {
         f"gateway-keys-{purpose}-v{version}"
         for purpose in ("token", "consent")
@@ -454,8 +455,50 @@ def test_fragments_fit_whatever_limit_is_right(case: Case) -> None:
         fragment.name: len(fragment.inputs["value"].encode())
         for fragment in case.stack.of_type("apimanagement:PolicyFragment")
     }
-    assert len(sizes) == 6
+    assert len(sizes) == (8 if case.variant in {"servers", "callers"} else 7)
     assert {name for name, size in sizes.items() if size > 32_000} == set()
+
+
+def test_f1_agents_and_members_are_assigned_the_roles_that_the_program_declares() -> None:
+    stack = Case("callers", preview=False).stack
+    registration = stack.one("azuread:index/application:Application", "gateway-application-registration")
+    roles = {role["id"]: role for role in registration.inputs["appRoles"]}
+    group = "97000000-0000-4000-8000-000000001843"
+    assert {role["value"]: role["allowedMemberTypes"] for role in roles.values()} == {
+        "functions": ["Application"],
+        "functions.write": ["Application"],
+        "SnippetKeeper": ["User", "Application"],
+        f"group.{group}": ["User"],
+    }
+    assert registration.inputs["optionalClaims"] == {"accessTokens": [{"name": "idtyp"}]}
+    principal = next(
+        each for each in stack.of_type("ServicePrincipal") if each.name == "gateway-application-principal"
+    )
+    assignments = stack.of_type("AppRoleAssignment")
+    assert {each.inputs["resourceObjectId"] for each in assignments} == {principal.outputs["objectId"]}
+    demo, ada = "aaaaaaaa-0000-4000-8000-000000000001", "ada00000-0000-4000-8000-000000001815"
+    given = {
+        (roles[each.inputs["appRoleId"]]["value"], each.inputs["principalObjectId"]) for each in assignments
+    }
+    assert given == {
+        ("functions", demo),
+        ("functions.write", demo),
+        ("SnippetKeeper", demo),
+        ("SnippetKeeper", ada),
+        (f"group.{group}", group),
+    }
+
+
+def test_f2_a_subscription_key_is_a_secret_output_of_a_product_with_one_api() -> None:
+    stack = Case("callers", preview=False).stack
+    product, link = stack.one("apimanagement:Product"), stack.one("apimanagement:ProductApi")
+    subscription = stack.one("apimanagement:Subscription")
+    assert (product.inputs["subscriptionRequired"], product.inputs["state"]) == (True, "notPublished")
+    assert (link.inputs["productId"], link.inputs["apiId"]) == ("functions-keys", "functions-mcp")
+    assert subscription.inputs["scope"] == product.id
+    assert "subscriptionKeys" in stack.secret_outputs
+    assert stack.outputs["subscriptionKeys"] == {"functions": subscription.inputs["primaryKey"]}
+    assert len(subscription.inputs["primaryKey"]) == 64
 
 
 def test_every_further_server_takes_the_same_few_resources() -> None:

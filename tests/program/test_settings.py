@@ -108,6 +108,13 @@ def entry(**values: object) -> str:
     return json.dumps([{key: value for key, value in merged.items() if value is not None}])
 
 
+def agent(**values: object) -> str:
+    """`agents` with one entry, complete but for what is given."""
+    complete = {"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["functions"]}
+    return json.dumps([complete | values])
+
+
+ADMITS_AGENTS = {"access": '{"functions": "users agents"}'}
 ALL = '["functions", "slack", "jira", "github"]'
 JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
 SSE = {"transport": "sse", "sessionParameter": "sessionId"}
@@ -165,7 +172,58 @@ WRONG = {
     "isolation": ({"isolateEnvironments": "perhaps"}, "isolateEnvironments"),
     "access-of-nobody": ({"access": '{"functions": "nobody"}'}, "access.functions"),
     "access-of-what-is-off": ({"access": '{"slack": "users"}'}, "access.slack"),
-    "access-that-no-policy-checks": ({"access": '{"functions": "agents"}'}, "access.functions"),
+    "access-of-none": ({"access": '{"functions": []}'}, "access.functions"),
+    "access-listed-twice": ({"access": '{"functions": "users users"}'}, "access.functions"),
+    "agents-as-text": ({"agents": "demo"}, "agents"),
+    "agent-without-a-name": ({**ADMITS_AGENTS, "agents": agent(name="")}, "agents[0].name"),
+    "agent-by-its-name": ({**ADMITS_AGENTS, "agents": agent(principal="my-agent")}, "agents[0].principal"),
+    "agent-without-a-role": ({**ADMITS_AGENTS, "agents": agent(roles=[])}, "agents[0].roles"),
+    "agent-with-the-role-of-what-admits-none": (
+        {"agents": agent(), "access": '{"functions": "users"}'},
+        "agents[0].roles",
+    ),
+    "agent-with-an-unknown-key": ({**ADMITS_AGENTS, "agents": agent(secret="x")}, "agents[0].secret"),
+    "agent-twice": (
+        {
+            **ADMITS_AGENTS,
+            "agents": json.dumps(
+                [
+                    *json.loads(agent()),
+                    *json.loads(agent(principal="aaaaaaaa-0000-4000-8000-000000000009")),
+                ]
+            ),
+        },
+        "agents[1].name",
+    ),
+    "tools-as-text": ({"tools": "all"}, "tools"),
+    "tools-of-a-stranger": ({"tools": '{"teams": {"x": {"scope": "y"}}}'}, "tools.teams"),
+    "tool-without-a-rule": ({"tools": '{"functions": {"x": {}}}'}, 'tools.functions["x"]'),
+    "tool-with-an-unknown-key": (
+        {"tools": '{"functions": {"x": {"user": "y"}}}'},
+        'tools.functions["x"].user',
+    ),
+    "tool-for-a-group-by-its-name": (
+        {"tools": '{"functions": {"x": {"group": "writers"}}}'},
+        'tools.functions["x"].group',
+    ),
+    "tool-with-a-name-that-none-has": (
+        {"tools": '{"functions": {"a b": {"scope": "y"}}}'},
+        'tools.functions["a b"]',
+    ),
+    "tool-with-the-scope-of-another-server": (
+        {"tools": '{"functions": {"x": {"scope": "notes"}}}', "containers": entry()},
+        'tools.functions["x"].scope',
+    ),
+    "role-with-the-name-of-a-scope": (
+        {"tools": '{"functions": {"x": {"role": "functions"}}}'},
+        'tools.functions["x"].role',
+    ),
+    "members-of-an-unknown-role": ({"roleMembers": '{"Writer": []}'}, 'roleMembers["Writer"]'),
+    "members-by-their-names": (
+        {"roleMembers": '{"Writer": "ada"}', "tools": '{"functions": {"x": {"role": "Writer"}}}'},
+        'roleMembers["Writer"]',
+    ),
+    "tools-of-an-entry": ({"containers": entry(tools={"x": "y"})}, 'containers[0].tools["x"]'),
     "access-as-text": ({"access": "users"}, "access"),
     "limit-in-words": ({"callLimits": '{"functions": "few"}'}, "callLimits.functions"),
     "limit-of-zero": ({"callLimits": '{"functions": 0}'}, "callLimits.functions"),
@@ -430,6 +488,10 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     del stack[f"{NAME}:githubToken"]
     if setting.key == "githubToken":
         stack[f"{NAME}:foundryProject"] = FOUNDRY_PROJECT.example
+    if setting.key == "agents":
+        stack |= changed(**ADMITS_AGENTS, agents=agent())
+    if setting.key == "roleMembers":
+        stack |= changed(tools='{"functions": {"save_snippet": {"role": "SnippetWriter"}}}')
     run(setting.command, stack, secrets)
     load(stack, secrets)
 
@@ -675,4 +737,21 @@ def test_limits_and_access_are_said_for_one_backend_or_in_an_entry() -> None:
 
     limits = stack.rate_limits
     assert [limits.calls_of(name) for name in ("functions", "notes", "slack")] == [30, 7, 3000]
-    assert stack.access == {"functions": "users", "notes": "users"}
+    assert stack.access == {"functions": ("users",), "notes": ("users",)}
+
+
+def test_rules_of_tools_add_scopes_and_agents_have_roles() -> None:
+    stack = load(
+        changed(
+            access='{"functions": ["users", "agents"]}',
+            tools='{"functions": {"save_snippet": {"scope": "functions.write", "role": "Writer"}}}',
+            agents=agent(roles=["functions", "functions.write", "Writer"]),
+            roleMembers='{"Writer": ["ada00000-0000-4000-8000-000000001815"]}',
+        )
+    )
+
+    assert stack.access == {"functions": ("users", "agents")}
+    assert stack.scopes == {"functions": ("functions", "functions.write")}
+    assert stack.tools["functions"]["save_snippet"].permissions == ("Writer",)
+    assert stack.agents[0].roles == ("functions", "functions.write", "Writer")
+    assert stack.role_members == {"Writer": ("ada00000-0000-4000-8000-000000001815",)}

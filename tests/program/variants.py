@@ -32,7 +32,31 @@ VARIANTS = {
         "jiraUsername": "jira@example.com",
         "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
         "callLimits": '{"slack": 120}',
-        "access": '{"jira": "users"}',
+        "access": '{"jira": "users agents"}',
+    },
+    "callers": {
+        "access": '{"functions": "users agents keys"}',
+        "tools": json.dumps(
+            {
+                "functions": {
+                    "save_snippet": {"scope": "functions.write"},
+                    "delete_snippet": {
+                        "role": "SnippetKeeper",
+                        "group": "97000000-0000-4000-8000-000000001843",
+                    },
+                }
+            }
+        ),
+        "agents": json.dumps(
+            [
+                {
+                    "name": "demo",
+                    "principal": "aaaaaaaa-0000-4000-8000-000000000001",
+                    "roles": ["functions", "functions.write", "SnippetKeeper"],
+                }
+            ]
+        ),
+        "roleMembers": '{"SnippetKeeper": ["ada00000-0000-4000-8000-000000001815"]}',
     },
     "containers": {
         "isolateEnvironments": "true",

@@ -68,6 +68,7 @@ class Entra:
                         ),
                     ),
                     app_roles=(AppRole(id="role-1", value="Functions.Call"),),
+                    access_token_claims=("idtyp",),
                     token_version=2,
                 ),
                 Application(
@@ -86,6 +87,7 @@ class Entra:
                             audience="api://azureadtokenexchange",
                         ),
                     ),
+                    client_secrets=("the secret of the other",),
                     assignment_required=True,
                 ),
                 Application(

@@ -1,11 +1,14 @@
 """The token endpoint of the stand-in for Entra ID."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from tests.twin.conftest import ServeBuilt
-from tests.twin.entra_tenant import ADA, CLIENT, GRACE, JWT_BEARER, TENANT, Entra, error_of
-from twin.entra import create_app
+from tests.twin.entra_tenant import ADA, CLIENT, GRACE, JWT_BEARER, OTHER, TENANT, Entra, error_of
+from twin.entra import TEST_GROUPS, Application, AppRole, Directory, RoleAssignment, create_app
+from twin.entra.tokens import Principal, TokenIssuer
 
 
 def test_a_code_becomes_tokens_that_any_jose_library_verifies(entra: Entra):
@@ -186,6 +189,44 @@ def test_client_credentials_give_an_app_only_token(entra: Entra):
     assert claims["oid"] == claims["sub"] == "88888888-8888-4888-8888-888888888888"
     assert "scp" not in claims
     assert set(body) == {"token_type", "expires_in", "ext_expires_in", "access_token"}
+
+
+def test_client_credentials_with_a_secret_say_so(entra: Entra):
+    form = {
+        "grant_type": "client_credentials",
+        "scope": f"{CLIENT}/.default",
+        "client_id": OTHER,
+        "client_secret": "the secret of the other",
+    }
+    claims = entra.claims(entra.http.post(f"/{TENANT}/oauth2/v2.0/token", data=form).json()["access_token"])
+    assert (claims["azp"], claims["azpacr"], claims["idtyp"]) == (OTHER, "1", "app")
+    assert "roles" not in claims
+    refused = entra.http.post(f"/{TENANT}/oauth2/v2.0/token", data=form | {"client_secret": "another"})
+    assert error_of(refused) == ("invalid_client", 7000215)
+
+
+def test_app_only_tokens_say_that_they_are_only_where_the_resource_asks_for_it(entra: Entra):
+    body = entra.token(grant_type="client_credentials", scope="https://management.azure.com/.default").json()
+    assert entra.claims(body["access_token"])["idtyp"] == "app"
+    other = next(app for app in entra.directory.applications if app.client_id == OTHER)
+    open_to_all = replace(other, assignment_required=False)
+    directory = replace(entra.directory, applications=(open_to_all,))
+    issuer = TokenIssuer(directory, entra.clock, entra.keys)
+    token = issuer.app_token(Principal(client_id=CLIENT, object_id="x"), "api://other")
+    assert "idtyp" not in entra.claims(token)
+
+
+def test_members_of_a_group_have_its_roles():
+    roles = RoleAssignment(principal_id=TEST_GROUPS[0].object_id, client_id=CLIENT, role_id="role-1")
+    app = Application(
+        client_id=CLIENT,
+        object_id="x",
+        display_name="x",
+        app_roles=(AppRole(id="role-1", value="Functions.Call"),),
+    )
+    directory = Directory(tenant_id=TENANT, base_url="http://entra.invalid", role_assignments=(roles,))
+    assert directory.roles(ADA.object_id, app) == ["Functions.Call"]
+    assert directory.roles(GRACE.object_id, app) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from twin.azure.cloud import Cloud
 from twin.azure.identifiers import Seed
 from twin.entra.directory import (
+    TEST_GROUPS,
+    TEST_USERS,
+    Agent,
     Application,
     AppRole,
     Directory,
@@ -37,14 +40,28 @@ def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
         for type_, name in _HOSTS.items()
         for resource in stack.of_type(type_)
     )
+    agents = _agents(stack, cloud)
     return Directory(
         tenant_id=cloud.tenant,
         base_url=base_url,
-        applications=tuple(
-            _application(stack, app) for app in stack.of_type("azuread:index/application:Application")
+        applications=(
+            *(_application(stack, app) for app in stack.of_type("azuread:index/application:Application")),
+            *(
+                Application(
+                    client_id=agent.client_id,
+                    object_id=agent.principal_id,
+                    display_name=f"Agent {agent.principal_id}",
+                    client_secrets=(agent.client_secret,),
+                )
+                for agent in agents
+            ),
         ),
         managed_identities=(
             agent_identity(cloud.seed),
+            *(
+                ManagedIdentity(name=agent.host, client_id=agent.client_id, principal_id=agent.principal_id)
+                for agent in agents
+            ),
             *(_user_assigned(identity) for identity in stack.of_type("managedidentity:UserAssignedIdentity")),
             *(
                 identity
@@ -56,7 +73,9 @@ def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
         identity_hosts=(
             *hosts,
             IdentityHost(name=AGENTS, system_assigned=agent_identity(cloud.seed).client_id),
+            *(IdentityHost(name=agent.host, system_assigned=agent.client_id) for agent in agents),
         ),
+        agents=agents,
         role_assignments=_role_assignments(stack),
     )
 
@@ -99,8 +118,39 @@ def _application(stack: Stack, app: Declared) -> Application:
             if role.get("value") and role.get("enabled", True)
         ),
         has_service_principal=principal is not None,
+        access_token_claims=tuple(
+            claim["name"] for claim in (app.inputs.get("optionalClaims") or {}).get("accessTokens") or ()
+        ),
         token_version=int((app.inputs.get("api") or {}).get("requestedAccessTokenVersion") or 1),
         assignment_required=bool(principal and principal.inputs.get("appRoleAssignmentRequired")),
+    )
+
+
+def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
+    """The principals that are assigned roles and belong to no resource of the stack."""
+    known = {
+        agent_identity(cloud.seed).principal_id,
+        *(user.object_id for user in TEST_USERS),
+        *(group.object_id for group in TEST_GROUPS),
+        *(principal.outputs["objectId"] for principal in stack.of_type("ServicePrincipal")),
+        *(
+            identity.outputs["principalId"]
+            for identity in stack.of_type("managedidentity:UserAssignedIdentity")
+        ),
+    }
+    principals = dict.fromkeys(
+        each.inputs["principalObjectId"]
+        for each in stack.of_type("AppRoleAssignment")
+        if each.inputs["principalObjectId"] not in known
+    )
+    return tuple(
+        Agent(
+            client_id=cloud.seed.guid(f"{principal}#client"),
+            principal_id=principal,
+            client_secret=cloud.seed.key(f"{principal}#password", 30),
+            host=f"agent-{principal}",
+        )
+        for principal in principals
     )
 
 

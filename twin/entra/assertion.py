@@ -1,9 +1,10 @@
-"""Authentication of applications with client assertions and federated credentials.
+"""Authentication of applications with client secrets, or with client assertions and federated credentials.
 
 Sources: RFC 7523; learn.microsoft.com/entra/workload-id/workload-identity-federation. Issuer, subject and
 audience are compared with case, as Entra does since 2024.
 """
 
+import hmac
 from collections.abc import Mapping
 
 from twin.clock import Clock
@@ -38,7 +39,14 @@ def authenticate(
         raise unknown_application(client_id, directory.tenant_id)
     assertion = form.get("client_assertion", "")
     if not assertion and "client_secret" in form:
-        raise _refused(7000215, "Invalid client secret provided: the application has no client secrets.")
+        given = form["client_secret"].encode()
+        if not any(hmac.compare_digest(secret.encode(), given) for secret in app.client_secrets):
+            raise _refused(
+                7000215,
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client "
+                f"secret value, not the client secret ID, for a secret added to app '{app.client_id}'.",
+            )
+        return app
     if not assertion:
         raise _refused(
             7000218,

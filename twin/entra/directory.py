@@ -1,6 +1,6 @@
 """The directory of the tenant: applications, managed identities, users. It does not change at run time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - the name of a resource, not a secret
 """The resource for which a managed identity requests the token that it sends as a client assertion."""
@@ -53,7 +53,9 @@ class Application:
         display_name: the name on the sign-in page.
         redirect_uris: web redirect URIs; compared exactly.
         identifier_uris: application ID URIs under which tokens for it may be requested.
-        federated_credentials: its only credentials; there are no client secrets.
+        federated_credentials: trusts in tokens of other issuers, with which it authenticates.
+        client_secrets: secrets with which it authenticates.
+        access_token_claims: optional claims of access tokens for it, such as `idtyp`.
         app_roles: the roles that can be assigned on it.
         has_service_principal: without one, no tokens are issued for it (AADSTS500011).
         token_version: `api.requestedAccessTokenVersion`: 1 (Entra's default) or 2. It determines issuer,
@@ -68,6 +70,8 @@ class Application:
     redirect_uris: tuple[str, ...] = ()
     identifier_uris: tuple[str, ...] = ()
     federated_credentials: tuple[FederatedCredential, ...] = ()
+    client_secrets: tuple[str, ...] = field(default=(), repr=False)
+    access_token_claims: tuple[str, ...] = ()
     app_roles: tuple[AppRole, ...] = ()
     has_service_principal: bool = True
     token_version: int = 1
@@ -142,6 +146,44 @@ TEST_USERS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A security group; `members` are object ids of users."""
+
+    object_id: str
+    name: str
+    members: tuple[str, ...]
+
+
+TEST_GROUPS = (
+    Group(
+        object_id="97000000-0000-4000-8000-000000001843",
+        name="Analysts",
+        members=(TEST_USERS[0].object_id,),
+    ),
+)
+"""The groups of the test users: Ada is an analyst, and Grace is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A principal outside of the stack that a role is assigned to: another application, or an identity.
+
+    In Entra it is one or the other; the stand-in lets it authenticate either way.
+
+    Attributes:
+        client_id: its client id.
+        principal_id: its object id.
+        client_secret: with which it authenticates as an application.
+        host: name of the identity host with which it authenticates as a managed identity.
+    """
+
+    client_id: str
+    principal_id: str
+    client_secret: str = field(repr=False)
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
     """The tenant.
 
@@ -150,6 +192,7 @@ class Directory:
         base_url: address of the authority for browsers, without a trailing slash, e.g.
             `http://localhost:8002`.
         identity_hosts: the services that may request managed-identity tokens, with their identities.
+        agents: principals outside of the stack; they are among the applications and identities, too.
     """
 
     tenant_id: str
@@ -159,6 +202,8 @@ class Directory:
     identity_hosts: tuple[IdentityHost, ...] = ()
     role_assignments: tuple[RoleAssignment, ...] = ()
     users: tuple[User, ...] = TEST_USERS
+    groups: tuple[Group, ...] = TEST_GROUPS
+    agents: tuple[Agent, ...] = ()
 
     @property
     def authority(self) -> str:
@@ -207,12 +252,13 @@ class Directory:
         )
 
     def roles(self, principal_id: str, app: Application) -> list[str]:
-        """The values of the app roles of `app` that the principal has, sorted."""
+        """The values of the app roles of `app` that the principal has, itself or by a group, sorted."""
         values = {role.id: role.value for role in app.app_roles}
+        holders = {principal_id, *(group.object_id for group in self.groups if principal_id in group.members)}
         return sorted(
-            values[each.role_id]
-            for each in self.role_assignments
-            if each.principal_id == principal_id
-            and each.client_id == app.client_id
-            and each.role_id in values
+            {
+                values[each.role_id]
+                for each in self.role_assignments
+                if each.principal_id in holders and each.client_id == app.client_id and each.role_id in values
+            }
         )

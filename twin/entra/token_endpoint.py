@@ -112,7 +112,8 @@ class TokenEndpoint:
                 f"The client application '{app.client_id}' is missing service principal in the tenant "
                 f"'{self._directory.tenant_id}'.",
             )
-        principal = Principal(client_id=app.client_id, object_id=app.object_id)
+        authentication = "2" if form.get("client_assertion") else "1"
+        principal = Principal(client_id=app.client_id, object_id=app.object_id, authentication=authentication)
         return _bearer(self._issuer.app_token(principal, resource))
 
     def _delegated(self, grant: Grant, app: Application, scopes: tuple[str, ...]) -> dict[str, object]:

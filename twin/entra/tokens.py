@@ -30,10 +30,15 @@ _SKEW = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An application that acts for itself: a managed identity or a service principal."""
+    """An application that acts for itself: a managed identity or a service principal.
+
+    Attributes:
+        authentication: how it authenticated: 1 with a secret, 2 with a certificate or an assertion.
+    """
 
     client_id: str
     object_id: str
+    authentication: str = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +92,21 @@ class TokenIssuer:
         return self.keys.sign(claims)
 
     def app_token(self, principal: Principal, resource: str, *, lifetime: int = LIFETIME) -> str:
-        """An app-only access token for a resource: `oid` and `sub` are the principal, `idtyp` is `app`.
+        """An app-only access token for a resource: `oid` and `sub` are the principal.
+
+        `idtyp` is an optional claim: it is `app` where the resource asks for it, and at Microsoft's own.
 
         Raises:
             EntraError: AADSTS500011, if the resource does not exist; AADSTS501051, if the resource requires a
                 role that the principal does not have.
         """
         target = self._target(resource)
-        claims = self._times(lifetime) | self._addressed(target, resource, principal.client_id)
-        claims |= {"idtyp": "app", "oid": principal.object_id, "sub": principal.object_id}
+        claims = self._times(lifetime) | self._addressed(
+            target, resource, principal.client_id, principal.authentication
+        )
+        claims |= {"oid": principal.object_id, "sub": principal.object_id}
+        if not isinstance(target, Application) or "idtyp" in target.access_token_claims:
+            claims["idtyp"] = "app"
         if isinstance(target, Application):
             roles = self.directory.roles(principal.object_id, target)
             if not roles and target.assignment_required:
@@ -115,7 +126,9 @@ class TokenIssuer:
             raise unknown_resource(resource, self.directory.tenant_id)
         return target
 
-    def _addressed(self, target: Application | str, resource: str, client_id: str) -> dict[str, Any]:
+    def _addressed(
+        self, target: Application | str, resource: str, client_id: str, authentication: str = "2"
+    ) -> dict[str, Any]:
         """The claims that depend on the version of the resource's tokens.
 
         The audience of version 1 tokens is the requested resource, that of version 2 tokens the
@@ -130,7 +143,11 @@ class TokenIssuer:
             audience = target.client_id if second else resource
         else:
             second, audience = False, resource
-        client = {"azp": client_id, "azpacr": "2"} if second else {"appid": client_id, "appidacr": "2"}
+        client = (
+            {"azp": client_id, "azpacr": authentication}
+            if second
+            else {"appid": client_id, "appidacr": authentication}
+        )
         return {
             "iss": self.directory.issuer if second else self.directory.issuer_v1,
             "aud": audience,

@@ -272,7 +272,25 @@ def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
         "Access denied due to invalid subscription key. M",
     )
     assert right.status == 200
-    assert made.wire.sent[0].header("Ocp-Apim-Subscription-Key") is None
+    # https://andrewilson.co.uk/post/2023/11/apim-subscription-key-header
+    assert made.wire.sent[0].header("Ocp-Apim-Subscription-Key") == "secret"
+
+
+def test_a_wrong_key_is_refused_where_none_is_needed_and_a_right_one_names_its_product() -> None:
+    seen = '@(context.Subscription == null ? "none" : context.Product.Id + " " + context.Subscription.Id)'
+    made = harness(
+        policies(f'<set-header name="Seen"><value>{seen}</value></set-header>'),
+        product=policies(),
+        subscriptions=(Subscription(id="s", name="s", key="secret", product="gold"),),
+    )
+    assert [
+        made.ask().status,
+        made.ask(Ocp_Apim_Subscription_Key="guess").status,
+        made.ask(Ocp_Apim_Subscription_Key="secret").status,
+        made.ask(query="subscription-key=secret").status,
+        made.ask(query="subscription-key=guess").status,
+    ] == [200, 401, 200, 200, 401]
+    assert [sent.header("Seen") for sent in made.wire.sent] == ["none", "gold s", "gold s"]
 
 
 def test_traces_tell_what_ran_and_what_it_changed_while_tracing_is_on() -> None:

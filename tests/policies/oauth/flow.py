@@ -224,7 +224,11 @@ class Flow:
             "nbf": self.now,
             "exp": self.now + 3600,
         }
-        return jwt.encode({"alg": "RS256", "kid": "entra"}, claims | self.tampered, _signing_key())
+        return self.signed(claims | self.tampered)
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        """A token that Entra signed."""
+        return jwt.encode({"alg": "RS256", "kid": "entra"}, claims, _signing_key())
 
     # Steps
 

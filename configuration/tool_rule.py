@@ -1,0 +1,28 @@
+"""What a caller needs for one tool of an MCP server."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRule:
+    """What a caller needs for a tool, in addition to access to its server.
+
+    Attributes:
+        scope: a scope that the caller's token must have; empty for none.
+        role: value of an Entra app role that the caller must have; empty for none.
+        group: object id of an Entra group whose members may call the tool, with or without `role`; empty for
+            none.
+    """
+
+    scope: str = ""
+    role: str = ""
+    group: str = ""
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The role and the group: one of them is enough. Empty when none is needed."""
+        return tuple(each for each in (self.role, self.group) if each)
+
+
+OTHER_TOOLS = "*"
+"""The name under which a rule stands for every tool that has none of its own."""

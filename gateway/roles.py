@@ -1,0 +1,125 @@
+"""The app roles of the gateway's application, and who is assigned them.
+
+An app role with the name of a scope gives an agent what the scope gives a user. Further roles are those
+that rules of tools name, and one for each group that they name: its members have the role, so no token needs
+a list of groups, which Entra shortens for members of many.
+https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.backend import Backend
+from settings import Settings
+
+Member = Literal["User", "Application"]
+"""Who may be assigned a role: `User` stands for users and groups."""
+
+_NAMESPACE = uuid.UUID("5d2b3c0e-7c0f-5d5b-9f0d-5a4f0c5a8c11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRole:
+    """A role that the application defines.
+
+    Attributes:
+        value: what tokens carry in `roles`.
+        title: what administrators of Entra read.
+        description: what it allows.
+        members: who may be assigned it.
+    """
+
+    value: str
+    title: str
+    description: str
+    members: tuple[Member, ...]
+
+    @property
+    def id(self) -> str:
+        """Its id, which follows from the value: a change of another role never replaces it."""
+        return str(uuid.uuid5(_NAMESPACE, self.value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleAssignment:
+    """A role that a principal is given.
+
+    Attributes:
+        name: part of the resource's name.
+        role: the role.
+        principal: object id of a service principal, managed identity, user or group.
+    """
+
+    name: str
+    role: AppRole
+    principal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolePlan:
+    """All roles and their assignments."""
+
+    roles: tuple[AppRole, ...] = ()
+    assignments: tuple[RoleAssignment, ...] = ()
+
+
+def group_role(group: str) -> str:
+    """The value of the role that the members of a group have."""
+    return f"group.{group}"
+
+
+def plan_roles(settings: Settings, backends: Sequence[Backend]) -> RolePlan:
+    """Plans the app roles of a stack.
+
+    Args:
+        settings: the stack's settings.
+        backends: the MCP servers behind the gateway.
+    """
+    roles = {role.value: role for role in _roles(backends)}
+    assignments = [
+        RoleAssignment(name=f"{agent.name}-{value}", role=roles[value], principal=agent.principal)
+        for agent in settings.agents
+        for value in agent.roles
+    ]
+    for backend in backends:
+        for rule in backend.tools.values():
+            if rule.group:
+                value = group_role(rule.group)
+                assignments.append(RoleAssignment(name=value, role=roles[value], principal=rule.group))
+    assignments += [
+        RoleAssignment(name=f"{value}-{principal}", role=roles[value], principal=principal)
+        for value, members in settings.role_members.items()
+        for principal in members
+    ]
+    return RolePlan(
+        roles=tuple(roles.values()), assignments=tuple({each.name: each for each in assignments}.values())
+    )
+
+
+def _roles(backends: Sequence[Backend]) -> Iterator[AppRole]:
+    for backend in backends:
+        if backend.admits_agents:
+            for scope in backend.scopes:
+                yield AppRole(
+                    value=scope,
+                    title=f"Agents: {scope}",
+                    description=f"Call the MCP server {backend.title} as an agent, with the scope {scope}.",
+                    members=("Application",),
+                )
+        for rule in backend.tools.values():
+            if rule.role:
+                yield AppRole(
+                    value=rule.role,
+                    title=rule.role,
+                    description="Call tools of MCP servers whose rules name this role.",
+                    members=("User", "Application"),
+                )
+            if rule.group:
+                yield AppRole(
+                    value=group_role(rule.group),
+                    title=f"Group {rule.group}",
+                    description="Call tools of MCP servers whose rules name this group.",
+                    members=("User",),
+                )

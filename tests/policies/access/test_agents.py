@@ -1,0 +1,161 @@
+"""Agents call an MCP server with app-only tokens of Entra (requirement F1), where the stack admits them."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from tests.policies.access.callers import (
+    AGENT,
+    APPLICATION,
+    agent_claims,
+    agent_token,
+    arrived,
+    ask,
+    bearer,
+    harness,
+    refused_like_a_bad_token,
+)
+from tests.policies.engine.harness import reply
+from tests.policies.oauth.flow import RESOURCE, Flow
+
+OPEN = {"access": '{"functions": "users agents"}'}
+AGENTS_ONLY = {"access": '{"functions": "agents"}'}
+
+
+@pytest.fixture
+def flow() -> Flow:
+    return Flow.at(harness(**OPEN))
+
+
+def test_f1_an_agent_with_the_role_of_a_server_calls_it(flow: Flow) -> None:
+    assert ask(flow, **bearer(agent_token(flow))).status == 200
+    (sent,) = arrived(flow)
+    assert (sent.header("Authorization") or "").startswith("Bearer token-for-")
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "a delegated token": {"scp": "user_impersonation", "idtyp": None},
+    "a delegated token that says it is not": {"scp": "user_impersonation"},
+    "a token that does not say for whom it acts": {"idtyp": None},
+    "a user's ID token": {"idtyp": None, "azp": None, "nonce": "n"},
+    "a token without a client": {"azp": None},
+    "a token without a principal": {"oid": None},
+    "another tenant": {"tid": "99999999-1111-4111-8111-111111111111"},
+    "the issuer of another tenant": {
+        "iss": "https://login.microsoftonline.com/99999999-1111-4111-8111-111111111111/v2.0"
+    },
+    "a token of version 1": {"iss": "https://sts.windows.net/11111111-1111-4111-8111-111111111111/"},
+    "another audience": {"aud": "99999999-2222-4222-8222-222222222222"},
+    "the audience in the form of version 1": {"aud": "api://22222222-2222-4222-8222-222222222222"},
+    "no role": {"roles": None},
+    "an empty list of roles": {"roles": []},
+    "the role of another server": {"roles": ["slack"]},
+    "a role with another case": {"roles": ["Functions"]},
+    "a role that contains that of the server": {"roles": ["functions.reader"]},
+    "all roles in one": {"roles": ["functions slack"]},
+    "no expiry": {"exp": None},
+}
+
+
+@pytest.mark.parametrize("claims", REFUSED.values(), ids=REFUSED)
+def test_f1_any_other_token_of_entra_is_answered_like_a_bad_token(flow: Flow, claims: dict[str, Any]) -> None:
+    assert refused_like_a_bad_token(flow, ask(flow, **bearer(agent_token(flow, **claims))))
+    assert arrived(flow) == []
+
+
+def test_f1_a_token_is_refused_outside_of_its_time(flow: Flow) -> None:
+    token = agent_token(flow)
+    flow.harness.clock.advance(3600 + 61)
+    assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
+    early = agent_token(flow, nbf=flow.now + 61)
+    assert refused_like_a_bad_token(flow, ask(flow, **bearer(early)))
+
+
+def test_f1_a_token_that_entra_did_not_sign_is_refused(flow: Flow) -> None:
+    claims = agent_claims(flow)
+    forged = jwt.encode({"alg": "RS256", "kid": "entra"}, claims, RSAKey.generate_key(2048))
+    head, payload, _ = agent_token(flow).split(".")
+    for token in (forged, f"{head}.{payload}.{'A' * 342}", f"{none_header()}.{payload}.AAAA"):
+        assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
+    assert arrived(flow) == []
+
+
+def none_header() -> str:
+    return urlsafe_b64encode(json.dumps({"alg": "none", "kid": "entra"}).encode()).rstrip(b"=").decode()
+
+
+def test_f1_two_tokens_or_one_in_the_query_are_refused(flow: Flow) -> None:
+    token = agent_token(flow)
+    assert refused_like_a_bad_token(flow, ask(flow, query=f"access_token={token}"))
+    assert refused_like_a_bad_token(flow, ask(flow, query=f"access_token={token}", **bearer(token)))
+    assert refused_like_a_bad_token(flow, ask(flow, Authorization=f"Bearer {token}, Bearer {token}"))
+    assert refused_like_a_bad_token(flow, ask(flow, Authorization=token))
+    assert arrived(flow) == []
+
+
+def test_f1_an_agent_is_refused_where_the_server_does_not_admit_agents() -> None:
+    flow = Flow.at(harness())
+    assert refused_like_a_bad_token(flow, ask(flow, **bearer(agent_token(flow))))
+    assert arrived(flow) == []
+
+
+def test_f1_a_user_is_refused_where_the_server_admits_agents_only() -> None:
+    token = Flow.new().token()
+    flow = Flow.at(harness(**AGENTS_ONLY))
+    assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
+    assert ask(flow, **bearer(agent_token(flow))).status == 200
+
+
+def test_f1_a_server_for_agents_only_names_entra_as_its_authorization_server() -> None:
+    flow = Flow.at(harness(**AGENTS_ONLY))
+    metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
+    issuer = f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/v2.0"
+    scope = f"{flow.named_value('entra-client')}/.default"
+    assert (metadata["authorization_servers"], metadata["scopes_supported"]) == ([issuer], [scope])
+    assert f'scope="{scope}"' in (ask(flow).header("WWW-Authenticate") or "")
+    page = flow.authorize()
+    assert "invalid_target" in (page.header("Location") or page.body.decode())
+
+
+def test_f1_a_server_for_users_and_agents_names_the_gateway_alone(flow: Flow) -> None:
+    metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == (
+        RESOURCE,
+        ["https://gateway.example"],
+    )
+    assert flow.call(flow.token()).status == 200
+
+
+def test_f1_a_session_of_an_agent_is_its_own(flow: Flow) -> None:
+    flow.served = lambda: reply(200, "{}", Content_Type="application/json", Mcp_Session_Id="session-1")
+    token = agent_token(flow)
+    assert ask(flow, **bearer(token)).header("Mcp-Session-Id") == "session-1"
+    flow.served = lambda: reply(200, "{}", Content_Type="application/json")
+    session = {"Mcp_Session_Id": "session-1"}
+    assert ask(flow, **bearer(token), **session).status == 200
+    other = agent_token(flow, oid="bbbbbbbb-0000-4000-8000-000000000001", sub="b")
+    assert ask(flow, **bearer(other), **session).status == 404
+    assert ask(flow, **bearer(agent_token(flow, azp=AGENT)), **session).status == 404
+    bound = flow.store.one("sessions")
+    digest = urlsafe_b64encode(hashlib.sha256(APPLICATION.encode()).digest()).rstrip(b"=").decode()
+    assert (bound["sub"], bound["clientDocumentId"]) == (AGENT, digest)
+
+
+def test_f1_bad_roles_are_counted_and_good_tokens_from_the_same_address_pass() -> None:
+    limited = Flow.at(harness(**OPEN, badTokensPerMinute="1"))
+    wrong = bearer(agent_token(limited, roles=["slack"]))
+    assert [ask(limited, **wrong).status for _ in range(2)] == [401, 429]
+    assert ask(limited, **bearer(agent_token(limited))).status == 200
+
+
+def test_f1_an_agent_sends_messages_at_the_root_for_the_server_that_its_query_names(flow: Flow) -> None:
+    token = bearer(agent_token(flow))
+    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **token).status == 200
+    wrong = bearer(agent_token(flow, roles=["slack"]))
+    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **wrong).status == 401
+    assert len(arrived(flow)) == 1

@@ -1,0 +1,83 @@
+"""Holders of a subscription key call an MCP server (requirement F2), where the stack admits them."""
+
+import pytest
+
+from tests.policies.access.callers import (
+    KEYS,
+    agent_token,
+    arrived,
+    ask,
+    bearer,
+    harness,
+    refused_like_a_bad_token,
+)
+from tests.policies.oauth.flow import Flow
+
+OPEN = {"access": '{"functions": "users agents keys"}'}
+KEYS_ONLY = {"access": '{"functions": "keys"}'}
+KEY = KEYS["functions-keys"]
+
+
+@pytest.fixture
+def flow() -> Flow:
+    return Flow.at(harness(**OPEN))
+
+
+def test_f2_the_key_of_a_server_opens_it_and_does_not_reach_it(flow: Flow) -> None:
+    assert ask(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
+    (sent,) = arrived(flow)
+    assert sent.header("Ocp-Apim-Subscription-Key") is None
+    assert KEY not in str(sent)
+
+
+@pytest.mark.parametrize(
+    "key", ["0" * 32, KEY.upper(), KEY[:-1], f"{KEY} ", KEYS["slack-keys"], KEYS[None], ""]
+)
+def test_f2_another_key_is_answered_like_a_bad_token(flow: Flow, key: str) -> None:
+    answer = ask(flow, Ocp_Apim_Subscription_Key=key)
+    assert refused_like_a_bad_token(flow, answer) or (key == "" and answer.status == 401)
+    assert arrived(flow) == []
+
+
+def test_f2_a_key_in_the_query_is_refused(flow: Flow) -> None:
+    for headers in ({}, {"Ocp_Apim_Subscription_Key": KEY}):
+        answer = ask(flow, query=f"subscription-key={KEY}", **headers)
+        assert refused_like_a_bad_token(flow, answer)
+    assert arrived(flow) == []
+
+
+def test_f2_a_key_and_a_token_together_are_refused(flow: Flow) -> None:
+    for token in (flow.token(), agent_token(flow), "nonsense"):
+        answer = ask(flow, Ocp_Apim_Subscription_Key=KEY, **bearer(token))
+        assert refused_like_a_bad_token(flow, answer)
+    assert arrived(flow) == []
+
+
+@pytest.mark.parametrize("access", ["users", "agents", "users agents"])
+def test_f2_no_key_opens_a_server_that_admits_none(access: str) -> None:
+    flow = Flow.at(harness(access=f'{{"functions": "{access}"}}'))
+    for key in KEYS.values():
+        assert refused_like_a_bad_token(flow, ask(flow, Ocp_Apim_Subscription_Key=key))
+    assert arrived(flow) == []
+
+
+def test_f2_a_server_for_keys_only_has_no_authorization_server_and_refuses_tokens() -> None:
+    token = Flow.new().token()
+    flow = Flow.at(harness(**KEYS_ONLY))
+    metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
+    assert not {"authorization_servers", "scopes_supported"} & set(metadata)
+    for other in (token, agent_token(flow)):
+        assert refused_like_a_bad_token(flow, ask(flow, **bearer(other)))
+    assert ask(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
+
+
+def test_f2_a_refused_key_at_a_path_without_an_operation_is_answered_alike(flow: Flow) -> None:
+    answer = flow.harness.ask("PUT", "/mcp", Ocp_Apim_Subscription_Key="0" * 32)
+    assert refused_like_a_bad_token(flow, answer)
+
+
+def test_f2_a_wrong_key_at_the_root_is_answered_like_a_bad_token(flow: Flow) -> None:
+    wrong = ask(flow, "/message", query="azmcpcs=abcdefgh-1234", Ocp_Apim_Subscription_Key=KEY)
+    bad = ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer("nonsense"))
+    assert (wrong.status, wrong.headers, wrong.body) == (bad.status, bad.headers, bad.body)
+    assert arrived(flow) == []
