@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -16,12 +16,12 @@ import pytest
 from apim.readings import Readings
 from tests import readings
 from tests.children import free_port_block
+from tests.commands import ROOT, Command
 from tests.e2e.client import Client, parameters_of
 from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 from tests.stacks import FUNCTIONS_ONLY
 
-ROOT = Path(__file__).resolve().parents[2]
 CALLS_PER_MINUTE = 300
 """Of the twin that the tests share; a stack's own limit is ten times as high."""
 
@@ -44,13 +44,22 @@ class RunningTwin:
         self.port = port
         self.state = state
         self.log = (project / state).parent / "twin.log"
+        arguments = [
+            *("up", f"--port={port}", f"--state={state}"),
+            *(f"--config={key}={value}" for key, value in config.items()),
+            *(f"--reading={text}" for text in readings.texts()),
+        ]
+        self.log.write_text("")
+        self.process = (
+            Command("twin", *arguments, output=self.log)
+            if project == ROOT
+            else self._of_another_project(project, arguments)
+        )
+
+    def _of_another_project(self, project: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "twin", "up", "--port", str(port), "--state", str(state)),
-                    *(f"--config={key}={value}" for key, value in config.items()),
-                    *(f"--reading={text}" for text in readings.texts()),
-                ],
+            return subprocess.Popen(
+                [sys.executable, "-m", "twin", *arguments],
                 cwd=project,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Tests have had their answers; over TLS a polite close would wait for clients that are gone.
+        # Over TLS, an orderly close would wait for clients that have ended.
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol):
                 connection.transport.abort()
@@ -54,7 +54,8 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = None) -> Generator[str]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends each part of an answer without a delay.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     scheme = "http" if certificate is None else "https"
     base_url = f"{scheme}://localhost:{listener.getsockname()[1]}"
@@ -75,7 +76,8 @@ def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = 
         assert server.ready.wait(timeout=10), "the server did not start within 10 s"
         yield base_url
     finally:
-        server.should_exit = True
+        # What a client has left open is not waited for: tests have had their answers.
+        server.force_exit = server.should_exit = True
         thread.join(timeout=10)
         listener.close()
 

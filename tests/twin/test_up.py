@@ -17,7 +17,9 @@ import httpx
 import pytest
 
 from apim import coverage
+from tests import commands
 from tests.children import free_port_block
+from tests.commands import Command
 from tests.stacks import FUNCTIONS_ONLY
 from twin.clock import Clock
 from twin.cosmos import SqliteStore
@@ -33,24 +35,19 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes 
 
 
 class Up:
-    """One run of the command."""
+    """One run of the command; `before` is Python that it runs first."""
 
-    def __init__(
-        self, port: int, state: Path, *arguments: str, program: tuple[str, str] = ("-m", "twin")
-    ) -> None:
+    def __init__(self, port: int, state: Path, *arguments: str, before: str = "") -> None:
         self.port = port
         self.state = state
         self.output = state.parent / f"output-{port}"
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, *program, "up", f"--port={port}", f"--state={state}", *_FEW, *arguments],
-                cwd=PROJECT,
-                env={name: value for name, value in os.environ.items() if name != coverage.FOLDER},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.output.write_text("")
+        self.process: Command | subprocess.Popen[bytes] = self.start(
+            "up", f"--port={port}", f"--state={state}", *_FEW, *arguments, before=before
+        )
+
+    def start(self, *arguments: str, before: str) -> "Command | subprocess.Popen[bytes]":
+        return Command("twin", *arguments, output=self.output, env=uncounted(), before=before)
 
     def text(self) -> str:
         return self.output.read_text()
@@ -80,6 +77,28 @@ class Up:
         self.process.wait(timeout=20)
 
 
+class UpInNewPython(Up):
+    """The same in a process that imports everything itself."""
+
+    def start(self, *arguments: str, before: str) -> subprocess.Popen[bytes]:
+        assert not before
+        with self.output.open("w") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "twin", *arguments],
+                cwd=PROJECT,
+                env=uncounted(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def uncounted() -> dict[str, str]:
+    """The environment of a process that does not count which policies run."""
+    return {name: value for name, value in os.environ.items() if name != coverage.FOLDER}
+
+
 def children_of(pid: int) -> list[int]:
     """Processes that the threads of a process started, oldest first."""
     children: list[int] = []
@@ -91,8 +110,8 @@ def children_of(pid: int) -> list[int]:
 
 
 @contextmanager
-def up(port: int, state: Path, *arguments: str, program: tuple[str, str] = ("-m", "twin")) -> Generator[Up]:
-    run = Up(port, state, *arguments, program=program)
+def up(port: int, state: Path, *arguments: str, kind: type[Up] = Up, before: str = "") -> Generator[Up]:
+    run = kind(port, state, *arguments, before=before)
     try:
         yield run
     finally:
@@ -128,7 +147,8 @@ class Shared:
     def running(self) -> Up:
         """The twin, which is ready."""
         if self._run is None or self._run.process.poll() is not None:
-            self._run = Up(self._port, self._state, "--reading=unit-clocks=apart", "--reading=R12=proxy")
+            kind = UpInNewPython if self._run is None else Up
+            self._run = kind(self._port, self._state, "--reading=unit-clocks=apart", "--reading=R12=proxy")
             self._run.wait_until_ready()
         return self._run
 
@@ -229,8 +249,8 @@ def test_a_service_that_dies_brings_the_twin_down_with_a_message(shared: Shared)
 def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_works(
     port: int, state: Path
 ) -> None:
-    elsewhere = "import platform, sys; platform.machine = lambda: 'riscv64'; from twin.cli import app; app()"
-    with up(port, state, '--config=backends=["functions","slack"]', program=("-c", elsewhere)) as run:
+    elsewhere = "import platform; platform.machine = lambda: 'riscv64'"
+    with up(port, state, '--config=backends=["functions","slack"]', before=elsewhere) as run:
         run.wait_until_ready()
         said = run.text()
         assert "slack-http, slack-sse cannot run on this machine" in said
@@ -244,8 +264,7 @@ def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_w
 
 
 def test_a_restart_without_a_twin_says_how_to_start_one(port: int) -> None:
-    command = [sys.executable, "-m", "twin", "restart", "functions", f"--port={port}"]
-    refused = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    refused = commands.run("twin", "restart", "functions", f"--port={port}")
     assert refused.returncode == 1
     assert f"No twin runs on port {port}. Start it with `make up`" in refused.stderr
 
@@ -330,7 +349,7 @@ def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(port: int, 
 def test_it_can_be_stopped_while_it_starts(
     port: int, state: Path, number: signal.Signals, after: str
 ) -> None:
-    with up(port, state) as run:
+    with up(port, state, kind=UpInNewPython if after == "imports" else Up) as run:
         deadline = time.monotonic() + 60
         while not begun[after](run) and time.monotonic() < deadline:
             assert run.process.poll() is None, run.text()

@@ -1,15 +1,13 @@
 """`python -m twin lint` and `python -m twin eval`, as a user runs them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import commands
 from twin import eval_command
 
-ROOT = Path(__file__).resolve().parents[3]
 GOOD = "<policies><inbound><base /></inbound></policies>"
 BAD = (
     '<policies>\n<inbound>\n<set-variable name="v" value="@("a".StartsWith("b"))" />\n</inbound>\n</policies>'
@@ -17,9 +15,7 @@ BAD = (
 
 
 def twin(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "twin", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = commands.run("twin", *arguments)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,0 +1,19 @@
+"""What Python commands that tests start import and compile, for the process from which they are forked.
+
+That process imports this module once. A command that is forked from it has imported the twin, rendered
+templates and compiled the expressions of a stack's policies.
+"""
+
+import gc
+
+from gateway.verify import command as verification
+from tests.stacks import FUNCTIONS_ONLY
+from twin import cli, eval_command, lint_command, session, stack
+from twin.azure.cloud import Cloud
+from twin.gateway_plan import LOCAL
+
+COMMANDS = (cli, eval_command, lint_command, session, verification)
+
+stack.evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=Cloud(gateway_url=LOCAL["localUrl"]))
+# What is there is not garbage, and pages that the collector does not touch are not copied.
+gc.freeze()
