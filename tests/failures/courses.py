@@ -1,0 +1,212 @@
+"""The journeys that the tests take, step by step."""
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from tests.e2e.client import parameters_of
+from tests.failures.journey import Journey, Step
+from tests.policies.engine.harness import Response, Sent, reply
+from tests.policies.oauth.flow import GATEWAY, Flow, handle_of
+from tests.policies.oauth.test_metadata_documents import APP, URL, document
+
+JWKS = "https://app.example.com/oauth/jwks.json"
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def _registered(_: Journey, answer: Response) -> bool:
+    return answer.status == 201
+
+
+def _authorized(journey: Journey, answer: Response) -> bool:
+    location = answer.header("Location") or ""
+    if not location.startswith(f"{GATEWAY}/consent?"):
+        return False
+    journey.handle = handle_of(answer)
+    return True
+
+
+def _shown(journey: Journey, answer: Response) -> bool:
+    journey.page = answer
+    return answer.status == 200
+
+
+def _allowed(journey: Journey, answer: Response) -> bool:
+    journey.at_entra = answer
+    return answer.status == 303 and "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
+
+
+def _denied(_: Journey, answer: Response) -> bool:
+    return answer.status == 303 and parameters_of(answer.header("Location") or "")["error"] == "access_denied"
+
+
+def _returned(journey: Journey, answer: Response) -> bool:
+    heard = parameters_of(answer.header("Location") or "?")
+    journey.code = heard.get("code", "")
+    return answer.status == 302 and journey.code != ""
+
+
+def _given(journey: Journey, answer: Response) -> bool:
+    if answer.status != 200:
+        return False
+    journey.access_token = answer.json()["access_token"]
+    journey.refresh_token = answer.json()["refresh_token"]
+    return True
+
+
+def _redeemed(journey: Journey, answer: Response) -> bool:
+    done = _given(journey, answer)
+    if done:
+        journey.given.setdefault(journey.code, set()).add(journey.refresh_token)
+    return done
+
+
+def _served(_: Journey, answer: Response) -> bool:
+    return answer.status == 200
+
+
+def _page_of(journey: Journey) -> Response:
+    assert journey.page is not None
+    return journey.page
+
+
+def _entra_of(journey: Journey) -> Response:
+    assert journey.at_entra is not None
+    return journey.at_entra
+
+
+REGISTER = Step("register", lambda journey: journey.flow.register(), _registered)
+AUTHORIZE = Step("authorize", lambda journey: journey.flow.authorize(), _authorized)
+PAGE = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown)
+ALLOW = Step("allow", lambda journey: journey.flow.consent(_page_of(journey)), _allowed)
+DENY = Step("deny", lambda journey: journey.flow.consent(_page_of(journey), "deny"), _denied)
+RETURN = Step("callback", lambda journey: journey.flow.callback(_entra_of(journey)), _returned)
+REDEEM = Step("token", lambda journey: journey.flow.redeem(journey.code), _redeemed)
+CALL = Step("call", lambda journey: journey.flow.call(journey.access_token), _served)
+REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _given)
+REVOKE = Step("revoke", lambda journey: journey.flow.revoke(journey.refresh_token), _served)
+
+# A client with a metadata document and keys. Its user is asked once, and signs in twice.
+
+
+@functools.cache
+def _key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+
+
+def _signed(journey: Journey) -> dict[str, str]:
+    claims = {"iss": URL, "sub": URL, "aud": GATEWAY, "exp": journey.flow.now + 60}
+    assertion = jwt.encode({"alg": "RS256", "kid": "one"}, claims, _key())
+    return {"client_assertion": assertion, "client_assertion_type": ASSERTION}
+
+
+def _shown_or_skipped(journey: Journey, answer: Response) -> bool:
+    """When the consent is remembered, the browser is sent on."""
+    skipped = "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
+    journey.page, journey.at_entra = (None, answer) if skipped else (answer, None)
+    journey.flow.nonce = parameters_of(answer.header("Location") or "?").get("nonce", "")
+    return skipped or answer.status == 200
+
+
+def _allow_if_asked(journey: Journey) -> Response:
+    return _entra_of(journey) if journey.page is None else journey.flow.consent(journey.page)
+
+
+def _sent_on(journey: Journey, answer: Response) -> bool:
+    journey.at_entra = answer
+    return "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
+
+
+SIGNED_AUTHORIZE = Step("authorize", lambda journey: journey.flow.authorize(redirect_uri=APP), _authorized)
+SIGNED_REDEEM = Step(
+    "token",
+    lambda journey: journey.flow.redeem(journey.code, redirect_uri=APP, **_signed(journey)),
+    _redeemed,
+)
+ASK = Step("consent page", lambda journey: journey.flow.consent_page(journey.handle), _shown_or_skipped)
+ALLOW_IF_ASKED = Step("allow", _allow_if_asked, _sent_on)
+SIGNED_REFRESH = Step(
+    "refresh", lambda journey: journey.flow.refresh(journey.refresh_token, **_signed(journey)), _given
+)
+SIGNED_REVOKE = Step(
+    "revoke", lambda journey: journey.flow.revoke(journey.refresh_token, **_signed(journey)), _served
+)
+
+
+def _verified() -> Flow:
+    flow = _fresh()
+    metadata = document(token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
+    published = {URL: metadata, JWKS: {"keys": [_key().as_dict(private=False)]}}
+    before = flow.harness.wire.answer
+
+    def answer(sent: Sent) -> Any:
+        if sent.url in published:
+            return reply(200, json.dumps(published[sent.url]), Content_Type="application/json")
+        return before(sent)
+
+    flow.harness.wire.answer = answer
+    flow.client_id = URL
+    return flow
+
+
+# A client of HTTP sessions, as before 2026-07-28.
+
+SESSION = "0123456789abcdef"
+
+
+def _initialize(journey: Journey) -> Response:
+    journey.flow.served = lambda: reply(200, "{}", Content_Type="application/json", Mcp_Session_Id=SESSION)
+    return journey.flow.call(journey.access_token)
+
+
+def _message(journey: Journey) -> Response:
+    journey.flow.served = lambda: reply(200, "{}", Content_Type="application/json")
+    return journey.flow.harness.ask(
+        "POST", "/mcp", body=b"{}", Authorization=f"Bearer {journey.access_token}", Mcp_Session_Id=SESSION
+    )
+
+
+INITIALIZE = Step("initialize", _initialize, _served)
+MESSAGE = Step("message", _message, _served)
+
+
+def _fresh() -> Flow:
+    """A gateway that has just started, with an empty store."""
+    flow = Flow.new()
+    flow.store.documents.clear()
+    flow.harness.gateway.services.clear()
+    return flow
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a journey consists of, and where it begins.
+
+    Attributes:
+        known: the number of its first steps that another course has tried.
+    """
+
+    begin: Callable[[], Flow]
+    steps: Sequence[Step]
+    known: int = 0
+
+    def journey(self) -> Journey:
+        return Journey(self.begin(), self.steps)
+
+
+SIGN_IN = (REGISTER, AUTHORIZE, PAGE, ALLOW, RETURN, REDEEM)
+SIGNED_SIGN_IN = (SIGNED_AUTHORIZE, ASK, ALLOW_IF_ASKED, RETURN, SIGNED_REDEEM)
+COURSES = {
+    "sign-in, calls, refresh and revocation": Course(_fresh, (*SIGN_IN, CALL, REFRESH, CALL, REVOKE)),
+    "sign-in that is denied": Course(_fresh, (REGISTER, AUTHORIZE, PAGE, DENY), known=3),
+    "two sign-ins of a client with keys": Course(
+        _verified,
+        (*SIGNED_SIGN_IN, SIGNED_REFRESH, SIGNED_REVOKE, *SIGNED_SIGN_IN, SIGNED_REVOKE),
+    ),
+    "session of an older client": Course(_fresh, (*SIGN_IN, INITIALIZE, MESSAGE, REVOKE), known=6),
+}

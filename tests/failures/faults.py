@@ -1,0 +1,112 @@
+"""What can go wrong with one request of the gateway to another service."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apim.failure import SendError
+from apim.network import Reply
+from tests.policies.engine.harness import reply
+
+
+class GatewayStopped(BaseException):
+    """The gateway stopped in the middle of a request; the caller receives nothing."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to a service.
+
+    Attributes:
+        handle: what the service does and answers.
+        forget: deletes the document that the request names, as its time to live does.
+    """
+
+    handle: Callable[[], Reply]
+    forget: Callable[[], object]
+
+
+Fault = Callable[[Asked], Reply]
+
+
+def answers(status: int, body: str = "{}", **headers: str) -> Fault:
+    """The service answers with this status and has done nothing."""
+    return lambda _: reply(status, body, **headers)
+
+
+def done_but(status: int) -> Fault:
+    """The service has done what it was asked, and answers with an error."""
+
+    def fault(asked: Asked) -> Reply:
+        asked.handle()
+        return reply(status, "{}")
+
+    return fault
+
+
+def no_connection(_: Asked) -> Reply:
+    """The service cannot be reached."""
+    raise SendError("cosmos.internal.example refused", timed_out=False)
+
+
+def timeout(_: Asked) -> Reply:
+    """The request does not arrive."""
+    raise SendError("cosmos.internal.example timed out", timed_out=True)
+
+
+def lost_answer(asked: Asked) -> Reply:
+    """The service has done what it was asked, and its answer does not arrive."""
+    asked.handle()
+    raise SendError("cosmos.internal.example timed out", timed_out=True)
+
+
+def expired(asked: Asked) -> Reply:
+    """The document has just expired."""
+    asked.forget()
+    return asked.handle()
+
+
+def stop_before(_: Asked) -> Reply:
+    """The gateway stops before the service has the request."""
+    raise GatewayStopped
+
+
+def stop_after(asked: Asked) -> Reply:
+    """The gateway stops before it reads the answer."""
+    asked.handle()
+    raise GatewayStopped
+
+
+HTML = "<html><body>nginx at cosmos.internal.example</body></html>"
+
+TRANSIENT: dict[str, Fault] = {
+    "429": answers(429, x_ms_retry_after_ms="10"),
+    "408": answers(408),
+    "410": answers(410),
+    "449": answers(449),
+    "500": answers(500, HTML),
+    "503": answers(503, HTML),
+    "no connection": no_connection,
+    "time-out": timeout,
+    "time-out after it was done": lost_answer,
+    "408 after it was done": done_but(408),
+    "500 after it was done": done_but(500),
+    "503 after it was done": done_but(503),
+}
+"""Failures that pass: the store's documentation says to repeat the request."""
+
+STOPS: dict[str, Fault] = {"gateway stops before": stop_before, "gateway stops after": stop_after}
+
+REFUSALS: dict[str, Fault] = {
+    "400": answers(400),
+    "401": answers(401, HTML),
+    "403": answers(403),
+    "409": answers(409),
+    "412": answers(412),
+}
+"""What a repetition in the same request does not change."""
+
+UNREADABLE: dict[str, Fault] = {
+    "HTML with 200": answers(200, HTML),
+    "nothing with 200": answers(200, ""),
+    "a list with 200": answers(200, "[]"),
+}

@@ -1,0 +1,236 @@
+"""A client and its user, from the registration to the revocation, who do what real ones do after a failure.
+
+A failed step is repeated once, as clients repeat a request and people reload a page. If that does not help,
+the client starts a new sign-in. Everything that the gateway sends meanwhile is checked: it is what was asked
+for, or an error that the client or the person can understand.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.client import CALLBACK, parameters_of
+from tests.failures.faults import Asked, Fault, GatewayStopped
+from tests.policies.engine.harness import Response, Sent
+from tests.policies.oauth.flow import GATEWAY, Flow
+from tests.policies.oauth.test_metadata_documents import APP
+
+INTERNAL = re.compile(rb"cosmos\.|Exception|Traceback|System\.|Newtonsoft|\{\{|context\.|nginx|policies/")
+OAUTH_ERRORS = {
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "access_denied",
+    "server_error",
+    "temporarily_unavailable",
+}
+PAUSE = 301
+"""Seconds until a person tries again. API Management asks for Entra's keys every five minutes at most."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request of the gateway to another service.
+
+    Attributes:
+        service: which one: `store`, `Entra`, `Entra's keys`, `client's host`, `MCP server`.
+        step: the step of the journey in which it was made.
+    """
+
+    service: str
+    method: str
+    url: str
+    step: str
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.method} {self.url}"
+
+
+def service_of(url: str) -> str:
+    """Which service has this address."""
+    if url.startswith("https://cosmos.example/"):
+        return "store"
+    if url.startswith("https://login.microsoftonline.com/"):
+        return "Entra" if url.endswith("/oauth2/v2.0/token") else "Entra's keys"
+    return "MCP server" if url.startswith("https://functions.example/") else "client's host"
+
+
+@dataclass
+class Journey:
+    """The state of a client and its user.
+
+    Attributes:
+        flow: the gateway, the browser, and the services.
+        steps: what is done, in order.
+        faults: by the number of a request of the gateway to a service, what goes wrong with it.
+        calls: the requests so far.
+        before: called before each request of the client or the browser, with the name of the step.
+        repeated: the steps that had to be repeated.
+        restarted: the steps after which the client had to start a new sign-in.
+        given: by code, the refresh tokens that were given for it.
+    """
+
+    flow: Flow
+    steps: Sequence["Step"]
+    faults: dict[int, Fault] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    before: Callable[[str], object] = lambda _: None
+    repeated: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
+    given: dict[str, set[str]] = field(default_factory=dict)
+    page: Response | None = None
+    at_entra: Response | None = None
+    code: str = ""
+    access_token: str = ""
+    refresh_token: str = ""
+    handle: str = ""
+    _step: str = ""
+    _status: int = 0
+
+    def run(self, first: int = 0) -> "Journey":
+        """Takes the steps, all but the `first`; again from the beginning after one that cannot be taken."""
+        self._listen()
+        remaining = list(self.steps[first:])
+        while remaining:
+            step = remaining.pop(0)
+            if not self._take(step):
+                self.restarted.append(step.name)
+                assert len(self.restarted) == 1, f"the second sign-in failed, too, at {step.name}"
+                self.flow.harness.clock.advance(PAUSE)
+                remaining = self._again(step)
+        return self
+
+    def _again(self, failed: "Step") -> list["Step"]:
+        """The steps after one that could not be taken."""
+        if failed.name == "message" and self._status == 404:
+            return [step for step in self.steps if step.name not in SIGNING_IN]
+        # The page for an unknown client says that the client must register again.
+        registers = failed.name in ("register", "authorize")
+        return [step for step in self.steps if step.name != "register" or registers]
+
+    def checkpoint(self) -> "Checkpoint":
+        """What the client, the browser and the store know."""
+        kept = {name: getattr(self, name) for name in _KEPT}
+        flow = self.flow
+        return Checkpoint(
+            kept, copy.deepcopy(flow.store.documents), dict(flow.cookies), flow.client_id, flow.nonce
+        )
+
+    def resume(self, checkpoint: "Checkpoint") -> "Journey":
+        """Continues where another journey was, at a gateway that has just started."""
+        for name, value in checkpoint.journey.items():
+            setattr(self, name, value)
+        self.flow.store.documents.update(copy.deepcopy(checkpoint.documents))
+        self.flow.cookies = dict(checkpoint.cookies)
+        self.flow.client_id, self.flow.nonce = checkpoint.client_id, checkpoint.nonce
+        return self
+
+    def _listen(self) -> None:
+        wire, documents = self.flow.harness.wire, self.flow.store.documents
+        before = wire.answer
+
+        def answer(sent: Sent) -> Any:
+            number = len(self.calls)
+            self.calls.append(Call(service_of(sent.url), sent.method, sent.url, self._step))
+            fault = self.faults.get(number)
+            if fault is None:
+                return before(sent)
+            container, _, name = sent.url.partition("/colls/")[2].partition("/docs/")
+            asked = Asked(
+                handle=lambda: before(sent),  # ty: ignore[invalid-argument-type]
+                forget=lambda: documents.pop((container, name), None),
+            )
+            return fault(asked)
+
+        wire.answer = answer
+
+    def _take(self, step: "Step") -> bool:
+        kept = dict(self.flow.cookies)
+        if self._ask(step):
+            return True
+        self.repeated.append(step.name)
+        self.flow.cookies = kept
+        return self._ask(step)
+
+    def _ask(self, step: "Step") -> bool:
+        self._step = step.name
+        self.before(step.name)
+        try:
+            answer = step.go(self)
+        except GatewayStopped:
+            return False
+        self._status = answer.status
+        assert not INTERNAL.search(_without_entra(answer)), answer
+        if step.done(self, answer):
+            return True
+        assert_clear(answer)
+        return False
+
+    def live(self) -> list[dict[str, Any]]:
+        """The grants for which the gateway accepts tokens."""
+        return [grant for grant in self.flow.store.of("grants") if grant["status"] == "redeemed"]
+
+
+_KEPT = ("handle", "page", "at_entra", "code", "access_token", "refresh_token")
+SIGNING_IN = {"register", "authorize", "consent page", "allow", "callback", "token"}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a journey is before one of its steps."""
+
+    journey: dict[str, Any]
+    documents: dict[tuple[str, str], dict[str, Any]]
+    cookies: dict[str, str]
+    client_id: str
+    nonce: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Attributes:
+        go: sends the request.
+        done: whether the answer is what was asked for; keeps what it gives.
+    """
+
+    name: str
+    go: Callable[[Journey], Response]
+    done: Callable[[Journey, Response], bool]
+
+
+def _without_entra(answer: Response) -> bytes:
+    """Everything that an answer says, but for the address at which the person signs in."""
+    headers = [
+        (name, value) for name, value in answer.headers if name not in {"Location", "Content-Security-Policy"}
+    ]
+    return answer.body + repr(headers).encode()
+
+
+def assert_clear(answer: Response) -> None:
+    """An answer that is not what was asked for is an error that says what to do."""
+    assert answer.status in (302, 303, 400, 401, 403, 404, 429, 500, 502, 503, 504), answer
+    assert answer.header("Cache-Control") == "no-store"
+    if answer.status in (302, 303):
+        location = answer.header("Location") or ""
+        assert location.startswith((CALLBACK, APP))
+        heard = parameters_of(location)
+        assert heard["error"] in OAUTH_ERRORS
+        assert heard["error_description"]
+        assert (heard["state"], heard["iss"]) == ("s", GATEWAY)
+        return
+    if answer.status == 503:
+        assert answer.header("Retry-After")
+    if (answer.header("Content-Type") or "").startswith("text/html"):
+        assert re.search(rb"<h1>[^<]{10,}</h1>", answer.body)
+        return
+    document = answer.json()
+    if document.get("jsonrpc") == "2.0":
+        assert document["error"]["message"]
+        return
+    assert document["error"] in OAUTH_ERRORS
+    assert document["error_description"]

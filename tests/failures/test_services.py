@@ -1,0 +1,118 @@
+"""Every request of the gateway to another service fails once, in every way.
+
+The requests of each step are counted by a journey without failures, so that a new request is tried without
+being listed here.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.failures.courses import COURSES, Course
+from tests.failures.faults import REFUSALS, STOPS, TRANSIENT, UNREADABLE, Fault, expired
+from tests.failures.journey import Call, Checkpoint, Journey
+from tests.profile import THOROUGH
+
+REGISTRATION = 90 * 86400
+SERVICES: dict[str, Mapping[str, Fault]] = {
+    "store": TRANSIENT | STOPS | REFUSALS | UNREADABLE | {"document expires": expired},
+    "Entra": TRANSIENT | STOPS | REFUSALS | UNREADABLE,
+    "Entra's keys": TRANSIENT | UNREADABLE,
+    "client's host": TRANSIENT | STOPS | REFUSALS | UNREADABLE,
+    "MCP server": {name: TRANSIENT[name] for name in ("429", "500", "503", "no connection", "time-out")}
+    | STOPS,
+}
+"""What each service may do. Other answers of an MCP server with 4xx are for the client."""
+IMPOSSIBLE = {
+    ("store", "POST"): {"409", "document expires"},
+    ("store", "PUT"): set(UNREADABLE),
+}
+"""Writes: an answer of success without a write, and a conflict of an id that is random."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A request of a journey.
+
+    Attributes:
+        first: the number of the step that makes the request.
+        number: of the request in this step.
+    """
+
+    first: int
+    before: Checkpoint
+    number: int
+    call: Call
+
+
+@functools.cache
+def points_of(name: str) -> Sequence[Point]:
+    """The requests of a journey on which nothing fails, each step at a gateway that has just started."""
+    course, points = COURSES[name], []
+    before = course.journey().checkpoint()
+    for first, step in enumerate(course.steps):
+        journey = Journey(course.begin(), [step]).resume(before).run()
+        assert (journey.repeated, journey.restarted) == ([], [])
+        if first >= course.known:
+            points += [Point(first, before, number, call) for number, call in enumerate(journey.calls)]
+        before = journey.checkpoint()
+    return points
+
+
+def failing_at(course: Course, point: Point, fault: Fault) -> Journey:
+    """The journey from the step on whose request fails."""
+    journey = course.journey().resume(point.before)
+    journey.faults = {point.number: fault}
+    return journey.run(point.first)
+
+
+def assert_in_order(journey: Journey) -> None:
+    """No grant is live that the client does not hold, and no code gave two."""
+    assert journey.live() == []
+    assert all(len(tokens) == 1 for tokens in journey.given.values())
+    for grant in journey.flow.store.of("grants"):
+        assert grant["status"] == "issued" or not {"refreshSecret", "entraToken"} & grant.keys()
+
+
+def assert_registered(journey: Journey) -> None:
+    """The registration lives on after a sign-in."""
+    if journey.given and (registrations := list(journey.flow.store.of("clients"))):
+        assert REGISTRATION in {each["ttl"] for each in registrations}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_a_journey_without_a_failure_goes_through_at_once(name: str) -> None:
+    journey = COURSES[name].journey().run()
+    assert (journey.repeated, journey.restarted) == ([], [])
+    assert_in_order(journey)
+    assert_registered(journey)
+    assert {point.call.service for point in points_of(name)} <= SERVICES.keys()
+
+
+ALIKE = {"408", "410", "449", "500", "time-out", "408 after it was done", "500 after it was done"}
+ALIKE |= {"400", "401", "409", "nothing with 200", "a list with 200"}
+"""Faults that resemble others, which only a thorough run tries."""
+TRIED = [
+    (service, fault)
+    for service, faults in SERVICES.items()
+    for fault in faults
+    if THOROUGH or fault not in ALIKE
+]
+
+
+@pytest.mark.parametrize(("service", "fault"), TRIED)
+@pytest.mark.parametrize("name", COURSES)
+def test_d7_one_failure_ends_no_sign_in_without_a_word(name: str, service: str, fault: str) -> None:
+    """The client gets through, if need be after it repeats a request or starts a new sign-in."""
+    for point in points_of(name):
+        call = point.call
+        if call.service != service or fault in IMPOSSIBLE.get((service, call.method), ()):
+            continue
+        journey = failing_at(COURSES[name], point, SERVICES[service][fault])
+        assert_in_order(journey)
+        if "/colls/clients/" not in call.url or fault in TRANSIENT:
+            assert_registered(journey)
+        if service == "store" and fault in TRANSIENT:
+            assert (journey.repeated, journey.restarted) == ([], []), call
