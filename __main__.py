@@ -13,14 +13,14 @@ def deploy() -> None:
     """Declares the whole stack."""
     settings = load()
     backends = registry.describe(settings)
-    plan = plan_gateway(settings, backends)
+    hosted = registry.hosted(settings)
+    plan = plan_gateway(settings, backends, hosted)
     plan.check()
 
     front = Gateway("gateway", GatewayArgs(settings=settings, plan=plan))
     deployed = registry.deploy(backends, front.backend_context)
     front.publish(plan, deployed)
 
-    hosted = registry.hosted(settings)
     registry.connect(settings, hosted)
 
     for name, value in stack_outputs(settings, front, deployed, hosted).items():

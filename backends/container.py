@@ -1,5 +1,6 @@
 """Any MCP server image: an entry of `containers` in the stack's configuration, or a preset of one."""
 
+import re
 from posixpath import dirname
 
 from backends import routes
@@ -10,6 +11,8 @@ from configuration.container import Container, Process
 from gateway.backend import Route
 from settings import Settings
 
+# https://semver.org, with the `v` that many tags begin with; a digest may follow.
+_TAG = re.compile(r":v?(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:@|\Z)", re.ASCII)
 _SUFFIXES = {"streamable-http": "http", "sse": "sse", "both": "both"}
 
 
@@ -22,6 +25,8 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
     return ContainerBackend(
         name=entry.name,
         title=entry.title,
+        description=entry.description,
+        version=_version(entry.image),
         path=entry.path,
         acts_as=entry.acts_as,
         scopes=entry.scopes,
@@ -42,6 +47,12 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
         if entry.root_messages and origin
         else (),
     )
+
+
+def _version(image: str) -> str:
+    """The version in an image's tag; 1.0.0 when the tag is none."""
+    match = _TAG.search(image)
+    return match["version"] if match else "1.0.0"
 
 
 def _server(entry: Container, process: Process, *, origin: str | None) -> ServerSpec:

@@ -311,6 +311,7 @@ def describe(_settings: Settings) -> FunctionsBackend:
     return FunctionsBackend(
         name="functions",
         title="Functions",
+        description="Snippets of text that tools save, read and delete.",
         path=PATHS["functions"],
         routes=ROUTES,
         root_messages=ROOT_MESSAGES,

@@ -52,6 +52,7 @@ class Container:
     Attributes:
         name: unique; part of resource names.
         title: its name on the consent page.
+        description: what it is for, in at most 100 characters; empty for none.
         image: reference of the image, pinned by version or digest.
         port: where it listens.
         path: first segment of its URLs at the gateway, without slashes.
@@ -73,6 +74,7 @@ class Container:
 
     name: str
     title: str
+    description: str = ""
     image: str
     port: int
     path: str

@@ -22,8 +22,10 @@ RESERVED = frozenset(
         "register",
         "revoke",
         "token",
+        "v0.1",
         "status-0123456789abcdef",
     }
 )
-"""First segments at the gateway's root that belong to the authorization server, to legacy servers that
-announce their message path there, and to API Management, which answers health checks at the last one."""
+"""First segments at the gateway's root that belong to the authorization server, to the registry, to legacy
+servers that announce their message path there, and to API Management, which answers health checks at the last
+one."""

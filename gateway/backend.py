@@ -46,6 +46,8 @@ class Backend:
     Attributes:
         name: unique short name; part of resource names.
         title: what people read on the consent page.
+        description: what it is for, in at most 100 characters; empty for none.
+        version: of its entry in the registry.
         path: the first segment of its URLs at the gateway, without slashes.
         routes: its operations.
         root_messages: where a legacy server that announces a path at the root of the host takes messages;
@@ -61,6 +63,8 @@ class Backend:
 
     name: str
     title: str
+    description: str = ""
+    version: str = "1.0.0"
     path: str
     routes: tuple[Route, ...]
     root_messages: tuple[Route, ...] = ()
@@ -130,6 +134,7 @@ class Hosted:
         name: its name in the configuration and the outputs.
         title: what people read.
         description: what it is for, in at most 100 characters.
+        version: of its entry in the registry.
         url: where it takes streamable HTTP.
         connection: name of the connection through which agents of the Foundry project reach it, or None.
     """
@@ -137,5 +142,6 @@ class Hosted:
     name: str
     title: str
     description: str
+    version: str = "1.0.0"
     url: str
     connection: str | None = None

@@ -16,6 +16,7 @@ from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
 from gateway.product import ProductWithKey, ProductWithKeyArgs
 from gateway.published_api import PublishedApi, PublishedApiArgs
+from gateway.registry_api import NAMESPACE, namespace
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
@@ -150,6 +151,7 @@ class Gateway(pulumi.ComponentResource):
             "entra-client": application.client_id,
             "gateway-identity": service.identity.client_id,
             "cosmos-url": store.url,
+            NAMESPACE: service.url.apply(namespace),
             **keys.named_values,
         }
         self.url = service.url

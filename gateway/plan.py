@@ -1,6 +1,6 @@
 """What the gateway will run: APIs, operations, rendered policies, fragments and names of named values.
 
-    plan = plan_gateway(settings, registry.describe(settings))
+    plan = plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
     plan.check()
 
 A plan is plain data, made from the stack's settings before any resource exists. What only Azure knows (host
@@ -20,9 +20,10 @@ from apim.lint.streaming import Diagnostic
 from apim.named_values import mentioned
 from gateway import policy
 from gateway.api import Api, Operation, Product
-from gateway.backend import Backend
+from gateway.backend import Backend, Hosted
 from gateway.mcp_api import plan_mcp_api, plan_product
 from gateway.oauth_api import plan_oauth_api
+from gateway.registry_api import NAMESPACE, plan_registry_api
 from gateway.roles import RolePlan, plan_roles
 from settings import Settings
 
@@ -176,12 +177,13 @@ class Plan:
         )
 
 
-def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
+def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequence[Hosted]) -> Plan:
     """Plans the gateway of a stack.
 
     Args:
         settings: the stack's settings.
         backends: the MCP servers behind the gateway.
+        hosted: MCP servers of other organisations, which the registry lists too.
     """
     return Plan(
         sku=settings.sku,
@@ -190,6 +192,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
         apis=(
             plan_oauth_api(settings, backends),
             *(plan_mcp_api(settings, backend) for backend in backends),
+            *((plan_registry_api(backends, hosted),) if settings.registry else ()),
         ),
         fragments=tuple(
             Fragment(id=id_, policy=policy.render(f"fragments/{id_}.xml.j2", settings=settings))
@@ -207,6 +210,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend]) -> Plan:
                     "entra-client",
                     "gateway-identity",
                     "cosmos-url",
+                    *((NAMESPACE,) if settings.registry else ()),
                 )
             ),
             *(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from apim.service import Service
+from gateway.registry_api import namespace
 from twin.azure.cloud import FIXED_SEED
 from twin.gateway_plan import load_settings, plan_stack
 
@@ -25,6 +26,7 @@ def planned_service(gateway_url: str, config: Mapping[str, str] = FUNCTIONS_ONLY
         "entra-client": "22222222-2222-4222-8222-222222222222",
         "gateway-identity": "33333333-3333-4333-8333-333333333333",
         "cosmos-url": "https://cosmos.example",
+        "registry-namespace": namespace(gateway_url),
     }
     for value in plan.named_values:
         if value.secret:

@@ -91,7 +91,7 @@ def load_settings(
 
 
 def _plan(settings: Settings) -> Plan:
-    return plan_gateway(settings, registry.describe(settings))
+    return plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
 
 
 def _load(values: Configuration) -> Settings:

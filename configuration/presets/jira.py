@@ -110,6 +110,7 @@ PRESET = Preset(
     container=Container(
         name="jira",
         title="Jira",
+        description="Issues, projects, boards and sprints of a Jira site.",
         image=f"{REPOSITORY}:{VERSION}",
         port=_PORT,
         path=_PATH,

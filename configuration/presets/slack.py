@@ -53,6 +53,7 @@ PRESET = Preset(
     container=Container(
         name="slack",
         title="Slack",
+        description="Channels, messages and people of a Slack workspace.",
         image=f"{REPOSITORY}:{VERSION}",
         port=_PORT,
         path="slack-mcp",

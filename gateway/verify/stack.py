@@ -130,7 +130,9 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
             encrypted=_NO_SECRET,
         )
         settings = _load(values)
-        return expectation(settings, plan_gateway(settings, registry.describe(settings)))
+        return expectation(
+            settings, plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
+        )
     except (stack_file.ConfigurationError, pulumi.RunError) as error:
         raise TargetError(f"The configuration of the stack {stack} cannot be used.\n{error}") from error
 
