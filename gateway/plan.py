@@ -192,7 +192,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequen
         apis=(
             plan_oauth_api(settings, backends),
             *(plan_mcp_api(settings, backend) for backend in backends),
-            *((plan_registry_api(backends, hosted),) if settings.registry else ()),
+            *((plan_registry_api(settings, backends, hosted),) if settings.registry else ()),
         ),
         fragments=tuple(
             Fragment(id=id_, policy=policy.render(f"fragments/{id_}.xml.j2", settings=settings))

@@ -13,6 +13,7 @@ from typing import Any
 from gateway import policy
 from gateway.api import Api, Operation
 from gateway.backend import Backend, Hosted
+from settings import Settings
 
 NAMESPACE = "registry-namespace"
 """The named value with the namespace of the servers' names: the gateway's host in reverse."""
@@ -24,10 +25,11 @@ _LONGEST = 100
 _METADATA = "io.modelcontextprotocol.registry/official"
 
 
-def plan_registry_api(backends: Sequence[Backend], hosted: Sequence[Hosted]) -> Api:
+def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: Sequence[Hosted]) -> Api:
     """The registry's API.
 
     Args:
+        settings: the stack's settings.
         backends: the MCP servers behind the gateway.
         hosted: those of other organisations.
     """
@@ -42,7 +44,9 @@ def plan_registry_api(backends: Sequence[Backend], hosted: Sequence[Hosted]) -> 
         description="The MCP servers of this gateway, for clients that discover servers.",
         path="v0.1",
         backend=None,
-        policy=policy.render("oauth/api.xml.j2", root_messages=()),
+        policy=policy.render(
+            "oauth/api.xml.j2", root_messages=(), shared=settings.existing.api_management is not None
+        ),
         operations=(
             Operation(id="servers", title="List servers", method="GET", template="/servers", policy=listed),
             Operation(id="server", title="Get a server", method="GET", template="/servers/*", policy=one),
