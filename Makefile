@@ -24,7 +24,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
-	@exec $(BIN)/python -m twin up --port $(PORT) $(ARGS)
+	@exec $(BIN)/python -m twin up --agents --port $(PORT) $(ARGS)
 
 # STACK on the command line means a stack on Azure; without it the local twin is used.
 agent: $(ENVIRONMENT) ## Talk with the demo agent over all servers (of the local twin, or STACK=dev)

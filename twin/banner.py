@@ -52,6 +52,16 @@ def show(console: Console, running: Running, seconds: float) -> None:
         (
             ("control API", f"http://localhost:{options.ports.control} (GET / lists the calls)"),
             ("state", f"{options.state} (survives a restart; make clean removes it)"),
+            *(
+                [
+                    (
+                        "agents",
+                        f"may use the project's servers: {_python()} -m agent_demo --url http://localhost:{options.port}",
+                    )
+                ]
+                if options.admit_agents
+                else []
+            ),
             *(("reading", f"{name}={option}") for name, option in options.readings.changed().items()),
             *(("note", note) for note in _not_read(made.stack.encrypted)),
             *(("warning", warning) for warning in made.stack.warnings),

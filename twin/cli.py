@@ -58,6 +58,10 @@ def up(
             help="How Azure is assumed to behave; docs/readings.md lists the options.",
         ),
     ] = None,
+    agents: Annotated[
+        bool,
+        typer.Option("--agents", help="Let agents use the project's servers, whatever `access` says."),
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
 ) -> None:
     """Runs a stack on this machine until Ctrl-C."""
@@ -75,6 +79,7 @@ def up(
         state=state or (Path(".twin") if port == _PORT else Path(".twin") / str(port)),
         config=_pairs("--config", config or []),
         secrets=_pairs("--secret", secret or []),
+        admit_agents=agents,
         readings=readings,
     )
     hold(options, started=_STARTED, verbose=verbose)

@@ -32,6 +32,7 @@ JSON objects; an error says what is accepted.
     GET /hosts                  where on this machine each host name of Azure is served.
     POST /identity/token        {"resource": "https://cosmos.azure.com"} gives a token of the gateway's
                                 identity, with which `python -m gateway.admin` uses the store.
+    GET /settings               the settings of the stack that the twin changed.
     GET /agent                  what `python -m agent_demo` needs: the output agentSettings, how the agents'
                                 identity signs in, and the token of GitHub's stand-in.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
@@ -110,6 +111,7 @@ _CALLS = {
     "POST /deployment": "change settings: config (name to value); finish (true) completes a partial change",
     "GET /hosts": "where on this machine each host name of Azure is served",
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
+    "GET /settings": "the settings of the stack that the twin changed",
     "GET /agent": "what agent_demo needs: settings, environment, tokens",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
     "POST /tracing": "record requests: on (true or false)",
@@ -172,6 +174,7 @@ class Levers:
         agents: what each principal outside of the stack needs to get a token.
         servers: the MCP servers that run as processes.
         stack: what runs.
+        overrides: the settings that the twin changed; no secrets.
         delete_state: deletes documents and blobs.
         resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
         identity: gives tokens of the gateway's identity for a resource, or raises `InvalidCallError`; None in
@@ -192,6 +195,7 @@ class Levers:
     agents: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     servers: Servers = field(default_factory=Servers)
     stack: Stack
+    overrides: Mapping[str, str] = field(default_factory=dict)
     delete_state: Callable[[], Awaitable[None]]
     resource_manager: ResourceManager | None = None
     identity: Callable[[str], Awaitable[str]] | None = None
@@ -218,6 +222,7 @@ def create_control(levers: Levers) -> ASGIApp:
             *behaviour_routes(levers.behaviour),
             Route("/hosts", calls.hosts, methods=["GET"]),
             *(levers.resource_manager.routes() if levers.resource_manager else ()),
+            Route("/settings", calls.settings, methods=["GET"]),
             *([Route("/agent", calls.agent, methods=["GET"])] if levers.agent else ()),
             *([Route("/identity/token", calls.identity_token, methods=["POST"])] if levers.identity else ()),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
@@ -368,6 +373,9 @@ class _Calls:
     async def hosts(self, _request: Request) -> Response:
         hosts = self._levers.network.hosts.items()
         return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
+
+    async def settings(self, _: Request) -> Response:
+        return JSONResponse({"settings": dict(self._levers.overrides)})
 
     async def agent(self, _: Request) -> Response:
         access = self._levers.agent

@@ -7,6 +7,7 @@ from pathlib import Path
 from apim.http.network import Upstream
 from apim.readings import Readings
 from apim.service import Service
+from twin.agent_config import agent_config, stand_in_config
 from twin.azure import container_app, database, foundry, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.azure.container_app import ContainerApp
@@ -17,7 +18,6 @@ from twin.cosmos.account import CosmosAccount
 from twin.entra.directory import Directory, ManagedIdentity
 from twin.ports import LOOPBACK, Ports
 from twin.stack import PROJECT, Stack, evaluate
-from twin.stand_ins import HOSTED_STAND_INS, hosted_port
 from twin.state import StateFolder
 
 IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
@@ -35,6 +35,7 @@ class Options:
         config: configuration values that override the stack's.
         secrets: the same for secret ones.
         readings: how the twin behaves where Azure's behaviour is not documented.
+        admit_agents: whether the project's own servers admit agents, whatever the stack says.
         root: folder of the Pulumi project.
     """
 
@@ -44,6 +45,7 @@ class Options:
     config: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     readings: Readings = field(default_factory=Readings.default)
+    admit_agents: bool = False
     root: Path = PROJECT
 
     @property
@@ -58,6 +60,7 @@ class Plan:
 
     Attributes:
         stack: what the program declares.
+        overrides: the settings that the twin changed, by key; no secrets.
         service: what the gateway runs.
         directory: Entra's tenant.
         cosmos: the Cosmos DB account, if there is one.
@@ -73,6 +76,7 @@ class Plan:
     """
 
     stack: Stack
+    overrides: Mapping[str, str]
     service: Service
     directory: Directory
     cosmos: CosmosAccount | None
@@ -94,12 +98,13 @@ def make(options: Options, state: StateFolder) -> Plan:
         StackError: the stack's configuration, program or resources cannot be run; the message says why.
     """
     ports = options.ports
-    stack, cloud = _evaluate(options, state)
+    stack, cloud, overrides = _evaluate(options, state)
     cosmos = database.cosmos_account(stack, f"http://localhost:{ports.cosmos}")
     app = function_app.function_app(stack)
     containers = container_app.container_apps(stack)
     return Plan(
         stack=stack,
+        overrides=overrides,
         service=gateway.service(stack, cloud),
         directory=tenant.directory(stack, cloud, _authority(ports)),
         cosmos=cosmos,
@@ -122,38 +127,27 @@ def changed_service(options: Options, state: StateFolder, config: Mapping[str, s
         StackError: see `make`.
     """
     changed = replace(options, config={**options.config, **config})
-    return gateway.service(*_evaluate(changed, state))
+    stack, cloud, _ = _evaluate(changed, state)
+    return gateway.service(stack, cloud)
 
 
-def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud]:
+def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud, dict[str, str]]:
     ports = options.ports
     gateway_url = f"http://localhost:{ports.gateway}"
     cloud = Cloud(seed=state.seed(), gateway_url=gateway_url)
     authority = _authority(ports)
-    stack = evaluate(
-        {
-            **_agent_config(ports, cloud),
-            **options.config,
-            "local": "true",
-            "localUrl": gateway_url,
-            "entraAuthority": authority,
-        },
-        {"githubToken": foundry.github_token(cloud.seed), **options.secrets},
-        stack=options.stack,
-        root=options.root,
-        cloud=cloud,
-    )
-    return stack, cloud
-
-
-def _agent_config(ports: Ports, cloud: Cloud) -> dict[str, str]:
-    """Settings that lead agents to the stand-ins for Foundry and GitHub."""
-    urls = {each.service: f"http://localhost:{hosted_port(each, ports)}" for each in HOSTED_STAND_INS}
-    return {
-        "foundryProject": foundry.project_id(cloud.subscription.id),
-        "foundryEndpoint": f"{urls['foundry']}{foundry.PATH}",
-        "githubUrl": f"{urls['github']}/mcp/",
+    config = {
+        **stand_in_config(ports, cloud),
+        **options.config,
+        "local": "true",
+        "localUrl": gateway_url,
+        "entraAuthority": authority,
     }
+    secrets = {"githubToken": foundry.github_token(cloud.seed), **options.secrets}
+    if options.root == PROJECT:
+        config |= agent_config(config, secrets, stack=options.stack, admit=options.admit_agents, cloud=cloud)
+    stack = evaluate(config, secrets, stack=options.stack, root=options.root, cloud=cloud)
+    return stack, cloud, config
 
 
 def _authority(ports: Ports) -> str:

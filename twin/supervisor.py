@@ -421,6 +421,7 @@ class _Builder:
             agents=self._agents(),
             servers=Servers([*self._function_servers, *self.containers], self._read_plan),
             stack=self._plan.stack,
+            overrides=self._plan.overrides,
             delete_state=self._delete_state,
             resource_manager=ResourceManager(self._plan.stack, lambda: gateway.service),
             identity=self._gateway_token,

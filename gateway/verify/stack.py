@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pulumi
 from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
@@ -71,8 +72,18 @@ def find_target(options: Options) -> Target:
         url=options.resource_manager or (control_url(url) if local else options.azure.url),
         local=local,
     )
-    expected = expected_of(options.stack, options.config, local=local)
+    config = {**_twin_settings(control_url(url)), **options.config} if local else options.config
+    expected = expected_of(options.stack, config, local=local)
     return Target(url=url, stack=options.stack, expected=_restricted(expected, options.servers), azure=azure)
+
+
+def _twin_settings(control: str) -> dict[str, str]:
+    """The settings that a twin changed, such as where agents are; none when no twin answers."""
+    try:
+        answer = httpx2.get(f"{control}/settings", timeout=10)
+        return answer.raise_for_status().json()["settings"]
+    except (httpx2.HTTPError, ValueError, KeyError):
+        return {}
 
 
 def stack_outputs(stack: str) -> Mapping[str, Any]:

@@ -1,0 +1,74 @@
+"""Settings of a stack in the twin that concern agents: their stand-ins and their identity."""
+
+import json
+from collections.abc import Mapping
+
+from settings import Settings
+from twin.azure import foundry, tenant
+from twin.azure.cloud import Cloud
+from twin.gateway_plan import load_settings
+from twin.ports import Ports
+from twin.stack import StackError
+from twin.stand_ins import HOSTED_STAND_INS, hosted_port
+
+NAME = "twin"
+"""The name in the setting `agents` of the identity that the twin's agents have."""
+
+
+def stand_in_config(ports: Ports, cloud: Cloud) -> dict[str, str]:
+    """Settings that lead agents to the stand-ins for Foundry and GitHub."""
+    urls = {each.service: f"http://localhost:{hosted_port(each, ports)}" for each in HOSTED_STAND_INS}
+    return {
+        "foundryProject": foundry.project_id(cloud.subscription.id),
+        "foundryEndpoint": f"{urls['foundry']}{foundry.PATH}",
+        "githubUrl": f"{urls['github']}/mcp/",
+    }
+
+
+def agent_config(
+    config: Mapping[str, str], secrets: Mapping[str, str], *, stack: str, admit: bool, cloud: Cloud
+) -> dict[str, str]:
+    """Settings that give the twin's agents the roles of all servers that admit agents.
+
+    Args:
+        config: values that override those of the stack's file, with those of the twin.
+        secrets: the same for secret values.
+        stack: the stack whose file is read.
+        admit: whether the project's own servers admit agents although the stack does not say so.
+        cloud: where the identity is.
+    """
+    try:
+        settings = load_settings(config, secrets, stack=stack)
+    except StackError:
+        # The evaluation of the stack reports what is wrong.
+        return {}
+    changed: dict[str, str] = {}
+    if admit:
+        changed["access"] = json.dumps(
+            {
+                name: " ".join(dict.fromkeys((*kinds, "agents")))
+                for name, kinds in settings.access.items()
+                if name in settings.backends
+            }
+        )
+    roles = _roles(settings, admit=admit)
+    if roles:
+        agents = [
+            *(
+                {"name": agent.name, "principal": agent.principal, "roles": list(agent.roles)}
+                for agent in settings.agents
+            ),
+            {"name": NAME, "principal": tenant.agent_identity(cloud.seed).principal_id, "roles": roles},
+        ]
+        changed["agents"] = json.dumps(agents)
+    return changed
+
+
+def _roles(settings: Settings, *, admit: bool) -> list[str]:
+    """The app roles of the servers that admit agents: one for each scope."""
+    return [
+        scope
+        for name, kinds in settings.access.items()
+        if "agents" in kinds or (admit and name in settings.backends)
+        for scope in settings.scopes[name]
+    ]
