@@ -38,7 +38,7 @@ admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --sta
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.clients.install --fast
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/engine $(ARGS)

@@ -1,5 +1,6 @@
 """What every kind of test may use: a real browser; and what a whole run is judged by."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,14 @@ from apim.readings import ReadingError
 from tests import certificates, readings, shared_results
 from tests.policy_coverage import plugin as policy_coverage
 
+_LONGEST = (
+    "tests/e2e/test_servers.py",
+    "tests/twin/test_up.py",
+    "tests/browser/test_pages.py",
+    "tests/e2e/test_verify.py",
+    "tests/policies/lint/test_planted.py",
+    "tests/program/test_program.py",
+)
 _OFFLINE = [
     "--no-sandbox",
     "--disable-gpu",
@@ -40,6 +49,23 @@ def pytest_configure(config: pytest.Config) -> None:
         readings.choose(config.getoption("reading") or readings.texts())
     except ReadingError as error:
         raise pytest.UsageError(f"--reading: {error}") from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collects no garbage among the thousands of tests, which live as long as the process."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+    return result
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest begin first, so that no worker has to wait for another in the end."""
+    order = {name: position for position, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 def pytest_sessionfinish() -> None:
