@@ -12,7 +12,7 @@ from pathlib import Path
 from apim.http.network import Upstream
 from twin import plan
 from twin.plan import Options, Plan
-from twin.session import hold
+from twin.session import run_foreground
 from twin.state import StateFolder
 
 CALLS_PER_MINUTE = 100_000
@@ -38,7 +38,7 @@ def main() -> None:
     # One person has all of a benchmark's calls and streams.
     config = {"callsPerMinute": str(CALLS_PER_MINUTE), "openRequests": "10000"}
     options = Options(port=given.port, state=given.state, config=config)
-    hold(options, started=time.monotonic(), verbose=False)
+    run_foreground(options, started=time.monotonic(), verbose=False)
 
 
 if __name__ == "__main__":

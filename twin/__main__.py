@@ -9,10 +9,10 @@ import sys
 def main() -> None:
     """Runs the command line."""
     if sys.argv[1:2] == ["up"]:
-        # Until the command has something to stop, Ctrl-C has nothing to do but leave, also while it imports.
+        # Until there is something to stop, Ctrl-C simply ends the process, also during imports.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os._exit(0))
-        # Starting makes many objects and hardly any garbage: looking for some takes a fifth of the time.
+        # A start creates many objects and little garbage: its collection would take a fifth of the time.
         gc.disable()
     _occupy_standard_streams()
     from twin.cli import app  # noqa: PLC0415 - see above
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _occupy_standard_streams() -> None:
-    """Puts /dev/null where a standard stream was closed, so that no socket gets its number."""
+    """Opens /dev/null for each closed standard stream, so that no socket gets its number."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - standard error
         pass
     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Points of time in a stand-in's data: how long ago, so that a demonstration is never stale."""
+"""Relative times in a stand-in's data, so that it is always recent."""
 
 import re
 
@@ -10,7 +10,7 @@ def seconds(ago: str) -> int:
     """The seconds in `2d3h`, `45m` or `10s`; a leading minus means the future.
 
     Raises:
-        ValueError: it is written otherwise.
+        ValueError: the string has another format.
     """
     text = ago.removeprefix("-")
     match = _AGO.fullmatch(text)

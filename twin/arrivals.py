@@ -1,4 +1,4 @@
-"""The requests that a stand-in for an external service received: who called what, without any secret."""
+"""The recorded requests to a stand-in for an external service, without secrets."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ class Arrival:
     """One request.
 
     Attributes:
-        method: of HTTP.
-        path: without the query.
-        header_names: in lower case, in the order of the request.
-        scheme: of the Authorization header (`Basic`, `Bearer`), without the rest; None when there is none.
-        status: of the answer.
-        unknown: whether the stand-in does not implement this address.
+        method: HTTP method.
+        path: path without the query.
+        header_names: names of the headers in lower case, in the order of the request.
+        scheme: scheme of the Authorization header (`Basic`, `Bearer`); None without the header.
+        status: status of the response.
+        unknown: whether the stand-in does not implement this path.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Arrival:
 
 
 class Arrivals:
-    """The last thousand requests."""
+    """The latest thousand requests."""
 
     def __init__(self) -> None:
         self._kept: deque[Arrival] = deque(maxlen=_KEPT)
@@ -50,7 +50,7 @@ class Arrivals:
         return tuple(self._kept)
 
     def unknown(self) -> tuple[str, ...]:
-        """The addresses that are not implemented and were requested, as `METHOD path`, each once."""
+        """The requested paths that are not implemented, as `METHOD path`, without duplicates."""
         return tuple(dict.fromkeys(f"{each.method} {each.path}" for each in self._kept if each.unknown))
 
 
@@ -58,8 +58,8 @@ class RecordArrivals:
     """ASGI middleware that records every request.
 
     Args:
-        app: answers. It sets `request.state.unknown = True` when it does not implement an address.
-        arrivals: where requests are recorded.
+        app: the application; it sets `request.state.unknown = True` for a path that it does not implement.
+        arrivals: receives the records.
     """
 
     def __init__(self, app: ASGIApp, arrivals: Arrivals) -> None:
@@ -97,6 +97,6 @@ class RecordArrivals:
 
 
 def _scheme(values: Iterable[str]) -> str | None:
-    """The first word of each value, which is not part of a credential if there is a second word."""
+    """The first word of each value with at least two words; otherwise it may be a credential."""
     schemes = [value.partition(" ")[0] if " " in value else "(none)" for value in values]
     return ", ".join(schemes) or None

@@ -1,4 +1,4 @@
-"""The announcement when the twin is ready."""
+"""The output when the twin is ready."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ _HIDDEN = "(secret)"
 
 
 def show(console: Console, running: Running, seconds: float) -> None:
-    """Prints where everything is and how to connect.
+    """Prints the addresses of the services and how to connect.
 
     Args:
-        console: where to.
+        console: the console to print to.
         running: the twin.
-        seconds: how long it took to start.
+        seconds: the duration of the start.
     """
     options, made = running.options, running.plan
     notice = Text.assemble(
@@ -77,7 +77,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
 
 
 def _problems(containers: Iterable[Container]) -> Iterator[str]:
-    """What keeps servers from running; servers with the same problem are named together."""
+    """The problems of servers that do not run, grouped by problem."""
     names: dict[str, list[str]] = {}
     for container in containers:
         process = container.process
@@ -89,7 +89,7 @@ def _problems(containers: Iterable[Container]) -> Iterator[str]:
 
 
 def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
-    """What the stack's encrypted settings mean for this run."""
+    """The notice about encrypted settings, which were not read."""
     if encrypted:
         options = " ".join(f"--secret {name}=..." for name in encrypted)
         yield (
@@ -99,7 +99,7 @@ def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
 
 
 def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None:
-    """A title and a table below it. URLs and commands are there to be copied: no line is broken."""
+    """A title and a table. Lines are not wrapped, so that URLs and commands can be copied."""
     listed = list(rows)
     width = max((len(name) for name, _ in listed), default=0)
     console.print(Text(title, style="bold"))
@@ -109,7 +109,7 @@ def _rows(console: Console, title: str, rows: Iterable[tuple[str, str]]) -> None
 
 
 def _python() -> str:
-    """This Python as one would type it in the current folder."""
+    """The path of this Python relative to the current folder."""
     path = Path(sys.executable)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
@@ -134,7 +134,7 @@ def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _endpoint(outputs: Mapping[str, Any]) -> str | None:
-    """The streamable HTTP URL of the first MCP server behind the gateway, in the order of the declaration."""
+    """The streamable HTTP URL of the first declared MCP server behind the gateway."""
     settings = outputs.get("agentSettings")
     servers = settings.get("servers", ()) if isinstance(settings, Mapping) else ()
     urls = (str(server.get("url")) for server in servers if isinstance(server, Mapping))

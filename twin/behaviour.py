@@ -1,7 +1,4 @@
-"""How the twin behaves where Azure's behaviour is not documented, and while a change takes effect.
-
-These are calls of the control API; see `twin.control`.
-"""
+"""The calls of the control API about readings and about changes of settings; see `twin.control`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,23 +16,23 @@ from twin.stack import StackError
 
 
 class Follower(Protocol):
-    """What follows readings; the gateway does."""
+    """An object whose behaviour depends on readings, such as the gateway."""
 
     def use(self, readings: Readings) -> None:
-        """Follows other readings.
+        """Applies other readings.
 
         Raises:
-            PolicyError: API Management would refuse the policies under them.
+            PolicyError: API Management would reject the policies under them.
         """
         ...
 
 
 class Deployer(Protocol):
-    """What deploys other settings; see `twin.rollout`."""
+    """Deploys other settings; see `twin.rollout`."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last change has taken effect as a whole."""
+        """Whether the last change has taken effect completely."""
         ...
 
     async def begin(self, config: Mapping[str, str]) -> None:
@@ -43,21 +40,21 @@ class Deployer(Protocol):
         ...
 
     def finish(self) -> None:
-        """Lets the rest of the change take effect."""
+        """Applies the rest of the change."""
         ...
 
     def undo(self) -> None:
-        """Goes back to the settings of the start."""
+        """Restores the initial settings."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What can be changed of a running twin's behaviour.
+    """The behaviour of a running twin.
 
     Attributes:
-        gateway: follows the readings.
-        readings: those that all other processes of the twin follow.
+        gateway: the gateway, which uses the readings.
+        readings: the readings of all other processes of the twin.
         first: the readings with which the twin was started.
         rollout: deploys other settings.
     """
@@ -68,23 +65,23 @@ class Behaviour:
     rollout: Deployer
 
     def use(self, readings: Readings) -> None:
-        """Follows other readings everywhere.
+        """Applies other readings to all processes.
 
         Raises:
-            PolicyError: API Management would refuse the policies under them; nothing has changed.
+            PolicyError: API Management would reject the policies under them; nothing is changed.
         """
         self.gateway.use(readings)
         self.readings.choose(readings)
 
     def reset(self) -> None:
-        """Goes back to the readings and settings of the start."""
+        """Restores the initial readings and settings."""
         self.rollout.undo()
         if self.readings.current != self.first:
             self.use(self.first)
 
 
 def behaviour_routes(behaviour: Behaviour) -> list[Route]:
-    """The control API's calls that show and change the behaviour."""
+    """The routes that show and change the behaviour."""
     calls = _Calls(behaviour)
     return [
         Route("/readings", calls.show, methods=["GET"]),
@@ -94,7 +91,7 @@ def behaviour_routes(behaviour: Behaviour) -> list[Route]:
 
 
 class _Calls:
-    """One method a call."""
+    """One method for each call."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
@@ -105,7 +102,7 @@ class _Calls:
     async def choose(self, request: Request) -> Response:
         fields = await read_fields(request, {key for each in TABLE for key in (each.name, each.id)})
         if not all(isinstance(option, str) for option in fields.values()):
-            raise InvalidCallError('Each reading is named with an option, such as {"query": "raw"}.')
+            raise InvalidCallError('The body must map readings to options, such as {"query": "raw"}.')
         try:
             readings = Readings.default().choose(fields)
             self._behaviour.use(readings)
@@ -113,7 +110,7 @@ class _Calls:
             raise InvalidCallError(str(error)) from None
         except PolicyError as error:
             raise InvalidCallError(
-                f"API Management would refuse the policies under these readings; nothing was changed: {error}"
+                f"API Management would reject the policies under these readings; nothing was changed: {error}"
             ) from error
         return JSONResponse({"changed": readings.changed()})
 
@@ -123,7 +120,7 @@ class _Calls:
         if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
             raise InvalidCallError('config must be an object of strings, such as {"keyVersion": "2"}.')
         if not isinstance(finish, bool) or bool(config) == finish:
-            raise InvalidCallError("Either config (settings to change) or finish (true) is needed.")
+            raise InvalidCallError("Send either config (settings to change) or finish (true).")
         rollout = self._behaviour.rollout
         try:
             if finish:

@@ -1,4 +1,4 @@
-"""What the twin does itself in blob storage: it creates the declared containers and deletes their content."""
+"""Creates the declared blob containers and deletes their content."""
 
 from collections.abc import Collection
 
@@ -9,10 +9,10 @@ from twin.blobs import BlobAccount, BlobError
 
 
 async def create_containers(account: BlobAccount, names: Collection[str]) -> None:
-    """Creates containers in an account that is served; those that exist stay as they are.
+    """Creates containers in a running account; existing containers are not changed.
 
     Raises:
-        BlobError: see there.
+        BlobError: a container cannot be created.
     """
     async with BlobServiceClient.from_connection_string(account.connection_string) as client:
         for name in names:
@@ -25,7 +25,7 @@ async def create_containers(account: BlobAccount, names: Collection[str]) -> Non
 
 
 async def delete_blobs(account: BlobAccount, names: Collection[str]) -> None:
-    """Empties containers of an account that is served; the containers stay."""
+    """Deletes all blobs in containers of a running account, but not the containers."""
     async with BlobServiceClient.from_connection_string(account.connection_string) as client:
         for name in names:
             container = client.get_container_client(name)

@@ -1,7 +1,7 @@
-"""Blob storage: Azurite, and what a declared storage account becomes in it.
+"""Blob storage: Azurite with the declared storage accounts.
 
-Azurite takes tokens only over https and from another issuer, so in the twin programs open their account with
-a connection string where in Azure they use a managed identity.
+Azurite accepts tokens only with https and from another issuer. So in the twin, apps use a connection
+string where they use a managed identity in Azure.
 """
 
 import base64
@@ -16,7 +16,7 @@ from twin.process import ChildProcess, base_environment, listening
 
 
 class BlobError(Exception):
-    """The declared containers cannot be created; the message says why."""
+    """The declared containers cannot be created; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,9 @@ class BlobAccount:
     """A storage account in Azurite.
 
     Attributes:
-        name: of the declared account.
-        key: its key, base64; a secret.
-        port: where Azurite serves on 127.0.0.1.
+        name: name of the declared account.
+        key: key of the account, base64; a secret.
+        port: Azurite's port on 127.0.0.1.
     """
 
     name: str
@@ -44,7 +44,7 @@ class BlobAccount:
 
     @property
     def connection_string(self) -> str:
-        """What clients open the account with; a secret."""
+        """The connection string for clients; a secret."""
         return (
             f"DefaultEndpointsProtocol=http;AccountName={self.name};AccountKey={self.key};"
             f"BlobEndpoint={self.endpoint};"
@@ -52,11 +52,11 @@ class BlobAccount:
 
 
 def account_key(folder: Path, name: str) -> str:
-    """The key of an account, made at the first call and kept in a folder as a file that only its owner reads.
+    """The key of an account, created at the first call and stored in a file that only its owner can read.
 
     Args:
-        folder: where the twin keeps its state.
-        name: of the account.
+        folder: the folder for the file.
+        name: name of the account.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name}.key"
@@ -67,11 +67,11 @@ def account_key(folder: Path, name: str) -> str:
 
 
 def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildProcess:
-    """The process that serves accounts, all of which name the same port.
+    """The process that serves accounts, which must have the same port.
 
     Args:
         accounts: at least one.
-        folder: where blobs live from run to run; None keeps them in memory.
+        folder: the folder in which blobs are stored; None to keep them in memory.
 
     Raises:
         NodeError: Azurite is not installed.
@@ -88,7 +88,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
             "--blobHost=127.0.0.1",
             f"--blobPort={port}",
             *storage,
-            # The client libraries are newer than Azurite and name API versions that it has not heard of.
+            # The client libraries are newer than Azurite and send API versions that it does not know.
             "--skipApiVersionCheck",
             "--disableTelemetry",
             "--silent",
@@ -101,16 +101,16 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
 
 
 def local_settings(settings: Mapping[str, str], accounts: Mapping[str, BlobAccount]) -> dict[str, str]:
-    """An app's settings with its identity-based connections to storage turned into connection strings.
+    """An app's settings, with connection strings instead of identity-based connections to storage.
 
-    `X__blobServiceUri` (with `X__clientId`, `X__credential` and the like) becomes `X`.
+    `X__blobServiceUri` (and `X__clientId`, `X__credential` and so on) is replaced by `X`.
 
     Args:
-        settings: as declared for the app.
-        accounts: by the host name of their blob service in Azure (`name.blob.core.windows.net`).
+        settings: the declared settings of the app.
+        accounts: accounts, by the host name of their blob service in Azure (`name.blob.core.windows.net`).
 
     Raises:
-        ValueError: a setting names an account that the stack does not declare.
+        ValueError: a setting refers to an account that the stack does not declare.
     """
     suffix = "__blobServiceUri"
     local: dict[str, str] = {}

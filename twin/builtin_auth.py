@@ -1,10 +1,11 @@
-"""Built-in authentication of App Service and Container Apps, which locks a backend to the gateway.
+"""Built-in authentication of App Service and Container Apps, with which a backend admits only the gateway.
 
-It runs in front of an app and admits bearer tokens of one Entra tenant for known audiences, from known
-identities. Configured as the stack does it (action `Return401`, `allowedPrincipals.identities`), it never
-redirects and knows no cookies.
+It runs in front of an app and accepts bearer tokens of one Entra tenant for allowed audiences and
+identities. With the stack's configuration (action `Return401`, `allowedPrincipals.identities`) it never
+redirects and uses no cookies.
 
-Source: https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
+Source:
+https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad#use-a-built-in-authorization-policy
 """
 
 import base64
@@ -30,24 +31,24 @@ _log = logging.getLogger(__name__)
 _ALGORITHMS = ["RS256"]
 _OWN_HEADERS = ("x-ms-client-principal", "x-ms-token-")
 _SKEW = 300
-"""Seconds by which the issuer's clock may be ahead of ours."""
+"""Allowed clock skew in seconds."""
 DENIED = "You do not have permission to view this directory or page."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltInAuth:
-    """Whom an app admits.
+    """The callers that an app admits.
 
     Attributes:
-        issuer: the `iss` of acceptable tokens, to the letter.
-        jwks_url: where the issuer publishes its keys.
-        audiences: acceptable values of `aud`.
-        identities: object ids (`oid`) of the admitted principals. Never empty: in Azure an empty list would
-            admit the whole tenant.
-        applications: client ids (`azp`) of the applications that are admitted; empty admits all.
+        issuer: the required `iss`, compared exactly.
+        jwks_url: the address of the issuer's keys.
+        audiences: the allowed values of `aud`.
+        identities: object ids (`oid`) of the admitted principals. Never empty, because in Azure an empty list
+            admits the whole tenant.
+        applications: client ids (`azp`) of the admitted applications; empty to admit all.
 
     Raises:
-        ValueError: something is empty.
+        ValueError: a required value is empty.
     """
 
     issuer: str
@@ -78,10 +79,10 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refused caller: 401 without a valid token, 403 with the valid token of another principal.
+    """A rejected caller: 401 without a valid token, 403 with a valid token of another principal.
 
     Attributes:
-        reason: for the log; it holds nothing of the token's text.
+        reason: the reason for the log, without any part of the token.
     """
 
     status: Literal[401, 403, 503]
@@ -89,14 +90,14 @@ class Refused:
 
 
 class TokenCheck:
-    """Judges the `Authorization` header of requests; any server can ask it.
+    """Checks the `Authorization` header of requests.
 
-    The keys are fetched when the first token comes and again when a token names a key that is not among them,
-    so that a change of keys is noticed, but not more often than every few seconds, whatever callers send.
+    The keys are fetched for the first token, and again for a token with an unknown key id, but at most
+    once in a few seconds.
 
     Args:
-        settings: whom to admit.
-        clock: the time by which tokens expire.
+        settings: the callers to admit.
+        clock: gives the time for the expiry of tokens.
     """
 
     _REFETCH_AFTER = 5.0
@@ -109,17 +110,17 @@ class TokenCheck:
         self._fetching = anyio.Lock()
 
     async def judge(self, authorization: str | None) -> Admitted | Refused:
-        """Decides on a request.
+        """Checks a request.
 
         Args:
-            authorization: the value of its `Authorization` header, if it has one.
+            authorization: the value of its `Authorization` header, or None.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return Refused(401, "no bearer token")
         key_id = _key_id(token)
         if key_id is None:
-            return Refused(401, "not a signed JWT that names its key")
+            return Refused(401, "not a signed JWT with a key id")
         try:
             keys = await self._keys_with(key_id)
         except (OSError, ValueError, JoseError) as error:
@@ -129,11 +130,11 @@ class TokenCheck:
         try:
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError) as error:
-            return Refused(401, f"bad signature or form: {type(error).__name__}")
+            return Refused(401, f"invalid signature or format: {type(error).__name__}")
         return self._judge_claims(claims)
 
     def _judge_claims(self, claims: Mapping[str, Any]) -> Admitted | Refused:
-        """Looks at who may use the token where and when, once its signature holds."""
+        """Checks the claims of a token with a valid signature."""
         now = self._clock.now()
         expires, starts = claims.get("exp"), claims.get("nbf", 0)
         if not isinstance(expires, int | float) or now >= expires:
@@ -157,13 +158,13 @@ class TokenCheck:
         return Admitted(claims)
 
     async def _keys_with(self, key_id: str) -> KeySet:
-        """The issuer's keys, fetched again if the named one is not among the known ones."""
+        """The issuer's keys, fetched again if there is none with the key id."""
         async with self._fetching:
             known = self._keys is not None and any(key.kid == key_id for key in self._keys.keys)
-            # The clock may have been moved in either direction since.
+            # The clock may have been moved in either direction in the meantime.
             rested = abs(self._clock.now() - self._fetched_at) >= self._REFETCH_AFTER
             if self._keys is None or (not known and rested):
-                # With the first token: an HTTP client takes a tenth of the time of a process's start.
+                # Imported for the first token: an HTTP client takes a tenth of the start time of a process.
                 from twin.json_document import fetch_json  # noqa: PLC0415 -- see above
 
                 self._keys = KeySet.import_key_set(await fetch_json(self.settings.jwks_url))
@@ -172,13 +173,13 @@ class TokenCheck:
 
 
 class BuiltInAuthMiddleware:
-    """ASGI middleware that lets through what its `TokenCheck` admits.
+    """ASGI middleware that rejects requests which its `TokenCheck` does not admit.
 
-    The app learns the caller from `X-MS-CLIENT-PRINCIPAL*` headers; those that a client sends are dropped.
+    The app receives the caller's identity in `X-MS-CLIENT-PRINCIPAL*` headers; those of a client are dropped.
 
     Args:
-        app: the app to lock.
-        check: decides who is admitted.
+        app: the app to protect.
+        check: checks the token of a request.
     """
 
     def __init__(self, app: ASGIApp, *, check: TokenCheck) -> None:
@@ -186,7 +187,7 @@ class BuiltInAuthMiddleware:
         self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves an ASGI request, or refuses it."""
+        """Serves an ASGI request, or rejects it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -206,13 +207,13 @@ class BuiltInAuthMiddleware:
 
 
 def with_principal(headers: Iterable[tuple[str, str]], caller: Admitted) -> list[tuple[str, str]]:
-    """The headers of a request with those that name the caller, which replace any that a client sent."""
+    """The headers of a request with those about the caller, which replace headers of the client."""
     sent = [(name, value) for name, value in headers if not name.lower().startswith(_OWN_HEADERS)]
     return [*sent, *principal_headers(caller.claims).items()]
 
 
 def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
-    """The headers with which the platform names the caller to an app.
+    """The headers in which an app receives the caller's identity.
 
     Source: https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
@@ -236,13 +237,13 @@ def principal_headers(claims: Mapping[str, Any]) -> dict[str, str]:
 
 
 def refusal_headers(verdict: Refused, settings: BuiltInAuth) -> dict[str, str]:
-    """The headers of a refusal, whose body is `DENIED`."""
+    """The headers of an error response; its body is `DENIED`."""
     challenge = f'Bearer realm="twin" authorization_uri="{settings.issuer}"'
     return {"WWW-Authenticate": challenge} if verdict.status == 401 else {}  # noqa: PLR2004 - an HTTP status
 
 
 def _key_id(token: str) -> str | None:
-    """The `kid` in the header of a compact JWS, unverified, or None when it has none or is not a JWS."""
+    """The unverified `kid` in the header of a compact JWS, or None."""
     head, *rest = token.split(".")
     if len(rest) != 2:  # noqa: PLR2004 - header, payload and signature
         return None

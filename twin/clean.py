@@ -1,6 +1,6 @@
-"""Removes folders of the twin, unless a twin uses one: `python -m twin.clean FOLDER...` (make clean).
+"""Removes folders of the twin unless a twin is using one: `python -m twin.clean FOLDER...` (make clean).
 
-It runs with any Python, before anything is installed.
+It needs only Python, no installed packages.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 LOCK = "lock"
-"""The file in a state folder that a running twin holds locked."""
+"""The file in a state folder that a running twin locks."""
 
 
 class InUseError(Exception):
@@ -22,7 +22,7 @@ def remove(folders: "list[Path]") -> None:
     """Removes all folders, or none.
 
     Raises:
-        InUseError: a twin runs on one of them, or on a folder in one of them.
+        InUseError: a twin is using one of them, or a folder in one of them.
     """
     with ExitStack() as held:
         for folder in folders:

@@ -1,6 +1,6 @@
 """The twin's command line.
 
-A command imports the modules that take long to import itself.
+Modules that take long to import are imported in the commands that need them.
 """
 
 import os
@@ -67,7 +67,7 @@ def up(
     """Runs a stack on this machine until Ctrl-C."""
     from apim.readings import ReadingError, Readings  # noqa: PLC0415 - see above
     from twin.plan import Options  # noqa: PLC0415 - see above
-    from twin.session import hold  # noqa: PLC0415 - see above
+    from twin.session import run_foreground  # noqa: PLC0415 - see above
 
     try:
         readings = Readings.parse(reading or [])
@@ -82,7 +82,7 @@ def up(
         admit_agents=agents,
         readings=readings,
     )
-    hold(options, started=_STARTED, verbose=verbose)
+    run_foreground(options, started=_STARTED, verbose=verbose)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The time by which everything in the twin lives; tests move it instead of waiting."""
+"""The clock of the twin, which tests move instead of waiting."""
 
 import mmap
 import os
@@ -13,8 +13,8 @@ class Clock:
     """The wall clock plus an offset.
 
     Args:
-        path: a file that holds the offset (one 8-byte double). Processes that name the same file
-            share one clock. Without a path the clock belongs to this object alone.
+        path: a file with the offset (one 8-byte double). Processes with the same file share one clock.
+            None for a clock that is not shared.
     """
 
     def __init__(self, path: Path | None = None) -> None:

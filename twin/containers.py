@@ -1,7 +1,7 @@
 """Container Apps as processes: each behind the ingress that the stack declares for it.
 
-There is no container engine: what runs in place of an image comes from `twin.local_images`, or from the stack
-itself (`local: {command: ...}` of an entry of `containers`).
+There is no container engine: the command that replaces an image comes from `twin.local_images` or from
+the stack (`local: {command: ...}` of an entry in `containers`).
 """
 
 import asyncio
@@ -32,27 +32,28 @@ _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Container:
-    """One Container App: its process, and the ingress that alone leads to it.
+    """One Container App: its process behind its ingress.
 
-    A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress answers
-    503 with the reason.
+    A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress
+        returns 503
+    with the reason.
 
     Args:
-        app: as declared.
-        port: of the ingress on 127.0.0.1.
-        folder: known images use it as their working directory and home.
-        clock: by which tokens expire.
-        readings: how Azure behaves where that is not documented.
-        notify: is called with what the user should know.
+        app: the declared app.
+        port: port of the ingress on 127.0.0.1.
+        folder: working directory and home of known images.
+        clock: gives the time for the expiry of tokens.
+        readings: the assumed behaviour of Azure where it is not documented.
+        notify: called with notices for the user.
         pause: see `ServerProcess`.
 
     Attributes:
-        name: of the app.
+        name: name of the app.
         backend: the MCP server that it is a part of.
-        app: as declared, or as declared later (`restart`).
-        port: of the ingress.
-        process: runs in place of its image.
-        stand_in: name of the service whose stand-in the process talks to; None for none.
+        app: the declared app; `restart` may replace it.
+        port: port of the ingress.
+        process: the process that replaces the image.
+        stand_in: name of the service whose stand-in the process uses; None if it uses none.
     """
 
     def __init__(
@@ -87,11 +88,11 @@ class Container:
         )
 
     def use(self, environment: Mapping[str, str]) -> None:
-        """Adds variables to the process's environment; has an effect when it is started the next time."""
+        """Adds environment variables for the next start of the process."""
         self._overlay = environment
 
     async def open(self) -> None:
-        """Opens the ingress, which answers 503 until the process is ready.
+        """Opens the ingress, which returns 503 until the process is ready.
 
         Raises:
             OSError: the port is taken.
@@ -99,18 +100,18 @@ class Container:
         await self._ingress.start(self.port)
 
     async def start(self) -> None:
-        """Begins to start the process, unless it cannot run."""
+        """Starts the process in the background, unless it cannot run."""
         if self.process.state is not State.FAILED:
             self.process.start()
 
     async def restart(self, plan: Plan) -> None:
-        """Starts the process again, with its command and files as they are now; returns when it is settled.
+        """Restarts the process with its current command and files; returns when it is ready or has failed.
 
         Args:
-            plan: declares the app; a change of its ingress is ignored.
+            plan: the plan with the app; a change of its ingress is ignored.
 
         Raises:
-            CannotRunError: it cannot run as it is declared now; the old process continues to run.
+            CannotRunError: it cannot run with its current declaration; the old process continues to run.
         """
         app = next((each for each in plan.container_apps if each.name == self.name), None)
         if app is None:
@@ -139,10 +140,10 @@ class Container:
         )
 
     def _command(self, app: ContainerApp, port: int) -> LocalCommand:
-        """What runs, with the variables of `use`.
+        """The command, with the environment variables of `use`.
 
         Raises:
-            CannotRunError: see there.
+            CannotRunError: the app cannot run on this machine.
         """
         try:
             command = command_of(app, port=port, folder=self._folder)
@@ -153,10 +154,10 @@ class Container:
 
 
 def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
-    """What runs in place of an app's container.
+    """The command that replaces an app's container.
 
     Raises:
-        CannotRunError: the stack names no command and the image is not known, or the program does not exist.
+        CannotRunError: the stack has no command and the image is not known, or the program does not exist.
         LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
     """
     if app.local_command:
@@ -172,7 +173,7 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
 
 
 def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
-    """The command that the stack names, without a shell; docs/adding-a-backend.md documents where it runs.
+    """The command of the stack, which runs without a shell as docs/adding-a-backend.md describes.
 
     Raises:
         CannotRunError: the program does not exist.
@@ -205,9 +206,10 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
 
 
 def _platform_variables(app: ContainerApp, port: int) -> dict[str, str]:
-    """The variables that Container Apps gives to every container, as far as they mean something here.
+    """The environment variables that Container Apps sets for every container, if they apply here.
 
-    Source: https://learn.microsoft.com/azure/container-apps/environment-variables#built-in-environment-variables
+    Source:
+        https://learn.microsoft.com/azure/container-apps/environment-variables#built-in-environment-variables
     """
     name, _, suffix = app.host.partition(".")
     return {

@@ -1,36 +1,36 @@
-"""The twin's control API: what tests and curious people do to the services behind the gateway.
+"""The twin's control API, with which tests and users change the state of the services behind the gateway.
 
-It has a port of its own (the gateway's plus one), answers this machine only, and refuses requests that come
-from a web page: any with an `Origin`, and any whose `Host` is not a loopback name (DNS rebinding). Bodies are
-JSON objects; an error says what is accepted.
+It has its own port (the gateway's plus one), is reachable only from this machine, and rejects requests of
+web pages: requests with an `Origin`, and those whose `Host` is not a loopback name (DNS rebinding).
+Bodies are JSON objects; an error lists what is accepted.
 
     GET /                       lists the calls and the services.
-    POST /cache/clear           empties the gateway's cache, as Azure may at any moment.
-    POST /faults                makes a service fail: {"service": "cosmos", "status": 429,
-                                "headers": {"x-ms-retry-after-ms": "5"}, "times": 3} answers with a status
-                                three times; with "error": true connections fail; with "delay": 2.5 it waits
-                                so many seconds; without "times" until it is cleared.
+    POST /cache/clear           empties the gateway's cache, as Azure may do at any time.
+    POST /faults                injects a fault: {"service": "cosmos", "status": 429,
+                                "headers": {"x-ms-retry-after-ms": "5"}, "times": 3} returns a status three
+                                times; "error": true lets connections fail; "delay": 2.5 delays responses by
+                                2.5 seconds; without "times" the fault is active until it is cleared.
     DELETE /faults              clears all faults; with ?service=cosmos those of one service.
     POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
-    GET /received               what services were sent by the gateway, oldest first, credentials masked;
-                                with ?service=functions one of them.
-    GET /arrivals               what the stand-ins for external services were sent by MCP servers, oldest
-                                first: names of headers, no values; with ?service=jira one of them.
+    GET /received               the requests that services received from the gateway, oldest first, with
+                                masked credentials; with ?service=functions those of one service.
+    GET /arrivals               the requests that stand-ins for external services received from MCP servers,
+                                oldest first, without values of headers; with ?service=jira those of one.
     POST /entra/users/{id}      {"enabled": false} disables a user, by object id or sign-in name.
     GET /entra/agents           principals outside of the stack with app roles, and secrets of this twin.
-    POST /entra/keys/rotate     changes Entra's signing key; with {"keepPrevious": false} the old one is gone
-                                at once.
+    POST /entra/keys/rotate     rotates Entra's signing key; with {"keepPrevious": false} the old key is
+                                removed immediately.
     GET /servers                the MCP servers that run as processes: starting, ready, waiting or failed.
-    POST /servers/{name}/restart  starts one again with its files and its command in the stack's file as they
-                                are now, and answers when it is ready or has failed.
+    POST /servers/{name}/restart  restarts a server with its current files and its current command in the
+                                stack's file; the response is sent when it is ready or has failed.
     GET /stack                  the declared resources and outputs, without secrets.
     GET /readings               how the twin behaves where Azure's behaviour is not documented; all options.
-    PUT /readings               {"query": "raw", "R4": "30s"} changes that; what is not named is default.
+    PUT /readings               {"query": "raw", "R4": "30s"} sets readings; the others get their default.
     POST /deployment            {"config": {"keyVersion": "2"}} changes settings of the stack, as far as they
                                 concern API Management; under the reading named-value-order only a part of the
                                 change takes effect until {"finish": true}.
-    GET /hosts                  where on this machine each host name of Azure is served.
-    POST /identity/token        {"resource": "https://cosmos.azure.com"} gives a token of the gateway's
+    GET /hosts                  the local address of each host name of Azure.
+    POST /identity/token        {"resource": "https://cosmos.azure.com"} returns a token of the gateway's
                                 identity, with which `python -m gateway.admin` uses the store.
     GET /settings               the settings of the stack that the twin changed.
     GET /agent                  what `python -m agent_demo` needs: the output agentSettings, how the agents'
@@ -38,10 +38,10 @@ JSON objects; an error says what is accepted.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
-                                ?status=401 or ?status=4xx those that were answered so.
-    GET /traces/{id}            one of them: policies, expressions, changes, what was sent, secrets left out.
-    GET /traces/view            the same as pages, for a browser.
-    GET /audit                  the latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
+                                ?status=401 or ?status=4xx those with such a status.
+    GET /traces/{id}            one of them: policies, expressions, changes and sent requests, without
+    secrets. GET /traces/view            the same as pages, for a browser. GET /audit                  the
+    latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
                                 ?client=, ?server= or ?operationId= those with that value.
     GET /audit/view             the same as a page.
     POST /reset                 clears traces, audit records, cache, faults, record and clock, enables
@@ -95,28 +95,28 @@ _HIDDEN = "***"
 _CALLS = {
     "GET /": "this list",
     "POST /cache/clear": "empty the gateway's cache",
-    "POST /faults": "make a service fail: service, and status (with headers, body), error or delay; times",
+    "POST /faults": "inject a fault: service, and status (with headers, body), error or delay; times",
     "DELETE /faults": "clear all faults, or those of ?service=",
     "POST /clock": "move the clock: advance (seconds)",
-    "GET /received": "what ?service= was sent by the gateway",
-    "GET /arrivals": "what the stand-in for an external service, ?service=jira, was sent by its MCP server",
+    "GET /received": "the requests that ?service= received from the gateway",
+    "GET /arrivals": "the requests that a stand-in, ?service=jira, received from its MCP server",
     "POST /entra/users/{id}": "enabled: false or true",
     "GET /entra/agents": "principals outside of the stack with app roles, and how each authenticates",
-    "POST /entra/keys/rotate": "change Entra's signing key: keepPrevious (true)",
+    "POST /entra/keys/rotate": "rotate Entra's signing key: keepPrevious (true)",
     "GET /servers": "the MCP servers that run as processes, and their state",
-    "POST /servers/{name}/restart": "start a server again, with its files and command as they are now",
+    "POST /servers/{name}/restart": "restart a server with its current files and command",
     "GET /stack": "the declared resources, without secrets",
     "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
-    "PUT /readings": "change that: name to option; the default for what is not named",
+    "PUT /readings": "set readings: name to option; the others get their default",
     "POST /deployment": "change settings: config (name to value); finish (true) completes a partial change",
-    "GET /hosts": "where on this machine each host name of Azure is served",
+    "GET /hosts": "the local address of each host name of Azure",
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
     "GET /settings": "the settings of the stack that the twin changed",
     "GET /agent": "what agent_demo needs: settings, environment, tokens",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
     "POST /tracing": "record requests: on (true or false)",
-    "GET /traces": "recorded requests: ?path= (what it begins with), ?status= (401 or 4xx)",
-    "GET /traces/{id}": "what happened to one request",
+    "GET /traces": "recorded requests: ?path= (a prefix), ?status= (401 or 4xx)",
+    "GET /traces/{id}": "the trace of one request",
     "GET /traces/view": "the same as pages",
     "GET /audit": "audit records: ?event=, ?outcome=, ?subject=, ?client=, ?server=, ?operationId=",
     "GET /audit/view": "the same as a page",
@@ -125,7 +125,7 @@ _CALLS = {
 
 
 class Clearable(Protocol):
-    """Something that can be emptied."""
+    """A collection that can be cleared."""
 
     def clear(self) -> None:
         """Empties it."""
@@ -133,7 +133,7 @@ class Clearable(Protocol):
 
 
 class Tracing(Recorder, Protocol):
-    """What records requests; the gateway does."""
+    """An object that records traces, such as the gateway."""
 
     tracing: bool
 
@@ -145,10 +145,11 @@ class Tracing(Recorder, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAccess:
-    """How the demo agent gets in.
+    """The credentials of the demo agent.
 
     Attributes:
-        environment: variables with which `azure-identity` signs in as the agents' identity; secrets.
+        environment: environment variables with which `azure-identity` signs in as the agents' identity;
+            secrets.
         tokens: tokens of servers that are not behind the gateway, by server; secrets.
     """
 
@@ -157,29 +158,29 @@ class AgentAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Levers:
-    """What the control API moves.
+class Controlled:
+    """The parts of the twin that the control API reads and changes.
 
     Attributes:
-        cache: the gateway's.
-        gateway: with its traces.
-        behaviour: the readings that all processes follow, and changes of settings.
-        memories: what else the gateway remembers: counts of rate limits, tokens, keys.
-        arrivals: what stand-ins for outside services were sent, by the service's name.
-        telemetry: what trace policies sent, oldest first.
-        network: the gateway's way out, with faults and record.
-        clock: of all services.
-        accounts: of Entra.
-        keys: of Entra.
-        agents: what each principal outside of the stack needs to get a token.
+        cache: the gateway's cache.
+        gateway: the gateway, with its traces.
+        behaviour: the readings of all processes, and changes of settings.
+        memories: other state of the gateway: counters of rate limits, tokens, keys.
+        arrivals: the requests to stand-ins for external services, by the name of the service.
+        telemetry: the telemetry of trace policies, oldest first.
+        network: the gateway's network, with faults and recorded requests.
+        clock: the clock of all services.
+        accounts: Entra's users.
+        keys: Entra's signing keys.
+        agents: the credentials of each principal outside of the stack.
         servers: the MCP servers that run as processes.
-        stack: what runs.
+        stack: the evaluated stack.
         overrides: the settings that the twin changed; no secrets.
         delete_state: deletes documents and blobs.
-        resource_manager: answers reads of Azure Resource Manager; None in a control API without one.
-        identity: gives tokens of the gateway's identity for a resource, or raises `InvalidCallError`; None in
-            a control API without one.
-        agent: how the demo agent gets in; None in a control API without one.
+        resource_manager: serves reads of Azure Resource Manager; None to leave it out.
+        identity: gives a token of the gateway's identity for a resource, or raises `InvalidCallError`;
+            None to leave it out.
+        agent: the credentials of the demo agent; None to leave them out.
     """
 
     cache: Clearable
@@ -202,9 +203,9 @@ class Levers:
     agent: AgentAccess | None = None
 
 
-def create_control(levers: Levers) -> ASGIApp:
+def create_control(controlled: Controlled) -> ASGIApp:
     """The control API as an ASGI application."""
-    calls = _Calls(levers)
+    calls = _Calls(controlled)
     app = Starlette(
         routes=[
             Route("/", calls.index, methods=["GET"]),
@@ -217,17 +218,21 @@ def create_control(levers: Levers) -> ASGIApp:
             Route("/entra/users/{name}", calls.switch_user, methods=["POST"]),
             Route("/entra/agents", calls.agents, methods=["GET"]),
             Route("/entra/keys/rotate", calls.rotate_keys, methods=["POST"]),
-            *server_routes(levers.servers),
+            *server_routes(controlled.servers),
             Route("/stack", calls.stack, methods=["GET"]),
-            *behaviour_routes(levers.behaviour),
+            *behaviour_routes(controlled.behaviour),
             Route("/hosts", calls.hosts, methods=["GET"]),
-            *(levers.resource_manager.routes() if levers.resource_manager else ()),
+            *(controlled.resource_manager.routes() if controlled.resource_manager else ()),
             Route("/settings", calls.settings, methods=["GET"]),
-            *([Route("/agent", calls.agent, methods=["GET"])] if levers.agent else ()),
-            *([Route("/identity/token", calls.identity_token, methods=["POST"])] if levers.identity else ()),
+            *([Route("/agent", calls.agent, methods=["GET"])] if controlled.agent else ()),
+            *(
+                [Route("/identity/token", calls.identity_token, methods=["POST"])]
+                if controlled.identity
+                else ()
+            ),
             Route("/tracing", calls.switch_tracing, methods=["POST"]),
-            *trace_routes(levers.gateway),
-            *audit_routes(levers.telemetry),
+            *trace_routes(controlled.gateway),
+            *audit_routes(controlled.telemetry),
             Route("/reset", calls.reset, methods=["POST"]),
         ],
         exception_handlers={
@@ -239,7 +244,7 @@ def create_control(levers: Levers) -> ASGIApp:
 
 
 class LoopbackOnly:
-    """Refuses what a web page can send: a page on this machine's browser is not this machine's user.
+    """Rejects requests of web pages, which run in a browser on this machine but are not its user.
 
     Args:
         app: the application to protect.
@@ -256,7 +261,7 @@ class LoopbackOnly:
                 refusal = "Web pages may not use the control API: the request has an Origin."
                 await _error(403, refusal)(scope, receive, send)
                 return
-            # A page's images, scripts and links come without an Origin; browsers say where they come from.
+            # Requests for images, scripts and links have no Origin, but browsers send Sec-Fetch-Site.
             site = request.headers.get("sec-fetch-site", "none")
             if site not in {"none", "same-origin"}:
                 refusal = f"Web pages may not use the control API: Sec-Fetch-Site is {site!r}."
@@ -270,10 +275,10 @@ class LoopbackOnly:
 
 
 class _Calls:
-    """One method a call."""
+    """One method for each call."""
 
-    def __init__(self, levers: Levers) -> None:
-        self._levers = levers
+    def __init__(self, controlled: Controlled) -> None:
+        self._controlled = controlled
 
     async def index(self, _request: Request) -> Response:
         return JSONResponse(
@@ -281,12 +286,12 @@ class _Calls:
                 "twin": "control API",
                 "calls": _CALLS,
                 "services": self._services(),
-                "readings": self._levers.behaviour.readings.current.changed(),
+                "readings": self._controlled.behaviour.readings.current.changed(),
             }
         )
 
     async def clear_cache(self, _request: Request) -> Response:
-        self._levers.cache.clear()
+        self._controlled.cache.clear()
         return _done()
 
     async def add_fault(self, request: Request) -> Response:
@@ -295,35 +300,37 @@ class _Calls:
         )
         service = self._service(fields["service"])
         fault = _fault(fields)
-        self._levers.network.faults.add(service, fault)
+        self._controlled.network.faults.add(service, fault)
         return _done()
 
     async def clear_faults(self, request: Request) -> Response:
         name = request.query_params.get("service")
-        self._levers.network.faults.clear(self._service(name) if name else None)
+        self._controlled.network.faults.clear(self._service(name) if name else None)
         return _done()
 
     async def move_clock(self, request: Request) -> Response:
         fields = await read_fields(request, {"advance"}, required={"advance"})
         seconds = _number(fields, "advance", "seconds, such as 3600 (or -3600 to go back)")
-        if abs(self._levers.clock.offset + seconds) > _CENTURY:
+        if abs(self._controlled.clock.offset + seconds) > _CENTURY:
             raise InvalidCallError("The clock may be moved by a hundred years at most.")
-        self._levers.clock.advance(seconds)
-        now = datetime.fromtimestamp(self._levers.clock.now(), UTC)
-        return JSONResponse({"now": now.isoformat(), "offset": self._levers.clock.offset})
+        self._controlled.clock.advance(seconds)
+        now = datetime.fromtimestamp(self._controlled.clock.now(), UTC)
+        return JSONResponse({"now": now.isoformat(), "offset": self._controlled.clock.offset})
 
     async def received(self, request: Request) -> Response:
         name = request.query_params.get("service")
         wanted = self._service(name) if name else None
-        requests = [asdict(each) for each in self._levers.network.received if wanted in (None, each.service)]
+        requests = [
+            asdict(each) for each in self._controlled.network.received if wanted in (None, each.service)
+        ]
         return _Ascii({"received": requests})
 
     async def arrivals(self, request: Request) -> Response:
         name = request.query_params.get("service")
-        known = self._levers.arrivals
+        known = self._controlled.arrivals
         if name is not None and name not in known:
             there_are = (
-                f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack needs none."
+                f"The stand-ins are: {', '.join(sorted(known))}." if known else "This stack uses none."
             )
             raise InvalidCallError(f"There is no stand-in {name!r}. {there_are}")
         arrived = [
@@ -337,8 +344,8 @@ class _Calls:
     async def switch_user(self, request: Request) -> Response:
         fields = await read_fields(request, {"enabled"}, required={"enabled"})
         if not isinstance(fields["enabled"], bool):
-            raise InvalidCallError("enabled is true or false.")
-        switch = self._levers.accounts.enable if fields["enabled"] else self._levers.accounts.disable
+            raise InvalidCallError("enabled must be true or false.")
+        switch = self._controlled.accounts.enable if fields["enabled"] else self._controlled.accounts.disable
         try:
             switch(request.path_params["name"])
         except KeyError as error:
@@ -346,20 +353,18 @@ class _Calls:
         return _done()
 
     async def agents(self, _request: Request) -> Response:
-        return _Ascii({"agents": [dict(agent) for agent in self._levers.agents]})
+        return _Ascii({"agents": [dict(agent) for agent in self._controlled.agents]})
 
     async def rotate_keys(self, request: Request) -> Response:
         fields = await read_fields(request, {"keepPrevious"})
         keep = fields.get("keepPrevious", True)
         if not isinstance(keep, bool):
-            raise InvalidCallError(
-                "keepPrevious must be true (an ordinary roll-over) or false (an emergency)."
-            )
-        self._levers.keys.rotate(keep_previous=keep)
+            raise InvalidCallError("keepPrevious must be true (a normal rotation) or false (an emergency).")
+        self._controlled.keys.rotate(keep_previous=keep)
         return _done()
 
     async def stack(self, _request: Request) -> Response:
-        stack = self._levers.stack
+        stack = self._controlled.stack
         return JSONResponse(
             {
                 "resources": [describe(resource) for resource in stack.resources],
@@ -371,18 +376,18 @@ class _Calls:
         )
 
     async def hosts(self, _request: Request) -> Response:
-        hosts = self._levers.network.hosts.items()
+        hosts = self._controlled.network.hosts.items()
         return JSONResponse({host: upstream.base_url for host, upstream in sorted(hosts)})
 
     async def settings(self, _: Request) -> Response:
-        return JSONResponse({"settings": dict(self._levers.overrides)})
+        return JSONResponse({"settings": dict(self._controlled.overrides)})
 
     async def agent(self, _: Request) -> Response:
-        access = self._levers.agent
+        access = self._controlled.agent
         assert access is not None  # noqa: S101 -- the route exists only with it
         return JSONResponse(
             {
-                "settings": self._levers.stack.outputs.get("agentSettings"),
+                "settings": self._controlled.stack.outputs.get("agentSettings"),
                 "environment": dict(access.environment),
                 "tokens": dict(access.tokens),
             }
@@ -392,7 +397,7 @@ class _Calls:
         fields = await read_fields(request, {"resource"}, required={"resource"})
         if not isinstance(fields["resource"], str):
             raise InvalidCallError('resource must be a string, such as "https://cosmos.azure.com".')
-        identity = self._levers.identity
+        identity = self._controlled.identity
         token = await identity(fields["resource"]) if identity else ""
         return JSONResponse({"token": token}, headers={"Cache-Control": "no-store"})
 
@@ -400,7 +405,7 @@ class _Calls:
         fields = await read_fields(request, {"on"}, required={"on"})
         if not isinstance(fields["on"], bool):
             raise InvalidCallError("on must be true or false.")
-        self._levers.gateway.tracing = fields["on"]
+        self._controlled.gateway.tracing = fields["on"]
         return _done()
 
     async def reset(self, request: Request) -> Response:
@@ -410,24 +415,24 @@ class _Calls:
             raise InvalidCallError(
                 "state must be true (also delete registrations, sign-ins, snippets) or false."
             )
-        levers = self._levers
-        for memory in (levers.cache, *levers.memories):
+        controlled = self._controlled
+        for memory in (controlled.cache, *controlled.memories):
             memory.clear()
-        levers.network.faults.clear()
-        levers.network.received.clear()
-        for arrivals in levers.arrivals.values():
+        controlled.network.faults.clear()
+        controlled.network.received.clear()
+        for arrivals in controlled.arrivals.values():
             arrivals.clear()
-        levers.gateway.traces.clear()
-        levers.telemetry.clear()
-        levers.clock.reset()
-        levers.accounts.reset()
-        levers.behaviour.reset()
+        controlled.gateway.traces.clear()
+        controlled.telemetry.clear()
+        controlled.clock.reset()
+        controlled.accounts.reset()
+        controlled.behaviour.reset()
         if state:
-            await levers.delete_state()
+            await controlled.delete_state()
         return _done()
 
     def _services(self) -> list[str]:
-        return sorted({upstream.service for upstream in self._levers.network.hosts.values()})
+        return sorted({upstream.service for upstream in self._controlled.network.hosts.values()})
 
     def _service(self, name: object) -> str:
         known = self._services()
@@ -472,10 +477,10 @@ def _plain(value: Any) -> Any:
 
 
 def _fault(fields: Mapping[str, Any]) -> Fault:
-    """What a service is to do.
+    """The fault in a call.
 
     Raises:
-        InvalidCallError: it is nothing, or not possible.
+        InvalidCallError: the call has no fault, or not a valid one.
     """
     if not {"status", "error", "delay"} & fields.keys():
         raise InvalidCallError("A fault needs one of status (400 to 599), error (true) or delay (seconds).")
@@ -486,15 +491,15 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
     if not isinstance(error, bool):
         raise InvalidCallError("error must be true; connections to the service then fail.")
     if error and status is not None:
-        raise InvalidCallError("A service cannot both answer with a status and fail: give status or error.")
+        raise InvalidCallError("status and error cannot be combined: send one of them.")
     headers = _headers(fields)
     body = fields.get("body", "")
     if not isinstance(body, str) or not _is_unicode(body):
-        raise InvalidCallError("body is a text.")
+        raise InvalidCallError("body must be a string.")
     times = fields.get("times")
     if times is not None and (not _is_integer(times) or not 1 <= times <= _MOST_TIMES):
         raise InvalidCallError(
-            f"times must be a number of requests from 1 to {_MOST_TIMES}; leave it out for all."
+            f"times must be a number of requests from 1 to {_MOST_TIMES}; omit it for all requests."
         )
     delay = _number(fields, "delay", "seconds to wait before anything else") if "delay" in fields else 0.0
     if not 0 <= delay <= _LONGEST_DELAY:
@@ -503,10 +508,10 @@ def _fault(fields: Mapping[str, Any]) -> Fault:
 
 
 def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The headers of a fault's answer.
+    """The headers of a fault's response.
 
     Raises:
-        InvalidCallError: they are not valid in an answer.
+        InvalidCallError: they are not valid in a response.
     """
     headers = fields.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
@@ -519,10 +524,10 @@ def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
         if not _FIELD_VALUE.fullmatch(value):
             raise InvalidCallError(
                 f"The header {name} has line breaks or other control characters, spaces at an end, or "
-                "characters beyond ASCII: no answer can contain that."
+                "characters beyond ASCII, which a response cannot contain."
             )
         if name.lower() in _FRAMING:
-            raise InvalidCallError(f"{name} follows from the body; leave it out.")
+            raise InvalidCallError(f"{name} is derived from the body; omit it.")
     return headers
 
 
@@ -534,7 +539,7 @@ def _number(fields: Mapping[str, Any], name: str, meaning: str) -> float:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text is free of lone surrogates, which JSON can say and no body can hold."""
+    """Whether a string has no lone surrogates, which JSON allows but UTF-8 does not."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -563,10 +568,10 @@ async def _no_such_call(request: Request, error: Exception) -> Response:
 
 
 class _Ascii(JSONResponse):
-    """JSON in which everything beyond ASCII is escaped.
+    """JSON in which all characters beyond ASCII are escaped.
 
-    Bytes of a header that are no UTF-8 are surrogates in Python's texts (0xff is U+DCFF), which UTF-8
-    does not have and JSON's escapes do.
+    Bytes of a header that are not UTF-8 are surrogates in Python's strings (0xff is U+DCFF), which can be
+    written as JSON escapes but not in UTF-8.
     """
 
     def render(self, content: Any) -> bytes:

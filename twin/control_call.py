@@ -1,4 +1,4 @@
-"""One call of the control API: the members of its body."""
+"""Reads the body of a call of the control API."""
 
 import json
 from collections.abc import Set
@@ -10,16 +10,16 @@ _LARGEST_BODY = 64 * 1024
 
 
 class InvalidCallError(Exception):
-    """A call that cannot be done; the message says what would be accepted."""
+    """An invalid call; the message says what is accepted."""
 
 
 async def read_fields(
     request: Request, known: Set[str], *, required: Set[str] = frozenset()
 ) -> dict[str, Any]:
-    """The members of a JSON body; none when there is no body.
+    """The members of a JSON body; empty without a body.
 
     Raises:
-        InvalidCallError: not a JSON object, or its members are not the known ones.
+        InvalidCallError: it is not a JSON object, or has other members.
     """
     accepted = f"Accepted: {', '.join(sorted(known))}."
     body = bytearray()

@@ -1,4 +1,4 @@
-"""`python -m twin eval`: the value of a policy expression, or how a file of cases is answered."""
+"""`python -m twin eval`: evaluates a policy expression, or a file of cases."""
 
 import json
 import time
@@ -20,14 +20,14 @@ _MEMBERS = {
 
 
 class UnusableError(Exception):
-    """A file that cannot be used; the message says why."""
+    """A file that cannot be used; the message has the reason."""
 
 
 def evaluate(text: str, context_file: Path | None) -> bool:
-    """Prints the value of an expression and its type; whether it has one.
+    """Prints the value of an expression and its type; returns whether it has a value.
 
     Raises:
-        UnusableError: the context's file cannot be read or is not in the format.
+        UnusableError: the context's file cannot be read or has another format.
     """
     console = Console(soft_wrap=True, highlight=False)
     given = _read(context_file) if context_file else {}
@@ -56,10 +56,10 @@ def evaluate(text: str, context_file: Path | None) -> bool:
 
 
 def judge_file(file: Path) -> bool:
-    """Prints which cases of a file differ or are refused, and a summary; whether none differs.
+    """Prints the cases that differ or are refused, and a summary; returns whether none differs.
 
     Raises:
-        UnusableError: the file cannot be read or is not in the format.
+        UnusableError: the file cannot be read or has another format.
     """
     try:
         verdicts = golden.judge(file)
@@ -83,7 +83,7 @@ def judge_file(file: Path) -> bool:
 
 
 def _unknown(given: dict[str, Any]) -> Iterator[str]:
-    """What would be left out silently: names that no context has."""
+    """The names that a context does not have, which would otherwise be ignored."""
     for part, value in given.items():
         if part not in _MEMBERS:
             yield f"a context has no {part}, only {', '.join(_MEMBERS)}"

@@ -1,4 +1,4 @@
-"""The gateway's plan of the project's own stacks, without evaluating the whole program."""
+"""The gateway's plan of this project's stacks, without an evaluation of the whole program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,12 +38,13 @@ def plan_stack(
 
 
 class PlannedDocuments:
-    """The policy documents of a stack's plan, which is made at the first look-up.
+    """The policy documents of a stack's plan, which is created at the first look-up.
 
-    A stack's resources hold policies as text alone; the plan of the same configuration has their source maps.
+    The resources of a stack contain only the text of policies; the plan of the same configuration has their
+    source maps.
 
     Args:
-        configuration: of the stack; None for another program than this project's, which has no plan.
+        configuration: configuration of the stack; None for another program, which has no plan.
     """
 
     def __init__(self, configuration: Configuration | None) -> None:
@@ -68,7 +69,7 @@ class DeclaredSourceMap:
     planned: PlannedDocuments
 
     def find(self, line: int, column: int) -> SourceLocation | None:
-        """Where that place of the text was written; None for what no template contains."""
+        """The source location of a line and column; None for text that is in no template."""
         source_map = self.planned.source_maps.get(self.text)
         return source_map.find(line, column) if source_map is not None else None
 

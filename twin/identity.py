@@ -1,4 +1,4 @@
-"""Tokens of managed identities, as a service of Azure asks for them."""
+"""Requests tokens of managed identities, like a service of Azure."""
 
 import contextlib
 import json
@@ -10,11 +10,11 @@ from twin.plan import IDENTITY_ENDPOINT
 
 
 class Identity:
-    """Tokens of the managed identities of a service, from the tenant's endpoint for them.
+    """Tokens of the managed identities of a service, from the tenant's endpoint.
 
     Args:
-        network: the gateway's way out, so that this too can be made to fail.
-        secret: what the endpoint knows the service by.
+        network: the gateway's network, so that faults apply to these requests too.
+        secret: the secret with which the service authenticates to the endpoint.
     """
 
     def __init__(self, network: HttpNetwork, secret: str) -> None:
@@ -25,8 +25,8 @@ class Identity:
         """A token of an identity (None: the system-assigned one) for a resource.
 
         Raises:
-            IdentityRefusedError: the endpoint gave none.
-            SendError: it could not be reached.
+            IdentityRefusedError: the endpoint returned no token.
+            SendError: the endpoint could not be reached.
         """
         query = {"api-version": "2019-08-01", "resource": resource}
         if client_id is not None:
@@ -43,14 +43,14 @@ class Identity:
 
 
 class IdentityRefusedError(Exception):
-    """The tenant gives no token for this identity and resource."""
+    """The tenant issues no token for this identity and resource."""
 
 
 def read_token(status: int, content: bytes) -> str:
-    """The token in an answer of the managed-identity endpoint.
+    """The token in a response of the managed-identity endpoint.
 
     Raises:
-        IdentityRefusedError: the answer has no token.
+        IdentityRefusedError: the response has no token.
     """
     try:
         answer = json.loads(content)

@@ -1,4 +1,4 @@
-"""The ingress of a Container App: the declared built-in authentication, then the proxy to the process."""
+"""The ingress of a Container App: the declared built-in authentication, and the proxy to the process."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ class Unavailable:
 
     Attributes:
         reason: a sentence for callers, without content of the server's log.
-        retry_after: seconds after which a caller should try again; None when waiting does not help.
+        retry_after: seconds after which a caller should retry; None if waiting does not help.
     """
 
     reason: str
@@ -37,15 +37,15 @@ class Unavailable:
 
 
 class Ingress:
-    """Leads requests from one port to the process of a server.
+    """Passes requests on from a port to the process of a server.
 
     Args:
-        name: of the server, for messages.
-        host: its host name in Azure, which requests carry.
-        check: which callers it admits; None admits all.
+        name: name of the server, for messages.
+        host: its host name in Azure, which is sent in requests.
+        check: checks callers; None admits all.
         target: returns the port of the process, or why it accepts no requests.
         passes_token: whether the process receives the token of an admitted caller.
-        notify: is called with an explanation of what the process does wrong.
+        notify: called with an explanation if the process rejects requests.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Ingress:
         await self._proxy.close()
 
     async def handle(self, request: InboundRequest) -> OutboundResponse:
-        """Answers a request, or passes it on to the process."""
+        """Rejects a request, or passes it on to the process."""
         if self._check is not None:
             token = next((value for name, value in request.headers if name.lower() == "authorization"), None)
             verdict = await self._check.judge(token)
@@ -101,10 +101,10 @@ class Ingress:
         try:
             return await self._answer(await self._proxy.send(target, request), target)
         except SendError:
-            # If the process has ended in the meantime, this is the reason.
+            # The reason, if the process has ended in the meantime.
             target = self._target()
             if not isinstance(target, Unavailable):
-                target = Unavailable(f"{self._name} gave no valid answer.", 1)
+                target = Unavailable(f"{self._name} sent no valid response.", 1)
             return _unavailable(target)
 
     async def _answer(self, reply: Reply, port: int) -> OutboundResponse:
@@ -133,7 +133,7 @@ class Ingress:
         return answer
 
     def _explain(self, status: int, body: bytes, port: int) -> None:
-        """Explains a refusal of the host name, once for each start of the process."""
+        """Notifies that the process rejects the host name, once for each start of the process."""
         if self._explained_to == port or not _REFUSED_HOST.search(body):
             return
         self._explained_to = port
@@ -143,7 +143,7 @@ class Ingress:
                 f"{name} refused a request with status {status} because of its host name, {host}. Requests "
                 "have this host name in Azure too. MCP SDKs accept only localhost when the server listens on "
                 "127.0.0.1 (protection against DNS rebinding). Add the host name to the ones that the server "
-                "accepts; the server can make it from its environment, as ${CONTAINER_APP_NAME}-public."
+                "accepts; the server can compute it from its environment, as ${CONTAINER_APP_NAME}-public."
                 "$CONTAINER_APP_ENV_DNS_SUFFIX:\n"
                 "  Python SDK: TransportSecuritySettings(allowed_hosts=[...])\n"
                 "  TypeScript SDK: createMcpExpressApp({ allowedHosts: [...] })\n"

@@ -1,4 +1,4 @@
-"""A JSON document from another service of the twin."""
+"""Fetches JSON documents from other services of the twin."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 async def fetch_json(url: str) -> Any:
-    """The document at a URL, whatever its content type.
+    """The document at a URL, regardless of its content type.
 
     Raises:
-        OSError: there is no answer, or one without success.
-        ValueError: the answer is not JSON.
+        OSError: there is no response, or it has an error status.
+        ValueError: the response is not JSON.
     """
     try:
         async with (

@@ -1,4 +1,4 @@
-"""`python -m twin lint`: what is wrong with policies on disk, or with those of the stack."""
+"""`python -m twin lint`: checks policies in files, or those of a stack."""
 
 import re
 import sys
@@ -31,20 +31,20 @@ _BACKEND = re.compile(r"""\bbackend-id\s*=\s*["']([^"'@]+)["']""")
 
 
 class UnusableError(Exception):
-    """There is nothing that could be looked at; the message says why."""
+    """The policies cannot be checked; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What files do not say of themselves.
+    """Properties of the service that policy files do not contain.
 
     Attributes:
-        sku: of the service.
-        named_values: names of those that are declared; None: whatever is mentioned.
-        scope: of the documents: global, api or operation.
-        streams: whether the API streams.
+        sku: SKU of the service.
+        named_values: names of the declared named values; None to allow any name.
+        scope: scope of the documents: global, api or operation.
+        streams: whether the API streams responses.
         protected: whether the API needs a token.
-        body_bytes: of bodies that diagnostics log.
+        body_bytes: the number of bytes of bodies that diagnostics log.
     """
 
     sku: str = "BasicV2"
@@ -56,7 +56,7 @@ class Options:
 
 
 def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
-    """Findings in policy documents and fragments; fragments can be included by the name of their file.
+    """The findings in policy documents and fragments; fragments can be included by the name of their file.
 
     Raises:
         UnusableError: a file cannot be read or is a template.
@@ -72,7 +72,7 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
     for document in alone:
         findings.update(_of_document(document, fragments, options))
     if not alone:
-        # The section that will include them is not known: the one with the fewest findings is used.
+        # The section that will include them is not known, so the one with the fewest findings is used.
         tried = (_of_document(_including(fragments, section), fragments, options) for section in SECTIONS)
         findings.update(min(tried, key=len))
     return sorted(findings)
@@ -94,12 +94,12 @@ def _of_document(
 
 
 def of_stack(stack: str) -> list[Finding]:
-    """Findings in the rendered policies of a stack.
+    """The findings in the rendered policies of a stack.
 
     Raises:
         UnusableError: the stack's configuration is wrong.
     """
-    # Files need neither a stack nor Pulumi.
+    # Imported here, because a check of files needs neither a stack nor Pulumi.
     from twin.gateway_plan import LOCAL, plan_stack  # noqa: PLC0415
     from twin.stack import StackError  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ def of_stack(stack: str) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """Prints findings: a table on a terminal, else one line each, as compilers do."""
+    """Prints findings: a table on a terminal, otherwise one line for each, like a compiler."""
     if not sys.stdout.isatty():
         for one in findings:
             print(f"{one.document}:{one.line}:{one.column}: {one.code}: {one.message}")  # noqa: T201 -- the output

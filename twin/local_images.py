@@ -1,4 +1,4 @@
-"""How known container images run on a machine without a container engine: the same server, as a process."""
+"""Runs known container images without a container engine: the same server, as a process."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ def local_command(
     port: int,
     folder: Path,
 ) -> LocalCommand | None:
-    """How an image runs here, or None if the twin does not know it.
+    """The command that replaces an image, or None if the twin does not know the image.
 
     Args:
-        image: its reference, such as `ghcr.io/sooperset/mcp-atlassian:0.23.1`, with or without a digest.
-        command: what the declaration has instead of the image's entry point; usually empty.
-        args: what it has instead of the image's arguments; empty for the image's own.
-        env: the container's environment with secrets resolved.
-        port: where it is to listen on 127.0.0.1.
-        folder: for the process alone; made when it is missing.
+        image: reference of the image, such as `ghcr.io/sooperset/mcp-atlassian:0.23.1`.
+        command: the declared command, which replaces the image's entry point; usually empty.
+        args: the declared arguments, which replace the image's; empty to keep these.
+        env: the environment variables of the container, with secrets resolved.
+        port: the port on which it must listen on 127.0.0.1.
+        folder: the folder of the process; created if it does not exist.
 
     Raises:
         LocalImageError: the image is known, but not in this version or with this command.

@@ -1,6 +1,7 @@
-"""`mcp-atlassian`, the server behind the Jira backend, in a Python environment of its own.
+"""`mcp-atlassian`, the server of the Jira backend, in its own Python environment.
 
-It pins an older MCP SDK than ours. Everything comes from `requirements-mcp-atlassian.txt`, with hashes.
+It requires an older MCP SDK than this project. All packages are in `requirements-mcp-atlassian.txt`, with
+hashes.
 """
 
 import fcntl
@@ -21,17 +22,17 @@ _PACKAGE = "mcp-atlassian"
 
 
 class EnvironmentSetupError(Exception):
-    """The environment does not exist or cannot be created; the message says what to do."""
+    """The environment does not exist or cannot be created; the message has the remedy."""
 
 
 def version(root: Path = ROOT) -> str:
-    """The version that the lock pins."""
+    """The version in the lock file."""
     lines = (root / LOCK).read_text(encoding="utf-8").splitlines()
     return next(line for line in lines if line.startswith(f"{_PACKAGE}==")).split("==")[1].split()[0]
 
 
 def command(root: Path = ROOT) -> tuple[str, ...]:
-    """The command line of the server, to which arguments are added.
+    """The command line of the server, without arguments.
 
     Raises:
         EnvironmentSetupError: it is not installed.
@@ -41,18 +42,18 @@ def command(root: Path = ROOT) -> tuple[str, ...]:
         raise EnvironmentSetupError(
             f"{_PACKAGE} {version(root)} is not installed: run `python -m twin.mcp_atlassian` (make does it)"
         )
-    # The script by way of the interpreter: how long its path is does not matter then.
+    # Through the interpreter, because the length of a script's first line is limited.
     return (str(_python(folder)), str(folder / "bin" / _PACKAGE))
 
 
-def install(root: Path = ROOT, *, tell: Callable[[str], object] = print) -> bool:
-    """Installs exactly what the lock says, unless it is installed already.
+def install(root: Path = ROOT, *, report: Callable[[str], object] = print) -> bool:
+    """Installs the locked packages, unless they are installed already.
 
-    Processes that do so at the same time wait for one another.
+    Processes that install at the same time wait for each other.
 
     Args:
-        root: the folder with the lock.
-        tell: is called with a line about work that takes a while.
+        root: the folder with the lock file.
+        report: called with a line about work that takes some time.
 
     Returns:
         Whether something was installed.
@@ -63,18 +64,19 @@ def install(root: Path = ROOT, *, tell: Callable[[str], object] = print) -> bool
     if _is_current(root):
         return False
     folder = root / _FOLDER
-    # The lock is on the project's folder, because the environment's is replaced. It ends with the process.
+    # Locks the project's folder, because the environment's folder is replaced. The lock ends with the
+    # process.
     lock = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_current(root):
             return False
-        tell(f"Installing {_PACKAGE} {version(root)} into {folder.name} (once)")
+        report(f"Installing {_PACKAGE} {version(root)} into {folder.name} (once)")
         python = str(_python(folder))
         uv = (sys.executable, "-m", "uv", "--quiet")
         _run(*uv, "venv", "--clear", "--force", "--python", sys.executable, str(folder))
         _run(*uv, "pip", "sync", "--require-hashes", "--python", python, str(root / LOCK))
-        # Compiles what a start needs, so that the first one takes no longer than the others.
+        # Compiles the modules of a start, so that the first start takes no longer than the others.
         _run(python, "-c", "import mcp_atlassian.servers")
         (folder / _STAMP).write_text(_fingerprint(root), encoding="utf-8")
     finally:
@@ -89,7 +91,7 @@ def _python(folder: Path) -> Path:
 def _is_current(root: Path) -> bool:
     folder = root / _FOLDER
     stamp = folder / _STAMP
-    # The Python below an environment can be removed, which leaves a link to nothing.
+    # If the Python of an environment was removed, its link is broken.
     return (
         _python(folder).exists()
         and stamp.is_file()
@@ -98,7 +100,7 @@ def _is_current(root: Path) -> bool:
 
 
 def _fingerprint(root: Path) -> str:
-    """Changes with the lock and with the Python for which packages were chosen."""
+    """A hash of the lock file and of the Python version for which packages were selected."""
     lock = hashlib.sha256((root / LOCK).read_bytes()).hexdigest()
     return f"{lock} {sys.implementation.cache_tag}"
 
@@ -107,7 +109,7 @@ def _run(*argv: str) -> None:
     # uv and Python themselves, with fixed arguments.
     done = subprocess.run(  # noqa: S603
         argv,
-        # All of ours: it says where packages come from and which certificates to trust.
+        # The whole environment, which has the package index and the trusted certificates.
         env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,7 +1,7 @@
-"""Replaces Pulumi's engine: accepts a program's registrations and answers as Azure would.
+"""Replaces Pulumi's engine: records a program's registrations and returns Azure's outputs.
 
-Pulumi's own `MockMonitor` keeps only ids and states; this one keeps all that a registration says, and does as
-the engine where it matters to programs: nested URNs, duplicate URNs refused, secrets that stay secret.
+Pulumi's `MockMonitor` keeps only ids and states. This one keeps all data of a registration and behaves
+like the engine for nested URNs, duplicate URNs and secrets.
 """
 
 import re
@@ -27,7 +27,7 @@ _IDENTITY_TYPE = ":managedidentity:UserAssignedIdentity"
 
 
 class _Unknown:
-    """The value of what only a deployment knows. There is one, `UNKNOWN`, also after pickling."""
+    """The value of an output that only a deployment knows: the singleton `UNKNOWN`, also after pickling."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -40,7 +40,7 @@ UNKNOWN = _Unknown()
 
 
 class Provider(Protocol):
-    """What computes a resource's outputs, and answers function calls: Azure, or a stand-in for it."""
+    """Computes the outputs of resources and the results of functions: Azure, or a stand-in for it."""
 
     def create(
         self, type_: str, name: str, inputs: Mapping[str, Any], *, urn: str
@@ -59,13 +59,13 @@ class Provider(Protocol):
         ...
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of a provider's function."""
+        """The result of a provider's function."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Declared:
-    """One resource as the program declared it.
+    """A declared resource.
 
     Attributes:
         urn: the name by which Pulumi tracks it.
@@ -73,15 +73,15 @@ class Declared:
         name: logical name.
         custom: False for component resources.
         external: whether the program reads it and does not manage it.
-        id: what Azure would call it; empty in preview and for components.
-        inputs: by wire name (camelCase), secrets in clear; `UNKNOWN` where a preview cannot know.
+        id: its id in Azure; empty in preview and for components.
+        inputs: inputs by wire name (camelCase), secrets in clear text; `UNKNOWN` if unknown in a preview.
         secret_inputs: paths of secret inputs, `value` or `siteConfig.appSettings[0].value`.
-        outputs: what Azure computed, by wire name; a component's registered outputs.
-        secret_outputs: names of outputs that are secret.
+        outputs: Azure's outputs by wire name; for a component, its registered outputs.
+        secret_outputs: names of secret outputs.
         registered: whether a component has registered its outputs; True for custom resources.
-        parent: URN of the parent, empty only for the stack itself.
-        dependencies: URNs of all resources that have to exist before this one.
-        property_dependencies: the same by input.
+        parent: URN of the parent; empty only for the stack.
+        dependencies: URNs of all resources that must exist before this one.
+        property_dependencies: the dependencies by input.
         protect, retain_on_delete, ignore_changes, replace_on_changes, additional_secret_outputs,
         deleted_with, delete_before_replace, provider: resource options.
     """
@@ -113,14 +113,14 @@ class Declared:
         return f"<{self.type} {self.name!r}>"
 
     def is_secret(self, path: str) -> bool:
-        """Whether an input is secret, by itself or as part of one that is."""
+        """Whether an input, or an input that contains it, is secret."""
         return any(
             path == secret or re.match(re.escape(secret) + r"[.\[]", path) for secret in self.secret_inputs
         )
 
 
 class DuplicateResourceError(pulumi.RunError):
-    """Two resources have the same URN; the engine refuses that."""
+    """Two resources have the same URN, which the engine rejects."""
 
 
 class Monitor(MockMonitor):
@@ -128,7 +128,7 @@ class Monitor(MockMonitor):
 
     Args:
         provider: computes outputs.
-        preview: outputs of the provider are left unknown.
+        preview: whether the outputs of the provider stay unknown.
     """
 
     def __init__(self, provider: Provider, *, preview: bool) -> None:
@@ -138,7 +138,7 @@ class Monitor(MockMonitor):
         self.declared: dict[str, Declared] = {}
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """The URN as the engine builds it: the types of all parents but the stack, then its own."""
+        """The URN of a resource, with the types of all parents except the stack, like the engine's."""
         parent_type = parent.split("::")[2] if parent else ""
         qualified = type_ if parent_type in ("", STACK_TYPE) else f"{parent_type}${type_}"
         return "::".join([f"urn:pulumi:{pulumi.get_stack()}", pulumi.get_project(), qualified, name])
@@ -201,7 +201,7 @@ class Monitor(MockMonitor):
         )
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Takes the outputs of a component or of the stack."""
+        """Records the outputs of a component or of the stack."""
         outputs, secret = read_properties(request.outputs)
         self.declared[request.urn] = replace(
             self.declared[request.urn],
@@ -212,9 +212,9 @@ class Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Reads what this stack does not create. A preview knows it, too: it exists already."""
+        """Reads an existing resource that the stack does not create; it is known in a preview too."""
         urn = self.make_urn(request.parent, request.type, request.name)
-        # A service that is adopted has the identities that the program reads before it.
+        # An existing service has the identities that the program has read before.
         assigned = [
             one.id for one in self.declared.values() if one.external and one.type.endswith(_IDENTITY_TYPE)
         ]
@@ -236,7 +236,7 @@ class Monitor(MockMonitor):
         return response
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the name of the remote procedure
-        """Answers a provider's function."""
+        """Calls a provider's function."""
         arguments, _ = read_properties(request.args)
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").update(self._provider.invoke(request.tok, arguments))
@@ -244,7 +244,7 @@ class Monitor(MockMonitor):
 
 
 class _NoMocks(Mocks):
-    """The monitor answers by itself; nothing reaches these."""
+    """The monitor does not use mocks."""
 
     def call(self, args: Any) -> NoReturn:
         raise AssertionError(args.token)
@@ -295,7 +295,7 @@ def _read_struct(fields: Mapping[str, Any], path: str, secrets: set[str]) -> Any
 
 
 def _known(value: Any) -> bool:
-    """Whether nothing in a value is unknown."""
+    """Whether a value contains no unknown value."""
     if isinstance(value, dict):
         return all(map(_known, value.values()))
     if isinstance(value, list):

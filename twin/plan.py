@@ -1,4 +1,4 @@
-"""The plan of a twin: the declared resources, translated into local services that replace Azure's."""
+"""The plan of a twin: the local services for the declared resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,21 +21,21 @@ from twin.stack import PROJECT, Stack, evaluate
 from twin.state import StateFolder
 
 IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
-"""Where the gateway asks for tokens of its managed identities; the network knows the host."""
+"""The endpoint for tokens of the gateway's managed identities; the network maps its host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user chose.
+    """The options of the user.
 
     Attributes:
-        port: of the gateway; the other services follow.
+        port: port of the gateway; the other services use the following ports.
         stack: name of the stack.
         state: the state folder.
         config: configuration values that override the stack's.
-        secrets: the same for secret ones.
-        readings: how the twin behaves where Azure's behaviour is not documented.
-        admit_agents: whether the project's own servers admit agents, whatever the stack says.
+        secrets: secret configuration values that override the stack's.
+        readings: the behaviour of the twin where Azure's is not documented.
+        admit_agents: whether the project's own servers admit agents, regardless of the stack.
         root: folder of the Pulumi project.
     """
 
@@ -56,22 +56,22 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that the services need to start.
+    """The configuration of all services.
 
     Attributes:
-        stack: what the program declares.
-        overrides: the settings that the twin changed, by key; no secrets.
-        service: what the gateway runs.
-        directory: Entra's tenant.
+        stack: the evaluated stack.
+        service: the service that the gateway runs.
+        directory: the directory of the Entra tenant.
+        admit_agents: whether the project's own servers admit agents, regardless of the stack.
         cosmos: the Cosmos DB account, if there is one.
         function_app: the Function App, if there is one.
         container_apps: the Container Apps, in the order of their ports.
         agent_identity: the identity of the twin's agents.
         connections: those of the Foundry project.
         github_token: the token that GitHub's stand-in accepts.
-        session_key: seals the Function App's session ids, so that they survive a restart.
-        blob_accounts: the storage accounts, by the host name of their blobs in Azure.
-        blob_containers: the containers in them.
+        session_key: encrypts the Function App's session ids, so that they survive a restart.
+        blob_accounts: the storage accounts, by the host name of their blob service in Azure.
+        blob_containers: the blob containers in them.
         hosts: the local service of each host name.
     """
 
@@ -92,10 +92,10 @@ class Plan:
 
 
 def make(options: Options, state: StateFolder) -> Plan:
-    """Evaluates the stack and works out what to run.
+    """Evaluates the stack and creates the plan.
 
     Raises:
-        StackError: the stack's configuration, program or resources cannot be run; the message says why.
+        StackError: the stack's configuration, program or resources are not valid for the twin.
     """
     ports = options.ports
     stack, cloud, overrides = _evaluate(options, state)
@@ -121,7 +121,7 @@ def make(options: Options, state: StateFolder) -> Plan:
 
 
 def changed_service(options: Options, state: StateFolder, config: Mapping[str, str]) -> Service:
-    """The API Management service of the stack with other settings; everything else is left as it is.
+    """The API Management service of the stack with other settings; nothing else is changed.
 
     Raises:
         StackError: see `make`.
@@ -170,7 +170,7 @@ def _hosts(
     app: FunctionApp | None,
     containers: tuple[ContainerApp, ...],
 ) -> dict[str, Upstream]:
-    """Azure's host names stay as Azure computes them; the gateway's way out looks them up here."""
+    """The local services for Azure's host names, to which the gateway's network sends requests."""
     entra = f"http://{LOOPBACK}:{ports.entra}"
     hosts = {
         f"localhost:{ports.entra}": Upstream(service="entra", base_url=entra),

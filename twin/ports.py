@@ -1,4 +1,4 @@
-"""Which service of the twin listens where."""
+"""The ports of the twin's services."""
 
 import errno
 import socket
@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTakenError(Exception):
-    """Something else listens on a port that the twin needs; the message says how to choose others."""
+    """A port that the twin needs is in use; the message says how to choose other ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ class Ports:
         return self.gateway + 5
 
     def stand_in(self, index: int) -> int:
-        """The index-th port of stand-ins for external services, from 0; there is room for six."""
+        """The port of a stand-in for an external service, by its index from 0 to 5."""
         return self.gateway + 6 + index
 
     def container(self, index: int) -> int:
-        """The ingress of the Container App that the stack declares as the index-th, from 0."""
+        """The port of the ingress of a Container App, by its index in the stack, from 0."""
         return self.gateway + 12 + index
 
     def named(self) -> dict[str, int]:
-        """All of them, by what they are for."""
+        """All ports, by their purpose."""
         return {
             "gateway": self.gateway,
             "control API": self.control,
@@ -63,10 +63,10 @@ class Ports:
         }
 
     def require_free(self, named: Mapping[str, int] | None = None) -> None:
-        """Makes sure that each can be listened on: those that every twin needs, or others.
+        """Checks that ports are free: those that every twin needs, or the given ones.
 
         Raises:
-            PortTakenError: at least one is taken.
+            PortTakenError: at least one is in use.
         """
         taken = [
             f"{port} ({purpose})"
@@ -84,7 +84,7 @@ class Ports:
 
 def _is_taken(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a port whose last connections are still fading is free.
+        # Like servers, with SO_REUSEADDR: a port with connections in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

@@ -1,4 +1,4 @@
-"""Child processes of the twin: started, watched, and never left behind."""
+"""Child processes of the twin, which always end with it."""
 
 import asyncio
 import contextlib
@@ -34,12 +34,12 @@ class ProcessError(Exception):
     """A child process did not start.
 
     Args:
-        summary: which, and how it failed.
-        last_lines: of its output; None when it was not even started.
+        summary: the name of the process and the error, without its output, which may contain secrets.
+        last_lines: the last lines of its output; None if it was not started.
 
     Attributes:
-        summary: the same; it holds nothing of the output, in which secrets may be.
-        last_lines: the same.
+        summary: the summary.
+        last_lines: the last lines of its output.
     """
 
     def __init__(self, summary: str, last_lines: Sequence[str] | None = None) -> None:
@@ -49,20 +49,20 @@ class ProcessError(Exception):
 
 
 def printed(lines: Sequence[str]) -> str:
-    """The end of a message: the last lines that a program printed."""
+    """The last lines of a program's output, as the end of a message."""
     return ". Its last lines:\n  " + "\n  ".join(lines) if lines else ". It printed nothing."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildProcess:
-    """What to run.
+    """The description of a child process.
 
     Attributes:
-        name: how logs and errors call it.
-        argv: the program, by path, and its arguments. No secrets: every user of the machine can read them.
-        env: its whole environment; `base_environment()` is what most programs need of ours.
+        name: its name in logs and errors.
+        argv: path of the program, and its arguments; no secrets, because all users can read them.
+        env: all its environment variables; `base_environment()` has those that most programs need.
         cwd: its working directory.
-        ready: checks once whether it serves; it may raise `OSError` if not.
+        ready: checks once whether it is ready; it may raise `OSError` if not.
     """
 
     name: str
@@ -73,7 +73,7 @@ class ChildProcess:
 
 
 def base_environment() -> dict[str, str]:
-    """The part of our own environment that a child may see: paths and locale, no settings, no secrets."""
+    """The environment variables that children inherit: paths and locale, no settings, no secrets."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
@@ -95,7 +95,7 @@ async def answers(port: int, path: str) -> bool:
 
 
 class RunningProcess:
-    """A child that has started. Each leads a process group of its own, so its children end with it."""
+    """A started child. It has its own process group, so that its children end with it."""
 
     def __init__(
         self,
@@ -113,14 +113,14 @@ class RunningProcess:
     async def start(cls, child: ChildProcess, *, timeout: float = 30.0) -> "RunningProcess":  # noqa: ASYNC109
         """Starts a child and returns when it is ready.
 
-        What it prints goes line by line to the logger `twin.process.<name>`.
+        Its output is logged line by line by the logger `twin.process.<name>`.
 
         Args:
-            child: what to run.
-            timeout: seconds that it may take to become ready.
+            child: the process to start.
+            timeout: seconds within which it must be ready.
 
         Raises:
-            ProcessError: it could not be started, ended, or was not ready in time. It does not run any more.
+            ProcessError: it could not be started, has ended, or was not ready in time. It is stopped.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -149,19 +149,19 @@ class RunningProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's too."""
+        """Its process id, which is also the id of its process group."""
         return self._process.pid
 
     def last_lines(self) -> tuple[str, ...]:
-        """The last lines that it has printed, twenty at most."""
+        """The last lines of its output, at most twenty."""
         return tuple(self._last_lines)
 
     async def wait(self) -> int:
-        """Waits until it ends and gives its exit status, negative if a signal ended it."""
+        """Waits until it ends and returns its exit status, negative if a signal ended it."""
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends it and all of its group: SIGTERM, then SIGKILL. Harmless when it has ended."""
+        """Ends its process group with SIGTERM, then SIGKILL. Has no effect if it has ended."""
         _signal_group(self.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(_GRACE):
@@ -169,7 +169,7 @@ class RunningProcess:
         except TimeoutError:
             _log.warning("%s did not end after SIGTERM", self.child.name)
         finally:
-            # Also when it has ended: a program that it started may still run.
+            # Also if it has ended: a program that it started may still be running.
             _signal_group(self.pid, signal.SIGKILL)
             await self._process.wait()
             await asyncio.wait([self._output], timeout=0.2)
@@ -184,7 +184,7 @@ class RunningProcess:
                 while not ended.done():
                     if await self._is_ready():
                         return
-                    # A look at a socket is cheap; starting takes from 0.05 s (Go) to seconds (Python).
+                    # A check is cheap; a start takes from 0.05 s (Go) to several seconds (Python).
                     await asyncio.wait([ended], timeout=0.02)
         except TimeoutError:
             raise ProcessError(f"{self.child.name} was not ready within {timeout:g} s", last_lines) from None
@@ -201,14 +201,14 @@ class RunningProcess:
 
 
 async def _log_output(name: str, process: asyncio.subprocess.Process, last_lines: list[str]) -> None:
-    """Passes on what a child prints, and keeps the last lines for an error message."""
+    """Logs the output of a child, and keeps the last lines for an error message."""
     logger = _log.getChild(name)
     if process.stdout is None:
         return
     while True:
         try:
             line = await process.stdout.readline()
-        except ValueError:  # a line over the limit; the reader has dropped it
+        except ValueError:  # a line that is too long, which the reader has dropped
             continue
         if not line:
             return
@@ -224,11 +224,11 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def _command(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """A command line that, on Linux, asks to be killed when this process ends, and then becomes `argv`.
+    """The command line for `argv`. On Linux the kernel kills the process when this process ends.
 
-    So not even `kill -9` of the twin leaves a child behind. Elsewhere it is `argv` itself.
+    So children end even after `kill -9` of the twin. On other systems it is `argv` itself.
     """
     if sys.platform != "linux":
         return argv
-    # A step of its own rather than `preexec_fn`, which is not safe in a process with threads.
+    # A separate program instead of `preexec_fn`, which is not safe in a process with threads.
     return (sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *argv)

@@ -1,9 +1,9 @@
-"""Azure Resource Manager of the twin, on the control port: what is declared, to be read by `gateway.verify`.
+"""A read-only Azure Resource Manager on the control port, for `gateway.verify`.
 
-It answers GET for the resources of API Management, for Function Apps and for Container Apps, by their ids and
-as collections, as Azure does, and refuses everything else. API Management's part is what the gateway runs,
-not what was declared: a policy that was replaced in the running gateway shows as replaced. Secrets are never
-part of an answer: secret named values have no value, apps have no settings, environment or secrets.
+It returns the resources of API Management, Function Apps and Container Apps, by id and as collections.
+Resources of API Management reflect the running gateway, including policies that were replaced since the
+start. Responses never contain secrets: secret named values have no value, apps have no settings,
+environment variables or secrets.
 
 Source: https://learn.microsoft.com/rest/api/apimanagement/, /rest/api/appservice/, /rest/api/containerapps/
 """
@@ -40,15 +40,15 @@ _APPS = {
         "login",
     ),
 }
-"""The types that are shown, with their properties."""
+"""The resource types that it returns, with their properties."""
 
 
 class ResourceManager:
-    """Answers reads of one subscription.
+    """Serves reads of one subscription.
 
     Args:
-        stack: what is declared.
-        service: gives what the gateway runs at the moment.
+        stack: the evaluated stack.
+        service: gives the service that the gateway is running.
     """
 
     def __init__(self, stack: Stack, service: Callable[[], Service]) -> None:
@@ -80,7 +80,7 @@ class ResourceManager:
         return JSONResponse(_shown(found))
 
     def _resources(self) -> Iterator[dict[str, Any]]:
-        """All resources. They are few and rarely asked for, so nothing is kept that could be out of date."""
+        """All resources, which are created for each request and so are never out of date."""
         service = self._stack.one("apimanagement:ApiManagementService")
         subscription = "/".join(service.id.split("/")[:3])
         yield {"id": subscription, "subscriptionId": subscription.rpartition("/")[2], "state": "Enabled"}
@@ -107,7 +107,7 @@ def _service(declared: Declared) -> dict[str, Any]:
 
 
 def _children(service_id: str, service: Service) -> Iterator[dict[str, Any]]:
-    """What the gateway runs, as children of the service."""
+    """The child resources of the service, as the gateway runs them."""
     yield from _policy(service_id, service.policy)
     for api in service.apis:
         api_id = f"{service_id}/apis/{api.id}"
@@ -160,9 +160,9 @@ def _shown(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_azure_stores_it(xml: str) -> str:
-    """The text with tabs before elements and CR LF at the ends of lines.
+    """The text with tabs for indentation and CR LF line ends.
 
-    Source: Azure/azure-rest-api-specs#21835 and #25306, which compare what was written with what was read.
+    Source: Azure/azure-rest-api-specs#21835 and #25306, which compare written and returned documents.
     """
     lines = [
         re.sub(r"^(?: {4})+(?=<)", lambda spaces: "\t" * (len(spaces[0]) // 4), line)
@@ -190,7 +190,7 @@ def _named(id_: str) -> dict[str, Any]:
 
 
 def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
-    """The resources one level below a path that ends in a type; a subscription lists those of its groups."""
+    """The resources one level below a path that ends in a type; for a subscription, those of all groups."""
     pattern = re.escape(path).replace("/providers/", "(?:/resourcegroups/[^/]+)?/providers/", 1)
     below = re.compile(rf"{pattern}/[^/]+")
     found = [resource for id_, resource in resources.items() if below.fullmatch(id_)]
@@ -203,7 +203,7 @@ def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
 
 
 def _is_resource(path: str) -> bool:
-    """Whether a path names a resource, not a collection: after the provider come pairs of type and name."""
+    """Whether a path is that of a resource, with pairs of type and name after the provider."""
     parts = path.rpartition("/providers/")[2].split("/")
     return len(parts) % 2 == 1
 

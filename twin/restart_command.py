@@ -1,4 +1,4 @@
-"""`python -m twin restart`: asks a running twin to restart one of its MCP servers."""
+"""`python -m twin restart`: restarts an MCP server of a running twin."""
 
 import http.client
 import json
@@ -11,18 +11,18 @@ _PATIENCE = 120.0
 
 
 class NotRestartedError(Exception):
-    """The server does not run, or runs as before; the message says why and what to do."""
+    """The server was not restarted, or is not ready; the message has the reason and the remedy."""
 
 
 def restart(name: str, port: int) -> None:
     """Restarts a server and prints that it is ready.
 
     Args:
-        name: of the server, or of the backend of which it is a part.
-        port: the gateway's port of the twin.
+        name: name of the server, or of the backend that it is a part of.
+        port: port of the twin's gateway.
 
     Raises:
-        NotRestartedError: see there.
+        NotRestartedError: the server was not restarted, or is not ready.
     """
     connection = http.client.HTTPConnection(LOOPBACK, Ports(port).control, timeout=_PATIENCE)
     try:

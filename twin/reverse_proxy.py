@@ -10,10 +10,10 @@ from twin.ports import LOOPBACK
 
 
 class ReverseProxy:
-    """The way to ports of this machine, with bodies streamed in both directions."""
+    """Sends requests to ports of this machine; bodies are streamed in both directions."""
 
     def __init__(self) -> None:
-        # A connection of its own for each request: a server's idle timeout cannot meet one.
+        # A new connection for each request, so that a server's idle timeout has no effect.
         self._connections = Connections(kept_for=0)
 
     async def send(self, port: int, request: InboundRequest) -> Reply:
@@ -31,7 +31,7 @@ class ReverseProxy:
             method=request.method,
             target=f"{request.path}?{request.query}" if request.query else request.path,
             host=request.host,
-            # Callers of Azure come over TLS, which ends at the ingress.
+            # In Azure, callers use TLS, which is terminated at the ingress.
             headers=[*headers, ("X-Forwarded-Proto", "https")],
             body=request.body,
         )

@@ -11,13 +11,13 @@ from twin.shared_readings import SharedReadings
 
 
 class Rollout:
-    """Deploys a change to the gateway, together or in parts, depending on the reading named-value-order.
+    """Deploys a change to the gateway, as a whole or in parts, depending on the reading named-value-order.
 
     Args:
-        gateway: runs the service that was declared when the twin started.
-        readings: which part of a change takes effect first.
+        gateway: the gateway, which runs the initial service.
+        readings: give the part of a change that takes effect first.
         evaluate: gives the service that the stack declares with other settings.
-        loaded: is called when the gateway runs another service.
+        loaded: called when the gateway runs another service.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Rollout:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last change has taken effect as a whole."""
+        """Whether the last change has taken effect completely."""
         return self._gateway.service is self._deployed
 
     async def begin(self, config: Mapping[str, str]) -> None:
-        """Deploys the stack with other settings, after whatever is still under way.
+        """Deploys the stack with other settings, after completing the previous change.
 
         Raises:
-            StackError: the settings are wrong; nothing has changed.
-            PolicyError: API Management would refuse the policies; nothing has changed.
+            StackError: the settings are not valid; nothing is changed.
+            PolicyError: API Management would reject the policies; nothing is changed.
         """
         async with self._changing:
             new = await asyncio.wrap_future(own_thread.start(lambda: self._evaluate(config), "rollout"))
@@ -53,12 +53,12 @@ class Rollout:
             self._deployed = new
 
     def finish(self) -> None:
-        """Lets the rest of the change take effect."""
+        """Applies the rest of the change."""
         if not self.is_finished:
             self._load(self._deployed)
 
     def undo(self) -> None:
-        """Goes back to what was declared when the twin started."""
+        """Restores the initial service."""
         self._deployed = self._first
         self.finish()
 

@@ -1,4 +1,4 @@
-"""The process of one MCP server: started, watched, restarted."""
+"""The process of an MCP server, which is monitored and restarted."""
 
 import asyncio
 import math
@@ -13,16 +13,16 @@ from twin.ports import LOOPBACK
 from twin.process import ChildProcess, ProcessError, RunningProcess, printed
 
 _START_TIMEOUT = 60.0
-# Seconds. As Kubernetes restarts containers, on which Container Apps run:
+# Seconds, like the restarts of containers in Kubernetes, on which Container Apps run:
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 _LONGEST_PAUSE = 300.0
 _HEALTHY_AFTER = 600.0
 _RETRY_AFTER = 2
-"""Seconds after which a caller should try again while a server starts."""
+"""Seconds after which a caller should retry while a server starts."""
 
 
 class CannotRunError(Exception):
-    """A server cannot run on this machine as it is declared; the message says what to change."""
+    """A server cannot run on this machine with its declaration; the message has the remedy."""
 
 
 class State(StrEnum):
@@ -31,25 +31,25 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"
-    """It has ended and is restarted after a pause."""
+    """It has ended and will be restarted after a pause."""
     FAILED = "failed"
 
 
 class ServerProcess:
-    """A process that serves on a port of 127.0.0.1, which the system chooses for each start.
+    """A process that listens on a port of 127.0.0.1, which the system chooses at each start.
 
-    A process that was ready and has ended is restarted, after pauses that grow. A process that was never
-    ready is restarted by `restart` only.
+    A process that was ready and has ended is restarted, after increasing pauses. A process that was never
+    ready is restarted only by `restart`.
 
     Args:
         name: its name in messages.
-        command: what to run for a port; it may raise `CannotRunError`.
-        notify: is called with what the user should know.
-        pause: seconds before its first restart; each further pause is twice as long.
+        command: gives the process for a port; it may raise `CannotRunError`.
+        notify: called with notices for the user.
+        pause: seconds before the first restart; each further pause is twice as long.
 
     Attributes:
         state: its state.
-        problem: why it is waiting or failed, in one sentence without its output; otherwise empty.
+        problem: why it is waiting or has failed, in one sentence without its output; otherwise empty.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None when it does not run."""
+        """Its process id; None if it is not running."""
         return self._running.pid if self._running is not None else None
 
     @property
     def failure(self) -> str:
-        """Why it failed, with its last lines, which may contain secrets: for the console only."""
+        """Why it failed, with its last lines, which may contain secrets and are for the console only."""
         return self.problem + (printed(self._last_lines) if self._last_lines else "")
 
     def target(self) -> int | Unavailable:
-        """The port of the process, or why it takes no requests."""
+        """The port of the process, or why it accepts no requests."""
         match self.state:
             case State.READY:
                 return self._port
@@ -92,7 +92,7 @@ class ServerProcess:
                 return Unavailable(self.problem)
 
     def start(self) -> None:
-        """Begins to start the process."""
+        """Starts the process in the background."""
         self._begin()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
@@ -102,19 +102,19 @@ class ServerProcess:
         self._settled.set()
 
     async def settle(self) -> None:
-        """Returns when the process is ready, or is not starting any more."""
+        """Waits until the process is ready or has failed."""
         await self._settled.wait()
 
     async def restart(self) -> None:
-        """Ends the process and starts it again; returns when it is settled."""
-        # First, so that no request is sent to a process that is ending.
+        """Restarts the process and waits until it is ready or has failed."""
+        # Set first, so that no request is sent to a process that is ending.
         self._begin()
         await self.stop()
         self.start()
         await self.settle()
 
     async def stop(self) -> None:
-        """Ends the process and all that it has started."""
+        """Ends the process and its children."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The MCP servers that run as processes: listed and restarted through the control API."""
+"""The MCP servers that run as processes, and the calls of the control API that list and restart them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,13 +14,13 @@ from twin.stack import StackError
 
 
 class Server(Protocol):
-    """One of them.
+    """An MCP server.
 
     Attributes:
-        name: by which it is restarted.
-        backend: the MCP server that it is a part of, such as `slack` for `slack-http`.
-        port: of its ingress.
-        process: what runs.
+        name: its name for restarts.
+        backend: the backend that it is a part of, such as `slack` for `slack-http`.
+        port: port of its ingress.
+        process: its process.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Server(Protocol):
     process: ServerProcess
 
     async def restart(self, plan: Plan) -> None:
-        """Restarts it as a plan declares it; returns when its process is settled.
+        """Restarts it with the declaration in a plan; returns when it is ready or has failed.
 
         Raises:
-            CannotRunError: it cannot run as declared; the old process continues to run.
+            CannotRunError: it cannot run with this declaration; the old process continues to run.
         """
         ...
 
@@ -42,11 +42,11 @@ class UnknownServerError(Exception):
 
 
 class Servers:
-    """All of them.
+    """All MCP servers of a twin.
 
     Args:
-        servers: in the order of their ports.
-        read_plan: evaluates the stack as its files declare it now; raises `StackError`.
+        servers: the servers, in the order of their ports.
+        read_plan: evaluates the stack from its current files; raises `StackError`.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Servers:
         return iter(self._servers)
 
     async def restart(self, name: str) -> list[Server]:
-        """Restarts one server, or all parts of a backend; returns them when their processes are settled.
+        """Restarts a server, or all servers of a backend; returns them when they are ready or have failed.
 
         Raises:
-            UnknownServerError, StackError, CannotRunError: nothing has been restarted.
+            UnknownServerError, StackError, CannotRunError: no server was restarted.
         """
         chosen = [server for server in self._servers if name in {server.name, server.backend}]
         if not chosen or self._read_plan is None:
@@ -76,7 +76,7 @@ class Servers:
 
 
 def server_routes(servers: Servers) -> list[Route]:
-    """The calls of the control API about servers."""
+    """The routes of the control API about servers."""
 
     async def listed(_: Request) -> Response:
         return JSONResponse({"servers": [_shown(server) for server in servers]})

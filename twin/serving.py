@@ -1,4 +1,4 @@
-"""Servers on loopback ports, inside the twin's event loop."""
+"""Servers on loopback ports, in the twin's event loop."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from twin.ports import LOOPBACK
 
 
 class AsgiServer:
-    """One application on one port.
+    """An ASGI application on a port.
 
     Args:
-        name: in messages.
-        app: what it serves.
-        port: on 127.0.0.1.
+        name: its name in messages.
+        app: the application.
+        port: its port on 127.0.0.1.
     """
 
     def __init__(self, name: str, app: ASGIApp, port: int) -> None:
@@ -40,7 +40,7 @@ class AsgiServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listens; returns when requests are answered.
+        """Starts the server; returns when it accepts requests.
 
         Raises:
             OSError: the port is taken.
@@ -54,7 +54,7 @@ class AsgiServer:
                 await self._serving
 
     async def wait(self) -> str:
-        """Waits until it ends by itself; returns the reason."""
+        """Waits until it fails and returns the reason."""
         if self._serving is None:
             return "was not started"
         await asyncio.wait([self._serving])
@@ -62,7 +62,7 @@ class AsgiServer:
         return f"failed: {error!r}" if error else "ended"
 
     async def stop(self) -> None:
-        """Stops immediately: open requests are cut off."""
+        """Stops immediately; open connections are closed."""
         if self._serving is None:
             return
         self._server.should_exit = True
@@ -74,8 +74,8 @@ class GatewayService:
     """The gateway on its port.
 
     Args:
-        gateway: compiled.
-        port: on 127.0.0.1.
+        gateway: the gateway.
+        port: its port on 127.0.0.1.
     """
 
     name = "the gateway"
@@ -89,7 +89,7 @@ class GatewayService:
         await self._server.start(self._port)
 
     async def wait(self) -> str:
-        """Never returns: the server has no task that could end."""
+        """Never returns, because the server has no task that could end."""
         await asyncio.get_running_loop().create_future()
         return "ended"
 
@@ -99,7 +99,7 @@ class GatewayService:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the twin."""
+    """Does not handle signals, which the twin handles."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

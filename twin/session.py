@@ -1,4 +1,4 @@
-"""One run of the twin in the foreground of a terminal: from the command to Ctrl-C."""
+"""A run of the twin in the foreground of a terminal, until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ _EXPECTED = (PortTakenError, StateError, StateInUseError, StackError, TwinError)
 _KEPT_LINES = 15
 
 
-def hold(options: Options, *, started: float, verbose: bool) -> NoReturn:
-    """Runs a twin until a signal or a failure ends it, then ends the process: 0 or 1.
+def run_foreground(options: Options, *, started: float, verbose: bool) -> NoReturn:
+    """Runs a twin until a signal or a failure ends it, then exits with status 0 or 1.
 
     Args:
-        options: what the user chose.
-        started: when the command began, on the monotonic clock.
-        verbose: whether to print what the services log.
+        options: the options of the user.
+        started: start time of the command, on the monotonic clock.
+        verbose: whether to print the log of the services.
     """
     recent = _RecentLines()
     shown = logging.StreamHandler()
@@ -48,9 +48,9 @@ def hold(options: Options, *, started: float, verbose: bool) -> NoReturn:
             runner.run(_run(options, started))
     except _EXPECTED as error:
         said = "" if verbose or not isinstance(error, TwinError) else recent.text()
-        _say(f"error: {error}{said}", file=2)
-        _leave(1)
-    _leave(0)
+        _print(f"error: {error}{said}", file=2)
+        _exit(1)
+    _exit(0)
 
 
 async def _run(options: Options, started: float) -> None:
@@ -63,33 +63,34 @@ async def _run(options: Options, started: float) -> None:
         stop=stop,
         announce=lambda running: _announce(running, started),
         notify=lambda notice: (
-            _say(f"warning: {notice.text}", file=2) if notice.warning else _say(notice.text, file=1)
+            _print(f"warning: {notice.text}", file=2) if notice.warning else _print(notice.text, file=1)
         ),
     )
 
 
 def _announce(running: Running, started: float) -> None:
     gc.freeze()
-    # A request makes few cycles; at Python's 700 objects, looking for them was a tenth of its cost.
+    # A request creates few cycles; with Python's threshold of 700 objects, collection took a tenth of its
+    # time.
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
     console = Console(highlight=False)
     with console.capture() as capture:
         banner.show(console, running, time.monotonic() - started)
-    _say(capture.get().rstrip("\n"), file=1)
+    _print(capture.get().rstrip("\n"), file=1)
 
 
-def _say(text: str, *, file: int) -> None:
-    """Prints, unless the stream is closed, which must not end the twin."""
+def _print(text: str, *, file: int) -> None:
+    """Prints to a stream; a closed stream is ignored, because it must not end the twin."""
     with contextlib.suppress(OSError, ValueError):
         stream = sys.stdout if file == 1 else sys.stderr
         print(text, file=stream, flush=True)
 
 
-def _leave(status: int) -> NoReturn:
-    """Ends the process now.
+def _exit(status: int) -> NoReturn:
+    """Ends the process immediately.
 
-    A start that was interrupted may still be evaluating the stack in a thread, whose result is not needed.
+    After an interrupted start, a thread may still be evaluating the stack; its result is not needed.
     """
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -97,7 +98,7 @@ def _leave(status: int) -> NoReturn:
 
 
 class _RecentLines(logging.Handler):
-    """Keeps the last lines, to be shown if something goes wrong."""
+    """Keeps the last lines of the log for an error message."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,5 +108,5 @@ class _RecentLines(logging.Handler):
         self._lines.append(self.format(record))
 
     def text(self) -> str:
-        """The lines as a paragraph; empty when there are none."""
+        """The lines as a paragraph; empty if there are none."""
         return "\nThe last lines of its log:\n  " + "\n  ".join(self._lines) if self._lines else ""

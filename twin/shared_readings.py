@@ -1,4 +1,4 @@
-"""The readings that all processes of a twin follow; the control API changes them while the twin runs."""
+"""The readings of all processes of a twin, which the control API changes while the twin runs."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from apim.readings import Readings
 
 
 class SharedReadings:
-    """Readings in a file, which each process reads again when it has changed.
+    """Readings in a file, which each process reads again after a change.
 
     Args:
-        path: of the file. Without a path the readings belong to this object alone.
+        path: path of the file; None for readings that are not shared.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -34,7 +34,7 @@ class SharedReadings:
         return self._current
 
     def choose(self, readings: Readings) -> None:
-        """Sets the readings, for every process that shares the file."""
+        """Sets the readings for all processes that share the file."""
         if self._path is None:
             self._current = readings
             return

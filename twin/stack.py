@@ -1,10 +1,10 @@
-"""Runs the Pulumi program in process, without Azure and without the Pulumi CLI, and returns what it declares.
+"""Runs the Pulumi program in this process, without Azure and the Pulumi CLI; returns the declared resources.
 
     stack = evaluate({"sku": "StandardV2"})
     stack.one("azure-native:apimanagement:ApiManagementService").inputs["sku"]
 
-Each evaluation has a thread, an event loop and Pulumi settings of its own, so that one process can evaluate
-many stacks, also from inside a running event loop.
+Each evaluation has its own thread, event loop and Pulumi settings, so that one process can evaluate many
+stacks, also from inside a running event loop.
 """
 
 import asyncio
@@ -37,24 +37,24 @@ from twin.monitor import STACK_TYPE, UNKNOWN, Declared, Monitor, Provider
 __all__ = ["PROJECT", "UNKNOWN", "Declared", "Stack", "StackError", "evaluate"]
 
 PROJECT = Path(__file__).resolve().parent.parent
-"""The folder of the project's own `Pulumi.yaml`."""
+"""The folder of this project's `Pulumi.yaml`."""
 
 
 class StackError(Exception):
-    """The stack cannot be evaluated; the message is for the person who wrote its configuration or program."""
+    """The stack cannot be evaluated; the message is for the author of its configuration or program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Stack:
-    """What a program declares.
+    """The resources and outputs that a program declares.
 
     Attributes:
-        resources: in order of registration, the stack itself left out.
+        resources: resources in order of registration, without the stack.
         outputs: the stack's outputs.
-        secret_outputs: names of those that are secret.
-        encrypted: the settings whose values only the Pulumi CLI can decrypt, and which were not read.
-        configuration: of this project's stack; None for another program.
-        warnings: what the program logged as a warning.
+        secret_outputs: names of the secret outputs.
+        encrypted: names of the encrypted settings, which only the Pulumi CLI can decrypt and were not read.
+        configuration: configuration of this project's stack; None for another program.
+        warnings: the warnings that the program logged.
     """
 
     resources: tuple[Declared, ...]
@@ -72,7 +72,7 @@ class Stack:
         return f"<Stack of {len(self.resources)} resources>"
 
     def of_type(self, type_: str) -> tuple[Declared, ...]:
-        """All resources of a type; the token, or its end after a colon (`apimanagement:Api`)."""
+        """All resources of a type, by its token or the end of it after a colon (`apimanagement:Api`)."""
         return tuple(
             resource
             for resource in self.resources
@@ -80,10 +80,10 @@ class Stack:
         )
 
     def one(self, type_: str, name: str | None = None) -> Declared:
-        """The only resource of a type (and logical name).
+        """The only resource with a type and, if given, a logical name.
 
         Raises:
-            LookupError: no resource matches, or several do.
+            LookupError: no resource or several resources match.
         """
         found = [resource for resource in self.of_type(type_) if name in (None, resource.name)]
         if len(found) != 1:
@@ -92,7 +92,7 @@ class Stack:
         return found[0]
 
     def get(self, urn: str) -> Declared | None:
-        """The resource of a URN."""
+        """The resource with a URN."""
         return self._by_urn.get(urn)
 
 
@@ -109,14 +109,14 @@ def evaluate(
 
     Args:
         config: values that override those of `Pulumi.<stack>.yaml`; keys of the project need no namespace.
-        secrets: the same for secret values.
+        secrets: secret values that override those of `Pulumi.<stack>.yaml`.
         stack: the stack whose file is read.
-        preview: as `pulumi preview`: what Azure computes is unknown.
+        preview: whether Azure's outputs are unknown, as in `pulumi preview`.
         root: folder of `Pulumi.yaml`.
-        cloud: computes what Azure would; by default one with fixed values.
+        cloud: computes Azure's outputs; by default one with fixed values.
 
     Raises:
-        StackError: configuration or program is wrong; the message says how.
+        StackError: the configuration or the program is not valid.
     """
     try:
         settings = read_configuration(config, secrets, stack=stack, root=root)
@@ -145,19 +145,19 @@ def read_configuration(
 ) -> Configuration:
     """The configuration of a stack; arguments as for `evaluate`.
 
-    A stack that runs in the twin needs no secrets, so those that Pulumi encrypted are not read.
+    A stack in the twin needs no secrets, so encrypted values are not read.
 
     Raises:
-        ConfigurationError: it cannot be read; the message says why.
+        ConfigurationError: it cannot be read; the message has the reason.
     """
     local = (config or {}).get("local") == "true"
     return stack_file.load(root, stack, config, secrets, encrypted=NOT_READ if local else None)
 
 
 def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine") -> None:
-    # Not whatever loop the process prefers: Pulumi reaches into the internals of this one.
+    # A specific event loop, because Pulumi uses its internals.
     loop = asyncio.SelectorEventLoop()
-    # Work that Pulumi sends to threads runs in this thread: registrations keep the program's order.
+    # Work that Pulumi sends to threads runs in this thread, so that registrations keep the program's order.
     loop.set_default_executor(_InlineExecutor())
     asyncio.set_event_loop(loop)
     try:
@@ -185,14 +185,14 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
 
 
 def _run_program(root: Path) -> None:
-    """Returns nothing: Pulumi awaits what a program returns, and a namespace is not awaitable."""
+    """Runs the program. Returns None, because Pulumi awaits the result and a namespace is not awaitable."""
     version_aliases.drop_version_aliases()
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
 @contextmanager
 def _seldom_collected() -> Generator[None]:
-    """Collects cycles less often: an evaluation creates many objects and drops few of them."""
+    """Raises the GC thresholds, because an evaluation creates many objects and frees few of them."""
     before = gc.get_threshold()
     gc.set_threshold(20_000, 20, 50)
     try:
@@ -202,7 +202,7 @@ def _seldom_collected() -> Generator[None]:
 
 
 def _explain(error: Exception, root: Path) -> str:
-    """An exception of the program in one line, with the place in the project where it arose."""
+    """An exception of the program in one line, with its position in the project."""
     places = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -214,7 +214,7 @@ def _explain(error: Exception, root: Path) -> str:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends the tasks of a failed program without messages: its error is already known."""
+    """Cancels the tasks of a failed program without messages, because its error is already known."""
     loop.set_exception_handler(lambda _loop, _context: None)
     pending = asyncio.all_tasks(loop)
     for task in pending:
@@ -227,9 +227,9 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
 
 @contextmanager
 def _importable(root: Path) -> Generator[None]:
-    """Lets the program import its own modules, as `pulumi up` does.
+    """Lets the program import its own modules, as in `pulumi up`.
 
-    Modules of another project than this one are forgotten afterwards, so that the next may reuse the names.
+    Modules of other projects are removed afterwards, so that the next project can use the same names.
     """
     before = set(sys.modules)
     sys.path.insert(0, str(root))
@@ -257,7 +257,7 @@ class _InlineExecutor(ThreadPoolExecutor):
 
 
 class _Engine(MockEngine):
-    """Keeps the program's warnings; its errors arrive as exceptions."""
+    """Records the program's warnings; its errors are raised as exceptions."""
 
     def __init__(self) -> None:
         super().__init__(logging.getLogger("twin.stack"))

@@ -1,9 +1,9 @@
-"""What the package of a stand-in provides: `STAND_IN`, which `twin.stand_ins` lists.
+"""The interface of a stand-in's package: it provides `STAND_IN`, which `twin.stand_ins` lists.
 
-A stand-in is a small local service in place of an external one, such as Slack. An MCP server without real
-credentials talks to it. Each package has the same files: `image` (how the server's image runs on this
-machine), `service` (start and stop), `app` (HTTP), `api` (what the service answers), `store` and `records`
-(its data, from `data.yaml`), `shapes` (how answers are written), `errors`.
+A stand-in is a small local service that replaces an external one, such as Slack, for an MCP server
+without real credentials. Each package has the same files: `image` (runs the server's image on this
+machine), `service` (start and stop), `app` (HTTP), `api` (the operations), `store` and `records` (its
+data, from `data.yaml`), `shapes` (the JSON of responses), `errors`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,23 +30,23 @@ PLACEHOLDERS = frozenset(
         ),
     }
 )
-"""Values of a declared credential that mean that there is none."""
+"""Values of a declared credential that stand for no credential."""
 
 
 class LocalImageError(Exception):
-    """An image is known but cannot run here as it is declared; the message says what to change."""
+    """A known image cannot run here with its declaration; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCommand:
-    """What to run instead of a container.
+    """The command that replaces a container.
 
     Attributes:
-        argv: the program, by path, and its arguments; no secrets.
-        env: its whole environment; a stand-in's `environment()` has to be added.
-        folder: its working directory and home, its own.
-        stand_in: name of the service whose stand-in it talks to; None when it has real credentials.
-        ready: checks once whether it serves; it may raise `OSError` if not.
+        argv: path of the program, and its arguments; no secrets.
+        env: all its environment variables, to which a stand-in's `environment()` is added.
+        folder: its working directory and home, which no other process uses.
+        stand_in: name of the service whose stand-in it uses; None if it has real credentials.
+        ready: checks once whether it is ready; it may raise `OSError` if not.
     """
 
     argv: tuple[str, ...]
@@ -58,17 +58,17 @@ class LocalCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A container image that a stack declares, and where its process is to run.
+    """A declared container image, with the port and folder of the process that replaces it.
 
     Attributes:
-        reference: with its tag or digest.
+        reference: the image reference with its tag or digest.
         tag: its tag, if it has one.
-        command: what the declaration has instead of the image's entry point; usually empty.
-        args: what it has instead of the image's arguments; empty for the image's own.
-        env: the process's environment with secrets resolved.
-        port: where it is to listen on 127.0.0.1.
+        command: the declared command, which replaces the image's entry point; usually empty.
+        args: the declared arguments, which replace the image's; empty to keep these.
+        env: the environment variables of the process, with secrets resolved.
+        port: the port on which it must listen on 127.0.0.1.
         folder: its working directory and home.
-        without_credentials: whether it talks to the stand-in.
+        without_credentials: whether it uses the stand-in.
     """
 
     reference: str
@@ -81,20 +81,20 @@ class Image:
     without_credentials: bool
 
     def require(self, *, entry_point: str, tag: str, where: str) -> None:
-        """Makes sure that what runs here is what the declaration says.
+        """Checks that the local program corresponds to the declaration.
 
         Args:
-            entry_point: of the image.
-            tag: of the version that is installed here.
-            where: what to change to install another version.
+            entry_point: entry point of the image.
+            tag: tag of the version that is installed here.
+            where: the file to change, and the command, for another version.
 
         Raises:
-            LocalImageError: the declaration says something else.
+            LocalImageError: the declaration is different.
         """
         if self.command not in {(), (entry_point,)}:
             raise LocalImageError(
-                f"the twin runs {self.reference} with its own entry point {entry_point!r} only, and the "
-                f"stack declares the command {list(self.command)}: remove it, or say what to run in `local`"
+                f"the twin runs {self.reference} only with the image's entry point {entry_point!r}, and the "
+                f"stack declares the command {list(self.command)}: remove it, or add the command to `local`"
             )
         if self.tag is not None and self.tag != tag:
             raise LocalImageError(
@@ -107,27 +107,27 @@ class HostedStandIn(Protocol):
     """A stand-in that can be started.
 
     Attributes:
-        name: in messages.
-        arrivals: what it was sent.
+        name: its name in messages.
+        arrivals: the requests that it received.
     """
 
     name: str
     arrivals: Arrivals
 
     def reset(self) -> None:
-        """Deletes what was changed and what was received."""
+        """Discards changes and recorded requests."""
         ...
 
     async def start(self) -> None:
-        """Serves.
+        """Starts to serve.
 
         Raises:
-            OSError: a port is taken.
+            OSError: a port is in use.
         """
         ...
 
     async def wait(self) -> str:
-        """Waits until it ends by itself; returns the reason."""
+        """Waits until it fails and returns the reason."""
         ...
 
     async def stop(self) -> None:
@@ -139,18 +139,18 @@ class StandIn(HostedStandIn, Protocol):
     """A stand-in that an MCP server uses, which runs on this machine."""
 
     def environment(self) -> dict[str, str]:
-        """The variables that make an MCP server use it; they contain its credentials."""
+        """The environment variables with which an MCP server uses it; they contain its credentials."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandInArgs:
-    """What a stand-in needs.
+    """Arguments of a stand-in.
 
     Attributes:
-        ports: on 127.0.0.1, one for each of its purposes.
-        folder: for files that MCP servers read.
-        clock: stamps what is changed.
+        ports: its ports on 127.0.0.1, one for each of its purposes.
+        folder: folder for files that MCP servers read.
+        clock: gives the time of changes.
     """
 
     ports: tuple[int, ...]
@@ -160,17 +160,17 @@ class StandInArgs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """An external service that has a stand-in, and the MCP server that uses it.
+    """An external service with a stand-in, and the MCP server that uses it.
 
     Attributes:
         service: the service's name, such as `slack`.
-        title: the same for people.
-        repository: of the server's image, without tag and digest.
-        credential: the variable in which the server receives its secret.
-        ports: what the stand-in's ports are for.
-        run: what runs in place of the image; it may raise `LocalImageError`, `NodeError` and
+        title: the service's name in messages.
+        repository: repository of the server's image, without tag and digest.
+        credential: the environment variable with the server's secret.
+        ports: the purposes of the stand-in's ports.
+        run: gives the command that replaces the image; it may raise `LocalImageError`, `NodeError` and
             `EnvironmentSetupError`.
-        create: makes the stand-in. It imports the rest of the package, which few commands need.
+        create: creates the stand-in. It imports the rest of the package, which few commands need.
     """
 
     service: str

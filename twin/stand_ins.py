@@ -1,4 +1,4 @@
-"""The stand-ins for external services, one line for each, and their ports."""
+"""The list of stand-ins for external services, one line for each, and their ports."""
 
 from twin import foundry, github, jira, slack
 from twin.ports import Ports
@@ -28,6 +28,6 @@ def stand_in_of(repository: str) -> Registration | None:
 
 
 def ports_of(registration: Registration, ports: Ports) -> dict[str, int]:
-    """The ports of a stand-in, by what they are for. They are the same whichever stand-ins run."""
+    """The ports of a stand-in, by purpose. They do not depend on the other stand-ins that run."""
     first = sum(len(each.ports) for each in STAND_INS[: STAND_INS.index(registration)])
     return {purpose: ports.stand_in(first + index) for index, purpose in enumerate(registration.ports)}

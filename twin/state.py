@@ -1,4 +1,4 @@
-"""The folder in which a twin keeps what survives a restart."""
+"""The folder with the state of a twin that survives a restart."""
 
 import fcntl
 import os
@@ -16,24 +16,24 @@ from twin.clean import LOCK
 
 
 class StateInUseError(Exception):
-    """Another twin runs on the same folder."""
+    """Another twin is using the folder."""
 
 
 class StateError(Exception):
-    """The folder cannot be used; the message says why and what to give instead."""
+    """The folder cannot be used; the message has the reason and the remedy."""
 
 
 class StateFolder:
     """A twin's state: the seed of its ids and keys, Entra's keys, Cosmos DB's documents, Azurite's blobs.
 
-    The folder belongs to one running twin at a time and to one user of the machine (mode 0700). Use it as a
-    context manager: it is locked inside.
+    Only one running twin and one user of the machine (mode 0700) can use the folder. As a context manager
+    it locks the folder.
 
     Args:
-        path: the folder; made when it is missing.
+        path: the folder, which is created if it does not exist.
 
     Attributes:
-        path: the same, absolute: processes with other working directories receive paths of files in it.
+        path: the absolute path, because processes with other working directories receive paths in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,10 +41,10 @@ class StateFolder:
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        """Makes the folder and locks it.
+        """Creates and locks the folder.
 
         Raises:
-            StateInUseError: another process has it.
+            StateInUseError: another process is using it.
             StateError: it is not a folder, or cannot be written.
         """
         try:
@@ -54,8 +54,8 @@ class StateFolder:
             self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except (OSError, ValueError) as error:
             raise StateError(
-                f"The state folder {str(self.path)!r} cannot be used: {_reason(error)}. Name a folder that "
-                "you may write, or one that does not exist yet:\n  make up ARGS='--state .twin/other'"
+                f"The state folder {str(self.path)!r} cannot be used: {_reason(error)}. Choose a writable "
+                "folder, or one that does not exist yet:\n  make up ARGS='--state .twin/other'"
             ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,24 +63,24 @@ class StateFolder:
             os.close(self._lock)
             self._lock = None
             raise StateInUseError(
-                f"Another twin is using {self.path}. Stop it, or give this one ports and a folder of its own:"
+                f"Another twin is using {self.path}. Stop it, or choose other ports and another folder:"
                 "\n  make up PORT=9000 ARGS='--state .twin/other'"
             ) from None
         return self
 
     def _require_own(self) -> None:
-        """Makes sure that taking the folder over takes nothing away from others.
+        """Checks that the folder contains no files of other programs.
 
         Raises:
-            StateError: it holds something that no twin wrote.
+            StateError: it contains a file that is not part of a twin's state.
         """
         if (self.path / LOCK).exists():
             return
-        # Folders of twins on other ports may be below.
+        # Folders of twins on other ports may be in it.
         if strange := [entry.name for entry in self.path.iterdir() if not (entry / LOCK).exists()]:
             raise StateError(
                 f"The folder {str(self.path)!r} contains files that are not a twin's state, such as "
-                f"{min(strange)!r}. Name an empty folder, or one that does not exist yet:\n"
+                f"{min(strange)!r}. Choose an empty folder, or one that does not exist yet:\n"
                 "  make up ARGS='--state .twin/other'"
             )
 
@@ -93,7 +93,7 @@ class StateFolder:
 
     @contextmanager
     def opening(self, file: Path, holds: str) -> Generator[None]:
-        """Says which file of the folder is damaged, what it holds, and how to do without.
+        """Converts errors of reading a file to a message with its content and how to continue without it.
 
         Raises:
             StateError: the code inside could not read the file.
@@ -143,7 +143,7 @@ class StateFolder:
         return self.path / "containers"
 
     def seed(self) -> Seed:
-        """The twin's seed, made on the first run."""
+        """The twin's seed, created in the first run."""
         file = self.path / "seed"
         with suppress(FileNotFoundError):
             stored = file.read_bytes()
@@ -156,7 +156,7 @@ class StateFolder:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """What is wrong, in the system's words."""
+    """The system's message for an error."""
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "it, or a part of its path, is a file"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

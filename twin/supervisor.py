@@ -1,4 +1,4 @@
-"""Runs a stack: starts every service, watches them, stops them all."""
+"""Runs a stack: starts, monitors and stops all services."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
 from twin.containers import Container
-from twin.control import AgentAccess, Levers, create_control
+from twin.control import AgentAccess, Controlled, create_control
 from twin.control_call import InvalidCallError
 from twin.functions.child import functions_process
 from twin.functions.service import FunctionsService, FunctionsStartError
@@ -41,36 +41,36 @@ from twin.state import StateFolder
 _log = logging.getLogger(__name__)
 
 FUNCTIONS_APP = "functions_app"
-"""The folder of the code that the Function App runs, below the project's."""
+"""The folder with the code of the Function App, in the project's folder."""
 
 _CONTAINERS_WAIT = 0.3
 """Seconds that the announcement waits for containers; later ones are announced as starting."""
 
 
 class TwinError(Exception):
-    """The twin cannot start, or cannot go on; the message is for its user."""
+    """The twin cannot start, or cannot continue; the message is for its user."""
 
 
 class Service(Protocol):
-    """Something that runs until it is stopped."""
+    """A service of the twin, which runs until it is stopped."""
 
     name: str
 
     async def start(self) -> None:
-        """Returns when it serves."""
+        """Starts the service; returns when it is ready."""
         ...
 
     async def wait(self) -> str:
-        """Returns when it has ended by itself, with what happened."""
+        """Waits until it fails and returns the reason."""
         ...
 
     async def stop(self) -> None:
-        """Ends it; harmless when it has not started or has ended."""
+        """Stops it; has no effect if it is not running."""
         ...
 
 
 class Child:
-    """A service in a process of its own."""
+    """A service in a separate process."""
 
     def __init__(self, child: ChildProcess) -> None:
         self.name = child.name
@@ -78,23 +78,23 @@ class Child:
         self._running: RunningProcess | None = None
 
     async def start(self) -> None:
-        """Starts the process and waits until it serves."""
+        """Starts the process and waits until it is ready."""
         self._running = await RunningProcess.start(self._child)
 
     async def wait(self) -> str:
-        """Waits for its end."""
+        """Waits until it ends and returns its status."""
         if self._running is None:
             return "was not started"
         return f"ended with status {await self._running.wait()}"
 
     async def stop(self) -> None:
-        """Ends it and what it started."""
+        """Ends the process and its children."""
         if self._running is not None:
             await self._running.stop()
 
 
 class BlobStorage(Child):
-    """Azurite, with the containers that the stack declares."""
+    """Azurite, with the declared blob containers."""
 
     def __init__(self, made: Plan, folder: Path) -> None:
         super().__init__(blobs.azurite(made.blob_accounts.values(), folder=folder))
@@ -104,7 +104,7 @@ class BlobStorage(Child):
         }
 
     async def start(self) -> None:
-        """Starts the process and creates the containers, as the deployment does in Azure.
+        """Starts the process and creates the containers, which the deployment creates in Azure.
 
         Raises:
             BlobError: see `twin.blob_client`.
@@ -117,7 +117,7 @@ class BlobStorage(Child):
             await blob_client.create_containers(account, names)
 
     async def delete_content(self) -> None:
-        """Deletes all blobs; the containers stay."""
+        """Deletes all blobs, but not the containers."""
         from twin import blob_client  # noqa: PLC0415 -- see `start`
 
         for account, names in self._containers.items():
@@ -125,9 +125,9 @@ class BlobStorage(Child):
 
 
 class _Notices:
-    """Passes notices on to the console, once the announcement has been made; until then it keeps warnings.
+    """Passes notices on to the console after the announcement; before, it collects warnings.
 
-    The announcement itself says which servers are ready.
+    The announcement contains the servers that are ready.
     """
 
     def __init__(self, notify: Notify) -> None:
@@ -142,7 +142,7 @@ class _Notices:
             self._kept.append(notice)
 
     def announced(self) -> None:
-        """Passes on what was kept."""
+        """Passes the collected warnings on."""
         kept, self._kept = self._kept or [], None
         for notice in kept:
             self._notify(notice)
@@ -150,7 +150,7 @@ class _Notices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A twin that is up."""
+    """A running twin."""
 
     options: Options
     plan: Plan
@@ -167,13 +167,13 @@ async def run(
     """Runs a twin until it is stopped.
 
     Args:
-        options: what the user chose.
+        options: the options of the user.
         stop: set to end the twin, also while it starts.
-        announce: called once, when everything answers.
-        notify: is called with later events for the user, such as that a server is ready or has ended.
+        announce: called once, when all services are ready.
+        notify: called with later events for the user, such as that a server is ready or has ended.
 
     Raises:
-        TwinError: it could not start, or a service ended by itself. Nothing is left running.
+        TwinError: it could not start, or a service failed. All services are stopped.
         PortTakenError, StateInUseError, StackError: see there.
     """
     serving = asyncio.create_task(_serve(options, announce, _Notices(notify)))
@@ -199,7 +199,7 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
         cleanup.push_async_callback(_stop, services)
         gateway = await _start(builder, services)
         settled = asyncio.create_task(_settle(builder.containers))
-        # Last: a client that gets an answer from it knows that everything is up.
+        # Last, so that all services are running when it accepts connections.
         control = builder.control(gateway)
         services.append(control)
         await control.start()
@@ -211,10 +211,10 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
 
 
 async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
-    """Starts everything and adds it to `services`, which the caller stops.
+    """Starts all services and adds them to `services`, which the caller stops.
 
-    Most of it starts at the same time. The gateway listens when all that it calls does; servers in containers
-    start last, because they would slow everything else down; until then their ingresses answer 503.
+    Most services start in parallel. The gateway listens when the services that it calls are ready. Servers in
+    containers start last, because they would slow down the others; until then their ingresses return 503.
     """
     try:
         for container in builder.containers:
@@ -227,7 +227,7 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
             for stand_in in (*builder.stand_ins.values(), *builder.hosted.values()):
                 services.append(stand_in)
                 await stand_in.start()
-            # Policies compile while the processes start.
+            # The policies are compiled while the processes start.
             gateway = await asyncio.wrap_future(own_thread.start(builder.gateway, "policies"))
             for server in builder.servers():
                 services.append(server)
@@ -240,12 +240,12 @@ async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
     except* (ProcessError, NodeError, OSError, FunctionsStartError, BlobError) as errors:
         raise TwinError(str(errors.exceptions[0])) from errors
     except* PolicyError as errors:
-        raise TwinError(f"API Management would refuse these policies:\n{errors.exceptions[0]}") from errors
+        raise TwinError(f"API Management would reject these policies:\n{errors.exceptions[0]}") from errors
     return gateway
 
 
 async def _settle(containers: Sequence[Container]) -> None:
-    """Waits for a moment until each container is ready or has failed."""
+    """Waits for a limited time until each container is ready or has failed."""
     if containers:
         settling = [asyncio.create_task(container.process.settle()) for container in containers]
         await asyncio.wait(settling, timeout=_CONTAINERS_WAIT)
@@ -254,7 +254,7 @@ async def _settle(containers: Sequence[Container]) -> None:
 
 
 async def _stop(services: Sequence[Service]) -> None:
-    """Stops all at the same time."""
+    """Stops all services in parallel."""
     results = await asyncio.gather(*(service.stop() for service in services), return_exceptions=True)
     for service, result in zip(services, results, strict=True):
         if isinstance(result, Exception):
@@ -262,7 +262,7 @@ async def _stop(services: Sequence[Service]) -> None:
 
 
 async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
-    """Waits until one of the services ends by itself."""
+    """Waits until one of the services fails."""
     waiting = {asyncio.create_task(service.wait()): service for service in services}
     try:
         ended, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -274,7 +274,7 @@ async def _first_end(services: Sequence[Service]) -> tuple[str, str]:
 
 
 class _Builder:
-    """Makes the services of a plan; none of them is started."""
+    """Creates the services of a plan; starts none of them."""
 
     def __init__(
         self,
@@ -289,9 +289,9 @@ class _Builder:
         self._state = state
         self._plan = made
         self._cleanup = cleanup
-        with state.opening(state.clock, "what tests moved the clock by"):
+        with state.opening(state.clock, "the offset of the clock"):
             self._clock = Clock(state.clock)
-        # A clock that a test moved would leave people with tokens from the future.
+        # A clock that a test moved would leave users with tokens from the future.
         self._clock.reset()
         self._readings = SharedReadings(state.readings)
         self._readings.choose(options.readings)
@@ -338,7 +338,7 @@ class _Builder:
         )
 
     def further_ports(self) -> dict[str, int]:
-        """The ports that this stack needs beyond those of every twin, by what they are for."""
+        """The ports that this stack needs in addition to those of every twin, by purpose."""
         ports = {container.name: container.port for container in self.containers}
         for registration in STAND_INS:
             if registration.service in self.stand_ins:
@@ -349,7 +349,7 @@ class _Builder:
         return ports
 
     def _stand_ins(self) -> dict[str, StandIn]:
-        """The stand-ins that containers without real credentials talk to, by service."""
+        """The stand-ins for containers without real credentials, by service."""
         made: dict[str, StandIn] = {}
         for registration in STAND_INS:
             users = [each for each in self.containers if each.stand_in == registration.service]
@@ -363,7 +363,7 @@ class _Builder:
         return made
 
     def children(self) -> list[Service]:
-        """What runs in processes of its own."""
+        """The services in separate processes."""
         storage = () if self._storage is None else (self._storage,)
         return [*storage, *self._function_servers]
 
@@ -385,7 +385,7 @@ class _Builder:
         return gateway
 
     def servers(self) -> list[Service]:
-        """What runs in this process and does not need the gateway."""
+        """The services in this process that do not need the gateway."""
         made, ports = self._plan, self.ports
         servers: list[Service] = [AsgiServer("Entra", self._tenant, ports.entra)]
         if made.cosmos is not None:
@@ -395,7 +395,7 @@ class _Builder:
         return servers
 
     def control(self, gateway: Gateway) -> Service:
-        """The control API over all the others."""
+        """The control API, which uses all other services."""
         counting = coverage.recorder()
         rollout = Rollout(
             gateway,
@@ -403,7 +403,7 @@ class _Builder:
             lambda config: plan.changed_service(self._options, self._state, config),
             (lambda: counting.watch(gateway)) if counting is not None else (lambda: None),
         )
-        levers = Levers(
+        controlled = Controlled(
             cache=gateway.services.cache,
             gateway=gateway,
             behaviour=Behaviour(
@@ -433,7 +433,7 @@ class _Builder:
                 tokens={"github": self._plan.github_token},
             ),
         )
-        return AsgiServer("the control API", create_control(levers), self.ports.control)
+        return AsgiServer("the control API", create_control(controlled), self.ports.control)
 
     def _agents(self) -> tuple[Mapping[str, str], ...]:
         """What each agent needs to get a token, as an application or as a managed identity."""
@@ -454,7 +454,7 @@ class _Builder:
         """A token of the gateway's user-assigned identity.
 
         Raises:
-            InvalidCallError: there is none.
+            InvalidCallError: there is no token.
         """
         identity = Identity(self._network, self._tenant.state.identity_headers[GATEWAY])
         client_id = next((each.client_id for each in self._plan.service.identities if each.client_id), None)
@@ -464,7 +464,7 @@ class _Builder:
             raise InvalidCallError(f"The identity has no token for {resource}: {error}") from error
 
     async def _delete_state(self) -> None:
-        """Deletes what users have left: documents, blobs and what stand-ins were sent."""
+        """Deletes documents, blobs and the changes in stand-ins."""
         for stand_in in (*self.stand_ins.values(), *self.hosted.values()):
             stand_in.reset()
         self._store.clear()
@@ -472,7 +472,7 @@ class _Builder:
             await self._storage.delete_content()
 
     async def _read_plan(self) -> Plan:
-        """The plan of the stack as its files declare it now.
+        """The plan of the stack from its current files.
 
         Raises:
             StackError: it cannot be evaluated.

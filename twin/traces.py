@@ -1,10 +1,10 @@
-"""What the gateway recorded of each request, for programs and for people.
+"""The recorded traces of requests, as JSON and as pages.
 
-    GET /traces             the requests, newest first; ?path=/mcp (its beginning), ?status=401 (or 4xx).
-    GET /traces/{id}        one of them, with everything that ran.
-    GET /traces/view        the same as a page, with the same filters; GET /traces/{id}/view one request.
+    GET /traces             the requests, newest first; ?path=/mcp (a prefix), ?status=401 (or 4xx).
+    GET /traces/{id}        one request, with everything that ran.
+    GET /traces/view        the requests as a page, with the same filters; GET /traces/{id}/view one request.
 
-Pages have no scripts and load nothing. What they show is masked where it is recorded: see `apim.shown`.
+Pages have no scripts and load nothing. Values are masked when they are recorded: see `apim.shown`.
 """
 
 import base64
@@ -47,7 +47,7 @@ _FIRST_ERROR = 400
 
 
 class Recorder(Protocol):
-    """What keeps traces; the gateway does."""
+    """An object with traces, such as the gateway."""
 
     @property
     def traces(self) -> Sequence[Trace]:
@@ -57,7 +57,7 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A span of time within a request, both in percent of its whole."""
+    """A span of time within a request: start and length in percent of its duration."""
 
     left: float
     width: float
@@ -65,9 +65,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A statement on the page, with what it sent; `section` is set where another section begins.
+    """A statement on the page, with the requests that it sent; `section` is set at the start of a section.
 
-    `written` is the statement's place in its template.
+    `written` is the statement's source location.
     """
 
     statement: Performed
@@ -78,11 +78,11 @@ class Row:
 
 
 class InvalidFilterError(Exception):
-    """A filter that says nothing; the message says what would."""
+    """An invalid filter; the message says what is accepted."""
 
 
 def trace_routes(recorder: Recorder) -> list[Route]:
-    """The calls that read traces."""
+    """The routes that read traces."""
     reader = _Reader(recorder)
     return [
         Route("/traces", reader.listed, methods=["GET"]),
@@ -93,7 +93,7 @@ def trace_routes(recorder: Recorder) -> list[Route]:
 
 
 class _Reader:
-    """One method a call."""
+    """One method for each call."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -142,7 +142,7 @@ class _Reader:
         )
 
     def _wanted(self, request: Request) -> list[Trace]:
-        """The traces that the filters leave, newest first.
+        """The traces that match the filters, newest first.
 
         Raises:
             InvalidFilterError: `status` is not a status code.
@@ -163,13 +163,13 @@ class _Reader:
 
 
 _NO_TRACE = (
-    "No trace has this id: the last 200 requests are kept, those that came while tracing was on. "
+    "No trace has this id: only the last 200 requests that arrived while tracing was on are kept. "
     "GET /traces lists them."
 )
 
 
 def rows(trace: Trace) -> list[Row]:
-    """The statements of a request as its page shows them."""
+    """The statements of a request, for its page."""
     whole = trace.milliseconds or trace.elapsed()
     made: list[Row] = []
     section = ""

@@ -1,8 +1,8 @@
-"""Drops the aliases that azure-native gives to its resources, which cost most of the time of an evaluation.
+"""Drops the aliases of azure-native's resources, which take most of the time of an evaluation.
 
-Azure's provider gives a resource an alias for each version of Azure's API, twenty and more, so that a program
-may change from one to another. Working them out takes three quarters of the time of a program with many
-resources, and an evaluation in process has no earlier state that an alias could refer to.
+The azure-native provider adds an alias to a resource for each version of Azure's API, twenty and more, so
+that a program can change the version. Computing them takes three quarters of the time of a program with
+many resources, and an evaluation in process has no earlier state to which an alias could refer.
 """
 
 import copy
@@ -16,7 +16,7 @@ _VERSION = re.compile(r"azure-native:[A-Za-z0-9]+/v[0-9]+[a-z]*:[A-Za-z0-9]+")
 
 
 def drop_version_aliases() -> None:
-    """From now on resources have no alias that differs only in the version in its type."""
+    """Removes aliases that differ only in the version of the type, from now on."""
     register_stack_transformation(_without_version_aliases)
 
 
@@ -35,6 +35,6 @@ def _is_of_another_version(alias: Any) -> bool:
         isinstance(alias, pulumi.Alias)
         and isinstance(alias.type_, str)
         and _VERSION.fullmatch(alias.type_) is not None
-        # Set by a program for a resource that it renamed or moved.
+        # An alias of the program for a resource that it renamed or moved.
         and alias.name is alias.parent is alias.stack is alias.project is ...
     )

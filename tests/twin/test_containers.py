@@ -478,7 +478,7 @@ def test_a_refusal_that_breaks_off_is_503(app, issuer, tmp_path, status: str) ->
         async with running(replace(app, env={"STATUS": status}), tmp_path) as (_, client):
             answer = await client.get("/broken-refusal", headers=token(issuer))
             assert answer.status_code == 503
-            assert answer.json()["error_description"] == "echo gave no valid answer."
+            assert answer.json()["error_description"] == "echo sent no valid response."
             assert answer.headers["Retry-After"] == "1"
 
     anyio.run(check)

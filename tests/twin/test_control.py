@@ -18,7 +18,7 @@ from tests.stacks import FUNCTIONS_ONLY
 from twin.arrivals import Arrival, Arrivals
 from twin.behaviour import Behaviour
 from twin.clock import Clock
-from twin.control import Levers, create_control
+from twin.control import Controlled, create_control
 from twin.entra.accounts import Accounts
 from twin.entra.directory import Directory
 from twin.entra.keys import SigningKeys
@@ -78,7 +78,7 @@ class Twin:
         self.deleted = 0
         self.arrivals = Arrivals()
         self.readings, self.rollout = SharedReadings(), Changes()
-        levers = Levers(
+        controlled = Controlled(
             cache=self.cache,
             gateway=self.gateway,
             behaviour=Behaviour(
@@ -92,7 +92,7 @@ class Twin:
             delete_state=self.delete_state,
             arrivals={"jira": self.arrivals},
         )
-        self.control = TestClient(create_control(levers), base_url="http://localhost:8001")
+        self.control = TestClient(create_control(controlled), base_url="http://localhost:8001")
 
     async def delete_state(self) -> None:
         self.deleted += 1
@@ -164,7 +164,7 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "status": 99}, "status must be an HTTP status"),
         ({"service": "cosmos", "status": True}, "status must be an HTTP status"),
         ({"service": "cosmos", "error": "yes"}, "error must be true"),
-        ({"service": "cosmos", "error": True, "status": 500}, "give status or error"),
+        ({"service": "cosmos", "error": True, "status": 500}, "status and error cannot be combined"),
         ({"service": "cosmos", "delay": -1}, "delay must be from 0 to 3600 seconds"),
         ({"service": "cosmos", "delay": "1"}, "delay must be a number"),
         ({"service": "cosmos", "delay": 1e9}, "delay must be from 0 to 3600 seconds"),
@@ -174,10 +174,13 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "status": 500, "headers": {"a": "\u00e9"}}, "beyond ASCII"),
         ({"service": "cosmos", "status": 500, "headers": {"a\r\nb": "1"}}, "is not a header name"),
         ({"service": "cosmos", "status": 500, "headers": {"": "1"}}, "is not a header name"),
-        ({"service": "cosmos", "status": 500, "headers": {"Content-Length": "5"}}, "follows from the body"),
+        (
+            {"service": "cosmos", "status": 500, "headers": {"Content-Length": "5"}},
+            "is derived from the body",
+        ),
         ({"service": "cosmos", "status": 500, "times": 0}, "times must be a number of requests"),
         ({"service": "cosmos", "status": 500, "headers": {"a": 1}}, "headers must be an object of strings"),
-        ({"service": "cosmos", "status": 500, "body": {}}, "body is a text"),
+        ({"service": "cosmos", "status": 500, "body": {}}, "body must be a string"),
         ({"service": "cosmos", "status": 500, "time": 1}, "Unknown: time. Accepted: body, delay"),
     ],
 )
@@ -188,7 +191,7 @@ def test_an_impossible_fault_is_refused_with_what_is_accepted(twin: Twin, fault:
 
 def test_half_a_character_is_no_body(twin: Twin) -> None:
     fault = '{"service": "cosmos", "status": 500, "body": "\\ud800"}'
-    assert "body is a text" in refusal(twin.control.post("/faults", content=fault))
+    assert "body must be a string" in refusal(twin.control.post("/faults", content=fault))
 
 
 def test_the_clock_can_be_moved_both_ways(twin: Twin) -> None:
@@ -397,7 +400,7 @@ def test_readings_are_changed_for_the_gateway_and_all_processes(twin: Twin) -> N
     [
         ({"colour": "red"}, "Unknown: colour. Accepted: R1, "),
         ({"unit-clocks": "late"}, "unit-clocks is one of equal, apart, not 'late'."),
-        ({"unit-clocks": True}, 'Each reading is named with an option, such as {"query": "raw"}.'),
+        ({"unit-clocks": True}, 'The body must map readings to options, such as {"query": "raw"}.'),
     ],
 )
 def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict, message: str) -> None:
@@ -423,8 +426,8 @@ def test_settings_are_deployed_in_parts_and_undone_by_a_reset(twin: Twin) -> Non
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({}, "Either config (settings to change) or finish (true) is needed."),
-        ({"config": {"a": "b"}, "finish": True}, "Either config"),
+        ({}, "Send either config (settings to change) or finish (true)."),
+        ({"config": {"a": "b"}, "finish": True}, "Send either config"),
         ({"config": {"keyVersion": 2}}, 'config must be an object of strings, such as {"keyVersion": "2"}.'),
         ({"config": {"wrong": "1"}}, "Nothing was changed: wrong is not a setting."),
     ],

@@ -143,7 +143,7 @@ def test_an_environment_that_cannot_be_made_says_why(tmp_path):
     (tmp_path / mcp_atlassian.LOCK).write_text("mcp-atlassian==0.23.1\n")  # without hashes
     told = []
     with pytest.raises(EnvironmentSetupError, match="hash"):
-        mcp_atlassian.install(tmp_path, tell=told.append)
+        mcp_atlassian.install(tmp_path, report=told.append)
     assert told == ["Installing mcp-atlassian 0.23.1 into .venv-mcp-atlassian (once)"]
 
 
@@ -170,7 +170,7 @@ def test_an_environment_whose_python_was_removed_is_installed_again(tmp_path, mo
     (folder / "bin" / "python").symlink_to(tmp_path / "gone")
     commands = []
     monkeypatch.setattr(mcp_atlassian, "_run", lambda *command: commands.append(command))
-    assert mcp_atlassian.install(tmp_path, tell=lambda _line: None) is True
+    assert mcp_atlassian.install(tmp_path, report=lambda _line: None) is True
     assert "--clear" in commands[0]
 
 

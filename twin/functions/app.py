@@ -17,8 +17,8 @@ class FunctionsApp:
     """The settings and the tools of one function app.
 
     Attributes:
-        settings: from its `host.json`.
-        tools: by name in lower case, because the extension's registry does not look at case.
+        settings: the settings in its `host.json`.
+        tools: the tools, by name in lower case: the extension's registry is case-insensitive.
     """
 
     settings: HostSettings
@@ -45,7 +45,7 @@ class FunctionsApp:
 
     @classmethod
     def of(cls, app: func.FunctionApp, settings: HostSettings) -> "FunctionsApp":
-        """An app that is in memory already.
+        """An app that has already been imported.
 
         Raises:
             HostError: two tools share a name, or a function is not a tool.
@@ -63,7 +63,7 @@ def _tools(app: func.FunctionApp) -> dict[str, Tool]:
     level = root.level
     root.setLevel(
         logging.ERROR
-    )  # the library warns that no function is triggered by HTTP, which is as it should be
+    )  # the library warns that no function is triggered by HTTP, which is intended here
     try:
         functions = app.get_functions()
     finally:

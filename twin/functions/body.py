@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 MAX_BODY = 16 * 1024 * 1024
-"""The largest body that is read, in bytes: enough to answer a client that its 2 MB snippet is too large."""
+"""The largest body that is read, in bytes; large enough for the app to reject a snippet of 2 MB itself."""
 
 
 class BodyTooLargeError(Exception):
@@ -16,7 +16,7 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         BodyTooLargeError: it is too long; the rest has not been read.
-        starlette.requests.ClientDisconnect: the caller went away.
+        starlette.requests.ClientDisconnect: the caller has disconnected.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY:
@@ -30,7 +30,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that has been read once more, and then what comes after it."""
+    """A `receive` that returns a body that has already been read, and then the later messages."""
     unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

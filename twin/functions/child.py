@@ -26,9 +26,9 @@ def functions_process(
 
     Args:
         app: the folder with `function_app.py` and `host.json`.
-        port: where it serves on 127.0.0.1.
-        settings: the app settings; the app finds them in its environment, as in Azure.
-        auth: which callers it admits; None admits all, as an app without built-in authentication does.
+        port: its port on 127.0.0.1.
+        settings: the app settings, which are environment variables of the app, as in Azure.
+        auth: the callers that it admits; None admits all, like an app without built-in authentication.
         clock: the file of the clock that the twin's processes share.
         readings: the file of the readings that they share.
         name: its name in logs.

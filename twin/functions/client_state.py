@@ -1,4 +1,4 @@
-"""The opaque state that a client carries: its session and the instance that opened it.
+"""The opaque state that a client sends: its session, and the instance that created it.
 
 It has the extension's format (`AesGcmUriStateProtector`): initialization vector, ciphertext, tag and an
 HMAC-SHA256 over the three, in base64url.
@@ -23,7 +23,7 @@ _ID_LENGTH = 16
 
 
 class UnreadableStateError(Exception):
-    """A state was not sealed with this key; the extension does not catch that, so its host answers 500."""
+    """A state was not created with this key; the extension does not catch this, so its host returns 500."""
 
 
 def _new_id() -> str:
@@ -32,13 +32,13 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """Seals session ids into what the extension calls client state, and opens them again.
+    """Encrypts and decrypts session ids; the extension calls the result client state.
 
-    The value travels as `Mcp-Session-Id` and as `azmcpcs` in the message URL of the SSE transport.
+    It is sent as `Mcp-Session-Id` and as `azmcpcs` in the message URL of the SSE transport.
 
     Args:
-        key: 32 bytes; a host that keeps it over a restart keeps the sessions of streamable HTTP alive.
-        instance: the name of this host; another instance's SSE sessions cannot be reached here.
+        key: 32 bytes; with the same key, sessions of streamable HTTP survive a restart of the host.
+        instance: the name of this host, which cannot serve the SSE sessions of another instance.
     """
 
     key: bytes = field(default_factory=lambda: AESGCM.generate_key(256), repr=False)
@@ -50,13 +50,13 @@ class ClientState:
         return _new_id()
 
     def seal(self, session: str) -> str:
-        """The state to give to the client of a session."""
+        """The state for the client of a session."""
         vector = os.urandom(_IV)
         sealed = vector + AESGCM(self.key).encrypt(vector, f"{session}|{self.instance}".encode(), None)
         return urlsafe_b64encode(sealed + self._signature(sealed)).rstrip(b"=").decode()
 
     def open(self, state: str) -> tuple[str, str] | None:
-        """The session and instance in a state, or None when the sealed text does not consist of these two.
+        """The session and instance in a state, or None if it does not consist of these two.
 
         Raises:
             UnreadableStateError: see there.

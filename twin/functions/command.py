@@ -22,7 +22,7 @@ from twin.functions.settings import HostError
 from twin.shared_readings import SharedReadings
 
 STATE_KEY = "WEBSITE_AUTH_ENCRYPTION_KEY"
-"""The setting with the key that seals session ids (64 hexadecimal digits), named as on App Service."""
+"""The setting with the key that encrypts session ids (64 hexadecimal digits), named as on App Service."""
 
 
 def run(
@@ -82,7 +82,7 @@ def run(
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Bytes of a request's headers. Without it h11 accepts 16 KiB, less than the gateway sends.
+        # Largest size of a request's headers: h11's default of 16 KiB is less than the gateway may send.
         h11_max_incomplete_event_size=64 * 1024,
         # Event streams do not end by themselves.
         timeout_graceful_shutdown=1,

@@ -12,7 +12,7 @@ EVENT_STREAM_HEADERS = {
 
 
 def start(headers: Mapping[str, str]) -> Message:
-    """The ASGI message that begins a stream."""
+    """The ASGI message that starts a stream."""
     encoded = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     return {"type": "http.response.start", "status": 200, "headers": encoded}
 

@@ -1,9 +1,10 @@
-"""The MCP server of the released extension: what it answers to each JSON-RPC message.
+"""The MCP server of the released extension: its responses to JSON-RPC messages.
 
-The extension (Azure/azure-functions-mcp-extension 1.6.0) is built on ModelContextProtocol 0.4.0-preview.3 for
-.NET. It agrees to three protocol versions with a handshake and does not insist on the handshake. It does not
-look at `MCP-Protocol-Version` and does not know `server/discover`. The official Python SDK is more modern
-than that, so it is not used here. `twin.functions.modern` uses it for an extension that knows 2026-07-28.
+The extension (Azure/azure-functions-mcp-extension 1.6.0) is built on ModelContextProtocol 0.4.0-preview.3
+for .NET. It supports three protocol versions with a handshake and does not require the handshake. It
+ignores `MCP-Protocol-Version` and does not support `server/discover`. The official Python SDK behaves
+differently, so it is not used here. `twin.functions.modern` uses it for an extension that supports
+2026-07-28.
 """
 
 import logging
@@ -21,7 +22,7 @@ from twin.functions.session import Session
 _log = logging.getLogger(__name__)
 
 PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18")
-"""What the extension agrees to in `initialize`; it answers any other with the last."""
+"""The protocol versions that the extension accepts in `initialize`; for any other it returns the last."""
 
 _LOGGING_LEVELS = frozenset({"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"})
 
@@ -29,13 +30,13 @@ _Handler = Callable[[Session, Mapping[str, Any] | None], Awaitable[dict[str, Any
 
 
 class InvalidParametersError(Exception):
-    """Parameters that the SDK cannot read; it says no more than that an error occurred."""
+    """Parameters that the SDK cannot read; the response only says that an error occurred."""
 
 
 class ExtensionServer:
-    """Answers requests with the tools of an app.
+    """Serves the tools of an app.
 
-    Like the extension it announces resources and prompts too, and has none.
+    Like the extension it announces resources and prompts, but has none.
 
     Args:
         app: the function app.
@@ -63,7 +64,7 @@ class ExtensionServer:
 
         Args:
             message: the request.
-            session: whose it is; remembers what the client says of itself.
+            session: the session of the client; stores the client's name and version.
         """
         identifier = message.id if message.id is not None else ""
         handler = self._handlers.get(message.method or "")
@@ -103,7 +104,7 @@ class ExtensionServer:
 
 
 def read_initialize(params: object) -> tuple[str | None, dict[str, Any] | None]:
-    """The protocol version that a client asks for, and what it says of itself; None without parameters.
+    """The requested protocol version, and the client's name and version; None without parameters.
 
     Raises:
         InvalidParametersError: one of them is missing.
@@ -121,7 +122,7 @@ def read_initialize(params: object) -> tuple[str | None, dict[str, Any] | None]:
 
 
 def _object(value: object) -> Mapping[str, Any] | None:
-    """An object of JSON, or None for `null` and no value.
+    """A JSON object, or None for `null` and for an absent value.
 
     Raises:
         InvalidParametersError: it is something else.
@@ -132,7 +133,7 @@ def _object(value: object) -> Mapping[str, Any] | None:
 
 
 def _members(model: BaseModel) -> dict[str, Any]:
-    """What was set of a model; defaults of later protocol versions, such as `resultType`, were not."""
+    """The explicitly set members of a model, without defaults of later protocol versions (`resultType`)."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
 

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 _MCP = "/runtime/webhooks/mcp"
 _METHODS = frozenset({"GET", "POST", "DELETE"})
-"""What the Functions host passes on to extensions."""
+"""The HTTP methods that the Functions host passes on to extensions."""
 
 
 def functions_host(
@@ -36,13 +36,13 @@ def functions_host(
     state: ClientState | None = None,
     readings: SharedReadings | None = None,
 ) -> Starlette:
-    """Assembles the host.
+    """Creates the host.
 
     Args:
-        app: what to serve.
-        check: who may call it; None admits every caller, as an app without built-in authentication does.
-        state: seals session ids; without it sessions end with this host.
-        readings: how Azure behaves where that is not known; without them as by default.
+        app: the function app.
+        check: checks callers; None admits all, like an app without built-in authentication.
+        state: encrypts session ids; without it sessions end with this host.
+        readings: the assumed behaviour of Azure where it is not documented; by default the default readings.
     """
     extension = _Extension(
         app, state or ClientState(), readings or SharedReadings(), behind_auth=check is not None
@@ -64,7 +64,7 @@ def functions_host(
 
 
 class _Extension:
-    """Everything at and below `/runtime/webhooks/mcp`."""
+    """The endpoints at and below `/runtime/webhooks/mcp`."""
 
     def __init__(
         self, app: FunctionsApp, state: ClientState, readings: SharedReadings, *, behind_auth: bool
@@ -77,7 +77,7 @@ class _Extension:
         self._behind_auth = behind_auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request; an error that the extension does not catch is 500 without a body."""
+        """Serves one request; for an error that the extension does not catch, returns 500 without a body."""
         try:
             await self._serve(scope, receive, send)
         except ClientDisconnect:
@@ -109,7 +109,7 @@ class _Extension:
 
 
 def _unknown_version(scope: Scope) -> str | None:
-    """The value of `MCP-Protocol-Version` if the extension does not know it."""
+    """The value of `MCP-Protocol-Version` if the extension does not support it."""
     version = Request(scope).headers.get("mcp-protocol-version")
     return version if version is not None and version not in PROTOCOL_VERSIONS else None
 

@@ -1,7 +1,7 @@
-"""JSON-RPC messages, read and written as the SDK does on which the MCP extension is built.
+"""JSON-RPC messages, parsed and formatted like the SDK of the MCP extension.
 
-That SDK is ModelContextProtocol 0.4.0-preview.3 for .NET, with System.Text.Json. Texts leave escaped to
-ASCII, and the members of a response are in the order that it writes.
+That SDK is ModelContextProtocol 0.4.0-preview.3 for .NET, with System.Text.Json. Strings are escaped to
+ASCII, and the members of a response have the same order.
 """
 
 import json
@@ -17,7 +17,7 @@ RequestId = str | int
 
 
 class MalformedMessageError(Exception):
-    """A body is not a JSON-RPC message; the extension does not catch this, so its host answers 500."""
+    """A body is not a JSON-RPC message; the extension does not catch this, so its host returns 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Message:
     """One message.
 
     Attributes:
-        method: of a request or notification; None for a response.
-        id: of a request or response; None for a notification.
-        params: as sent; of a response None.
+        method: method of a request or notification; None for a response.
+        id: id of a request or response; None for a notification.
+        params: parameters of a request or notification; None for a response.
     """
 
     method: str | None
@@ -36,7 +36,7 @@ class Message:
 
     @property
     def is_request(self) -> bool:
-        """Whether it wants an answer."""
+        """Whether it requires a response."""
         return self.method is not None and self.id is not None
 
 

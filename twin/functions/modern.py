@@ -1,6 +1,7 @@
-"""Streamable HTTP as a later extension may serve it: MCP 2026-07-28 in addition to the versions before it.
+"""Streamable HTTP of a later extension: MCP 2026-07-28 in addition to earlier versions.
 
-No released extension does. This is the official Python SDK, which speaks both; see reading R14.
+No released extension supports it yet. This uses the official Python SDK, which supports both; see reading
+R14.
 """
 
 import secrets
@@ -26,11 +27,11 @@ _Context = ServerRequestContext[Any]
 
 
 class ModernStreamableHttp:
-    """The ASGI app at `/runtime/webhooks/mcp` under this reading; it is sent POST only.
+    """The ASGI app at `/runtime/webhooks/mcp` under this reading; it receives only POST requests.
 
     Args:
         app: the function app.
-        state: seals the session ids that clients with a handshake are given.
+        state: encrypts the session ids of clients with a handshake.
     """
 
     def __init__(self, app: FunctionsApp, state: ClientState) -> None:
@@ -40,7 +41,7 @@ class ModernStreamableHttp:
         self._state = state
 
     def run(self) -> AbstractAsyncContextManager[None]:
-        """Must be entered while requests are served."""
+        """A context manager that must be active while requests are served."""
         return self._manager.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +62,7 @@ class ModernStreamableHttp:
 
 
 def mcp_server(app: FunctionsApp) -> Server[Any]:
-    """The SDK's server with the tools of an app; it announces resources and prompts too, and has none."""
+    """The SDK's server with the tools of an app; it announces resources and prompts, but has none."""
 
     async def list_tools(_: _Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[tool.definition for tool in app.tools.values()])

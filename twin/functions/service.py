@@ -1,4 +1,4 @@
-"""The Functions host as a service of the twin: its process behind an ingress, as the platform has one."""
+"""The Functions host as a service of the twin: its process behind an ingress."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,11 +18,11 @@ class FunctionsService:
     """The Functions host on its port. It checks the tokens of its callers itself.
 
     Args:
-        child: what to run for a plan and a port.
-        plan: declares the Function App.
+        child: gives the process for a plan and a port.
+        plan: the plan with the Function App.
         host: the app's host name in Azure.
-        port: of the ingress on 127.0.0.1.
-        notify: is called with what the user should know.
+        port: port of the ingress on 127.0.0.1.
+        notify: called with notices for the user.
     """
 
     name = "functions"
@@ -50,7 +50,7 @@ class FunctionsService:
             raise FunctionsStartError(self.process.failure)
 
     async def restart(self, plan: Plan) -> None:
-        """Restarts the process with the app's files and settings as they are now."""
+        """Restarts the process with the app's current files and settings."""
         self._plan = plan
         await self.process.restart()
 

@@ -1,4 +1,4 @@
-"""What a function learns of the caller of its tool."""
+"""The information about its caller that a function receives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ class Session:
 
     Attributes:
         transport: its name in the extension.
-        headers: of the request that opened it.
-        client: name and version that the client gave in `initialize`; None before.
+        headers: headers of the request that started it.
+        client: name and version of the client from `initialize`; None before.
     """
 
     transport: Transport

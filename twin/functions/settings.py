@@ -1,4 +1,4 @@
-"""What `host.json` says of the MCP server."""
+"""The settings of the MCP server in `host.json`."""
 
 import json
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 READY = "/twin/ready"
-"""The only path that needs no token; its answer reveals only that the host serves."""
+"""The only path that needs no token; its response shows only that the host is running."""
 
 
 class HostError(Exception):
-    """The function app cannot be served; the message says why and what to change."""
+    """The function app cannot be served; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class HostSettings:
         """Reads a `host.json`.
 
         Raises:
-            HostError: the file is not what Azure would accept, or asks for what this host does not do.
+            HostError: Azure would reject the file, or it has a setting that this host does not support.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -47,12 +47,14 @@ class HostSettings:
             instructions=section.pop("instructions", None),
         )
         if section:
-            raise HostError(f"{path}: this host does not know extensions.mcp.{', '.join(section)}; remove it")
+            raise HostError(
+                f"{path}: this host does not support extensions.mcp.{', '.join(section)}; remove it"
+            )
         return settings
 
 
 def _require_anonymous(path: Path, system: dict[str, Any]) -> None:
-    """Refuses to serve behind function keys: built-in authentication locks the app instead."""
+    """Rejects function keys: callers are checked by built-in authentication instead."""
     if system != {"webhookAuthorizationLevel": "Anonymous"}:
         raise HostError(
             f'{path}: set extensions.mcp.system to {{"webhookAuthorizationLevel": "Anonymous"}}. '

@@ -23,7 +23,7 @@ from twin.functions.session import Session
 from twin.functions.streamable_http import UnhandledError, read_message
 
 _PING_EVERY = 25
-"""Seconds between the answer to a `ping` and the next one."""
+"""Seconds between the response to a `ping` and the next `ping`."""
 
 
 class SseTransport:
@@ -32,7 +32,7 @@ class SseTransport:
     Args:
         server: answers the messages.
         state: seals the session ids.
-        ping_every: seconds; see `_PING_EVERY`.
+        ping_every: seconds between pings; see `_PING_EVERY`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SseTransport:
             await self._serve_stream(request, send)
 
     async def _serve_stream(self, request: Request, send: Send) -> None:
-        """Serves one client's stream; its session lives exactly as long."""
+        """Serves one client's stream; its session ends with the stream."""
         identifier = self._state.new_session()
         endpoint = f"message?azmcpcs={self._state.seal(identifier)}"
         if (key := _function_key(request)) is not None:
@@ -91,7 +91,7 @@ class SseTransport:
                 tasks.cancel_scope.cancel()
 
     async def _message(self, request: Request) -> Response:
-        """Hands one posted message to its session."""
+        """Passes a posted message to its session."""
         states = request.query_params.getlist("azmcpcs")
         if not states:
             return _invalid_session("Missing service context.")
@@ -110,12 +110,12 @@ class SseTransport:
             stream.handle(message)
         elif instance == self._state.instance:
             return _invalid_session(f"No active session for client '{identifier}' and instance '{instance}'.")
-        # Otherwise the message goes to the queue of another instance, such as this host before a restart.
+        # Otherwise the message is for the queue of another instance, such as this host before a restart.
         return Response("Accepted", status_code=202)
 
 
 class _Stream:
-    """One open stream: answers the requests of its client, and pings it."""
+    """An open stream, which sends responses and pings to its client."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _Stream:
         self._answered = anyio.Event()
 
     def handle(self, message: Message) -> None:
-        """Takes a message of the client; a request is answered over the stream."""
+        """Handles a message of the client; the response to a request is sent on the stream."""
         if message.is_request:
             self._tasks.start_soon(self._answer, message)
         elif message.method == "notifications/cancelled":
@@ -145,7 +145,7 @@ class _Stream:
             self._answered.set()
 
     async def ping(self, every: float) -> None:
-        """Sends `ping` requests, each some seconds after the last was answered."""
+        """Sends `ping` requests, each some seconds after the response to the previous one."""
         while True:
             await anyio.sleep(every)
             self._pings += 1
@@ -165,7 +165,7 @@ class _Stream:
 
 
 def _function_key(request: Request) -> str | None:
-    """The key that the caller sent; in the URL it wins over the header."""
+    """The function key of the caller; one in the URL takes precedence over the header."""
     sent = [*request.query_params.getlist("code"), *request.headers.getlist("x-functions-key")]
     return sent[0] if sent else None
 

@@ -1,4 +1,4 @@
-"""Streamable HTTP, as the MCP extension serves it: POST only, and no session kept by the server."""
+"""Streamable HTTP of the MCP extension: POST only, without sessions on the server."""
 
 import anyio
 from starlette.requests import Request
@@ -17,14 +17,14 @@ _BOTH = ("application/json", "text/event-stream")
 
 
 class UnhandledError(Exception):
-    """What the extension does not catch: the Functions host answers 500 without a body."""
+    """An error that the extension does not catch: the Functions host returns 500 without a body."""
 
 
 class StreamableHttp:
-    """Serves POST requests, each on its own.
+    """Serves POST requests independently of each other.
 
-    `initialize` is answered with a sealed `Mcp-Session-Id` that means nothing here but has to be genuine when
-    it comes back.
+    The response to `initialize` has an encrypted `Mcp-Session-Id`, which has no effect but must be valid
+    when the client sends it.
 
     Args:
         server: answers the messages.
@@ -54,12 +54,12 @@ class StreamableHttp:
         elif message.is_request:
             await self._answer(message, request, send)
         else:
-            # The extension sets these before it knows that there is nothing to answer.
+            # The extension sets these headers before it knows that there is no response.
             kept = {name: value for name, value in EVENT_STREAM_HEADERS.items() if name != "Content-Type"}
             await Response(status_code=202, headers=kept)(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
-        """What is answered before the body is read."""
+        """The error response to a request that is rejected before its body is read."""
         if not all(_accepts(request, media_type) for media_type in _BOTH):
             return _error(
                 406, "Not Acceptable: Client must accept both application/json and text/event-stream"
@@ -74,7 +74,7 @@ class StreamableHttp:
         return None
 
     async def _answer(self, message: Message, request: Request, send: Send) -> None:
-        """Sends the response as the only event of a stream, whose head waits for it too."""
+        """Sends the response as the only event of a stream, together with the stream's head."""
         headers = dict(EVENT_STREAM_HEADERS)
         if message.method == "initialize":
             _require_readable(message)
@@ -90,17 +90,17 @@ class StreamableHttp:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work)
-            # The body has been read, so this returns when the caller goes away; the call ends with it.
+            # The body has been read, so this returns when the caller disconnects, which cancels the call.
             while (await request.receive())["type"] != "http.disconnect":
                 pass
             tasks.cancel_scope.cancel()
 
 
 async def read_message(request: Request) -> Message | None:
-    """The message that a request carries; None for the JSON value `null`.
+    """The message in a request's body; None for the JSON value `null`.
 
     Raises:
-        UnhandledError: it carries no message, or does not say that it carries JSON.
+        UnhandledError: the body is not a message, or its content type is not JSON.
         BodyTooLargeError, ClientDisconnect: see `read_body`.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -113,7 +113,7 @@ async def read_message(request: Request) -> Message | None:
 
 
 def _require_readable(initialize: Message) -> None:
-    """Raises UnhandledError when the transport, which looks at `initialize` too, cannot read it."""
+    """Raises UnhandledError if the transport, which also reads `initialize`, cannot parse it."""
     try:
         read_initialize(initialize.params)
     except InvalidParametersError as error:

@@ -26,11 +26,11 @@ class Tool:
     """One tool.
 
     Attributes:
-        definition: what `tools/list` shows.
-        required: the properties without which the extension does not call the function.
-        function: what the user wrote, as the Python worker would call it.
-        argument: the name of the parameter that takes the invocation.
-        rich: whether the function answers with the extension's envelope (`useResultSchema`) or with a text.
+        definition: its entry in `tools/list`.
+        required: the properties that the extension requires for a call of the function.
+        function: the user's function.
+        argument: the name of the parameter for the invocation.
+        rich: whether the function returns the extension's envelope (`useResultSchema`) or a string.
     """
 
     definition: types.Tool
@@ -44,7 +44,7 @@ class Tool:
         """The tool that a function declares.
 
         Raises:
-            HostError: the function has another trigger, or bindings that this host does not serve.
+            HostError: the function has another trigger, or bindings that this host does not support.
         """
         name = function.get_function_name()
         trigger = function.get_trigger()
@@ -55,7 +55,8 @@ class Tool:
             )
         if others := [binding.type for binding in function.get_bindings() if binding is not trigger]:
             raise HostError(
-                f"function {name} has bindings ({', '.join(map(str, others))}) that the local host lacks"
+                f"function {name} has bindings that the local host does not support: "
+                f"{', '.join(map(str, others))}"
             )
         declared = trigger.get_dict_repr()
         properties = json.loads(declared.get("toolProperties") or "[]")
@@ -81,10 +82,10 @@ class Tool:
         """Runs the function.
 
         Args:
-            invocation: what the function gets, as JSON: `name`, `arguments`, `sessionid` and so on.
+            invocation: the function's argument, sent as JSON: `name`, `arguments`, `sessionid` and so on.
 
         Returns:
-            What the function returned; or, of an exception, a tool error that says nothing of its cause.
+            The result of the function; for an exception, a tool error without the cause.
 
         Raises:
             MCPError: a required property is missing; as in the extension this is not a tool error.
@@ -98,14 +99,14 @@ class Tool:
             )
         try:
             return self._result(await self._run(json.dumps(invocation)))
-        except Exception:  # noqa: BLE001 - whatever the function raises; it goes to the log, not to the client
+        except Exception:  # noqa: BLE001 - any error of the function is logged, not sent to the client
             _log.exception("function of tool %s failed", self.definition.name)
             failed = _text_result(f"An error occurred invoking '{self.definition.name}'.")
             failed.is_error = True
             return failed
 
     async def _run(self, invocation: str) -> object:
-        """Calls the function as the Python worker does: a coroutine in the loop, others in a thread."""
+        """Calls the function like the Python worker: a coroutine in the event loop, others in a thread."""
         if inspect.iscoroutinefunction(self.function):
             return await self.function(**{self.argument: invocation})
         return await anyio.to_thread.run_sync(
@@ -113,7 +114,7 @@ class Tool:
         )
 
     def _result(self, returned: object) -> types.CallToolResult:
-        """What the worker and then the extension make of a return value."""
+        """Converts a return value like the worker and the extension."""
         encoded = meta.get_binding_registry().get(_TRIGGER).encode(returned, expected_type=None)
         value = encoded.value.decode() if isinstance(encoded.value, bytes) else encoded.value
         return _unwrap(value) if self.rich else _text_result(value)
@@ -133,10 +134,10 @@ def _text_result(text: str) -> types.CallToolResult:
 
 
 def _unwrap(envelope: str) -> types.CallToolResult:
-    """Takes a result out of the extension's envelope (`ToolReturnValueBinder`).
+    """The result in the extension's envelope (`ToolReturnValueBinder`).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an envelope.
     """
     if envelope == "":
         return types.CallToolResult(content=[])

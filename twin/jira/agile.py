@@ -10,7 +10,7 @@ from twin.jira.records import Sprint
 from twin.jira.search import search
 
 ROUTES: list[tuple[str, str, Handler]] = []
-"""Method, path below `/rest/agile/1.0`, and what answers; None as answer is 204."""
+"""Method, path below `/rest/agile/1.0`, and handler; a result of None is sent as 204."""
 
 
 def _route(method: str, path: str) -> Callable[[Handler], Handler]:
@@ -23,7 +23,7 @@ def _route(method: str, path: str) -> Callable[[Handler], Handler]:
 
 @_route("GET", "/board")
 def boards(call: Call) -> dict[str, Any]:
-    """Boards, by part of their name, type or project."""
+    """The boards, filtered by part of their name, by type or by project."""
     name, kind = call.query.get("name", "").lower(), call.query.get("type")
     where = call.query.get("projectKeyOrId")
     key = call.site.project(where).key if where else None
@@ -40,7 +40,7 @@ def boards(call: Call) -> dict[str, Any]:
 
 @_route("GET", "/board/{board}/sprint")
 def sprints(call: Call) -> dict[str, Any]:
-    """The sprints of a board, by state."""
+    """The sprints of a board, filtered by state."""
     where = call.site.board(call.identifier("board"))
     if where.type != "scrum":
         raise bad_request("The board does not support sprints")
@@ -51,7 +51,7 @@ def sprints(call: Call) -> dict[str, Any]:
 
 @_route("GET", "/board/{board}/issue")
 def board_issues(call: Call) -> dict[str, Any]:
-    """The issues of a board, narrowed by JQL."""
+    """The issues of a board, filtered by JQL."""
     where = call.site.board(call.identifier("board"))
     found = search(call.site, call.query.get("jql", ""))
     return issues_page(call, [each for each in found if each.project == where.project])
@@ -65,7 +65,7 @@ def sprint(call: Call) -> dict[str, Any]:
 
 @_route("GET", "/sprint/{sprint}/issue")
 def sprint_issues(call: Call) -> dict[str, Any]:
-    """The issues of a sprint, narrowed by JQL."""
+    """The issues of a sprint, filtered by JQL."""
     sprint = _sprint(call)
     found = search(call.site, call.query.get("jql", ""))
     return issues_page(call, [each for each in found if sprint.id in each.sprints])

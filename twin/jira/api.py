@@ -1,4 +1,4 @@
-"""Jira's REST API, version 2, as Data Center has it (https://docs.atlassian.com/software/jira/docs/api/REST/)."""
+"""Jira's REST API, version 2, of Data Center (https://docs.atlassian.com/software/jira/docs/api/REST/)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from twin.jira.store import STATUSES
 
 Handler = Callable[[Call], Any]
 ROUTES: list[tuple[str, str, Handler]] = []
-"""Method, path below `/rest/api/2`, and what answers; None as answer is 204."""
+"""Method, path below `/rest/api/2`, and handler; a result of None is sent as 204."""
 
 
 def _route(method: str, path: str) -> Callable[[Handler], Handler]:
@@ -25,12 +25,12 @@ def _route(method: str, path: str) -> Callable[[Handler], Handler]:
 
 
 class Created(dict[str, Any]):
-    """An answer with status 201."""
+    """A result that is sent with status 201."""
 
 
 @_route("GET", "/serverInfo")
 def server_info(call: Call) -> dict[str, Any]:
-    """Which Jira this claims to be."""
+    """The version of Jira that the stand-in reports."""
     return {
         "baseUrl": call.shapes.base_url,
         "version": "9.12.2",
@@ -44,7 +44,7 @@ def server_info(call: Call) -> dict[str, Any]:
 
 @_route("GET", "/myself")
 def myself(call: Call) -> Any:
-    """Whose credentials were sent."""
+    """The user of the credentials."""
     return call.shapes.user(call.site.me)
 
 
@@ -62,7 +62,7 @@ def user_search(call: Call) -> list[Any]:
 
 @_route("GET", "/user/assignable/search")
 def assignable_search(call: Call) -> list[Any]:
-    """People to whom issues can be assigned: in this site all who are active."""
+    """Users to whom issues can be assigned: all active users of the site."""
     return _people(call, call.query.get("username", call.query.get("query", "")))
 
 
@@ -104,7 +104,7 @@ def issues_page(call: Call, found: list[Issue]) -> dict[str, Any]:
 
 @_route("POST", "/issue")
 def create_issue(call: Call) -> Created:
-    """Makes an issue."""
+    """Creates an issue."""
     return Created(_create(call, call.body))
 
 
@@ -142,7 +142,7 @@ def add_comment(call: Call) -> Created:
 
 @_route("GET", "/issue/{issue}/transitions")
 def transitions(call: Call) -> dict[str, Any]:
-    """Where an issue can go: every other status."""
+    """The possible transitions of an issue: to every other status."""
     issue = _issue(call)
     steps = [call.shapes.transition(each) for each in STATUSES if each.name != issue.status]
     return {"expand": "transitions", "transitions": steps}
@@ -150,7 +150,7 @@ def transitions(call: Call) -> dict[str, Any]:
 
 @_route("POST", "/issue/{issue}/transitions")
 def transition(call: Call) -> None:
-    """Moves an issue."""
+    """Moves an issue to another status."""
     issue = _issue(call)
     wanted = call.body.get("transition") or {}
     for status in STATUSES:

@@ -26,14 +26,14 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals: Arrivals) -> Starlette:
-    """Jira's REST API for one site.
+    """Creates Jira's REST API for one site.
 
     Args:
-        site: what it shows and changes.
-        username: of the one account that may use it, with Basic authentication.
-        token: the account's API token; a secret.
-        base_url: what links start with.
-        arrivals: notes what comes.
+        site: the site.
+        username: user name of the only account, for Basic authentication.
+        token: API token of the account; a secret.
+        base_url: the prefix of links.
+        arrivals: records the requests.
     """
     shapes = Shapes(site, base_url)
 

@@ -1,4 +1,4 @@
-"""One request to the REST API, as its handlers see it."""
+"""A request to the REST API, as an argument of its handlers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What was asked.
+    """A request.
 
     Attributes:
-        site: what it is about.
-        shapes: writes answers.
-        path: the parameters of the route.
-        query: the URL's parameters.
-        body: the JSON object that was sent, or an empty one.
+        site: the site.
+        shapes: converts records to JSON.
+        path: the path parameters.
+        query: the query parameters.
+        body: the JSON object in the body, or an empty one.
     """
 
     site: Site
@@ -30,35 +30,35 @@ class Call:
     body: Mapping[str, Any]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of the query or of the body.
+        """An integer in the query or in the body.
 
         Raises:
-            JiraError: 400, the value is not a number.
+            JiraError: 400, if the value is not a number.
         """
         value = self.query.get(name, self.body.get(name, default))
         try:
             return max(0, int(value))
         except (TypeError, ValueError):
-            raise bad_request(f"{name} has to be a number, not {value!r}") from None
+            raise bad_request(f"{name} must be a number, not {value!r}") from None
 
     def identifier(self, name: str) -> int:
-        """A parameter of the route as a number; 0, which is no identifier, when it is not a number."""
+        """A path parameter as a number; 0, which is never an identifier, if it is not a number."""
         return int(self.path[name]) if self.path[name].isdigit() else 0
 
     def page(self, items: Sequence[Item], *, size: int = 50) -> tuple[Sequence[Item], dict[str, Any]]:
-        """The requested part of a list, and the members of an answer that describe the part."""
+        """The requested page of a list, and the members of the response that describe it."""
         start, count = self.number("startAt", 0), self.number("maxResults", size)
         found = items[start : start + count]
         return found, {"startAt": start, "maxResults": count, "total": len(items)}
 
     def values(self, items: Sequence[Any]) -> dict[str, Any]:
-        """A page in the manner of the agile API."""
+        """A page in the format of the agile API."""
         found, page = self.page(items)
         last = page["startAt"] + len(found) >= len(items)
         return {**page, "isLast": last, "values": list(found)}
 
     def fields(self) -> list[str] | None:
-        """The names of the fields that were asked for; None for all."""
+        """The names of the requested fields; None for all."""
         wanted = self.query.get("fields", self.body.get("fields"))
         if wanted is None or wanted == "":
             return None

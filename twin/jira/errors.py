@@ -1,15 +1,15 @@
-"""What Jira says when it does not do something."""
+"""Jira's error responses."""
 
 from http import HTTPStatus
 
 
 class JiraError(Exception):
-    """A refusal, as the REST API words it: `{"errorMessages": [...], "errors": {field: message}}`.
+    """An error response of the REST API: `{"errorMessages": [...], "errors": {field: message}}`.
 
     Args:
-        status: of the answer.
-        messages: about the whole request.
-        fields: messages about single fields.
+        status: HTTP status.
+        messages: messages about the whole request.
+        fields: messages about single fields, by name.
     """
 
     def __init__(self, status: HTTPStatus, *messages: str, fields: dict[str, str] | None = None) -> None:

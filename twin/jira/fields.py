@@ -1,4 +1,4 @@
-"""The fields of issues: what they are called, and how requests set them."""
+"""The fields of issues: their names, and how requests set them."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ NAMES: Mapping[str, str] = {id_: each[0] for id_, each in (_SYSTEM | _CUSTOM).it
 
 
 def definitions() -> list[dict[str, Any]]:
-    """All fields, as `GET /field` lists them."""
+    """All fields, as in the response of `GET /field`."""
     system = [
         {
             "id": id_,
@@ -79,10 +79,10 @@ def definitions() -> list[dict[str, Any]]:
 
 
 def apply(site: Site, issue: Issue, fields: object) -> None:
-    """Sets fields of an issue, all or none.
+    """Sets all given fields of an issue, or none if one is not valid.
 
     Raises:
-        JiraError: 400, with a message for each field that cannot be set so.
+        JiraError: 400, with a message for each field that cannot be set.
     """
     if not isinstance(fields, dict):
         raise bad_request("Unexpected value for 'fields': an object is needed")
@@ -105,10 +105,10 @@ def apply(site: Site, issue: Issue, fields: object) -> None:
 
 
 def update(site: Site, issue: Issue, operations: object) -> None:
-    """Carries out `update`: `{field: [{"add"|"remove"|"set": value}]}`.
+    """Applies the operations of `update`: `{field: [{"add"|"remove"|"set": value}]}`.
 
     Raises:
-        JiraError: 400, when a field or operation does not exist.
+        JiraError: 400, if a field or operation does not exist.
     """
     if not isinstance(operations, dict):
         raise bad_request("Unexpected value for 'update': an object is needed")
@@ -229,7 +229,7 @@ def _issue_key(site: Site, _issue: Issue, value: Any) -> str | None:
 
 
 def _parent(site: Site, issue: Issue, value: Any) -> str | None:
-    # What links an issue to its epic is another field; Cloud has one for both.
+    # The epic of an issue is another field; Jira Cloud has one field for both.
     if issue.key in site.issues and issue.type != "Sub-task":
         raise bad_request("Field 'parent' cannot be set: the issue is not a sub-task.")
     return _issue_key(site, issue, value)

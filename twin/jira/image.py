@@ -1,4 +1,4 @@
-"""Jira's server on this machine: the PyPI package `mcp-atlassian` contains what the image does."""
+"""Jira's server on this machine: the PyPI package `mcp-atlassian` has the same content as the image."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from twin.stand_in import Image, LocalCommand
 
 
 def run(image: Image) -> LocalCommand:
-    """What runs in place of the image.
+    """The command that replaces the image.
 
     Raises:
         EnvironmentSetupError: the package is not installed.
@@ -20,9 +20,9 @@ def run(image: Image) -> LocalCommand:
         tag=mcp_atlassian.version(),
         where="requirements-mcp-atlassian.in and run `make lock`",
     )
-    # It loads `.env` from its working directory, and variables from there win.
+    # It loads `.env` from its working directory, which overrides environment variables.
     (image.folder / ".env").unlink(missing_ok=True)
-    # Last: arguments win over the environment, and later ones over earlier ones.
+    # Last, because arguments override the environment, and later arguments override earlier ones.
     here = ("--host", LOOPBACK, "--port", str(image.port))
     return LocalCommand(
         argv=(*mcp_atlassian.command(), *image.args, *here),

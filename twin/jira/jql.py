@@ -1,4 +1,4 @@
-"""JQL: its words, and the tree that they form.
+"""Parses JQL into a tree of conditions.
 
 query   := [or] ["ORDER BY" field ["ASC" | "DESC"] {"," ...}]
 or      := and {"OR" and}          and := not {"AND" not}        not := ["NOT"] ("(" or ")" | clause)
@@ -29,7 +29,7 @@ _ESCAPE = re.compile(r"\\(.)")
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A literal as it was written, without quotes."""
+    """A literal without its quotes."""
 
     text: str
 
@@ -68,14 +68,14 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one (AND)."""
+    """All conditions (AND)."""
 
     operands: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """At least one (OR)."""
+    """At least one condition (OR)."""
 
     operands: tuple["Condition", ...]
 
@@ -93,7 +93,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query; without a condition it finds everything."""
+    """A parsed query; without a condition it finds all issues."""
 
     condition: Condition | None
     orders: tuple[Order, ...]
@@ -110,10 +110,10 @@ class _Token:
 
 
 def parse(text: str) -> Query:
-    """Reads a query.
+    """Parses a query.
 
     Raises:
-        JiraError: 400, with what is wrong and where, as Jira says it.
+        JiraError: 400, with Jira's message about the error and its position.
     """
     return _Parser(text).query()
 

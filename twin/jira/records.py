@@ -1,4 +1,4 @@
-"""What a Jira site consists of."""
+"""The records of a Jira site."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Named):
-    """A status; `category` is `new`, `indeterminate` or `done`. `transition` leads here."""
+    """A status; `category` is `new`, `indeterminate` or `done`; `transition` is the transition to it."""
 
     category: str
     transition: str
@@ -89,7 +89,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A link between issues: `source` acts on `target` (it blocks it)."""
+    """A link between issues: `source` acts on `target`, for example blocks it."""
 
     id: str
     type: str

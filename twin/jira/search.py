@@ -1,4 +1,4 @@
-"""Which issues a JQL query finds, in which order."""
+"""Searches issues with JQL."""
 
 import datetime as dt
 import re
@@ -31,9 +31,9 @@ class _Field:
     """A field that can be searched.
 
     Attributes:
-        kind: which operators it has.
-        texts: what an issue has there; nothing when it is empty. Moments are POSIX seconds.
-        known: all values that there are, if a value that does not exist is an error.
+        kind: determines its operators.
+        texts: the values of an issue; none if the field is empty. Times are POSIX seconds.
+        known: all existing values, if any other value is an error.
     """
 
     kind: Kind
@@ -42,15 +42,15 @@ class _Field:
 
 
 def search(site: Site, jql: str) -> list[Issue]:
-    """The issues that a query finds, newest first unless it says otherwise.
+    """The issues that a query finds, newest first by default.
 
     Raises:
-        JiraError: 400, when the query is wrong.
+        JiraError: 400, if the query is not valid.
     """
     query = parse(jql)
     condition = query.condition
     test = _test(site, condition) if condition else lambda _: True
-    # Before anything is tried, so that a wrong query is wrong for an empty site too.
+    # Compiled before the search, so that an invalid query is an error for an empty site too.
     keys = [_order_key(site, order) for order in query.orders]
     found = sorted(
         (issue for issue in site.issues.values() if test(issue)),
@@ -91,7 +91,7 @@ def _clause(site: Site, clause: Clause) -> Callable[[Issue], bool]:
     def test(issue: Issue) -> bool:
         texts = [text.lower() for text in field.texts(site, issue)]
         if not texts:
-            # As in Jira, `!=` does not find what is empty; only EMPTY does.
+            # As in Jira, `!=` does not match empty fields; only EMPTY does.
             return (None in wanted) != negated if None in wanted else False
         return any(text in wanted for text in texts) != negated
 

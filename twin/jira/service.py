@@ -15,9 +15,9 @@ class JiraStandIn:
 
     Attributes:
         site: its data.
-        arrivals: what it was sent.
-        username: of the only account that it accepts.
-        token: the account's, new at every start; a secret.
+        arrivals: the requests that it received.
+        username: user name of the only account.
+        token: API token of the account, new at every start; a secret.
     """
 
     name = "Jira's stand-in"
@@ -39,16 +39,16 @@ class JiraStandIn:
         self._server = AsgiServer(self.name, app, port)
 
     def environment(self) -> dict[str, str]:
-        """The variables that make `mcp-atlassian` use it; they contain its token."""
+        """The environment variables with which `mcp-atlassian` uses it; they contain its token."""
         return {"JIRA_URL": self._url, "JIRA_USERNAME": self.username, "JIRA_API_TOKEN": self.token}
 
     def reset(self) -> None:
-        """Deletes what was changed and what was received."""
+        """Discards changes and recorded requests."""
         self.site.reset()
         self.arrivals.clear()
 
     async def start(self) -> None:
-        """Serves.
+        """Starts to serve.
 
         Raises:
             OSError: the port is taken.
@@ -56,7 +56,7 @@ class JiraStandIn:
         await self._server.start()
 
     async def wait(self) -> str:
-        """Waits until it ends by itself; returns the reason."""
+        """Waits until it fails and returns the reason."""
         return await self._server.wait()
 
     async def stop(self) -> None:

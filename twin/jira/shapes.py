@@ -1,4 +1,4 @@
-"""How Jira's REST API writes what is on a site (Data Center, version 2)."""
+"""The JSON of records in Jira's REST API (Data Center, version 2)."""
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
@@ -12,18 +12,18 @@ _CATEGORIES = {"new": (2, "To Do"), "indeterminate": (4, "In Progress"), "done":
 
 
 def moment(seconds: float | None) -> str | None:
-    """A time as Jira writes it: `2026-11-23T02:20:16.000+0000`."""
+    """A time in Jira's format: `2026-11-23T02:20:16.000+0000`."""
     if seconds is None:
         return None
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
 class Shapes:
-    """Writes records as JSON.
+    """Converts records to JSON.
 
     Args:
-        site: where they are from.
-        base_url: the site's own address, which links start with.
+        site: the site with the records.
+        base_url: address of the site, the prefix of links.
     """
 
     def __init__(self, site: Site, base_url: str) -> None:
@@ -68,7 +68,7 @@ class Shapes:
         return {**self.named("status", each), "description": "", "statusCategory": category}
 
     def transition(self, each: Status) -> dict[str, Any]:
-        """The step that leads to a status."""
+        """The transition to a status."""
         return {"id": each.transition, "name": each.name, "to": self.status(each), "fields": {}}
 
     def project(self, each: Project, *, full: bool = False) -> dict[str, Any]:
@@ -147,11 +147,11 @@ class Shapes:
         """An issue.
 
         Args:
-            each: of the site.
-            wanted: names of its fields; None or `*all` for all, `*navigable` for all but comments.
+            each: the issue.
+            wanted: names of fields; None or `*all` for all, `*navigable` for all but comments.
         """
         every = wanted is None or not wanted or "*all" in wanted or "*navigable" in wanted
-        # An element of the list may name several, and `-comment` takes one away.
+        # An element may contain several names, and `-comment` removes one.
         chosen = set(NAMES) if every else set(wanted or ()) & set(NAMES)
         chosen -= {name.removeprefix("-") for name in wanted or () if name.startswith("-")}
         if wanted and "*navigable" in wanted:
@@ -163,19 +163,19 @@ class Shapes:
             "key": each.key,
             "fields": {name: make(self, each) for name, make in _FIELDS.items() if name in chosen},
         }
-        # Jira leaves these out where they make no sense.
+        # Jira omits these where they do not apply.
         if each.parent is None:
             written["fields"].pop("parent", None)
         return written
 
     def short(self, key: str) -> dict[str, Any]:
-        """An issue as others mention it."""
+        """The short form of an issue, for references from other issues."""
         wanted = {"summary", "status", "priority", "issuetype"}
         written = self.issue(self._site.issues[key], wanted=wanted)
         return {name: written[name] for name in ("id", "key", "self", "fields")}
 
     def links(self, each: Issue) -> list[dict[str, Any]]:
-        """The links of an issue, seen from it."""
+        """The links of an issue, with their direction relative to it."""
         return [
             {
                 "id": link.id,
@@ -199,7 +199,7 @@ class Shapes:
         return [self.short(issue.key) for issue in self._site.issues.values() if issue.parent == each.key]
 
     def sprints(self, each: Issue) -> list[str] | None:
-        """The sprints of an issue, in the odd way in which Data Center writes them there."""
+        """The sprints of an issue, in Data Center's string format."""
         sprints = [self._site.sprints[sprint] for sprint in each.sprints]
         return [
             f"com.atlassian.greenhopper.service.sprint.Sprint@{sprint.id:x}[id={sprint.id},rapidViewId="

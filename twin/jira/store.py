@@ -1,4 +1,4 @@
-"""The Jira site that the stand-in shows. It starts as `data.yaml` says, lives in memory, and can be reset."""
+"""The Jira site of the stand-in: the content of `data.yaml`, kept in memory; it can be reset."""
 
 import datetime as dt
 import itertools
@@ -58,7 +58,7 @@ LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
 
 
 def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> Named | None:
-    """One of several by id or, without regard to case, by name."""
+    """The entry with an id or, case-insensitively, with a name."""
     for each in known:
         if each.id == str(id_) or (name is not None and each.name.lower() == str(name).lower()):
             return each
@@ -66,17 +66,17 @@ def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> 
 
 
 def date(moment: float) -> str:
-    """The day of a moment, `2026-11-23`."""
+    """The date of a time, such as `2026-11-23`."""
     return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
 
 
 class Site:
-    """Everything on one site.
+    """The data of one site.
 
     Args:
-        now: the time, in POSIX seconds.
-        me: whose credentials the site knows; the name of one of its users.
-        data: the file that says how it starts.
+        now: gives the time in POSIX seconds.
+        me: name of the user to whom the credentials belong.
+        data: the file with the initial data.
     """
 
     def __init__(self, now: Callable[[], float], *, me: str = "gateway", data: Path = DATA) -> None:
@@ -86,7 +86,7 @@ class Site:
         self.reset()
 
     def reset(self) -> None:
-        """Starts again, as the data says, with ages counted from now."""
+        """Restores the initial data, with times relative to now."""
         data = self._data
         self.started = self.now()
         self._ids = itertools.count(10_100)
@@ -102,7 +102,7 @@ class Site:
         ]
 
     def new_id(self) -> str:
-        """An id that nothing has yet."""
+        """A new unique id."""
         return str(next(self._ids))
 
     def issue(self, key_or_id: str) -> Issue:
@@ -161,10 +161,10 @@ class Site:
         return self.sprints[sprint_id]
 
     def comment(self, issue: Issue, body: object) -> Comment:
-        """Adds a comment of ours.
+        """Adds a comment of the user `me`.
 
         Raises:
-            JiraError: it says nothing.
+            JiraError: the comment is empty.
         """
         if not isinstance(body, str) or not body.strip():
             raise bad_request(comment="Comment body can not be empty!")
@@ -178,16 +178,16 @@ class Site:
         """Sets an attribute of an issue.
 
         Args:
-            issue: of this site.
-            name: the attribute's.
-            value: the new one.
+            issue: an issue of this site.
+            name: name of the attribute.
+            value: the new value.
         """
         if getattr(issue, name) != value:
             setattr(issue, name, value)
             issue.updated = self.now()
 
     def transition(self, issue: Issue, status: Status, resolution: str | None = None) -> None:
-        """Moves an issue to a status; what is done gets a resolution, what is not loses it."""
+        """Moves an issue to a status; sets the resolution if the status is done, otherwise clears it."""
         self.change(issue, "status", status.name)
         done = status.category == "done"
         self.change(issue, "resolution", (resolution or "Done") if done else None)

@@ -1,4 +1,4 @@
-"""The methods of the Web API that the stand-in knows (https://docs.slack.dev/reference/methods)."""
+"""The supported methods of the Web API (https://docs.slack.dev/reference/methods)."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def _method(name: str) -> Callable[[Method], Method]:
 
 @_method("auth.test")
 def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """Whose token it is."""
+    """The user of the token."""
     team, bot = workspace.team, workspace.bot
     return {
         "url": f"https://{team.domain}.slack.com/",
@@ -41,7 +41,7 @@ def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any
 
 @_method("client.userBoot")
 def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
-    """What Slack's own web client starts with; undocumented."""
+    """The start data of Slack's web client; undocumented."""
     team, bot = workspace.team, workspace.bot
     direct = [each for each in workspace.channels.values() if each.user is not None]
     return {
@@ -65,7 +65,7 @@ def users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any
 
 @_method("users.info")
 def users_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """One person by `user`, or several by the undocumented `users`, separated by commas."""
+    """One user by `user`, or several by the undocumented, comma-separated `users`."""
     if params.get("users"):
         found = [workspace.user(each) for each in params["users"].split(",")]
         return {"users": [shapes.user(each, workspace.team.id) for each in found]}
@@ -87,7 +87,7 @@ def users_conversations(workspace: Workspace, params: Mapping[str, str]) -> dict
 
 @_method("conversations.info")
 def conversations_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """One conversation, with where the bot has read to."""
+    """One conversation, with the bot's last read position."""
     channel = workspace.channel(params.get("channel", ""))
     newest = next(workspace.history(channel), None)
     latest = {"latest": shapes.message(newest, workspace)} if newest else {}
@@ -126,7 +126,7 @@ def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> di
 
 @_method("chat.postMessage")
 def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Posts as the bot."""
+    """Posts a message of the bot."""
     channel = workspace.readable(params.get("channel", ""))
     blocks = _json_list(params.get("blocks", ""))
     text = params.get("text", "") or shapes.text_of(blocks)
@@ -163,7 +163,7 @@ def _with_replies(workspace: Workspace, channel: Channel, message: Message) -> d
 
 
 def _within(message: Message, params: Mapping[str, str]) -> bool:
-    """Whether a message lies between `oldest` and `latest`, both exclusive unless `inclusive`."""
+    """Whether a message is between `oldest` and `latest`, both exclusive unless `inclusive` is set."""
     inclusive = params.get("inclusive") in {"1", "true"}
     ts = float(message.ts)
     oldest, latest = _moment(params, "oldest", 0.0), _moment(params, "latest", float("inf"))

@@ -21,12 +21,12 @@ _NEEDS_NO_TOKEN = "api.test"  # noqa: S105 - a method
 
 
 def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starlette:
-    """The Web API of one workspace.
+    """Creates the Web API of one workspace.
 
     Args:
-        workspace: what it shows and changes.
-        token: the bot's; a secret. It comes as form field `token` or as bearer.
-        arrivals: notes what comes.
+        workspace: the workspace.
+        token: token of the bot, sent as form field `token` or as bearer token; a secret.
+        arrivals: records the requests.
     """
 
     async def call(request: Request) -> JSONResponse:
@@ -60,7 +60,7 @@ def create_app(workspace: Workspace, *, token: str, arrivals: Arrivals) -> Starl
 
 
 async def _params(request: Request) -> Mapping[str, str]:
-    """Arguments of the query, a form or a JSON body; values that are no strings are written as JSON."""
+    """Arguments of the query, a form or a JSON body; values other than strings are converted to JSON."""
     params = dict(request.query_params)
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind == "application/json":

@@ -15,14 +15,14 @@ _DAYS_VALID = 30
 
 
 class Authority:
-    """Vouches for one set of host names. Its key is thrown away when the certificate is made.
+    """A certificate authority for a set of host names; its key is discarded after one signature.
 
     Args:
-        hosts: names, `*.` included.
+        hosts: host names, which may start with `*.`.
 
     Attributes:
-        certificate: what a client has to trust, PEM.
-        server: for the side that shows the certificate; speaks HTTP/1.1 only.
+        certificate: the CA certificate that clients must trust, PEM.
+        server: the TLS context of the server; HTTP/1.1 only.
     """
 
     def __init__(self, hosts: tuple[str, ...]) -> None:
@@ -91,7 +91,7 @@ def _server_context(certificate: x509.Certificate, key: ec.EllipticCurvePrivateK
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    # The ssl module reads keys from files only; this one is there for a moment, and only for us.
+    # The ssl module reads keys from files only; this file exists briefly and only its owner can read it.
     with TemporaryDirectory() as folder:
         path = Path(folder) / "slack.pem"
         path.touch(mode=0o600)

@@ -1,12 +1,12 @@
-"""What Slack says when it does not do something."""
+"""Slack's error responses."""
 
 
 class SlackError(Exception):
-    """A refusal, as the Web API words it: status 200 and `{"ok": false, "error": code}`.
+    """An error response of the Web API: status 200 and `{"ok": false, "error": code}`.
 
     Args:
-        code: such as `channel_not_found`.
-        details: further members of the answer.
+        code: error code, such as `channel_not_found`.
+        details: additional members of the response.
     """
 
     def __init__(self, code: str, **details: object) -> None:

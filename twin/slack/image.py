@@ -16,7 +16,7 @@ _GO_NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 def run(image: Image) -> LocalCommand:
-    """What runs in place of the image.
+    """The command that replaces the image.
 
     Raises:
         NodeError: the package is not installed.
@@ -27,7 +27,8 @@ def run(image: Image) -> LocalCommand:
         tag=f"v{package_version(f'{_PACKAGE}-linux-amd64')}",
         where=f"{_PACKAGE}-linux-amd64 in package.json and run `npm install`",
     )
-    # It listens before it knows users and channels. Then it has written these files, which outlive it.
+    # It listens before it has loaded users and channels; then it writes these files, which remain after
+    # its end.
     if image.without_credentials:
         shutil.rmtree(image.folder / ".cache", ignore_errors=True)
     return LocalCommand(
@@ -43,7 +44,7 @@ def run(image: Image) -> LocalCommand:
 
 
 def _program() -> Path:
-    """The Go program itself: the package's command is a Node program that leaves it running when killed.
+    """The Go program. The package's command is a Node program that does not end it when it is killed.
 
     Raises:
         NodeError: it is not installed.

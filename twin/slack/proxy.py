@@ -1,7 +1,7 @@
-"""The way to the stand-in for programs that insist on `https://slack.com`: a proxy that ends their TLS.
+"""A TLS-terminating proxy to the stand-in, for programs with the fixed address `https://slack.com`.
 
-`slack-mcp-server` can be sent elsewhere only by `SLACK_MCP_PROXY`, to which it says `CONNECT slack.com:443`,
-and `SLACK_MCP_SERVER_CA`, whose certificates it then trusts.
+`slack-mcp-server` can be redirected only with `SLACK_MCP_PROXY`, to which it sends `CONNECT
+slack.com:443`, and `SLACK_MCP_SERVER_CA`, whose certificates it trusts.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from twin.slack.authority import Authority
 _log = logging.getLogger(__name__)
 
 HOSTS = ("slack.com", "*.slack.com")
-"""For whom the proxy speaks; it leads nowhere else."""
+"""The host names that the proxy accepts."""
 
 _TLS_PORT = "443"
 _LINE_LIMIT = 8192
@@ -22,10 +22,10 @@ _CHUNK = 65_536
 
 
 class TlsProxy:
-    """Takes `CONNECT` for Slack's host names and passes what comes, decrypted, to the stand-in.
+    """Accepts `CONNECT` for Slack's host names and passes the decrypted data to the stand-in.
 
     Args:
-        port: where it listens on 127.0.0.1.
+        port: its port on 127.0.0.1.
         target: the stand-in's port on 127.0.0.1.
     """
 
@@ -45,7 +45,7 @@ class TlsProxy:
         self._server = await asyncio.start_server(self._accept, LOOPBACK, self._port, limit=_LINE_LIMIT)
 
     async def stop(self) -> None:
-        """Stops listening and cuts every tunnel; harmless when it has not started."""
+        """Stops listening and closes every tunnel; has no effect if it was not started."""
         if self._server is None:
             return
         self._server.close()
@@ -62,9 +62,9 @@ class TlsProxy:
         try:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            _log.info("a tunnel to Slack's stand-in broke: %s", error)
+            _log.info("a tunnel to Slack's stand-in was interrupted: %s", error)
         except asyncio.CancelledError:
-            # `stop` has ended it; this is not a failure.
+            # `stop` has closed it; this is not an error.
             return
         finally:
             writer.transport.abort()
@@ -74,9 +74,9 @@ class TlsProxy:
         method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
         target = rest.partition(" ")[0]
         if method != "CONNECT":
-            await _refuse(writer, "405 Method Not Allowed", "this is a proxy: it takes CONNECT only")
+            await _refuse(writer, "405 Method Not Allowed", "this proxy supports only CONNECT")
         elif not _leads_to_slack(target):
-            await _refuse(writer, "403 Forbidden", f"this proxy leads to slack.com only, not to {target}")
+            await _refuse(writer, "403 Forbidden", f"this proxy connects only to slack.com, not to {target}")
         else:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await writer.start_tls(self.authority.server)
@@ -100,7 +100,7 @@ class TlsProxy:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Passes on what comes until either side ends."""
+    """Copies data until either side closes the connection."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(_CHUNK):
             writer.write(chunk)

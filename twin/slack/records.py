@@ -19,7 +19,7 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Channel:
-    """A conversation: `user` is the other person of a direct one, else None. Members are user ids."""
+    """A conversation; `user` is the other user of a direct message, else None. Members are user ids."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ class Channel:
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """A message; `ts` names it within its channel, `thread_ts` is its thread's first one, if any."""
+    """A message; `ts` identifies it in its channel, `thread_ts` the first message of its thread, if any."""
 
     ts: str
     user: str

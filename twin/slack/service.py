@@ -11,11 +11,11 @@ from twin.stand_in import StandInArgs
 
 
 class SlackStandIn:
-    """The Web API on one port, the proxy that leads to it on another.
+    """The Web API on one port, and the proxy to it on another.
 
     Attributes:
         workspace: its data.
-        arrivals: what it was sent.
+        arrivals: the requests that it received.
         token: the only token that it accepts, new at every start; a secret.
     """
 
@@ -33,7 +33,7 @@ class SlackStandIn:
         self._server = AsgiServer(self.name, app, port)
 
     def environment(self) -> dict[str, str]:
-        """The variables that make `slack-mcp-server` use it; they contain its token."""
+        """The environment variables with which `slack-mcp-server` uses it; they contain its token."""
         return {
             "SLACK_MCP_XOXB_TOKEN": self.token,
             "SLACK_MCP_PROXY": f"http://127.0.0.1:{self._proxy_port}",
@@ -41,12 +41,12 @@ class SlackStandIn:
         }
 
     def reset(self) -> None:
-        """Deletes what was posted and what was received."""
+        """Discards posted messages and recorded requests."""
         self.workspace.reset()
         self.arrivals.clear()
 
     async def start(self) -> None:
-        """Serves both.
+        """Starts both.
 
         Raises:
             OSError: a port is taken.
@@ -57,7 +57,7 @@ class SlackStandIn:
         await self._proxy.start()
 
     async def wait(self) -> str:
-        """Waits until it ends by itself; returns the reason."""
+        """Waits until it fails and returns the reason."""
         return await self._server.wait()
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""How the Web API writes what is in a workspace."""
+"""The JSON of records in the Web API."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def channel(each: Channel, workspace: Workspace) -> dict[str, Any]:
 
 
 def message(each: Message, workspace: Workspace, *, replies: list[Message] | None = None) -> dict[str, Any]:
-    """A message (https://docs.slack.dev/messaging); `replies` are counted in the first one of a thread."""
+    """A message (https://docs.slack.dev/messaging); the first message of a thread has counts of `replies`."""
     author = workspace.users[each.user]
     written: dict[str, Any] = {
         "type": "message",
@@ -103,7 +103,7 @@ def message(each: Message, workspace: Workspace, *, replies: list[Message] | Non
 
 
 def text_of(blocks: list[Any]) -> str:
-    """The plain text of Block Kit blocks, one line a block: what Slack shows where it shows no blocks."""
+    """The plain text of Block Kit blocks, one line for each, for places that do not show blocks."""
     return "\n".join(filter(None, (_text(block).strip() for block in blocks)))
 
 

@@ -18,11 +18,11 @@ _MICROSECONDS = 1_000_000
 
 
 class Workspace:
-    """Everything in one workspace.
+    """The data of one workspace.
 
     Args:
-        now: the time, in POSIX seconds.
-        data: the file that says how it starts.
+        now: gives the time in POSIX seconds.
+        data: the file with the initial data.
     """
 
     def __init__(self, now: Callable[[], float], *, data: Path = DATA) -> None:
@@ -31,7 +31,7 @@ class Workspace:
         self.reset()
 
     def reset(self) -> None:
-        """Starts again, as the data says, with ages counted from now."""
+        """Restores the initial data, with times relative to now."""
         data = self._data
         self.started = self.now()
         self.team = Team(**data["team"])
@@ -49,7 +49,7 @@ class Workspace:
             messages.sort(key=lambda message: message.ts)
 
     def channel(self, name_or_id: str) -> Channel:
-        """A conversation by id, `#name`, name, or `@user` for a direct one.
+        """A conversation by id, `#name`, name, or `@user` for a direct message.
 
         Raises:
             SlackError: it does not exist.
@@ -86,7 +86,7 @@ class Workspace:
         return self.users[user_id]
 
     def history(self, channel: Channel) -> Iterator[Message]:
-        """What the channel itself shows: newest first, without the replies in threads."""
+        """The messages of a channel without replies in threads, newest first."""
         return (each for each in reversed(self._messages[channel.id]) if each.thread_ts in {None, each.ts})
 
     def thread(self, channel: Channel, ts: str) -> list[Message]:
@@ -105,7 +105,7 @@ class Workspace:
         """A message of a channel.
 
         Raises:
-            SlackError: `missing`, when it does not exist.
+            SlackError: with the code `missing`, if it does not exist.
         """
         for each in self._messages[channel.id]:
             if each.ts == ts:
@@ -136,7 +136,7 @@ class Workspace:
         return message
 
     def _new_ts(self, moment: float) -> str:
-        """A timestamp that no message has yet: `seconds.microseconds`, always later than the last."""
+        """A new timestamp `seconds.microseconds`, always later than the previous one."""
         self._last = max(self._last + 1, int(moment * _MICROSECONDS))
         return f"{self._last // _MICROSECONDS}.{self._last % _MICROSECONDS:06d}"
 
@@ -151,7 +151,7 @@ class Workspace:
             )
 
     def _read_message(self, channel: Channel, data: Mapping[str, Any], thread_ts: str | None) -> None:
-        self._last = 0  # ages come in any order; no two of one channel are equal
+        self._last = 0  # ages are in any order; no two in a channel are equal
         message = Message(
             ts=self._new_ts(self.started - ago.seconds(data["ago"])),
             user=self._ids[data["from"]],
