@@ -118,6 +118,31 @@ class RateLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """What is logged and who is told.
+
+    Attributes:
+        retention_days: for so long logs are kept.
+        daily_cap_gb: gigabytes of logs that are taken in a day; 0 for any number.
+        sampling_percent: percentage of requests whose telemetry is kept.
+        workbook: whether there is a workbook.
+        alerts: whether there are alerts.
+        emails: who receives them.
+        monthly_budget: what the stack may cost in a month; 0 for no budget.
+        cost_anomalies: whether unusual daily costs of the subscription are reported.
+    """
+
+    retention_days: int
+    daily_cap_gb: int
+    sampling_percent: int
+    workbook: bool
+    alerts: bool
+    emails: tuple[str, ...]
+    monthly_budget: int
+    cost_anomalies: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a stack says about itself.
 
@@ -151,6 +176,7 @@ class Settings:
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
         lifetimes: how long tokens and records live.
         rate_limits: how often one caller may do something.
+        monitoring: what is logged and who is told.
         key_version: version of the keys that seal tokens; see `accepted_key_versions`.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
         protect: whether Pulumi refuses to delete or replace what holds state: never in the twin.
@@ -187,6 +213,7 @@ class Settings:
     allowed_origins: tuple[str, ...]
     lifetimes: Lifetimes
     rate_limits: RateLimits
+    monitoring: Monitoring
     key_version: int
     entra_authority: str
     protect: bool
@@ -270,6 +297,7 @@ def load() -> Settings:
             bad_tokens_per_minute=declared.BAD_TOKENS_PER_MINUTE.read(reader),
             open_requests=declared.OPEN_REQUESTS.read(reader),
         ),
+        monitoring=_monitoring(reader),
         key_version=declared.KEY_VERSION.read(reader),
         entra_authority=_entra_authority(reader),
         protect=declared.PROTECT.read(reader) and not reader.local,
@@ -587,6 +615,29 @@ def _allowed_origins(reader: Reader) -> tuple[str, ...]:
             remedy = setting.command_for_entry(index, setting.example)
             setting.reject(reader, f"'{origin}' is not an origin.", remedy)
     return origins
+
+
+def _monitoring(reader: Reader) -> Monitoring:
+    setting = declared.ALERT_EMAILS
+    emails = setting.read(reader)
+    for index, email in enumerate(emails):
+        if wrong := declared.email_problem(email):
+            setting.reject(reader, wrong, setting.command_without_entry(index))
+    if len(emails) > 50:  # noqa: PLR2004 -- said in `limits`
+        setting.reject(reader, f"There are {len(emails)}.", setting.command_without_entry(50))
+    anomalies = declared.COST_ANOMALY_ALERT
+    if (cost_anomalies := anomalies.read(reader)) and not emails:
+        anomalies.reject(reader, "It is true, but alertEmails is empty.", setting.command)
+    return Monitoring(
+        retention_days=declared.LOG_RETENTION_DAYS.read(reader),
+        daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),
+        sampling_percent=declared.SAMPLING_PERCENT.read(reader),
+        workbook=declared.WORKBOOK.read(reader),
+        alerts=declared.ALERTS.read(reader),
+        emails=emails,
+        monthly_budget=declared.MONTHLY_BUDGET.read(reader),
+        cost_anomalies=cost_anomalies,
+    )
 
 
 def _entra_authority(reader: Reader) -> str:

@@ -12,7 +12,7 @@ from backends.audience import Audience
 from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
-from gateway.backend_context import BackendContext, Deployed, Role, steady_identity
+from gateway.backend_context import BackendContext, Deployed, LogKind, LogSource, Role, steady_identity
 from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"
@@ -77,11 +77,13 @@ class Functions(pulumi.ComponentResource):
         name: name of the Function App.
         url: its origin.
         locks: built-in authentication, and publishing without passwords.
+        log_sources: the app, and the services of its storage account.
     """
 
     name: pulumi.Output[str]
     url: pulumi.Output[str]
     locks: tuple[pulumi.Resource, ...]
+    log_sources: tuple[LogSource, ...]
 
     def __init__(self, name: str, args: FunctionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Functions", name, None, opts)
@@ -266,6 +268,17 @@ class Functions(pulumi.ComponentResource):
             # No code runs before the locks exist.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.locks, *roles]),
         )
+        self.log_sources = (
+            LogSource(name="functions", kind=LogKind.FUNCTION_APP, resource_id=app.id),
+            *(
+                LogSource(
+                    name=f"functions-{name_}",
+                    kind=LogKind.STORAGE_SERVICE,
+                    resource_id=pulumi.Output.concat(account.id, "/", service, "/default"),
+                )
+                for name_, service in (("blobs", "blobServices"), ("queues", "queueServices"))
+            ),
+        )
         self.name = app.name
         # From the name, which a preview of an update knows. An app has another host name only if it asks for
         # one (`auto_generated_domain_name_label_scope`).
@@ -302,6 +315,7 @@ class FunctionsBackend(DeployableBackend):
             url=functions.url,
             named_values={self.audience: audience.client_id, _ORIGIN: functions.url},
             locks=functions.locks,
+            log_sources=functions.log_sources,
             outputs={"functionAppName": functions.name},
         )
 

@@ -30,7 +30,8 @@ https://learn.microsoft.com/azure/api-management/api-management-features
 """
 
 
-def _email_problem(value: str) -> str | None:
+def email_problem(value: str) -> str | None:
+    """What is wrong with an e-mail address, as a sentence, or None."""
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value) and len(value) <= 100:  # noqa: PLR2004 -- API Management's limit
         return None
     return f"'{value}' is not an e-mail address of at most 100 characters."
@@ -53,7 +54,7 @@ PUBLISHER_EMAIL = Text(
     description="E-mail address to which API Management sends service notices.",
     limits="At most 100 characters.",
     example="platform@example.com",
-    problem=_email_problem,
+    problem=email_problem,
 )
 PUBLISHER_NAME = Text(
     key="publisherName",
@@ -364,6 +365,80 @@ KEY_VERSION = Integer(
     default=1,
     example="2",
 )
+LOG_RETENTION_DAYS = Integer(
+    key="logRetentionDays",
+    description="Days that logs and audit records are kept. More than 31 days cost extra.",
+    least=30,
+    most=730,
+    default=30,
+    example="90",
+)
+LOG_DAILY_CAP_GB = Integer(
+    key="logDailyCapGb",
+    description=(
+        "Gigabytes of logs that are taken in a day. Beyond that all logs are lost until the next day, audit "
+        "records included, and an alert says so. With 0 there is no cap."
+    ),
+    least=0,
+    most=4000,
+    default=10,
+    example="50",
+)
+SAMPLING_PERCENT = Integer(
+    key="samplingPercent",
+    description=(
+        "Percentage of requests for which Application Insights has the telemetry of API Management. Errors "
+        "and audit records are always there."
+    ),
+    least=1,
+    most=100,
+    default=100,
+    example="20",
+)
+WORKBOOK = Boolean(
+    key="workbook",
+    description="Create a workbook with traffic, latency, errors, sign-ins and rate limits.",
+    default=True,
+    example="false",
+)
+ALERTS = Boolean(
+    key="alerts",
+    description=(
+        "Create alerts: responses with 5xx, many rejected tokens, a server that does not answer, throttled "
+        "requests of Cosmos DB, and logs that were lost. Azure charges for each of them."
+    ),
+    default=True,
+    example="false",
+)
+ALERT_EMAILS = TextList(
+    key="alertEmails",
+    description="E-mail addresses that receive alerts. Without any, alerts are visible in the portal only.",
+    limits="At most 50 e-mail addresses.",
+    default=(),
+    example="oncall@example.com",
+)
+MONTHLY_BUDGET = Integer(
+    key="monthlyBudget",
+    description=(
+        "What the resource group may cost in a month, in the currency of the subscription. At 80 percent, "
+        "and when the forecast exceeds it, alertEmails and the owners receive an e-mail; nothing is "
+        "stopped. With 0 there is no budget."
+    ),
+    least=0,
+    most=100_000_000,
+    default=0,
+    example="500",
+)
+COST_ANOMALY_ALERT = Boolean(
+    key="costAnomalyAlert",
+    description=(
+        "Check the daily costs of the subscription for anomalies and send them to alertEmails. Azure has "
+        "this for whole subscriptions only; the deployer needs the role Cost Management Contributor there. "
+        "It ends after a year."
+    ),
+    default=False,
+    example="false",
+)
 ENTRA_AUTHORITY = Text(
     key="entraAuthority",
     description="Where users sign in. Only the public cloud is supported; the local twin sets its own.",
@@ -425,6 +500,16 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         CALL_LIMITS,
         BAD_TOKENS_PER_MINUTE,
         OPEN_REQUESTS,
+    ),
+    "Logs, alerts and costs": (
+        LOG_RETENTION_DAYS,
+        LOG_DAILY_CAP_GB,
+        SAMPLING_PERCENT,
+        WORKBOOK,
+        ALERTS,
+        ALERT_EMAILS,
+        MONTHLY_BUDGET,
+        COST_ANOMALY_ALERT,
     ),
     "Keys, state and the local twin": (KEY_VERSION, ENTRA_AUTHORITY, PROTECT, LOCAL, LOCAL_URL),
 }

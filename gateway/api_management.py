@@ -61,18 +61,21 @@ class PolicyRequirements:
         ]
 
 
-def logging(body_bytes: int) -> dict[str, Any]:
+def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
     """What Application Insights receives of requests, as arguments of a diagnostic.
+
+    The audit records are traces of the severity `information`, so the verbosity must not be lower.
 
     Args:
         body_bytes: how much of a body is logged.
+        sampling_percent: percentage of requests whose telemetry is kept.
     """
     message = _logged_message(body_bytes)
     pipeline = apimanagement.PipelineDiagnosticSettingsArgs(request=message, response=message)
     return {
         "always_log": apimanagement.AlwaysLog.ALL_ERRORS,
         "sampling": apimanagement.SamplingSettingsArgs(
-            sampling_type=apimanagement.SamplingType.FIXED, percentage=100
+            sampling_type=apimanagement.SamplingType.FIXED, percentage=sampling_percent
         ),
         "verbosity": apimanagement.Verbosity.INFORMATION,
         "http_correlation_protocol": apimanagement.HttpCorrelationProtocol.W3_C,
@@ -81,6 +84,19 @@ def logging(body_bytes: int) -> dict[str, Any]:
         "frontend": pipeline,
         "backend": pipeline,
     }
+
+
+def logging_to_monitor(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
+    """What the diagnostic setting of the service sends to Log Analytics, without the audit records.
+
+    Args:
+        body_bytes: as of `logging`.
+        sampling_percent: as of `logging`.
+    """
+    made = logging(body_bytes, sampling_percent) | {"verbosity": apimanagement.Verbosity.ERROR}
+    for of_application_insights in ("http_correlation_protocol", "operation_name_format"):
+        del made[of_application_insights]
+    return made
 
 
 def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:

@@ -94,6 +94,31 @@ class BackendContext:
     existing: Existing = field(default_factory=Existing)
 
 
+class LogKind(StrEnum):
+    """Kinds of resources whose logs go to the workspace."""
+
+    API_MANAGEMENT = "api-management"
+    COSMOS_DB = "cosmos-db"
+    KEY_VAULT = "key-vault"
+    STORAGE_SERVICE = "storage-service"
+    FUNCTION_APP = "function-app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSource:
+    """A resource whose logs go to the workspace.
+
+    Attributes:
+        name: unique in the stack.
+        kind: decides which logs.
+        resource_id: the resource, or a service of a storage account.
+    """
+
+    name: str
+    kind: LogKind
+    resource_id: pulumi.Output[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
     """A backend whose resources are declared.
@@ -103,6 +128,7 @@ class Deployed:
         url: origin of its main server (`https://host`), without a path.
         named_values: values of the deployment that its policies use, by the name of the named value.
         locks: resources that let only the gateway call its servers.
+        log_sources: its resources whose logs go to the workspace.
         outputs: additional outputs of the stack, by name; never its URL.
     """
 
@@ -110,6 +136,7 @@ class Deployed:
     url: pulumi.Output[str]
     named_values: Mapping[str, pulumi.Output[str]]
     locks: tuple[pulumi.Resource, ...]
+    log_sources: tuple[LogSource, ...] = ()
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 
 

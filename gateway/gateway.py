@@ -7,16 +7,26 @@ import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
 from gateway.api_management import ApiManagementRef, PolicyRequirements
-from gateway.backend_context import Account, BackendContext, Caller, Deployed, Role
+from gateway.backend_context import (
+    Account,
+    BackendContext,
+    Caller,
+    Deployed,
+    LogKind,
+    LogSource,
+    Role,
+)
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
+from gateway.monitoring import Monitoring, MonitoringArgs
 from gateway.named_values import NamedValues, NamedValuesArgs
 from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
 from gateway.product import ProductWithKey, ProductWithKeyArgs
 from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.registry_api import NAMESPACE, namespace
+from gateway.resource_logs import ResourceLogs, ResourceLogsArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
@@ -78,6 +88,8 @@ class Gateway(pulumi.ComponentResource):
                 tags=tags,
                 existing_workspace=existing.workspace,
                 existing_component=existing.application_insights,
+                retention_days=settings.monitoring.retention_days,
+                daily_cap_gb=settings.monitoring.daily_cap_gb,
             ),
             opts=child,
         )
@@ -94,6 +106,7 @@ class Gateway(pulumi.ComponentResource):
                 application_insights_id=telemetry.application_insights_id,
                 application_insights_connection=telemetry.connection,
                 logged_body_bytes=args.plan.logged_body_bytes,
+                sampling_percent=settings.monitoring.sampling_percent,
                 protect=settings.protect,
                 local_url=settings.local_url,
                 subnet_id=network.gateway_subnet if network else None,
@@ -178,6 +191,27 @@ class Gateway(pulumi.ComponentResource):
                 resource=service.identity,
             ),
         )
+        self._sampling_percent = settings.monitoring.sampling_percent
+        self._log_sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
+        # The logs of a service that the stack does not own are for its owner to send.
+        if not existing.api_management:
+            self._log_sources.append(
+                LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
+            )
+        Monitoring(
+            f"{name}-monitoring",
+            MonitoringArgs(
+                settings=settings.monitoring,
+                resource_group_name=group.name,
+                resource_group_id=group.id,
+                subscription_id=account.subscription_id,
+                location=settings.location,
+                tags=tags,
+                workspace_id=telemetry.workspace_id,
+                cosmos_id=store.account_id,
+            ),
+            opts=child,
+        )
         self.register_outputs({"url": self.url})
 
     def _resource_group(
@@ -225,6 +259,14 @@ class Gateway(pulumi.ComponentResource):
             **self._values,
             **{key: value for one in deployed for key, value in one.named_values.items()},
         }
+        ResourceLogs(
+            f"{name}-logs",
+            ResourceLogsArgs(
+                workspace_id=self.backend_context.workspace_id,
+                sources=(*self._log_sources, *(source for one in deployed for source in one.log_sources)),
+            ),
+            opts=child,
+        )
         named_values = NamedValues(
             f"{name}-values",
             NamedValuesArgs(service=service, planned=plan.named_values, values=values),
@@ -261,6 +303,7 @@ class Gateway(pulumi.ComponentResource):
                     api=api,
                     server=servers[api.backend] if api.backend else None,
                     logged_body_bytes=plan.logged_body_bytes,
+                    sampling_percent=self._sampling_percent,
                 ),
                 opts=child,
             )

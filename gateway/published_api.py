@@ -20,6 +20,7 @@ class PublishedApiArgs:
         api: the API as planned.
         server: the MCP server behind it, or None when its policies answer.
         logged_body_bytes: how much of a message's body is logged.
+        sampling_percent: percentage of requests whose telemetry is kept.
     """
 
     service: ApiManagementRef
@@ -27,6 +28,7 @@ class PublishedApiArgs:
     api: Api
     server: Deployed | None
     logged_body_bytes: int
+    sampling_percent: int
 
 
 class PublishedApi(pulumi.ComponentResource):
@@ -89,7 +91,7 @@ class PublishedApi(pulumi.ComponentResource):
                     api_id=api.name,
                     diagnostic_id="applicationinsights",
                     logger_id=service.logger_id,
-                    **logging(args.logged_body_bytes),
+                    **logging(args.logged_body_bytes, args.sampling_percent),
                 ),
                 opts=service.child(self, [previous]),
             )

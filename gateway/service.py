@@ -9,7 +9,7 @@ import pulumi_random as random
 from pulumi_azure_native import apimanagement, authorization, managedidentity
 
 from configuration.resource_id import ResourceId
-from gateway.api_management import logging
+from gateway.api_management import logging, logging_to_monitor
 from gateway.backend_context import steady_identity
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
@@ -43,6 +43,7 @@ class ServiceArgs:
         application_insights_id: resource id of the component that it logs to.
         application_insights_connection: connection string of that component.
         logged_body_bytes: how much of a message's body is logged.
+        sampling_percent: percentage of requests whose telemetry is kept.
         protect: whether Pulumi refuses to delete or replace the service.
         local_url: origin of the twin's gateway; empty on Azure.
         subnet_id: the subnet that it takes part in; None without a virtual network.
@@ -60,6 +61,7 @@ class ServiceArgs:
     application_insights_id: pulumi.Input[str]
     application_insights_connection: pulumi.Input[str]
     logged_body_bytes: int
+    sampling_percent: int
     protect: bool
     local_url: str
     subnet_id: pulumi.Input[str] | None = None
@@ -143,7 +145,29 @@ class Service(pulumi.ComponentResource):
                 service_name=self.name,
                 diagnostic_id="applicationinsights",
                 logger_id=self.logger_id,
-                **logging(args.logged_body_bytes),
+                **logging(args.logged_body_bytes, args.sampling_percent),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
+        )
+        # What the service's diagnostic setting sends to Log Analytics, likewise without headers and queries.
+        monitor_logger = apimanagement.Logger(
+            f"{name}-monitor-logger",
+            apimanagement.LoggerArgs(
+                resource_group_name=self.resource_group_name,
+                service_name=self.name,
+                logger_id="azuremonitor",
+                logger_type=apimanagement.LoggerType.AZURE_MONITOR,
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
+        )
+        apimanagement.Diagnostic(
+            f"{name}-monitor-diagnostic",
+            apimanagement.DiagnosticArgs(
+                resource_group_name=self.resource_group_name,
+                service_name=self.name,
+                diagnostic_id="azuremonitor",
+                logger_id=monitor_logger.id,
+                **logging_to_monitor(args.logged_body_bytes, args.sampling_percent),
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )

@@ -43,9 +43,11 @@ class Store(pulumi.ComponentResource):
     expire (`ttl`). Keys are off: one identity has the data plane of one database.
 
     Attributes:
+        account_id: resource id of the account.
         url: endpoint for documents, without a trailing slash.
     """
 
+    account_id: pulumi.Output[str]
     url: pulumi.Output[str]
 
     def __init__(self, name: str, args: StoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -140,6 +142,7 @@ class Store(pulumi.ComponentResource):
         )
         if args.network:
             args.network.endpoint(f"{name}-private", account.id, "Sql", self)
+        self.account_id = account.id
         # From the name, which a preview of an update knows.
         self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
         self.register_outputs({"url": self.url})

@@ -8,6 +8,8 @@ from pulumi_azure_native import applicationinsights, operationalinsights
 
 from configuration.resource_id import ResourceId
 
+_NO_CAP = -1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryArgs:
@@ -18,6 +20,7 @@ class TelemetryArgs:
         location: the region.
         tags: tags of its resources.
         retention_days: how long logs are kept.
+        daily_cap_gb: gigabytes that are taken in a day; 0 for any number.
         existing_workspace: a workspace to use; None to create one.
         existing_component: an Application Insights component to use; None to create one.
     """
@@ -25,7 +28,8 @@ class TelemetryArgs:
     resource_group_name: pulumi.Input[str]
     location: str
     tags: Mapping[str, str]
-    retention_days: int = 30
+    retention_days: int
+    daily_cap_gb: int
     existing_workspace: ResourceId | None = None
     existing_component: ResourceId | None = None
 
@@ -70,6 +74,9 @@ class Telemetry(pulumi.ComponentResource):
                     name=operationalinsights.WorkspaceSkuNameEnum.PER_GB2018
                 ),
                 retention_in_days=args.retention_days,
+                workspace_capping=operationalinsights.WorkspaceCappingArgs(
+                    daily_quota_gb=args.daily_cap_gb or _NO_CAP
+                ),
                 features=operationalinsights.WorkspaceFeaturesArgs(
                     disable_local_auth=True, enable_log_access_using_only_resource_permissions=True
                 ),

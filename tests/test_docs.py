@@ -74,7 +74,7 @@ NAMESPACES = {
     "privatedns": "Network",
 }
 """Modules of azure-native whose name is not the resource provider's."""
-ALWAYS_REGISTERED = {"authorization", "resources"}
+ALWAYS_REGISTERED = {"consumption", "costmanagement", "authorization", "resources"}
 
 
 def commands(document: Path) -> Iterator[str]:

@@ -430,9 +430,8 @@ def test_containers_share_an_environment_unless_they_are_isolated(variant: str, 
     assert used == {environment.id for environment in declared}
     workspace = stack.one("operationalinsights:Workspace").id
     logs = stack.of_type("monitor:DiagnosticSetting")
-    assert {(log.inputs["resourceUri"], log.inputs["workspaceId"]) for log in logs} == {
-        (environment, workspace) for environment in used
-    }
+    logged = {log.inputs["resourceUri"]: log.inputs["workspaceId"] for log in logs}
+    assert {environment: logged[environment] for environment in used} == dict.fromkeys(used, workspace)
 
 
 def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() -> None:

@@ -18,7 +18,16 @@ from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack
 
 # The same for every resource, checked elsewhere, and no help to a reader.
-_LEFT_OUT = ("resourceGroupName", "serviceName", "location", "tags", "__provider", "digest")
+_LEFT_OUT = (
+    "resourceGroupName",
+    "serviceName",
+    "location",
+    "tags",
+    "__provider",
+    "digest",
+    "timePeriod",
+    "schedule",
+)
 
 
 class Page(SingleFileSnapshotExtension):
@@ -77,6 +86,8 @@ def _lines(resource: Declared, path: str, value: Any, names: Mapping[str, str]) 
         yield f"{path} = (secret)"
     elif resource.type.endswith(("Policy", "PolicyFragment")) and path == "value":
         yield f"{path} = (policy)"
+    elif path == "serializedData" or path.endswith(".query"):
+        yield f"{path} = (query)"
     elif isinstance(value, Mapping) and value:
         for key in sorted(value):
             yield from _lines(resource, f"{path}.{key}", value[key], names)

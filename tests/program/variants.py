@@ -23,6 +23,12 @@ VARIANTS = {
         "allowedOrigins": '["https://tools.example.com"]',
         "tags": '{"costCenter": "4711"}',
         "azure-native:location": "northeurope",
+        "logRetentionDays": "90",
+        "logDailyCapGb": "0",
+        "samplingPercent": "20",
+        "alertEmails": '["oncall@example.com"]',
+        "monthlyBudget": "500",
+        "costAnomalyAlert": "true",
     },
     "servers": {
         "backends": '["functions", "slack", "jira", "github"]',
@@ -86,7 +92,7 @@ VARIANTS = {
             ]
         ),
     },
-    "classic": {"sku": "Developer"},
+    "classic": {"sku": "Developer", "workbook": "false", "alerts": "false"},
     "network": {
         "sku": "StandardV2",
         "vnetEnabled": "true",

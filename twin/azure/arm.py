@@ -346,6 +346,13 @@ _ENTRIES: dict[str, _Entry] = {
     ),
     "applicationinsights:Component": _Entry("Microsoft.Insights/components/{resourceName}", _insights),
     "applicationinsights:Workbook": _Entry("Microsoft.Insights/workbooks/{resourceName}"),
+    "monitor:ScheduledQueryRule": _Entry("Microsoft.Insights/scheduledQueryRules/{ruleName}"),
+    "monitor:MetricAlert": _Entry("Microsoft.Insights/metricAlerts/{ruleName}"),
+    "monitor:ActionGroup": _Entry("Microsoft.Insights/actionGroups/{actionGroupName}"),
+    "consumption:Budget": _Entry("{scope}/providers/Microsoft.Consumption/budgets/{budgetName}"),
+    "costmanagement:ScheduledActionByScope": _Entry(
+        "{scope}/providers/Microsoft.CostManagement/scheduledActions/{name}"
+    ),
     "monitor:DiagnosticSetting": _Entry(
         "{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"
     ),

@@ -156,7 +156,7 @@ def test_f7_a_refusal_leaves_one_record_with_its_reason(
     [
         ({}, "mcp-request", NOTHING),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "save_snippet"}, "tool-call", "save_snippet"),
-        ({"Mcp_Method": "tools/call"}, "tool-call", NOTHING),
+        ({"Mcp_Method": "tools/call"}, "tool-call", "unknown"),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "x" * 129}, "tool-call", "invalid"),
         ({"Mcp_Method": "tools/call", "Mcp_Name": "my secret is"}, "tool-call", "invalid"),
         ({"Mcp_Method": "resources/read", "Mcp_Name": "file:///home"}, "mcp-request", NOTHING),

@@ -1,0 +1,54 @@
+"""Sends the logs of Azure resources to the Log Analytics workspace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import monitor
+
+from gateway.backend_context import LogKind, LogSource
+
+# https://learn.microsoft.com/azure/azure-monitor/reference/logs-index. Named one by one: a group such as
+# `allLogs` would also send what Azure adds later, and GatewayLlmLogs may have bodies.
+_CATEGORIES = {
+    LogKind.API_MANAGEMENT: ("GatewayLogs",),
+    LogKind.COSMOS_DB: ("ControlPlaneRequests", "DataPlaneRequests"),
+    LogKind.KEY_VAULT: ("AuditEvent",),
+    LogKind.STORAGE_SERVICE: ("StorageDelete", "StorageRead", "StorageWrite"),
+    LogKind.FUNCTION_APP: ("AppServiceAuthenticationLogs", "FunctionAppLogs"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLogsArgs:
+    """Arguments of `ResourceLogs`.
+
+    Attributes:
+        workspace_id: resource id of the workspace.
+        sources: the resources.
+    """
+
+    workspace_id: pulumi.Input[str]
+    sources: Sequence[LogSource]
+
+
+class ResourceLogs(pulumi.ComponentResource):
+    """A diagnostic setting for each resource, with a table of its own for each category."""
+
+    def __init__(self, name: str, args: ResourceLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mcp:gateway:ResourceLogs", name, None, opts)
+        for source in args.sources:
+            monitor.DiagnosticSetting(
+                f"{name}-{source.name}",
+                monitor.DiagnosticSettingArgs(
+                    resource_uri=source.resource_id,
+                    workspace_id=args.workspace_id,
+                    log_analytics_destination_type="Dedicated",
+                    logs=[
+                        monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True)
+                        for category in _CATEGORIES[source.kind]
+                    ],
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

@@ -1,0 +1,139 @@
+"""Logs, workbook, alerts and budget, as the program declares them."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.program.variants import UP, Case
+from twin.stack import Stack
+
+DEV = Case("dev", preview=False)
+LARGE = Case("large", preview=False)
+CLASSIC = Case("classic", preview=False)
+# Categories whose rows have bodies or tokens.
+CONTENT = {"GatewayLlmLogs", "allLogs", "audit"}
+
+
+def logged(stack: Stack) -> dict[str, tuple[set[str], str]]:
+    """The categories that are logged and the workspace, by the type of the resource or service."""
+    return {
+        re.sub(r".*?/providers/([^/]+)/([^/]+)/[^/]+", r"\1/\2", setting.inputs["resourceUri"]): (
+            {log["category"] for log in setting.inputs["logs"] if log["enabled"]},
+            setting.inputs["workspaceId"],
+        )
+        for setting in stack.of_type("monitor:DiagnosticSetting")
+    }
+
+
+def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
+    workspace = DEV.stack.one("operationalinsights:Workspace").id
+    found = logged(DEV.stack)
+    assert {destination for _, destination in found.values()} == {workspace}
+    assert {kind: categories for kind, (categories, _) in found.items()} == {
+        "Microsoft.ApiManagement/service": {"GatewayLogs"},
+        "Microsoft.DocumentDB/databaseAccounts": {"ControlPlaneRequests", "DataPlaneRequests"},
+        "Microsoft.Storage/storageAccounts/blobServices/default": {
+            "StorageDelete",
+            "StorageRead",
+            "StorageWrite",
+        },
+        "Microsoft.Storage/storageAccounts/queueServices/default": {
+            "StorageDelete",
+            "StorageRead",
+            "StorageWrite",
+        },
+        "Microsoft.Web/sites": {"AppServiceAuthenticationLogs", "FunctionAppLogs"},
+    }
+
+
+@pytest.mark.parametrize("case", UP, ids=str)
+def test_no_log_category_has_content(case: Case) -> None:
+    for setting in case.stack.of_type("monitor:DiagnosticSetting"):
+        assert not {log.get("category") for log in setting.inputs["logs"]} & CONTENT
+        assert not any(log.get("categoryGroup") for log in setting.inputs["logs"])
+
+
+def diagnostics(stack: Stack) -> dict[str, dict[str, Any]]:
+    return {
+        diagnostic.inputs["diagnosticId"]: dict(diagnostic.inputs)
+        for diagnostic in stack.of_type("apimanagement:Diagnostic")
+    }
+
+
+@pytest.mark.parametrize("case", UP, ids=str)
+def test_f7_audit_records_are_never_below_the_verbosity(case: Case) -> None:
+    assert diagnostics(case.stack)["applicationinsights"]["verbosity"] == "information"
+
+
+def test_sampling_concerns_requests_only_and_errors_are_always_logged() -> None:
+    for stack, percentage in ((DEV.stack, 100), (LARGE.stack, 20)):
+        for diagnostic in diagnostics(stack).values():
+            assert diagnostic["sampling"] == {"percentage": percentage, "samplingType": "fixed"}
+            assert diagnostic["alwaysLog"] == "allErrors"
+            assert not diagnostic["logClientIp"]
+    assert diagnostics(DEV.stack).keys() == {"applicationinsights", "azuremonitor"}
+
+
+def test_traces_are_connected_by_the_w3c_headers() -> None:
+    assert diagnostics(DEV.stack)["applicationinsights"]["httpCorrelationProtocol"] == "W3C"
+
+
+def test_retention_and_daily_cap_are_settings() -> None:
+    def limits(case: Case) -> tuple[int, float]:
+        inputs = case.stack.one("operationalinsights:Workspace").inputs
+        return inputs["retentionInDays"], inputs["workspaceCapping"]["dailyQuotaGb"]
+
+    assert limits(DEV) == (30, 10)
+    assert limits(LARGE) == (90, -1)
+
+
+def test_an_alert_without_a_receiver_is_in_the_portal() -> None:
+    assert not DEV.stack.of_type("monitor:ActionGroup")
+    rules = DEV.stack.of_type("monitor:ScheduledQueryRule")
+    assert len(rules) == 4
+    assert all("actions" not in rule.inputs for rule in rules)
+
+
+def test_every_alert_and_the_budget_reach_the_receivers() -> None:
+    stack = LARGE.stack
+    group = stack.one("monitor:ActionGroup")
+    assert [one["emailAddress"] for one in group.inputs["emailReceivers"]] == ["oncall@example.com"]
+    for rule in stack.of_type("monitor:ScheduledQueryRule"):
+        assert rule.inputs["actions"] == {"actionGroups": [group.id]}
+        assert rule.inputs["scopes"] == [stack.one("operationalinsights:Workspace").id]
+    throttled = stack.one("monitor:MetricAlert")
+    assert throttled.inputs["actions"] == [{"actionGroupId": group.id}]
+    assert throttled.inputs["scopes"] == [stack.one("cosmosdb:DatabaseAccount").id]
+    budget = stack.one("consumption:Budget")
+    assert (budget.inputs["amount"], budget.inputs["timeGrain"]) == (500, "Monthly")
+    assert budget.inputs["scope"] == stack.one("resources:ResourceGroup").id
+    assert re.fullmatch(r"\d{4}-\d{2}-01T00:00:00Z", budget.inputs["timePeriod"]["startDate"])
+    assert budget.ignore_changes == ("timePeriod",)
+    for notification in budget.inputs["notifications"].values():
+        assert notification["contactEmails"] == ["oncall@example.com"]
+    anomalies = stack.one("costmanagement:ScheduledActionByScope")
+    assert anomalies.inputs["notification"]["to"] == ["oncall@example.com"]
+    assert anomalies.ignore_changes == ("schedule",)
+
+
+def test_what_a_stack_does_not_want_is_not_there() -> None:
+    for type_ in ("monitor:ScheduledQueryRule", "monitor:MetricAlert", "applicationinsights:Workbook"):
+        assert DEV.stack.of_type(type_)
+        assert not CLASSIC.stack.of_type(type_)
+    assert not DEV.stack.of_type("consumption:Budget")
+    assert not DEV.stack.of_type("costmanagement:ScheduledActionByScope")
+
+
+def test_the_workbook_shows_each_of_its_queries() -> None:
+    made = DEV.stack.one("applicationinsights:Workbook")
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", made.inputs["resourceName"])
+    content = json.loads(made.inputs["serializedData"])
+    charts = [item["name"] for item in content["items"] if item["type"] == 3]
+    assert charts == ["traffic", "latency", "errors", "sign-ins", "rejected-tokens", "rate-limits", "trace"]
+    assert all(
+        item["content"]["timeContextFromParameter"] == "TimeRange"
+        for item in content["items"]
+        if item["type"] == 3
+    )
