@@ -349,3 +349,14 @@ def test_c1_a_document_may_lead_an_app_to_its_own_machine(flow: Flow) -> None:
     host = Host(document(redirect_uris=["http://localhost/callback"]))
     assert outcome(flow, host, redirect_uri="http://localhost:5/callback") == "consent"
     assert "redirect URI is not registered" in outcome(flow, host, redirect_uri=CALLBACK)
+
+
+def test_b5_a_block_of_a_client_with_a_cached_document_takes_effect_immediately(flow: Flow) -> None:
+    host = Host(document(), Cache_Control="max-age=3600")
+    assert outcome(flow, host) == "consent"
+    blocked = {"blocked": {"at": flow.now, "ttl": None}}
+    identity = next(flow.store.of("transactions"))["clientDocumentId"]
+    flow.store.documents["clients", identity] = {"id": identity, "redirectUris": [], **blocked}
+    answer = flow.authorize(client_id=URL, redirect_uri=APP)
+    assert (answer.status, answer.header("Location")) == (403, None)
+    assert len(host.fetched) == 1

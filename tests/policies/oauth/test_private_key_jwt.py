@@ -209,3 +209,29 @@ def test_b5_the_verifier_is_needed_all_the_same() -> None:
         client_assertion_type=TYPE,
     )
     assert answer.json()["error"] == "invalid_grant"
+
+
+def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
+    """Of a valid token; the answer for another says nothing (RFC 7009, section 2.1)."""
+    client = Confidential()
+    given = client.redeem(client.code(), client.assertion()).json()
+    flow = client.flow
+    for kind in ("access_token", "refresh_token"):
+        answer = flow.revoke(given[kind])
+        assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
+        assert flow.store.one("grants")["status"] == "redeemed"
+    signed = {"client_assertion": client.assertion(), "client_assertion_type": TYPE}
+    assert flow.revoke("unknown").status == 200
+    assert flow.revoke(given["refresh_token"], **signed).status == 200
+    assert flow.store.one("grants")["status"] == "revoked"
+
+
+@pytest.mark.parametrize("published", ["<html>", "", "[]", "{}", '{"keys": {}}'])
+def test_b5_an_answer_that_is_no_set_of_keys_is_not_kept(published: str) -> None:
+    client = Confidential()
+    code = client.code()
+    client.broken = lambda: reply(200, published)
+    answer = client.redeem(code, client.assertion())
+    assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
+    client.broken = None
+    assert client.redeem(code, client.assertion()).status == 200

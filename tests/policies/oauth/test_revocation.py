@@ -221,7 +221,7 @@ def test_a_client_that_an_operator_blocked_gets_no_page_and_no_token(flow: Flow)
     answer = flow.redeem(code)
     assert (answer.status, answer.json()["error"]) == (400, "unauthorized_client")
     assert flow.store.one("grants")["status"] == "issued"
-    flow.harness.clock.advance(300)
+    flow.harness.clock.advance(30)
     page = flow.authorize()
     assert (page.status, page.header("Location")) == (403, None)
     assert b"blocked" in page.body
