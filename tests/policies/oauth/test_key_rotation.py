@@ -62,6 +62,43 @@ def test_d4_a_sign_in_under_way_survives_the_rotation(before: str, after: str, f
         assert signed_in(lambda step, versions=versions: harness(versions[step in late], after)) == 200
 
 
+JOURNEY = (*STEPS, "refresh", "second call", "revoke")
+ORDERS = {
+    "named values first": (("1", "1"), ("1", "2"), ("2", "2")),
+    "policies first": (("1", "1"), ("2", "1"), ("2", "2")),
+    "rolled back after the named values": (("1", "1"), ("1", "2"), ("1", "1")),
+    "rolled back after the policies": (("1", "1"), ("2", "1"), ("1", "1")),
+}
+"""Versions of policies and of named values, one after the other."""
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_d4_a_rotation_that_is_half_deployed_at_any_step_ends_nothing(order: str) -> None:
+    """The second state begins at one step, and the third at a later one (R11)."""
+    for second, third in itertools.combinations_with_replacement(range(len(JOURNEY)), 2):
+
+        def state(step: str, second: int = second, third: int = third) -> Harness:
+            at = JOURNEY.index(step)
+            return harness(*ORDERS[order][(at >= second) + (at >= third)])
+
+        flow = Flow.at(state("authorize"))
+
+        def step(name: str, flow: Flow = flow, state: Callable[[str], Harness] = state) -> Flow:
+            flow.move_to(state(name))
+            return flow
+
+        authorized = step("authorize").authorize()
+        page = step("consent page").consent_page(handle_of(authorized))
+        at_entra = step("consent").consent(page)
+        code = parameters_of(step("callback").callback(at_entra).header("Location") or "")["code"]
+        given = step("token").redeem(code).json()
+        assert step("call").call(given["access_token"]).status == 200
+        refreshed = step("refresh").refresh(given["refresh_token"]).json()
+        assert step("second call").call(refreshed["access_token"]).status == 200
+        assert step("revoke").revoke(refreshed["refresh_token"]).status == 200
+        assert flow.call(refreshed["access_token"]).status == 401
+
+
 @rotation
 def test_d4_policies_work_with_the_named_values_of_either_version(before: str, after: str) -> None:
     for policies, values in ((before, after), (after, before)):
