@@ -16,9 +16,10 @@ from typing import Literal, cast
 
 import pulumi
 
+from configuration import address, declared, existing, foundry, network
 from configuration import containers as entries
-from configuration import declared, existing, foundry, network
 from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
+from configuration.address import Address
 from configuration.container import Container
 from configuration.declared import KEYS
 from configuration.existing import Existing
@@ -154,6 +155,7 @@ class Settings:
         sku: tier of API Management.
         capacity: its units.
         tags: put on every resource that takes tags.
+        address: the gateway's own host name; None for the one that Azure gives.
         network: the virtual network; None without one.
         existing: what the stack uses instead of creating its own.
         audience: whether a token opens one backend or all of them.
@@ -191,6 +193,7 @@ class Settings:
     sku: str
     capacity: int
     tags: Mapping[str, str]
+    address: Address | None
     network: NetworkSettings | None
     existing: Existing
     audience: Audience
@@ -255,6 +258,7 @@ def load() -> Settings:
         sku=_sku(reader),
         capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
+        address=address.read(reader, reader.peek("sku"), adopted=bool(adopted.api_management)),
         network=network.read(
             reader,
             reader.peek("sku"),

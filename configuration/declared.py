@@ -7,7 +7,7 @@ compares both.
 
 import re
 
-from configuration import existing, foundry, network
+from configuration import address, existing, foundry, network
 from configuration.access import ACCESS_LIMITS, TOOL_LIMITS
 from configuration.names import SERVERS
 from configuration.presets import PRESETS
@@ -475,6 +475,7 @@ LOCAL_URL = Text(
 
 GROUPS: dict[str, tuple[Setting, ...]] = {
     "The stack": (LOCATION, PUBLISHER_EMAIL, PUBLISHER_NAME, PUBLISHER_LOGO, SKU, CAPACITY, TAGS),
+    "Address": address.SETTINGS,
     "Network": network.SETTINGS,
     "Existing resources": existing.SETTINGS,
     "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES, CLIENT_DOMAINS),

@@ -51,6 +51,7 @@ class Gateway(pulumi.ComponentResource):
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
+        cname: where the CNAME record of the gateway's own host name leads; None without one.
         resource_group_name: where the stack is.
         service_name: name of the API Management service.
         client_id: client id of the application as which the gateway signs users in.
@@ -61,6 +62,7 @@ class Gateway(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
+    cname: pulumi.Output[str] | None
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
     client_id: pulumi.Output[str]
@@ -113,6 +115,10 @@ class Gateway(pulumi.ComponentResource):
                 existing=(existing.api_management, existing.identity)
                 if existing.api_management and existing.identity
                 else None,
+                address=settings.address,
+                secrets_role=account.of(settings.address.certificate if settings.address else None).role(
+                    Role.KEY_VAULT_SECRETS_USER
+                ),
                 telemetry_role=account.of(existing.application_insights).role(
                     Role.MONITORING_METRICS_PUBLISHER
                 ),
@@ -168,6 +174,7 @@ class Gateway(pulumi.ComponentResource):
             **keys.named_values,
         }
         self.url = service.url
+        self.cname = service.cname if settings.address else None
         self.resource_group_name = group.name
         self.service_name = service.name
         self.client_id = application.client_id

@@ -26,6 +26,7 @@ def stack_outputs(
     endpoints = {backend.name: _endpoints(gateway_url, backend) for backend in backends}
     return {
         "gatewayUrl": gateway_url,
+        **({"gatewayCname": gateway.cname} if gateway.cname is not None else {}),
         "mcpEndpoints": {**endpoints, **{server.name: {"streamableHttp": server.url} for server in hosted}},
         "serviceApiEndpoints": [
             server["sse"] if "sse" in server else server["streamableHttp"] for server in endpoints.values()

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import apimanagement, authorization, managedidentity
 
+from configuration.address import Address
 from configuration.resource_id import ResourceId
 from gateway.api_management import logging, logging_to_monitor
 from gateway.backend_context import steady_identity
@@ -48,6 +49,8 @@ class ServiceArgs:
         local_url: origin of the twin's gateway; empty on Azure.
         subnet_id: the subnet that it takes part in; None without a virtual network.
         existing: a service that exists, and the identity with which it calls others; None to create both.
+        address: the gateway's own host name; None for the one that Azure gives.
+        secrets_role: resource id of the role with which a certificate is read.
         telemetry_role: resource id of the role with which Application Insights takes its logs.
     """
 
@@ -66,6 +69,8 @@ class ServiceArgs:
     local_url: str
     subnet_id: pulumi.Input[str] | None = None
     existing: tuple[ResourceId, ResourceId] | None = None
+    address: Address | None = None
+    secrets_role: str
     telemetry_role: str
 
 
@@ -81,6 +86,7 @@ class Service(pulumi.ComponentResource):
         identity: the user-assigned identity with which the gateway calls others.
         resource: the service; resources in it depend on it and are deleted with it.
         name: its name, for the resources in it.
+        cname: the host name that Azure gives, to which a host name of the stack's own leads.
         resource_group_name: its resource group.
         logger_id: resource id of the logger that writes to Application Insights.
     """
@@ -89,6 +95,7 @@ class Service(pulumi.ComponentResource):
     identity: managedidentity.UserAssignedIdentity
     resource: apimanagement.ApiManagementService
     name: pulumi.Output[str]
+    cname: pulumi.Output[str]
     resource_group_name: pulumi.Input[str]
     logger_id: pulumi.Output[str]
 
@@ -127,6 +134,13 @@ class Service(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=self._owned),
         )
         self.logger_id = logger.id
+        # Every client knows the gateway, its issuer and its servers by this address, so a protected stack
+        # refuses to change it: the resource would be replaced. Its name is what Pulumi shows then.
+        random.RandomString(
+            f"{name}-address-that-clients-registered-with",
+            random.RandomStringArgs(length=8, keepers={"url": self.url}),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
         if not args.existing:
             self._log_all_apis(name, args)
         self.register_outputs({"name": self.name, "url": self.url})
@@ -221,10 +235,13 @@ class Service(pulumi.ComponentResource):
                 )
                 if args.subnet_id
                 else None,
+                hostname_configurations=self._hostnames(args.address),
                 custom_properties=_HARDENING if args.sku in _CLASSIC_TIERS else None,
                 tags=args.tags,
             ),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, depends_on=self._certificate_access(name, args)
+            ),
         )
         self.name = self.resource.name
         if args.local_url:
@@ -232,11 +249,59 @@ class Service(pulumi.ComponentResource):
                 lambda values: _require_local(*values, local_url=args.local_url)
             )
         # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
-        self.url = (
-            pulumi.Output.from_input(args.local_url)
-            if args.local_url
-            else pulumi.Output.concat("https://", service_name, ".azure-api.net")
-        )
+        self.cname = pulumi.Output.concat(service_name, ".azure-api.net")
+        self.url = self._url(args, pulumi.Output.concat("https://", self.cname))
+
+    def _url(self, args: ServiceArgs, default: pulumi.Output[str]) -> pulumi.Output[str]:
+        """The origin at which clients find the gateway."""
+        if args.local_url:
+            return pulumi.Output.from_input(args.local_url)
+        if args.address:
+            return pulumi.Output.from_input(f"https://{args.address.hostname}")
+        return default
+
+    def _hostnames(self, address: Address | None) -> list[apimanagement.HostnameConfigurationArgs] | None:
+        """The gateway's own host name. The one that Azure gives keeps working.
+
+        https://learn.microsoft.com/azure/api-management/configure-custom-domain
+        """
+        if address is None:
+            return None
+        certificate = address.certificate
+        return [
+            apimanagement.HostnameConfigurationArgs(
+                type=apimanagement.HostnameType.PROXY,
+                host_name=address.hostname,
+                default_ssl_binding=True,
+                certificate_source=(
+                    apimanagement.CertificateSource.KEY_VAULT
+                    if certificate
+                    else apimanagement.CertificateSource.MANAGED
+                ),
+                # Without a version, so that a renewed certificate is used without a deployment.
+                key_vault_id=f"https://{certificate.name}.vault.azure.net/secrets/{certificate.below[1]}"
+                if certificate
+                else None,
+                identity_client_id=self.identity.client_id if certificate else None,
+            )
+        ]
+
+    def _certificate_access(self, name: str, args: ServiceArgs) -> list[pulumi.Resource]:
+        """The right to read the certificate and nothing else in its vault."""
+        if args.address is None or args.address.certificate is None:
+            return []
+        return [
+            authorization.RoleAssignment(
+                f"{name}-certificate-access",
+                authorization.RoleAssignmentArgs(
+                    scope=str(args.address.certificate),
+                    role_definition_id=args.secrets_role,
+                    principal_id=self.identity.principal_id,
+                    principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        ]
 
     def _adopt(self, name: str, args: ServiceArgs, service_id: ResourceId, identity_id: ResourceId) -> None:
         """Reads a service that exists; the stack writes only its own APIs to it, and what they need."""
@@ -254,11 +319,9 @@ class Service(pulumi.ComponentResource):
         self.name = pulumi.Output.all(
             self.resource.name, self.resource.sku, self.resource.identity, self.resource.gateway_url
         ).apply(lambda values: _require_suitable(*values, args=args, identity=identity_id))
-        self.url = (
-            pulumi.Output.from_input(args.local_url)
-            if args.local_url
-            else self.resource.gateway_url.apply(lambda url: url.rstrip("/"))
-        )
+        default = self.resource.gateway_url.apply(lambda url: url.rstrip("/"))
+        self.cname = default.apply(lambda url: url.partition("//")[2])
+        self.url = self._url(args, default)
 
 
 def _require_local(name: str, gateway_url: str, *, local_url: str) -> str:

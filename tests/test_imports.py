@@ -34,6 +34,7 @@ ALLOWED = {
         "gateway",
         "settings",
         # Records of settings, which components take as they are.
+        "configuration.address",
         "configuration.existing",
         "configuration.network",
         "configuration.resource_id",

@@ -205,6 +205,8 @@ def test_what_holds_state_is_protected(case: Case) -> None:
         "ApiManagementService",
         "DatabaseAccount",
         "RandomBytes",
+        # The address that clients know.
+        "RandomString",
     }
     keys = case.stack.of_type("RandomBytes")
     assert [key for key in keys if not key.protect] == []

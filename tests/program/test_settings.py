@@ -14,6 +14,7 @@ from pulumi.runtime.settings import reset_options
 import settings
 from backends.registry import DESCRIPTIONS, HOSTED
 from configuration import page, stack_file
+from configuration.address import CERTIFICATE, HOSTNAME
 from configuration.container import Process
 from configuration.declared import SETTINGS
 from configuration.entry import ENTRY_KEYS
@@ -381,6 +382,31 @@ WRONG = {
     "local-without-a-gateway": ({**LOCAL, "localUrl": ""}, "localUrl"),
     "local-with-a-remote-gateway": ({**LOCAL, "localUrl": "https://gateway.example"}, "localUrl"),
     "a-local-gateway-on-azure": ({"localUrl": "http://localhost:8000"}, "localUrl"),
+    "host-with-a-scheme": ({"gatewayHostname": "https://mcp.example.com"}, "gatewayHostname"),
+    "host-of-azure": ({"gatewayHostname": "mcp.azure-api.net"}, "gatewayHostname"),
+    "host-without-a-dot": ({"gatewayHostname": "mcp"}, "gatewayHostname"),
+    "host-without-certificate": ({"gatewayHostname": "mcp.example.com"}, "gatewayCertificate"),
+    "certificate-without-host": ({"gatewayCertificate": "managed", "sku": "Basic"}, "gatewayCertificate"),
+    "certificate-by-url": (
+        {
+            "gatewayHostname": "mcp.example.com",
+            "gatewayCertificate": "https://v.vault.azure.net/secrets/mcp",
+        },
+        "gatewayCertificate",
+    ),
+    "managed-certificate-of-a-v2-tier": (
+        {"gatewayHostname": "mcp.example.com", "gatewayCertificate": "managed"},
+        "gatewayCertificate",
+    ),
+    "certificate-of-an-existing-service": (
+        {
+            "gatewayHostname": "mcp.example.com",
+            "gatewayCertificate": "managed",
+            "existingApiManagement": EXISTING["existingApiManagement"],
+            "existingIdentity": IDENTITY,
+        },
+        "gatewayCertificate",
+    ),
     "network-perhaps": ({"vnetEnabled": "perhaps"}, "vnetEnabled"),
     "network-without-a-length": ({"vnetEnabled": "true", "vnetAddresses": "10.80.0.0"}, "vnetAddresses"),
     "network-of-the-internet": ({"vnetAddresses": "8.8.0.0/16"}, "vnetAddresses"),
@@ -491,6 +517,11 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     if setting.key in ("existingApiManagement", "existingIdentity"):
         # Each needs the other.
         stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
+    if setting.key in ("gatewayHostname", "gatewayCertificate"):
+        stack |= {
+            f"{NAME}:gatewayHostname": HOSTNAME.example,
+            f"{NAME}:gatewayCertificate": CERTIFICATE.example,
+        }
     if setting.key == "backends":
         del stack[f"{NAME}:backends"]
     if setting.key == "containers":

@@ -1,0 +1,99 @@
+"""A host name of the stack's own: who reads its certificate, and what follows the name."""
+
+import functools
+import json
+
+import pytest
+
+from configuration.address import CERTIFICATE
+from tests.existing import ALL
+from tests.program import schema
+from tests.program.graph import Graph
+from twin.stack import Stack, evaluate
+
+HOST = "mcp.example.com"
+URL = f"https://{HOST}"
+FROM_VAULT = {"gatewayHostname": HOST, "gatewayCertificate": CERTIFICATE.example}
+
+
+@functools.cache
+def stack() -> Stack:
+    return evaluate({"backends": '["functions"]', **FROM_VAULT})
+
+
+def test_every_resource_is_what_the_sdk_expects() -> None:
+    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+
+
+def test_the_certificate_is_read_from_its_vault_by_the_gateways_identity() -> None:
+    service = stack().one("apimanagement:ApiManagementService")
+    identity = stack().one("managedidentity:UserAssignedIdentity", "gateway-service-identity")
+    assert service.inputs["hostnameConfigurations"] == [
+        {
+            "type": "Proxy",
+            "hostName": HOST,
+            "defaultSslBinding": True,
+            "certificateSource": "KeyVault",
+            "keyVaultId": "https://certificates.vault.azure.net/secrets/mcp",
+            "identityClientId": identity.outputs["clientId"],
+            "negotiateClientCertificate": False,
+        }
+    ]
+
+
+def test_the_identity_may_read_that_certificate_only_and_before_the_service_does() -> None:
+    access = stack().one("authorization:RoleAssignment", "gateway-service-certificate-access")
+    assert access.inputs["scope"] == CERTIFICATE.example
+    assert access.inputs["roleDefinitionId"].endswith("/4633458b-17de-408a-b874-0445c86b69e6")
+    service = stack().one("apimanagement:ApiManagementService")
+    assert Graph(stack()).missing(service, [access]) == []
+
+
+def test_a_managed_certificate_needs_no_vault() -> None:
+    of = evaluate(
+        {
+            "backends": '["functions"]',
+            "sku": "Basic",
+            "gatewayHostname": HOST,
+            "gatewayCertificate": "managed",
+        },
+        preview=True,
+    )
+    (hostname,) = of.one("apimanagement:ApiManagementService").inputs["hostnameConfigurations"]
+    assert hostname["certificateSource"] == "Managed"
+    assert "keyVaultId" not in hostname
+    assert [one for one in of.resources if one.name.endswith("-certificate-access")] == []
+
+
+def test_everything_that_names_the_gateway_follows_its_host_name() -> None:
+    of = stack()
+    value = next(
+        one.inputs["value"]
+        for one in of.of_type("apimanagement:NamedValue")
+        if one.inputs["displayName"] == "gateway-url"
+    )
+    assert value == URL
+    application = next(
+        one for one in of.of_type("azuread:index/application:Application") if "web" in one.inputs
+    )
+    assert application.inputs["web"]["redirectUris"] == [f"{URL}/oauth-callback"]
+    assert of.outputs["gatewayUrl"] == URL
+    assert of.outputs["oauthMetadataUrl"].startswith(f"{URL}/")
+    assert of.outputs["gatewayCname"].endswith(".azure-api.net")
+    assert ".azure-api.net" not in json.dumps({**of.outputs, "gatewayCname": ""})
+
+
+def test_a_protected_stack_refuses_another_address() -> None:
+    """Pulumi replaces the resource when its keepers change, and refuses that while it is protected."""
+    known = stack().one(
+        "random:index/randomString:RandomString", "gateway-service-address-that-clients-registered-with"
+    )
+    assert known.inputs["keepers"] == {"url": URL}
+    assert known.protect
+
+
+@pytest.mark.parametrize("host", [HOST, ""])
+def test_an_existing_service_is_called_by_the_name_that_its_owner_gave_it(host: str) -> None:
+    of = evaluate({**ALL, "gatewayHostname": host})
+    assert of.outputs["gatewayUrl"] == (URL if host else "https://central.azure-api.net")
+    assert [one for one in of.resources if one.name.endswith("-certificate-access")] == []
