@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
+from configuration.existing import Existing
 from gateway.api_management import ApiManagementRef, PolicyRequirements
 from gateway.backend_context import (
     Account,
@@ -78,6 +79,8 @@ class Gateway(pulumi.ComponentResource):
         tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
         client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
+        if not settings.local:
+            _require_own_subscription(existing, account)
         issuer = f"{settings.entra_authority}/{account.tenant_id}/v2.0"
 
         group = self._resource_group(name, settings, account, tags)
@@ -329,3 +332,18 @@ class Gateway(pulumi.ComponentResource):
             ).key
             for product in plan.products
         }
+
+
+def _require_own_subscription(existing: Existing, account: Account) -> None:
+    """Checks that the stack can write to what it adopts and creates resources in.
+
+    Raises:
+        pulumi.RunError: a resource is in another subscription than the deployment.
+    """
+    for resource in (existing.api_management, existing.environment, existing.key_vault):
+        if resource and resource.subscription != account.subscription_id:
+            raise pulumi.RunError(
+                f"{resource} is in another subscription than the deployment, which is to "
+                f"{account.subscription_id}. The stack creates resources in it.\n"
+                f"  > pulumi config set azure-native:subscriptionId {resource.subscription}"
+            )

@@ -2,13 +2,17 @@
 
 import json
 
+from twin.azure.cloud import Cloud
 
-def identifier(type_: str, name: str, *, subscription: str = "00000000") -> str:
+SUBSCRIPTION = Cloud().subscription.id
+
+
+def identifier(type_: str, name: str, *, subscription: str = SUBSCRIPTION) -> str:
     """Id of a resource in the resource group `shared`."""
-    group = f"/subscriptions/{subscription}-0000-4000-8000-00000000aaaa/resourceGroups/shared"
-    return f"{group}/providers/{type_}/{name}"
+    return f"/subscriptions/{subscription}/resourceGroups/shared/providers/{type_}/{name}"
 
 
+CERTIFICATE = f"{identifier('Microsoft.KeyVault/vaults', 'certificates')}/secrets/mcp"
 IDENTITY = identifier("Microsoft.ManagedIdentity/userAssignedIdentities", "gateway")
 
 EXISTING = {
@@ -35,3 +39,19 @@ ALL = {
     **EXISTING,
 }
 """A stack with the functions and a container that adopts all of them."""
+
+TYPES = {
+    "existingResourceGroup": "resources:ResourceGroup",
+    "existingApiManagement": "apimanagement:ApiManagementService",
+    "existingIdentity": "managedidentity:UserAssignedIdentity",
+    "existingWorkspace": "operationalinsights:Workspace",
+    "existingApplicationInsights": "applicationinsights:Component",
+    "existingEnvironment": "app:ManagedEnvironment",
+}
+"""What a stack reads for each setting; it does not look up applications of Entra."""
+
+
+def resource_id(setting: str) -> str:
+    """The id of the resource that a setting of `EXISTING` names."""
+    value = EXISTING[setting]
+    return value if value.startswith("/") else f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{value}"

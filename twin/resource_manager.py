@@ -84,7 +84,7 @@ class ResourceManager:
         service = self._stack.one("apimanagement:ApiManagementService")
         subscription = "/".join(service.id.split("/")[:3])
         yield {"id": subscription, "subscriptionId": subscription.rpartition("/")[2], "state": "Enabled"}
-        yield _service(service)
+        yield _service(service, self._service().sku)
         yield from _children(service.id, self._service())
         for type_, properties in _APPS.items():
             for declared in self._stack.of_type(type_):
@@ -93,12 +93,12 @@ class ResourceManager:
             yield {**_named(route.id), "properties": route.outputs["properties"]}
 
 
-def _service(declared: Declared) -> dict[str, Any]:
+def _service(declared: Declared, sku: str) -> dict[str, Any]:
     outputs = declared.outputs
     return {
         **_named(declared.id),
-        "location": declared.inputs.get("location"),
-        "sku": declared.inputs.get("sku"),
+        "location": outputs.get("location"),
+        "sku": declared.inputs.get("sku") or {"name": sku, "capacity": 1},
         "identity": outputs.get("identity"),
         "properties": {
             key: outputs.get(key) for key in ("gatewayUrl", "platformVersion", "provisioningState")

@@ -1,8 +1,10 @@
-"""The stacks that are deployed: the committed dev stack with its secrets, and one for each other tier."""
+"""The stacks that are deployed: the dev stack with its secrets, one for each other tier, and others."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from tests import existing
 
 CANARIES = {
     "slackBotToken": "xoxb-000000000000-canarySlackBotToken",
@@ -28,6 +30,10 @@ LEGACY = {
     "sessionParameter": "session_id",
 }
 """A container with event streams."""
+
+
+WIKI = {"name": "wiki", "image": "ghcr.io/example/wiki:2.0.0", "port": 9000}
+"""A container without secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +89,28 @@ TIERS: Mapping[str, StackSettings] = {
     "Premium": DEV.changed(sku="Premium", accessTokenMinutes="5", grantDays="7"),
 }
 """One stack for each tier of API Management."""
+
+ADOPTING = StackSettings(values={**existing.ALL})
+"""One that adopts everything that it can, and has a function app and a container."""
+
+NETWORK = SMALL.changed(sku="StandardV2", vnetEnabled="true")
+"""One with everything in a virtual network."""
+
+VARIANTS: Mapping[str, StackSettings] = {
+    "network": NETWORK,
+    "injected": FUNCTIONS.changed(sku="Developer", vnetEnabled="true"),
+    "adopting": ADOPTING,
+    "central logs and group": FUNCTIONS.changed(
+        **{
+            key: existing.EXISTING[key]
+            for key in ("existingResourceGroup", "existingWorkspace", "existingApplicationInsights")
+        }
+    ),
+    "own host name": FUNCTIONS.changed(
+        gatewayHostname="mcp.example.com", gatewayCertificate=existing.CERTIFICATE
+    ),
+    "containers only": StackSettings(
+        values={"backends": json.dumps(["github"]), "containers": json.dumps([WIKI])}
+    ),
+}
+"""Stacks that differ in more than the tier."""

@@ -36,6 +36,18 @@ def test_a_policy_that_somebody_edited_is_restored(stack: Deployment) -> None:
     assert stack.azure.resources[edited.id.lower()].inputs["value"] == edited.inputs["value"]
 
 
+def test_an_api_that_somebody_deleted_is_published_again(stack: Deployment) -> None:
+    api = next(one for one in stack.azure.of_type("apimanagement:Api") if "notes" in one.id)
+    below = [key for key in stack.azure.resources if key.startswith(f"{api.id.lower()}/")]
+    assert below
+    for key in (api.id, *below):
+        stack.azure.remove(key)
+    assert api.urn in {step.urn for step in stack.refresh().steps if step.op == "delete"}
+    repaired = stack.up()
+    assert not repaired.failed, repaired.output
+    assert {api.id.lower(), *below} <= stack.azure.resources.keys()
+
+
 def test_a_destroyed_stack_can_be_deployed_again(stack: Deployment) -> None:
     """API Management keeps the name of a deleted service for 48 hours."""
     (before,) = stack.azure.of_type("apimanagement:ApiManagementService")

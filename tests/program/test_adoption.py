@@ -8,20 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.existing import ALL, EXISTING, IDENTITY, identifier
+from tests.existing import ALL, EXISTING, IDENTITY, SUBSCRIPTION, TYPES, identifier, resource_id
 from tests.program import schema
 from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack, StackError, evaluate
 
-KINDS = {
-    "existingResourceGroup": "resources:ResourceGroup",
-    "existingApiManagement": "apimanagement:ApiManagementService",
-    "existingIdentity": "managedidentity:UserAssignedIdentity",
-    "existingWorkspace": "operationalinsights:Workspace",
-    "existingApplicationInsights": "applicationinsights:Component",
-    "existingEnvironment": "app:ManagedEnvironment",
-}
-"""What the stack reads for each setting."""
+OTHER = "00000000-0000-4000-8000-00000000bbbb"
+"""Another subscription."""
 
 
 @functools.cache
@@ -41,14 +34,14 @@ def adopted(of: Stack, type_: str) -> list[Declared]:
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("setting", KINDS)
+@pytest.mark.parametrize("setting", TYPES)
 def test_what_is_adopted_is_read_and_not_managed(setting: str, preview: bool) -> None:
     of = stack(preview=preview)
-    found = adopted(of, KINDS[setting])
+    found = adopted(of, TYPES[setting])
     assert len(found) == 1
-    assert found[0].id.rpartition("/")[2] == EXISTING[setting].rpartition("/")[2]
+    assert found[0].id == resource_id(setting)
     assert found[0].inputs == {}
-    assert len(of.of_type(KINDS[setting])) == (2 if setting == "existingIdentity" else 1)
+    assert len(of.of_type(TYPES[setting])) == (2 if setting == "existingIdentity" else 1)
 
 
 def test_nothing_is_created_in_entra_when_all_applications_exist() -> None:
@@ -126,14 +119,20 @@ def test_the_gateway_acts_as_the_existing_identity() -> None:
 
 
 def test_roles_on_resources_of_another_subscription_are_named_there() -> None:
-    insights = identifier("Microsoft.Insights/components", "traces", subscription="b" * 8)
+    insights = identifier("Microsoft.Insights/components", "traces", subscription=OTHER)
     of = evaluate({**ALL, "existingApplicationInsights": insights}, preview=True)
     roles = [
         one.inputs for one in of.of_type("authorization:RoleAssignment") if one.inputs["scope"] == insights
     ]
     assert len(roles) == 2
-    subscription = insights.split("/")[2]
-    assert {one["roleDefinitionId"].split("/")[2] for one in roles} == {subscription}
+    assert {one["roleDefinitionId"].split("/")[2] for one in roles} == {OTHER}
+
+
+@pytest.mark.parametrize("setting", ["existingApiManagement", "existingEnvironment"])
+def test_what_the_stack_writes_to_is_in_its_own_subscription(setting: str) -> None:
+    elsewhere = EXISTING[setting].replace(SUBSCRIPTION, OTHER)
+    with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
+        evaluate({**ALL, setting: elsewhere})
 
 
 def test_the_outputs_say_what_an_existing_application_needs() -> None:

@@ -1,5 +1,8 @@
 """The Entra tenant of a stack: applications, managed identities and federated credentials."""
 
+import json
+from collections.abc import Iterator
+
 from twin.azure.cloud import Cloud
 from twin.azure.identifiers import Seed
 from twin.entra.directory import (
@@ -55,6 +58,7 @@ def directory(stack: Stack, cloud: Cloud, base_url: str) -> Directory:
                 )
                 for agent in agents
             ),
+            *_existing(stack, cloud),
         ),
         managed_identities=(
             agent_identity(cloud.seed),
@@ -152,6 +156,37 @@ def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
         )
         for principal in principals
     )
+
+
+def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
+    """Applications that somebody else has registered, as the stack's outputs say that they have to be."""
+    if stack.configuration is None:
+        return
+    values, prefix = stack.configuration.values, f"{stack.configuration.project}:"
+    if client_id := values.get(f"{prefix}existingApplication"):
+        needed = stack.outputs["entraRegistration"]
+        credential = needed["federatedCredential"]
+        yield Application(
+            client_id=client_id,
+            object_id=cloud.seed.guid(f"{client_id}#principal"),
+            display_name="MCP gateway (registered by others)",
+            redirect_uris=(needed["redirectUri"],),
+            federated_credentials=(
+                FederatedCredential(
+                    issuer=credential["issuer"],
+                    subject=credential["subject"],
+                    audience=credential["audience"],
+                ),
+            ),
+            token_version=2,
+        )
+    for name, client_id in json.loads(values.get(f"{prefix}existingAudiences") or "{}").items():
+        yield Application(
+            client_id=client_id,
+            object_id=cloud.seed.guid(f"{client_id}#principal"),
+            display_name=f"MCP server {name} (registered by others)",
+            token_version=2,
+        )
 
 
 def _service_principal(stack: Stack, client_id: str) -> Declared | None:

@@ -1,0 +1,175 @@
+"""Stacks in a network, with a host name of their own, and those that adopt, from preview to destroy."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from tests.engine import invariants
+from tests.engine.azure import Azure
+from tests.engine.conftest import Deploy
+from tests.engine.deployment import Deployment, Run
+from tests.engine.refusals import Existing
+from tests.engine.stacks import ADOPTING, VARIANTS
+from tests.engine.timeline import Timeline
+from tests.existing import CERTIFICATE, EXISTING, SUBSCRIPTION, TYPES, resource_id
+
+CHANGE = {"callsPerMinute": "1000", "tags": json.dumps({"costCenter": "4711"})}
+"""One setting that changes policies, and one that reaches every resource that the stack owns."""
+
+
+def prepare(azure: Azure) -> None:
+    """Creates what others own: all that the stacks of these tests adopt, and an API next to theirs."""
+    azure.place(
+        "azure-native:resources:ResourceGroup", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shared"
+    )
+    for setting, type_ in TYPES.items():
+        outputs = {
+            "existingApiManagement": {
+                "sku": {"name": "StandardV2", "capacity": 1},
+                "identity": {
+                    "type": "UserAssigned",
+                    "userAssignedIdentities": {resource_id("existingIdentity"): {}},
+                },
+            }
+        }.get(setting, {})
+        azure.place(f"azure-native:{type_}", resource_id(setting), **outputs)
+    azure.place("azure-native:keyvault:Secret", CERTIFICATE)
+    service = resource_id("existingApiManagement")
+    azure.place("azure-native:apimanagement:Policy", f"{service}/policies/policy")
+    azure.place("azure-native:apimanagement:Api", f"{service}/apis/payments")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One stack from its first preview to its last resource.
+
+    Attributes:
+        stack: the stack, destroyed.
+        before: what existed before it.
+        preview: of the first deployment.
+        deployed: the first deployment.
+        again: a second one, without a change.
+        changed: one with other settings.
+        destroyed: its end.
+    """
+
+    stack: Deployment
+    before: Mapping[str, Existing]
+    preview: Run
+    deployed: Run
+    again: Run
+    changed: Run
+    destroyed: Run
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def life(request: pytest.FixtureRequest, new_stack: Deploy) -> Life:
+    """The life of each stack, run once for all tests."""
+    stack = new_stack(VARIANTS[request.param])
+    prepare(stack.azure)
+    before = stack.azure.resources
+    preview, deployed, again = stack.preview(), stack.up(), stack.up()
+    stack.configure(CHANGE)
+    changed = stack.up()
+    stack.unprotect()
+    return Life(
+        stack=stack,
+        before=before,
+        preview=preview,
+        deployed=deployed,
+        again=again,
+        changed=changed,
+        destroyed=stack.destroy(),
+    )
+
+
+def test_a_preview_shows_what_is_created(life: Life) -> None:
+    assert not life.deployed.failed, life.deployed.output
+    assert life.deployed.names("create") == life.preview.names("create")
+    assert set(life.deployed.counts()) == {"create"}
+
+
+def test_no_resource_is_refused(life: Life) -> None:
+    refused = [
+        f"{call.kind} {call.name}: {call.error}" for call in life.stack.azure.record.calls() if call.error
+    ]
+    assert refused == []
+
+
+def test_every_rule_holds_at_every_instant(life: Life) -> None:
+    found = invariants.violations(Timeline(life.stack.azure.record.calls()))
+    assert not found, "\n".join(found)
+
+
+def test_a_second_deployment_changes_nothing(life: Life) -> None:
+    assert not life.again.failed, life.again.output
+    assert life.again.changes == ()
+    assert [call for call in life.again.calls if call.changed_azure] == []
+
+
+def test_a_change_updates_and_replaces_nothing(life: Life) -> None:
+    assert not life.changed.failed, life.changed.output
+    assert set(life.changed.counts()) == {"update"}
+
+
+def test_what_existed_is_never_written_and_remains_as_it_was(life: Life) -> None:
+    assert not life.destroyed.failed, life.destroyed.output
+    written = [
+        f"{call.kind} {call.id}"
+        for call in life.stack.azure.record.calls()
+        if call.changed_azure and call.id.lower() in life.before
+    ]
+    assert written == []
+    assert life.stack.azure.resources == life.before
+
+
+@pytest.fixture(scope="module")
+def interrupted(new_stack: Deploy) -> tuple[Deployment, Mapping[str, Existing], Run]:
+    """A stack that adopts everything; its first deployment fails at its last step, and it is destroyed."""
+    stack = new_stack(ADOPTING)
+    prepare(stack.azure)
+    before = stack.azure.resources
+    stack.azure.faults.refuse = lambda call: call.is_of("apimanagement:ApiOperation")
+    failed = stack.up()
+    stack.azure.faults.refuse = lambda _call: False
+    stack.unprotect()
+    destroyed = stack.destroy()
+    assert not destroyed.failed, destroyed.output
+    return stack, before, failed
+
+
+def test_a_deployment_that_fails_leaves_alone_what_it_adopted(
+    interrupted: tuple[Deployment, Mapping[str, Existing], Run],
+) -> None:
+    stack, before, failed = interrupted
+    assert failed.failed
+    written = [
+        call.id for call in stack.azure.record.calls() if call.changed_azure and call.id.lower() in before
+    ]
+    assert written == []
+    assert stack.azure.resources == before
+
+
+def test_every_kind_of_resource_that_can_be_adopted_is_in_the_state_as_read_only(new_stack: Deploy) -> None:
+    """Pulumi marks such a resource as external; `pulumi destroy` forgets it."""
+    stack = new_stack(ADOPTING)
+    prepare(stack.azure)
+    deployed = stack.up()
+    assert not deployed.failed, deployed.output
+    external = {one["id"] for one in stack.state()["resources"] if one.get("external")}
+    assert external == {resource_id(setting) for setting in TYPES}
+    assert EXISTING["existingApplication"] in json.dumps(stack.state()["resources"])
+
+
+def test_another_address_is_refused_in_the_preview(new_stack: Deploy) -> None:
+    """Every client has the address in its registration."""
+    stack = new_stack(VARIANTS["own host name"])
+    prepare(stack.azure)
+    assert not stack.up().failed
+    stack.configure({"gatewayHostname": "other.example.com"})
+    preview = stack.preview()
+    assert preview.failed
+    assert "address-that-clients-registered-with" in preview.output
+    assert "marked for protection" in preview.output

@@ -1,0 +1,45 @@
+"""The twin runs a stack that adopts everything: it invents what others own."""
+
+import pytest
+
+from tests.existing import ALL, EXISTING
+from twin.azure import gateway, tenant
+from twin.azure.cloud import Cloud
+from twin.gateway_plan import LOCAL
+from twin.stack import Stack, evaluate
+
+CLOUD = Cloud(gateway_url=LOCAL["localUrl"])
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return evaluate({**ALL, **LOCAL}, cloud=CLOUD)
+
+
+def test_the_gateway_runs_the_apis_of_the_stack_and_no_policy_of_others(stack: Stack) -> None:
+    service = gateway.service(stack, CLOUD)
+    assert service.name == "central"
+    assert service.sku == ALL["sku"]
+    assert service.gateway_url == LOCAL["localUrl"]
+    assert service.policy is None
+    assert {api.id for api in service.apis} == {"oauth", "functions-mcp", "notes-mcp"}
+
+
+def test_the_gateway_has_the_existing_identity(stack: Stack) -> None:
+    (identity,) = gateway.service(stack, CLOUD).identities
+    values = {value.name: value.value for value in gateway.service(stack, CLOUD).named_values}
+    assert identity.client_id == values["gateway-identity"]
+
+
+def test_the_tenant_has_the_applications_that_others_registered(stack: Stack) -> None:
+    directory = tenant.directory(stack, CLOUD, LOCAL["entraAuthority"])
+    applications = {one.client_id: one for one in directory.applications}
+    sign_in = applications[EXISTING["existingApplication"]]
+    assert sign_in.redirect_uris == (f"{LOCAL['localUrl']}/oauth-callback",)
+    (credential,) = sign_in.federated_credentials
+    assert credential.issuer == directory.issuer
+    assert credential.subject in {one.principal_id for one in directory.managed_identities}
+    values = {value.name: value.value for value in gateway.service(stack, CLOUD).named_values}
+    audiences = {values["functions-audience"], values["notes-audience"]}
+    assert audiences == applications.keys() - {sign_in.client_id}
+    assert all(one.has_service_principal and one.token_version == 2 for one in applications.values())
