@@ -263,7 +263,7 @@ def load() -> Settings:
             reader,
             reader.peek("sku"),
             adopted=bool(adopted.api_management),
-            environments=_environments(reader, presets, containers),
+            servers=len(presets) + len(containers),
         ),
         existing=adopted,
         audience=audience,
@@ -453,12 +453,6 @@ def _presets(reader: Reader, backends: tuple[str, ...]) -> Mapping[str, Containe
 def _behind_the_gateway(backends: tuple[str, ...], containers: tuple[Container, ...]) -> tuple[str, ...]:
     """Names of the MCP servers that the stack deploys."""
     return (*(name for name in backends if name != "github"), *(entry.name for entry in containers))
-
-
-def _environments(reader: Reader, presets: Mapping[str, Container], containers: tuple[Container, ...]) -> int:
-    """How many Container Apps environments the stack creates at most."""
-    servers = len(presets) + len(containers)
-    return servers if reader.peek(declared.ISOLATE_ENVIRONMENTS.key).lower() == "true" else min(servers, 1)
 
 
 def _access(

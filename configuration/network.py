@@ -105,13 +105,13 @@ class NetworkSettings:
         return self.addresses.subnets(new_prefix=_SUBNET)
 
 
-def read(reader: Reader, sku: str, *, adopted: bool, environments: int) -> NetworkSettings | None:
+def read(reader: Reader, sku: str, *, adopted: bool, servers: int) -> NetworkSettings | None:
     """Reads the settings; None without a virtual network.
 
     Args:
         reader: takes what is wrong.
         sku: tier of API Management.
-        environments: how many Container Apps environments the stack has.
+        servers: how many MCP servers run in containers.
         adopted: whether the API Management service exists already; its network is its owner's.
     """
     enabled = VNET_ENABLED.read(reader)
@@ -120,6 +120,8 @@ def read(reader: Reader, sku: str, *, adopted: bool, environments: int) -> Netwo
     if not enabled or VNET_ADDRESSES.problem(addresses):
         return None
     network = ipaddress.IPv4Network(addresses)
+    isolated = reader.peek("isolateEnvironments").lower() == "true"
+    environments = servers if isolated else min(servers, 1)
     if environments + _SERVICES > 2 ** (_SUBNET - network.prefixlen):
         wrong = f"'{addresses}' has no room for {environments} Container Apps environments."
         VNET_ADDRESSES.reject(reader, wrong, VNET_ADDRESSES.command_for("10.80.0.0/20"))
