@@ -13,7 +13,7 @@ def throws(text: str, given: object = None) -> str:
     return caught.value.type_name
 
 
-def test_header_names_have_no_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     given = request(headers={"X-Many": ["a", "b"]})
     assert evaluate('@(context.Request.Headers["x-many"][1])', given) == "b"
     assert evaluate('@(context.Request.Headers.ContainsKey("X-MANY"))', given) is True
@@ -23,7 +23,7 @@ def test_header_names_have_no_case() -> None:
     assert throws('@(context.Request.Headers["nope"])', given) == "KeyNotFoundException"
 
 
-def test_headers_are_a_dictionary_to_linq() -> None:
+def test_headers_are_a_dictionary_for_linq() -> None:
     given = request(headers={"A": ["1"], "B": ["2", "3"]})
     assert (
         evaluate(
@@ -71,7 +71,7 @@ def test_a_body_is_read_once_unless_it_is_preserved() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[1]", "nonsense", "{} x"])
-def test_a_body_that_is_no_object_throws(body: str) -> None:
+def test_a_body_that_is_not_an_object_throws(body: str) -> None:
     given = context(request={"body": body})
     assert throws("@(context.Request.Body.As<JObject>())", given) == "JsonReaderException"
 
@@ -126,14 +126,14 @@ def test_values_keep_their_type_between_expressions() -> None:
     assert to_text(None) is None
 
 
-def test_characters_beyond_the_first_plane_count_twice_and_come_out_whole() -> None:
+def test_characters_beyond_u_ffff_count_twice_and_are_returned_unchanged() -> None:
     given = context(variables={"s": "a\U0001f600"})
     assert evaluate('@(((string)context.Variables["s"]).Length)', given) == 3
     assert evaluate('@((string)context.Variables["s"])', given) == "a\U0001f600"
     assert evaluate('@(((string)context.Variables["s"]).Substring(1))', given) == "\U0001f600"
 
 
-def test_the_last_error_is_there_in_on_error() -> None:
+def test_on_error_has_the_last_error() -> None:
     given = context()
     given.last_error = LastError(source="validate-jwt", reason="TokenExpired", message="gone")
     assert evaluate(
@@ -142,7 +142,7 @@ def test_the_last_error_is_there_in_on_error() -> None:
     assert evaluate('@(context.LastError?.PolicyId ?? "none")', context()) == "none"
 
 
-def test_the_clock_is_the_contexts() -> None:
+def test_the_time_is_that_of_the_context() -> None:
     given = context()
     assert evaluate("@(DateTimeOffset.UtcNow.ToUnixTimeSeconds())", given) == 1700000000
     assert evaluate('@(DateTime.UtcNow.ToString("r"))', given) == "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -166,7 +166,7 @@ TOKEN = jwt(
 )
 
 
-def test_a_jwt_is_read_with_or_without_its_scheme() -> None:
+def test_a_jwt_is_parsed_with_or_without_its_scheme() -> None:
     given = context(variables={"t": TOKEN, "h": f"Bearer {TOKEN}", "bad": "a.b", "nothing": None})
     token = '((string)context.Variables["t"]).AsJwt()'
     assert evaluate(
@@ -203,7 +203,7 @@ def test_basic_credentials_are_read() -> None:
     assert evaluate('@{ BasicAuthCredentials c; return "Bearer x".TryParseBasic(out c); }', given) is False
 
 
-def test_what_is_encrypted_decrypts() -> None:
+def test_encrypted_data_can_be_decrypted() -> None:
     text = """@{
         var key = new byte[32]; var iv = new byte[16];
         new RNGCryptoServiceProvider().GetBytes(key);
@@ -217,7 +217,7 @@ def test_what_is_encrypted_decrypts() -> None:
     assert throws('@(new byte[5].Encrypt("Aes", new byte[16], new byte[5]))') == "CryptographicException"
 
 
-def test_tracing_goes_to_the_context() -> None:
+def test_trace_messages_are_passed_to_the_context() -> None:
     said: list[str] = []
     given = context()
     given.trace = said.append
@@ -225,7 +225,7 @@ def test_tracing_goes_to_the_context() -> None:
     assert said == ["hello"]
 
 
-def test_a_loop_without_end_is_stopped() -> None:
+def test_an_infinite_loop_is_stopped() -> None:
     expression = compile_expression("@{ int i = 0; while (i >= 0) { i = 1; } return i; }", name="test")
     with pytest.raises(DotNetException, match="iterations"):
         expression.evaluate(context())

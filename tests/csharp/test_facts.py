@@ -28,11 +28,11 @@ from tests.csharp.evaluation import context
         ("@(new[]{1}.Select(x => context.Request.Body == null))", {"request", "request.body"}),
     ],
 )  # fmt: skip
-def test_facts_say_what_is_read(text: str, facts: set[str]) -> None:
+def test_facts_name_the_parts_of_the_context_that_are_read(text: str, facts: set[str]) -> None:
     assert compile_expression(text, name="test").reads == facts
 
 
-def test_a_fact_has_its_place() -> None:
+def test_a_fact_has_its_position() -> None:
     expression = compile_expression(
         "@{\n  return context.Request.Body == null;\n}", name="test", line=5, column=9
     )
@@ -40,7 +40,7 @@ def test_a_fact_has_its_place() -> None:
     assert (body.line, body.column) == (6, 26)
 
 
-def test_decisions_show_which_way_they_went() -> None:
+def test_the_outcomes_of_decisions_are_recorded() -> None:
     expression = compile_expression('@((string)context.Variables["x"] == "a" ? 1 : 2)', name="test", column=3)
     (decision,) = expression.decisions
     assert (decision.line, decision.column, decision.kind) == (1, 36, "?:")

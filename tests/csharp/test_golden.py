@@ -17,7 +17,7 @@ MONO = json.loads((FOLDER / "mono.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["form"][:60])
-def test_a_golden_case_is_answered_exactly_or_refused_when_loaded(case: dict[str, object]) -> None:
+def test_a_golden_case_has_the_recorded_result_or_does_not_compile(case: dict[str, object]) -> None:
     found = answer(str(case["form"]), build_context(GOLDEN["context"]))
     expected = {key: value for key, value in case.items() if key != "form"}
     if "compile_error" in expected:
@@ -26,7 +26,7 @@ def test_a_golden_case_is_answered_exactly_or_refused_when_loaded(case: dict[str
         assert found == expected
 
 
-def test_nearly_all_golden_cases_are_answered() -> None:
+def test_nearly_all_golden_cases_compile() -> None:
     verdicts = judge(FOLDER / "golden.json")
     equal = [verdict for verdict in verdicts if verdict.outcome == "equal"]
     assert len(equal) >= 0.99 * len(verdicts)
@@ -34,7 +34,7 @@ def test_nearly_all_golden_cases_are_answered() -> None:
 
 
 @pytest.mark.parametrize(("name", "least"), [("mono.json", 1300), ("coreclr.json", 300)])
-def test_the_evaluator_agrees_with_a_compiler(name: str, least: int) -> None:
+def test_the_evaluator_agrees_with_a_real_compiler(name: str, least: int) -> None:
     verdicts = judge(FOLDER / name)
     assert len(verdicts) > least
     assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
@@ -47,7 +47,7 @@ def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
         judge(path)
 
 
-def test_a_wrong_answer_is_reported_as_different(tmp_path: Path) -> None:
+def test_a_wrong_result_is_reported_as_different(tmp_path: Path) -> None:
     path = tmp_path / "cases.json"
     cases = [
         {"form": "@(1 + 1)", "type": "Int32", "value": "3"},

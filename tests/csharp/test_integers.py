@@ -29,7 +29,7 @@ def test_sums_differences_and_products_wrap_around(a: int, b: int) -> None:
 
 
 @given(INTS, INTS.filter(lambda b: b not in {0, -1}))
-def test_a_quotient_times_the_divisor_and_the_rest_give_the_dividend(a: int, b: int) -> None:
+def test_quotient_times_divisor_plus_remainder_is_the_dividend(a: int, b: int) -> None:
     given_context = context(variables={"a": a, "b": b})
     quotient, rest = QUOTIENT.evaluate(given_context), REST.evaluate(given_context)
     assert isinstance(quotient, int)

@@ -109,7 +109,7 @@ def outcome(expression: Expression, given_context: Context) -> object:
         ("[" * 65 + "]" * 65, "JsonReaderException"),
     ],
 )
-def test_json_is_read_as_newtonsoft_reads_it(text: str, expected: str) -> None:
+def test_json_is_parsed_like_newtonsoft(text: str, expected: str) -> None:
     assert outcome(READ, context(variables={"t": text})) == expected
 
 
@@ -158,7 +158,7 @@ PIECES = st.sampled_from(
 @example('{"a":"/Date(1)/"}')
 @example('{"a":new Date(1)}')
 @example('{"a":' + "9" * 4301 + "}")
-def test_any_text_gives_a_value_or_an_exception_of_net(text: str) -> None:
+def test_any_string_gives_a_value_or_a_net_exception(text: str) -> None:
     for reader in READERS:
         found = outcome(reader, request_with(text))
         assert isinstance(found, (str, bool))
@@ -215,7 +215,7 @@ VALUES += ["undefined", "new Date(1)", "[1]", "{}", '"2020-01-01T00:00:00Z"', "9
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_what_was_read_converts_or_throws(value: str) -> None:
+def test_parsed_values_convert_or_throw(value: str) -> None:
     for conversion in CONVERSIONS:
         found = outcome(conversion, context(variables={"t": f'{{"v":{value}}}'}))
         assert "defect" not in str(found)

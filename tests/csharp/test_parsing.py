@@ -26,7 +26,7 @@ def formulas(draw: st.DrawFn, depth: int = 2) -> str:
 
 
 @given(formulas())
-def test_operators_bind_as_they_should(formula: str) -> None:
+def test_operators_have_the_precedence_of_csharp(formula: str) -> None:
     # Python ranks these operators as C# does, and all of them are exact modulo 2**32.
     expected = (eval(formula) + 2**31) % 2**32 - 2**31
     # A variable keeps the numbers from being constants, whose overflow does not compile.
@@ -34,7 +34,7 @@ def test_operators_bind_as_they_should(formula: str) -> None:
     assert evaluate(f"@{{ int zero = 0; return {with_variable}; }}") == expected
 
 
-def test_a_cast_needs_a_type_and_what_can_follow_one() -> None:
+def test_a_cast_needs_a_type_and_an_operand() -> None:
     assert isinstance(inner("(int)-1"), Cast)
     assert isinstance(inner("(x)y"), Cast)
     assert not isinstance(inner("(x)-1"), Cast)
@@ -47,12 +47,12 @@ def inner(text: str) -> object:
     return tree.inner
 
 
-def test_a_question_mark_binds_to_what_stands_before_it() -> None:
+def test_a_question_mark_applies_to_the_operand_before_it() -> None:
     for text in ("!a?.b(c).d", "x == a?.b", "x + a?.b(c)", "-a?.b[0]"):
         assert "Conditional" in repr(inner(text))
         assert not isinstance(inner(text), Conditional)
 
 
-def test_null_stops_the_rest_of_the_chain_but_not_what_follows_brackets() -> None:
+def test_null_ends_the_chain_but_not_the_code_after_parentheses() -> None:
     assert evaluate("@{ string s = null; return s?.Trim().Length.ToString().Trim(); }") is None
     assert evaluate("@{ string s = null; int? n = (s?.Trim().Length); return n.HasValue; }") is False

@@ -54,7 +54,7 @@ def test_statements_run_as_in_csharp() -> None:
         ('((string)context.Variables.GetValueOrDefault<string>("a"))' + "?.Trim()" * 60, None),
     ],
 )
-def test_what_nests_deeply_is_evaluated(text: str, value: object) -> None:
+def test_deeply_nested_code_is_evaluated(text: str, value: object) -> None:
     assert evaluate(f"@({text})") == value
 
 
@@ -62,7 +62,7 @@ def test_what_nests_deeply_is_evaluated(text: str, value: object) -> None:
     ("before", "after"),
     [("while (true) {", "break; }"), ("try {", "} finally { }"), ("foreach (var #i in new[]{1}) {", "}")],
 )
-def test_statements_that_python_would_not_nest_are_refused_when_loaded(before: str, after: str) -> None:
+def test_statements_nested_too_deeply_for_python_do_not_compile(before: str, after: str) -> None:
     text = "".join(before.replace("#", f"n{n}") for n in range(25)) + after * 25
     with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression(f"@{{ {text} return 1; }}", name="test")
@@ -72,13 +72,13 @@ def test_statements_that_python_would_not_nest_are_refused_when_loaded(before: s
     "text",
     ["try { } finally { return 1; }", "while (true) { try { } finally { break; } }"],
 )
-def test_a_finally_block_is_not_left(text: str) -> None:
+def test_a_finally_block_cannot_be_left_early(text: str) -> None:
     with pytest.raises(CSharpError) as caught:
         compile_expression(f"@{{ {text} return 1; }}", name="test")
     assert caught.value.construct == "CS0157"
 
 
-def test_what_the_twin_does_not_evaluate_is_not_caught() -> None:
+def test_an_unsupported_error_cannot_be_caught() -> None:
     text = (
         "@{ int i = 0; try { while (i >= 0) { i = 1; } } catch (Exception) { } finally { i = 5; } return i; }"
     )
@@ -115,7 +115,9 @@ def known(text: str) -> Expression | None:
         return None
 
 
-def test_nothing_of_a_policy_is_in_its_program(programs: list[tuple[str, dict[str, object]]]) -> None:
+def test_the_generated_program_contains_no_text_of_the_policy(
+    programs: list[tuple[str, dict[str, object]]],
+) -> None:
     attacks = [
         '@("\\"); __import__(\\"os\\") #" + context.Variables.Count)',
         '@{ var __import__ = "a\\n b"; var exec = 1; return $"{exec} {__import__} {{exit()}}"; }',

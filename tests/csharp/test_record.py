@@ -23,7 +23,7 @@ def test_values_exceptions_and_compile_errors_are_recorded() -> None:
     assert all(map(record.agrees, cases))
 
 
-def test_an_answer_that_the_evaluator_does_not_give_is_told_apart() -> None:
+def test_a_result_that_differs_from_the_evaluator_is_reported() -> None:
     assert not record.agrees({"form": "@(1 + 1)", "type": "Int32", "value": "3"})
     assert not record.agrees({"form": "@(1 + 1)", "compile_error": "CS0030"})
 

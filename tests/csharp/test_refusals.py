@@ -50,14 +50,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "column", "construct"), REFUSED, ids=[text for text, _, _ in REFUSED])
-def test_it_is_refused_with_its_place_and_name(text: str, column: int, construct: str) -> None:
+def test_unsupported_code_is_rejected_with_its_position_and_name(
+    text: str, column: int, construct: str
+) -> None:
     with pytest.raises(CSharpError) as caught:
         compile_expression(text, name="policy.xml", line=7)
     assert (caught.value.line, caught.value.column, caught.value.construct) == (7, column, construct)
     assert str(caught.value).startswith(f"policy.xml:7:{column}: ")
 
 
-def test_a_place_is_that_of_the_document() -> None:
+def test_a_position_is_that_in_the_document() -> None:
     text = "@{\n    var a = 1;\n    return b;\n}"
     with pytest.raises(CSharpError) as caught:
         compile_expression(text, name="policy.xml", line=10, column=30)
@@ -67,16 +69,16 @@ def test_a_place_is_that_of_the_document() -> None:
     assert (caught.value.line, caught.value.column) == (10, 32)
 
 
-def test_the_refusal_of_a_reference_comparison_says_what_to_write() -> None:
+def test_the_error_of_a_reference_comparison_has_the_remedy() -> None:
     with pytest.raises(CSharpError, match="cast"):
         compile_expression('@(context.Variables["s"] == "abc")', name="policy.xml")
 
 
-def test_nesting_without_end_is_refused() -> None:
+def test_too_deep_nesting_is_rejected() -> None:
     with pytest.raises(CSharpError, match="nested too deeply"):
         compile_expression("@(" + "(" * 3000 + "1" + ")" * 3000 + ")", name="policy.xml")
 
 
-def test_long_chains_are_no_nesting() -> None:
+def test_long_chains_are_not_nesting() -> None:
     text = " + ".join(['"a"'] * 300 + ['(string)context.Variables["x"]'] * 100)
     compile_expression(f"@({text})", name="policy.xml")

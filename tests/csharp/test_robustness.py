@@ -52,14 +52,14 @@ def run(text: str) -> None:
     st.integers(0, 200),
     st.sampled_from([*PIECES, "", " ", "(", ")", "null", "0", '"']),
 )
-def test_a_changed_expression_is_refused_or_answered(form: str, place: int, piece: str) -> None:
+def test_a_mutated_expression_is_rejected_or_evaluated(form: str, place: int, piece: str) -> None:
     place = 2 + place % max(len(form) - 2, 1)
     run(form[:place] + piece + form[place + len(piece) :])
 
 
 @settings(max_examples=100)
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
-def test_a_heap_of_tokens_is_refused_or_answered(pieces: list[str]) -> None:
+def test_random_tokens_are_rejected_or_evaluated(pieces: list[str]) -> None:
     run(f"@({' '.join(pieces)})")
 
 
@@ -72,7 +72,7 @@ def end_of(text: str) -> int | CSharpError:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_scanned_or_refused(text: str) -> None:
+def test_any_string_is_scanned_or_rejected(text: str) -> None:
     found = end_of("@(" + text)
     assert found.line >= 1 if isinstance(found, CSharpError) else found <= len(text) + 2
 
@@ -81,7 +81,7 @@ READ = compile_expression('@(JToken.Parse((string)context.Variables["t"]).ToStri
 
 
 @given(st.text(alphabet="{}[]:,\"'\\/*0123456789.eE+-tfnul abxNI\n", max_size=25))
-def test_any_json_is_read_or_throws(text: str) -> None:
+def test_any_json_is_parsed_or_throws(text: str) -> None:
     value, thrown = outcome(READ, context(variables={"t": text}))
     if thrown is None:
         assert isinstance(value, str)
@@ -103,13 +103,13 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_strict_json_comes_back_as_it_was(value: object) -> None:
+def test_strict_json_is_unchanged_after_a_round_trip(value: object) -> None:
     written = WRITE.evaluate(context(variables={"t": json.dumps(value)}))
     assert json.loads(str(written)) == value
 
 
 @given(st.text(max_size=20))
-def test_what_is_escaped_unescapes(text: str) -> None:
+def test_escaped_strings_can_be_unescaped(text: str) -> None:
     given_context = context(variables={"t": text})
     for encode, decode in (
         ("Uri.EscapeDataString", "Uri.UnescapeDataString"),

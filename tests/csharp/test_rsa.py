@@ -59,6 +59,6 @@ def test_a_signature_is_verified_with_its_padding_and_hash_only(name: str) -> No
         "<Modulus>!</Modulus><Exponent>AQAB</Exponent>",
     ],
 )
-def test_without_a_whole_key_nothing_is_verified(key: str) -> None:
+def test_no_signature_is_verified_with_an_incomplete_key(key: str) -> None:
     with pytest.raises(DotNetException):
         verified(signed(padding.PKCS1v15(), "SHA256"), "Pkcs1", "SHA256", key=key)

@@ -36,7 +36,7 @@ literals = st.recursive(
 
 
 @given(literals, st.text(max_size=8))
-def test_the_end_is_found_whatever_strings_and_comments_hold(literal: str, after: str) -> None:
+def test_the_end_is_found_after_any_string_and_comment(literal: str, after: str) -> None:
     source = f"before @({literal})"
     assert find_end(source + after, 7) == len(source)
 
@@ -59,7 +59,7 @@ def test_statements_end_with_their_brace(literal: str) -> None:
         ("x", 1, 1),
     ],
 )
-def test_an_expression_that_does_not_end_is_reported_where_it_goes_wrong(
+def test_an_unclosed_expression_is_reported_at_the_position_of_the_error(
     source: str, line: int, column: int
 ) -> None:
     with pytest.raises(CSharpError) as caught:

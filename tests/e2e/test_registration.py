@@ -165,7 +165,7 @@ def test_unsupported_metadata_is_refused(newcomer: Client, metadata: dict[str, o
         b'{"a":' + b"9" * 5000 + b"}",
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(newcomer: Client, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected(newcomer: Client, body: bytes) -> None:
     answer = newcomer.http.post(
         f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
     )

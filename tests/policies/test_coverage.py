@@ -67,7 +67,7 @@ def verdict(coverage: Coverage, text: str = TEXT, written: frozenset[int] = ALL)
     return judge(coverage, [Template(NAME, text, written)])
 
 
-def test_what_never_ran_is_named_with_its_line(tmp_path: Path) -> None:
+def test_uncovered_policies_are_reported_with_their_lines(tmp_path: Path) -> None:
     found = verdict(ran(tmp_path, ("GET", "")))
     assert found.missed() == [
         f"{NAME}:4: when never ran",
@@ -80,14 +80,14 @@ def test_what_never_ran_is_named_with_its_line(tmp_path: Path) -> None:
     assert (found.branches.done, found.branches.total) == (2, 4)
 
 
-def test_what_several_processes_ran_counts_together(tmp_path: Path) -> None:
+def test_the_counts_of_several_processes_are_combined(tmp_path: Path) -> None:
     ran(tmp_path, ("GET", ""))
     found = verdict(ran(tmp_path, ("POST", "X"), ("POST", "")))
     assert found.missed() == []
     assert found.good
 
 
-def test_a_line_that_no_document_holds_is_missed(tmp_path: Path) -> None:
+def test_a_line_that_is_in_no_document_is_not_covered(tmp_path: Path) -> None:
     coverage = ran(tmp_path, ("GET", ""), ("POST", "X"), ("POST", ""))
     more = TEXT + "\n<trace />"
     found = verdict(coverage, more, ALL | {more.count("\n") + 1})
@@ -95,7 +95,7 @@ def test_a_line_that_no_document_holds_is_missed(tmp_path: Path) -> None:
     assert not found.good
 
 
-def test_policies_of_no_template_do_not_count(tmp_path: Path) -> None:
+def test_policies_without_a_template_are_not_counted(tmp_path: Path) -> None:
     assert ran(tmp_path, ("GET", ""), text=TEXT.replace("kind", "sort")) == Coverage()
 
 
@@ -105,7 +105,7 @@ def excluded(reason: str) -> str:
     return TEXT.replace("<return-response />", inner).replace('X"))">', f'X"))"> [# not covered:{reason}#]')
 
 
-def test_an_exclusion_with_a_reason_is_not_missed(tmp_path: Path) -> None:
+def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
     found = verdict(ran(tmp_path, ("GET", ""), ("POST", "")), excluded(" only an operator's stack has it "))
     assert found.missed() == []
     assert found.good
@@ -119,7 +119,7 @@ def test_an_exclusion_with_a_reason_is_not_missed(tmp_path: Path) -> None:
         (" because ", [("GET", ""), ("POST", "X"), ("POST", "")], "is covered: remove"),
     ],
 )
-def test_an_exclusion_without_a_reason_or_a_need_is_refused(
+def test_an_exclusion_without_a_reason_or_for_covered_code_is_rejected(
     tmp_path: Path, reason: str, requests: list[tuple[str, str]], said: str
 ) -> None:
     found = verdict(ran(tmp_path, *requests), excluded(reason))
@@ -128,12 +128,12 @@ def test_an_exclusion_without_a_reason_or_a_need_is_refused(
     assert all(said in problem for problem in found.problems)
 
 
-def test_an_exclusion_on_a_line_of_its_own_speaks_of_the_next_that_is_written() -> None:
+def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> None:
     text = "[# not covered: why #]\n\n<trace />"
     assert Template(NAME, text, frozenset({3})).exclusions() == {3: "why"}
 
 
-def test_the_report_shows_each_line_with_what_it_lacks(tmp_path: Path) -> None:
+def test_the_report_shows_each_line_with_its_missing_coverage(tmp_path: Path) -> None:
     found = verdict(ran(tmp_path, ("GET", "")))
     report.write(found, tmp_path / "report")
     page = (tmp_path / "report" / "index.html").read_text()
@@ -142,7 +142,7 @@ def test_the_report_shows_each_line_with_what_it_lacks(tmp_path: Path) -> None:
     assert "2 of 4 (50.0 %)" in (tmp_path / "report" / "report.txt").read_text()
 
 
-def test_every_template_says_which_of_its_lines_reach_documents() -> None:
+def test_the_lines_of_every_template_that_are_in_documents_are_known() -> None:
     text = (Path(policy.__file__).parents[1] / "policies" / "global.xml.j2").read_text()
     written = policy.written_lines("global.xml.j2")
     lines = text.split("\n")

@@ -90,7 +90,7 @@ def test_an_error_names_the_template_and_its_line() -> None:
         '@(WebUtility.UrlDecode("a"))',
     ],
 )
-def test_the_compiler_would_notice(text: str, tmp_path: Path) -> None:
+def test_the_compiler_reports_an_invalid_expression(text: str, tmp_path: Path) -> None:
     errors = mono.compile_all([mono.Expression(text, "document.xml", 7)], tmp_path)
     assert errors
     assert "document.xml(7" in errors[0]

@@ -47,20 +47,20 @@ INDENTED = """<policies>
 """
 
 
-def test_elements_and_expressions_are_indented_and_texts_are_not() -> None:
+def test_elements_and_expressions_are_indented_but_texts_are_not() -> None:
     assert "\n".join(indented(WRITTEN, WRITTEN.split("\n"))) == INDENTED
 
 
-def test_what_is_indented_stays_as_it_is() -> None:
+def test_an_indented_document_is_not_changed() -> None:
     assert "\n".join(indented(INDENTED, INDENTED.split("\n"))) == INDENTED
 
 
-def test_a_document_that_cannot_be_read_stays_as_it_is() -> None:
+def test_an_invalid_document_is_not_changed() -> None:
     broken = "<policies>\n  <inbound>\n</policies>"
     assert indented(broken, broken.split("\n")) == broken.split("\n")
 
 
-def test_a_place_keeps_its_line_and_column_in_the_template() -> None:
+def test_a_location_keeps_its_line_and_column_in_the_template() -> None:
     text = policy.render("oauth/preflight.xml.j2")
     lines = text.split("\n")
     number = next(number for number, line in enumerate(lines, 1) if "<set-status" in line)

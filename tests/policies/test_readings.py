@@ -22,7 +22,7 @@ def test_questions_are_numbered_without_gaps() -> None:
 
 
 @pytest.mark.parametrize("asked", TABLE, ids=lambda asked: asked.name)
-def test_a_question_has_two_options_at_least_and_says_what_speaks_for_them(asked) -> None:
+def test_a_question_has_at_least_two_options_and_evidence_for_them(asked) -> None:
     assert len({option.name for option in asked.options}) == len(asked.options) >= 2
     assert asked.hostile in {option.name for option in asked.options}
     assert asked.text.endswith("?")
@@ -51,25 +51,25 @@ def test_a_reading_is_chosen_by_name_or_by_id() -> None:
         ("unit-clocks=late", "unit-clocks is one of equal, apart, not 'late'."),
     ],
 )
-def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(text: str, message: str) -> None:
+def test_an_unknown_reading_is_rejected_with_the_list_of_readings(text: str, message: str) -> None:
     with pytest.raises(ReadingError) as refused:
         Readings.parse([text])
     assert message in str(refused.value)
 
 
-def test_a_question_cannot_be_answered_in_two_ways() -> None:
+def test_a_question_cannot_have_two_answers() -> None:
     with pytest.raises(ReadingError, match="query is given twice: raw and decoded"):
         Readings.parse(["query=raw", "R1=decoded"])
 
 
-def test_a_chosen_option_explains_itself() -> None:
+def test_a_chosen_option_has_an_explanation() -> None:
     assert Readings.parse(["R4=30s"]).chosen("duration-limit").meaning.startswith("A request, its streamed")
     assert question("R4") is question("duration-limit")
     with pytest.raises(LookupError):
         question("R99")
 
 
-def test_hostile_and_lenient_readings_differ_in_every_answer() -> None:
+def test_hostile_and_lenient_readings_differ_for_every_question() -> None:
     hostile, lenient = Readings.hostile().as_dict(), Readings.lenient().as_dict()
     assert all(hostile[name] != lenient[name] for name in hostile)
     assert list(hostile) == [each.name for each in TABLE]

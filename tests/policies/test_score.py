@@ -35,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_expressions_are_counted_by_how_far_they_get(checkout: Path) -> None:
+def test_expressions_are_counted_by_their_outcome(checkout: Path) -> None:
     found = measure(checkout)
     assert (found.expressions.all, found.expressions.distinct) == (8, 8)
     assert found.parsed.all == 7
@@ -46,7 +46,7 @@ def test_expressions_are_counted_by_how_far_they_get(checkout: Path) -> None:
     assert found.stopped == {}
 
 
-def test_expressions_that_differ_in_space_only_are_one(checkout: Path) -> None:
+def test_expressions_that_differ_only_in_white_space_are_equal(checkout: Path) -> None:
     (checkout / "again.xml").write_text(
         '<policies><inbound><set-variable name="a" value="@(1  +\n 1)" /></inbound></policies>'
     )
@@ -54,7 +54,7 @@ def test_expressions_that_differ_in_space_only_are_one(checkout: Path) -> None:
     assert (found.expressions.all, found.expressions.distinct) == (9, 8)
 
 
-def test_documents_are_counted_by_what_keeps_them_from_loading(checkout: Path) -> None:
+def test_documents_are_counted_by_their_error(checkout: Path) -> None:
     found = measure(checkout)
     assert found.documents == 6
     assert found.loaded == 2
@@ -66,7 +66,7 @@ def test_documents_are_counted_by_what_keeps_them_from_loading(checkout: Path) -
     assert any("XmlDocument" in reason for reason in obstacles)
 
 
-def test_the_report_is_markdown_that_shows_messages_as_they_are(checkout: Path) -> None:
+def test_the_report_is_markdown_with_escaped_messages(checkout: Path) -> None:
     (checkout / "status.xml").write_text(
         "<policies><inbound><return-response><a /></return-response></inbound></policies>"
     )
@@ -77,12 +77,12 @@ def test_the_report_is_markdown_that_shows_messages_as_they_are(checkout: Path) 
     assert "&lt;a> is not allowed in &lt;return-response>" in report
 
 
-def test_another_commit_than_the_pinned_one_is_refused(checkout: Path) -> None:
+def test_a_checkout_of_another_commit_is_rejected(checkout: Path) -> None:
     with pytest.raises(SystemExit, match="checkout 87225c2090e45add095919e8767c37d9ece42e0c"):
         score.main([str(checkout)])
 
 
-def test_a_part_of_the_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+def test_a_part_of_the_page_is_replaced_and_the_rest_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text("a\n<!-- one: begin -->\nold\n<!-- one: end -->\nb\n")
     page.replace_part("one", "new\n| \\1 |", file)

@@ -58,11 +58,11 @@ def rendered_harness(operation: str, api: str | None = None) -> harness.Harness:
     return harness.Harness(replace(made, apis=apis))
 
 
-def test_a_rendered_policy_holds_no_marks() -> None:
+def test_a_rendered_policy_contains_no_markers() -> None:
     assert not {"\ue000", "\ue001"} & set(policy.render("global.xml.j2"))
 
 
-def test_a_line_knows_the_line_of_its_template() -> None:
+def test_a_line_has_the_line_of_its_template() -> None:
     text = policy.render("global.xml.j2")
     location = text.source_map.find(rendered(text, "<policies>"))
     assert location is not None
@@ -70,7 +70,7 @@ def test_a_line_knows_the_line_of_its_template() -> None:
     assert location.line == written("global.xml.j2", "<policies>")
 
 
-def test_a_check_has_the_line_that_states_it() -> None:
+def test_a_check_has_the_line_of_its_macro_call() -> None:
     """The macro that makes a `choose` element of it has no place of its own."""
     text = policy.render("global.xml.j2")
     line = written("global.xml.j2", "guard.when(")
@@ -82,7 +82,7 @@ def test_a_check_has_the_line_that_states_it() -> None:
     assert line in policy.written_lines("global.xml.j2")
 
 
-def test_a_place_outside_a_document_has_no_location() -> None:
+def test_a_position_outside_a_document_has_no_location() -> None:
     text = policy.render("global.xml.j2")
     assert text.source_map.find(0) is None
     assert text.source_map.find(text.count("\n") + 2) is None
@@ -128,7 +128,7 @@ def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
     assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)
 
 
-def test_what_several_documents_hold_of_a_template_is_told_once_with_the_first_of_them() -> None:
+def test_a_finding_in_several_documents_is_reported_once_with_the_first_of_them() -> None:
     wrong = "<policies><inbound><base /><wrong /></inbound></policies>"
     with pytest.raises(PolicyError) as caught:
         rendered_harness(wrong, api=wrong)
@@ -156,7 +156,7 @@ def test_a_warning_names_the_template() -> None:
     ],
     ids=["inbound", "on-error"],
 )
-def test_a_failure_while_it_runs_is_logged_with_its_template_and_document(
+def test_a_failure_at_run_time_is_logged_with_its_template_and_document(
     policies: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = rendered_harness(policies)

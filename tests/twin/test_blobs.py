@@ -25,7 +25,7 @@ def service(account):
         yield service
 
 
-def test_declared_containers_are_made_and_may_exist_already(account, service):
+def test_declared_containers_are_created_unless_they_exist(account, service):
     anyio.run(create_containers, account, ["one", "two"])
     service.get_blob_client("one", "kept").upload_blob(b"x")
     anyio.run(create_containers, account, ["two", "one", "three"])
@@ -33,7 +33,7 @@ def test_declared_containers_are_made_and_may_exist_already(account, service):
     assert service.get_blob_client("one", "kept").download_blob().readall() == b"x"
 
 
-def test_blobs_keep_their_bytes_and_conditions_hold(account, service):
+def test_blobs_keep_their_content_and_support_conditions(account, service):
     anyio.run(create_containers, account, ["bytes"])
     blob = service.get_blob_client("bytes", "a b.txt")
     blob.upload_blob(bytes(range(256)), overwrite=False)
@@ -44,7 +44,7 @@ def test_blobs_keep_their_bytes_and_conditions_hold(account, service):
         service.get_blob_client("bytes", "absent").download_blob()
 
 
-def test_only_the_accounts_own_key_opens_it(account, tmp_path):
+def test_only_the_key_of_an_account_is_accepted(account, tmp_path):
     other = BlobAccount(name=account.name, key=account_key(tmp_path, account.name), port=account.port)
     with (
         BlobServiceClient.from_connection_string(other.connection_string, retry_total=0) as service,
@@ -66,7 +66,7 @@ def test_blobs_survive_a_restart_in_a_folder(tmp_path):
         assert service.get_blob_client("kept", "note").download_blob().readall() == "écrit".encode()
 
 
-def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path):
+def test_a_key_is_created_once_and_only_its_owner_can_read_it(tmp_path):
     folder = tmp_path / "state"
     key = account_key(folder, "stone")
     assert account_key(folder, "stone") == key
@@ -75,7 +75,7 @@ def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path):
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
 
 
-def test_neither_the_command_line_nor_the_printed_record_holds_the_key(tmp_path):
+def test_the_command_line_and_the_repr_do_not_contain_the_key(tmp_path):
     account = BlobAccount(name="stone", key=account_key(tmp_path, "stone"), port=10000)
     assert account.key not in repr(account)
     child = azurite_process(account, folder=tmp_path / "blobs")

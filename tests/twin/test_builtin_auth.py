@@ -81,7 +81,7 @@ def get(serve, issuer, clock):
             yield get
 
 
-def test_the_allowed_identity_comes_in(get, issuer, claims):
+def test_the_allowed_identity_is_admitted(get, issuer, claims):
     assert get(issuer.sign(claims)).status_code == 200
     assert get(issuer.sign(claims | {"aud": "api://app"})).status_code == 200
 
@@ -96,7 +96,7 @@ def test_a_call_without_a_token_is_401_with_a_challenge_and_no_redirect(get):
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Basic YTpi", "Bearer a.b", "Bearer a.b.c", "Bearer ..", "x"]
 )
-def test_what_is_no_token_is_401(get, value):
+def test_a_value_that_is_not_a_token_is_401(get, value):
     assert get(Authorization=value).status_code == 401
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_token_is_401(get, value):
     ],
     ids=str,
 )
-def test_a_token_for_elsewhere_or_another_time_is_401(get, issuer, claims, change):
+def test_a_token_with_other_claims_or_times_is_401(get, issuer, claims, change):
     assert get(issuer.sign(claims | change)).status_code == 401
 
 
@@ -126,7 +126,7 @@ def test_a_valid_token_of_another_principal_is_403(get, issuer, claims, oid):
     assert get(issuer.sign(claims | {"oid": oid})).status_code == 403
 
 
-def test_a_token_ends_with_the_clock_of_the_twin(get, issuer, clock, claims):
+def test_a_token_expires_by_the_clock_of_the_twin(get, issuer, clock, claims):
     token = issuer.sign(claims)
     clock.advance(599)
     assert get(token).status_code == 200
@@ -160,7 +160,7 @@ def _signing_input(*parts: dict[str, object]) -> str:
     )
 
 
-def test_a_changed_key_is_noticed_and_the_old_one_no_longer_counts(get, issuer, claims):
+def test_a_rotated_key_is_used_and_the_old_one_is_rejected(get, issuer, claims):
     old = issuer.sign(claims)
     assert get(old).status_code == 200
     issuer.rotate()
@@ -176,7 +176,7 @@ def test_keys_are_fetched_once_for_many_requests(get, issuer, claims):
     assert issuer.fetched == before
 
 
-def test_unknown_key_ids_do_not_make_the_issuer_busy(serve, issuer, clock, claims, auth):
+def test_unknown_key_ids_do_not_cause_repeated_requests_to_the_issuer(serve, issuer, clock, claims, auth):
     async def judge_many(url: str) -> None:
         check = TokenCheck(
             BuiltInAuth(issuer=ISSUER, jwks_url=url, audiences=auth.audiences, identities=auth.identities),
@@ -193,7 +193,7 @@ def test_unknown_key_ids_do_not_make_the_issuer_busy(serve, issuer, clock, claim
     assert issuer.fetched == before + 1
 
 
-def test_an_issuer_that_cannot_be_reached_is_503_and_not_open(serve, issuer, clock, claims, auth):
+def test_requests_are_503_if_the_issuer_is_unreachable(serve, issuer, clock, claims, auth):
     with serve(issuer.app) as base:
         gone = f"{base}/keys"
     check = TokenCheck(
@@ -205,7 +205,7 @@ def test_an_issuer_that_cannot_be_reached_is_503_and_not_open(serve, issuer, clo
     assert verdict.status == 503
 
 
-def test_the_app_learns_the_caller_and_never_what_the_client_claims_to_be(get, issuer, claims):
+def test_the_app_receives_the_callers_identity_and_no_identity_headers_of_the_client(get, issuer, claims):
     seen = get(
         issuer.sign(claims),
         **{
@@ -227,13 +227,13 @@ def test_the_app_learns_the_caller_and_never_what_the_client_claims_to_be(get, i
     [{"audiences": frozenset()}, {"identities": frozenset()}, {"issuer": ""}, {"jwks_url": ""}],
     ids=str,
 )
-def test_settings_that_would_admit_anybody_are_refused(auth, empty):
+def test_settings_that_would_admit_all_callers_are_rejected(auth, empty):
     with pytest.raises(ValueError, match="needs an"):
         dataclasses.replace(auth, **empty)
 
 
 @pytest.mark.parametrize(("application", "status"), [("gateway", None), ("another", 403), (None, 403)])
-def test_named_applications_alone_come_in(auth, clock, claims, application, status):
+def test_only_listed_applications_are_admitted(auth, clock, claims, application, status):
     check = TokenCheck(dataclasses.replace(auth, applications=frozenset({"gateway"})), clock=clock)
     verdict = check._judge_claims(claims | {"azp": application})
     assert getattr(verdict, "status", None) == status

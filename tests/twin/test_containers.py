@@ -184,7 +184,7 @@ async def go_on(client: httpx.AsyncClient, issuer: TestIssuer) -> None:
     await client.post("/go-on", content=b"x", headers=token(issuer))
 
 
-def test_an_event_arrives_before_the_server_has_another(app, issuer, tmp_path) -> None:
+def test_an_event_arrives_before_the_next_one_is_sent(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with (
             running(app, tmp_path) as (_, client),
@@ -198,7 +198,7 @@ def test_an_event_arrives_before_the_server_has_another(app, issuer, tmp_path) -
     anyio.run(check)
 
 
-def test_a_caller_that_goes_away_ends_the_servers_stream(app, issuer, tmp_path) -> None:
+def test_the_servers_stream_ends_when_the_caller_disconnects(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with running(app, tmp_path) as (_, client):
             async with client.stream("GET", "/events", headers=token(issuer)) as stream:
@@ -208,7 +208,7 @@ def test_a_caller_that_goes_away_ends_the_servers_stream(app, issuer, tmp_path) 
     anyio.run(check)
 
 
-def test_a_stream_that_breaks_off_does_not_look_finished(app, issuer, tmp_path) -> None:
+def test_an_incomplete_stream_does_not_look_complete(app, issuer, tmp_path) -> None:
     async def check() -> None:
         async with (
             running(app, tmp_path) as (_, client),
@@ -252,7 +252,7 @@ def test_callers_get_503_with_retry_after_while_a_server_starts(app, issuer, tmp
     anyio.run(check)
 
 
-def test_a_server_that_does_not_start_is_reported_with_its_last_lines_and_what_to_do(
+def test_a_server_that_does_not_start_is_reported_with_its_last_lines_and_the_remedy(
     app, issuer, tmp_path
 ) -> None:
     async def check() -> None:
@@ -274,7 +274,7 @@ def test_a_server_that_does_not_start_is_reported_with_its_last_lines_and_what_t
     anyio.run(check)
 
 
-def test_a_crash_is_reported_with_the_last_lines_and_answered_with_503(app, issuer, tmp_path) -> None:
+def test_a_crash_is_reported_with_the_last_lines_and_requests_get_503(app, issuer, tmp_path) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         async with running(app, tmp_path, notices.put_nowait) as (container, client):
@@ -296,7 +296,7 @@ def test_a_crash_is_reported_with_the_last_lines_and_answered_with_503(app, issu
     anyio.run(check)
 
 
-def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
+def test_a_server_that_crashed_is_restarted(app, issuer, tmp_path) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         async with running(app, tmp_path, notices.put_nowait, pause=0) as (_, client):
@@ -311,7 +311,7 @@ def test_a_server_that_crashed_is_started_again(app, issuer, tmp_path) -> None:
     anyio.run(check)
 
 
-def test_a_stop_leaves_no_process(app, tmp_path) -> None:
+def test_no_process_is_left_after_a_stop(app, tmp_path) -> None:
     async def check() -> int:
         async with running(app, tmp_path) as (container, _):
             pid = container.process.pid
@@ -324,7 +324,7 @@ def test_a_stop_leaves_no_process(app, tmp_path) -> None:
         os.killpg(pid, 0)
 
 
-def test_an_image_that_the_twin_does_not_know_is_503_with_what_to_add(app, issuer, tmp_path) -> None:
+def test_an_unknown_image_is_503_with_the_setting_to_add(app, issuer, tmp_path) -> None:
     async def check() -> None:
         unknown = replace(app, local_command=())
         async with running(unknown, tmp_path) as (container, client):
@@ -344,9 +344,7 @@ def test_a_program_that_does_not_exist_is_named(app, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("option", "passed"), [("passed", True), ("removed", False)])
-def test_the_process_may_or_may_not_be_sent_the_gateways_token(
-    app, issuer, tmp_path, option: str, passed: bool
-) -> None:
+def test_the_process_may_receive_the_gateways_token(app, issuer, tmp_path, option: str, passed: bool) -> None:
     async def check() -> None:
         readings = SharedReadings()
         readings.choose(Readings.parse([f"container-authorization={option}"]))
@@ -388,7 +386,7 @@ def test_a_local_command_runs_in_the_projects_folder_with_the_documented_environ
         (403, "Forbidden: host echo-public.example is not allowed"),
     ],
 )
-def test_a_server_that_refuses_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
+def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_path, status, text) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         refusing = replace(app, env={"REFUSAL": text, "STATUS": str(status)})
@@ -434,7 +432,7 @@ app.listen(Number(process.argv[2]), "127.0.0.1");
 
 @pytest.mark.parametrize("remedy", [False, True], ids=["as it comes", "with the documented remedy"])
 @pytest.mark.parametrize("language", ["python", "js"])
-def test_servers_of_the_sdks_refuse_their_host_name_until_it_is_added_as_documented(
+def test_servers_of_the_sdks_reject_their_host_name_until_it_is_added_as_documented(
     app, issuer, tmp_path, language: str, remedy: bool
 ) -> None:
     if language == "python":
@@ -460,7 +458,7 @@ def test_servers_of_the_sdks_refuse_their_host_name_until_it_is_added_as_documen
     anyio.run(check)
 
 
-def test_other_refusals_are_not_explained(app, issuer, tmp_path) -> None:
+def test_other_errors_are_not_explained(app, issuer, tmp_path) -> None:
     async def check() -> None:
         notices: asyncio.Queue[Notice] = asyncio.Queue()
         refusing = replace(app, env={"REFUSAL": "Forbidden", "STATUS": "403"})
@@ -473,7 +471,7 @@ def test_other_refusals_are_not_explained(app, issuer, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("status", ["403", "421"])
-def test_a_refusal_that_breaks_off_is_503(app, issuer, tmp_path, status: str) -> None:
+def test_an_incomplete_error_response_is_503(app, issuer, tmp_path, status: str) -> None:
     async def check() -> None:
         async with running(replace(app, env={"STATUS": status}), tmp_path) as (_, client):
             answer = await client.get("/broken-refusal", headers=token(issuer))
@@ -512,7 +510,7 @@ threading.Thread(target=server.serve_forever).start()
     anyio.run(check)
 
 
-def test_a_restart_uses_the_files_and_the_command_as_they_are_now(app, issuer, tmp_path, plan) -> None:
+def test_a_restart_uses_the_current_files_and_command(app, issuer, tmp_path, plan) -> None:
     async def check() -> None:
         file = tmp_path / "server.py"
         file.write_text(SERVER)
@@ -535,7 +533,7 @@ def test_a_restart_uses_the_files_and_the_command_as_they_are_now(app, issuer, t
     anyio.run(check)
 
 
-def test_the_stack_declares_what_runs_and_who_is_admitted() -> None:
+def test_the_stack_declares_images_and_admitted_callers() -> None:
     config = {**LOCAL, "backends": '["functions", "slack"]'}
     stack = evaluate(config, cloud=Cloud(gateway_url="http://localhost:8000"))
     apps = {app.name: app for app in container_apps(stack)}

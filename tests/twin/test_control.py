@@ -121,13 +121,13 @@ def test_the_first_page_lists_calls_and_services(twin: Twin) -> None:
     assert answer["services"] == ["cosmos"]
 
 
-def test_the_cache_can_be_emptied(twin: Twin) -> None:
+def test_the_cache_can_be_cleared(twin: Twin) -> None:
     twin.cache.store("key", "value", 60, 5)
     assert twin.control.post("/cache/clear").status_code == 200
     assert twin.cache.lookup("key") is None
 
 
-def test_a_service_can_be_made_to_answer_with_a_status(twin: Twin) -> None:
+def test_a_fault_can_return_a_status(twin: Twin) -> None:
     fault = {"service": "cosmos", "status": 429, "headers": {"x-ms-retry-after-ms": "5"}, "times": 1}
     assert twin.control.post("/faults", json=fault).status_code == 200
     taken = twin.network.faults.take("cosmos")
@@ -136,7 +136,7 @@ def test_a_service_can_be_made_to_answer_with_a_status(twin: Twin) -> None:
     assert twin.network.faults.take("cosmos") is None
 
 
-def test_a_service_can_be_made_slow_or_unreachable(twin: Twin) -> None:
+def test_a_fault_can_delay_responses_or_fail_connections(twin: Twin) -> None:
     twin.control.post("/faults", json={"service": "cosmos", "delay": 2.5, "times": 1})
     twin.control.post("/faults", json={"service": "cosmos", "error": True})
     slow, dead, still_dead = (twin.network.faults.take("cosmos") for _ in range(3))
@@ -184,12 +184,12 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "status": 500, "time": 1}, "Unknown: time. Accepted: body, delay"),
     ],
 )
-def test_an_impossible_fault_is_refused_with_what_is_accepted(twin: Twin, fault: dict, message: str) -> None:
+def test_an_invalid_fault_is_rejected_with_the_accepted_values(twin: Twin, fault: dict, message: str) -> None:
     assert message in refusal(twin.control.post("/faults", json=fault))
     assert not twin.network.faults
 
 
-def test_half_a_character_is_no_body(twin: Twin) -> None:
+def test_a_lone_surrogate_is_not_accepted_as_body(twin: Twin) -> None:
     fault = '{"service": "cosmos", "status": 500, "body": "\\ud800"}'
     assert "body must be a string" in refusal(twin.control.post("/faults", content=fault))
 
@@ -201,7 +201,7 @@ def test_the_clock_can_be_moved_both_ways(twin: Twin) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["1", None, True, 1e300, [1]])
-def test_the_clock_takes_only_seconds(twin: Twin, seconds: object) -> None:
+def test_the_clock_accepts_only_seconds(twin: Twin, seconds: object) -> None:
     refusal(twin.control.post("/clock", json={"advance": seconds}))
     assert twin.clock.offset == 0
 
@@ -212,7 +212,7 @@ def test_infinity_is_not_a_number_of_seconds(twin: Twin) -> None:
     assert twin.clock.offset == 0
 
 
-def test_what_a_service_was_sent_can_be_read_without_its_credentials(twin: Twin) -> None:
+def test_received_requests_can_be_read_without_their_credentials(twin: Twin) -> None:
     async def send() -> None:
         twin.network.faults.add("cosmos", Fault(status=200))
         await twin.network.send(
@@ -232,7 +232,7 @@ def test_what_a_service_was_sent_can_be_read_without_its_credentials(twin: Twin)
     assert refusal(twin.control.get("/received?service=x")).startswith("There is no service 'x'")
 
 
-def test_bytes_that_are_no_text_do_not_hide_the_record(twin: Twin) -> None:
+def test_headers_that_are_not_utf_8_do_not_hide_received_requests(twin: Twin) -> None:
     async def send() -> None:
         twin.network.faults.add("cosmos", Fault(status=200))
         await twin.network.send(
@@ -245,7 +245,7 @@ def test_bytes_that_are_no_text_do_not_hide_the_record(twin: Twin) -> None:
     assert answer.json()["received"][0]["headers"] == [["Mcp-Session-Id", "\udcff\xe9"]]
 
 
-def test_what_a_stand_in_was_sent_can_be_read(twin: Twin) -> None:
+def test_requests_to_a_stand_in_can_be_read(twin: Twin) -> None:
     arrival = Arrival(
         method="GET",
         path="/rest/api/2/myself",
@@ -270,11 +270,11 @@ def test_a_user_can_be_disabled_and_enabled(twin: Twin) -> None:
     assert twin.accounts.is_disabled(user)
     twin.control.post(f"/entra/users/{user.object_id}", json={"enabled": True})
     assert not twin.accounts.is_disabled(user)
-    assert "there are: ada@" in refusal(twin.control.post("/entra/users/x", json={"enabled": False}), 404)
+    assert "the users are: ada@" in refusal(twin.control.post("/entra/users/x", json={"enabled": False}), 404)
     assert "true or false" in refusal(twin.control.post("/entra/users/x", json={"enabled": "no"}))
 
 
-def test_entras_key_can_be_changed_with_and_without_the_former(twin: Twin) -> None:
+def test_entras_key_can_be_rotated_with_and_without_the_previous_key(twin: Twin) -> None:
     def published() -> list[str]:
         return [key["kid"] for key in twin.keys.jwks["keys"]]
 
@@ -297,7 +297,7 @@ def test_the_stack_is_shown_without_its_secrets(twin: Twin, stack: Stack) -> Non
         assert key.outputs["base64"] not in answer.text
 
 
-def test_a_reset_puts_everything_back_but_keeps_what_users_left(twin: Twin) -> None:
+def test_a_reset_restores_everything_except_the_data_of_users(twin: Twin) -> None:
     twin.cache.store("key", "value", 60, 5)
     twin.control.post("/faults", json={"service": "cosmos", "error": True})
     twin.control.post("/clock", json={"advance": 3600})
@@ -310,14 +310,14 @@ def test_a_reset_puts_everything_back_but_keeps_what_users_left(twin: Twin) -> N
     assert twin.deleted == 0
 
 
-def test_a_reset_of_the_state_deletes_what_users_left(twin: Twin) -> None:
+def test_a_reset_of_the_state_deletes_the_data_of_users(twin: Twin) -> None:
     assert twin.control.post("/reset", json={"state": True}).status_code == 200
     assert twin.deleted == 1
     assert "state must be true" in refusal(twin.control.post("/reset", json={"state": "all"}))
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '"text"', "\xff", "[" * 10000])
-def test_a_body_that_is_no_json_object_is_refused(twin: Twin, body: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected(twin: Twin, body: str) -> None:
     assert "Accepted: advance" in refusal(twin.control.post("/clock", content=body.encode("latin-1")))
 
 
@@ -328,34 +328,34 @@ def test_a_large_body_is_refused(twin: Twin) -> None:
 @pytest.mark.parametrize(
     "origin", ["http://localhost:8000", "http://localhost:8001", "https://evil.example", "null"]
 )
-def test_a_web_page_cannot_use_it(twin: Twin, origin: str) -> None:
+def test_a_web_page_cannot_use_the_control_api(twin: Twin, origin: str) -> None:
     refusal(twin.control.post("/clock", json={"advance": 60}, headers={"Origin": origin}), 403)
     assert twin.clock.offset == 0
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none, cross-site", "nonsense"])
-def test_a_web_page_without_an_origin_cannot_use_it(twin: Twin, site: str) -> None:
+def test_a_web_page_request_without_an_origin_is_rejected(twin: Twin, site: str) -> None:
     refusal(twin.control.get("/received", headers={"Sec-Fetch-Site": site}), 403)
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])
-def test_the_address_bar_can_use_it(twin: Twin, site: str) -> None:
+def test_requests_from_the_address_bar_are_accepted(twin: Twin, site: str) -> None:
     assert twin.control.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8001", "localhost.evil.example", "127.0.0.2", "", "["]
 )
-def test_a_name_that_was_bound_to_this_machine_cannot_be_used(twin: Twin, host: str) -> None:
+def test_other_host_names_are_rejected(twin: Twin, host: str) -> None:
     refusal(twin.control.get("/", headers={"Host": host}), 403)
 
 
 @pytest.mark.parametrize("host", ["localhost:8001", "127.0.0.1:8001", "[::1]:8001", "LOCALHOST"])
-def test_this_machines_names_can_be_used(twin: Twin, host: str) -> None:
+def test_loopback_host_names_are_accepted(twin: Twin, host: str) -> None:
     assert twin.control.get("/", headers={"Host": host}).status_code == 200
 
 
-def test_an_unknown_call_is_answered_with_the_url_of_the_list(twin: Twin) -> None:
+def test_the_response_to_an_unknown_call_has_the_url_of_the_list(twin: Twin) -> None:
     assert "GET / lists the calls" in refusal(twin.control.get("/nothing"), 404)
     assert "GET / lists the calls" in refusal(twin.control.get("/clock"), 405)
 
@@ -370,7 +370,7 @@ def test_tracing_is_switched_on_and_off(twin: Twin) -> None:
 
 
 @pytest.mark.parametrize("path", ["/traces", "/traces/view", "/traces/none", "/traces/none/view"])
-def test_web_pages_read_no_traces(twin: Twin, path: str) -> None:
+def test_web_pages_cannot_read_traces(twin: Twin, path: str) -> None:
     assert refusal(twin.control.get(path, headers={"Origin": "https://evil.example"}), 403)
     assert refusal(twin.control.get(path, headers={"Sec-Fetch-Site": "cross-site"}), 403)
     assert refusal(twin.control.get(path, headers={"Host": "evil.example"}), 403)
@@ -408,7 +408,7 @@ def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict, messag
     assert twin.readings.current == Readings.default()
 
 
-def test_readings_under_which_policies_would_be_refused_are_not_taken(twin: Twin) -> None:
+def test_readings_under_which_policies_are_invalid_are_rejected(twin: Twin) -> None:
     other = next(o.name for o in TABLE[1].options if o.name != TABLE[1].default.name)
     said = refusal(twin.control.put("/readings", json={"system-net": other}))
     assert said.endswith("nothing was changed: global:1:2: not imported")

@@ -52,7 +52,7 @@ def test_system_properties_belong_to_the_service(cosmos: Cosmos):
     assert body["_other"] == 2
 
 
-def test_an_id_is_taken_once(cosmos: Cosmos):
+def test_an_existing_id_cannot_be_created_again(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     assert error_of(cosmos.create({"id": "a"})) == (409, "Conflict")
 
@@ -65,12 +65,12 @@ def test_an_upsert_creates_and_then_replaces(cosmos: Cosmos):
     assert error_of(cosmos.create({"id": "a"}, if_match='"old"', **upsert))[0] == 412
 
 
-def test_what_does_not_exist_is_neither_replaced_nor_deleted(cosmos: Cosmos):
+def test_a_missing_document_cannot_be_replaced_or_deleted(cosmos: Cosmos):
     assert error_of(cosmos.replace({"id": "a"})) == (404, "NotFound")
     assert error_of(cosmos.delete("a")) == (404, "NotFound")
 
 
-def test_a_minimal_answer_has_no_body(cosmos: Cosmos):
+def test_a_minimal_response_has_no_body(cosmos: Cosmos):
     response = cosmos.create({"id": "a"}, prefer="return=minimal")
     assert (response.status_code, response.content) == (201, b"")
     assert response.headers["etag"]
@@ -79,7 +79,7 @@ def test_a_minimal_answer_has_no_body(cosmos: Cosmos):
 @pytest.mark.parametrize(
     "name", ["with space", "ümlaut", "per%cent", "..", "a+b&c=d", "'; DROP TABLE documents; --", "x" * 1023]
 )
-def test_ids_are_any_text(cosmos: Cosmos, name: str):
+def test_ids_can_be_any_text(cosmos: Cosmos, name: str):
     assert cosmos.create({"id": name}).status_code == 201
     url = f"{cosmos.base_url}{DOCS}/" + "".join(f"%{byte:02X}" for byte in name.encode())
     read = cosmos.http.get(url, headers=cosmos.headers(name.encode("ascii", "replace").decode()))
@@ -111,7 +111,7 @@ def test_some_ids_are_invalid(cosmos: Cosmos, name: object):
         b'{"id": "a", "deep": ' + b"[" * 900 + b"]" * 900 + b"}x",
     ],
 )
-def test_what_is_not_a_json_object_is_refused(cosmos: Cosmos, body: bytes):
+def test_a_document_that_is_not_a_json_object_is_rejected(cosmos: Cosmos, body: bytes):
     response = cosmos.http.post(DOCS, content=body, headers=cosmos.headers("a"))
     assert error_of(response) == (400, "BadRequest")
 
@@ -145,24 +145,24 @@ def test_the_partition_key_header_is_needed(cosmos: Cosmos):
         assert error_of(cosmos.http.request(method, url, content=content, headers=cosmos.headers()))[0] == 400
 
 
-def test_the_header_of_that_other_name_finds_nothing(cosmos: Cosmos):
+def test_a_partition_key_in_another_header_is_ignored(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     headers = cosmos.headers() | {"x-ms-partitionkey": '["a"]'}
     assert error_of(cosmos.http.get(f"{DOCS}/a", headers=headers)) == (400, "BadRequest")
 
 
-def test_another_partition_holds_nothing(cosmos: Cosmos):
+def test_a_document_is_not_found_in_another_partition(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     assert error_of(cosmos.http.get(f"{DOCS}/a", headers=cosmos.headers("b")))[0] == 404
 
 
-def test_document_and_header_name_the_same_partition(cosmos: Cosmos):
+def test_document_and_header_must_have_the_same_partition_key(cosmos: Cosmos):
     response = cosmos.http.post(DOCS, json={"id": "a"}, headers=cosmos.headers("b"))
     assert error_of(response) == (400, "BadRequest")
     assert response.headers["x-ms-substatus"] == "1001"
 
 
-def test_the_same_id_may_lie_in_two_partitions(cosmos: Cosmos):
+def test_two_partitions_can_contain_the_same_id(cosmos: Cosmos):
     url = "/dbs/oauth/colls/eternal/docs"
     for kind in ("k", "l", 1, True, None):
         headers = cosmos.headers(kind) | {"x-ms-documentdb-partitionkey": json.dumps([kind])}
@@ -200,7 +200,7 @@ def test_a_container_has_one_partition_key_path():
 # --- conditions
 
 
-def test_if_match_lets_only_the_current_version_through(cosmos: Cosmos):
+def test_if_match_accepts_only_the_current_version(cosmos: Cosmos):
     old = cosmos.create({"id": "a", "n": 1}).headers["etag"]
     new = cosmos.replace({"id": "a", "n": 2}, if_match=old).headers["etag"]
     assert error_of(cosmos.replace({"id": "a", "n": 3}, if_match=old)) == (412, "PreconditionFailed")
@@ -210,14 +210,14 @@ def test_if_match_lets_only_the_current_version_through(cosmos: Cosmos):
     assert error_of(cosmos.delete("a", if_match=new))[0] == 412
 
 
-def test_if_none_match_saves_the_body(cosmos: Cosmos):
+def test_if_none_match_avoids_sending_the_body(cosmos: Cosmos):
     etag = cosmos.create({"id": "a"}).headers["etag"]
     unchanged = cosmos.read("a", if_none_match=etag)
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert cosmos.read("a", if_none_match='"old"').status_code == 200
 
 
-def test_an_etag_never_comes_back(cosmos: Cosmos):
+def test_an_etag_is_never_used_again(cosmos: Cosmos):
     etags = [cosmos.create({"id": "a"}).headers["etag"]]
     etags += [cosmos.replace({"id": "a"}).headers["etag"] for _ in range(5)]
     cosmos.delete("a")
@@ -225,7 +225,7 @@ def test_an_etag_never_comes_back(cosmos: Cosmos):
     assert len(set(etags)) == len(etags)
 
 
-def test_of_parallel_conditional_writes_one_wins(cosmos: Cosmos):
+def test_one_of_several_parallel_conditional_writes_succeeds(cosmos: Cosmos):
     with ThreadPoolExecutor(8) as pool:
         for round_number in range(5):
             name = f"race-{round_number}"
@@ -235,7 +235,7 @@ def test_of_parallel_conditional_writes_one_wins(cosmos: Cosmos):
             assert statuses == [200] + [412] * 7
 
 
-def test_of_parallel_creations_one_wins(cosmos: Cosmos):
+def test_one_of_several_parallel_creations_succeeds(cosmos: Cosmos):
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(
             each.status_code for each in pool.map(cosmos.create, [{"id": "a", "n": n} for n in range(8)])
@@ -265,7 +265,7 @@ def test_each_write_restarts_the_ttl(cosmos: Cosmos):
     assert cosmos.read("a").status_code == 200
 
 
-def test_the_containers_default_decides_without_a_ttl(cosmos: Cosmos):
+def test_the_containers_default_applies_without_a_ttl(cosmos: Cosmos):
     grants, eternal = "/dbs/oauth/colls/grants/docs", "/dbs/oauth/colls/eternal/docs"
     for name, ttl in (("short", {"ttl": 10}), ("default", {}), ("never", {"ttl": -1})):
         document = {"id": name, "owner": {"name": "o"}} | ttl
@@ -351,14 +351,14 @@ def test_a_principal_without_a_role_is_forbidden(cosmos: Cosmos):
     assert cosmos.http.get("/", headers=cosmos.headers(principal=STRANGER)).status_code == 403
 
 
-def test_a_role_ends_at_its_scope(cosmos: Cosmos):
+def test_a_role_does_not_apply_outside_its_scope(cosmos: Cosmos):
     other = "/dbs/other/colls/clients/docs"
     assert error_of(cosmos.http.post(other, json={"id": "a"}, headers=cosmos.headers("a")))[0] == 403
     assert error_of(cosmos.http.get("/dbs/other", headers=cosmos.headers()))[0] == 403
     assert cosmos.http.get("/", headers=cosmos.headers()).status_code == 200
 
 
-def test_a_reader_reads(cosmos: Cosmos):
+def test_a_reader_can_only_read(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     headers = cosmos.headers("a", principal=READER)
     assert cosmos.http.get(f"{DOCS}/a", headers=headers).status_code == 200
@@ -379,7 +379,7 @@ def test_a_reader_reads(cosmos: Cosmos):
         ("GET", "/offers"),
     ],
 )
-def test_what_a_data_plane_token_cannot_do_is_forbidden(cosmos: Cosmos, method: str, path: str):
+def test_operations_outside_the_data_plane_are_forbidden(cosmos: Cosmos, method: str, path: str):
     assert error_of(cosmos.http.request(method, path, headers=cosmos.headers()))[0] == 403
 
 
@@ -397,19 +397,19 @@ def test_version_and_date_are_needed(cosmos: Cosmos):
     assert cosmos.http.get(f"{DOCS}/a", headers=headers).status_code == 404
 
 
-def test_what_is_not_declared_does_not_exist(cosmos: Cosmos):
+def test_undeclared_databases_and_containers_are_not_found(cosmos: Cosmos):
     for path in ("/dbs/oauth/colls/nothing/docs/a", "/dbs/oauth/colls/Clients/docs/a"):
         assert error_of(cosmos.http.get(path, headers=cosmos.headers("a")))[0] == 404
     assert error_of(cosmos.http.get("/dbs/none", headers=cosmos.headers(principal=READER)))[0] == 404
 
 
-def test_the_account_points_back_at_itself(cosmos: Cosmos):
+def test_the_account_returns_its_own_endpoint(cosmos: Cosmos):
     account = cosmos.http.get("/", headers=cosmos.headers()).json()
     for locations in (account["writableLocations"], account["readableLocations"]):
         assert [each["databaseAccountEndpoint"] for each in locations] == [f"{cosmos.base_url}/"]
 
 
-def test_throttling_says_when_to_come_back(cosmos: Cosmos):
+def test_throttling_returns_the_time_to_retry_after(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     cosmos.app.state.throttle.refuse(2, retry_after_ms=250)
     for _ in range(2):
@@ -453,7 +453,7 @@ def query(cosmos: Cosmos, text: object, key: str | None = None, /, **parameters:
         ("WHERE c.kind = 'it\\'s \"x\"'", {}, ""),
     ],
 )
-def test_the_query_subset_answers_as_cosmos_does(
+def test_supported_queries_have_the_results_of_cosmos(
     cosmos: Cosmos, where: str, parameters: dict[str, object], expected: str
 ):
     cosmos.create({"id": "a", "n": 1, "kind": "x"})
@@ -480,11 +480,11 @@ def test_the_query_subset_answers_as_cosmos_does(
         7,
     ],
 )
-def test_a_query_outside_the_subset_is_refused_not_guessed(cosmos: Cosmos, text: object):
+def test_an_unsupported_query_is_rejected(cosmos: Cosmos, text: object):
     assert error_of(query(cosmos, text)) == (400, "BadRequest")
 
 
-def test_a_query_over_partitions_says_so(cosmos: Cosmos):
+def test_a_cross_partition_query_must_be_enabled(cosmos: Cosmos):
     headers = cosmos.headers() | {"x-ms-documentdb-isquery": "True"}
     response = cosmos.http.post(DOCS, json={"query": "SELECT * FROM c"}, headers=headers)
     assert error_of(response) == (400, "BadRequest")
@@ -521,7 +521,7 @@ def test_a_feed_is_read_page_by_page(cosmos: Cosmos):
         {"x-ms-cosmos-is-query-plan-request": "True"},
     ],
 )
-def test_what_the_stand_in_lacks_it_refuses(cosmos: Cosmos, headers: dict[str, str]):
+def test_unsupported_features_are_rejected(cosmos: Cosmos, headers: dict[str, str]):
     response = cosmos.http.post(DOCS, json={"id": "a"}, headers=cosmos.headers("a", **headers))
     assert error_of(response) == (400, "BadRequest")
     assert "stand-in" in response.json()["message"]

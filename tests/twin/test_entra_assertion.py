@@ -43,9 +43,7 @@ def test_a_forged_assertion_is_refused(entra: Entra):
         ({"nbf": 2**40}, 700024),
     ],
 )
-def test_an_assertion_matches_its_credential_to_the_letter(
-    entra: Entra, change: dict[str, object], code: int
-):
+def test_an_assertion_must_match_its_credential_exactly(entra: Entra, change: dict[str, object], code: int):
     claims = {
         "iss": f"{entra.authority}/v2.0",
         "sub": IDENTITY.principal_id,
@@ -56,13 +54,13 @@ def test_an_assertion_matches_its_credential_to_the_letter(
     assert (response.status_code, error_of(response)) == (401, ("invalid_client", code))
 
 
-def test_a_credential_declared_in_another_case_admits_nobody(entra: Entra):
+def test_a_credential_that_differs_in_case_is_not_accepted(entra: Entra):
     token = {"grant_type": "client_credentials", "scope": "api://other/.default", "client_id": OTHER}
     assert error_of(entra.token(**token))[1] == 7002138
     stranger = entra.assertion(host="functions")
     assert error_of(entra.token(**token, client_assertion=stranger))[1] == 700212
 
 
-def test_an_identitys_token_for_another_resource_is_no_assertion(entra: Entra):
+def test_a_token_for_another_resource_is_not_accepted_as_assertion(entra: Entra):
     wrong = entra.assertion("https://cosmos.azure.com")
     assert error_of(entra.redeem(entra.code(), client_assertion=wrong))[1] == 700211

@@ -17,7 +17,7 @@ TOKEN = KEYS.sign({"a": 1})
 DIRECTORY = Directory(tenant_id="t", base_url="http://localhost:8002")
 
 
-def test_keys_survive_a_restart_in_a_file_that_only_its_owner_reads(tmp_path: Path):
+def test_keys_survive_a_restart_in_a_file_that_only_its_owner_can_read(tmp_path: Path):
     path = tmp_path / ".twin" / "entra.json"
     keys = SigningKeys(path)
     token, sealed = keys.sign({"a": 1}), keys.seal({"b": 2}, purpose="refresh")
@@ -43,7 +43,7 @@ def test_a_rotation_survives_a_restart_too(tmp_path: Path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_is_sealed_for_one_purpose_serves_no_other():
+def test_state_encrypted_for_one_purpose_is_not_accepted_for_another():
     keys = SigningKeys()
     sealed = keys.seal({"user": "ada"}, purpose="session")
     with pytest.raises(InvalidTokenError):
@@ -65,7 +65,7 @@ def test_what_is_sealed_for_one_purpose_serves_no_other():
     | st.text()
 )
 @settings(max_examples=100, deadline=None)
-def test_no_header_makes_a_token_trusted_or_breaks_the_check(header: object):
+def test_no_token_header_bypasses_or_breaks_the_check(header: object):
     encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
     _, payload, signature = TOKEN.split(".")
     for text in (f"{encoded}.{payload}.{signature}", f"{encoded}.{payload}.", encoded):
@@ -80,7 +80,7 @@ def test_an_unknown_user_is_an_error_that_names_the_known_ones():
         Accounts(DIRECTORY, Clock()).disable("nobody")
 
 
-def test_two_services_never_share_an_identity_secret():
+def test_two_services_cannot_share_an_identity_secret():
     hosts = (IdentityHost(name="functions"), IdentityHost(name="functions"))
     directory = Directory(tenant_id="t", base_url="http://localhost:8002", identity_hosts=hosts)
     with pytest.raises(ValueError, match="functions"):

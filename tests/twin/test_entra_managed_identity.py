@@ -78,7 +78,7 @@ def test_a_malformed_request_is_refused(entra: Entra, query: str):
     assert set(response.json()) == {"statusCode", "message"}
 
 
-def test_the_token_for_token_exchange_is_what_a_federated_credential_expects(entra: Entra):
+def test_the_token_for_token_exchange_matches_the_federated_credential(entra: Entra):
     claims = entra.claims(entra.assertion())
     assert claims["iss"] == f"{entra.authority}/v2.0"
     assert (claims["sub"], claims["aud"]) == (IDENTITY.principal_id, "api://AzureADTokenExchange")
@@ -93,7 +93,7 @@ def test_a_token_for_an_application_carries_its_roles(entra: Entra):
     assert "roles" not in other
 
 
-def test_an_application_that_requires_assignment_admits_nobody_without_a_role(entra: Entra):
+def test_an_application_that_requires_assignment_gets_no_tokens_without_a_role(entra: Entra):
     response = entra.identity_token(OTHER)
     assert response.status_code == 400
     assert "AADSTS501051" in response.json()["message"]
@@ -102,13 +102,13 @@ def test_an_application_that_requires_assignment_admits_nobody_without_a_role(en
 @pytest.mark.parametrize(
     "resource", ["api://homeless", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "api://nobody"]
 )
-def test_nobody_gets_a_token_for_what_has_no_service_principal(entra: Entra, resource: str):
+def test_no_token_is_issued_for_a_resource_without_a_service_principal(entra: Entra, resource: str):
     response = entra.identity_token(resource)
     assert response.status_code == 400
     assert "AADSTS500011" in response.json()["message"]
 
 
-def test_the_verifier_checks_what_a_resource_must(entra: Entra):
+def test_the_verifier_checks_issuer_tenant_audience_and_times(entra: Entra):
     verifier = TokenVerifier(entra.directory, entra.clock, entra.keys)
     token = entra.identity_token("https://cosmos.azure.com/").json()["access_token"]
     assert verifier.verify(token, audience="https://cosmos.azure.com")["oid"] == IDENTITY.principal_id
@@ -137,6 +137,6 @@ def test_a_token_without_a_signature_is_not_accepted(entra: Entra):
             verifier.verify(token, audience=TOKEN_EXCHANGE)
 
 
-def test_answers_are_never_cached(entra: Entra):
+def test_responses_are_never_cached(entra: Entra):
     response = entra.identity_token(TOKEN_EXCHANGE)
     assert response.headers["cache-control"] == "no-store"

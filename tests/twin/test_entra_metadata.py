@@ -25,7 +25,7 @@ def test_another_tenant_is_not_found(entra: Entra):
     assert (response.status_code, error_of(response)[1]) == (400, 90002)
 
 
-def test_a_changed_signing_key_is_published_and_used(entra: Entra):
+def test_a_rotated_signing_key_is_published_and_used(entra: Entra):
     before = entra.assertion()
     entra.keys.rotate()
     assert entra.redeem(entra.code(), client_assertion=before).status_code == 200

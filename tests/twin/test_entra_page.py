@@ -24,7 +24,7 @@ def at_the_callback(request: Request) -> bool:
     return request.url.startswith(CALLBACK)
 
 
-def test_a_person_signs_in_with_the_keyboard_alone(entra: Entra, phone: Page):
+def test_a_user_can_sign_in_with_the_keyboard_only(entra: Entra, phone: Page):
     phone.goto(sign_in_url(entra))
     phone.keyboard.press("Tab")
     phone.keyboard.press("Tab")
@@ -35,7 +35,7 @@ def test_a_person_signs_in_with_the_keyboard_alone(entra: Entra, phone: Page):
     assert entra.claims(entra.redeem(code).json()["id_token"])["name"] == "Grace Hopper"
 
 
-def test_a_person_cancels_with_a_tap(entra: Entra, phone: Page):
+def test_a_user_can_cancel_with_a_tap(entra: Entra, phone: Page):
     phone.goto(sign_in_url(entra))
     with phone.expect_request(at_the_callback) as landing:
         phone.get_by_role("button", name="Cancel").tap()

@@ -11,7 +11,7 @@ from tests.twin.entra_tenant import ADA, CALLBACK, GRACE, TENANT, Entra, answer_
 from twin.entra import TEST_USERS
 
 
-def test_the_page_offers_the_test_users_and_says_what_it_is(entra: Entra):
+def test_the_page_lists_the_test_users_and_says_that_it_is_a_stand_in(entra: Entra):
     page = entra.authorize()
     assert page.status_code == 200
     assert "Local stand-in" in page.text
@@ -47,7 +47,7 @@ def test_a_redirect_uri_keeps_its_query(entra: Entra):
     assert location.startswith("http://localhost:8000/with?query=1&code=")
 
 
-def test_cancel_goes_back_as_access_denied(entra: Entra):
+def test_cancel_is_returned_as_access_denied(entra: Entra):
     answer = answer_of(entra.submit(entra.authorize(), cancel="1"))
     assert (answer["error"], answer["error_subcode"], answer["state"]) == (
         "access_denied",
@@ -56,7 +56,7 @@ def test_cancel_goes_back_as_access_denied(entra: Entra):
     )
 
 
-def test_a_second_sign_in_is_silent_unless_a_prompt_asks(entra: Entra):
+def test_a_second_sign_in_shows_no_page_without_a_prompt(entra: Entra):
     first = entra.submit(entra.authorize(), user=ADA.object_id)
     cookie = next(each for each in first.headers.get_list("set-cookie") if "session" in each)
     assert "HttpOnly" in cookie
@@ -110,7 +110,7 @@ def test_a_form_that_was_altered_is_refused(entra: Entra):
     assert response.status_code == 403
 
 
-def test_nobody_signs_in_as_a_user_who_does_not_exist(entra: Entra):
+def test_an_unknown_user_cannot_sign_in(entra: Entra):
     response = entra.submit(entra.authorize(), user="nobody")
     assert response.status_code == 400
     assert "Choose one of the accounts" in response.text
@@ -161,7 +161,9 @@ def test_a_duplicated_parameter_is_a_page(entra: Entra):
         ({"resource": "http://localhost:8000/mcp"}, "invalid_target", 9010010),
     ],
 )
-def test_other_refusals_go_to_the_client(entra: Entra, changes: dict[str, str | None], error: str, code: int):
+def test_other_errors_are_sent_to_the_client(
+    entra: Entra, changes: dict[str, str | None], error: str, code: int
+):
     answer = answer_of(entra.authorize(**changes))
     assert (answer["error"], answer["state"]) == (error, "st&te=1")
     assert answer["error_description"].startswith(f"AADSTS{code}: ")

@@ -11,7 +11,7 @@ from twin.entra import TEST_GROUPS, Application, AppRole, Directory, RoleAssignm
 from twin.entra.tokens import Principal, TokenIssuer
 
 
-def test_a_code_becomes_tokens_that_any_jose_library_verifies(entra: Entra):
+def test_a_code_is_redeemed_for_tokens_that_a_jose_library_verifies(entra: Entra):
     body = entra.redeem(entra.code()).json()
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3600)
     claims = entra.claims(body["id_token"])
@@ -25,7 +25,7 @@ def test_a_code_becomes_tokens_that_any_jose_library_verifies(entra: Entra):
     assert claims["sub"] != ADA.object_id
 
 
-def test_without_the_scope_profile_the_id_token_tells_no_oid(entra: Entra):
+def test_the_id_token_has_no_oid_without_the_scope_profile(entra: Entra):
     claims = entra.claims(entra.redeem(entra.code(scope="openid")).json()["id_token"])
     assert not {"oid", "name", "preferred_username", "email"} & set(claims)
 
@@ -39,30 +39,30 @@ def test_subjects_are_pairwise_and_stable(entra: Entra):
     assert first != other
 
 
-def test_scopes_decide_which_tokens_come(entra: Entra):
+def test_the_issued_tokens_depend_on_the_scopes(entra: Entra):
     assert "refresh_token" not in entra.redeem(entra.code(scope="openid")).json()
     assert "id_token" not in entra.redeem(entra.code(scope="offline_access")).json()
 
 
-def test_an_access_token_for_openid_scopes_is_graphs(entra: Entra):
+def test_the_audience_of_a_token_for_openid_scopes_is_microsoft_graph(entra: Entra):
     claims = entra.claims(entra.redeem(entra.code()).json()["access_token"])
     assert claims["aud"] == "00000003-0000-0000-c000-000000000000"
 
 
-def test_a_delegated_token_carries_scp_and_its_resource(entra: Entra):
+def test_a_delegated_token_has_scp_and_its_resource(entra: Entra):
     body = entra.redeem(entra.code(scope=f"openid {CLIENT}/access")).json()
     claims = entra.claims(body["access_token"])
     assert (claims["aud"], claims["scp"], claims["azp"]) == (CLIENT, "access", CLIENT)
     assert "idtyp" not in claims
 
 
-def test_a_code_is_redeemed_once(entra: Entra):
+def test_a_code_can_be_redeemed_only_once(entra: Entra):
     code = entra.code()
     assert entra.redeem(code).status_code == 200
     assert error_of(entra.redeem(code)) == ("invalid_grant", 54005)
 
 
-def test_a_code_lives_ten_minutes(entra: Entra):
+def test_a_code_expires_after_ten_minutes(entra: Entra):
     early, late = entra.code(), entra.code()
     entra.clock.advance(595)
     assert entra.redeem(early).status_code == 200
@@ -86,7 +86,7 @@ def test_a_code_lives_ten_minutes(entra: Entra):
         ({"client_id": "unknown"}, ("unauthorized_client", 700016)),
     ],
 )
-def test_a_faulty_redemption_is_refused_and_harms_nothing(
+def test_an_invalid_redemption_is_rejected_and_does_not_use_the_code(
     entra: Entra, changes: dict[str, str | None], error: tuple[str, int]
 ):
     code = entra.code()
@@ -100,12 +100,12 @@ def test_a_verifier_without_a_challenge_is_refused(entra: Entra):
     assert entra.redeem(code, code_verifier=None).status_code == 200
 
 
-def test_a_token_request_is_a_form(entra: Entra):
+def test_a_token_request_must_be_a_form(entra: Entra):
     response = entra.http.post(f"/{TENANT}/oauth2/v2.0/token", json={"grant_type": "authorization_code"})
     assert (response.status_code, error_of(response)[0]) == (400, "invalid_request")
 
 
-def test_a_refresh_token_stays_valid_when_used(entra: Entra):
+def test_a_refresh_token_stays_valid_after_use(entra: Entra):
     refresh = entra.redeem(entra.code()).json()["refresh_token"]
     for _ in range(2):
         body = entra.token(grant_type="refresh_token", refresh_token=refresh).json()
@@ -143,7 +143,7 @@ def test_revoked_sessions_end_refresh_tokens_but_not_the_next_sign_in(entra: Ent
     assert entra.redeem(entra.code()).status_code == 200
 
 
-def test_a_refresh_token_lives_ninety_days(entra: Entra):
+def test_a_refresh_token_expires_after_ninety_days(entra: Entra):
     refresh = entra.redeem(entra.code()).json()["refresh_token"]
     entra.clock.advance(90 * 86400 - 10)
     assert entra.token(grant_type="refresh_token", refresh_token=refresh).status_code == 200
@@ -151,7 +151,7 @@ def test_a_refresh_token_lives_ninety_days(entra: Entra):
     assert error_of(entra.token(grant_type="refresh_token", refresh_token=refresh))[1] == 700082
 
 
-def test_a_refresh_cannot_widen_its_scopes(entra: Entra):
+def test_a_refresh_cannot_add_scopes(entra: Entra):
     refresh = entra.redeem(entra.code(scope="openid offline_access")).json()["refresh_token"]
     wider = entra.token(grant_type="refresh_token", refresh_token=refresh, scope="openid profile")
     assert error_of(wider) == ("invalid_grant", 65001)
@@ -160,7 +160,7 @@ def test_a_refresh_cannot_widen_its_scopes(entra: Entra):
     assert "refresh_token" not in narrower.json()
 
 
-def test_what_is_not_a_refresh_token_is_refused(entra: Entra):
+def test_a_value_that_is_not_a_refresh_token_is_rejected(entra: Entra):
     for text in ("", "1.abc", entra.code()):
         assert entra.token(grant_type="refresh_token", refresh_token=text).status_code == 400
     entra.submit(entra.authorize(prompt="login"), user=ADA.object_id)
@@ -182,7 +182,7 @@ def test_a_refresh_token_survives_a_restart(entra: Entra, serve_built: ServeBuil
         assert httpx.post(f"{base_url}/{TENANT}/oauth2/v2.0/token", data=form).status_code == 200
 
 
-def test_client_credentials_give_an_app_only_token(entra: Entra):
+def test_client_credentials_return_an_app_only_token(entra: Entra):
     body = entra.token(grant_type="client_credentials", scope=f"{CLIENT}/.default").json()
     claims = entra.claims(body["access_token"])
     assert (claims["aud"], claims["azp"], claims["idtyp"]) == (CLIENT, CLIENT, "app")

@@ -80,7 +80,7 @@ def test_an_app_setting_of_other_plans_is_rejected(name: str) -> None:
 
 
 @pytest.mark.parametrize("names", [(), ("AzureWebJobsStorage__accountName", "PYTHON_ENABLE_DEBUG_LOGGING")])
-def test_settings_that_flex_consumption_has_are_accepted(names: tuple[str, ...]) -> None:
+def test_settings_of_flex_consumption_are_accepted(names: tuple[str, ...]) -> None:
     create({**app_settings(*names), "minTlsVersion": "1.2", "http20Enabled": True})
 
 

@@ -178,18 +178,18 @@ def test_a_later_extension_may_support_2026_07_28(host):
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18"])
-def test_the_versions_of_the_extension_are_agreed_to(host, version):
+def test_the_versions_of_the_extension_are_accepted(host, version):
     response = host.post(initialize(version))
     assert response.headers["Content-Type"] == "text/event-stream"
     assert _event(response)["result"]["protocolVersion"] == version
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28", "1999-01-01", ""])
-def test_any_other_version_is_answered_with_the_newest_of_the_extension(host, version):
+def test_the_response_to_any_other_version_is_the_newest_of_the_extension(host, version):
     assert _event(host.post(initialize(version)))["result"]["protocolVersion"] == "2025-06-18"
 
 
-def test_the_answer_to_initialize_is_that_of_the_extension(host):
+def test_the_response_to_initialize_is_that_of_the_extension(host):
     response = host.post(INITIALIZE)
     assert response.headers["Cache-Control"] == "no-cache,no-store"
     assert response.headers["Content-Encoding"] == "identity"
@@ -236,7 +236,7 @@ def request(method, **params):
         ),
     ],
 )
-def test_requests_are_answered_as_the_extension_does_without_a_handshake(host, message, answer):
+def test_responses_without_a_handshake_are_those_of_the_extension(host, message, answer):
     response = host.post(message)
     assert response.status_code == 200
     assert _event(response) == answer | {"id": "a", "jsonrpc": "2.0"}
@@ -258,7 +258,7 @@ def test_the_protocol_version_of_a_request_is_ignored(host):
     assert list(_event(listing)["result"]) == ["tools"]
 
 
-def test_an_extension_may_refuse_versions_that_it_does_not_know(host):
+def test_an_extension_may_reject_unknown_versions(host):
     with host.reading(functions_modern_protocol="refused"):
         for version in ("2026-07-28", "2025-11-25", "x"):
             refused = host.post(request("tools/list"), **{"MCP-Protocol-Version": version})
@@ -279,7 +279,7 @@ def test_streamable_http_may_fail_behind_built_in_authentication(host):
     assert host.post(INITIALIZE).status_code == 200
 
 
-def test_a_session_id_is_given_and_has_to_be_genuine_but_is_not_needed(host):
+def test_a_session_id_is_returned_and_must_be_valid_but_is_not_required(host):
     session = host.post(INITIALIZE).headers["Mcp-Session-Id"]
     listing = request("tools/list")
     with_it = host.post(listing, **{"Mcp-Session-Id": session})
@@ -300,7 +300,7 @@ def test_only_post_is_allowed_on_streamable_http(host, method):
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "text/html", "application/*"])
-def test_a_client_must_accept_both_kinds_of_answers(host, accept):
+def test_a_client_must_accept_both_media_types(host, accept):
     refused = host.post(INITIALIZE, Accept=accept)
     assert refused.status_code == 406
     assert refused.json()["error"] == {
@@ -312,11 +312,11 @@ def test_a_client_must_accept_both_kinds_of_answers(host, accept):
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/*, text/*;q=0.1", "TEXT/event-stream,application/json"]
 )
-def test_wildcards_accept_both_kinds_of_answers(host, accept):
+def test_wildcards_accept_both_media_types(host, accept):
     assert host.post(INITIALIZE, Accept=accept).status_code == 200
 
 
-def test_notifications_and_responses_are_accepted_without_an_answer(host):
+def test_notifications_and_responses_are_accepted_without_a_body(host):
     for message in (
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 1, "result": {}},
@@ -364,11 +364,11 @@ def test_the_value_null_is_not_a_message(host):
     assert refused.json()["error"]["message"].startswith("Bad Request: The POST body did not contain")
 
 
-def test_a_body_without_end_is_refused(host):
+def test_an_endless_body_is_rejected(host):
     assert _post_text(host, b" " * (17 * 1024 * 1024)).status_code == 413
 
 
-def test_paths_below_the_endpoint_are_the_endpoint(host):
+def test_paths_below_the_endpoint_are_served_too(host):
     assert host.post(INITIALIZE, "/").status_code == 200
     assert host.post(INITIALIZE, "/other").status_code == 200
 
@@ -382,7 +382,7 @@ def test_the_endpoint_event_is_relative_to_the_path_and_comes_first(host):
     assert "/" not in data
 
 
-def test_messages_are_accepted_and_answered_over_the_stream(host):
+def test_responses_to_messages_are_sent_on_the_stream(host):
     with _stream(host) as (_, events):
         _, endpoint = next(events)
         accepted = host.post(INITIALIZE, f"/{endpoint}")
@@ -401,7 +401,7 @@ def test_a_session_ends_with_its_stream(host):
     assert status == 400
 
 
-def test_messages_without_a_genuine_session_are_refused(host):
+def test_messages_without_a_valid_session_are_rejected(host):
     refused = host.post(INITIALIZE, "/message")
     assert refused.status_code == 400
     assert refused.json() == (
@@ -413,7 +413,7 @@ def test_messages_without_a_genuine_session_are_refused(host):
     assert host.post(INITIALIZE, "/sse").status_code == 405
 
 
-def test_a_message_for_another_instance_is_accepted_and_lost(host):
+def test_a_message_for_another_instance_is_accepted_and_discarded(host):
     elsewhere = ClientState(host.session_key).seal("0123456789abcdef")
     answer = host.post(INITIALIZE, f"/message?azmcpcs={elsewhere}")
     assert (answer.status_code, answer.text) == (202, "Accepted")
@@ -427,14 +427,14 @@ def test_a_malformed_message_does_not_end_the_session(host):
         assert json.loads(next(events)[1])["id"] == 1
 
 
-def test_a_key_that_the_caller_sent_is_repeated_in_the_endpoint_event(host):
+def test_the_endpoint_event_contains_the_callers_key(host):
     with _stream(host, "?code=in-the-url", {"X-Functions-Key": "in-a-header"}) as (_, events):
         assert next(events)[1].endswith("&code=in-the-url")
     with _stream(host, "", {"X-Functions-Key": "in-a-header"}) as (_, events):
         assert next(events)[1].endswith("&code=in-a-header")
 
 
-def test_many_streams_at_once_get_their_own_answers_and_no_others(host):
+def test_many_parallel_streams_receive_only_their_own_responses(host):
     async def one(number, seen):
         # Forty clients share one process with whatever else this machine does.
         stream = sse_client(f"{host.url}/sse", headers=host.headers(), timeout=60)
@@ -466,7 +466,7 @@ def test_a_direct_call_without_a_token_is_401_everywhere(host, method, path):
     assert httpx.request(method, host.url + path).status_code == 401
 
 
-def test_headers_of_60_kib_are_read_also_when_they_arrive_in_pieces(host):
+def test_headers_of_60_kib_are_accepted_also_in_pieces(host):
     address = urlsplit(host.origin)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(b"POST /runtime/webhooks/mcp HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n")
@@ -478,7 +478,7 @@ def test_headers_of_60_kib_are_read_also_when_they_arrive_in_pieces(host):
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
-def test_the_rest_of_the_app_is_locked_too(host):
+def test_other_paths_of_the_app_need_a_token_too(host):
     for path in ("/", "/admin/host/status", "/api/hello_mcp", "/runtime/webhooks/", "/twin/ready/", "/twin"):
         assert httpx.get(host.origin + path).status_code == 401
         assert httpx.get(host.origin + path, headers=host.headers()).status_code == 404
@@ -500,19 +500,19 @@ def test_tokens_expire_by_the_clock_that_the_processes_share(host):
     assert httpx.post(host.url, json=INITIALIZE, headers=headers).status_code == 401
 
 
-def test_readiness_needs_no_token_and_reveals_nothing_else(host):
+def test_the_readiness_path_needs_no_token_and_has_no_content(host):
     response = httpx.get(f"{host.origin}/twin/ready")
     assert (response.status_code, response.text) == (200, "ready")
 
 
-def test_a_host_without_settings_for_its_lock_does_not_start():
+def test_a_host_without_settings_for_authentication_does_not_start():
     command = [sys.executable, "-m", "twin.functions", "--port=1", f"--app={APP}"]
     done = subprocess.run(command, cwd=APP.parent, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "error: built-in authentication needs an issuer" in done.stderr
 
 
-def test_a_stack_that_does_not_lock_its_app_gets_an_open_one():
+def test_an_app_without_authentication_in_the_stack_accepts_all_callers():
     port = free_port()
     with running(functions_process(app=APP, port=port, settings={}, auth=None)):
         response = httpx.post(

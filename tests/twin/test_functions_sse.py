@@ -50,7 +50,7 @@ def answer_to(events, identifier):
     return next(each for each in events if each.get("id") == identifier and "method" not in each)
 
 
-def test_a_function_learns_who_opened_the_stream_and_what_the_client_said_of_itself(url):
+def test_a_function_receives_the_headers_of_the_stream_and_the_clients_name(url):
     with stream(url, Opened="the stream") as events:
         endpoint = next(events)
         initialize = {"protocolVersion": "2025-06-18", "clientInfo": CLIENT}
@@ -69,7 +69,7 @@ def test_a_function_learns_who_opened_the_stream_and_what_the_client_said_of_its
     assert "sessionid" not in context
 
 
-def test_the_server_pings_again_once_its_ping_was_answered(url):
+def test_the_server_sends_the_next_ping_after_a_response(url):
     with stream(url) as events:
         endpoint = next(events)
         for number in (1, 2, 3):

@@ -67,7 +67,7 @@ def test_a_string_becomes_a_text(app):
 @pytest.mark.parametrize(
     ("returned", "text"), [(7, "7"), (None, ""), (b"\xc3\xa9", "é"), (True, "True"), ({}, "{}")]
 )
-def test_other_values_become_texts_as_the_python_worker_writes_them(app, returned, text):
+def test_other_values_are_converted_to_text_like_in_the_python_worker(app, returned, text):
     @trigger(app)
     def tool(_context: str) -> object:
         return returned
@@ -84,7 +84,7 @@ def test_coroutines_are_awaited(app):
     assert texts(call(app, "tool")) == ["done"]
 
 
-def test_functions_run_beside_each_other(app):
+def test_functions_run_in_parallel(app):
     both = []
 
     @trigger(app)
@@ -191,7 +191,7 @@ def test_a_function_receives_its_call(app):
     assert told["transport"]["properties"]["headers"]["mcp-protocol-version"] == "2025-06-18"
 
 
-def test_an_envelope_carries_errors_and_several_contents(app):
+def test_an_envelope_can_contain_errors_and_several_contents(app):
     content = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
 
     @trigger(app, tool_name="failing", use_result_schema=True)
@@ -263,7 +263,7 @@ def test_unknown_tools_prompts_and_resources_are_protocol_errors(app):
     assert talk(app, ask) == ([], [])
 
 
-def test_the_names_of_tools_are_found_in_any_case_and_may_not_differ_by_case_alone(app):
+def test_tool_names_are_case_insensitive_and_must_be_unique(app):
     @trigger(app, tool_name="Tool")
     def first(_context: str) -> str:
         return "found"
@@ -316,7 +316,7 @@ def test_other_bindings_than_the_trigger_are_rejected_by_name(app):
         ),
     ],
 )
-def test_a_host_json_that_this_host_cannot_honour_is_refused(tmp_path, text, reason):
+def test_an_unsupported_host_json_is_rejected(tmp_path, text, reason):
     (tmp_path / "host.json").write_text(text)
     with pytest.raises(HostError, match=reason):
         HostSettings.read(tmp_path / "host.json")

@@ -129,7 +129,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest.mark.parametrize("script", [answer_at_once_and_reset, answer_at_once_and_go_on])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_an_answer_that_comes_before_the_body_has_been_sent_is_never_lost(
+def test_a_response_before_the_end_of_the_request_body_is_not_lost(
     path: Path, script: Script, chunked: bool
 ) -> None:
     request = post(b"x" * 2_000_000, chunked=chunked)
@@ -142,7 +142,7 @@ def test_an_answer_that_comes_before_the_body_has_been_sent_is_never_lost(
     assert asyncio.run(go()) == [(413, b"too large")] * 20
 
 
-def test_a_client_that_sends_all_before_it_reads_gets_an_early_answer_too(path: Path) -> None:
+def test_a_client_that_sends_everything_first_receives_an_early_response(path: Path) -> None:
     async def go() -> Answer:
         async with path.to(answer_at_once_and_reset) as port, connection(port) as (reader, writer):
             writer.write(post(b"x" * 4_000_000))
@@ -156,7 +156,7 @@ def test_a_client_that_sends_all_before_it_reads_gets_an_early_answer_too(path: 
 NOT_ASCII = "größe ✓".encode() + b" \xe9\xff\x80"
 
 
-def test_bytes_of_headers_pass_unchanged_both_ways(path: Path) -> None:
+def test_header_bytes_are_passed_on_unchanged_in_both_directions(path: Path) -> None:
     got: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -172,7 +172,7 @@ def test_bytes_of_headers_pass_unchanged_both_ways(path: Path) -> None:
     ("sent", "kept"),
     [(b"", None), (b"Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", b"Tue, 01 Jan 2030 00:00:00 GMT")],
 )
-def test_there_is_one_date_and_it_is_the_servers_if_it_has_one(
+def test_a_response_has_one_date_header_which_is_the_servers_if_present(
     path: Path, sent: bytes, kept: bytes | None
 ) -> None:
     answer = path.ask(answering(b"HTTP/1.1 200 OK\r\n" + sent + b"Content-Length: 2\r\n\r\nok"))
@@ -181,7 +181,7 @@ def test_there_is_one_date_and_it_is_the_servers_if_it_has_one(
 
 
 @pytest.mark.parametrize("policy", [STREAMING, BUFFERED])
-def test_no_content_type_is_invented(path: Path, policy: str) -> None:
+def test_no_content_type_is_added(path: Path, policy: str) -> None:
     answer = path.ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), policy=policy)
     assert (answer.body, answer.values("content-type")) == (b"ok", [])
 
@@ -229,7 +229,7 @@ def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None
 
 @pytest.mark.parametrize("end", [fin, reset])
 @pytest.mark.parametrize("sent", BREAKS.values(), ids=BREAKS)
-def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(
+def test_an_incomplete_response_is_incomplete_for_the_client_too(
     path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = breaking(path, sent, end)
@@ -238,18 +238,18 @@ def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_an_answer_that_goes_on_as_no_http_breaks_off_for_the_client(path: Path) -> None:
+def test_a_response_that_becomes_malformed_is_incomplete_for_the_client(path: Path) -> None:
     answer = breaking(path, BREAKS["between chunks"], malformed)
     assert (answer.status, answer.body, answer.complete) == (200, b"begin", False)
 
 
-def test_a_reset_in_a_body_that_ends_with_the_connection_is_a_break_too(path: Path) -> None:
+def test_a_reset_in_a_body_delimited_by_the_connection_is_an_incomplete_response(path: Path) -> None:
     until_end = b"HTTP/1.1 200 OK\r\n\r\nbegin"
     assert breaking(path, until_end, fin).complete
     assert not breaking(path, until_end, reset).complete
 
 
-def test_large_headers_of_a_server_pass(path: Path) -> None:
+def test_large_response_headers_are_passed_on(path: Path) -> None:
     head = b"".join(b"X-%d: %b\r\n" % (number, b"v" * 200) for number in range(200))
     large = b"X-Large: " + b"v" * 30_000 + b"\r\n"
     answer = path.ask(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + head + large + b"\r\n"))
@@ -279,7 +279,7 @@ FRAMING = {b"connection", b"transfer-encoding", b"content-length", b"date", b"se
 
 
 @pytest.mark.parametrize("sent", ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_is_the_same_as_without_the_path(path: Path, sent: bytes) -> None:
+def test_a_response_is_the_same_as_a_direct_one(path: Path, sent: bytes) -> None:
     async def direct() -> Answer:
         async with raw_backend(answering(sent)) as port, connection(port) as (reader, writer):
             writer.write(GET)
@@ -315,7 +315,7 @@ def unreachable(answer: Answer) -> bool:
     ],
 )
 @pytest.mark.parametrize("end", [fin, reset])
-def test_a_server_without_a_valid_answer_is_an_error_that_repeats_nothing_of_it(
+def test_an_invalid_response_is_an_error_without_its_content(
     path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]
 ) -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -368,7 +368,7 @@ def bodies_of(path: Path, request: bytes, count: int, *, half_closed: bool, piec
 @pytest.mark.parametrize("pieces", [1_000_000, 1], ids=["whole", "byte by byte"])
 @pytest.mark.parametrize("half_closed", [False, True], ids=["open", "half-closed"])
 @pytest.mark.parametrize("name", REQUESTS)
-def test_requests_are_answered_in_order_however_they_arrive(
+def test_pipelined_requests_are_answered_in_order(
     path: Path, name: str, half_closed: bool, pieces: int
 ) -> None:
     expected = {
@@ -411,7 +411,7 @@ def test_what_is_not_http_is_400_and_never_reaches_the_server(path: Path, reques
     assert reached == []
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_ends_the_request_at_the_server(path: Path) -> None:
+def test_the_request_at_the_server_ends_when_the_client_disconnects_during_its_body(path: Path) -> None:
     async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await head_of(reader)
         begun.set()

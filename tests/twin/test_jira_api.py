@@ -48,12 +48,12 @@ def test_other_credentials_are_refused(jira, headers):
     assert answer.headers["www-authenticate"] == "Basic"
 
 
-def test_the_account_is_who_it_is(jira):
+def test_the_account_is_the_user_of_the_credentials(jira):
     assert jira("GET", "api/2/myself").json()["displayName"] == "MCP Gateway"
     assert jira("GET", "api/latest/serverInfo").json()["deploymentType"] == "Server"
 
 
-def test_what_is_not_there_is_404_and_remembered(jira):
+def test_an_unknown_path_is_404_and_recorded(jira):
     assert jira("GET", "api/2/dashboard").status_code == 404
     assert jira("GET", "api/2/issue/BUOY-99").json()["errorMessages"] == ["Issue Does Not Exist"]
     assert jira.arrivals.unknown() == ("GET /rest/api/2/dashboard",)
@@ -89,7 +89,7 @@ def test_a_new_issue_has_the_next_number_and_the_default_values(jira):
         ({"parent": {"key": "TIDE-1"}}, "parent"),
     ],
 )
-def test_a_field_that_cannot_be_set_so_is_named_and_nothing_is_made(jira, fields, wrong):
+def test_an_invalid_field_is_named_and_no_issue_is_created(jira, fields, wrong):
     good = {"project": {"key": "TIDE"}, "issuetype": {"name": "Task"}, "summary": "x"}
     answer = jira("POST", "api/2/issue", {"fields": good | fields})
     assert answer.status_code == 400
@@ -111,14 +111,14 @@ def test_a_transition_changes_status_and_resolution(jira):
     assert again.status_code == 400
 
 
-def test_links_are_seen_from_both_ends(jira):
+def test_links_are_shown_for_both_issues(jira):
     (link,) = jira("GET", "api/2/issue/BUOY-9", fields="issuelinks").json()["fields"]["issuelinks"]
     assert (link["outwardIssue"]["key"], link["type"]["outward"]) == ("BUOY-10", "blocks")
     (link,) = jira("GET", "api/2/issue/BUOY-10", fields="issuelinks").json()["fields"]["issuelinks"]
     assert (link["inwardIssue"]["key"], link["type"]["inward"]) == ("BUOY-9", "is blocked by")
 
 
-def test_search_gives_pages_and_only_the_fields_asked_for(jira):
+def test_search_returns_pages_with_the_requested_fields(jira):
     page = jira("GET", "api/2/search", jql="order by key", startAt=18, maxResults=5, fields="summary").json()
     assert (page["total"], page["startAt"], len(page["issues"])) == (20, 18, 2)
     assert list(page["issues"][0]["fields"]) == ["summary"]
@@ -146,7 +146,7 @@ def test_every_issue_can_be_shown_with_all_its_fields(jira):
         assert fields["summary"] == jira.site.issues[key].summary
 
 
-def test_a_reset_brings_the_story_back(jira):
+def test_a_reset_restores_the_initial_data(jira):
     before = jira("GET", "api/2/search", jql="", maxResults=100, fields="*all").json()
     jira("PUT", "api/2/issue/BUOY-1", {"fields": {"summary": "Other"}})
     jira.site.reset()

@@ -43,7 +43,7 @@ def keys(site: Site, jql: str) -> list[str]:
         ("reporter = currentUser()", []),
     ],
 )  # fmt: skip
-def test_a_query_finds(site, jql, found):
+def test_a_query_finds_the_expected_issues(site, jql, found):
     assert keys(site, jql) == found
 
 
@@ -53,7 +53,7 @@ def test_an_empty_query_finds_everything_newest_first(site):
     assert [issue.created for issue in found] == sorted((issue.created for issue in found), reverse=True)
 
 
-def test_only_an_order_is_a_query_too(site):
+def test_a_query_can_consist_of_an_order_only(site):
     assert keys(site, "ORDER BY key")[:2] == ["BUOY-1", "BUOY-2"]
     assert keys(site, "ORDER BY key").index("BUOY-9") < keys(site, "ORDER BY key").index("BUOY-10")
 
@@ -76,7 +76,7 @@ def test_only_an_order_is_a_query_too(site):
         ("project is BUOY", "takes EMPTY or NULL only"),
     ],
 )
-def test_a_wrong_query_is_refused_with_what_is_wrong(site, jql, message):
+def test_an_invalid_query_is_rejected_with_its_error(site, jql, message):
     with pytest.raises(JiraError) as refused:
         search(site, jql)
     assert refused.value.status == 400

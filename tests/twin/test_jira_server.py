@@ -35,7 +35,7 @@ def real_server(tmp_path_factory):
         yield stand_in, {name: Session(url) for name, url in urls.items()}
 
 
-def test_it_offers_its_tools(either_session):
+def test_the_server_lists_its_tools(either_session):
     tools = either_session.tools()
     assert len(tools) == 63
     assert {"jira_search", "jira_create_issue", "jira_transition_issue", "jira_add_comment"} <= tools

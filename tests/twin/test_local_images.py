@@ -33,7 +33,7 @@ def local(image, folder, *, command=(), args=(), env=None):
     return local_command(image, command, args, env or {}, port=4711, folder=folder / "private")
 
 
-def test_an_unknown_image_is_not_ours(tmp_path):
+def test_an_unknown_image_has_no_local_command(tmp_path):
     assert local("ghcr.io/somebody/else:1", tmp_path) is None
     assert not (tmp_path / "private").exists()
 
@@ -67,7 +67,7 @@ def test_a_stand_in_is_used_only_without_real_credentials(tmp_path, image, env, 
     assert local(image, tmp_path, env=env).stand_in == stand_in
 
 
-def test_the_process_has_a_home_of_its_own_and_nothing_of_our_environment(tmp_path, monkeypatch):
+def test_the_process_has_its_own_home_and_no_other_environment_variables(tmp_path, monkeypatch):
     monkeypatch.setenv("SLACK_MCP_XOXP_TOKEN", "the-developers-own")
     made = local(SLACK, tmp_path, env={"GREETING": "ahoy"})
     assert made.env["HOME"] == str(tmp_path / "private")
@@ -101,12 +101,12 @@ def test_a_digest_may_pin_the_image(tmp_path, image):
         ("not an image", (), "is not an image reference"),
     ],
 )  # fmt: skip
-def test_what_would_be_something_else_is_refused(tmp_path, image, command, message):
+def test_a_declaration_that_differs_from_the_local_program_is_rejected(tmp_path, image, command, message):
     with pytest.raises(LocalImageError, match=message):
         local(image, tmp_path, command=command)
 
 
-def test_on_a_platform_without_slacks_server_the_error_says_what_to_do(tmp_path, monkeypatch):
+def test_the_error_on_a_platform_without_slacks_server_has_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalImageError) as refused:
@@ -119,7 +119,7 @@ def test_on_a_platform_without_slacks_server_the_error_says_what_to_do(tmp_path,
     assert local(SLACK, tmp_path).argv[0] == str(program)
 
 
-def test_an_entry_point_that_is_the_images_own_may_be_said(tmp_path):
+def test_the_images_entry_point_can_be_declared(tmp_path):
     assert local(SLACK, tmp_path, command=["mcp-server"]) is not None
 
 
@@ -133,13 +133,13 @@ def test_a_wrong_token_ends_the_server_with_an_error(tmp_path):
         anyio.run(RunningProcess.start, child)
 
 
-def test_an_environment_that_is_missing_says_what_to_run(tmp_path):
+def test_the_error_of_a_missing_environment_has_the_command(tmp_path):
     shutil.copy(mcp_atlassian.ROOT / mcp_atlassian.LOCK, tmp_path)
     with pytest.raises(EnvironmentSetupError, match=r"python -m twin\.mcp_atlassian"):
         mcp_atlassian.command(tmp_path)
 
 
-def test_an_environment_that_cannot_be_made_says_why(tmp_path):
+def test_the_error_of_a_failed_installation_has_the_reason(tmp_path):
     (tmp_path / mcp_atlassian.LOCK).write_text("mcp-atlassian==0.23.1\n")  # without hashes
     told = []
     with pytest.raises(EnvironmentSetupError, match="hash"):
@@ -159,7 +159,7 @@ def installed_environment(root):
     return folder
 
 
-def test_an_environment_that_is_current_is_left_alone(tmp_path):
+def test_a_current_environment_is_not_changed(tmp_path):
     installed_environment(tmp_path)
     assert mcp_atlassian.install(tmp_path) is False
 

@@ -8,12 +8,12 @@ import pytest
 from twin.node import ROOT, NodeError, node, npm, script
 
 
-def test_node_is_new_enough_whatever_the_machine_has():
+def test_node_is_new_enough_independent_of_the_machine():
     version = subprocess.run([node(), "--version"], capture_output=True, text=True, check=True).stdout
     assert int(version.removeprefix("v").partition(".")[0]) >= 22
 
 
-def test_npm_is_the_one_that_comes_with_it():
+def test_npm_is_that_of_the_node_package():
     version = subprocess.run(
         [*npm(), "--version"], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
@@ -31,6 +31,6 @@ def test_the_lock_pins_every_package_and_names_no_registry():
         assert packages[f"node_modules/{name}"]["version"] == version
 
 
-def test_a_package_that_is_not_installed_says_what_to_run(tmp_path):
+def test_the_error_of_a_missing_package_has_the_command(tmp_path):
     with pytest.raises(NodeError, match=r"python -m twin\.node"):
         script("azurite", "dist/src/blob/main.js", root=tmp_path)

@@ -56,7 +56,7 @@ def wait_until_gone(pid):
         assert time.monotonic() < deadline, f"process {pid} is still there"
 
 
-def test_a_child_is_ready_when_it_listens_and_gone_when_it_is_stopped():
+def test_a_child_is_ready_when_it_listens_and_has_ended_after_a_stop():
     port = free_port()
     with running(python(SERVE, port, ready=partial(listening, port))) as process:
         assert anyio.run(listening, port)
@@ -66,7 +66,7 @@ def test_a_child_is_ready_when_it_listens_and_gone_when_it_is_stopped():
         anyio.run(listening, port)
 
 
-def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_words():
+def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_lines():
     async def never():
         return False
 
@@ -74,7 +74,7 @@ def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_words():
         start(python("import sys; print('no such luck'); sys.exit(3)", ready=never))
 
 
-def test_a_child_that_is_never_ready_is_an_error_and_is_gone(tmp_path):
+def test_a_child_that_is_never_ready_is_an_error_and_is_stopped(tmp_path):
     async def never():
         return False
 
@@ -98,7 +98,7 @@ def test_a_program_that_does_not_exist_is_an_error():
         start(child)
 
 
-def test_what_a_child_prints_is_logged_under_its_name(caplog):
+def test_the_output_of_a_child_is_logged_under_its_name(caplog):
     caplog.set_level(logging.INFO)
     port = free_port()
     code = (
@@ -110,7 +110,7 @@ def test_what_a_child_prints_is_logged_under_its_name(caplog):
     assert {"to out", "to err"} <= set(said)
 
 
-def test_a_child_that_ignores_the_request_to_end_is_ended_by_force():
+def test_a_child_that_ignores_sigterm_is_killed():
     port = free_port()
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     with running(python(code + SERVE, port, ready=partial(listening, port))) as process:
@@ -131,7 +131,7 @@ def test_the_children_of_a_child_end_with_it(tmp_path):
     wait_until_gone(inner)
 
 
-def test_stopping_twice_or_after_the_end_is_harmless():
+def test_a_second_stop_or_a_stop_after_the_end_has_no_effect():
     async def run():
         process = await RunningProcess.start(python("pass"))
         assert await process.wait() == 0
@@ -141,14 +141,14 @@ def test_stopping_twice_or_after_the_end_is_harmless():
     anyio.run(run)
 
 
-def test_a_child_sees_neither_our_settings_nor_our_secrets(monkeypatch):
+def test_a_child_does_not_inherit_settings_or_secrets(monkeypatch):
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "secret")
     assert "PULUMI_CONFIG_PASSPHRASE" not in base_environment()
     assert base_environment()["PATH"] == os.environ["PATH"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has ended")
-def test_a_killed_parent_leaves_no_child_behind():
+def test_children_end_when_the_parent_is_killed():
     port = free_port()
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(port), SERVE], cwd=ROOT, stdout=subprocess.PIPE, text=True

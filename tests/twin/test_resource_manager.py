@@ -62,7 +62,7 @@ def test_the_service_is_found_from_its_subscription(get: Callable[..., dict], st
     assert service["identity"]["userAssignedIdentities"]
 
 
-def test_policies_are_those_that_the_gateway_runs(stack: Stack, service: Service) -> None:
+def test_returned_policies_are_those_of_the_running_gateway(stack: Stack, service: Service) -> None:
     edited = PolicyDocument(xml="<policies>\n    <inbound />\n</policies>", name="edited")
     client = client_of(stack, replace(service, policy=edited))
     answer = client.get(
@@ -72,7 +72,7 @@ def test_policies_are_those_that_the_gateway_runs(stack: Stack, service: Service
     assert answer.json()["properties"]["value"] == "<policies>\r\n\t<inbound />\r\n</policies>"
 
 
-def test_collections_list_what_is_one_level_below(
+def test_collections_list_the_resources_one_level_below(
     get: Callable[..., dict], stack: Stack, service: Service
 ) -> None:
     listed = get(f"{service_id(stack)}/apis")["value"]
@@ -91,7 +91,7 @@ def test_collections_list_what_is_one_level_below(
     assert all(route["properties"]["fqdn"] == f"{route['name']}.{domain}" for route in routes)
 
 
-def test_locks_can_be_read(get: Callable[..., dict], stack: Stack) -> None:
+def test_authentication_settings_can_be_read(get: Callable[..., dict], stack: Stack) -> None:
     for app, lock in [
         *((app, "authConfigs/current") for app in stack.of_type("app:ContainerApp")),
         *((app, "config/authsettingsV2") for app in stack.of_type("web:WebApp")),
@@ -116,7 +116,7 @@ def test_no_answer_contains_a_secret(get: Callable[..., dict], stack: Stack, ser
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
-def test_it_is_read_only(stack: Stack, service: Service, method: str) -> None:
+def test_the_resource_manager_is_read_only(stack: Stack, service: Service, method: str) -> None:
     answer = client_of(stack, service).request(
         method, f"{service_id(stack)}/policies/policy", params={"api-version": "2024-05-01"}
     )
@@ -132,7 +132,7 @@ def test_it_is_read_only(stack: Stack, service: Service, method: str) -> None:
         ("/apis/oauth/policies/other?api-version=2024-05-01", 404, "ResourceNotFound"),
     ],
 )
-def test_what_azure_refuses_is_refused(
+def test_requests_that_azure_would_reject_are_rejected(
     stack: Stack, service: Service, path: str, status: int, code: str
 ) -> None:
     answer = client_of(stack, service).get(f"{service_id(stack)}{path}")

@@ -43,7 +43,7 @@ def slack(workspace, arrivals):
     return Slack(workspace, arrivals)
 
 
-def test_a_token_comes_as_form_field_or_as_bearer(slack):
+def test_a_token_can_be_a_form_field_or_a_bearer_token(slack):
     assert slack("auth.test")["team"] == "Fairlight Buoys"
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     assert slack.client.get("/api/auth.test", headers=bearer).json()["ok"]
@@ -56,7 +56,7 @@ def test_calls_without_the_right_token_are_refused(slack, token, error):
     assert slack("users.list", token=token) == {"ok": False, "error": error}
 
 
-def test_an_unknown_method_is_refused_and_remembered(slack, arrivals):
+def test_an_unknown_method_is_rejected_and_recorded(slack, arrivals):
     assert slack("chat.scheduleMessage") == {
         "ok": False,
         "error": "unknown_method",
@@ -66,14 +66,14 @@ def test_an_unknown_method_is_refused_and_remembered(slack, arrivals):
     assert arrivals.unknown() == ("POST /api/chat.scheduleMessage", "GET /elsewhere")
 
 
-def test_no_secret_is_remembered(slack, arrivals):
+def test_no_secret_is_recorded(slack, arrivals):
     slack.client.get("/api/auth.test", headers={"Authorization": f"Bearer {TOKEN}"})
     slack.client.get("/api/auth.test", headers={"Authorization": TOKEN})
     assert [each.scheme for each in arrivals.all()] == ["Bearer", "(none)"]
     assert TOKEN not in repr(arrivals.all())
 
 
-def test_every_page_is_given_once(slack):
+def test_every_page_is_returned_once(slack):
     seen, cursor = [], ""
     while True:
         answer = slack("conversations.history", channel="C04GENERAL0", limit="3", cursor=cursor)
@@ -86,7 +86,7 @@ def test_every_page_is_given_once(slack):
     assert seen == sorted(seen, reverse=True)
 
 
-def test_bounds_are_exclusive_unless_said_otherwise(slack):
+def test_bounds_are_exclusive_by_default(slack):
     ts = slack("conversations.history", channel="C04GENERAL0")["messages"][1]["ts"]
     bounds = {"channel": "C04GENERAL0", "oldest": ts, "latest": ts}
     assert slack("conversations.history", **bounds)["messages"] == []
@@ -101,14 +101,14 @@ def test_the_bot_reads_and_writes_only_where_it_was_invited(slack):
     assert slack("chat.postMessage", channel="C04BUOYS001", text="x")["ok"]
 
 
-def test_a_reset_brings_the_story_back(slack, workspace):
+def test_a_reset_restores_the_initial_data(slack, workspace):
     before = slack("conversations.history", channel="C04BUOYS001")["messages"]
     slack("chat.postMessage", channel="C04BUOYS001", text="gone in a moment")
     workspace.reset()
     assert slack("conversations.history", channel="C04BUOYS001")["messages"] == before
 
 
-def test_all_messages_of_the_story_have_a_time_of_their_own(workspace):
+def test_all_initial_messages_have_different_timestamps(workspace):
     for channel in workspace.channels.values():
         times = [message.ts for message in workspace._messages[channel.id]]
         assert len(times) == len(set(times))
@@ -142,7 +142,7 @@ async def through_the_proxy(folder):
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_the_proxy_leads_to_slack_and_nowhere_else(run, tmp_path):
+def test_the_proxy_connects_only_to_slack(run, tmp_path):
     answers, refused, plain = run(through_the_proxy(tmp_path))
     assert [answer["ok"] for answer in answers] == [True, True]
     assert answers[0]["message"]["text"] == "ahoy " * 100_000

@@ -32,7 +32,7 @@ def rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_it_offers_its_tools(either_session):
+def test_the_server_lists_its_tools(either_session):
     tools = either_session.tools()
     assert len(tools) == 14
     assert {"channels_list", "conversations_history", "conversations_add_message", "users_search"} <= tools
@@ -48,7 +48,7 @@ def test_channels_and_people_are_those_of_the_workspace(session):
     assert rows(people)[0]["UserName"] == "mara"
 
 
-def test_a_posted_message_shows_in_the_history(either_session, stand_in):
+def test_a_posted_message_is_in_the_history(either_session, stand_in):
     posted, history = either_session.call(
         ("conversations_add_message", {"channel_id": "#buoys", "text": "Sprint **summary**: all calm"}),
         ("conversations_history", {"channel_id": "#buoys", "limit": "50"}),
@@ -75,7 +75,7 @@ def test_a_reply_belongs_to_its_thread(session, stand_in):
     assert all(each.text != "BUOY-12 is in review" for each in workspace.history(channel))
 
 
-def test_a_refusal_of_slack_is_an_error(session):
+def test_an_error_response_of_slack_is_an_error(session):
     (said,) = session.call(("conversations_history", {"channel_id": "C00NOWHERE0"}))
     assert said == "error: channel_not_found"
 

@@ -82,7 +82,7 @@ def guid(text: object) -> bool:
     return isinstance(text, str) and bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text))
 
 
-def test_resources_come_with_parents_ids_and_what_azure_computes(project: Project) -> None:
+def test_resources_have_parents_ids_and_computed_outputs(project: Project) -> None:
     stack = evaluate(root=project())
     parts = stack.one("sample:index:Parts")
     group = stack.one("resources:ResourceGroup", "group")
@@ -101,7 +101,7 @@ def test_resources_come_with_parents_ids_and_what_azure_computes(project: Projec
     assert stack.outputs["principal"] == identity.outputs["principalId"] == parts.outputs["identity"]
 
 
-def test_secrets_stay_secret_on_their_way_and_are_not_read_back(project: Project) -> None:
+def test_secrets_stay_secret_in_inputs_and_outputs(project: Project) -> None:
     stack = evaluate(root=project())
     value = stack.one("apimanagement:NamedValue")
     assert value.is_secret("value")
@@ -121,7 +121,7 @@ def test_resource_options_are_kept(project: Project) -> None:
     assert set(stack.one("RandomBytes").additional_secret_outputs) == {"base64", "hex"}
 
 
-def test_what_waits_for_a_component_waits_for_its_parts(project: Project) -> None:
+def test_a_dependency_on_a_component_includes_its_children(project: Project) -> None:
     stack = evaluate(root=project())
     later, value = stack.one("resources:ResourceGroup", "later"), stack.one("apimanagement:NamedValue")
     key = stack.one("RandomBytes")
@@ -133,7 +133,7 @@ def test_what_waits_for_a_component_waits_for_its_parts(project: Project) -> Non
     assert later in graph.require(key)
 
 
-def test_a_preview_leaves_open_what_only_azure_can_tell(project: Project) -> None:
+def test_computed_outputs_are_unknown_in_a_preview(project: Project) -> None:
     stack = evaluate(root=project(), preview=True)
     assert stack.one("apimanagement:NamedValue").inputs["value"] is UNKNOWN
     assert stack.one("managedidentity:UserAssignedIdentity").inputs["resourceGroupName"] is UNKNOWN
@@ -142,7 +142,7 @@ def test_a_preview_leaves_open_what_only_azure_can_tell(project: Project) -> Non
     assert {resource.id for resource in stack.resources} == {""}
 
 
-def test_configuration_is_the_project_files_then_the_stacks_then_the_callers(project: Project) -> None:
+def test_configuration_of_the_caller_overrides_the_stacks_and_the_projects(project: Project) -> None:
     root = project(dev="{'sample:size': 16, 'sample:given': from the file}")
     assert evaluate(root=root).one("RandomBytes").inputs["length"] == 16
     assert evaluate({"size": "8"}, root=root).one("RandomBytes").inputs["length"] == 8
@@ -157,7 +157,7 @@ def test_a_secret_setting_reaches_the_program_as_a_secret(project: Project) -> N
     assert stack.secret_outputs == {"token"}
 
 
-def test_evaluations_do_not_see_each_other(project: Project) -> None:
+def test_evaluations_are_independent_of_each_other(project: Project) -> None:
     root = project()
     first = evaluate({"given": "x"}, root=root)
     second = evaluate(root=root)
@@ -167,7 +167,7 @@ def test_evaluations_do_not_see_each_other(project: Project) -> None:
     assert str(root) not in sys.path
 
 
-def test_a_failed_evaluation_leaves_nothing_behind(project: Project) -> None:
+def test_a_failed_evaluation_does_not_affect_later_ones(project: Project) -> None:
     root = project()
     with pytest.raises(StackError):
         evaluate({"size": "many"}, root=root)
@@ -183,7 +183,7 @@ def test_a_program_can_be_evaluated_inside_a_running_loop(project: Project) -> N
     assert asyncio.run(inside()).outputs["names"] == ["a", "b"]
 
 
-def test_the_seed_decides_every_invented_value(project: Project) -> None:
+def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
     root = project()
 
     def outputs(seed: bytes) -> list[object]:
@@ -224,17 +224,19 @@ def test_the_seed_decides_every_invented_value(project: Project) -> None:
         ),
     ],
 )
-def test_a_program_that_fails_says_why_in_its_own_words(project: Project, program: str, message: str) -> None:
+def test_the_error_of_a_failed_program_contains_its_message(
+    project: Project, program: str, message: str
+) -> None:
     with pytest.raises(StackError, match=message):
         evaluate(root=project(program))
 
 
-def test_a_stack_that_does_not_exist_is_named_with_those_that_do(project: Project) -> None:
+def test_an_unknown_stack_is_an_error_that_lists_the_stacks(project: Project) -> None:
     with pytest.raises(StackError, match=r"no Pulumi.prod.yaml .* Stacks that exist: dev"):
         evaluate(root=project(), stack="prod")
 
 
-def test_an_encrypted_value_has_to_be_given(project: Project) -> None:
+def test_an_encrypted_value_must_be_overridden(project: Project) -> None:
     root = project(dev="{'sample:given': {secure: 'v1:abc'}}")
     with pytest.raises(StackError, match="--secret given="):
         evaluate(root=root)
@@ -253,6 +255,6 @@ def test_warnings_of_the_program_are_kept(project: Project) -> None:
     assert stack.warnings == ("look here",)
 
 
-def test_looking_for_a_resource_that_is_not_there_says_what_is(project: Project) -> None:
+def test_the_error_of_a_missing_resource_lists_the_existing_ones(project: Project) -> None:
     with pytest.raises(LookupError, match="declares: group, later"):
         evaluate(root=project()).one("resources:ResourceGroup")

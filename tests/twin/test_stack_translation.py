@@ -71,7 +71,7 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     assert None in {each.client_id for each in service.identities}
 
 
-def test_a_policy_that_is_not_declared_is_not_there(stack: Stack) -> None:
+def test_an_undeclared_policy_does_not_exist(stack: Stack) -> None:
     service = gateway.service(without(stack, "apimanagement:ApiPolicy"), CLOUD)
     assert {api.policy for api in service.apis} == {None}
 
@@ -94,7 +94,7 @@ def gateways_application(stack: Stack) -> Application:
     return next(each for each in applications if each.client_id == client_id)
 
 
-def test_the_tenant_trusts_what_the_federated_credential_says(stack: Stack) -> None:
+def test_the_tenant_accepts_assertions_of_the_federated_credential(stack: Stack) -> None:
     application = gateways_application(stack)
     (credential,) = application.federated_credentials
     identity = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
@@ -136,7 +136,7 @@ def test_each_service_has_the_identities_that_are_attached_to_it(stack: Stack) -
     assert directory.identity(system) is not None
 
 
-def test_cosmos_has_the_declared_containers_and_admits_who_has_a_role(stack: Stack) -> None:
+def test_cosmos_has_the_declared_containers_and_role_assignments(stack: Stack) -> None:
     account = database.cosmos_account(stack, "http://localhost:8003")
     assert account is not None
     (oauth,) = account.databases
@@ -179,7 +179,7 @@ def test_a_reader_of_cosmos_may_only_read(stack: Stack) -> None:
         ({"scope": "/subscriptions/other"}, "which is not in its account"),
     ],
 )
-def test_a_role_that_cosmos_would_refuse_is_refused(
+def test_a_role_assignment_that_cosmos_would_reject_is_rejected(
     stack: Stack, change: dict[str, str], message: str
 ) -> None:
     wrong = changed(stack, "cosmosdb:SqlResourceSqlRoleAssignment", lambda _: change)
@@ -187,7 +187,7 @@ def test_a_role_that_cosmos_would_refuse_is_refused(
         database.cosmos_account(wrong, "http://localhost:8003")
 
 
-def test_the_function_app_admits_whom_the_stack_says(stack: Stack) -> None:
+def test_the_function_app_admits_the_declared_callers(stack: Stack) -> None:
     app = function_app.function_app(stack)
     assert app is not None
     assert app.auth is not None
@@ -213,13 +213,15 @@ def test_the_function_app_admits_whom_the_stack_says(stack: Stack) -> None:
         {"globalValidation": {"requireAuthentication": False, "unauthenticatedClientAction": "Return401"}},
     ],
 )
-def test_an_app_whose_lock_is_open_is_open_in_the_twin(stack: Stack, change: dict[str, Any]) -> None:
+def test_an_app_with_disabled_authentication_accepts_all_callers_in_the_twin(
+    stack: Stack, change: dict[str, Any]
+) -> None:
     app = function_app.function_app(changed(stack, "web:WebAppAuthSettingsV2", lambda _: change))
     assert app is not None
     assert app.auth is None
 
 
-def test_an_app_without_a_lock_is_open_in_the_twin(stack: Stack) -> None:
+def test_an_app_without_authentication_accepts_all_callers_in_the_twin(stack: Stack) -> None:
     app = function_app.function_app(without(stack, "web:WebAppAuthSettingsV2"))
     assert app is not None
     assert app.auth is None
@@ -269,7 +271,7 @@ def principals(*identities: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_lock_that_the_twin_cannot_imitate_is_refused(
+def test_unsupported_authentication_settings_are_rejected(
     stack: Stack, change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StackError, match=message):
@@ -292,7 +294,7 @@ def test_the_apps_identity_based_connection_becomes_a_connection_to_local_blobs(
     assert [key for key in settings if key.startswith("SNIPPETS_STORAGE__")] == []
 
 
-def test_settings_declared_apart_replace_those_of_the_app(stack: Stack) -> None:
+def test_separately_declared_settings_replace_those_of_the_app(stack: Stack) -> None:
     app = stack.one("web:WebApp")
     apart = replace(
         app,
@@ -305,7 +307,7 @@ def test_settings_declared_apart_replace_those_of_the_app(stack: Stack) -> None:
     assert found.settings == {"ONLY": "this"}
 
 
-def test_every_declared_container_of_blobs_is_made(stack: Stack) -> None:
+def test_every_declared_blob_container_is_created(stack: Stack) -> None:
     name = stack.one("storage:StorageAccount").outputs["name"]
     assert {(each.account, each.name) for each in function_app.blob_containers(stack)} == {
         (name, "deployments"),

@@ -29,7 +29,7 @@ def test_stand_ins_have_the_same_files(registration: Registration) -> None:
 
 
 @pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)
-def test_a_stand_in_is_that_of_a_built_in_server(registration: Registration) -> None:
+def test_a_stand_in_belongs_to_a_built_in_server(registration: Registration) -> None:
     container = PRESETS[registration.service].container
     assert container.image.startswith(f"{registration.repository}:")
     assert container.title == registration.title
@@ -37,7 +37,7 @@ def test_a_stand_in_is_that_of_a_built_in_server(registration: Registration) -> 
     assert registration.credential in variables
 
 
-def test_only_the_list_of_stand_ins_knows_them_by_name() -> None:
+def test_only_the_list_of_stand_ins_contains_their_names() -> None:
     packages = {f"twin.{each.service}" for each in (*STAND_INS, *HOSTED_STAND_INS)}
     importing = {
         f"{file.relative_to(PROJECT)} imports {name}"

@@ -96,7 +96,7 @@ def test_a_page_shows_a_response_cookie_by_its_length_only(made: Harness, reader
     assert "abcdef" not in page
 
 
-def test_a_request_under_way_has_no_status_yet(made: Harness, reader: TestClient) -> None:
+def test_a_running_request_has_no_status_yet(made: Harness, reader: TestClient) -> None:
     during: list[tuple[object, bool]] = []
 
     async def answer(_sent: object):

@@ -166,7 +166,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shared]:
 
 
 @linux
-def test_it_prints_the_urls_of_everything_and_serves_it(shared: Shared) -> None:
+def test_up_prints_the_urls_of_all_services_and_serves_them(shared: Shared) -> None:
     run = shared.running()
     port, state = run.port, run.state
     gateway = f"http://localhost:{port}"
@@ -188,7 +188,7 @@ def test_it_prints_the_urls_of_everything_and_serves_it(shared: Shared) -> None:
 
 
 @linux
-def test_the_functions_server_is_started_again_when_it_ends(shared: Shared) -> None:
+def test_the_functions_server_is_restarted_when_it_ends(shared: Shared) -> None:
     run = shared.running()
     _, functions = run.children()
     os.kill(functions, signal.SIGKILL)
@@ -201,7 +201,7 @@ def test_the_functions_server_is_started_again_when_it_ends(shared: Shared) -> N
 
 
 @linux
-def test_it_leaves_no_process_behind_and_a_restart_is_the_same_tenant_with_the_same_keys(
+def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
     shared: Shared,
 ) -> None:
     def facts(run: Up) -> tuple[dict, set[int]]:
@@ -236,7 +236,7 @@ def test_it_leaves_no_process_behind_and_a_restart_is_the_same_tenant_with_the_s
 
 
 @linux
-def test_a_service_that_dies_brings_the_twin_down_with_a_message(shared: Shared) -> None:
+def test_the_twin_ends_with_a_message_when_a_service_fails(shared: Shared) -> None:
     run = shared.running()
     first, second = run.children()
     os.kill(first, signal.SIGKILL)
@@ -263,13 +263,13 @@ def test_a_platform_without_slacks_server_is_reported_once_with_a_command_that_w
     ]
 
 
-def test_a_restart_without_a_twin_says_how_to_start_one(port: int) -> None:
+def test_the_error_of_a_restart_without_a_twin_has_the_start_command(port: int) -> None:
     refused = commands.run("twin", "restart", "functions", f"--port={port}")
     assert refused.returncode == 1
     assert f"No twin runs on port {port}. Start it with `make up`" in refused.stderr
 
 
-def test_a_second_twin_fails_with_the_taken_ports_and_a_remedy(port: int, state: Path) -> None:
+def test_a_second_twin_fails_with_the_ports_in_use_and_a_remedy(port: int, state: Path) -> None:
     with socket.create_server(("127.0.0.1", port + 3)), up(port, state) as run:
         assert run.process.wait(timeout=60) == 1
         assert f"Port {port + 3} (Cosmos DB) is taken" in run.text()
@@ -286,12 +286,12 @@ def test_a_state_folder_that_is_in_use_is_refused(port: int, state: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/etc/passwd/below", "/proc/x", "/dev/null"])
-def test_a_state_folder_that_cannot_be_one_is_refused_with_what_to_give(path: str) -> None:
+def test_an_unusable_state_folder_is_rejected_with_a_remedy(path: str) -> None:
     with pytest.raises(StateError, match=r"cannot be used: (?s:.*)--state \.twin/other"):
         StateFolder(Path(path)).__enter__()
 
 
-def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_used(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "letters").touch()
     with pytest.raises(StateError, match="such as 'letters'"):
@@ -304,7 +304,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     ("name", "read"),
     [("entra-keys.json", SigningKeys), ("cosmos.sqlite", lambda file: SqliteStore(file, Clock()))],
 )
-def test_a_damaged_file_is_named_with_the_command_that_does_without_it(
+def test_a_damaged_file_is_named_with_the_command_to_continue_without_it(
     name: str, read: Callable[[Path], object], tmp_path: Path
 ) -> None:
     file = tmp_path / "it's here" / name
@@ -317,7 +317,7 @@ def test_a_damaged_file_is_named_with_the_command_that_does_without_it(
     assert command == ["mv", str(file), f"{file}.damaged"]
 
 
-def test_folders_of_twins_on_other_ports_may_lie_below(tmp_path: Path) -> None:
+def test_a_state_folder_can_contain_folders_of_twins_on_other_ports(tmp_path: Path) -> None:
     with StateFolder(tmp_path / "9000"), StateFolder(tmp_path):
         pass
 
@@ -329,7 +329,7 @@ def test_wrong_configuration_is_reported_with_the_message_of_the_setting(port: i
         assert "Traceback" not in run.text()
 
 
-def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(port: int, state: Path) -> None:
+def test_an_unknown_reading_is_rejected_with_the_list_of_readings(port: int, state: Path) -> None:
     with up(port, state, "--reading=colour=red") as run:
         assert run.process.wait(timeout=60) == 1
         assert "error: --reading: There is no reading 'colour'. Readings: query=" in run.text()
@@ -346,7 +346,7 @@ def test_a_reading_that_does_not_exist_is_refused_with_those_that_do(port: int, 
         ("processes", signal.SIGINT),
     ],
 )
-def test_it_can_be_stopped_while_it_starts(
+def test_the_twin_can_be_stopped_while_it_starts(
     port: int, state: Path, number: signal.Signals, after: str
 ) -> None:
     with up(port, state, kind=UpInNewPython if after == "imports" else Up) as run:
@@ -373,7 +373,7 @@ begun = {
 
 
 @linux
-def test_it_runs_without_standard_streams(port: int, state: Path) -> None:
+def test_the_twin_runs_without_standard_streams(port: int, state: Path) -> None:
     up = f'"{sys.executable}" -m twin up --port={port} --state="{state}" {shlex.join(_FEW)}'
     command = f"exec {up} <&- >&- 2>&-"
     process = subprocess.Popen(["/bin/sh", "-c", command], cwd=PROJECT, start_new_session=True)
@@ -414,7 +414,7 @@ def test_children_are_found_while_threads_end() -> None:
         child.wait()
 
 
-def test_every_taken_port_is_named(port: int) -> None:
+def test_every_port_in_use_is_named(port: int) -> None:
     message = rf"Ports {port} \(gateway\), {port + 1} \(control API\) are taken"
     with (
         socket.create_server(("127.0.0.1", port)),
@@ -425,7 +425,7 @@ def test_every_taken_port_is_named(port: int) -> None:
     Ports(port).require_free()
 
 
-def test_a_state_folder_is_locked_for_one_and_free_afterwards(state: Path) -> None:
+def test_a_state_folder_is_locked_while_it_is_used(state: Path) -> None:
     with StateFolder(state) as first, pytest.raises(StateInUseError, match="--state"):
         StateFolder(state).__enter__()
     with StateFolder(state) as again:

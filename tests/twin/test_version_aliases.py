@@ -31,7 +31,7 @@ def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     return found
 
 
-def test_the_programs_resources_have_no_aliases_of_other_versions(aliases: dict[str, list[str]]) -> None:
+def test_resources_have_no_aliases_for_other_api_versions(aliases: dict[str, list[str]]) -> None:
     evaluate(FUNCTIONS_ONLY)
     assert len(aliases) > 50
     # The few that are left are other names of a type.

@@ -18,7 +18,7 @@ SHOW = (
 )
 
 
-def test_send_request_keeps_the_response_in_a_variable() -> None:
+def test_send_request_stores_the_response_in_a_variable() -> None:
     made = harness(policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW))
     made.wire.answer = lambda _sent: reply(404, "nothing")
     assert made.ask("GET", Cookie="a=1").body == b"404 nothing"
@@ -44,13 +44,13 @@ def test_a_copy_has_the_requests_headers_and_body() -> None:
     assert forwarded.body == b"data"
 
 
-def test_a_failure_that_is_ignored_leaves_null() -> None:
+def test_an_ignored_failure_sets_the_variable_to_null() -> None:
     made = harness(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
     made.wire.fails()
     assert made.ask().body == b"null"
 
 
-def test_a_failure_that_is_not_ignored_goes_to_on_error() -> None:
+def test_a_failure_that_is_not_ignored_runs_on_error() -> None:
     made = harness(
         policies(
             send(),
@@ -64,14 +64,14 @@ def test_a_failure_that_is_not_ignored_goes_to_on_error() -> None:
     assert made.ask().body == b"send-requestTimeout"
 
 
-def test_send_request_can_prove_itself_with_an_identity() -> None:
+def test_send_request_can_authenticate_with_a_managed_identity() -> None:
     made = harness(policies(send(content='<authentication-managed-identity resource="https://x" />')))
     made.ask()
     assert made.wire.sent[0].header("Authorization") == "Bearer token-for-https://x"
     assert made.wire.sent[1].header("Authorization") is None
 
 
-def test_a_one_way_request_is_sent_and_its_failure_is_nobodys() -> None:
+def test_a_one_way_request_is_sent_and_its_failure_is_ignored() -> None:
     made = harness(
         policies(
             "<send-one-way-request><set-url>https://else.example/</set-url><set-method>POST</set-method>"
@@ -85,7 +85,7 @@ def test_a_one_way_request_is_sent_and_its_failure_is_nobodys() -> None:
     ]
 
 
-def test_a_url_that_is_no_url_is_an_error_of_the_policy() -> None:
+def test_an_invalid_url_is_an_error_of_the_policy() -> None:
     made = harness(policies(send().replace("https://else.example/a?b=1", "nonsense")))
     assert made.ask().status == 500
     assert made.wire.sent == []
@@ -99,7 +99,7 @@ def test_a_managed_identity_authenticates_to_the_backend() -> None:
     assert made.tokens.asked == [("aud", IDENTITY)]
 
 
-def test_identity_tokens_are_asked_for_again_when_they_expire() -> None:
+def test_identity_tokens_are_requested_again_when_they_expire() -> None:
     made = harness(policies('<authentication-managed-identity resource="aud" />'))
     made.ask()
     made.clock.advance(301)
@@ -107,7 +107,7 @@ def test_identity_tokens_are_asked_for_again_when_they_expire() -> None:
     assert made.tokens.asked == [("aud", None)] * 2
 
 
-def test_an_identity_token_may_go_to_a_variable() -> None:
+def test_an_identity_token_can_be_stored_in_a_variable() -> None:
     made = harness(
         policies(
             '<authentication-managed-identity resource="aud" output-token-variable-name="t" />'

@@ -103,11 +103,11 @@ def test_a_request_that_may_be_repeated_is_sent_again(method: str, body: bytes |
 
 
 @pytest.mark.parametrize(("method", "streamed"), [("POST", False), ("PATCH", False), ("PUT", True)])
-def test_what_the_server_may_have_acted_upon_is_not_sent_again(method: str, streamed: bool) -> None:
+def test_a_request_that_may_have_had_an_effect_is_not_sent_again(method: str, streamed: bool) -> None:
     assert second(method, pieces() if streamed else b"body") == (None, [2])
 
 
-def test_a_new_connection_that_is_closed_is_no_reason_to_ask_again() -> None:
+def test_a_request_is_not_repeated_after_a_new_connection_was_closed() -> None:
     async def go() -> int:
         async with backend(lambda peer: peer.transport.close()) as (network, url, peers):
             with pytest.raises(SendError):
@@ -117,7 +117,7 @@ def test_a_new_connection_that_is_closed_is_no_reason_to_ask_again() -> None:
     assert asyncio.run(go()) == 1
 
 
-def test_an_answer_that_broke_off_is_no_reason_to_ask_again() -> None:
+def test_a_request_is_not_repeated_after_an_incomplete_response() -> None:
     def half(peer: Peer) -> None:
         if len(peer.requests) == 1:
             well(peer)
@@ -135,7 +135,7 @@ def test_an_answer_that_broke_off_is_no_reason_to_ask_again() -> None:
     assert asyncio.run(go()) == 1
 
 
-def test_a_post_does_not_meet_a_connection_whose_end_has_arrived() -> None:
+def test_a_post_request_does_not_use_a_connection_that_the_server_has_closed() -> None:
     async def go() -> tuple[int, int]:
         async with backend(well) as (network, url, peers):
             await exchange(network, url, "GET")
@@ -146,7 +146,7 @@ def test_a_post_does_not_meet_a_connection_whose_end_has_arrived() -> None:
     assert asyncio.run(go()) == (200, 2)
 
 
-def test_a_connection_is_used_again_and_again() -> None:
+def test_a_connection_is_used_for_many_requests() -> None:
     async def go() -> list[int]:
         async with backend(well) as (network, url, peers):
             for _ in range(3):
@@ -156,7 +156,7 @@ def test_a_connection_is_used_again_and_again() -> None:
     assert asyncio.run(go()) == [3]
 
 
-def test_a_connection_is_closed_when_its_answer_is_not_read() -> None:
+def test_a_connection_is_closed_if_its_response_is_not_read() -> None:
     async def go() -> None:
         async with backend(lambda peer: peer.transport.write(OK[:-1])) as (network, url, peers):
             (await network.send("GET", url, headers=[])).close()
@@ -176,7 +176,7 @@ def test_a_header_with_a_line_break_is_not_sent(header: tuple[str, str]) -> None
     assert asyncio.run(go()) == []
 
 
-def test_headers_before_the_response_are_passed_over() -> None:
+def test_interim_responses_are_skipped() -> None:
     async def go() -> int:
         early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
         async with backend(lambda peer: peer.transport.write(early + OK)) as (network, url, _):
@@ -188,7 +188,7 @@ def test_headers_before_the_response_are_passed_over() -> None:
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 
-def test_what_a_server_says_unasked_is_nobodys_answer() -> None:
+def test_unsolicited_data_of_a_server_is_discarded() -> None:
     """It came with the answer before: the next request goes over another connection."""
 
     async def go() -> int:
@@ -200,7 +200,7 @@ def test_what_a_server_says_unasked_is_nobodys_answer() -> None:
     assert asyncio.run(go()) == 2
 
 
-def test_what_a_server_says_while_nobody_asks_is_nobodys_answer() -> None:
+def test_data_that_arrives_between_requests_is_discarded() -> None:
     async def go() -> int:
         async with backend(well) as (network, url, peers):
             await exchange(network, url, "GET")

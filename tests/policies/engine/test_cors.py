@@ -25,7 +25,7 @@ def preflight(**headers: str) -> dict[str, Any]:
     return {"Origin": "https://app.example", "Access_Control_Request_Method": "POST"} | headers
 
 
-def test_a_preflight_is_answered_without_an_options_operation_and_without_other_policies() -> None:
+def test_a_preflight_needs_no_options_operation_and_runs_no_other_policies() -> None:
     made = harness(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>')
     )
@@ -45,7 +45,7 @@ def test_a_preflight_is_answered_without_an_options_operation_and_without_other_
         preflight(Access_Control_Request_Headers="x-other"),
     ],
 )
-def test_a_preflight_that_does_not_fit_is_an_empty_200(headers: dict[str, Any]) -> None:
+def test_a_preflight_that_is_not_allowed_gets_an_empty_200(headers: dict[str, Any]) -> None:
     answer = harness(policies(cors())).ask("OPTIONS", **headers)
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Access-Control-Allow-Origin") is None
@@ -68,7 +68,7 @@ def test_with_an_options_operation_the_whole_policy_runs() -> None:
     assert made.ask("OPTIONS").body == b"from the backend"
 
 
-def test_an_actual_request_gets_the_headers_on_every_answer() -> None:
+def test_every_response_to_an_actual_request_has_the_cors_headers() -> None:
     made = harness(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>'),
         reading="cors-return-response=added",
@@ -79,7 +79,7 @@ def test_an_actual_request_gets_the_headers_on_every_answer() -> None:
     assert answer.header("Access-Control-Expose-Headers") == "X-Out"
 
 
-def test_a_foreign_origin_gets_nothing_on_get_and_no_permission_on_post() -> None:
+def test_a_foreign_origin_gets_an_empty_response_to_get_and_no_cors_headers_to_post() -> None:
     made = harness(policies(cors()))
     got = made.ask("GET", Origin="https://evil.example")
     assert (got.status, got.body, made.wire.sent) == (200, b"", [])
@@ -89,7 +89,7 @@ def test_a_foreign_origin_gets_nothing_on_get_and_no_permission_on_post() -> Non
     assert lenient.ask("GET", Origin="https://evil.example").body == b"from the backend"
 
 
-def test_any_origin_is_a_star_unless_credentials_are_allowed() -> None:
+def test_any_origin_is_allowed_with_a_star_unless_credentials_are_allowed() -> None:
     star = harness(policies(cors("*"))).ask(Origin="https://app.example")
     credentials = harness(policies(cors("*", "true"))).ask(Origin="https://app.example")
     assert (star.header("Access-Control-Allow-Origin"), star.header("Vary")) == ("*", None)
@@ -97,6 +97,6 @@ def test_any_origin_is_a_star_unless_credentials_are_allowed() -> None:
     assert credentials.header("Access-Control-Allow-Credentials") == "true"
 
 
-def test_a_request_without_origin_is_left_alone() -> None:
+def test_a_request_without_origin_is_not_changed() -> None:
     answer = harness(policies(cors())).ask()
     assert (answer.body, answer.header("Access-Control-Allow-Origin")) == (b"from the backend", None)

@@ -60,11 +60,11 @@ def test_a_parameter_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch) 
         (Internal("aiohttp.web", "Server.no_such_method", ""), "no_such_method does not exist"),
     ],
 )
-def test_the_problem_is_what_exactly_does_not_exist(internal: Internal, problem: str) -> None:
+def test_the_problem_names_exactly_what_does_not_exist(internal: Internal, problem: str) -> None:
     assert internal.problem() == problem
 
 
-def test_the_list_has_every_name_that_is_imported_from_below_the_public_api() -> None:
+def test_the_list_has_every_imported_name_that_is_not_public() -> None:
     imported = {
         f"{node.module}.{alias.name}"
         for file in MODULES

@@ -77,7 +77,7 @@ def token(
     return jwt.encode(content, KEYS[key], algorithm="RS256", headers={"kid": kid or key})
 
 
-def test_a_good_token_is_let_in_and_kept_in_the_variable() -> None:
+def test_a_valid_token_is_accepted_and_stored_in_the_variable() -> None:
     policy = (
         POLICY
         + '<set-header name="Sub"><value>@(((Jwt)context.Variables["jwt"]).Subject)</value></set-header>'
@@ -120,7 +120,7 @@ def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str
         ("{}", "TokenNotPresent"),
     ],
 )
-def test_what_is_no_bearer_token_is_401(header: str | None, reason: str) -> None:
+def test_a_value_that_is_not_a_bearer_token_is_401(header: str | None, reason: str) -> None:
     made, _ = made_with()
     answer = made.ask() if header is None else made.ask(Authorization=header.format(token(made)))
     assert (answer.status, answer.header("Reason")) == (401, reason)
@@ -134,7 +134,7 @@ def test_an_unsigned_token_and_one_signed_with_the_public_key_are_refused() -> N
     assert made.ask(Authorization=f"Bearer {head}.{none.split('.')[1]}.AAAA").status == 401
 
 
-def test_keys_are_kept_for_an_hour() -> None:
+def test_keys_are_cached_for_an_hour() -> None:
     made, authority = made_with()
     for _ in range(3):
         assert made.ask(Authorization="Bearer " + token(made)).status == 200
@@ -154,7 +154,7 @@ def test_a_new_key_is_fetched_but_not_more_often_than_every_five_minutes() -> No
     assert authority.asked == 2
 
 
-def test_known_keys_serve_while_the_authority_is_out_of_reach() -> None:
+def test_known_keys_are_used_while_the_authority_is_unreachable() -> None:
     made, authority = made_with()
     made.ask(Authorization="Bearer " + token(made))
     authority.broken = True
@@ -165,7 +165,7 @@ def test_known_keys_serve_while_the_authority_is_out_of_reach() -> None:
     assert fresh.ask(Authorization="Bearer " + token(fresh)).status == 500
 
 
-def test_an_own_message_and_status_may_be_given() -> None:
+def test_a_policy_can_set_message_and_status() -> None:
     policy = POLICY.replace(
         "<validate-jwt ",
         '<validate-jwt failed-validation-httpcode="403" failed-validation-error-message="Go away" ',
@@ -174,14 +174,14 @@ def test_an_own_message_and_status_may_be_given() -> None:
     assert (answer.status, answer.json()) == (403, {"statusCode": 403, "message": "Go away"})
 
 
-def test_clock_skew_forgives() -> None:
+def test_clock_skew_accepts_a_recently_expired_token() -> None:
     made, _ = made_with(POLICY.replace("<validate-jwt ", '<validate-jwt clock-skew="30" '))
     now = made.clock.now()
     assert made.ask(Authorization="Bearer " + token(made, exp=now - 20)).status == 200
     assert made.ask(Authorization="Bearer " + token(made, exp=now - 40)).status == 401
 
 
-def test_the_token_may_be_an_expressions_value() -> None:
+def test_the_token_can_be_the_value_of_an_expression() -> None:
     made, _ = made_with(
         POLICY.replace(
             'header-name="Authorization" require-scheme="Bearer"',
@@ -192,14 +192,14 @@ def test_the_token_may_be_an_expressions_value() -> None:
     assert made.ask().status == 401
 
 
-def test_the_token_may_stand_in_the_query() -> None:
+def test_the_token_can_be_in_the_query() -> None:
     made, _ = made_with(
         POLICY.replace('header-name="Authorization" require-scheme="Bearer"', 'query-parameter-name="t"')
     )
     assert made.ask(query="t=" + token(made)).status == 200
 
 
-def test_a_symmetric_key_may_be_given() -> None:
+def test_a_symmetric_key_is_supported() -> None:
     policy = (
         '<validate-jwt header-name="Authorization"><issuer-signing-keys><key>{{key}}</key>'
         "</issuer-signing-keys></validate-jwt>"

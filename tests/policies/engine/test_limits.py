@@ -27,7 +27,7 @@ def test_more_calls_than_allowed_are_429_until_the_window_has_passed() -> None:
     assert made.ask().status == 200
 
 
-def test_a_rate_limit_tells_what_is_left() -> None:
+def test_a_rate_limit_reports_the_remaining_calls() -> None:
     made = harness(
         policies(
             LIMIT.format(
@@ -94,7 +94,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
         ('action="allow"><address>203.0.113.7</address>', "::ffff:203.0.113.7", 200),
     ],
 )
-def test_ip_filter_lets_in_whom_it_lists(policy: str, ip: str, status: int) -> None:
+def test_ip_filter_admits_the_listed_addresses(policy: str, ip: str, status: int) -> None:
     assert harness(policies(f"<ip-filter {policy}</ip-filter>")).ask(ip=ip).status == status
 
 
@@ -105,7 +105,7 @@ CHECK = (
 )
 
 
-def test_check_header_wants_one_of_its_values() -> None:
+def test_check_header_requires_one_of_its_values() -> None:
     made, strict = harness(policies(CHECK.format("true"))), harness(policies(CHECK.format("false")))
     assert [made.ask(X_Key=value).status for value in ("one", "TWO", "three")] == [200, 200, 403]
     assert [strict.ask(X_Key=value).status for value in ("one", "TWO")] == [200, 403]
@@ -135,7 +135,7 @@ def test_a_stored_value_is_found_until_it_expires() -> None:
     assert made.ask().body == b"none"
 
 
-def test_the_cache_may_be_emptied_late_or_lossy() -> None:
+def test_the_cache_can_be_emptied_delayed_or_lossy() -> None:
     made = harness(CACHE)
     cache = made.gateway.services.cache
     made.ask("POST", Value="a")
@@ -153,7 +153,7 @@ def test_the_cache_may_be_emptied_late_or_lossy() -> None:
     assert made.ask().body == b"none"
 
 
-def test_a_value_that_is_too_large_is_not_kept() -> None:
+def test_a_value_that_is_too_large_is_not_cached() -> None:
     made = harness(CACHE)
     made.ask("POST", Value="x" * (LARGEST_ITEM + 1))
     assert made.ask().body == b"none"
@@ -206,7 +206,7 @@ def test_a_window_slides_and_counts_by_weight() -> None:
     assert (counters.used("k", 60), counters.wait("k", 4, 60)) == (3, 0)
 
 
-def test_counters_that_nobody_uses_are_forgotten() -> None:
+def test_unused_counters_are_removed() -> None:
     clock = Clock()
     counters = Counters(clock)
     for number in range(500):

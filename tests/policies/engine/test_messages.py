@@ -22,14 +22,14 @@ def header(action: str, *values: str, name: str = "X") -> str:
         ('<set-header name="@("x" + "")" exists-action="@("delete")" />', None, None),
     ],
 )
-def test_set_header_does_what_exists_action_says(policy: str, there: str | None, absent: str | None) -> None:
+def test_set_header_applies_exists_action(policy: str, there: str | None, absent: str | None) -> None:
     made = harness(policies(policy))
     made.ask(x="old")
     made.ask()
     assert [sent.header("X") for sent in made.wire.sent] == [there, absent]
 
 
-def test_headers_that_are_no_lists_are_sent_one_by_one() -> None:
+def test_values_of_headers_that_are_not_lists_are_sent_separately() -> None:
     made = harness(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
     made.wire.answer = lambda _sent: reply(Set_Cookie="c=3")
     assert [value for name, value in made.ask().headers if name == "Set-Cookie"] == ["c=3", "a=1", "b=2"]
@@ -47,7 +47,7 @@ def test_set_body_replaces_the_request() -> None:
     assert made.wire.sent[0].body == b"hello!"
 
 
-def test_a_body_that_was_read_without_preserving_is_gone() -> None:
+def test_a_body_that_was_read_without_preserve_content_is_not_forwarded() -> None:
     lost, kept = (
         harness(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
         for how in ("", "preserveContent: true")
@@ -87,7 +87,7 @@ def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
     assert passed.wire.sent[0].body == b"hello"
 
 
-def test_a_body_of_more_than_two_mebibytes_cannot_be_held() -> None:
+def test_a_body_of_more_than_two_mebibytes_cannot_be_buffered() -> None:
     async def body():
         for _ in range(3):
             yield b"x" * 1024 * 1024
@@ -138,7 +138,7 @@ def test_rewrite_uri_sets_path_and_query(template: str, extra: str, query: str, 
     assert made.wire.sent[0].url == "https://backend.example" + expected
 
 
-def test_set_query_parameter_does_what_exists_action_says() -> None:
+def test_set_query_parameter_applies_exists_action() -> None:
     def parameter(name: str, action: str, *values: str) -> str:
         content = "".join(f"<value>{value}</value>" for value in values)
         return f'<set-query-parameter name="{name}" exists-action="{action}">{content}</set-query-parameter>'
@@ -172,7 +172,7 @@ def test_the_clients_host_is_not_passed_on_unless_a_policy_sets_it() -> None:
     assert (made.wire.sent[0].header("Host"), other.wire.sent[0].header("Host")) == (None, "virtual.example")
 
 
-def test_redirects_are_the_clients_business_unless_the_policy_follows_them() -> None:
+def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> None:
     def answer(sent: Sent) -> object:
         return reply(302, Location="/end") if sent.url.endswith("/thing") else reply(200, "end")
 
@@ -183,7 +183,7 @@ def test_redirects_are_the_clients_business_unless_the_policy_follows_them() -> 
     assert follows.wire.sent[1].url == "https://backend.example/end"
 
 
-def test_the_timeout_is_the_policies() -> None:
+def test_the_timeout_is_that_of_the_policy() -> None:
     made = harness(policies("", '<forward-request timeout="7" />'))
     made.ask()
     default = harness()

@@ -45,14 +45,14 @@ def talk(
     return asyncio.run(go())
 
 
-def test_a_stand_in_is_told_the_real_host() -> None:
+def test_a_stand_in_receives_the_real_host_name() -> None:
     ((status, text, _headers),), _ = talk(
         ("/dbs?a=%2F", {"headers": [("Te", "x"), ("Connection", "x-a"), ("X-A", "1")]})
     )  # ty: ignore[not-iterable]
     assert (status, text) == (200, "cosmos-x.documents.azure.com:443 /dbs?a=%2F host")
 
 
-def test_a_fault_answers_as_often_as_it_should() -> None:
+def test_a_fault_applies_to_the_given_number_of_requests() -> None:
     fault = Fault(status=429, headers={"x-ms-retry-after-ms": "5"}, body="slow", times=2)
     answers, network = talk(*[("/", {})] * 3, fault=fault)
     assert [answer[0] for answer in answers] == [429, 429, 200]  # ty: ignore[not-subscriptable]
@@ -80,7 +80,7 @@ def test_faults_can_be_cleared() -> None:
     assert not network.faults
 
 
-def test_the_record_shows_who_was_asked_what_without_secrets() -> None:
+def test_recorded_requests_contain_no_secrets() -> None:
     token = jwt.encode({"iss": "i", "aud": "a", "secret": "s"}, "k" * 32)
     headers = [("Authorization", "Bearer " + token), ("Cookie", "session=abc"), ("Accept", "text/html")]
     _, network = talk(("/x?code=123&n", {"headers": headers, "body": b"12345"}))
@@ -95,7 +95,7 @@ def test_the_record_shows_who_was_asked_what_without_secrets() -> None:
     assert token not in repr(record)
 
 
-def test_the_record_shows_for_whom_a_token_to_cosmos_is() -> None:
+def test_recorded_requests_to_cosmos_show_the_claims_of_the_token() -> None:
     token = jwt.encode({"aud": "https://cosmos.azure.com", "oid": "me"}, "k" * 32)
     _, network = talk(("/", {"headers": [("Authorization", f"type%3daad%26ver%3d1.0%26sig%3d{token}")]}))
     (record,) = network.received
@@ -118,7 +118,7 @@ def test_headers_that_carry_credentials_are_masked(name: str, masked: bool) -> N
     assert network.received[0].headers == [(name, "*** (5 characters)" if masked else "value")]
 
 
-def test_the_record_is_bounded() -> None:
+def test_the_number_of_recorded_requests_is_limited() -> None:
     async def go() -> HttpNetwork:
         network = HttpNetwork(remember=3)
         for number in range(5):

@@ -43,7 +43,7 @@ def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
     )
 
 
-def test_without_base_the_outer_scopes_do_not_run() -> None:
+def test_the_outer_scopes_do_not_run_without_base() -> None:
     made = harness(
         f"<policies><inbound>{step('operation')}</inbound></policies>",
         api=f"<policies><inbound>{step('api')}</inbound></policies>",
@@ -52,7 +52,7 @@ def test_without_base_the_outer_scopes_do_not_run() -> None:
     assert made.wire.sent[0].header("Trail") == "operation"
 
 
-def test_a_scope_without_a_section_is_as_if_it_had_only_base() -> None:
+def test_a_scope_without_a_section_is_like_one_with_only_base() -> None:
     made = harness("<policies><inbound /></policies>", api=policies(outbound=step("api")))
     assert made.ask().header("Trail") == "api"
 
@@ -70,7 +70,7 @@ def test_sections_run_in_order_and_change_request_then_response() -> None:
     assert answer.header("Trail") == "outbound"
 
 
-def test_return_response_ends_the_pipeline_at_once() -> None:
+def test_return_response_ends_the_pipeline_immediately() -> None:
     made = harness(
         policies(
             '<return-response><set-status code="204" reason="None" /></return-response>', "", step("out")
@@ -90,7 +90,7 @@ def test_return_response_is_200_without_a_body_by_default() -> None:
     )
 
 
-def test_return_response_can_pass_on_what_send_request_got() -> None:
+def test_return_response_can_return_the_response_of_send_request() -> None:
     made = harness(
         policies(
             '<send-request response-variable-name="got"><set-url>https://else.example/</set-url><set-method>GET</set-method>'
@@ -109,7 +109,7 @@ def test_return_response_can_pass_on_what_send_request_got() -> None:
     )
 
 
-def test_choose_takes_the_first_branch_that_holds() -> None:
+def test_choose_runs_the_first_branch_whose_condition_is_true() -> None:
     def branch(name: str, condition: str) -> str:
         return f'<when condition="@({condition})">{step(name)}</when>'
 
@@ -140,7 +140,7 @@ REPORT = (
 )
 
 
-def test_an_exception_is_a_500_that_says_nothing_of_its_cause() -> None:
+def test_an_exception_is_a_500_without_its_cause() -> None:
     answer = harness(policies(THROW)).ask()
     content = answer.json()
     assert answer.status == 500
@@ -165,11 +165,11 @@ def test_an_exception_is_a_500_that_says_nothing_of_its_cause() -> None:
         ),
     ],
 )
-def test_on_error_knows_where_it_happened(operation: str, expected: str) -> None:
+def test_on_error_has_the_location_of_the_error(operation: str, expected: str) -> None:
     assert harness(operation).ask().header("E") == expected
 
 
-def test_on_error_can_give_another_answer() -> None:
+def test_on_error_can_return_another_response() -> None:
     made = harness(
         policies(
             THROW,
@@ -224,7 +224,7 @@ def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
     assert [sent.body for sent in made.wire.sent] == [b"again"] * 3
 
 
-def test_retry_gives_up_after_its_count() -> None:
+def test_retry_stops_after_its_count() -> None:
     made = harness(
         policies("", '<retry condition="@(true)" count="2" interval="0"><forward-request /></retry>')
     )
@@ -254,7 +254,7 @@ def test_mock_response_answers_without_the_backend() -> None:
     )
 
 
-def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
+def test_a_key_is_valid_for_an_api_that_requires_a_subscription() -> None:
     made = harness(
         subscription_required=True, subscriptions=(Subscription(id="s", name="s", key="secret", api="api"),)
     )
@@ -276,7 +276,7 @@ def test_a_key_opens_an_api_that_requires_a_subscription() -> None:
     assert made.wire.sent[0].header("Ocp-Apim-Subscription-Key") == "secret"
 
 
-def test_a_wrong_key_is_refused_where_none_is_needed_and_a_right_one_names_its_product() -> None:
+def test_a_wrong_key_is_rejected_where_none_is_needed_and_a_valid_one_sets_the_product() -> None:
     seen = '@(context.Subscription == null ? "none" : context.Product.Id + " " + context.Subscription.Id)'
     made = harness(
         policies(f'<set-header name="Seen"><value>{seen}</value></set-header>'),
@@ -293,7 +293,7 @@ def test_a_wrong_key_is_refused_where_none_is_needed_and_a_right_one_names_its_p
     assert [sent.header("Seen") for sent in made.wire.sent] == ["none", "gold s", "gold s"]
 
 
-def test_traces_tell_what_ran_and_what_it_changed_while_tracing_is_on() -> None:
+def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on() -> None:
     made = harness(
         policies(
             '<set-variable name="a" value="1" /><choose><when condition="@(true)">'
@@ -342,7 +342,7 @@ def test_traces_show_no_secrets() -> None:
     assert "hush" not in json.dumps(trace.data())
 
 
-def test_the_backend_gets_the_request_and_the_client_its_answer() -> None:
+def test_the_backend_receives_the_request_and_the_client_its_response() -> None:
     def echo(sent: Sent) -> object:
         return reply(201, sent.body[::-1], Content_Type="text/plain", Connection="close, X-Hop", X_Hop="1")
 

@@ -13,14 +13,14 @@ def findings(operation: str, **parts: object) -> list[str]:
     return [str(finding) for finding in caught.value.findings]
 
 
-def test_csharp_stands_in_attributes_as_it_is() -> None:
+def test_csharp_in_attributes_needs_no_escapes() -> None:
     root = parse('<a b="@(x["k"] < 3 && y == "a>b")" c=\'d\' />', "test")
     assert root.attributes["b"].text == '@(x["k"] < 3 && y == "a>b")'
     assert root.attributes["b"].expression
     assert root.attributes["c"].text == "d"
 
 
-def test_csharp_stands_between_tags_as_it_is() -> None:
+def test_csharp_between_tags_needs_no_escapes() -> None:
     root = parse('<a>\n  @{ var t = "</a>"; return t; }\n</a>', "test")
     assert root.text is not None
     assert root.text.text == '@{ var t = "</a>"; return t; }'
@@ -38,7 +38,7 @@ def test_csharp_with_entities_is_decoded_with_a_warning() -> None:
     assert made.wire.sent[0].header("X") == "a)b"
 
 
-def test_entities_within_a_csharp_string_are_left_alone() -> None:
+def test_entities_in_a_csharp_string_are_not_decoded() -> None:
     made = harness(policies('<return-response><set-body>@("a &amp; b")</set-body></return-response>'))
     assert made.ask().body == b"a &amp; b"
     assert not made.gateway.warnings
@@ -49,21 +49,21 @@ def test_entities_in_literals_are_resolved() -> None:
     assert made.ask().body == b"<b> & A"
 
 
-def test_character_data_is_taken_as_it_is() -> None:
+def test_character_data_is_not_decoded() -> None:
     made = harness(
         policies("<return-response><set-body><![CDATA[<p>&amp;</p>]]></set-body></return-response>")
     )
     assert made.ask().body == b"<p>&amp;</p>"
 
 
-def test_an_expression_may_stand_in_character_data() -> None:
+def test_character_data_can_contain_an_expression() -> None:
     made = harness(
         policies('<return-response><set-body><![CDATA[@("<" + "p>")]]></set-body></return-response>')
     )
     assert made.ask().body == b"<p>"
 
 
-def test_comments_are_no_policies() -> None:
+def test_comments_are_not_policies() -> None:
     made = harness(
         policies(
             "<!-- <return-response /> @( --><set-header name='A'><!-- x --><value>1</value></set-header>"
@@ -90,7 +90,9 @@ def test_comments_are_no_policies() -> None:
         ("<policies a=1 />", "1:13", "in quotes"),
     ],
 )
-def test_what_cannot_be_read_is_reported_with_its_place(xml: str, place: str, words: str) -> None:
+def test_an_invalid_document_is_reported_with_the_position_of_the_error(
+    xml: str, place: str, words: str
+) -> None:
     with pytest.raises(PolicyError) as caught:
         parse(xml, "doc")
     (finding,) = caught.value.findings
@@ -98,7 +100,7 @@ def test_what_cannot_be_read_is_reported_with_its_place(xml: str, place: str, wo
     assert words in finding.message
 
 
-def test_named_values_are_put_into_literals_and_csharp() -> None:
+def test_named_values_are_replaced_in_literals_and_csharp() -> None:
     made = harness(
         policies('<set-header name="A"><value>{{one}}</value><value>@("{{two}}" + "!")</value></set-header>'),
         values={"one": "1&2", "two": "zwei"},
@@ -107,7 +109,7 @@ def test_named_values_are_put_into_literals_and_csharp() -> None:
     assert made.wire.sent[0].header("A") == "1&2,zwei!"
 
 
-def test_a_named_value_may_be_a_whole_expression() -> None:
+def test_a_named_value_can_be_a_whole_expression() -> None:
     made = harness(
         policies('<set-header name="A"><value>{{e}}</value></set-header>'), values={"e": '@("x" + "y")'}
     )
@@ -115,14 +117,14 @@ def test_a_named_value_may_be_a_whole_expression() -> None:
     assert made.wire.sent[0].header("A") == "xy"
 
 
-def test_an_undeclared_named_value_is_refused_where_it_stands() -> None:
+def test_an_undeclared_named_value_is_reported_with_its_position() -> None:
     (finding,) = findings(
         '<policies>\n<inbound><set-variable name="a" value="b{{nix}}" /></inbound></policies>'
     )
     assert finding == "operation:2:41: the named value nix is not declared"
 
 
-def test_an_error_in_csharp_has_its_place_although_named_values_were_put_in() -> None:
+def test_an_error_in_csharp_has_its_position_also_after_named_values() -> None:
     text = (
         "<policies><inbound>\n"
         '<set-variable name="a" value="@("{{long}}" + System.IO.File.ReadAllText("x"))" />\n'
@@ -134,24 +136,24 @@ def test_an_error_in_csharp_has_its_place_although_named_values_were_put_in() ->
     assert 43 <= int(column) <= 75
 
 
-def test_which_named_values_are_used_is_known() -> None:
+def test_the_used_named_values_are_reported() -> None:
     made = harness(policies('<set-variable name="a" value="{{one}}" />'), values={"one": "1", "two": "2"})
     assert made.gateway.used_values == {"one"}
 
 
-def test_a_document_may_not_be_larger_than_azure_allows() -> None:
+def test_a_document_that_is_larger_than_azure_allows_is_rejected() -> None:
     huge = policies(f"<!-- {'x' * 256 * 1024} -->")
     assert "API Management accepts at most 262,144" in findings(huge)[0]
     assert "accepts at most 16,384" in findings(policies(f"<!-- {'x' * 17_000} -->"), sku="Consumption")[0]
 
 
-def test_all_that_is_wrong_is_reported_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     found = findings(
         policies('<nonsense /><set-header nme="a" /><choose><when condition="maybe" /></choose>')
     )
     assert len(found) == 4
 
 
-def test_service_records_can_be_made_without_policies() -> None:
+def test_a_service_can_have_no_policies() -> None:
     assert harness().ask().body == b"from the backend"
     assert service().policy is None

@@ -47,7 +47,7 @@ def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
 
 
 @pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
-def test_a_changed_query_is_shown_as_the_reading_says(reading: str) -> None:
+def test_a_changed_query_depends_on_the_reading(reading: str) -> None:
     change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
     made = harness(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
     assert made.ask(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
@@ -170,7 +170,7 @@ class Stream(Reply):
 STREAMED = policies("", '<forward-request buffer-response="false" />')
 
 
-def test_a_stream_breaks_off_under_the_limit_and_its_backend_is_closed() -> None:
+def test_a_stream_that_exceeds_the_limit_ends_and_its_backend_connection_is_closed() -> None:
     made, stream = harness(STREAMED, reading="duration-limit=30s"), Stream()
     made.gateway.longest_request = 0.02
     made.wire.answer = lambda _sent: stream
@@ -189,7 +189,7 @@ def test_a_stream_breaks_off_under_the_limit_and_its_backend_is_closed() -> None
     assert stream.closed
 
 
-def test_a_quick_request_does_not_notice_the_limit() -> None:
+def test_a_quick_request_is_not_affected_by_the_limit() -> None:
     made = harness(reading="duration-limit=30s")
     assert made.ask().body == b"from the backend"
 
@@ -204,9 +204,7 @@ def jwt(**claims: Any) -> str:
 
 
 @pytest.mark.parametrize(("reading", "has"), [("claims-exp=absent", "False"), ("claims-exp=present", "True")])
-def test_the_claims_of_a_token_have_exp_or_not_and_its_expiration_time_is_there(
-    reading: str, has: str
-) -> None:
+def test_claims_may_contain_exp_and_expiration_time_is_always_set(reading: str, has: str) -> None:
     token = 'context.Request.Headers["T"][0].AsJwt()'
     claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
     shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
@@ -234,7 +232,7 @@ STORE = '<cache-store-value key="k" value="v" duration="60" />'
         ("cache-remove=no-op", REMOVE.format(""), 200),
     ],
 )
-def test_removing_what_the_cache_does_not_have_fails_or_does_nothing(
+def test_removing_a_value_that_is_not_cached_fails_or_has_no_effect(
     reading: str, content: str, status: int
 ) -> None:
     made = harness(policies(content), reading=reading)
@@ -268,7 +266,7 @@ HELD = (
     ("reading", "first", "after_an_answer"),
     [("failed-send-request=unset", b"unset", b"200"), ("failed-send-request=null", b"null", b"null")],
 )
-def test_a_failed_call_leaves_its_variable_alone_or_makes_it_null(
+def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
     reading: str, first: bytes, after_an_answer: bytes
 ) -> None:
     made = harness(policies(SEND + says(HELD)), reading=reading)
@@ -291,7 +289,7 @@ def test_a_failed_call_leaves_its_variable_alone_or_makes_it_null(
     ("reading", "held"),
     [("failed-managed-identity=unset", b"unset"), ("failed-managed-identity=null", b"null")],
 )
-def test_an_identity_that_gets_no_token_leaves_its_variable_alone_or_makes_it_null(
+def test_a_failed_token_request_does_not_change_its_variable_or_sets_it_to_null(
     reading: str, held: bytes
 ) -> None:
     identity = '<authentication-managed-identity resource="https://x" output-token-variable-name="t" {}/>'
@@ -317,7 +315,7 @@ CORS = (
 @pytest.mark.parametrize(
     ("reading", "origin"), [("cors-return-response=not-added", None), ("cors-return-response=added", "*")]
 )
-def test_cors_headers_are_on_answers_of_return_response_or_not(reading: str, origin: str | None) -> None:
+def test_responses_of_return_response_may_have_cors_headers(reading: str, origin: str | None) -> None:
     answered = harness(policies(CORS + says('"done"')), reading=reading).ask(Origin="https://app.example")
     assert answered.header("Access-Control-Allow-Origin") == origin
     forwarded = harness(policies(CORS), reading=reading).ask(Origin="https://app.example")
@@ -348,7 +346,7 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
     assert status("/*", at_api=True) == 200
 
 
-def test_a_change_takes_effect_at_once_or_in_parts() -> None:
+def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
     old = service(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
     new = service(policies(says('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
     made = harness(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
@@ -363,7 +361,7 @@ def test_a_change_takes_effect_at_once_or_in_parts() -> None:
     assert NamedValue(name="gone", value="g") not in made.gateway.service.named_values
 
 
-def test_a_service_that_is_wrong_is_not_loaded_and_nothing_that_is_kept_is_lost() -> None:
+def test_an_invalid_service_is_not_loaded_and_state_is_kept() -> None:
     made = harness(policies(STORE + says('"first"')))
     made.ask()
     wrong = service(policies("<no-such-policy />"))
@@ -380,21 +378,21 @@ def test_a_service_that_is_wrong_is_not_loaded_and_nothing_that_is_kept_is_lost(
     ("reading", "seen"),
     [("client-address=client", b"203.0.113.7 "), ("client-address=proxy", b"10.0.0.4 203.0.113.7")],
 )
-def test_the_callers_address_is_the_clients_or_the_proxys(reading: str, seen: bytes) -> None:
+def test_the_ip_address_is_that_of_the_client_or_of_the_proxy(reading: str, seen: bytes) -> None:
     shown = (
         'context.Request.IpAddress + " " + context.Request.Headers.GetValueOrDefault("X-Forwarded-For", "")'
     )
     assert harness(policies(says(shown)), reading=reading).ask(ip="203.0.113.7").body == seen
 
 
-def test_all_clients_share_the_limit_of_a_proxys_address() -> None:
+def test_clients_behind_a_proxy_share_its_rate_limit() -> None:
     limit = '<rate-limit-by-key calls="1" renewal-period="60" counter-key="@(context.Request.IpAddress)" />'
     for reading, second in (("client-address=client", 200), ("client-address=proxy", 429)):
         made = harness(policies(limit), reading=reading)
         assert [made.ask(ip="203.0.113.7").status, made.ask(ip="203.0.113.8").status] == [200, second]
 
 
-def test_two_units_take_turns_and_their_clocks_agree_or_not() -> None:
+def test_the_clocks_of_two_units_may_differ() -> None:
     shown = 'context.Timestamp.Ticks + " " + DateTime.UtcNow.Ticks'
 
     def times(reading: str) -> list[tuple[int, int]]:
@@ -449,7 +447,7 @@ def test_readings_can_be_changed_while_the_gateway_runs() -> None:
     assert made.gateway.readings.query == "decoded"
 
 
-def test_readings_under_which_the_policies_would_be_refused_are_not_taken() -> None:
+def test_readings_under_which_the_policies_are_invalid_are_rejected() -> None:
     made = harness(UNQUALIFIED, reading="system-net=imported")
     with pytest.raises(PolicyError):
         made.gateway.use(replace(made.gateway.readings, system_net="not-imported"))
@@ -457,7 +455,7 @@ def test_readings_under_which_the_policies_would_be_refused_are_not_taken() -> N
     assert made.ask().body == b"&lt;"
 
 
-def test_a_gateway_behaves_as_the_default_readings_say() -> None:
+def test_a_gateway_uses_the_default_readings() -> None:
     made = harness()
     assert made.gateway.readings == Readings.default()
     gateway = Gateway(

@@ -70,7 +70,7 @@ def refused(operation: str, **parts: object) -> str:
         ("<set-variable name='a' value='@(nonsense)' />", "nonsense"),
     ],
 )
-def test_a_policy_that_azure_would_refuse_is_refused(inbound: str, words: str) -> None:
+def test_a_policy_that_azure_would_reject_is_rejected(inbound: str, words: str) -> None:
     assert words in refused(policies(inbound))
 
 
@@ -81,20 +81,20 @@ def test_a_policy_in_the_wrong_section_is_refused(section: str) -> None:
     assert f"check-header is not allowed in {section}" in refused(text)
 
 
-def test_sections_are_known_and_stand_once() -> None:
+def test_unknown_and_duplicate_sections_are_rejected() -> None:
     assert "<inbond> is not a section" in refused("<policies><inbond /></policies>")
     assert "occurs twice" in refused("<policies><inbound /><inbound /></policies>")
     assert "has no attribute x" in refused("<policies x='1' />")
     assert "<policies> expected" in refused("<fragment />")
 
 
-def test_a_policy_that_the_sku_does_not_have_is_refused() -> None:
+def test_a_policy_that_is_not_available_in_the_sku_is_rejected() -> None:
     limit = policies("<rate-limit-by-key calls='1' counter-key='k' renewal-period='9' />")
     assert "not available in the SKU Consumption" in refused(limit, sku="Consumption")
     harness(limit, sku="BasicV2")
 
 
-def test_a_fragment_includes_no_fragment() -> None:
+def test_a_fragment_cannot_include_a_fragment() -> None:
     text = refused(
         policies("<include-fragment fragment-id='a' />"),
         fragments={"a": "<fragment><include-fragment fragment-id='b' /></fragment>", "b": "<fragment />"},
@@ -102,14 +102,14 @@ def test_a_fragment_includes_no_fragment() -> None:
     assert "fragment a:1:11: a fragment cannot include a fragment" in text
 
 
-def test_a_fragment_has_no_base() -> None:
+def test_a_fragment_cannot_contain_base() -> None:
     text = refused(
         policies("<include-fragment fragment-id='a' />"), fragments={"a": "<fragment><base /></fragment>"}
     )
     assert "fragment a:1:11: <base /> is only allowed directly in a section" in text
 
 
-def test_errors_within_a_wrong_policy_are_found_too() -> None:
+def test_errors_inside_an_invalid_policy_are_reported_too() -> None:
     text = refused(policies("<choose><when><nonsense /></when></choose>"))
     assert "needs the attribute condition" in text
     assert "unknown policy nonsense" in text

@@ -66,7 +66,7 @@ ROUTES = Routes(
         ("GET", "/.well-known/oauth-protected-resource/other", "root", None),
     ],
 )
-def test_the_longest_api_path_and_the_most_literal_template_win(
+def test_the_longest_api_path_and_the_most_literal_template_are_selected(
     method: str, path: str, api: str, template: str | None
 ) -> None:
     match = ROUTES.match(method, path)
@@ -83,7 +83,7 @@ def test_parameters_are_decoded() -> None:
     assert deep.parameters == {"rest": "a/b"}
 
 
-def test_a_template_may_demand_a_query() -> None:
+def test_a_template_can_require_query_parameters() -> None:
     found, missing = ROUTES.match("GET", "/search", "q=a%20b&x=1"), ROUTES.match("GET", "/search", "x=1")
     assert found is not None
     assert missing is not None
@@ -116,7 +116,7 @@ def gateway(**parts: object) -> Harness:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/a/x"), ("GET", "/a/y"), ("GET", "/b"), ("HEAD", "/a/x")]
 )
-def test_what_matches_no_operation_is_404_in_apims_words(method: str, path: str) -> None:
+def test_a_request_without_operation_is_404_with_apims_message(method: str, path: str) -> None:
     answer = gateway().ask(method, path)
     assert (answer.status, answer.body) == (404, b'{ "statusCode": 404, "message": "Resource not found" }')
     assert answer.header("Content-Type") == "application/json"
@@ -132,7 +132,7 @@ def test_an_api_can_answer_405_in_its_on_error() -> None:
     assert [made.ask("POST", path).status for path in ("/a/x", "/elsewhere")] == [405, 404]
 
 
-def test_the_global_on_error_sees_requests_that_match_no_api() -> None:
+def test_the_global_on_error_runs_for_requests_that_match_no_api() -> None:
     everywhere = (
         "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error>"
         "<set-body>@(context.LastError.Source + context.Request.Url.Path)</set-body></on-error></policies>"
@@ -147,7 +147,7 @@ def test_a_url_that_is_too_long_is_414() -> None:
     assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 414
 
 
-def test_a_classic_tier_limits_the_length_of_the_url_alone() -> None:
+def test_a_classic_tier_limits_only_the_length_of_the_url() -> None:
     made = Harness(replace(gateway().gateway.service, sku="Developer"))
     assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 200
     assert made.ask("GET", "/a/x", "q=" + "x" * 16_384).status == 414

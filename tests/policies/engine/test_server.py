@@ -42,7 +42,7 @@ class Stream:
         return response
 
 
-def test_requests_and_answers_pass() -> None:
+def test_requests_and_responses_are_passed_on() -> None:
     async def go() -> None:
         async with serving(service(), echo) as at:
             async with at.client.post(
@@ -57,7 +57,7 @@ def test_requests_and_answers_pass() -> None:
     asyncio.run(go())
 
 
-def test_header_names_are_ordinary_strings_to_expressions() -> None:
+def test_header_names_are_plain_strings_in_expressions() -> None:
     async def go() -> None:
         keys = '@(string.Join(" ", context.{}.Headers.Keys))'
         names = f'<set-header name="Names"><value>{keys}</value></set-header>'
@@ -100,7 +100,7 @@ def test_the_headers_arrive_before_any_event() -> None:
     asyncio.run(go())
 
 
-def test_with_buffering_small_events_wait_for_eight_kibibytes() -> None:
+def test_small_events_are_buffered_up_to_eight_kibibytes() -> None:
     async def go() -> None:
         stream = Stream()
         async with serving(service(), stream.handle) as at, at.client.get(at.url + "/api/thing") as answer:
@@ -114,7 +114,7 @@ def test_with_buffering_small_events_wait_for_eight_kibibytes() -> None:
     asyncio.run(go())
 
 
-def test_a_client_that_goes_away_closes_the_backends_stream() -> None:
+def test_the_backends_stream_is_closed_when_the_client_disconnects() -> None:
     async def go() -> None:
         stream = Stream()
         async with serving(service(STREAMING), stream.handle) as at:
@@ -126,7 +126,7 @@ def test_a_client_that_goes_away_closes_the_backends_stream() -> None:
     asyncio.run(go())
 
 
-def test_a_client_that_goes_away_before_the_backend_answers_ends_the_request() -> None:
+def test_the_request_is_cancelled_when_the_client_disconnects_before_the_response() -> None:
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: web.BaseRequest) -> web.StreamResponse:
@@ -148,7 +148,7 @@ def test_a_client_that_goes_away_before_the_backend_answers_ends_the_request() -
     asyncio.run(go())
 
 
-def test_a_backend_that_breaks_off_ends_the_clients_stream_as_broken() -> None:
+def test_the_clients_stream_is_incomplete_when_the_backends_stream_is() -> None:
     async def go() -> None:
         stream = Stream()
         stream.broken = True
@@ -188,7 +188,7 @@ def test_a_large_body_that_a_policy_reads_is_413() -> None:
     asyncio.run(go())
 
 
-def test_compressed_answers_pass_as_they_are() -> None:
+def test_compressed_responses_are_passed_on_unchanged() -> None:
     async def zipped(_request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
 
@@ -200,7 +200,7 @@ def test_compressed_answers_pass_as_they_are() -> None:
     asyncio.run(go())
 
 
-def test_a_head_request_is_no_get_request() -> None:
+def test_a_head_request_does_not_match_a_get_operation() -> None:
     async def go() -> None:
         async with serving(service(), echo) as at, at.client.head(at.url + "/api/thing") as answer:
             assert answer.status == 404
@@ -208,7 +208,7 @@ def test_a_head_request_is_no_get_request() -> None:
     asyncio.run(go())
 
 
-def test_many_streams_are_open_at_once_and_none_loses_an_event() -> None:
+def test_many_parallel_streams_receive_all_events() -> None:
     count = 200
 
     async def count_up(request: web.BaseRequest) -> web.StreamResponse:

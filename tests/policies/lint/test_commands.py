@@ -29,7 +29,7 @@ def test_a_bad_file_has_a_line_for_each_finding(tmp_path: Path) -> None:
     assert lines[1].startswith(f"{file}:3:37: culture-sensitive: ")
 
 
-def test_a_good_file_says_nothing(tmp_path: Path) -> None:
+def test_a_valid_file_gives_no_output(tmp_path: Path) -> None:
     file = tmp_path / "good.xml"
     file.write_text(GOOD)
     assert twin("lint", str(file)) == (0, "", "")
@@ -38,7 +38,7 @@ def test_a_good_file_says_nothing(tmp_path: Path) -> None:
     assert "missing-token-check" in out
 
 
-def test_what_cannot_be_read_is_status_2(tmp_path: Path) -> None:
+def test_unreadable_input_is_status_2(tmp_path: Path) -> None:
     status, _, error = twin("lint", str(tmp_path / "nothing.xml"))
     assert status == 2
     assert "cannot be read" in error
@@ -67,14 +67,14 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
         ({"variables": []}, "variables is not a JSON object"),
     ],
 )
-def test_a_context_with_a_slip_is_refused_by_name(context: object, said: str, tmp_path: Path) -> None:
+def test_an_unknown_name_in_a_context_is_reported(context: object, said: str, tmp_path: Path) -> None:
     file = tmp_path / "context.json"
     file.write_text(json.dumps(context))
     with pytest.raises(eval_command.UnusableError, match=said):
         eval_command.evaluate("@(1)", file)
 
 
-def test_exceptions_and_refusals_are_told_apart() -> None:
+def test_exceptions_and_compile_errors_have_different_output() -> None:
     assert twin("eval", '@(int.Parse("x"))')[:2] == (
         1,
         "FormatException: The input string 'x' was not in a correct format.\n",
@@ -84,7 +84,7 @@ def test_exceptions_and_refusals_are_told_apart() -> None:
     assert out.startswith("refused at 1:19: IRequest has no member `Foo`")
 
 
-def test_a_file_of_cases_lists_what_differs(tmp_path: Path) -> None:
+def test_a_file_of_cases_lists_the_differences(tmp_path: Path) -> None:
     file = tmp_path / "cases.json"
     right = {"form": "@(1 + 1)", "type": "Int32", "value": "2"}
     file.write_text(json.dumps({"context": {}, "cases": [right]}))

@@ -123,22 +123,22 @@ OPENED: dict[str, tuple[Edit, ...]] = {
 
 
 @pytest.mark.parametrize("name", OPENED)
-def test_a_door_that_somebody_opened_is_found(name: str, plant: Plant) -> None:
+def test_a_template_change_that_bypasses_the_token_check_is_found(name: str, plant: Plant) -> None:
     found = [one for one in plant(*OPENED[name]) if one.code in {"missing-token-check", "unverified-token"}]
     assert found
     assert all(one.document.startswith("policies/") for one in found)
 
 
-def test_a_check_in_a_comment_is_told_apart(plant: Plant) -> None:
+def test_a_commented_out_check_has_its_own_finding(plant: Plant) -> None:
     found = [one for one in plant((API, CHECK, f"<!-- {CHECK} -->")) if one.code == "commented-token-check"]
     assert [one.document for one in found] == [f"policies/{API}"]
 
 
-def test_the_templates_as_they_are_have_no_findings(plant: Plant) -> None:
+def test_the_unchanged_templates_have_no_findings(plant: Plant) -> None:
     assert plant() == []
 
 
-def test_a_fragment_within_a_condition_buffers_as_any_other(plant: Plant) -> None:
+def test_a_fragment_inside_a_condition_is_checked_for_buffering(plant: Plant) -> None:
     found = plant(
         (API, ANSWERED, f'<choose><when condition="@(true)">{ANSWERED}</when></choose>'),
         (ANSWER, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),

@@ -69,7 +69,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("code", PLANTED)
-def test_what_was_planted_is_found_in_its_place(code: str) -> None:
+def test_each_rule_finds_its_violation_with_its_position(code: str) -> None:
     xml, line, column = PLANTED[code]
     assert (code, line, column) in marks(xml)
 
@@ -97,7 +97,7 @@ NEAR = {
 
 
 @pytest.mark.parametrize("name", NEAR)
-def test_a_near_miss_is_left_alone(name: str) -> None:
+def test_similar_valid_code_has_no_finding(name: str) -> None:
     assert found(NEAR[name]) == []
 
 
@@ -115,11 +115,11 @@ def test_a_near_miss_is_left_alone(name: str) -> None:
         "@{ var l = new List<string>(); l.Sort(); return l.Count; }",
     ],
 )
-def test_every_way_to_ask_the_culture_is_found(value: str) -> None:
+def test_every_culture_sensitive_call_is_found(value: str) -> None:
     assert [one.code for one in found(variable(value))] == ["culture-sensitive"]
 
 
-def test_a_token_is_followed_through_variables_into_a_log() -> None:
+def test_a_token_that_is_logged_through_variables_is_found() -> None:
     xml = policy(
         '<base />\n<set-variable name="a" value="@{ var t = context.Request.Headers.GetValueOrDefault('
         '"Authorization", ""); return t.Substring(7); }" />\n'
@@ -129,7 +129,7 @@ def test_a_token_is_followed_through_variables_into_a_log() -> None:
     assert marks(xml) == [("traced-secret", 6, 28)]
 
 
-def test_a_body_that_is_sent_to_nobody_in_particular_is_a_leak() -> None:
+def test_a_body_that_is_written_to_logs_is_found() -> None:
     xml = policy(
         "<base />\n<send-one-way-request><set-url>https://log.example</set-url><set-method>POST</set-method>"
         "<set-body>@(context.Request.Body.As<string>(true))</set-body></send-one-way-request>"
@@ -145,12 +145,12 @@ def test_a_body_that_is_sent_to_nobody_in_particular_is_a_leak() -> None:
         ("Consumption", "llm-token-limit", "policy-unavailable"),
     ],
 )
-def test_a_policy_that_the_sku_does_not_have_is_found(sku: str, name: str, code: str) -> None:
+def test_a_policy_that_is_not_available_in_the_sku_is_found(sku: str, name: str, code: str) -> None:
     xml = policy(f'<base />\n<{name} calls="1" renewal-period="60" counter-key="k" />', backend="<base />")
     assert (code, 4, 1) in marks(xml, sku=sku)
 
 
-def test_a_policy_that_the_sku_has_is_left_alone() -> None:
+def test_a_policy_that_is_available_in_the_sku_has_no_finding() -> None:
     xml = policy('<base />\n<rate-limit-by-key calls="1" renewal-period="60" counter-key="k" />')
     assert found(xml) == []
 
@@ -160,7 +160,7 @@ def test_a_document_may_be_smaller_on_consumption() -> None:
     assert [one.code for one in found(xml, sku="Consumption")] == ["document-size"]
 
 
-def test_what_nothing_mentions_is_unused() -> None:
+def test_unused_declarations_are_found() -> None:
     fragment = PolicyFragment(id="f", document=PolicyDocument(xml="<fragment />", name="f.xml"))
     values = (NamedValue(name="used", value="x"), NamedValue(name="unused", value="x"))
     findings = found(variable("{{used}}"), named_values=values, fragments=(fragment,))
@@ -170,7 +170,7 @@ def test_what_nothing_mentions_is_unused() -> None:
     }
 
 
-def test_a_version_that_no_policy_mentions_yet_is_not_unused() -> None:
+def test_an_unused_version_of_a_used_value_has_no_finding() -> None:
     values = tuple(NamedValue(name=name, value="x") for name in ("key-v1", "key-v2", "other-v1", "key"))
     findings = found(variable("{{key-v1}}"), named_values=values)
     assert [one.document for one in findings] == ["named value key", "named value other-v1"]
@@ -189,7 +189,7 @@ STREAMS = Surroundings(streams=True, protected=False)
         policy(outbound='<base />\n<set-variable name="v" value="@(context.Response.Body.As<string>())" />'),
     ],
 )
-def test_what_buffers_a_stream_is_found(xml: str) -> None:
+def test_policies_that_buffer_a_stream_are_found(xml: str) -> None:
     assert [one.code for one in found(xml, surroundings=STREAMS)] == ["buffered-stream"]
     assert found(xml) == []
 
@@ -221,7 +221,7 @@ PROTECTED = Surroundings(streams=False, protected=True)
         ),
     ],
 )
-def test_a_door_that_stands_open_is_found(inbound: str, code: str) -> None:
+def test_a_missing_token_check_is_found(inbound: str, code: str) -> None:
     assert [one.code for one in found(policy(inbound), surroundings=PROTECTED)] == [code]
 
 
@@ -237,11 +237,11 @@ def test_a_door_that_stands_open_is_found(inbound: str, code: str) -> None:
         ),
     ],
 )
-def test_a_door_that_is_kept_is_left_alone(inbound: str) -> None:
+def test_an_api_with_a_token_check_has_no_finding(inbound: str) -> None:
     assert found(policy(inbound), surroundings=PROTECTED) == []
 
 
-def test_a_message_says_what_mends_it() -> None:
+def test_a_message_contains_the_remedy() -> None:
     (one,) = found(policy("<set-method>GET</set-method>"))
     assert "add <base />" in one.message
 
@@ -267,7 +267,7 @@ def test_every_comparison_of_references_is_found(value: str) -> None:
         "@(new List<string> { 1.ToString() }.OrderBy(x => x.Length).First())",
     ],
 )
-def test_what_compares_no_references_and_no_texts_is_left_alone(value: str) -> None:
+def test_comparisons_by_value_have_no_finding(value: str) -> None:
     assert found(variable(value)) == []
 
 
@@ -288,7 +288,7 @@ _TOKEN = 'context.Request.Headers.GetValueOrDefault("Authorization", "")'
         '@(context.Variables.GetValueOrDefault<string>("cached"))',
     ],
 )
-def test_every_way_of_a_secret_into_a_log_is_found(value: str) -> None:
+def test_every_secret_that_is_written_to_logs_is_found(value: str) -> None:
     before = (
         f'<base />\n<set-variable name="t" value="@({_TOKEN})" />\n'
         '<set-variable name="known" value="{{key}}" />\n'
@@ -300,7 +300,7 @@ def test_every_way_of_a_secret_into_a_log_is_found(value: str) -> None:
     assert {(one.code, one.line) for one in found(xml, named_values=secrets)} == {("traced-secret", 8)}
 
 
-def test_the_path_of_a_request_is_no_secret() -> None:
+def test_the_path_of_a_request_is_not_a_secret() -> None:
     xml = policy(TRACE.format("@(context.Request.OriginalUrl.Host + context.Request.Url.Path)"))
     assert found(xml) == []
 

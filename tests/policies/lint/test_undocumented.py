@@ -59,11 +59,11 @@ def variable(value: str) -> list[str]:
         '@{ var request = context.Request; return (request.OriginalUrl).Query["a"][0]; }',
     ],
 )
-def test_every_way_to_read_a_value_of_a_query_is_found(value: str) -> None:
+def test_every_read_of_a_query_value_is_found(value: str) -> None:
     assert variable(value) == ["undecoded-query"]
 
 
-def test_the_raw_query_string_is_read_instead() -> None:
+def test_a_read_of_the_raw_query_string_has_no_finding() -> None:
     assert variable("@(context.Request.OriginalUrl.QueryString)") == []
     (one,) = findings(policy('<set-variable name="v" value="@(context.Request.Url.Query.Count)" />'))
     assert "read OriginalUrl.QueryString and decode it" in one.message
@@ -109,13 +109,13 @@ def test_a_header_of_the_connection_that_a_policy_computes_is_found(message: str
     assert found(*(part.replace(careless, careful) for part in section)) == []
 
 
-def test_one_name_that_is_missing_in_the_list_is_found() -> None:
+def test_a_computed_name_that_excludes_all_but_one_header_is_found() -> None:
     without_te = UNLISTED.format("Request", LISTED.replace('"te", ', ""))
     (code,) = set(found(without_te + DELETED))
     assert code == "connection-header"
 
 
-def test_a_name_that_is_computed_at_once_is_found() -> None:
+def test_a_name_that_is_computed_in_one_expression_is_found() -> None:
     name = '@(context.Request.Headers.Keys.First(key => key.StartsWith("con", StringComparison.Ordinal)))'
     assert found(f'<set-header name="{name}" exists-action="delete" />') == ["connection-header"]
 
@@ -138,7 +138,7 @@ IDENTITY = (
         '@{ var token = (Jwt)context.Variables["jwt"]; return (token.Claims)["nbf"][0]; }',
     ],
 )
-def test_a_time_among_the_claims_is_found(value: str) -> None:
+def test_a_read_of_a_time_claim_is_found(value: str) -> None:
     codes = found(f'{IDENTITY}<set-variable name="v" value="{value}" />')
     assert codes == ["time-claim"]
 
@@ -152,7 +152,7 @@ def test_a_time_among_the_claims_is_found(value: str) -> None:
         '@{ var claims = (JObject)context.Variables["claims"]; return (long)claims["exp"]; }',
     ],
 )
-def test_a_time_that_is_a_property_or_of_another_object_is_left_alone(value: str) -> None:
+def test_a_time_property_or_a_time_of_another_object_has_no_finding(value: str) -> None:
     assert found(f'{IDENTITY}<set-variable name="v" value="{value}" />') == []
 
 
@@ -186,7 +186,7 @@ def test_a_value_that_is_removed_from_the_cache_is_found() -> None:
         '@{ switch (context.Request.Method) { case "GET": return "a"; default: return null; } }',
     ],
 )
-def test_every_way_to_null_is_found(value: str) -> None:
+def test_every_value_that_may_be_null_is_found(value: str) -> None:
     assert variable(value) == ["null-variable"]
 
 
@@ -206,7 +206,7 @@ def test_every_way_to_null_is_found(value: str) -> None:
         '@{ var known = new Dictionary<string, string> { { "a", "b" } }; return known["a"]; }',
     ],
 )
-def test_what_is_never_null_is_left_alone(value: str) -> None:
+def test_a_value_that_is_never_null_has_no_finding(value: str) -> None:
     assert [code for code in variable(value) if code == "null-variable"] == []
 
 
@@ -223,14 +223,14 @@ READ = '<choose><when condition="@({})"><set-method>GET</set-method></when></cho
         'context.Variables.ContainsKey("answer") && context.Variables["answer"] != null',
     ],
 )
-def test_an_answer_that_may_not_exist_is_read_with_a_default(condition: str) -> None:
+def test_a_response_that_may_not_exist_must_be_read_with_a_default(condition: str) -> None:
     assert set(found(SEND.format("answer", "true") + READ.format(condition))) == {"response-variable"}
     assert found(SEND.format("answer", "false") + READ.format(condition)) == []
     read = 'context.Variables.GetValueOrDefault<IResponse>("answer") == null'
     assert found(SEND.format("answer", "true") + READ.format(read)) == []
 
 
-def test_a_token_that_may_not_exist_is_read_with_a_default() -> None:
+def test_a_token_that_may_not_exist_must_be_read_with_a_default() -> None:
     asked = (
         '<authentication-managed-identity resource="r" output-token-variable-name="t" ignore-error="true" />'
     )
@@ -238,7 +238,7 @@ def test_a_token_that_may_not_exist_is_read_with_a_default() -> None:
     assert found(asked + READ.format('context.Variables.GetValueOrDefault<string>("t", "") == ""')) == []
 
 
-def test_two_calls_do_not_share_a_variable() -> None:
+def test_two_calls_must_not_share_a_variable() -> None:
     first, second = SEND.format("a", "true"), SEND.format("b", "true")
     assert found(first + second) == []
     assert found(first + first) == ["shared-response-variable"]
@@ -246,7 +246,7 @@ def test_two_calls_do_not_share_a_variable() -> None:
     assert found(SEND.format("a", "false") * 2) == []
 
 
-def test_a_call_in_a_fragment_does_not_share_a_variable_with_one_outside() -> None:
+def test_a_call_in_a_fragment_must_not_share_a_variable_with_another() -> None:
     xml = policy('<include-fragment fragment-id="f" />' + SEND.format("a", "true"))
     assert [one.code for one in findings(xml, SEND.format("a", "true"))] == ["shared-response-variable"]
     assert findings(xml, SEND.format("b", "true")) == []

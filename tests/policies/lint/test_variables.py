@@ -64,7 +64,7 @@ INCLUDE = '<include-fragment fragment-id="f" />'
         ("A remark about Needs: and Sets:", READ.format("a"), []),
     ],
 )
-def test_a_declaration_is_held_against_the_document(declaration: str, inbound: str, said: list[str]) -> None:
+def test_a_declaration_is_compared_with_the_document(declaration: str, inbound: str, said: list[str]) -> None:
     assert messages(declaration, inbound) == said
 
 
@@ -87,7 +87,7 @@ def test_every_policy_that_sets_a_variable_counts(policy: str) -> None:
     assert messages("Needs: none. Sets: none.", policy) == ["the document sets a: add it to Sets"]
 
 
-def test_a_fragment_is_given_what_it_needs_and_gives_what_it_sets() -> None:
+def test_a_fragment_uses_variables_of_the_document_and_sets_variables_for_it() -> None:
     fragment = "<!-- Needs: a. Sets: b. --><fragment>" + READ.format("a") + SET.format("b") + "</fragment>"
     assert messages("Needs: b. Sets: a.", SET.format("a") + INCLUDE + READ.format("b"), fragment) == []
     (said,) = findings("Needs: b. Sets: none.", INCLUDE + READ.format("b"), fragment)
