@@ -160,6 +160,7 @@ class Settings:
         existing: what the stack uses instead of creating its own.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
+        assignment_required: whether only users who are assigned to the application may sign in.
         app_schemes: private-use URI schemes without a dot that redirect URIs may have.
         client_domains: domains whose metadata documents of clients are accepted; empty for the public DNS.
         backends: names of the project's MCP servers that are on, in the order of the configuration.
@@ -198,6 +199,7 @@ class Settings:
     existing: Existing
     audience: Audience
     require_resource: bool
+    assignment_required: bool
     app_schemes: tuple[str, ...]
     client_domains: tuple[str, ...]
     backends: tuple[str, ...]
@@ -268,6 +270,7 @@ def load() -> Settings:
         existing=adopted,
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
+        assignment_required=declared.ASSIGNMENT_REQUIRED.read(reader),
         app_schemes=_app_schemes(reader),
         client_domains=_client_domains(reader),
         backends=backends,

@@ -205,6 +205,9 @@ def _health(entry: Entry) -> str | None:
     return path
 
 
+_SECRET_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)\Z", re.IGNORECASE)
+
+
 def _env(entry: Entry) -> Mapping[str, str]:
     env: dict[str, str] = {}
     for name, value in entry.map("env").items():
@@ -212,6 +215,15 @@ def _env(entry: Entry) -> Mapping[str, str]:
             remedy = f"pulumi config rm --path '{entry.location}.env[\"{name}\"]'"
             wrong = f"'{name}' is not an environment variable with one value."
             entry.reject("env", wrong, remedy=remedy)
+        elif _SECRET_NAME.search(name):
+            suggestion = _setting_name(name)
+            entry.reject(
+                "env",
+                f"'{name}' is the name of a secret, and `env` is visible in the portal and in the state.",
+                why="Variables whose names end in TOKEN, SECRET, PASSWORD or KEY belong to `secrets`.",
+                remedy=f"pulumi config rm --path '{entry.location}.env[\"{name}\"]' && "
+                f"{entry.set(f'secrets.{name}', suggestion)} && pulumi config set --secret {suggestion}",
+            )
         env[name] = plain(value)
     return env
 

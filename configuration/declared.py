@@ -105,6 +105,15 @@ REQUIRE_RESOURCE = Boolean(
     default=False,
     example="true",
 )
+ASSIGNMENT_REQUIRED = Boolean(
+    key="assignmentRequired",
+    description=(
+        "Let only those users sign in who are assigned to the gateway's application in Entra, directly or by "
+        "a group. Otherwise every member and guest of the tenant can sign in."
+    ),
+    default=False,
+    example="true",
+)
 APP_SCHEMES = TextList(
     key="appSchemes",
     description=(
@@ -478,7 +487,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
     "Address": address.SETTINGS,
     "Network": network.SETTINGS,
     "Existing resources": existing.SETTINGS,
-    "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, APP_SCHEMES, CLIENT_DOMAINS),
+    "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, ASSIGNMENT_REQUIRED, APP_SCHEMES, CLIENT_DOMAINS),
     "MCP servers": (
         BACKENDS,
         *(setting for preset in PRESETS.values() for setting in preset.settings),

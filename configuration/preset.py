@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from configuration.container import Container
+from configuration.container import Container, Process
 from configuration.reader import NOT_READ, Reader
-from configuration.setting import NOT_SET, Secret, Setting, Text
+from configuration.setting import NOT_SET, Boolean, Secret, Setting, Text, TextList
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -31,17 +32,44 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A setting that limits what a server may do.
+
+    Attributes:
+        setting: where its value comes from.
+        variables: the environment variables that follow from the value; None removes one.
+        valid: what each entry of a list looks like.
+    """
+
+    setting: Boolean | TextList
+    variables: Callable[[Any], Mapping[str, str | None]]
+    valid: re.Pattern[str] | None = None
+
+    def read(self, reader: Reader) -> Mapping[str, str | None]:
+        """The variables; an invalid entry is reported."""
+        value = self.setting.read(reader)
+        if isinstance(self.setting, TextList) and isinstance(value, tuple) and self.valid:
+            for index, item in enumerate(value):
+                if not self.valid.fullmatch(item):
+                    wrong = f"'{item}' is not valid."
+                    self.setting.reject(reader, wrong, self.setting.command_without_entry(index))
+        return self.variables(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """One of the project's own servers.
 
     Attributes:
         container: the server, without credentials.
         credentials: what it needs to sign in to its service.
+        limits: settings that limit what the server may do.
         remedy: what to check when its service does not accept the credentials.
     """
 
     container: Container
     credentials: tuple[Credential, ...]
+    limits: tuple[Limit, ...] = ()
     remedy: str
 
     @property
@@ -61,7 +89,11 @@ class Preset:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """All settings of the server, in the order of the documentation."""
-        return (*(credential.setting for credential in self.credentials), self.digest)
+        return (
+            *(credential.setting for credential in self.credentials),
+            *(limit.setting for limit in self.limits),
+            self.digest,
+        )
 
     def read(self, reader: Reader, *, on: bool) -> Container | None:
         """The server with its credentials; None when it is switched off.
@@ -72,9 +104,10 @@ class Preset:
         """
         digest = self.digest.read(reader)
         values = {each.setting.key: each.setting.read(reader) for each in self.credentials}
+        limits = {name: value for limit in self.limits for name, value in limit.read(reader).items()}
         if not on:
             return None
-        container = self.container
+        container = _limited(self.container, limits)
         if digest:
             container = replace(container, image=f"{container.image}@{digest}")
         return self._with(container, self._checked(reader, values))
@@ -116,6 +149,17 @@ class Preset:
             processes=tuple(replace(each, env={**each.env, **plain}) for each in container.processes),
             secrets={variable: value for variable, value in values.items() if variable in secret},
         )
+
+
+def _limited(container: Container, variables: Mapping[str, str | None]) -> Container:
+    """The server with these environment variables."""
+
+    def env(process: Process) -> Mapping[str, str]:
+        merged: Mapping[str, str | None] = {**process.env, **variables}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    processes = tuple(replace(process, env=env(process)) for process in container.processes)
+    return replace(container, processes=processes)
 
 
 def _digest_problem(value: str) -> str | None:

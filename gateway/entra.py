@@ -21,6 +21,7 @@ class ApplicationArgs:
         issuer: who issues the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
         identity_principal_id: object id of the identity that may act as this application.
         roles: its app roles, and who is assigned them.
+        assignment_required: whether only users who are assigned to it may sign in.
         existing: client id of an application that somebody else registered; empty to register one.
     """
 
@@ -29,6 +30,7 @@ class ApplicationArgs:
     issuer: pulumi.Input[str]
     identity_principal_id: pulumi.Input[str]
     roles: RolePlan
+    assignment_required: bool
     existing: str = ""
 
 
@@ -60,6 +62,7 @@ class Application(pulumi.ComponentResource):
                     "subject": args.identity_principal_id,
                     "audience": _FEDERATED_AUDIENCE,
                 },
+                **({"appRoleAssignmentRequired": True} if args.assignment_required else {}),
                 **_registered_roles(args.roles),
             }
             self.register_outputs({"clientId": self.client_id})
@@ -98,11 +101,12 @@ class Application(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        # Without a service principal users of the tenant cannot sign in to it. They need no assignment: who
-        # may sign in is the tenant's policy.
+        # Without a service principal users of the tenant cannot sign in to it.
         principal = azuread.ServicePrincipal(
             f"{name}-principal",
-            azuread.ServicePrincipalArgs(client_id=application.client_id, app_role_assignment_required=False),
+            azuread.ServicePrincipalArgs(
+                client_id=application.client_id, app_role_assignment_required=args.assignment_required
+            ),
             opts=child,
         )
         for assignment in args.roles.assignments:

@@ -135,6 +135,7 @@ class Gateway(pulumi.ComponentResource):
                 gateway_url=service.url,
                 issuer=issuer,
                 identity_principal_id=service.identity.principal_id,
+                assignment_required=settings.assignment_required,
                 existing=existing.application,
                 roles=args.plan.roles,
             ),

@@ -9,8 +9,8 @@ import re
 from urllib.parse import urlsplit
 
 from configuration.container import Container, Paths, Process
-from configuration.preset import Credential, Preset
-from configuration.setting import Secret, Text
+from configuration.preset import Credential, Limit, Preset
+from configuration.setting import Boolean, Secret, Text, TextList
 
 VERSION = "0.23.1"
 """The image's tag. The twin runs the PyPI package of the same version, see docs/adding-a-backend.md."""
@@ -106,6 +106,32 @@ TOKEN = Credential(
     problem=_token_problem,
 )
 
+READ_ONLY = Limit(
+    setting=Boolean(
+        key="jiraReadOnly",
+        description="Give Jira's server no tool that changes anything.",
+        default=False,
+        example="true",
+    ),
+    variables=lambda value: {"READ_ONLY_MODE": "true"} if value else {},
+)
+PROJECTS = Limit(
+    setting=TextList(
+        key="jiraProjects",
+        description=(
+            "Keys of the projects that Jira's server finds in searches. What it can read in other ways follows "
+            "from the rights of the account: limit them in Jira."
+        ),
+        limits="Without any, all projects of the account.",
+        default=(),
+        example="SUPPORT",
+    ),
+    valid=re.compile(r"[A-Z][A-Z0-9_]{1,19}", re.ASCII),
+    variables=lambda value: (
+        {"JIRA_PROJECTS_FILTER": ",".join(value)} if isinstance(value, tuple) and value else {}
+    ),
+)
+
 PRESET = Preset(
     container=Container(
         name="jira",
@@ -125,6 +151,7 @@ PRESET = Preset(
         health="/healthz",
     ),
     credentials=(URL, USERNAME, TOKEN),
+    limits=(READ_ONLY, PROJECTS),
     remedy=(
         "jiraUrl, jiraUsername and jiraApiToken must belong together: "
         "`pulumi config set --secret jiraApiToken`."

@@ -8,8 +8,8 @@ check.
 import re
 
 from configuration.container import Container, Paths, Process
-from configuration.preset import Credential, Preset
-from configuration.setting import Secret
+from configuration.preset import Credential, Limit, Preset
+from configuration.setting import Boolean, Secret, TextList
 
 VERSION = "v1.3.0"
 """The image's tag. The twin runs the npm package of the same version, see docs/adding-a-backend.md."""
@@ -49,6 +49,28 @@ TOKEN = Credential(
     problem=_token_problem,
 )
 
+_POSTING = "SLACK_MCP_ADD_MESSAGE_TOOL"
+POST_CHANNELS = Limit(
+    setting=TextList(
+        key="slackPostChannels",
+        description="Channels to which Slack's server posts messages.",
+        limits="Ids of channels, which Slack shows in their details. Without any, all channels of the bot.",
+        default=(),
+        example="C01234567",
+    ),
+    valid=re.compile(r"[CDG][A-Z0-9]{7,19}", re.ASCII),
+    variables=lambda value: {_POSTING: ",".join(value)} if value else {},
+)
+READ_ONLY = Limit(
+    setting=Boolean(
+        key="slackReadOnly",
+        description="Give Slack's server no tool that posts messages.",
+        default=False,
+        example="true",
+    ),
+    variables=lambda value: {_POSTING: None} if value else {},
+)
+
 PRESET = Preset(
     container=Container(
         name="slack",
@@ -68,6 +90,7 @@ PRESET = Preset(
         session_parameter="sessionId",
     ),
     credentials=(TOKEN,),
+    limits=(POST_CHANNELS, READ_ONLY),
     remedy=(
         "The bot token must be valid and have the scopes that README.md lists: "
         "`pulumi config set --secret slackBotToken`."

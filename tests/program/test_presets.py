@@ -94,3 +94,30 @@ def test_no_credential_is_shown() -> None:
     loaded = load(changed(backends='["slack", "jira"]', **CREDENTIALS), SECRETS)
     shown = repr((loaded, registry.describe(loaded)))
     assert not [key for key in SECRETS if CREDENTIALS.get(key, SECRETS[key]) in shown]
+
+
+def variables(**limits: str) -> dict[str, dict[str, str]]:
+    """The environment of each server's processes in a stack with these limits."""
+    values = changed(backends='["slack", "jira"]', **CREDENTIALS, **limits)
+    return {
+        server.name: dict(server.env)
+        for backend in registry.describe(load(values, SECRETS))
+        if isinstance(backend, ContainerBackend)
+        for server in backend.servers
+    }
+
+
+def test_settings_limit_what_the_servers_may_do() -> None:
+    free = variables()
+    limited = variables(
+        jiraReadOnly="true", jiraProjects='["OPS", "SUPPORT"]', slackPostChannels='["C01234567"]'
+    )
+    silent = variables(slackReadOnly="true", slackPostChannels='["C01234567"]')
+    posting = "SLACK_MCP_ADD_MESSAGE_TOOL"
+    for name in ("jira-http", "jira-sse"):
+        assert not {"READ_ONLY_MODE", "JIRA_PROJECTS_FILTER"} & free[name].keys()
+        assert limited[name]["READ_ONLY_MODE"] == "true"
+        assert limited[name]["JIRA_PROJECTS_FILTER"] == "OPS,SUPPORT"
+    for name in ("slack-http", "slack-sse"):
+        assert (free[name][posting], limited[name][posting]) == ("true", "C01234567")
+        assert posting not in silent[name]

@@ -292,7 +292,11 @@ WRONG = {
         "containers[0].http.port",
     ),
     "secret-of-one-process-in-clear-too": (
-        {"containers": entry(**SEPARATE, sse={"env": {"TOKEN": "x"}}, secrets={"TOKEN": "publisherToken"})},
+        {
+            "containers": entry(
+                **SEPARATE, sse={"env": {"ACCOUNT": "x"}}, secrets={"ACCOUNT": "publisherToken"}
+            )
+        },
         "containers[0].secrets",
     ),
     "sse-in-replicas": (
@@ -356,6 +360,16 @@ WRONG = {
     "call-rate": ({"callsPerMinute": "1e3"}, "callsPerMinute"),
     "bad-token-rate": ({"badTokensPerMinute": "0"}, "badTokensPerMinute"),
     "open-requests": ({"openRequests": "none"}, "openRequests"),
+    "assignment": ({"assignmentRequired": "group"}, "assignmentRequired"),
+    "jira-read-only": ({"jiraReadOnly": "always"}, "jiraReadOnly"),
+    "jira-project": ({"jiraProjects": '["support desk"]'}, "jiraProjects"),
+    "slack-read-only": ({"slackReadOnly": "always"}, "slackReadOnly"),
+    "slack-channel": ({"slackPostChannels": '["#general"]'}, "slackPostChannels"),
+    "secret-in-env": ({"containers": entry(env={"API_KEY": "x"})}, "containers[0].env"),
+    "secret-in-env-of-a-process": (
+        {"containers": entry(**SEPARATE, sse={"env": {"notes_password": "x"}})},
+        "containers[0].sse.env",
+    ),
     "log-retention": ({"logRetentionDays": "7"}, "logRetentionDays"),
     "log-cap": ({"logDailyCapGb": "-1"}, "logDailyCapGb"),
     "sampling": ({"samplingPercent": "0"}, "samplingPercent"),
