@@ -119,8 +119,8 @@ PROJECTS = Limit(
     setting=TextList(
         key="jiraProjects",
         description=(
-            "Keys of the projects that Jira's server finds in searches. What it can read in other ways follows "
-            "from the rights of the account: limit them in Jira."
+            "Keys of the projects that Jira's server finds in searches. What it can read in other ways "
+            "follows from the rights of the account: limit them in Jira."
         ),
         limits="Without any, all projects of the account.",
         default=(),
