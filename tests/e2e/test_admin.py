@@ -170,7 +170,7 @@ def test_a_code_that_is_not_redeemed_yet_is_revoked_too(twin: RunningTwin, admin
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_what_is_revoked_must_be_said(admin: Admin) -> None:
+def test_a_revocation_needs_a_user_or_a_client(admin: Admin) -> None:
     assert "--all" in admin.run("revoke", status=2)
     assert "--all" in admin.run("revoke", "--all", "--user", "x", status=2)
 
@@ -215,7 +215,9 @@ def test_a_code_that_was_issued_while_its_client_was_blocked_gives_no_token(
     assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
 
 
-def test_a_block_does_not_expire(twin: RunningTwin, admin: Admin, deployment: Deployment) -> None:
+def test_the_block_of_a_client_does_not_expire(
+    twin: RunningTwin, admin: Admin, deployment: Deployment
+) -> None:
     client, _ = sign_in(twin)
     (before,) = (each for each in deployment.documents() if each["id"] == document_id(client.client_id))
     admin.run("block", client.client_id)

@@ -20,7 +20,7 @@ def get(url: str) -> httpx.Response:
 # Who asks
 
 
-def test_c1_an_unknown_client_stays_on_a_page(client: Client) -> None:
+def test_c1_an_unknown_client_is_an_error_page(client: Client) -> None:
     answer = get(client.authorize_url(client_id="someone-else"))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -46,7 +46,7 @@ def test_a_client_id_is_never_a_path_in_the_store(client: Client, client_id: str
         None,
     ],
 )
-def test_c1_another_redirect_uri_stays_on_a_page(client: Client, uri: str | None) -> None:
+def test_c1_an_unregistered_redirect_uri_is_an_error_page(client: Client, uri: str | None) -> None:
     answer = get(client.authorize_url(redirect_uri=uri))
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -59,11 +59,11 @@ def test_the_port_of_a_loopback_ip_may_differ(client: Client) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])
-def test_a_port_that_no_machine_has_stays_on_a_page(client: Client, port: str) -> None:
+def test_an_invalid_port_is_an_error_page(client: Client, port: str) -> None:
     assert get(client.authorize_url(redirect_uri=f"http://127.0.0.1:{port}/callback")).status_code == 400
 
 
-def test_odd_letters_are_never_taken_for_plain_ones(client: Client) -> None:
+def test_similar_letters_are_not_accepted_for_ascii_letters(client: Client) -> None:
     for uri in (
         "http://127.0.0.1:45321/callbac\u212a",
         "http\u017f://127.0.0.1:45321/callback",
@@ -72,7 +72,7 @@ def test_odd_letters_are_never_taken_for_plain_ones(client: Client) -> None:
         assert get(client.authorize_url(redirect_uri=uri)).status_code == 400
 
 
-def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
+def test_a_repeated_redirect_uri_is_an_error_page(client: Client) -> None:
     assert get(client.authorize_url() + "&redirect_uri=http://evil.example").status_code == 400
 
 
@@ -100,7 +100,7 @@ def test_a_redirect_uri_given_twice_stays_on_a_page(client: Client) -> None:
         ({"prompt": "none"}, "interaction_required"),
     ],
 )
-def test_c2_a_known_client_receives_what_is_wrong(
+def test_c2_errors_are_sent_to_a_known_client(
     client: Client, changed: dict[str, str | None], error: str
 ) -> None:
     answer = get(client.authorize_url(**changed))
@@ -122,13 +122,13 @@ def test_a_parameter_without_a_value_counts_as_omitted(client: Client, ada: Pers
 @pytest.mark.parametrize(
     "spelling", ["HTTP://LOCALHOST{}/mcp", "http://LocalHost{}/mcp", "http://localhost{}/mcp/"]
 )
-def test_a_resource_may_be_spelled_as_addresses_may(client: Client, ada: Person, spelling: str) -> None:
+def test_a_resource_can_be_any_equivalent_uri(client: Client, ada: Person, spelling: str) -> None:
     named = spelling.format(client.gateway.removeprefix("http://localhost"))
     code = parameters_of(ada.sign_in(client.authorize_url(resource=named)))["code"]
     assert client.redeem(code, resource=named).status_code == 200
 
 
-def test_scopes_are_told_once_each(client: Client, ada: Person) -> None:
+def test_each_scope_is_listed_once(client: Client, ada: Person) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url(scope="functions  offline_access functions")))[
         "code"
     ]
@@ -155,13 +155,13 @@ def test_a_parameter_given_twice_is_refused(client: Client, twice: str, error: s
 @pytest.mark.parametrize(
     "state", ["2026-01-01T00:00:00Z", "a+b c/ü&=%", "=", "{{token-key}}", "<b>", "x" * 500]
 )
-def test_c3_the_state_comes_back_as_it_was(client: Client, ada: Person, state: str) -> None:
+def test_c3_the_state_is_returned_unchanged(client: Client, ada: Person, state: str) -> None:
     client.state = state
     assert parameters_of(ada.sign_in(client.authorize_url()))["state"] == state
 
 
 @pytest.mark.parametrize("raw", ["a%2fb%7e+c", "%C3%BC%c3%bc", "x=y==", "%2B+%20", "a/b?c:d@e", ""])
-def test_c3_the_state_comes_back_in_the_very_same_spelling(client: Client, ada: Person, raw: str) -> None:
+def test_c3_the_state_is_returned_with_the_same_encoding(client: Client, ada: Person, raw: str) -> None:
     """A client may compare it without decoding it."""
     url = f"{client.authorize_url(state=None)}&state={raw}"
     denied = ada.press(ada.open(url), "Deny").url
@@ -169,17 +169,17 @@ def test_c3_the_state_comes_back_in_the_very_same_spelling(client: Client, ada: 
         assert f"&state={raw}&" in end
 
 
-def test_without_a_state_none_comes_back(client: Client, ada: Person) -> None:
+def test_no_state_is_returned_without_a_state(client: Client, ada: Person) -> None:
     assert set(parameters_of(ada.sign_in(client.authorize_url(state=None)))) == {"code", "iss"}
 
 
-def test_a_state_longer_than_an_address_can_carry_is_refused(client: Client) -> None:
+def test_a_state_that_is_too_long_for_a_url_is_rejected(client: Client) -> None:
     assert get(client.authorize_url(state="x" * 1400)).headers["location"].startswith(client.gateway)
     heard = parameters_of(get(client.authorize_url(state="x" * 1600)).headers["location"])
     assert heard["error"] == "invalid_request"
 
 
-def test_c3_what_travels_through_the_browser_is_only_a_handle(client: Client) -> None:
+def test_c3_the_browser_receives_only_a_handle(client: Client) -> None:
     location = get(client.authorize_url()).headers["location"]
     assert set(parameters_of(location)) == {"transaction"}
     for value in (client.state, client.client_id, CALLBACK):
@@ -197,7 +197,7 @@ def test_c8_a_query_of_the_redirect_uri_is_kept(client: Client, ada: Person) -> 
 # The consent page
 
 
-def test_the_page_says_who_asks_for_what(client: Client, ada: Person) -> None:
+def test_the_page_shows_the_client_and_its_scopes(client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     for text in (
         "Test client",
@@ -210,19 +210,19 @@ def test_the_page_says_who_asks_for_what(client: Client, ada: Person) -> None:
         assert text in page.html
 
 
-def test_an_app_without_a_name_is_called_so(twin: RunningTwin, ada: Person) -> None:
+def test_the_page_says_that_an_app_has_no_name(twin: RunningTwin, ada: Person) -> None:
     client = twin.client()
     client.register(client_name=None)
     assert "an app without a name" in ada.open(client.authorize_url()).html
 
 
-def test_a_client_without_a_resource_asks_for_every_server_by_name(client: Client, ada: Person) -> None:
+def test_the_page_names_every_server_for_a_client_without_a_resource(client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url(resource=None))
     assert "Every MCP server behind this gateway" in page.html
     assert "<li>Functions</li>" in page.html
 
 
-def test_a_local_app_comes_with_a_warning_and_a_remote_one_does_not(client: Client, ada: Person) -> None:
+def test_the_page_has_a_warning_for_a_local_app_but_not_for_a_remote_one(client: Client, ada: Person) -> None:
     warning = "an app on your own computer"
     assert warning in ada.open(client.authorize_url()).html
     client.redirect_uri = "https://app.example/callback"
@@ -233,7 +233,7 @@ def test_a_local_app_comes_with_a_warning_and_a_remote_one_does_not(client: Clie
 @pytest.mark.parametrize(
     "name", ['<script>alert("x")</script>', "{{token-key}}", "[[ 7*7 ]]", "@(1+1)", "&lt;b&gt;"]
 )
-def test_a_name_is_only_ever_text(client: Client, ada: Person, name: str) -> None:
+def test_a_client_name_is_shown_as_text(client: Client, ada: Person, name: str) -> None:
     client.register(client_name=name)
     html = ada.open(client.authorize_url()).html
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
@@ -261,7 +261,7 @@ def test_the_page_cannot_be_framed_scripted_cached_or_sent_elsewhere(
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_a_page_that_says_what_went_wrong_leads_nowhere(client: Client) -> None:
+def test_an_error_page_has_no_links(client: Client) -> None:
     answer = get(client.authorize_url(client_id="someone-else"))
     policy = answer.headers["content-security-policy"]
     for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"):
@@ -274,7 +274,7 @@ def test_a_page_that_says_what_went_wrong_leads_nowhere(client: Client) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def test_c4_the_cookie_of_a_local_stack_is_one_that_safari_keeps(client: Client, ada: Person) -> None:
+def test_c4_the_cookie_of_a_local_stack_is_accepted_by_safari(client: Client, ada: Person) -> None:
     response = ada.open(client.authorize_url()).response
     assert response is not None
     (cookie,) = response.headers.get_list("set-cookie")
@@ -304,7 +304,7 @@ def test_entra_is_not_contacted_before_consent(client: Client) -> None:
     assert answer.headers["location"].startswith(client.gateway)
 
 
-def test_what_follows_from_one_secret_is_different_for_each_use(client: Client, ada: Person) -> None:
+def test_values_derived_from_one_secret_differ_by_purpose(client: Client, ada: Person) -> None:
     """Entra sees the nonce, the browser the cookie; neither may be the verifier or each other."""
     at_entra = parameters_of(ada.press(ada.open(client.authorize_url()), "Allow").url)
     (cookie,) = [value for name, value in ada.cookies["localhost"].items() if "callback" in name]
@@ -315,7 +315,7 @@ def test_what_follows_from_one_secret_is_different_for_each_use(client: Client, 
     }
 
 
-def test_denial_goes_back_to_the_client(client: Client, ada: Person) -> None:
+def test_a_denial_is_sent_to_the_client(client: Client, ada: Person) -> None:
     page = ada.press(ada.open(client.authorize_url()), "Deny")
     assert page.url.startswith(CALLBACK)
     heard = parameters_of(page.url)
@@ -323,7 +323,7 @@ def test_denial_goes_back_to_the_client(client: Client, ada: Person) -> None:
 
 
 @pytest.mark.parametrize("first", ["Deny", "Allow"])
-def test_an_answer_counts_once(client: Client, ada: Person, first: str) -> None:
+def test_a_decision_can_be_submitted_only_once(client: Client, ada: Person, first: str) -> None:
     """Even for a browser that keeps the cookie which the first answer takes away."""
     page = ada.open(client.authorize_url())
     kept = dict(ada.cookies["localhost"])
@@ -336,7 +336,9 @@ def test_an_answer_counts_once(client: Client, ada: Person, first: str) -> None:
     assert ada.open(page.url).status == 400
 
 
-def test_of_parallel_answers_one_counts(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_one_of_several_parallel_decisions_is_accepted(
+    twin: RunningTwin, client: Client, ada: Person
+) -> None:
     page = ada.open(client.authorize_url())
     twin.fault("cosmos", delay=0.3, times=30)
     with ThreadPoolExecutor(6) as pool:
@@ -345,7 +347,7 @@ def test_of_parallel_answers_one_counts(twin: RunningTwin, client: Client, ada: 
 
 
 @pytest.mark.parametrize("left_out", ["transaction", "token", "decision", "confirm"])
-def test_an_answer_without_one_of_its_parts_is_none(client: Client, ada: Person, left_out: str) -> None:
+def test_an_incomplete_decision_is_rejected(client: Client, ada: Person, left_out: str) -> None:
     page = ada.open(client.authorize_url())
     answer = answer_consent(client, ada, page, "allow", left_out)
     assert answer.status_code == 400
@@ -354,14 +356,16 @@ def test_an_answer_without_one_of_its_parts_is_none(client: Client, ada: Person,
 
 
 @pytest.mark.parametrize("decision", ["", "maybe", "ALLOW"])
-def test_an_answer_is_yes_or_no(client: Client, ada: Person, decision: str) -> None:
+def test_a_decision_must_be_allow_or_deny(client: Client, ada: Person, decision: str) -> None:
     page = ada.open(client.authorize_url())
     assert answer_consent(client, ada, page, decision).status_code == 400
     assert answer_consent(client, ada, page, "allow").status_code == 303
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_the_way_on_is_neither_cached_nor_told_to_others(client: Client, ada: Person, decision: str) -> None:
+def test_the_redirection_is_not_cached_and_sends_no_referrer(
+    client: Client, ada: Person, decision: str
+) -> None:
     answer = answer_consent(client, ada, ada.open(client.authorize_url()), decision)
     assert answer.status_code == 303
     assert answer.headers["cache-control"] == "no-store"
@@ -377,9 +381,7 @@ def test_c5_consent_from_another_browser_is_refused(twin: RunningTwin, client: C
     assert ada.press(page, "Allow").status == 200
 
 
-def test_a_cookie_hidden_in_another_cookie_is_not_believed(
-    twin: RunningTwin, client: Client, ada: Person
-) -> None:
+def test_a_cookie_inside_another_cookie_is_ignored(twin: RunningTwin, client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     ((name, value),) = ada.cookies["localhost"].items()
     victim = twin.person("Grace Hopper")
@@ -391,7 +393,7 @@ def test_c5_a_changed_form_token_is_refused(client: Client, ada: Person) -> None
     assert ada.press(ada.open(client.authorize_url()), "Allow", token="x" * 43).status == 403
 
 
-def test_the_token_of_one_transaction_does_not_open_another(client: Client, ada: Person) -> None:
+def test_the_form_token_of_one_transaction_is_not_valid_for_another(client: Client, ada: Person) -> None:
     first, second = ada.open(client.authorize_url()), ada.open(client.authorize_url())
     (form,) = first.forms()
     assert ada.press(second, "Allow", token=form.fields["token"]).status == 403
@@ -410,7 +412,7 @@ def test_c5_consent_from_another_origin_is_refused(client: Client, ada: Person, 
     assert "location" not in answer.headers
 
 
-def test_no_step_makes_a_transaction_last_longer(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_no_step_extends_a_transaction(twin: RunningTwin, client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     twin.advance_clock(590)
     at_entra = ada.press(page, "Allow")
@@ -424,7 +426,7 @@ def test_c3_a_transaction_ends_after_ten_minutes(twin: RunningTwin, client: Clie
     assert ada.press(page, "Allow").status == 400
 
 
-def test_the_store_being_away_is_said_and_nothing_is_half_done(
+def test_an_unreachable_store_is_an_error_without_partial_changes(
     twin: RunningTwin, client: Client, ada: Person
 ) -> None:
     page = ada.open(client.authorize_url())
@@ -436,7 +438,7 @@ def test_the_store_being_away_is_said_and_nothing_is_half_done(
     assert ada.press(page, "Allow").status == 200
 
 
-def test_a_sign_in_that_cannot_be_stored_does_not_begin(twin: RunningTwin, client: Client) -> None:
+def test_a_sign_in_that_cannot_be_stored_is_an_error(twin: RunningTwin, client: Client) -> None:
     """The client is in the cache by now, so it is the transaction that the store does not take."""
     get(client.authorize_url())
     twin.fault("cosmos", status=503, times=1)
@@ -445,7 +447,7 @@ def test_a_sign_in_that_cannot_be_stored_does_not_begin(twin: RunningTwin, clien
     assert "location" not in answer.headers
 
 
-def test_starting_sign_ins_without_end_is_slowed_down(client: Client) -> None:
+def test_the_number_of_started_sign_ins_is_limited(client: Client) -> None:
     """The limit of the dev stack is 60 a minute."""
     answers = [client.http.get(client.authorize_url()) for _ in range(65)]
     assert {answer.status_code for answer in answers[:55]} == {302}
@@ -453,7 +455,7 @@ def test_starting_sign_ins_without_end_is_slowed_down(client: Client) -> None:
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
-def test_an_emptied_cache_is_not_noticed(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_a_cleared_cache_has_no_effect(twin: RunningTwin, client: Client, ada: Person) -> None:
     page = ada.open(client.authorize_url())
     twin.clear_cache()
     page = ada.press(page, "Allow")
@@ -468,7 +470,7 @@ def test_an_emptied_cache_is_not_noticed(twin: RunningTwin, client: Client, ada:
 # What is stored
 
 
-def test_whatever_a_sign_in_leaves_in_the_store_expires_and_holds_no_secret(
+def test_stored_documents_of_a_sign_in_expire_and_contain_no_secret(
     deployment: Deployment, client: Client, ada: Person
 ) -> None:
     consent = ada.open(client.authorize_url())

@@ -37,7 +37,7 @@ def test_c8_success_is_exactly_one_code_with_state_and_issuer(client: Client, ad
     assert (heard["state"], heard["iss"]) == (client.state, client.gateway)
 
 
-def test_entra_never_sees_what_the_client_sent(client: Client, entra_page: Page) -> None:
+def test_entra_receives_no_values_of_the_client(client: Client, entra_page: Page) -> None:
     asked = parse_qs(urlsplit(entra_page.url).query)
     for value in (client.state, client.client_id, client.resource, CALLBACK):
         assert value not in entra_page.url
@@ -53,9 +53,7 @@ def test_c7_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_p
     assert "location" not in answer.headers
 
 
-def test_c7_a_victim_is_not_made_to_finish_a_sign_in_that_another_began(
-    twin: RunningTwin, entra_page: Page
-) -> None:
+def test_c7_a_user_cannot_be_made_to_finish_an_attackers_sign_in(twin: RunningTwin, entra_page: Page) -> None:
     """The attacker allows, and sends the victim to Entra with the attacker's state."""
     victim = twin.person("Grace Hopper")
     page = victim.press(victim.open(entra_page.url), "Grace Hopper")
@@ -64,13 +62,13 @@ def test_c7_a_victim_is_not_made_to_finish_a_sign_in_that_another_began(
 
 
 @pytest.mark.parametrize("state", ["", "x", "a" * 43 + "." + "b" * 43, "../" * 20])
-def test_a_made_up_state_stays_on_a_page(twin: RunningTwin, state: str) -> None:
+def test_an_invented_state_is_an_error_page(twin: RunningTwin, state: str) -> None:
     answer = httpx.get(f"{twin.gateway}/oauth-callback", params={"code": "x", "state": state})
     assert answer.status_code in (400, 403)
     assert "location" not in answer.headers
 
 
-def test_c7_the_callback_answers_once(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+def test_c7_the_callback_can_be_used_only_once(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     headers = cookies_of(ada)
     assert ada.press(entra_page, "Ada Lovelace").response is None
@@ -99,7 +97,7 @@ def test_c7_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entr
         ("invalid_client", "server_error"),
     ],
 )
-def test_c7_errors_of_entra_become_the_clients(
+def test_c7_errors_of_entra_are_sent_to_the_client(
     twin: RunningTwin, client: Client, ada: Person, entra_page: Page, upstream: str, heard: str
 ) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
@@ -114,7 +112,7 @@ def test_c7_errors_of_entra_become_the_clients(
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"error": True}])
-def test_an_unreachable_entra_is_said_to_the_client(
+def test_the_client_receives_an_error_if_entra_is_unreachable(
     twin: RunningTwin, ada: Person, entra_page: Page, fault: dict[str, object]
 ) -> None:
     twin.fault("entra", times=5, **fault)
@@ -131,7 +129,7 @@ def test_an_unreachable_entra_is_said_to_the_client(
         ("<html>AADSTS</html>", "server_error"),
     ],
 )
-def test_a_sign_in_that_entra_takes_back_is_said_to_the_client(
+def test_the_client_receives_an_error_if_entra_rejects_the_code(
     twin: RunningTwin, ada: Person, entra_page: Page, body: str, heard: str
 ) -> None:
     """The browser brought a code, and Entra does not redeem it."""
@@ -167,7 +165,9 @@ def test_the_upstream_value_of_another_sign_in_is_refused(
     assert "location" not in answer.headers
 
 
-def test_of_parallel_answers_one_reaches_entra(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
+def test_one_of_several_parallel_callbacks_reaches_entra(
+    twin: RunningTwin, ada: Person, entra_page: Page
+) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     twin.fault("cosmos", delay=0.3, times=30)
     with ThreadPoolExecutor(6) as pool:
@@ -205,7 +205,7 @@ def without(claims: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in claims.items() if key != name}
 
 
-def test_an_id_token_that_belongs_to_the_sign_in_becomes_a_code(
+def test_a_valid_id_token_results_in_a_code(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
 ) -> None:
     """So the refusals below are for the one point that is wrong in each."""
@@ -215,7 +215,7 @@ def test_an_id_token_that_belongs_to_the_sign_in_becomes_a_code(
     assert client.redeem(end["code"]).status_code == 200
 
 
-def test_d3_an_id_token_of_a_short_life_does_not_shorten_an_access_token(
+def test_d3_the_lifetime_of_an_access_token_does_not_depend_on_the_id_token(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
 ) -> None:
     """Whether the user may still sign in is asked at each refresh."""
@@ -319,7 +319,7 @@ def test_a_sign_in_that_cannot_be_stored_gives_no_code(
     assert "code" not in heard
 
 
-def test_a_changed_signing_key_is_followed(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_a_rotated_signing_key_of_entra_is_accepted(twin: RunningTwin, client: Client, ada: Person) -> None:
     """API Management asks for keys that it does not know every five minutes at most (validate-jwt).
 
     The server follows, too: the gateway's own credential is signed with the new key.
@@ -336,7 +336,7 @@ def test_cookies_are_cleared_at_the_end(client: Client, ada: Person) -> None:
     assert not [name for name in ada.cookies["localhost"] if name.startswith(("consent-", "callback-"))]
 
 
-def test_the_gateway_proves_itself_by_its_identity_and_not_by_a_secret(
+def test_the_gateway_authenticates_with_its_identity_and_not_with_a_secret(
     twin: RunningTwin, client: Client, ada: Person
 ) -> None:
     ada.sign_in(client.authorize_url())

@@ -67,7 +67,7 @@ def inspector(tmp_path: Path, ada: Person) -> Inspector:
 
 
 @pytest.mark.parametrize(("transport", "path"), [("http", "/mcp"), ("sse", "/mcp/sse")])
-def test_it_lists_and_calls_tools_after_one_sign_in(
+def test_the_inspector_lists_and_calls_tools_after_one_sign_in(
     twin: RunningTwin, inspector: Inspector, transport: str, path: str
 ) -> None:
     server = (f"{twin.gateway}{path}", "--transport", transport)
@@ -84,7 +84,7 @@ def test_it_lists_and_calls_tools_after_one_sign_in(
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])
-def test_it_lists_tools_in_every_protocol_era_that_the_functions_server_knows(
+def test_the_inspector_lists_tools_in_every_protocol_era_of_the_functions_server(
     twin: RunningTwin, inspector: Inspector, era: str
 ) -> None:
     listed = inspector.run(
@@ -93,7 +93,7 @@ def test_it_lists_tools_in_every_protocol_era_that_the_functions_server_knows(
     assert len(listed["tools"]) == 4
 
 
-def test_a_client_of_2026_07_28_alone_is_told_that_the_functions_server_does_not_know_it(
+def test_a_client_of_2026_07_28_only_receives_an_error_of_the_functions_server(
     twin: RunningTwin, inspector: Inspector
 ) -> None:
     status, said, printed = inspector.attempt(

@@ -32,7 +32,7 @@ def forged(token: str, part: int) -> str:
         ("PROPFIND", "/mcp/message"),
     ],
 )
-def test_e1_without_a_token_the_client_is_told_where_to_get_one(
+def test_e1_the_challenge_without_a_token_has_the_resource_metadata(
     twin: RunningTwin, method: str, path: str
 ) -> None:
     answer = httpx.request(method, f"{twin.gateway}{path}")
@@ -45,7 +45,7 @@ def test_e1_without_a_token_the_client_is_told_where_to_get_one(
     assert twin.received("functions") == []
 
 
-def test_e1_every_bad_token_gets_the_same_answer(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e1_every_bad_token_gets_the_same_response(twin: RunningTwin, client: Client, token: str) -> None:
     bad = [
         "x",
         ".",
@@ -82,13 +82,13 @@ def test_e1_a_token_in_the_query_is_refused(twin: RunningTwin, client: Client, t
     assert twin.received("functions") == []
 
 
-def test_a_token_for_the_whole_gateway_opens_the_server(client: Client, ada: Person) -> None:
+def test_a_token_for_the_whole_gateway_is_valid_for_the_server(client: Client, ada: Person) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
     token = client.redeem(code, resource=None).json()["access_token"]
     assert client.call(token).status_code == 200
 
 
-def test_e2_a_foreign_origin_is_refused_before_the_token_is_looked_at(
+def test_e2_a_foreign_origin_is_rejected_before_the_token_is_checked(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     answer = client.call(token, headers={"Origin": "https://evil.example"})
@@ -97,14 +97,14 @@ def test_e2_a_foreign_origin_is_refused_before_the_token_is_looked_at(
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:6274", "http://127.0.0.1:5173"])
-def test_e2_a_local_browser_app_is_welcome_at_a_local_stack(client: Client, token: str, origin: str) -> None:
+def test_e2_a_local_browser_app_is_admitted_at_a_local_stack(client: Client, token: str, origin: str) -> None:
     answer = client.call(token, headers={"Origin": origin})
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == origin
     assert answer.headers["vary"] == "Origin"
 
 
-def test_a4_a_browser_app_may_read_what_it_needs_to_sign_in_and_go_on(client: Client, token: str) -> None:
+def test_a4_a_browser_app_can_read_the_headers_that_it_needs(client: Client, token: str) -> None:
     for answer in (client.call(None), client.call("x"), client.call(token)):
         readable = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
         assert {"WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"} <= readable
@@ -153,14 +153,14 @@ def test_e3_thirty_unlisted_headers_are_all_dropped(twin: RunningTwin, client: C
     assert "x-custom" not in str(request).lower()
 
 
-def test_e8_answers_do_not_name_the_server_behind(client: Client, token: str) -> None:
+def test_e8_responses_do_not_name_the_backend(client: Client, token: str) -> None:
     answer = client.call(token)
     shown = str(dict(answer.headers)).lower() + answer.text.lower()
     assert "azurewebsites" not in shown
     assert "x-powered-by" not in shown
 
 
-def test_e3_what_a_server_says_to_a_browser_or_about_itself_stays_behind(
+def test_e3_headers_of_a_server_for_browsers_or_about_itself_are_removed(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     said = {
@@ -231,7 +231,7 @@ def test_other_paths_do_not_exist(twin: RunningTwin, token: str, path: str) -> N
         ({"status": 503}, 503),
     ],
 )
-def test_e8_a_failing_server_is_told_apart_from_a_bad_token(
+def test_e8_a_failing_server_has_another_status_than_a_bad_token(
     twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
 ) -> None:
     client.call(token)
@@ -252,7 +252,9 @@ def test_e8_a_failing_server_is_told_apart_from_a_bad_token(
     assert answer.headers["access-control-allow-origin"] == "http://localhost:6274"
 
 
-def test_e3_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_a_response_with_too_many_headers_is_an_error(
+    twin: RunningTwin, client: Client, token: str
+) -> None:
     said = {f"X-{number}": "x" for number in range(45)} | {"Set-Cookie": "a=b"}
     twin.fault("functions", status=200, times=1, headers=said, body="{}")
     answer = client.call(token)
@@ -261,7 +263,7 @@ def test_e3_a_server_that_says_too_much_is_not_heard(twin: RunningTwin, client: 
     assert [name for name in answer.headers if name.startswith("x-")] == ["x-content-type-options"]
 
 
-def test_e8_what_the_gateway_says_of_an_error_is_always_the_same(
+def test_e8_the_gateways_error_response_is_always_the_same(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     said = (
@@ -276,7 +278,7 @@ def test_e8_what_the_gateway_says_of_an_error_is_always_the_same(
     assert (answer.status_code, answer.content) == (500, said)
 
 
-def test_e3_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e3_retry_after_of_a_busy_server_is_passed_on(twin: RunningTwin, client: Client, token: str) -> None:
     for said, heard in (("17", "17"), ("soon", "5"), ("-1", "5")):
         twin.fault("functions", times=1, status=503, headers={"Retry-After": said}, body="func-x is busy")
         answer = client.call(token)
@@ -284,7 +286,7 @@ def test_e3_a_busy_server_says_when_to_come_back(twin: RunningTwin, client: Clie
         assert "func-x" not in answer.text
 
 
-def test_e3_nothing_of_the_query_reaches_the_server_but_its_own_session(
+def test_e3_only_the_session_id_of_the_query_reaches_the_server(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     client.call(token, params={"code": "k", "clientId": "x"})
@@ -297,7 +299,7 @@ def test_e3_nothing_of_the_query_reaches_the_server_but_its_own_session(
     assert (first, second) == ("", "azmcpcs=***")
 
 
-def test_d7_without_the_store_an_unchecked_token_is_not_believed(
+def test_d7_an_unchecked_token_is_not_accepted_without_the_store(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     twin.fault("cosmos", status=503, times=1)
@@ -308,7 +310,7 @@ def test_d7_without_the_store_an_unchecked_token_is_not_believed(
     assert client.call(token).status_code == 200
 
 
-def test_e7_too_many_calls_of_one_user_are_slowed_down(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e7_the_number_of_calls_of_one_user_is_limited(twin: RunningTwin, client: Client, token: str) -> None:
     """The limit of this twin is CALLS_PER_MINUTE."""
     code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
     of_grace = client.redeem(code).json()["access_token"]

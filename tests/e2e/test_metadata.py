@@ -45,7 +45,7 @@ def announced(gateway: str) -> dict[str, object]:
     }
 
 
-def test_a2_the_authorization_server_announces_what_it_can_do_and_no_more(twin: RunningTwin) -> None:
+def test_a2_the_authorization_server_announces_only_what_it_supports(twin: RunningTwin) -> None:
     answer = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server")
     assert answer.json() == announced(twin.gateway)
 
@@ -68,7 +68,7 @@ def test_a2_metadata_below_another_path_is_not_found(twin: RunningTwin, name: st
         assert httpx.get(f"{twin.gateway}{path}").status_code == 404
 
 
-def test_a3_documents_do_not_believe_forwarding_headers(twin: RunningTwin) -> None:
+def test_a3_documents_ignore_forwarding_headers(twin: RunningTwin) -> None:
     plain = httpx.get(f"{twin.gateway}/.well-known/oauth-authorization-server").json()
     forged = httpx.get(
         f"{twin.gateway}/.well-known/oauth-authorization-server",

@@ -39,7 +39,9 @@ async def talk(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_it_signs_in_and_uses_every_tool(twin: RunningTwin, ada: Person, transport: str, mode: str) -> None:
+def test_the_sdk_signs_in_and_uses_every_tool(
+    twin: RunningTwin, ada: Person, transport: str, mode: str
+) -> None:
     said = anyio.run(talk, twin, ada, transport, mode)
     assert said["tools"] == "delete_snippet get_snippet hello_mcp save_snippet"
     assert "ERROR" not in said["hello_mcp"]
@@ -49,7 +51,7 @@ def test_it_signs_in_and_uses_every_tool(twin: RunningTwin, ada: Person, transpo
     assert said["delete_snippetgreeting"] == "Snippet 'greeting' deleted."
 
 
-def test_one_sign_in_serves_later_connections(twin: RunningTwin, ada: Person) -> None:
+def test_later_connections_need_no_new_sign_in(twin: RunningTwin, ada: Person) -> None:
     memory = Memory()
 
     async def twice() -> None:
@@ -61,7 +63,7 @@ def test_one_sign_in_serves_later_connections(twin: RunningTwin, ada: Person) ->
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_d5_it_stays_connected_without_a_page_when_its_access_tokens_expire(
+def test_d5_the_sdk_stays_connected_without_a_page_when_its_access_tokens_expire(
     twin: RunningTwin, ada: Person, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK refreshes by its own clock, in a session that is open and in later ones."""

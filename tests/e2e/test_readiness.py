@@ -31,7 +31,7 @@ def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTw
         twin.stop()
 
 
-def test_the_gateway_answers_503_and_when_to_come_back_while_a_server_starts(twin: RunningTwin) -> None:
+def test_the_gateway_returns_503_with_retry_after_while_a_server_starts(twin: RunningTwin) -> None:
     client = twin.client(path="slow-mcp")
     assert client.register().status_code == 201
     code = parameters_of(twin.person().sign_in(client.authorize_url()))["code"]

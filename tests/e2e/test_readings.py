@@ -85,7 +85,7 @@ async def tools_over_sse(url: str, token: str) -> set[str]:
 
 
 @pytest.mark.usefixtures("readings")
-def test_what_must_be_refused_is_refused(client: Client, ada: Person) -> None:
+def test_invalid_requests_are_rejected(client: Client, ada: Person) -> None:
     code = sign_in(client, ada)
     token = token_of(client, code)
     for bad, challenge in (
@@ -132,7 +132,7 @@ def test_a_code_is_redeemed_once_and_a_replay_ends_its_token(
 
 
 @pytest.mark.usefixtures("readings")
-def test_trouble_is_answered_in_the_gateways_words(twin: RunningTwin, client: Client, ada: Person) -> None:
+def test_errors_are_responses_of_the_gateway(twin: RunningTwin, client: Client, ada: Person) -> None:
     code = sign_in(client, ada)
     twin.fault("cosmos", error=True)
     twin.clear_cache()
@@ -156,7 +156,7 @@ def test_trouble_is_answered_in_the_gateways_words(twin: RunningTwin, client: Cl
 
 
 @pytest.mark.usefixtures("readings")
-def test_a_gateway_without_a_token_of_its_identity_says_so(twin: RunningTwin, ada: Person) -> None:
+def test_a_gateway_without_a_token_of_its_identity_returns_an_error(twin: RunningTwin, ada: Person) -> None:
     client = twin.client(redirect_uri=REDIRECT_URI, state=STATE)
     twin.fault("identity", error=True)
     assert client.register().status_code == 503
@@ -191,7 +191,7 @@ def test_browser_clients_can_read_every_answer(twin: RunningTwin) -> None:
 
 
 @pytest.mark.parametrize("readings", ROTATIONS, indirect=True)
-def test_a_change_of_keys_ends_no_sign_in_and_no_token_while_it_takes_effect(
+def test_sign_ins_and_tokens_stay_valid_during_a_key_rotation(
     twin: RunningTwin, readings: Readings, client: Client, ada: Person
 ) -> None:
     before = token_of(client, sign_in(client, ada))

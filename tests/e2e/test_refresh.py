@@ -22,7 +22,7 @@ def refused(answer: httpx.Response) -> bool:
     return (answer.status_code, answer.json().get("error")) == (400, "invalid_grant")
 
 
-def test_d5_a_client_refreshes_for_as_long_as_its_grant_lives(
+def test_d5_a_client_can_refresh_until_its_grant_expires(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
     """Thirty days, in steps of a week; the store and Entra forget nothing meanwhile."""
@@ -37,7 +37,7 @@ def test_d5_a_client_refreshes_for_as_long_as_its_grant_lives(
     assert refused(client.refresh(given["refresh_token"]))
 
 
-def test_d5_a_user_who_is_disabled_is_out_within_the_life_of_an_access_token(
+def test_d5_a_disabled_user_has_no_access_after_the_lifetime_of_an_access_token(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
     twin.control.post(f"/entra/users/{ADA}", json={"enabled": False}).raise_for_status()
@@ -52,7 +52,7 @@ def test_d5_a_user_who_is_disabled_is_out_within_the_life_of_an_access_token(
 @pytest.mark.parametrize(
     "fault", [{"status": 500}, {"status": 429}, {"error": True}, {"status": 200, "body": "<html>"}], ids=str
 )
-def test_d5_an_entra_that_fails_signs_nobody_out(
+def test_d5_a_failure_of_entra_does_not_end_a_grant(
     twin: RunningTwin, client: Client, given: dict[str, str], fault: dict[str, object]
 ) -> None:
     twin.fault("entra", **fault)
@@ -64,7 +64,7 @@ def test_d5_an_entra_that_fails_signs_nobody_out(
     assert client.refresh(given["refresh_token"]).status_code == 200
 
 
-def test_d5_one_failure_of_entra_is_not_noticed(
+def test_d5_a_single_failure_of_entra_is_retried(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
     twin.fault("entra", status=503, times=1)
@@ -83,7 +83,7 @@ def test_d5_fifty_parallel_refreshes_get_the_same_refresh_token(
     assert client.call(answers[0].json()["access_token"]).status_code == 200
 
 
-def test_d5_reuse_ends_the_sign_in_at_the_mcp_server_too(
+def test_d5_reuse_revokes_access_to_the_mcp_server_too(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
     newest = client.refresh(client.refresh(given["refresh_token"]).json()["refresh_token"]).json()
@@ -93,7 +93,7 @@ def test_d5_reuse_ends_the_sign_in_at_the_mcp_server_too(
     assert client.call(newest["access_token"]).status_code == 401
 
 
-def test_d5_no_secret_is_stored_in_clear(
+def test_d5_no_secret_is_stored_in_clear_text(
     deployment: Deployment, client: Client, given: dict[str, str]
 ) -> None:
     again = client.refresh(given["refresh_token"]).json()
@@ -117,7 +117,7 @@ def test_d6_a_revoked_token_is_refused_everywhere(
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("calls_before", [0, 1, 2])
-def test_d7_a_throttled_store_costs_a_refresh_at_most_a_second(
+def test_d7_a_throttled_store_delays_a_refresh_by_at_most_a_second(
     twin: RunningTwin, client: Client, given: dict[str, str], calls_before: int, times: int
 ) -> None:
     if calls_before:
@@ -184,7 +184,7 @@ def test_d7_a_revocation_survives_a_failure_of_each_call(
     assert client.call(given["access_token"]).status_code == 401
 
 
-def test_d7_a_call_of_the_store_that_takes_too_long_is_repeated(
+def test_d7_a_request_to_the_store_that_times_out_is_repeated(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
     """The first attempt may be carried out later: it changes nothing then."""

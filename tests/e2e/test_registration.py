@@ -14,7 +14,7 @@ def newcomer(twin: RunningTwin) -> Client:
     return twin.client()
 
 
-def test_b1_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
+def test_b1_a_registration_returns_the_metadata_without_a_secret(newcomer: Client) -> None:
     answer = newcomer.register(client_id="mine", client_secret="mine", client_uri="", logo_uri=None)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
@@ -30,15 +30,15 @@ def test_b1_a_registration_is_echoed_without_a_secret(newcomer: Client) -> None:
     }
 
 
-def test_b1_ids_are_never_given_twice(newcomer: Client) -> None:
+def test_b1_client_ids_are_unique(newcomer: Client) -> None:
     assert newcomer.register().json()["client_id"] != newcomer.register().json()["client_id"]
 
 
-def test_a_redirect_uri_that_stands_there_twice_is_kept_once(newcomer: Client) -> None:
+def test_a_duplicate_redirect_uri_is_stored_once(newcomer: Client) -> None:
     assert newcomer.register(redirect_uris=[CALLBACK, CALLBACK]).json()["redirect_uris"] == [CALLBACK]
 
 
-def test_b1_redirect_uris_are_enough(newcomer: Client) -> None:
+def test_b1_only_redirect_uris_are_required(newcomer: Client) -> None:
     answer = newcomer.http.post(f"{newcomer.gateway}/register", json={"redirect_uris": [CALLBACK]})
     assert answer.status_code == 201
     assert "client_name" not in answer.json()
@@ -177,9 +177,7 @@ def test_a_body_that_is_not_a_json_object_is_rejected(newcomer: Client, body: by
     "value", [b'"/Date(1)/"', b"0x10", b"01", b"new Date(1)", b"1e400", b"-0", b"NaN", b"'x'", b"1.5e-3"]
 )
 @pytest.mark.parametrize("member", [b"client_name", b"software_version"])
-def test_no_value_however_odd_is_an_error_of_the_gateway(
-    newcomer: Client, member: bytes, value: bytes
-) -> None:
+def test_no_value_causes_an_internal_error(newcomer: Client, member: bytes, value: bytes) -> None:
     body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"' + member + b'":' + value + b"}"
     answer = newcomer.http.post(
         f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
@@ -187,11 +185,11 @@ def test_no_value_however_odd_is_an_error_of_the_gateway(
     assert answer.status_code in (201, 400)
 
 
-def test_a_name_of_a_hundred_characters_may_hold_any_of_them(newcomer: Client) -> None:
+def test_a_name_can_have_a_hundred_characters_of_any_kind(newcomer: Client) -> None:
     assert newcomer.register(client_name="\U0001f600" * 100).json()["client_name"] == "\U0001f600" * 100
 
 
-def test_a_lone_half_of_a_character_is_no_name(newcomer: Client) -> None:
+def test_a_lone_surrogate_is_not_a_valid_name(newcomer: Client) -> None:
     body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"client_name":"a\\ud800b"}'
     answer = newcomer.http.post(
         f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
@@ -217,7 +215,7 @@ def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwi
     assert len(twin.received("cosmos")) == before
 
 
-def test_b4_flooding_is_slowed_down(newcomer: Client) -> None:
+def test_b4_the_number_of_registrations_is_limited(newcomer: Client) -> None:
     """The limit is 60 a minute; pretending to come from elsewhere does not move it."""
     answers = [
         newcomer.http.post(
@@ -233,7 +231,7 @@ def test_b4_flooding_is_slowed_down(newcomer: Client) -> None:
     assert limited[0].json()["error"] == "temporarily_unavailable"
 
 
-def test_a_registration_that_cannot_be_stored_is_not_given(twin: RunningTwin, newcomer: Client) -> None:
+def test_a_registration_that_cannot_be_stored_is_an_error(twin: RunningTwin, newcomer: Client) -> None:
     twin.fault("cosmos", status=503, times=1)
     answer = newcomer.register()
     assert answer.status_code == 503
@@ -248,7 +246,9 @@ def test_b4_an_unused_registration_expires_after_a_day(twin: RunningTwin, newcom
     assert page.status_code == 400
 
 
-def test_b4_looking_at_the_consent_page_extends_no_registration(twin: RunningTwin, newcomer: Client) -> None:
+def test_b4_opening_the_consent_page_does_not_extend_a_registration(
+    twin: RunningTwin, newcomer: Client
+) -> None:
     newcomer.register()
     twin.advance_clock(86400 - 60)
     assert httpx.get(newcomer.authorize_url()).status_code == 302

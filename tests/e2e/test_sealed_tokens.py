@@ -73,18 +73,18 @@ def whole_answer(client: Client, token: str) -> tuple[int, dict[str, str], bytes
 # What is inside
 
 
-def test_any_jose_library_opens_it(token: str, key: OctKey) -> None:
+def test_a_jose_library_can_decrypt_a_token(token: str, key: OctKey) -> None:
     assert json.loads(decoded(token.partition(".")[0])) == HEADER
     assert opened(token, key)
 
 
-def test_another_key_does_not_open_it(token: str) -> None:
+def test_another_key_cannot_decrypt_a_token(token: str) -> None:
     with pytest.raises(JoseError):
         opened(token, FOREIGN_KEY)
 
 
 @pytest.mark.parametrize("name", ["Ada Lovelace", "Grace Hopper"])
-def test_it_says_who_may_do_what_where_and_until_when(
+def test_a_token_has_user_client_scope_audience_and_expiry(
     twin: RunningTwin, client: Client, deployment: Deployment, name: str
 ) -> None:
     code = parameters_of(twin.person(name).sign_in(client.authorize_url()))["code"]
@@ -103,7 +103,7 @@ def test_it_says_who_may_do_what_where_and_until_when(
     }
 
 
-def test_without_a_resource_it_is_for_the_gateway_as_a_whole(
+def test_the_audience_without_a_resource_is_the_whole_gateway(
     client: Client, ada: Person, key: OctKey
 ) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url(resource=None)))["code"]
@@ -111,7 +111,7 @@ def test_without_a_resource_it_is_for_the_gateway_as_a_whole(
     assert opened(token, key)["aud"] == client.gateway
 
 
-def test_every_token_has_an_id_of_its_own(client: Client, ada: Person, key: OctKey) -> None:
+def test_every_token_has_a_unique_id(client: Client, ada: Person, key: OctKey) -> None:
     codes = [parameters_of(ada.sign_in(client.authorize_url()))["code"] for _ in range(2)]
     first, second = (opened(client.redeem(code).json()["access_token"], key) for code in codes)
     assert first["jti"] != second["jti"]
@@ -121,7 +121,7 @@ def test_every_token_has_an_id_of_its_own(client: Client, ada: Person, key: OctK
 # Tokens that are right in all points but one
 
 
-def test_a_token_sealed_by_the_test_opens_the_server(client: Client, claims: Claims, key: OctKey) -> None:
+def test_a_token_encrypted_by_the_test_is_accepted(client: Client, claims: Claims, key: OctKey) -> None:
     """So the refusals below are for the one point that is wrong in each."""
     answer = client.call(sealed(claims, key))
     assert answer.status_code == 200
@@ -146,7 +146,7 @@ WRONG_CLAIMS: dict[str, Callable[[Claims], Claims]] = {
 
 
 @pytest.mark.parametrize("point", WRONG_CLAIMS)
-def test_a_token_with_one_wrong_claim_is_like_any_bad_token(
+def test_a_token_with_one_wrong_claim_is_rejected_like_any_bad_token(
     twin: RunningTwin, client: Client, claims: Claims, key: OctKey, point: str
 ) -> None:
     bad = sealed(claims | WRONG_CLAIMS[point](claims), key)
@@ -167,7 +167,7 @@ def test_a_token_with_one_wrong_claim_is_like_any_bad_token(
     ],
     ids=str,
 )
-def test_a_token_with_another_header_is_like_any_bad_token(
+def test_a_token_with_another_header_is_rejected_like_any_bad_token(
     twin: RunningTwin, client: Client, claims: Claims, key: OctKey, header: dict[str, str]
 ) -> None:
     assert whole_answer(client, sealed(claims, key, **header)) == whole_answer(client, "x")
@@ -255,14 +255,14 @@ def by_a_foreign_key(claims: Claims, _key: OctKey) -> str:
         by_a_foreign_key,
     ],
 )
-def test_a_token_made_in_another_way_is_like_any_bad_token(
+def test_a_token_encrypted_in_another_way_is_rejected_like_any_bad_token(
     twin: RunningTwin, client: Client, claims: Claims, key: OctKey, make: Callable[[Claims, OctKey], str]
 ) -> None:
     assert whole_answer(client, make(claims, key)) == whole_answer(client, "x")
     assert twin.received("functions") == []
 
 
-def test_the_key_of_the_consent_form_seals_no_tokens(
+def test_the_key_of_the_consent_form_cannot_encrypt_tokens(
     client: Client, claims: Claims, deployment: Deployment
 ) -> None:
     octets = decoded(str(deployment.key("consent-key-v1").as_dict()["k"]))
@@ -295,11 +295,13 @@ def status_after_rotation(deployment: Deployment, version: int, token: str) -> i
     return harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
 
 
-def test_a_token_outlives_one_rotation_of_the_key_and_not_two(deployment: Deployment, token: str) -> None:
+def test_a_token_stays_valid_after_one_rotation_of_the_key_but_not_after_two(
+    deployment: Deployment, token: str
+) -> None:
     assert [status_after_rotation(deployment, version, token) for version in (2, 3)] == [200, 401]
 
 
-def test_each_version_of_the_key_opens_only_its_own_tokens(
+def test_each_key_version_decrypts_only_its_own_tokens(
     deployment: Deployment, claims: Claims, key: OctKey
 ) -> None:
     assert status_after_rotation(deployment, 2, sealed(claims, key, kid="2")) == 401

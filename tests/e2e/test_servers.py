@@ -146,7 +146,7 @@ def token(twin: RunningTwin, person: Person, path: str) -> tuple[Client, str]:
     return client, client.redeem(code).json()["access_token"]
 
 
-def test_a_server_that_is_added_as_the_page_says_is_used(twin: RunningTwin, ada: Person) -> None:
+def test_a_server_that_is_added_as_documented_can_be_used(twin: RunningTwin, ada: Person) -> None:
     name, url = block("").split()
     outputs = twin.control.get("/stack").json()["outputs"]
     for key in name.split("."):
@@ -189,7 +189,7 @@ def test_all_parts_of_a_backend_are_restarted_together(twin: RunningTwin, projec
     assert restarted.stdout.splitlines() == ["slack-http is ready.", "slack-sse is ready."], restarted.stderr
 
 
-def test_a_name_that_is_not_a_servers_is_refused_with_those_that_are(
+def test_an_unknown_server_name_is_rejected_with_the_list_of_servers(
     twin: RunningTwin, project: Path
 ) -> None:
     refused = restart(twin, project, "jenkins")
@@ -279,7 +279,7 @@ def test_a_client_that_knows_only_the_address_lists_the_tools(
 
 
 @pytest.mark.parametrize("path", ["slack-mcp", "slack-mcp/sse"])
-def test_what_is_posted_stands_in_the_channel(twin: RunningTwin, ada: Person, path: str) -> None:
+def test_a_posted_message_is_in_the_channel(twin: RunningTwin, ada: Person, path: str) -> None:
     text = f"all calm on {path}"
     _, history = anyio.run(
         use,
@@ -292,7 +292,7 @@ def test_what_is_posted_stands_in_the_channel(twin: RunningTwin, ada: Person, pa
 
 
 @pytest.mark.parametrize("path", ["jira-mcp", "jira-mcp/sse"])
-def test_an_issue_that_is_created_is_found(twin: RunningTwin, ada: Person, path: str) -> None:
+def test_a_created_issue_is_found(twin: RunningTwin, ada: Person, path: str) -> None:
     summary = f"Paint by way of {path.replace('/', ' ')}"
     created, found = anyio.run(
         use,
@@ -304,7 +304,7 @@ def test_an_issue_that_is_created_is_found(twin: RunningTwin, ada: Person, path:
     assert json.loads(created)["issue"]["key"] in [issue["key"] for issue in json.loads(found)["issues"]]
 
 
-def test_a_token_of_one_server_opens_no_other(twin: RunningTwin, ada: Person) -> None:
+def test_a_token_of_one_server_is_not_valid_for_others(twin: RunningTwin, ada: Person) -> None:
     _, for_slack = token(twin, ada, "slack-mcp")
     for path in ("mcp", "jira-mcp", "jira-mcp/sse"):
         answer = httpx.get(f"{twin.gateway}/{path}", headers={"Authorization": f"Bearer {for_slack}"})
@@ -352,7 +352,7 @@ def test_a_token_that_the_gateway_sends_to_one_server_is_refused_by_every_other(
 
 
 @pytest.mark.parametrize("server", ["functions", "slack", "jira", "everything", "recorder"])
-def test_the_gateways_identity_enters_a_server_only_with_a_token_for_that_server(
+def test_a_server_admits_the_gateways_identity_only_with_a_token_for_that_server(
     twin: RunningTwin, ada: Person, project: Path, server: str
 ) -> None:
     """Entra's signature and the gateway's identity are right in each token; only the audience differs."""
@@ -370,7 +370,7 @@ def test_the_gateways_identity_enters_a_server_only_with_a_token_for_that_server
     assert admitting(twin, f"Bearer {gateways_own}") == set()
 
 
-def test_a_session_of_slack_is_its_owners(twin: RunningTwin, ada: Person) -> None:
+def test_a_session_of_slack_belongs_to_its_user(twin: RunningTwin, ada: Person) -> None:
     """Slack's server takes any well-formed id for a session: the gateway alone tells them apart."""
     client, of_ada = token(twin, ada, "slack-mcp")
     initialize = {
@@ -391,7 +391,7 @@ def test_a_session_of_slack_is_its_owners(twin: RunningTwin, ada: Person) -> Non
     assert client.call(of_ada, headers=made_up).status_code == 404
 
 
-def test_the_gateway_is_the_only_way_in(twin: RunningTwin, ada: Person) -> None:
+def test_servers_accept_requests_only_from_the_gateway(twin: RunningTwin, ada: Person) -> None:
     """Ports of containers begin twelve above the gateway's."""
     _, of_ada = token(twin, ada, "jira-mcp")
     with httpx.Client() as http:
@@ -408,7 +408,7 @@ def test_the_gateway_is_the_only_way_in(twin: RunningTwin, ada: Person) -> None:
         ("slack-mcp", "conversations_add_message", {"channel_id": "#buoys", "text": "reading {}"}, "posted"),
     ],
 )
-def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
+def test_two_hundred_parallel_sessions_receive_their_own_responses(
     twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str], said: str
 ) -> None:
     """All are open before the first calls, and each hears one answer to each of its requests."""
@@ -437,7 +437,7 @@ def test_two_hundred_sessions_at_once_lose_and_mix_up_nothing(
         assert answers == [0, number + 1]
 
 
-def test_jira_hears_no_bearer_but_its_servers_own_credential(twin: RunningTwin, ada: Person) -> None:
+def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada: Person) -> None:
     """Left alone, its server would send on any bearer that it gets, and it gets the gateway's."""
     anyio.run(use, f"{twin.gateway}/jira-mcp", ada, ("jira_get_issue", {"issue_key": "BUOY-1"}))
     arrivals = twin.control.get("/arrivals", params={"service": "jira"}).json()["arrivals"]
@@ -446,7 +446,7 @@ def test_jira_hears_no_bearer_but_its_servers_own_credential(twin: RunningTwin, 
     assert [name for name in names if name.startswith(("x-ms-", "mcp-"))] == []
 
 
-def test_many_clients_of_jira_hear_each_its_own(twin: RunningTwin, ada: Person) -> None:
+def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin, ada: Person) -> None:
     """Clients of the SDK; each asks for an issue of its own."""
 
     async def everybody() -> list[str]:

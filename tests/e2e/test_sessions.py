@@ -46,7 +46,7 @@ def calls(twin: RunningTwin) -> int:
 
 
 @pytest.mark.parametrize("cache", ["kept", "emptied"])
-def test_e5_a_session_belongs_to_who_began_it(
+def test_e5_a_session_belongs_to_the_user_who_started_it(
     twin: RunningTwin, client: Client, token: str, other: str, session: str, cache: str
 ) -> None:
     if cache == "emptied":
@@ -57,7 +57,7 @@ def test_e5_a_session_belongs_to_who_began_it(
     assert served(twin, client, token, session)
 
 
-def test_e5_somebody_elses_session_and_none_at_all_look_alike(
+def test_e5_another_users_session_is_answered_like_an_unknown_one(
     client: Client, other: str, session: str
 ) -> None:
     foreign, unknown = in_session(client, other, session), in_session(client, other, secrets.token_hex(8))
@@ -65,14 +65,14 @@ def test_e5_somebody_elses_session_and_none_at_all_look_alike(
     assert refusal_of(foreign.json()) == "invalid_session"
 
 
-def test_e5_a_new_token_of_the_same_person_goes_on_with_the_session(
+def test_e5_a_new_token_of_the_same_user_can_continue_the_session(
     twin: RunningTwin, client: Client, ada: Person, session: str
 ) -> None:
     again = client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()["access_token"]
     assert served(twin, client, again, session)
 
 
-def test_e5_two_session_ids_are_none(client: Client, token: str, session: str) -> None:
+def test_e5_two_session_ids_are_rejected(client: Client, token: str, session: str) -> None:
     answer = client.http.post(
         client.resource,
         json={},
@@ -81,7 +81,7 @@ def test_e5_two_session_ids_are_none(client: Client, token: str, session: str) -
     assert answer.status_code == 404
 
 
-def test_e5_a_session_whose_owner_cannot_be_kept_does_not_begin(
+def test_e5_a_session_whose_owner_cannot_be_stored_is_an_error(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
     client.call(token)
@@ -92,7 +92,7 @@ def test_e5_a_session_whose_owner_cannot_be_kept_does_not_begin(
     assert "mcp-session-id" not in answer.headers
 
 
-def test_e5_the_first_message_of_a_legacy_stream_says_whose_it_is(
+def test_e5_the_first_event_of_a_legacy_stream_binds_the_session_to_its_user(
     twin: RunningTwin, client: Client, token: str, other: str
 ) -> None:
     stream = secrets.token_hex(8)
@@ -125,7 +125,7 @@ def test_e5_the_first_message_of_a_legacy_stream_says_whose_it_is(
         "azmcpcs={id}&azmcpcs={id}",
     ],
 )
-def test_e5_no_spelling_opens_somebody_elses_stream(
+def test_e5_no_encoding_of_the_id_gives_access_to_another_users_stream(
     twin: RunningTwin, client: Client, token: str, other: str, query: str
 ) -> None:
     stream = "0a" + secrets.token_hex(7)
@@ -139,7 +139,7 @@ def test_e5_no_spelling_opens_somebody_elses_stream(
     assert calls(twin) == before
 
 
-def test_e5_a_session_of_ones_own_does_not_open_somebody_elses_stream(
+def test_e5_an_own_session_gives_no_access_to_another_users_stream(
     twin: RunningTwin, client: Client, token: str, other: str, session: str
 ) -> None:
     stream = secrets.token_hex(8)
@@ -157,7 +157,7 @@ def test_e5_a_session_of_ones_own_does_not_open_somebody_elses_stream(
 
 
 @pytest.mark.parametrize("path", ["", "/message"])
-def test_e5_a_stream_of_ones_own_does_not_open_somebody_elses_session(
+def test_e5_an_own_stream_gives_no_access_to_another_users_session(
     twin: RunningTwin, client: Client, other: str, session: str, path: str
 ) -> None:
     stream = secrets.token_hex(8)
@@ -170,7 +170,7 @@ def test_e5_a_stream_of_ones_own_does_not_open_somebody_elses_session(
     assert calls(twin) == before
 
 
-def test_e5_what_is_kept_of_a_session_expires(deployment: Deployment, session: str) -> None:
+def test_e5_the_stored_owner_of_a_session_expires(deployment: Deployment, session: str) -> None:
     del session
     kept = [
         document
@@ -181,7 +181,7 @@ def test_e5_what_is_kept_of_a_session_expires(deployment: Deployment, session: s
     assert all(0 < document["ttl"] <= 24 * 3600 for document in kept)
 
 
-def test_e5_a_session_whose_owner_is_not_known_is_not_given(
+def test_e5_a_session_without_a_known_owner_is_not_returned(
     twin: RunningTwin, client: Client, token: str, session: str
 ) -> None:
     client.call(token)
@@ -193,7 +193,7 @@ def test_e5_a_session_whose_owner_is_not_known_is_not_given(
     assert "mcp-session-id" not in answer.headers
 
 
-def test_e5_a_refused_request_begins_no_session(twin: RunningTwin, client: Client, token: str) -> None:
+def test_e5_a_rejected_request_starts_no_session(twin: RunningTwin, client: Client, token: str) -> None:
     """The Python SDK names a session even in the answer that says that one is missing."""
     named = {"Mcp-Session-Id": secrets.token_hex(8), "Content-Type": "application/json"}
     twin.fault("functions", status=400, times=1, headers=named, body='{"jsonrpc":"2.0"}')
@@ -212,7 +212,7 @@ def test_e5_a_session_may_get_a_new_id(
     assert served(twin, client, token, later)
 
 
-def test_e5_a_session_that_a_server_gives_twice_is_only_given_to_its_owner(
+def test_e5_a_repeated_session_id_is_returned_only_to_its_owner(
     twin: RunningTwin, client: Client, token: str, other: str, session: str
 ) -> None:
     for holder, status in ((other, 502), (token, 200)):
@@ -220,7 +220,7 @@ def test_e5_a_session_that_a_server_gives_twice_is_only_given_to_its_owner(
         assert client.call(holder, method="initialize").status_code == status
 
 
-def test_e5_a_session_of_one_kind_is_not_one_of_the_other(
+def test_e5_session_ids_of_the_two_transports_are_not_interchangeable(
     twin: RunningTwin, client: Client, token: str, session: str, other: str
 ) -> None:
     """A legacy id is whoever uses it first; it neither opens nor takes what somebody is given."""
@@ -233,7 +233,7 @@ def test_e5_a_session_of_one_kind_is_not_one_of_the_other(
     assert served(twin, client, token, session)
 
 
-def test_e5_without_the_store_no_session_is_believed(
+def test_e5_no_session_is_accepted_without_the_store(
     twin: RunningTwin, client: Client, token: str, session: str
 ) -> None:
     client.call(token)

@@ -14,7 +14,7 @@ from tests.e2e.deployment import Deployment
 from tests.e2e.person import Person
 
 
-def test_d2_a_code_becomes_a_token(client: Client, code: str) -> None:
+def test_d2_a_code_is_redeemed_for_a_token(client: Client, code: str) -> None:
     answer = client.redeem(code)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -24,13 +24,13 @@ def test_d2_a_code_becomes_a_token(client: Client, code: str) -> None:
     assert given == {"token_type": "Bearer", "expires_in": 600, "scope": "functions"}
 
 
-def test_the_token_opens_the_server(client: Client, token: str) -> None:
+def test_the_token_is_valid_for_the_server(client: Client, token: str) -> None:
     answer = client.call(token)
     assert answer.status_code == 200
     assert "hello_mcp" in answer.text
 
 
-def test_d3_two_tokens_never_look_alike(client: Client, ada: Person) -> None:
+def test_d3_two_tokens_are_never_equal(client: Client, ada: Person) -> None:
     tokens = [
         client.redeem(parameters_of(ada.sign_in(client.authorize_url()))["code"]).json()["access_token"]
         for _ in range(2)
@@ -50,7 +50,7 @@ def test_d1_a_code_is_redeemed_once_and_its_replay_revokes_the_token(client: Cli
     assert client.call(token).status_code == 401
 
 
-def test_d1_of_parallel_redemptions_one_succeeds_and_the_others_revoke_its_token(
+def test_d1_one_of_several_parallel_redemptions_succeeds_and_the_others_revoke_its_token(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
     """Two parties hold the code and the verifier: nobody can tell which one is the client."""
@@ -83,13 +83,15 @@ def test_d1_of_parallel_redemptions_one_succeeds_and_the_others_revoke_its_token
         {"code": "../../clients"},
     ],
 )
-def test_d1_what_the_code_is_bound_to_must_match(client: Client, code: str, changed: dict[str, str]) -> None:
+def test_d1_a_redemption_must_match_the_bindings_of_the_code(
+    client: Client, code: str, changed: dict[str, str]
+) -> None:
     answer = client.redeem(**({"code": code} | changed))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     assert client.redeem(code).status_code == 200
 
 
-def test_d1_a_code_of_the_right_grant_with_another_secret_does_no_harm(client: Client, code: str) -> None:
+def test_d1_a_code_of_the_right_grant_with_another_secret_has_no_effect(client: Client, code: str) -> None:
     answer = client.redeem(code.partition(".")[0] + "." + "B" * 43)
     assert answer.json()["error"] == "invalid_grant"
     assert client.redeem(code).status_code == 200
@@ -106,7 +108,7 @@ def test_d2_another_resource_is_an_invalid_target(client: Client, code: str) -> 
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
 
-def test_d1_a_request_that_was_under_way_when_the_code_was_redeemed_is_a_replay(
+def test_d1_a_concurrent_request_with_a_redeemed_code_is_a_replay(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
     """Which of two requests came first is decided by the store, not by the clocks of gateway units."""
@@ -135,7 +137,7 @@ def test_d1_a_request_that_was_under_way_when_the_code_was_redeemed_is_a_replay(
         {"redirect_uri": "http://127.0.0.1:1/callback"},
     ],
 )
-def test_d1_a_spent_code_without_the_rest_does_no_harm(
+def test_d1_a_redeemed_code_without_its_bindings_has_no_effect(
     twin: RunningTwin, client: Client, code: str, changed: dict[str, str]
 ) -> None:
     token = client.redeem(code).json()["access_token"]
@@ -165,7 +167,7 @@ def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
         (1, {"error": True}),
     ],
 )
-def test_d7_a_replay_revokes_the_token_or_says_that_it_could_not(
+def test_d7_a_replay_revokes_the_token_or_returns_an_error(
     twin: RunningTwin, client: Client, code: str, calls_before: int, fault: dict[str, object]
 ) -> None:
     """The grant is read twice before it is written; the write meets another one, or a call fails."""
@@ -180,9 +182,7 @@ def test_d7_a_replay_revokes_the_token_or_says_that_it_could_not(
     assert client.call(token).status_code == 401
 
 
-def test_a_replay_of_a_grant_that_is_gone_by_then_has_nothing_to_take_back(
-    twin: RunningTwin, client: Client, code: str
-) -> None:
+def test_a_replay_of_an_expired_grant_has_no_effect(twin: RunningTwin, client: Client, code: str) -> None:
     client.redeem(code)
     twin.fault("cosmos", times=1, delay=0.001)
     twin.fault("cosmos", times=1, status=404)
@@ -190,7 +190,7 @@ def test_a_replay_of_a_grant_that_is_gone_by_then_has_nothing_to_take_back(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-def test_d1_a_code_lives_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
+def test_d1_a_code_expires_after_a_minute(twin: RunningTwin, client: Client, code: str) -> None:
     twin.advance_clock(61)
     assert client.redeem(code).json()["error"] == "invalid_grant"
 
@@ -235,13 +235,13 @@ def test_d2_a_parameter_given_twice_is_refused(client: Client, code: str) -> Non
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", "multipart/form-data", ""])
-def test_a_form_has_to_say_that_it_is_one(client: Client, code: str, content_type: str) -> None:
+def test_a_form_needs_its_content_type(client: Client, code: str, content_type: str) -> None:
     answer = post_form(client, code, content_type=content_type)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert post_form(client, code, content_type=FORM + "; charset=UTF-8").status_code == 200
 
 
-def test_no_form_at_all_is_refused(client: Client) -> None:
+def test_an_empty_body_is_rejected(client: Client) -> None:
     answer = httpx.post(f"{client.gateway}/token", headers={"Content-Type": FORM})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
@@ -257,7 +257,7 @@ def test_json_is_not_a_form(client: Client, code: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429, "times": 3}, {"error": True}])
-def test_d7_without_the_store_there_is_no_token(
+def test_d7_no_token_is_issued_without_the_store(
     twin: RunningTwin, client: Client, code: str, fault: dict[str, object]
 ) -> None:
     twin.fault("cosmos", **{"times": 1, **fault})
@@ -269,14 +269,14 @@ def test_d7_without_the_store_there_is_no_token(
     assert client.redeem(code).status_code == 200
 
 
-def test_d3_a_token_lives_ten_minutes(twin: RunningTwin, client: Client, token: str) -> None:
+def test_d3_a_token_expires_after_ten_minutes(twin: RunningTwin, client: Client, token: str) -> None:
     twin.advance_clock(570)
     assert client.call(token).status_code == 200
     twin.advance_clock(31)
     assert client.call(token).status_code == 401
 
 
-def test_guessing_is_slowed_down(client: Client) -> None:
+def test_the_number_of_failed_token_requests_is_limited(client: Client) -> None:
     """The limit of the dev stack is 600 requests a minute."""
     answers = [client.redeem("A" * 22 + "." + "B" * 43, grant_type="x") for _ in range(605)]
     assert {answer.status_code for answer in answers[:595]} == {400}

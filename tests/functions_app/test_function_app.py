@@ -33,7 +33,7 @@ def call(load, container, monkeypatch):
     return lambda tool, **arguments: anyio.run(talk, tool, arguments)
 
 
-def test_hello_greets(call):
+def test_hello_returns_a_greeting(call):
     assert call("hello_mcp") == ("Hello I am MCPTool!", False)
 
 
@@ -44,12 +44,12 @@ def test_the_message_about_a_saved_snippet_names_the_snippet(call):
     assert "the text" not in text
 
 
-def test_a_saved_snippet_comes_back(call):
+def test_a_saved_snippet_can_be_read(call):
     call("save_snippet", snippetname="my note", snippet='{"a": 1}')
     assert call("get_snippet", snippetname="my note") == ('{"a": 1}', False)
 
 
-def test_a_deleted_snippet_is_gone_and_the_others_stay(call):
+def test_only_the_deleted_snippet_is_removed(call):
     call("save_snippet", snippetname="first", snippet="1")
     call("save_snippet", snippetname="second", snippet="2")
     assert call("delete_snippet", snippetname="first") == ("Snippet 'first' deleted.", False)
@@ -58,7 +58,7 @@ def test_a_deleted_snippet_is_gone_and_the_others_stay(call):
     assert call("get_snippet", snippetname="second") == ("2", False)
 
 
-def test_the_message_tells_when_a_snippet_was_replaced(call):
+def test_the_message_says_that_a_snippet_was_replaced(call):
     first, _ = call("save_snippet", snippetname="note", snippet="1")
     second, _ = call("save_snippet", snippetname="note", snippet="2")
     assert "replaced" not in first
@@ -85,14 +85,16 @@ def test_the_message_tells_when_a_snippet_was_replaced(call):
         ("save_snippet", {"snippetname": "note", "snippet": "x" * 2_000_000}, "2,000,000 bytes"),
     ],
 )
-def test_a_bad_call_is_a_tool_error_that_says_why_and_keeps_nothing(call, container, tool, arguments, reason):
+def test_an_invalid_call_is_a_tool_error_with_the_reason_and_stores_nothing(
+    call, container, tool, arguments, reason
+):
     text, failed = call(tool, **arguments)
     assert failed
     assert reason in text
     assert list(container.list_blob_names()) == []
 
 
-def test_logs_hold_neither_names_nor_contents_of_snippets(call, caplog):
+def test_logs_contain_no_names_and_contents_of_snippets(call, caplog):
     # The Python worker hands everything from INFO on to Application Insights, whatever logger it comes from.
     caplog.set_level("INFO")
     call("save_snippet", snippetname="private-name", snippet="private-text")
@@ -108,7 +110,7 @@ def test_logs_hold_neither_names_nor_contents_of_snippets(call, caplog):
 @pytest.mark.parametrize(
     "arguments", ['["private-name"]', '"private-name"', "private-name", '{"a": "private-name"']
 )
-def test_a_call_that_cannot_be_read_is_logged_without_what_it_says(load, caplog, arguments):
+def test_a_malformed_call_is_logged_without_its_content(load, caplog, arguments):
     caplog.set_level("INFO")
     tool = FunctionsApp.of(load("function_app").app, HostSettings()).tools["get_snippet"]
     answer = str(tool.function(f'{{"arguments": {arguments}}}'))
@@ -143,7 +145,7 @@ def test_host_json_opens_the_mcp_endpoint_without_keys_and_takes_a_released_bund
     assert settings.instructions
 
 
-def test_what_is_deployed_is_what_is_tested():
+def test_the_deployed_packages_are_the_tested_ones():
     """Each package is pinned with hashes, to the version that tests on the app's version of Python have."""
     app_runtime = {
         **default_environment(),

@@ -22,7 +22,7 @@ def store(snippets, container):
     ["x", "Grüße, 世界 🎉", "one\r\ntwo\rthree\n", "\x00\x01\ufeff", " spaces at both ends ", "x" * 512_000],
     ids=["ascii", "unicode", "line-ends", "controls", "spaces", "largest"],
 )
-def test_a_snippet_comes_back_exactly_as_it_was_saved(store, text):
+def test_a_snippet_is_read_exactly_as_it_was_saved(store, text):
     assert store.save("note", text) is False
     assert store.get("note") == text
 
@@ -86,7 +86,7 @@ def test_a_name_outside_the_allowed_list_is_refused_and_nothing_is_stored(snippe
     assert list(container.list_blob_names()) == []
 
 
-def test_the_refusal_of_a_name_shows_control_characters_harmlessly(snippets):
+def test_the_error_about_a_name_escapes_control_characters(snippets):
     with pytest.raises(snippets.SnippetError) as refusal:
         snippets.check_name("a\x1b[31m\u202e")
     assert str(refusal.value).isprintable()
@@ -107,7 +107,7 @@ def test_the_refusal_of_a_name_shows_control_characters_harmlessly(snippets):
     ],
     ids=["none", "empty", "number", "list", "one-too-many", "counted-in-bytes", "2-MB", "half-a-character"],
 )
-def test_content_that_cannot_be_kept_is_refused_and_the_old_snippet_stays(snippets, store, content, reason):
+def test_invalid_content_is_rejected_and_the_old_snippet_is_kept(snippets, store, content, reason):
     store.save("note", "old")
     with pytest.raises(snippets.SnippetError, match=reason):
         store.save("note", content)
@@ -119,13 +119,13 @@ def test_an_unknown_snippet_is_named_in_the_error(snippets, store):
         store.get("nothing here")
 
 
-def test_names_differ_by_case(store):
+def test_names_are_case_sensitive(store):
     store.save("Note", "upper")
     store.save("note", "lower")
     assert (store.get("Note"), store.get("note")) == ("upper", "lower")
 
 
-def test_a_deleted_snippet_is_gone(snippets, store):
+def test_a_deleted_snippet_cannot_be_read(snippets, store):
     store.save("note", "text")
     store.save("Note", "another text")
     store.delete("note")
@@ -135,13 +135,13 @@ def test_a_deleted_snippet_is_gone(snippets, store):
     assert store.get("Note") == "another text"
 
 
-def test_a_blob_that_is_not_text_is_said_to_be_none(snippets, store, container):
+def test_a_blob_that_is_not_text_is_an_error(snippets, store, container):
     container.upload_blob("image", b"\xff\xfe\x00")
     with pytest.raises(snippets.SnippetError, match="not text"):
         store.get("image")
 
 
-def test_storage_that_does_not_serve_is_an_error_without_details(snippets, account):
+def test_a_storage_error_is_reported_without_details(snippets, account):
     with (
         ContainerClient.from_connection_string(account.connection_string, "absent") as absent,
         pytest.raises(snippets.SnippetError, match="not available") as saving,
@@ -162,7 +162,7 @@ def test_storage_that_does_not_serve_is_an_error_without_details(snippets, accou
         assert "127.0.0.1" not in str(refusal.value)
 
 
-def test_storage_that_is_away_is_an_error(snippets):
+def test_unreachable_storage_is_an_error(snippets):
     account = BlobAccount(name="staway", key="a2V5", port=free_port())
     with (
         snippets._container({"SNIPPETS_STORAGE": account.connection_string}) as container,

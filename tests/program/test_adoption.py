@@ -35,7 +35,7 @@ def adopted(of: Stack, type_: str) -> list[Declared]:
 
 @pytest.mark.parametrize("preview", [False, True])
 @pytest.mark.parametrize("setting", TYPES)
-def test_what_is_adopted_is_read_and_not_managed(setting: str, preview: bool) -> None:
+def test_existing_resources_are_read_and_not_managed(setting: str, preview: bool) -> None:
     of = stack(preview=preview)
     found = adopted(of, TYPES[setting])
     assert len(found) == 1
@@ -53,7 +53,7 @@ def test_what_is_created_is_what_the_sdk_expects() -> None:
     assert [problem for one in stack().resources for problem in schema.problems(one)] == []
 
 
-def test_no_resource_is_deleted_with_what_is_adopted() -> None:
+def test_no_resource_is_deleted_with_an_existing_one() -> None:
     """Pulumi would leave such a resource behind: it does not delete what it expects to go with another."""
     of = stack()
     adopted_urns = {one.urn for one in of.resources if one.external}
@@ -135,7 +135,7 @@ def test_what_the_stack_writes_to_is_in_its_own_subscription(setting: str) -> No
         evaluate({**ALL, setting: elsewhere})
 
 
-def test_the_outputs_say_what_an_existing_application_needs() -> None:
+def test_the_outputs_list_the_settings_of_an_existing_application() -> None:
     of = stack()
     registration = of.outputs["entraRegistration"]
     identity = adopted(of, "managedidentity:UserAssignedIdentity")[0]
@@ -184,7 +184,7 @@ class Changed(Cloud):
         ({"identity": {"type": "SystemAssigned"}}, f"does not have the identity {IDENTITY}"),
     ],
 )
-def test_a_service_that_does_not_suit_is_refused_before_anything_is_written_to_it(
+def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
     changes: Mapping[str, Any], message: str
 ) -> None:
     with pytest.raises(StackError, match=message):

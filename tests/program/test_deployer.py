@@ -89,7 +89,7 @@ def test_an_application_signs_in_with_a_token_in_a_file(azure, sign_in, tmp_path
     assert azure.asked("/oauth2/v2.0/token")[0].form["client_assertion"] == ID_TOKEN
 
 
-def test_an_application_signs_in_with_a_token_that_the_workflow_asks_for(azure, sign_in) -> None:
+def test_an_application_signs_in_with_a_token_that_the_workflow_requests(azure, sign_in) -> None:
     url = f"{azure.url}/workflow/token?api-version=2.0"
     settings = {**APPLICATION, "useOidc": "true", "oidcRequestUrl": url, "oidcRequestToken": "job-token"}
     assert sign_in(settings) == TOKEN
@@ -165,14 +165,14 @@ def test_without_another_choice_the_azure_cli_signs_in(azure, sign_in, tmp_path:
 
 
 @pytest.mark.usefixtures("azure")
-def test_the_azure_cli_is_asked_for_the_tenant_and_the_subscription(sign_in, tmp_path: Path) -> None:
+def test_the_azure_cli_gives_tenant_and_subscription(sign_in, tmp_path: Path) -> None:
     sign_in({"tenantId": TENANT, "subscriptionId": "my subscription"})
     asked = (tmp_path / "bin" / "az.txt").read_text()
     assert f"--tenant {TENANT}" in asked
     assert "--subscription my subscription" in asked
 
 
-def test_ways_to_sign_in_are_tried_in_the_order_of_azure_native(azure, sign_in, tmp_path: Path) -> None:
+def test_sign_in_methods_are_tried_in_the_order_of_azure_native(azure, sign_in, tmp_path: Path) -> None:
     """A certificate, a secret, OpenID Connect, a managed identity, the Azure CLI."""
     path = certificate(tmp_path / "certificate.pem", None)
     settings = {
@@ -193,7 +193,7 @@ def test_ways_to_sign_in_are_tried_in_the_order_of_azure_native(azure, sign_in, 
     assert azure.asked("/oauth2/v2.0/token")[-1].form["client_assertion"] == ID_TOKEN
 
 
-def test_a_setting_of_the_stack_wins_over_the_environment(azure) -> None:
+def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
     configured = {f"azure-native:{key}": value for key, value in APPLICATION.items()}
     environment = {
         "ARM_CLIENT_ID": "not-this-one",
@@ -223,7 +223,9 @@ def test_a_setting_of_the_stack_wins_over_the_environment(azure) -> None:
         ),
     ],
 )
-def test_an_incomplete_choice_is_an_error_that_names_what_to_set(azure, sign_in, settings, named) -> None:
+def test_incomplete_settings_are_an_error_that_names_the_missing_ones(
+    azure, sign_in, settings, named
+) -> None:
     with pytest.raises(PublishingError) as failure:
         sign_in(settings)
     message = str(failure.value)
@@ -232,7 +234,7 @@ def test_an_incomplete_choice_is_an_error_that_names_what_to_set(azure, sign_in,
     assert azure.requests == []
 
 
-def test_an_identity_provider_that_gives_no_token_is_named_without_its_answer(azure, sign_in) -> None:
+def test_a_failed_token_request_is_an_error_without_the_response(azure, sign_in) -> None:
     url = f"{azure.url}/refused?state=private"
     settings = {**APPLICATION, "useOidc": "true", "oidcRequestUrl": url, "oidcRequestToken": "job-token"}
     with pytest.raises(PublishingError) as failure:
@@ -244,7 +246,7 @@ def test_an_identity_provider_that_gives_no_token_is_named_without_its_answer(az
 
 
 @pytest.mark.usefixtures("azure")
-def test_no_error_repeats_a_secret(sign_in, tmp_path: Path) -> None:
+def test_no_error_contains_a_secret(sign_in, tmp_path: Path) -> None:
     (tmp_path / "broken.pem").write_text("-----BEGIN PRIVATE KEY-----\nprivate-key-material\n")
     for settings in (
         {"clientSecret": SECRET},
@@ -260,7 +262,7 @@ def test_no_error_repeats_a_secret(sign_in, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("azure")
-def test_without_a_signed_in_user_the_error_is_the_librarys(
+def test_the_error_without_a_signed_in_user_is_that_of_the_library(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -59,7 +59,7 @@ def test_without_the_setting_there_is_no_network() -> None:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_a_subnet_serves_one_service_and_no_two_overlap(sku: str) -> None:
+def test_each_subnet_is_for_one_service_and_subnets_do_not_overlap(sku: str) -> None:
     found = subnets(stack(sku))
     delegations = {
         name: [one["serviceName"] for one in each.get("delegations") or ()] for name, each in found.items()
@@ -92,7 +92,7 @@ def test_a_subnet_admits_only_what_its_rules_list(sku: str) -> None:
 
 
 @pytest.mark.parametrize("sku", REACHING)
-def test_what_the_gateway_reaches_privately_has_no_public_address(sku: str) -> None:
+def test_services_with_private_access_have_no_public_address(sku: str) -> None:
     of = stack(sku)
     assert endpoints(of) == {
         "Sql of gateway-store-cosmos",
@@ -110,7 +110,7 @@ def test_what_the_gateway_reaches_privately_has_no_public_address(sku: str) -> N
     assert service["virtualNetworkConfiguration"]["subnetResourceId"].endswith("/subnets/gateway")
 
 
-def test_a_tier_outside_of_the_network_keeps_public_what_it_calls() -> None:
+def test_services_stay_public_for_a_tier_outside_of_the_network() -> None:
     """The gateway of BasicV2 has no address in a network; only what it does not call becomes private."""
     of = stack("BasicV2")
     assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions"}
@@ -144,7 +144,7 @@ def test_the_function_app_can_keep_a_public_address() -> None:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_the_network_asks_the_zone_of_every_endpoint(sku: str) -> None:
+def test_the_network_is_linked_to_the_dns_zone_of_every_endpoint(sku: str) -> None:
     of = stack(sku)
     zones = {one.id: one.outputs["name"] for one in of.of_type("privatedns:PrivateZone")}
     links = {one.inputs["privateZoneName"] for one in of.of_type("privatedns:VirtualNetworkLink")}
@@ -156,7 +156,7 @@ def test_the_network_asks_the_zone_of_every_endpoint(sku: str) -> None:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_an_app_starts_when_its_private_names_resolve(sku: str) -> None:
+def test_an_app_starts_after_its_private_dns_records_exist(sku: str) -> None:
     of = stack(sku)
     graph = Graph(of)
     app = of.one("web:WebApp")
@@ -175,7 +175,7 @@ def test_an_app_starts_when_its_private_names_resolve(sku: str) -> None:
 
 
 @pytest.mark.parametrize("sku", REACHING)
-def test_an_internal_environment_is_found_before_a_route_leads_to_it(sku: str) -> None:
+def test_an_internal_environment_can_be_resolved_before_its_routes_exist(sku: str) -> None:
     of = stack(sku)
     record = of.one("privatedns:PrivateRecordSet")
     environment = of.one("app:ManagedEnvironment")
@@ -208,7 +208,7 @@ def test_subnets_are_written_one_after_the_other() -> None:
         assert graph.missing(one, chain[:position]) == []
 
 
-def test_every_environment_has_a_subnet_that_stays_when_others_go() -> None:
+def test_the_subnet_of_an_environment_does_not_depend_on_other_environments() -> None:
     def prefixes(*names: str) -> dict[str, object]:
         containers = json.dumps([{**_CONTAINER, "name": name} for name in names])
         of = evaluate(

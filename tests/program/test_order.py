@@ -54,7 +54,7 @@ def operation_policy(stack: Stack, operation: Declared) -> Declared | None:
 
 
 @every_case
-def test_only_resources_in_api_management_wait_for_it(case: Case) -> None:
+def test_only_resources_in_api_management_depend_on_it(case: Case) -> None:
     graph = Graph(case.stack)
     service = case.stack.one("apimanagement:ApiManagementService")
     # The service's own diagnostic setting is about it.
@@ -66,7 +66,7 @@ def test_only_resources_in_api_management_wait_for_it(case: Case) -> None:
 
 
 @every_case
-def test_an_app_starts_when_all_that_its_locks_need_exists(case: Case) -> None:
+def test_an_app_is_created_after_everything_its_authentication_needs(case: Case) -> None:
     graph = Graph(case.stack)
     apps = [app for found in servers(case.stack).values() for app in found]
     assert apps
@@ -82,7 +82,9 @@ def test_an_app_starts_when_all_that_its_locks_need_exists(case: Case) -> None:
 
 
 @every_case
-def test_a_container_app_is_public_only_by_a_route_that_waits_for_its_lock(case: Case) -> None:
+def test_a_container_app_is_public_only_through_a_route_that_depends_on_its_authentication(
+    case: Case,
+) -> None:
     graph = Graph(case.stack)
     apps = case.stack.of_type("app:ContainerApp")
     for app in apps:
@@ -93,7 +95,7 @@ def test_a_container_app_is_public_only_by_a_route_that_waits_for_its_lock(case:
 
 
 @every_case
-def test_code_is_published_only_to_a_function_app_with_all_its_locks(case: Case) -> None:
+def test_code_is_published_only_to_a_function_app_with_authentication(case: Case) -> None:
     graph = Graph(case.stack)
     publication = case.stack.one("pulumi-python:dynamic/backends:Publication")
     locks = [lock for type_ in LOCKS[1:] for lock in case.stack.of_type(type_)]
@@ -106,7 +108,7 @@ def test_code_is_published_only_to_a_function_app_with_all_its_locks(case: Case)
 
 
 @every_case
-def test_the_gateway_sends_requests_only_to_servers_that_are_locked(case: Case) -> None:
+def test_the_gateway_sends_requests_only_to_servers_with_authentication(case: Case) -> None:
     graph = Graph(case.stack)
     apis = {
         api.name.removesuffix("-api"): api
@@ -152,7 +154,7 @@ def test_no_two_resources_of_an_api_are_written_at_the_same_time(case: Case) -> 
 
 
 @every_case
-def test_policies_wait_for_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
+def test_policies_depend_on_the_named_values_and_fragments_that_they_mention(case: Case) -> None:
     graph, stack = Graph(case.stack), case.stack
     policies = [
         policy
@@ -173,7 +175,7 @@ def test_policies_wait_for_the_named_values_and_fragments_that_they_mention(case
 
 
 @every_case
-def test_locks_are_deleted_with_their_apps(case: Case) -> None:
+def test_authentication_settings_are_deleted_with_their_apps(case: Case) -> None:
     """To delete one alone would write its default, which unlocks the app."""
     locks = [lock for type_ in LOCKS for lock in case.stack.of_type(type_)]
     for lock in locks:
@@ -182,7 +184,7 @@ def test_locks_are_deleted_with_their_apps(case: Case) -> None:
 
 
 @every_case
-def test_what_is_in_api_management_or_cosmos_is_deleted_with_it(case: Case) -> None:
+def test_child_resources_of_api_management_and_cosmos_are_deleted_with_them(case: Case) -> None:
     for prefix, type_ in (
         (APIM, "apimanagement:ApiManagementService"),
         ("azure-native:cosmosdb:", "cosmosdb:DatabaseAccount"),
@@ -198,7 +200,7 @@ def protected(stack: Stack) -> set[str]:
 
 
 @every_case
-def test_what_holds_state_is_protected(case: Case) -> None:
+def test_resources_with_state_are_protected(case: Case) -> None:
     """A region that changes in the configuration would replace all of it."""
     assert protected(case.stack) == {
         "ResourceGroup",
@@ -213,12 +215,12 @@ def test_what_holds_state_is_protected(case: Case) -> None:
 
 
 @pytest.mark.parametrize("config", [{"protect": "false"}, LOCAL])
-def test_a_stack_can_do_without_protection(config: Mapping[str, str]) -> None:
+def test_protection_can_be_turned_off(config: Mapping[str, str]) -> None:
     assert protected(evaluate({"backends": '["functions"]', **config}, preview=True)) == set()
 
 
 @every_case
-def test_the_gateways_url_follows_from_the_name_of_the_service(case: Case) -> None:
+def test_the_gateways_url_is_derived_from_the_name_of_the_service(case: Case) -> None:
     stack = case.stack
     name = stack.one("apimanagement:ApiManagementService").inputs["serviceName"]
     url = stack.outputs["gatewayUrl"]
@@ -229,6 +231,6 @@ def test_the_gateways_url_follows_from_the_name_of_the_service(case: Case) -> No
         assert url == f"https://{name}.azure-api.net"
 
 
-def test_a_local_stack_that_meets_azure_publishes_nothing() -> None:
+def test_a_local_stack_publishes_nothing_to_azure() -> None:
     with pytest.raises(Exception, match="set to be local, but its gateway is https://apim-"):
         evaluate({"backends": '["functions"]', **LOCAL})

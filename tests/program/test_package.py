@@ -18,7 +18,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_files_make_the_same_package(source: Path) -> None:
+def test_the_same_files_give_the_same_package(source: Path) -> None:
     first = package.build(source)
     for path in source.iterdir():
         path.touch()
@@ -35,7 +35,7 @@ def test_the_host_may_read_every_file_of_the_package(source: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["local.settings.json", "local.settings.json.example", ".env", ".venv/x.py", "__pycache__/a.pyc"]
 )
-def test_what_belongs_to_a_developer_is_not_published(source: Path, name: str) -> None:
+def test_files_of_a_developer_are_not_published(source: Path, name: str) -> None:
     before = package.digest(source)
     (source / name).parent.mkdir(exist_ok=True)
     (source / name).write_text("secret")

@@ -60,7 +60,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_what_an_entry_can_say_too(name: str) -> None:
+def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
     written = entry(name="chat", title=PRESETS[name].container.title, transport="separate", **ENTRIES[name])
     token = next(value for key, value in CREDENTIALS.items() if key in SECRETS and key.startswith(name))
     values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS)
@@ -83,7 +83,7 @@ def test_a_preset_is_what_an_entry_can_say_too(name: str) -> None:
     assert described(preset) == described(own)
 
 
-def test_a_stack_reads_the_presets_that_are_switched_on() -> None:
+def test_a_stack_reads_the_presets_that_are_enabled() -> None:
     values = changed(backends='["functions", "jira"]', **CREDENTIALS, jiraDigest=f"sha256:{'1' * 64}")
     loaded = load(values, SECRETS)
     assert list(loaded.presets) == ["jira"]

@@ -78,7 +78,7 @@ def test_every_component_registers_its_outputs(case: Case) -> None:
 
 
 @every_case
-def test_components_carry_the_projects_own_type_tokens(case: Case) -> None:
+def test_components_have_type_tokens_of_the_project(case: Case) -> None:
     tokens = {resource.type for resource in case.stack.resources if not resource.custom}
     assert [
         token for token in tokens if not re.fullmatch(r"mcp:(gateway|backends):[A-Z][A-Za-z]+", token)
@@ -95,7 +95,7 @@ def test_exactly_the_keys_are_secret_named_values_and_their_inputs_are_secret(ca
 
 
 @every_update
-def test_a_secret_reaches_no_resource_in_clear(case: Case) -> None:
+def test_no_resource_contains_a_secret_in_clear_text(case: Case) -> None:
     secrets = [
         value
         for key in case.stack.of_type("RandomBytes")
@@ -159,7 +159,7 @@ def test_every_backend_has_the_urls_of_its_transports(case: Case) -> None:
     assert case.stack.outputs["mcpEndpoints"] == {"functions": both("mcp")} | further
 
 
-def test_the_list_of_endpoints_is_the_one_that_the_reference_system_prints() -> None:
+def test_the_list_of_endpoints_is_that_of_the_reference_system() -> None:
     stack = Case("servers", preview=False).stack
     gateway = stack.outputs["gatewayUrl"]
     assert stack.outputs["serviceApiEndpoints"] == [
@@ -168,7 +168,7 @@ def test_the_list_of_endpoints_is_the_one_that_the_reference_system_prints() -> 
 
 
 @every_case
-def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
+def test_keys_are_created_once_and_protected_against_replacement(case: Case) -> None:
     keys = case.stack.of_type("RandomBytes")
     assert keys
     for key in keys:
@@ -176,7 +176,7 @@ def test_keys_are_made_once_and_guarded_against_replacement(case: Case) -> None:
 
 
 @every_case
-def test_named_values_hold_two_key_versions_on_either_side_of_the_one_in_use(case: Case) -> None:
+def test_named_values_contain_two_key_versions_before_and_after_the_current_one(case: Case) -> None:
     in_use = 2 if case.variant == "large" else 1
     made = {key.name for key in case.stack.of_type("RandomBytes")} - {"functions-keys-key"}
     assert made == {
@@ -230,13 +230,13 @@ def test_identities_have_only_the_roles_that_they_need(case: Case) -> None:
 
 
 @every_case
-def test_role_assignments_say_what_kind_of_principal_they_are_for(case: Case) -> None:
+def test_role_assignments_have_a_principal_type(case: Case) -> None:
     kinds = {role.inputs["principalType"] for role in case.stack.of_type("authorization:RoleAssignment")}
     assert kinds == {"ServicePrincipal"}
 
 
 @every_update
-def test_cosmos_admits_the_gateways_identity_to_one_database_and_knows_no_keys(case: Case) -> None:
+def test_cosmos_admits_only_the_gateways_identity_to_one_database_and_has_no_keys(case: Case) -> None:
     stack = case.stack
     account = stack.one("cosmosdb:DatabaseAccount")
     role = stack.one("cosmosdb:SqlResourceSqlRoleAssignment")
@@ -261,7 +261,7 @@ def test_state_expires_and_is_found_by_its_id(case: Case) -> None:
 
 
 @every_case
-def test_nothing_speaks_an_old_tls(case: Case) -> None:
+def test_old_versions_of_tls_are_disabled(case: Case) -> None:
     stack = case.stack
     assert stack.one("storage:StorageAccount").inputs["minimumTlsVersion"] == "TLS1_2"
     assert stack.one("storage:StorageAccount").inputs["enableHttpsTrafficOnly"] is True
@@ -274,7 +274,7 @@ def test_nothing_speaks_an_old_tls(case: Case) -> None:
 
 
 @every_case
-def test_storage_is_neither_public_nor_opened_with_keys(case: Case) -> None:
+def test_storage_has_no_public_blobs_and_no_shared_keys(case: Case) -> None:
     account = case.stack.one("storage:StorageAccount").inputs
     assert account["allowBlobPublicAccess"] is False
     assert account["allowSharedKeyAccess"] is False
@@ -284,7 +284,7 @@ def test_storage_is_neither_public_nor_opened_with_keys(case: Case) -> None:
 
 
 @every_case
-def test_the_function_app_holds_no_key_and_no_connection_string_to_a_store(case: Case) -> None:
+def test_the_function_app_has_no_key_and_no_connection_string_of_a_store(case: Case) -> None:
     declared = case.stack.one("web:WebApp").inputs["siteConfig"]["appSettings"]
     settings = {pair["name"]: pair["value"] for pair in declared}
     assert not settings.keys() & {"AzureWebJobsStorage", "SNIPPETS_STORAGE", "FUNCTIONS_WORKER_RUNTIME"}
@@ -347,7 +347,7 @@ def test_every_container_app_admits_only_the_gateways_identity(case: Case) -> No
 
 
 @WITH_CONTAINERS
-def test_containers_are_reached_over_tls_at_one_port_and_only_by_a_route(case: Case) -> None:
+def test_containers_are_reachable_only_through_a_route_with_tls_at_one_port(case: Case) -> None:
     for name, inputs in container_apps(case.stack).items():
         ingress = inputs["configuration"]["ingress"]
         assert ingress["external"] is False, name
@@ -356,7 +356,7 @@ def test_containers_are_reached_over_tls_at_one_port_and_only_by_a_route(case: C
 
 
 @WITH_CONTAINERS
-def test_secrets_reach_containers_as_secrets_of_the_app(case: Case) -> None:
+def test_secrets_of_containers_are_secrets_of_the_app(case: Case) -> None:
     expected = {
         "slack-http": {"SLACK_MCP_XOXB_TOKEN"},
         "slack-sse": {"SLACK_MCP_XOXB_TOKEN"},
@@ -413,7 +413,7 @@ def test_images_are_pinned(case: Case) -> None:
         assert set(images.values()) == {"ghcr.io/example/notes:1.2.3"}
 
 
-def test_jiras_server_never_takes_the_gateways_token_for_its_own() -> None:
+def test_jiras_server_never_uses_the_gateways_token_as_its_own() -> None:
     apps = container_apps(Case("servers", preview=False).stack)
     for name in ("jira-http", "jira-sse"):
         pairs = apps[name]["template"]["containers"][0]["env"]
@@ -434,7 +434,7 @@ def test_containers_share_an_environment_unless_they_are_isolated(variant: str, 
     assert {environment: logged[environment] for environment in used} == dict.fromkeys(used, workspace)
 
 
-def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() -> None:
+def test_message_paths_at_the_root_are_operations_of_the_authorization_servers_api() -> None:
     def at_root(variant: str) -> set[tuple[str, str]]:
         return {
             (each.inputs["method"], each.inputs["urlTemplate"])
@@ -448,7 +448,7 @@ def test_message_paths_at_the_root_are_taken_by_the_authorization_servers_api() 
 
 
 @every_update
-def test_fragments_fit_whatever_limit_is_right(case: Case) -> None:
+def test_fragments_are_smaller_than_both_documented_limits(case: Case) -> None:
     # Pages of API Management's documentation say 32 KB, later ones 512.
     sizes = {
         fragment.name: len(fragment.inputs["value"].encode())
@@ -500,7 +500,7 @@ def test_f2_a_subscription_key_is_a_secret_output_of_a_product_with_one_api() ->
     assert len(subscription.inputs["primaryKey"]) == 64
 
 
-def test_every_further_server_takes_the_same_few_resources() -> None:
+def test_every_additional_server_has_the_same_few_resources() -> None:
     def types(count: int) -> Counter[str]:
         entries = [{**_ENTRY, "name": f"server-{number}"} for number in range(count)]
         stack = evaluate({**FUNCTIONS_ONLY, "containers": json.dumps(entries)})
@@ -575,7 +575,7 @@ def test_every_server_has_an_audience_that_no_other_server_accepts(case: Case) -
 
 
 @every_case
-def test_logs_hold_no_body_no_header_and_no_query(case: Case) -> None:
+def test_logs_contain_no_body_no_header_and_no_query(case: Case) -> None:
     diagnostics = [
         *case.stack.of_type("apimanagement:Diagnostic"),
         *case.stack.of_type("apimanagement:ApiDiagnostic"),
@@ -619,7 +619,7 @@ def test_every_operation_has_a_policy_or_its_api_checks_tokens(case: Case) -> No
 
 
 @every_case
-def test_what_takes_tags_has_the_stacks_tags(case: Case) -> None:
+def test_resources_have_the_stacks_tags(case: Case) -> None:
     for resource in custom(case.stack):
         if "tags" in resource.inputs:
             assert resource.inputs["tags"]["project"] == "remote-mcp-gateway", resource
@@ -627,7 +627,7 @@ def test_what_takes_tags_has_the_stacks_tags(case: Case) -> None:
     assert sum("tags" in resource.inputs for resource in custom(case.stack)) > 5
 
 
-def test_one_audience_gets_a_resource_document_for_the_whole_gateway() -> None:
+def test_with_one_audience_there_is_a_resource_document_for_the_whole_gateway() -> None:
     def operations(variant: str) -> set[str]:
         stack = Case(variant, preview=False).stack
         return {operation.inputs["urlTemplate"] for operation in stack.of_type("apimanagement:ApiOperation")}
@@ -637,7 +637,7 @@ def test_one_audience_gets_a_resource_document_for_the_whole_gateway() -> None:
     assert root not in operations("dev")
 
 
-def test_every_variant_is_another_stack() -> None:
+def test_all_variants_are_different_stacks() -> None:
     seen = {
         json.dumps([describe(resource) for resource in case.stack.resources], sort_keys=True) for case in UP
     }

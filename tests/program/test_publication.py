@@ -49,7 +49,7 @@ PUBLISHED = {
         ({"package_container": "https://another.blob.core.windows.net/deployments"}, True),
     ],
 )
-def test_code_is_published_again_when_it_or_the_place_for_it_changes(changes, updated: bool) -> None:
+def test_code_is_published_again_when_the_code_or_the_app_changes(changes, updated: bool) -> None:
     result = PublicationProvider().diff("id", PUBLISHED, {**PUBLISHED, **changes})
     assert (result.changes, result.replaces) == (updated, [])
 
@@ -201,7 +201,7 @@ def test_a_sign_in_that_is_incomplete_is_reported_as_a_sentence(tmp_path: Path) 
     assert SECRET not in details(failure)
 
 
-def test_a_mistake_in_the_program_keeps_its_traceback(tmp_path: Path) -> None:
+def test_an_error_in_the_program_keeps_its_traceback(tmp_path: Path) -> None:
     incomplete = publication()
     del incomplete["source"]
     with provider({}, tmp_path / "output") as pulumi:

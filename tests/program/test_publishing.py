@@ -78,14 +78,14 @@ def test_the_public_clouds_addresses_are_used() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 409, 429, 500, 502, 503, 504])
-def test_a_new_app_is_given_time_until_its_deployment_service_answers(status: int) -> None:
+def test_publishing_waits_for_the_deployment_service_of_a_new_app(status: int) -> None:
     with publishing(upload=((status, "not yet"),) * 10 + ((202, '"d1"'),)) as case:
         assert case.run() == ["hello_mcp"]
     assert case.seconds >= 50
     assert any("does not accept the package yet" in line for line in case.lines)
 
 
-def test_an_app_whose_host_name_does_not_exist_yet_is_given_time_too() -> None:
+def test_publishing_waits_for_the_host_name_of_a_new_app() -> None:
     with publishing() as case:
         case.target = replace(case.target, deployments=f"http://127.0.0.1:{free_port()}/api")
         message = case.fails()
@@ -103,7 +103,7 @@ def test_a_deployer_without_the_role_gets_the_command_that_assigns_it(status: in
     assert f"{command} {APP_ID}" in message
 
 
-def test_a_package_that_is_refused_is_an_error_without_a_wait() -> None:
+def test_a_rejected_package_is_an_immediate_error() -> None:
     with publishing(upload=((400, "not a zip"),)) as case:
         message = case.fails()
     assert "refused the package (status 400" in message
@@ -130,7 +130,7 @@ def test_a_package_is_uploaded_again_while_the_role_assignment_propagates() -> N
     ],
     ids=["log", "log-in-other-words", "message"],
 )
-def test_a_refusal_of_the_storage_is_recognised_wherever_the_service_says_it(refusal) -> None:
+def test_a_storage_error_is_recognised_wherever_the_service_reports_it(refusal) -> None:
     answers = {"deployment": ((200, {"status": 3}), (200, {"status": 4})), **refusal}
     with publishing(**answers) as case:
         assert case.run() == ["hello_mcp"]
@@ -160,7 +160,7 @@ def test_a_broken_build_is_an_error_with_the_last_lines_of_its_log() -> None:
     assert "\n" not in message
 
 
-def test_the_details_of_the_log_are_read_from_the_service_alone() -> None:
+def test_the_details_of_the_log_are_read_only_from_the_service() -> None:
     """The requests carry the deployer's token, so no URL of another host is followed."""
     with publishing(details=((200, [{"message": "error: externally managed"}]),)) as case:
         log = f"{case.target.deployments}/deployments/d1/log"
@@ -188,7 +188,7 @@ def test_the_details_of_the_log_are_read_from_the_service_alone() -> None:
     ("status", "ending"),
     [(-1, "was cancelled"), (5, "conflicted with another deployment"), (6, "succeeded only in part")],
 )
-def test_a_deployment_that_ends_otherwise_is_an_error_with_its_log(status: int, ending: str) -> None:
+def test_a_deployment_that_does_not_succeed_is_an_error_with_its_log(status: int, ending: str) -> None:
     with publishing(deployment=((200, {"status": status}),), log=((200, BROKEN_BUILD),)) as case:
         message = case.fails()
     assert ending in message
@@ -228,7 +228,7 @@ def test_code_that_the_host_cannot_load_is_an_error_although_the_deployment_succ
     assert case.seconds == 600
 
 
-def test_a_failed_sign_in_says_how_to_sign_in() -> None:
+def test_the_error_of_a_failed_sign_in_has_the_command() -> None:
     class NobodySignedIn:
         def send_request(self, _request):
             raise ClientAuthenticationError("Please run 'az login' to set up an account")

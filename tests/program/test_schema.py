@@ -41,21 +41,21 @@ def test_a_correct_resource_has_no_problem() -> None:
         ({"location": 3}, "location is 3, not of type str"),
     ],
 )
-def test_a_mistake_is_found(changes: dict[str, Any], problem: str) -> None:
+def test_an_invalid_resource_is_found(changes: dict[str, Any], problem: str) -> None:
     (found,) = schema.problems(account(**changes))
     assert problem in found
 
 
-def test_a_number_is_not_a_yes_or_no() -> None:
+def test_a_number_is_not_a_boolean() -> None:
     container = Case("dev", preview=False).stack.of_type("RandomBytes")[0]
     (found,) = schema.problems(replace(container, inputs={"length": True}))
     assert "length is True, not of type int" in found
 
 
-def test_what_a_preview_cannot_know_is_no_mistake() -> None:
+def test_an_unknown_value_in_a_preview_is_not_an_error() -> None:
     assert schema.problems(account(resourceGroupName=UNKNOWN, sku=UNKNOWN)) == []
 
 
-def test_a_type_that_no_sdk_has_is_found() -> None:
+def test_an_unknown_resource_type_is_found() -> None:
     (found,) = schema.problems(replace(account(), type="azure-native:storage:StorageAcount"))
     assert "no SDK has this type" in found

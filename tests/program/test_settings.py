@@ -489,7 +489,7 @@ def test_the_dev_stack_is_complete_as_committed() -> None:
     assert stack.tags == {"environment": "dev"}
 
 
-def test_the_project_file_says_what_is_declared() -> None:
+def test_the_project_file_contains_the_declared_settings() -> None:
     written = page.PROJECT_FILE.read_text()
     assert page.project_file(written) == written, "run `python -m configuration.page`"
 
@@ -518,7 +518,7 @@ def test_every_setting_is_described_with_a_command() -> None:
         assert not setting.limits or setting.limits.endswith("."), setting
 
 
-def test_a_wrong_value_of_every_setting_is_tried() -> None:
+def test_there_is_a_test_with_a_wrong_value_for_every_setting() -> None:
     tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
     elsewhere = {"azure-native:location", "jiraUrl", "jiraUsername", "jiraApiToken"}
     assert {setting.key for setting in SETTINGS} - tried == elsewhere
@@ -586,7 +586,7 @@ def test_a_wrong_value_is_refused_by_its_key(values: dict[str, str | None], key:
 
 
 @pytest.mark.parametrize("values", [values for values, _key in WRONG.values()], ids=WRONG)
-def test_the_commands_that_a_message_names_mend_the_stack(values: dict[str, str | None]) -> None:
+def test_the_commands_in_a_message_fix_the_stack(values: dict[str, str | None]) -> None:
     stack, secrets = changed(**values), set()
 
     for _attempt in range(4):
@@ -609,7 +609,7 @@ def test_a_null_entry_comes_with_the_commands_that_set_every_index() -> None:
 
 
 @pytest.mark.parametrize("environment", ["usgovernment", "china", "AzureUSGovernment", "stack"])
-def test_another_cloud_than_the_public_one_is_refused(
+def test_other_clouds_than_the_public_one_are_rejected(
     environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (problem,) = refused({**DEV, "azure-native:environment": environment}).problems
@@ -624,13 +624,13 @@ def test_another_cloud_than_the_public_one_is_refused(
 
 
 @pytest.mark.parametrize("environment", ["public", "Public", "AzureCloud"])
-def test_the_public_cloud_may_be_named(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_public_cloud_can_be_configured(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load({**DEV, "azure-native:environment": environment})
     monkeypatch.setenv("ARM_ENVIRONMENT", environment)
     load(DEV)
 
 
-def test_all_problems_are_reported_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     error = refused(changed(publisherEmail=None, sku="Gold", backends='["teams"]', colour="blue"))
 
     assert [problem.key for problem in error.problems] == ["publisherEmail", "sku", "backends", "colour"]
@@ -651,7 +651,7 @@ def test_an_unknown_key_comes_with_a_suggestion() -> None:
         ("backend", "/message", False),
     ],
 )
-def test_a_token_for_all_servers_has_to_say_whose_messages_it_carries(
+def test_a_token_for_all_servers_needs_the_server_of_root_messages(
     audience: str, messages: str, wrong: bool
 ) -> None:
     stack = changed(
@@ -694,11 +694,11 @@ def test_a_local_stack_signs_in_on_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://a.example", "https://a.example:8443", "http://localhost:6274"])
-def test_an_origin_is_taken_as_a_browser_sends_it(origin: str) -> None:
+def test_an_origin_is_accepted_in_the_form_that_browsers_send(origin: str) -> None:
     assert load(changed(allowedOrigins=json.dumps([origin]))).allowed_origins == (origin,)
 
 
-def test_a_tag_that_pulumi_took_for_a_number_is_a_text() -> None:
+def test_a_tag_that_pulumi_parsed_as_a_number_is_a_string() -> None:
     assert load(changed(tags='{"costCenter": 4711}')).tags == {"costCenter": "4711"}
 
 
@@ -728,7 +728,7 @@ def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
     assert {problem.key for problem in error.problems} == {"jiraUsername", "jiraApiToken"}
 
 
-def test_complete_credentials_are_taken_and_not_shown() -> None:
+def test_complete_credentials_are_accepted_and_not_shown() -> None:
     tokens = {key: SECRETS[key] for key in ("slackBotToken", "jiraApiToken")}
     stack = load(changed(backends=ALL, **JIRA, **tokens), tokens)
 
@@ -738,7 +738,7 @@ def test_complete_credentials_are_taken_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize("key", ["slackBotToken", "jiraApiToken"])
-def test_a_secret_in_clear_is_refused_and_not_repeated(key: str) -> None:
+def test_a_secret_in_clear_text_is_rejected_and_not_in_the_message(key: str) -> None:
     error = refused(changed(**{key: SECRETS[key]}))
 
     (problem,) = error.problems
@@ -749,7 +749,7 @@ def test_a_secret_in_clear_is_refused_and_not_repeated(key: str) -> None:
 @pytest.mark.parametrize(
     "token", ["xoxp-123456789012-abcdefghijkl", "xoxb-", "xoxb-1234567890 1", "nonsense"]
 )
-def test_a_token_of_the_wrong_shape_is_said_without_being_repeated(token: str) -> None:
+def test_a_token_in_the_wrong_format_is_reported_without_its_value(token: str) -> None:
     error = refused(changed(backends='["slack"]', slackBotToken=token), ["slackBotToken"])
 
     (problem,) = error.problems
@@ -774,7 +774,7 @@ def test_an_entry_of_three_keys_is_complete() -> None:
     assert container.processes == (Process(transport="streamable-http", least=1, most=1),)
 
 
-def test_an_entrys_secret_is_a_setting_of_its_own_and_is_not_shown() -> None:
+def test_the_secret_of_an_entry_is_a_separate_setting_and_is_not_shown() -> None:
     values = changed(containers=entry(secrets={"NOTES_TOKEN": "notesToken"}), notesToken="s3cret-s3cret")
     stack = load(values, ["notesToken"])
 
@@ -783,7 +783,7 @@ def test_an_entrys_secret_is_a_setting_of_its_own_and_is_not_shown() -> None:
     assert "s3cret" not in str(refused(values))
 
 
-def test_limits_and_access_are_said_for_one_backend_or_in_an_entry() -> None:
+def test_limits_and_access_are_set_for_a_backend_or_in_an_entry() -> None:
     stack = load(
         changed(
             callLimits='{"functions": 30}',

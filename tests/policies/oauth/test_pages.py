@@ -112,7 +112,7 @@ WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_page_that_says_what_went_wrong_leads_nowhere(flow: Flow, wrong: str) -> None:
+def test_an_error_page_has_no_links(flow: Flow, wrong: str) -> None:
     make, status, title = WRONG[wrong]
     page = make(flow)
     assert (page.status, re.findall("<h1>(.*?)</h1>", page.body.decode())) == (status, [title])

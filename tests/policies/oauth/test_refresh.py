@@ -602,7 +602,7 @@ def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
     assert "code=" in (flow.callback(at_entra).header("Location") or "")
 
 
-def test_d5_one_failure_of_entra_is_not_noticed(flow: Flow) -> None:
+def test_d5_a_single_failure_of_entra_is_retried(flow: Flow) -> None:
     """Many clients take a failed refresh for the end of the sign-in."""
     token = flow.refresh_token()
     for failing in (unreachable, _timed_out, status(500), status(429)):
