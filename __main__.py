@@ -22,6 +22,8 @@ def deploy() -> None:
     front.publish(plan, deployed)
 
     registry.connect(settings, hosted)
+    if settings.api_center is not None:
+        front.catalogue(plan, settings.api_center, hosted)
 
     for name, value in stack_outputs(settings, front, deployed, hosted).items():
         pulumi.export(name, value)

@@ -7,7 +7,9 @@ import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
 from configuration.existing import Existing
+from gateway.api_center import ApiCenterEntries, ApiCenterEntriesArgs
 from gateway.api_management import ApiManagementRef, PolicyRequirements
+from gateway.backend import Hosted
 from gateway.backend_context import (
     Account,
     BackendContext,
@@ -31,7 +33,7 @@ from gateway.resource_logs import ResourceLogs, ResourceLogsArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
-from settings import Settings
+from settings import ApiCenter, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +255,26 @@ class Gateway(pulumi.ComponentResource):
             f"{name}-network",
             NetworkArgs(
                 resource_group_name=group, location=settings.location, tags=tags, settings=settings.network
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def catalogue(self, plan: Plan, center: ApiCenter, hosted: Sequence[Hosted]) -> None:
+        """Declares the entries of the stack's MCP servers in an API Center.
+
+        Args:
+            plan: what the gateway runs.
+            center: the API Center.
+            hosted: MCP servers of other organisations.
+        """
+        ApiCenterEntries(
+            f"{self._name}-catalogue",
+            ApiCenterEntriesArgs(
+                center=center,
+                environment=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+                gateway_url=self.url,
+                backends=plan.backends,
+                hosted=hosted,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -1,0 +1,145 @@
+"""Lists a stack's MCP servers in an Azure API Center, which is the catalogue of an organisation's APIs.
+
+The entries are made from the same records as those of the registry. API Center gives them to clients as
+an MCP registry too.
+https://learn.microsoft.com/azure/api-center/register-discover-mcp-server
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import apicenter
+
+from gateway.backend import Backend, Hosted
+from gateway.registry_api import entries
+from settings import ApiCenter
+
+_WORKSPACE = "default"
+"""The only workspace that an API Center has."""
+
+_BELOW = f"/workspaces/{_WORKSPACE}"
+"""API Center refers to its own resources by the part of their ids from here on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCenterEntriesArgs:
+    """Arguments of `ApiCenterEntries`.
+
+    Attributes:
+        center: the API Center, which exists.
+        environment: name of the environment that the entries are in.
+        gateway_url: origin of the gateway.
+        backends: the MCP servers behind it.
+        hosted: those of other organisations.
+    """
+
+    center: ApiCenter
+    environment: str
+    gateway_url: pulumi.Output[str]
+    backends: Sequence[Backend]
+    hosted: Sequence[Hosted]
+
+
+class ApiCenterEntries(pulumi.ComponentResource):
+    """An entry for each MCP server: an API of kind `mcp` with a version, a definition and a deployment."""
+
+    def __init__(
+        self, name: str, args: ApiCenterEntriesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mcp:gateway:ApiCenterEntries", name, None, opts)
+        self._center = args.center
+        self._gateway_url = args.gateway_url
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._environment = apicenter.Environment(
+            f"{name}-environment",
+            apicenter.EnvironmentArgs(
+                resource_group_name=args.center.resource_group,
+                service_name=args.center.name,
+                workspace_name=_WORKSPACE,
+                environment_name=args.environment,
+                title=args.environment,
+                kind=apicenter.EnvironmentKind.PRODUCTION,
+                server=apicenter.EnvironmentServerArgs(
+                    type=apicenter.EnvironmentServerType.AZURE_AP_I_MANAGEMENT
+                ),
+            ),
+            opts=self._child,
+        )
+        for entry in entries(args.backends, args.hosted):
+            self._declare(name, args.environment, entry["server"])
+        self.register_outputs({})
+
+    def _declare(self, name: str, environment: str, server: Mapping[str, str]) -> None:
+        short = server["name"].rpartition("/")[2]
+        api_name = f"{environment}-{short}"
+        api = apicenter.Api(
+            f"{name}-{short}",
+            apicenter.ApiArgs(
+                resource_group_name=self._center.resource_group,
+                service_name=self._center.name,
+                workspace_name=_WORKSPACE,
+                api_name=api_name,
+                title=server["title"],
+                summary=server["description"],
+                # Not in the enumeration of the API version, which API Center does not close.
+                kind="mcp",
+            ),
+            opts=self._child,
+        )
+        version = apicenter.ApiVersion(
+            f"{name}-{short}-version",
+            apicenter.ApiVersionArgs(
+                resource_group_name=self._center.resource_group,
+                service_name=self._center.name,
+                workspace_name=_WORKSPACE,
+                api_name=api.name,
+                version_name=server["version"].replace(".", "-"),
+                title=server["version"],
+                lifecycle_stage=apicenter.LifecycleStage.PRODUCTION,
+            ),
+            opts=self._child,
+        )
+        for remote in server["remotes"]:
+            self._deploy(f"{name}-{short}", api, version, remote)
+
+    def _deploy(
+        self, name: str, api: apicenter.Api, version: apicenter.ApiVersion, remote: Mapping[str, str]
+    ) -> None:
+        """The definition and the deployment of one transport."""
+        transport, url = remote["type"], remote["url"]
+        definition = apicenter.ApiDefinition(
+            f"{name}-{transport}-definition",
+            apicenter.ApiDefinitionArgs(
+                resource_group_name=self._center.resource_group,
+                service_name=self._center.name,
+                workspace_name=_WORKSPACE,
+                api_name=api.name,
+                version_name=version.name,
+                definition_name=transport,
+                title=transport,
+            ),
+            opts=self._child,
+        )
+        apicenter.Deployment(
+            f"{name}-{transport}",
+            apicenter.DeploymentArgs(
+                resource_group_name=self._center.resource_group,
+                service_name=self._center.name,
+                workspace_name=_WORKSPACE,
+                api_name=api.name,
+                deployment_name=transport,
+                title=transport,
+                definition_id=pulumi.Output.concat(
+                    _BELOW, "/apis/", api.name, "/versions/", version.name, "/definitions/", definition.name
+                ),
+                environment_id=pulumi.Output.concat(_BELOW, "/environments/", self._environment.name),
+                server=apicenter.DeploymentServerArgs(
+                    runtime_uri=[
+                        self._gateway_url.apply(lambda origin: url.replace("{{gateway-url}}", origin))
+                    ]
+                ),
+                state=apicenter.DeploymentState.ACTIVE,
+            ),
+            opts=self._child,
+        )

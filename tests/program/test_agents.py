@@ -1,0 +1,82 @@
+"""What a stack declares for agents and discovery: connections in Foundry, entries in an API Center."""
+
+import functools
+import json
+
+from tests.program import schema
+from twin.stack import Stack, evaluate
+
+TOKEN = "github_pat_only-for-this-test"
+GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/agents/providers"
+CONFIG = {
+    "backends": '["functions", "github"]',
+    "foundryProject": f"{GROUP}/Microsoft.CognitiveServices/accounts/agents/projects/demo",
+    "apiCenter": f"{GROUP}/Microsoft.ApiCenter/services/catalog",
+}
+
+
+@functools.cache
+def stack(preview: bool = False) -> Stack:
+    return evaluate(CONFIG, {"githubToken": TOKEN}, preview=preview)
+
+
+def test_the_connection_to_github_holds_the_token_as_a_secret() -> None:
+    connection = stack().one("cognitiveservices:ProjectConnection")
+
+    assert connection.inputs["connectionName"] == "github-mcp"
+    assert connection.inputs["accountName"] == "agents"
+    assert connection.inputs["projectName"] == "demo"
+    properties = connection.inputs["properties"]
+    assert properties["target"] == "https://api.githubcopilot.com/mcp/"
+    assert properties["credentials"] == {"keys": {"Authorization": f"Bearer {TOKEN}"}}
+    assert connection.secret_inputs == {"properties.credentials.keys"}
+
+
+def test_no_other_resource_and_no_output_has_the_token() -> None:
+    others = [each for each in stack().resources if not each.type.endswith(":ProjectConnection")]
+
+    assert TOKEN not in json.dumps([each.inputs for each in others], default=str)
+    assert TOKEN not in json.dumps(stack().outputs, default=str)
+
+
+def test_the_outputs_say_where_agents_are_and_which_connection_leads_to_github() -> None:
+    settings = stack().outputs["agentSettings"]
+
+    assert settings["foundry"] == {
+        "endpoint": "https://agents.services.ai.azure.com/api/projects/demo",
+        "model": "gpt-5-mini",
+    }
+    connections = {each["name"]: each.get("connection") for each in settings["servers"]}
+    assert connections == {"functions": None, "github": "github-mcp"}
+
+
+def test_without_a_token_there_is_no_connection_to_github() -> None:
+    without = evaluate({name: value for name, value in CONFIG.items() if name != "apiCenter"})
+
+    assert without.of_type("cognitiveservices:ProjectConnection") == ()
+    assert without.outputs["agentSettings"]["servers"][-1].get("connection") is None
+    assert without.of_type("apicenter:Api") == ()
+
+
+def test_an_api_center_lists_every_server_with_its_addresses() -> None:
+    assert {each.inputs["kind"] for each in stack().of_type("apicenter:Api")} == {"mcp"}
+    gateway = stack().outputs["gatewayUrl"]
+    uris = {
+        (each.inputs["apiName"], each.inputs["title"]): each.inputs["server"]["runtimeUri"]
+        for each in stack().of_type("apicenter:Deployment")
+    }
+    assert uris == {
+        ("remote-mcp-gateway-dev-functions", "streamable-http"): [f"{gateway}/mcp"],
+        ("remote-mcp-gateway-dev-functions", "sse"): [f"{gateway}/mcp/sse"],
+        ("remote-mcp-gateway-dev-github", "streamable-http"): ["https://api.githubcopilot.com/mcp/"],
+    }
+    for deployment in stack().of_type("apicenter:Deployment"):
+        assert deployment.inputs["definitionId"].startswith("/workspaces/default/")
+        assert deployment.inputs["environmentId"].startswith("/workspaces/default/")
+
+
+def test_the_resources_are_as_the_providers_sdk_says() -> None:
+    kinds = ("cognitiveservices:ProjectConnection", "apicenter:")
+    for each in (*stack().resources, *stack(preview=True).resources):
+        if any(kind in each.type for kind in kinds):
+            assert schema.problems(each) == []
