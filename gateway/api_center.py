@@ -7,6 +7,7 @@ https://learn.microsoft.com/azure/api-center/register-discover-mcp-server
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import apicenter
@@ -70,7 +71,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
             self._declare(name, args.environment, entry["server"])
         self.register_outputs({})
 
-    def _declare(self, name: str, environment: str, server: Mapping[str, str]) -> None:
+    def _declare(self, name: str, environment: str, server: Mapping[str, Any]) -> None:
         short = server["name"].rpartition("/")[2]
         api_name = f"{environment}-{short}"
         api = apicenter.Api(

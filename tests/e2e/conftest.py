@@ -36,7 +36,9 @@ class _NoCookies(CookieJar):
 class RunningTwin:
     """A twin in a process of its own, and its control API."""
 
-    def __init__(self, port: int, state: Path, config: Mapping[str, str], *, project: Path = ROOT) -> None:
+    def __init__(
+        self, port: int, state: Path, config: Mapping[str, str], *, project: Path = ROOT, agents: bool = False
+    ) -> None:
         self.gateway = f"http://localhost:{port}"
         self.entra = f"http://localhost:{port + 2}"
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{port + 1}", timeout=30)
@@ -48,6 +50,7 @@ class RunningTwin:
             *("up", f"--port={port}", f"--state={state}"),
             *(f"--config={key}={value}" for key, value in config.items()),
             *(f"--reading={text}" for text in readings.texts()),
+            *(["--agents"] if agents else []),
         ]
         self.log.write_text("")
         self.process = (

@@ -27,8 +27,8 @@ _WITHOUT_SCHEMA = ("mcp:", "pulumi-python:dynamic")
 
 
 # Values that the SDK does not list. azure-native hands every string on, and Azure decides: users of azurerm
-# deploy this tier (https://github.com/hashicorp/terraform-provider-azurerm/issues/31652), and samples of Microsoft
-# register MCP servers with this kind (https://learn.microsoft.com/azure/api-center/register-discover-mcp-server).
+# deploy this tier (https://github.com/hashicorp/terraform-provider-azurerm/issues/31652), and samples for MCP
+# servers register them with this kind (https://learn.microsoft.com/azure/api-center/register-discover-mcp-server).
 _UNLISTED = {"sku.name": ("PremiumV2",), "kind": ("mcp",)}
 
 

@@ -13,7 +13,7 @@ from twin.foundry.response import Event, ResponseWriter, approval_id, call_id
 
 NOTICE = "I am a stand-in for the agent service and have no model; rules choose the tools."
 _KEPT_RESPONSES = 1000
-_LONGEST_OUTPUT = 1500
+_LONGEST_OUTPUT = 300
 
 
 @dataclass(slots=True, kw_only=True)

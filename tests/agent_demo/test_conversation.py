@@ -1,0 +1,129 @@
+"""What the demo makes of the agent service's answers: events, refusals, and consent."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from openai import OpenAI
+
+from agent_demo.conversation import ConsentRequest, Conversation, TextDelta, ToolCalled
+from agent_demo.error import AgentError
+from agent_demo.terminal import printable
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+def conversation(answer: Answer) -> Conversation:
+    http = httpx2.Client(transport=httpx2.MockTransport(answer))
+    client = OpenAI(
+        api_key="x", base_url="https://foundry.example/openai/v1", http_client=http, max_retries=0
+    )
+    return Conversation(client, lambda: {"model": "gpt-5-mini"})
+
+
+def streamed(*events: dict[str, Any]) -> httpx2.Response:
+    lines = [
+        f"event: {event['type']}\ndata: {json.dumps({'sequence_number': number, **event})}\n\n"
+        for number, event in enumerate(events)
+    ]
+    return httpx2.Response(200, headers={"Content-Type": "text/event-stream"}, text="".join(lines))
+
+
+def item(**members: Any) -> dict[str, Any]:
+    return {"type": "response.output_item.done", "output_index": 0, "item": members}
+
+
+def completed(id_: str) -> dict[str, Any]:
+    return {"type": "response.completed", "response": {"id": id_, "output": []}}
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, "Run `az login`, and ask for the role Azure AI User"),
+        (403, "Run `az login`, and ask for the role Azure AI User"),
+        (404, "Compare foundryProject, foundryEndpoint and foundryModel"),
+        (424, "Foundry cannot use an MCP server: the reason"),
+        (429, "Try again later, or raise its quota."),
+        (400, "The agent service refuses the request (HTTP 400): the reason"),
+        (500, "The agent service refuses the request (HTTP 500): the reason"),
+    ],
+)
+def test_a_refusal_says_what_to_do(status: int, message: str) -> None:
+    refused = conversation(lambda _: httpx2.Response(status, json={"error": {"message": "the reason"}}))
+
+    with pytest.raises(AgentError) as caught:
+        list(refused.say("hello"))
+    assert message in str(caught.value)
+    assert "the reason" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "message": "out of luck", "code": "x", "param": None},
+        {
+            "type": "response.failed",
+            "response": {"id": "r", "error": {"code": "x", "message": "out of luck"}},
+        },
+    ],
+)
+def test_a_failure_within_the_stream_is_an_error(event: dict[str, Any]) -> None:
+    with pytest.raises(AgentError, match="out of luck"):
+        list(conversation(lambda _: streamed(event)).say("hello"))
+
+
+def test_a_connection_that_fails_is_an_error() -> None:
+    def fail(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    with pytest.raises(AgentError, match="cannot be reached"):
+        list(conversation(fail).say("hello"))
+
+
+def test_a_sign_in_that_foundry_asks_for_is_handed_on() -> None:
+    link = "https://consent.example/login?data=x"
+    asked = streamed(item(type="oauth_consent_request", id="o", consent_link=link), completed("r1"))
+
+    assert list(conversation(lambda _: asked).say("hello")) == [ConsentRequest("a server", link)]
+
+
+def test_each_message_continues_the_previous_response() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        bodies.append(json.loads(request.content))
+        delta = {"type": "response.output_text.delta", "delta": "Hi", "item_id": "m", "output_index": 0}
+        return streamed({**delta, "content_index": 0, "logprobs": []}, completed(f"r{len(bodies)}"))
+
+    talk = conversation(answer)
+    assert list(talk.say("one")) == [TextDelta("Hi")]
+    list(talk.say("two"))
+
+    assert [body.get("previous_response_id") for body in bodies] == [None, "r1"]
+    assert bodies[1]["input"] == [{"role": "user", "content": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (None, None),
+        ("plain", "plain"),
+        ({"type": "http_error", "code": 401, "message": "unauthorized"}, "unauthorized"),
+        (
+            {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": "no issue"}]},
+            "no issue",
+        ),
+    ],
+)
+def test_the_error_of_a_tool_is_shown_in_each_of_its_forms(error: Any, shown: str | None) -> None:
+    called = item(type="mcp_call", id="c", server_label="jira", name="get", arguments="{}", error=error)
+
+    (event,) = conversation(lambda _: streamed(called, completed("r"))).say("hello")
+    assert event == ToolCalled("jira", "get", "{}", shown)
+
+
+def test_text_of_strangers_cannot_control_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\u202ec\x07\nd\te") == "a\ufffd[2Jb\ufffdc\ufffd\nd\te"

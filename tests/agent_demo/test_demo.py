@@ -1,0 +1,157 @@
+"""The demo as a user runs it: at a terminal and from a script, against a twin with all four servers."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent_demo.pseudo_terminal import PseudoTerminal
+from tests.children import free_port_block
+from tests.e2e.conftest import ROOT, RunningTwin
+
+PAGE = ROOT / "docs" / "agents.md"
+_BLOCK = re.compile(r"(?<=<!-- recorded -->\n```text\n).*?(?=\n```)", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", {}, agents=True)
+    try:
+        twin.wait_until_ready()
+        yield twin
+    finally:
+        twin.stop()
+
+
+def environment() -> dict[str, str]:
+    """Of a new user: nothing of Azure is set."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "IDENTITY_"))}
+    return {**kept, "TERM": "dumb", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "agent_demo", *arguments]
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout
+
+
+def recorded(shown: str, twin: RunningTwin) -> str:
+    """What a terminal showed, without what differs from run to run."""
+    text = re.sub(r"(?<=:)\d{4,5}\b", lambda port: str(int(port[0]) - twin.port + 8000), shown)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def test_a_conversation_at_a_terminal_uses_all_four_servers(
+    twin: RunningTwin, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    terminal = PseudoTerminal(command("--url", twin.gateway), environment(), tmp_path)
+
+    said = terminal.expect("\n> ")
+    assert "stand-in for the agent service" in said
+    assert all(name in said for name in ("(functions)", "(slack)", "(jira)", "(github)"))
+    assert "left out: issue_write: parameter IssueField.value uses anyOf" in said
+
+    terminal.type("slack channels_list channel_types=public_channel; github get_me")
+    said = terminal.expect("\n> ")
+    assert "✓ slack.channels_list" in said
+    assert "✓ github.get_me" in said
+
+    terminal.type("jira search jql='key = BUOY-9' fields=summary")
+    said = terminal.expect("\n> ")
+    assert "✓ jira.jira_search" in said
+    assert "Buoy 17 drifts" in said
+
+    terminal.type(
+        "save_snippet snippetname=greeting snippet='Hello from the agent' then get_snippet greeting"
+    )
+    terminal.expect("Allow this call? [y/N] ")
+    terminal.type("y")
+    said = terminal.expect("\n> ")
+    assert "✓ functions.save_snippet" in said
+
+    terminal.type("get_snippet snippetname=greeting")
+    terminal.expect("Allow this call? [y/N] ")
+    terminal.type("y")
+    assert "Hello from the agent" in terminal.expect("\n> ")
+
+    terminal.type("create_issue owner=fairlight-buoys repo=tide-app title='Written by an agent'")
+    terminal.expect("Allow this call? [y/N] ")
+    terminal.type("")
+    assert "github.create_issue was not approved, so it was not called." in terminal.expect("\n> ")
+
+    terminal.type("exit")
+    assert terminal.end() == 0
+    conversation = recorded(terminal.shown, twin)
+    if request.config.getoption("update_snapshots"):
+        PAGE.write_text(_BLOCK.sub(lambda _: conversation, PAGE.read_text()))
+    assert _BLOCK.findall(PAGE.read_text()) == [conversation], "run this test with --snapshot-update"
+
+
+def test_no_token_is_shown_or_reaches_a_server_that_it_is_not_for(twin: RunningTwin, tmp_path: Path) -> None:
+    access = twin.control.get("/agent").raise_for_status().json()
+    status, shown = run(
+        tmp_path, "--url", twin.gateway, "--ask", "github get_me; slack users_search query=ada"
+    )
+
+    assert status == 0
+    for secret in (access["environment"]["IDENTITY_HEADER"], access["tokens"]["github"], "eyJ"):
+        assert secret not in shown
+    to_github = twin.control.get("/arrivals", params={"service": "github"}).json()["arrivals"]
+    assert {each["status"] for each in to_github} <= {200, 202}
+
+
+def test_a_script_cannot_write_unless_it_says_so(twin: RunningTwin, tmp_path: Path) -> None:
+    question = "create_issue owner=fairlight-buoys repo=buoy-firmware title='From a script'"
+    arguments = ("--url", twin.gateway, "--backend", "github", "--ask", question)
+
+    status, shown = run(tmp_path, *arguments)
+    assert (status, "✓ github.create_issue" in shown) == (0, False)
+    assert "only a person, or --yes, can approve" in shown
+    status, shown = run(tmp_path, *arguments, "--yes")
+    assert (status, "✓ github.create_issue" in shown) == (0, True)
+
+
+def test_tools_are_listed_with_what_they_do(twin: RunningTwin, tmp_path: Path) -> None:
+    status, shown = run(tmp_path, "--url", twin.gateway, "--list-tools", "--backend", "github")
+
+    assert status == 0
+    assert "get_me (reads) Get details of the authenticated GitHub user." in shown
+    assert "create_issue (asks first)" in shown
+    assert "Slack" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--backend", "githup"),
+            "There is no server githup. The servers are: functions, slack,",
+        ),
+        (("--url", "http://localhost:1"), "No twin answers at http://localhost:1 (ConnectError)."),
+        (("--url", "https://gateway.example"), "is not the URL of a local twin"),
+    ],
+)
+def test_a_mistake_is_explained(
+    twin: RunningTwin, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    status, shown = run(tmp_path, "--url", twin.gateway, *arguments)
+
+    assert status == 1
+    assert f"error: {message}" in shown or message in shown
