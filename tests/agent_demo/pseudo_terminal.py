@@ -29,6 +29,14 @@ class PseudoTerminal:
         self.shown = ""
         self._read_to = 0
 
+    def __enter__(self) -> "PseudoTerminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the program, also when the test failed."""
+        self.process.kill()
+        self.process.wait(timeout=_SECONDS)
+
     def expect(self, text: str) -> str:
         """Waits until the terminal shows a text after the previous one; returns what came between them."""
         deadline = time.monotonic() + _SECONDS

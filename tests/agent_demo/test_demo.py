@@ -61,43 +61,41 @@ def recorded(shown: str, twin: RunningTwin) -> str:
 def test_a_conversation_at_a_terminal_uses_all_four_servers(
     twin: RunningTwin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    terminal = PseudoTerminal(command("--url", twin.gateway), environment(), tmp_path)
+    with PseudoTerminal(command("--url", twin.gateway), environment(), tmp_path) as terminal:
+        said = terminal.expect("\n> ")
+        assert "stand-in for the agent service" in said
+        assert all(name in said for name in ("(functions)", "(slack)", "(jira)", "(github)"))
+        assert "left out: issue_write: parameter IssueField.value uses anyOf" in said
 
-    said = terminal.expect("\n> ")
-    assert "stand-in for the agent service" in said
-    assert all(name in said for name in ("(functions)", "(slack)", "(jira)", "(github)"))
-    assert "left out: issue_write: parameter IssueField.value uses anyOf" in said
+        terminal.type("slack users_search query=mara; github get_me")
+        said = terminal.expect("\n> ")
+        assert "✓ slack.users_search" in said
+        assert "✓ github.get_me" in said
 
-    terminal.type("slack channels_list channel_types=public_channel; github get_me")
-    said = terminal.expect("\n> ")
-    assert "✓ slack.channels_list" in said
-    assert "✓ github.get_me" in said
+        terminal.type("jira search jql='key = BUOY-9' fields=summary")
+        said = terminal.expect("\n> ")
+        assert "✓ jira.jira_search" in said
+        assert "Buoy 17 drifts" in said
 
-    terminal.type("jira search jql='key = BUOY-9' fields=summary")
-    said = terminal.expect("\n> ")
-    assert "✓ jira.jira_search" in said
-    assert "Buoy 17 drifts" in said
+        terminal.type("save_snippet snippetname=greeting snippet='Hello from the agent'")
+        terminal.expect("Allow this call? [y/N] ")
+        terminal.type("y")
+        said = terminal.expect("\n> ")
+        assert "✓ functions.save_snippet" in said
 
-    terminal.type(
-        "save_snippet snippetname=greeting snippet='Hello from the agent' then get_snippet greeting"
-    )
-    terminal.expect("Allow this call? [y/N] ")
-    terminal.type("y")
-    said = terminal.expect("\n> ")
-    assert "✓ functions.save_snippet" in said
+        terminal.type("get_snippet snippetname=greeting")
+        terminal.expect("Allow this call? [y/N] ")
+        terminal.type("y")
+        assert "Hello from the agent" in terminal.expect("\n> ")
 
-    terminal.type("get_snippet snippetname=greeting")
-    terminal.expect("Allow this call? [y/N] ")
-    terminal.type("y")
-    assert "Hello from the agent" in terminal.expect("\n> ")
+        terminal.type("create_issue owner=fairlight-buoys repo=tide-app title='Written by an agent'")
+        terminal.expect("Allow this call? [y/N] ")
+        terminal.type("")
+        assert "github.create_issue was not approved, so it was not called." in terminal.expect("\n> ")
 
-    terminal.type("create_issue owner=fairlight-buoys repo=tide-app title='Written by an agent'")
-    terminal.expect("Allow this call? [y/N] ")
-    terminal.type("")
-    assert "github.create_issue was not approved, so it was not called." in terminal.expect("\n> ")
+        terminal.type("exit")
+        assert terminal.end() == 0
 
-    terminal.type("exit")
-    assert terminal.end() == 0
     conversation = recorded(terminal.shown, twin)
     if request.config.getoption("update_snapshots"):
         PAGE.write_text(_BLOCK.sub(lambda _: conversation, PAGE.read_text()))
