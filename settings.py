@@ -16,7 +16,7 @@ from typing import Literal, cast
 
 import pulumi
 
-from configuration import address, declared, existing, foundry, network
+from configuration import address, declared, existing, foundry, network, scale
 from configuration import containers as entries
 from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
 from configuration.address import Address
@@ -30,6 +30,7 @@ from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
+from configuration.scale import Scale
 from configuration.setting import Setting
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
@@ -158,6 +159,7 @@ class Settings:
         address: the gateway's own host name; None for the one that Azure gives.
         network: the virtual network; None without one.
         existing: what the stack uses instead of creating its own.
+        scale: its size, next to tier and units.
         audience: whether a token opens one backend or all of them.
         require_resource: whether a client must name the MCP server that it wants (RFC 8707).
         assignment_required: whether only users who are assigned to the application may sign in.
@@ -197,6 +199,7 @@ class Settings:
     address: Address | None
     network: NetworkSettings | None
     existing: Existing
+    scale: Scale
     audience: Audience
     require_resource: bool
     assignment_required: bool
@@ -252,6 +255,13 @@ def load() -> Settings:
     scopes = _scopes(reader, backends, presets, containers, tools)
     grant_days = declared.GRANT_DAYS.read(reader)
     adopted = existing.read(reader, _behind_the_gateway(backends, containers))
+    sizes = scale.read(
+        reader,
+        backends,
+        adopted=bool(adopted.api_management),
+        in_network=reader.peek(network.VNET_ENABLED.key).lower() == "true",
+    )
+    presets = {name: sizes.apply(container) for name, container in presets.items()}
     settings = Settings(
         location=_location(reader),
         publisher_email=declared.PUBLISHER_EMAIL.read(reader),
@@ -268,6 +278,7 @@ def load() -> Settings:
             servers=len(presets) + len(containers),
         ),
         existing=adopted,
+        scale=sizes,
         audience=audience,
         require_resource=declared.REQUIRE_RESOURCE.read(reader),
         assignment_required=declared.ASSIGNMENT_REQUIRED.read(reader),

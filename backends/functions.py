@@ -193,7 +193,9 @@ class Functions(pulumi.ComponentResource):
             function_app_config=web.FunctionAppConfigArgs(
                 runtime=web.FunctionsRuntimeArgs(name=web.RuntimeName.PYTHON, version=PYTHON_VERSION),
                 scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
-                    instance_memory_mb=2048, maximum_instance_count=40
+                    instance_memory_mb=context.scale.functions_memory,
+                    maximum_instance_count=context.scale.functions_instances,
+                    always_ready=_always_ready(context.scale.functions_always_ready),
                 ),
                 deployment=web.FunctionsDeploymentArgs(
                     storage=web.FunctionsDeploymentStorageArgs(
@@ -284,6 +286,11 @@ class Functions(pulumi.ComponentResource):
         # one (`auto_generated_domain_name_label_scope`).
         self.url = pulumi.Output.concat("https://", app.name, ".azurewebsites.net")
         self.register_outputs({"name": self.name})
+
+
+def _always_ready(instances: int) -> list[web.FunctionsAlwaysReadyConfigArgs] | None:
+    """Instances that run without a request, for what is triggered by HTTP, as the MCP extension is."""
+    return [web.FunctionsAlwaysReadyConfigArgs(name="http", instance_count=instances)] if instances else None
 
 
 def _admission(context: BackendContext) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ compares both.
 
 import re
 
-from configuration import address, existing, foundry, network
+from configuration import address, existing, foundry, network, scale
 from configuration.access import ACCESS_LIMITS, TOOL_LIMITS
 from configuration.names import SERVERS
 from configuration.presets import PRESETS
@@ -487,6 +487,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
     "Address": address.SETTINGS,
     "Network": network.SETTINGS,
     "Existing resources": existing.SETTINGS,
+    "Scale": scale.SETTINGS,
     "Clients and tokens": (AUDIENCE, REQUIRE_RESOURCE, ASSIGNMENT_REQUIRED, APP_SCHEMES, CLIENT_DOMAINS),
     "MCP servers": (
         BACKENDS,

@@ -8,6 +8,7 @@ import pulumi
 
 from configuration.existing import Existing
 from configuration.resource_id import ResourceId
+from configuration.scale import Scale
 from gateway.backend import Backend
 from gateway.network import Network
 
@@ -80,6 +81,7 @@ class BackendContext:
         local: true only in the twin.
         network: the virtual network; None without one.
         existing: what the stack uses instead of creating its own.
+        scale: the size of the stack.
     """
 
     resource_group_name: pulumi.Output[str]
@@ -91,8 +93,9 @@ class BackendContext:
     application_insights_connection: pulumi.Output[str]
     caller: Caller
     local: bool
-    network: Network | None = None
-    existing: Existing = field(default_factory=Existing)
+    network: Network | None
+    existing: Existing
+    scale: Scale
 
 
 class LogKind(StrEnum):

@@ -121,6 +121,7 @@ class Gateway(pulumi.ComponentResource):
                 if existing.api_management and existing.identity
                 else None,
                 address=settings.address,
+                scale=settings.scale,
                 secrets_role=account.of(settings.address.certificate if settings.address else None).role(
                     Role.KEY_VAULT_SECRETS_USER
                 ),
@@ -151,6 +152,8 @@ class Gateway(pulumi.ComponentResource):
                 tags=tags,
                 principal_id=service.identity.principal_id,
                 protect=settings.protect,
+                regions=settings.scale.regions,
+                throughput=settings.scale.store_throughput,
                 network=network if network and network.settings.reached_by_gateway else None,
             ),
             opts=child,
@@ -197,6 +200,7 @@ class Gateway(pulumi.ComponentResource):
             local=settings.local,
             network=network,
             existing=settings.existing,
+            scale=settings.scale,
             caller=Caller(
                 client_id=service.identity.client_id,
                 principal_id=service.identity.principal_id,

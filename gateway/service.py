@@ -10,6 +10,7 @@ from pulumi_azure_native import apimanagement, authorization, managedidentity
 
 from configuration.address import Address
 from configuration.resource_id import ResourceId
+from configuration.scale import Scale
 from gateway.api_management import logging, logging_to_monitor
 from gateway.backend_context import steady_identity
 
@@ -50,6 +51,7 @@ class ServiceArgs:
         subnet_id: the subnet that it takes part in; None without a virtual network.
         existing: a service that exists, and the identity with which it calls others; None to create both.
         address: the gateway's own host name; None for the one that Azure gives.
+        scale: zones, further regions, external cache.
         secrets_role: resource id of the role with which a certificate is read.
         telemetry_role: resource id of the role with which Application Insights takes its logs.
     """
@@ -70,6 +72,7 @@ class ServiceArgs:
     subnet_id: pulumi.Input[str] | None = None
     existing: tuple[ResourceId, ResourceId] | None = None
     address: Address | None = None
+    scale: Scale
     secrets_role: str
     telemetry_role: str
 
@@ -235,6 +238,17 @@ class Service(pulumi.ComponentResource):
                 )
                 if args.subnet_id
                 else None,
+                zones=list(args.scale.zones) or None,
+                additional_locations=[
+                    apimanagement.AdditionalLocationArgs(
+                        location=region,
+                        sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
+                            name=args.sku, capacity=args.capacity
+                        ),
+                    )
+                    for region in args.scale.regions
+                ]
+                or None,
                 hostname_configurations=self._hostnames(args.address),
                 custom_properties=_HARDENING if args.sku in _CLASSIC_TIERS else None,
                 tags=args.tags,
@@ -249,6 +263,19 @@ class Service(pulumi.ComponentResource):
                 lambda values: _require_local(*values, local_url=args.local_url)
             )
         # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
+        if args.scale.redis_connection:
+            # Policies use it as soon as it is there, and the service's own cache without it.
+            apimanagement.Cache(
+                f"{name}-cache",
+                apimanagement.CacheArgs(
+                    resource_group_name=self.resource_group_name,
+                    service_name=self.name,
+                    cache_id="default",
+                    use_from_location="default",
+                    connection_string=pulumi.Output.secret(args.scale.redis_connection),
+                ),
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
+            )
         self.cname = pulumi.Output.concat(service_name, ".azure-api.net")
         self.url = self._url(args, pulumi.Output.concat("https://", self.cname))
 

@@ -1,7 +1,7 @@
 """The state of the authorization server: Cosmos DB."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -25,6 +25,9 @@ class StoreArgs:
         tags: tags of its resources.
         principal_id: object id of the identity that reads and writes documents.
         protect: whether Pulumi refuses to delete or replace the account.
+        regions: further regions with a copy, in the order in which they take over; with some, throughput is
+            provisioned, because a serverless account has one region.
+        throughput: request units a second up to which it then scales.
         network: the virtual network through which alone it is reached; None for the internet.
     """
 
@@ -33,6 +36,8 @@ class StoreArgs:
     tags: Mapping[str, str]
     principal_id: pulumi.Input[str]
     protect: bool
+    regions: Sequence[str] = ()
+    throughput: int = 0
     network: Network | None = None
 
 
@@ -61,10 +66,12 @@ class Store(pulumi.ComponentResource):
                 database_account_offer_type=cosmosdb.DatabaseAccountOfferType.STANDARD,
                 locations=[
                     cosmosdb.LocationArgs(
-                        location_name=args.location, failover_priority=0, is_zone_redundant=False
+                        location_name=region, failover_priority=priority, is_zone_redundant=False
                     )
+                    for priority, region in enumerate((args.location, *args.regions))
                 ],
-                capabilities=[cosmosdb.CapabilityArgs(name="EnableServerless")],
+                enable_automatic_failover=True if args.regions else None,
+                capabilities=[] if args.regions else [cosmosdb.CapabilityArgs(name="EnableServerless")],
                 # A code is redeemed a moment after it was stored, by a request that knows no session token:
                 # a weaker level may answer from a replica that has not received it yet.
                 consistency_policy=cosmosdb.ConsistencyPolicyArgs(
@@ -90,6 +97,11 @@ class Store(pulumi.ComponentResource):
                 account_name=account.name,
                 database_name=DATABASE,
                 resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
+                options=cosmosdb.CreateUpdateOptionsArgs(
+                    autoscale_settings=cosmosdb.AutoscaleSettingsArgs(max_throughput=args.throughput)
+                )
+                if args.regions
+                else None,
             ),
             opts=child,
         )

@@ -38,6 +38,7 @@ ALLOWED = {
         "configuration.existing",
         "configuration.network",
         "configuration.resource_id",
+        "configuration.scale",
         "apim.findings",
         "apim.lint",
         "apim.named_values",

@@ -1,0 +1,248 @@
+"""How large a stack is, and in how many places it runs."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from configuration.container import Container
+from configuration.reader import Reader
+from configuration.setting import Choice, Integer, Secret, TextList, TextMap
+
+_ZONES = ("1", "2", "3")
+_MULTIPLE = "Premium"
+
+ZONES = TextList(
+    key="zones",
+    description=(
+        "Availability zones of API Management, in the tier Premium. Without a list Azure chooses zones "
+        "itself for a new service of that tier where the region has some, which Microsoft recommends."
+    ),
+    limits="1, 2, 3; at least as many units (`capacity`) as zones.",
+    default=(),
+    example="1",
+)
+REGIONS = TextList(
+    key="regions",
+    description=(
+        "Further regions with a gateway of `capacity` units each, in the tier Premium. Cosmos DB is then "
+        "replicated to them with provisioned throughput instead of serverless, so it survives the loss of "
+        "a region: set it before the first deployment, because Cosmos DB cannot be changed from one to the "
+        "other. MCP servers stay in the stack's own region."
+    ),
+    limits="Regions in small letters without spaces; none of them is azure-native:location.",
+    default=(),
+    example="northeurope",
+)
+STORE_THROUGHPUT = Integer(
+    key="storeThroughput",
+    description=(
+        "With `regions`: request units a second up to which Cosmos DB scales; it is billed for a tenth of "
+        "them at least, in each region."
+    ),
+    limits="A multiple of 1000.",
+    least=1000,
+    most=100_000,
+    default=4000,
+    example="8000",
+)
+REDIS_CONNECTION = Secret(
+    key="redisConnection",
+    description=(
+        "Connection string of a Redis-compatible cache that API Management uses in place of its own: it is "
+        "not emptied by updates of the service, and can be larger. It holds which grants are revoked, which "
+        "session belongs to whom, and public keys and metadata of clients; no token and no key."
+    ),
+    limits="`<name>:10000,password=<access key>,ssl=True,abortConnect=False`.",
+    example="",
+)
+FUNCTIONS_INSTANCES = Integer(
+    key="functionsInstances",
+    description="Instances up to which the project's own MCP server scales; it scales to zero by itself.",
+    least=1,
+    most=1000,
+    default=40,
+    example="100",
+)
+FUNCTIONS_ALWAYS_READY = Integer(
+    key="functionsAlwaysReady",
+    description=(
+        "Instances of the project's own MCP server that always run, so that the first call after a pause "
+        "does not wait for a start. They cost money while they wait."
+    ),
+    least=0,
+    most=100,
+    default=0,
+    example="1",
+)
+FUNCTIONS_MEMORY = Choice(
+    key="functionsMemory",
+    description="Megabytes of memory of an instance of the project's own MCP server.",
+    choices=("512", "2048", "4096"),
+    default="2048",
+    example="4096",
+)
+REPLICAS = TextMap(
+    key="replicas",
+    description=(
+        "Replicas of the project's own containers that speak streamable HTTP without sessions, at least and "
+        "at most; 0 at least lets a server stop while nobody calls it, and its next call waits for a start. "
+        "Servers with sessions run in one replica, because clients do not return to the one that knows them. "
+        "An entry of `containers` has a key of its own for it."
+    ),
+    limits="`<least>-<most>` with numbers from 0 to 30; only for jira.",
+    example="jira 0-10",
+)
+
+SETTINGS = (
+    ZONES,
+    REGIONS,
+    STORE_THROUGHPUT,
+    REDIS_CONNECTION,
+    FUNCTIONS_INSTANCES,
+    FUNCTIONS_ALWAYS_READY,
+    FUNCTIONS_MEMORY,
+    REPLICAS,
+)
+
+STATELESS = ("jira",)
+"""The project's own containers of which several replicas may answer one client."""
+
+_MOST_REPLICAS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The size of a stack.
+
+    Attributes:
+        zones: availability zones of API Management; empty to leave it to Azure.
+        regions: further regions.
+        store_throughput: request units a second of Cosmos DB, with further regions.
+        redis_connection: connection string of an external cache; empty for API Management's own.
+        functions_instances: instances of the function app at most.
+        functions_always_ready: instances of it that always run.
+        functions_memory: megabytes of each.
+        replicas: least and most replicas of a container, by the name of the server.
+    """
+
+    zones: tuple[str, ...]
+    regions: tuple[str, ...]
+    store_throughput: int
+    redis_connection: str
+    functions_instances: int
+    functions_always_ready: int
+    functions_memory: int
+    replicas: Mapping[str, tuple[int, int]]
+
+    def apply(self, container: Container) -> Container:
+        """A container with the replicas that the stack asks for, for what it speaks without sessions."""
+        if container.name not in self.replicas:
+            return container
+        least, most = self.replicas[container.name]
+        return replace(
+            container,
+            processes=tuple(
+                replace(process, least=least, most=most)
+                if process.transport == "streamable-http"
+                else process
+                for process in container.processes
+            ),
+        )
+
+
+def read(reader: Reader, backends: Collection[str], *, adopted: bool, in_network: bool) -> Scale:
+    """Reads and checks the settings.
+
+    Args:
+        reader: takes what is wrong.
+        backends: the project's own MCP servers that are on.
+        adopted: whether the API Management service exists already.
+        in_network: whether the stack has a virtual network.
+    """
+    instances = FUNCTIONS_INSTANCES.read(reader)
+    return Scale(
+        zones=_zones(reader, adopted=adopted),
+        regions=_regions(reader, adopted=adopted, in_network=in_network),
+        store_throughput=_throughput(reader),
+        redis_connection=_redis_connection(reader, adopted=adopted),
+        functions_instances=instances,
+        functions_always_ready=FUNCTIONS_ALWAYS_READY.read(reader, most=min(instances, 100)),
+        functions_memory=int(FUNCTIONS_MEMORY.read(reader) or FUNCTIONS_MEMORY.default),
+        replicas=_replicas(reader, backends),
+    )
+
+
+def _of_another_tier(reader: Reader, setting: TextList, *, adopted: bool) -> bool:
+    """Reports a list that only an own service of the tier Premium takes."""
+    remedy = f"pulumi config rm {setting.key}"
+    if adopted:
+        setting.reject(reader, "It is set, but the API Management service has an owner.", remedy)
+    elif (sku := reader.peek("sku")) != _MULTIPLE:
+        setting.reject(reader, f"It is set, but the tier is {sku}.", remedy)
+    else:
+        return False
+    return True
+
+
+def _zones(reader: Reader, *, adopted: bool) -> tuple[str, ...]:
+    zones = ZONES.read(reader)
+    if not zones or _of_another_tier(reader, ZONES, adopted=adopted):
+        return ()
+    for index, zone in enumerate(zones):
+        if zone not in _ZONES:
+            ZONES.reject(reader, f"'{zone}' is not a zone.", ZONES.command_without_entry(index))
+    capacity = reader.peek("capacity")
+    if capacity.isdecimal() and int(capacity) < len(zones):
+        wrong = f"There are {len(zones)} zones and {capacity} units."
+        ZONES.reject(reader, wrong, f"pulumi config set capacity {len(zones)}")
+    return zones
+
+
+def _regions(reader: Reader, *, adopted: bool, in_network: bool) -> tuple[str, ...]:
+    regions = REGIONS.read(reader)
+    if not regions or _of_another_tier(reader, REGIONS, adopted=adopted):
+        return ()
+    if in_network:
+        wrong = "It is set with vnetEnabled: each region would need a network of its own, with a peering."
+        REGIONS.reject(reader, wrong, f"pulumi config rm {REGIONS.key}")
+    for index, region in enumerate(regions):
+        if not re.fullmatch(r"[a-z]+[a-z0-9]*", region):
+            wrong = f"'{region}' is not an Azure region."
+        elif region == re.sub(r"\s", "", reader.peek("azure-native:location")).lower():
+            wrong = f"'{region}' is the stack's own region."
+        else:
+            continue
+        REGIONS.reject(reader, wrong, REGIONS.command_without_entry(index))
+    return regions
+
+
+def _throughput(reader: Reader) -> int:
+    throughput = STORE_THROUGHPUT.read(reader)
+    if throughput % 1000:
+        nearest = STORE_THROUGHPUT.command_for(str(throughput // 1000 * 1000 or 1000))
+        STORE_THROUGHPUT.reject(reader, f"{throughput} is not a multiple of 1000.", nearest)
+    return throughput
+
+
+def _redis_connection(reader: Reader, *, adopted: bool) -> str:
+    connection = REDIS_CONNECTION.read(reader)
+    if connection and adopted:
+        wrong = "It is set, but the API Management service has an owner."
+        REDIS_CONNECTION.reject(reader, wrong, f"pulumi config rm {REDIS_CONNECTION.key}")
+    return connection
+
+
+def _replicas(reader: Reader, backends: Collection[str]) -> Mapping[str, tuple[int, int]]:
+    replicas = {}
+    for name, value in REPLICAS.read(reader).items():
+        key, remedy = f"{REPLICAS.key}.{name}", REPLICAS.command_without(name)
+        found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value, re.ASCII)
+        if name not in STATELESS or name not in backends:
+            wrong = f"'{name}' is not a server that is on and may have several replicas."
+            reader.reject(key, wrong, REPLICAS.reason, remedy)
+        elif found is None or not 1 <= int(found[2]) <= _MOST_REPLICAS or int(found[1]) > int(found[2]):
+            wrong = f"'{value}' is not `<least>-<most>` with numbers up to {_MOST_REPLICAS}."
+            reader.reject(key, wrong, REPLICAS.reason, remedy)
+        else:
+            replicas[name] = (int(found[1]), int(found[2]))
+    return replicas
