@@ -12,6 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from configuration import address, existing, network, scale
 from settings import KEYS
 from tests.engine import invariants
 from tests.engine.conftest import Deploy
@@ -62,7 +63,14 @@ CHANGES = {
 
 LOCATION = "azure-native:location"
 
+_FROM_THE_BEGINNING = "belongs to the first deployment; test_variants.py deploys stacks with it"
+_SIZE = "one property of one resource; tests/program/test_scale.py looks at it"
+
 NOT_CHANGED = {
+    **dict.fromkeys((setting.key for setting in existing.SETTINGS), _FROM_THE_BEGINNING),
+    **dict.fromkeys((setting.key for setting in address.SETTINGS), _FROM_THE_BEGINNING),
+    **dict.fromkeys((setting.key for setting in network.SETTINGS), _FROM_THE_BEGINNING),
+    **dict.fromkeys((setting.key for setting in scale.SETTINGS), _SIZE),
     "entraAuthority": "another authority is for a stack in the twin",
     "local": "for a stack in the twin",
     "localUrl": "for a stack in the twin",

@@ -63,6 +63,9 @@ def refused(values: Mapping[str, str], secrets: Iterable[str] = ()) -> SettingsE
     return caught.value
 
 
+DEFAULTS = {setting.key: page.default_of(setting) for setting in SETTINGS}
+
+
 def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
     """Does to the values what a `pulumi config` command does to a stack's file."""
     words = shlex.split(command)
@@ -79,6 +82,9 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
             values[key] = value[0]
         else:
             del values[key]
+            # The CLI then hands the program the default of Pulumi.yaml.
+            if isinstance(default := DEFAULTS.get(target), list):
+                values[key] = json.dumps(default)
         return
     name, *steps = [
         int(place) if place else quoted or plain
@@ -448,14 +454,7 @@ WRONG = {
         "functionsAlwaysReady",
     ),
     "memory-of-no-size": ({"functionsMemory": "1024"}, "functionsMemory"),
-    "replicas-of-a-server-with-sessions": (
-        {
-            "backends": '["functions", "slack"]',
-            "slackBotToken": SECRETS["slackBotToken"],
-            "replicas": '{"slack": "1-3"}',
-        },
-        "replicas.slack",
-    ),
+    "replicas-of-a-server-with-sessions": ({"replicas": '{"slack": "1-3"}'}, "replicas.slack"),
     "replicas-of-a-server-that-is-off": ({"replicas": '{"jira": "0-3"}'}, "replicas.jira"),
     "network-perhaps": ({"vnetEnabled": "perhaps"}, "vnetEnabled"),
     "network-without-a-length": ({"vnetEnabled": "true", "vnetAddresses": "10.80.0.0"}, "vnetAddresses"),
@@ -567,6 +566,8 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     if setting.key in ("existingApiManagement", "existingIdentity"):
         # Each needs the other.
         stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
+    if setting.key in ("zones", "regions"):
+        stack[f"{NAME}:sku"] = "Premium"
     if setting.key in ("gatewayHostname", "gatewayCertificate"):
         stack |= {
             f"{NAME}:gatewayHostname": HOSTNAME.example,
