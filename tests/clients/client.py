@@ -1,5 +1,6 @@
 """The clients that the tests run: a folder each, with a manifest, a program and a lock for each version."""
 
+import platform
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Client:
         stays: whether it stays connected when its access token has expired; if not, `refresh` says why.
         build: what the build of the program needs on its command line.
         fast: whether it also runs in `make test`.
-        gap: the reason why it does not connect, or None if it does.
+        machine: the only kind of machine for which the registry has it, such as `Linux x86_64`, or None.
     """
 
     folder: str
@@ -42,11 +43,16 @@ class Client:
     stays: bool = True
     build: tuple[str, ...] = ()
     fast: bool = False
-    gap: str | None = None
+    machine: str | None = None
 
     @property
     def id(self) -> str:
         return f"{self.folder}-{self.version}"
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether there is a program for this kind of machine."""
+        return self.machine in {None, f"{platform.system()} {platform.machine()}"}
 
     @property
     def sources(self) -> Path:

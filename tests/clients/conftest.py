@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             # Some clients listen at a port that is the same for each of their runs.
             marks=[
                 pytest.mark.xdist_group(client.id),
-                *([pytest.mark.xfail(reason=client.gap)] if client.gap else []),
+                pytest.mark.skipif(not client.runs_here, reason=f"{client.name} needs {client.machine}"),
             ],
         )
         for client in clients()

@@ -65,6 +65,8 @@ def main() -> int:
         chosen = not options.names or {client.folder, client.id} & set(options.names)
         if not chosen or (options.fast and not client.fast):
             continue
+        if not client.runs_here and not options.lock:
+            continue
         toolchain = TOOLCHAINS[client.toolchain]
         if (missing := toolchain.missing()) is not None:
             print(f"{client.id}: not installed: {missing}", file=sys.stderr)

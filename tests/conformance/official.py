@@ -36,8 +36,8 @@ def command() -> list[str]:
         pytest.skip(str(error))
 
 
-def run_server_scenarios(url: str, protocol: str, folder: Path) -> list[Check]:
-    """Runs the scenarios of a protocol version against an MCP server.
+def run_server_scenarios(url: str, protocol: str, folder: Path, *, only: str | None = None) -> list[Check]:
+    """Runs the scenarios of a protocol version, or one of them, against an MCP server.
 
     The time-outs are far above what the scenarios take, because a machine that does other work must not
     change the result: the suite's own limit for a scenario is 30 seconds.
@@ -45,7 +45,7 @@ def run_server_scenarios(url: str, protocol: str, folder: Path) -> list[Check]:
     done = subprocess.run(
         [
             *(*command(), "server", "--url", url, "--spec-version", protocol),
-            *("--timeout", "120000", "-o", str(folder)),
+            *("--timeout", "120000", "-o", str(folder), *(("--scenario", only) if only else ())),
         ],
         env=environment(),
         capture_output=True,

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import official
-from tests.conformance.report import differences, not_passed, reasons, record
+from tests.conformance.report import Check, differences, not_passed, reasons, record
+
+
+def repeat(scenario: str, url: str, protocol: str, found: list[Check], folder: Path) -> list[Check]:
+    """The checks, those of one scenario from another run that does nothing else.
+
+    The scenarios have limits of 2, 5 and 10 seconds for single messages, which no option changes. A machine
+    that is busy exceeds them, so a difference counts when it is there again.
+    """
+    again = official.run_server_scenarios(url, protocol, folder / scenario, only=scenario)
+    return [check for check in found if check.scenario != scenario] + again
 
 
 @pytest.mark.timeout(600)
@@ -18,6 +28,9 @@ def test_the_suite_finds_no_difference_between_the_server_and_the_gateway(
 ) -> None:
     at_server = official.run_server_scenarios(direct, protocol, tmp_path / "direct")
     at_gateway = official.run_server_scenarios(through_the_gateway, protocol, tmp_path / "gateway")
+    for scenario in {name.partition(":")[0] for name, _ in differences(at_server, at_gateway)}:
+        at_server = repeat(scenario, direct, protocol, at_server, tmp_path / "direct again")
+        at_gateway = repeat(scenario, through_the_gateway, protocol, at_gateway, tmp_path / "gateway again")
     record(f"server-{protocol}-direct", at_server)
     record(f"server-{protocol}-gateway", at_gateway)
     assert differences(at_server, at_gateway) == []
