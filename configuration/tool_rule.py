@@ -18,11 +18,6 @@ class ToolRule:
     role: str = ""
     group: str = ""
 
-    @property
-    def permissions(self) -> tuple[str, ...]:
-        """The role and the group: one of them is enough. Empty when none is needed."""
-        return tuple(each for each in (self.role, self.group) if each)
-
 
 OTHER_TOOLS = "*"
 """The name under which a rule stands for every tool that has none of its own."""

@@ -11,6 +11,11 @@ from typing import Literal
 from settings import Access, ToolRule
 
 
+def group_role(group: str) -> str:
+    """The value of the app role that the members of a group have."""
+    return f"group.{group}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation of an MCP server: where clients send it and where it goes.
@@ -96,6 +101,16 @@ class Backend:
     def admits_keys(self) -> bool:
         """Whether holders of its subscription key may call it."""
         return "keys" in self.access
+
+    def permissions(self, tool: str) -> tuple[str, ...]:
+        """The values of the app roles of which a caller needs one for a tool that has a rule."""
+        rule = self.tools[tool]
+        return tuple(value for value in (rule.role, group_role(rule.group) if rule.group else "") if value)
+
+    @property
+    def tool_roles(self) -> tuple[str, ...]:
+        """The values of all app roles that its rules name."""
+        return tuple(dict.fromkeys(value for tool in self.tools for value in self.permissions(tool)))
 
     @property
     def product(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.backend import Backend
+from gateway.backend import Backend, group_role
 from settings import Settings
 
 Member = Literal["User", "Application"]
@@ -63,11 +63,6 @@ class RolePlan:
 
     roles: tuple[AppRole, ...] = ()
     assignments: tuple[RoleAssignment, ...] = ()
-
-
-def group_role(group: str) -> str:
-    """The value of the role that the members of a group have."""
-    return f"group.{group}"
 
 
 def plan_roles(settings: Settings, backends: Sequence[Backend]) -> RolePlan:

@@ -89,12 +89,24 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
 
 
 def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedElement]:
-    """A policy and the policies in it, without branches that only run for failures: those are not streams."""
+    """A policy and the policies in it, without branches that are not for streams.
+
+    Those run for failures only, or depend on a variable that was computed from the request's body: a policy
+    that knows what was asked may know that the answer ends.
+    """
     yield one
-    if one.element.name == "when" and _excludes_success(subject, one):
+    if one.element.name == "when" and (_excludes_success(subject, one) or _knows_the_request(subject, one)):
         return
     for inner in subject.statements(one):
         yield from _for_streams(subject, inner)
+
+
+def _knows_the_request(subject: Subject, branch: LocatedElement) -> bool:
+    """Whether a branch depends on a variable that was computed from the request's body."""
+    condition = subject.expression(branch.document, branch.element.attributes.get("condition"))
+    if condition is None:
+        return False
+    return any(f"variables:{name}" in condition.reads for name in subject.variables_from_bodies())
 
 
 def _excludes_success(subject: Subject, branch: LocatedElement) -> bool:
@@ -126,5 +138,7 @@ def _policies(subject: Subject, statement: LocatedElement, section: str) -> Iter
         return
     if name == "cache-lookup" or (name in _OF_RESPONSES and section == "outbound"):
         yield statement.finding("buffered-stream", f"{name} in {section} buffers responses")
+    if name == "when" and _knows_the_request(subject, statement):
+        return
     for child in subject.statements(statement):
         yield from _policies(subject, child, section)

@@ -74,6 +74,7 @@ class Subject:
     uses: dict[str, object] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
     _parts: dict[tuple[str, int], tuple[LocatedElement, ...]] = field(default_factory=dict)
+    _from_bodies: frozenset[str] | None = None
     _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
@@ -116,6 +117,20 @@ class Subject:
         for statement in self.section(chain, section):
             yield from self.parts(statement)
 
+    def variables_from_bodies(self) -> frozenset[str]:
+        """Names of the variables that are computed from the bodies of requests."""
+        if self._from_bodies is None:
+            self._from_bodies = frozenset(
+                element.attributes["name"].text
+                for document, root in self.roots.items()
+                for element in _elements(root)
+                if element.name == "set-variable"
+                and {"name", "value"} <= element.attributes.keys()
+                and (expression := self.expression(document, element.attributes["value"])) is not None
+                and "request.body" in expression.reads
+            )
+        return self._from_bodies
+
     def found(self, rule: Rule, one: LocatedElement, section: str) -> tuple[Finding, ...]:
         """The findings of a rule about a policy of a section; cached for all operations with the policy."""
         location = rule, one.document, id(one.element), section
@@ -146,6 +161,12 @@ class Subject:
             root = self.roots.get(fragment.document.name)
             if fragment.id == wanted.text and root is not None:
                 yield from LocatedElement(fragment.document.name, root).children()
+
+
+def _elements(element: Element) -> Iterator[Element]:
+    yield element
+    for child in element.children:
+        yield from _elements(child)
 
 
 def compiled(service: Service, unknown: frozenset[str]) -> Subject:

@@ -846,6 +846,6 @@ def test_rules_of_tools_add_scopes_and_agents_have_roles() -> None:
 
     assert stack.access == {"functions": ("users", "agents")}
     assert stack.scopes == {"functions": ("functions", "functions.write")}
-    assert stack.tools["functions"]["save_snippet"].permissions == ("Writer",)
+    assert stack.tools["functions"]["save_snippet"].role == "Writer"
     assert stack.agents[0].roles == ("functions", "functions.write", "Writer")
     assert stack.role_members == {"Writer": ("ada00000-0000-4000-8000-000000001815",)}
