@@ -10,7 +10,7 @@ from configuration import declared
 from configuration.access import SCOPE, STANDARD_SCOPES, read_access, read_tools
 from configuration.container import ActsAs, Container, Paths, Process, Transport
 from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
-from configuration.names import PATHS, RESERVED, SERVERS, TAKEN
+from configuration.names import PATHS, RESERVED, SCOPES, SERVERS, TAKEN
 from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
 
@@ -351,7 +351,7 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 f"pulumi config set --path 'containers[{place}].path' {container.name or 'notes'}-mcp",
             )
     for place, container in enumerate(containers):
-        others = set(SERVERS) | {other.name for other in containers if other is not container}
+        others = set(SERVERS) | SCOPES | {other.name for other in containers if other is not container}
         others |= {scope for other in containers[:place] for scope in other.scopes}
         for index, scope in enumerate(container.scopes):
             if scope in others:

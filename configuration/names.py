@@ -5,6 +5,9 @@ from configuration.presets import PRESETS
 SERVERS = ("functions", *PRESETS, "github")
 """The project's own MCP servers, by the name that they have in `backends`."""
 
+SCOPES = frozenset(scope for preset in PRESETS.values() for scope in preset.container.scopes)
+"""Scopes of the project's own servers, in addition to their names."""
+
 TAKEN = frozenset({*SERVERS, "oauth", "gateway"})
 """Names of parts of the stack."""
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from configuration.container import Container, Paths, Process
 from configuration.preset import Credential, Limit, Preset
 from configuration.setting import Boolean, Secret, Text, TextList
+from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 VERSION = "0.23.1"
 """The image's tag. The twin runs the PyPI package of the same version, see docs/adding-a-backend.md."""
@@ -34,6 +35,54 @@ _ENV = {
 _STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
 # STATELESS would end a process with this transport.
 _LEGACY = {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": _MESSAGES}
+
+
+# Those that the server itself marks as reading (the tag `read`). Every other tool changes something, also one
+# of a later version.
+_READING = (
+    "jira_batch_get_changelogs",
+    "jira_download_attachments",
+    "jira_get_agile_boards",
+    "jira_get_all_projects",
+    "jira_get_board_issues",
+    "jira_get_create_fields",
+    "jira_get_cross_project_dependencies",
+    "jira_get_field_options",
+    "jira_get_issue",
+    "jira_get_issue_dates",
+    "jira_get_issue_development_info",
+    "jira_get_issue_images",
+    "jira_get_issue_proforma_forms",
+    "jira_get_issue_sla",
+    "jira_get_issue_watchers",
+    "jira_get_issues_development_info",
+    "jira_get_link_types",
+    "jira_get_proforma_form_details",
+    "jira_get_project_components",
+    "jira_get_project_epic_hierarchy",
+    "jira_get_project_fields",
+    "jira_get_project_issue_types",
+    "jira_get_project_issues",
+    "jira_get_project_versions",
+    "jira_get_queue_issues",
+    "jira_get_request_type_fields",
+    "jira_get_request_types",
+    "jira_get_service_desk_for_project",
+    "jira_get_service_desk_queues",
+    "jira_get_sprint_issues",
+    "jira_get_sprints_from_board",
+    "jira_get_transitions",
+    "jira_get_user_profile",
+    "jira_get_worklog",
+    "jira_search",
+    "jira_search_assignable_users",
+    "jira_search_fields",
+    "jira_search_projects",
+)
+TOOLS = {
+    **{name: ToolRule(scope="jira.read") for name in _READING},
+    OTHER_TOOLS: ToolRule(scope="jira.write"),
+}
 
 
 def _url_problem(value: str) -> str | None:
@@ -149,6 +198,8 @@ PRESET = Preset(
         ),
         session_parameter="session_id",
         health="/healthz",
+        scopes=("jira.read", "jira.write"),
+        tools=TOOLS,
     ),
     credentials=(URL, USERNAME, TOKEN),
     limits=(READ_ONLY, PROJECTS),

@@ -10,6 +10,7 @@ import re
 from configuration.container import Container, Paths, Process
 from configuration.preset import Credential, Limit, Preset
 from configuration.setting import Boolean, Secret, TextList
+from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 VERSION = "v1.3.0"
 """The image's tag. The twin runs the npm package of the same version, see docs/adding-a-backend.md."""
@@ -27,6 +28,23 @@ _ENV = {
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
     # At `info` it logs the arguments of calls, and with them what people write.
     "SLACK_MCP_LOG_LEVEL": "warn",
+}
+
+
+# Every other tool changes something, also one of a later version.
+_READING = (
+    "channels_list",
+    "channels_me",
+    "conversations_history",
+    "conversations_replies",
+    "conversations_search_messages",
+    "conversations_unreads",
+    "usergroups_list",
+    "users_search",
+)
+TOOLS = {
+    **{name: ToolRule(scope="slack.read") for name in _READING},
+    OTHER_TOOLS: ToolRule(scope="slack.write"),
 }
 
 
@@ -88,6 +106,8 @@ PRESET = Preset(
             Process(transport="sse", arguments=("--transport", "sse"), env=_ENV),
         ),
         session_parameter="sessionId",
+        scopes=("slack.read", "slack.write"),
+        tools=TOOLS,
     ),
     credentials=(TOKEN,),
     limits=(POST_CHANNELS, READ_ONLY),

@@ -89,16 +89,17 @@ async def _authorization_server(session: Session) -> str:
 
 async def _protected_resources(session: Session) -> str:
     problems = []
-    paths = [path for server in session.target.expected.servers for path in server.entrances]
-    for path in paths:
+    paths = {path: server for server in session.target.expected.servers for path in server.entrances}
+    for path, server in paths.items():
         at = f"{PROTECTED_RESOURCE}{path}"
         document = await document_at(session, at)
         resource = f"{session.url}{path}"
         if document.get("resource") != resource:
             problems.append(f"{at}: resource is {document.get('resource')!r}, not {resource}")
-        problems += _differences(
-            at, document, {"authorization_servers": [session.url], "bearer_methods_supported": ["header"]}
-        )
+        expected: dict[str, object] = {"bearer_methods_supported": ["header"]}
+        if server.admits_users:
+            expected["authorization_servers"] = [session.url]
+        problems += _differences(at, document, expected)
     absent = await session.request("GET", f"{PROTECTED_RESOURCE}/no-such-server")
     if absent.status_code != 404:  # noqa: PLR2004 -- HTTP: Not Found
         problems.append(f"an unknown path has metadata: HTTP {absent.status_code}")

@@ -41,6 +41,8 @@ def _server(backend: Backend) -> Server:
         operations=tuple((route.method, route.template) for route in backend.routes),
         root_messages=tuple(dict.fromkeys(route.template for route in backend.root_messages)),
         upstream_paths=tuple(dict.fromkeys(route.upstream for route in backend.routes)),
+        scopes=backend.scopes,
+        admits_users=backend.admits_users,
     )
 
 

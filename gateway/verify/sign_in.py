@@ -114,6 +114,8 @@ async def _redirect_uris(session: Session) -> str:
 
 
 async def _sign_in(server: Server, count: str, session: Session) -> str:
+    if not server.admits_users:
+        raise SkippedError("Users may not call this server (`access`).")
     if session.open_browser is None:
         raise SkippedError("Not tried (--no-sign-in).")
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
@@ -126,6 +128,8 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
             "code_challenge": _challenge(verifier),
             "code_challenge_method": "S256",
             "state": state,
+            # With all of them, it sees all tools whose rules name a scope.
+            "scope": " ".join(server.scopes),
             "resource": resource,
         }
         await _require_page(session, request)

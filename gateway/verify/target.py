@@ -21,6 +21,8 @@ class Server:
         operations: methods and URL templates below the path.
         root_messages: paths below the gateway's root at which a legacy client may have to send messages.
         upstream_paths: the paths at the server behind the gateway.
+        scopes: the scopes of its tokens.
+        admits_users: whether users who signed in may call it.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Server:
     operations: tuple[tuple[str, str], ...]
     root_messages: tuple[str, ...]
     upstream_paths: tuple[str, ...]
+    scopes: tuple[str, ...]
+    admits_users: bool
 
     @property
     def entrances(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 OVERRIDES = {"openRequests": "300"}
 """One test has 200 sessions of one person."""
 VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"
+SCOPES = "functions slack.read slack.write jira.read jira.write"
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
 
@@ -142,7 +143,7 @@ async def tools(url: str, person: Person) -> set[str]:
 def token(twin: RunningTwin, person: Person, path: str) -> tuple[Client, str]:
     client = twin.client(path=path)
     assert client.register().status_code == 201
-    code = parameters_of(person.sign_in(client.authorize_url()))["code"]
+    code = parameters_of(person.sign_in(client.authorize_url(scope=SCOPES)))["code"]
     return client, client.redeem(code).json()["access_token"]
 
 
