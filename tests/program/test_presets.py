@@ -61,7 +61,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
-    written = entry(name="chat", title=PRESETS[name].container.title, transport="separate", **ENTRIES[name])
+    container = PRESETS[name].container
+    rules = {
+        "scopes": [scope.replace(f"{name}.", "chat.") for scope in container.scopes],
+        "tools": {
+            tool: {"scope": rule.scope.replace(f"{name}.", "chat.")} for tool, rule in container.tools.items()
+        },
+    }
+    written = entry(name="chat", title=container.title, transport="separate", **rules, **ENTRIES[name])
     token = next(value for key, value in CREDENTIALS.items() if key in SECRETS and key.startswith(name))
     values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS)
     preset, own = registry.describe(load(values, [*SECRETS, "chatToken"]))
@@ -78,7 +85,11 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
             for server in backend.servers
         ]
         rest = replace(backend, servers=())
-        return f"{rest} {servers}".replace(f"{name}-", "chat-").replace(f"'{name}'", "'chat'")
+        return (
+            f"{rest} {servers}".replace(f"{name}-", "chat-")
+            .replace(f"'{name}'", "'chat'")
+            .replace(f"{name}.", "chat.")
+        )
 
     assert described(preset) == described(own)
 
