@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up agent verify admin test test-engine test-clients test-conformance lint format check clean lock force
+.PHONY: help up agent preflight verify admin test test-engine test-clients test-conformance lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=
 # STACK on the command line means a stack on Azure; without it the local twin is used.
 agent: $(ENVIRONMENT) ## Talk with the demo agent over all servers (of the local twin, or STACK=dev)
 	@exec $(BIN)/python -m agent_demo $(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),--url $(or $(URL),http://localhost:$(PORT))) $(ARGS)
+
+preflight: $(ENVIRONMENT) ## Check a stack before it is deployed (STACK=dev)
+	@exec $(BIN)/python -m preflight --stack $(STACK) $(ARGS)
 
 verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
 	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)

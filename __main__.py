@@ -3,6 +3,7 @@
 import pulumi
 
 from backends import registry
+from gateway import limits
 from gateway.gateway import Gateway, GatewayArgs
 from gateway.outputs import stack_outputs
 from gateway.plan import plan_gateway
@@ -16,6 +17,7 @@ def deploy() -> None:
     hosted = registry.hosted(settings)
     plan = plan_gateway(settings, backends, hosted)
     plan.check()
+    limits.check(settings, plan)
 
     front = Gateway("gateway", GatewayArgs(settings=settings, plan=plan))
     deployed = registry.deploy(backends, front.backend_context)

@@ -18,6 +18,7 @@ OURS = {
     "functions_app",
     "gateway",
     "policies",
+    "preflight",
     "scripts",
     "settings",
     "tests",
@@ -59,6 +60,8 @@ ALLOWED = {
         "settings",
         "configuration",
     },
+    # A program of its own, which makes the checks of the program without deploying.
+    "preflight": {"preflight", "apim.lint", "backends", "configuration", "gateway", "settings"},
     "functions_app": set(),
     # A program of its own, which knows a stack by its outputs.
     "agent_demo": {"agent_demo"},

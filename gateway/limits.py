@@ -1,0 +1,91 @@
+"""What Azure would refuse although every setting is valid by itself, as far as it can be known offline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pulumi
+
+from gateway.plan import Plan
+from settings import Settings
+
+# https://learn.microsoft.com/azure/api-management/api-management-region-availability, 11 November 2025, and
+# for all tiers in 2026. The classic tiers are in all regions.
+_V2_TIERS = frozenset({"BasicV2", "StandardV2", "PremiumV2"})
+_REGIONS_OF_V2_TIERS = frozenset(
+    {
+        *("australiacentral", "australiaeast", "australiasoutheast", "brazilsouth", "canadacentral"),
+        *("canadaeast", "centralindia", "centralus", "eastasia", "eastus", "eastus2", "francecentral"),
+        *("germanywestcentral", "italynorth", "japaneast", "koreacentral", "northcentralus", "northeurope"),
+        *("norwayeast", "southafricanorth", "southcentralus", "southindia", "swedencentral"),
+        *("switzerlandnorth", "uaenorth", "uksouth", "ukwest", "westeurope", "westus", "westus2"),
+    }
+)
+_REGION_PAGE = "https://learn.microsoft.com/azure/api-management/api-management-region-availability"
+
+# https://learn.microsoft.com/azure/api-management/service-limits: the smallest numbers of any tier.
+_NAMED_VALUES = 100
+_OPERATIONS = 100
+_FRAGMENTS = 50
+_APIS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that Azure refuses, or may refuse.
+
+    Attributes:
+        message: what is wrong, and what to do.
+        warning: whether the deployment may succeed all the same.
+    """
+
+    message: str
+    warning: bool = False
+
+
+class LimitsError(pulumi.RunError):
+    """Azure would refuse the stack. Pulumi shows the message alone, without a stack trace."""
+
+
+def check(settings: Settings, plan: Plan) -> None:
+    """Checks a stack before anything is created. Warnings are logged.
+
+    Raises:
+        LimitsError: Azure would refuse it.
+    """
+    found = list(findings(settings, plan))
+    for one in found:
+        if one.warning:
+            pulumi.log.warn(one.message)
+    errors = [one.message for one in found if not one.warning]
+    if errors:
+        lines = "\n".join(f"  {message}" for message in errors)
+        raise LimitsError(f"Azure would refuse this stack; nothing was created:\n{lines}")
+
+
+def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
+    """Everything that Azure refuses, or may refuse."""
+    if (
+        settings.sku in _V2_TIERS
+        and not settings.local
+        and settings.location not in _REGIONS_OF_V2_TIERS
+        and settings.existing.api_management is None
+    ):
+        yield Finding(
+            message=f"API Management {settings.sku} was not available in {settings.location} when this "
+            f"program was released. See {_REGION_PAGE}, or choose another region: "
+            "pulumi config set azure-native:location northeurope",
+            warning=True,
+        )
+    yield from _too_many("named values", len(plan.named_values), _NAMED_VALUES, "MCP servers")
+    yield from _too_many("policy fragments", len(plan.fragments), _FRAGMENTS, "MCP servers")
+    yield from _too_many("APIs", len(plan.apis), _APIS, "MCP servers")
+    for api in plan.apis:
+        what = f"operations of the API {api.id}"
+        yield from _too_many(what, len(api.operations), _OPERATIONS, "paths of this server")
+
+
+def _too_many(what: str, count: int, most: int, fewer: str) -> Iterator[Finding]:
+    if count > most:
+        yield Finding(
+            message=f"The stack has {count} {what}, and API Management takes {most}. Use fewer {fewer}."
+        )

@@ -1,0 +1,78 @@
+"""Checks a stack before it is deployed, without an account: `python -m preflight --stack dev`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import reset_options
+
+from apim import lint
+from backends import registry
+from configuration import stack_file
+from gateway import limits
+from gateway.plan import plan_gateway
+from preflight.deployer import needs
+from settings import SettingsError, load
+
+_ROOT = Path(__file__).resolve().parent.parent
+# In place of encrypted values, which only the Pulumi CLI reads: of a form that every setting accepts.
+_NOT_READ = "xoxb-not-read-00000000"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the checks; the exit status is 1 when the deployment would fail."""
+    parser = argparse.ArgumentParser(
+        prog="python -m preflight", description="Checks a stack before it is deployed."
+    )
+    parser.add_argument("--stack", default="dev", help="name of the stack (dev)")
+    stack = parser.parse_args(arguments).stack
+    try:
+        configuration = stack_file.load(_ROOT, stack, encrypted=_NOT_READ)
+    except stack_file.ConfigurationError as error:
+        return _fail(str(error))
+    reset_options(project=configuration.project, stack=configuration.stack)
+    set_all_config(dict(configuration.values), sorted(configuration.secret_keys))
+    try:
+        settings = load()
+    except SettingsError as error:
+        return _fail(str(error))
+    backends = registry.describe(settings)
+    plan = plan_gateway(settings, backends, registry.hosted(settings))
+    found = plan.findings()
+    refused = list(limits.findings(settings, plan))
+    for finding in found:
+        kind = "warning" if lint.is_warning(finding) else "error"
+        _print(f"{kind}: {finding.document}:{finding.line}: {finding.code}: {finding.message}")
+    for one in refused:
+        _print(f"{'warning' if one.warning else 'error'}: {one.message}")
+    failed = not all(map(lint.is_warning, found)) or not all(one.warning for one in refused)
+    if configuration.encrypted:
+        _print(f"Not checked, because only the Pulumi CLI reads them: {', '.join(configuration.encrypted)}.")
+    _print(
+        f"The stack {stack}: {settings.sku} in {settings.location}, {len(plan.apis)} APIs, "
+        f"{len(plan.named_values)} named values, {len(plan.fragments)} fragments."
+    )
+    for need in needs(settings, backends):
+        _print(f"\n{need.what}")
+        for command in need.commands:
+            _print(f"  > {command}")
+    _print("\nAzure would refuse this stack." if failed else "\nNothing is known that Azure would refuse.")
+    return int(failed)
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 -- a command line
+    return 1
+
+
+def _print(line: str) -> None:
+    print(line)  # noqa: T201 -- a command line
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except pulumi.RunError as failure:
+        sys.exit(_fail(str(failure)))

@@ -1,0 +1,73 @@
+"""What the person or pipeline that deploys a stack needs, with the commands that give it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.backend import Backend
+from settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One thing that a deployment needs.
+
+    Attributes:
+        what: a sentence.
+        commands: what gives it, or shows whether it is there.
+    """
+
+    what: str
+    commands: tuple[str, ...]
+
+
+def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
+    """What a deployment of the stack needs, in the order in which it is needed."""
+    yield Need(
+        what="A sign-in to Azure, and the subscription to deploy to.",
+        commands=("az login", "az account set --subscription <name or id>"),
+    )
+    yield Need(
+        what="Resource providers that are registered in the subscription.",
+        commands=tuple(
+            f"az provider register --wait --namespace Microsoft.{name}"
+            for name in _providers(settings, backends)
+        ),
+    )
+    scope = "/subscriptions/<subscription>"
+    if settings.existing.resource_group:
+        scope += f"/resourceGroups/{settings.existing.resource_group}"
+    roles = ["Contributor", "Role Based Access Control Administrator"]
+    if settings.monitoring.cost_anomalies:
+        roles.append("Cost Management Contributor")
+    yield Need(
+        what="Roles of the deployer: Contributor alone may not assign roles to the managed identities.",
+        commands=tuple(
+            f'az role assignment create --assignee <deployer> --role "{role}" '
+            f"--scope {'/subscriptions/<subscription>' if role.startswith('Cost') else scope}"
+            for role in roles
+        ),
+    )
+    if not settings.existing.application:
+        yield Need(
+            what="The right to register applications in Entra: the role Application Developer for a person, "
+            "the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a pipeline.",
+            commands=(
+                "az rest --url https://graph.microsoft.com/v1.0/me/memberOf/microsoft.graph.directoryRole",
+            ),
+        )
+    if settings.assignment_required:
+        yield Need(
+            what="Users and groups who are assigned to the gateway's application, after the deployment.",
+            commands=(
+                "az ad sp show --id $(pulumi stack output entraClientId) --query appRoleAssignmentRequired",
+            ),
+        )
+
+
+def _providers(settings: Settings, backends: Sequence[Backend]) -> Sequence[str]:
+    found = {"ApiManagement", "App", "DocumentDB", "Insights", "ManagedIdentity", "OperationalInsights"}
+    if any(backend.name == "functions" for backend in backends):
+        found |= {"Storage", "Web"}
+    if settings.network is not None:
+        found.add("Network")
+    return sorted(found)

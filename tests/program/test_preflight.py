@@ -1,0 +1,117 @@
+"""The checks before a deployment, and what the deployer is told."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends import registry
+from gateway import limits
+from preflight import __main__ as preflight
+from preflight.deployer import needs
+from tests.program.variants import Case
+from tests.stacks import FUNCTIONS_ONLY
+from twin.gateway_plan import load_settings, plan_stack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = ROOT / "docs" / "preflight.md"
+
+
+def stack_file(folder: Path, **values: str) -> None:
+    """A project with one stack `team`, which lacks what `values` does not give."""
+    (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    settings = {
+        "azure-native:location": "northeurope",
+        "remote-mcp-gateway:publisherName": "Example",
+    } | values
+    lines = "".join(f"  {key}: {value}\n" for key, value in settings.items())
+    (folder / "Pulumi.team.yaml").write_text(f"config:\n{lines}", encoding="utf-8")
+
+
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(preflight, "_ROOT", folder)
+    return preflight.main(["--stack", "team"])
+
+
+def test_a_stack_that_can_be_deployed_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack_file(tmp_path, **{"remote-mcp-gateway:publisherEmail": "you@example.com"})
+    assert run(tmp_path, monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert "Nothing is known that Azure would refuse." in said
+    assert "az provider register --wait --namespace Microsoft.ApiManagement" in said
+
+
+def test_wrong_settings_fail_with_the_command_that_fixes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack_file(tmp_path)
+    assert run(tmp_path, monkeypatch) == 1
+    assert "pulumi config set publisherEmail" in capsys.readouterr().err
+
+
+def test_a_stack_without_a_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack_file(tmp_path)
+    monkeypatch.setattr(preflight, "_ROOT", tmp_path)
+    assert preflight.main(["--stack", "other"]) == 1
+    assert "other" in capsys.readouterr().err
+
+
+def test_a_tier_that_is_not_in_the_region_is_a_warning() -> None:
+    settings = load_settings({**FUNCTIONS_ONLY, "azure-native:location": "polandcentral"})
+    plan = plan_stack(FUNCTIONS_ONLY)
+    (found,) = limits.findings(replace(settings, local=False), plan)
+    assert found.warning
+    assert "BasicV2 was not available in polandcentral" in found.message
+    assert not list(limits.findings(replace(settings, local=False, sku="Developer"), plan))
+
+
+def test_more_than_api_management_takes_is_an_error() -> None:
+    settings, plan = load_settings(FUNCTIONS_ONLY), plan_stack(FUNCTIONS_ONLY)
+    large = replace(
+        plan,
+        named_values=plan.named_values * 20,
+        fragments=plan.fragments * 20,
+        apis=tuple(replace(api, operations=tuple(api.operations) * 20) for api in plan.apis * 30),
+    )
+    messages = " ".join(one.message for one in limits.findings(settings, large) if not one.warning)
+    for what in ("named values", "policy fragments", "APIs", "operations of the API oauth"):
+        assert re.search(rf"The stack has \d+ {what}, and API Management takes \d+", messages)
+    with pytest.raises(limits.LimitsError, match="nothing was created"):
+        limits.check(settings, large)
+
+
+def test_the_deployer_is_told_which_rights_are_needed() -> None:
+    settings = load_settings({**FUNCTIONS_ONLY, "assignmentRequired": "true"})
+    found = list(needs(settings, registry.describe(settings)))
+    commands = "\n".join(command for need in found for command in need.commands)
+    assert '--role "Contributor"' in commands
+    assert '--role "Role Based Access Control Administrator"' in commands
+    assert "Cost Management" not in commands
+    assert any("Application Developer" in need.what for need in found)
+    assert any("assigned to the gateway's application" in need.what for need in found)
+    costly = replace(settings, monitoring=replace(settings.monitoring, cost_anomalies=True))
+    assert any("Cost Management" in command for need in needs(costly, ()) for command in need.commands)
+    assert not any("Microsoft.Storage" in command for need in needs(costly, ()) for command in need.commands)
+
+
+def test_names_that_stay_taken_have_a_random_part() -> None:
+    name = Case("dev", preview=False).stack.one("apimanagement:ApiManagementService").inputs["serviceName"]
+    assert re.fullmatch(r"apim-[a-z0-9]{8}", name)
+
+
+def test_cosmos_db_asks_for_no_zones() -> None:
+    (place,) = Case("dev", preview=False).stack.one("cosmosdb:DatabaseAccount").inputs["locations"]
+    assert place["isZoneRedundant"] is False
+
+
+def test_every_known_failure_names_the_file_with_its_test() -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 18
+    for row in rows:
+        (reference,) = re.findall(r"`(tests/[^`]+)`", row)
+        assert (ROOT / reference).is_file(), row
