@@ -98,13 +98,6 @@ ENVIRONMENT = _id_of(
         "they must be of the same trust."
     ),
 )
-KEY_VAULT = _id_of(
-    "existingKeyVault",
-    "a Key Vault that exists and uses role-based access control, in the stack's subscription",
-    "Microsoft.KeyVault/vaults",
-    "az keyvault show --name <name> --query id --output tsv",
-    note="The stack's secrets go there.",
-)
 APPLICATION = Text(
     key="existingApplication",
     description=(
@@ -133,7 +126,6 @@ SETTINGS = (
     WORKSPACE,
     APPLICATION_INSIGHTS,
     ENVIRONMENT,
-    KEY_VAULT,
     APPLICATION,
     AUDIENCES,
 )
@@ -150,7 +142,6 @@ class Existing:
         workspace: the Log Analytics workspace.
         application_insights: the Application Insights component.
         environment: the Container Apps environment.
-        key_vault: the Key Vault.
         application: client id of the application as which users sign in.
         audiences: client ids of the servers' applications, by the name of the server.
     """
@@ -161,7 +152,6 @@ class Existing:
     workspace: ResourceId | None = None
     application_insights: ResourceId | None = None
     environment: ResourceId | None = None
-    key_vault: ResourceId | None = None
     application: str = ""
     audiences: Mapping[str, str] = field(default_factory=dict)
 
@@ -180,7 +170,6 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
         workspace=ResourceId.parse(WORKSPACE.read(reader)),
         application_insights=ResourceId.parse(APPLICATION_INSIGHTS.read(reader)),
         environment=ResourceId.parse(ENVIRONMENT.read(reader)),
-        key_vault=ResourceId.parse(KEY_VAULT.read(reader)),
         application=APPLICATION.read(reader).lower(),
         audiences=_audiences(reader, servers),
     )

@@ -41,8 +41,8 @@ VNET_ENABLED = Boolean(
     key="vnetEnabled",
     description=(
         "Put the stack into a virtual network of its own, with private endpoints for storage, Cosmos DB and "
-        "Key Vault. How much becomes private depends on `sku`: StandardV2, PremiumV2, Developer and Premium "
-        "reach the network, so everything behind the gateway leaves the internet. BasicV2, Basic and "
+        "the function app. How much becomes private depends on `sku`: StandardV2, PremiumV2, Developer and "
+        "Premium reach the network, so everything behind the gateway leaves the internet. BasicV2, Basic and "
         "Standard cannot; there only the storage of the functions becomes private. docs/network.md explains "
         "it."
     ),

@@ -367,7 +367,7 @@ def _require_own_subscription(existing: Existing, account: Account) -> None:
     Raises:
         pulumi.RunError: a resource is in another subscription than the deployment.
     """
-    for resource in (existing.api_management, existing.environment, existing.key_vault):
+    for resource in (existing.api_management, existing.environment):
         if resource and resource.subscription != account.subscription_id:
             raise pulumi.RunError(
                 f"{resource} is in another subscription than the deployment, which is to "

@@ -487,7 +487,6 @@ WRONG = {
         {"existingEnvironment": EXISTING["existingEnvironment"], "isolateEnvironments": "true"},
         "existingEnvironment",
     ),
-    "vault-by-name": ({"existingKeyVault": "secrets"}, "existingKeyVault"),
     "application-by-name": ({"existingApplication": "gateway"}, "existingApplication"),
     "audience-of-an-unknown-server": (
         {"existingAudiences": json.dumps({"wiki": EXISTING["existingApplication"]})},
