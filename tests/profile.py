@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-INPUTS = 10_000 if THOROUGH else 100
+INPUTS = 10_000 if THOROUGH else 150
 """Random inputs of each endpoint."""
 
 many = settings(

@@ -1,30 +1,25 @@
 """Random requests to MCP paths, and random answers of their servers (docs/authorization.md, E8).
 
-`RANDOM_INPUTS=10000 pytest tests/policies/oauth/test_random_inputs.py` tries more than other runs do.
+`HYPOTHESIS_PROFILE=thorough` tries 10,000 for each test.
 """
 
 import functools
 import json
-import os
 import string
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apim.network import Reply
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness, Response
 from tests.policies.oauth.flow import Flow, ManualClock, service_with
+from tests.profile import many
 
-INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
 INTERNAL = (b"functions.example", b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{")
 PATHS = ("/mcp", "/mcp/", "/mcp/sse", "/mcp/message", "/message", "/MCP/Message/", "/mcp/%73se", "/mcp//sse")
 SESSION = "0123456789abcdef"
-
-many = settings(
-    max_examples=INPUTS, deadline=None, derandomize=INPUTS < 1000, suppress_health_check=list(HealthCheck)
-)
 
 
 @functools.cache

@@ -1,16 +1,15 @@
 """Random requests to the endpoints of a sign-in: never a 5xx, never an internal name.
 
-`RANDOM_INPUTS=10000 pytest tests/policies/oauth/test_random_sign_ins.py` tries more than other runs do.
+`HYPOTHESIS_PROFILE=thorough` tries 10,000 for each test.
 """
 
 import functools
 import json
-import os
 import string
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apim.network import Reply
@@ -18,13 +17,9 @@ from tests.e2e.client import CALLBACK
 from tests.policies.engine.harness import Harness, Response, reply
 from tests.policies.oauth.flow import FORM, GATEWAY, Flow, ManualClock, service_with
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host
+from tests.profile import many
 
-INPUTS = int(os.environ.get("RANDOM_INPUTS", "250"))
 INTERNAL = (b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{", b"Newtonsoft")
-
-many = settings(
-    max_examples=INPUTS, deadline=None, derandomize=INPUTS < 1000, suppress_health_check=list(HealthCheck)
-)
 
 
 @functools.cache

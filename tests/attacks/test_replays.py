@@ -1,0 +1,194 @@
+"""Replays, and artefacts in the hands of another browser or another client.
+
+Each artefact is used once by its owner, or presented by somebody else (RFC 9700, sections 2.1 and 4).
+"""
+
+import dataclasses
+
+import pytest
+
+from tests.e2e.client import parameters_of
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import Flow, handle_of
+
+OTHER_VERIFIER = "w" * 43
+
+
+@pytest.fixture
+def flow() -> Flow:
+    return Flow.new()
+
+
+def another(flow: Flow) -> Flow:
+    """A second browser with a second client at the same gateway."""
+    other = dataclasses.replace(flow, cookies={})
+    other.register()
+    return other
+
+
+def refused(answer: Response) -> bool:
+    """Whether the answer is a page that leads nowhere, and gives nothing."""
+    location = answer.header("Location")
+    given = answer.header("Set-Cookie")
+    return answer.status in (400, 403) and location is None and given is None
+
+
+def state_of(at_entra: Response) -> str:
+    return parameters_of(at_entra.header("Location") or "")["state"]
+
+
+# Replays by the same browser
+
+
+def test_c3_an_authorization_request_that_is_sent_again_begins_another_sign_in(flow: Flow) -> None:
+    first, second = flow.authorize(), flow.authorize()
+    assert handle_of(first) != handle_of(second)
+
+
+def test_c5_a_form_is_accepted_once(flow: Flow) -> None:
+    page = flow.page()
+    kept = dict(flow.cookies)
+    assert flow.consent(page).status == 303
+    for decision in ("allow", "deny"):
+        flow.cookies = dict(kept)
+        assert refused(flow.consent(page, decision))
+
+
+def test_c3_a_handle_shows_no_page_after_the_answer(flow: Flow) -> None:
+    handle = handle_of(flow.authorize())
+    flow.consent(flow.consent_page(handle))
+    assert refused(flow.consent_page(handle))
+
+
+def test_c7_an_address_of_the_callback_is_accepted_once(flow: Flow) -> None:
+    at_entra = flow.at_entra()
+    kept = dict(flow.cookies)
+    assert flow.callback(at_entra).status == 302
+    flow.cookies = kept
+    assert refused(flow.callback(at_entra))
+    assert len(list(flow.store.of("grants"))) == 1
+
+
+def test_d1_a_code_is_redeemed_once(flow: Flow) -> None:
+    code = flow.code()
+    given = flow.redeem(code).json()
+    assert flow.redeem(code).json()["error"] == "invalid_grant"
+    assert flow.call(given["access_token"]).status == 401
+    assert flow.refresh(given["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_d5_a_used_refresh_token_ends_the_family(flow: Flow) -> None:
+    first = flow.refresh_token()
+    second = flow.refresh(first).json()["refresh_token"]
+    third = flow.refresh(second).json()
+    assert flow.refresh(first).json()["error"] == "invalid_grant"
+    assert flow.refresh(third["refresh_token"]).json()["error"] == "invalid_grant"
+    assert flow.call(third["access_token"]).status == 401
+
+
+# Another browser, which has everything but the cookies
+
+
+def test_c5_the_form_of_another_browser_is_refused(flow: Flow) -> None:
+    """The page of the victim, or the attacker's page in the victim's browser (session fixation)."""
+    page, other = flow.page(), another(flow)
+    assert refused(other.consent(page))
+    other.page()
+    assert refused(other.consent(page))
+    assert flow.consent(page).status == 303
+
+
+def test_c5_cookies_of_another_sign_in_do_not_confirm_a_form(flow: Flow) -> None:
+    page, other = flow.page(), another(flow)
+    other.page()
+    (value,) = other.cookies.values()
+    (name,) = flow.cookies
+    other.cookies = {name: value}
+    assert refused(other.consent(page))
+
+
+def test_c7_the_answer_of_entra_in_another_browser_is_refused(flow: Flow) -> None:
+    """The attacker allows, and the victim finishes (consent fixation); or the victim's address is stolen."""
+    at_entra, other = flow.at_entra(), another(flow)
+    assert refused(other.callback(at_entra))
+    other.at_entra()
+    assert refused(other.callback(at_entra))
+    assert flow.callback(at_entra).status == 302
+
+
+def test_c7_states_and_cookies_of_two_sign_ins_do_not_mix(flow: Flow) -> None:
+    first, second = flow.at_entra(), flow.at_entra()
+    (a, _), (_, b) = state_of(first).split("."), state_of(second).split(".")
+    for cookies in (flow.cookies, {name: [*flow.cookies.values()][-1] for name in flow.cookies}):
+        flow.cookies = dict(cookies)
+        assert refused(flow.get("/oauth-callback", f"code=x&state={a}.{b}"))
+
+
+# Another client
+
+
+def test_d1_a_code_of_another_client_is_refused_and_stays_good(flow: Flow) -> None:
+    code, other = flow.code(), another(flow)
+    assert other.redeem(code).json()["error"] == "invalid_grant"
+    assert flow.redeem(code).status == 200
+
+
+def test_d1_a_code_with_another_verifier_is_refused_and_stays_good(flow: Flow) -> None:
+    """Injection: the attacker has the victim's code, and a verifier of a sign-in of its own."""
+    code = flow.code()
+    assert flow.redeem(code, code_verifier=OTHER_VERIFIER).json()["error"] == "invalid_grant"
+    assert flow.redeem(code).status == 200
+
+
+@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
+def test_d5_d6_a_token_of_another_client_gives_it_nothing(flow: Flow, kind: str) -> None:
+    given, other = flow.redeem(flow.code()).json(), another(flow)
+    assert other.refresh(given[kind]).json()["error"] == "invalid_grant"
+    assert other.revoke(given[kind]).json()["error"] == "invalid_grant"
+    assert flow.call(given["access_token"]).status == 200
+    assert flow.refresh(given["refresh_token"]).status == 200
+
+
+def test_each_artefact_is_refused_in_place_of_each_other(flow: Flow) -> None:
+    """A code is no refresh token, a handle no state, an access token no code."""
+    at_entra = flow.at_entra()
+    issued = flow.redeem(flow.code()).json()
+    artefacts = {
+        "code": flow.code(),
+        "handle": handle_of(flow.authorize()),
+        "state": state_of(at_entra),
+        "client id": flow.client_id,
+        "access token": issued["access_token"],
+        "refresh token": issued["refresh_token"],
+    }
+    before = dict(flow.store.documents)
+    for name, value in artefacts.items():
+        if name != "code":
+            assert flow.redeem(value).status == 400, name
+        if name != "refresh token":
+            assert flow.refresh(value).status == 400, name
+        if name != "access token":
+            assert flow.call(value).status == 401, name
+        if name != "handle":
+            assert refused(flow.consent_page(value)), name
+        if name != "state":
+            assert refused(flow.get("/oauth-callback", f"code=x&state={value}")), name
+        if name != "client id":
+            assert refused(flow.authorize(client_id=value)), name
+    assert flow.store.documents == before
+
+
+# Mix-up (RFC 9700, section 4.4): the client can tell who answered
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_c8_every_answer_names_the_issuer_once(flow: Flow, decision: str) -> None:
+    answer = flow.consent(flow.page(), decision)
+    answer = flow.callback(answer) if decision == "allow" else answer
+    assert parameters_of(answer.header("Location") or "")["iss"] == "https://gateway.example"
+
+
+def test_c2_an_error_names_the_issuer(flow: Flow) -> None:
+    answer = flow.authorize(response_type="token")
+    heard = parameters_of(answer.header("Location") or "")
+    assert (heard["error"], heard["iss"]) == ("unsupported_response_type", "https://gateway.example")
