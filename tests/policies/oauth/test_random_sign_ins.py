@@ -32,6 +32,9 @@ def shared() -> Flow:
 def fresh() -> Flow:
     flow = shared()
     flow.harness.gateway.services.counters.clear()
+    # Each test puts a host of its own before the others.
+    flow.harness.wire.answer = flow._answer
+    flow.harness.wire.sent.clear()
     return flow
 
 
