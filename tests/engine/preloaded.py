@@ -1,14 +1,14 @@
 """What every program of a stack imports and compiles, for the server from which programs are forked.
 
-The server imports this module once, which renders and checks the policies of a stack: every process that is
-forked from it has compiled templates and expressions.
+The server imports this module once, which evaluates a stack under mocks. Every process that is forked from it
+has compiled templates and expressions, and the classes of the resources with their types.
 """
 
-from backends import registry
-from gateway import gateway
-from tests.stacks import FUNCTIONS_ONLY
-from twin.gateway_plan import plan_stack
+import gc
 
-COMPONENTS = (gateway, registry)
+from tests.engine.stacks import SMALL
+from twin.stack import evaluate
 
-plan_stack(FUNCTIONS_ONLY).check()
+evaluate(SMALL.values, SMALL.secrets)
+# What is there is not garbage, and pages that the collector does not touch are not copied.
+gc.freeze()
