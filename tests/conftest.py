@@ -17,6 +17,7 @@ _LONGEST = (
     "tests/twin/test_up.py",
     "tests/browser/test_pages.py",
     "tests/e2e/test_verify.py",
+    "tests/e2e/test_verify_command.py",
     "tests/policies/lint/test_planted.py",
     "tests/program/test_program.py",
 )

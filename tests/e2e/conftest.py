@@ -78,7 +78,7 @@ class RunningTwin:
         self._wait(frozenset({"starting", "ready", "waiting", "failed"}))
 
     def _wait(self, states: Set[str]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the twin ended: {self.log.read_text()[-4000:]}"
             with contextlib.suppress(httpx.HTTPError):

@@ -1,13 +1,9 @@
 """The verification of a running stack: on the twin all holds; what is broken is found by its own row."""
 
-import asyncio
 import json
 import re
-import subprocess
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,86 +11,16 @@ import httpx2
 import pytest
 
 from apim.readings import question
-from gateway.verify.check import Row, SkippedError
 from gateway.verify.readings import readings
 from gateway.verify.report import as_json, succeeded
-from gateway.verify.resource_manager import LocalCredential, ResourceManager
-from gateway.verify.run import all_checks, run
-from gateway.verify.session import Durations, Session
-from gateway.verify.stack import PROJECT, Options, find_target
 from gateway.verify.target import Target
 from tests.e2e.client import parameters_of
-from tests.e2e.conftest import CALLS_PER_MINUTE, RunningTwin
-from tests.e2e.person import Person
-from tests.stacks import FUNCTIONS_ONLY
+from tests.e2e.conftest import RunningTwin
+from tests.e2e.verification import ONE_SERVER, SHORT, Change, ids, signs_in, target, verify
 
-CONFIG = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
-SHORT = Durations(stream=0.3, call=0.3, start=0, sign_in=20, revocation=0.5)
-ONE_SERVER = {"audience"}
-"""The check that needs two servers."""
-
-Change = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
-
+__all__ = ["target"]
 
 pytestmark = pytest.mark.usefixtures("twin")
-
-
-@pytest.fixture(scope="module")
-def target(running_twin: RunningTwin) -> Target:
-    return find_target(Options(url=running_twin.gateway, stack="dev", config=CONFIG))
-
-
-class Changing(httpx2.AsyncBaseTransport):
-    """The network with something broken in it: a function changes what a request is answered."""
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-        self._network = httpx2.AsyncHTTPTransport()
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await self._network.handle_async_request(request)
-        return self._change(request, answer)
-
-    async def aclose(self) -> None:
-        await self._network.aclose()
-
-
-def signs_in(twin: RunningTwin, ends: list[str] | None = None) -> Callable[[str, str], None]:
-    """What takes the place of the browser: Ada signs in, in a thread of her own."""
-
-    def open_page(_what: str, url: str) -> None:
-        def drive() -> None:
-            end = twin.person().sign_in(url)
-            if ends is not None:
-                ends.append(end)
-            httpx.get(end)
-
-        threading.Thread(target=drive).start()
-
-    return open_page
-
-
-def verify(
-    target: Target,
-    *,
-    change: Change | None = None,
-    open_page: Callable[[str, str], None] | None = None,
-    durations: Durations = SHORT,
-    sections: Callable[[str], bool] = lambda _section: True,
-) -> tuple[Session, tuple[Row, ...]]:
-    session = Session(
-        target=target,
-        durations=durations,
-        open_browser=open_page,
-        transport=(lambda: Changing(change)) if change else None,
-    )
-    manager = ResourceManager(target.azure.url, LocalCredential(), session.http)
-    checks = [check for check in all_checks(target.expected, manager) if sections(check.section)]
-    return session, asyncio.run(run(checks, session, lambda _check, _outcome: None))
-
-
-def ids(rows: tuple[Row, ...], result: str) -> set[str]:
-    return {row.check.id for row in rows if row.outcome.result == result}
 
 
 def test_everything_holds_on_the_twin(twin: RunningTwin, target: Target) -> None:
@@ -570,137 +496,3 @@ def test_a_server_that_is_starting_is_waited_for(twin: RunningTwin, target: Targ
     twin.fault("functions", status=503, times=2)
     _, rows = verify(target, open_page=signs_in(twin), durations=replace(SHORT, start=20))
     assert ids(rows, "failed") == set()
-
-
-# People, and what is missing.
-
-
-def test_without_an_answer_the_sign_in_ends_with_what_to_do(target: Target) -> None:
-    opened = []
-    _, rows = verify(
-        target,
-        open_page=lambda _what, url: opened.append(url),
-        durations=replace(SHORT, sign_in=0.2),
-    )
-    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
-    assert row.outcome.result == "failed"
-    assert "--sign-in-seconds" in row.outcome.remedy
-    assert len(opened) == 1
-    skipped = ids(rows, "skipped")
-    assert {"tool:functions:http", "snippet", "bad-tokens", "stream", "slow-call", "used-code"} <= skipped
-    assert {"direct-calls", "policies"} <= ids(rows, "ok")
-
-
-def test_a_sign_in_that_is_denied_is_a_failure(twin: RunningTwin, target: Target) -> None:
-    def deny(_what: str, url: str) -> None:
-        def drive() -> None:
-            person = twin.person()
-            httpx.get(person.press(person.open(url), "Deny").url)
-
-        threading.Thread(target=drive).start()
-
-    _, rows = verify(target, open_page=deny)
-    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
-    assert row.outcome.details.startswith("the gateway answers access_denied")
-
-
-def test_an_answer_of_another_authorization_server_is_refused(twin: RunningTwin, target: Target) -> None:
-    def mix_up(_what: str, url: str) -> None:
-        def drive() -> None:
-            httpx.get(httpx.URL(twin.person().sign_in(url)).copy_set_param("iss", "https://evil.example"))
-
-        threading.Thread(target=drive).start()
-
-    _, rows = verify(target, open_page=mix_up)
-    (row,) = [row for row in rows if row.check.id == "sign-in:functions"]
-    assert "RFC 9207" in row.outcome.details
-    assert ids(rows, "failed") == {"sign-in:functions"}
-
-
-def test_a_gateway_that_does_not_answer_is_one_failure(target: Target) -> None:
-    def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-        if str(request.url).startswith(f"{target.url}/"):
-            raise httpx2.ConnectError("refused", request=request)
-        return answer
-
-    _, rows = verify(target, change=change)
-    assert ids(rows, "failed") == {"gateway"}
-    (row,) = [row for row in rows if row.check.id == "gateway"]
-    assert "make up" in row.outcome.remedy
-
-
-def test_without_a_sign_in_to_azure_its_rows_are_skipped_with_the_command(target: Target) -> None:
-    class NoCredential:
-        async def token(self) -> str:
-            raise SkippedError("Not signed in to Azure.", "Run `az login`.")
-
-    session = Session(target=target, durations=SHORT, open_browser=None)
-    manager = ResourceManager(target.azure.url, NoCredential(), session.http)
-    rows = asyncio.run(run(all_checks(target.expected, manager), session, lambda _check, _outcome: None))
-    azure = {row.check.id: row.outcome for row in rows if row.check.section == "Azure"}
-    assert {outcome.result for outcome in azure.values()} == {"skipped"}
-    assert "az login" in azure["service"].remedy
-    assert succeeded(rows)
-
-
-# The command.
-
-
-@dataclass
-class Command:
-    """A run of `python -m gateway.verify`, with Ada in front of the browser."""
-
-    status: int
-    output: str
-    errors: str
-    codes: list[str] = field(default_factory=list)
-
-
-def command(twin: RunningTwin, person: Person | None, *arguments: str) -> Command:
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gateway.verify", twin.gateway, "--no-browser"),
-            *(f"--config={key}={value}" for key, value in CONFIG.items()),
-            *("--stream-seconds=1", "--call-seconds=1", "--sign-in-seconds=30", *arguments),
-        ],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    errors, codes = "", []
-    assert process.stderr is not None
-    for line in process.stderr:
-        errors += line
-        if person is not None and "/authorize?" in line:
-            end = person.sign_in(line.strip())
-            codes.append(parameters_of(end)["code"])
-            httpx.get(end)
-    output, _ = process.communicate(timeout=60)
-    return Command(process.returncode, output, errors, codes)
-
-
-def test_the_command_prints_a_table_and_tells_no_secret(twin: RunningTwin) -> None:
-    done = command(twin, twin.person())
-    assert done.status == 0, done.output + done.errors
-    assert re.search(r"^\d+ ok, 0 failed, 1 skipped$", done.output, re.MULTILINE), done.output
-    row = r"^ok +Deployed policies are the rendered ones +\d+ policies are equal"
-    assert re.search(row, done.output, re.MULTILINE), done.output
-    assert max(map(len, done.output.splitlines())) <= 100
-    assert len(done.codes) == 1
-    assert done.codes[0] not in done.output + done.errors
-    assert "Bearer ey" not in done.output + done.errors
-
-
-def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> None:
-    # The running gateway gets another limit, which the configuration that is verified does not have.
-    twin.control.post("/deployment", json={"config": {"callsPerMinute": "77"}}).raise_for_status()
-    done = command(twin, None, "--json", "--no-sign-in")
-    assert done.status == 1
-    report: Mapping[str, Any] = json.loads(done.output)
-    assert (report["url"], report["stack"], report["ok"]) == (twin.gateway, "dev", False)
-    checks = {check["id"]: check for check in report["checks"]}
-    assert {name for name, check in checks.items() if check["result"] == "failed"} == {"policies"}
-    assert "functions-mcp differs from policies/mcp/" in checks["policies"]["details"]
-    assert "pulumi refresh" in checks["policies"]["remedy"]
-    assert checks["sign-in:functions"]["result"] == "skipped"
