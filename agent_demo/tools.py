@@ -132,15 +132,13 @@ def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> s
     match status:
         case 401:
             return f"it refuses the token (HTTP 401 from {server.url})." + (
-                " The stack's setting `access` must have `agents` for this server."
+                " The stack's setting `access` must have `agents` for this server, and the agent must have a "
+                "role of it in the setting `agents`; a new role takes some minutes."
                 if server.behind_gateway
                 else " Replace the token."
             )
         case 403:
-            return (
-                f"it refuses the agent (HTTP 403 from {server.url}). Give it the server's role in the "
-                "stack's setting `agents`, and run `pulumi up`; a new role takes some minutes."
-            )
+            return f"it refuses the agent (HTTP 403 from {server.url}): it may do less than it needs."
         case 503:
             return f"it is not ready (HTTP 503 from {server.url}). Try again in a moment."
         case None:

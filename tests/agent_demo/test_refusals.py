@@ -1,0 +1,200 @@
+"""What the demo says when it cannot go on: each message names what to do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError
+
+from agent_demo import settings
+from agent_demo.agent import Agent
+from agent_demo.credential import AgentIdentity
+from agent_demo.error import AgentError
+from agent_demo.settings import AgentSettings, Server, of_stack, of_twin
+from agent_demo.tools import ServerTools, read_tools
+from tests.children import free_port
+
+ENDPOINT = "https://agents.services.ai.azure.com/api/projects/demo"
+OUTPUTS: dict[str, Any] = {
+    "agentSettings": {
+        "gatewayUrl": "https://gateway.example",
+        "scope": "22222222-2222-4222-8222-222222222222/.default",
+        "foundry": {
+            "endpoint": f"{ENDPOINT}/",
+            "model": "gpt-5-mini",
+        },
+        "servers": [
+            {
+                "name": "slack",
+                "title": "Slack",
+                "url": "https://gateway.example/slack-mcp",
+                "signIn": "gateway",
+            },
+            {"name": "github", "title": "GitHub", "url": "https://github.example/mcp/", "signIn": "github"},
+        ],
+    }
+}
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A Pulumi CLI that prints these outputs, or fails."""
+    for name in ("FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL_DEPLOYMENT_NAME", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def prints(outputs: dict[str, Any] | None) -> None:
+        (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+        program = tmp_path / "pulumi"
+        program.write_text(
+            f"#!/bin/sh\ncat {tmp_path}/outputs.json\n"
+            if outputs is not None
+            else "#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 1\n"
+        )
+        program.chmod(0o700)
+        monkeypatch.setattr(settings.shutil, "which", lambda _: str(program))
+
+    return prints
+
+
+def test_the_settings_of_a_stack_come_from_its_outputs(pulumi: Callable[..., None]) -> None:
+    pulumi(OUTPUTS)
+    found = of_stack("dev")
+
+    assert (found.endpoint, found.model) == (
+        "https://agents.services.ai.azure.com/api/projects/demo",
+        "gpt-5-mini",
+    )
+    assert [(each.name, each.behind_gateway) for each in found.servers] == [
+        ("slack", True),
+        ("github", False),
+    ]
+    assert not found.stand_in
+
+
+def test_a_file_overrides_what_the_outputs_say(pulumi: Callable[..., None], tmp_path: Path) -> None:
+    pulumi(OUTPUTS)
+    (tmp_path / ".env").write_text("FOUNDRY_MODEL_DEPLOYMENT_NAME=other\nGITHUB_TOKEN=ghp_made-up\n")
+    found = of_stack("dev")
+
+    assert found.model == "other"
+    assert found.tokens == {"github": "ghp_made-up"}
+    assert "ghp_made-up" not in repr(found)
+    assert "GITHUB_TOKEN" not in found.environment, "azure-identity does not need it"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (None, "no stack named dev"),
+        ({}, "run `pulumi up --stack dev`"),
+        (
+            {"agentSettings": {**OUTPUTS["agentSettings"], "foundry": None}},
+            "pulumi config set foundryProject",
+        ),
+        ({"agentSettings": {**OUTPUTS["agentSettings"], "servers": []}}, "has no MCP servers"),
+    ],
+)
+def test_a_stack_that_is_not_ready_is_explained(
+    pulumi: Callable[..., None], outputs: dict[str, Any] | None, message: str
+) -> None:
+    pulumi(outputs)
+
+    with pytest.raises(AgentError) as caught:
+        of_stack("dev")
+    assert message in str(caught.value)
+
+
+def test_a_machine_without_pulumi_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.shutil, "which", lambda _: None)
+
+    with pytest.raises(AgentError, match="make agent URL=http://localhost:8000"):
+        of_stack("dev")
+
+
+def test_a_twin_that_does_not_run_is_explained() -> None:
+    with pytest.raises(AgentError, match="Start it in another terminal with `make up`"):
+        of_twin(f"http://localhost:{free_port()}")
+
+
+@pytest.mark.parametrize("url", ["https://gateway.example", "http://gateway.example", "localhost:8000"])
+def test_secrets_of_a_twin_are_asked_of_this_machine_alone(url: str) -> None:
+    with pytest.raises(AgentError, match="is not the URL of a local twin"):
+        of_twin(url)
+
+
+class Credential:
+    """A credential that has no token, for a reason."""
+
+    def __init__(self, reason: Exception) -> None:
+        self._reason = reason
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        raise self._reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (
+            CredentialUnavailableError("nothing is set"),
+            "AZURE_TENANT_ID, AZURE_CLIENT_ID and",
+        ),
+        (ClientAuthenticationError("AADSTS7000215: Invalid client secret"), "AADSTS7000215"),
+    ],
+)
+def test_an_agent_without_a_token_is_explained(reason: Exception, message: str) -> None:
+    with pytest.raises(AgentError) as caught:
+        AgentIdentity(Credential(reason)).token("x/.default")
+    assert message in str(caught.value)
+
+
+def agent_settings(*servers: Server) -> AgentSettings:
+    return AgentSettings(
+        endpoint="https://foundry.example/api/projects/demo",
+        model="m",
+        scope=None,
+        servers=servers,
+        tokens={},
+        stand_in=False,
+        environment={},
+    )
+
+
+SLACK = Server(
+    name="slack", title="Slack", url="http://127.0.0.1:1/slack-mcp", behind_gateway=True, connection=None
+)
+GITHUB = Server(
+    name="github", title="GitHub", url="http://127.0.0.1:1/", behind_gateway=False, connection=None
+)
+
+
+def test_a_server_that_does_not_exist_is_refused_by_name() -> None:
+    with pytest.raises(AgentError, match=r"There is no server slakc\. The servers are: slack, github\."):
+        Agent(agent_settings(SLACK, GITHUB), ("slakc",))
+
+
+def test_a_stack_that_says_no_scope_is_explained() -> None:
+    with pytest.raises(AgentError, match="Run `pulumi up`"):
+        Agent(agent_settings(SLACK)).read_tools()
+
+
+def test_a_server_that_cannot_be_reached_or_has_no_credentials_is_left_out_with_the_reason() -> None:
+    slack, github = read_tools((SLACK, GITHUB), lambda server: "t" if server is SLACK else None)
+
+    assert "cannot be reached" in (slack.problem or "")
+    assert "pulumi config set --secret githubToken" in (github.problem or "")
+
+
+def test_an_agent_without_any_server_does_not_start() -> None:
+    unusable = ServerTools(server=SLACK, left_out={}, problem="it refuses the token")
+
+    with (
+        pytest.raises(AgentError, match="No server can be used"),
+        Agent(agent_settings(SLACK)).conversation([unusable]),
+    ):
+        pass
