@@ -58,6 +58,7 @@ def recorded(shown: str, twin: RunningTwin) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@pytest.mark.timeout(300)
 def test_a_conversation_at_a_terminal_uses_all_four_servers(
     twin: RunningTwin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
