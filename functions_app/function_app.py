@@ -1,5 +1,7 @@
 """The project's own MCP server: tools on Azure Functions.
 
+Snippets belong to who saves them. One that is saved with `shared` belongs to everyone who may use the server.
+
 The MCP extension of the Functions host speaks the protocol at `/runtime/webhooks/mcp` and
 `/runtime/webhooks/mcp/sse`; a tool is a function with an MCP tool trigger.
 """
@@ -7,9 +9,10 @@ The MCP extension of the Functions host speaks the protocol at `/runtime/webhook
 import json
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import azure.functions as func
+from caller import caller_of
 from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
@@ -23,24 +26,42 @@ app = func.FunctionApp()
 _log = logging.getLogger(__name__)
 
 
+_SHARED = (
+    "Whether the snippet is one that all users of this server share. Without it, the snippet is your own: no "
+    "one else can read, replace or delete it."
+)
+
+
 def _properties(**descriptions: str) -> str:
-    """The `toolProperties` of a trigger: text properties by name.
+    """The `toolProperties` of a trigger: text properties by name, and `shared`.
 
     They are not marked as required, because then the extension itself would answer a call without one,
     with a JSON-RPC error that never reaches a model. The tool answers, with an error that a model can act on.
     """
     return json.dumps(
         [
-            {"propertyName": name, "propertyType": "string", "description": description, "isRequired": False}
-            for name, description in descriptions.items()
+            {"propertyName": name, "propertyType": kind, "description": description, "isRequired": False}
+            for name, kind, description in (
+                *((name, "string", description) for name, description in descriptions.items()),
+                ("shared", "boolean", _SHARED),
+            )
         ]
     )
 
 
-def _answer(tool: str, context: str, work: Callable[[dict[str, object]], str]) -> str:
-    """Does a tool's work with the arguments of the call and wraps the text or error that comes of it."""
+def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str | None], str]) -> str:
+    """Does a tool's work and wraps the text or error that comes of it.
+
+    Args:
+        tool: its name.
+        context: of the call, as the extension sends it.
+        work: gets the arguments, and whose snippet they mean: None for one that all users share.
+    """
     try:
-        return success(work(json.loads(context).get("arguments") or {}))
+        call = json.loads(context)
+        arguments = call.get("arguments") or {}
+        shared = arguments.get("shared") in (True, "true", "True")
+        return success(work(arguments, None if shared else caller_of(call)))
     except SnippetError as error:
         # Neither names nor contents of snippets belong in a log; the storage's own messages hold names.
         cause = error.__cause__ or error
@@ -61,21 +82,26 @@ def hello_mcp() -> str:
 @app.mcp_tool_trigger(
     arg_name="context",
     tool_name="get_snippet",
-    description="Returns the text of a snippet that was saved with save_snippet.",
+    description="Returns the text of a snippet that you saved with save_snippet, or of a shared one.",
     tool_properties=_properties(snippetname="Required. The name under which the snippet was saved."),
     use_result_schema=True,
 )
 def get_snippet(context: str) -> str:
     """Returns the text of a saved snippet."""
     return _answer(
-        "get_snippet", context, lambda arguments: snippet_store().get(arguments.get("snippetname"))
+        "get_snippet",
+        context,
+        lambda arguments, owner: snippet_store().get(arguments.get("snippetname"), owner),
     )
 
 
 @app.mcp_tool_trigger(
     arg_name="context",
     tool_name="save_snippet",
-    description="Saves a text under a name. A snippet that already has the name is replaced.",
+    description=(
+        "Saves a text under a name, for you alone unless it is shared. A snippet of yours, or a shared one, "
+        "that already has the name is replaced."
+    ),
     tool_properties=_properties(
         snippetname=f"Required. The name: up to {MAX_NAME} of a-z, A-Z, 0-9, '-', '_', '.' and space.",
         snippet=f"Required. The text to save: up to {MAX_BYTES:,} bytes of UTF-8.",
@@ -85,10 +111,11 @@ def get_snippet(context: str) -> str:
 def save_snippet(context: str) -> str:
     """Saves a text under a name."""
 
-    def save(arguments: dict[str, object]) -> str:
+    def save(arguments: Mapping[str, object], owner: str | None) -> str:
         name = arguments.get("snippetname")
-        replaced = snippet_store().save(name, arguments.get("snippet"))
-        return f"Snippet '{name}' saved successfully" + (
+        replaced = snippet_store().save(name, arguments.get("snippet"), owner)
+        shared = "" if owner else " for all users"
+        return f"Snippet '{name}' saved successfully{shared}" + (
             "; it replaced the one saved before." if replaced else "."
         )
 
@@ -98,16 +125,16 @@ def save_snippet(context: str) -> str:
 @app.mcp_tool_trigger(
     arg_name="context",
     tool_name="delete_snippet",
-    description="Deletes a snippet that was saved with save_snippet.",
+    description="Deletes a snippet that you saved with save_snippet, or a shared one.",
     tool_properties=_properties(snippetname="Required. The name under which the snippet was saved."),
     use_result_schema=True,
 )
 def delete_snippet(context: str) -> str:
     """Deletes a saved snippet."""
 
-    def delete(arguments: dict[str, object]) -> str:
+    def delete(arguments: Mapping[str, object], owner: str | None) -> str:
         name = arguments.get("snippetname")
-        snippet_store().delete(name)
+        snippet_store().delete(name, owner)
         return f"Snippet '{name}' deleted."
 
     return _answer("delete_snippet", context, delete)

@@ -1,4 +1,8 @@
-"""Named text snippets in blob storage, one blob each."""
+"""Named text snippets in blob storage, one blob each.
+
+A user's own snippets are below `users/<hash of the user's subject>/`. Those that all users share are at the
+root of the container, where earlier versions kept every snippet: what was saved with them is shared.
+"""
 
 import os
 import re
@@ -51,12 +55,13 @@ class SnippetStore:
 
     container: ContainerClient
 
-    def save(self, name: object, content: object) -> bool:
+    def save(self, name: object, content: object, owner: str | None) -> bool:
         """Stores a snippet under a name, whole or not at all.
 
         Args:
             name: what the client sent as the name.
             content: what the client sent as the text; stored as UTF-8, unchanged.
+            owner: whose it is, a hash; None for one that all users share.
 
         Returns:
             Whether there was a snippet of this name, which the new one now replaces.
@@ -64,7 +69,7 @@ class SnippetStore:
         Raises:
             SnippetError: name or content is not acceptable, or the storage does not answer.
         """
-        blob = self.container.get_blob_client(check_name(name))
+        blob = self.container.get_blob_client(_blob_name(check_name(name), owner))
         data = check_content(content)
         text = ContentSettings(content_type="text/plain; charset=utf-8")
         try:
@@ -78,7 +83,7 @@ class SnippetStore:
             raise SnippetError(_UNAVAILABLE) from error
         return False
 
-    def get(self, name: object) -> str:
+    def get(self, name: object, owner: str | None) -> str:
         """The text of a snippet, exactly as it was saved.
 
         Raises:
@@ -86,9 +91,9 @@ class SnippetStore:
         """
         name = check_name(name)
         try:
-            data = self.container.download_blob(name).readall()
+            data = self.container.download_blob(_blob_name(name, owner)).readall()
         except ResourceNotFoundError as error:
-            raise _not_found(name, error) from error
+            raise _not_found(name, owner, error) from error
         except AzureError as error:
             raise SnippetError(_UNAVAILABLE) from error
         try:
@@ -96,7 +101,7 @@ class SnippetStore:
         except UnicodeDecodeError as error:
             raise SnippetError(f"What is stored as '{name}' is not text in UTF-8.") from error
 
-    def delete(self, name: object) -> None:
+    def delete(self, name: object, owner: str | None) -> None:
         """Deletes a snippet.
 
         Raises:
@@ -104,18 +109,28 @@ class SnippetStore:
         """
         name = check_name(name)
         try:
-            self.container.delete_blob(name)
+            self.container.delete_blob(_blob_name(name, owner))
         except ResourceNotFoundError as error:
-            raise _not_found(name, error) from error
+            raise _not_found(name, owner, error) from error
         except AzureError as error:
             raise SnippetError(_UNAVAILABLE) from error
 
 
-def _not_found(name: str, error: ResourceNotFoundError) -> SnippetError:
+def _blob_name(name: str, owner: str | None) -> str:
+    """No name of a snippet has a slash, so a shared one is never within a user's folder."""
+    return name if owner is None else f"users/{owner}/{name}"
+
+
+def _not_found(name: str, owner: str | None, error: ResourceNotFoundError) -> SnippetError:
     """What a client is told when there is no such blob, or no container."""
     if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
         return SnippetError(_UNAVAILABLE)
-    return SnippetError(f"There is no snippet named '{name}'. Save it first with save_snippet.")
+    if owner is None:
+        return SnippetError(f"There is no snippet named '{name}' among the shared ones.")
+    return SnippetError(
+        f"There is no snippet named '{name}' among your own. Save it first with save_snippet; set 'shared' "
+        "for one that all users share."
+    )
 
 
 def check_name(name: object) -> str:

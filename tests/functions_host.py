@@ -12,11 +12,12 @@ from twin.functions.host import functions_host
 
 
 @asynccontextmanager
-async def connected(app: FunctionsApp) -> AsyncGenerator[Client]:
-    """A client that has connected to the host of an app."""
+async def connected(app: FunctionsApp, subject: str | None = "ada") -> AsyncGenerator[Client]:
+    """A client that has connected to the host of an app, as a gateway that names the subject would."""
+    headers = {"X-Mcp-Gateway-Subject": subject} if subject is not None else {}
     transport = httpx2.ASGITransport(app=functions_host(app, check=None))
     async with (
-        httpx2.AsyncClient(transport=transport) as http,
+        httpx2.AsyncClient(transport=transport, headers=headers) as http,
         Client(
             streamable_http_client("http://localhost/runtime/webhooks/mcp", http_client=http), mode="legacy"
         ) as client,

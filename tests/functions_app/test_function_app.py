@@ -19,18 +19,54 @@ from twin.functions.settings import HostSettings
 @pytest.fixture
 def call(load, container, monkeypatch):
     """Calls a tool and gives the text of its result and whether it is an error."""
-    snippets, function_app = load("snippets"), load("function_app")
+    snippets, _, function_app = load("snippets"), load("caller"), load("function_app")
     monkeypatch.setattr(function_app, "snippet_store", lambda: snippets.SnippetStore(container))
     app = FunctionsApp.of(function_app.app, HostSettings())
 
-    async def talk(tool, arguments):
-        async with connected(app) as client:
+    async def talk(subject, tool, arguments):
+        async with connected(app, subject) as client:
             result = await client.call_tool(tool, arguments)
         (content,) = result.content
         assert isinstance(content, TextContent)
         return content.text, bool(result.is_error)
 
-    return lambda tool, **arguments: anyio.run(talk, tool, arguments)
+    return lambda tool, subject="ada", **arguments: anyio.run(talk, subject, tool, arguments)
+
+
+def test_f6_each_subject_has_snippets_of_its_own(call):
+    call("save_snippet", snippetname="note", snippet="of Ada")
+    assert call("get_snippet", subject="grace", snippetname="note")[1]
+    text, failed = call("save_snippet", subject="grace", snippetname="note", snippet="of Grace")
+    assert (failed, "replaced" in text) == (False, False)
+    assert call("delete_snippet", subject="grace", snippetname="note") == ("Snippet 'note' deleted.", False)
+    assert call("get_snippet", snippetname="note") == ("of Ada", False)
+    assert call("get_snippet", subject="ADA", snippetname="note")[1]
+
+
+def test_f6_a_shared_snippet_is_shared_on_request_alone(call, container):
+    container.upload_blob("from before", b"of an earlier version")
+    text, _ = call("save_snippet", snippetname="note", snippet="for all", shared=True)
+    assert "for all users" in text
+    assert call("get_snippet", subject="grace", snippetname="note")[1]
+    assert call("get_snippet", subject="grace", snippetname="note", shared=True) == ("for all", False)
+    assert call("get_snippet", snippetname="from before", shared=True) == ("of an earlier version", False)
+    assert call("get_snippet", snippetname="from before")[1]
+    assert "among the shared ones" in call("delete_snippet", snippetname="other", shared=True)[0]
+
+
+def test_f6_a_call_without_a_subject_is_refused(call, container):
+    for subject in (None, ""):
+        text, failed = call("save_snippet", subject=subject, snippetname="note", snippet="x")
+        assert (failed, "does not say who calls" in text) == (True, True)
+    assert list(container.list_blob_names()) == []
+
+
+def test_f6_no_name_leads_to_another_users_snippets(call, container):
+    call("save_snippet", snippetname="note", snippet="of Ada")
+    (blob,) = container.list_blob_names()
+    for name in (blob, blob.removeprefix("users/"), f"../{blob}", "users"):
+        for shared in (True, False):
+            assert call("get_snippet", subject="grace", snippetname=name, shared=shared)[1]
 
 
 def test_hello_returns_a_greeting(call):
@@ -131,7 +167,11 @@ def test_the_tools_describe_their_properties(load):
     for tool in app.tools.values():
         assert tool.definition.description
         assert all(each["description"] for each in tool.definition.input_schema["properties"].values())
-    assert list(app.tools["save_snippet"].definition.input_schema["properties"]) == ["snippetname", "snippet"]
+    assert list(app.tools["save_snippet"].definition.input_schema["properties"]) == [
+        "snippetname",
+        "snippet",
+        "shared",
+    ]
 
 
 def test_host_json_opens_the_mcp_endpoint_without_keys_and_takes_a_released_bundle():

@@ -100,6 +100,7 @@ def host(serve, tmp_path_factory):
             settings={
                 "SNIPPETS_STORAGE": account.connection_string,
                 "SNIPPETS_CONTAINER": "notes",
+                "SNIPPETS_LOCAL_CALLER": "developer",
                 "WEBSITE_AUTH_ENCRYPTION_KEY": key.hex(),
             },
             auth=auth,
@@ -195,7 +196,7 @@ def test_the_response_to_initialize_is_that_of_the_extension(host):
     assert response.headers["Content-Encoding"] == "identity"
     assert len(response.headers["Mcp-Session-Id"]) == 124
     result = _event(response)["result"]
-    assert result.pop("instructions").startswith("Keeps named text snippets.")
+    assert result.pop("instructions").startswith("Keeps named text snippets,")
     assert result == {
         "protocolVersion": "2025-06-18",
         "capabilities": {"logging": {}, "prompts": {}, "resources": {}, "tools": {}},

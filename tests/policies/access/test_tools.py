@@ -333,3 +333,12 @@ def test_f6_a_server_learns_who_calls_from_the_gateway_alone(flow: Flow) -> None
     assert sent.header("X-Mcp-Gateway-Client") == claims["client_id"]
     dropped = send(flow, token, call("read"), Connection="X-Mcp-Gateway-Subject")
     assert dropped.status == 400
+
+
+@pytest.mark.parametrize("access", ["agents", "keys", "users agents", "users agents keys"])
+def test_f3_no_access_setting_opens_a_server(access: str) -> None:
+    flow = Flow.at(harness(access=f'{{"functions": "{access}"}}'))
+    for method in ("POST", "GET", "DELETE", "PUT"):
+        assert flow.harness.ask(method, "/mcp").status == 401
+    assert flow.harness.ask("POST", "/message", "azmcpcs=abcdefgh-1234").status == 401
+    assert arrived(flow) == []
