@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from twin.node import node, script
+from twin.node import COMPILE_CACHE, node, script
 from twin.process import ChildProcess, base_environment, listening
 
 
@@ -94,6 +94,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
             "--silent",
         ),
         env=base_environment()
+        | COMPILE_CACHE
         | {"AZURITE_ACCOUNTS": ";".join(f"{account.name}:{account.key}" for account in accounts)},
         cwd=folder or Path.cwd(),
         ready=partial(listening, port),

