@@ -12,7 +12,7 @@ class AudienceArgs:
 
     Attributes:
         title: name of the MCP server, as administrators of Entra read it.
-        existing: client id of an application that somebody else registered; None to register one.
+        existing: client id of an application that another team registered; None to register one.
     """
 
     title: str

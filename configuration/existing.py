@@ -101,7 +101,7 @@ ENVIRONMENT = _id_of(
 APPLICATION = Text(
     key="existingApplication",
     description=(
-        "Client id of the Entra application as which users sign in, when somebody else registered it. The "
+        "Client id of the Entra application as which users sign in, when another team registered it. The "
         "output `entraRegistration` says which redirect URI and which federated credential it needs."
     ),
     limits="A GUID. `az ad app list --display-name <name> --query [].appId` prints it.",
@@ -112,7 +112,7 @@ APPLICATION = Text(
 AUDIENCES = TextMap(
     key="existingAudiences",
     description=(
-        "Client ids of the Entra applications that stand for single MCP servers, when somebody else "
+        "Client ids of the Entra applications that represent single MCP servers, when another team "
         "registered them. Each needs version 2 tokens and a service principal, and nothing else."
     ),
     limits="The name of an MCP server of the stack and a GUID; no two servers share one.",

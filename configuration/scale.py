@@ -85,7 +85,7 @@ REPLICAS = TextMap(
     key="replicas",
     description=(
         "Replicas of the project's own containers that speak streamable HTTP without sessions, at least and "
-        "at most; 0 at least lets a server stop while nobody calls it, and its next call waits for a start. "
+        "at most; 0 at least lets a server stop while it has no calls, and its next call waits for a start. "
         "Servers with sessions run in one replica, because clients do not return to the one that knows them. "
         "An entry of `containers` has a key of its own for it."
     ),
