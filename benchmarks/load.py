@@ -1,4 +1,4 @@
-"""A client that costs little itself: HTTP/1.1 over open connections, one request at a time on each."""
+"""A load generator with little overhead: HTTP/1.1 over open connections, one request at a time on each."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is sent, over and over."""
+    """The request that is sent repeatedly."""
 
     name: str
     url: str

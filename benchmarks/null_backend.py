@@ -1,8 +1,8 @@
-"""An MCP server that does next to nothing, so that what stands before it is what is measured.
+"""An MCP server that does almost nothing, so that a benchmark measures what is in front of it.
 
 `python -m benchmarks.null_backend --port PORT`. POST answers each JSON-RPC request with a constant; GET is an
 event stream: one event a second, whose data is its number and when it was written, in monotonic nanoseconds.
-Whether somebody may call it is not asked.
+It does not authorise its callers.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""The least that a proxy of MCP can be: it verifies a JWT and passes the request on.
+"""A minimal MCP proxy: it verifies a JWT and forwards the request.
 
 `python -m benchmarks.passthrough --port PORT --backend URL --key KEY`. Starlette, aiohttp's client, PyJWT, on
-uvicorn with uvloop. It checks no headers, no limits, no session, no grant: a floor, not an alternative.
+uvicorn with uvloop. It checks no headers, limits, sessions or grants: a lower bound only.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What policies cost by themselves, without any network: processor time of one request, and of loading all.
+"""The cost of the policies without a network: processor time of one request, and of loading all of them.
 
 `python -m benchmarks.policies [--requests 2000] [--profile]`. The dev stack's policies, an access token that
 is sealed with its key, a backend and a store that answer immediately, all in this process.

@@ -1,4 +1,4 @@
-"""What the Pulumi program costs to evaluate, without Azure, by the number of MCP servers behind the gateway.
+"""The cost of evaluating the Pulumi program, without Azure, by the number of MCP servers.
 
     .venv/bin/python -m benchmarks.program [--runs 3] [--threads] [--profile N]
 

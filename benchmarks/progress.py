@@ -1,4 +1,4 @@
-"""What a benchmark says while it runs, and its tables."""
+"""Progress output and tables of the benchmarks."""
 
 import os
 import sys

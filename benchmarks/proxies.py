@@ -1,4 +1,4 @@
-"""What a proxy before an MCP server costs: the same authorised tool call, sent four ways.
+"""The cost of a proxy before an MCP server: the same authorised tool call, sent in four ways.
 
 `python -m benchmarks.proxies [--seconds 4] [--concurrency 1 16 64] [--without-fastmcp]`
 """

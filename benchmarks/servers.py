@@ -1,4 +1,4 @@
-"""The servers of a benchmark: processes of their own, ended when it ends."""
+"""The servers of a benchmark: separate processes that end with it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What web servers and HTTP clients cost by themselves: the same small call, no policies, no proxy.
+"""The cost of web servers and HTTP clients alone: the same small call, without policies or a proxy.
 
 `python -m benchmarks.servers_and_clients [--calls 3000] [--concurrency 16 64]`. Each candidate is a process
 of its own, on uvloop, and its processor time a call is measured; rounds take turns, so that a busy machine is

@@ -1,4 +1,4 @@
-"""Many event streams at the same time: are events lost, how long do they take, what does a stream occupy?
+"""Many event streams at the same time: lost events, latency, and memory of a stream.
 
 `python -m benchmarks.streams [--streams 1000] [--seconds 15]`. Client, gateway and backend are processes
 of their own. The backend sends one event a second on each stream, and writes into it when.

@@ -1,4 +1,4 @@
-"""The twin of the dev stack, with a backend of ours in place of the Functions host.
+"""The twin of the dev stack, with the benchmark's backend in place of the Functions host.
 
 `python -m benchmarks.twin_gateway --port PORT --backend PORT --state FOLDER`. Everything else is the twin's:
 the declared policies, Entra and Cosmos, in the process in which `python -m twin up` runs them.
@@ -16,7 +16,7 @@ from twin.session import run_foreground
 from twin.state import StateFolder
 
 CALLS_PER_MINUTE = 100_000
-"""The most that a stack may set: the benchmark is one user."""
+"""The maximum of the setting, because the benchmark is a single user."""
 
 
 def main() -> None:

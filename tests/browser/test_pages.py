@@ -1,4 +1,4 @@
-"""Every page of a sign-in, in light and dark, narrow and wide: axe finds nothing, and all fits the screen.
+"""Every page of a sign-in, in light and dark, narrow and wide: axe finds nothing, and pages fit the screen.
 
 `DOCS_SCREENSHOTS=1` writes the screenshots of the documentation again.
 """

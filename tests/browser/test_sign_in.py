@@ -1,4 +1,4 @@
-"""The pages of a sign-in as a person meets them."""
+"""The pages of a sign-in in a browser."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Examples are made without looking at the clock: the machine may be busy."""
+"""Hypothesis runs without deadlines, because the machine may be busy."""
 
 from hypothesis import HealthCheck, settings
 

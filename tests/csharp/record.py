@@ -1,4 +1,4 @@
-"""Records what a real C# compiler and runtime answer to expressions, as golden cases.
+"""Records the results of expressions in a real C# compiler and runtime, as golden cases.
 
     .venv/bin/python -m tests.csharp.record [--write] EXPRESSION...
 

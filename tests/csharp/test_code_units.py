@@ -1,4 +1,4 @@
-"""Regular expressions that name their characters compare UTF-16 code units, whatever a client sends."""
+"""Regular expressions that list their characters compare UTF-16 code units for any input."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What expressions see of a request, and what API Management adds to strings and bytes."""
+"""The members of `context` in expressions, and API Management's extensions of strings and bytes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is known of an expression without running it, and which of its branches ran."""
+"""Static facts about an expression, and which of its branches ran."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""JSON as Newtonsoft reads it, leniently, and how it throws: never an exception of Python's."""
+"""JSON as Newtonsoft parses it, leniently; invalid JSON throws a .NET exception, never one of Python."""
 
 import pytest
 from hypothesis import example, given, settings

@@ -1,4 +1,4 @@
-"""What binds to what: trees are compared with Python's own arithmetic, and with each other."""
+"""Operator precedence: syntax trees are compared with Python's arithmetic, and with each other."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What expressions become: Python that runs as C# does, at any depth, and holds none of their text."""
+"""Compiled expressions: Python code that behaves as the C# does and contains none of its text."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is outside of the subset is refused when it is loaded, with its place and its name."""
+"""C# outside of the supported subset is rejected when it is loaded, with its position and name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever is thrown at it: an error when loaded, a .NET exception when run, never one of Python's."""
+"""Invalid input fails with a load error or a .NET exception, never with an exception of Python."""
 
 import json
 from pathlib import Path

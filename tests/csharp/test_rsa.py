@@ -1,4 +1,4 @@
-"""RSA signatures: what is verified, with which padding and hash."""
+"""Verification of RSA signatures, with each padding and hash."""
 
 import base64
 from typing import Any

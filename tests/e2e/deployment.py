@@ -1,4 +1,4 @@
-"""What an operator could find out about the running twin: keys, ids, configuration.
+"""Keys, ids and configuration of the running twin, which an operator could read too.
 
 The stack is evaluated once more from the seed in the twin's state folder, which gives the same values.
 """

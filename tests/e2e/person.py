@@ -1,4 +1,4 @@
-"""Somebody in front of a browser: opens links, reads pages, presses buttons, keeps cookies.
+"""A simulated user with a browser: opens links, reads pages, presses buttons, keeps cookies.
 
 Python's cookie jars do not send `Secure` cookies over http, as browsers do on localhost, so the
 cookies are carried by hand.

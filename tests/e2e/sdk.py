@@ -1,4 +1,4 @@
-"""The official Python SDK as a client of the gateway, with a person in place of the system's browser."""
+"""The official Python SDK as a client of the gateway; a simulated person replaces the browser."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Entra's answer at the gateway (oauth.md C7, C8)."""
+"""Entra's response at the gateway's callback (oauth.md C7, C8)."""
 
 import base64
 import json

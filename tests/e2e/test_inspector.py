@@ -1,4 +1,4 @@
-"""MCP Inspector on the command line, knowing nothing but an address."""
+"""MCP Inspector on the command line, configured with a URL only."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What MCP paths answer through the whole twin (docs/authorization.md, E)."""
+"""Responses of MCP paths through the whole twin (docs/authorization.md, E)."""
 
 import secrets
 

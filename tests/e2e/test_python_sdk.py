@@ -1,4 +1,4 @@
-"""The official Python SDK, unmodified, knowing nothing but an address."""
+"""The official Python SDK, unmodified, configured with a URL only."""
 
 import time
 

@@ -22,7 +22,7 @@ APP = "http://localhost:6274"
 CROSS_ORIGIN = {"Origin": APP}
 CONNECTION = {"Connection": "keep-alive, X-Hop", "Keep-Alive": "timeout=5", "TE": "trailers", "X-Hop": "1"}
 STATE = "a b+c%2F&=\u00e9/~"
-"""A client's state with all that encoding may change."""
+"""A client's `state` with every character that an encoding may change."""
 REDIRECT_URI = "http://127.0.0.1:45321/callback?app=a%20b&x=1"
 
 ALL = {"all hostile": Readings.hostile(), "all lenient": Readings.lenient()}

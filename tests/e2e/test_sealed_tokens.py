@@ -1,4 +1,4 @@
-"""What is inside an access token, and what becomes of tokens not quite like it (oauth.md D3, D4).
+"""The content of an access token, and the rejection of modified tokens (oauth.md D3, D4).
 
 The test knows the stack's key, which no client does, and opens and seals with a JOSE library. So each check
 can be asked for by itself: a token that is right in everything but one point.

@@ -1,4 +1,4 @@
-"""The committed dev stack with all its servers: Slack's and Jira's own, on invented workspaces.
+"""The committed dev stack with all its servers; Slack's and Jira's run on invented workspaces.
 
 And with one more: everything here is done in a copy of the project in which the steps of
 docs/adding-a-backend.md were
@@ -41,7 +41,7 @@ DEPLOYMENT = """
     secure: AAABADQXFlU0mxbTgNyl39UfVg4DdCoL
 encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 """
-"""What the commands of the page about deployment add to the stack's file; the twin runs as before."""
+"""What the commands in docs/deployment.md add to the stack's file; the twin runs as before."""
 OVERRIDES = {"openRequests": "300"}
 """One test has 200 sessions of one person."""
 VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"

@@ -1,4 +1,4 @@
-"""Whose an MCP session is, through the whole twin (docs/authorization.md, E5)."""
+"""The owner of an MCP session, through the whole twin (docs/authorization.md, E5)."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""What the running twin records of a whole sign-in, and what it keeps to itself."""
+"""The traces of a whole sign-in in a running twin, and what is left out of them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The verification of a running stack: on the twin all holds; what is broken is found by its own row."""
+"""Verifying a running stack: every check passes on the twin, and each fault fails its own row."""
 
 import json
 import re

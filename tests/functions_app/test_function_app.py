@@ -1,4 +1,4 @@
-"""The function app: its tools as a client of the MCP extension sees them."""
+"""The function app's tools, as a client of the MCP extension sees them."""
 
 import json
 import logging

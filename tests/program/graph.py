@@ -1,4 +1,4 @@
-"""Which resources of a stack wait for which, from their registrations.
+"""The dependency graph of a stack's resources, from their registrations.
 
 Pulumi creates a resource after everything that it depends on, and deletes it before. Both orders are edges of
 one graph, so `A is created only after B` also says that `A is deleted before B`.

@@ -1,4 +1,4 @@
-"""Checks declared resources against what the providers' SDKs say of each type.
+"""Checks declared resources against the types in the providers' SDKs.
 
 Pulumi's mocks take anything. The SDKs know more: the table from tokens to classes, which inputs a resource
 requires, and the type of every input down to the nested ones, by their names on the wire.

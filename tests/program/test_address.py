@@ -1,4 +1,4 @@
-"""A host name of the stack's own: who reads its certificate, and what follows the name."""
+"""A custom host name: which identity reads its certificate, and which values use the name."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Stacks that use what exists: they read it, and neither change nor delete it."""
+"""Stacks that use existing resources read them, and neither change nor delete them."""
 
 import functools
 import json

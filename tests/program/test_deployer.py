@@ -1,4 +1,4 @@
-"""Signing in for a publication: as Azure Native does, in each of its ways, by its settings or environment."""
+"""Credentials of a publication: as Azure Native's, from the same settings and environment variables."""
 
 import datetime as dt
 from collections.abc import Iterator

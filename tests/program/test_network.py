@@ -1,4 +1,4 @@
-"""The virtual network: what is private in which tier, and in which order it comes into being."""
+"""The virtual network: what is private in which tier, and in which order it is created."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""At no moment is a server without its lock or an operation without its policy.
+"""A server is never reachable without its built-in authentication, nor an operation without its policy.
 
 Every rule is checked in every variant, for an update and for a preview. What waits for something is created
 after it and deleted before it.

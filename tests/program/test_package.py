@@ -1,4 +1,4 @@
-"""The package that is published: the same bytes for the same files, and no file of a developer."""
+"""The published package: the same bytes for the same files, and no files of the developer's environment."""
 
 import io
 import zipfile

@@ -56,7 +56,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "secrets": {"JIRA_API_TOKEN": "chatToken"},
     },
 }
-"""What a stack's file would say if the project did not have the presets."""
+"""The entries of a stack's file that are equivalent to the presets."""
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -1,4 +1,4 @@
-"""What the program declares, in every variant of configuration, for `pulumi up` and `pulumi preview`."""
+"""The declared resources in every variant of the configuration, for `pulumi up` and `pulumi preview`."""
 
 import json
 import re

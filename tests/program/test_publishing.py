@@ -1,4 +1,4 @@
-"""Publishing to a stand-in of the deployment service; time passes only while the publisher waits."""
+"""Publishing to a stand-in of the deployment service; its clock advances only while the publisher waits."""
 
 import json
 import re

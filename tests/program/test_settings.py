@@ -38,7 +38,7 @@ SECRETS = {
     "notesToken": "s3cret-s3cret",
     "githubToken": "github_pat_made_up",
 }
-"""What a person types when `pulumi config set --secret KEY` asks for the value."""
+"""The input to the prompt of `pulumi config set --secret KEY`."""
 
 
 def load(values: Mapping[str, str], secrets: Iterable[str] = ()) -> Settings:

@@ -1,4 +1,4 @@
-"""What the stack consists of, as a page to read: the dev stack whole, other variants as what is different.
+"""Snapshots of the declared resources: the whole dev stack, and the differences of other variants.
 
 Rewrite them with `make test ARGS=--snapshot-update`, and read the difference.
 """

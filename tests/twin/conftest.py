@@ -1,4 +1,4 @@
-"""What the tests of the stand-ins share: a real HTTP server around an ASGI application."""
+"""Shared fixtures of the stand-ins' tests: a real HTTP server around an ASGI application."""
 
 import datetime as dt
 import socket

@@ -1,4 +1,4 @@
-"""An account to test the stand-in for Cosmos DB with, and a client that speaks its REST API."""
+"""An account for tests of the stand-in for Cosmos DB, and a client of its REST API."""
 
 import email.utils
 import json

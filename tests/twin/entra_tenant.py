@@ -1,4 +1,4 @@
-"""A tenant to test the stand-in for Entra ID with, and a client that talks to it."""
+"""A tenant for tests of the stand-in for Entra ID, and a client of it."""
 
 import base64
 import hashlib

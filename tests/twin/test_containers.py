@@ -1,4 +1,4 @@
-"""Container Apps as processes behind the lock that the stack declares."""
+"""Container Apps as processes behind the built-in authentication that the stack declares."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the stand-in for Entra ID publishes, and its signing keys."""
+"""The metadata and the signing keys of the stand-in for Entra ID."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""The sign-in at the stand-in for Entra ID, as a browser and a client meet it."""
+"""The sign-in at the stand-in for Entra ID, as seen by a browser and a client."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The twin runs a stack that adopts everything: it invents what others own."""
+"""The twin runs a stack that adopts every resource: it makes up the existing ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What Flex Consumption rejects is rejected here, in the words that Azure has for it."""
+"""The twin rejects what Flex Consumption rejects, with Azure's error messages."""
 
 from collections.abc import Mapping
 from pathlib import Path

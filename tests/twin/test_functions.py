@@ -1,4 +1,4 @@
-"""The local Functions host as a process, over HTTP: both transports, and the lock in front of it."""
+"""The local Functions host as a process, over HTTP: both transports, and built-in authentication."""
 
 import json
 import secrets

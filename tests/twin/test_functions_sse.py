@@ -1,4 +1,4 @@
-"""The HTTP+SSE transport of the local Functions host, with functions made for the test."""
+"""The HTTP+SSE transport of the local Functions host, with functions of the test."""
 
 import json
 from collections.abc import Iterator

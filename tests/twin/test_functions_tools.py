@@ -1,4 +1,4 @@
-"""What the local Functions host makes of functions: results, errors, and what it refuses to serve."""
+"""Tools of the local Functions host: results, errors, and functions that it refuses to serve."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What comes to the gateway's port and is no HTTP, and what no answer can hold."""
+"""Input at the gateway's port that is not HTTP, and header values that a response cannot contain."""
 
 import asyncio
 import logging

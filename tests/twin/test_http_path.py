@@ -1,4 +1,4 @@
-"""Everything that a call passes, between raw sockets: the gateway, a server's ingress, and both.
+"""The whole HTTP path of a call, between raw sockets: the gateway, a server's ingress, and both.
 
 No answer is lost and none changes, whatever a client or a server does; nothing leaves a trace in the log.
 """

@@ -1,4 +1,4 @@
-"""The stand-in for Jira by itself: its answers as Data Center gives them."""
+"""The stand-in for Jira responds as Data Center does."""
 
 import pytest
 from starlette.testclient import TestClient

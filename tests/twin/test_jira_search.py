@@ -1,4 +1,4 @@
-"""JQL: what it finds, in which order, and what it says to a wrong query."""
+"""JQL: results, their order, and the errors of an invalid query."""
 
 import pytest
 

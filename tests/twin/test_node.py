@@ -1,4 +1,4 @@
-"""Node.js and the lock of its packages."""
+"""Node.js and the lock file of its packages."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Work in a thread of its own."""
+"""Work in a separate thread."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Child processes: they come up, say why not, and never stay behind."""
+"""Child processes: they start or report why not, and never outlive the twin."""
 
 import logging
 import os

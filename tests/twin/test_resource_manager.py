@@ -1,4 +1,4 @@
-"""The twin's Azure Resource Manager: reads what runs, tells no secret, writes nothing."""
+"""The twin's Azure Resource Manager is read-only and returns no secret."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The stand-in for Slack by itself: its answers, its data, and the proxy that leads to it."""
+"""The stand-in for Slack: its responses, its data, and the proxy in front of it."""
 
 import asyncio
 import ssl

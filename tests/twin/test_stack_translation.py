@@ -1,4 +1,4 @@
-"""From declared resources to the services that stand in for Azure's: what is declared is what runs."""
+"""Declared resources are translated to the twin's services, which run exactly what is declared."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Stand-ins register themselves: their ports, their files, and who knows them."""
+"""Registration of stand-ins: their ports, their files, and the code that may import them."""
 
 import ast
 from functools import partial

@@ -1,4 +1,4 @@
-"""`python -m twin up` as a process: how it starts, what it says, how it ends."""
+"""`python -m twin up` as a process: start, output, end."""
 
 import os
 import re

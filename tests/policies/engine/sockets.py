@@ -1,4 +1,4 @@
-"""A real backend and a real gateway on free ports, for what only sockets can show."""
+"""A real backend and a real gateway on free ports, for behaviour that needs sockets."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable

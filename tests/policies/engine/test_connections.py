@@ -1,4 +1,4 @@
-"""Connections to backends: kept, found closed, and a request's second chance."""
+"""Connections to backends: reuse, closed connections, and the retry of a request."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The HTTP package needs parts of aiohttp that a new version may change."""
+"""The HTTP package uses internals of aiohttp that a new version may change."""
 
 import ast
 from pathlib import Path

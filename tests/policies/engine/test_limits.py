@@ -1,4 +1,4 @@
-"""Policies that keep requests away, and the cache."""
+"""Policies that limit or reject requests, and the cache."""
 
 import asyncio
 

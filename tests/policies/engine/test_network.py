@@ -1,4 +1,4 @@
-"""The way out of the gateway: stand-ins, faults, the record."""
+"""Outbound requests of the gateway: stand-ins, injected faults, the record of requests."""
 
 import asyncio
 

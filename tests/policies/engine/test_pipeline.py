@@ -1,4 +1,4 @@
-"""Sections, scopes and failures: the order in which things happen."""
+"""The order of execution of sections and scopes, also after a failure."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How policy documents are read: they are not XML, and every error has a place."""
+"""Parsing of policy documents, which are not XML; every error has a location."""
 
 import pytest
 

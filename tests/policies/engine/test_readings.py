@@ -1,4 +1,4 @@
-"""Each reading in the engine: what policies see and what happens to them, in Azure's possible ways."""
+"""Each reading in the engine: the effect of each assumption about Azure on policies."""
 
 import asyncio
 import base64

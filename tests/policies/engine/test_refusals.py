@@ -1,4 +1,4 @@
-"""What API Management would refuse is refused when the policy is loaded, by name and place."""
+"""What API Management would refuse is refused when the policy is loaded, with name and location."""
 
 import pytest
 

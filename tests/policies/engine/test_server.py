@@ -1,4 +1,4 @@
-"""The gateway on a socket: streams, closings, limits."""
+"""The gateway on a socket: streams, closed connections, limits."""
 
 import asyncio
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Doors that somebody opens in the project's own templates are found, however they are spelled."""
+"""Bypasses of the token check in edited copies of the project's templates are found, in every notation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,13 +17,13 @@ from tests.stacks import FUNCTIONS_ONLY
 from twin.gateway_plan import plan_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies"
-API, TOKEN, ANSWER = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
+API, TOKEN, RESPONSE_FRAGMENT = "mcp/api.xml.j2", "fragments/mcp-token.xml.j2", "fragments/mcp-answer.xml.j2"
 OPEN, UNSEAL = "csharp/open-token.cs.j2", "csharp/unseal.cs.j2"
 CHECK = '<include-fragment fragment-id="mcp-token" />'
-ANSWERED = '<include-fragment fragment-id="mcp-answer" />'
+RESPONSE_CHECK = '<include-fragment fragment-id="mcp-answer" />'
 MAC = "if (Convert.ToBase64String(mac.ComputeHash(tag)) != Convert.ToBase64String(mac.ComputeHash(expected)))"
-FIRST = "string[] lines;"
-SOMEBODY = 'return new JObject { ["sub"] = "somebody" };'
+FIRST_STATEMENT = "string[] lines;"
+FORGED_CLAIMS = 'return new JObject { ["sub"] = "somebody" };'
 
 Edit = tuple[str, str, str]
 Plant = Callable[..., list[Finding]]
@@ -36,17 +36,17 @@ def plant() -> Plant:
     reviewed: list[tuple[Service, Surroundings | None]] = []
     render, check = policy.render, lint.check
 
-    def noted(template: str, /, **variables: Any) -> str:
+    def recording_render(template: str, /, **variables: Any) -> str:
         rendered.append((template, variables, render(template, **variables)))
         return rendered[-1][2]
 
-    def asked(service: Service, about: Surroundings | None = None) -> list[Finding]:
+    def recording_check(service: Service, about: Surroundings | None = None) -> list[Finding]:
         reviewed.append((service, about))
         return check(service, about)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(policy, "render", noted)
-        patched.setattr(lint, "check", asked)
+        patched.setattr(policy, "render", recording_render)
+        patched.setattr(lint, "check", recording_check)
         plan_stack(FUNCTIONS_ONLY).check()
     ((service, about),) = reviewed
 
@@ -63,7 +63,7 @@ def plant() -> Plant:
         loader=jinja2.FunctionLoader(load), cache_size=50
     )
 
-    def planted(*edits: Edit) -> list[Finding]:
+    def review(*edits: Edit) -> list[Finding]:
         edited.clear()
         for file, old, new in edits:
             assert old in source(file)
@@ -86,7 +86,7 @@ def plant() -> Plant:
         fragments = tuple(replace(one, document=new(one.document)) for one in service.fragments)
         return check(replace(service, policy=new(service.policy), apis=apis, fragments=fragments), about)
 
-    return planted
+    return review
 
 
 def within(condition: str) -> Edit:
@@ -94,37 +94,39 @@ def within(condition: str) -> Edit:
 
 
 def bypass(condition: str) -> Edit:
-    return OPEN, FIRST, f"if ({condition}) {{ {SOMEBODY} }}\n{FIRST}"
+    return OPEN, FIRST_STATEMENT, f"if ({condition}) {{ {FORGED_CLAIMS} }}\n{FIRST_STATEMENT}"
 
 
-OPENED: dict[str, tuple[Edit, ...]] = {
-    "the check is gone": ((API, CHECK, ""),),
+BYPASSES: dict[str, tuple[Edit, ...]] = {
+    "the check removed": ((API, CHECK, ""),),
     "commented out in Jinja": ((API, CHECK, f"[# {CHECK} #]"),),
     "the MAC commented out in C#": ((UNSEAL, MAC, f"// {MAC}"),),
     "the MAC compared with itself": ((UNSEAL, "mac.ComputeHash(expected)", "mac.ComputeHash(tag)"),),
-    "the answer about the MAC ignored": ((UNSEAL, f"{MAC} {{ [[ otherwise ]] }}", f"{MAC} {{ }}"),),
-    "claims before the MAC": (
+    "the result of the MAC comparison ignored": ((UNSEAL, f"{MAC} {{ [[ otherwise ]] }}", f"{MAC} {{ }}"),),
+    "claims returned before the MAC is compared": (
         (
             UNSEAL,
             "var authenticated =",
-            f"if (parts.Length == 5) {{ {SOMEBODY} }}\nvar authenticated =",
+            f"if (parts.Length == 5) {{ {FORGED_CLAIMS} }}\nvar authenticated =",
         ),
     ),
-    "never": (within("false"),),
-    "unless a header says so": (within('context.Request.Headers.GetValueOrDefault("X-Debug", "") != "1"'),),
-    "not for one operation": (within('context.Operation.Id != "post"'),),
-    "before noon": (within("DateTime.UtcNow.Hour < 12"),),
-    "a header opens it": (bypass('context.Request.Headers.ContainsKey("X-Debug")'),),
-    "a token that everybody knows": (
+    "a condition that is always false": (within("false"),),
+    "a header turns the check off": (
+        within('context.Request.Headers.GetValueOrDefault("X-Debug", "") != "1"'),
+    ),
+    "one operation without the check": (within('context.Operation.Id != "post"'),),
+    "only during some hours": (within("DateTime.UtcNow.Hour < 12"),),
+    "a header replaces the token": (bypass('context.Request.Headers.ContainsKey("X-Debug")'),),
+    "a constant token": (
         bypass('context.Request.Headers.GetValueOrDefault("Authorization", "") == "Bearer letmein"'),
     ),
-    "only on the way out": ((API, CHECK, ""), (API, ANSWERED, CHECK + ANSWERED)),
+    "the check only in outbound": ((API, CHECK, ""), (API, RESPONSE_CHECK, CHECK + RESPONSE_CHECK)),
 }
 
 
-@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("name", BYPASSES)
 def test_a_template_change_that_bypasses_the_token_check_is_found(name: str, plant: Plant) -> None:
-    found = [one for one in plant(*OPENED[name]) if one.code in {"missing-token-check", "unverified-token"}]
+    found = [one for one in plant(*BYPASSES[name]) if one.code in {"missing-token-check", "unverified-token"}]
     assert found
     assert all(one.document.startswith("policies/") for one in found)
 
@@ -140,7 +142,7 @@ def test_the_unchanged_templates_have_no_findings(plant: Plant) -> None:
 
 def test_a_fragment_inside_a_condition_is_checked_for_buffering(plant: Plant) -> None:
     found = plant(
-        (API, ANSWERED, f'<choose><when condition="@(true)">{ANSWERED}</when></choose>'),
-        (ANSWER, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),
+        (API, RESPONSE_CHECK, f'<choose><when condition="@(true)">{RESPONSE_CHECK}</when></choose>'),
+        (RESPONSE_FRAGMENT, "<fragment>", '<fragment>\n<find-and-replace from="a" to="b" />'),
     )
     assert {one.code for one in found} == {"buffered-stream"}

@@ -1,4 +1,4 @@
-"""Each rule finds what was planted for it, and leaves its near miss alone."""
+"""Each rule finds its example, and has no finding in a similar valid document."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Policies that rely on what Azure does not document are found; their nearest safe forms are not."""
+"""Policies that rely on undocumented behaviour of Azure are found; the documented equivalents are not."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Documents declare the context variables that they need and set, and the declarations are true."""
+"""Documents declare the context variables that they need and set, and the declarations are correct."""
 
 from dataclasses import replace
 
