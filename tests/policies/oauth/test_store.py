@@ -312,6 +312,7 @@ def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(flow: Flow, nam
     else:
         assert answer.body == IN_THE_GATEWAYS_WORDS
         assert answer.header("Content-Type") == "application/json"
+        assert answer.header("Access-Control-Allow-Origin") == "*"
     assert answer.header("Cache-Control") == "no-store"
     assert flow.store.documents == documents
 
