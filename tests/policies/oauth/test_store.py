@@ -255,6 +255,16 @@ def test_a_transaction_that_somebody_else_moved_on_is_over(flow: Flow, name: str
     assert flow.store.documents == documents
 
 
+@pytest.mark.parametrize("name", ["allow", "deny", "callback"])
+def test_a_transaction_that_cannot_be_read_again_is_not_said_to_be_over(flow: Flow, name: str) -> None:
+    """The write met another version, and whose it is cannot be told."""
+    made, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
+    flow.store.failing[2] = unreachable
+    answer = STEPS[name].go(flow, made)
+    assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
+    assert flow.store.documents == documents
+
+
 def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
     made, _, documents = _failed_at(flow, STEPS["token"], 2, status(404))
     answer = flow.redeem(str(made))
