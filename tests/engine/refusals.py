@@ -82,6 +82,8 @@ _NAMES = {
     "web:WebApp": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
 }
 
+# A service of a storage account exists with the account.
+_STORAGE_SERVICE = re.compile(r"/(?:blob|queue)Services/default(?=/|$)", re.IGNORECASE)
 _RESOURCE_ID = re.compile(r"/subscriptions/[0-9a-f-]{36}/resourceGroups/\S+", re.IGNORECASE)
 _POLICIES = (
     "apimanagement:ApiOperationPolicy",
@@ -107,11 +109,11 @@ def _parent_missing(call: Call, account: Account) -> str | None:
 
 def _parent(identifier: str) -> str:
     """The id of what a resource belongs to: `.../sites/a/config/web` -> `.../sites/a`; empty without one."""
-    head, _, tail = identifier.rpartition("/providers/")
+    head, _, tail = _STORAGE_SERVICE.sub("", identifier).rpartition("/providers/")
     if not head:
         return ""
-    # The namespace, then types and names in turn. A service of a storage account always exists.
-    namespace, *rest = tail.replace("/blobServices/default/containers/", "/containers/").split("/")
+    # The namespace, then types and names in turn.
+    namespace, *rest = tail.split("/")
     parent = "/".join([head, "providers", namespace, *rest[:-2]]) if len(rest) > 2 else head
     return parent if "/resourceGroups/" in parent else ""
 
@@ -146,7 +148,7 @@ def _reference_missing(call: Call, account: Account) -> str | None:
         if not _RESOURCE_ID.fullmatch(text) or "/roleDefinitions/" in text or "/sqlRoleDefinitions/" in text:
             continue
         # Scopes of Cosmos DB's own roles continue the account's id with the database: `.../dbs/name`.
-        needed = re.sub(r"/dbs/", "/sqlDatabases/", text)
+        needed = _STORAGE_SERVICE.sub("", re.sub(r"/dbs/", "/sqlDatabases/", text))
         if needed.lower() not in account.resources:
             return f"404 ResourceNotFound: {text} was not found."
     return None
