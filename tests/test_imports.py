@@ -18,6 +18,7 @@ OURS = {
     "functions_app",
     "gateway",
     "policies",
+    "policy_pack",
     "preflight",
     "scripts",
     "settings",
@@ -62,6 +63,8 @@ ALLOWED = {
     },
     # A program of its own, which makes the checks of the program without deploying.
     "preflight": {"preflight", "apim.lint", "backends", "configuration", "gateway", "settings"},
+    # A program of its own, for stacks of any program.
+    "policy_pack": set(),
     "functions_app": set(),
     # A program of its own, which knows a stack by its outputs.
     "agent_demo": {"agent_demo"},

@@ -342,3 +342,21 @@ def test_f3_no_access_setting_opens_a_server(access: str) -> None:
         assert flow.harness.ask(method, "/mcp").status == 401
     assert flow.harness.ask("POST", "/message", "azmcpcs=abcdefgh-1234").status == 401
     assert arrived(flow) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "event", "tool"),
+    [
+        (call("read"), "tool-call", "read"),
+        (call("erase"), "tool-call", "erase"),
+        (call("my secret is 12345"), "tool-call", "invalid"),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping"}, "mcp-request", "-"),
+    ],
+)
+def test_f7_a_record_names_the_tool_of_the_body(flow: Flow, message: object, event: str, tool: str) -> None:
+    token = token_of(flow)
+    telemetry = flow.harness.gateway.services.telemetry
+    telemetry.clear()
+    send(flow, token, message)
+    (record,) = telemetry
+    assert (record.properties["event"], record.properties["tool"]) == (event, tool)
