@@ -96,18 +96,6 @@ NOT_CHANGED = {
     **dict.fromkeys((setting.key for setting in address.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in network.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in scale.SETTINGS), _SIZE),
-    **dict.fromkeys(
-        (
-            *("logRetentionDays", "logDailyCapGb", "samplingPercent", "workbook", "alerts", "alertEmails"),
-            *("monthlyBudget", "costAnomalyAlert"),
-        ),
-        "tests/program/test_monitoring.py looks at its resources",
-    ),
-    **dict.fromkeys(
-        ("jiraReadOnly", "jiraProjects", "slackReadOnly", "slackPostChannels"),
-        "variables of containers; tests/program/test_presets.py looks at them",
-    ),
-    "assignmentRequired": "one property of one resource; tests/program/test_snapshots.py shows it",
     "entraAuthority": "another authority is for a stack in the twin",
     "local": "for a stack in the twin",
     "localUrl": "for a stack in the twin",
