@@ -5,13 +5,14 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.harness import Harness, Response
 from tests.policies.oauth.clients import REGISTRATIONS, REQUESTS
-from tests.policies.oauth.flow import GATEWAY, RESOURCE, Flow, end_of, handle_of, service_with
+from tests.policies.oauth.flow import FORM, GATEWAY, RESOURCE, Flow, end_of, handle_of, service_with
 from twin.clock import Clock
 
 APP = "https://app.example/callback?tenant=7"
@@ -262,3 +263,19 @@ def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(flow: Flow) -> No
         answer = flow.redeem(flow.code(), resource=resource)
         assert flow.claims_of(answer.json()["access_token"])["aud"] == RESOURCE
     assert flow.redeem(flow.code(), resource=f"{RESOURCE}/message").json()["error"] == "invalid_target"
+
+
+@pytest.mark.parametrize("part", ["transaction", "token", "decision"])
+@pytest.mark.parametrize("value", ["", None])
+def test_c5_a_form_without_one_of_its_parts_is_over_before_the_store_is_asked(
+    part: str, value: str | None
+) -> None:
+    flow = Flow.new()
+    found = dict(re.findall(r'name="(\w+)" value="([^"]*)"', flow.page().body.decode()))
+    form = found | {"decision": "allow", "confirm": "yes", part: value}
+    flow.store.calls.clear()
+    body = urlencode({name: each for name, each in form.items() if each is not None})
+    answer = flow.post("/consent", body, content_type=FORM)
+    assert (answer.status, answer.header("Location")) == (400, None)
+    assert b"no longer open" in answer.body
+    assert flow.store.calls == []
