@@ -63,6 +63,7 @@ FOREIGN = [
     r"npx mcporter (auth|call) [\w.]+",
     r"npx @modelcontextprotocol/inspector --cli https://\S+ --transport http --method tools/list",
     r"claude mcp add --transport http \w+ https://\S+",
+    r"thv run https://\S+",
     r"opencode mcp auth \w+",
     r"codex mcp (add \w+ --url https://\S+|login \w+( --oauth-client-registration dcr)?)",
     r"brew install [\w.@-]+",
