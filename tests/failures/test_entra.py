@@ -1,0 +1,50 @@
+"""What the client hears when Entra does not finish a sign-in (docs/authorization.md, C7)."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.e2e.client import parameters_of
+from tests.policies.oauth.flow import GATEWAY, Failing, Flow, status, unreachable
+
+ANSWERS: dict[str, tuple[Failing, str]] = {
+    "no answer": (unreachable, "temporarily_unavailable"),
+    "500": (status(500, "<html>"), "temporarily_unavailable"),
+    "503": (status(503), "temporarily_unavailable"),
+    "429": (status(429), "temporarily_unavailable"),
+    "invalid_grant": (status(400, '{"error": "invalid_grant"}'), "access_denied"),
+    "invalid_client": (status(401, '{"error": "invalid_client"}'), "server_error"),
+    "HTML with 400": (status(400, "<html>"), "server_error"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str) -> None:
+    flow = Flow.new()
+    at_entra = flow.at_entra()
+    flow.entra, error = ANSWERS[name]
+    heard = parameters_of(flow.callback(at_entra).header("Location") or "")
+    assert heard.pop("error_description")
+    assert heard == {"error": error, "state": "s", "iss": GATEWAY}
+    assert list(flow.store.of("grants")) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"error": "access_denied"}, "access_denied"),
+        ({"error": "temporarily_unavailable"}, "temporarily_unavailable"),
+        ({"error": "unheard_of"}, "server_error"),
+        ({}, "server_error"),
+        ({"code": ""}, "server_error"),
+    ],
+    ids=str,
+)
+def test_c7_an_error_of_entras_page_becomes_an_oauth_error(said: dict[str, str], error: str) -> None:
+    """Entra is not asked for a token then."""
+    flow = Flow.new()
+    state = parameters_of(flow.at_entra().header("Location") or "")["state"]
+    flow.asked = {}
+    answer = flow.get("/oauth-callback", urlencode(said | {"state": state}))
+    assert parameters_of(answer.header("Location") or "")["error"] == error
+    assert flow.asked == {}
