@@ -40,6 +40,7 @@ _FRAGMENTS = (
     "mcp-token",
     "mcp-request",
     "mcp-answer",
+    "mcp-binding",
     "mcp-failure",
     "mcp-no-operation",
 )
