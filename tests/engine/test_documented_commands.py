@@ -29,15 +29,25 @@ def _blocks() -> Iterator[tuple[str, str]]:
         yield from ((f"{page.stem}-{number}", block) for number, block in enumerate(blocks))
 
 
-def _commands() -> Iterator[str]:
-    """Every `pulumi config set` in a document, without a comment.
+def _config_commands(text: str) -> list[str]:
+    """Every `pulumi config set` in a text, without comments."""
+    return [one.strip() for one in re.findall(r"pulumi config set [^`\n#]+", text)]
+
+
+def _examples() -> Iterator[tuple[str, ...]]:
+    """The commands that belong together: those of a shell block, or one in a sentence.
 
     The examples of the generated page run on the reader alone, in tests/program/test_settings.py.
     """
-    written = [page for page in DOCUMENTS if page.name != "settings.md"]
-    for page in (*written, ROOT / "Pulumi.yaml"):
-        for command in re.findall(r"pulumi config set [^`\n#]+", page.read_text(encoding="utf-8")):
-            yield command.strip()
+    for page in (*DOCUMENTS, ROOT / "Pulumi.yaml"):
+        text = page.read_text(encoding="utf-8")
+        if page.name == "settings.md":
+            continue
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+            if "pulumi stack init" not in block and (commands := _config_commands(block)):
+                yield tuple(commands)
+        for command in _config_commands(re.sub(r"```sh\n.*?```", "", text, flags=re.DOTALL)):
+            yield (command,)
 
 
 COMPLETE = [
@@ -47,15 +57,26 @@ COMPLETE = [
 ]
 """Shell blocks that set up a stack from nothing."""
 
-SINGLE = sorted(
+EXAMPLES = sorted(
     {
-        command
-        for command in _commands()
+        example
+        for example in _examples()
         # A placeholder, an element of a list, a key that only a stack with that container has.
-        if not any(part in command for part in ("...", "backends[", "notesToken"))
+        if not any(part in command for command in example for part in ("...", "backends[", "notesToken"))
     }
 )
-"""Every command that is not part of a block that sets up a stack."""
+"""The commands that do not set up a stack, and change one."""
+
+_FOUNDRY_PROJECT = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/agents/providers"
+    "/Microsoft.CognitiveServices/accounts/agents/projects/demo"
+)
+REQUIRED = {
+    "githubToken": [f"pulumi config set foundryProject {_FOUNDRY_PROJECT}"],
+    "existingAudiences.": ["pulumi config set existingApplication 00000000-0000-0000-0000-000000000001"],
+    "roleMembers.": ["pulumi config set --path tools.functions.save_snippet.role SnippetWriter"],
+}
+"""What a command in a sentence needs to be set as well, by a part of the command."""
 
 
 @contextmanager
@@ -112,14 +133,24 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment]:
 
 def test_documents_name_commands() -> None:
     assert len(COMPLETE) >= 3
-    assert len(SINGLE) >= 10
+    assert len(EXAMPLES) >= 10
 
 
-@pytest.mark.parametrize("command", SINGLE)
-def test_a_command_of_the_documents_is_accepted(command: str, trial: Deployment) -> None:
-    run(trial, command)
-    loaded = read(trial)
-    assert None not in loaded.backends
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[0])
+def test_the_commands_of_an_example_are_accepted(example: tuple[str, ...], trial: Deployment) -> None:
+    file = trial.folder / "Pulumi.trial.yaml"
+    before = file.read_bytes()
+    try:
+        for part, required in REQUIRED.items():
+            if part in example[0]:
+                for command in required:
+                    run(trial, command)
+        for command in example:
+            run(trial, command)
+        loaded = read(trial)
+    finally:
+        file.write_bytes(before)
+    assert loaded.backends == ("functions", "slack", "jira", "github")
 
 
 def test_a_secret_is_encrypted_in_the_stacks_file(trial: Deployment) -> None:
