@@ -87,7 +87,11 @@ def test_every_api_of_an_existing_service_is_logged_by_itself() -> None:
     apis = {one.outputs["name"] for one in of.of_type("apimanagement:Api")}
     logged = {one.inputs["apiId"]: one.inputs for one in of.of_type("apimanagement:ApiDiagnostic")}
     assert logged.keys() == apis
-    (service_wide,) = own().of_type("apimanagement:Diagnostic")
+    (service_wide,) = (
+        one
+        for one in own().of_type("apimanagement:Diagnostic")
+        if one.inputs["diagnosticId"] == "applicationinsights"
+    )
     for inputs in logged.values():
         assert inputs["frontend"] == service_wide.inputs["frontend"]
         assert inputs["loggerId"] == of.one("apimanagement:Logger").id

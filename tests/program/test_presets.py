@@ -68,7 +68,14 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
             tool: {"scope": rule.scope.replace(f"{name}.", "chat.")} for tool, rule in container.tools.items()
         },
     }
-    written = entry(name="chat", title=container.title, transport="separate", **rules, **ENTRIES[name])
+    written = entry(
+        name="chat",
+        title=container.title,
+        description=container.description,
+        transport="separate",
+        **rules,
+        **ENTRIES[name],
+    )
     token = next(value for key, value in CREDENTIALS.items() if key in SECRETS and key.startswith(name))
     values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS)
     preset, own = registry.describe(load(values, [*SECRETS, "chatToken"]))

@@ -155,6 +155,7 @@ def test_every_backend_has_the_urls_of_its_transports(case: Case) -> None:
             "legacy": {"sse": f"{gateway}/legacy-mcp/sse"},
             "everything": both("everything-mcp"),
         },
+        "network": {"notes": {"streamableHttp": f"{gateway}/notes-mcp"}},
     }.get(case.variant, {})
     assert case.stack.outputs["mcpEndpoints"] == {"functions": both("mcp")} | further
 

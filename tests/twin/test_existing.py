@@ -22,7 +22,7 @@ def test_the_gateway_runs_the_apis_of_the_stack_and_no_policy_of_others(stack: S
     assert service.sku == ALL["sku"]
     assert service.gateway_url == LOCAL["localUrl"]
     assert service.policy is None
-    assert {api.id for api in service.apis} == {"oauth", "functions-mcp", "notes-mcp"}
+    assert {api.id for api in service.apis} == {"oauth", "functions-mcp", "notes-mcp", "registry"}
 
 
 def test_the_gateway_has_the_existing_identity(stack: Stack) -> None:

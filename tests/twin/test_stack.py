@@ -219,8 +219,8 @@ def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
             "calls azure-native:storage:listStorageAccountKeys",
         ),
         (
-            "from pulumi_azure_native import storage\nstorage.StorageAccount.get('a', 'b')",
-            "reads azure-native:storage:StorageAccount 'a' from a subscription",
+            "import pulumi_random as r\nr.RandomUuid.get('a', 'b')",
+            "The local twin has no random:index/randomUuid:RandomUuid that exists before a stack",
         ),
     ],
 )

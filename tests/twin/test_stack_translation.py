@@ -47,7 +47,11 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
     service = gateway.service(stack, CLOUD)
     assert service.gateway_url == "http://localhost:8000"
     assert service.sku == "BasicV2"
-    assert {(api.id, api.path) for api in service.apis} == {("oauth", ""), ("functions-mcp", "mcp")}
+    assert {(api.id, api.path) for api in service.apis} == {
+        ("oauth", ""),
+        ("functions-mcp", "mcp"),
+        ("registry", "v0.1"),
+    }
     (mcp,) = (api for api in service.apis if api.path == "mcp")
     assert mcp.service_url == f"https://{stack.one('web:WebApp').outputs['defaultHostName']}"
     assert not mcp.subscription_required
