@@ -219,6 +219,10 @@ def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
             "calls azure-native:storage:listStorageAccountKeys",
         ),
         (
+            "from pulumi_azure_native import storage\nstorage.StorageAccount.get('a', 'b')",
+            "The local twin has no azure-native:storage:StorageAccount that exists before a stack",
+        ),
+        (
             "import pulumi_random as r\nr.RandomUuid.get('a', 'b')",
             "The local twin has no random:index/randomUuid:RandomUuid that exists before a stack",
         ),

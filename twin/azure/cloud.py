@@ -13,6 +13,19 @@ FIXED_SEED = Seed(b"the twin's tests need no secrets")
 """For tests and other evaluations whose values are not used; each running twin has its own seed."""
 
 
+_ADOPTED = frozenset(
+    {
+        "ApiManagementService",
+        "Component",
+        "ManagedEnvironment",
+        "ResourceGroup",
+        "UserAssignedIdentity",
+        "Workspace",
+    }
+)
+"""The types of resources that settings of the program adopt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """One subscription in one tenant, both derived from a seed.
@@ -76,7 +89,8 @@ class Cloud:
         Raises:
             pulumi.RunError: the twin cannot say what such a resource is like.
         """
-        if not type_.startswith("azure-native:"):
+        namespace, _, kind = type_.partition(":")
+        if namespace != "azure-native" or kind.rpartition(":")[2] not in _ADOPTED:
             raise pulumi.RunError(f"The local twin has no {type_} that exists before a stack.")
         return arm.read(self.subscription, type_, identifier, assigned)
 
