@@ -1,10 +1,16 @@
 """Snippets in blob storage."""
 
+import hashlib
+import inspect
+
 import pytest
 from azure.storage.blob import ContainerClient
 
 from tests.children import free_port
 from twin.blobs import BlobAccount
+
+OWNER = hashlib.sha256(b"ada").hexdigest()
+ANOTHER_OWNER = hashlib.sha256(b"grace").hexdigest()
 
 
 @pytest.fixture
@@ -23,27 +29,27 @@ def store(snippets, container):
     ids=["ascii", "unicode", "line-ends", "controls", "spaces", "largest"],
 )
 def test_a_snippet_is_read_exactly_as_it_was_saved(store, text):
-    assert store.save("note", text) is False
-    assert store.get("note") == text
+    assert store.save("note", text, OWNER) is False
+    assert store.get("note", OWNER) == text
 
 
 def test_saving_under_a_used_name_replaces_the_snippet_and_says_so(store):
-    store.save("note", "a long first text")
-    assert store.save("note", "second") is True
-    assert store.get("note") == "second"
+    store.save("note", "a long first text", OWNER)
+    assert store.save("note", "second", OWNER) is True
+    assert store.get("note", OWNER) == "second"
 
 
 def test_a_snippet_is_stored_as_text_in_utf_8(store, container):
-    store.save("note", "é")
-    blob = container.get_blob_client("note")
+    store.save("note", "é", OWNER)
+    blob = container.get_blob_client(f"users/{OWNER}/note")
     assert blob.download_blob().readall() == "é".encode()
     assert blob.get_blob_properties().content_settings.content_type == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_c", "read me.txt", "v1.2.3", "x" * 128, "_", "-", "9"])
 def test_ordinary_names_are_accepted(store, name):
-    store.save(name, "text")
-    assert store.get(name) == "text"
+    store.save(name, "text", OWNER)
+    assert store.get(name, OWNER) == "text"
 
 
 @pytest.mark.parametrize(
@@ -80,9 +86,9 @@ def test_ordinary_names_are_accepted(store, name):
 )
 def test_a_name_outside_the_allowed_list_is_refused_and_nothing_is_stored(snippets, store, container, name):
     with pytest.raises(snippets.SnippetError, match="name"):
-        store.save(name, "text")
+        store.save(name, "text", OWNER)
     with pytest.raises(snippets.SnippetError, match="name"):
-        store.get(name)
+        store.get(name, OWNER)
     assert list(container.list_blob_names()) == []
 
 
@@ -108,37 +114,67 @@ def test_the_error_about_a_name_escapes_control_characters(snippets):
     ids=["none", "empty", "number", "list", "one-too-many", "counted-in-bytes", "2-MB", "half-a-character"],
 )
 def test_invalid_content_is_rejected_and_the_old_snippet_is_kept(snippets, store, content, reason):
-    store.save("note", "old")
+    store.save("note", "old", OWNER)
     with pytest.raises(snippets.SnippetError, match=reason):
-        store.save("note", content)
-    assert store.get("note") == "old"
+        store.save("note", content, OWNER)
+    assert store.get("note", OWNER) == "old"
 
 
 def test_an_unknown_snippet_is_named_in_the_error(snippets, store):
     with pytest.raises(snippets.SnippetError, match="no snippet named 'nothing here'"):
-        store.get("nothing here")
+        store.get("nothing here", OWNER)
 
 
 def test_names_are_case_sensitive(store):
-    store.save("Note", "upper")
-    store.save("note", "lower")
-    assert (store.get("Note"), store.get("note")) == ("upper", "lower")
+    store.save("Note", "upper", OWNER)
+    store.save("note", "lower", OWNER)
+    assert (store.get("Note", OWNER), store.get("note", OWNER)) == ("upper", "lower")
 
 
 def test_a_deleted_snippet_cannot_be_read(snippets, store):
-    store.save("note", "text")
-    store.save("Note", "another text")
-    store.delete("note")
+    store.save("note", "text", OWNER)
+    store.save("Note", "another text", OWNER)
+    store.delete("note", OWNER)
     for use in (store.get, store.delete):
         with pytest.raises(snippets.SnippetError, match="no snippet named 'note'"):
-            use("note")
-    assert store.get("Note") == "another text"
+            use("note", OWNER)
+    assert store.get("Note", OWNER) == "another text"
+
+
+def test_f6_owners_keep_snippets_of_the_same_name_apart(snippets, store):
+    assert store.save("note", "of Ada", OWNER) is False
+    for use in (store.get, store.delete):
+        with pytest.raises(snippets.SnippetError, match="no snippet named 'note' among your own"):
+            use("note", ANOTHER_OWNER)
+    assert store.save("note", "of Grace", ANOTHER_OWNER) is False
+    assert (store.get("note", OWNER), store.get("note", ANOTHER_OWNER)) == ("of Ada", "of Grace")
+    store.delete("note", ANOTHER_OWNER)
+    assert store.get("note", OWNER) == "of Ada"
+
+
+def test_f6_own_and_shared_snippets_of_the_same_name_are_kept_apart(snippets, store):
+    store.save("note", "of Ada", OWNER)
+    for use in (store.get, store.delete):
+        with pytest.raises(snippets.SnippetError, match="no snippet named 'note' among the shared ones"):
+            use("note", None)
+    assert store.save("note", "for all", None) is False
+    assert (store.get("note", OWNER), store.get("note", None)) == ("of Ada", "for all")
+    with pytest.raises(snippets.SnippetError, match="among your own"):
+        store.get("note", ANOTHER_OWNER)
+    store.delete("note", OWNER)
+    assert store.get("note", None) == "for all"
+
+
+@pytest.mark.parametrize("use", ["save", "get", "delete"])
+def test_f6_whose_a_snippet_is_has_no_default(snippets, use):
+    parameter = inspect.signature(getattr(snippets.SnippetStore, use)).parameters["owner"]
+    assert parameter.default is inspect.Parameter.empty
 
 
 def test_a_blob_that_is_not_text_is_an_error(snippets, store, container):
-    container.upload_blob("image", b"\xff\xfe\x00")
+    container.upload_blob(f"users/{OWNER}/image", b"\xff\xfe\x00")
     with pytest.raises(snippets.SnippetError, match="not text"):
-        store.get("image")
+        store.get("image", OWNER)
 
 
 def test_a_storage_error_is_reported_without_details(snippets, account):
@@ -146,17 +182,17 @@ def test_a_storage_error_is_reported_without_details(snippets, account):
         ContainerClient.from_connection_string(account.connection_string, "absent") as absent,
         pytest.raises(snippets.SnippetError, match="not available") as saving,
     ):
-        snippets.SnippetStore(absent).save("note", "text")
+        snippets.SnippetStore(absent).save("note", "text", OWNER)
     with (
         ContainerClient.from_connection_string(account.connection_string, "absent") as absent,
         pytest.raises(snippets.SnippetError, match="not available") as getting,
     ):
-        snippets.SnippetStore(absent).get("note")
+        snippets.SnippetStore(absent).get("note", OWNER)
     with (
         ContainerClient.from_connection_string(account.connection_string, "absent") as absent,
         pytest.raises(snippets.SnippetError, match="not available") as deleting,
     ):
-        snippets.SnippetStore(absent).delete("note")
+        snippets.SnippetStore(absent).delete("note", OWNER)
     for refusal in (saving, getting, deleting):
         assert "absent" not in str(refusal.value)
         assert "127.0.0.1" not in str(refusal.value)
@@ -168,12 +204,12 @@ def test_unreachable_storage_is_an_error(snippets):
         snippets._container({"SNIPPETS_STORAGE": account.connection_string}) as container,
         pytest.raises(snippets.SnippetError, match="not available"),
     ):
-        snippets.SnippetStore(container).get("note")
+        snippets.SnippetStore(container).get("note", OWNER)
     with (
         snippets._container({"SNIPPETS_STORAGE": account.connection_string}) as container,
         pytest.raises(snippets.SnippetError, match="not available"),
     ):
-        snippets.SnippetStore(container).delete("note")
+        snippets.SnippetStore(container).delete("note", OWNER)
 
 
 def test_the_settings_of_an_identity_based_connection_are_used(snippets):
