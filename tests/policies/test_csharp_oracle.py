@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -133,6 +134,7 @@ _URL = {
     "queryString": "",
 }
 _REQUEST = {"method": "GET", "ip": "127.0.0.1", "url": _URL, "headers": {}, "body": None}
+_REQUEST_ID = UUID(int=0)  # the one of `compiler/Running.cs`
 _RESPONSE = {"status": 200, "reason": "OK", "headers": {}, "body": None}
 
 
@@ -157,6 +159,7 @@ def variables_of(text: str) -> dict[str, str]:
 def built(case: dict[str, Any]) -> Context:
     """The same context for the evaluator."""
     context = build_context({"request": {"method": case["request"]["method"]}})
+    context.request_id = _REQUEST_ID
     request, url = case["request"], case["request"]["url"]
     context.request.headers = Headers(request["headers"])
     context.request.body = body_of(request)
