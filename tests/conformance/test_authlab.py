@@ -1,7 +1,4 @@
-"""`mcp-authlab` signs in and scans what a gateway must do as protected resource and authorization server.
-
-https://pypi.org/project/mcp-authlab
-"""
+"""`mcp-authlab` signs in and scans what a gateway must do as protected resource and authorization server."""
 
 import json
 import os

@@ -1,7 +1,4 @@
-"""`jbt-mcpcheck` checks a server of protocol version 2026-07-28, directly and through the gateway.
-
-https://pypi.org/project/jbt-mcpcheck
-"""
+"""`jbt-mcpcheck` checks a server of protocol version 2026-07-28, directly and through the gateway."""
 
 import json
 import os

@@ -2,36 +2,26 @@
 
 from starlette.types import ASGIApp
 
-from twin.arrivals import Arrivals, RecordArrivals
-from twin.bearer import RequireBearer
 from twin.foundry.agents import Agents
 from twin.foundry.conversation import Conversations
-from twin.late_app import LateApp
-from twin.serving import AsgiServer
+from twin.hosted_service import HostedService
 from twin.stand_in import HostedArgs
 
 
-class FoundryStandIn:
-    """A project's endpoint on one port.
-
-    Attributes:
-        arrivals: what it was sent.
-    """
-
-    name = "Foundry's stand-in"
+class FoundryStandIn(HostedService):
+    """A project's endpoint on one port."""
 
     def __init__(self, args: HostedArgs) -> None:
-        self.arrivals = Arrivals()
         self._args = args
         self._conversations: Conversations | None = None
         self._agents = Agents(args.agents.identity, args.clock.now)
-        self._app = LateApp(self._project)
-        app = RequireBearer(
-            self._app,
+        super().__init__(
+            "Foundry's stand-in",
+            self._project,
             accepts=args.agents.admits,
             challenge='Bearer error="invalid_token"',
+            port=args.port,
         )
-        self._server = AsgiServer(self.name, RecordArrivals(app, self.arrivals), args.port)
 
     def _project(self) -> ASGIApp:
         # Imported at the first request, with the MCP client.
@@ -49,20 +39,3 @@ class FoundryStandIn:
         if self._conversations is not None:
             self._conversations.clear()
         self.arrivals.clear()
-
-    async def start(self) -> None:
-        """Serves.
-
-        Raises:
-            OSError: the port is taken.
-        """
-        await self._server.start()
-
-    async def wait(self) -> str:
-        """Waits until it ends by itself; returns the reason."""
-        return await self._server.wait()
-
-    async def stop(self) -> None:
-        """Ends it."""
-        await self._server.stop()
-        await self._app.stop()
