@@ -1,5 +1,6 @@
 """Child processes and ports for tests."""
 
+import atexit
 import os
 import socket
 from collections.abc import Generator
@@ -15,9 +16,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-_reservations: list[socket.socket] = []
 
 
 def free_port_block(size: int = 20) -> int:
@@ -40,7 +38,7 @@ def free_port_block(size: int = 20) -> int:
         except OSError:
             reservation.close()
         else:
-            _reservations.append(reservation)
+            atexit.register(reservation.close)
             return base
     raise AssertionError(f"No {size} free ports in a row between 20000 and 32000.")
 
