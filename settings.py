@@ -9,21 +9,22 @@ import base64
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 import pulumi
 
-from configuration import address, declared, existing, foundry, network, scale
+from configuration import address, callers, declared, existing, foundry, monitoring, network, scale
 from configuration import containers as entries
-from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
+from configuration.access import Access, Agent
 from configuration.address import Address
 from configuration.container import Container
 from configuration.declared import KEYS
 from configuration.existing import Existing
 from configuration.foundry import ApiCenter, Foundry, FoundryProject
+from configuration.monitoring import Monitoring
 from configuration.names import SERVERS as BACKENDS
 from configuration.network import NetworkSettings
 from configuration.origin import is_loopback, is_origin
@@ -31,7 +32,6 @@ from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
 from configuration.scale import Scale
-from configuration.setting import Setting
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Container",
     "Foundry",
     "FoundryProject",
+    "Monitoring",
     "Problem",
     "RateLimits",
     "Settings",
@@ -117,31 +118,6 @@ class RateLimits:
     def calls_of(self, backend: str) -> int:
         """Calls in a minute that one user may make to an MCP server."""
         return self.calls_by_backend.get(backend, self.calls_per_minute)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitoring:
-    """What is logged and who is told.
-
-    Attributes:
-        retention_days: for so long logs are kept.
-        daily_cap_gb: gigabytes of logs that are taken in a day; 0 for any number.
-        sampling_percent: percentage of requests whose telemetry is kept.
-        workbook: whether there is a workbook.
-        alerts: whether there are alerts.
-        emails: who receives them.
-        monthly_budget: what the stack may cost in a month; 0 for no budget.
-        cost_anomalies: whether unusual daily costs of the subscription are reported.
-    """
-
-    retention_days: int
-    daily_cap_gb: int
-    sampling_percent: int
-    workbook: bool
-    alerts: bool
-    emails: tuple[str, ...]
-    monthly_budget: int
-    cost_anomalies: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +226,9 @@ def load() -> Settings:
     containers = entries.read(reader)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
-    access = _access(reader, backends, containers)
-    tools = _tools(reader, backends, presets, containers)
-    scopes = _scopes(reader, backends, presets, containers, tools)
+    access = callers.servers_access(reader, backends, containers)
+    tools = callers.servers_tools(reader, backends, presets, containers)
+    scopes = callers.servers_scopes(reader, backends, presets, containers, tools)
     grant_days = declared.GRANT_DAYS.read(reader)
     adopted = existing.read(reader, _behind_the_gateway(backends, containers))
     sizes = scale.read(
@@ -291,8 +267,8 @@ def load() -> Settings:
         access=access,
         scopes=scopes,
         tools=tools,
-        agents=_agents(reader, access, containers, scopes, tools),
-        role_members=_role_members(reader, tools),
+        agents=callers.stack_agents(reader, access, containers, scopes, tools),
+        role_members=callers.stack_role_members(reader, tools),
         foundry=foundry.read_foundry(reader, github="github" in backends),
         github_url=foundry.GITHUB_URL.read(reader),
         registry=foundry.REGISTRY.read(reader),
@@ -315,7 +291,7 @@ def load() -> Settings:
             bad_tokens_per_minute=declared.BAD_TOKENS_PER_MINUTE.read(reader),
             open_requests=declared.OPEN_REQUESTS.read(reader),
         ),
-        monitoring=_monitoring(reader),
+        monitoring=monitoring.read(reader),
         key_version=declared.KEY_VERSION.read(reader),
         entra_authority=_entra_authority(reader),
         protect=declared.PROTECT.read(reader) and not reader.local,
@@ -469,124 +445,12 @@ def _behind_the_gateway(backends: tuple[str, ...], containers: tuple[Container, 
     return (*(name for name in backends if name != "github"), *(entry.name for entry in containers))
 
 
-def _access(
-    reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
-) -> Mapping[str, tuple[Access, ...]]:
-    setting = declared.ACCESS
-    given = setting.read(reader)
-    _reject_unknown_backends(reader, setting, given, backends)
-    return (
-        {name: ("users",) for name in backends if name != "github"}
-        | {
-            name: read_access(reader, f"{setting.key}.{name}", value, setting.reason)
-            for name, value in given.items()
-        }
-        | {entry.name: entry.access for entry in containers}
-    )
-
-
-def _tools(
-    reader: Reader,
-    backends: tuple[str, ...],
-    presets: Mapping[str, Container],
-    containers: tuple[Container, ...],
-) -> Mapping[str, Mapping[str, ToolRule]]:
-    setting = declared.TOOLS
-    given = setting.read(reader)
-    _reject_unknown_backends(reader, setting, given, backends)
-    own = {
-        name: read_tools(reader, f"{setting.key}.{name}", value, setting.reason)
-        for name, value in given.items()
-    }
-    found = {
-        name: {**(presets[name].tools if name in presets else {}), **own.get(name, {})} for name in backends
-    }
-    return {name: rules for name, rules in found.items() if rules} | {
-        entry.name: entry.tools for entry in containers if entry.tools
-    }
-
-
-def _scopes(
-    reader: Reader,
-    backends: tuple[str, ...],
-    presets: Mapping[str, Container],
-    containers: tuple[Container, ...],
-    tools: Mapping[str, Mapping[str, ToolRule]],
-) -> Mapping[str, tuple[str, ...]]:
-    """The scopes of each server: those that are listed for it, or its name, and those that its rules name."""
-    listed = {name: presets[name].scopes if name in presets else () for name in backends if name != "github"}
-    listed |= {entry.name: entry.scopes for entry in containers}
-    found = {name: list(scopes or (name,)) for name, scopes in listed.items()}
-    owners = {scope: name for name, scopes in found.items() for scope in scopes}
-    for name, tool, rule in _rules(tools):
-        if not rule.scope:
-            continue
-        owner = owners.setdefault(rule.scope, name)
-        if owner != name:
-            location = f'{_tools_location(name, containers)}["{tool}"].scope'
-            reader.reject(
-                location,
-                f"'{rule.scope}' is a scope of '{owner}'.",
-                "People allow a scope for one server; a token for the whole gateway would open both.",
-                f"pulumi config set --path '{location}' {name}.{rule.scope}",
-            )
-        elif rule.scope not in found[name]:
-            found[name].append(rule.scope)
-    return {name: tuple(scopes) for name, scopes in found.items()}
-
-
-def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, str, ToolRule]]:
-    """Each rule with its server and its tool."""
-    for name, rules in tools.items():
-        for tool, rule in rules.items():
-            yield name, tool, rule
-
-
-def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
-    """Where the rules of a server are in the configuration."""
-    index = next((place for place, entry in enumerate(containers) if entry.name == name), None)
-    return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
-
-
-def _agents(
-    reader: Reader,
-    access: Mapping[str, tuple[Access, ...]],
-    containers: tuple[Container, ...],
-    scopes: Mapping[str, tuple[str, ...]],
-    tools: Mapping[str, Mapping[str, ToolRule]],
-) -> tuple[Agent, ...]:
-    setting = declared.AGENTS
-    all_scopes = {scope for own in scopes.values() for scope in own}
-    roles = [scope for name, own in scopes.items() if "agents" in access.get(name, ()) for scope in own]
-    for name, tool, rule in _rules(tools):
-        if rule.role in all_scopes:
-            location = f'{_tools_location(name, containers)}["{tool}"].role'
-            reader.reject(
-                location,
-                f"The role '{rule.role}' is a scope as well.",
-                "Agents are assigned an app role with the name of a scope; a role of a tool needs a name of "
-                "its own.",
-                f"pulumi config set --path '{location}' {rule.role}.role",
-            )
-        elif rule.role and rule.role not in roles:
-            roles.append(rule.role)
-    return read_agents(reader, setting.key, setting.read(reader), roles, setting.reason)
-
-
-def _role_members(
-    reader: Reader, tools: Mapping[str, Mapping[str, ToolRule]]
-) -> Mapping[str, tuple[str, ...]]:
-    setting = declared.ROLE_MEMBERS
-    roles = {rule.role for rules in tools.values() for rule in rules.values() if rule.role}
-    return read_members(reader, setting.key, setting.read(reader), sorted(roles), setting.reason)
-
-
 def _call_limits(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
 ) -> Mapping[str, int]:
     setting, most = declared.CALL_LIMITS, declared.CALLS_PER_MINUTE.most
     given = setting.read(reader)
-    _reject_unknown_backends(reader, setting, given, backends)
+    callers.reject_unknown_backends(reader, setting, given, backends)
     limits = {}
     for name, value in given.items():
         if re.fullmatch(r"[1-9][0-9]{0,8}", value, re.ASCII) and int(value) <= most:
@@ -603,22 +467,6 @@ def _call_limits(
     }
 
 
-def _reject_unknown_backends(
-    reader: Reader, setting: Setting, given: Mapping[str, object], backends: tuple[str, ...]
-) -> None:
-    """Reports names that are not MCP servers of the project that are switched on and behind the gateway."""
-    known = tuple(name for name in backends if name != "github")
-    for name in given:
-        if name not in known:
-            reader.reject(
-                f"{setting.key}.{name}",
-                f"'{name}' is not one of {', '.join(known) or '(none)'}.",
-                "It is a map for the project's own MCP servers that are switched on and behind the gateway; "
-                "entries of `containers` have a key of their own for it.",
-                f"pulumi config rm --path '{setting.key}[\"{name}\"]'",
-            )
-
-
 def _allowed_origins(reader: Reader) -> tuple[str, ...]:
     setting = declared.ALLOWED_ORIGINS
     origins = setting.read(reader)
@@ -627,29 +475,6 @@ def _allowed_origins(reader: Reader) -> tuple[str, ...]:
             remedy = setting.command_for_entry(index, setting.example)
             setting.reject(reader, f"'{origin}' is not an origin.", remedy)
     return origins
-
-
-def _monitoring(reader: Reader) -> Monitoring:
-    setting = declared.ALERT_EMAILS
-    emails = setting.read(reader)
-    for index, email in enumerate(emails):
-        if wrong := declared.email_problem(email):
-            setting.reject(reader, wrong, setting.command_without_entry(index))
-    if len(emails) > 50:  # noqa: PLR2004 -- said in `limits`
-        setting.reject(reader, f"There are {len(emails)}.", setting.command_without_entry(50))
-    anomalies = declared.COST_ANOMALY_ALERT
-    if (cost_anomalies := anomalies.read(reader)) and not emails:
-        anomalies.reject(reader, "It is true, but alertEmails is empty.", setting.command)
-    return Monitoring(
-        retention_days=declared.LOG_RETENTION_DAYS.read(reader),
-        daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),
-        sampling_percent=declared.SAMPLING_PERCENT.read(reader),
-        workbook=declared.WORKBOOK.read(reader),
-        alerts=declared.ALERTS.read(reader),
-        emails=emails,
-        monthly_budget=declared.MONTHLY_BUDGET.read(reader),
-        cost_anomalies=cost_anomalies,
-    )
 
 
 def _entra_authority(reader: Reader) -> str:

@@ -1,0 +1,59 @@
+"""Reads what is logged, and who is told about it."""
+
+from dataclasses import dataclass
+
+from configuration import declared
+from configuration.reader import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """What is logged and who is told.
+
+    Attributes:
+        retention_days: for so long logs are kept.
+        daily_cap_gb: gigabytes of logs that are taken in a day; 0 for any number.
+        sampling_percent: percentage of requests whose telemetry is kept.
+        workbook: whether there is a workbook.
+        alerts: whether there are alerts.
+        emails: who receives them.
+        monthly_budget: what the stack may cost in a month; 0 for no budget.
+        cost_anomalies: whether unusual daily costs of the subscription are reported.
+    """
+
+    retention_days: int
+    daily_cap_gb: int
+    sampling_percent: int
+    workbook: bool
+    alerts: bool
+    emails: tuple[str, ...]
+    monthly_budget: int
+    cost_anomalies: bool
+
+
+def read(reader: Reader) -> Monitoring:
+    """What the stack says about logs, alerts and costs.
+
+    Args:
+        reader: takes what is wrong.
+    """
+    setting = declared.ALERT_EMAILS
+    emails = setting.read(reader)
+    for index, email in enumerate(emails):
+        if wrong := declared.email_problem(email):
+            setting.reject(reader, wrong, setting.command_without_entry(index))
+    if len(emails) > 50:  # noqa: PLR2004 -- said in `limits`
+        setting.reject(reader, f"There are {len(emails)}.", setting.command_without_entry(50))
+    anomalies = declared.COST_ANOMALY_ALERT
+    if (cost_anomalies := anomalies.read(reader)) and not emails:
+        anomalies.reject(reader, "It is true, but alertEmails is empty.", setting.command)
+    return Monitoring(
+        retention_days=declared.LOG_RETENTION_DAYS.read(reader),
+        daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),
+        sampling_percent=declared.SAMPLING_PERCENT.read(reader),
+        workbook=declared.WORKBOOK.read(reader),
+        alerts=declared.ALERTS.read(reader),
+        emails=emails,
+        monthly_budget=declared.MONTHLY_BUDGET.read(reader),
+        cost_anomalies=cost_anomalies,
+    )
