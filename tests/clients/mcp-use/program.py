@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 
 os.environ["MCP_USE_ANONYMIZED_TELEMETRY"] = "false"
@@ -15,8 +16,16 @@ def say(**facts):
     print(json.dumps(facts), flush=True)
 
 
+def free_port():
+    """mcp-use listens at 8080 otherwise, which another program may use."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 async def main():
-    client = MCPClient({"mcpServers": {"gateway": {"url": url, "auth": {}}}})
+    auth = {"callback_port": free_port()}
+    client = MCPClient({"mcpServers": {"gateway": {"url": url, "auth": auth}}})
     session = await client.create_session("gateway")
 
     async def call(name, **arguments):
