@@ -107,8 +107,8 @@ def made(name: str) -> Response:
         return pool.submit(lambda: PAGES[name](Flow.at(_harness()))).result()
 
 
-def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
-    """The page with all its headers, as a browser shows it at the gateway's address."""
+def new_tab(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
+    """A tab in which the gateway gives this answer at the path `/page` and refuses everything else."""
     context = browser.new_context(
         viewport={"width": width, "height": 480}, color_scheme=scheme, device_scale_factor=1
     )
@@ -122,6 +122,12 @@ def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> P
         route.fulfill(status=answer.status, headers=headers, body=answer.body)
 
     page.route("**/*", fulfill)
+    return page
+
+
+def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> Page:
+    """The page with all its headers, as a browser shows it at the gateway's address."""
+    page = new_tab(browser, answer, width=width, scheme=scheme)
     page.goto(f"{GATEWAY}/page")
     return page
 
@@ -163,12 +169,13 @@ def test_c4_axe_finds_nothing_while_the_page_is_used(chromium: Browser, scheme: 
 
 def test_c8_the_page_goes_to_the_app_by_itself_and_stays(chromium: Browser) -> None:
     """Chromium does not know the scheme here; it asks for it, and leaves the page in the tab."""
-    page = show(chromium, made("signed in"), width=390, scheme="light")
+    page = new_tab(chromium, made("signed in"), width=390, scheme="light")
     session = page.context.new_cdp_session(page)
     asked: list[tuple[str, str]] = []
     session.on("Page.frameRequestedNavigation", lambda event: asked.append((event["reason"], event["url"])))
     session.send("Page.enable")
-    page.reload()
+    # The page starts a navigation of its own, which would interrupt a wait for the end of loading.
+    page.goto(f"{GATEWAY}/page", wait_until="commit")
     expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
     link = page.get_by_role("link", name="Open the app").get_attribute("href")
     assert link is not None

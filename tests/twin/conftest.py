@@ -1,5 +1,6 @@
 """Shared fixtures of the stand-ins' tests: a real HTTP server around an ASGI application."""
 
+import asyncio
 import datetime as dt
 import socket
 import threading
@@ -7,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import uvicorn
@@ -15,7 +16,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.twin.cosmos_account import Cosmos
 from tests.twin.entra_tenant import Entra
@@ -45,11 +45,15 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Over TLS, an orderly close would wait for clients that have ended.
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, H11Protocol):
-                connection.transport.abort()
         await super().shutdown(sockets)
+        # An orderly close over TLS waits for the client. uvicorn misses a connection whose handshake ends
+        # while it stops, so that asyncio's own list is read.
+        loop: Any = asyncio.get_running_loop()
+        for transport in list(loop._transports.values()):
+            transport.abort()
+        # Each transport is told in one iteration of the loop and closed in the next.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 from apim.failure import SendError
 from apim.network import Reply
 from apim.service import Api, Operation
+from tests import existing
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness, Response, reply
 from tests.policies.oauth.flow import Flow, ManualClock, service_with
@@ -261,6 +262,16 @@ def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
         },
     )
     assert answer.header("Access-Control-Allow-Origin") == "*"
+
+
+def test_e8_an_endpoint_that_fails_in_an_adopted_service_answers_in_the_gateways_words() -> None:
+    """The policy of all APIs belongs to others there, so that the authorization server's own API answers."""
+    flow = Flow.at(Harness(service_with(**existing.ALL), ManualClock()))
+    code = flow.code()
+    flow.store.failing = {len(flow.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}
+    answer = flow.redeem(code)
+    assert (answer.status, answer.json()["error"]) == (500, "server_error")
+    assert b"cosmos" not in answer.body
 
 
 def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
