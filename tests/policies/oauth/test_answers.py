@@ -7,7 +7,7 @@ import pytest
 
 from apim.failure import SendError
 from apim.network import Reply
-from apim.service import Api, Operation
+from apim.service import Api, Operation, PolicyDocument
 from tests import existing
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness, Response, reply
@@ -264,14 +264,32 @@ def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
     assert answer.header("Access-Control-Allow-Origin") == "*"
 
 
-def test_e8_an_endpoint_that_fails_in_an_adopted_service_answers_in_the_gateways_words() -> None:
-    """The policy of all APIs belongs to others there, so that the authorization server's own API answers."""
-    flow = Flow.at(Harness(service_with(**existing.ALL), ManualClock()))
-    code = flow.code()
-    flow.store.failing = {len(flow.store.calls): lambda: reply(200, "<html>cosmos-x.documents.azure.com")}
-    answer = flow.redeem(code)
+OWNERS_POLICY = """<policies>
+    <inbound>
+        <set-variable name="parsed" value="@(JObject.Parse(context.Request.Method))" />
+    </inbound>
+    <backend><forward-request /></backend>
+    <outbound />
+    <on-error>
+        <set-header name="X-Owner" exists-action="override"><value>central</value></set-header>
+    </on-error>
+</policies>"""
+"""A policy of all APIs, by the owner of a service that a stack adopts, that fails for every request."""
+
+
+def test_e8_a_failure_of_the_owners_policy_is_answered_in_the_gateways_words() -> None:
+    """The operation has no policy of its own yet, as during a deployment, so that its API answers."""
+    service = service_with(**existing.ALL)
+    apis = tuple(
+        replace(api, operations=tuple(replace(each, policy=None) for each in api.operations))
+        if api.id == "oauth"
+        else api
+        for api in service.apis
+    )
+    owners = replace(service, apis=apis, policy=PolicyDocument(xml=OWNERS_POLICY, name="all APIs"))
+    answer = Harness(owners).ask("POST", "/token")
     assert (answer.status, answer.json()["error"]) == (500, "server_error")
-    assert b"cosmos" not in answer.body
+    assert answer.header("X-Owner") is None
 
 
 def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
