@@ -118,7 +118,7 @@ class AzureStandIn:
             "REQUESTS_CA_BUNDLE": str(certificate),
         }
 
-    def asked(self, path: str) -> list[Request]:
+    def requests_to(self, path: str) -> list[Request]:
         """The requests whose path ends so."""
         return [request for request in self.requests if request.path.endswith(path)]
 

@@ -46,7 +46,7 @@ def send(
 
 
 def reached_the_server(flow: Flow) -> bool:
-    return any(SERVED in sent.url for sent in flow.harness.wire.sent)
+    return any(SERVED in sent.url for sent in flow.harness.network.sent)
 
 
 # Repeated headers
@@ -164,9 +164,9 @@ def test_a3_no_forwarding_header_changes_anything_or_reaches_the_server(flow: Fl
     for path in DOCUMENTS:
         assert send(flow, "GET", path, [line]).body == send(flow, "GET", path, []).body
     token = flow.token()
-    flow.harness.wire.sent.clear()
+    flow.harness.network.sent.clear()
     assert send(flow, "POST", "/mcp", [line, ("Authorization", f"Bearer {token}")], b"{}").status == 200
-    (sent,) = [each for each in flow.harness.wire.sent if SERVED in each.url]
+    (sent,) = [each for each in flow.harness.network.sent if SERVED in each.url]
     assert sent.header(name) is None
 
 

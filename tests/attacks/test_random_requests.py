@@ -30,7 +30,7 @@ def shared() -> tuple[Flow, dict[str, str]]:
 def fresh() -> tuple[Flow, dict[str, str]]:
     flow, issued = shared()
     flow.harness.gateway.services.counters.clear()
-    flow.harness.wire.sent.clear()
+    flow.harness.network.sent.clear()
     return flow, issued
 
 
@@ -89,7 +89,7 @@ credentials = (
 def test_e8_no_token_request_is_an_error_of_the_gateway(form: str, kind: str, credential: str | None) -> None:
     flow, _ = fresh()
     headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
-    answer = flow.harness.ask("POST", "/token", body=form.encode(), **headers)
+    answer = flow.harness.send("POST", "/token", body=form.encode(), **headers)
     assert_harmless(answer)
     assert answer.status in (200, 400, 401)
     if answer.status != 200:
@@ -101,7 +101,7 @@ def test_e8_no_token_request_is_an_error_of_the_gateway(form: str, kind: str, cr
 def test_e8_no_revocation_is_an_error_of_the_gateway(form: str, kind: str, credential: str | None) -> None:
     flow, _ = fresh()
     headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
-    answer = flow.harness.ask("POST", "/revoke", body=form.encode(), **headers)
+    answer = flow.harness.send("POST", "/revoke", body=form.encode(), **headers)
     assert_harmless(answer)
     assert answer.status in (200, 400, 401)
 
@@ -117,7 +117,7 @@ def test_e8_no_answer_of_entra_is_an_error_of_the_gateway(query: str, cookie: st
     flow, issued = fresh()
     line = "".join(character for character in cookie if " " <= character <= "~")
     for asked in (query, f"state={issued['state']}&{query}"):
-        answer = flow.harness.ask("GET", "/oauth-callback", asked, Cookie=line)
+        answer = flow.harness.send("GET", "/oauth-callback", asked, Cookie=line)
         assert_harmless(answer)
         assert answer.status in (400, 403, 414)
         assert answer.header("Location") is None
@@ -140,7 +140,7 @@ def test_e8_no_path_and_method_is_an_error_of_the_gateway(
     method: str, path: str, more: str, form: str, kind: str
 ) -> None:
     flow, _ = fresh()
-    answer = flow.harness.ask(method, path + more, form[:1000], body=form.encode(), Content_Type=kind)
+    answer = flow.harness.send(method, path + more, form[:1000], body=form.encode(), Content_Type=kind)
     assert_harmless(answer)
 
 
@@ -154,6 +154,6 @@ def test_e8_no_path_and_method_is_an_error_of_the_gateway(
 @example(b"{} {}", "application/json")
 def test_e8_no_body_of_a_registration_is_an_error_of_the_gateway(body: bytes, kind: str) -> None:
     flow, _ = fresh()
-    answer = flow.harness.ask("POST", "/register", body=body, Content_Type=kind)
+    answer = flow.harness.send("POST", "/register", body=body, Content_Type=kind)
     assert_harmless(answer)
     assert answer.status in (400, 415)

@@ -291,8 +291,8 @@ def status_after_rotation(deployment: Deployment, version: int, token: str) -> i
         return reply(200, json.dumps(grants.get(sent.url.rpartition("/")[2], {})))
 
     harness = Harness(deployment.service(keyVersion=str(version)))
-    harness.wire.answer = answer
-    return harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
+    harness.network.answer = answer
+    return harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}").status
 
 
 def test_a_token_stays_valid_after_one_rotation_of_the_key_but_not_after_two(

@@ -142,14 +142,14 @@ def _verified() -> Flow:
     flow = _fresh()
     metadata = document(token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
     published = {URL: metadata, JWKS: {"keys": [_key().as_dict(private=False)]}}
-    before = flow.harness.wire.answer
+    before = flow.harness.network.answer
 
     def answer(sent: Sent) -> Any:
         if sent.url in published:
             return reply(200, json.dumps(published[sent.url]), Content_Type="application/json")
         return before(sent)
 
-    flow.harness.wire.answer = answer
+    flow.harness.network.answer = answer
     flow.client_id = URL
     return flow
 
@@ -166,7 +166,7 @@ def _initialize(journey: Journey) -> Response:
 
 def _message(journey: Journey) -> Response:
     journey.flow.served = lambda: reply(200, "{}", Content_Type="application/json")
-    return journey.flow.harness.ask(
+    return journey.flow.harness.send(
         "POST", "/mcp", body=b"{}", Authorization=f"Bearer {journey.access_token}", Mcp_Session_Id=SESSION
     )
 

@@ -13,7 +13,7 @@ class GatewayStopped(BaseException):
 
 
 @dataclass(frozen=True)
-class Asked:
+class ServiceRequest:
     """A request to a service.
 
     Attributes:
@@ -25,7 +25,7 @@ class Asked:
     forget: Callable[[], object]
 
 
-Fault = Callable[[Asked], Reply]
+Fault = Callable[[ServiceRequest], Reply]
 
 
 def answers(status: int, body: str = "{}", **headers: str) -> Fault:
@@ -36,43 +36,43 @@ def answers(status: int, body: str = "{}", **headers: str) -> Fault:
 def done_but(status: int) -> Fault:
     """The service has done what it was asked, and answers with an error."""
 
-    def fault(asked: Asked) -> Reply:
-        asked.handle()
+    def fault(request: ServiceRequest) -> Reply:
+        request.handle()
         return reply(status, "{}")
 
     return fault
 
 
-def no_connection(_: Asked) -> Reply:
+def no_connection(_: ServiceRequest) -> Reply:
     """The service cannot be reached."""
     raise SendError("cosmos.internal.example refused", timed_out=False)
 
 
-def timeout(_: Asked) -> Reply:
+def timeout(_: ServiceRequest) -> Reply:
     """The request does not arrive."""
     raise SendError("cosmos.internal.example timed out", timed_out=True)
 
 
-def lost_answer(asked: Asked) -> Reply:
+def lost_answer(request: ServiceRequest) -> Reply:
     """The service has done what it was asked, and its answer does not arrive."""
-    asked.handle()
+    request.handle()
     raise SendError("cosmos.internal.example timed out", timed_out=True)
 
 
-def expired(asked: Asked) -> Reply:
+def expired(request: ServiceRequest) -> Reply:
     """The document has just expired."""
-    asked.forget()
-    return asked.handle()
+    request.forget()
+    return request.handle()
 
 
-def stop_before(_: Asked) -> Reply:
+def stop_before(_: ServiceRequest) -> Reply:
     """The gateway stops before the service has the request."""
     raise GatewayStopped
 
 
-def stop_after(asked: Asked) -> Reply:
+def stop_after(request: ServiceRequest) -> Reply:
     """The gateway stops before it reads the answer."""
-    asked.handle()
+    request.handle()
     raise GatewayStopped
 
 

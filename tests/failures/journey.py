@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.e2e.client import CALLBACK, parameters_of
-from tests.failures.faults import Asked, Fault, GatewayStopped
+from tests.failures.faults import Fault, GatewayStopped, ServiceRequest
 from tests.policies.engine.harness import Response, Sent
 from tests.policies.oauth.flow import GATEWAY, Flow
 from tests.policies.oauth.test_metadata_documents import APP
@@ -129,8 +129,8 @@ class Journey:
         return self
 
     def _listen(self) -> None:
-        wire, documents = self.flow.harness.wire, self.flow.store.documents
-        before = wire.answer
+        network, documents = self.flow.harness.network, self.flow.store.documents
+        before = network.answer
 
         def answer(sent: Sent) -> Any:
             number = len(self.calls)
@@ -139,13 +139,13 @@ class Journey:
             if fault is None:
                 return before(sent)
             container, _, name = sent.url.partition("/colls/")[2].partition("/docs/")
-            asked = Asked(
+            request = ServiceRequest(
                 handle=lambda: before(sent),  # ty: ignore[invalid-argument-type]
                 forget=lambda: documents.pop((container, name), None),
             )
-            return fault(asked)
+            return fault(request)
 
-        wire.answer = answer
+        network.answer = answer
 
     def _take(self, step: "Step") -> bool:
         kept = dict(self.flow.cookies)
@@ -218,10 +218,10 @@ def assert_clear(answer: Response) -> None:
     if answer.status in (302, 303):
         location = answer.header("Location") or ""
         assert location.startswith((CALLBACK, APP))
-        heard = parameters_of(location)
-        assert heard["error"] in OAUTH_ERRORS
-        assert heard["error_description"]
-        assert (heard["state"], heard["iss"]) == ("s", GATEWAY)
+        parameters = parameters_of(location)
+        assert parameters["error"] in OAUTH_ERRORS
+        assert parameters["error_description"]
+        assert (parameters["state"], parameters["iss"]) == ("s", GATEWAY)
         return
     if answer.status == 503:
         assert answer.header("Retry-After")

@@ -44,7 +44,7 @@ def test_c7_an_error_of_entras_page_becomes_an_oauth_error(said: dict[str, str],
     """Entra is not asked for a token then."""
     flow = Flow.new()
     state = parameters_of(flow.at_entra().header("Location") or "")["state"]
-    flow.asked = {}
+    flow.entra_request = {}
     answer = flow.get("/oauth-callback", urlencode(said | {"state": state}))
     assert parameters_of(answer.header("Location") or "")["error"] == error
-    assert flow.asked == {}
+    assert flow.entra_request == {}

@@ -9,11 +9,11 @@ from apim.gateway import Gateway
 from apim.service import Api, Operation, Service
 from apim.source_map import SourceLocation
 from gateway import policy
-from tests.policies.engine import harness
+from tests.policies.engine.harness import Harness, document
 from tests.policy_coverage import report
 from tests.policy_coverage.verdict import Template, Verdict, judge
 
-NAME = "policies/made.xml.j2"
+NAME = "policies/example.xml.j2"
 TEXT = """<policies>
     <inbound>
         <choose>
@@ -48,17 +48,19 @@ def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
         id="api",
         name="api",
         path="api",
-        service_url="https://made.example",
+        service_url="https://thing.example",
         operations=operations,
-        policy=harness.document(text, source_map=_Written() if text == TEXT else None),
+        policy=document(text, source_map=_Written() if text == TEXT else None),
     )
     service = Service(name="apim", gateway_url="https://gateway", sku="BasicV2", apis=(api,))
-    made = harness.Harness(service)
-    made.gateway = Gateway(service, network=made.wire, identity=made.tokens, clock=made.clock, counted=True)
+    harness = Harness(service)
+    harness.gateway = Gateway(
+        service, network=harness.network, identity=harness.tokens, clock=harness.clock, counted=True
+    )
     recorder = Recorder(folder)
-    recorder.watch(made.gateway)
+    recorder.watch(harness.gateway)
     for method, header in requests:
-        made.ask(method, X="1") if header else made.ask(method)
+        harness.send(method, X="1") if header else harness.send(method)
     recorder.save()
     return Coverage.load(folder)
 

@@ -10,7 +10,7 @@ from apim.findings import PolicyError
 from apim.service import PolicyDocument, documents
 from apim.source_map import SourceLocation
 from gateway import policy
-from tests.policies.engine import harness
+from tests.policies.engine.harness import Harness, policies, service
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
@@ -34,15 +34,15 @@ class _Written:
     """The source map of a document that begins in the eleventh line of its template."""
 
     def find(self, line: int, column: int) -> SourceLocation | None:
-        return SourceLocation("policies/made.xml.j2", line + 10, column)
+        return SourceLocation("policies/example.xml.j2", line + 10, column)
 
     def lines(self) -> frozenset[tuple[str, int]]:
         return frozenset()
 
 
-def rendered_harness(operation: str, api: str | None = None) -> harness.Harness:
+def rendered_harness(operation: str, api: str | None = None) -> Harness:
     """A gateway whose policies have source maps."""
-    made = harness.service(operation, api=api)
+    declared = service(operation, api=api)
 
     def with_map(document: PolicyDocument | None) -> PolicyDocument | None:
         return document and replace(document, source_map=_Written())
@@ -53,9 +53,9 @@ def rendered_harness(operation: str, api: str | None = None) -> harness.Harness:
             policy=with_map(one.policy),
             operations=tuple(replace(each, policy=with_map(each.policy)) for each in one.operations),
         )
-        for one in made.apis
+        for one in declared.apis
     )
-    return harness.Harness(replace(made, apis=apis))
+    return Harness(replace(declared, apis=apis))
 
 
 def test_a_rendered_policy_contains_no_markers() -> None:
@@ -116,16 +116,16 @@ def test_a_changed_policy_of_a_declared_stack_has_no_source_locations() -> None:
 
 def test_a_finding_names_the_template_when_the_text_is_known() -> None:
     with pytest.raises(PolicyError) as caught:
-        rendered_harness(harness.policies("<wrong />"))
+        rendered_harness(policies("<wrong />"))
     (finding,) = caught.value.findings
-    assert (finding.document, finding.line) == ("policies/made.xml.j2", 11)
+    assert (finding.document, finding.line) == ("policies/example.xml.j2", 11)
 
 
 def test_an_error_of_csharp_names_the_line_within_the_expression() -> None:
     with pytest.raises(PolicyError) as caught:
-        rendered_harness(harness.policies('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
+        rendered_harness(policies('<set-variable name="wrong" value="@{\n  return nothing;\n}" />'))
     (finding,) = caught.value.findings
-    assert (finding.document, finding.line) == ("policies/made.xml.j2", 12)
+    assert (finding.document, finding.line) == ("policies/example.xml.j2", 12)
 
 
 def test_a_finding_in_several_documents_is_reported_once_with_the_first_of_them() -> None:
@@ -134,22 +134,22 @@ def test_a_finding_in_several_documents_is_reported_once_with_the_first_of_them(
         rendered_harness(wrong, api=wrong)
     (finding,) = caught.value.findings
     assert (finding.document, finding.message) == (
-        "policies/made.xml.j2",
+        "policies/example.xml.j2",
         "unknown policy wrong (in api and 1 other document)",
     )
 
 
 def test_a_warning_names_the_template() -> None:
-    made = rendered_harness(harness.policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
-    (warning,) = made.gateway.warnings
-    assert (warning.document, warning.line) == ("policies/made.xml.j2", 11)
+    harness = rendered_harness(policies('<set-variable name="wrong" value="@(&quot;a&quot;)" />'))
+    (warning,) = harness.gateway.warnings
+    assert (warning.document, warning.line) == ("policies/example.xml.j2", 11)
 
 
 @pytest.mark.parametrize(
     "policies",
     [
-        harness.policies('\n<set-variable name="wrong" value="@(int.Parse("x"))" />'),
-        harness.policies(
+        policies('\n<set-variable name="wrong" value="@(int.Parse("x"))" />'),
+        policies(
             '<set-variable name="wrong" value="@(int.Parse("x"))" />',
             on_error='\n<set-variable name="v" value="@(int.Parse("x"))" />',
         ),
@@ -159,20 +159,20 @@ def test_a_warning_names_the_template() -> None:
 def test_a_failure_at_run_time_is_logged_with_its_template_and_document(
     policies: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = rendered_harness(policies)
-    made.ask()
+    harness = rendered_harness(policies)
+    harness.send()
     last = caplog.messages[-1]
-    assert last.startswith("policies/made.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
+    assert last.startswith("policies/example.xml.j2:12:1 (operation): GET /api/thing: <set-variable> (")
     assert "ExpressionValueEvaluationFailure" in last
 
 
 def test_a_trace_names_the_template_and_the_document() -> None:
-    made = rendered_harness(harness.policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
-    made.gateway.tracing = True
-    made.ask()
-    (trace,) = made.gateway.traces
+    harness = rendered_harness(policies('\n<set-variable name="wrong" value="@(1 + 1)" />'))
+    harness.gateway.tracing = True
+    harness.send()
+    (trace,) = harness.gateway.traces
     (statement, forward) = trace.statements
     (expression,) = statement.expressions
-    assert (statement.document, trace.written(statement)) == ("operation", "policies/made.xml.j2:12:1")
-    assert trace.written(expression) == "policies/made.xml.j2:12:35"
+    assert (statement.document, trace.written(statement)) == ("operation", "policies/example.xml.j2:12:1")
+    assert trace.written(expression) == "policies/example.xml.j2:12:35"
     assert trace.written(forward) == f"{forward.document}:{forward.line}:{forward.column}"

@@ -69,7 +69,7 @@ def token(sign_in: SignIn) -> str:
 
 def test_an_application_signs_in_with_its_secret(azure, sign_in) -> None:
     assert sign_in({**APPLICATION, "clientSecret": SECRET}) == TOKEN
-    (request,) = azure.asked(f"/{TENANT}/oauth2/v2.0/token")
+    (request,) = azure.requests_to(f"/{TENANT}/oauth2/v2.0/token")
     assert request.form["client_id"] == CLIENT
     assert request.form["client_secret"] == SECRET
     assert request.form["scope"].startswith("https://management.azure.com/.default")
@@ -77,7 +77,7 @@ def test_an_application_signs_in_with_its_secret(azure, sign_in) -> None:
 
 def test_an_application_signs_in_with_the_token_of_a_pipeline(azure, sign_in) -> None:
     assert sign_in({**APPLICATION, "useOidc": "true", "oidcToken": ID_TOKEN}) == TOKEN
-    (request,) = azure.asked(f"/{TENANT}/oauth2/v2.0/token")
+    (request,) = azure.requests_to(f"/{TENANT}/oauth2/v2.0/token")
     assert request.form["client_id"] == CLIENT
     assert request.form["client_assertion"] == ID_TOKEN
 
@@ -86,24 +86,24 @@ def test_an_application_signs_in_with_a_token_in_a_file(azure, sign_in, tmp_path
     (tmp_path / "token").write_text(f"{ID_TOKEN}\n")
     settings = {**APPLICATION, "useOidc": "true", "oidcTokenFilePath": str(tmp_path / "token")}
     assert sign_in(settings) == TOKEN
-    assert azure.asked("/oauth2/v2.0/token")[0].form["client_assertion"] == ID_TOKEN
+    assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_assertion"] == ID_TOKEN
 
 
 def test_an_application_signs_in_with_a_token_that_the_workflow_requests(azure, sign_in) -> None:
     url = f"{azure.url}/workflow/token?api-version=2.0"
     settings = {**APPLICATION, "useOidc": "true", "oidcRequestUrl": url, "oidcRequestToken": "job-token"}
     assert sign_in(settings) == TOKEN
-    (asked,) = azure.asked("/workflow/token")
+    (asked,) = azure.requests_to("/workflow/token")
     assert asked.headers["Authorization"] == "Bearer job-token"
     assert asked.query == {"api-version": "2.0", "audience": "api://AzureADTokenExchange"}
-    assert azure.asked("/oauth2/v2.0/token")[0].form["client_assertion"] == WORKFLOW_TOKEN
+    assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_assertion"] == WORKFLOW_TOKEN
 
 
 def test_the_audience_of_a_workflows_token_can_be_set(azure, sign_in) -> None:
     url = f"{azure.url}/workflow/token?audience=other"
     settings = {**APPLICATION, "useOidc": "true", "oidcRequestUrl": url, "oidcRequestToken": "job-token"}
     sign_in({**settings, "oidcAudience": "api://MyExchange"})
-    assert azure.asked("/workflow/token")[0].query == {"audience": "api://MyExchange"}
+    assert azure.requests_to("/workflow/token")[0].query == {"audience": "api://MyExchange"}
 
 
 def test_a_job_on_github_actions_needs_no_settings_for_its_token(azure) -> None:
@@ -115,7 +115,7 @@ def test_a_job_on_github_actions_needs_no_settings_for_its_token(azure) -> None:
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job-token",
     }
     assert token(SignIn(environment=environment)) == TOKEN
-    assert azure.asked("/oauth2/v2.0/token")[0].form["client_assertion"] == WORKFLOW_TOKEN
+    assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_assertion"] == WORKFLOW_TOKEN
 
 
 @pytest.mark.parametrize("password", [None, "a-password"])
@@ -125,7 +125,7 @@ def test_an_application_signs_in_with_a_certificate(azure, sign_in, tmp_path: Pa
     if password:
         settings["clientCertificatePassword"] = password
     assert sign_in(settings) == TOKEN
-    (request,) = azure.asked(f"/{TENANT}/oauth2/v2.0/token")
+    (request,) = azure.requests_to(f"/{TENANT}/oauth2/v2.0/token")
     assertion = jwt.decode(request.form["client_assertion"], options={"verify_signature": False})
     assert assertion["iss"] == assertion["sub"] == CLIENT
 
@@ -134,7 +134,7 @@ def test_a_managed_identity_signs_in(azure, sign_in, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"{azure.url}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", "header")
     assert sign_in({"useMsi": "true", "clientId": CLIENT}) == TOKEN
-    assert azure.asked("/msi/token")[0].query["client_id"] == CLIENT
+    assert azure.requests_to("/msi/token")[0].query["client_id"] == CLIENT
 
 
 def test_the_default_credential_of_the_sdk_can_be_chosen(
@@ -145,7 +145,7 @@ def test_the_default_credential_of_the_sdk_can_be_chosen(
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-secret")
     # It comes first, whatever else is set.
     assert sign_in({**APPLICATION, "clientSecret": SECRET, "useDefaultAzureCredential": "true"}) == TOKEN
-    assert azure.asked("/oauth2/v2.0/token")[0].form["client_secret"] == "another-secret"
+    assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_secret"] == "another-secret"
 
 
 @pytest.mark.parametrize(
@@ -184,13 +184,13 @@ def test_sign_in_methods_are_tried_in_the_order_of_azure_native(azure, sign_in, 
         "useMsi": "true",
     }
     sign_in(settings)
-    assert "client_assertion" in azure.asked("/oauth2/v2.0/token")[-1].form
+    assert "client_assertion" in azure.requests_to("/oauth2/v2.0/token")[-1].form
     del settings["clientCertificatePath"]
     sign_in(settings)
-    assert azure.asked("/oauth2/v2.0/token")[-1].form["client_secret"] == SECRET
+    assert azure.requests_to("/oauth2/v2.0/token")[-1].form["client_secret"] == SECRET
     del settings["clientSecret"]
     sign_in(settings)
-    assert azure.asked("/oauth2/v2.0/token")[-1].form["client_assertion"] == ID_TOKEN
+    assert azure.requests_to("/oauth2/v2.0/token")[-1].form["client_assertion"] == ID_TOKEN
 
 
 def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
@@ -201,7 +201,7 @@ def test_a_setting_of_the_stack_overrides_the_environment(azure) -> None:
         "ARM_CLIENT_SECRET": SECRET,
     }
     token(SignIn(configured.get, environment))
-    assert azure.asked(f"/{TENANT}/oauth2/v2.0/token")[0].form["client_id"] == CLIENT
+    assert azure.requests_to(f"/{TENANT}/oauth2/v2.0/token")[0].form["client_id"] == CLIENT
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,8 @@ def test_code_is_published_with_the_secret_of_the_stacks_configuration_which_no_
     outputs = json_format.MessageToDict(created.properties)
     assert created.id == f"{APP_ID}/publication"
     assert outputs["functions"] == ["hello_mcp"]
-    assert azure.asked("/oauth2/v2.0/token")[0].form["client_secret"] == SECRET
-    (upload,) = azure.asked("/publish")
+    assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_secret"] == SECRET
+    (upload,) = azure.requests_to("/publish")
     assert upload.body == package.build(SOURCE)
     assert upload.headers["Host"] == "app.scm.azurewebsites.net"
     assert {request.headers["Authorization"] for request in azure.requests if "/api" in request.path} == {
@@ -170,7 +170,7 @@ def test_a_publication_is_updated_as_it_is_created(tmp_path: Path) -> None:
             request = provider_pb2.UpdateRequest(id="id", olds=properties(PUBLISHED), news=publication())
             updated = pulumi.Update(request)
     assert json_format.MessageToDict(updated.properties)["functions"] == ["hello_mcp"]
-    assert azure.asked("/publish")[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert azure.requests_to("/publish")[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
 def test_a_failed_publication_is_reported_as_a_sentence(tmp_path: Path) -> None:

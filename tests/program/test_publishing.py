@@ -65,7 +65,7 @@ def test_a_package_is_uploaded_for_a_remote_build_and_the_functions_are_named() 
     functions = {"value": [{"name": "app/save_snippet"}, {"name": "app/hello_mcp"}]}
     with publishing(functions=((200, functions),)) as case:
         assert case.run() == ["hello_mcp", "save_snippet"]
-    (upload,) = case.service.asked("/publish")
+    (upload,) = case.service.requests_to("/publish")
     assert upload.url == "/api/publish?RemoteBuild=true"
     assert upload.headers["Content-Type"] == "application/zip"
     assert upload.body == b"a zip file"
@@ -115,7 +115,7 @@ def test_a_package_is_uploaded_again_while_the_role_assignment_propagates() -> N
     failed = (200, {"status": 3, "status_text": STORAGE_REFUSED})
     with publishing(deployment=(failed, failed, failed, (200, {"status": 4}))) as case:
         assert case.run() == ["hello_mcp"]
-    assert len(case.service.asked("/publish")) == 4
+    assert len(case.service.requests_to("/publish")) == 4
     assert case.seconds == 10 + 20 + 40
     waits = [line for line in case.lines if "Uploading the package again in" in line]
     assert [re.findall(r"in (\d+) seconds", line) for line in waits] == [["10"], ["20"], ["40"]]
@@ -134,14 +134,14 @@ def test_a_storage_error_is_recognised_wherever_the_service_reports_it(refusal) 
     answers = {"deployment": ((200, {"status": 3}), (200, {"status": 4})), **refusal}
     with publishing(**answers) as case:
         assert case.run() == ["hello_mcp"]
-    assert len(case.service.asked("/publish")) == 2
+    assert len(case.service.requests_to("/publish")) == 2
 
 
 def test_a_storage_account_that_never_accepts_the_identity_ends_the_publication() -> None:
     with publishing(deployment=((200, {"status": 3}),), log=((200, [{"message": STORAGE_REFUSED}]),)) as case:
         message = case.fails()
     assert 840 <= case.seconds <= 900
-    assert len(case.service.asked("/publish")) > 10
+    assert len(case.service.requests_to("/publish")) > 10
     assert "Storage Blob Data Owner" in message
     assert "public network access" in message
     assert "az functionapp log deployment show --name app --resource-group mcp-group" in message
@@ -151,7 +151,7 @@ def test_a_storage_account_that_never_accepts_the_identity_ends_the_publication(
 def test_a_broken_build_is_an_error_with_the_last_lines_of_its_log() -> None:
     with publishing(deployment=((200, {"status": 3}),), log=((200, BROKEN_BUILD),)) as case:
         message = case.fails()
-    assert len(case.service.asked("/publish")) == 1, "a broken build would only break again"
+    assert len(case.service.requests_to("/publish")) == 1, "a broken build would only break again"
     assert case.seconds == 0
     assert "The deployment of the package to app failed" in message
     assert "No matching distribution found for azure-functions==9" in message

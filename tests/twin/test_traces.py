@@ -6,16 +6,16 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.policies.engine.harness import Harness, harness, policies, reply
+from tests.policies.engine.harness import Harness, harness_with, policies, reply
 from twin.traces import trace_routes
 
 HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def made() -> Harness:
+def harness() -> Harness:
     """A gateway that records, with a condition, a call and text that a page must not take as HTML."""
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-variable name="a" value="@(&quot;&lt;b&gt;&quot; + 1)" />'
             '<choose><when condition="@(context.Request.Headers.ContainsKey(&quot;X-Stop&quot;))">'
@@ -23,19 +23,21 @@ def made() -> Harness:
             f'<trace source="{HOSTILE.replace("<", "&lt;")}"><message>@("&lt;i&gt;")</message></trace>'
         )
     )
-    made.wire.answer = lambda _sent: reply(200, "fine", Set_Cookie="session=abcdef")
-    made.gateway.tracing = True
-    return made
+    harness.network.answer = lambda _sent: reply(200, "fine", Set_Cookie="session=abcdef")
+    harness.gateway.tracing = True
+    return harness
 
 
 @pytest.fixture
-def reader(made: Harness) -> TestClient:
-    return TestClient(Starlette(routes=trace_routes(made.gateway)))
+def reader(harness: Harness) -> TestClient:
+    return TestClient(Starlette(routes=trace_routes(harness.gateway)))
 
 
-def test_the_list_is_newest_first_and_filtered_by_path_and_status(made: Harness, reader: TestClient) -> None:
-    made.ask()
-    made.ask(X_Stop="1")
+def test_the_list_is_newest_first_and_filtered_by_path_and_status(
+    harness: Harness, reader: TestClient
+) -> None:
+    harness.send()
+    harness.send(X_Stop="1")
 
     def statuses(query: str) -> list[int]:
         return [one["status"] for one in reader.get(f"/traces{query}").json()["traces"]]
@@ -60,8 +62,8 @@ def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:
     assert reader.get("/traces/none/view").status_code == 404
 
 
-def test_a_trace_shows_nesting_values_changes_and_calls(made: Harness, reader: TestClient) -> None:
-    made.ask(X_Stop="1")
+def test_a_trace_shows_nesting_values_changes_and_calls(harness: Harness, reader: TestClient) -> None:
+    harness.send(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()
     told = [(one["element"], one["depth"], one["outcome"]) for one in trace["statements"]]
@@ -75,8 +77,8 @@ def test_a_trace_shows_nesting_values_changes_and_calls(made: Harness, reader: T
     assert trace["calls"] == []
 
 
-def test_pages_escape_what_they_show_and_allow_no_scripts(made: Harness, reader: TestClient) -> None:
-    made.ask()
+def test_pages_escape_what_they_show_and_allow_no_scripts(harness: Harness, reader: TestClient) -> None:
+    harness.send()
     (listed,) = reader.get("/traces").json()["traces"]
     for path in ("/traces/view", f"/traces/{listed['request_id']}/view", "/traces/none/view"):
         page = reader.get(path, params={"path": HOSTILE} if path == "/traces/view" else {})
@@ -88,23 +90,23 @@ def test_pages_escape_what_they_show_and_allow_no_scripts(made: Harness, reader:
     assert "&lt;b&gt;" in reader.get(f"/traces/{listed['request_id']}/view").text
 
 
-def test_a_page_shows_a_response_cookie_by_its_length_only(made: Harness, reader: TestClient) -> None:
-    made.ask()
+def test_a_page_shows_a_response_cookie_by_its_length_only(harness: Harness, reader: TestClient) -> None:
+    harness.send()
     (listed,) = reader.get("/traces").json()["traces"]
     page = reader.get(f"/traces/{listed['request_id']}/view").text
     assert "response header Set-Cookie = text, 14 characters" in page
     assert "abcdef" not in page
 
 
-def test_a_running_request_has_no_status_yet(made: Harness, reader: TestClient) -> None:
+def test_a_running_request_has_no_status_yet(harness: Harness, reader: TestClient) -> None:
     during: list[tuple[object, bool]] = []
 
     async def answer(_sent: object):
-        trace = made.gateway.traces[-1]
+        trace = harness.gateway.traces[-1]
         page = await asyncio.to_thread(reader.get, f"/traces/{trace.request_id}/view")
         during.append((trace.status, "no answer" in page.text))
         return reply(200)
 
-    made.wire.answer = answer
-    made.ask()
+    harness.network.answer = answer
+    harness.send()
     assert during == [(None, True)]

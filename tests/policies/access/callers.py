@@ -20,7 +20,7 @@ KEYS = {
 
 
 @functools.cache
-def harness(**config: str) -> Harness:
+def harness_with(**config: str) -> Harness:
     """A gateway with these settings and the subscriptions of its products, and one for all APIs."""
     return Harness(_with_subscriptions(service_with(**config)), ManualClock())
 
@@ -64,7 +64,7 @@ def agent_token(flow: Flow, **changed: Any) -> str:
 
 def ask(flow: Flow, path: str = "/mcp", *, query: str = "", **headers: str) -> Response:
     """Posts a message to an MCP server."""
-    return flow.harness.ask("POST", path, query, body=b"{}", Content_Type="application/json", **headers)
+    return flow.harness.send("POST", path, query, body=b"{}", Content_Type="application/json", **headers)
 
 
 def bearer(token: str) -> Mapping[str, str]:
@@ -76,7 +76,7 @@ def arrived(flow: Flow) -> list[Sent]:
     """The requests that reached an MCP server."""
     return [
         sent
-        for sent in flow.harness.wire.sent
+        for sent in flow.harness.network.sent
         if sent.url.startswith(("https://functions.example", "https://slack.example"))
     ]
 

@@ -17,7 +17,7 @@ from tests.policies.access.callers import (
     arrived,
     ask,
     bearer,
-    harness,
+    harness_with,
     refused_like_a_bad_token,
 )
 from tests.policies.engine.harness import reply
@@ -29,7 +29,7 @@ AGENTS_ONLY = {"access": '{"functions": "agents"}'}
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow.at(harness(**OPEN))
+    return Flow.at(harness_with(**OPEN))
 
 
 def test_f1_an_agent_with_the_role_of_a_server_calls_it(flow: Flow) -> None:
@@ -99,20 +99,20 @@ def test_f1_two_tokens_or_one_in_the_query_are_refused(flow: Flow) -> None:
 
 
 def test_f1_an_agent_is_refused_where_the_server_does_not_admit_agents() -> None:
-    flow = Flow.at(harness())
+    flow = Flow.at(harness_with())
     assert refused_like_a_bad_token(flow, ask(flow, **bearer(agent_token(flow))))
     assert arrived(flow) == []
 
 
 def test_f1_a_user_is_refused_where_the_server_admits_agents_only() -> None:
     token = Flow.new().token()
-    flow = Flow.at(harness(**AGENTS_ONLY))
+    flow = Flow.at(harness_with(**AGENTS_ONLY))
     assert refused_like_a_bad_token(flow, ask(flow, **bearer(token)))
     assert ask(flow, **bearer(agent_token(flow))).status == 200
 
 
 def test_f1_a_server_for_agents_only_names_entra_as_its_authorization_server() -> None:
-    flow = Flow.at(harness(**AGENTS_ONLY))
+    flow = Flow.at(harness_with(**AGENTS_ONLY))
     metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
     issuer = f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/v2.0"
     scope = f"{flow.named_value('entra-client')}/.default"
@@ -147,7 +147,7 @@ def test_f1_a_session_of_an_agent_is_its_own(flow: Flow) -> None:
 
 
 def test_f1_bad_roles_are_counted_and_good_tokens_from_the_same_address_pass() -> None:
-    limited = Flow.at(harness(**OPEN, badTokensPerMinute="1"))
+    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="1"))
     wrong = bearer(agent_token(limited, roles=["slack"]))
     assert [ask(limited, **wrong).status for _ in range(2)] == [401, 429]
     assert ask(limited, **bearer(agent_token(limited))).status == 200

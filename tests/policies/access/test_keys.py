@@ -8,7 +8,7 @@ from tests.policies.access.callers import (
     arrived,
     ask,
     bearer,
-    harness,
+    harness_with,
     refused_like_a_bad_token,
 )
 from tests.policies.oauth.flow import Flow
@@ -20,7 +20,7 @@ KEY = KEYS["functions-keys"]
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow.at(harness(**OPEN))
+    return Flow.at(harness_with(**OPEN))
 
 
 def test_f2_the_key_of_a_server_opens_it_and_does_not_reach_it(flow: Flow) -> None:
@@ -55,7 +55,7 @@ def test_f2_a_key_and_a_token_together_are_refused(flow: Flow) -> None:
 
 @pytest.mark.parametrize("access", ["users", "agents", "users agents"])
 def test_f2_no_key_opens_a_server_that_admits_none(access: str) -> None:
-    flow = Flow.at(harness(access=f'{{"functions": "{access}"}}'))
+    flow = Flow.at(harness_with(access=f'{{"functions": "{access}"}}'))
     for key in KEYS.values():
         assert refused_like_a_bad_token(flow, ask(flow, Ocp_Apim_Subscription_Key=key))
     assert arrived(flow) == []
@@ -63,7 +63,7 @@ def test_f2_no_key_opens_a_server_that_admits_none(access: str) -> None:
 
 def test_f2_a_server_for_keys_only_has_no_authorization_server_and_refuses_tokens() -> None:
     token = Flow.new().token()
-    flow = Flow.at(harness(**KEYS_ONLY))
+    flow = Flow.at(harness_with(**KEYS_ONLY))
     metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
     assert not {"authorization_servers", "scopes_supported"} & set(metadata)
     for other in (token, agent_token(flow)):
@@ -72,7 +72,7 @@ def test_f2_a_server_for_keys_only_has_no_authorization_server_and_refuses_token
 
 
 def test_f2_a_refused_key_at_a_path_without_an_operation_is_answered_alike(flow: Flow) -> None:
-    answer = flow.harness.ask("PUT", "/mcp", Ocp_Apim_Subscription_Key="0" * 32)
+    answer = flow.harness.send("PUT", "/mcp", Ocp_Apim_Subscription_Key="0" * 32)
     assert refused_like_a_bad_token(flow, answer)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import parameters_of
-from tests.policies.access.callers import KEYS, agent_token, arrived, bearer, harness
+from tests.policies.access.callers import KEYS, agent_token, arrived, bearer, harness_with
 from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import Flow
 
@@ -30,7 +30,7 @@ STATELESS = "2026-07-28"
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow.at(harness(**RULES))
+    return Flow.at(harness_with(**RULES))
 
 
 def token_of(flow: Flow, scope: str = "functions", roles: tuple[str, ...] = ()) -> str:
@@ -56,7 +56,7 @@ def send(
 ) -> Response:
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
     given: dict[str, str] = {"Content_Type": "application/json", **bearer(token), **headers}
-    return flow.harness.ask("POST", path, query, body=body, **given)
+    return flow.harness.send("POST", path, query, body=body, **given)
 
 
 def may_call(flow: Flow, token: str) -> list[str]:
@@ -109,7 +109,7 @@ def test_f4_an_agent_has_scopes_and_roles_by_its_app_roles_and_a_key_has_scopes(
     allowed = [
         name
         for name in TOOLS
-        if flow.harness.ask("POST", "/mcp", body=json.dumps(call(name)).encode(), **key).status == 200
+        if flow.harness.send("POST", "/mcp", body=json.dumps(call(name)).encode(), **key).status == 200
     ]
     assert allowed == ["read", "write"]
 
@@ -295,15 +295,15 @@ def test_f4_a_legacy_list_is_for_callers_who_may_call_all_tools(flow: Flow, path
 
 def test_f4_streams_and_ends_of_sessions_pass_and_a_stream_is_not_resumed(flow: Flow) -> None:
     authorization = f"Bearer {token_of(flow)}"
-    resumed = flow.harness.ask("GET", "/mcp", Authorization=authorization, Last_Event_ID="7")
+    resumed = flow.harness.send("GET", "/mcp", Authorization=authorization, Last_Event_ID="7")
     assert resumed.status == 200
     assert arrived(flow)[-1].header("Last-Event-ID") is None
-    assert flow.harness.ask("DELETE", "/mcp", Authorization=authorization).status == 200
+    assert flow.harness.send("DELETE", "/mcp", Authorization=authorization).status == 200
 
 
 def test_f4_the_body_is_not_read_where_a_server_has_no_rules() -> None:
     flow = Flow.new()
-    answer = flow.harness.ask(
+    answer = flow.harness.send(
         "POST", "/mcp", body=b"\xff not JSON", Content_Type="text/plain", **bearer(flow.token())
     )
     assert (answer.status, arrived(flow)[-1].body) == (200, b"\xff not JSON")
@@ -314,7 +314,7 @@ def test_f4_the_body_is_not_read_where_a_server_has_no_rules() -> None:
 
 def test_f4_a_token_for_the_gateway_opens_servers_by_its_scopes() -> None:
     both = '[{"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080}]'
-    flow = Flow.at(harness(audience="gateway", containers=both))
+    flow = Flow.at(harness_with(audience="gateway", containers=both))
     token = flow.redeem(callback_code(flow, "notes")).json()["access_token"]
     answer = flow.call(token)
     assert answer.status == 403
@@ -337,10 +337,10 @@ def test_f6_a_server_learns_who_calls_from_the_gateway_alone(flow: Flow) -> None
 
 @pytest.mark.parametrize("access", ["agents", "keys", "users agents", "users agents keys"])
 def test_f3_no_access_setting_opens_a_server(access: str) -> None:
-    flow = Flow.at(harness(access=f'{{"functions": "{access}"}}'))
+    flow = Flow.at(harness_with(access=f'{{"functions": "{access}"}}'))
     for method in ("POST", "GET", "DELETE", "PUT"):
-        assert flow.harness.ask(method, "/mcp").status == 401
-    assert flow.harness.ask("POST", "/message", "azmcpcs=abcdefgh-1234").status == 401
+        assert flow.harness.send(method, "/mcp").status == 401
+    assert flow.harness.send("POST", "/message", "azmcpcs=abcdefgh-1234").status == 401
     assert arrived(flow) == []
 
 

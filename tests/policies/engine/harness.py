@@ -59,7 +59,7 @@ def reply(status: int = 200, body: bytes | str = b"", **headers: str) -> Reply:
     return Reply(status=status, reason="", headers=pairs, content=content)
 
 
-class Wire(Network):
+class RecordingNetwork(Network):
     """A network whose responses come from a function; it records each request."""
 
     def __init__(self) -> None:
@@ -103,11 +103,11 @@ class Tokens:
     """Managed-identity tokens that contain the resource they are for; records each request."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.broken = False
 
     async def token(self, *, resource: str, client_id: str | None) -> str:
-        self.asked.append((resource, client_id))
+        self.requests.append((resource, client_id))
         if self.broken:
             raise OSError("the identity endpoint does not answer")
         return f"token-for-{resource}"
@@ -150,14 +150,14 @@ class Harness:
     def __init__(
         self, service: Service, clock: Clock | None = None, readings: Readings | None = None
     ) -> None:
-        self.wire = Wire()
+        self.network = RecordingNetwork()
         self.tokens = Tokens()
         self.clock = clock or Clock()
         rendered = any(each.source_map is not None for each in documents(service))
         counting = coverage.recorder() if rendered else None
         self.gateway = Gateway(
             service,
-            network=self.wire,
+            network=self.network,
             identity=self.tokens,
             clock=self.clock,
             readings=readings or chosen(),
@@ -166,7 +166,7 @@ class Harness:
         if counting is not None:
             counting.watch(self.gateway)
 
-    def ask(
+    def send(
         self,
         method: str = "GET",
         path: str = "/api/thing",
@@ -193,7 +193,7 @@ class Harness:
 
         return asyncio.run(self._answer(request))
 
-    def ask_together(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
+    def send_in_parallel(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
         """Posts the same body `count` times in parallel."""
         pairs = [("Host", "gateway.example"), ("Content-Length", str(len(body)))]
         pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
@@ -281,7 +281,7 @@ def service(
     )
 
 
-def harness(operation: str | None = None, **parts: object) -> Harness:
+def harness_with(operation: str | None = None, **parts: object) -> Harness:
     """A gateway whose operation has these policies; `reading` may be one choice such as "query=raw"."""
     reading = parts.pop("reading", None)
     readings = Readings.parse([str(reading)] if reading else [])

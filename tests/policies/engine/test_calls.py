@@ -1,6 +1,6 @@
 """Policies that call other services: send-request and managed identities."""
 
-from tests.policies.engine.harness import IDENTITY, harness, policies, reply
+from tests.policies.engine.harness import IDENTITY, harness_with, policies, reply
 
 
 def send(attributes: str = "", content: str = "", method: str = "GET") -> str:
@@ -19,10 +19,12 @@ SHOW = (
 
 
 def test_send_request_stores_the_response_in_a_variable() -> None:
-    made = harness(policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW))
-    made.wire.answer = lambda _sent: reply(404, "nothing")
-    assert made.ask("GET", Cookie="a=1").body == b"404 nothing"
-    (sent,) = made.wire.sent
+    harness = harness_with(
+        policies(send('mode="new" timeout="5"', "<set-body>data</set-body>", "POST") + SHOW)
+    )
+    harness.network.answer = lambda _sent: reply(404, "nothing")
+    assert harness.send("GET", Cookie="a=1").body == b"404 nothing"
+    (sent,) = harness.network.sent
     assert (sent.method, sent.url, sent.body, sent.timeout) == (
         "POST",
         "https://else.example/a?b=1",
@@ -33,25 +35,25 @@ def test_send_request_stores_the_response_in_a_variable() -> None:
 
 
 def test_a_copy_has_the_requests_headers_and_body() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<send-request mode="copy" response-variable-name="r"><set-url>https://else.example/</set-url></send-request>'
         )
     )
-    made.ask("POST", body=b"data", Accept="text/plain")
-    copy, forwarded = made.wire.sent
+    harness.send("POST", body=b"data", Accept="text/plain")
+    copy, forwarded = harness.network.sent
     assert (copy.method, copy.body, copy.headers) == ("POST", b"data", [("Accept", "text/plain")])
     assert forwarded.body == b"data"
 
 
 def test_an_ignored_failure_sets_the_variable_to_null() -> None:
-    made = harness(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
-    made.wire.fails()
-    assert made.ask().body == b"null"
+    harness = harness_with(policies(send('ignore-error="true"') + SHOW), reading="failed-send-request=null")
+    harness.network.fails()
+    assert harness.send().body == b"null"
 
 
 def test_a_failure_that_is_not_ignored_runs_on_error() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             send(),
             on_error=(
@@ -60,62 +62,64 @@ def test_a_failure_that_is_not_ignored_runs_on_error() -> None:
             ),
         )
     )
-    made.wire.fails(timed_out=True)
-    assert made.ask().body == b"send-requestTimeout"
+    harness.network.fails(timed_out=True)
+    assert harness.send().body == b"send-requestTimeout"
 
 
 def test_send_request_can_authenticate_with_a_managed_identity() -> None:
-    made = harness(policies(send(content='<authentication-managed-identity resource="https://x" />')))
-    made.ask()
-    assert made.wire.sent[0].header("Authorization") == "Bearer token-for-https://x"
-    assert made.wire.sent[1].header("Authorization") is None
+    harness = harness_with(policies(send(content='<authentication-managed-identity resource="https://x" />')))
+    harness.send()
+    assert harness.network.sent[0].header("Authorization") == "Bearer token-for-https://x"
+    assert harness.network.sent[1].header("Authorization") is None
 
 
 def test_a_one_way_request_is_sent_and_its_failure_is_ignored() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             "<send-one-way-request><set-url>https://else.example/</set-url><set-method>POST</set-method>"
             "<set-body>note</set-body></send-one-way-request>"
         )
     )
-    assert made.ask().status == 200
-    assert sorted(sent.url for sent in made.wire.sent) == [
+    assert harness.send().status == 200
+    assert sorted(sent.url for sent in harness.network.sent) == [
         "https://backend.example/thing",
         "https://else.example/",
     ]
 
 
 def test_an_invalid_url_is_an_error_of_the_policy() -> None:
-    made = harness(policies(send().replace("https://else.example/a?b=1", "nonsense")))
-    assert made.ask().status == 500
-    assert made.wire.sent == []
+    harness = harness_with(policies(send().replace("https://else.example/a?b=1", "nonsense")))
+    assert harness.send().status == 500
+    assert harness.network.sent == []
 
 
 def test_a_managed_identity_authenticates_to_the_backend() -> None:
-    made = harness(policies(f'<authentication-managed-identity resource="aud" client-id="{IDENTITY}" />'))
-    made.ask(Authorization="Bearer of-the-client")
-    made.ask()
-    assert [sent.header("Authorization") for sent in made.wire.sent] == ["Bearer token-for-aud"] * 2
-    assert made.tokens.asked == [("aud", IDENTITY)]
+    harness = harness_with(
+        policies(f'<authentication-managed-identity resource="aud" client-id="{IDENTITY}" />')
+    )
+    harness.send(Authorization="Bearer of-the-client")
+    harness.send()
+    assert [sent.header("Authorization") for sent in harness.network.sent] == ["Bearer token-for-aud"] * 2
+    assert harness.tokens.requests == [("aud", IDENTITY)]
 
 
 def test_identity_tokens_are_requested_again_when_they_expire() -> None:
-    made = harness(policies('<authentication-managed-identity resource="aud" />'))
-    made.ask()
-    made.clock.advance(301)
-    made.ask()
-    assert made.tokens.asked == [("aud", None)] * 2
+    harness = harness_with(policies('<authentication-managed-identity resource="aud" />'))
+    harness.send()
+    harness.clock.advance(301)
+    harness.send()
+    assert harness.tokens.requests == [("aud", None)] * 2
 
 
 def test_an_identity_token_can_be_stored_in_a_variable() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<authentication-managed-identity resource="aud" output-token-variable-name="t" />'
             '<set-header name="X"><value>@((string)context.Variables["t"])</value></set-header>'
         )
     )
-    made.ask()
-    assert (made.wire.sent[0].header("X"), made.wire.sent[0].header("Authorization")) == (
+    harness.send()
+    assert (harness.network.sent[0].header("X"), harness.network.sent[0].header("Authorization")) == (
         "token-for-aud",
         None,
     )
@@ -123,9 +127,9 @@ def test_an_identity_token_can_be_stored_in_a_variable() -> None:
 
 def test_without_an_identity_token_the_request_fails_unless_that_is_ignored() -> None:
     strict, lenient = (
-        harness(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
+        harness_with(policies(f'<authentication-managed-identity resource="aud" ignore-error="{ignore}" />'))
         for ignore in ("false", "true")
     )
     strict.tokens.broken = lenient.tokens.broken = True
-    assert (strict.ask().status, lenient.ask().status) == (500, 200)
-    assert lenient.wire.sent[0].header("Authorization") is None
+    assert (strict.send().status, lenient.send().status) == (500, 200)
+    assert lenient.network.sent[0].header("Authorization") is None

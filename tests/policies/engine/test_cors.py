@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apim.service import Operation
-from tests.policies.engine.harness import harness, policies
+from tests.policies.engine.harness import harness_with, policies
 
 CORS = (
     '<cors allow-credentials="{credentials}" terminate-unmatched-request="{terminate}"><allowed-origins>'
@@ -26,11 +26,11 @@ def preflight(**headers: str) -> dict[str, Any]:
 
 
 def test_a_preflight_needs_no_options_operation_and_runs_no_other_policies() -> None:
-    made = harness(
+    harness = harness_with(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>')
     )
-    answer = made.ask("OPTIONS", **preflight(Access_Control_Request_Headers="authorization"))
-    assert (answer.status, answer.body, made.wire.sent) == (200, b"", [])
+    answer = harness.send("OPTIONS", **preflight(Access_Control_Request_Headers="authorization"))
+    assert (answer.status, answer.body, harness.network.sent) == (200, b"", [])
     assert answer.header("Access-Control-Allow-Origin") == "https://app.example"
     assert answer.header("Access-Control-Allow-Methods") == "POST"
     assert answer.header("Access-Control-Allow-Headers") == "authorization"
@@ -46,16 +46,16 @@ def test_a_preflight_needs_no_options_operation_and_runs_no_other_policies() -> 
     ],
 )
 def test_a_preflight_that_is_not_allowed_gets_an_empty_200(headers: dict[str, Any]) -> None:
-    answer = harness(policies(cors())).ask("OPTIONS", **headers)
+    answer = harness_with(policies(cors())).send("OPTIONS", **headers)
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Access-Control-Allow-Origin") is None
 
 
 def test_options_without_cors_or_without_an_operation_for_the_method_is_404() -> None:
-    assert harness().ask("OPTIONS", **preflight()).status == 404
-    made = harness(policies(cors()))
-    assert made.ask("OPTIONS", **preflight(Access_Control_Request_Method="DELETE")).status == 404
-    assert made.ask("OPTIONS").status == 404
+    assert harness_with().send("OPTIONS", **preflight()).status == 404
+    harness = harness_with(policies(cors()))
+    assert harness.send("OPTIONS", **preflight(Access_Control_Request_Method="DELETE")).status == 404
+    assert harness.send("OPTIONS").status == 404
 
 
 def test_with_an_options_operation_the_whole_policy_runs() -> None:
@@ -63,40 +63,44 @@ def test_with_an_options_operation_the_whole_policy_runs() -> None:
         Operation(id="o", name="o", method="OPTIONS", url_template="/thing"),
         Operation(id="p", name="p", method="POST", url_template="/thing"),
     )
-    made = harness(api=policies('<set-variable name="a" value="1" />' + cors()), operations=operations)
-    assert made.ask("OPTIONS", **preflight()).header("Access-Control-Allow-Origin") == "https://app.example"
-    assert made.ask("OPTIONS").body == b"from the backend"
+    harness = harness_with(
+        api=policies('<set-variable name="a" value="1" />' + cors()), operations=operations
+    )
+    assert (
+        harness.send("OPTIONS", **preflight()).header("Access-Control-Allow-Origin") == "https://app.example"
+    )
+    assert harness.send("OPTIONS").body == b"from the backend"
 
 
 def test_every_response_to_an_actual_request_has_the_cors_headers() -> None:
-    made = harness(
+    harness = harness_with(
         policies(cors() + '<return-response><set-status code="401" reason="No" /></return-response>'),
         reading="cors-return-response=added",
     )
-    answer = made.ask("POST", body=b"", Origin="https://app.example")
+    answer = harness.send("POST", body=b"", Origin="https://app.example")
     assert answer.status == 401
     assert answer.header("Access-Control-Allow-Origin") == "https://app.example"
     assert answer.header("Access-Control-Expose-Headers") == "X-Out"
 
 
 def test_a_foreign_origin_gets_an_empty_response_to_get_and_no_cors_headers_to_post() -> None:
-    made = harness(policies(cors()))
-    got = made.ask("GET", Origin="https://evil.example")
-    assert (got.status, got.body, made.wire.sent) == (200, b"", [])
-    posted = made.ask("POST", body=b"x", Origin="https://evil.example")
+    harness = harness_with(policies(cors()))
+    got = harness.send("GET", Origin="https://evil.example")
+    assert (got.status, got.body, harness.network.sent) == (200, b"", [])
+    posted = harness.send("POST", body=b"x", Origin="https://evil.example")
     assert (posted.body, posted.header("Access-Control-Allow-Origin")) == (b"from the backend", None)
-    lenient = harness(policies(cors(terminate="false")))
-    assert lenient.ask("GET", Origin="https://evil.example").body == b"from the backend"
+    lenient = harness_with(policies(cors(terminate="false")))
+    assert lenient.send("GET", Origin="https://evil.example").body == b"from the backend"
 
 
 def test_any_origin_is_allowed_with_a_star_unless_credentials_are_allowed() -> None:
-    star = harness(policies(cors("*"))).ask(Origin="https://app.example")
-    credentials = harness(policies(cors("*", "true"))).ask(Origin="https://app.example")
+    star = harness_with(policies(cors("*"))).send(Origin="https://app.example")
+    credentials = harness_with(policies(cors("*", "true"))).send(Origin="https://app.example")
     assert (star.header("Access-Control-Allow-Origin"), star.header("Vary")) == ("*", None)
     assert credentials.header("Access-Control-Allow-Origin") == "https://app.example"
     assert credentials.header("Access-Control-Allow-Credentials") == "true"
 
 
 def test_a_request_without_origin_is_not_changed() -> None:
-    answer = harness(policies(cors())).ask()
+    answer = harness_with(policies(cors())).send()
     assert (answer.body, answer.header("Access-Control-Allow-Origin")) == (b"from the backend", None)

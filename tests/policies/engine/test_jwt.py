@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.policies.engine.harness import Harness, Sent, harness, policies, reply
+from tests.policies.engine.harness import Harness, Sent, harness_with, policies, reply
 
 KEYS = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("one", "two")}
 ISSUER = "https://login.example/v2.0"
@@ -25,13 +25,13 @@ def public(name: str) -> dict[str, str]:
 
 
 class Authority:
-    """An OpenID provider that counts how often it is asked."""
+    """An OpenID provider that counts how many requests it receives."""
 
-    def __init__(self, made: Harness, *names: str) -> None:
+    def __init__(self, harness: Harness, *names: str) -> None:
         self.names = names or ("one",)
-        self.asked = 0
+        self.request_count = 0
         self.broken = False
-        made.wire.answer = self.answer  # ty: ignore[invalid-assignment]
+        harness.network.answer = self.answer  # ty: ignore[invalid-assignment]
 
     def answer(self, sent: Sent) -> object:
         if "login" not in sent.url:
@@ -40,7 +40,7 @@ class Authority:
             return reply(500)
         if sent.url.endswith("/keys"):
             return reply(200, json.dumps({"keys": [public(name) for name in self.names]}))
-        self.asked += 1
+        self.request_count += 1
         issuer = sent.url.removesuffix("/.well-known/openid-configuration")
         return reply(200, json.dumps({"issuer": issuer, "jwks_uri": ISSUER + "/keys"}))
 
@@ -56,15 +56,15 @@ POLICY = (
 REASON = "<set-header name='Reason'><value>@(context.LastError.Reason)</value></set-header>"
 
 
-def made_with(policy: str = POLICY) -> tuple[Harness, Authority]:
-    made = harness(policies(policy, on_error=REASON))
-    return made, Authority(made)
+def harness_and_authority(policy: str = POLICY) -> tuple[Harness, Authority]:
+    harness = harness_with(policies(policy, on_error=REASON))
+    return harness, Authority(harness)
 
 
 def token(
-    made: Harness, *, key: str = "one", kid: str | None = None, drop: str = "", **claims: object
+    harness: Harness, *, key: str = "one", kid: str | None = None, drop: str = "", **claims: object
 ) -> str:
-    now = int(made.clock.now())
+    now = int(harness.clock.now())
     content = {
         "iss": ISSUER,
         "aud": "me",
@@ -82,9 +82,9 @@ def test_a_valid_token_is_accepted_and_stored_in_the_variable() -> None:
         POLICY
         + '<set-header name="Sub"><value>@(((Jwt)context.Variables["jwt"]).Subject)</value></set-header>'
     )
-    made, _ = made_with(policy)
-    assert made.ask(Authorization="Bearer " + token(made)).body == b"from the backend"
-    assert made.wire.sent[-1].header("Sub") == "s"
+    harness, _ = harness_and_authority(policy)
+    assert harness.send(Authorization="Bearer " + token(harness)).body == b"from the backend"
+    assert harness.network.sent[-1].header("Sub") == "s"
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_a_valid_token_is_accepted_and_stored_in_the_variable() -> None:
     ],
 )
 def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str) -> None:
-    made, _ = made_with()
-    answer = made.ask(Authorization="Bearer " + token(made, **claims))  # ty: ignore[invalid-argument-type]
+    harness, _ = harness_and_authority()
+    answer = harness.send(Authorization="Bearer " + token(harness, **claims))  # ty: ignore[invalid-argument-type]
     assert (answer.status, answer.header("Reason")) == (401, reason)
     assert answer.json()["statusCode"] == 401
-    assert all("login" in sent.url for sent in made.wire.sent)
+    assert all("login" in sent.url for sent in harness.network.sent)
 
 
 @pytest.mark.parametrize(
@@ -121,48 +121,48 @@ def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str
     ],
 )
 def test_a_value_that_is_not_a_bearer_token_is_401(header: str | None, reason: str) -> None:
-    made, _ = made_with()
-    answer = made.ask() if header is None else made.ask(Authorization=header.format(token(made)))
+    harness, _ = harness_and_authority()
+    answer = harness.send() if header is None else harness.send(Authorization=header.format(token(harness)))
     assert (answer.status, answer.header("Reason")) == (401, reason)
 
 
 def test_an_unsigned_token_and_one_signed_with_the_public_key_are_refused() -> None:
-    made, _ = made_with()
+    harness, _ = harness_and_authority()
     none = jwt.encode({"iss": ISSUER, "aud": "me", "exp": 99999999999, "scp": "read"}, "", algorithm="none")
-    assert made.ask(Authorization="Bearer " + none).status == 401
+    assert harness.send(Authorization="Bearer " + none).status == 401
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"one"}').rstrip(b"=").decode()
-    assert made.ask(Authorization=f"Bearer {head}.{none.split('.')[1]}.AAAA").status == 401
+    assert harness.send(Authorization=f"Bearer {head}.{none.split('.')[1]}.AAAA").status == 401
 
 
 def test_keys_are_cached_for_an_hour() -> None:
-    made, authority = made_with()
+    harness, authority = harness_and_authority()
     for _ in range(3):
-        assert made.ask(Authorization="Bearer " + token(made)).status == 200
-    assert authority.asked == 1
-    made.clock.advance(3601)
-    made.ask(Authorization="Bearer " + token(made))
-    assert authority.asked == 2
+        assert harness.send(Authorization="Bearer " + token(harness)).status == 200
+    assert authority.request_count == 1
+    harness.clock.advance(3601)
+    harness.send(Authorization="Bearer " + token(harness))
+    assert authority.request_count == 2
 
 
 def test_a_new_key_is_fetched_but_not_more_often_than_every_five_minutes() -> None:
-    made, authority = made_with()
-    made.ask(Authorization="Bearer " + token(made))
+    harness, authority = harness_and_authority()
+    harness.send(Authorization="Bearer " + token(harness))
     authority.names = ("one", "two")
-    assert made.ask(Authorization="Bearer " + token(made, key="two")).status == 401
-    made.clock.advance(301)
-    assert made.ask(Authorization="Bearer " + token(made, key="two")).status == 200
-    assert authority.asked == 2
+    assert harness.send(Authorization="Bearer " + token(harness, key="two")).status == 401
+    harness.clock.advance(301)
+    assert harness.send(Authorization="Bearer " + token(harness, key="two")).status == 200
+    assert authority.request_count == 2
 
 
 def test_known_keys_are_used_while_the_authority_is_unreachable() -> None:
-    made, authority = made_with()
-    made.ask(Authorization="Bearer " + token(made))
+    harness, authority = harness_and_authority()
+    harness.send(Authorization="Bearer " + token(harness))
     authority.broken = True
-    made.clock.advance(3601)
-    assert made.ask(Authorization="Bearer " + token(made)).status == 200
-    fresh, broken = made_with()
+    harness.clock.advance(3601)
+    assert harness.send(Authorization="Bearer " + token(harness)).status == 200
+    fresh, broken = harness_and_authority()
     broken.broken = True
-    assert fresh.ask(Authorization="Bearer " + token(fresh)).status == 500
+    assert fresh.send(Authorization="Bearer " + token(fresh)).status == 500
 
 
 def test_a_policy_can_set_message_and_status() -> None:
@@ -170,33 +170,33 @@ def test_a_policy_can_set_message_and_status() -> None:
         "<validate-jwt ",
         '<validate-jwt failed-validation-httpcode="403" failed-validation-error-message="Go away" ',
     )
-    answer = made_with(policy)[0].ask()
+    answer = harness_and_authority(policy)[0].send()
     assert (answer.status, answer.json()) == (403, {"statusCode": 403, "message": "Go away"})
 
 
 def test_clock_skew_accepts_a_recently_expired_token() -> None:
-    made, _ = made_with(POLICY.replace("<validate-jwt ", '<validate-jwt clock-skew="30" '))
-    now = made.clock.now()
-    assert made.ask(Authorization="Bearer " + token(made, exp=now - 20)).status == 200
-    assert made.ask(Authorization="Bearer " + token(made, exp=now - 40)).status == 401
+    harness, _ = harness_and_authority(POLICY.replace("<validate-jwt ", '<validate-jwt clock-skew="30" '))
+    now = harness.clock.now()
+    assert harness.send(Authorization="Bearer " + token(harness, exp=now - 20)).status == 200
+    assert harness.send(Authorization="Bearer " + token(harness, exp=now - 40)).status == 401
 
 
 def test_the_token_can_be_the_value_of_an_expression() -> None:
-    made, _ = made_with(
+    harness, _ = harness_and_authority(
         POLICY.replace(
             'header-name="Authorization" require-scheme="Bearer"',
             'token-value="@(context.Request.Headers.GetValueOrDefault("T", ""))"',
         )
     )
-    assert made.ask(T=token(made)).status == 200
-    assert made.ask().status == 401
+    assert harness.send(T=token(harness)).status == 200
+    assert harness.send().status == 401
 
 
 def test_the_token_can_be_in_the_query() -> None:
-    made, _ = made_with(
+    harness, _ = harness_and_authority(
         POLICY.replace('header-name="Authorization" require-scheme="Bearer"', 'query-parameter-name="t"')
     )
-    assert made.ask(query="t=" + token(made)).status == 200
+    assert harness.send(query="t=" + token(harness)).status == 200
 
 
 def test_a_symmetric_key_is_supported() -> None:
@@ -204,12 +204,12 @@ def test_a_symmetric_key_is_supported() -> None:
         '<validate-jwt header-name="Authorization"><issuer-signing-keys><key>{{key}}</key>'
         "</issuer-signing-keys></validate-jwt>"
     )
-    made = harness(policies(policy), values={"key": SECRET})
+    harness = harness_with(policies(policy), values={"key": SECRET})
     good, bad = (
-        jwt.encode({"exp": made.clock.now() + 60}, secret, algorithm="HS256")
+        jwt.encode({"exp": harness.clock.now() + 60}, secret, algorithm="HS256")
         for secret in (b"k" * 32, b"x" * 32)
     )
-    assert [made.ask(Authorization=f"Bearer {one}").status for one in (good, bad)] == [200, 401]
+    assert [harness.send(Authorization=f"Bearer {one}").status for one in (good, bad)] == [200, 401]
 
 
 ENTRA = (
@@ -229,6 +229,6 @@ ENTRA = (
     ],
 )
 def test_an_entra_token_needs_the_tenant_and_a_known_client(claims: dict[str, object], status: int) -> None:
-    made, _ = made_with(ENTRA)
+    harness, _ = harness_and_authority(ENTRA)
     claims = {"iss": "https://login.microsoftonline.com/t1/v2.0"} | claims
-    assert made.ask(Authorization="Bearer " + token(made, **claims)).status == status  # ty: ignore[invalid-argument-type]
+    assert harness.send(Authorization="Bearer " + token(harness, **claims)).status == status  # ty: ignore[invalid-argument-type]

@@ -7,28 +7,28 @@ import pytest
 from apim.cache import LARGEST_ITEM
 from apim.counters import Counters
 from apim.messages import InboundRequest
-from tests.policies.engine.harness import harness, policies
+from tests.policies.engine.harness import harness_with, policies
 from twin.clock import Clock
 
 LIMIT = '<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.IpAddress)" {} />'
 
 
 def test_more_calls_than_allowed_are_429_until_the_window_has_passed() -> None:
-    made = harness(policies(LIMIT.format("")))
-    assert [made.ask().status for _ in range(3)] == [200, 200, 429]
-    refused = made.ask()
+    harness = harness_with(policies(LIMIT.format("")))
+    assert [harness.send().status for _ in range(3)] == [200, 200, 429]
+    refused = harness.send()
     assert refused.json() == {
         "statusCode": 429,
         "message": "Rate limit is exceeded. Try again in 60 seconds.",
     }
     assert refused.header("Retry-After") == "60"
-    assert made.ask(ip="203.0.113.8").status == 200
-    made.clock.advance(61)
-    assert made.ask().status == 200
+    assert harness.send(ip="203.0.113.8").status == 200
+    harness.clock.advance(61)
+    assert harness.send().status == 200
 
 
 def test_a_rate_limit_reports_the_remaining_calls() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             LIMIT.format(
                 'remaining-calls-header-name="Left" total-calls-header-name="All" '
@@ -36,7 +36,7 @@ def test_a_rate_limit_reports_the_remaining_calls() -> None:
             )
         )
     )
-    answers = [made.ask() for _ in range(3)]
+    answers = [harness.send() for _ in range(3)]
     assert [(one.header("Left"), one.header("All")) for one in answers] == [
         ("1", "2"),
         ("0", "2"),
@@ -46,15 +46,17 @@ def test_a_rate_limit_reports_the_remaining_calls() -> None:
 
 
 def test_only_calls_that_meet_the_condition_count() -> None:
-    made = harness(policies(LIMIT.format('increment-condition="@(context.Response.StatusCode == 401)"')))
-    assert [made.ask().status for _ in range(4)] == [200] * 4
+    harness = harness_with(
+        policies(LIMIT.format('increment-condition="@(context.Response.StatusCode == 401)"'))
+    )
+    assert [harness.send().status for _ in range(4)] == [200] * 4
 
 
 def test_concurrent_requests_beyond_the_limit_are_429() -> None:
-    made = harness(
+    harness = harness_with(
         policies("", '<limit-concurrency key="k" max-count="1"><forward-request /></limit-concurrency>')
     )
-    gateway = made.gateway
+    gateway = harness.gateway
 
     async def both() -> list[int]:
         waiting = asyncio.Event()
@@ -71,7 +73,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
             except OSError as error:
                 raise SendError("gone") from error
 
-        made.wire.answer = fail  # ty: ignore[invalid-assignment]
+        harness.network.answer = fail  # ty: ignore[invalid-assignment]
         request = InboundRequest(method="GET", path="/api/thing")
         first = asyncio.ensure_future(gateway.handle(request))
         await asyncio.sleep(0)
@@ -95,7 +97,7 @@ def test_concurrent_requests_beyond_the_limit_are_429() -> None:
     ],
 )
 def test_ip_filter_admits_the_listed_addresses(policy: str, ip: str, status: int) -> None:
-    assert harness(policies(f"<ip-filter {policy}</ip-filter>")).ask(ip=ip).status == status
+    assert harness_with(policies(f"<ip-filter {policy}</ip-filter>")).send(ip=ip).status == status
 
 
 CHECK = (
@@ -106,10 +108,13 @@ CHECK = (
 
 
 def test_check_header_requires_one_of_its_values() -> None:
-    made, strict = harness(policies(CHECK.format("true"))), harness(policies(CHECK.format("false")))
-    assert [made.ask(X_Key=value).status for value in ("one", "TWO", "three")] == [200, 200, 403]
-    assert [strict.ask(X_Key=value).status for value in ("one", "TWO")] == [200, 403]
-    assert made.ask().json() == {"statusCode": 403, "message": "No entry"}
+    harness, strict = (
+        harness_with(policies(CHECK.format("true"))),
+        harness_with(policies(CHECK.format("false"))),
+    )
+    assert [harness.send(X_Key=value).status for value in ("one", "TWO", "three")] == [200, 200, 403]
+    assert [strict.send(X_Key=value).status for value in ("one", "TWO")] == [200, 403]
+    assert harness.send().json() == {"statusCode": 403, "message": "No entry"}
 
 
 KEEP = (
@@ -127,69 +132,71 @@ CACHE = policies(
 
 
 def test_a_stored_value_is_found_until_it_expires() -> None:
-    made = harness(CACHE)
-    assert made.ask().body == b"none"
-    made.ask("POST", Value="kept")
-    assert made.ask().body == b"kept"
-    made.clock.advance(61)
-    assert made.ask().body == b"none"
+    harness = harness_with(CACHE)
+    assert harness.send().body == b"none"
+    harness.send("POST", Value="kept")
+    assert harness.send().body == b"kept"
+    harness.clock.advance(61)
+    assert harness.send().body == b"none"
 
 
 def test_the_cache_can_be_emptied_delayed_or_lossy() -> None:
-    made = harness(CACHE)
-    cache = made.gateway.services.cache
-    made.ask("POST", Value="a")
+    harness = harness_with(CACHE)
+    cache = harness.gateway.services.cache
+    harness.send("POST", Value="a")
     cache.clear()
-    assert made.ask().body == b"none"
+    assert harness.send().body == b"none"
     cache.store_delay = 2.0
-    made.ask("POST", Value="b")
-    assert made.ask().body == b"none"
-    made.clock.advance(3)
-    assert made.ask().body == b"b"
+    harness.send("POST", Value="b")
+    assert harness.send().body == b"none"
+    harness.clock.advance(3)
+    assert harness.send().body == b"b"
     cache.store_delay, cache.fail_stores = 0.0, True
-    made.ask("POST", Value="c")
-    assert made.ask().body == b"b"
+    harness.send("POST", Value="c")
+    assert harness.send().body == b"b"
     cache.fail_lookups = True
-    assert made.ask().body == b"none"
+    assert harness.send().body == b"none"
 
 
 def test_a_value_that_is_too_large_is_not_cached() -> None:
-    made = harness(CACHE)
-    made.ask("POST", Value="x" * (LARGEST_ITEM + 1))
-    assert made.ask().body == b"none"
+    harness = harness_with(CACHE)
+    harness.send("POST", Value="x" * (LARGEST_ITEM + 1))
+    assert harness.send().body == b"none"
 
 
 def test_a_value_can_be_removed() -> None:
-    made = harness(policies(KEEP + '<cache-remove-value key="k" />' + READ))
-    assert made.ask(Value="a").body == b"none"
+    harness = harness_with(policies(KEEP + '<cache-remove-value key="k" />' + READ))
+    assert harness.send(Value="a").body == b"none"
 
 
 def test_without_a_default_a_miss_sets_no_variable() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<cache-lookup-value key="k" variable-name="v" />'
             '<return-response><set-body>@(context.Variables.ContainsKey("v") ? "set" : "unset")</set-body>'
             "</return-response>"
         )
     )
-    assert made.ask().body == b"unset"
+    assert harness.send().body == b"unset"
 
 
 def test_the_consumption_tier_has_no_cache() -> None:
-    made = harness(CACHE, sku="Consumption")
-    made.ask("POST", Value="a")
-    assert made.ask().body == b"none"
+    harness = harness_with(CACHE, sku="Consumption")
+    harness.send("POST", Value="a")
+    assert harness.send().body == b"none"
 
 
 def test_metrics_are_kept() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<emit-metric name="calls" value="2"><dimension name="API ID" />'
             '<dimension name="Client" value="@(context.Request.IpAddress)" /></emit-metric>'
         )
     )
-    made.ask()
-    assert list(made.gateway.services.metrics) == [("calls", 2.0, {"API ID": "api", "Client": "203.0.113.7"})]
+    harness.send()
+    assert list(harness.gateway.services.metrics) == [
+        ("calls", 2.0, {"API ID": "api", "Client": "203.0.113.7"})
+    ]
 
 
 def test_a_window_slides_and_counts_by_weight() -> None:

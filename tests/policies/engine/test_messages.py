@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.policies.engine.harness import Sent, harness, policies, reply
+from tests.policies.engine.harness import Sent, harness_with, policies, reply
 
 
 def header(action: str, *values: str, name: str = "X") -> str:
@@ -23,50 +23,52 @@ def header(action: str, *values: str, name: str = "X") -> str:
     ],
 )
 def test_set_header_applies_exists_action(policy: str, there: str | None, absent: str | None) -> None:
-    made = harness(policies(policy))
-    made.ask(x="old")
-    made.ask()
-    assert [sent.header("X") for sent in made.wire.sent] == [there, absent]
+    harness = harness_with(policies(policy))
+    harness.send(x="old")
+    harness.send()
+    assert [sent.header("X") for sent in harness.network.sent] == [there, absent]
 
 
 def test_values_of_headers_that_are_not_lists_are_sent_separately() -> None:
-    made = harness(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
-    made.wire.answer = lambda _sent: reply(Set_Cookie="c=3")
-    assert [value for name, value in made.ask().headers if name == "Set-Cookie"] == ["c=3", "a=1", "b=2"]
+    harness = harness_with(policies("", "", header("append", "a=1", "b=2", name="Set-Cookie")))
+    harness.network.answer = lambda _sent: reply(Set_Cookie="c=3")
+    assert [value for name, value in harness.send().headers if name == "Set-Cookie"] == ["c=3", "a=1", "b=2"]
 
 
 def test_a_line_break_never_becomes_a_header() -> None:
-    made = harness(policies('<set-header name="X"><value>@("a\\r\\nSet-Cookie: b=1")</value></set-header>'))
-    assert made.ask().status == 500
-    assert made.wire.sent == []
+    harness = harness_with(
+        policies('<set-header name="X"><value>@("a\\r\\nSet-Cookie: b=1")</value></set-header>')
+    )
+    assert harness.send().status == 500
+    assert harness.network.sent == []
 
 
 def test_set_body_replaces_the_request() -> None:
-    made = harness(policies('<set-body>@(context.Request.Body.As<string>() + "!")</set-body>'))
-    made.ask("POST", body=b"hello")
-    assert made.wire.sent[0].body == b"hello!"
+    harness = harness_with(policies('<set-body>@(context.Request.Body.As<string>() + "!")</set-body>'))
+    harness.send("POST", body=b"hello")
+    assert harness.network.sent[0].body == b"hello!"
 
 
 def test_a_body_that_was_read_without_preserve_content_is_not_forwarded() -> None:
     lost, kept = (
-        harness(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
+        harness_with(policies(f'<set-variable name="a" value="@(context.Request.Body.As<string>({how}))" />'))
         for how in ("", "preserveContent: true")
     )
-    lost.ask("POST", body=b"hello")
-    kept.ask("POST", body=b"hello")
-    assert (lost.wire.sent[0].body, kept.wire.sent[0].body) == (b"", b"hello")
+    lost.send("POST", body=b"hello")
+    kept.send("POST", body=b"hello")
+    assert (lost.network.sent[0].body, kept.network.sent[0].body) == (b"", b"hello")
 
 
 def test_a_request_without_a_body_has_none() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-header name="X"><value>@(context.Request.Body == null ? "none" : "some")</value>'
             "</set-header>"
         )
     )
-    made.ask()
-    made.ask("POST", body=b"x")
-    assert [sent.header("X") for sent in made.wire.sent] == ["none", "some"]
+    harness.send()
+    harness.send("POST", body=b"x")
+    assert [sent.header("X") for sent in harness.network.sent] == ["none", "some"]
 
 
 def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
@@ -74,17 +76,17 @@ def test_a_streamed_body_is_read_only_when_an_expression_needs_it() -> None:
         yield b"hel"
         yield b"lo"
 
-    made = harness(
+    harness = harness_with(
         policies(
             '<choose><when condition="@(context.Request.Body.As<string>(true) == "hello")">'
             "<set-method>PUT</set-method></when></choose>"
         )
     )
-    made.ask("POST", body=body())
-    assert (made.wire.sent[0].method, made.wire.sent[0].body) == ("PUT", b"hello")
-    passed = harness()
-    passed.ask("POST", body=body())
-    assert passed.wire.sent[0].body == b"hello"
+    harness.send("POST", body=body())
+    assert (harness.network.sent[0].method, harness.network.sent[0].body) == ("PUT", b"hello")
+    passed = harness_with()
+    passed.send("POST", body=body())
+    assert passed.network.sent[0].body == b"hello"
 
 
 def test_a_body_of_more_than_two_mebibytes_cannot_be_buffered() -> None:
@@ -92,34 +94,34 @@ def test_a_body_of_more_than_two_mebibytes_cannot_be_buffered() -> None:
         for _ in range(3):
             yield b"x" * 1024 * 1024
 
-    made = harness(policies("<set-body>@(context.Request.Body.As<string>())</set-body>"))
-    assert made.ask("POST", body=body()).status == 413
-    passed = harness()
-    assert passed.ask("POST", body=body()).status == 200
+    harness = harness_with(policies("<set-body>@(context.Request.Body.As<string>())</set-body>"))
+    assert harness.send("POST", body=body()).status == 413
+    passed = harness_with()
+    assert passed.send("POST", body=body()).status == 200
 
 
 def test_set_body_replaces_the_response_and_its_length() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             "", "", '<set-body>@(context.Response.Body.As<string>().ToUpperInvariant() + "!")</set-body>'
         )
     )
-    made.wire.answer = lambda _sent: reply(200, "yes", Content_Length="3")
-    answer = made.ask()
+    harness.network.answer = lambda _sent: reply(200, "yes", Content_Length="3")
+    answer = harness.send()
     assert (answer.body, answer.header("Content-Length")) == (b"YES!", "4")
 
 
 def test_set_status_changes_the_answer() -> None:
-    answer = harness(policies("", "", '<set-status code="202" reason="Later" />')).ask()
+    answer = harness_with(policies("", "", '<set-status code="202" reason="Later" />')).send()
     assert (answer.status, answer.reason, answer.body) == (202, "Later", b"from the backend")
 
 
 def test_find_and_replace_changes_the_body() -> None:
-    made = harness(
+    harness = harness_with(
         policies('<find-and-replace from="cat" to="dog" />', "", '<find-and-replace from="the" to="a" />')
     )
-    assert made.ask("POST", body=b"cats").body == b"from a backend"
-    assert made.wire.sent[0].body == b"dogs"
+    assert harness.send("POST", body=b"cats").body == b"from a backend"
+    assert harness.network.sent[0].body == b"dogs"
 
 
 @pytest.mark.parametrize(
@@ -133,9 +135,9 @@ def test_find_and_replace_changes_the_body() -> None:
     ],
 )
 def test_rewrite_uri_sets_path_and_query(template: str, extra: str, query: str, expected: str) -> None:
-    made = harness(policies(f'<rewrite-uri template="{template}" {extra} />'))
-    made.ask(query=query)
-    assert made.wire.sent[0].url == "https://backend.example" + expected
+    harness = harness_with(policies(f'<rewrite-uri template="{template}" {extra} />'))
+    harness.send(query=query)
+    assert harness.network.sent[0].url == "https://backend.example" + expected
 
 
 def test_set_query_parameter_applies_exists_action() -> None:
@@ -143,7 +145,7 @@ def test_set_query_parameter_applies_exists_action() -> None:
         content = "".join(f"<value>{value}</value>" for value in values)
         return f'<set-query-parameter name="{name}" exists-action="{action}">{content}</set-query-parameter>'
 
-    made = harness(
+    harness = harness_with(
         policies(
             parameter("a", "override", "x y")
             + parameter("b", "skip", "no")
@@ -151,41 +153,47 @@ def test_set_query_parameter_applies_exists_action() -> None:
             + parameter("d", "delete")
         )
     )
-    made.ask(query="a=1&b=2&c=1&d=4")
-    assert made.wire.sent[0].url == "https://backend.example/thing?b=2&c=1&a=x%20y&c=3"
+    harness.send(query="a=1&b=2&c=1&d=4")
+    assert harness.network.sent[0].url == "https://backend.example/thing?b=2&c=1&a=x%20y&c=3"
 
 
 def test_set_backend_service_sends_the_request_elsewhere() -> None:
-    made = harness(policies('<set-backend-service base-url="@("https://new.example/" + "v2")" />'))
-    made.ask(query="a=1")
-    named = harness(policies('<set-backend-service backend-id="other" />'))
-    named.ask()
-    assert made.wire.sent[0].url == "https://new.example/v2/thing?a=1"
-    assert named.wire.sent[0].url == "https://other.example/base/thing"
+    harness = harness_with(policies('<set-backend-service base-url="@("https://new.example/" + "v2")" />'))
+    harness.send(query="a=1")
+    named = harness_with(policies('<set-backend-service backend-id="other" />'))
+    named.send()
+    assert harness.network.sent[0].url == "https://new.example/v2/thing?a=1"
+    assert named.network.sent[0].url == "https://other.example/base/thing"
 
 
 def test_the_clients_host_is_not_passed_on_unless_a_policy_sets_it() -> None:
-    made = harness()
-    made.ask()
-    other = harness(policies(header("override", "virtual.example", name="Host")))
-    other.ask()
-    assert (made.wire.sent[0].header("Host"), other.wire.sent[0].header("Host")) == (None, "virtual.example")
+    harness = harness_with()
+    harness.send()
+    other = harness_with(policies(header("override", "virtual.example", name="Host")))
+    other.send()
+    assert (harness.network.sent[0].header("Host"), other.network.sent[0].header("Host")) == (
+        None,
+        "virtual.example",
+    )
 
 
 def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> None:
     def answer(sent: Sent) -> object:
         return reply(302, Location="/end") if sent.url.endswith("/thing") else reply(200, "end")
 
-    made, follows = harness(), harness(policies("", '<forward-request follow-redirects="true" />'))
-    for one in (made, follows):
-        one.wire.answer = answer  # ty: ignore[invalid-assignment]
-    assert (made.ask().status, follows.ask().body) == (302, b"end")
-    assert follows.wire.sent[1].url == "https://backend.example/end"
+    harness, follows = (
+        harness_with(),
+        harness_with(policies("", '<forward-request follow-redirects="true" />')),
+    )
+    for one in (harness, follows):
+        one.network.answer = answer  # ty: ignore[invalid-assignment]
+    assert (harness.send().status, follows.send().body) == (302, b"end")
+    assert follows.network.sent[1].url == "https://backend.example/end"
 
 
 def test_the_timeout_is_that_of_the_policy() -> None:
-    made = harness(policies("", '<forward-request timeout="7" />'))
-    made.ask()
-    default = harness()
-    default.ask()
-    assert (made.wire.sent[0].timeout, default.wire.sent[0].timeout) == (7, 300)
+    harness = harness_with(policies("", '<forward-request timeout="7" />'))
+    harness.send()
+    default = harness_with()
+    default.send()
+    assert (harness.network.sent[0].timeout, default.network.sent[0].timeout) == (7, 300)

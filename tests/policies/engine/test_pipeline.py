@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apim.service import Subscription
-from tests.policies.engine.harness import Sent, harness, policies, reply
+from tests.policies.engine.harness import Sent, harness_with, policies, reply
 
 
 def step(name: str) -> str:
@@ -21,7 +21,7 @@ def scoped(name: str) -> str:
 
 
 def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
-    made = harness(
+    harness = harness_with(
         scoped("operation"),
         api=scoped("api"),
         product=scoped("product"),
@@ -29,8 +29,8 @@ def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
         "</policies>",
         subscriptions=(Subscription(id="s", name="s", key="secret", product="gold"),),
     )
-    made.ask(Ocp_Apim_Subscription_Key="secret")
-    assert made.wire.sent[0].header("Trail") == ",".join(
+    harness.send(Ocp_Apim_Subscription_Key="secret")
+    assert harness.network.sent[0].header("Trail") == ",".join(
         [
             "operation-before",
             "api-before",
@@ -44,44 +44,46 @@ def test_scopes_nest_at_base_from_the_operation_outwards() -> None:
 
 
 def test_the_outer_scopes_do_not_run_without_base() -> None:
-    made = harness(
+    harness = harness_with(
         f"<policies><inbound>{step('operation')}</inbound></policies>",
         api=f"<policies><inbound>{step('api')}</inbound></policies>",
     )
-    made.ask()
-    assert made.wire.sent[0].header("Trail") == "operation"
+    harness.send()
+    assert harness.network.sent[0].header("Trail") == "operation"
 
 
 def test_a_scope_without_a_section_is_like_one_with_only_base() -> None:
-    made = harness("<policies><inbound /></policies>", api=policies(outbound=step("api")))
-    assert made.ask().header("Trail") == "api"
+    harness = harness_with("<policies><inbound /></policies>", api=policies(outbound=step("api")))
+    assert harness.send().header("Trail") == "api"
 
 
 def test_an_empty_backend_section_forwards_nothing() -> None:
-    made = harness("<policies><backend /></policies>")
-    answer = made.ask()
-    assert (answer.status, answer.body, made.wire.sent) == (200, b"", [])
+    harness = harness_with("<policies><backend /></policies>")
+    answer = harness.send()
+    assert (answer.status, answer.body, harness.network.sent) == (200, b"", [])
 
 
 def test_sections_run_in_order_and_change_request_then_response() -> None:
-    made = harness(policies(step("inbound"), step("backend") + "<forward-request />", step("outbound")))
-    answer = made.ask()
-    assert made.wire.sent[0].header("Trail") == "inbound,backend"
+    harness = harness_with(
+        policies(step("inbound"), step("backend") + "<forward-request />", step("outbound"))
+    )
+    answer = harness.send()
+    assert harness.network.sent[0].header("Trail") == "inbound,backend"
     assert answer.header("Trail") == "outbound"
 
 
 def test_return_response_ends_the_pipeline_immediately() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<return-response><set-status code="204" reason="None" /></return-response>', "", step("out")
         )
     )
-    answer = made.ask()
-    assert (answer.status, answer.header("Trail"), made.wire.sent) == (204, None, [])
+    answer = harness.send()
+    assert (answer.status, answer.header("Trail"), harness.network.sent) == (204, None, [])
 
 
 def test_return_response_is_200_without_a_body_by_default() -> None:
-    answer = harness(policies("<return-response />")).ask()
+    answer = harness_with(policies("<return-response />")).send()
     assert (answer.status, answer.reason, answer.body, answer.header("Content-Length")) == (
         200,
         "OK",
@@ -91,7 +93,7 @@ def test_return_response_is_200_without_a_body_by_default() -> None:
 
 
 def test_return_response_can_return_the_response_of_send_request() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<send-request response-variable-name="got"><set-url>https://else.example/</set-url><set-method>GET</set-method>'
             '</send-request><return-response response-variable-name="got">'
@@ -99,8 +101,8 @@ def test_return_response_can_return_the_response_of_send_request() -> None:
             "</return-response>"
         )
     )
-    made.wire.answer = lambda _sent: reply(418, "tea", Kind="green")
-    answer = made.ask()
+    harness.network.answer = lambda _sent: reply(418, "tea", Kind="green")
+    answer = harness.send()
     assert (answer.status, answer.body, answer.header("Kind"), answer.header("X")) == (
         418,
         b"tea",
@@ -114,13 +116,13 @@ def test_choose_runs_the_first_branch_whose_condition_is_true() -> None:
         return f'<when condition="@({condition})">{step(name)}</when>'
 
     choose = "<choose>" + branch("a", "false") + branch("b", "true") + branch("c", "true")
-    made = harness(policies(choose + f"<otherwise>{step('d')}</otherwise></choose>"))
-    made.ask()
-    assert made.wire.sent[0].header("Trail") == "b"
+    harness = harness_with(policies(choose + f"<otherwise>{step('d')}</otherwise></choose>"))
+    harness.send()
+    assert harness.network.sent[0].header("Trail") == "b"
 
 
 def test_a_literal_variable_is_a_string_and_an_expression_keeps_its_type() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-variable name="text" value="true" /><set-variable name="flag" value="@(true)" />'
             '<return-response><set-body>@((string)context.Variables["text"] '
@@ -128,7 +130,7 @@ def test_a_literal_variable_is_a_string_and_an_expression_keeps_its_type() -> No
             "</set-body></return-response>"
         )
     )
-    assert made.ask().body == b"true True"
+    assert harness.send().body == b"true True"
 
 
 THROW = '<set-variable name="x" value="@(int.Parse(&quot;x&quot;))" id="parse" />'.replace("&quot;", '"')
@@ -141,7 +143,7 @@ REPORT = (
 
 
 def test_an_exception_is_a_500_without_its_cause() -> None:
-    answer = harness(policies(THROW)).ask()
+    answer = harness_with(policies(THROW)).send()
     content = answer.json()
     assert answer.status == 500
     assert (content["statusCode"], content["message"]) == (500, "Internal server error")
@@ -166,11 +168,11 @@ def test_an_exception_is_a_500_without_its_cause() -> None:
     ],
 )
 def test_on_error_has_the_location_of_the_error(operation: str, expected: str) -> None:
-    assert harness(operation).ask().header("E") == expected
+    assert harness_with(operation).send().header("E") == expected
 
 
 def test_on_error_can_return_another_response() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             THROW,
             on_error='<return-response><set-status code="@(context.Response.StatusCode + 3)" '
@@ -178,40 +180,40 @@ def test_on_error_can_return_another_response() -> None:
             "<set-body>oops</set-body></return-response>",
         )
     )
-    answer = made.ask()
+    answer = harness.send()
     assert (answer.status, answer.reason, answer.body) == (503, "Sorry", b"oops")
 
 
 def test_an_exception_within_on_error_is_a_plain_500() -> None:
-    answer = harness(policies(THROW, on_error=THROW)).ask()
+    answer = harness_with(policies(THROW, on_error=THROW)).send()
     assert (answer.status, answer.json()["message"]) == (500, "Internal server error")
 
 
 def test_an_unreachable_backend_is_reported_to_on_error() -> None:
-    made = harness(policies(on_error=REPORT))
-    made.wire.fails()
-    answer = made.ask()
+    harness = harness_with(policies(on_error=REPORT))
+    harness.network.fails()
+    answer = harness.send()
     assert (answer.status, answer.header("E")) == (
         500,
         "forward-request|BackendConnectionFailure|backend|global||",
     )
-    made.wire.fails(timed_out=True)
-    assert made.ask().header("E") == "forward-request|Timeout|backend|global||"
+    harness.network.fails(timed_out=True)
+    assert harness.send().header("E") == "forward-request|Timeout|backend|global||"
 
 
 def test_a_backend_error_is_passed_on_unless_the_policy_says_it_fails() -> None:
-    made = harness()
-    made.wire.answer = lambda _sent: reply(503, "busy")
-    assert (made.ask().status, made.ask().body) == (503, b"busy")
-    made = harness(policies("", '<forward-request fail-on-error-status-code="true" />', "", REPORT))
-    made.wire.answer = lambda _sent: reply(503, "busy")
-    answer = made.ask()
+    harness = harness_with()
+    harness.network.answer = lambda _sent: reply(503, "busy")
+    assert (harness.send().status, harness.send().body) == (503, b"busy")
+    harness = harness_with(policies("", '<forward-request fail-on-error-status-code="true" />', "", REPORT))
+    harness.network.answer = lambda _sent: reply(503, "busy")
+    answer = harness.send()
     assert (answer.status, answer.body) == (503, b"busy")
     assert (answer.header("E") or "").startswith("forward-request|BackendErrorStatusCode|backend|operation")
 
 
 def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             "",
             '<retry condition="@(context.Response.StatusCode == 503)" count="3" interval="0">'
@@ -219,34 +221,34 @@ def test_retry_repeats_its_statements_while_the_condition_holds() -> None:
         )
     )
     answers = iter([503, 503, 200])
-    made.wire.answer = lambda _sent: reply(next(answers))
-    assert made.ask("POST", body=b"again").status == 200
-    assert [sent.body for sent in made.wire.sent] == [b"again"] * 3
+    harness.network.answer = lambda _sent: reply(next(answers))
+    assert harness.send("POST", body=b"again").status == 200
+    assert [sent.body for sent in harness.network.sent] == [b"again"] * 3
 
 
 def test_retry_stops_after_its_count() -> None:
-    made = harness(
+    harness = harness_with(
         policies("", '<retry condition="@(true)" count="2" interval="0"><forward-request /></retry>')
     )
-    made.wire.answer = lambda _sent: reply(503)
-    assert made.ask().status == 503
-    assert len(made.wire.sent) == 3
+    harness.network.answer = lambda _sent: reply(503)
+    assert harness.send().status == 503
+    assert len(harness.network.sent) == 3
 
 
 def test_a_fragment_runs_where_it_is_included() -> None:
-    made = harness(
+    harness = harness_with(
         policies(f"{step('a')}<include-fragment fragment-id='f' />{step('c')}"),
         fragments={"f": f"<fragment>{step('b')}</fragment>"},
     )
-    made.ask()
-    assert made.wire.sent[0].header("Trail") == "a,b,c"
-    assert made.gateway.used_fragments == {"f"}
+    harness.send()
+    assert harness.network.sent[0].header("Trail") == "a,b,c"
+    assert harness.gateway.used_fragments == {"f"}
 
 
 def test_mock_response_answers_without_the_backend() -> None:
-    made = harness(policies('<mock-response status-code="201" content-type="application/json" />'))
-    answer = made.ask()
-    assert (answer.status, answer.header("Content-Type"), answer.body, made.wire.sent) == (
+    harness = harness_with(policies('<mock-response status-code="201" content-type="application/json" />'))
+    answer = harness.send()
+    assert (answer.status, answer.header("Content-Type"), answer.body, harness.network.sent) == (
         201,
         "application/json",
         b"",
@@ -255,13 +257,13 @@ def test_mock_response_answers_without_the_backend() -> None:
 
 
 def test_a_key_is_valid_for_an_api_that_requires_a_subscription() -> None:
-    made = harness(
+    harness = harness_with(
         subscription_required=True, subscriptions=(Subscription(id="s", name="s", key="secret", api="api"),)
     )
     missing, wrong, right = (
-        made.ask(),
-        made.ask(Ocp_Apim_Subscription_Key="guess"),
-        made.ask(Ocp_Apim_Subscription_Key="secret"),
+        harness.send(),
+        harness.send(Ocp_Apim_Subscription_Key="guess"),
+        harness.send(Ocp_Apim_Subscription_Key="secret"),
     )
     assert (missing.status, missing.json()["message"][:50]) == (
         401,
@@ -273,38 +275,38 @@ def test_a_key_is_valid_for_an_api_that_requires_a_subscription() -> None:
     )
     assert right.status == 200
     # https://andrewilson.co.uk/post/2023/11/apim-subscription-key-header
-    assert made.wire.sent[0].header("Ocp-Apim-Subscription-Key") == "secret"
+    assert harness.network.sent[0].header("Ocp-Apim-Subscription-Key") == "secret"
 
 
 def test_a_wrong_key_is_rejected_where_none_is_needed_and_a_valid_one_sets_the_product() -> None:
     seen = '@(context.Subscription == null ? "none" : context.Product.Id + " " + context.Subscription.Id)'
-    made = harness(
+    harness = harness_with(
         policies(f'<set-header name="Seen"><value>{seen}</value></set-header>'),
         product=policies(),
         subscriptions=(Subscription(id="s", name="s", key="secret", product="gold"),),
     )
     assert [
-        made.ask().status,
-        made.ask(Ocp_Apim_Subscription_Key="guess").status,
-        made.ask(Ocp_Apim_Subscription_Key="secret").status,
-        made.ask(query="subscription-key=secret").status,
-        made.ask(query="subscription-key=guess").status,
+        harness.send().status,
+        harness.send(Ocp_Apim_Subscription_Key="guess").status,
+        harness.send(Ocp_Apim_Subscription_Key="secret").status,
+        harness.send(query="subscription-key=secret").status,
+        harness.send(query="subscription-key=guess").status,
     ] == [200, 401, 200, 200, 401]
-    assert [sent.header("Seen") for sent in made.wire.sent] == ["none", "gold s", "gold s"]
+    assert [sent.header("Seen") for sent in harness.network.sent] == ["none", "gold s", "gold s"]
 
 
 def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-variable name="a" value="1" /><choose><when condition="@(true)">'
             '<set-header name="X"><value>y</value></set-header></when></choose>'
         )
     )
-    made.ask()
-    assert not made.gateway.traces
-    made.gateway.tracing = True
-    made.ask()
-    (trace,) = made.gateway.traces
+    harness.send()
+    assert not harness.gateway.traces
+    harness.gateway.tracing = True
+    harness.send()
+    (trace,) = harness.gateway.traces
     assert (trace.operation, trace.status) == ("api/get-thing", 200)
     assert [
         (one.element, one.scope, one.section, one.path, one.outcome, one.changes) for one in trace.statements
@@ -320,7 +322,7 @@ def test_traces_show_the_policies_that_ran_and_their_changes_while_tracing_is_on
 
 
 def test_traces_show_no_secrets() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-variable name="a" value="pre {{key}} post" />'
             '<set-variable name="b" value="written here" />'
@@ -329,9 +331,9 @@ def test_traces_show_no_secrets() -> None:
         ),
         secrets={"key": "hush"},
     )
-    made.gateway.tracing = True
-    made.ask(query="code=hush", Cookie="hush")
-    (trace,) = made.gateway.traces
+    harness.gateway.tracing = True
+    harness.send(query="code=hush", Cookie="hush")
+    (trace,) = harness.gateway.traces
     assert [change for one in trace.statements for change in one.changes] == [
         "variable a = text, 13 characters",
         'variable b = "written here"',
@@ -346,10 +348,10 @@ def test_the_backend_receives_the_request_and_the_client_its_response() -> None:
     def echo(sent: Sent) -> object:
         return reply(201, sent.body[::-1], Content_Type="text/plain", Connection="close, X-Hop", X_Hop="1")
 
-    made = harness(reading="hop-by-hop=removed")
-    made.wire.answer = echo  # ty: ignore[invalid-assignment]
-    answer = made.ask("POST", query="q=%20a", body=b"abc", Accept="*/*", Connection="X-Drop", X_Drop="1")
-    (sent,) = made.wire.sent
+    harness = harness_with(reading="hop-by-hop=removed")
+    harness.network.answer = echo  # ty: ignore[invalid-assignment]
+    answer = harness.send("POST", query="q=%20a", body=b"abc", Accept="*/*", Connection="X-Drop", X_Drop="1")
+    (sent,) = harness.network.sent
     assert (sent.method, sent.url, sent.body) == ("POST", "https://backend.example/thing?q=%20a", b"abc")
     assert sent.headers == [("Accept", "*/*")]
     assert (answer.status, answer.body, answer.header("Content-Type")) == (201, b"cba", "text/plain")

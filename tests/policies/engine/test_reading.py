@@ -4,12 +4,12 @@ import pytest
 
 from apim.findings import PolicyError
 from apim.rawxml import parse
-from tests.policies.engine.harness import harness, policies, service
+from tests.policies.engine.harness import harness_with, policies, service
 
 
 def findings(operation: str, **parts: object) -> list[str]:
     with pytest.raises(PolicyError) as caught:
-        harness(operation, **parts)
+        harness_with(operation, **parts)
     return [str(finding) for finding in caught.value.findings]
 
 
@@ -28,49 +28,51 @@ def test_csharp_between_tags_needs_no_escapes() -> None:
 
 
 def test_csharp_with_entities_is_decoded_with_a_warning() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             '<set-header name="X"><value>@(&quot;a)&quot; + (1 &lt; 2 ? "b" : "c"))</value></set-header>'
         )
     )
-    assert [warning.line for warning in made.gateway.warnings] == [1]
-    made.ask()
-    assert made.wire.sent[0].header("X") == "a)b"
+    assert [warning.line for warning in harness.gateway.warnings] == [1]
+    harness.send()
+    assert harness.network.sent[0].header("X") == "a)b"
 
 
 def test_entities_in_a_csharp_string_are_not_decoded() -> None:
-    made = harness(policies('<return-response><set-body>@("a &amp; b")</set-body></return-response>'))
-    assert made.ask().body == b"a &amp; b"
-    assert not made.gateway.warnings
+    harness = harness_with(policies('<return-response><set-body>@("a &amp; b")</set-body></return-response>'))
+    assert harness.send().body == b"a &amp; b"
+    assert not harness.gateway.warnings
 
 
 def test_entities_in_literals_are_resolved() -> None:
-    made = harness(policies("<return-response><set-body>&lt;b&gt; &amp; &#65;</set-body></return-response>"))
-    assert made.ask().body == b"<b> & A"
+    harness = harness_with(
+        policies("<return-response><set-body>&lt;b&gt; &amp; &#65;</set-body></return-response>")
+    )
+    assert harness.send().body == b"<b> & A"
 
 
 def test_character_data_is_not_decoded() -> None:
-    made = harness(
+    harness = harness_with(
         policies("<return-response><set-body><![CDATA[<p>&amp;</p>]]></set-body></return-response>")
     )
-    assert made.ask().body == b"<p>&amp;</p>"
+    assert harness.send().body == b"<p>&amp;</p>"
 
 
 def test_character_data_can_contain_an_expression() -> None:
-    made = harness(
+    harness = harness_with(
         policies('<return-response><set-body><![CDATA[@("<" + "p>")]]></set-body></return-response>')
     )
-    assert made.ask().body == b"<p>"
+    assert harness.send().body == b"<p>"
 
 
 def test_comments_are_not_policies() -> None:
-    made = harness(
+    harness = harness_with(
         policies(
             "<!-- <return-response /> @( --><set-header name='A'><!-- x --><value>1</value></set-header>"
         )
     )
-    assert made.ask().status == 200
-    assert made.wire.sent[0].header("A") == "1"
+    assert harness.send().status == 200
+    assert harness.network.sent[0].header("A") == "1"
 
 
 @pytest.mark.parametrize(
@@ -101,20 +103,20 @@ def test_an_invalid_document_is_reported_with_the_position_of_the_error(
 
 
 def test_named_values_are_replaced_in_literals_and_csharp() -> None:
-    made = harness(
+    harness = harness_with(
         policies('<set-header name="A"><value>{{one}}</value><value>@("{{two}}" + "!")</value></set-header>'),
         values={"one": "1&2", "two": "zwei"},
     )
-    made.ask()
-    assert made.wire.sent[0].header("A") == "1&2,zwei!"
+    harness.send()
+    assert harness.network.sent[0].header("A") == "1&2,zwei!"
 
 
 def test_a_named_value_can_be_a_whole_expression() -> None:
-    made = harness(
+    harness = harness_with(
         policies('<set-header name="A"><value>{{e}}</value></set-header>'), values={"e": '@("x" + "y")'}
     )
-    made.ask()
-    assert made.wire.sent[0].header("A") == "xy"
+    harness.send()
+    assert harness.network.sent[0].header("A") == "xy"
 
 
 def test_an_undeclared_named_value_is_reported_with_its_position() -> None:
@@ -137,8 +139,10 @@ def test_an_error_in_csharp_has_its_position_also_after_named_values() -> None:
 
 
 def test_the_used_named_values_are_reported() -> None:
-    made = harness(policies('<set-variable name="a" value="{{one}}" />'), values={"one": "1", "two": "2"})
-    assert made.gateway.used_values == {"one"}
+    harness = harness_with(
+        policies('<set-variable name="a" value="{{one}}" />'), values={"one": "1", "two": "2"}
+    )
+    assert harness.gateway.used_values == {"one"}
 
 
 def test_a_document_that_is_larger_than_azure_allows_is_rejected() -> None:
@@ -155,5 +159,5 @@ def test_all_errors_are_reported_together() -> None:
 
 
 def test_a_service_can_have_no_policies() -> None:
-    assert harness().ask().body == b"from the backend"
+    assert harness_with().send().body == b"from the backend"
     assert service().policy is None

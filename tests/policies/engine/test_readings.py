@@ -17,7 +17,7 @@ from apim.network import Reply
 from apim.readings import Readings
 from apim.rollout import in_effect
 from apim.service import NamedValue, Operation
-from tests.policies.engine.harness import Sent, harness, policies, reply, service
+from tests.policies.engine.harness import Sent, harness_with, policies, reply, service
 
 ASK = InboundRequest(method="GET", path="/api/thing")
 FAILED = policies(
@@ -36,21 +36,21 @@ def test_query_holds_values_raw_or_decoded_and_the_query_string_is_raw(
     url: str, reading: str, value: str
 ) -> None:
     shown = f'context.Request.{url}.Query["x"][0] + " " + context.Request.{url}.QueryString'
-    answer = harness(policies(says(shown)), reading=reading).ask(query="x=a%20b+c%2Fd")
+    answer = harness_with(policies(says(shown)), reading=reading).send(query="x=a%20b+c%2Fd")
     assert answer.body.decode() == f"{value} ?x=a%20b+c%2Fd"
 
 
 def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
     shown = 'string.Join("|", context.Request.Url.Query.Select(x => x.Key + "=" + string.Join(",", x.Value)))'
-    made = harness(policies(says(shown)), reading="query=raw")
-    assert made.ask(query="x=1&&x=2&e=&f&%78=3").body == b"x=1,2|e=|f=|%78=3"
+    harness = harness_with(policies(says(shown)), reading="query=raw")
+    assert harness.send(query="x=1&&x=2&e=&f&%78=3").body == b"x=1,2|e=|f=|%78=3"
 
 
 @pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
 def test_a_changed_query_depends_on_the_reading(reading: str) -> None:
     change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
-    made = harness(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
-    assert made.ask(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
+    harness = harness_with(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
+    assert harness.send(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
 
 
 UNQUALIFIED = policies(says('WebUtility.HtmlEncode("<")'))
@@ -58,13 +58,13 @@ UNQUALIFIED = policies(says('WebUtility.HtmlEncode("<")'))
 
 def test_a_type_of_system_net_needs_its_namespace_unless_it_is_imported() -> None:
     with pytest.raises(PolicyError) as refused:
-        harness(UNQUALIFIED, reading="system-net=not-imported")
+        harness_with(UNQUALIFIED, reading="system-net=not-imported")
     (finding,) = refused.value.findings
     assert finding.message == "`WebUtility` is not known without its namespace: write System.Net.WebUtility"
     assert UNQUALIFIED[finding.column - 1 :].startswith("WebUtility")
-    assert harness(UNQUALIFIED, reading="system-net=imported").ask().body == b"&lt;"
+    assert harness_with(UNQUALIFIED, reading="system-net=imported").send().body == b"&lt;"
     qualified = policies(says('System.Net.WebUtility.HtmlEncode("<")'))
-    assert harness(qualified, reading="system-net=not-imported").ask().body == b"&lt;"
+    assert harness_with(qualified, reading="system-net=not-imported").send().body == b"&lt;"
 
 
 HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLowerInvariant()))'
@@ -75,8 +75,8 @@ HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLow
     [("hop-by-hop=visible", "host,te,connection,x-own"), ("hop-by-hop=removed", "host")],
 )
 def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading: str, names: str) -> None:
-    made = harness(policies(says(HEADERS.format("Request"))), reading=reading)
-    assert made.ask(TE="trailers", Connection="x-own, te", X_Own="1").body.decode() == names
+    harness = harness_with(policies(says(HEADERS.format("Request"))), reading=reading)
+    assert harness.send(TE="trailers", Connection="x-own, te", X_Own="1").body.decode() == names
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading:
 )
 def test_headers_of_the_connection_are_visible_or_removed_from_responses(reading: str, names: str) -> None:
     show = f'<set-header name="Seen"><value>@({HEADERS.format("Response")})</value></set-header>'
-    made = harness(policies(outbound=show), reading=reading)
-    made.wire.answer = lambda _sent: reply(200, "", Connection="keep-alive", X_Out="1")
-    answer = made.ask()
+    harness = harness_with(policies(outbound=show), reading=reading)
+    harness.network.answer = lambda _sent: reply(200, "", Connection="keep-alive", X_Out="1")
+    answer = harness.send()
     assert answer.header("Seen") == names
     assert answer.header("Connection") is None
 
 
 @pytest.mark.parametrize("reading", ["hop-by-hop=visible", "hop-by-hop=removed"])
 def test_no_header_of_the_connection_reaches_a_backend(reading: str) -> None:
-    made = harness(reading=reading)
-    made.ask(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
-    assert made.wire.sent[0].header("X-Other") == "2"
+    harness = harness_with(reading=reading)
+    harness.send(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
+    assert harness.network.sent[0].header("X-Other") == "2"
     # The network removes what the engine passes on: see test_network.py.
     visible = reading == "hop-by-hop=visible"
-    assert (made.wire.sent[0].header("Keep-Alive") is not None) is visible
+    assert (harness.network.sent[0].header("Keep-Alive") is not None) is visible
 
 
 CHANGE = '<set-header name="@("{}")" exists-action="{}"><value>x</value></set-header>'
@@ -112,19 +112,24 @@ def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name
         CHANGE.format(name, action),
         on_error=says('context.LastError.Reason + " " + context.LastError.Source'),
     )
-    made = harness(document, reading="hop-by-hop=visible")
-    assert made.ask().body == b"HeaderNotModifiable set-header"
-    assert made.wire.sent == []
+    harness = harness_with(document, reading="hop-by-hop=visible")
+    assert harness.send().body == b"HeaderNotModifiable set-header"
+    assert harness.network.sent == []
 
 
 def test_changing_a_header_of_the_connection_is_500_without_on_error() -> None:
-    made = harness(policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible")
-    assert made.ask().status == 500
+    harness = harness_with(
+        policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible"
+    )
+    assert harness.send().status == 500
 
 
 @pytest.mark.parametrize("name", FIXED)
 def test_a_header_of_the_connection_can_be_deleted_where_policies_do_not_see_it(name: str) -> None:
-    assert harness(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").ask().status == 200
+    assert (
+        harness_with(policies(CHANGE.format(name, "delete")), reading="hop-by-hop=removed").send().status
+        == 200
+    )
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -133,19 +138,19 @@ def test_a_header_of_the_connection_is_refused_by_its_name_when_the_policy_is_lo
     name: str, reading: str
 ) -> None:
     with pytest.raises(PolicyError, match="cannot be set or deleted"):
-        harness(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
+        harness_with(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
 
 
 def test_a_request_that_takes_too_long_is_504_under_the_limit() -> None:
-    made = harness(reading="duration-limit=30s")
-    made.gateway.longest_request = 0.02
+    harness = harness_with(reading="duration-limit=30s")
+    harness.gateway.longest_request = 0.02
 
     async def never(_sent: Sent) -> Reply:
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
-    made.wire.answer = never
-    answer = made.ask()
+    harness.network.answer = never
+    answer = harness.send()
     assert (answer.status, answer.json()["message"]) == (504, "The request took longer than 0.02 seconds.")
 
 
@@ -171,12 +176,12 @@ STREAMED = policies("", '<forward-request buffer-response="false" />')
 
 
 def test_a_stream_that_exceeds_the_limit_ends_and_its_backend_connection_is_closed() -> None:
-    made, stream = harness(STREAMED, reading="duration-limit=30s"), Stream()
-    made.gateway.longest_request = 0.02
-    made.wire.answer = lambda _sent: stream
+    harness, stream = harness_with(STREAMED, reading="duration-limit=30s"), Stream()
+    harness.gateway.longest_request = 0.02
+    harness.network.answer = lambda _sent: stream
 
     async def read() -> bytes:
-        answer = await made.gateway.handle(ASK)
+        answer = await harness.gateway.handle(ASK)
         assert not isinstance(answer.body, bytes)
         pieces = aiter(answer.body)
         first = await anext(pieces)
@@ -190,8 +195,8 @@ def test_a_stream_that_exceeds_the_limit_ends_and_its_backend_connection_is_clos
 
 
 def test_a_quick_request_is_not_affected_by_the_limit() -> None:
-    made = harness(reading="duration-limit=30s")
-    assert made.ask().body == b"from the backend"
+    harness = harness_with(reading="duration-limit=30s")
+    assert harness.send().body == b"from the backend"
 
 
 def jwt(**claims: Any) -> str:
@@ -208,14 +213,14 @@ def test_claims_may_contain_exp_and_expiration_time_is_always_set(reading: str, 
     token = 'context.Request.Headers["T"][0].AsJwt()'
     claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
     shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
-    answer = harness(policies(says(shown)), reading=reading).ask(T=jwt(exp=1700000000, sub="ada"))
+    answer = harness_with(policies(says(shown)), reading=reading).send(T=jwt(exp=1700000000, sub="ada"))
     assert answer.body.decode() == f"{has} ada 2023"
 
 
 def test_a_token_that_cannot_be_read_has_no_claims_under_either_reading() -> None:
     document = policies(says('"none".AsJwt().Claims.Count'), on_error=says("context.LastError.Message"))
     for reading in ("claims-exp=absent", "claims-exp=present"):
-        assert b"Object reference not set" in harness(document, reading=reading).ask().body
+        assert b"Object reference not set" in harness_with(document, reading=reading).send().body
 
 
 REMOVE = '<cache-remove-value key="k" {}/>'
@@ -235,9 +240,9 @@ STORE = '<cache-store-value key="k" value="v" duration="60" />'
 def test_removing_a_value_that_is_not_cached_fails_or_has_no_effect(
     reading: str, content: str, status: int
 ) -> None:
-    made = harness(policies(content), reading=reading)
-    assert made.ask().status == status
-    assert len(made.gateway.services.cache) == 0
+    harness = harness_with(policies(content), reading=reading)
+    assert harness.send().status == status
+    assert len(harness.gateway.services.cache) == 0
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ def test_a_variable_cannot_or_can_be_null(reading: str, answer: bytes) -> None:
     document = policies(
         null + says('context.Variables["n"] == null'), on_error=says("context.LastError.Reason")
     )
-    assert harness(document, reading=reading).ask().body == answer
+    assert harness_with(document, reading=reading).send().body == answer
 
 
 SEND = (
@@ -269,10 +274,10 @@ HELD = (
 def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
     reading: str, first: bytes, after_an_answer: bytes
 ) -> None:
-    made = harness(policies(SEND + says(HELD)), reading=reading)
-    made.wire.fails()
-    assert made.ask().body == first
-    twice = harness(policies(SEND + SEND + says(HELD)), reading=reading)
+    harness = harness_with(policies(SEND + says(HELD)), reading=reading)
+    harness.network.fails()
+    assert harness.send().body == first
+    twice = harness_with(policies(SEND + SEND + says(HELD)), reading=reading)
     answers = iter([reply(200, ""), None])
 
     def answer(_sent: Sent) -> Reply:
@@ -281,8 +286,8 @@ def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
             raise SendError("refused")
         return found
 
-    twice.wire.answer = answer
-    assert twice.ask().body == after_an_answer
+    twice.network.answer = answer
+    assert twice.send().body == after_an_answer
 
 
 @pytest.mark.parametrize(
@@ -296,14 +301,14 @@ def test_a_failed_token_request_does_not_change_its_variable_or_sets_it_to_null(
     shown = (
         'context.Variables.ContainsKey("t") ? (context.Variables["t"] == null ? "null" : "token") : "unset"'
     )
-    made = harness(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
-    made.tokens.broken = True
-    assert made.ask().body == held
-    made.tokens.broken = False
-    assert made.ask().body == b"token"
-    strict = harness(policies(identity.format("")), reading=reading)
+    harness = harness_with(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
+    harness.tokens.broken = True
+    assert harness.send().body == held
+    harness.tokens.broken = False
+    assert harness.send().body == b"token"
+    strict = harness_with(policies(identity.format("")), reading=reading)
     strict.tokens.broken = True
-    assert strict.ask().status == 500
+    assert strict.send().status == 500
 
 
 CORS = (
@@ -316,12 +321,14 @@ CORS = (
     ("reading", "origin"), [("cors-return-response=not-added", None), ("cors-return-response=added", "*")]
 )
 def test_responses_of_return_response_may_have_cors_headers(reading: str, origin: str | None) -> None:
-    answered = harness(policies(CORS + says('"done"')), reading=reading).ask(Origin="https://app.example")
+    answered = harness_with(policies(CORS + says('"done"')), reading=reading).send(
+        Origin="https://app.example"
+    )
     assert answered.header("Access-Control-Allow-Origin") == origin
-    forwarded = harness(policies(CORS), reading=reading).ask(Origin="https://app.example")
+    forwarded = harness_with(policies(CORS), reading=reading).send(Origin="https://app.example")
     assert forwarded.header("Access-Control-Allow-Origin") == "*"
-    failed = harness(policies(CORS + says('int.Parse("x")')), reading=reading)
-    assert failed.ask(Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
+    failed = harness_with(policies(CORS + says('int.Parse("x")')), reading=reading)
+    assert failed.send(Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
 
 
 @pytest.mark.parametrize(("reading", "wildcard"), [("preflight=not-found", 404), ("preflight=answered", 200)])
@@ -337,8 +344,10 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
             url_template=template,
             policy=None if at_api else service(policies(**own)).apis[0].operations[0].policy,
         )
-        made = harness(operations=(operation,), reading=reading, api=policies(**own) if at_api else None)
-        return made.ask("OPTIONS", "/api/thing/x", **asking).status  # ty: ignore[invalid-argument-type]
+        harness = harness_with(
+            operations=(operation,), reading=reading, api=policies(**own) if at_api else None
+        )
+        return harness.send("OPTIONS", "/api/thing/x", **asking).status  # ty: ignore[invalid-argument-type]
 
     assert status("/*", at_api=False) == wildcard
     assert status("/thing/{*rest}", at_api=False) == wildcard
@@ -349,29 +358,29 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
 def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
     old = service(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
     new = service(policies(says('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
-    made = harness(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
-    assert made.ask().body == b"old 1 g"
+    harness = harness_with(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    assert harness.send().body == b"old 1 g"
     for order, answer in (
         ("values-first", b"old 2 g"),
         ("policies-first", b"new 1 f"),
         ("together", b"new 2 f"),
     ):
-        made.gateway.load(in_effect(old, new, Readings.parse([f"named-value-order={order}"])))
-        assert made.ask().body == answer
-    assert NamedValue(name="gone", value="g") not in made.gateway.service.named_values
+        harness.gateway.load(in_effect(old, new, Readings.parse([f"named-value-order={order}"])))
+        assert harness.send().body == answer
+    assert NamedValue(name="gone", value="g") not in harness.gateway.service.named_values
 
 
 def test_an_invalid_service_is_not_loaded_and_state_is_kept() -> None:
-    made = harness(policies(STORE + says('"first"')))
-    made.ask()
+    harness = harness_with(policies(STORE + says('"first"')))
+    harness.send()
     wrong = service(policies("<no-such-policy />"))
     with pytest.raises(PolicyError):
-        made.gateway.load(wrong)
-    assert made.ask().body == b"first"
-    made.gateway.load(
+        harness.gateway.load(wrong)
+    assert harness.send().body == b"first"
+    harness.gateway.load(
         service(policies('<cache-lookup-value key="k" variable-name="v" />' + says('context.Variables["v"]')))
     )
-    assert made.ask().body == b"v"
+    assert harness.send().body == b"v"
 
 
 @pytest.mark.parametrize(
@@ -382,25 +391,25 @@ def test_the_ip_address_is_that_of_the_client_or_of_the_proxy(reading: str, seen
     shown = (
         'context.Request.IpAddress + " " + context.Request.Headers.GetValueOrDefault("X-Forwarded-For", "")'
     )
-    assert harness(policies(says(shown)), reading=reading).ask(ip="203.0.113.7").body == seen
+    assert harness_with(policies(says(shown)), reading=reading).send(ip="203.0.113.7").body == seen
 
 
 def test_clients_behind_a_proxy_share_its_rate_limit() -> None:
     limit = '<rate-limit-by-key calls="1" renewal-period="60" counter-key="@(context.Request.IpAddress)" />'
     for reading, second in (("client-address=client", 200), ("client-address=proxy", 429)):
-        made = harness(policies(limit), reading=reading)
-        assert [made.ask(ip="203.0.113.7").status, made.ask(ip="203.0.113.8").status] == [200, second]
+        harness = harness_with(policies(limit), reading=reading)
+        assert [harness.send(ip="203.0.113.7").status, harness.send(ip="203.0.113.8").status] == [200, second]
 
 
 def test_the_clocks_of_two_units_may_differ() -> None:
     shown = 'context.Timestamp.Ticks + " " + DateTime.UtcNow.Ticks'
 
     def times(reading: str) -> list[tuple[int, int]]:
-        made = harness(policies(says(shown)), reading=reading)
-        made.gateway.services = replace(made.gateway.services, clock=_Still())
+        harness = harness_with(policies(says(shown)), reading=reading)
+        harness.gateway.services = replace(harness.gateway.services, clock=_Still())
         found = []
         for _ in range(4):
-            received, now = made.ask().body.split()
+            received, now = harness.send().body.split()
             found.append((int(received), int(now)))
         return found
 
@@ -420,49 +429,49 @@ class _Still:
 )
 def test_an_open_stream_counts_until_its_head_or_until_its_end(reading: str, second: int) -> None:
     limited = f'<limit-concurrency key="k" max-count="1">{STREAM_BACKEND}</limit-concurrency>'
-    made = harness(policies("", limited), reading=reading)
-    made.wire.answer = lambda _sent: Stream()
+    harness = harness_with(policies("", limited), reading=reading)
+    harness.network.answer = lambda _sent: Stream()
 
     async def go() -> list[int]:
-        first = await made.gateway.handle(ASK)
-        during = await made.gateway.handle(ASK)
+        first = await harness.gateway.handle(ASK)
+        during = await harness.gateway.handle(ASK)
         await during.close()
         await first.close()
-        after = await made.gateway.handle(ASK)
+        after = await harness.gateway.handle(ASK)
         await after.close()
         return [first.status, during.status, after.status]
 
     assert asyncio.run(go()) == [200, second, 200]
-    assert made.gateway.services.concurrency == {}
+    assert harness.gateway.services.concurrency == {}
 
 
 STREAM_BACKEND = '<forward-request buffer-response="false" />'
 
 
 def test_readings_can_be_changed_while_the_gateway_runs() -> None:
-    made = harness(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
-    assert made.ask(query="x=%41").body == b"%41"
-    made.gateway.use(Readings.parse(["query=decoded"]))
-    assert made.ask(query="x=%41").body == b"A"
-    assert made.gateway.readings.query == "decoded"
+    harness = harness_with(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
+    assert harness.send(query="x=%41").body == b"%41"
+    harness.gateway.use(Readings.parse(["query=decoded"]))
+    assert harness.send(query="x=%41").body == b"A"
+    assert harness.gateway.readings.query == "decoded"
 
 
 def test_readings_under_which_the_policies_are_invalid_are_rejected() -> None:
-    made = harness(UNQUALIFIED, reading="system-net=imported")
+    harness = harness_with(UNQUALIFIED, reading="system-net=imported")
     with pytest.raises(PolicyError):
-        made.gateway.use(replace(made.gateway.readings, system_net="not-imported"))
-    assert made.gateway.readings.system_net == "imported"
-    assert made.ask().body == b"&lt;"
+        harness.gateway.use(replace(harness.gateway.readings, system_net="not-imported"))
+    assert harness.gateway.readings.system_net == "imported"
+    assert harness.send().body == b"&lt;"
 
 
 def test_a_gateway_uses_the_default_readings() -> None:
-    made = harness()
-    assert made.gateway.readings == Readings.default()
+    harness = harness_with()
+    assert harness.gateway.readings == Readings.default()
     gateway = Gateway(
-        made.gateway.service,
-        network=made.wire,
-        identity=made.tokens,
-        clock=made.clock,
+        harness.gateway.service,
+        network=harness.network,
+        identity=harness.tokens,
+        clock=harness.clock,
         readings=Readings.hostile(),
     )
     assert gateway.readings == Readings.hostile()

@@ -3,12 +3,12 @@
 import pytest
 
 from apim.findings import PolicyError
-from tests.policies.engine.harness import harness, policies
+from tests.policies.engine.harness import harness_with, policies
 
 
 def refused(operation: str, **parts: object) -> str:
     with pytest.raises(PolicyError) as caught:
-        harness(operation, **parts)
+        harness_with(operation, **parts)
     return "\n".join(str(finding) for finding in caught.value.findings)
 
 
@@ -91,7 +91,7 @@ def test_unknown_and_duplicate_sections_are_rejected() -> None:
 def test_a_policy_that_is_not_available_in_the_sku_is_rejected() -> None:
     limit = policies("<rate-limit-by-key calls='1' counter-key='k' renewal-period='9' />")
     assert "not available in the SKU Consumption" in refused(limit, sku="Consumption")
-    harness(limit, sku="BasicV2")
+    harness_with(limit, sku="BasicV2")
 
 
 def test_a_fragment_cannot_include_a_fragment() -> None:

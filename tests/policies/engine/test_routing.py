@@ -117,7 +117,7 @@ def gateway(**parts: object) -> Harness:
     ("method", "path"), [("POST", "/a/x"), ("GET", "/a/y"), ("GET", "/b"), ("HEAD", "/a/x")]
 )
 def test_a_request_without_operation_is_404_with_apims_message(method: str, path: str) -> None:
-    answer = gateway().ask(method, path)
+    answer = gateway().send(method, path)
     assert (answer.status, answer.body) == (404, b'{ "statusCode": 404, "message": "Resource not found" }')
     assert answer.header("Content-Type") == "application/json"
 
@@ -128,8 +128,8 @@ def test_an_api_can_answer_405_in_its_on_error() -> None:
         '<return-response><set-status code="405" reason="Method Not Allowed" />'
         "</return-response></when></choose>"
     )
-    made = gateway(api=document(policies(on_error=on_error)))
-    assert [made.ask("POST", path).status for path in ("/a/x", "/elsewhere")] == [405, 404]
+    harness = gateway(api=document(policies(on_error=on_error)))
+    assert [harness.send("POST", path).status for path in ("/a/x", "/elsewhere")] == [405, 404]
 
 
 def test_the_global_on_error_runs_for_requests_that_match_no_api() -> None:
@@ -137,17 +137,17 @@ def test_the_global_on_error_runs_for_requests_that_match_no_api() -> None:
         "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error>"
         "<set-body>@(context.LastError.Source + context.Request.Url.Path)</set-body></on-error></policies>"
     )
-    answer = gateway(everywhere=document(everywhere)).ask("GET", "/nothing/here")
+    answer = gateway(everywhere=document(everywhere)).send("GET", "/nothing/here")
     assert (answer.status, answer.body) == (404, b"configuration/nothing/here")
 
 
 def test_a_url_that_is_too_long_is_414() -> None:
-    made = gateway()
-    assert made.ask("GET", "/a/" + "x" * 16_384).status == 414
-    assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 414
+    harness = gateway()
+    assert harness.send("GET", "/a/" + "x" * 16_384).status == 414
+    assert harness.send("GET", "/a/x", "q=" + "x" * 2_048).status == 414
 
 
 def test_a_classic_tier_limits_only_the_length_of_the_url() -> None:
-    made = Harness(replace(gateway().gateway.service, sku="Developer"))
-    assert made.ask("GET", "/a/x", "q=" + "x" * 2_048).status == 200
-    assert made.ask("GET", "/a/x", "q=" + "x" * 16_384).status == 414
+    harness = Harness(replace(gateway().gateway.service, sku="Developer"))
+    assert harness.send("GET", "/a/x", "q=" + "x" * 2_048).status == 200
+    assert harness.send("GET", "/a/x", "q=" + "x" * 16_384).status == 414

@@ -162,7 +162,7 @@ class Flow:
     Attributes:
         cookies: the browser's cookies, by name.
         tampered: claims that replace the right ones in Entra's next ID token.
-        asked: the parameters of the latest request to Entra's token endpoint.
+        entra_request: the parameters of the latest request to Entra's token endpoint.
         entra: gives the answer of Entra's token endpoint in place of the right one.
         served: gives the answer of the MCP server.
         registered: the number of registrations that were requested.
@@ -173,7 +173,7 @@ class Flow:
     store: Store
     cookies: dict[str, str] = field(default_factory=dict)
     tampered: dict[str, Any] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
+    entra_request: dict[str, str] = field(default_factory=dict)
     entra: Failing | None = None
     served: Callable[[], Reply] = lambda: reply(200, "{}", Content_Type="application/json")
     client_id: str = ""
@@ -200,8 +200,8 @@ class Flow:
         """Sends the next steps to another gateway with the same store and an empty cache."""
         harness.gateway.services.cache.clear()
         harness.gateway.services.counters.clear()
-        harness.wire.sent.clear()
-        harness.wire.answer = self._answer
+        harness.network.sent.clear()
+        harness.network.answer = self._answer
         self.harness = harness
 
     @property
@@ -223,7 +223,7 @@ class Flow:
         if sent.url == f"{tenant}/discovery/v2.0/keys":
             return reply(200, json.dumps({"keys": [_signing_key().as_dict(private=False)]}))
         if sent.url == f"{tenant}/oauth2/v2.0/token":
-            self.asked = parameters_of("?" + sent.body.decode())
+            self.entra_request = parameters_of("?" + sent.body.decode())
             if self.entra is not None:
                 return self.entra()
             return self.signed_in_at_entra()
@@ -324,7 +324,7 @@ class Flow:
 
     def call(self, token: str) -> Response:
         """The client calls the MCP server."""
-        return self.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
+        return self.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
 
     def claims_of(self, token: str) -> dict[str, Any]:
         """The claims of an access token."""
@@ -359,14 +359,14 @@ class Flow:
 
     def get(self, path: str, query: str) -> Response:
         """Sends a GET request with the cookies."""
-        return self._kept(self.harness.ask("GET", path, query, body=None, **self._carried()))
+        return self._kept(self.harness.send("GET", path, query, body=None, **self._carried()))
 
     def post(
         self, path: str, body: str, *, content_type: str, cookies: bool = True, ip: str = "203.0.113.7"
     ) -> Response:
         """Sends a POST request, with the cookies unless the client itself sends it."""
         headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
-        return self._kept(self.harness.ask("POST", path, body=body.encode(), ip=ip, **headers))
+        return self._kept(self.harness.send("POST", path, body=body.encode(), ip=ip, **headers))
 
     def _carried(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

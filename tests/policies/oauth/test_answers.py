@@ -15,7 +15,7 @@ from tests.policies.oauth.flow import Flow, ManualClock, service_with
 
 
 @functools.cache
-def harness(**config: str) -> Harness:
+def harness_with(**config: str) -> Harness:
     return Harness(service_with(**config), ManualClock())
 
 
@@ -167,8 +167,8 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
         "X-Own": "x",
         "Via": "x",
     }
-    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
-    (sent,) = [each for each in flow.harness.wire.sent if "functions.example" in each.url]
+    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **passed, **dropped)
+    (sent,) = [each for each in flow.harness.network.sent if "functions.example" in each.url]
     assert {name: sent.header(name) for name in passed} == passed
     assert {name: sent.header(name) for name in dropped} == dict.fromkeys(dropped)
     assert sent.header("Authorization") == f"Bearer token-for-{flow.named_value('functions-audience')}"
@@ -188,10 +188,10 @@ def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int
     token = flow.token()
     # The client's token and the cookie are dropped too.
     own = {f"X_Own_{number}": "x" for number in range(many - 2)}
-    answer = flow.harness.ask(
+    answer = flow.harness.send(
         "POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b"
     )
-    sent = [each for each in flow.harness.wire.sent if "functions.example" in each.url]
+    sent = [each for each in flow.harness.network.sent if "functions.example" in each.url]
     if many == 40:
         assert answer.status == 200
         assert not [name for name, _ in sent[0].headers if name.lower().startswith(("x-own", "cookie"))]
@@ -214,7 +214,7 @@ def test_e8_a_failure_of_the_gateway_itself_names_nothing() -> None:
 
 
 def test_e7_too_many_calls_are_answered_with_when_to_come_again() -> None:
-    flow = Flow.at(harness(callsPerMinute="3"))
+    flow = Flow.at(harness_with(callsPerMinute="3"))
     token = flow.token()
     assert [flow.call(token).status for _ in range(4)] == [200, 200, 200, 429]
     refused = flow.call(token)
@@ -235,9 +235,9 @@ def added_by_an_operator(timed_out: bool) -> Response:
         operations=(operation,),
     )
     service = service_with()
-    made = Harness(replace(service, apis=(*service.apis, added)))
-    made.wire.fails("ca-added.internal refused", timed_out=timed_out)
-    return made.ask("GET", "/added/thing")
+    harness = Harness(replace(service, apis=(*service.apis, added)))
+    harness.network.fails("ca-added.internal refused", timed_out=timed_out)
+    return harness.send("GET", "/added/thing")
 
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
@@ -287,7 +287,7 @@ def test_e8_a_failure_of_the_owners_policy_is_answered_in_the_gateways_words() -
         for api in service.apis
     )
     owners = replace(service, apis=apis, policy=PolicyDocument(xml=OWNERS_POLICY, name="all APIs"))
-    answer = Harness(owners).ask("POST", "/token")
+    answer = Harness(owners).send("POST", "/token")
     assert (answer.status, answer.json()["error"]) == (500, "server_error")
     assert answer.header("X-Owner") is None
 

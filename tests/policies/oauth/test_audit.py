@@ -16,9 +16,9 @@ MEMBERS = {"event", "outcome", "error", "subject", "client", "server", "tool", "
 
 @pytest.fixture
 def flow() -> Flow:
-    made = Flow.new()
-    made.harness.gateway.services.telemetry.clear()
-    return made
+    flow = Flow.new()
+    flow.harness.gateway.services.telemetry.clear()
+    return flow
 
 
 def records(flow: Flow) -> list[TraceTelemetry]:
@@ -135,11 +135,11 @@ WAYS: dict[str, Callable[[Flow], object]] = {
     "refresh-malformed": lambda flow: flow.refresh("malformed"),
     "register-malformed": lambda flow: flow.register(redirect_uris=["ftp://a"]),
     "revoke-unknown": lambda flow: flow.revoke("unknown"),
-    "call-without-token": lambda flow: flow.harness.ask("POST", "/mcp", body=b"{}"),
-    "call-from-page": lambda flow: flow.harness.ask(
+    "call-without-token": lambda flow: flow.harness.send("POST", "/mcp", body=b"{}"),
+    "call-from-page": lambda flow: flow.harness.send(
         "POST", "/mcp", body=b"{}", Origin="https://elsewhere.example"
     ),
-    "call-of-no-operation": lambda flow: flow.harness.ask("PUT", "/mcp", body=b"{}"),
+    "call-of-no-operation": lambda flow: flow.harness.send("PUT", "/mcp", body=b"{}"),
 }
 
 
@@ -167,7 +167,7 @@ def test_f7_a_tool_is_known_from_the_headers_without_reading_the_body(
 ) -> None:
     token = flow.token()
     flow.harness.gateway.services.telemetry.clear()
-    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
+    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **headers)
     one = record(flow)
     assert (one["event"], one["tool"]) == (event, tool)
 
@@ -194,15 +194,15 @@ def test_f7_a_call_records_what_the_server_answered(
 
 def test_f7_a_record_belongs_to_the_trace_that_the_client_began(flow: Flow) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    flow.harness.ask("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    flow.harness.send("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
     assert [one.operation_id for one in records(flow)] == [trace]
 
 
 def test_f7_metadata_and_preflights_leave_no_record(flow: Flow) -> None:
     for path in ("oauth-authorization-server", "openid-configuration", "oauth-protected-resource/unknown"):
         flow.get(f"/.well-known/{path}", "")
-    flow.harness.ask("OPTIONS", "/token", Origin="https://a.example", Access_Control_Request_Method="POST")
-    flow.harness.ask(
+    flow.harness.send("OPTIONS", "/token", Origin="https://a.example", Access_Control_Request_Method="POST")
+    flow.harness.send(
         "OPTIONS", "/mcp", Origin="https://gateway.example", Access_Control_Request_Method="POST"
     )
     assert not records(flow)
@@ -219,7 +219,7 @@ def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
     cookies = dict(flow.cookies)
     tokens = flow.redeem(code).json()
     refreshed = flow.refresh(tokens["refresh_token"]).json()
-    flow.harness.ask(
+    flow.harness.send(
         "POST",
         "/mcp",
         f"q={CANARY}",
@@ -229,8 +229,8 @@ def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
         Mcp_Session_Id=CANARY,
         User_Agent=CANARY,
     )
-    flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {CANARY}")
-    flow.harness.ask("POST", "/mcp", f"access_token={CANARY}", body=b"{}")
+    flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {CANARY}")
+    flow.harness.send("POST", "/mcp", f"access_token={CANARY}", body=b"{}")
     flow.revoke(refreshed["refresh_token"])
     flow.redeem(CANARY, client_id=CANARY, code_verifier=CANARY)
     flow.refresh(CANARY)

@@ -85,10 +85,10 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(flow: Flow) -> Non
         f"{name}={secret}; Path=/; Max-Age=600; {attributes}",
     ]
     flow.callback(answer, code="a&b=c d")
-    verifier = flow.asked.pop("code_verifier")
+    verifier = flow.entra_request.pop("code_verifier")
     assert challenge_of(verifier) == challenge
     assert verifier not in {nonce, secret, upstream}
-    assert flow.asked == {
+    assert flow.entra_request == {
         "grant_type": "authorization_code",
         "client_id": flow.named_value("entra-client"),
         "scope": "openid profile offline_access",
@@ -221,6 +221,6 @@ def test_a_decision_is_a_form_from_the_gateways_own_page(flow: Flow) -> None:
     for origin in (None, GATEWAY.upper(), GATEWAY + "/", GATEWAY + ":443", "null", "https://evil.example"):
         sent = headers | {"Content_Type": FORM} | ({"Origin": origin} if origin else {})
         body = (fields + "&decision=allow").encode()
-        assert flow.harness.ask("POST", "/consent", body=body, **sent).status == 403
+        assert flow.harness.send("POST", "/consent", body=body, **sent).status == 403
     assert flow.store.one("transactions")["status"] == "pending"
     assert flow.consent(page).status == 303

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Response
 from tests.policies.oauth.flow import GATEWAY, Flow
-from tests.policies.oauth.test_settings import harness
+from tests.policies.oauth.test_settings import harness_with
 
 METADATA = f"{GATEWAY}/.well-known/oauth-protected-resource"
 METHODS = ("GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "TRACE", "PROPFIND")
@@ -22,12 +22,12 @@ def ask(
 ) -> Response:
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    return flow.harness.ask(method, path, query, body=None, **headers)
+    return flow.harness.send(method, path, query, body=None, **headers)
 
 
 def reached(flow: Flow) -> list[str]:
     """The addresses at the MCP server that were called."""
-    return [sent.url for sent in flow.harness.wire.sent if "functions.example" in sent.url]
+    return [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def reached(flow: Flow) -> list[str]:
 def test_a1_a_challenge_names_the_metadata_of_the_path_that_was_called(
     path: str, document: str, audience: str
 ) -> None:
-    made = harness(audience=audience)
-    challenge = made.ask("POST", path).header("WWW-Authenticate") or ""
+    harness = harness_with(audience=audience)
+    challenge = harness.send("POST", path).header("WWW-Authenticate") or ""
     assert f'resource_metadata="{METADATA}{document}"' in challenge
-    named = made.ask("GET", f"/.well-known/oauth-protected-resource{document}").json()
+    named = harness.send("GET", f"/.well-known/oauth-protected-resource{document}").json()
     assert named["resource"] == GATEWAY + document
 
 
@@ -109,7 +109,7 @@ def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(flow
     assert refusal_of(refused.json()) == "too_many_requests"
     assert ask(flow, "POST", "/mcp", token).status == 200
     assert ask(flow, "POST", "/mcp").status == 401
-    assert flow.harness.ask("POST", "/mcp", ip="203.0.113.8", Authorization="Bearer x").status == 401
+    assert flow.harness.send("POST", "/mcp", ip="203.0.113.8", Authorization="Bearer x").status == 401
     flow.harness.clock.advance(61)
     assert ask(flow, "POST", "/mcp", "x").status == 401
 
@@ -156,8 +156,8 @@ def test_d3_a_grant_that_no_longer_exists_is_like_any_bad_token(flow: Flow) -> N
 
 
 def test_a3_a_challenge_comes_from_configuration(flow: Flow) -> None:
-    plain = flow.harness.ask("POST", "/mcp")
-    forged = flow.harness.ask(
+    plain = flow.harness.send("POST", "/mcp")
+    forged = flow.harness.send(
         "POST",
         "/mcp",
         X_Forwarded_Host="evil.example",
@@ -168,20 +168,20 @@ def test_a3_a_challenge_comes_from_configuration(flow: Flow) -> None:
     assert forged.header("WWW-Authenticate") == plain.header("WWW-Authenticate")
     for path in ("/mcp", "/mcp/sse"):
         url = f"/.well-known/oauth-protected-resource{path}"
-        named = flow.harness.ask("GET", url, X_Forwarded_Host="evil.example").json()
+        named = flow.harness.send("GET", url, X_Forwarded_Host="evil.example").json()
         assert named["resource"] == GATEWAY + path
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/sse", "/mcp/message", "/message"])
 def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(flow: Flow, path: str) -> None:
     asked = {"Origin": GATEWAY, "Access_Control_Request_Method": "POST"}
-    answer = flow.harness.ask(
+    answer = flow.harness.send(
         "OPTIONS", path, body=None, Access_Control_Request_Headers="authorization,x-a", **asked
     )
     assert (answer.status, answer.body) == (204, b"")
     assert answer.header("Access-Control-Allow-Origin") == GATEWAY
     assert answer.header("Access-Control-Allow-Headers") == "authorization,x-a"
-    assert flow.harness.ask("OPTIONS", path, Origin="https://evil.example").status == 403
+    assert flow.harness.send("OPTIONS", path, Origin="https://evil.example").status == 403
     assert reached(flow) == []
 
 

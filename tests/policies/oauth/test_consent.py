@@ -244,7 +244,7 @@ def test_c4_the_page_names_the_organisation_and_shows_its_logo() -> None:
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent"])
 def test_too_many_requests_are_answered_with_a_page(flow: Flow, path: str) -> None:
-    answers = [flow.harness.ask("GET", path) for _ in range(61)]
+    answers = [flow.harness.send("GET", path) for _ in range(61)]
     assert (answers[-1].status, answers[-1].header("Retry-After")) == (429, "60")
     assert b"<h1>Too many sign-ins at once</h1>" in answers[-1].body
 

@@ -36,12 +36,12 @@ def half_deployed() -> Harness:
 def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
     half_deployed: Harness, method: str, path: str
 ) -> None:
-    answer = half_deployed.ask(method, path)
+    answer = half_deployed.send(method, path)
     assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
     assert answer.header("Retry-After") is not None
-    assert half_deployed.wire.sent == []
+    assert half_deployed.network.sent == []
 
 
 def test_an_mcp_server_is_called_only_with_a_token_even_then(half_deployed: Harness) -> None:
-    assert half_deployed.ask("POST", "/mcp", body=b"{}").status == 401
-    assert half_deployed.wire.sent == []
+    assert half_deployed.send("POST", "/mcp", body=b"{}").status == 401
+    assert half_deployed.network.sent == []

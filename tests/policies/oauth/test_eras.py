@@ -31,12 +31,12 @@ def versioned(version: str) -> Mapping[str, str]:
 
 def ask(flow: Flow, token: str, method: str, body: object = None, **headers: str) -> Response:
     content = None if body is None else json.dumps(body).encode()
-    return flow.harness.ask(method, "/mcp", body=content, Authorization=f"Bearer {token}", **headers)
+    return flow.harness.send(method, "/mcp", body=content, Authorization=f"Bearer {token}", **headers)
 
 
 def arrived(flow: Flow) -> Sent:
     """The last request that reached the server."""
-    return [sent for sent in flow.harness.wire.sent if "functions.example" in sent.url][-1]
+    return [sent for sent in flow.harness.network.sent if "functions.example" in sent.url][-1]
 
 
 def initialize(flow: Flow, token: str, version: str) -> Response:

@@ -29,7 +29,7 @@ def clock() -> ManualClock:
 
 
 @functools.cache
-def harness(policies: str, values: str) -> Harness:
+def harness_with(policies: str, values: str) -> Harness:
     """A gateway with the policies of one key version and the named values of another."""
     service = replace(
         service_with(keyVersion=policies), named_values=service_with(keyVersion=values).named_values
@@ -59,7 +59,7 @@ def test_d4_a_sign_in_under_way_survives_the_rotation(before: str, after: str, f
     """From the step `first` on, the policies are those of the other version, in either direction."""
     late = STEPS[STEPS.index(first) :]
     for versions in ((before, after), (after, before)):
-        assert signed_in(lambda step, versions=versions: harness(versions[step in late], after)) == 200
+        assert signed_in(lambda step, versions=versions: harness_with(versions[step in late], after)) == 200
 
 
 JOURNEY = (*STEPS, "refresh", "second call", "revoke")
@@ -79,7 +79,7 @@ def test_d4_a_rotation_that_is_half_deployed_at_any_step_ends_nothing(order: str
 
         def state(step: str, second: int = second, third: int = third) -> Harness:
             at = JOURNEY.index(step)
-            return harness(*ORDERS[order][(at >= second) + (at >= third)])
+            return harness_with(*ORDERS[order][(at >= second) + (at >= third)])
 
         flow = Flow.at(state("authorize"))
 
@@ -102,7 +102,7 @@ def test_d4_a_rotation_that_is_half_deployed_at_any_step_ends_nothing(order: str
 @rotation
 def test_d4_policies_work_with_the_named_values_of_either_version(before: str, after: str) -> None:
     for policies, values in ((before, after), (after, before)):
-        assert signed_in(lambda _, policies=policies, values=values: harness(policies, values)) == 200
+        assert signed_in(lambda _, policies=policies, values=values: harness_with(policies, values)) == 200
 
 
 @rotation
@@ -117,26 +117,26 @@ def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
     }
     removed = old.keys() - new.keys()
     for version in (before, after):
-        mentioned = harness(version, version).gateway.used_values
+        mentioned = harness_with(version, version).gateway.used_values
         assert removed & mentioned == set()
 
 
 def test_d4_a_token_is_accepted_for_one_rotation_and_not_for_two() -> None:
-    flow = Flow.at(harness("1", "1"))
+    flow = Flow.at(harness_with("1", "1"))
     token = flow.token()
     statuses = []
     for version in VERSIONS:
-        flow.move_to(harness(version, version))
+        flow.move_to(harness_with(version, version))
         statuses.append(flow.call(token).status)
     assert statuses == [200, 200, 401, 401]
 
 
 def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
-    flow = Flow.at(harness("1", "1"))
+    flow = Flow.at(harness_with("1", "1"))
     page = flow.page()
-    flow.move_to(harness("3", "3"))
+    flow.move_to(harness_with("3", "3"))
     assert flow.consent(page).status == 400
-    flow.move_to(harness("2", "2"))
+    flow.move_to(harness_with("2", "2"))
     assert flow.consent(page).status == 303
 
 
@@ -145,7 +145,7 @@ def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> N
     leaked = {each.name for each in service_with(keyVersion="1").named_values}
     accepted = {
         name
-        for name in harness("5", "5").gateway.used_values
+        for name in harness_with("5", "5").gateway.used_values
         if name.startswith(("token-key", "consent-key"))
     }
     assert len(accepted) == 6
@@ -156,10 +156,10 @@ def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> N
 def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> None:
     """Also while units with the policies of both versions answer, and the new one while it is rolled back."""
     for first, second, third in itertools.product((before, after), repeat=3):
-        flow = Flow.at(harness(first, after))
+        flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
         for version in (second, third):
-            flow.move_to(harness(version, after))
+            flow.move_to(harness_with(version, after))
             answer = flow.refresh(token)
             assert answer.status == 200
             assert flow.call(answer.json()["access_token"]).status == 200
@@ -170,18 +170,18 @@ def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> No
 @rotation
 def test_d5_units_of_both_versions_give_the_same_new_refresh_token(before: str, after: str) -> None:
     for first, second in ((before, after), (after, before)):
-        flow = Flow.at(harness(first, after))
+        flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
         given = flow.refresh(token).json()["refresh_token"]
-        flow.move_to(harness(second, after))
+        flow.move_to(harness_with(second, after))
         assert flow.refresh(token).json()["refresh_token"] == given
         assert flow.refresh(given).status == 200
 
 
 def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> None:
-    flow = Flow.at(harness("1", "1"))
+    flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
-    flow.move_to(harness("3", "3"))
+    flow.move_to(harness_with("3", "3"))
     answer = flow.refresh(token)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
     assert flow.store.one("grants")["status"] == "redeemed"
@@ -189,19 +189,19 @@ def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> No
 
 def test_d5_a_refresh_after_each_rotation_keeps_the_client_connected() -> None:
     """What the store keeps of Entra's token moves on to the new key, too."""
-    flow = Flow.at(harness("1", "1"))
+    flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     for version in VERSIONS[1:]:
-        flow.move_to(harness(version, version))
+        flow.move_to(harness_with(version, version))
         token = flow.refresh(token).json()["refresh_token"]
         assert token.split(".")[2] == version
 
 
 @pytest.mark.parametrize("later", ["3", "5"])
 def test_d5_no_code_and_no_refresh_token_of_a_key_that_is_not_accepted_gives_anything(later: str) -> None:
-    flow = Flow.at(harness("1", "1"))
+    flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     code = flow.code()
-    flow.move_to(harness(later, later))
+    flow.move_to(harness_with(later, later))
     for answer in (flow.refresh(token), flow.redeem(code)):
         assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")

@@ -375,7 +375,7 @@ def test_a_form_says_that_it_is_one(flow: Flow, content_type: str, status: int) 
 
 @pytest.mark.parametrize("path", ["/token", "/consent"])
 def test_no_form_at_all_is_an_empty_one(flow: Flow, path: str) -> None:
-    answer = flow.harness.ask("POST", path, Content_Type=FORM, Origin=GATEWAY)
+    answer = flow.harness.send("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
 
 
@@ -396,11 +396,11 @@ def test_one_address_may_ask_so_often_in_a_minute(flow: Flow, name: str) -> None
     """Each endpoint counts for itself, and each address."""
 
     def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:
-        return flow.harness.ask(method, path, ip=ip).status
+        return flow.harness.send(method, path, ip=ip).status
 
     method, path, most = ENDPOINTS[name]
     assert 429 not in {asked(method, path) for _ in range(most)}
-    refused = flow.harness.ask(method, path)
+    refused = flow.harness.send(method, path)
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
     assert asked(method, path, ip="203.0.113.8") != 429
     assert 429 not in {asked(*other[:2]) for each, other in ENDPOINTS.items() if each != name}

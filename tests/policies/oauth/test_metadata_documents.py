@@ -55,7 +55,7 @@ class Host:
         )
 
     def serve(self, flow: Flow) -> None:
-        before = flow.harness.wire.answer
+        before = flow.harness.network.answer
         cosmos, authority = flow.named_value("cosmos-url"), flow.named_value("entra-authority")
 
         def answer(sent: Sent) -> Any:
@@ -64,7 +64,7 @@ class Host:
             self.fetched.append(sent)
             return self.answer()
 
-        flow.harness.wire.answer = answer
+        flow.harness.network.answer = answer
 
 
 @functools.cache
@@ -79,8 +79,8 @@ def flow() -> Flow:
 
 
 def document(**changed: Any) -> dict[str, Any]:
-    made = {"client_id": URL, "client_name": "App", "redirect_uris": [APP]} | changed
-    return {name: value for name, value in made.items() if value is not None}
+    document = {"client_id": URL, "client_name": "App", "redirect_uris": [APP]} | changed
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def outcome(flow: Flow, host: Host, **changed: str | None) -> str:
@@ -333,7 +333,7 @@ def test_b5_fetching_has_a_limit_for_the_whole_stack(flow: Flow) -> None:
     host = Host(document(), Cache_Control="no-store")
     host.serve(flow)
     answers = [
-        flow.harness.ask(
+        flow.harness.send(
             "GET",
             "/authorize",
             f"client_id={URL}&redirect_uri={APP}",

@@ -72,7 +72,7 @@ def test_the_consent_page_leads_to_the_client_and_to_entra(
 
 
 def _of_another_site(flow: Flow) -> Response:
-    return flow.harness.ask("POST", "/consent", body=b"", Origin="https://evil.example")
+    return flow.harness.send("POST", "/consent", body=b"", Origin="https://evil.example")
 
 
 def _of_another_browser(flow: Flow) -> Response:

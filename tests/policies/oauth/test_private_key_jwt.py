@@ -52,7 +52,7 @@ class Confidential:
         self._document = document(
             **({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": JWKS} | changed)
         )
-        before = self.flow.harness.wire.answer
+        before = self.flow.harness.network.answer
 
         def answer(sent: Sent) -> Any:
             if sent.url == JWKS:
@@ -61,7 +61,7 @@ class Confidential:
                 return reply(200, json.dumps(self._document), Content_Type="application/json")
             return before(sent)
 
-        self.flow.harness.wire.answer = answer
+        self.flow.harness.network.answer = answer
         self.flow.client_id = URL
 
     def _keys(self) -> Reply:

@@ -16,13 +16,13 @@ LONGEST = 2048
 
 
 @functools.cache
-def harness() -> Harness:
+def shared_harness() -> Harness:
     return Harness(service_with(sku="Developer"), ManualClock())
 
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow.at(harness())
+    return Flow.at(shared_harness())
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/oauth-callback"])
@@ -38,11 +38,11 @@ def test_a_page_says_how_long_its_address_is_and_may_be(flow: Flow, path: str) -
 @pytest.mark.parametrize("token", [True, False])
 def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token: bool) -> None:
     headers = {"Authorization": f"Bearer {flow.token()}"} if token else {}
-    flow.harness.wire.sent.clear()
-    answer = flow.harness.ask("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
+    flow.harness.network.sent.clear()
+    answer = flow.harness.send("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_request")
     assert answer.json()["error"]["message"] == "The query has 2049 bytes, and at most 2048 are possible."
-    assert flow.harness.wire.sent == []
+    assert flow.harness.network.sent == []
 
 
 def test_a_redirect_uri_leaves_room_for_the_rest_of_the_request(flow: Flow) -> None:

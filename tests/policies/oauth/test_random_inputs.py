@@ -91,12 +91,12 @@ class Asked:
             given["Mcp_Session_Id"] = self.session
         if self.version is not None:
             given["MCP_Protocol_Version"] = self.version
-        flow.harness.wire.sent.clear()
-        return flow.harness.ask(self.method, self.path, self.query, body=self.body, **given)
+        flow.harness.network.sent.clear()
+        return flow.harness.send(self.method, self.path, self.query, body=self.body, **given)
 
     def reached(self) -> bool:
         flow, _ = signed_in()
-        return any("functions.example" in sent.url for sent in flow.harness.wire.sent)
+        return any("functions.example" in sent.url for sent in flow.harness.network.sent)
 
 
 requests = st.builds(

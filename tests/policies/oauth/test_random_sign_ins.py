@@ -33,8 +33,8 @@ def fresh() -> Flow:
     flow = shared()
     flow.harness.gateway.services.counters.clear()
     # Each test puts a host of its own before the others.
-    flow.harness.wire.answer = flow._answer
-    flow.harness.wire.sent.clear()
+    flow.harness.network.answer = flow._answer
+    flow.harness.network.sent.clear()
     return flow
 
 
@@ -80,7 +80,7 @@ def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> N
     Host({}).serve(flow)
     known = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
     for text in (query, known + query):
-        answer = flow.harness.ask("GET", "/authorize", text)
+        answer = flow.harness.send("GET", "/authorize", text)
         harmless(answer)
         location = answer.header("Location") or ""
         assert not location or location.startswith((f"{GATEWAY}/consent?", CALLBACK))
@@ -89,7 +89,7 @@ def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> N
 @many
 @given(queries)
 def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str) -> None:
-    answer = fresh().harness.ask("GET", "/consent", query)
+    answer = fresh().harness.send("GET", "/consent", query)
     harmless(answer)
     assert answer.status == 400
 
@@ -97,7 +97,7 @@ def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str
 @many
 @given(st.lists(pairs | raw, max_size=8).map("&".join), st.sampled_from([FORM, "", "text/plain"]))
 def test_e8_no_answer_of_the_consent_page_is_an_error_of_the_gateway(form: str, kind: str) -> None:
-    answer = fresh().harness.ask("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
+    answer = fresh().harness.send("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
     harmless(answer)
     assert answer.status == 400
 
@@ -132,7 +132,7 @@ def test_e8_no_metadata_is_an_error_of_the_gateway(
     flow = fresh()
     for asked in (metadata, metadata | {"redirect_uris": redirect_uris}):
         body = json.dumps(asked)
-        answer = flow.harness.ask("POST", "/register", body=body.encode(), Content_Type="application/json")
+        answer = flow.harness.send("POST", "/register", body=body.encode(), Content_Type="application/json")
         harmless(answer)
         assert answer.status in (201, 400)
         if answer.status == 201:
@@ -140,7 +140,7 @@ def test_e8_no_metadata_is_an_error_of_the_gateway(
         # A document with the same content is refused or describes a client, and is no error either.
         host = Host(asked | {"client_id": URL}, Cache_Control="no-store")
         host.serve(flow)
-        harmless(flow.harness.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
+        harmless(flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
 
 
 @many
@@ -150,7 +150,7 @@ def test_e8_no_document_of_another_host_is_an_error_of_the_gateway(body: bytes, 
     host = Host({})
     host.answer = lambda: _document(body, kind)
     host.serve(flow)
-    answer = flow.harness.ask("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
+    answer = flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}")
     harmless(answer)
     assert answer.status == 400
 

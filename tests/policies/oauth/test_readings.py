@@ -30,7 +30,7 @@ SINGLE = [
 
 
 @functools.cache
-def harness() -> Harness:
+def shared_harness() -> Harness:
     return Harness(service_with(), ManualClock())
 
 
@@ -43,14 +43,14 @@ def flow(request: pytest.FixtureRequest) -> Flow:
 def under(choice: str) -> Flow:
     named = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
     readings = named[choice]() if choice in named else Readings.parse([choice])
-    harness().gateway.use(readings)
-    return Flow.at(harness())
+    shared_harness().gateway.use(readings)
+    return Flow.at(shared_harness())
 
 
 def call(flow: Flow, token: str | None, query: str = "", **headers: str) -> Response:
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    return flow.harness.ask("POST", "/mcp", query, body=b"{}", **headers)
+    return flow.harness.send("POST", "/mcp", query, body=b"{}", **headers)
 
 
 @pytest.mark.parametrize("choice", ["default", "hostile", "lenient", *SINGLE])
@@ -64,7 +64,7 @@ def test_a_client_signs_in_and_calls_a_tool(choice: str) -> None:
     at_entra = flow.consent(flow.consent_page(handle_of(start)))
     back = flow.callback(at_entra, code="0.A+b/c=d&e")
     location = back.header("Location") or ""
-    assert flow.asked["code"] == "0.A+b/c=d&e"
+    assert flow.entra_request["code"] == "0.A+b/c=d&e"
     assert location.startswith(redirect + "&code=")
     assert "&state=a+b%2F%C3%BC%26%3D%2541&" in location
     answer = flow.redeem(parameters_of(location)["code"], redirect_uri=redirect).json()
@@ -124,7 +124,7 @@ def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow)
 def test_the_reasons_for_a_refusal_are_answered_and_no_500(flow: Flow) -> None:
     assert call(flow, None).status == 401
     assert call(flow, "x").status == 401
-    assert flow.harness.ask("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
+    assert flow.harness.send("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
     assert flow.consent_page("x").status == 400
     assert flow.get("/oauth-callback", "state=x&code=y").status == 400
     assert flow.redeem("x").status == 400
@@ -247,12 +247,12 @@ def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(nam
 def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
     origin = {"Origin": "https://app.example"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-a"}
-    preflight = flow.harness.ask("OPTIONS", path, body=None, **origin, **asked)
+    preflight = flow.harness.send("OPTIONS", path, body=None, **origin, **asked)
     assert preflight.status in (200, 204)
     assert preflight.header("Access-Control-Allow-Origin") == "*"
     assert preflight.header("Access-Control-Allow-Headers") == "content-type,x-a"
     method = "GET" if "well-known" in path else "POST"
-    answer = flow.harness.ask(method, path, body=None, **origin)
+    answer = flow.harness.send(method, path, body=None, **origin)
     assert answer.header("Access-Control-Allow-Origin") == "*"
 
 
@@ -261,9 +261,9 @@ def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(flow: Flow) 
         url = f"/.well-known/oauth-protected-resource/{path}"
         asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
         assert (
-            flow.harness.ask("OPTIONS", url, body=None, **asked).header("Access-Control-Allow-Origin") == "*"
+            flow.harness.send("OPTIONS", url, body=None, **asked).header("Access-Control-Allow-Origin") == "*"
         )
-        answer = flow.harness.ask("GET", url, body=None, Origin="https://app.example")
+        answer = flow.harness.send("GET", url, body=None, Origin="https://app.example")
         assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (status, "*")
 
 
@@ -292,7 +292,7 @@ def _authorization(flow: Flow, **raw: str) -> str:
 def _forwarded(flow: Flow) -> Sent | None:
     """The request that reached the MCP server, if one did."""
     others = (flow.named_value("cosmos-url"), flow.named_value("entra-authority"))
-    return next((sent for sent in flow.harness.wire.sent if not sent.url.startswith(others)), None)
+    return next((sent for sent in flow.harness.network.sent if not sent.url.startswith(others)), None)
 
 
 def _id(start: Response) -> str:

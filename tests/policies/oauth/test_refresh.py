@@ -121,9 +121,9 @@ def test_d5_a_repetition_costs_no_call_of_entra_and_no_write(flow: Flow) -> None
     token = flow.refresh_token()
     flow.refresh(token)
     flow.store.calls.clear()
-    flow.asked = {}
+    flow.entra_request = {}
     flow.refresh(token)
-    assert (flow.store.calls, flow.asked) == ([("GET", "grants")], {})
+    assert (flow.store.calls, flow.entra_request) == ([("GET", "grants")], {})
 
 
 def test_d5_a_refresh_token_used_after_the_grace_period_revokes_the_family(flow: Flow) -> None:
@@ -365,7 +365,7 @@ def test_d5_entra_is_asked_at_each_new_counter_with_its_newest_refresh_token(flo
     token = flow.refresh_token()
     for number in (1, 2, 3):
         token = successor(flow, token)
-        assert flow.asked == {
+        assert flow.entra_request == {
             "grant_type": "refresh_token",
             "client_id": flow.named_value("entra-client"),
             "scope": "openid profile offline_access",
@@ -380,7 +380,7 @@ def test_d5_entras_refresh_token_is_kept_when_there_is_no_new_one(flow: Flow) ->
     flow.entra = lambda: flow.signed_in_at_entra(refresh_token=None)
     token = successor(flow, token)
     successor(flow, token)
-    assert flow.asked["refresh_token"] == "entra/refresh+1"
+    assert flow.entra_request["refresh_token"] == "entra/refresh+1"
 
 
 def test_d5_entras_refresh_token_is_nowhere_in_clear(flow: Flow) -> None:
@@ -493,7 +493,7 @@ def test_d5_without_the_gateways_identity_nobody_is_signed_out(
     with monkeypatch.context() as patched:
         patched.setattr(flow.harness.tokens, "token", broken)
         assert flow.refresh(token).status == 503
-    assert flow.asked["client_assertion"] == ""
+    assert flow.entra_request["client_assertion"] == ""
     flow.entra = None
     assert flow.refresh(token).status == 200
 
@@ -510,9 +510,9 @@ def test_d5_a_sealed_token_that_does_not_open_is_never_sent_to_entra(flow: Flow,
         "another grant's": foreign,
         "tampered": own[:-20] + ("A" if own[-20] != "A" else "B") + own[-19:],
     }.get(sealed, sealed)
-    flow.asked = {}
+    flow.entra_request = {}
     assert refused(flow.refresh(token))
-    assert flow.asked == {}
+    assert flow.entra_request == {}
     assert alive(flow)
 
 
@@ -538,11 +538,11 @@ def test_d7_a_refresh_whose_write_succeeded_unseen_gives_its_tokens(flow: Flow) 
     answer_of = flow.store.answer
 
     def lost(sent: object) -> Reply:
-        made = answer_of(sent)  # ty: ignore[invalid-argument-type]
+        answer = answer_of(sent)  # ty: ignore[invalid-argument-type]
         if flow.store.calls[-1] == ("PUT", "grants") and not written:
             written.append(1)
             return unreachable()
-        return made
+        return answer
 
     flow.store.answer = lost
     given = flow.refresh(token).json()["refresh_token"]

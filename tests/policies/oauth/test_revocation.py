@@ -149,7 +149,7 @@ def test_d6_a_request_is_a_form_with_each_parameter_once(flow: Flow) -> None:
 def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
     token = tokens(flow)["refresh_token"]
     credentials = base64.b64encode(f"{flow.client_id}:".encode()).decode()
-    answer = flow.harness.ask(
+    answer = flow.harness.send(
         "POST",
         "/revoke",
         body=f"token={token}".encode(),

@@ -36,7 +36,7 @@ def _container(name: str) -> dict[str, object]:
 
 
 @functools.cache
-def harness() -> tuple[Harness, str]:
+def _shared_harness() -> tuple[Harness, str]:
     """A stack with two servers that announce `/message` and two that do not, and the key of its tokens."""
     web = {"name": "web", "image": "ghcr.io/example/web:1.0.0", "port": 8080}
     config = {**FUNCTIONS_ONLY, "containers": json.dumps([_container("notes"), _container("tasks"), web])}
@@ -46,11 +46,11 @@ def harness() -> tuple[Harness, str]:
 
 
 @pytest.fixture
-def made() -> Harness:
-    made, _ = harness()
-    made.wire.answer = _answer
-    made.wire.sent.clear()
-    return made
+def harness() -> Harness:
+    harness, _ = _shared_harness()
+    harness.network.answer = _answer
+    harness.network.sent.clear()
+    return harness
 
 
 def _answer(sent: Sent) -> Reply:
@@ -62,7 +62,7 @@ def _answer(sent: Sent) -> Reply:
 
 
 def token(audience: str) -> str:
-    _, key = harness()
+    _, key = _shared_harness()
     now = int(time.time())
     claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "client_id": "app", "gid": "g", "exp": now + 600}
     header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
@@ -74,8 +74,8 @@ def token(audience: str) -> str:
     )
 
 
-def message(made: Harness, audience: str) -> Response:
-    return made.ask(
+def message(harness: Harness, audience: str) -> Response:
+    return harness.send(
         "POST",
         "/message",
         "sessionId=0123456789abcdef&code=k",
@@ -84,59 +84,59 @@ def message(made: Harness, audience: str) -> Response:
     )
 
 
-def forwarded(made: Harness) -> list[str]:
-    return [sent.url for sent in made.wire.sent if "/message" in sent.url]
+def forwarded(harness: Harness) -> list[str]:
+    return [sent.url for sent in harness.network.sent if "/message" in sent.url]
 
 
 @pytest.mark.parametrize("name", ["notes", "tasks"])
-def test_the_audience_leads_to_the_server(made: Harness, name: str) -> None:
-    assert message(made, f"{GATEWAY}/{name}-mcp").status == 202
-    (url,) = forwarded(made)
+def test_the_audience_leads_to_the_server(harness: Harness, name: str) -> None:
+    assert message(harness, f"{GATEWAY}/{name}-mcp").status == 202
+    (url,) = forwarded(harness)
     assert url == f"https://{name}.example/message?sessionId=0123456789abcdef"
 
 
-def test_a_token_for_another_server_is_no_good_here(made: Harness) -> None:
-    assert message(made, f"{GATEWAY}/mcp").status == 401
-    assert forwarded(made) == []
+def test_a_token_for_another_server_is_no_good_here(harness: Harness) -> None:
+    assert message(harness, f"{GATEWAY}/mcp").status == 401
+    assert forwarded(harness) == []
 
 
-def test_a_token_for_every_server_does_not_say_which(made: Harness) -> None:
-    answer = message(made, GATEWAY)
+def test_a_token_for_every_server_does_not_say_which(harness: Harness) -> None:
+    answer = message(harness, GATEWAY)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_target")
-    assert forwarded(made) == []
+    assert forwarded(harness) == []
 
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
 def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
-    made: Harness, timed_out: bool, status: int
+    harness: Harness, timed_out: bool, status: int
 ) -> None:
     def answer(sent: Sent) -> Reply:
         if "/message" in sent.url:
             raise SendError("ca-notes.internal is unreachable", timed_out=timed_out)
         return _answer(sent)
 
-    made.wire.answer = answer
-    got = message(made, f"{GATEWAY}/notes-mcp")
+    harness.network.answer = answer
+    got = message(harness, f"{GATEWAY}/notes-mcp")
     assert got.status == status
     assert refusal_of(got.json()) == "server_error"
     assert b"ca-notes" not in got.body
 
 
 @pytest.mark.parametrize("path", ["mcp", "notes-mcp", "tasks-mcp"])
-def test_each_server_has_metadata_of_its_own(made: Harness, path: str) -> None:
+def test_each_server_has_metadata_of_its_own(harness: Harness, path: str) -> None:
     for below in ("", "/sse"):
-        got = made.ask("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
+        got = harness.send("GET", f"/.well-known/oauth-protected-resource/{path}{below}")
         assert got.json()["resource"] == f"{GATEWAY}/{path}{below}"
-    assert made.ask("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
+    assert harness.send("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
-def test_a_server_without_an_event_stream_has_no_metadata_of_one(made: Harness) -> None:
-    got = made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp")
+def test_a_server_without_an_event_stream_has_no_metadata_of_one(harness: Harness) -> None:
+    got = harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp")
     assert got.json()["resource"] == f"{GATEWAY}/web-mcp"
-    assert made.ask("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
+    assert harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
 
 
-def test_consent_to_the_whole_gateway_names_every_server(made: Harness) -> None:
+def test_consent_to_the_whole_gateway_names_every_server(harness: Harness) -> None:
     transaction = {
         "status": "pending",
         "keyVersion": 1,
@@ -152,8 +152,8 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Harness) -> None:
     pages = []
     for path in resources:
         document = json.dumps(transaction | {"resource": GATEWAY + path})
-        made.wire.answer = lambda _sent, document=document: reply(200, document)
-        pages.append(made.ask("GET", "/consent", "transaction=x").body.decode())
+        harness.network.answer = lambda _sent, document=document: reply(200, document)
+        pages.append(harness.send("GET", "/consent", "transaction=x").body.decode())
     asked = [re.findall(r"<dt>([^<]*MCP server[^<]*)</dt><dd><ul>(.*?)</ul>", page) for page in pages]
     servers = ["Functions", "Notes", "Tasks", "Web"]
     items = [f"<li>{name}</li>" for name in servers]
@@ -170,7 +170,7 @@ def test_consent_to_the_whole_gateway_names_every_server(made: Harness) -> None:
 
 
 def test_an_api_that_an_operator_adds_is_forwarded() -> None:
-    declared = harness()[0].gateway.service
+    declared = _shared_harness()[0].gateway.service
     operation = Operation(id="get", name="get", method="GET", url_template="/thing")
     added = Api(
         id="added",
@@ -179,24 +179,24 @@ def test_an_api_that_an_operator_adds_is_forwarded() -> None:
         service_url="https://added.example/v1",
         operations=(operation,),
     )
-    made = Harness(replace(declared, apis=(*declared.apis, added)))
-    assert made.ask("GET", "/added/thing").body == b"from the backend"
-    assert [sent.url for sent in made.wire.sent] == ["https://added.example/v1/thing"]
+    harness = Harness(replace(declared, apis=(*declared.apis, added)))
+    assert harness.send("GET", "/added/thing").body == b"from the backend"
+    assert [sent.url for sent in harness.network.sent] == ["https://added.example/v1/thing"]
 
 
-def test_a_server_without_legacy_sessions_hears_of_no_query(made: Harness) -> None:
-    """Nobody's session is looked for in it, so nothing of it may be taken for one."""
+def test_a_server_without_legacy_sessions_receives_no_query(harness: Harness) -> None:
+    """The gateway looks for no session in the query, so the server must not take a part of it for one."""
     bearer = f"Bearer {token(f'{GATEWAY}/web-mcp')}"
     query = "sessionId=0123456789abcdef&=x"
-    assert made.ask("POST", "/web-mcp", query, body=b"{}", Authorization=bearer).status == 202
-    assert [sent.url.partition("?")[2] for sent in made.wire.sent if "/mcp" in sent.url] == [""]
-    assert not [sent.url for sent in made.wire.sent if "/colls/sessions/" in sent.url]
+    assert harness.send("POST", "/web-mcp", query, body=b"{}", Authorization=bearer).status == 202
+    assert [sent.url.partition("?")[2] for sent in harness.network.sent if "/mcp" in sent.url] == [""]
+    assert not [sent.url for sent in harness.network.sent if "/colls/sessions/" in sent.url]
 
 
-def test_without_a_token_nobody_gets_there(made: Harness) -> None:
-    assert made.ask("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
-    assert made.ask("OPTIONS", "/message").status == 204
-    assert forwarded(made) == []
+def test_without_a_token_nothing_is_forwarded(harness: Harness) -> None:
+    assert harness.send("POST", "/message", "sessionId=0123456789abcdef", body=b"{}").status == 401
+    assert harness.send("OPTIONS", "/message").status == 204
+    assert forwarded(harness) == []
 
 
 FOR_FUNCTIONS = "azmcpcs=0123456789abcdef"
@@ -214,13 +214,13 @@ def challenged(got: Response) -> str:
 
 
 @pytest.mark.parametrize("audience", ["/mcp", ""])
-def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Harness, audience: str) -> None:
+def test_e4a_the_parameter_of_the_functions_server_leads_there(harness: Harness, audience: str) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     assert (
-        made.ask("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
+        harness.send("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
         == 202
     )
-    assert [url for url in forwarded(made) if "/colls/" not in url] == [
+    assert [url for url in forwarded(harness) if "/colls/" not in url] == [
         f"https://functions.example/runtime/webhooks/mcp/message?{FOR_FUNCTIONS}"
     ]
 
@@ -237,13 +237,13 @@ def test_e4a_the_parameter_of_the_functions_server_leads_there(made: Harness, au
     ],
 )
 def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
-    made: Harness, query: str, audience: str, path: str
+    harness: Harness, query: str, audience: str, path: str
 ) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
-    got = made.ask("POST", "/message", query, body=b"{}", Authorization=bearer)
+    got = harness.send("POST", "/message", query, body=b"{}", Authorization=bearer)
     assert challenged(got) == path
     assert 'error="invalid_token"' in (got.header("WWW-Authenticate") or "")
-    assert forwarded(made) == []
+    assert forwarded(harness) == []
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "DELETE"])
@@ -251,21 +251,23 @@ def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
     ("query", "path"), [(FOR_FUNCTIONS, "/mcp/sse"), (FOR_CONTAINERS, "/notes-mcp/sse"), ("", "/mcp/sse")]
 )
 def test_e4a_a_challenge_names_the_server_that_the_query_leads_to(
-    made: Harness, method: str, query: str, path: str
+    harness: Harness, method: str, query: str, path: str
 ) -> None:
-    assert challenged(made.ask(method, "/message", query)) == path
+    assert challenged(harness.send(method, "/message", query)) == path
 
 
-def test_e4a_without_a_parameter_the_audience_decides(made: Harness) -> None:
+def test_e4a_without_a_parameter_the_audience_decides(harness: Harness) -> None:
     for path in ("/mcp", "/notes-mcp"):
         bearer = f"Bearer {token(GATEWAY + path)}"
-        assert made.ask("POST", "/message", body=b"{}", Authorization=bearer).status == 202
-    assert [url.partition("example")[0] for url in forwarded(made)] == [
+        assert harness.send("POST", "/message", body=b"{}", Authorization=bearer).status == 202
+    assert [url.partition("example")[0] for url in forwarded(harness)] == [
         "https://functions.",
         "https://notes.",
     ]
 
 
-def test_e1_a_good_token_with_another_method_is_405(made: Harness) -> None:
-    got = made.ask("PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}")
+def test_e1_a_good_token_with_another_method_is_405(harness: Harness) -> None:
+    got = harness.send(
+        "PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}"
+    )
     assert (got.status, got.header("Allow")) == (405, "POST, OPTIONS")

@@ -36,7 +36,7 @@ def granted(flow: Flow, **changed: str | None) -> str:
 
 
 def document(harness: Harness, path: str) -> dict[str, Any]:
-    return harness.ask("GET", f"/.well-known/{path}").json()
+    return harness.send("GET", f"/.well-known/{path}").json()
 
 
 def words(page: Response) -> list[str]:
@@ -114,7 +114,7 @@ def test_a2a_metadata_names_the_scopes_of_the_servers_and_only_the_issuer_offlin
         ]
     for path, scopes in (("mcp", ["functions"]), ("notes-mcp", ["notes.read", "notes.write"])):
         assert document(flow.harness, f"oauth-protected-resource/{path}")["scopes_supported"] == scopes
-        challenge = flow.harness.ask("POST", f"/{path}", body=b"{}").header("WWW-Authenticate") or ""
+        challenge = flow.harness.send("POST", f"/{path}", body=b"{}").header("WWW-Authenticate") or ""
         assert re.findall('scope="(.*?)"', challenge) == [" ".join(scopes)]
 
 

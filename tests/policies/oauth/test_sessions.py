@@ -25,12 +25,12 @@ def token(flow: Flow) -> str:
 def post(flow: Flow, token: str, session: str | None = None, **headers: str) -> Response:
     """A message over streamable HTTP."""
     given = headers | ({"Mcp_Session_Id": session} if session is not None else {})
-    return flow.harness.ask("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **given)
+    return flow.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **given)
 
 
 def message(flow: Flow, token: str, query: str, **headers: str) -> Response:
     """A message to a legacy event stream."""
-    return flow.harness.ask(
+    return flow.harness.send(
         "POST", "/mcp/message", query, body=b"{}", Authorization=f"Bearer {token}", **headers
     )
 
@@ -44,7 +44,7 @@ def accepts(flow: Flow, code: int = 202) -> None:
 
 
 def reached(flow: Flow) -> list[str]:
-    return [sent.url for sent in flow.harness.wire.sent if "functions.example" in sent.url]
+    return [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
 def another_client(flow: Flow) -> str:
@@ -209,7 +209,7 @@ def test_e5_a_left_over_id_is_dropped_where_there_are_no_sessions(
 ) -> None:
     accepts(flow)
     assert post(flow, token, "left over", MCP_Protocol_Version=version).status == 202
-    (sent,) = [each for each in flow.harness.wire.sent if "functions.example" in each.url]
+    (sent,) = [each for each in flow.harness.network.sent if "functions.example" in each.url]
     assert (sent.header("Mcp-Session-Id"), sent.header("MCP-Protocol-Version")) == (None, version)
     assert ("GET", "sessions") not in flow.store.calls
 

@@ -26,18 +26,18 @@ CLIENT = {
 
 
 @functools.cache
-def harness(**config: str) -> Harness:
+def harness_with(**config: str) -> Harness:
     """The gateway of a stack with these settings."""
-    made = Harness(service_with(**config))
-    made.wire.answer = _store
-    return made
+    harness = Harness(service_with(**config))
+    harness.network.answer = _store
+    return harness
 
 
 def _store(sent: Sent) -> Reply:
     return reply(200, json.dumps(CLIENT)) if sent.method == "GET" else reply(201, "{}")
 
 
-def authorize(made: Harness, **more: str) -> Response:
+def authorize(harness: Harness, **more: str) -> Response:
     parameters = {
         "response_type": "code",
         "client_id": "x",
@@ -47,7 +47,7 @@ def authorize(made: Harness, **more: str) -> Response:
         **more,
     }
     query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    return made.ask("GET", "/authorize", query)
+    return harness.send("GET", "/authorize", query)
 
 
 def outcome(answer: Response) -> str:
@@ -57,25 +57,25 @@ def outcome(answer: Response) -> str:
 
 
 def test_require_resource_refuses_clients_that_name_none() -> None:
-    strict = harness(requireResource="true")
+    strict = harness_with(requireResource="true")
     assert outcome(authorize(strict)) == "invalid_target"
     assert outcome(authorize(strict, resource=f"{GATEWAY}/mcp")) == "consent"
-    assert outcome(authorize(harness())) == "consent"
+    assert outcome(authorize(harness_with())) == "consent"
 
 
 def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_server() -> None:
     for resource in (GATEWAY, f"{GATEWAY}/"):
-        assert outcome(authorize(harness(requireResource="true"), resource=resource)) == "invalid_target"
-        whole = harness(audience="gateway", requireResource="true")
+        assert outcome(authorize(harness_with(requireResource="true"), resource=resource)) == "invalid_target"
+        whole = harness_with(audience="gateway", requireResource="true")
         assert outcome(authorize(whole, resource=resource)) == "consent"
 
 
 def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_server() -> None:
-    made = harness(audience="gateway")
+    harness = harness_with(audience="gateway")
     for path in ("", "/", "/mcp", "/mcp/", "/mcp/sse"):
-        answer = made.ask("GET", f"/.well-known/oauth-protected-resource{path}")
+        answer = harness.send("GET", f"/.well-known/oauth-protected-resource{path}")
         assert answer.json()["resource"] == GATEWAY + path
-    assert harness().ask("GET", "/.well-known/oauth-protected-resource").status == 404
+    assert harness_with().send("GET", "/.well-known/oauth-protected-resource").status == 404
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_serv
     ],
 )
 def test_in_azure_only_named_origins_get_as_far_as_the_token_check(origin: str, status: int) -> None:
-    made = harness(allowedOrigins='["https://tools.example.com"]')
-    assert made.ask("POST", "/mcp", body=b"{}", Origin=origin).status == status
+    harness = harness_with(allowedOrigins='["https://tools.example.com"]')
+    assert harness.send("POST", "/mcp", body=b"{}", Origin=origin).status == status
 
 
 def test_in_azure_no_server_is_open() -> None:
     for method, path in (("POST", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")):
-        assert harness().ask(method, path).status == 401
+        assert harness_with().send(method, path).status == 401

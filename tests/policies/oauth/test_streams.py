@@ -37,8 +37,8 @@ class Stream(Reply):
 
 def under(reading: str) -> tuple[Flow, str]:
     """A sign-in at a stack in which one caller may have two requests open."""
-    made = Harness(service_with(openRequests=str(MOST)), ManualClock(), Readings.parse([reading]))
-    flow = Flow.at(made)
+    harness = Harness(service_with(openRequests=str(MOST)), ManualClock(), Readings.parse([reading]))
+    flow = Flow.at(harness)
     return flow, flow.token()
 
 

@@ -39,7 +39,7 @@ def error_of(answer: Response) -> tuple[int, str]:
 
 
 def redeem_raw(flow: Flow, form: str, **headers: str) -> Response:
-    return flow.harness.ask("POST", "/token", body=form.encode(), Content_Type=FORM, **headers)
+    return flow.harness.send("POST", "/token", body=form.encode(), Content_Type=FORM, **headers)
 
 
 def redemption(flow: Flow, given: str, **changed: str | None) -> str:
@@ -121,18 +121,18 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def interleaved(flow: Flow, seed: int) -> None:
     """Calls that leave the gateway take different times, so that parallel requests overtake each other."""
     chance = random.Random(seed)
-    answer = flow.harness.wire.answer
+    answer = flow.harness.network.answer
 
     async def later(sent: Sent) -> Reply:
         for _ in range(chance.randrange(12)):
             await asyncio.sleep(0)
-        made = answer(sent)
-        assert not isinstance(made, Awaitable)
+        reply = answer(sent)
+        assert not isinstance(reply, Awaitable)
         for _ in range(chance.randrange(12)):
             await asyncio.sleep(0)
-        return made
+        return reply
 
-    flow.harness.wire.answer = later
+    flow.harness.network.answer = later
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -140,7 +140,7 @@ def interleaved(flow: Flow, seed: int) -> None:
 def test_d1_fifty_parallel_redemptions_give_one_family_of_tokens_and_end_it(flow: Flow, seed: int) -> None:
     body = redemption(flow, flow.code()).encode()
     interleaved(flow, seed)
-    answers = flow.harness.ask_together(50, "/token", body=body, Content_Type=FORM)
+    answers = flow.harness.send_in_parallel(50, "/token", body=body, Content_Type=FORM)
     assert sorted(answer.status for answer in answers) == [200] + [400] * 49
     assert {error_of(answer) for answer in answers if answer.status == 400} == {(400, "invalid_grant")}
     (given,) = (answer.json() for answer in answers if answer.status == 200)
@@ -157,7 +157,7 @@ def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(flow: Flow, see
         {"grant_type": "refresh_token", "refresh_token": token, "client_id": flow.client_id}
     ).encode()
     interleaved(flow, seed)
-    answers = flow.harness.ask_together(50, "/token", body=body, Content_Type=FORM)
+    answers = flow.harness.send_in_parallel(50, "/token", body=body, Content_Type=FORM)
     assert [answer.status for answer in answers] == [200] * 50
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     assert flow.store.one("grants")["counter"] == 2
@@ -173,7 +173,7 @@ def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
     form = redemption(flow, code)
     as_json = json.dumps({"grant_type": "authorization_code", "code": code, "client_id": flow.client_id})
     for body, content_type in ((as_json, "application/json"), (form, "text/plain"), (form, "")):
-        answer = flow.harness.ask("POST", "/token", body=body.encode(), Content_Type=content_type)
+        answer = flow.harness.send("POST", "/token", body=body.encode(), Content_Type=content_type)
         assert error_of(answer) == (400, "invalid_request")
     assert redeem_raw(flow, form).status == 200
 

@@ -58,7 +58,7 @@ def harness() -> Harness:
 
 
 def listed(harness: Harness, **query: str) -> dict[str, Any]:
-    answer = harness.ask("GET", "/v0.1/servers", urlencode(query))
+    answer = harness.send("GET", "/v0.1/servers", urlencode(query))
     assert answer.status == 200
     return answer.json()
 
@@ -68,7 +68,7 @@ def names(page: dict[str, Any]) -> list[str]:
 
 
 def one(harness: Harness, path: str) -> Response:
-    return harness.ask("GET", f"/v0.1/servers/{path}")
+    return harness.send("GET", f"/v0.1/servers/{path}")
 
 
 def test_every_server_of_the_stack_has_an_entry(harness: Harness) -> None:
@@ -145,13 +145,13 @@ def test_pages_follow_each_other_by_their_cursor(harness: Harness) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "all", ""])
 def test_a_limit_that_is_none_is_refused(harness: Harness, limit: str) -> None:
-    answer = harness.ask("GET", "/v0.1/servers", f"limit={limit}")
+    answer = harness.send("GET", "/v0.1/servers", f"limit={limit}")
 
     assert (answer.status, answer.json()) == (400, {"error": "limit must be a number from 1 to 100."})
 
 
 def test_a_query_that_is_too_long_is_refused(harness: Harness) -> None:
-    answer = harness.ask("GET", "/v0.1/servers", f"search={'x' * 2048}")
+    answer = harness.send("GET", "/v0.1/servers", f"search={'x' * 2048}")
 
     assert answer.status == 400
 
@@ -172,8 +172,10 @@ def test_the_list_can_be_searched(harness: Harness, query: dict[str, str], found
 
 @pytest.mark.parametrize("path", ["/v0.1/servers", "/v0.1/servers/example.gateway%2Fslack/versions/latest"])
 def test_pages_of_any_origin_may_read_the_registry(harness: Harness, path: str) -> None:
-    assert harness.ask("GET", path, Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
-    preflight = harness.ask(
+    assert (
+        harness.send("GET", path, Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
+    )
+    preflight = harness.send(
         "OPTIONS", path, Origin="https://app.example", Access_Control_Request_Method="GET"
     )
     assert preflight.status == 204
@@ -182,7 +184,7 @@ def test_pages_of_any_origin_may_read_the_registry(harness: Harness, path: str) 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_the_registry_cannot_be_written(harness: Harness, method: str) -> None:
-    assert harness.ask(method, "/v0.1/servers", body=b"{}").status in {404, 405}
+    assert harness.send(method, "/v0.1/servers", body=b"{}").status in {404, 405}
 
 
 def test_a_stack_can_switch_the_registry_off() -> None:
