@@ -19,6 +19,7 @@ from apim.readings import TABLE, Question
 from apim.readings.page import PAGE as READINGS
 from apim.readings.page import readings
 from gateway.admin.command import app as admin
+from gateway.backend_context import Role
 from settings import KEYS, SettingsError
 from tests.clients import page as clients_page
 from tests.clients.client import Client, clients
@@ -33,6 +34,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
+PIPELINE = ROOT / "docs" / "pipeline.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 NAME = PROJECT["name"]
@@ -50,10 +52,22 @@ FOREIGN = [
     r"az containerapp (logs|revision) \w+ --name <app> --resource-group <resource group>",
     r"az webapp log deployment show --name <app> --resource-group <resource group>",
     r"az cosmosdb sql role assignment create( --[a-z-]+ (<[a-z ]+>|/dbs/oauth|[0-9-]{36}))+",
+    r"az group create --name \w+ --location <region>",
+    r"az storage (account|container) create( --[a-z-]+ (<account>|\w+))+",
+    r"az keyvault (create|key create)( --[a-z-]+ (<vault>|\w+))+",
+    r"az ad app create --display-name [\w-]+ --query appId --output tsv",
+    r"az ad sp create --id <application id> --query id --output tsv",
+    r"az ad app federated-credential create --id <application id> --parameters credential\.json",
+    r"az ad app permission add --id <application id> --api [0-9a-f-]+ --api-permissions [0-9a-f-]+=Role",
+    r"az ad app permission admin-consent --id <application id>",
+    r"az role assignment create --assignee-object-id <\w+ principal>( --[a-z-]+ (\"[\w ]+\"|[\w@./<> ]+))+",
+    r'gh variable set [A-Z_]+( --env \w+)? --body (\w+|"azblob:[^"]+"|<[\w -]+>)',
     r"git pull",
     r"git clone https://github\.com/Azure/api-management-policy-snippets",
     r"git -C api-management-policy-snippets checkout [0-9a-f]{40}",
     r"pulumi (login|install|whoami)",
+    r'pulumi login "azblob://state\?storage_account=<account>"',
+    r'pulumi stack init prod --secrets-provider "azurekeyvault://<vault>\.vault\.azure\.net/keys/pulumi"',
     r"pulumi (preview|up|refresh|destroy|cancel)( --stack \w+)?( --diff)?",
     r"pulumi stack (init|select) [\w-]+",
     r"pulumi stack rm --preserve-config",
@@ -225,6 +239,13 @@ def test_the_resource_providers_are_those_of_the_declared_resources() -> None:
     listed = re.findall(r"az provider register --wait --namespace Microsoft\.(\w+)", DEPLOYMENT.read_text())
     assert listed == sorted(listed)
     assert {name.lower() for name in listed} == needed
+
+
+def test_a_pipeline_may_assign_exactly_the_roles_that_the_program_assigns() -> None:
+    """The condition on its own role, for writing and for deleting assignments."""
+    sets = re.findall(r"GuidEquals \{([^}]+)\}", PIPELINE.read_text())
+    assert len(sets) == 2
+    assert [set(one.split(", ")) for one in sets] == [{str(role.value) for role in Role}] * 2
 
 
 def test_the_version_of_the_cli_is_at_least_that_of_the_sdk() -> None:
