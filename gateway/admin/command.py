@@ -30,6 +30,9 @@ app = typer.Typer(
 _WIDTH = 240
 """Of a table that goes to a file or a pipe."""
 
+_ANY_ID = {"ignore_unknown_options": True}
+"""A client id may begin with `-`; it is not an option then."""
+
 _AFTER_A_LEAK = 4
 _IDS = ("Grant", "Client document", "Document")
 
@@ -109,7 +112,7 @@ def clients(
     _show_clients(found, as_json=as_json)
 
 
-@app.command()
+@app.command(context_settings=_ANY_ID)
 def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Blocks a client and revokes its grants.
 
@@ -125,7 +128,7 @@ def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> Non
     typer.echo(f"Blocked {blocked.document}{_named(blocked)}; {len(revoked)} of its grants were revoked.")
 
 
-@app.command()
+@app.command(context_settings=_ANY_ID)
 def unblock(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Takes a block back; users have to sign in again."""
     with _database(stack, store) as database:

@@ -215,6 +215,14 @@ def test_a_code_that_was_issued_while_its_client_was_blocked_gives_no_token(
     assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
 
 
+@pytest.mark.parametrize("name", ["-NgACE95NQr3qxMGGVgyrg", "--gACE95NQr3qxMGGVgyrg"])
+def test_a_client_id_that_looks_like_an_option_can_be_blocked(admin: Admin, name: str) -> None:
+    admin.run("block", name)
+    assert [each["document"] for each in admin.json("clients", "--blocked")] == [document_id(name)]
+    admin.run("unblock", name)
+    assert admin.json("clients", "--blocked") == []
+
+
 def test_the_block_of_a_client_does_not_expire(
     twin: RunningTwin, admin: Admin, deployment: Deployment
 ) -> None:

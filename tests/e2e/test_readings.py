@@ -133,22 +133,27 @@ def test_a_code_is_redeemed_once_and_a_replay_ends_its_token(
 
 @pytest.mark.usefixtures("readings")
 def test_errors_are_responses_of_the_gateway(twin: RunningTwin, client: Client, ada: Person) -> None:
+    token = token_of(client, sign_in(client, ada))
     code = sign_in(client, ada)
     twin.fault("cosmos", error=True)
     twin.clear_cache()
-    page = ada.open(client.authorize_url())
-    assert page.status == 503
-    unstored = twin.http.post(f"{client.gateway}/token", data=client.redemption(code), headers=CROSS_ORIGIN)
+    # Each request to the store is repeated after a wait, so that these wait at the same time.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        page = pool.submit(ada.open, client.authorize_url())
+        redemption = pool.submit(
+            twin.http.post, f"{client.gateway}/token", data=client.redemption(code), headers=CROSS_ORIGIN
+        )
+        registration = pool.submit(twin.client().register)
+        call = pool.submit(client.call, token)
+    assert page.result().status == 503
+    unstored = redemption.result()
     assert (unstored.status_code, unstored.json()["error"]) == (503, "temporarily_unavailable")
     assert unstored.headers["access-control-allow-origin"] in {"*", APP}
-    assert client.register().status_code == 503
+    assert registration.result().status_code == 503
+    assert call.result().status_code == 503
     twin.control.delete("/faults").raise_for_status()
 
     token = token_of(client, code)
-    twin.fault("cosmos", error=True)
-    twin.clear_cache()
-    assert client.call(token).status_code == 503
-    twin.control.delete("/faults").raise_for_status()
     twin.fault("functions", error=True)
     broken = client.call(token, headers=CROSS_ORIGIN)
     assert (broken.status_code, refusal_of(broken.json())) == (502, "server_error")
