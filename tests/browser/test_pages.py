@@ -4,8 +4,10 @@
 """
 
 import functools
+import itertools
 import json
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -132,23 +134,27 @@ def show(browser: Browser, answer: Response, *, width: int, scheme: Scheme) -> P
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(28, 33, 39)"}
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_c4_axe_finds_nothing_on_any_page(chromium: Browser, name: str, width: int, scheme: Scheme) -> None:
+def test_c4_axe_finds_nothing_on_any_page(chromium: Browser, name: str) -> None:
     complaints: list[str] = []
-    page = show(chromium, made(name), width=width, scheme=scheme)
+    page = show(chromium, made(name), width=320, scheme="light")
     page.on("console", lambda message: complaints.append(message.text))
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
-    violations = [
-        (each["id"], [node["html"] for node in each["nodes"]])
-        for each in [*found["violations"], *found["incomplete"]]
-    ]
-    assert violations == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    background = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
-    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(28, 33, 39)"}[scheme]
+    for width, (scheme, background) in itertools.product((320, 1280), BACKGROUNDS.items()):
+        page.set_viewport_size({"width": width, "height": 480})
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
+        violations = [
+            (each["id"], [node["html"] for node in each["nodes"]])
+            for each in [*found["violations"], *found["incomplete"]]
+        ]
+        assert (width, scheme, violations) == (width, scheme, [])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        shown = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+        assert shown == background
     # Chromium opens one app, and no other one until there is a click.
     assert [each for each in complaints if "Not allowed to launch" not in each] == []
     page.context.close()
@@ -180,8 +186,10 @@ def test_c8_the_page_goes_to_the_app_by_itself_and_stays(chromium: Browser) -> N
     link = page.get_by_role("link", name="Open the app").get_attribute("href")
     assert link is not None
     assert link.startswith(f"{CURSOR}?code=")
-    page.wait_for_function("performance.now() > 300")
-    assert ("metaTagRefresh", link) in asked
+    deadline = time.monotonic() + 10
+    while ("metaTagRefresh", link) not in asked:
+        assert time.monotonic() < deadline, asked
+        page.wait_for_timeout(20)
     assert page.url == f"{GATEWAY}/page"
     page.context.close()
 
