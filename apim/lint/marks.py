@@ -91,7 +91,31 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     """
     if not _may_show(expression, variables):
         return NONE
-    return _Values(variables).of(tree(expression.source))
+    names = _variables_read(expression.source)
+    relevant = variables.items() if names is None else ((each, variables.get(each, NONE)) for each in names)
+    return _shown(expression.source, frozenset(relevant))
+
+
+@lru_cache(maxsize=4096)
+def _shown(source: str, variables: frozenset[tuple[str, Marks]]) -> Marks:
+    """`shown`, cached because all operations of an API share expressions."""
+    return _Values(dict(variables)).of(tree(source))
+
+
+@lru_cache(maxsize=1024)
+def _variables_read(source: str) -> frozenset[str] | None:
+    """The context variables that an expression reads by constant names; None if it may read all."""
+    names: list[str] = []
+    mentions = 0
+    for node in nodes(tree(source)):
+        match node:
+            case syntax.Member(name="Variables"):
+                mentions += 1
+            case syntax.Call() | syntax.Index():
+                collection, name = _collection_and_key(node)
+                if collection == "Variables" and name is not None:
+                    names.append(name)
+    return frozenset(names) if len(names) == mentions else None
 
 
 def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
@@ -242,14 +266,7 @@ class _Values:
 
     def _read(self, node: syntax.Call | syntax.Index) -> Marks:
         """An indexer or a method that reads a header, a query parameter or a variable by name."""
-        target = (
-            node.target.target
-            if isinstance(node.target, syntax.Member) and isinstance(node, syntax.Call)
-            else node.target
-        )
-        collection = target.name if isinstance(target, syntax.Member) else ""
-        key = node.args[0].value if node.args else None
-        name = key.value if isinstance(key, syntax.Literal) and isinstance(key.value, str) else None
+        collection, name = _collection_and_key(node)
         if collection == "Variables":
             return self._variables.get(name, NONE) if name is not None else _union(self._variables.values())
         if collection == "Headers":
@@ -267,6 +284,18 @@ class _Values:
             return _union(map(self._value, node))
         slots = getattr(type(node), "__dataclass_fields__", None)
         return _union(self._value(getattr(node, name)) for name in slots) if slots else NONE
+
+
+def _collection_and_key(node: syntax.Call | syntax.Index) -> tuple[str, str | None]:
+    """The member that an indexer or a method reads from, and its key; None if the key is not constant."""
+    target = (
+        node.target.target
+        if isinstance(node.target, syntax.Member) and isinstance(node, syntax.Call)
+        else node.target
+    )
+    key = node.args[0].value if node.args else None
+    name = key.value if isinstance(key, syntax.Literal) and isinstance(key.value, str) else None
+    return target.name if isinstance(target, syntax.Member) else "", name
 
 
 def _filled(arguments: tuple[syntax.Argument, ...]) -> Iterator[str]:
