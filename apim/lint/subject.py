@@ -43,9 +43,11 @@ class LocatedElement:
 
     def within(self) -> "Iterator[LocatedElement]":
         """The element and its descendants."""
-        yield self
-        for child in self.children():
-            yield from child.within()
+        waiting = [self.element]
+        while waiting:
+            element = waiting.pop()
+            yield LocatedElement(self.document, element)
+            waiting += reversed(element.children)
 
 
 Rule = Callable[["Subject", LocatedElement, str], Iterable[Finding]]
