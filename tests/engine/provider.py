@@ -192,7 +192,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if existing is None:
                 return provider_pb2.ReadResponse()
             olds, _ = read_properties(request.inputs)
-            inputs = {key: existing.inputs.get(key, value) for key, value in olds.items()}
+            # An import has no inputs yet: all that was given to Azure are.
+            inputs = {
+                key: existing.inputs.get(key, value) for key, value in (olds or existing.inputs).items()
+            }
             return provider_pb2.ReadResponse(
                 id=request.id,
                 properties=write_properties(existing.outputs),

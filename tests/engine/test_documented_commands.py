@@ -3,6 +3,7 @@
 What they leave there is read by the program's own reader, in the way in which the CLI hands it over.
 """
 
+import copy
 import pickle
 import re
 import shlex
@@ -157,6 +158,18 @@ def test_a_secret_is_encrypted_in_the_stacks_file(trial: Deployment) -> None:
     file = yaml.safe_load((trial.folder / "Pulumi.trial.yaml").read_text(encoding="utf-8"))
     for key in ("slackBotToken", "jiraApiToken"):
         assert set(file["config"][f"remote-mcp-gateway:{key}"]) == {"secure"}
+
+
+def test_a_copied_stack_reads_the_secrets_of_the_first_one(trial: Deployment) -> None:
+    staging = copy.copy(trial)
+    staging._stack = "staging"
+    done = staging.pulumi("stack", "init", "--copy-config-from", "trial")
+    assert done.returncode == 0, done.stderr
+    assert read(staging) == read(trial)
+    files = [
+        (trial.folder / f"Pulumi.{name}.yaml").read_text(encoding="utf-8") for name in ("trial", "staging")
+    ]
+    assert len({re.findall(r"secure: (\S+)", file)[0] for file in files}) == 2
 
 
 def test_a_list_with_a_gap_never_reaches_the_program(tmp_path: Path) -> None:

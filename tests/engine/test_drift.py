@@ -1,11 +1,34 @@
-"""Changes outside of Pulumi are found and repaired; a destroyed stack can be deployed again."""
+"""Changes outside of Pulumi are repaired, lost state is imported, a destroyed stack is deployed again.
+
+docs/operations.md has the commands.
+"""
+
+import json
+import sys
 
 import pytest
 
+from scripts.pulumi_cli import ROOT
+from tests.engine import language_host
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment
 from tests.engine.invariants import LOCKS
 from tests.engine.stacks import SMALL
+
+PLUGIN = """#!{python}
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, {root!r})
+from tests.engine import language_host
+from tests.engine.program import Project
+
+with language_host.serve(Project(Path({root!r}))) as address:
+    print(address.rpartition(":")[2], flush=True)
+    threading.Event().wait()
+"""
+"""The plugin for Python, which `pulumi import` loads. It comes with the released CLI, not with its module."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +69,32 @@ def test_an_api_that_somebody_deleted_is_published_again(stack: Deployment) -> N
     repaired = stack.up()
     assert not repaired.failed, repaired.output
     assert {api.id.lower(), *below} <= stack.azure.resources.keys()
+
+
+def test_a_resource_that_the_state_has_lost_is_imported(stack: Deployment) -> None:
+    lost = stack.azure.of_type("ScheduledQueryRule")[0]
+    assert stack.pulumi("state", "delete", lost.urn, "--yes").returncode == 0
+    with language_host.serve(stack.program) as client:
+        own_host = ("--client", client, "--exec-kind", "auto.inline")
+        assert stack.pulumi("preview", "--import-file", "import.json", *own_host).returncode == 0
+    file = stack.folder / "import.json"
+    wanted = json.loads(file.read_text(encoding="utf-8"))
+    (entry,) = [one for one in wanted["resources"] if one["id"] == "<PLACEHOLDER>"]
+    assert entry["name"] == lost.urn.rpartition("::")[2]
+    entry["id"] = lost.id
+    file.write_text(json.dumps(wanted), encoding="utf-8")
+    plugin = stack.folder / "plugins" / "pulumi-language-python"
+    plugin.write_text(PLUGIN.format(python=sys.executable, root=str(ROOT)), encoding="utf-8")
+    plugin.chmod(0o755)
+    done = stack.pulumi(
+        "import", "--file", "import.json", "--protect=false", "--generate-code=false", "--yes"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    # The mark of the provider that the resource has an automatic name is not in Azure.
+    changes = stack.preview().changes
+    assert {(step.op, step.urn, step.changed) for step in changes} <= {
+        ("update", lost.urn, ("__createBeforeDelete",))
+    }
 
 
 def test_a_destroyed_stack_can_be_deployed_again(stack: Deployment) -> None:
