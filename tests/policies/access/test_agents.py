@@ -3,12 +3,14 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
+from functools import partial
 from typing import Any
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from apim.readings import Readings
 from tests.policies.access.callers import (
     AGENT,
     APPLICATION,
@@ -23,6 +25,7 @@ from tests.policies.access.callers import (
 from tests.policies.engine.harness import reply
 from tests.policies.oauth.flow import RESOURCE, Flow
 
+READINGS = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
 OPEN = {"access": '{"functions": "users agents"}'}
 AGENTS_ONLY = {"access": '{"functions": "agents"}'}
 
@@ -151,6 +154,47 @@ def test_f1_bad_roles_are_counted_and_good_tokens_from_the_same_address_pass() -
     wrong = bearer(agent_token(limited, roles=["slack"]))
     assert [ask(limited, **wrong).status for _ in range(2)] == [401, 429]
     assert ask(limited, **bearer(agent_token(limited))).status == 200
+
+
+@pytest.mark.parametrize("reading", ["default", "hostile", "lenient"])
+@pytest.mark.parametrize(("path", "query"), [("/mcp", ""), ("/message", "azmcpcs=abcdefgh-1234")])
+def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good_ones_pass(
+    reading: str, path: str, query: str
+) -> None:
+    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="2"))
+    limited.harness.gateway.use(READINGS[reading]())
+    # A minute of the clock has begun, for each unit (R16).
+    limited.harness.clock.advance(60.5 - limited.now % 60)
+    head, payload, _ = agent_token(limited).split(".")
+    forged = bearer(f"{head}.{payload}.{'A' * 342}")
+    foreign = bearer(agent_token(limited, aud="99999999-2222-4222-8222-222222222222"))
+    send = partial(ask, limited, path, query=query)
+    assert [send(**token).status for token in (forged, foreign, forged)] == [401, 401, 429]
+    limited.harness.clock.advance(15)
+    refused = send(**foreign)
+    assert (refused.status, refused.header("Retry-After")) == (429, "45")
+    assert refused.json()["error"]["data"] == {"error": "too_many_requests"}
+    good = bearer(agent_token(limited))
+    assert [send(**good).status for _ in range(3)] == [200, 200, 200]
+    elsewhere = limited.harness.send(
+        "POST", path, query, body=b"{}", ip="203.0.113.8", Content_Type="application/json", **forged
+    )
+    # Under one answer to R12 the policies see the address of a proxy, which all callers share.
+    assert elsewhere.status == (429 if reading == "hostile" else 401)
+    limited.harness.clock.advance(45)
+    assert send(**forged).status == 401
+    limited.harness.gateway.use(Readings.default())
+
+
+def test_f1_a_cache_that_fails_counts_nothing_and_admits_no_one() -> None:
+    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="1"))
+    cache = limited.harness.gateway.services.cache
+    foreign = bearer(agent_token(limited, aud="99999999-2222-4222-8222-222222222222"))
+    for broken in ("fail_stores", "fail_lookups"):
+        setattr(cache, broken, True)
+        assert {ask(limited, **foreign).status for _ in range(3)} == {401}
+        setattr(cache, broken, False)
+    assert arrived(limited) == []
 
 
 def test_f1_an_agent_sends_messages_at_the_root_for_the_server_that_its_query_names(flow: Flow) -> None:

@@ -81,3 +81,11 @@ def test_f2_a_wrong_key_at_the_root_is_answered_like_a_bad_token(flow: Flow) -> 
     bad = ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer("nonsense"))
     assert (wrong.status, wrong.headers, wrong.body) == (bad.status, bad.headers, bad.body)
     assert arrived(flow) == []
+
+
+def test_f2_wrong_keys_are_counted_and_good_ones_from_the_same_address_pass() -> None:
+    limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="2"))
+    limited.harness.clock.advance(60.5 - limited.now % 60)
+    wrong = [ask(limited, Ocp_Apim_Subscription_Key="0" * 32).status for _ in range(3)]
+    assert wrong == [401, 401, 429]
+    assert ask(limited, Ocp_Apim_Subscription_Key=KEY).status == 200

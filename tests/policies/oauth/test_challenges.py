@@ -114,6 +114,14 @@ def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(flow
     assert ask(flow, "POST", "/mcp", "x").status == 401
 
 
+def test_e1_bad_tokens_are_counted_for_methods_that_no_server_takes() -> None:
+    flow = Flow.at(harness_with(badTokensPerMinute="1"))
+    flow.harness.clock.advance(60.5 - flow.now % 60)
+    assert [ask(flow, "PUT", "/mcp", "x").status for _ in range(2)] == [401, 429]
+    assert ask(flow, "PUT", "/mcp").status == 401
+    assert ask(flow, "PUT", "/mcp", flow.token()).status == 405
+
+
 def test_e1_revoked_and_expired_tokens_count_as_bad_ones(flow: Flow) -> None:
     token = flow.token()
     flow.store.one("grants")["status"] = "revoked"
