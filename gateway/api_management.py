@@ -61,6 +61,22 @@ class PolicyRequirements:
         ]
 
 
+_HIDDEN = (
+    "*",
+    "access_token",
+    "code",
+    "login_hint",
+    "state",
+    "subscription-key",
+    "transaction",
+)
+"""Query parameters that are not logged. No documentation says that `*` means all of them, so those that carry
+credentials or names of users are listed as well.
+
+https://learn.microsoft.com/rest/api/apimanagement/diagnostic/create-or-update#datamaskingentity
+"""
+
+
 def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
     """What Application Insights receives of requests, as arguments of a diagnostic.
 
@@ -106,7 +122,8 @@ def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
         headers=[],
         data_masking=apimanagement.DataMaskingArgs(
             query_params=[
-                apimanagement.DataMaskingEntityArgs(value="*", mode=apimanagement.DataMaskingMode.HIDE)
+                apimanagement.DataMaskingEntityArgs(value=name, mode=apimanagement.DataMaskingMode.HIDE)
+                for name in _HIDDEN
             ],
         ),
     )

@@ -297,6 +297,8 @@ class Network(pulumi.ComponentResource):
                     _Rule("Internet", ("443",)),
                     _Rule("ApiManagement", ("3443",)),
                     _Rule("AzureLoadBalancer", ("6390",)),
+                    # Its units count requests together, and share the cache.
+                    _Rule(str(self._prefixes[_GATEWAY]), ("4290", "6381-6383")),
                 ]
                 return self._subnet(_GATEWAY, "gateway", rules)
             case _:
@@ -362,7 +364,8 @@ def _rules(admitted: Sequence[_Rule], prefix: str) -> Iterator[network.SecurityR
             priority=priority,
             access=access,
             direction="Inbound",
-            protocol="*" if access == "Deny" else "Tcp",
+            # Machines of one subnet talk with each other by UDP too.
+            protocol="*" if access == "Deny" or source == prefix else "Tcp",
             source_address_prefix=source,
             source_port_range="*",
             destination_address_prefix=prefix,

@@ -91,6 +91,31 @@ def test_a_subnet_admits_only_what_its_rules_list(sku: str) -> None:
         assert bool(from_internet) is (name in public), name
 
 
+def test_the_units_of_a_classic_gateway_share_counters_and_cache() -> None:
+    """Rate limits are counted together through UDP 4290, and the cache is at TCP 6381 to 6383."""
+    gateway = subnets(stack("Premium"))["gateway"]["addressPrefix"]
+    ((protocol, ports),) = [
+        (rule["protocol"], rule["destinationPortRanges"])
+        for group in stack("Premium").of_type("network:NetworkSecurityGroup")
+        for rule in group.inputs["securityRules"]
+        if rule["access"] == "Allow" and rule["sourceAddressPrefix"] == gateway
+        if rule["destinationAddressPrefix"] == gateway
+    ]
+    assert (protocol, ports) == ("*", ["4290", "6381-6383"])
+
+
+@pytest.mark.parametrize("sku", SKUS)
+def test_machines_of_one_environment_may_use_any_protocol_with_each_other(sku: str) -> None:
+    prefix = subnets(stack(sku))["environment-containers"]["addressPrefix"]
+    protocols = {
+        rule["protocol"]
+        for group in stack(sku).of_type("network:NetworkSecurityGroup")
+        for rule in group.inputs["securityRules"]
+        if rule["sourceAddressPrefix"] == rule["destinationAddressPrefix"] == prefix
+    }
+    assert protocols == {"*"}
+
+
 @pytest.mark.parametrize("sku", REACHING)
 def test_services_with_private_access_have_no_public_address(sku: str) -> None:
     of = stack(sku)
