@@ -1,4 +1,4 @@
-// Whether the body is a JSON-RPC error (JSON-RPC 2.0, section 5.1). One that is compressed is not looked into.
+// Whether the body is a JSON-RPC error (JSON-RPC 2.0, section 5.1). A compressed body is not read.
 if (!context.Response.Headers.GetValueOrDefault("Content-Type", "").StartsWith("application/json", StringComparison.OrdinalIgnoreCase)) { return false; }
 if (context.Response.Headers.GetValueOrDefault("Content-Encoding", "identity") != "identity") { return false; }
 try

@@ -1,5 +1,5 @@
-// Decodes `encoded`, a query string or a form (application/x-www-form-urlencoded), into `parameters`: the only value
-// of a name is a string, several are an array. "+" is a space; a malformed escape stays as it is.
+// Decodes `encoded`, a query string or a form (application/x-www-form-urlencoded), into `parameters`: a single value of
+// a name is a string, several are an array. "+" is a space; a malformed escape is kept as it is.
 var parameters = new JObject();
 foreach (var pair in encoded.Split('&'))
 {

@@ -1,5 +1,5 @@
-// The client's state exactly as the query has it, with its "=" in front; "" when there is none. It is data: it is
-// returned as it came, undecoded.
+// The client's state exactly as it is in the query, with the "=" in front of it; "" when there is none. It is returned
+// as it was sent, undecoded.
 foreach (var pair in (context.Request.OriginalUrl.QueryString ?? "").TrimStart('?').Split('&'))
 {
     int equals = pair.IndexOf('=');

@@ -168,13 +168,13 @@ def test_b5_no_other_address_is_asked(flow: Flow, client_id: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "headers", "words"),
     [
-        ({"client_id": URL + "x"}, {}, "another client_id"),
-        ({"client_id": None}, {}, "another client_id"),
-        ({"client_id": [URL]}, {}, "another client_id"),
+        ({"client_id": URL + "x"}, {}, "not its own URL"),
+        ({"client_id": None}, {}, "not its own URL"),
+        ({"client_id": [URL]}, {}, "not its own URL"),
         ({"client_secret": "x"}, {}, "secret"),
-        ({"token_endpoint_auth_method": "client_secret_post"}, {}, "way to authenticate"),
-        ({"token_endpoint_auth_method": "client_secret_basic"}, {}, "way to authenticate"),
-        ({"token_endpoint_auth_method": 7}, {}, "way to authenticate"),
+        ({"token_endpoint_auth_method": "client_secret_post"}, {}, "authentication method"),
+        ({"token_endpoint_auth_method": "client_secret_basic"}, {}, "authentication method"),
+        ({"token_endpoint_auth_method": 7}, {}, "authentication method"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, {}, "jwks_uri"),
         ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": 7}, {}, "jwks_uri"),
         (

@@ -93,7 +93,7 @@ def _without_a_store(flow: Flow) -> Response:
 
 
 WRONG: dict[str, tuple[Callable[[Flow], Response], int, str]] = {
-    "unknown client": (lambda flow: flow.authorize(client_id="x"), 400, "This app is not known here"),
+    "unknown client": (lambda flow: flow.authorize(client_id="x"), 400, "This app is not registered"),
     "unknown redirect URI": (
         lambda flow: flow.authorize(redirect_uri="https://evil.example"),
         400,

@@ -41,7 +41,7 @@ def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token:
     flow.harness.network.sent.clear()
     answer = flow.harness.send("POST", "/mcp", "a=" + "x" * (LONGEST - 1), body=b"{}", **headers)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_request")
-    assert answer.json()["error"]["message"] == "The query has 2049 bytes, and at most 2048 are possible."
+    assert answer.json()["error"]["message"] == "The query has 2049 bytes; at most 2048 are allowed."
     assert flow.harness.network.sent == []
 
 
