@@ -18,9 +18,9 @@ class LogAlert:
     Attributes:
         name: its name, and that of its query below `kql/alerts`.
         title: what happened.
-        threshold: it is raised above this.
+        threshold: the alert fires above this number.
         column: the column that is summed; None counts rows.
-        window: over which period.
+        window: the period that is evaluated.
         severity: of Azure Monitor, 0 to 4.
     """
 
@@ -66,12 +66,12 @@ class AlertsArgs:
     """Arguments of `Alerts`.
 
     Attributes:
-        resource_group_name: where they go.
+        resource_group_name: resource group of the alerts.
         location: the region of the workspace.
         tags: tags of its resources.
         workspace_id: resource id of the workspace.
         cosmos_id: resource id of the Cosmos DB account.
-        emails: who receives an e-mail; empty shows alerts in the portal only.
+        emails: the receivers of e-mails; empty shows alerts in the portal only.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -86,7 +86,7 @@ class Alerts(pulumi.ComponentResource):
     """An action group, alerts about logs, and one about throttled calls of Cosmos DB.
 
     Attributes:
-        action_group_id: resource id of the action group; None without a receiver.
+        action_group_id: resource id of the action group; None without receivers.
     """
 
     action_group_id: pulumi.Output[str] | None

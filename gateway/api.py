@@ -25,12 +25,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product whose subscription keys open one API.
+    """A product whose subscription keys give access to one API.
 
     Attributes:
         id: its id in API Management, and that of its subscription.
         title: its name in the portal.
-        description: what it is for.
+        description: its description in the portal.
         api: id of the API.
         backend: name of the MCP server behind the API.
     """
@@ -44,13 +44,13 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """One API, open to the network: its policies decide who gets in, not a subscription key.
+    """One API that requires no subscription key: its policies authenticate callers.
 
     Attributes:
         id: its id in API Management.
         name: logical name of its resources.
         title: its name in the portal and in logs.
-        description: what it is for.
+        description: its description in the portal.
         path: first segments of its URLs, without slashes; empty for the root.
         backend: name of the MCP server behind it, or None when its policies answer.
         policy: its rendered policy.

@@ -1,7 +1,7 @@
-"""Lists a stack's MCP servers in an Azure API Center, which is the catalogue of an organisation's APIs.
+"""Lists a stack's MCP servers in an Azure API Center, the catalogue of an organisation's APIs.
 
-The entries are made from the same records as those of the registry. API Center gives them to clients as
-an MCP registry too.
+The entries are created from the same records as those of the registry. API Center also serves them to
+clients as an MCP registry.
 https://learn.microsoft.com/azure/api-center/register-discover-mcp-server
 """
 
@@ -28,11 +28,11 @@ class ApiCenterEntriesArgs:
     """Arguments of `ApiCenterEntries`.
 
     Attributes:
-        center: the API Center, which exists.
-        environment: name of the environment that the entries are in.
+        center: the existing API Center.
+        environment: name of the environment of the entries.
         gateway_url: origin of the gateway.
         backends: the MCP servers behind it.
-        hosted: those of other organisations.
+        hosted: MCP servers of other organisations.
     """
 
     center: ApiCenter
@@ -83,7 +83,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
                 api_name=api_name,
                 title=server["title"],
                 summary=server["description"],
-                # Not in the enumeration of the API version, which API Center does not close.
+                # Not in the enumeration of this API version; API Center accepts other values.
                 kind="mcp",
             ),
             opts=self._child,

@@ -19,7 +19,7 @@ class ApiManagementRef:
         service_name: its name.
         resource: the service itself.
         logger_id: resource id of the logger that writes to Application Insights.
-        adopted: whether the service existed before the stack and stays after it.
+        adopted: whether the service existed before the stack and remains after it is destroyed.
     """
 
     resource_group_name: pulumi.Output[str]
@@ -33,8 +33,8 @@ class ApiManagementRef:
     ) -> pulumi.ResourceOptions:
         """Options of a resource in the service.
 
-        It is deleted with the service: `pulumi destroy` does not take an API apart while the service runs. In
-        a service that stays, each resource is deleted by itself, after all that depends on it.
+        It is deleted with the service, so that `pulumi destroy` never leaves a part of an API in a running
+        service. In an adopted service, each resource is deleted separately, after those that depend on it.
         """
         return pulumi.ResourceOptions(
             parent=parent, depends_on=depends_on, deleted_with=None if self.adopted else self.resource
@@ -54,7 +54,7 @@ class PolicyRequirements:
     fragments: Mapping[str, pulumi.Resource]
 
     def of(self, text: str) -> list[pulumi.Resource]:
-        """What a policy mentions or includes; API Management refuses the policy while one is missing."""
+        """The resources to which a policy refers; API Management refuses the policy while one is missing."""
         return [
             *(self.named_values[name] for name in sorted(mentioned_named_values(text))),
             *(self.fragments[id_] for id_ in sorted(included_fragments(text))),
@@ -78,12 +78,12 @@ https://learn.microsoft.com/rest/api/apimanagement/diagnostic/create-or-update#d
 
 
 def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
-    """What Application Insights receives of requests, as arguments of a diagnostic.
+    """Arguments of a diagnostic that sends telemetry of requests to Application Insights.
 
     The audit records are traces of the severity `information`, so the verbosity must not be lower.
 
     Args:
-        body_bytes: how much of a body is logged.
+        body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
     """
     message = _logged_message(body_bytes)
@@ -103,20 +103,20 @@ def logging(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
 
 
 def logging_to_monitor(body_bytes: int, sampling_percent: int) -> dict[str, Any]:
-    """What the diagnostic setting of the service sends to Log Analytics, without the audit records.
+    """Arguments of a diagnostic that sends telemetry to Log Analytics, without the audit records.
 
     Args:
-        body_bytes: as of `logging`.
-        sampling_percent: as of `logging`.
+        body_bytes: as in `logging`.
+        sampling_percent: as in `logging`.
     """
-    made = logging(body_bytes, sampling_percent) | {"verbosity": apimanagement.Verbosity.ERROR}
-    for of_application_insights in ("http_correlation_protocol", "operation_name_format"):
-        del made[of_application_insights]
-    return made
+    arguments = logging(body_bytes, sampling_percent) | {"verbosity": apimanagement.Verbosity.ERROR}
+    for only_application_insights in ("http_correlation_protocol", "operation_name_format"):
+        del arguments[only_application_insights]
+    return arguments
 
 
 def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
-    """What is logged of a message: no header and no query string, because they carry codes and tokens."""
+    """The logged parts of a message: no headers and no query, because they contain codes and tokens."""
     return apimanagement.HttpMessageDiagnosticArgs(
         body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),
         headers=[],

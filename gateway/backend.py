@@ -1,6 +1,6 @@
-"""What the gateway needs to know about an MCP server: the contract between `gateway` and `backends`.
+"""The description of an MCP server: the contract between `gateway` and `backends`.
 
-Everything here is known before the first resource exists. What a deployment adds is in
+Everything here is known before the first resource exists. Values that a deployment adds are in
 `gateway.backend_context`.
 """
 
@@ -18,7 +18,7 @@ def group_role(group: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation of an MCP server: where clients send it and where it goes.
+    """One operation of an MCP server: its URL at the gateway and its URL at the server.
 
     Attributes:
         id: the operation's id in API Management.
@@ -27,7 +27,7 @@ class Route:
         upstream: path at the server.
         streaming: whether the answer may be an event stream.
         origin: name of the named value with the server's origin, when it is not the backend's main server.
-        session_parameter: the query parameter that carries the id of a legacy event stream's session.
+        session_parameter: the query parameter with the session id of a legacy event stream.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Route:
 
     @property
     def destination(self) -> tuple[str, str, str]:
-        """Equal for routes that lead to one place in one way; sortable."""
+        """A sortable key that is equal for routes that are forwarded in the same way."""
         return self.origin or "", self.upstream, self.session_parameter or ""
 
 
@@ -50,20 +50,20 @@ class Backend:
 
     Attributes:
         name: unique short name; part of resource names.
-        title: what people read on the consent page.
-        description: what it is for, in at most 100 characters; empty for none.
-        version: of its entry in the registry.
+        title: its name on the consent page.
+        description: its purpose, in at most 100 characters; empty for none.
+        version: version of its entry in the registry.
         path: the first segment of its URLs at the gateway, without slashes.
         routes: its operations.
-        root_messages: where a legacy server that announces a path at the root of the host takes messages;
+        root_messages: routes for messages to a legacy server that announces a path at the root of the host;
             templates are below the gateway's root, and each names its `origin`.
-        access: who may call it: one or more kinds of callers.
-        acts_as: as whom its tools act at the service behind it: the signed-in user, or one account that all
-            users share.
+        access: the kinds of callers that may call it.
+        acts_as: the account with which its tools act at the service behind it: the signed-in user's, or one
+            that all users share.
         scopes: the scopes of its tokens, the default one first; its name when none are listed. No
             other backend of the stack has one of them.
-        tools: what a caller needs for a tool, by its name, or `OTHER_TOOLS` for all others. Empty when
-            access to the backend is all that its tools need.
+        tools: what a caller needs for a tool, by the tool's name, or `OTHER_TOOLS` for all others. Empty when
+            every caller of the backend may call all of its tools.
     """
 
     name: str
@@ -84,17 +84,17 @@ class Backend:
 
     @property
     def default_scope(self) -> str:
-        """The scope that is granted to a client that asks for none of the backend's."""
+        """The scope that is granted to a client that requests none of the backend's scopes."""
         return self.scopes[0]
 
     @property
     def admits_users(self) -> bool:
-        """Whether users who signed in may call it."""
+        """Whether signed-in users may call it."""
         return "users" in self.access
 
     @property
     def admits_agents(self) -> bool:
-        """Whether principals of Entra may call it for themselves."""
+        """Whether principals of Entra may call it on their own behalf."""
         return "agents" in self.access
 
     @property
@@ -103,7 +103,7 @@ class Backend:
         return "keys" in self.access
 
     def permissions(self, tool: str) -> tuple[str, ...]:
-        """The values of the app roles of which a caller needs one for a tool that has a rule."""
+        """The values of the app roles for a tool with a rule; a caller needs one of them."""
         rule = self.tools[tool]
         return tuple(value for value in (rule.role, group_role(rule.group) if rule.group else "") if value)
 
@@ -114,7 +114,7 @@ class Backend:
 
     @property
     def product(self) -> str:
-        """Id of the API Management product whose subscription keys admit to it."""
+        """Id of the API Management product whose subscription keys give access to it."""
         return f"{self.name}-keys"
 
     @property
@@ -124,18 +124,18 @@ class Backend:
 
     @property
     def named_values(self) -> tuple[str, ...]:
-        """Names of the named values that its deployment fills in: the audience, and origins of routes."""
+        """Names of the named values that its deployment provides: the audience, and origins of routes."""
         origins = (route.origin for route in (*self.routes, *self.root_messages) if route.origin)
         return tuple(dict.fromkeys((self.audience, *origins)))
 
     @property
     def has_streamable_http(self) -> bool:
-        """Whether a client may begin at the path itself."""
+        """Whether clients can connect at the path itself."""
         return any(route.template == "/" for route in self.routes)
 
     @property
     def entrances(self) -> tuple[str, ...]:
-        """Templates, besides the path itself, at which a client may begin: those of legacy event streams."""
+        """Templates, in addition to the path itself, at which clients can connect: legacy event streams."""
         return tuple(
             route.template for route in self.routes if route.method == "GET" and route.template != "/"
         )
@@ -147,10 +147,10 @@ class Hosted:
 
     Attributes:
         name: its name in the configuration and the outputs.
-        title: what people read.
-        description: what it is for, in at most 100 characters.
-        version: of its entry in the registry.
-        url: where it takes streamable HTTP.
+        title: its name for users.
+        description: its purpose, in at most 100 characters.
+        version: version of its entry in the registry.
+        url: its URL for streamable HTTP.
         connection: name of the connection through which agents of the Foundry project reach it, or None.
     """
 

@@ -38,7 +38,7 @@ class Account:
     tenant_id: str
 
     def of(self, resource: ResourceId | None) -> "Account":
-        """The account that a resource is in, which may be in another subscription; this one for None."""
+        """The account of a resource, which may be in another subscription; this account for None."""
         return replace(self, subscription_id=resource.subscription) if resource else self
 
     def role(self, role: Role) -> str:
@@ -52,8 +52,8 @@ class Caller:
     """The managed identity with which the gateway calls backends.
 
     Attributes:
-        client_id: client id of the user-assigned identity; its tokens carry it as `azp`.
-        principal_id: its object id; its tokens carry it as `oid`.
+        client_id: client id of the user-assigned identity; the claim `azp` of its tokens.
+        principal_id: its object id; the claim `oid` of its tokens.
         issuer: issuer of those tokens.
         resource: the identity, which must exist before a lock can admit it.
     """
@@ -80,7 +80,7 @@ class BackendContext:
         caller: the only identity that a backend admits.
         local: true only in the twin.
         network: the virtual network; None without one.
-        existing: what the stack uses instead of creating its own.
+        existing: existing resources that the stack uses instead of creating its own.
         scale: the size of the stack.
     """
 
@@ -114,8 +114,8 @@ class LogSource:
 
     Attributes:
         name: unique in the stack.
-        kind: decides which logs.
-        resource_id: the resource, or a service of a storage account.
+        kind: determines the log categories.
+        resource_id: id of the resource, or of a service of a storage account.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the stack may cost in a month, and who is told before it is spent."""
+"""The monthly budget of the stack, and the notifications about it."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class BudgetArgs:
     Attributes:
         resource_group_id: resource id of the resource group whose costs count.
         amount: the budget of a month, in the currency of the subscription.
-        emails: who receives an e-mail, in addition to the owners of the resource group.
+        emails: receivers of e-mails, in addition to the owners of the resource group.
     """
 
     resource_group_id: pulumi.Input[str]
@@ -27,7 +27,7 @@ class BudgetArgs:
 
 
 class Budget(pulumi.ComponentResource):
-    """A monthly budget of the resource group. It notifies; it stops nothing."""
+    """A monthly budget of the resource group. It sends notifications; it does not limit costs."""
 
     def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Budget", name, None, opts)
@@ -67,7 +67,7 @@ class CostAnomalyAlertArgs:
 
     Attributes:
         subscription_id: the subscription.
-        emails: who receives an e-mail.
+        emails: receivers of e-mails.
     """
 
     subscription_id: str

@@ -1,6 +1,6 @@
 """Classes of Unicode characters as regular expressions of .NET, which sees UTF-16 code units.
 
-The classes come from Python's Unicode database: they are the same whatever version of .NET runs the policies.
+The classes come from Python's Unicode database, so they do not depend on the version of .NET.
 """
 
 import itertools
@@ -14,7 +14,7 @@ _LAST_OF_BMP, _LAST_OF_PLANE_1 = 0xFFFF, 0x1FFFF
 
 # Characters that are shown as nothing although their category does not say so: Default_Ignorable_Code_Point
 # of the Unicode Character Database, the empty Braille pattern and note head; the format characters of Unicode
-# 15, newer than the database of the oldest supported Python; what is reserved, and what is no character.
+# 15, which the database of the oldest supported Python does not have; reserved code points and noncharacters.
 _SHOWN_AS_NOTHING = frozenset(
     {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159}
     | set(range(0x180B, 0x1810))
@@ -34,7 +34,7 @@ def pattern(name: str) -> str:
 def unseen() -> str:
     """Control, format and private characters, and others that cannot be seen or that reorder text.
 
-    Planes 14 and above hold nothing else.
+    Planes 14 and above contain no other characters.
     """
     codes = _of_categories("Cc", "Cf", "Co", "Zl", "Zp") | _SHOWN_AS_NOTHING
     return f"(?:{_pattern(codes)}|[\\udb40-\\udbff][\\udc00-\\udfff])"
@@ -48,7 +48,7 @@ def marks() -> str:
 
 @cache
 def no_base() -> str:
-    """White space and combining marks of every kind: what shows nothing by itself."""
+    """White space and all combining marks: characters that show nothing by themselves."""
     return _pattern(_of_categories("Mn", "Me", "Mc", "Zs"))
 
 

@@ -16,13 +16,13 @@ class ApplicationArgs:
     """Arguments of `Application`.
 
     Attributes:
-        display_name: what people see when they sign in, and administrators in Entra.
+        display_name: the name that users see at sign-in and administrators see in Entra.
         gateway_url: origin of the gateway, without a trailing slash.
-        issuer: who issues the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
+        issuer: issuer of the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
         identity_principal_id: object id of the identity that may act as this application.
-        roles: its app roles, and who is assigned them.
+        roles: its app roles and their assignments.
         assignment_required: whether only users who are assigned to it may sign in.
-        existing: client id of an application that somebody else registered; empty to register one.
+        existing: client id of an existing application; empty to register one.
     """
 
     display_name: str
@@ -35,14 +35,14 @@ class ApplicationArgs:
 
 
 class Application(pulumi.ComponentResource):
-    """The application as which the gateway signs users in.
+    """The application with which the gateway signs users in.
 
     It has no secret: the gateway proves itself with a token of its managed identity (a federated
     credential, https://learn.microsoft.com/entra/workload-id/workload-identity-federation).
 
     Attributes:
         client_id: the application's client id.
-        registration: what the application needs, for who registers it; empty when the stack does.
+        registration: the required settings of an existing application; empty when the stack registers one.
     """
 
     client_id: pulumi.Output[str]
@@ -53,7 +53,7 @@ class Application(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         redirect_uri = pulumi.Output.concat(args.gateway_url, "/oauth-callback")
         if args.existing:
-            # Not looked up: whoever may not register applications may not read them either.
+            # Not looked up: a deployer who may not register applications may not read them either.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.registration = {
                 "redirectUri": redirect_uri,
@@ -92,7 +92,7 @@ class Application(pulumi.ComponentResource):
                     )
                     for role in args.roles.roles
                 ],
-                # It distinguishes app-only tokens from those that act for a user.
+                # This claim distinguishes app-only tokens from those that act on behalf of a user.
                 optional_claims=azuread.ApplicationOptionalClaimsArgs(
                     access_tokens=[azuread.ApplicationOptionalClaimsAccessTokenArgs(name="idtyp")]
                 )
@@ -126,7 +126,7 @@ class Application(pulumi.ComponentResource):
                 display_name="gateway-identity",
                 description="The gateway's managed identity may act as this application.",
                 issuer=args.issuer,
-                # Entra compares all three by case.
+                # Entra's comparison of issuer, subject and audience is case-sensitive.
                 subject=args.identity_principal_id,
                 audiences=[_FEDERATED_AUDIENCE],
             ),
@@ -138,7 +138,7 @@ class Application(pulumi.ComponentResource):
 
 
 def _registered_roles(plan: RolePlan) -> Mapping[str, pulumi.Input[object]]:
-    """What an application that the stack does not register needs for its roles."""
+    """The settings for roles that an existing application needs."""
     if not plan.roles:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Declares the fragments of the plan: what the policies of all MCP servers share, deployed once."""
+"""Declares the fragments of the plan: the parts that the policies of all MCP servers share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FragmentsArgs:
 
 
 class Fragments(pulumi.ComponentResource):
-    """The fragments of the service. A change of one reaches every MCP server.
+    """The fragments of the service. A change to a fragment affects every MCP server.
 
     Attributes:
         declared: the resources by id.

@@ -1,4 +1,4 @@
-"""Declares the gateway: API Management with everything that it needs, and the APIs that it publishes."""
+"""Declares the gateway: API Management, the resources that it needs, and the APIs that it publishes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class GatewayArgs:
 
     Attributes:
         settings: the stack's settings.
-        plan: what it runs.
+        plan: the plan of the gateway.
     """
 
     settings: Settings
@@ -54,13 +54,13 @@ class Gateway(pulumi.ComponentResource):
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
-        cname: where the CNAME record of the gateway's own host name leads; None without one.
-        resource_group_name: where the stack is.
+        cname: target of the CNAME record of the gateway's custom host name; None without one.
+        resource_group_name: resource group of the stack.
         service_name: name of the API Management service.
-        client_id: client id of the application as which the gateway signs users in.
-        registration: what that application needs, for who registers it; empty when the stack does.
-        token_url: where agents get tokens of Entra.
-        keys: subscription keys, secret, by the name of the MCP server that each opens; set by `publish`.
+        client_id: client id of the application with which the gateway signs users in.
+        registration: the required settings of an existing application; empty when the stack registers one.
+        token_url: Entra's token endpoint, for agents.
+        keys: subscription keys, secret, by the name of their MCP server; set by `publish`.
         backend_context: what the deployment of a backend needs from the gateway.
     """
 
@@ -210,7 +210,7 @@ class Gateway(pulumi.ComponentResource):
         )
         self._sampling_percent = settings.monitoring.sampling_percent
         self._log_sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
-        # The logs of a service that the stack does not own are for its owner to send.
+        # The owner of an adopted service decides where its logs are sent.
         if not existing.api_management:
             self._log_sources.append(
                 LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
@@ -234,7 +234,7 @@ class Gateway(pulumi.ComponentResource):
     def _resource_group(
         self, name: str, settings: Settings, account: Account, tags: Mapping[str, str]
     ) -> resources.ResourceGroup:
-        """The resource group: one that exists, or one of the stack's own."""
+        """The resource group: an existing one, or one that the stack creates."""
         if settings.existing.resource_group:
             identifier = (
                 f"/subscriptions/{account.subscription_id}/resourceGroups/{settings.existing.resource_group}"
@@ -245,14 +245,14 @@ class Gateway(pulumi.ComponentResource):
         return resources.ResourceGroup(
             f"{name}-group",
             resources.ResourceGroupArgs(location=settings.location, tags=tags),
-            # A group that is replaced is deleted with everything in it.
+            # Replacing a group deletes everything in it.
             opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
         )
 
     def _network(
         self, name: str, settings: Settings, group: pulumi.Output[str], tags: Mapping[str, str]
     ) -> Network | None:
-        """The virtual network, if the stack asks for one."""
+        """The virtual network, if the stack has one."""
         if settings.network is None:
             return None
         return Network(
@@ -267,7 +267,7 @@ class Gateway(pulumi.ComponentResource):
         """Declares the entries of the stack's MCP servers in an API Center.
 
         Args:
-            plan: what the gateway runs.
+            plan: the plan of the gateway.
             center: the API Center.
             hosted: MCP servers of other organisations.
         """
@@ -362,7 +362,7 @@ class Gateway(pulumi.ComponentResource):
 
 
 def _require_own_subscription(existing: Existing, account: Account) -> None:
-    """Checks that the stack can write to what it adopts and creates resources in.
+    """Checks that existing resources in which the stack creates others are in its own subscription.
 
     Raises:
         pulumi.RunError: a resource is in another subscription than the deployment.
@@ -370,7 +370,7 @@ def _require_own_subscription(existing: Existing, account: Account) -> None:
     for resource in (existing.api_management, existing.environment):
         if resource and resource.subscription != account.subscription_id:
             raise pulumi.RunError(
-                f"{resource} is in another subscription than the deployment, which is to "
-                f"{account.subscription_id}. The stack creates resources in it.\n"
+                f"{resource} is not in the subscription of the deployment, {account.subscription_id}. "
+                "The stack creates resources in it, so both must be in one subscription.\n"
                 f"  > pulumi config set azure-native:subscriptionId {resource.subscription}"
             )

@@ -15,11 +15,11 @@ _CLOSING = re.compile(r"</([\w.:-]+)>")
 
 
 def indented(text: str, lines: Sequence[str]) -> list[str]:
-    """The lines of a policy document, indented; as they are when the document cannot be read.
+    """The lines of a policy document, indented; unchanged when the document cannot be read.
 
     Args:
         text: the document.
-        lines: its lines; they may hold marks that the document does not.
+        lines: its lines; they may contain marks that the document does not.
     """
     try:
         root = rawxml.parse(text, "policy")
@@ -43,7 +43,7 @@ class _Plan:
         self.indents: dict[int, int] = {}
 
     def element(self, element: Element, depth: int) -> None:
-        """Plans the lines of an element, but for its closing tag."""
+        """Plans the lines of an element, except for its closing tag."""
         if _width(self._lines[element.line - 1]) == element.column - 1:
             self._starts[element.line] = element.name, depth
             self.indents[element.line] = depth * _STEP
@@ -54,7 +54,7 @@ class _Plan:
             self.element(child, depth + 1)
 
     def closing_tags(self) -> None:
-        """Plans closing tags on lines of their own: each as the last open element of its name."""
+        """Plans closing tags on lines of their own: each like the last open element of its name."""
         opened: list[tuple[str, int]] = []
         for number, line in enumerate(self._lines, 1):
             if number in self._starts:
@@ -70,7 +70,7 @@ class _Plan:
                     break
 
     def _expression(self, value: Value, indent: int) -> None:
-        """Plans the lines of an expression after its first: their own shape, one step further in."""
+        """Plans the lines of an expression after its first: their relative indentation, one step deeper."""
         first, last = value.line + 1, value.line + value.text.count("\n")
         if self._lines[last - 1].strip().startswith("}") and value.text.startswith("@{") and last >= first:
             self.indents[last] = indent

@@ -1,15 +1,15 @@
 """The keys with which the gateway seals tokens and signs consent forms.
 
 A key's version is part of the name of its named value (`token-key-v1`), so no named value ever changes its
-content. API Management gives no order in which a deployment's named values and policies take effect, so
-during a rotation policies of both versions may run next to named values of either:
+content. API Management does not define the order in which a deployment's named values and policies take
+effect, so during a rotation policies and named values of both versions may be in use together:
 
-    version in use           2           3
-    policies accept      1 2 3       2 3 4
-    named values hold  1 2 3 4   1 2 3 4 5
+    version in use              2           3
+    policies accept         1 2 3       2 3 4
+    named values contain  1 2 3 4   1 2 3 4 5
 
-Policies that still run with version 2 accept what those with version 3 seal, and the reverse; and neither
-mention a named value that the other deployment does not have.
+Policies that still use version 2 accept what those with version 3 seal, and the other way round. Neither
+mentions a named value that the other deployment does not have.
 """
 
 from collections.abc import Mapping
@@ -38,12 +38,12 @@ class KeyRingArgs:
 
 
 class KeyRing(pulumi.ComponentResource):
-    """The keys of every version so far and of the next two, made once and kept as secrets in the state.
+    """The keys of every version so far and of the next two, created once and stored as secrets in the state.
 
-    Every version stays declared, so no deployment replaces a key: rotation only adds keys.
+    Every version remains declared, so no deployment replaces a key: rotation only adds keys.
 
     Attributes:
-        named_values: the keys that API Management holds, base64, by the name of their named value.
+        named_values: the keys for API Management, base64, by the name of their named value.
     """
 
     named_values: Mapping[str, pulumi.Output[str]]

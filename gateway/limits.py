@@ -1,4 +1,4 @@
-"""What Azure would refuse although every setting is valid by itself, as far as it can be known offline."""
+"""Checks for limits of Azure that a stack can exceed although every setting is valid by itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ _APIS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that Azure refuses, or may refuse.
+    """A property of the stack that Azure refuses, or may refuse.
 
     Attributes:
-        message: what is wrong, and what to do.
-        warning: whether the deployment may succeed all the same.
+        message: the problem and its remedy.
+        warning: whether the deployment may succeed nevertheless.
     """
 
     message: str
@@ -43,7 +43,7 @@ class Finding:
 
 
 class LimitsError(pulumi.RunError):
-    """Azure would refuse the stack. Pulumi shows the message alone, without a stack trace."""
+    """Azure would refuse the stack. Pulumi shows only the message, without a stack trace."""
 
 
 def check(settings: Settings, plan: Plan) -> None:
@@ -87,5 +87,5 @@ def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
 def _too_many(what: str, count: int, most: int, fewer: str) -> Iterator[Finding]:
     if count > most:
         yield Finding(
-            message=f"The stack has {count} {what}, and API Management takes {most}. Use fewer {fewer}."
+            message=f"The stack has {count} {what}; API Management allows {most}. Use fewer {fewer}."
         )

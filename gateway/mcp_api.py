@@ -1,4 +1,4 @@
-"""Plans one MCP server's API at the gateway, and where messages at the gateway's root lead."""
+"""Plans the API of an MCP server, and the forwarding of messages that clients send to the gateway's root."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootMessages:
-    """A path at the gateway's root at which legacy servers take messages.
+    """A path at the gateway's root for messages to legacy servers.
 
     Attributes:
         template: the path.
@@ -42,7 +42,7 @@ class RootMessages:
 
 
 def root_messages(backends: Sequence[Backend]) -> tuple[RootMessages, ...]:
-    """The paths at the gateway's root at which servers take messages."""
+    """The paths at the gateway's root for messages to servers."""
     found: dict[str, list[tuple[Backend, Route]]] = {}
     for backend in backends:
         for route in backend.root_messages:
@@ -53,12 +53,12 @@ def root_messages(backends: Sequence[Backend]) -> tuple[RootMessages, ...]:
 
 
 def plan_mcp_api(settings: Settings, backend: Backend) -> Api:
-    """The MCP server's routes. One policy handles them all: it checks tokens and says where each leads."""
+    """The API of an MCP server. One policy for all routes checks tokens and sets the server's URL."""
     return Api(
         id=f"{backend.name}-mcp",
         name=backend.name,
         title=f"{backend.title} MCP server",
-        description=f"The MCP server {backend.title}, for holders of a token of this gateway.",
+        description=f"The MCP server {backend.title}, for callers with a token of this gateway.",
         path=backend.path,
         backend=backend.name,
         policy=policy.render("mcp/api.xml.j2", settings=settings, backend=backend),
@@ -67,11 +67,11 @@ def plan_mcp_api(settings: Settings, backend: Backend) -> Api:
 
 
 def plan_product(backend: Backend) -> Product:
-    """The product whose keys open the MCP server."""
+    """The product whose keys give access to the MCP server."""
     return Product(
         id=backend.product,
         title=f"{backend.title} MCP server: keys",
-        description=f"Subscription keys that open the MCP server {backend.title}.",
+        description=f"Subscription keys for the MCP server {backend.title}.",
         api=f"{backend.name}-mcp",
         backend=backend.name,
     )
@@ -90,7 +90,7 @@ def _routes(backend: Backend) -> Sequence[Operation]:
 
 
 def _preflights(backend: Backend) -> Sequence[Operation]:
-    """API Management answers a preflight only where an operation takes it; the API's policy does the rest."""
+    """API Management answers a preflight only if an operation matches it; the API's policy does the rest."""
     return tuple(
         Operation(
             id="-".join(("preflight", *template.strip("/").split("/"))).rstrip("-"),

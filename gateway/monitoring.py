@@ -1,4 +1,4 @@
-"""What an operator sees and is told: workbook, alerts, budget."""
+"""Declares the monitoring for operators: workbook, alerts, budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class MonitoringArgs:
     """Arguments of `Monitoring`.
 
     Attributes:
-        settings: which of its resources exist.
-        resource_group_name: where they go.
+        settings: the settings of monitoring, which select its resources.
+        resource_group_name: resource group of the resources.
         resource_group_id: resource id of the resource group whose costs count.
         subscription_id: the subscription.
         location: the region.
@@ -37,7 +37,7 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """The workbook, the alerts and the budget that the settings ask for."""
+    """The workbook, the alerts and the budget that the settings select."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Monitoring", name, None, opts)

@@ -1,4 +1,4 @@
-"""What policies know of the deployment: named values, written `{{name}}` in a policy."""
+"""Declares named values: values of the deployment that policies use as `{{name}}`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

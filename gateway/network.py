@@ -1,6 +1,6 @@
 """The virtual network of a stack, and the private endpoints in it.
 
-Every service has a subnet of its own, because Azure lets no other service into a delegated one.
+Every service has a subnet of its own, because Azure allows no other service in a delegated one.
 """
 
 import zlib
@@ -25,7 +25,7 @@ _ZONES = {
 }
 """The private DNS zone of each kind of private endpoint, by the group id of Private Link."""
 
-# Which of the network's equal parts a subnet has; environments have the rest.
+# The index of each subnet among the network's equal parts; environments use the rest.
 _GATEWAY, _FUNCTIONS, _ENDPOINTS, _FIRST_ENVIRONMENT = range(4)
 _ANY = ("0-65535",)
 
@@ -35,10 +35,10 @@ class NetworkArgs:
     """Arguments of `Network`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of the network.
         location: the region.
         tags: tags of its resources.
-        settings: its address space, and how API Management takes part.
+        settings: its address space, and how API Management is connected to it.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -53,7 +53,7 @@ class _Rule:
 
     Attributes:
         source: service tag or address prefix.
-        ports: where to.
+        ports: the destination ports.
     """
 
     source: str
@@ -65,9 +65,9 @@ class ZoneArgs:
     """Arguments of `PrivateZone`.
 
     Attributes:
-        domain: the domain that it answers for.
-        vnet_id: the network that asks it.
-        network: where it goes.
+        domain: the domain of the zone.
+        vnet_id: the virtual network that is linked to it.
+        network: resource group and tags.
     """
 
     domain: pulumi.Input[str]
@@ -76,12 +76,12 @@ class ZoneArgs:
 
 
 class PrivateZone(pulumi.ComponentResource):
-    """A private DNS zone that the virtual network asks.
+    """A private DNS zone that is linked to the virtual network.
 
     Attributes:
         id: its resource id.
         name: the domain.
-        link: the link to the network, without which the network asks the public DNS.
+        link: the link to the network, without which the network uses the public DNS.
     """
 
     id: pulumi.Output[str]
@@ -127,10 +127,10 @@ class EndpointArgs:
 
     Attributes:
         target_id: the resource behind it.
-        group: which of the resource's services, as Private Link calls it.
-        subnet_id: where its address is.
-        zone: where the service's name is resolved.
-        network: where it goes.
+        group: group id of the resource's service in Private Link.
+        subnet_id: the subnet with its address.
+        zone: the zone in which the service's name is resolved.
+        network: resource group, region and tags.
     """
 
     target_id: pulumi.Input[str]
@@ -144,7 +144,7 @@ class PrivateEndpoint(pulumi.ComponentResource):
     """An address in the virtual network for one service of one resource.
 
     Attributes:
-        ready: what has to exist before the network resolves the service's name to that address.
+        ready: the resources that must exist before the network resolves the service's name to that address.
     """
 
     ready: tuple[pulumi.Resource, ...]
@@ -184,11 +184,11 @@ class PrivateEndpoint(pulumi.ComponentResource):
 
 
 class Network(pulumi.ComponentResource):
-    """A virtual network with a subnet for each service that takes part.
+    """A virtual network with a subnet for each connected service.
 
     Attributes:
-        settings: what the stack asks for.
-        gateway_subnet: id of API Management's subnet; None when it takes no part.
+        settings: the settings of the network.
+        gateway_subnet: id of API Management's subnet; None when it is not connected.
     """
 
     settings: NetworkSettings
@@ -214,7 +214,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.gateway_subnet = self._gateway_subnet()
-        # Services in it resolve the names of private endpoints, so these come first.
+        # Other services resolve the names of private endpoints, so their subnet comes first.
         self._endpoints_subnet = self._subnet(
             _ENDPOINTS, "endpoints", [_Rule(str(args.settings.addresses), ("443",))]
         )
@@ -234,8 +234,8 @@ class Network(pulumi.ComponentResource):
     def environment_subnet(self, environment: str) -> pulumi.Output[str]:
         """Id of a subnet for a Container Apps environment.
 
-        Its addresses follow from the name, so that they stay when a stack gets or loses other environments;
-        the larger the network, the less likely do two names want the same.
+        Its addresses are derived from the name, so that they do not change when other environments are added
+        or removed; the larger the network, the less likely is a collision of two names.
         https://learn.microsoft.com/azure/container-apps/firewall-integration
         """
         count = len(self._prefixes) - _FIRST_ENVIRONMENT
@@ -255,7 +255,7 @@ class Network(pulumi.ComponentResource):
         )
 
     def zone(self, name: str, domain: pulumi.Input[str], parent: pulumi.Resource) -> PrivateZone:
-        """A private DNS zone that the network asks."""
+        """A private DNS zone that is linked to the network."""
         return PrivateZone(
             name,
             ZoneArgs(domain=domain, vnet_id=self._vnet.id, network=self._args),
@@ -270,7 +270,7 @@ class Network(pulumi.ComponentResource):
         Args:
             name: its logical name.
             target_id: the resource behind it.
-            group: which of the resource's services, as Private Link calls it: a key of `_ZONES`.
+            group: group id of the resource's service in Private Link: a key of `_ZONES`.
             parent: the component that it belongs to.
         """
         if group not in self._zones:
@@ -313,7 +313,7 @@ class Network(pulumi.ComponentResource):
         delegation: str = "",
         endpoints: Sequence[str] = (),
     ) -> pulumi.Output[str]:
-        """A subnet that admits what is listed, and nothing else, also from the network itself."""
+        """A subnet that admits only the listed traffic, also from the network itself."""
         prefix = str(self._prefixes[slot])
         group = network.NetworkSecurityGroup(
             f"{self._name}-{name}-rules",
@@ -336,7 +336,7 @@ class Network(pulumi.ComponentResource):
                 if delegation
                 else None,
                 network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
-                # Otherwise the rules would not hold for private endpoints.
+                # Otherwise the rules would not apply to private endpoints.
                 private_endpoint_network_policies=(
                     network.VirtualNetworkPrivateEndpointNetworkPolicies.NETWORK_SECURITY_GROUP_ENABLED
                 ),

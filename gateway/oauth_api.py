@@ -54,7 +54,7 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
 
     Args:
         settings: the stack's settings.
-        backends: the MCP servers that its tokens open.
+        backends: the MCP servers that accept its tokens.
     """
     return Api(
         id="oauth",
@@ -78,7 +78,7 @@ def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
 
 
 def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
-    """The endpoints of a sign-in, which is for the servers that users may call."""
+    """The endpoints of a sign-in; users sign in for the servers that they may call."""
     admitting = [backend for backend in backends if backend.admits_users]
     organisation = policy.Organisation(name=settings.publisher_name, logo=settings.publisher_logo)
     return tuple(
@@ -127,7 +127,7 @@ def _preflights(settings: Settings) -> Sequence[Operation]:
 
 
 def _root_messages(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
-    """Where clients send messages of legacy servers that resolve their path against the root of the host.
+    """Operations for clients that resolve a legacy server's message path against the root of the host.
 
     Browsers send a preflight first.
     """

@@ -1,4 +1,4 @@
-"""The outputs of a stack: where to connect. No backend's own URL, and no secret in clear."""
+"""The outputs of a stack: the URLs for clients, no backend's own URL, and no secret in clear text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -43,7 +43,7 @@ def stack_outputs(
 
 
 def _endpoints(gateway_url: pulumi.Output[str], backend: Backend) -> Mapping[str, pulumi.Output[str]]:
-    """The URLs at which a client may begin: streamable HTTP, and the legacy event stream if there is one."""
+    """The URLs at which clients connect: streamable HTTP, and the legacy event stream if there is one."""
     base = pulumi.Output.concat(gateway_url, "/", backend.path)
     endpoints = {"streamableHttp": base} if backend.has_streamable_http else {}
     for entrance in backend.entrances:
@@ -57,12 +57,12 @@ def _agent_settings(
     deployed: Sequence[Deployed],
     hosted: Sequence[Hosted],
 ) -> Mapping[str, pulumi.Input[object]]:
-    """What the demo agent needs to know of the stack: its servers, and the Foundry project."""
+    """The settings of the demo agent: the stack's servers, and the Foundry project."""
     behind = [server.backend for server in deployed if server.backend.has_streamable_http]
     project = settings.foundry
     return {
         "gatewayUrl": gateway.url,
-        # Where an agent gets its token, and the scope that it asks for (client credentials, app-only).
+        # The token endpoint of an agent, and the scope that it requests (client credentials, app-only).
         "tokenUrl": gateway.token_url,
         "scope": pulumi.Output.concat(gateway.client_id, "/.default"),
         "foundry": {"endpoint": project.endpoint, "model": project.model} if project else None,

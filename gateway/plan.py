@@ -1,10 +1,10 @@
-"""What the gateway will run: APIs, operations, rendered policies, fragments and names of named values.
+"""The plan of a gateway: APIs, operations, rendered policies, fragments and names of named values.
 
     plan = plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
     plan.check()
 
-A plan is plain data, made from the stack's settings before any resource exists. What only Azure knows (host
-names, ids, keys) reaches the policies through named values, of which a plan has the names.
+A plan is plain data that is computed from the stack's settings before any resource exists. Values that only
+Azure knows (host names, ids, keys) reach the policies through named values; a plan has their names.
 """
 
 import re
@@ -29,8 +29,8 @@ from settings import Settings
 
 _INCLUDE = re.compile(r'<include-fragment\s+fragment-id="([^"]+)"')
 
-# Placeholders for what only a deployment knows: a value that is both a number and a string, and one that is
-# as long as the keys.
+# Placeholders for values that only a deployment knows: one that is both a number and a string, and one with
+# the length of the keys.
 _PLACEHOLDER = "1"
 _KEY_PLACEHOLDER = f"{'A' * 86}=="
 
@@ -47,10 +47,10 @@ _FRAGMENTS = (
 
 
 class PoliciesError(pulumi.RunError):
-    """Policies that must not be deployed. Pulumi shows the message alone, without a stack trace.
+    """The policies have errors. Pulumi shows only the message, without a stack trace.
 
     Attributes:
-        findings: all of them, warnings included.
+        findings: all findings, including warnings.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
@@ -74,11 +74,11 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedValue:
-    """A value that policies mention as `{{name}}` and that the deployment fills in.
+    """A value that policies mention as `{{name}}` and that the deployment provides.
 
     Attributes:
         name: its name and id in API Management.
-        secret: whether API Management keeps it encrypted.
+        secret: whether API Management stores it encrypted.
         backend: name of the MCP server that it belongs to, or None for the gateway's own.
     """
 
@@ -89,18 +89,18 @@ class NamedValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one stack's gateway runs.
+    """The plan of one stack's gateway.
 
     Attributes:
         sku: tier of API Management.
         backends: the MCP servers behind the gateway.
-        policy: the rendered policy of all APIs; None where it belongs to the owner of the service.
+        policy: the rendered policy of all APIs; None when it belongs to the owner of the service.
         apis: the APIs with their operations.
-        fragments: what policies include.
-        named_values: what policies mention.
-        roles: the app roles of the gateway's application, and who is assigned them.
-        products: the products whose subscription keys open MCP servers.
-        logged_body_bytes: how much of a message's body the service logs.
+        fragments: the fragments that policies include.
+        named_values: the named values that policies mention.
+        roles: the app roles of the gateway's application and their assignments.
+        products: the products whose subscription keys give access to MCP servers.
+        logged_body_bytes: number of bytes of a body that the service logs.
     """
 
     sku: str
@@ -111,11 +111,11 @@ class Plan:
     named_values: tuple[NamedValue, ...]
     roles: RolePlan
     products: tuple[Product, ...] = ()
-    # A body that is logged is a body that is buffered, which would hold back event streams.
+    # A logged body is buffered, which would delay event streams.
     logged_body_bytes: int = 0
 
     def findings(self) -> list[Finding]:
-        """Everything that is wrong with the policies, warnings included."""
+        """All findings about the policies, including warnings."""
         surroundings = lint.Surroundings(
             unknown=frozenset(value.name for value in self.named_values),
             diagnostics=(Diagnostic(name="applicationinsights", body_bytes=self.logged_body_bytes),),
@@ -137,7 +137,7 @@ class Plan:
     def service(
         self, values: Mapping[str, str] | None = None, urls: Mapping[str, str] | None = None
     ) -> engine.Service:
-        """The plan as the policy engine takes it.
+        """The plan as a service of the policy engine.
 
         Args:
             values: named values by name; those not given get a placeholder.
@@ -236,7 +236,7 @@ def _fragments(backends: Sequence[Backend]) -> Iterator[str]:
 
 
 def declared_key_versions(version: int) -> range:
-    """The key versions that named values hold.
+    """The key versions for which named values are declared.
 
     They are those that the policies of this, the previous and the next version accept
     (`Settings.accepted_key_versions`).
@@ -245,7 +245,7 @@ def declared_key_versions(version: int) -> range:
 
 
 def key_name(purpose: str, version: int) -> str:
-    """Name of the named value that holds a key of a version."""
+    """Name of the named value with the key of a version."""
     return f"{purpose}-key-v{version}"
 
 

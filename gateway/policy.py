@@ -1,8 +1,8 @@
 """Renders the policies that API Management runs from the templates under `policies/`.
 
-Templates are Jinja with delimiters of their own, `[[ value ]]`, `[% statement %]` and `[# comment #]`,
-because `{{name}}` is API Management's syntax for a named value and is left alone. C# stands in files
-under `policies/csharp/`, pages in `policies/pages/`; templates include both.
+Templates are Jinja with custom delimiters, `[[ value ]]`, `[% statement %]` and `[# comment #]`, because
+`{{name}}` is API Management's syntax for a named value and must not be changed. C# is in files under
+`policies/csharp/`, pages are in `policies/pages/`; templates include both.
 """
 
 import base64
@@ -33,16 +33,16 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 class RenderedPolicy(str):
-    """The text of a policy document, with the locations in templates at which it was written."""
+    """The text of a policy document, with its source locations in templates."""
 
     __slots__ = ("source_map",)
     source_map: TemplateSourceMap
 
     def __new__(cls, text: str, source_map: TemplateSourceMap) -> "RenderedPolicy":
-        """The text with its source map; a text that is made of it, such as a slice, has none."""
-        made = super().__new__(cls, text)
-        made.source_map = source_map
-        return made
+        """The text with its source map; a string derived from it, such as a slice, has none."""
+        rendered = super().__new__(cls, text)
+        rendered.source_map = source_map
+        return rendered
 
     def __getnewargs__(self) -> tuple[str, TemplateSourceMap]:  # ty: ignore[incompatible-method-override] -- for copies
         return str(self), self.source_map
@@ -69,11 +69,11 @@ def render(
     Args:
         template: path below `policies/`, such as `oauth/token.xml.j2`.
         organisation: the organisation that its pages name.
-        variables: what the template needs; each template says so in its first lines.
+        variables: the variables of the template; its first lines list them.
 
     Raises:
         jinja2.UndefinedError: a variable that the template needs is missing.
-        jinja2.TemplateNotFound: no such template.
+        jinja2.TemplateNotFound: the template does not exist.
     """
     loaded = _environment(organisation).get_template(template)
     marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
@@ -87,7 +87,7 @@ def templates() -> tuple[str, ...]:
 
 
 def written_lines(template: str) -> frozenset[int]:
-    """The lines of a template that hold text, apart from blocks and comments: what documents are made of."""
+    """The lines of a template with text outside blocks and comments, from which documents are rendered."""
     environment = _environment()
     return lines_of(environment, (_FOLDER / template).read_text(encoding="utf-8"), template)
 
@@ -98,14 +98,14 @@ def csharp_literal(text: str) -> str:
 
 
 def base64url(text: str) -> str:
-    """Unpadded base64url of a text (RFC 7515, section 2)."""
+    """Unpadded base64url of a string (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def page_expression(html: str) -> str:
     """A C# expression whose value is the page, with every variable HTML-encoded.
 
-    There is no way to write a variable into a page that leaves it as it is.
+    A page cannot contain a variable that is not encoded.
     """
     parts: list[str] = []
     position = 0
@@ -134,7 +134,7 @@ def style_hash(html: str) -> str:
 
 
 def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
-    """A filter that does not see the marks; what it makes of a text has lines of its own."""
+    """A filter that is applied to the text without marks; the lines of its result get no marks."""
 
     def filtered(text: str) -> str:
         return change(unmarked(text))
@@ -143,10 +143,10 @@ def _of_unmarked(change: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def _bytecode_cache() -> jinja2.BytecodeCache | None:
-    """Keeps compiled templates as Python keeps compiled modules: below `__pycache__`, unless that is off.
+    """Stores compiled templates below `__pycache__`, like Python's compiled modules, unless that is disabled.
 
-    What a template is compiled to depends on its text, which Jinja compares, and on these modules: filters of
-    constants are applied when it is compiled.
+    A compiled template depends on its text, which Jinja compares, and on these modules: filters of constants
+    are applied when it is compiled.
     """
     if sys.dont_write_bytecode:
         return None
@@ -178,7 +178,7 @@ def _environment(organisation: Organisation | None = None) -> jinja2.Environment
         extensions=[Marks],
         bytecode_cache=_bytecode_cache(),
     )
-    # A template that is imported sees nothing of its importer but the environment's globals.
+    # An imported template can only use the environment's globals, not the importer's variables.
     cast("dict[str, object]", environment.globals)["organisation"] = organisation or Organisation()
     environment.filters.update(
         characters=characters.pattern,

@@ -1,4 +1,4 @@
-"""Declares the product of an MCP server that admits subscription keys, and its one subscription."""
+"""Declares the product of an MCP server that accepts subscription keys, and its one subscription."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ProductWithKeyArgs:
     Attributes:
         service: the API Management service.
         product: the product as planned.
-        after: what has to exist before the key opens anything: the API with its policy.
+        after: the resources that must exist before the key is valid: the API with its policy.
         protect: whether Pulumi refuses to delete or replace the key.
     """
 
@@ -33,7 +33,7 @@ class ProductWithKeyArgs:
 class ProductWithKey(pulumi.ComponentResource):
     """A product of one API, and a subscription to it.
 
-    The product is not published: no one can subscribe to it in a developer portal.
+    The product is not published, so users cannot subscribe to it in a developer portal.
 
     Attributes:
         key: the subscription's key, a secret.

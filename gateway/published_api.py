@@ -15,11 +15,11 @@ class PublishedApiArgs:
     """Arguments of `PublishedApi`.
 
     Attributes:
-        service: where the API is published.
-        requirements: what its policies refer to.
+        service: the API Management service.
+        requirements: the resources to which its policies refer.
         api: the API as planned.
         server: the MCP server behind it, or None when its policies answer.
-        logged_body_bytes: how much of a message's body is logged.
+        logged_body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
     """
 
@@ -37,7 +37,8 @@ class PublishedApi(pulumi.ComponentResource):
     The resources are created one after the other: locks of the server, API, policy of the API, then each
     operation with its policy. So an operation never exists without the policy of its API, neither when a
     deployment fails half way nor when the API is removed, which happens in the reverse order. The policy of
-    the API checks the token or denies, so an operation whose own policy does not exist yet forwards nothing.
+    the API checks the token or refuses the request, so an operation whose own policy does not exist yet
+    forwards nothing.
 
     The order also avoids 409 (PessimisticConcurrencyConflict), with which API Management refuses a write
     while another write to the same API is in progress.
@@ -82,7 +83,7 @@ class PublishedApi(pulumi.ComponentResource):
             opts=service.child(self, args.requirements.of(planned.policy)),
         )
         if service.adopted:
-            # Diagnostics of the service would log the APIs of others, too.
+            # A diagnostic of the service would also log the APIs of other owners.
             previous = apimanagement.ApiDiagnostic(
                 f"{name}-diagnostic",
                 apimanagement.ApiDiagnosticArgs(

@@ -1,7 +1,7 @@
 """Plans the MCP registry: the list of the stack's servers, which clients discover without a sign-in.
 
-Each entry is a `server.json`, made from the record of the server. It holds what a client has to know to
-connect, which is public: addresses at the gateway. No secret, and no address of a server behind the gateway.
+Each entry is a `server.json`, created from the record of the server. It contains only what clients need to
+connect, URLs at the gateway: no secret, and no URL of a server behind the gateway.
 
 https://github.com/modelcontextprotocol/registry/blob/main/docs/reference/api/openapi.yaml
 """
@@ -19,7 +19,7 @@ NAMESPACE = "registry-namespace"
 """The named value with the namespace of the servers' names: the gateway's host in reverse."""
 
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
-"""The version of `server.json` that entries have."""
+"""The schema of the entries."""
 
 _LONGEST = 100
 _METADATA = "io.modelcontextprotocol.registry/official"
@@ -31,7 +31,7 @@ def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: S
     Args:
         settings: the stack's settings.
         backends: the MCP servers behind the gateway.
-        hosted: those of other organisations.
+        hosted: MCP servers of other organisations.
     """
     servers = json.dumps(entries(backends, hosted), ensure_ascii=False)
     listed = policy.render("registry/servers.xml.j2", servers=servers)

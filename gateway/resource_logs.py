@@ -8,8 +8,8 @@ from pulumi_azure_native import monitor
 
 from gateway.backend_context import LogKind, LogSource
 
-# https://learn.microsoft.com/azure/azure-monitor/reference/logs-index. Named one by one: a group such as
-# `allLogs` would also send what Azure adds later, and GatewayLlmLogs may have bodies.
+# https://learn.microsoft.com/azure/azure-monitor/reference/logs-index. Listed individually: a group such as
+# `allLogs` would also include categories that Azure adds later, and GatewayLlmLogs may contain bodies.
 _CATEGORIES = {
     LogKind.API_MANAGEMENT: ("GatewayLogs",),
     LogKind.COSMOS_DB: ("ControlPlaneRequests", "DataPlaneRequests"),

@@ -1,8 +1,8 @@
-"""The app roles of the gateway's application, and who is assigned them.
+"""The app roles of the gateway's application and their assignments.
 
-An app role with the name of a scope gives an agent what the scope gives a user. Further roles are those
-that rules of tools name, and one for each group that they name: its members have the role, so no token needs
-a list of groups, which Entra shortens for members of many.
+An app role with the name of a scope gives an agent the rights that the scope gives a user. Further roles are
+those that rules for tools name, and one for each group that they name: its members have the role, so no token
+needs a list of groups, which Entra truncates for members of many groups.
 https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps
 """
 
@@ -15,7 +15,7 @@ from gateway.backend import Backend, group_role
 from settings import Settings
 
 Member = Literal["User", "Application"]
-"""Who may be assigned a role: `User` stands for users and groups."""
+"""The kinds of principals to which a role may be assigned: `User` means users and groups."""
 
 _NAMESPACE = uuid.UUID("5d2b3c0e-7c0f-5d5b-9f0d-5a4f0c5a8c11")
 
@@ -25,10 +25,10 @@ class AppRole:
     """A role that the application defines.
 
     Attributes:
-        value: what tokens carry in `roles`.
-        title: what administrators of Entra read.
+        value: its value in the claim `roles` of tokens.
+        title: its display name in Entra.
         description: what it allows.
-        members: who may be assigned it.
+        members: the kinds of principals to which it may be assigned.
     """
 
     value: str
@@ -38,13 +38,13 @@ class AppRole:
 
     @property
     def id(self) -> str:
-        """Its id, which follows from the value: a change of another role never replaces it."""
+        """Its id, which is derived from the value, so that a change to another role never replaces it."""
         return str(uuid.uuid5(_NAMESPACE, self.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleAssignment:
-    """A role that a principal is given.
+    """The assignment of a role to a principal.
 
     Attributes:
         name: part of the resource's name.

@@ -1,4 +1,4 @@
-"""API Management itself: its name, its identity, the service, and what it logs."""
+"""Declares API Management: its name, its identity, the service, and its logging."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gateway.backend_context import steady_identity
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
 
-# Off: protocols and ciphers that no current client needs. The v2 tiers do not take these properties.
+# Disables protocols and ciphers that no current client needs. The v2 tiers do not support these properties.
 # https://learn.microsoft.com/azure/api-management/api-management-howto-manage-protocols-ciphers
 _GATEWAY_SECURITY = "Microsoft.WindowsAzure.ApiManagement.Gateway.Security"
 _HARDENING = {
@@ -35,25 +35,25 @@ class ServiceArgs:
     """Arguments of `Service`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of the service.
         location: the region.
         tags: tags of its resources.
-        publisher_email: where API Management sends service notices.
+        publisher_email: the address to which API Management sends service notices.
         publisher_name: the organisation that runs the gateway.
         sku: tier.
         capacity: units.
         application_insights_id: resource id of the component that it logs to.
         application_insights_connection: connection string of that component.
-        logged_body_bytes: how much of a message's body is logged.
+        logged_body_bytes: number of bytes of a body that are logged.
         sampling_percent: percentage of requests whose telemetry is kept.
         protect: whether Pulumi refuses to delete or replace the service.
         local_url: origin of the twin's gateway; empty on Azure.
-        subnet_id: the subnet that it takes part in; None without a virtual network.
-        existing: a service that exists, and the identity with which it calls others; None to create both.
-        address: the gateway's own host name; None for the one that Azure gives.
+        subnet_id: the subnet to which it is connected; None without a virtual network.
+        existing: an existing service, and the identity with which it calls others; None to create both.
+        address: the gateway's custom host name; None for the one that Azure assigns.
         scale: zones, further regions, external cache.
-        secrets_role: resource id of the role with which a certificate is read.
-        telemetry_role: resource id of the role with which Application Insights takes its logs.
+        secrets_role: resource id of the role that allows it to read a certificate.
+        telemetry_role: resource id of the role that allows it to send telemetry to Application Insights.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -81,7 +81,7 @@ class Service(pulumi.ComponentResource):
     """An API Management service with an identity of its own and request logs without contents.
 
     The service takes minutes to create, up to 45 in classic tiers. Its name, its URL and its identity exist
-    before it, so that only what is created in it has to wait: Entra applications, the servers behind the
+    before it, so that only the resources in it have to wait: Entra applications, the servers behind the
     gateway and their locks do not.
 
     Attributes:
@@ -89,7 +89,7 @@ class Service(pulumi.ComponentResource):
         identity: the user-assigned identity with which the gateway calls others.
         resource: the service; resources in it depend on it and are deleted with it.
         name: its name, for the resources in it.
-        cname: the host name that Azure gives, to which a host name of the stack's own leads.
+        cname: the host name that Azure assigns, the target of the CNAME record of a custom host name.
         resource_group_name: its resource group.
         logger_id: resource id of the logger that writes to Application Insights.
     """
@@ -137,8 +137,8 @@ class Service(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=self._owned),
         )
         self.logger_id = logger.id
-        # Every client knows the gateway, its issuer and its servers by this address, so a protected stack
-        # refuses to change it: the resource would be replaced. Its name is what Pulumi shows then.
+        # Clients identify the gateway, its issuer and its servers by this URL, so a protected stack refuses
+        # to change it: this resource would have to be replaced, and Pulumi's error shows its name.
         random.RandomString(
             f"{name}-address-that-clients-registered-with",
             random.RandomStringArgs(length=8, keepers={"url": self.url}),
@@ -150,11 +150,11 @@ class Service(pulumi.ComponentResource):
 
     @property
     def _owned(self) -> pulumi.Resource | None:
-        """The service, unless it stays when the stack is destroyed."""
+        """The service, unless it remains when the stack is destroyed."""
         return None if self._adopted else self.resource
 
     def _log_all_apis(self, name: str, args: ServiceArgs) -> None:
-        """Logs every request; a service with the APIs of others gets this for each API of the stack."""
+        """Logs every request; in an adopted service, each API of the stack has a diagnostic instead."""
         apimanagement.Diagnostic(
             f"{name}-diagnostic",
             apimanagement.DiagnosticArgs(
@@ -166,7 +166,7 @@ class Service(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
         )
-        # What the service's diagnostic setting sends to Log Analytics, likewise without headers and queries.
+        # The telemetry that the diagnostic setting sends to Log Analytics, also without headers and queries.
         monitor_logger = apimanagement.Logger(
             f"{name}-monitor-logger",
             apimanagement.LoggerArgs(
@@ -220,15 +220,15 @@ class Service(pulumi.ComponentResource):
                 sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
                     name=args.sku, capacity=args.capacity
                 ),
-                # Our policies use the user-assigned identity only. The other one has no role; it is for what
-                # an operator adds: certificates and named values from a Key Vault, policies of their own.
+                # The policies use only the user-assigned identity. The other one has no role; it is for
+                # additions of an operator: certificates and named values from a Key Vault, other policies.
                 identity=apimanagement.ApiManagementServiceIdentityArgs(
                     type=apimanagement.ApimIdentityType.SYSTEM_ASSIGNED_USER_ASSIGNED,
                     user_assigned_identities=self.identity.id.apply(
                         lambda identity_id: {identity_id: apimanagement.UserIdentityPropertiesArgs()}
                     ),
                 ),
-                # An MCP server is used without a portal.
+                # MCP servers need no developer portal.
                 developer_portal_status=apimanagement.DeveloperPortalStatus.DISABLED,
                 legacy_portal_status=apimanagement.LegacyPortalStatus.DISABLED,
                 # The gateway keeps its public address; requests to servers and stores go through the subnet.
@@ -264,7 +264,7 @@ class Service(pulumi.ComponentResource):
             )
         # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
         if args.scale.redis_connection:
-            # Policies use it as soon as it is there, and the service's own cache without it.
+            # Policies use it when it exists, and otherwise the service's own cache.
             apimanagement.Cache(
                 f"{name}-cache",
                 apimanagement.CacheArgs(
@@ -280,7 +280,7 @@ class Service(pulumi.ComponentResource):
         self.url = self._url(args, pulumi.Output.concat("https://", self.cname))
 
     def _url(self, args: ServiceArgs, default: pulumi.Output[str]) -> pulumi.Output[str]:
-        """The origin at which clients find the gateway."""
+        """The origin of the gateway for clients."""
         if args.local_url:
             return pulumi.Output.from_input(args.local_url)
         if args.address:
@@ -288,7 +288,7 @@ class Service(pulumi.ComponentResource):
         return default
 
     def _hostnames(self, address: Address | None) -> list[apimanagement.HostnameConfigurationArgs] | None:
-        """The gateway's own host name. The one that Azure gives keeps working.
+        """The gateway's custom host name. The one that Azure assigns remains valid.
 
         https://learn.microsoft.com/azure/api-management/configure-custom-domain
         """
@@ -314,7 +314,7 @@ class Service(pulumi.ComponentResource):
         ]
 
     def _certificate_access(self, name: str, args: ServiceArgs) -> list[pulumi.Resource]:
-        """The right to read the certificate and nothing else in its vault."""
+        """The permission to read the certificate, and nothing else in its vault."""
         if args.address is None or args.address.certificate is None:
             return []
         return [
@@ -331,7 +331,7 @@ class Service(pulumi.ComponentResource):
         ]
 
     def _adopt(self, name: str, args: ServiceArgs, service_id: ResourceId, identity_id: ResourceId) -> None:
-        """Reads a service that exists; the stack writes only its own APIs to it, and what they need."""
+        """Reads an existing service; the stack adds only its own APIs and the resources that they need."""
         self._adopted = True
         child = pulumi.ResourceOptions(parent=self)
         self.resource_group_name = service_id.group
@@ -352,15 +352,15 @@ class Service(pulumi.ComponentResource):
 
 
 def _require_local(name: str, gateway_url: str, *, local_url: str) -> str:
-    """The service's name, if its gateway is where a local stack says.
+    """The service's name, if its gateway has the URL of the local stack.
 
     Raises:
         pulumi.RunError: a local stack was deployed to Azure.
     """
     if gateway_url.rstrip("/") != local_url:
         raise pulumi.RunError(
-            f"The stack is set to be local, but its gateway is {gateway_url}. A local stack is less strict "
-            "than one on Azure.\n"
+            f"The stack has the setting local, but its gateway is {gateway_url}. Local stacks have weaker "
+            "checks and must not run on Azure.\n"
             "  > pulumi config rm local && pulumi config rm localUrl && pulumi config rm entraAuthority"
         )
     return name
@@ -375,7 +375,7 @@ def _require_suitable(
     args: ServiceArgs,
     identity: ResourceId,
 ) -> str:
-    """The name of an adopted service, if it is what the settings say.
+    """The name of an adopted service, if it has the tier and the identity of the settings.
 
     Raises:
         pulumi.RunError: it has another tier than the policies were checked for, or lacks the identity.
@@ -393,8 +393,8 @@ def _require_suitable(
     if str(identity).lower() not in (each.lower() for each in identities):
         raise pulumi.RunError(
             f"The API Management service {name} does not have the identity {identity}. The stack does not "
-            "change the service: assign the identity (API Management, Security, Managed identities, User "
-            "assigned), or name one that it has.\n"
+            "change the service: assign the identity in the portal (API Management, Security, Managed "
+            "identities, User assigned), or set one that the service has.\n"
             "  > pulumi config set existingIdentity <resource id>"
         )
     return name

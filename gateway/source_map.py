@@ -1,10 +1,10 @@
-"""Which line of which template every line of a rendered policy comes from.
+"""Maps every line of a rendered policy to its line in a template.
 
-While a template is compiled, a mark is put before the first character of each of its lines; marks pass
-through macros, includes and indentation like any other text, and are taken out of what was rendered.
+When a template is compiled, a mark is inserted before the first character of each of its lines; marks pass
+through macros, includes and indentation like any other text, and are removed from the rendered text.
 
-A check is a call of a macro of `guards.xml.j2`. What it is rendered to has the line of the call: the macros
-get no marks of their own, and each call passes its mark as the first argument.
+A guard is a call of a macro of `guards.xml.j2`. Its rendered text has the line of the call: the macros get no
+marks of their own, and each call passes its mark as the first argument.
 """
 
 import re
@@ -20,12 +20,12 @@ from jinja2.lexer import Token, TokenStream
 from apim.source_map import SourceLocation
 
 _GUARDS = "guards.xml.j2"
-# What begins a call of one of its macros, which a template imports as `guard`.
+# The tokens that begin a call of one of its macros, which a template imports as `guard`.
 _GUARD_CALL = ("guard", ".", ("unless", "when"), "(")
-# Private-use characters, which no template holds.
+# Private-use characters, which no template contains.
 _MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
 _CONTENT = re.compile(r"\S")
-# The column in a mark within a line of which parts were inserted.
+# The column in a mark after an inserted part of a line.
 _UNKNOWN = 0
 
 
@@ -40,7 +40,7 @@ class TemplateSourceMap:
         self._marked = marked
 
     def find(self, line: int, column: int = 1) -> SourceLocation | None:
-        """Where that place of the document was written; None for what no template contains."""
+        """The source location of a position in the document; None for text that is in no template."""
         if not 1 <= line <= len(self._lines) or not self._lines[line - 1]:
             return None
         places = self._lines[line - 1]
@@ -59,10 +59,10 @@ class TemplateSourceMap:
 
 
 class Marks(Extension):
-    """Puts the marks into templates."""
+    """Inserts the marks into templates."""
 
     def filter_stream(self, stream: TokenStream) -> Generator[Token]:
-        """The tokens, with a mark in each line of text, and one where a value follows in the line."""
+        """The tokens, with a mark in each line of text, and one before a value in the same line."""
         name = stream.name or ""
         if name == _GUARDS:
             yield from stream
@@ -83,7 +83,7 @@ class Marks(Extension):
                 for offset, text in enumerate(lines)
             ]
             if following is not None and following.type == "variable_begin" and lines[-1].strip():
-                # Of what a value is made the line is known, and no column.
+                # For a value, only the line is known, not the column.
                 marked[-1] += _mark(name, token.lineno + len(lines) - 1, 0)
             line_start = len(lines) > 1
             yield Token(token.lineno, "data", "\n".join(marked))
@@ -95,7 +95,7 @@ def unmarked(text: str) -> str:
 
 
 def _marks_in(line: str) -> tuple[tuple[int, SourceLocation], ...]:
-    """The columns of a line at which marks were, without the marks, and the locations that these name."""
+    """The columns of the marks in a line, counted without the marks, and the locations that they name."""
     places: list[tuple[int, SourceLocation]] = []
     removed = 0
     for mark in _MARK.finditer(line):
@@ -106,14 +106,14 @@ def _marks_in(line: str) -> tuple[tuple[int, SourceLocation], ...]:
 
 
 def lines_of(environment: Environment, source: str, template: str) -> frozenset[int]:
-    """The lines of a template that hold text, which are those that get marks."""
+    """The lines of a template that contain text, which are those with marks."""
     marks = Marks(environment)
     tokens = marks.filter_stream(environment.lexer.tokenize(source, template))
     return frozenset(int(mark[2]) for token in tokens for mark in _MARK.finditer(str(token.value)))
 
 
 def _calls_a_guard(tokens: list[Token]) -> bool:
-    """Whether these tokens are what comes before the arguments of a call of a guard."""
+    """Whether these tokens begin a call of a guard, up to its arguments."""
     return len(tokens) == len(_GUARD_CALL) and all(
         token.value in expected if isinstance(expected, tuple) else token.value == expected
         for token, expected in zip(tokens, _GUARD_CALL, strict=True)
@@ -121,7 +121,7 @@ def _calls_a_guard(tokens: list[Token]) -> bool:
 
 
 def _marked(text: str, template: str, line: int, *, whole: bool) -> str:
-    """The text with a mark before its first visible character; blank text stays as it is."""
+    """The text with a mark before its first visible character; blank text is returned unchanged."""
     content = _CONTENT.search(text)
     if content is None:
         return text

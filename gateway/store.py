@@ -1,4 +1,4 @@
-"""The state of the authorization server: Cosmos DB."""
+"""Declares the store of the authorization server: Cosmos DB."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ class StoreArgs:
     """Arguments of `Store`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of the account.
         location: the region.
         tags: tags of its resources.
         principal_id: object id of the identity that reads and writes documents.
         protect: whether Pulumi refuses to delete or replace the account.
-        regions: further regions with a copy, in the order in which they take over; with some, throughput is
-            provisioned, because a serverless account has one region.
-        throughput: request units a second up to which it then scales.
-        network: the virtual network through which alone it is reached; None for the internet.
+        regions: further regions with a replica, in the order of failover; if there are any, throughput is
+            provisioned, because a serverless account has only one region.
+        throughput: maximum of provisioned request units per second.
+        network: the only network from which it can be reached; None for the internet.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -42,10 +42,10 @@ class StoreArgs:
 
 
 class Store(pulumi.ComponentResource):
-    """A serverless Cosmos DB account with the authorization server's database.
+    """A Cosmos DB account with the authorization server's database.
 
-    Documents are found by their id, which is also their partition key, and say themselves when they
-    expire (`ttl`). Keys are off: one identity has the data plane of one database.
+    Documents are read by their id, which is also their partition key, and have their own time to live
+    (`ttl`). Keys are disabled: only one identity has access to documents, and only to this database.
 
     Attributes:
         account_id: resource id of the account.
@@ -72,8 +72,8 @@ class Store(pulumi.ComponentResource):
                 ],
                 enable_automatic_failover=True if args.regions else None,
                 capabilities=[] if args.regions else [cosmosdb.CapabilityArgs(name="EnableServerless")],
-                # A code is redeemed a moment after it was stored, by a request that knows no session token:
-                # a weaker level may answer from a replica that has not received it yet.
+                # A code is redeemed immediately after it was stored, by a request without a session token: at
+                # a weaker level, a replica that does not have it yet may answer.
                 consistency_policy=cosmosdb.ConsistencyPolicyArgs(
                     default_consistency_level=cosmosdb.DefaultConsistencyLevel.STRONG
                 ),
@@ -120,8 +120,8 @@ class Store(pulumi.ComponentResource):
                         ),
                         # -1: documents expire when their own `ttl` says so.
                         default_ttl=-1,
-                        # Documents are only found by id; an index would cost and no query would use it. The
-                        # mode stays `consistent`, which expiry needs.
+                        # Documents are only read by id, so an index would cost request units without a use.
+                        # The mode must be `consistent` for the expiration of documents.
                         indexing_policy=cosmosdb.IndexingPolicyArgs(
                             automatic=True,
                             indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
@@ -138,7 +138,7 @@ class Store(pulumi.ComponentResource):
             cosmosdb.SqlResourceSqlRoleAssignmentArgs(
                 resource_group_name=args.resource_group_name,
                 account_name=account.name,
-                # The same assignment has the same id in every run, another identity another one.
+                # The id is derived from scope and identity, so that it is the same in every run.
                 role_assignment_id=pulumi.Output.all(scope=scope, principal=args.principal_id).apply(
                     lambda parts: str(
                         uuid.uuid5(uuid.NAMESPACE_URL, f"{parts['scope']}#{parts['principal']}")
@@ -155,6 +155,6 @@ class Store(pulumi.ComponentResource):
         if args.network:
             args.network.endpoint(f"{name}-private", account.id, "Sql", self)
         self.account_id = account.id
-        # From the name, which a preview of an update knows.
+        # Built from the name, which is known in the preview of an update.
         self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
         self.register_outputs({"url": self.url})

@@ -1,4 +1,4 @@
-"""Where logs go: Log Analytics, and Application Insights on top of it."""
+"""Declares the destination of logs: Log Analytics, and Application Insights on top of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class TelemetryArgs:
     """Arguments of `Telemetry`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of its resources.
         location: the region.
         tags: tags of its resources.
         retention_days: how long logs are kept.
-        daily_cap_gb: gigabytes that are taken in a day; 0 for any number.
+        daily_cap_gb: maximum of gigabytes per day; 0 for no maximum.
         existing_workspace: a workspace to use; None to create one.
         existing_component: an Application Insights component to use; None to create one.
     """
@@ -35,9 +35,9 @@ class TelemetryArgs:
 
 
 class Telemetry(pulumi.ComponentResource):
-    """A Log Analytics workspace and an Application Insights component that stores in it.
+    """A Log Analytics workspace and an Application Insights component that stores its data in it.
 
-    Neither takes data with a key: a sender of telemetry has an identity with the role Monitoring Metrics
+    Neither accepts data with a key: a sender of telemetry needs an identity with the role Monitoring Metrics
     Publisher.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The workbook of the gateway in Azure Monitor: what is called, how fast, and what goes wrong."""
+"""The workbook of the gateway in Azure Monitor: calls, their durations, and errors."""
 
 import json
 import uuid
@@ -28,7 +28,7 @@ class WorkbookArgs:
     """Arguments of `Workbook`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of the workbook.
         location: the region.
         tags: its tags.
         workspace_id: resource id of the workspace that its queries read.
@@ -49,7 +49,7 @@ class Workbook(pulumi.ComponentResource):
             f"{name}-charts",
             resource_group_name=args.resource_group_name,
             location=args.location,
-            # The name of a workbook is a GUID; the same workspace has the same one in every run.
+            # The name of a workbook is a GUID; it is derived from the workspace, so every run has the same.
             resource_name_=pulumi.Output.from_input(args.workspace_id).apply(
                 lambda workspace_id: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{workspace_id}#{_TITLE}"))
             ),

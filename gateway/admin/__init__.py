@@ -1,1 +1,1 @@
-"""What an operator does with the gateway's grants, clients and keys: `python -m gateway.admin --help`."""
+"""Administration of the gateway's grants, clients and keys: `python -m gateway.admin --help`."""

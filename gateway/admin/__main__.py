@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Runs the command line, or says how to install what it needs."""
+    """Runs the command line, or prints how to install its packages."""
     try:
         from gateway.admin.command import app  # noqa: PLC0415 -- its packages are not those of `pulumi up`
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Clients: which are registered, and which are blocked."""
+"""Registered and blocked clients."""
 
 import time
 from collections.abc import Mapping
@@ -24,10 +24,11 @@ class Client:
 
     Attributes:
         document: id of its document.
-        name: the name that it gave itself.
-        redirect_uris: where users are sent back to.
-        registration: how it became known, such as `dynamic`; empty for one that was blocked unseen.
-        blocked: since when, in POSIX seconds; None when it is not.
+        name: the name that the client chose.
+        redirect_uris: its redirect URIs.
+        registration: how it was registered, such as `dynamic`; empty for one that was blocked before it was
+            registered.
+        blocked: when it was blocked, in POSIX seconds; None when it is not blocked.
     """
 
     document: str
@@ -51,7 +52,7 @@ class Clients:
         """The clients, sorted by name.
 
         Args:
-            blocked: whether only blocked ones are wanted.
+            blocked: whether to return only blocked ones.
         """
         found = self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
@@ -63,7 +64,7 @@ class Clients:
         )
 
     def block(self, client: str) -> Client:
-        """Blocks a client, known or not, until it is unblocked: it cannot sign users in.
+        """Blocks a client, registered or not, until it is unblocked: users cannot sign in with it.
 
         Args:
             client: client id, or id of the client's document.
@@ -76,10 +77,10 @@ class Clients:
                 except exceptions.CosmosResourceNotFoundError:
                     return _client(self._container.create_item(_blocked({"id": name})))
                 return self._replace(document, _blocked(document))
-        raise AdminError(f"The document {name} changes all the time. Try again.")
+        raise AdminError(f"The document {name} was changed by other requests {_ATTEMPTS} times. Try again.")
 
     def unblock(self, client: str) -> Client | None:
-        """Takes a block back; None when the client is not blocked.
+        """Unblocks a client; None when the client is not blocked.
 
         Args:
             client: client id, or id of the client's document.
@@ -106,7 +107,7 @@ class Clients:
 
 def _blocked(document: Mapping[str, Any]) -> dict[str, Any]:
     mark = {"at": int(time.time()), "ttl": document.get("ttl", _DAY)}
-    # A document that expires would let the client in again.
+    # If the document expired, the client would no longer be blocked.
     return {"blocked": mark} | {**document, "ttl": _FOREVER}
 
 

@@ -24,11 +24,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Lists and revokes grants, blocks clients, rotates keys. docs/runbook.md says when.",
+    help="Lists and revokes grants, blocks clients, rotates keys. See docs/runbook.md.",
 )
 
 _WIDTH = 240
-"""Of a table that goes to a file or a pipe."""
+"""Width of a table that is written to a file or a pipe."""
 
 _ANY_ID = {"ignore_unknown_options": True}
 """A client id may begin with `-`; it is not an option then."""
@@ -44,9 +44,7 @@ _Client = Annotated[
     str | None, typer.Option(metavar="CLIENT", help="Client id, or id of the client's document.")
 ]
 _GrantId = Annotated[str | None, typer.Option(metavar="ID", help="Id of the grant.")]
-_Stack = Annotated[
-    str, typer.Option(help="Whose store; its address is in the state that the Pulumi CLI reads.")
-]
+_Stack = Annotated[str, typer.Option(help="The stack; the URL of its store is read from its Pulumi state.")]
 _Store = Annotated[
     str | None,
     typer.Option(
@@ -68,7 +66,7 @@ def grants(
     stack: _Stack = "dev",
     store: _Store = None,
 ) -> None:
-    """Lists grants: who is signed in, with which client, until when."""
+    """Lists grants: which users are signed in, with which client, until when."""
     with _database(stack, store) as database:
         found = Grants(database).select(Selection(user=user, client=client, grant=grant), revoked=revoked)
     _show_grants(found, as_json=as_json)
@@ -87,11 +85,13 @@ def revoke(
 ) -> None:
     """Revokes grants and lists those that were revoked; their tokens stop working within 30 seconds.
 
-    Consents that were remembered for them are forgotten: the next sign-in shows the consent page.
+    Remembered consents of their users and clients are deleted: the next sign-in shows the consent page.
     """
     selection = Selection(user=user, client=client, grant=grant)
     if (selection == Selection()) != everything:
-        _fail("Say which grants: --user, --client or --grant; or --all for every grant of the stack.")
+        _fail(
+            "Choose the grants with --user, --client or --grant, or use --all for every grant of the stack."
+        )
     with _database(stack, store) as database:
         revoked = list(Grants(database).revoke(selection))
         Consents(database).forget(selection, revoked)
@@ -116,11 +116,11 @@ def clients(
 def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
     """Blocks a client and revokes its grants.
 
-    It gets no tokens from now on, its tokens stop working within 30 seconds, and it gets no sign-in page
-    within 5 minutes.
+    It gets no new tokens, its tokens stop working within 30 seconds, and users can no longer start a sign-in
+    with it after at most 5 minutes.
     """
     with _database(stack, store) as database:
-        # In this order: a code that is issued meanwhile is refused, because the client is blocked by then.
+        # The client is blocked first, so that a code that is issued in the meantime is refused.
         blocked = Clients(database).block(client)
         selection = Selection(client=client)
         revoked = list(Grants(database).revoke(selection))
@@ -130,12 +130,13 @@ def block(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> Non
 
 @app.command(context_settings=_ANY_ID)
 def unblock(client: _Named, *, stack: _Stack = "dev", store: _Store = None) -> None:
-    """Takes a block back; users have to sign in again."""
+    """Unblocks a client; its users have to sign in again."""
     with _database(stack, store) as database:
         unblocked = Clients(database).unblock(client)
     if unblocked is None:
         _fail(
-            "This client is not blocked. `python -m gateway.admin clients --blocked` lists those that are.", 1
+            "This client is not blocked. `python -m gateway.admin clients --blocked` lists blocked clients.",
+            1,
         )
     typer.echo(f"Unblocked {unblocked.document}{_named(unblocked)}.")
 
@@ -145,11 +146,11 @@ def rotate_keys(
     *,
     after_leak: Annotated[
         bool,
-        typer.Option("--after-leak", help="Accept no key that existed before: every user signs in again."),
+        typer.Option("--after-leak", help="Accept none of the existing keys: every user must sign in again."),
     ] = False,
     stack: _Stack = "dev",
 ) -> None:
-    """Sets the next version of the keys in the stack's configuration; `pulumi up` deploys it."""
+    """Sets the next key version in the stack's configuration; `pulumi up` deploys it."""
     try:
         before, after = stacks.rotate_keys(stack, by=_AFTER_A_LEAK if after_leak else 1)
     except AdminError as error:
@@ -159,7 +160,7 @@ def rotate_keys(
 
 @contextmanager
 def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
-    # What the Azure SDK logs of failures is in the message.
+    # The error message has the details that the Azure SDK would log.
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -189,7 +190,7 @@ def _show_grants(found: Sequence[Grant], *, as_json: bool) -> None:
         }
         for each in found
     ]
-    _table(rows, "No grant.")
+    _table(rows, "No grants found.")
 
 
 def _show_clients(found: Sequence[Client], *, as_json: bool) -> None:
@@ -206,7 +207,7 @@ def _show_clients(found: Sequence[Client], *, as_json: bool) -> None:
         }
         for each in found
     ]
-    _table(rows, "No client.")
+    _table(rows, "No clients found.")
 
 
 def _table(rows: Sequence[Mapping[str, str]], nothing: str) -> None:
@@ -217,16 +218,16 @@ def _table(rows: Sequence[Mapping[str, str]], nothing: str) -> None:
     console = console if console.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
     table = Table()
     for heading in rows[0]:
-        # Ids have to be copied.
+        # Ids must not be folded, so that they can be copied.
         table.add_column(heading, overflow="fold", no_wrap=heading in _IDS)
     for row in rows:
-        # Names are of a client's choice: control characters must not reach the terminal.
+        # Clients choose their names: control characters must not reach the terminal.
         table.add_row(*(_printable(text) for text in row.values()))
     console.print(table)
 
 
 def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _named(client: Client) -> str:

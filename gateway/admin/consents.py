@@ -1,4 +1,4 @@
-"""Consents that the gateway remembers, and how they are forgotten."""
+"""Remembered consents."""
 
 from collections.abc import Collection
 
@@ -18,21 +18,21 @@ class Consents:
         self._container: ContainerProxy = database.get_container_client("consents")
 
     def forget(self, selection: Selection, revoked: Collection[Grant]) -> int:
-        """Deletes the consents behind what was revoked, so that the consent page is shown again.
+        """Deletes the consents of revoked grants, so that the consent page is shown again.
 
-        A consent names its user by object id only. A user's name is resolved by the grants that were revoked.
+        A consent has only its user's object id; the revoked grants give the object ids for a user's name.
 
         Args:
-            selection: what was to be revoked.
-            revoked: the grants that were.
+            selection: the selected grants.
+            revoked: the grants that were revoked.
 
         Returns:
-            how many consents were deleted.
+            The number of deleted consents.
         """
         pairs = {(each.object_id, each.client_document) for each in revoked}
         client = None if selection.client is None else document_id(selection.client)
         deleted = 0
-        # Consents are found by id only and have no index: the store looks at each of them.
+        # The container has no index, because the gateway reads documents by id only: this query is a scan.
         for document in self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
         ):

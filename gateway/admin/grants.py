@@ -1,4 +1,4 @@
-"""Grants: which sign-ins are valid, and how they end."""
+"""Lists and revokes grants."""
 
 import base64
 import hashlib
@@ -18,14 +18,14 @@ _ONLY_OF_A_VALID_GRANT = ("entraToken", "refreshSecret")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What one sign-in gave one client; no secret.
+    """The result of one sign-in for one client, without its secrets.
 
     Attributes:
-        id: its id, which access tokens name.
+        id: its id, which access tokens contain.
         status: `issued` until the code is redeemed, then `redeemed`, or `revoked`.
         user: name with which the user signed in at Entra.
         object_id: the user's object id in Entra.
-        client: the name that the client gave itself.
+        client: the name that the client chose.
         client_document: id of the client's document.
         resource: the MCP server, or the gateway.
         scope: scopes, separated by spaces.
@@ -49,7 +49,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which grants a command is about: those that meet every condition.
+    """Selects grants: those that meet every condition.
 
     Attributes:
         user: object id, or the name with which the user signed in; None for every user.
@@ -85,10 +85,10 @@ class Grants:
         """The selected grants, the newest first.
 
         Args:
-            selection: which.
-            revoked: whether revoked ones are included.
+            selection: the conditions.
+            revoked: whether to include revoked ones.
         """
-        # Grants are found by id only and have no index: the store looks at each of them.
+        # The container has no index, because the gateway reads documents by id only: this query is a scan.
         found = self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
         )
@@ -97,16 +97,16 @@ class Grants:
         return sorted(chosen, key=lambda each: each.issued, reverse=True)
 
     def revoke(self, selection: Selection) -> Iterator[Grant]:
-        """Revokes the selected grants and gives each that was revoked.
+        """Revokes the selected grants and yields each that was revoked.
 
-        Tokens of a grant stop working within 30 seconds, for which the gateway keeps its status.
+        Tokens of a grant stop working within 30 seconds: so long the gateway caches the grant's status.
         """
         for grant in self.select(selection):
             if self._revoke(grant.id):
                 yield grant
 
     def _revoke(self, name: str) -> bool:
-        """Whether the grant was revoked now: it may be gone, or be revoked already."""
+        """Revokes a grant; false when it no longer exists or was already revoked."""
         for _ in range(_ATTEMPTS):
             try:
                 document = self._container.read_item(name, name)
@@ -121,14 +121,16 @@ class Grants:
             except exceptions.CosmosResourceNotFoundError:
                 return False
             except exceptions.CosmosAccessConditionFailedError:
-                # The client refreshed meanwhile.
+                # The client refreshed its tokens in the meantime.
                 continue
             return True
-        raise AdminError(f"The grant {name} changes all the time. Run the command again.")
+        raise AdminError(
+            f"The grant {name} was changed by other requests {_ATTEMPTS} times. Run the command again."
+        )
 
 
 def document_id(client: str) -> str:
-    """The id of a client's document: SHA-256 of the client id, as base64url. A document id stays as it is."""
+    """The id of a client's document: SHA-256 of the client id as base64url. A document id is not changed."""
     if len(client) == 43 and "/" not in client:  # noqa: PLR2004 -- letters of such a hash; client ids have 22
         return client
     digest = hashlib.sha256(client.encode()).digest()
@@ -136,7 +138,7 @@ def document_id(client: str) -> str:
 
 
 def without_mark(text: object) -> str:
-    """A string of a client's or user's choice; the store keeps it with "=" in front."""
+    """A string that a client or a user chose, without the "=" with which it is stored."""
     return str(text or "").removeprefix("=")
 
 

@@ -1,4 +1,4 @@
-"""Why a command of the administration cannot do what it was asked for."""
+"""The error of a failed administration command."""
 
 
 class AdminError(Exception):

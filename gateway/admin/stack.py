@@ -1,4 +1,4 @@
-"""What the Pulumi CLI knows about a stack: the address of its store, and the version of its keys."""
+"""Reads a stack's store URL from the Pulumi CLI, and sets its key version."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ def store_url(stack: str) -> str:
     """The endpoint of the stack's Cosmos DB account, from the stack's state.
 
     Raises:
-        AdminError: the CLI does not give it.
+        AdminError: the state does not have it, or the CLI failed.
     """
     state = json.loads(_pulumi("stack", "export", "--stack", stack) or "{}")
     resources = (state.get("deployment") or {}).get("resources") or []
@@ -34,23 +34,23 @@ def store_url(stack: str) -> str:
 
 
 def rotate_keys(stack: str, *, by: int) -> tuple[int, int]:
-    """Counts up the version of the keys in the stack's configuration.
+    """Increases the key version in the stack's configuration.
 
     Args:
-        stack: its name.
-        by: how many versions.
+        stack: name of the stack.
+        by: by how much.
 
     Returns:
         The version that was set before, and the new one.
 
     Raises:
-        AdminError: the CLI does not take it, or there is no such version.
+        AdminError: the CLI failed, or the version would be too large.
     """
     # The default of a setting is in `Pulumi.yaml`, which `pulumi config` reads too.
     before = int(_pulumi("config", "get", _KEY_VERSION, "--stack", stack).strip() or 1)
     after = before + by
     if after > _LARGEST_VERSION:
-        raise AdminError(f"Version {after} does not exist: the last one is {_LARGEST_VERSION}.")
+        raise AdminError(f"keyVersion cannot be {after}: the largest version is {_LARGEST_VERSION}.")
     _pulumi("config", "set", _KEY_VERSION, str(after), "--stack", stack)
     return before, after
 

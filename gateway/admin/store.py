@@ -38,14 +38,14 @@ def opened(url: str) -> Generator[DatabaseProxy]:
         with _client(url) as client:
             yield client.get_database_client(DATABASE)
     except ClientAuthenticationError as error:
-        raise AdminError(f"There is no sign-in to Azure: run `az login`. {_first_line(error)}") from error
+        raise AdminError(f"You are not signed in to Azure: run `az login`. {_first_line(error)}") from error
     except exceptions.CosmosHttpResponseError as error:
         if error.status_code in (_FORBIDDEN, _UNAUTHORIZED):
             raise AdminError(
-                "The account that is signed in may not use the store; docs/runbook.md says how to give it "
-                f"the role. {_first_line(error)}"
+                "The signed-in account may not use the store; docs/runbook.md says how to assign the role. "
+                f"{_first_line(error)}"
             ) from error
-        raise AdminError(f"The store answers {error.status_code}: {_first_line(error)}") from error
+        raise AdminError(f"The store answered {error.status_code}: {_first_line(error)}") from error
     except ServiceRequestError as error:
         raise AdminError(f"{url} cannot be reached: {_first_line(error)}") from error
 
@@ -59,26 +59,26 @@ def _client(url: str) -> CosmosClient:
             endpoint,
             _TwinCredential(control),
             transport=_WithoutTls(),
-            # What a twin says about itself are http URLs, which the client would refuse.
+            # A twin announces http URLs, which the client would refuse.
             enable_endpoint_discovery=False,
         )
     if parts.scheme != "https" or not parts.hostname:
         raise AdminError(
-            f"'{url}' is not the URL of a store. Give https://<account>.documents.azure.com, or "
+            f"'{url}' is not the URL of a store. Use https://<account>.documents.azure.com, or "
             "http://localhost:PORT for a local twin."
         )
     return CosmosClient(url, DefaultAzureCredential())
 
 
 def _local_endpoint(control: str) -> str:
-    """Where a twin serves Cosmos DB; with `https`, for the client takes nothing else."""
-    for host, address in _ask(control, "/hosts").items():
+    """The URL at which a twin serves Cosmos DB, with `https`, because the client accepts no other scheme."""
+    for host, address in _request(control, "/hosts").items():
         if str(host).endswith(".documents.azure.com"):
             return str(address).replace("http://", "https://", 1)
     raise AdminError(f"The twin at {control} has no store.")
 
 
-def _ask(control: str, path: str, **body: str) -> Any:
+def _request(control: str, path: str, **body: str) -> Any:
     request = urllib.request.Request(  # noqa: S310 -- a loopback address
         control + path,
         data=json.dumps(body).encode() if body else None,
@@ -99,12 +99,12 @@ class _TwinCredential:
 
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
         """A token for Cosmos DB."""
-        token = _ask(self._control, "/identity/token", resource=_RESOURCE)["token"]
+        token = _request(self._control, "/identity/token", resource=_RESOURCE)["token"]
         return AccessToken(token, int(time.time()) + 3600)
 
 
 class _WithoutTls(RequestsTransport):
-    """Sends what the client wants to send over TLS without it: to this machine."""
+    """A transport that replaces https with http, for the local twin."""
 
     def send(self, request: HttpRequest, **options: Any) -> Any:
         """Sends one request."""

@@ -4,11 +4,11 @@ import sys
 
 
 def main() -> None:
-    """Runs the command line, or says how to install what it needs."""
+    """Runs the command line, or prints how to install its packages."""
     try:
         from gateway.verify.command import app  # noqa: PLC0415 -- its packages are not those of `pulumi up`
     except ModuleNotFoundError as error:
-        sys.exit(f"error: The package {error.name} is not installed. `make verify` installs what is needed.")
+        sys.exit(f"error: The package {error.name} is not installed. `make verify` installs it.")
     app(prog_name="python -m gateway.verify")
 
 

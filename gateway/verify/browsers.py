@@ -1,4 +1,4 @@
-"""What web pages may do: MCP clients in a browser may call, other sites may not; no site reads pages."""
+"""Checks of CORS: MCP clients in a browser may call, other sites may not; no site may read sign-in pages."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,7 @@ def checks() -> Iterable[Check]:
         section=SECTION,
         title="A foreign origin is refused at MCP paths",
         run=_foreign_origin,
-        remedy=f"Take origins that must not call out of allowedOrigins. {deploy}",
+        remedy=f"Remove origins that must not call from allowedOrigins. {deploy}",
         needs=("gateway",),
     )
     yield Check(
@@ -106,7 +106,7 @@ async def _cors(session: Session) -> str:
 
 
 def _refusals(answer: httpx2.Response, method: str, origin: str, headers: str) -> list[str]:
-    """Why a browser would not go on after a preflight (Fetch standard, CORS-preflight fetch)."""
+    """Why a browser would not continue after a preflight (Fetch standard, CORS-preflight fetch)."""
     if answer.status_code not in {200, 204}:
         return [f"HTTP {answer.status_code}"]
     problems = []

@@ -1,4 +1,4 @@
-"""The redirect URI of a sign-in: a server on loopback that takes one answer (RFC 8252, section 7.3)."""
+"""The redirect URI of a sign-in: a server on loopback that accepts one answer (RFC 8252, section 7.3)."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def listening(state: str) -> AsyncGenerator[Listener]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             line = await reader.readuntil(b"\n")
-            # What follows is not needed, but a browser wants to be read to the end of its headers.
+            # The headers are not needed, but must be read before the server answers a browser.
             while (await reader.readuntil(b"\n")).strip():
                 pass
             status, title = _take(line.decode("ascii"), state, answer)
@@ -54,7 +54,7 @@ async def listening(state: str) -> AsyncGenerator[Listener]:
 
 
 def _take(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> tuple[HTTPStatus, str]:
-    """What the browser is shown for a request line; sets the answer when it is one."""
+    """The status and title of the page for a request line; sets `answer` if the request is the answer."""
     method, _, rest = line.partition(" ")
     target = urlsplit(rest.rpartition(" ")[0])
     parameters = dict(parse_qsl(target.query, keep_blank_values=True))

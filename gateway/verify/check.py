@@ -1,4 +1,4 @@
-"""A check, and how it can end."""
+"""A check and its possible outcomes."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Result = Literal["ok", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a check ended.
+    """The outcome of a check.
 
     Attributes:
-        result: skipped means that it could not be tried.
-        details: what was seen; never a secret.
-        remedy: what to do, as a sentence or a command; empty when nothing is to be done.
+        result: skipped means that it could not run.
+        details: what was observed; never a secret.
+        remedy: the fix, as a sentence or a command; empty when none is needed.
     """
 
     result: Result
@@ -27,10 +27,10 @@ class Outcome:
 
 
 class FailedError(Exception):
-    """What was checked does not hold.
+    """The check failed.
 
     Args:
-        details: what was seen; never a secret.
+        details: what was observed; never a secret.
         remedy: the command or edit that fixes it; the check's own remedy if it is empty.
     """
 
@@ -41,11 +41,11 @@ class FailedError(Exception):
 
 
 class SkippedError(Exception):
-    """The check cannot be tried.
+    """The check cannot run.
 
     Args:
         details: what is missing.
-        remedy: how to make it possible.
+        remedy: how to make it run.
     """
 
     def __init__(self, details: str, remedy: str = "") -> None:
@@ -61,11 +61,11 @@ class Check:
     Attributes:
         id: its name in the JSON report, such as `cors` or `sign-in:slack`.
         section: the heading under which it is listed.
-        title: what is checked, as a statement that holds or not.
-        run: tries it; gives the details of a success.
-        remedy: what to do when it failed, where `FailedError` says nothing more precise.
-        needs: ids of the checks without whose success this one cannot be tried.
-        after: ids of further checks that have to end before, whatever their result.
+        title: what is checked, as a statement that is true or false.
+        run: runs it; returns the details of a success.
+        remedy: the fix when it failed, unless `FailedError` has a more precise one.
+        needs: ids of the checks that must succeed before this one can run.
+        after: ids of further checks that must end before this one, with any result.
     """
 
     id: str
@@ -86,10 +86,10 @@ class Row:
 
 
 def require(problems: list[str], details: str, remedy: str = "") -> str:
-    """The details of a success, when there are no problems.
+    """The details of a success, if there are no problems.
 
     Raises:
-        FailedError: there are; it lists the first of them.
+        FailedError: there are problems; it lists the first of them.
     """
     if problems:
         more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []

@@ -21,30 +21,32 @@ from gateway.verify.target import Azure, Target
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _WIDTH = 100
-"""Of a report that goes to a file or a pipe."""
+"""Width of a report that is written to a file or a pipe."""
 
 
 @app.command()
 def verify(
     url: Annotated[
         str | None,
-        typer.Argument(help="Of the gateway; by default the output gatewayUrl of the stack."),
+        typer.Argument(help="URL of the gateway; by default the output gatewayUrl of the stack."),
     ] = None,
     *,
-    stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml says what must be there.")] = "dev",
+    stack: Annotated[str, typer.Option(help="The stack; Pulumi.<stack>.yaml has its settings.")] = "dev",
     config: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Overrides a setting of the stack's file.")
     ] = None,
     server: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
     ] = None,
-    sign_in: Annotated[bool, typer.Option(help="Sign in, and try what needs a token.")] = True,
+    sign_in: Annotated[bool, typer.Option(help="Sign in, and run the checks that need a token.")] = True,
     browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the page.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     stream_seconds: Annotated[float, typer.Option(min=1, help="How long streams have to stay open.")] = 60,
     call_seconds: Annotated[float, typer.Option(min=1, help="How long the slow call takes.")] = 45,
     sign_in_seconds: Annotated[float, typer.Option(min=1, help="How long a sign-in may take.")] = 300,
-    subscription: Annotated[str | None, typer.Option(metavar="ID", help="Of Azure; looked up.")] = None,
+    subscription: Annotated[
+        str | None, typer.Option(metavar="ID", help="Azure subscription; looked up.")
+    ] = None,
     resource_group: Annotated[str | None, typer.Option(metavar="NAME", help="Looked up.")] = None,
     service: Annotated[
         str | None, typer.Option(metavar="NAME", help="The API Management service; looked up by its URL.")
@@ -56,7 +58,7 @@ def verify(
 ) -> None:
     """Checks a running stack from outside and through Azure Resource Manager.
 
-    Exit status 0 if nothing failed, 1 if something did, 2 if it is not clear what to check.
+    The exit status is 0 if no check failed, 1 if one failed, and 2 if the stack cannot be determined.
     """
     try:
         target = find_target(
@@ -72,7 +74,7 @@ def verify(
     except TargetError as error:
         _fail(str(error))
     durations = Durations(stream=stream_seconds, call=call_seconds, sign_in=sign_in_seconds)
-    # What the SDK logs of failures is in the report.
+    # The report has the details that the SDK would log.
     logging.disable(logging.CRITICAL)
     good = asyncio.run(_verify(target, durations, sign_in=sign_in, browser=browser, as_json=as_json))
     raise typer.Exit(0 if good else 1)
@@ -111,7 +113,7 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            _fail("--config takes KEY=VALUE, such as --config sku=StandardV2.")
+            _fail("--config must be KEY=VALUE, such as --config sku=StandardV2.")
         pairs[key] = value
     return pairs
 

@@ -1,4 +1,4 @@
-"""How clients find out where to sign in: metadata documents and challenges."""
+"""Checks of discovery: metadata documents and challenges."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 
 _METADATA_LINK = re.compile(r'resource_metadata="([^"]*)"')
-# Clients probe with methods for which the server has no operation, and need the challenge there.
+# Clients also probe with methods for which the server has no operation, and must get the challenge.
 _PROBES = ("HEAD", "POST", "GET")
 
 
@@ -107,7 +107,7 @@ async def _protected_resources(session: Session) -> str:
 
 
 async def _challenges(session: Session) -> str:
-    # Several servers may take messages at one path of the root: a challenge there names any one of them.
+    # Several servers may accept messages at one path of the root: a challenge there names any of them.
     expected: dict[tuple[str, str], set[str]] = {}
     for server in session.target.expected.servers:
         documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
@@ -128,7 +128,7 @@ async def _challenges(session: Session) -> str:
 
 
 def challenge_problems(answer: httpx2.Response, documents: set[str]) -> list[str]:
-    """What is wrong with the challenge of a 401 answer (RFC 9728, section 5.1)."""
+    """The problems of the challenge of a 401 answer (RFC 9728, section 5.1)."""
     challenge = answer.headers.get("www-authenticate", "")
     if not challenge.lower().startswith("bearer "):
         return [
@@ -146,7 +146,7 @@ async def document_at(session: Session, path: str) -> Mapping[str, object]:
     """The JSON object at a path of the gateway.
 
     Raises:
-        FailedError: there is none.
+        FailedError: the answer is not a JSON object.
     """
     answer = await session.request("GET", path)
     if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
@@ -156,7 +156,7 @@ async def document_at(session: Session, path: str) -> Mapping[str, object]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise FailedError(f"GET {path} gives no JSON object")
+        raise FailedError(f"GET {path} does not return a JSON object")
     return document
 
 

@@ -12,7 +12,7 @@ _TOKEN = re.compile(r"/>|[<>]|(?:(?!/>)[^<>\s])+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A document that is not as it was rendered.
+    """A deployed document that differs from the rendered one.
 
     Attributes:
         document: its id, such as `apis/oauth/policies/policy`.
@@ -28,12 +28,12 @@ def differences(
     deployed: Mapping[str, str],
     locate: Callable[[str, int], str] = lambda _text, line: f"line {line} of the rendered text",
 ) -> tuple[Difference, ...]:
-    """The documents that differ, are missing, or belong to no plan.
+    """The documents that differ, are missing, or are not in the plan.
 
     Args:
         rendered: texts by document id, from the plan.
-        deployed: texts by document id, as Azure Resource Manager gives them.
-        locate: names the place where a line of a rendered text was written.
+        deployed: texts by document id, from Azure Resource Manager.
+        locate: the source location of a line of a rendered text, as words.
     """
     found = [
         Difference(document=document, what="is missing")
@@ -53,18 +53,18 @@ def differences(
 
 
 def digest(text: str) -> str:
-    """SHA-256 of a document, the same for what API Management regards as the same document.
+    """SHA-256 of a document, equal for documents that API Management treats as equal.
 
     API Management indents elements with tabs, ends lines with CR LF, and may write characters as entities
     (Azure/azure-rest-api-specs#21835 and #25306). So entities are replaced by their characters, and white
-    space counts only as the separator of words; next to `<` and `>` it does not count at all. A change of
-    nothing but the amount of white space is not noticed.
+    space counts only as the separator of words; next to `<` and `>` it is ignored. A change only to the
+    amount of white space is not detected.
     """
     return hashlib.sha256(" ".join(_tokens(text)).encode()).hexdigest()
 
 
 def first_difference(rendered: str, deployed: str) -> int:
-    """The line of the rendered text at which the deployed one begins to differ, counted from 1."""
+    """The line of the rendered text, counted from 1, at which the deployed one begins to differ."""
     unescaped = _unescaped(rendered)
     starts = [0, *(match.end() for match in re.finditer("\n", unescaped))]
     others = _tokens(deployed)

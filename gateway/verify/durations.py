@@ -1,4 +1,4 @@
-"""Requests that last: an event stream that stays open, and a call whose answer comes late."""
+"""Checks of long requests: an event stream that stays open, and a call with a late answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -29,10 +29,10 @@ _INITIALIZE = (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How long one request lasted.
+    """The duration of one request.
 
     Attributes:
-        server: the MCP server that it was for.
+        server: the MCP server to which it was sent.
         seconds: from its beginning to its end.
         problem: why it ended early; empty if it did not.
     """
@@ -88,7 +88,7 @@ def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server
     """The servers that answered a tool call over a transport.
 
     Raises:
-        SkippedError: there is none.
+        SkippedError: no server did.
     """
     usable = tuple(
         server for server in session.target.expected.servers if (server.name, transport) in session.called
@@ -147,7 +147,7 @@ async def _trickle(session: Session, server: Server, seconds: float) -> Held:
     }
 
     async def body() -> AsyncGenerator[bytes]:
-        # JSON may begin with spaces. Kestrel, for one, ends requests that bring less than 240 bytes a second.
+        # JSON may begin with spaces. Kestrel, for example, ends requests with less than 240 bytes per second.
         for _ in range(steps):
             yield _CHUNK
             await asyncio.sleep(_PAUSE)
@@ -176,12 +176,12 @@ async def _end_session(
 
 
 def observe(session: Session, held: Iterable[Held], what: str) -> None:
-    """Notes what requests tell about R4: whether a request may last longer than 30 seconds.
+    """Records an observation about R4: whether a request may last longer than 30 seconds.
 
     Args:
-        session: takes the observation.
+        session: gets the observation.
         held: the requests.
-        what: what they were.
+        what: their kind, as a noun.
     """
     longest = max((each.seconds for each in held if not each.problem), default=0.0)
     cut = [each for each in held if each.problem and abs(each.seconds - _LIMIT) <= _TOLERANCE]

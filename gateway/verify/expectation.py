@@ -1,4 +1,4 @@
-"""What a stack's configuration says must be deployed, from the same plan that the deployment declares."""
+"""The expected state of a stack, from the same plan that the deployment declares."""
 
 from gateway.backend import Backend
 from gateway.plan import Plan
@@ -7,11 +7,11 @@ from settings import Settings
 
 
 def expectation(settings: Settings, plan: Plan) -> Expectation:
-    """What must be there.
+    """The expected state of a stack.
 
     Args:
-        settings: of the stack.
-        plan: of its gateway.
+        settings: the stack's settings.
+        plan: the plan of its gateway.
     """
     return Expectation(
         servers=tuple(_server(backend) for backend in plan.backends),

@@ -1,4 +1,4 @@
-"""The servers behind the gateway: each is locked and refuses callers that go past the gateway."""
+"""Checks of the servers behind the gateway: each is locked and refuses callers that bypass the gateway."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ from gateway.verify.sign_in import sign_in_id
 from gateway.verify.target import Expectation
 
 _REFUSED = (401, 403)
-# Paths of the platform and of health probes, in addition to those at which a server takes MCP.
+# Paths of the platform and of health probes, in addition to the MCP paths of a server.
 _PATHS = ("/", "/healthz", "/admin/host/status", "/runtime/webhooks/mcp")
 _FUNCTIONS = "functions"
 _SERVER_TAG = "mcp-server"
@@ -81,7 +81,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
 
 
 async def _routes(manager: ResourceManager, group: str) -> Mapping[str, list[str]]:
-    """The host names of public routes by the Container App to which they lead."""
+    """The host names of public routes, by the Container App that they target."""
     environments = await manager.list(f"{group}/providers/Microsoft.App/managedEnvironments")
     listed = await asyncio.gather(
         *(manager.list(f"{environment['id']}/httpRouteConfigs") for environment in environments)
@@ -115,7 +115,7 @@ async def _locks(manager: ResourceManager, session: Session) -> str:
 
 
 def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
-    """Audiences that several servers accept: a token that one of them receives is good at the others.
+    """Audiences that several servers accept: a token that one of them receives is valid at the others.
 
     Args:
         servers: the servers that accept an audience, by the audience.
@@ -128,11 +128,11 @@ def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
 
 
 def lock_problems(settings: Mapping[str, Any], session: Session) -> list[str]:
-    """How built-in authentication of an app differs from what the program declares for every server.
+    """How built-in authentication of an app differs from the program's declaration for every server.
 
     Args:
         settings: the properties of `authsettingsV2` or of the auth configuration `current`; empty for none.
-        session: knows the gateway's identities.
+        session: has the gateway's identities.
     """
     if not (settings.get("platform") or {}).get("enabled"):
         return ["built-in authentication is off"]
@@ -195,7 +195,7 @@ def _audiences(settings: Mapping[str, Any]) -> list[str]:
 
 
 async def _publishing_problems(manager: ResourceManager, app: App) -> list[str]:
-    """Publishing by user name and password goes past built-in authentication."""
+    """Problems with publishing by user name and password, which bypasses built-in authentication."""
     problems = []
     for name in ("ftp", "scm"):
         policy = await manager.get(f"{app.id}/basicPublishingCredentialsPolicies/{name}")
@@ -244,16 +244,16 @@ async def _answers(
 
 
 async def _local_origins(session: Session) -> Mapping[str, str]:
-    """Where the twin serves the host names of Azure.
+    """The local origins at which the twin serves the host names of Azure.
 
     Raises:
-        SkippedError: it does not say.
+        SkippedError: the twin does not list them.
     """
     if not session.target.azure.local:
         return {}
     answer = await session.request("GET", f"{session.target.azure.url}/hosts")
     if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
         raise SkippedError(
-            "The twin does not tell where it serves Azure's host names.", "Start it again: `make up`."
+            "The twin does not list the local URLs of Azure's host names.", "Restart it: `make up`."
         )
     return answer.json()

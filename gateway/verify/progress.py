@@ -1,4 +1,4 @@
-"""What a person sees while the checks run."""
+"""The display of progress while the checks run."""
 
 import time
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _MOST_SHOWN = 8
 
 
 class Progress:
-    """Lists the checks that are running, with their time, and prints failures as they happen.
+    """Lists the running checks with their durations, and prints failures as they happen.
 
-    On something that is no terminal it prints nothing but what a person has to do.
+    If the console is not a terminal, it prints only what the user has to do.
 
     Args:
-        console: where to; not the one that takes the report.
+        console: the console, which is not that of the report.
         checks: all checks.
     """
 
@@ -36,7 +36,7 @@ class Progress:
         self._live = Live(get_renderable=self._render, console=console, transient=True, refresh_per_second=8)
 
     def __enter__(self) -> Self:
-        """Begins to draw."""
+        """Starts the display."""
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -44,11 +44,11 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Removes what was drawn."""
+        """Removes the display."""
         self._live.stop()
 
     def listen(self, check: Check, outcome: Outcome | None) -> None:
-        """Notes that a check began (None) or ended."""
+        """Records that a check began (None) or ended."""
         if outcome is None:
             self._running[check.id] = (check, time.monotonic())
             return
@@ -58,7 +58,7 @@ class Progress:
             self._console.print(Text.assemble(("failed  ", "bold red"), check.title))
 
     def ask_to_sign_in(self, what: str, url: str, *, opened: bool) -> None:
-        """Prints the page at which a person has to sign in."""
+        """Prints the URL of the page at which the user has to sign in."""
         how = "A browser opens; if not, open" if opened else "Open"
         self._console.print(Text.assemble((f"Sign in for {what}. ", "bold"), f"{how} this page:"))
         # On a line of its own and never wrapped, so that it can be copied.

@@ -1,4 +1,4 @@
-"""What the run showed of Azure's undocumented behaviour, in the words of the table of readings."""
+"""The readings of Azure's undocumented behaviour that a run observed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from gateway.verify.session import Observation, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A question with the answer that was observed.
+    """A question with the observed answer.
 
     Attributes:
-        question: of the table.
-        meaning: what the observed option means; empty if nothing was observed.
-        observation: None if the question cannot be answered from outside, or was not on this run.
+        question: a question of the table.
+        meaning: the meaning of the observed option; empty without an observation.
+        observation: None if the run did not observe an answer.
     """
 
     question: Question

@@ -1,4 +1,4 @@
-"""Dynamic client registration (RFC 7591), as every client does it that was not registered before."""
+"""The check of dynamic client registration (RFC 7591)."""
 
 from collections.abc import Iterable
 
@@ -41,10 +41,10 @@ async def _register(session: Session) -> str:
     except ValueError:
         registered = None
     if not isinstance(registered, dict) or not isinstance(registered.get("client_id"), str):
-        raise FailedError("POST /register gives no client_id")
+        raise FailedError("POST /register returns no client_id")
     problems = []
     if "client_secret" in registered:
-        problems.append("a public client is given a secret")
+        problems.append("a public client gets a secret")
     if registered.get("redirect_uris") != [uri]:
         problems.append("the redirect URI is not registered as it was sent")
     if registered.get("token_endpoint_auth_method") != "none":

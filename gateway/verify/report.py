@@ -56,8 +56,8 @@ def show(console: Console, target: Target, rows: Sequence[Row], readings: Sequen
     """Prints the report.
 
     Args:
-        console: where to.
-        target: what was verified.
+        console: the console.
+        target: the verified stack.
         rows: all checks.
         readings: all questions.
     """

@@ -1,4 +1,4 @@
-"""Reads from Azure Resource Manager, or from the twin's control port, which answers like it; never writes."""
+"""Reads from Azure Resource Manager, or from the twin's control port with the same API; never writes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,19 +23,19 @@ _SIGN_IN = "Run `az login`, and `az account set --subscription <id>` if you have
 
 
 class Credential(Protocol):
-    """What gives tokens for Azure Resource Manager."""
+    """A source of tokens for Azure Resource Manager."""
 
     async def token(self) -> str:
         """An access token.
 
         Raises:
-            SkippedError: there is no sign-in to Azure.
+            SkippedError: the user is not signed in to Azure.
         """
         ...
 
 
 class AzureCredential:
-    """The sign-in of the Azure CLI, of environment variables or of a managed identity, whichever is there."""
+    """The sign-in of the Azure CLI, of environment variables or of a managed identity."""
 
     @cached_property
     def _credential(self) -> Any:
@@ -44,7 +44,7 @@ class AzureCredential:
         return DefaultAzureCredential()
 
     async def token(self) -> str:
-        """An access token of the person or workload that runs this."""
+        """An access token of the user or workload that runs this."""
         from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- see above
 
         try:
@@ -54,10 +54,10 @@ class AzureCredential:
 
 
 class LocalCredential:
-    """For a local twin, which asks for a token and takes any."""
+    """For a local twin, which requires a token and accepts any."""
 
     async def token(self) -> str:
-        """A text in place of a token."""
+        """A string in place of a token."""
         return "local"
 
 
@@ -66,7 +66,7 @@ class ResourceManager:
 
     Args:
         url: its origin.
-        credential: who reads.
+        credential: gives the access tokens.
         http: sends the requests.
     """
 
@@ -78,10 +78,10 @@ class ResourceManager:
         self._turn = asyncio.Semaphore(_AT_A_TIME)
 
     async def get(self, path: str, **query: str) -> Mapping[str, Any] | None:
-        """A resource by its id; None when there is none.
+        """A resource by its id; None when it does not exist.
 
         Raises:
-            SkippedError: there is no sign-in to Azure, or the account may not read the resource.
+            SkippedError: the user is not signed in to Azure, or may not read the resource.
             FailedError: Azure Resource Manager does not answer.
         """
         return await self._read(f"{self._url}{path}", {"api-version": _version(path), **query})
@@ -104,7 +104,7 @@ class ResourceManager:
         # All requests of a run share one sign-in.
         if self._token is None:
             self._token = asyncio.create_task(self._credential.token())
-        # Policies can also be had as XML; without this header the choice is Azure's.
+        # Policies are also available as XML; without this header Azure chooses the format.
         headers = {"Authorization": f"Bearer {await self._token}", "Accept": "application/json"}
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -118,10 +118,10 @@ class ResourceManager:
         return _content(answer)
 
     def _same_origin(self, link: str) -> str:
-        """A link of an answer, which must not send the token elsewhere.
+        """A link of an answer, if the token may be sent to it.
 
         Raises:
-            FailedError: it would.
+            FailedError: it leads to another host.
         """
         if not link.startswith(f"{self._url}/"):
             raise FailedError("The next page of a list is at another host.")
@@ -138,7 +138,7 @@ def _content(answer: httpx2.Response) -> Mapping[str, Any] | None:
             return None
         case 401 | 403:
             raise SkippedError(
-                f"HTTP {answer.status_code} for {path}: the account that is signed in may not read it.",
+                f"HTTP {answer.status_code} for {path}: the signed-in account may not read it.",
                 f"It needs the role Reader on the resource group. {_SIGN_IN}",
             )
         case status:

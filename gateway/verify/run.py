@@ -1,4 +1,4 @@
-"""Runs the checks: all at the same time, as far as one does not need another."""
+"""Runs the checks in parallel; a check waits for those that it needs."""
 
 import asyncio
 import contextlib
@@ -48,11 +48,11 @@ def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, 
 
 
 async def run(checks: Sequence[Check], session: Session, listen: Listener) -> tuple[Row, ...]:
-    """Runs checks and gives their rows in the same order.
+    """Runs checks and returns their rows in the same order.
 
     Args:
-        checks: a check comes after those that it needs.
-        session: what they share.
+        checks: the checks; each comes after those that it needs.
+        session: the state that they share.
         listen: is called when a check begins and when it ends.
     """
     running: dict[str, asyncio.Task[Outcome]] = {}

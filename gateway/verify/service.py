@@ -1,4 +1,4 @@
-"""What is deployed in API Management: the service, its APIs, policies, fragments and named values."""
+"""Checks of API Management: the service, its APIs, policies, fragments and named values."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ def checks(manager: ResourceManager) -> Iterable[Check]:
         section=SECTION,
         title="Deployed policies are the rendered ones",
         run=partial(_policies, manager),
-        remedy="Run `pulumi refresh`, then `pulumi up`; Pulumi may not see a change of a policy by itself "
+        remedy="Run `pulumi refresh`, then `pulumi up`; Pulumi may not detect a change to a policy by itself "
         "(pulumi/pulumi-azure-native#3620).",
         needs=("service",),
     )
@@ -90,7 +90,7 @@ async def _find(manager: ResourceManager, session: Session) -> str:
 
 
 async def _service(manager: ResourceManager, url: str, azure: Azure) -> Mapping[str, Any] | None:
-    """The service: the one that is named, or the one that has the gateway's URL."""
+    """The service with the given name, or the one with the gateway's URL."""
     if azure.subscription and azure.resource_group and azure.service:
         return await manager.get(
             f"/subscriptions/{azure.subscription}/resourceGroups/{azure.resource_group}"
@@ -113,7 +113,7 @@ async def _subscriptions(manager: ResourceManager) -> list[str]:
 
 
 def _has_url(service: Mapping[str, Any], url: str) -> bool:
-    """Whether a service is reached at a URL, by its own host name or a custom one."""
+    """Whether a URL is that of the service, by its default host name or a custom one."""
     properties = service.get("properties") or {}
     own = str(properties.get("gatewayUrl") or "").rstrip("/")
     custom = {each.get("hostName") for each in properties.get("hostnameConfigurations") or ()}
@@ -121,7 +121,11 @@ def _has_url(service: Mapping[str, Any], url: str) -> bool:
 
 
 def service_id(session: Session) -> str:
-    """Resource id of the service, once it was found."""
+    """Resource id of the service.
+
+    Raises:
+        FailedError: the service was not found.
+    """
     if session.service is None:
         raise FailedError("API Management was not found")
     return session.service.id
@@ -142,7 +146,7 @@ async def _operations(manager: ResourceManager, session: Session) -> str:
         if (properties.get("path") or "") != api.path:
             problems.append(f"API '{name}' has the path '{properties.get('path')}', not '{api.path}'")
         if properties.get("subscriptionRequired"):
-            problems.append(f"API '{name}' asks for a subscription key")
+            problems.append(f"API '{name}' requires a subscription key")
         operations = {
             str(each["name"]): (each["properties"]["method"], each["properties"]["urlTemplate"])
             for each in await manager.list(f"{service}/apis/{name}/operations")
@@ -159,7 +163,7 @@ async def _operations(manager: ResourceManager, session: Session) -> str:
             for operation in operations.keys() - api.operations.keys()
         ]
     remedy = (
-        f"Delete what is not part of the stack, such as: az apim api delete --api-id {foreign[0]} "
+        f"Delete what is not part of the stack, for example: az apim api delete --api-id {foreign[0]} "
         f"--service-name {service.rpartition('/')[2]} --resource-group {service.split('/')[4]}"
         if foreign
         else ""
@@ -216,7 +220,7 @@ async def _texts(manager: ResourceManager, service: str, documents: list[str]) -
 
 
 def _template(text: str, line: int) -> str:
-    """The line of the template from which a line of a rendered document was made."""
+    """The source location of a line of a rendered document, as words."""
     written = text.source_map.find(line) if isinstance(text, policy.RenderedPolicy) else None
     if written is None:
         return f"line {line} of the rendered text"

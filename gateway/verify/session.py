@@ -1,4 +1,4 @@
-"""What the checks of one run share: the target, how they send requests, and what they have found out."""
+"""The state that the checks of one run share: the target, the HTTP client, and what they have found."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ _TIMEOUT = httpx2.Timeout(30, connect=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durations:
-    """How long things are tried, in seconds.
+    """Durations in seconds.
 
     Attributes:
-        stream: how long an event stream has to stay open.
+        stream: how long an event stream must stay open.
         call: how long a slow call takes.
         start: how long a server may answer 503 because it is starting.
-        sign_in: how long a person may take to sign in.
-        revocation: how long a token may be accepted after its sign-in has ended: API Management remembers for
-            30 seconds that a grant is good, see docs/authorization.md.
+        sign_in: how long a user may take to sign in.
+        revocation: how long a token may be accepted after its sign-in has ended: API Management caches the
+            status of a grant for 30 seconds, see docs/authorization.md.
     """
 
     stream: float = 60.0
@@ -33,11 +33,11 @@ class Durations:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SignIn:
-    """A sign-in that was completed.
+    """A completed sign-in.
 
     Attributes:
-        server: the MCP server for which it was asked.
-        access_token: what the gateway gave.
+        server: the MCP server for which the token is.
+        access_token: the access token.
         redemption: the form with which the code was exchanged.
     """
 
@@ -47,7 +47,7 @@ class SignIn:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that carries the token."""
+        """The header with the token."""
         return {"Authorization": f"Bearer {self.access_token}"}
 
 
@@ -92,11 +92,11 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The answer to one of the open questions about Azure, as it was observed on this stack.
+    """The observed answer to one of the open questions about Azure.
 
     Attributes:
-        option: the option of the question that was observed.
-        evidence: what was seen.
+        option: the observed option of the question.
+        evidence: what was observed.
     """
 
     option: str
@@ -108,15 +108,15 @@ class Session:
     """One run.
 
     Attributes:
-        target: what is verified.
-        durations: how long things are tried.
-        open_browser: shows a person the page at a URL; the first argument says what for. None: no sign-in.
-        transport: makes what sends the requests of a client; None for the network.
-        client_id: of the registration of this run.
-        sign_ins: by the name of the server.
-        service: once it was found.
-        called: servers, by name, of which a tool was called, with the transport: `http` or `sse`.
-        observations: by the id of the question.
+        target: the verified stack.
+        durations: durations of requests and waits.
+        open_browser: shows the user the page at a URL; the first argument is its purpose. None: no sign-in.
+        transport: creates the transport of a client; None for the network.
+        client_id: client id of the registration of this run.
+        sign_ins: completed sign-ins by the name of the server.
+        service: the API Management service; None until it is found.
+        called: servers, by name, with the transport over which a tool was called: `http` or `sse`.
+        observations: observations by the id of the question.
     """
 
     target: Target
@@ -140,13 +140,13 @@ class Session:
         timeout: httpx2.Timeout | None = None,
         auth: httpx2.Auth | None = None,
     ) -> httpx2.AsyncClient:
-        """A new client, which follows no redirect."""
+        """A new client, which follows no redirects."""
         return httpx2.AsyncClient(
             headers=headers,
             timeout=timeout or _TIMEOUT,
             auth=auth,
             transport=self.transport() if self.transport else None,
-            # A proxy of the environment leads to Azure, not to this machine.
+            # A proxy of the environment is for Azure, not for this machine.
             trust_env=not is_loopback(self.url),
         )
 
@@ -172,7 +172,7 @@ class Session:
     async def probe(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
-        """Sends one request and reads only the head of the answer, which may be that of a stream."""
+        """Sends one request and reads only the head of the answer, whose body may be a stream."""
         address = f"{self.url}{url}" if url.startswith("/") else url
         async with self.http.stream(method, address, headers=headers) as answer:
             return answer

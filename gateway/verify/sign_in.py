@@ -1,7 +1,7 @@
-"""Signing in: a person in a browser, the exchange of the code, and the end of the sign-in.
+"""Checks of sign-ins: the browser, the redemption of the code, and the end of the sign-in.
 
-The checks speak OAuth themselves instead of using a client library, so that each failure names the step and
-what was wrong with it.
+The checks implement OAuth themselves instead of using a client library, so that each failure names the step
+and its problem.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ _MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-V
 
 
 def signed_in_servers(expected: Expectation) -> tuple[Server, ...]:
-    """The servers for which a person has to sign in: one, if its token opens all."""
+    """The servers for which the user has to sign in: only one, if its token is valid at all servers."""
     return expected.servers[:1] if expected.audience == "gateway" else expected.servers
 
 
 def sign_in_id(expected: Expectation, server: Server) -> str:
-    """The id of the check whose token opens a server."""
+    """The id of the check whose token is valid at a server."""
     return f"sign-in:{server.name if expected.audience == 'backend' else expected.servers[0].name}"
 
 
 def token_for(session: Session, server: Server) -> SignIn:
-    """The sign-in whose token opens a server.
+    """The sign-in whose token is valid at a server.
 
     Raises:
-        SkippedError: there is none.
+        SkippedError: the user has not signed in for it.
     """
     expected = session.target.expected
     name = server.name if expected.audience == "backend" else expected.servers[0].name
     if name not in session.sign_ins:
-        raise SkippedError(f"There is no sign-in for {server.title}.")
+        raise SkippedError(f"No sign-in for {server.title} was completed.")
     return session.sign_ins[name]
 
 
@@ -51,7 +51,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
     """The checks of sign-ins.
 
     Args:
-        expected: what must be deployed.
+        expected: the expected state of the stack.
         users_of_tokens: ids of all checks that need a sign-in; the end of the sign-ins waits for them.
     """
     servers = signed_in_servers(expected)
@@ -65,7 +65,7 @@ def checks(expected: Expectation, users_of_tokens: tuple[str, ...]) -> Iterable[
             run=partial(_sign_in, server, count),
             remedy="Sign in with a user of the stack's tenant and select Allow. If a page shows an error, "
             "its text says what to do.",
-            # One after the other, so that a person has one page to deal with.
+            # One after the other, so that the user sees one page at a time.
             needs=("registration", *previous),
         )
         yield check
@@ -128,7 +128,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
             "code_challenge": _challenge(verifier),
             "code_challenge_method": "S256",
             "state": state,
-            # With all of them, it sees all tools whose rules name a scope.
+            # With all scopes, the token may list all tools whose rules name a scope.
             "scope": " ".join(server.scopes),
             "resource": resource,
         }
@@ -139,7 +139,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
         except TimeoutError:
             raise FailedError(
                 f"no answer from the browser within {session.durations.sign_in:.0f} seconds",
-                "Run it again and sign in when the page opens; --sign-in-seconds gives more time.",
+                "Run it again and sign in when the page opens; --sign-in-seconds sets the time.",
             ) from None
     redemption = {
         "grant_type": "authorization_code",
@@ -156,10 +156,10 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
 
 
 async def _require_page(session: Session, request: Mapping[str, str]) -> None:
-    """Asks for the first page, so that a mistake is reported here and not in the browser.
+    """Requests the first page, so that an error is reported here and not in the browser.
 
     Raises:
-        FailedError: the browser would not get to the consent page.
+        FailedError: the browser would not reach the consent page.
     """
     answer = await session.request("GET", "/authorize", params=request)
     location = answer.headers.get("location", "")
@@ -179,7 +179,7 @@ def _code(answer: Mapping[str, str], issuer: str) -> str:
     """
     if "error" in answer:
         description = answer.get("error_description", "")
-        raise FailedError(f"the gateway answers {answer['error']}: {description}".rstrip(": "))
+        raise FailedError(f"the gateway answered {answer['error']}: {description}".rstrip(": "))
     if answer.get("iss") != issuer:
         raise FailedError(
             f"iss in the answer is {answer.get('iss')!r}, not {issuer!r} (RFC 9207)",
@@ -191,7 +191,7 @@ def _code(answer: Mapping[str, str], issuer: str) -> str:
 
 
 async def _require_verifier(session: Session, redemption: Mapping[str, str]) -> None:
-    """Tries the code with another PKCE verifier, which does the code no harm.
+    """Sends the code with another PKCE verifier, which does not invalidate the code.
 
     Raises:
         FailedError: the gateway does not refuse it.
@@ -209,7 +209,7 @@ async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str,
     """The access token for a code, and its lifetime in seconds.
 
     Raises:
-        FailedError: the gateway gives none.
+        FailedError: the gateway returned no token.
     """
     answer = await session.request("POST", "/token", form=redemption)
     try:
@@ -224,7 +224,7 @@ async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str,
         )
     token = given.get("access_token")
     if not isinstance(token, str) or not token:
-        raise FailedError("POST /token gives no access_token")
+        raise FailedError("POST /token returns no access_token")
     if answer.headers.get("cache-control") != "no-store":
         raise FailedError("POST /token may be cached: Cache-Control is not no-store")
     return token, given.get("expires_in")

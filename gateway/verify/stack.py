@@ -1,4 +1,4 @@
-"""Where a stack's address and expectations come from: the Pulumi CLI, the stack's file, the command line."""
+"""Determines a stack's URL and expected state from the Pulumi CLI, the stack's file and the command line."""
 
 import json
 import shutil
@@ -26,28 +26,28 @@ from settings import Settings, load
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder of `Pulumi.yaml`."""
 
-# Policies hold no secret of the configuration, so that any text will do that has the form of all of them.
-_NO_SECRET = "xoxb-not-needed-for-verification"  # noqa: S105 -- it is none
+# Policies contain no secret of the configuration, so any string in the right format can replace them.
+_NO_SECRET = "xoxb-not-needed-for-verification"  # noqa: S105 -- a placeholder
 _SECRETS = tuple(
     setting.key for preset in PRESETS.values() for setting in preset.settings if isinstance(setting, Secret)
 )
 
 
 class TargetError(Exception):
-    """It is not clear what to verify; the message says what to give."""
+    """The stack to verify cannot be determined; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user chose.
+    """The options of the command line.
 
     Attributes:
-        url: of the gateway; None to ask the Pulumi CLI.
+        url: URL of the gateway; None to read it with the Pulumi CLI.
         stack: name of the stack.
         config: values that override those of the stack's file.
-        servers: names of the MCP servers to which the verification is restricted; none for all.
-        azure: where the stack is in Azure; what is missing is looked up.
-        resource_manager: address in place of that of Azure Resource Manager.
+        servers: names of the MCP servers to which the verification is restricted; empty for all.
+        azure: the stack's resources in Azure; missing values are looked up.
+        resource_manager: URL that replaces that of Azure Resource Manager.
     """
 
     url: str | None
@@ -59,10 +59,10 @@ class Options:
 
 
 def find_target(options: Options) -> Target:
-    """What the options say is to be verified.
+    """The target that the options describe.
 
     Raises:
-        TargetError: they do not say enough, or the stack's configuration is wrong.
+        TargetError: the options are not sufficient, or the stack's configuration is wrong.
     """
     outputs = stack_outputs(options.stack) if options.url is None else {}
     url = _origin(options.url or str(outputs.get("gatewayUrl") or ""))
@@ -78,7 +78,7 @@ def find_target(options: Options) -> Target:
 
 
 def _twin_settings(control: str) -> dict[str, str]:
-    """The settings that a twin changed, such as where agents are; none when no twin answers."""
+    """The settings that a twin changed, such as the URL of the Foundry project; none when no twin answers."""
     try:
         answer = httpx2.get(f"{control}/settings", timeout=10)
         return answer.raise_for_status().json()["settings"]
@@ -90,9 +90,9 @@ def stack_outputs(stack: str) -> Mapping[str, Any]:
     """The outputs of a deployed stack, from the Pulumi CLI; secret ones are not decrypted.
 
     Raises:
-        TargetError: there is no CLI, or no such stack with outputs.
+        TargetError: the CLI is not installed, or the stack does not exist or has no outputs.
     """
-    other = "or give the gateway's URL: python -m gateway.verify https://<name>.azure-api.net"
+    other = "or pass the gateway's URL: python -m gateway.verify https://<name>.azure-api.net"
     pulumi_cli = shutil.which("pulumi")
     if pulumi_cli is None:
         raise TargetError(f"The Pulumi CLI is not on PATH. Install it, {other}")
@@ -117,7 +117,7 @@ def stack_outputs(stack: str) -> Mapping[str, Any]:
 
 
 def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expectation:
-    """What the configuration of a stack says must be deployed.
+    """The expected state of a stack, from its configuration.
 
     Args:
         stack: its name.
@@ -125,7 +125,7 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
         local: whether it runs in the twin, which changes a few settings.
 
     Raises:
-        TargetError: the configuration is wrong; the message says how.
+        TargetError: the configuration is wrong; the message has the reason.
     """
     overrides = (
         {"local": "true", "localUrl": "http://localhost", "entraAuthority": "http://localhost"}
@@ -155,14 +155,14 @@ def _load(values: stack_file.Configuration) -> Settings:
 
 
 def _restricted(expected: Expectation, names: Sequence[str]) -> Expectation:
-    """The expectation with some servers only.
+    """The expectation, restricted to some servers.
 
     Raises:
-        TargetError: a name is not of a server.
+        TargetError: a server does not exist.
     """
     known = [server.name for server in expected.servers]
     if unknown := sorted(set(names) - set(known)):
-        raise TargetError(f"There is no server {', '.join(unknown)}; choose from {', '.join(known)}.")
+        raise TargetError(f"The stack has no server {', '.join(unknown)}; choose from {', '.join(known)}.")
     chosen = tuple(server for server in expected.servers if not names or server.name in names)
     return replace(expected, servers=chosen)
 
@@ -181,6 +181,6 @@ def _origin(url: str) -> str:
     secure = known and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
     if not secure or parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
         raise TargetError(
-            f"'{url}' is not the URL of a gateway. Give https://<host>, or http://localhost:PORT for a twin."
+            f"'{url}' is not the URL of a gateway. Use https://<host>, or http://localhost:PORT for a twin."
         )
     return f"{parts.scheme}://{parts.netloc}"

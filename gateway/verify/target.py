@@ -1,4 +1,4 @@
-"""What is verified: the address of a gateway, and what the stack's configuration says must be there."""
+"""The target of a verification: the URL of a gateway, and the expected state of the stack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ class Server:
 
     Attributes:
         name: its name in the configuration, such as `slack`.
-        title: what people read.
+        title: its name for users.
         path: first segment of its URLs at the gateway, without slashes.
-        streamable_http: whether a client may begin at the path itself.
-        event_streams: URL templates below the path at which a legacy client may begin, such as `/sse`.
+        streamable_http: whether clients can connect at the path itself.
+        event_streams: URL templates below the path at which legacy clients connect, such as `/sse`.
         operations: methods and URL templates below the path.
-        root_messages: paths below the gateway's root at which a legacy client may have to send messages.
+        root_messages: paths below the gateway's root to which legacy clients may send messages.
         upstream_paths: the paths at the server behind the gateway.
         scopes: the scopes of its tokens.
-        admits_users: whether users who signed in may call it.
+        admits_users: whether signed-in users may call it.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Server:
 
     @property
     def entrances(self) -> tuple[str, ...]:
-        """Paths at the gateway at which a client may begin, with a leading slash."""
+        """Paths at the gateway at which clients connect, with a leading slash."""
         first = (self.at("/"),) if self.streamable_http else ()
         return (*first, *(self.at(template) for template in self.event_streams))
 
     @property
     def message_path(self) -> str:
-        """The path at the gateway that takes messages of clients."""
+        """The path at the gateway for messages of clients."""
         return next(self.at(template) for method, template in self.operations if method == "POST")
 
     def at(self, template: str) -> str:
@@ -67,15 +67,15 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What the configuration of a stack says must be deployed.
+    """The expected state of a stack.
 
     Attributes:
         servers: the MCP servers behind the gateway.
-        audience: whether a token opens one server or all of them.
-        require_resource: whether clients must name the MCP server that they want.
+        audience: whether a token is valid at one server or at all of them.
+        require_resource: whether clients must name an MCP server.
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
-        local: whether the stack is a local one; such a stack also admits pages on loopback.
-        apis: by id.
+        local: whether the stack is local; a local stack also allows pages on loopback.
+        apis: the APIs by id.
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
         named_values: names of the named values; the value says whether it is secret.
@@ -93,10 +93,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Azure:
-    """Where the stack is in Azure, as far as it is known; what is missing is looked up.
+    """The stack's resources in Azure, as far as they are known; missing values are looked up.
 
     Attributes:
-        url: origin of Azure Resource Manager, or of the twin's control port, which answers like it.
+        url: origin of Azure Resource Manager, or of the twin's control port, which has the same API.
         local: whether it is the twin's.
         subscription: id of the subscription.
         resource_group: name of the resource group.
@@ -117,8 +117,8 @@ class Target:
     Attributes:
         url: origin of the gateway, without a trailing slash.
         stack: name of the stack.
-        expected: what must be there.
-        azure: where it is in Azure.
+        expected: the expected state.
+        azure: its resources in Azure.
     """
 
     url: str
@@ -139,6 +139,6 @@ def is_loopback(url: str) -> bool:
 
 
 def control_url(url: str) -> str:
-    """The address of a twin's control port: the one after the gateway's, see docs/twin.md."""
+    """The URL of a twin's control port, which is the one after the gateway's, see docs/twin.md."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{(parts.port or 80) + 1}"

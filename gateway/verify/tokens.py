@@ -1,4 +1,4 @@
-"""Tokens that must be refused: damaged ones, ones in the wrong place, and ones of another server."""
+"""Checks of tokens that must be refused: damaged ones, misplaced ones, and those for another server."""
 
 from collections.abc import Iterable, Mapping
 
@@ -31,7 +31,7 @@ def checks(expected: Expectation) -> Iterable[Check]:
     yield Check(
         id="audience",
         section=SECTION,
-        title="A token opens only its own server",
+        title="A token is valid only at its own server",
         run=_audience,
         remedy=f"The variable audiences of each server's policy must name that server. {deploy}",
         needs=signed_in[:1],
@@ -62,13 +62,13 @@ async def _bad_tokens(session: Session) -> str:
                 ]
         flipped = {answers[name].content for name in answers if name.endswith("changed")}
         if len(flipped) > 1:
-            problems.append(f"{server.title}: the answers tell what is wrong with a token")
+            problems.append(f"{server.title}: the answers reveal what is wrong with a token")
         tried.append(server.title)
     return require(problems, f"changed, empty, without a scheme, in the query: {', '.join(tried)}")
 
 
 def _bad(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
-    """What no server may accept: a name, headers and query parameters."""
+    """Credentials that no server may accept: a name, headers and query parameters."""
     parts = token.split(".")
     for position, part in enumerate(parts):
         if part:
@@ -92,7 +92,9 @@ def _bearer(token: str) -> Mapping[str, str]:
 async def _audience(session: Session) -> str:
     expected = session.target.expected
     if expected.audience == "gateway":
-        raise SkippedError("The stack has one audience (setting audience): one token opens all servers.")
+        raise SkippedError(
+            "The stack has one audience (setting audience): one token is valid at all servers."
+        )
     if len(expected.servers) == 1:
         raise SkippedError("Needs two servers.")
     problems = []

@@ -1,4 +1,4 @@
-"""Tool calls over each transport, by the official MCP SDK as a client."""
+"""Checks of tool calls over each transport, with the official MCP SDK as the client."""
 
 import asyncio
 import json
@@ -26,10 +26,10 @@ Transport = Literal["http", "sse"]
 _NAMES = {"http": "streamable HTTP", "sse": "HTTP+SSE"}
 _MODERN = "2026-07-28"
 _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
-# Tools of the project's own server carry no annotations; this one only says hello.
+# Tools of the project's own server have no annotations; this one has no effect.
 _HARMLESS = "hello_mcp"
 _PAUSE = 2.0
-# Other client errors are part of the protocol: a server may know no GET and no newer version.
+# Other client errors are part of the protocol: a server may not support GET or a newer version.
 _ENDING = (401, 403, 429)
 
 
@@ -86,7 +86,7 @@ async def connected(session: Session, server: Server, transport: Transport) -> A
     """A connection of the SDK to a server.
 
     Raises:
-        FailedError: the server does not answer as the protocol demands.
+        FailedError: the server does not answer as the protocol requires.
     """
     headers = token_for(session, server).headers
     refusals: list[str] = []
@@ -118,7 +118,7 @@ async def connected(session: Session, server: Server, transport: Transport) -> A
 
 
 async def _note_refusal(refusals: list[str], answer: httpx2.Response) -> None:
-    """Notes an answer that ends a connection; the SDK's own errors do not tell its status."""
+    """Records an answer that ends a connection; the SDK's own errors do not contain its status."""
     if answer.status_code in _ENDING or answer.status_code >= 500:  # noqa: PLR2004 -- HTTP: Server Error
         refusals.append(f"HTTP {answer.status_code} for {answer.request.method} {answer.request.url.path}")
 
@@ -151,12 +151,12 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
     if tool is None or result is None:
         return f"{len(tools)} tools, none of which is safe to call; protocol {version}"
     if result.is_error:
-        raise FailedError(f"{tool.name} answers with an error", _service_remedy(server))
+        raise FailedError(f"{tool.name} returned an error", _service_remedy(server))
     return f"{tool.name} of {len(tools)} tools, protocol {version}"
 
 
 async def _observe_connection_header(session: Session, server: Server) -> None:
-    """R3: the policies refuse a request whose Connection header names a header of MCP, if they see it."""
+    """R3: policies that can read the header Connection refuse a request in which it names a header of MCP."""
     answer = await session.request(
         "POST",
         server.message_path,
@@ -168,13 +168,13 @@ async def _observe_connection_header(session: Session, server: Server) -> None:
         },
     )
     if answer.status_code == 400 and "Connection" in answer.text:  # noqa: PLR2004 -- HTTP: Bad Request
-        session.observations["R3"] = Observation("visible", "the policies saw the header Connection")
+        session.observations["R3"] = Observation("visible", "the policies can read the header Connection")
     elif answer.is_success:
-        session.observations["R3"] = Observation("removed", "the policies did not see the header Connection")
+        session.observations["R3"] = Observation("removed", "the policies cannot read the header Connection")
 
 
 def _without_effect(tools: list[Tool]) -> Tool | None:
-    """A tool that needs no arguments and changes nothing, as far as its server says."""
+    """A tool that needs no arguments and that its server declares as read-only, if there is one."""
     for tool in tools:
         read_only = tool.annotations is not None and tool.annotations.read_only_hint is True
         if tool.name == _HARMLESS or (read_only and not tool.input_schema.get("required")):
@@ -234,5 +234,5 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, MCPError):
-        return f"the server answers {json.dumps(str(error))}"
+        return f"the server answered {json.dumps(str(error))}"
     return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()

@@ -80,7 +80,7 @@ def test_more_than_api_management_takes_is_an_error() -> None:
     )
     messages = " ".join(one.message for one in limits.findings(settings, large) if not one.warning)
     for what in ("named values", "policy fragments", "APIs", "operations of the API oauth"):
-        assert re.search(rf"The stack has \d+ {what}, and API Management takes \d+", messages)
+        assert re.search(rf"The stack has \d+ {what}; API Management allows \d+", messages)
     with pytest.raises(limits.LimitsError, match="nothing was created"):
         limits.check(settings, large)
 
