@@ -129,6 +129,4 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path
         check=False,
     )
     assert done.returncode == 1
-    assert (
-        done.stderr == "error: The package typer is not installed. `make verify` installs it.\n"
-    )
+    assert done.stderr == "error: The package typer is not installed. `make verify` installs it.\n"
