@@ -16,6 +16,7 @@ import pulumi
 
 from tests.engine.record import Call, Record
 from tests.engine.refusals import Account, Existing, refusal
+from twin.azure import arm
 from twin.azure.cloud import Cloud
 
 # Writes to these, below one API, exclude each other.
@@ -147,7 +148,8 @@ class Azure:
     def place(self, type_: str, identifier: str, **outputs: Any) -> None:
         """Adds a resource that no stack made, as it is when a stack adopts it."""
         urn = f"urn:pulumi:other::other::{type_}::{identifier.rpartition('/')[2]}"
-        computed = self._cloud.read(type_, identifier)
+        # Of any type, also of those that no setting adopts and that a stack must leave alone.
+        computed = arm.read(self._cloud.subscription, type_, identifier, ())
         with self._changed:
             self._resources[identifier.lower()] = Existing(
                 id=identifier, urn=urn, inputs={}, outputs={**computed, **outputs}
