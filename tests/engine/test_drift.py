@@ -54,6 +54,11 @@ def test_a_lock_that_somebody_removed_is_put_back(stack: Deployment, app: str) -
 def test_a_policy_that_somebody_edited_is_restored(stack: Deployment) -> None:
     edited = next(one for one in stack.azure.of_type("apimanagement:ApiPolicy") if "notes" in one.id)
     stack.azure.change(edited.id, value="<policies />")
+    before = stack.state()["resources"]
+    shown = stack.pulumi("refresh", "--preview-only", "--diff")
+    assert shown.returncode == 0, shown.stderr
+    assert edited.urn.rpartition("::")[2] in shown.stdout
+    assert stack.state()["resources"] == before
     assert [step.urn for step in stack.refresh().changes if step.op == "update"] == [edited.urn]
     assert [step.urn for step in stack.up().changes if step.op == "update"] == [edited.urn]
     assert stack.azure.resources[edited.id.lower()].inputs["value"] == edited.inputs["value"]
