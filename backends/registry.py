@@ -14,7 +14,7 @@ from settings import Settings
 DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
     "functions": functions.describe,
 }
-"""The project's own MCP servers that are not container images, by the name that they have in `backends`."""
+"""The project's own MCP servers that are not container images, by their names in `backends`."""
 
 HOSTED: Mapping[str, Callable[[Settings], Hosted]] = {"github": github.describe}
 """Servers of other organisations, to which clients connect directly."""
@@ -49,7 +49,7 @@ def deploy(backends: Sequence[DeployableBackend], context: BackendContext) -> tu
 
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:
-    """The servers of other organisations that the stack's outputs name."""
+    """The servers of other organisations that the stack's outputs list."""
     return tuple(HOSTED[name](settings) for name in settings.backends if name in HOSTED)
 
 

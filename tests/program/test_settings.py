@@ -701,7 +701,7 @@ def test_a_token_for_all_servers_needs_the_server_of_root_messages(
         return
     (problem,) = refused(stack, ["slackBotToken"]).problems
     assert problem.key == "containers[0].paths.messages"
-    assert "'slack' announces '/message'" in problem.wrong
+    assert "'slack' also announces '/message'" in problem.wrong
     assert problem.remedy == "pulumi config set audience backend"
 
 
