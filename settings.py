@@ -32,6 +32,7 @@ from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
 from configuration.scale import Scale
+from configuration.tool_lock import Tools
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 __all__ = [
@@ -49,11 +50,13 @@ __all__ = [
     "RateLimits",
     "Settings",
     "SettingsError",
+    "ToolLock",
     "ToolRule",
     "load",
 ]
 
 Audience = Literal["backend", "gateway"]
+ToolLock = Literal["off", "report", "refuse"]
 
 # Names of the public cloud that Azure Native knows; they are compared without case.
 _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
@@ -148,6 +151,9 @@ class Settings:
         access: the kinds of callers that may call each backend, by its name.
         scopes: the scopes of each backend, by its name, the default one first.
         tools: the rules for tools of each backend, by its name and the name of the tool.
+        tool_lock: the treatment of tools that differ from the reviewed ones.
+        locked_tools: the reviewed tools of each backend, which the gateway exclusively admits, by its name;
+            empty unless `tool_lock` is `refuse`.
         role_members: object ids of the users and groups to which a role of a tool is assigned, by the role.
         agents: principals of Entra that call backends on their own behalf.
         foundry: the Foundry project whose agents use the servers, or None.
@@ -188,6 +194,8 @@ class Settings:
     access: Mapping[str, tuple[Access, ...]]
     scopes: Mapping[str, tuple[str, ...]]
     tools: Mapping[str, Mapping[str, ToolRule]]
+    tool_lock: ToolLock
+    locked_tools: Mapping[str, Tools]
     agents: tuple[Agent, ...]
     role_members: Mapping[str, tuple[str, ...]]
     foundry: Foundry | None
@@ -267,6 +275,8 @@ def load() -> Settings:
         access=access,
         scopes=scopes,
         tools=tools,
+        tool_lock=cast("ToolLock", declared.TOOL_LOCK.read(reader)),
+        locked_tools=callers.servers_locked_tools(reader, scopes),
         agents=callers.stack_agents(reader, access, containers, scopes, tools),
         role_members=callers.stack_role_members(reader, tools),
         foundry=foundry.read_foundry(reader, github="github" in backends),

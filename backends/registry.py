@@ -30,9 +30,17 @@ def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
             access=settings.access[backend.name],
             scopes=settings.scopes[backend.name],
             tools=settings.tools.get(backend.name, {}),
+            pinned=_pinned(settings, backend.name),
         )
         for backend in described
     )
+
+
+def _pinned(settings: Settings, name: str) -> Mapping[str, str] | None:
+    """The tools of a server that the gateway admits alone; None when it admits all."""
+    if settings.tool_lock != "refuse":
+        return None
+    return {tool: locked.text_digest for tool, locked in settings.locked_tools[name].items()}
 
 
 def _describe(settings: Settings, name: str) -> DeployableBackend:

@@ -1,8 +1,9 @@
 """Reads the rules of access for the servers of a stack from all settings and entries that contain them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from configuration import declared
+from configuration import declared, tool_lock
 from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
 from configuration.container import Container
 from configuration.reader import Reader
@@ -105,6 +106,35 @@ def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
     """The key of a server's rules in the configuration."""
     index = next((place for place, entry in enumerate(containers) if entry.name == name), None)
     return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
+
+
+def servers_locked_tools(
+    reader: Reader, names: Iterable[str], path: Path = tool_lock.PATH
+) -> Mapping[str, tool_lock.Tools]:
+    """The reviewed tools of each server, where the gateway admits these alone.
+
+    Args:
+        reader: of the configuration.
+        names: the servers behind the gateway.
+        path: of the file with the reviewed tools.
+    """
+    setting = declared.TOOL_LOCK
+    if reader.peek(setting.key) != "refuse":
+        return {}
+    try:
+        locked = tool_lock.load(path)
+    except tool_lock.ToolLockError as error:
+        setting.reject(reader, str(error), setting.command_for("report"))
+        return {}
+    for name in names:
+        if name not in locked:
+            setting.reject(
+                reader,
+                f"{tool_lock.FILE_NAME} has no tools of the server '{name}'.",
+                f"{setting.command_for('report')}, deploy, run `make lock-tools STACK=<stack>`, review the "
+                f"file, and {setting.command_for('refuse')}",
+            )
+    return {name: locked[name] for name in names if name in locked}
 
 
 def stack_agents(

@@ -210,6 +210,18 @@ TOOLS = MapMap(
     limits=f"{TOOL_LIMITS} An entry of `containers` has its own key for it.",
     example="functions.save_snippet.scope functions.write",
 )
+TOOL_LOCK = Choice(
+    key="toolLock",
+    description=(
+        "What happens with tools that differ from the reviewed ones in tools.lock.json. With `report` "
+        "`make verify` reports them. With `refuse` the gateway also refuses calls of tools that the file "
+        "does not have, and leaves out of lists those and the ones whose title or description changed."
+    ),
+    limits="With `refuse` the file needs every server behind the gateway; `make lock-tools` writes it.",
+    choices=("off", "report", "refuse"),
+    default="report",
+    example="refuse",
+)
 ALLOWED_ORIGINS = TextList(
     key="allowedOrigins",
     description=(
@@ -498,6 +510,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         AGENTS,
         TOOLS,
         ROLE_MEMBERS,
+        TOOL_LOCK,
         ALLOWED_ORIGINS,
     ),
     "Agents and discovery": foundry.SETTINGS,
