@@ -51,6 +51,7 @@ CHANGES = {
     "callsPerMinute": "1000",
     "callLimits": json.dumps({"slack": "120"}),
     "badTokensPerMinute": "300",
+    "toolLock": "refuse",
     "openRequests": "50",
     "keyVersion": "2",
     "containers": json.dumps([NOTES]),

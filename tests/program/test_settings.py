@@ -202,6 +202,8 @@ WRONG = {
         },
         "agents[1].name",
     ),
+    "tool-lock-of-a-stranger": ({"toolLock": "block"}, "toolLock"),
+    "tool-lock-without-a-servers-tools": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
     "tools-as-text": ({"tools": "all"}, "tools"),
     "tools-of-a-stranger": ({"tools": '{"teams": {"x": {"scope": "y"}}}'}, "tools.teams"),
     "tool-without-a-rule": ({"tools": '{"functions": {"x": {}}}'}, 'tools.functions["x"]'),
