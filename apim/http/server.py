@@ -39,7 +39,8 @@ class HttpServer:
     """Serves a handler on a port of the loopback interface.
 
     If a client disconnects, its request is cancelled; if the body of a response fails, its connection is
-    closed.
+    closed. It is closed after a request in chunks, too: aiohttp's parser makes the last trailer of a request
+    a header of the next one on the connection.
 
     Args:
         handler: answers the requests.
@@ -73,6 +74,8 @@ class HttpServer:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
+            if not _is_framed_unambiguously(request):
+                return await self._respond(request, _bad_request(), last=True)
             answer = await self._handler.handle(await _inbound(request))
         except (ConnectionError, web.RequestPayloadError):
             raise ConnectionResetError("the client has disconnected") from None
@@ -80,12 +83,14 @@ class HttpServer:
             _LOG.exception("%s %s failed", request.method, request.path)
             answer = OutboundResponse(status=500)
         try:
-            return await self._respond(request, answer)
+            return await self._respond(request, answer, last="Transfer-Encoding" in request.headers)
         finally:
             await answer.close()
 
-    async def _respond(self, request: web.BaseRequest, answer: OutboundResponse) -> web.StreamResponse:
-        sent, body = _Sent(request, answer, self._product), answer.body
+    async def _respond(
+        self, request: web.BaseRequest, answer: OutboundResponse, *, last: bool = False
+    ) -> web.StreamResponse:
+        sent, body = _Sent(request, answer, self._product, last=last), answer.body
         if isinstance(body, bytes):
             sent.write_whole(body)
             await sent.drained()
@@ -181,6 +186,23 @@ class _Connection(web.RequestHandler):
         return answer
 
 
+def _is_framed_unambiguously(request: web.BaseRequest) -> bool:
+    """Whether every server on the way sees the same end of a request.
+
+    That is not certain with another transfer coding than `chunked`, with any in HTTP/1.0, and in other
+    versions (RFC 9112, sections 2.3 and 6.1). aiohttp accepts these.
+    """
+    codings = request.headers.getall("Transfer-Encoding", ())
+    if request.version != HttpVersion11:
+        return request.version == HttpVersion10 and not codings
+    return [coding.strip().lower() for coding in codings] in ([], ["chunked"])
+
+
+def _bad_request() -> OutboundResponse:
+    headers = [("Content-Type", "text/plain; charset=utf-8")]
+    return OutboundResponse(status=400, headers=headers, body=b"Bad Request")
+
+
 async def _inbound(request: web.BaseRequest) -> InboundRequest:
     path, _, query = request.raw_path.partition("?")
     if not path.startswith("/"):
@@ -213,16 +235,19 @@ class _Sent(web.StreamResponse):
     Writing a response with aiohttp would take longer than reading the request.
     """
 
-    def __init__(self, request: web.BaseRequest, answer: OutboundResponse, product: str | None) -> None:
+    def __init__(
+        self, request: web.BaseRequest, answer: OutboundResponse, product: str | None, *, last: bool
+    ) -> None:
         self._request, self._given, self._product = request, answer, product
-        self._kept = request.keep_alive
+        self._version = min(request.version, HttpVersion11)
+        self._kept = request.keep_alive and not last
         self._bodiless = answer.status in _WITHOUT_BODY or request.method == "HEAD"
         names = {name.lower() for name, _ in answer.headers}
         self._chunked = (
             not isinstance(answer.body, bytes)
             and "content-length" not in names
             and not self._bodiless
-            and request.version >= HttpVersion11
+            and self._version == HttpVersion11
         )
         if not (
             self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
@@ -281,7 +306,7 @@ class _Sent(web.StreamResponse):
         transport.write(data)
 
     def _head(self, body: bytes | None) -> bytes:
-        answer, version = self._given, self._request.version
+        answer, version = self._given, self._version
         reason = answer.reason or _REASONS.get(answer.status, "Unknown")
         lines = [f"HTTP/{version.major}.{version.minor} {answer.status} {reason}"]
         # RFC 9110, section 8.6: a response that cannot have a body has no Content-Length, except 304.

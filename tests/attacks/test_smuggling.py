@@ -1,0 +1,261 @@
+"""Messages whose end two servers may see at different places (RFC 9112, section 11.2), byte by byte.
+
+The HTTP front here is the twin's; Azure's may refuse or accept other forms. The policies do not depend on it:
+they forward to fixed paths (`test_targets.py`), and pass headers by a list.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from apim.http.server import HttpServer
+from tests.attacks.harm import INTERNAL
+from tests.policies.engine.harness import Sent
+from tests.policies.oauth.flow import Flow
+from tests.raw_http import connection
+
+SERVED = "functions.example"
+
+Shape = Callable[[bytes], bytes]
+"""Makes a message of the head of a good call."""
+
+
+@pytest.fixture(scope="module")
+def flow() -> Flow:
+    return Flow.new()
+
+
+@pytest.fixture(scope="module")
+def head(flow: Flow) -> bytes:
+    """The head of a good call, without its length and the empty line."""
+    return (
+        b"POST /mcp HTTP/1.1\r\nHost: gateway.example\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer " + flow.token().encode() + b"\r\n"
+    )
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a client received on a connection until the gateway closed it.
+
+    Attributes:
+        statuses: of the answers, in their order.
+        answers: all bytes.
+        forwarded: what the gateway sent to the MCP server.
+    """
+
+    statuses: list[int]
+    answers: bytes
+    forwarded: list[Sent]
+
+
+def exchanges(flow: Flow, sent: Mapping[str, bytes]) -> dict[str, Exchange]:
+    """Sends each text on a connection of its own, one after the other."""
+
+    async def go() -> dict[str, Exchange]:
+        server = HttpServer(flow.harness.gateway)
+        try:
+            port = await server.start(0)
+            return {name: await _exchange(flow, port, text) for name, text in sent.items()}
+        finally:
+            await server.stop()
+
+    return asyncio.run(go())
+
+
+async def _exchange(flow: Flow, port: int, sent: bytes) -> Exchange:
+    flow.harness.network.sent.clear()
+    flow.harness.gateway.services.counters.clear()
+    async with connection(port) as (reader, writer):
+        writer.write(sent)
+        answers = await asyncio.wait_for(reader.read(), 10)
+    statuses = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]
+    return Exchange(statuses, answers, [each for each in flow.harness.network.sent if SERVED in each.url])
+
+
+REFUSED: dict[str, Shape] = {
+    "line feeds end the lines": lambda head: head.replace(b"\r\n", b"\n") + b"Content-Length: 2\n\n{}",
+    "a line feed ends one line": lambda head: head + b"X-A: a\nX-B: b\r\nContent-Length: 2\r\n\r\n{}",
+    "a line feed hides a coding": lambda head: (
+        head + b"X-A: a\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "line feeds end the head": lambda head: head + b"Content-Length: 0\n\n",
+    "a carriage return hides a length": lambda head: (
+        head + b"X-A: a\rContent-Length: 99\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "a folded line": lambda head: head + b"X-A: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+    "a folded length": lambda head: head + b"Content-Length:\r\n 2\r\n\r\n{}",
+    "a folded coding": lambda head: head + b"Transfer-Encoding:\r\n\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "a space before the colon of a length": lambda head: head + b"Content-Length : 2\r\n\r\n{}",
+    "a space before the colon of a coding": lambda head: (
+        head + b"Transfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "a length and a coding": lambda head: (
+        head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "a coding and a length": lambda head: (
+        head + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+    ),
+    "two lengths": lambda head: head + b"Content-Length: 2\r\nContent-Length: 0\r\n\r\n{}",
+    "the same length twice": lambda head: head + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "a list of lengths": lambda head: head + b"Content-Length: 2, 2\r\n\r\n{}",
+    "a length with a sign": lambda head: head + b"Content-Length: +2\r\n\r\n{}",
+    "a negative length": lambda head: head + b"Content-Length: -2\r\n\r\n{}",
+    "a hexadecimal length": lambda head: head + b"Content-Length: 0x2\r\n\r\n{}",
+    "a length with an underscore": lambda head: head + b"Content-Length: 0_2\r\n\r\n{}",
+    "an empty length": lambda head: head + b"Content-Length:\r\n\r\n{}",
+    "a length without end": lambda head: head + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+    "a length in other digits": lambda head: head + b"Content-Length: \xd9\xa2\r\n\r\n{}",
+    "the coding identity": lambda head: head + b"Transfer-Encoding: identity\r\n\r\n",
+    "an unknown coding": lambda head: head + b"Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "a coding before chunked": lambda head: (
+        head + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "a coding after chunked": lambda head: (
+        head + b"Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "chunked twice": lambda head: (
+        head + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "a vertical tab in the coding": lambda head: (
+        head + b"Transfer-Encoding: \x0bchunked\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "a coding in HTTP/1.0": lambda head: (
+        head.replace(b"HTTP/1.1", b"HTTP/1.0")
+        + b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "a chunk that ends with a line feed": lambda head: chunked(head, b"2\n{}\n0\n\n"),
+    "a line feed in an extension": lambda head: chunked(head, b"2;a\nb\r\n{}\r\n0\r\n\r\n"),
+    "a chunk size with a sign": lambda head: chunked(head, b"+2\r\n{}\r\n0\r\n\r\n"),
+    "a negative chunk size": lambda head: chunked(head, b"-2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk size with a prefix": lambda head: chunked(head, b"0x2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk size with an underscore": lambda head: chunked(head, b"0_2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk size with a space": lambda head: chunked(head, b"2 \r\n{}\r\n0\r\n\r\n"),
+    "a chunk size that overflows": lambda head: chunked(head, b"fffffffffffffff02\r\n{}\r\n0\r\n\r\n"),
+    "a chunk longer than its size": lambda head: chunked(head, b"2\r\n{}xx0\r\n\r\n"),
+    "a length among the trailers": lambda head: chunked(head, b"2\r\n{}\r\n0\r\nContent-Length: 9\r\n\r\n"),
+    "two hosts": lambda head: head + b"Host: evil.example\r\nContent-Length: 2\r\n\r\n{}",
+    "a NUL in a header": lambda head: head + b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
+    "a header without a name": lambda head: head + b": a\r\nContent-Length: 2\r\n\r\n{}",
+    "another version": lambda head: head.replace(b"HTTP/1.1", b"HTTP/2.0") + b"Content-Length: 2\r\n\r\n{}",
+    "a version that does not exist": lambda head: (
+        head.replace(b"HTTP/1.1", b"HTTP/1.2") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "a tab in the request line": lambda head: (
+        head.replace(b"POST /mcp", b"POST\t/mcp") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "a method with a control character": lambda head: b"\x00" + head + b"Content-Length: 2\r\n\r\n{}",
+    "the authority as target": lambda head: (
+        head.replace(b"/mcp", b"gateway.example:443") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "an asterisk as target": lambda head: head.replace(b"/mcp", b"*") + b"Content-Length: 2\r\n\r\n{}",
+    "a target without a slash": lambda head: head.replace(b"/mcp", b"mcp") + b"Content-Length: 2\r\n\r\n{}",
+    "a NUL in the target": lambda head: head.replace(b"/mcp", b"/mcp\x00") + b"Content-Length: 2\r\n\r\n{}",
+    "a control character in the target": lambda head: (
+        head.replace(b"/mcp", b"/mcp?a=\x01") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "a byte above ASCII in the target": lambda head: (
+        head.replace(b"/mcp", b"/mcp\xe2\x84\xaa") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "a target without a host": lambda head: (
+        head.replace(b"/mcp", b"http:///mcp") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+}
+
+
+def chunked(head: bytes, body: bytes) -> bytes:
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + body
+
+
+def smuggled(head: bytes) -> bytes:
+    """A request of its own, which would be answered and forwarded if the first one ended before it."""
+    return head + b"Content-Length: 9\r\n\r\nsmuggled!"
+
+
+@pytest.fixture(scope="module")
+def refused(flow: Flow, head: bytes) -> dict[str, Exchange]:
+    return exchanges(flow, {name: shape(head) + smuggled(head) for name, shape in REFUSED.items()})
+
+
+@pytest.mark.parametrize("shape", REFUSED)
+def test_e8_a_message_that_servers_may_read_in_two_ways_is_refused_and_the_last_on_its_connection(
+    refused: dict[str, Exchange], shape: str
+) -> None:
+    found = refused[shape]
+    assert found.statuses == [400]
+    assert found.forwarded == []
+    assert not INTERNAL.search(found.answers)
+
+
+ACCEPTED: dict[str, Shape] = {
+    "a length": lambda head: head + b"Content-Length: 2\r\n\r\n{}",
+    "chunks": lambda head: chunked(head, b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
+    "a tab before the coding": lambda head: head + b"Transfer-Encoding:\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "the coding in capitals": lambda head: head + b"transfer-encoding: CHUNKED\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "extensions of chunks": lambda head: chunked(head, b'2;a=b;c="POST / HTTP/1.1"\r\n{}\r\n0;d\r\n\r\n'),
+    "trailers": lambda head: chunked(
+        head, b"2\r\n{}\r\n0\r\nX-Mcp-Gateway-Subject: victim\r\nX-T: 1\r\n\r\n"
+    ),
+    "a token among the trailers": lambda head: chunked(
+        head, b"2\r\n{}\r\n0\r\nX-T: 1\r\nAuthorization: Bearer victim\r\n\r\n"
+    ),
+    "a proposal to upgrade to a web socket": lambda head: (
+        head + b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "an absolute target of another host": lambda head: (
+        head.replace(b"/mcp", b"http://evil.example/mcp") + b"Content-Length: 2\r\n\r\n{}"
+    ),
+    "an expectation": lambda head: head + b"Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}",
+    "empty lines first": lambda head: b"\r\n\r\n" + head + b"Content-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.fixture(scope="module")
+def accepted(flow: Flow, head: bytes) -> dict[str, Exchange]:
+    last = b"GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    return exchanges(flow, {name: shape(head) + last for name, shape in ACCEPTED.items()})
+
+
+@pytest.mark.parametrize("shape", ACCEPTED)
+def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_it_ends(
+    accepted: dict[str, Exchange], head: bytes, shape: str
+) -> None:
+    """After a body in chunks there is no next one: what follows may begin with its trailers."""
+    found = accepted[shape]
+    in_chunks = b"chunked" in ACCEPTED[shape](head).lower()
+    assert found.statuses == ([200] if in_chunks else [200, 200])
+    (sent,) = found.forwarded
+    assert (sent.method, sent.url) == ("POST", f"https://{SERVED}/runtime/webhooks/mcp")
+    assert sent.body == b"{}"
+    assert sent.header("X-T") is None
+    assert "victim" not in repr(sent.headers)
+    assert b"evil.example" not in found.answers
+    assert not INTERNAL.search(found.answers)
+
+
+def test_e3_a_body_of_get_is_no_second_request(flow: Flow, head: bytes) -> None:
+    inner = smuggled(head)
+    asked = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    (found,) = exchanges(flow, {"": asked + inner}).values()
+    assert found.statuses == [200]
+    assert [(sent.method, sent.body) for sent in found.forwarded] == [("GET", inner)]
+
+
+def test_a3_an_absolute_target_changes_no_document_and_no_challenge(flow: Flow) -> None:
+    for method, path in ((b"GET", b"/.well-known/oauth-protected-resource/mcp"), (b"POST", b"/mcp")):
+        asked = {
+            origin.decode(): b"%b %b%b HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n"
+            % (method, origin, path)
+            for origin in (b"", b"http://evil.example", b"https://evil.example:444", b"HTTP://x@evil.example")
+        }
+        found = [_without_date(each.answers) for each in exchanges(flow, asked).values()]
+        assert found[0]
+        assert found == found[:1] * len(asked)
+        assert b"evil" not in found[0]
+
+
+def _without_date(answer: bytes) -> bytes:
+    return re.sub(rb"\r\nDate: [^\r]*", b"", answer)
