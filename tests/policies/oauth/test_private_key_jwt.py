@@ -5,15 +5,26 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from apim.network import Reply
 from tests.e2e.client import parameters_of
 from tests.policies.engine.harness import Harness, Response, Sent, reply
-from tests.policies.oauth.flow import FORM, GATEWAY, VERIFIER, Flow, handle_of, service_with, unreachable
+from tests.policies.oauth.flow import (
+    FORM,
+    GATEWAY,
+    VERIFIER,
+    Flow,
+    ManualClock,
+    encoded,
+    handle_of,
+    service_with,
+    unreachable,
+)
 from tests.policies.oauth.test_metadata_documents import APP, URL, document
-from twin.clock import Clock
 
 JWKS = "https://app.example.com/oauth/jwks.json"
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -31,7 +42,7 @@ def _curve() -> ECKey:
 
 @functools.cache
 def _harness() -> Harness:
-    return Harness(service_with(), Clock())
+    return Harness(service_with(), ManualClock())
 
 
 class Confidential:
@@ -79,6 +90,16 @@ class Confidential:
         header = {"alg": alg, "kid": key.kid}
         kept = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(header, kept, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
+
+    def assertion_with(self, *, pss: bool = False, **header: Any) -> str:
+        """A good assertion with this header, signed with RSA and SHA-256 whatever the header says."""
+        claims = jwt.decode(self.assertion(), _key("one")).claims
+        signed = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
+        scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if pss else padding.PKCS1v15()
+        key = _key("one").private_key
+        assert key is not None
+        signature = key.sign(signed.encode(), scheme, hashes.SHA256())
+        return f"{signed}.{encoded(signature)}"
 
     def redeem(self, code: str, assertion: str | None, kind: str | None = TYPE) -> Response:
         return self.flow.redeem(
@@ -132,6 +153,46 @@ def test_b5_an_assertion_that_is_wrong_in_one_way_is_refused(name: str) -> None:
     assert client.redeem(code, client.assertion()).status == 200
 
 
+@pytest.mark.parametrize(
+    ("claim", "accepted", "refused"), [("exp", -59, -60), ("exp", 3600, 3601), ("nbf", 60, 61)]
+)
+def test_b5_clocks_may_differ_by_a_minute_and_an_assertion_lives_for_an_hour(
+    claim: str, accepted: int, refused: int
+) -> None:
+    client = Confidential()
+    code, now = client.code(), client.flow.now
+    for seconds, status in ((refused, 401), (accepted, 200)):
+        changed: dict[str, Any] = {claim: now + seconds}
+        assert client.redeem(code, client.assertion(**changed)).status == status
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "RS256", "kid": "one", "crit": ["exp"], "exp": 1},
+        {"alg": "RS256", "kid": "two"},
+        {"alg": "PS384", "kid": "one", "pss": True},
+        {"alg": "none", "pss": True},
+        {"pss": True},
+    ],
+    ids=str,
+)
+def test_b5_a_header_that_is_not_understood_or_names_another_key_is_refused(header: dict[str, Any]) -> None:
+    client = Confidential()
+    assert client.redeem(client.code(), client.assertion_with(**header)).status == 401
+
+
+def test_b5_an_assertion_without_a_key_id_is_checked_with_every_key() -> None:
+    client = Confidential()
+    client.published = [
+        {"kty": "RSA", "n": "!!", "e": "AQAB"},
+        {"kty": "RSA", "n": "A" * 345, "e": "AQAB"},
+        _key("two").as_dict(private=False),
+        _key("one").as_dict(private=False) | {"alg": "RS256"},
+    ]
+    assert client.redeem(client.code(), client.assertion_with(alg="RS256")).status == 200
+
+
 def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> None:
     client = Confidential()
     code, good = client.code(), client.assertion()
@@ -148,6 +209,11 @@ def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> Non
         (f"e30.{body}.{signature}", TYPE),
         (f"W10.{body}.{signature}", TYPE),
         (f"{head}.{body}.a", TYPE),
+        (f"{head}.{body}.!{signature[1:]}", TYPE),
+        (f"{head}.{body}.{signature[:-1]}=", TYPE),
+        (f"{good}.AAAA", TYPE),
+        (f"{good}\n", TYPE),
+        (f" {good}", TYPE),
     ):
         answer = client.redeem(code, assertion, kind)
         assert (answer.status, answer.json()["error"]) == (401, "invalid_client")
@@ -164,6 +230,7 @@ def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> Non
         [_key("one").as_dict(private=False) | {"alg": "PS256"}],
         [_key("two").as_dict(private=False)],
         [_curve().as_dict(private=False) | {"kid": "one"}],
+        [_key("one").as_dict(private=False) | {"kty": "EC"}],
     ],
 )
 def test_b5_no_other_key_counts(published: list[dict[str, Any]]) -> None:
@@ -181,7 +248,13 @@ def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [unreachable, lambda: reply(500), lambda: reply(302, "", Location="https://x/")]
+    "broken",
+    [
+        unreachable,
+        lambda: reply(500),
+        lambda: reply(302, "", Location="https://x/"),
+        lambda: reply(404, json.dumps({"keys": [_key("one").as_dict(private=False)]})),
+    ],
 )
 def test_b5_without_the_keys_the_client_is_told_to_come_again(broken: Any) -> None:
     client = Confidential()
