@@ -64,7 +64,15 @@ def _answer(sent: Sent) -> Reply:
 def token(audience: str) -> str:
     _, key = _shared_harness()
     now = int(time.time())
-    claims = {"iss": GATEWAY, "aud": audience, "sub": "ada", "client_id": "app", "gid": "g", "exp": now + 600}
+    claims = {
+        "iss": GATEWAY,
+        "aud": audience,
+        "sub": "ada",
+        "client_id": "app",
+        "scope": "functions notes tasks web",
+        "gid": "g",
+        "exp": now + 600,
+    }
     header = {"alg": "dir", "enc": "A256CBC-HS512", "kid": "1"}
     return jwe.encrypt_compact(
         header,

@@ -94,6 +94,31 @@ def test_c4_the_consent_page_says_in_words_what_is_granted(flow: Flow) -> None:
     assert words(flow.page()) == ["Use Functions"]
 
 
+def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes(flow: Flow) -> None:
+    """Also with a token for one server, which such a sign-in gives (RFC 8707, section 2.2)."""
+    tokens = flow.redeem(code_for(flow, scope="notes.write", resource=None), resource=None).json()
+    functions = flow.refresh(tokens["refresh_token"], resource=f"{GATEWAY}/mcp").json()
+    for token in (tokens["access_token"], functions["access_token"]):
+        answer = flow.call(token)
+        assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})
+        challenge = answer.header("WWW-Authenticate") or ""
+        assert 'error="insufficient_scope"' in challenge
+        assert 'scope="notes.write functions"' in challenge
+    notes = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert flow.harness.send("POST", "/notes-mcp", body=b"{}", **notes).status == 200
+    both = flow.redeem(code_for(flow, scope="notes.write functions", resource=None), resource=None).json()
+    assert flow.call(both["access_token"]).status == 200
+    narrowed = flow.refresh(both["refresh_token"], scope="notes.write").json()
+    assert flow.call(narrowed["access_token"]).status == 403
+
+
+def code_for(flow: Flow, **changed: str | None) -> str:
+    """The code of a sign-in that asks for this."""
+    handle = handle_of(flow.authorize(**changed))
+    end = flow.callback(flow.consent(flow.consent_page(handle))).header("Location") or ""
+    return re.findall("code=([^&]*)", end)[0]
+
+
 def test_c4_a_scope_without_words_is_shown_as_it_is(flow: Flow) -> None:
     """A deployment may remove a scope while a sign-in is under way."""
     handle = handle_of(flow.authorize())
@@ -124,7 +149,5 @@ def test_a2a_the_gateway_as_one_resource_has_every_scope() -> None:
 
 
 def test_c2_the_token_answer_says_what_was_granted(flow: Flow) -> None:
-    handle = handle_of(flow.authorize(scope="nothing that is known offline_access"))
-    end = flow.callback(flow.consent(flow.consent_page(handle))).header("Location") or ""
-    code = re.findall("code=([^&]*)", end)[0]
+    code = code_for(flow, scope="nothing that is known offline_access")
     assert flow.redeem(code).json()["scope"] == "functions offline_access"
