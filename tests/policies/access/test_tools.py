@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apim.routing import Routes
 from tests.e2e.client import parameters_of
 from tests.policies.access.callers import KEYS, agent_token, arrived, bearer, harness_with
 from tests.policies.engine.harness import Response, reply
@@ -168,6 +169,11 @@ BYPASSES: dict[str, bytes] = {
     "a comment": b'{"method":"tools/call","params":{"name":"read"/*,"name":"write"*/}}',
     "single quotes": b"{'method':'tools/call','params':{'name':'write'}}",
     "no quotes": b'{method:"tools/call",params:{"name":"write"}}',
+    "a name with a byte that is not UTF-8": b'{"method":"tools/call","params":{"name":"wri\xffte"}}',
+    "a method with a byte that is not UTF-8": b'{"method":"tools/ca\xffll","params":{"name":"write"}}',
+    "half of a character in a name": b'{"method":"tools/call","params":{"name":"write\\ud800"}}',
+    "a space before a name": b'{"method":"tools/call","params":{"name":" write"}}',
+    "a line break after a name": b'{"method":"tools/call","params":{"name":"write\\n"}}',
     "no JSON": b"tools/call write",
     "two documents": b'{"method":"ping"}{"method":"tools/call","params":{"name":"write"}}',
     "UTF-16": '{"method":"tools/call","params":{"name":"write"}}'.encode("utf-16"),
@@ -201,6 +207,21 @@ def test_f4_an_escaped_name_is_the_name(flow: Flow) -> None:
     )
 
 
+def test_f4_a_method_in_another_case_is_no_way_around_the_rules(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether API Management selects an operation by a method's letters in either case is not documented."""
+    match = Routes.match
+    monkeypatch.setattr(Routes, "match", lambda self, method, *rest: match(self, method.upper(), *rest))
+    token = token_of(flow)
+    given = {"Content_Type": "application/json", **bearer(token)}
+    for method in ("post", "Post"):
+        for tool, status in (("write", 403), ("read", 200)):
+            body = json.dumps(call(tool)).encode()
+            assert flow.harness.send(method, "/mcp", body=body, **given).status == status
+    assert len(arrived(flow)) == 2
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -232,8 +253,12 @@ def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
     assert answer("tools/call", None) == (400, -32020)
     assert answer("tools/call", "read", [call("read")]) == (400, -32600)
     assert len(arrived(flow)) == 1
-    # In older versions the body decides.
-    assert send(flow, token, call("read"), Mcp_Method="ping").status == 200
+    # In older versions the body decides, and the headers do not reach the server.
+    for version in ({}, {"MCP_Protocol_Version": "2025-11-25"}, {"MCP_Protocol_Version": f"{STATELESS}, x"}):
+        named = {"Mcp_Method": "tools/call", "Mcp_Name": "write", **version}
+        assert send(flow, token, call("read"), **named).status == 200
+        assert arrived(flow)[-1].header("Mcp-Method") is None
+        assert arrived(flow)[-1].header("Mcp-Name") is None
 
 
 def test_f4_a_list_keeps_everything_else_as_the_server_wrote_it(flow: Flow) -> None:
