@@ -1,4 +1,4 @@
-"""Declares the connections in the Foundry project whose agents use the stack's MCP servers."""
+"""What a stack puts into the Foundry project whose agents use its MCP servers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class FoundryArgs:
     """Arguments of `Foundry`.
 
     Attributes:
-        project: the existing project.
+        project: the project, which exists.
         hosted: servers of other organisations, which agents reach through connections.
     """
 
@@ -26,8 +26,8 @@ class FoundryArgs:
 class Foundry(pulumi.ComponentResource):
     """Connections of a Foundry project.
 
-    A connection contains the credentials with which Foundry calls a server, so that neither definitions of
-    agents nor requests contain them.
+    A connection holds the credentials with which Foundry calls a server, so that they are in no agent's
+    definition and in no request.
     """
 
     def __init__(self, name: str, args: FoundryArgs, opts: pulumi.ResourceOptions | None = None) -> None:

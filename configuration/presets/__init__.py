@@ -12,4 +12,4 @@ PRESETS: Mapping[str, Preset] = {
         jira.PRESET,
     )
 }
-"""The presets by their names in `backends`, in the order of the documentation."""
+"""By the name that they have in `backends`, in the order of the documentation."""

@@ -16,7 +16,6 @@ from gateway.verify import (
     service,
     sign_in,
     tokens,
-    tool_lists,
     tools,
 )
 from gateway.verify.check import Check, FailedError, Outcome, Row, SkippedError
@@ -35,7 +34,6 @@ def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, 
     with_tokens = (
         *tokens.checks(expected),
         *tools.checks(expected),
-        *tool_lists.checks(expected),
         *durations.checks(expected),
         *service.checks(manager),
         *locks.checks(manager, expected),

@@ -645,3 +645,12 @@ def test_all_variants_are_different_stacks() -> None:
         json.dumps([describe(resource) for resource in case.stack.resources], sort_keys=True) for case in UP
     }
     assert len(seen) == len(UP)
+
+
+@every_update
+def test_f5_only_assigned_users_sign_in_where_the_stack_requires_it(case: Case) -> None:
+    """Entra refuses the others: https://learn.microsoft.com/entra/identity-platform/howto-restrict-your-app-to-a-set-of-users"""
+    required = VARIANTS[case.variant].get("assignmentRequired") == "true"
+    for principal in case.stack.of_type("ServicePrincipal"):
+        if principal.name == "gateway-application-principal":
+            assert principal.inputs["appRoleAssignmentRequired"] is required

@@ -46,7 +46,6 @@ VARIANTS = {
     },
     "callers": {
         "access": '{"functions": "users agents keys"}',
-        "toolLock": "refuse",
         "tools": json.dumps(
             {
                 "functions": {

@@ -22,12 +22,19 @@ class Requirement:
         text: what is required.
         source: the specification.
         files: the policies that do it, below `policies/`.
+        program: the files of the Pulumi program that do it.
     """
 
     id: str
     text: str
     source: str
     files: Sequence[str]
+    program: Sequence[str] = ()
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files that do it, below the project's folder."""
+        return [*(f"policies/{file}" for file in self.files), *self.program]
 
 
 def load() -> Sequence[Requirement]:
@@ -51,9 +58,9 @@ def find_tests(root: Path = ROOT) -> Mapping[str, Sequence[str]]:
 
 def render(requirements: Sequence[Requirement], tests: Mapping[str, Sequence[str]]) -> str:
     """The table as Markdown, with links."""
-    lines = ["| | requirement | specified in | policies | tests |", "|---|---|---|---|---|"]
+    lines = ["| | requirement | specified in | policies and program | tests |", "|---|---|---|---|---|"]
     for each in requirements:
-        policies = "<br>".join(f"[`{file}`](../policies/{file})" for file in each.files)
+        policies = "<br>".join(f"[`{path.removeprefix('policies/')}`](../{path})" for path in each.paths)
         files = "<br>".join(f"[`{Path(file).name}`](../{file})" for file in tests.get(each.id, ()))
         lines.append(f"| {each.id} | {each.text} | {each.source} | {policies} | {files} |")
     return "\n".join(lines)

@@ -15,8 +15,8 @@ def test_each_requirement_has_a_test_with_its_number(requirement: Requirement) -
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)
-def test_each_requirement_names_policies_that_exist(requirement: Requirement) -> None:
-    assert [file for file in requirement.files if not (ROOT / "policies" / file).is_file()] == []
+def test_each_requirement_names_files_that_exist(requirement: Requirement) -> None:
+    assert [path for path in requirement.paths if not (ROOT / path).is_file()] == []
 
 
 def test_each_number_in_a_name_is_a_requirement() -> None:

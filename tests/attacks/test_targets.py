@@ -1,0 +1,185 @@
+"""Spellings of a path: other cases, encodings, separators and segments.
+
+What Azure's front makes of a path before the policies see it is not documented. So each spelling comes as
+it is, and as fronts may change it: what a policy checked is still what is forwarded.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import pytest
+
+from apim import gateway as engine
+from tests.attacks.harm import assert_harmless
+from tests.policies.access.callers import harness_with
+from tests.policies.access.test_tools import RULES, call, token_of
+from tests.policies.engine.harness import Response
+from tests.policies.oauth.flow import GATEWAY, Flow
+
+FRONTS: dict[str, Callable[[str], str]] = {
+    "as it came": lambda path: path,
+    "decoded": unquote,
+    "decoded twice": lambda path: unquote(unquote(path)),
+    "encoded slashes decoded": lambda path: re.sub("%2f", "/", path, flags=re.IGNORECASE),
+    "slashes merged": lambda path: re.sub("/+", "/", path),
+    "backslashes turned": lambda path: re.sub(r"%5c|\\\\", "/", path, flags=re.IGNORECASE),
+    "path parameters removed": lambda path: re.sub(";[^/]*", "", path),
+    "cut at NUL": lambda path: path.partition("%00")[0],
+    "in lower case": str.lower,
+}
+SUFFIXES = [
+    "/",
+    "//",
+    "/.",
+    "/..",
+    "/%2e",
+    "/%2e%2e",
+    "/%252e%252e",
+    "/../mcp",
+    "/..%2fmcp",
+    "/%2e%2e/mcp",
+    "/%2e%2e%2fregister",
+    "/..;/register",
+    "/..%5cregister",
+    "\\..\\register",
+    "%2f",
+    "%2fsse",
+    "%252fsse",
+    "%5c",
+    ";x=1",
+    ";/sse",
+    "/;x",
+    "%00",
+    "%00/sse",
+    "%0d%0aX-A:%20b",
+    "%0a",
+    "%09",
+    "%20",
+    "%7f",
+    "%ff",
+    "%c0%af",
+    "%c3%bc",
+    "%",
+    "%zz",
+    "%u002f",
+    "#x",
+    "%23x",
+    "%3fx=1",
+    "%3f",
+    ":443",
+    "@evil.example",
+]
+PREFIXES = [
+    "/mcp",
+    "/MCP",
+    "/%6dcp",
+    "/%4D%43%50",
+    "//mcp",
+    "/./mcp",
+    "/x/../mcp",
+    "/%2e/mcp",
+    "/x/%2E%2E/mcp",
+]
+PREFIXES += [
+    "//evil.example/mcp",
+    "/\\evil.example/mcp",
+    "/http://evil.example/mcp",
+    "/%256dcp",
+    "/.well-known/../mcp",
+]
+TARGETS = [
+    *PREFIXES,
+    *(f"/mcp{suffix}" for suffix in SUFFIXES),
+    *(f"/mcp/message{suffix}" for suffix in SUFFIXES),
+]
+SERVED = {
+    "https://functions.example/runtime/webhooks/mcp",
+    "https://functions.example/runtime/webhooks/mcp/message",
+    "https://functions.example/runtime/webhooks/mcp/sse",
+}
+"""All addresses at the server that a request may reach."""
+
+
+@pytest.fixture(scope="module")
+def served() -> tuple[Flow, str]:
+    """A gateway whose server has rules for its tools, and a token that may call `read` and not `write`."""
+    flow = Flow.at(harness_with(**RULES))
+    return flow, token_of(flow)
+
+
+@pytest.fixture(params=[False, True], ids=["dot segments resolved", "dot segments kept"])
+def keeps_dots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr(engine, "without_dot_segments", lambda path: path)
+
+
+@pytest.mark.usefixtures("keeps_dots")
+@pytest.mark.parametrize("front", FRONTS)
+def test_f4_no_spelling_of_a_path_leads_around_a_check_or_to_another_path(
+    served: tuple[Flow, str], front: str
+) -> None:
+    flow, token = served
+    for path in dict.fromkeys(FRONTS[front](target) for target in TARGETS):
+        for tool in ("write", "read"):
+            flow.harness.gateway.services.counters.clear()
+            flow.harness.network.sent.clear()
+            answer = post(flow, path, tool, token)
+            assert_harmless(answer)
+            reached = [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
+            assert set(reached) <= (SERVED if tool == "read" else set()), path
+            assert bool(reached) == (answer.status == 200), path
+        unknown = post(flow, path, "read", "x")
+        assert_harmless(unknown)
+        for address in re.findall('resource_metadata="([^"]*)"', unknown.header("WWW-Authenticate") or ""):
+            assert address.removeprefix(f"{GATEWAY}/.well-known/oauth-protected-resource") in DOCUMENTS, path
+
+
+DOCUMENTS = {"/mcp", "/mcp/", "/mcp/sse", "/mcp/sse/"}
+
+
+def post(flow: Flow, path: str, tool: str, token: str) -> Response:
+    body = json.dumps(call(tool)).encode()
+    headers = {"Content_Type": "application/json", "Authorization": f"Bearer {token}"}
+    return flow.harness.send("POST", path, body=body, **headers)
+
+
+ENDPOINTS = {
+    "GET": [
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server",
+        "/authorize",
+        "/consent",
+        "/oauth-callback",
+    ],
+    "POST": ["/register", "/token", "/revoke", "/consent"],
+}
+
+
+@pytest.mark.usefixtures("keeps_dots")
+@pytest.mark.parametrize("front", FRONTS)
+def test_e8_no_spelling_of_an_endpoint_is_an_error_of_the_gateway(
+    served: tuple[Flow, str], front: str
+) -> None:
+    flow, _ = served
+    flow.harness.network.sent.clear()
+    documents = dict(flow.store.documents)
+    for method, paths in ENDPOINTS.items():
+        for path in paths:
+            first, rest = path[1], path[2:]
+            spelled = [f"{path}{suffix}" for suffix in SUFFIXES]
+            spelled += [
+                f"/%{ord(first):02x}{rest}",
+                f"/x/..{path}",
+                f"/{path}",
+                path.upper(),
+                f"/mcp/..{path}",
+            ]
+            for target in spelled:
+                flow.harness.gateway.services.counters.clear()
+                answer = flow.harness.send(method, FRONTS[front](target), body=b"")
+                assert_harmless(answer)
+                assert answer.status in (200, 302, 400, 401, 403, 404, 405, 415), target
+    assert not any("functions.example" in sent.url for sent in flow.harness.network.sent)
+    assert flow.store.documents == documents
