@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up agent preflight verify admin test test-engine test-clients test-conformance lint format check clean lock force
+.PHONY: help up agent preflight verify lock-tools admin test test-engine test-clients test-conformance lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ preflight: $(ENVIRONMENT) ## Check a stack before it is deployed (STACK=dev)
 
 verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
 	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)
+
+lock-tools: $(ENVIRONMENT) ## Write the tools of a stack to tools.lock.json (of the local twin, or STACK=dev)
+	@exec $(BIN)/python -m gateway.verify.lock_tools $(if $(URL),$(URL) --stack $(STACK),$(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),http://localhost:$(PORT))) $(ARGS)
 
 admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --stack dev")
 	@exec $(BIN)/python -m gateway.admin $(ARGS)

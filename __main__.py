@@ -11,7 +11,7 @@ from settings import load
 
 
 def deploy() -> None:
-    """Declares the whole stack."""
+    """Declares the stack."""
     settings = load()
     backends = registry.describe(settings)
     hosted = registry.hosted(settings)

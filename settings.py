@@ -1,4 +1,4 @@
-"""The configuration of a stack, read once, checked as a whole.
+"""Reads and checks the configuration of a stack.
 
 The settings are declared in `configuration.declared`. `load` is the only place that reads `pulumi.Config`.
 All problems are reported together, each with the reason and the command that fixes it, before any resource is
@@ -32,6 +32,7 @@ from configuration.presets import PRESETS
 from configuration.problem import Problem, SettingsError
 from configuration.reader import Reader
 from configuration.scale import Scale
+from configuration.tool_lock import Tools
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 __all__ = [
@@ -49,11 +50,13 @@ __all__ = [
     "RateLimits",
     "Settings",
     "SettingsError",
+    "ToolLock",
     "ToolRule",
     "load",
 ]
 
 Audience = Literal["backend", "gateway"]
+ToolLock = Literal["off", "report", "refuse"]
 
 # Names of the public cloud that Azure Native knows; they are compared without case.
 _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
@@ -66,17 +69,17 @@ _LARGEST_LOGO = 12 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
-    """How long things live, in seconds.
+    """Lifetimes in seconds.
 
     Attributes:
         access_token: an access token.
-        grant: a sign-in: for so long its refresh tokens give new access tokens.
-        refresh_grace: for so long after a refresh the same refresh token gives the same answer again.
-        registration: a client's registration, after its last sign-in; at least as long as that is a grant.
-        consent: a consent that is remembered; 0 when none is.
+        grant: a grant; so long after a sign-in its refresh tokens are valid.
+        refresh_grace: how long after a refresh the same refresh token gets the same answer again.
+        registration: a client's registration after its last sign-in; at least as long as a grant.
+        consent: a remembered consent; 0 when consents are not remembered.
         transaction: from a client's authorization request to the end of the sign-in.
         code: an authorization code.
-        session: an MCP session: for so long it is known to whom it belongs.
+        session: the record of the owner of an MCP session.
         unused_registration: a client's registration until its first sign-in.
     """
 
@@ -93,17 +96,17 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """How often one caller may do something.
+    """Rate limits.
 
     Attributes:
-        register_per_minute: client registrations of one network address.
-        stack_registers_per_minute: client registrations of all addresses together.
-        authorize_per_minute: sign-ins that are started from one network address.
-        token_per_minute: requests of one network address for tokens.
-        calls_per_minute: calls of one user to one MCP server, where `calls_by_backend` says nothing else.
+        register_per_minute: client registrations from one IP address.
+        stack_registers_per_minute: client registrations from all IP addresses together.
+        authorize_per_minute: sign-ins that are started from one IP address.
+        token_per_minute: token requests from one IP address.
+        calls_per_minute: calls of one user to one MCP server that is not in `calls_by_backend`.
         calls_by_backend: calls of one user to the MCP server of that name.
-        bad_tokens_per_minute: calls of MCP servers with a bad token from one network address.
-        open_requests: requests, streams included, that one user may have open at one MCP server.
+        bad_tokens_per_minute: calls to MCP servers with a bad token from one IP address.
+        open_requests: requests, including streams, that one user may have open at one MCP server.
     """
 
     register_per_minute: int
@@ -116,51 +119,54 @@ class RateLimits:
     open_requests: int
 
     def calls_of(self, backend: str) -> int:
-        """Calls in a minute that one user may make to an MCP server."""
+        """Calls per minute that one user may make to an MCP server."""
         return self.calls_by_backend.get(backend, self.calls_per_minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a stack says about itself.
+    """The settings of a stack.
 
     Attributes:
-        location: Azure region, as `westeurope`.
-        publisher_email: where API Management sends service notices.
+        location: Azure region, such as `westeurope`.
+        publisher_email: the address to which API Management sends service notices.
         publisher_name: the organisation that runs the gateway.
         publisher_logo: its logo as a `data:` URI; empty for none.
         sku: tier of API Management.
         capacity: its units.
-        tags: put on every resource that takes tags.
-        address: the gateway's own host name; None for the one that Azure gives.
+        tags: tags of every resource that can have tags.
+        address: the gateway's custom host name; None for the one that Azure assigns.
         network: the virtual network; None without one.
-        existing: what the stack uses instead of creating its own.
-        scale: its size, next to tier and units.
-        audience: whether a token opens one backend or all of them.
-        require_resource: whether a client must name the MCP server that it wants (RFC 8707).
+        existing: existing resources that the stack uses instead of creating its own.
+        scale: its size, in addition to tier and units.
+        audience: whether a token is valid at one backend or at all of them.
+        require_resource: whether a client must name an MCP server as the resource (RFC 8707).
         assignment_required: whether only users who are assigned to the application may sign in.
         app_schemes: private-use URI schemes without a dot that redirect URIs may have.
         client_domains: domains whose metadata documents of clients are accepted; empty for the public DNS.
-        backends: names of the project's MCP servers that are on, in the order of the configuration.
+        backends: names of the project's MCP servers that are enabled, in the order of the configuration.
         presets: those of them that are container images, by name.
         containers: further MCP servers.
-        isolate_environments: whether every backend's containers have an environment of their own.
-        access: who may call each backend, by its name.
+        isolate_environments: whether each backend's containers have a separate environment.
+        access: the kinds of callers that may call each backend, by its name.
         scopes: the scopes of each backend, by its name, the default one first.
-        tools: what a caller needs for a tool of each backend: by its name, then by the name of the tool.
-        role_members: object ids of users and groups that are assigned a role of a tool, by the role.
-        agents: principals of Entra that call backends for themselves.
-        foundry: where the agents are that use the servers, or None.
-        github_url: GitHub's hosted MCP server.
+        tools: the rules for tools of each backend, by its name and the name of the tool.
+        tool_lock: the treatment of tools that differ from the reviewed ones.
+        locked_tools: the reviewed tools of each backend, which the gateway exclusively admits, by its name;
+            empty unless `tool_lock` is `refuse`.
+        role_members: object ids of the users and groups to which a role of a tool is assigned, by the role.
+        agents: principals of Entra that call backends on their own behalf.
+        foundry: the Foundry project whose agents use the servers, or None.
+        github_url: URL of GitHub's hosted MCP server.
         registry: whether the gateway publishes the list of servers.
         api_center: the API Center that lists the servers, or None.
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
-        lifetimes: how long tokens and records live.
-        rate_limits: how often one caller may do something.
-        monitoring: what is logged and who is told.
+        lifetimes: lifetimes of tokens and records.
+        rate_limits: the rate limits.
+        monitoring: the settings of logs, alerts and costs.
         key_version: version of the keys that seal tokens; see `accepted_key_versions`.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
-        protect: whether Pulumi refuses to delete or replace what holds state: never in the twin.
+        protect: whether Pulumi refuses to delete or replace resources with state; never in the twin.
         local: true only in the twin.
         local_url: origin of the twin's gateway, without a trailing slash; empty on Azure.
     """
@@ -188,6 +194,8 @@ class Settings:
     access: Mapping[str, tuple[Access, ...]]
     scopes: Mapping[str, tuple[str, ...]]
     tools: Mapping[str, Mapping[str, ToolRule]]
+    tool_lock: ToolLock
+    locked_tools: Mapping[str, Tools]
     agents: tuple[Agent, ...]
     role_members: Mapping[str, tuple[str, ...]]
     foundry: Foundry | None
@@ -208,8 +216,8 @@ class Settings:
     def accepted_key_versions(self) -> range:
         """The key versions that policies accept: the previous one, the one in use, and the next one.
 
-        While a deployment changes the version, the policies that it has not reached yet receive what the
-        others seal with the next key.
+        While a deployment changes the version, policies that it has not updated yet receive tokens that the
+        updated ones sealed with the next key.
         """
         return range(max(1, self.key_version - 1), self.key_version + 2)
 
@@ -218,7 +226,7 @@ def load() -> Settings:
     """Reads and checks the configuration of the current stack.
 
     Raises:
-        SettingsError: with every problem that there is.
+        SettingsError: the configuration has problems; it contains all of them.
     """
     reader = Reader(pulumi.Config())
     backends = _backends(reader)
@@ -267,6 +275,8 @@ def load() -> Settings:
         access=access,
         scopes=scopes,
         tools=tools,
+        tool_lock=cast("ToolLock", declared.TOOL_LOCK.read(reader)),
+        locked_tools=callers.servers_locked_tools(reader, scopes),
         agents=callers.stack_agents(reader, access, containers, scopes, tools),
         role_members=callers.stack_role_members(reader, tools),
         foundry=foundry.read_foundry(reader, github="github" in backends),
@@ -306,14 +316,14 @@ def load() -> Settings:
 
 
 def _position(problem: Problem) -> int:
-    """The position of a problem's key among the settings; those of no setting come last."""
+    """The position of a problem's key among the settings; unknown keys come last."""
     name = re.split(r"[.\[]", problem.key, maxsplit=1)[0]
-    # The region is not the project's own key, and the first thing that a stack needs.
+    # The region has a key of another namespace, and is the first setting of a stack.
     return KEYS.index(name) if name in KEYS else -1 if ":" in problem.key else len(KEYS)
 
 
 def _location(reader: Reader) -> str:
-    """The region as Azure's APIs write it; the portal shows `West Europe`."""
+    """The region in the format of Azure's APIs; the portal shows `West Europe`."""
     written = declared.LOCATION.read(reader)
     value = re.sub(r"\s", "", written).lower()
     if written and not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
@@ -342,7 +352,7 @@ def _require_public_cloud(reader: Reader) -> None:
 
 
 def _publisher_logo(reader: Reader) -> str:
-    """The logo as a `data:` URI: as an image it runs no script, whatever an SVG file contains."""
+    """The logo as a `data:` URI: browsers do not run the scripts of an SVG image."""
     setting = declared.PUBLISHER_LOGO
     name = setting.read(reader)
     if not name:
@@ -355,7 +365,9 @@ def _publisher_logo(reader: Reader) -> str:
         return ""
     content = path.read_bytes()
     if len(content) > _LARGEST_LOGO:
-        setting.reject(reader, f"'{name}' has {len(content)} bytes.", f"pulumi config rm {setting.key}")
+        setting.reject(
+            reader, f"'{name}' is too large: {len(content)} bytes.", f"pulumi config rm {setting.key}"
+        )
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
@@ -377,7 +389,7 @@ def _tags(reader: Reader) -> Mapping[str, str]:
         if not re.fullmatch(r"[^<>%&\\?/\x00-\x1f]{1,128}", name) or len(value) > 256:  # noqa: PLR2004 -- said in `limits`
             setting.reject(reader, f"'{name}' is not a valid tag.", setting.command_without(name))
     if len(tags) > 15:  # noqa: PLR2004 -- said in `limits`
-        setting.reject(reader, f"There are {len(tags)}.", setting.command_without(next(iter(tags))))
+        setting.reject(reader, f"There are {len(tags)} tags.", setting.command_without(next(iter(tags))))
     return tags
 
 
@@ -427,7 +439,7 @@ def _backends(reader: Reader) -> tuple[str, ...]:
     behind = [name for name in names if name != "github"]
     if not behind and not reader.peek("containers").strip("[]") and reader.peek("backends").startswith("["):
         wrong = (
-            "GitHub's server is not behind the gateway, and no other server is switched on."
+            "GitHub's server is not behind the gateway, and no other server is enabled."
             if names
             else "It is empty."
         )
@@ -484,8 +496,9 @@ def _entra_authority(reader: Reader) -> str:
         reader.reject(
             "local",
             f"It is true, but '{value}' is not on this machine.",
-            "A local stack has weaker protection than one on Azure: it admits pages of this machine and "
-            "plain http.",
+            "A local stack has weaker protection than one on Azure: it allows pages of this machine and "
+            "plain "
+            "http.",
             declared.LOCAL.command,
         )
     elif value and is_loopback(value) and not reader.local:

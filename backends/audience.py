@@ -1,4 +1,4 @@
-"""The audience of one MCP server: the Entra application for which the gateway proves its identity to it."""
+"""The audience of one MCP server: the Entra application for which the gateway gets tokens."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class AudienceArgs:
     """Arguments of `Audience`.
 
     Attributes:
-        title: name of the MCP server, as administrators of Entra read it.
-        existing: client id of an application that another team registered; None to register one.
+        title: name of the MCP server, shown to administrators of Entra.
+        existing: client id of an existing application; None to register one.
     """
 
     title: str
@@ -20,13 +20,13 @@ class AudienceArgs:
 
 
 class Audience(pulumi.ComponentResource):
-    """An application of the server's own: no other server accepts a token that the gateway sends to it.
+    """The server's own application: no other server accepts the tokens that the gateway sends to this one.
 
     No user signs in to the application: it has no redirect URI, no scope, no role and no secret.
 
     Attributes:
         client_id: its client id, which is the `aud` of tokens for it.
-        resources: what has to exist before the gateway's identity can get a token for it.
+        resources: the resources that must exist before the gateway's identity can get a token for it.
     """
 
     client_id: pulumi.Output[str]
@@ -36,7 +36,7 @@ class Audience(pulumi.ComponentResource):
         super().__init__("mcp:backends:Audience", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         if args.existing:
-            # Whoever may not register applications may not read them either.
+            # Not looked up: a deployer who may not register applications may not read them either.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.resources = ()
             self.register_outputs({"clientId": self.client_id})

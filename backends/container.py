@@ -18,8 +18,7 @@ _SUFFIXES = {"streamable-http": "http", "sse": "sse", "both": "both"}
 
 def describe(settings: Settings, entry: Container) -> ContainerBackend:
     """Describes the server of an entry."""
-    # A route that does not lead to the first process, or that is not below the backend's path, names its
-    # server itself.
+    # A route that is not for the first process, or not below the backend's path, has an origin of its own.
     separate = len(entry.processes) > 1
     origin = f"{entry.name}-sse-url" if separate or entry.root_messages else None
     return ContainerBackend(
@@ -50,7 +49,7 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
 
 
 def _version(image: str) -> str:
-    """The version in an image's tag; 1.0.0 when the tag is none."""
+    """The version in an image's tag; 1.0.0 when the tag is not a version."""
     match = _TAG.search(image)
     return match["version"] if match else "1.0.0"
 
@@ -89,9 +88,9 @@ def _routes(entry: Container, *, origin: str | None) -> tuple[Route, ...]:
 
 
 def _below(path: str, sse: str, messages: str) -> str:
-    """The message path below the backend's, as a client finds it from the event stream's address.
+    """The message path below the backend's path, as a client resolves it against the event stream's URL.
 
-    A server announces it relative to the stream, or from the root and below the gateway's path to it.
+    A server announces it relative to the stream, or from the root, below the server's path at the gateway.
     """
     own = f"/{path}/"
     if messages.startswith(own):

@@ -12,8 +12,8 @@ class ContainerBackend(DeployableBackend):
     """An MCP server of one or more processes, each in a Container App of its own.
 
     Attributes:
-        environment: name of the Container Apps environment that it runs in.
-        servers: its processes; routes without an `origin` lead to the first.
+        environment: name of its Container Apps environment.
+        servers: its processes; routes without an `origin` are for the first.
     """
 
     environment: str

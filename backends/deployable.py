@@ -14,7 +14,7 @@ class Deployment:
     """A deployment of the backends of a stack.
 
     Attributes:
-        context: what backends need from the gateway.
+        context: the values that backends need from the gateway.
         environments: the Container Apps environments.
     """
 
@@ -22,7 +22,7 @@ class Deployment:
     environments: Environments
 
     def audience(self, backend: Backend) -> Audience:
-        """The Entra application of a server: one that exists, or one of the stack's own."""
+        """The Entra application of a server: an existing one, or one that the stack registers."""
         existing = self.context.existing.audiences.get(backend.name)
         return Audience(backend.audience, AudienceArgs(title=backend.title, existing=existing))
 

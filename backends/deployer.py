@@ -1,10 +1,9 @@
-"""The identity that deploys: the one as which Pulumi's Azure Native provider signs in.
+"""The identity that deploys: the one with which Pulumi's Azure Native provider signs in.
 
-The code of the functions is published by this program and not by that provider, so the same settings are read
-here, in the same order: a default credential, a client certificate, a client secret, OpenID Connect, a
-managed identity, the Azure CLI. A setting of the stack's configuration (`azure-native:clientId`) wins over
-its environment variable (`ARM_CLIENT_ID`). Secrets are read when the code is published; none of them is
-stored.
+This program publishes the code of the functions, not that provider, so the same settings are read here, in
+the same order: a default credential, a client certificate, a client secret, OpenID Connect, a managed
+identity, the Azure CLI. A setting of the stack's configuration (`azure-native:clientId`) takes precedence
+over its environment variable (`ARM_CLIENT_ID`). Secrets are read when the code is published, and not stored.
 
 https://www.pulumi.com/registry/packages/azure-native/installation-configuration/
 https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/auth_azidentity.go
@@ -35,7 +34,7 @@ from backends.publishing_error import PublishingError
 
 _AUDIENCE = "api://AzureADTokenExchange"
 
-# For each setting of `azure-native` the environment variables that are read without it, the first one first.
+# The environment variables that replace each setting of `azure-native`, in order of precedence.
 _VARIABLES = {
     "auxiliaryTenantIds": ("ARM_AUXILIARY_TENANT_IDS",),
     "clientCertificatePassword": ("ARM_CLIENT_CERTIFICATE_PASSWORD",),
@@ -60,7 +59,7 @@ class SignIn:
     """The settings with which Azure Native signs in.
 
     Args:
-        configured: a value of the stack's configuration by its key, decrypted, or None.
+        configured: returns a value of the stack's configuration, decrypted, or None.
         environment: the environment variables.
     """
 
@@ -76,7 +75,7 @@ class SignIn:
         """The credential of the identity that deploys.
 
         Raises:
-            PublishingError: a way to sign in is chosen, but its settings are incomplete.
+            PublishingError: the settings of the chosen credential are incomplete.
         """
         common: dict[str, Any] = {
             "additionally_allowed_tenants": self._auxiliary_tenants(),
@@ -120,7 +119,7 @@ class SignIn:
             ) from None
 
     def _assertion(self) -> Callable[[], str]:
-        """Gives the token of another identity provider that is exchanged for one of Azure."""
+        """A function that returns another identity provider's token, which is exchanged for one of Azure."""
         if token := self._value("oidcToken"):
             return lambda: token
         if path := self._value("oidcTokenFilePath"):
@@ -178,7 +177,7 @@ def _read_token(path: Path) -> str:
 
 
 def _request_token(url: str, token: str, audience: str) -> str:
-    """Asks the identity provider of a workflow for a token, as GitHub's documentation describes."""
+    """Requests a token from the identity provider of a workflow, as GitHub's documentation describes."""
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "audience"]
     request = HttpRequest(
@@ -195,9 +194,9 @@ def _request_token(url: str, token: str, audience: str) -> str:
     except (AzureError, ValueError, AttributeError) as error:
         value, status = None, type(error).__name__
     if not value:
-        # Neither the answer nor the query is shown: they may hold tokens.
+        # Neither the answer nor the query is shown: they may contain tokens.
         raise PublishingError(
-            f"The identity provider at {origin} gave no OpenID Connect token ({status}). Check "
+            f"The identity provider at {origin} returned no OpenID Connect token ({status}). Check "
             f"{_names('oidcRequestUrl')} and {_names('oidcRequestToken')}; on GitHub Actions the job needs "
             "the permission `id-token: write`."
         )
@@ -205,5 +204,5 @@ def _request_token(url: str, token: str, audience: str) -> str:
 
 
 def _names(key: str) -> str:
-    """A setting by both of its names."""
+    """The key of a setting and its environment variables, for messages."""
     return f"azure-native:{key} ({' or '.join(_VARIABLES[key])})"

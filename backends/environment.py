@@ -10,7 +10,7 @@ from gateway.network import Network
 from settings import Settings
 
 PROFILE = "Consumption"
-"""The workload profile: pay for what runs, up to four cores a replica."""
+"""The workload profile: billed by use, up to four cores per replica."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class EnvironmentArgs:
 class Environment(pulumi.ComponentResource):
     """A Container Apps environment.
 
-    Its logs travel by a diagnostic setting, because the other way would need the workspace's key, and the
-    workspace takes none. https://learn.microsoft.com/azure/container-apps/log-options
+    Its logs are sent by a diagnostic setting, because the alternative needs the workspace's key, which is
+    disabled. https://learn.microsoft.com/azure/container-apps/log-options
 
     Attributes:
         id: resource id of the environment.
         name: its name.
         resource_group_name: its resource group.
-        ready: what has to exist before the gateway finds the apps in it.
+        ready: the resources that must exist before the gateway can resolve the names of its apps.
     """
 
     id: pulumi.Output[str]
@@ -93,7 +93,7 @@ class Environment(pulumi.ComponentResource):
         self.register_outputs({"id": self.id})
 
     def _is_internal(self, context: BackendContext) -> bool:
-        """Whether nothing but the virtual network reaches it, and the gateway is in that network."""
+        """Whether it can be reached only from the virtual network, to which the gateway is connected."""
         return context.network is not None and context.network.settings.reached_by_gateway
 
     def _vnet_configuration(self, name: str, network: Network | None) -> app.VnetConfigurationArgs | None:
@@ -107,7 +107,7 @@ class Environment(pulumi.ComponentResource):
     def _records(
         self, name: str, environment: app.ManagedEnvironment, context: BackendContext
     ) -> tuple[pulumi.Resource, ...]:
-        """How the virtual network finds an internal environment: every name of its domain has one address.
+        """DNS records of an internal environment for the virtual network: all names have its one address.
 
         https://learn.microsoft.com/azure/container-apps/networking#dns
         """
@@ -144,9 +144,9 @@ class Environments:
 
 
 def environment_name(settings: Settings, backend: str) -> str:
-    """The environment that a backend's containers run in.
+    """The name of the environment for a backend's containers.
 
-    One serves all: containers are locked by identity, not by network, and a second environment costs more and
-    adds only a boundary between servers. `isolateEnvironments` asks for that boundary.
+    By default all share one: containers are locked by identity, not by network, and further environments cost
+    more and only isolate servers from each other. `isolateEnvironments` selects that isolation.
     """
     return backend if settings.isolate_environments else "containers"

@@ -1,4 +1,4 @@
-"""What a stack puts into the Foundry project whose agents use its MCP servers."""
+"""Declares the connections in the Foundry project whose agents use the stack's MCP servers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class FoundryArgs:
     """Arguments of `Foundry`.
 
     Attributes:
-        project: the project, which exists.
+        project: the existing project.
         hosted: servers of other organisations, which agents reach through connections.
     """
 
@@ -26,8 +26,8 @@ class FoundryArgs:
 class Foundry(pulumi.ComponentResource):
     """Connections of a Foundry project.
 
-    A connection holds the credentials with which Foundry calls a server, so that they are in no agent's
-    definition and in no request.
+    A connection contains the credentials with which Foundry calls a server, so that neither definitions of
+    agents nor requests contain them.
     """
 
     def __init__(self, name: str, args: FoundryArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -67,11 +67,12 @@ class FunctionsArgs:
 
 
 class Functions(pulumi.ComponentResource):
-    """A Function App that answers the gateway's identity only.
+    """A Function App that accepts only requests of the gateway's identity.
 
-    It has one identity for everything that it reaches, and no key: the host's own blobs and queues, the
-    deployment package, the snippets and Application Insights. The snippets have a container of their own but
-    no identity of their own, because the host has to own the account's blobs and runs in the same process.
+    It uses one identity, and no keys, for all services that it calls: the host's own blobs and queues, the
+    deployment package, the snippets and Application Insights. The snippets have a separate container but no
+    separate identity, because the host needs the role of owner for the account's blobs and runs in the same
+    process.
 
     Attributes:
         name: name of the Function App.
@@ -99,7 +100,7 @@ class Functions(pulumi.ComponentResource):
             opts=steady_identity(self),
         )
         account = storage.StorageAccount(
-            # Its name is this and eight random digits: at most 24 small letters and digits.
+            # Pulumi adds eight random digits; the name may have at most 24 lower-case letters and digits.
             "mcpfunctions",
             storage.StorageAccountArgs(
                 resource_group_name=context.resource_group_name,
@@ -145,7 +146,7 @@ class Functions(pulumi.ComponentResource):
             for purpose, scope, role, owner in (
                 # The host creates containers and leases blobs in them.
                 ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER, context.account),
-                # The event stream's messages travel between instances through queues.
+                # Messages for event streams are passed between instances through queues.
                 ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, context.account),
                 (
                     "telemetry",
@@ -155,7 +156,7 @@ class Functions(pulumi.ComponentResource):
                 ),
             )
         ]
-        # Whatever the tier of API Management, the app reaches its storage through the network.
+        # The app reaches its storage through the network, in every tier of API Management.
         network = context.network
         private: list[pulumi.Resource] = []
         if network:
@@ -184,7 +185,7 @@ class Functions(pulumi.ComponentResource):
             reserved=True,
             server_farm_id=plan.id,
             https_only=True,
-            # Also with a private endpoint, for whoever publishes code; see `_admission`.
+            # Also with a private endpoint, so that code can be published; see `_access_restrictions`.
             public_network_access="Enabled",
             virtual_network_subnet_id=network.functions_subnet() if network else None,
             identity=web.ManagedServiceIdentityArgs(
@@ -213,7 +214,7 @@ class Functions(pulumi.ComponentResource):
             site_config={
                 "min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
                 "scm_min_tls_version": web.SupportedTlsVersions.SUPPORTED_TLS_VERSIONS_1_2,
-                **_admission(context),
+                **_access_restrictions(context),
                 "app_settings": [
                     {"name": key, "value": value}
                     for key, value in {
@@ -233,7 +234,7 @@ class Functions(pulumi.ComponentResource):
                 ],
             },
             tags=context.tags,
-            # A host that cannot reach its storage does not start, and the lock has to follow immediately.
+            # A host without access to its storage does not start, and the lock must follow immediately.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*roles, *private, *lock.requirements(context, args.audience)]
             ),
@@ -282,22 +283,22 @@ class Functions(pulumi.ComponentResource):
             ),
         )
         self.name = app.name
-        # From the name, which a preview of an update knows. An app has another host name only if it asks for
-        # one (`auto_generated_domain_name_label_scope`).
+        # Built from the name, which is known in the preview of an update. Other host names exist only with
+        # `auto_generated_domain_name_label_scope`.
         self.url = pulumi.Output.concat("https://", app.name, ".azurewebsites.net")
         self.register_outputs({"name": self.name})
 
 
 def _always_ready(instances: int) -> list[web.FunctionsAlwaysReadyConfigArgs] | None:
-    """Instances that run without a request, for what is triggered by HTTP, as the MCP extension is."""
+    """Instances that always run, for functions with HTTP triggers; the MCP extension counts as one."""
     return [web.FunctionsAlwaysReadyConfigArgs(name="http", instance_count=instances)] if instances else None
 
 
-def _admission(context: BackendContext) -> Mapping[str, object]:
-    """Site properties that say from where the app takes requests.
+def _access_restrictions(context: BackendContext) -> Mapping[str, object]:
+    """Site properties that restrict the networks from which the app accepts requests.
 
-    With a private endpoint the app itself takes none from elsewhere. Its deployment service does, from
-    identities that may deploy: passwords are off.
+    With a private endpoint the app itself accepts requests only through it. Its deployment service also
+    accepts others, from identities that may deploy; passwords are disabled.
     https://learn.microsoft.com/azure/app-service/overview-access-restrictions
     """
     if context.network is None or not context.network.settings.private_functions:

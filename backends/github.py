@@ -1,4 +1,4 @@
-"""GitHub's own hosted server. Clients go there directly and sign in at GitHub: there is nothing to deploy."""
+"""GitHub's hosted MCP server: clients connect to it directly and sign in at GitHub; nothing is deployed."""
 
 from gateway.backend import Hosted
 from settings import Settings

@@ -1,4 +1,4 @@
-"""Locks a backend: built-in authentication that admits the gateway's identity only.
+"""Locks a backend: built-in authentication that admits only the gateway's identity.
 
 A request without a token of that identity for the server's own audience gets 401 or 403 from the platform and
 never reaches the server. App Service and Container Apps have the same mechanism under two names.
@@ -50,7 +50,7 @@ def of_container_app(
         app.ContainerAppsAuthConfigArgs(
             resource_group_name=context.resource_group_name,
             container_app_name=container_app.name,
-            # The one name that the platform reads.
+            # The only name that the platform supports.
             auth_config_name="current",
             platform=app.AuthPlatformArgs(enabled=True),
             global_validation=app.GlobalValidationArgs(
@@ -65,12 +65,12 @@ def of_container_app(
 
 
 def requirements(context: BackendContext, audience: Audience) -> list[pulumi.Resource]:
-    """What has to exist before an app can be locked. The app waits for it, so that its lock does not."""
+    """The resources that a lock needs. The app is created after them, so its lock follows immediately."""
     return [context.caller.resource, *audience.resources]
 
 
 def _only_the_gateway(sdk: Any, context: BackendContext, audience: Audience) -> Any:
-    """Entra as the one provider, in the classes of one module of the SDK: `web` or `app`."""
+    """Entra as the only provider, as arguments of one module of the SDK: `web` or `app`."""
     caller = context.caller
     return sdk.IdentityProvidersArgs(
         azure_active_directory=sdk.AzureActiveDirectoryArgs(

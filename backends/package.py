@@ -9,8 +9,8 @@ import pulumi
 
 _REQUIRED = {
     "host.json": "the host's settings and the version of the extension bundle",
-    "requirements.txt": "what the remote build installs",
-    "function_app.py": "where the worker looks for functions",
+    "requirements.txt": "the packages that the remote build installs",
+    "function_app.py": "the module with the functions",
 }
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -39,8 +39,8 @@ def build(source: Path) -> bytes:
         for name, content in _files(source):
             entry = zipfile.ZipInfo(name, date_time=_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Unix, rw-r--r--: Flex Consumption mounts the package as it is, and a host that may not read
-            # its files starts without an error and without a function.
+            # Unix, rw-r--r--: Flex Consumption mounts the package with these permissions; a host that cannot
+            # read its files starts without an error and without functions.
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             package.writestr(entry, content)
@@ -51,8 +51,8 @@ def _files(source: Path) -> list[tuple[str, bytes]]:
     missing = [f"{name} ({purpose})" for name, purpose in _REQUIRED.items() if not (source / name).is_file()]
     if missing:
         raise pulumi.RunError(
-            f"{source.name}/ cannot be published, it lacks {'; '.join(missing)}. "
-            f"Restore it: git checkout {source.name}"
+            f"{source.name}/ cannot be published because these files are missing: {'; '.join(missing)}. "
+            f"Restore them: git checkout {source.name}"
         )
     return [
         (path.relative_to(source).as_posix(), path.read_bytes())

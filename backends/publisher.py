@@ -1,7 +1,7 @@
-"""Puts a package into a Function App on Flex Consumption, without the Azure CLI.
+"""Publishes a package to a Function App on Flex Consumption, without the Azure CLI.
 
 The package is posted to the app's deployment service, which installs the requirements (remote build) and
-stores the result in the app's deployment container. It has succeeded when the app has loaded its functions.
+stores the result in the app's deployment container. It is published when the app has loaded its functions.
 https://learn.microsoft.com/azure/azure-functions/functions-deployment-technologies#one-deploy
 """
 
@@ -24,7 +24,7 @@ ARM = "https://management.azure.com"
 _FUNCTIONS_VERSION = "2024-04-01"
 _OK = 200
 
-# What the deployment service reports: 0 pending, 1 building, 2 deploying, and
+# Statuses of the deployment service: 0 pending, 1 building, 2 deploying, and
 _FAILED = 3
 _SUCCEEDED = 4
 _ENDINGS = {
@@ -43,7 +43,7 @@ _STORAGE_REFUSED = re.compile(
 
 _PATIENCE = 900.0  # seconds for an upload, with its repetitions, or for a build
 _LOADING_PATIENCE = 600.0  # seconds until a host has loaded its functions
-_PAUSE = 5.0  # seconds between two looks
+_PAUSE = 5.0  # seconds between two requests of a poll
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 60.0  # seconds until a package is uploaded again
 _PROGRESS = 30.0  # seconds between two lines of progress
 
@@ -72,7 +72,7 @@ class Target:
         return cls(app_id=app_id, name=name, deployments=f"https://{name}.scm.azurewebsites.net/api")
 
     def log(self, deployment: str) -> str:
-        """Where a person finds the log of a deployment."""
+        """The location of the log of a deployment, for messages."""
         group = re.search(r"/resourceGroups/([^/]+)/", self.app_id, re.IGNORECASE)
         return (
             f"{self.deployments}/deployments/{deployment}/log, or: az functionapp log deployment show --name "
@@ -94,14 +94,14 @@ def publish(target: Target, content: bytes, credential: TokenCredential) -> list
 
 
 class Publisher:
-    """Puts a package into a Function App and waits until its functions are loaded.
+    """Publishes a package to a Function App and waits until its functions are loaded.
 
     Args:
         client: sends requests with a token for Azure Resource Manager.
         target: the Function App.
         sleep: waits for some seconds.
-        now: seconds on a monotonic clock.
-        report: is called with a line that informs the person who deploys.
+        now: returns the seconds of a monotonic clock.
+        report: is called with each line of progress for the deployer.
     """
 
     def __init__(
@@ -148,17 +148,17 @@ class Publisher:
         """Uploads and builds the package once.
 
         Returns:
-            None when it was deployed; where the log is when Azure Storage refused the app's identity.
+            None when it was deployed; the location of the log when Azure Storage refused the app's identity.
         """
         deployment = self._uploaded(content, deadline)
-        self._report(f"{self._target.name}: the package is uploaded, deployment {deployment} builds it.")
+        self._report(f"{self._target.name}: the package is uploaded; deployment {deployment} is building it.")
         status, details = self._ended(deployment)
         if status == _SUCCEEDED:
             return None
         log = self._log(deployment)
         where = (
-            f"The log of deployment {deployment} ends: {_excerpt(log or details) or '(empty)'} "
-            f"All of it is at {self._target.log(deployment)}"
+            f"The end of the log of deployment {deployment}: {_excerpt(log or details) or '(empty)'} "
+            f"The complete log: {self._target.log(deployment)}"
         )
         if status == _FAILED and _STORAGE_REFUSED.search(f"{details} {log}"):
             return where
@@ -205,7 +205,7 @@ class Publisher:
         )
 
     def _ended(self, deployment: str) -> tuple[int, str]:
-        """The status with which a deployment ended, and what the service says about it."""
+        """The final status of a deployment, and the service's message about it."""
         url = f"{self._target.deployments}/deployments/{deployment}"
 
         def look() -> tuple[int, str] | None:
@@ -218,7 +218,7 @@ class Publisher:
         return self._poll(
             look,
             progress=f"deployment {deployment} is being built",
-            failure=f"deployment {deployment} did not end; its log is at {self._target.log(deployment)}",
+            failure=f"deployment {deployment} did not finish; its log: {self._target.log(deployment)}",
             deadline=self._now() + _PATIENCE,
         )
 
@@ -240,9 +240,9 @@ class Publisher:
 
         return self._poll(
             look,
-            progress="the package is deployed, the host has not loaded its functions yet",
+            progress="the package is deployed; the host has not loaded its functions yet",
             failure=(
-                "the package was deployed, but the host loaded no function; the exception is in the app's "
+                "the package was deployed, but the host loaded no functions; the exception is in the app's "
                 f"Application Insights, see Log stream at https://portal.azure.com/#resource{self._target.app_id}"
             ),
             deadline=self._now() + _LOADING_PATIENCE,
@@ -258,7 +258,7 @@ class Publisher:
         ):
             messages.append(str(entry.get("message") or ""))
             details = entry.get("details_url")
-            # The request carries the token of the person who deploys: it goes to this service alone.
+            # The request contains the deployer's token, so it is sent only to this service.
             if isinstance(details, str) and details.startswith(f"{log}/"):
                 inner = self._json(self._send(HttpRequest("GET", details)))
                 if isinstance(inner, list):
@@ -273,14 +273,14 @@ class Publisher:
             return None
         except ClientAuthenticationError as error:
             raise PublishingError(
-                f"Publishing to {self._target.name} needs a sign-in to Azure, and it failed: "
+                f"Publishing to {self._target.name} needs a sign-in to Azure, which failed: "
                 f"{_excerpt(error.message)} Sign in as for azure-native: `az login`, or set ARM_CLIENT_ID, "
                 "ARM_TENANT_ID and ARM_CLIENT_SECRET, or ARM_USE_OIDC with its token."
             ) from error
 
     @staticmethod
     def _json(response: HttpResponse | None) -> Any:
-        """The parsed body of a successful response, or None; a service that starts may send a page."""
+        """The parsed body of a successful response, or None; a service that is starting may send a page."""
         if response is None or response.status_code != _OK:
             return None
         try:
@@ -289,7 +289,7 @@ class Publisher:
             return None
 
     def _poll(self, look: Callable[[], T | None], *, progress: str, failure: str, deadline: float) -> T:
-        """What `look` finds, asked again until the deadline."""
+        """Calls `look` until it returns a result or the deadline has passed."""
         begin = reported = self._now()
         while (found := look()) is None:
             now = self._now()

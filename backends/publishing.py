@@ -1,6 +1,6 @@
 """The code of a Function App as a resource.
 
-The stack's state names this module and `PublicationProvider`: both keep their names.
+The stack's state contains the names of this module and of `PublicationProvider`, so neither may be renamed.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from backends.publishing_error import PublishingError, report_as_sentence
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
-# A different value of one of these needs the code to be published again: the package is built for one
-# runtime, and another container (its URL names the storage account) has no package.
+# The code is published again when one of these changes: a package is built for one runtime, and a new
+# container (its URL has the name of the storage account) has no package.
 _TRIGGERS = ("digest", "runtime", "package_container")
 
 Properties = dict[str, Any]
@@ -37,7 +37,7 @@ class PublicationArgs:
         app_id: resource ID of the Function App.
         app_name: its name.
         runtime: language and version that run the code.
-        package_container: URL of the blob container in which the app keeps its package.
+        package_container: URL of the blob container with the app's package.
         source: folder of the code, inside the project.
     """
 
@@ -82,10 +82,10 @@ def _nothing(_key: str) -> Any:
 
 
 class PublicationProvider(ResourceProvider):
-    """Publishes when a publication is created or updated. There is nothing to delete.
+    """Publishes when a publication is created or updated. Nothing is deleted with it.
 
-    Properties are those that `Publication` passes, with `functions` added. The configuration with which it
-    signs in arrives in `configure`, in the process that publishes, and is part of no property.
+    The properties are those of `Publication`, and `functions`. The configuration for the sign-in is passed to
+    `configure` in the process that publishes, and is not part of any property.
     """
 
     serialize_as_secret_always = False
@@ -95,12 +95,12 @@ class PublicationProvider(ResourceProvider):
         self._configured = _nothing
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Keeps the stack's configuration, decrypted, for the sign-in."""
+        """Stores the stack's decrypted configuration for the sign-in."""
         self._configured = req.config.get
         report_as_sentence()
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
-        """Another app is another publication; other code, or another place for it, is an update."""
+        """A different app replaces the publication; different code or a different container updates it."""
         replaces = [key for key in ("app_id",) if _olds.get(key) != _news.get(key)]
         updates = [key for key in _TRIGGERS if _olds.get(key) != _news.get(key)]
         return DiffResult(changes=bool(replaces or updates), replaces=replaces)
@@ -114,13 +114,13 @@ class PublicationProvider(ResourceProvider):
         return UpdateResult(self._published(_news))
 
     def _published(self, props: Properties) -> Properties:
-        # Here, because an evaluation that publishes nothing should not wait for Azure's client libraries.
+        # Imported here, so that an evaluation that publishes nothing does not load Azure's client libraries.
         from backends.deployer import SignIn  # noqa: PLC0415
         from backends.publisher import Target, publish  # noqa: PLC0415
 
         source = _PROJECT / props["source"]
         if package.digest(source) != props["digest"]:
-            raise PublishingError(f"{props['source']}/ changed while it was deployed. Run `pulumi up` again.")
+            raise PublishingError(f"{props['source']}/ changed during the deployment. Run `pulumi up` again.")
         functions = publish(
             Target.of(props["app_id"], props["app_name"]),
             package.build(source),

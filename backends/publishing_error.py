@@ -1,18 +1,18 @@
-"""A failed publication, which the person who deploys reads as one sentence."""
+"""The error of a failed publication, which Pulumi shows without a stack trace."""
 
 import sys
 import traceback
 
 
 class PublishingError(Exception):
-    """The code is not running in the app. The message says what happened, where, and what to do."""
+    """The code was not published. The message has the cause, the app and the remedy."""
 
 
 def report_as_sentence() -> None:
-    """Makes Pulumi's server for dynamic providers report a `PublishingError` by its message alone.
+    """Makes Pulumi's server for dynamic providers report only the message of a `PublishingError`.
 
-    The server answers every exception of a provider with `traceback.format_exc()`, and a provider has no
-    other way to fail. This replaces that function, in the server's process only and for this one class of
+    The server reports every exception of a provider with `traceback.format_exc()`, and a provider cannot fail
+    in another way. This function replaces it, only in the server's process and only for this class of
     exceptions; all others keep their traceback.
     """
     with_traceback = traceback.format_exc

@@ -14,7 +14,7 @@ from settings import Settings
 DESCRIPTIONS: Mapping[str, Callable[[Settings], DeployableBackend]] = {
     "functions": functions.describe,
 }
-"""The project's own MCP servers that are not container images, by the name that they have in `backends`."""
+"""The project's own MCP servers that are not container images, by their names in `backends`."""
 
 HOSTED: Mapping[str, Callable[[Settings], Hosted]] = {"github": github.describe}
 """Servers of other organisations, to which clients connect directly."""
@@ -30,9 +30,17 @@ def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
             access=settings.access[backend.name],
             scopes=settings.scopes[backend.name],
             tools=settings.tools.get(backend.name, {}),
+            pinned=_pinned(settings, backend.name),
         )
         for backend in described
     )
+
+
+def _pinned(settings: Settings, name: str) -> Mapping[str, str] | None:
+    """The tools of a server that the gateway admits alone; None when it admits all."""
+    if settings.tool_lock != "refuse":
+        return None
+    return {tool: locked.text_digest for tool, locked in settings.locked_tools[name].items()}
 
 
 def _describe(settings: Settings, name: str) -> DeployableBackend:
@@ -49,7 +57,7 @@ def deploy(backends: Sequence[DeployableBackend], context: BackendContext) -> tu
 
 
 def hosted(settings: Settings) -> tuple[Hosted, ...]:
-    """The servers of other organisations that the stack's outputs name."""
+    """The servers of other organisations that the stack's outputs list."""
     return tuple(HOSTED[name](settings) for name in settings.backends if name in HOSTED)
 
 

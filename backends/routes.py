@@ -1,15 +1,15 @@
-"""The routes of a server by the transport that it speaks."""
+"""The routes of a server for each transport."""
 
 from gateway.backend import Route
 
 
 def streamable_http(upstream: str) -> tuple[Route, ...]:
-    """Streamable HTTP: messages by POST, the server's own by GET, the end of a session by DELETE.
+    """Streamable HTTP: messages by POST, the server's own messages by GET, the end of a session by DELETE.
 
-    All three are routed whatever the server does with them: its own 405 says that it keeps no session.
+    All three are routed even if the server does not support them: its 405 shows that it has no sessions.
 
     Args:
-        upstream: the one path at the server.
+        upstream: the path at the server.
     """
     return (
         Route(id="post", method="POST", template="/", upstream=upstream, streaming=True),
@@ -26,8 +26,8 @@ def legacy(
     Args:
         sse: path of the event stream at the server.
         messages: path for messages at the server.
-        below: the same below the backend's path at the gateway.
-        session_parameter: the query parameter with the stream's session.
+        below: path for messages below the backend's path at the gateway.
+        session_parameter: the query parameter with the session of the stream.
         origin: named value with the server's origin, when it is not the backend's main server.
     """
     return (
@@ -47,19 +47,19 @@ def legacy(
 def at_root(
     *, name: str, messages: str, origin: str, session_parameter: str | None, upstream: str | None = None
 ) -> Route:
-    """A message path at the root of the host, where some clients send messages.
+    """A message path at the root of the host, to which some clients send messages.
 
     Args:
-        name: the server's.
-        messages: the path, as clients find it.
+        name: name of the server.
+        messages: the path, as clients resolve it.
         origin: named value with the server's origin.
-        session_parameter: the query parameter with the stream's session.
-        upstream: path for messages at the server, when it is another one.
+        session_parameter: the query parameter with the session of the stream.
+        upstream: path for messages at the server, if it differs.
     """
     return Route(
         id=f"{name}-message",
         method="POST",
-        # API Management looks neither at case nor at a last slash: paths that differ in these are one.
+        # API Management ignores case and a trailing slash: paths that differ only in these are the same.
         template=messages.rstrip("/").lower(),
         upstream=upstream or messages,
         streaming=False,

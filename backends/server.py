@@ -1,4 +1,4 @@
-"""One process of an MCP server image: a Container App that answers the gateway's identity only."""
+"""One process of an MCP server image: a Container App that accepts only the gateway's requests."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from backends.environment import PROFILE, Environment
 from gateway.backend_context import BackendContext
 
 ROUTE_SUFFIX = "-public"
-"""What the name of an app's public route, and so its host name, has after the app's name."""
+"""The suffix after the app's name in the name, and so the host name, of its public route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,18 +24,18 @@ class ServerSpec:
     Attributes:
         name: logical name of its Container App.
         image: reference of the image.
-        port: where the process listens.
+        port: port on which the process listens.
         command: replaces the image's entry point; empty for the image's own.
-        arguments: replaces the image's arguments; empty for the image's own.
-        env: its environment.
-        secrets: the secret part of its environment.
+        arguments: replace the image's arguments; empty for the image's own.
+        env: its environment variables.
+        secrets: its secret environment variables.
         cpu: cores.
-        memory: as `0.5Gi`, two gibibytes a core.
-        min_replicas: replicas that always run.
-        max_replicas: replicas that may run.
-        health: path that answers 200 when the process is well; None to check only whether the port is open.
-        local_command: what the twin runs instead of the image; empty when the twin knows the image.
-        origin: name of the named value that holds its origin, or None when no policy mentions it.
+        memory: such as `0.5Gi`, two gibibytes per core.
+        min_replicas: minimum of replicas.
+        max_replicas: maximum of replicas.
+        health: path that answers 200 when the process is healthy; None to check only that the port is open.
+        local_command: command that the twin runs instead of the image; empty when the twin knows the image.
+        origin: name of the named value with its origin, or None when no policy uses it.
     """
 
     name: str
@@ -61,9 +61,9 @@ class ServerArgs:
     Attributes:
         context: resource group, telemetry and the identity that it admits.
         audience: the audience of tokens that it accepts.
-        environment: where it runs.
+        environment: the Container Apps environment in which it runs.
         backend: name of the MCP server that it is a part of.
-        spec: what runs.
+        spec: the process.
     """
 
     context: BackendContext
@@ -76,9 +76,9 @@ class ServerArgs:
 class Server(pulumi.ComponentResource):
     """A Container App with one container, and a public route to it.
 
-    Azure puts a lock only on an app that exists, and a container starts with its app. So that no request from
-    the internet reaches an app without its lock, the app has no public address of its own: its ingress is
-    internal to the environment, and a route of the environment leads to it once the lock exists.
+    A lock can only be created for an existing app, and a container starts with its app. So that no request
+    from the internet reaches an app without its lock, the app has no public URL of its own: its ingress is
+    internal to the environment, and a public route of the environment is created after the lock.
     https://learn.microsoft.com/azure/container-apps/rule-based-routing#routing-and-authorization-model
 
     Until then only apps in the same environment can reach it, which are servers of the same stack.
@@ -95,7 +95,7 @@ class Server(pulumi.ComponentResource):
         super().__init__("mcp:backends:Server", name, None, opts)
         context, spec = args.context, args.spec
         container_app = app.ContainerApp(
-            # Azure's name is this and eight random characters: at most 32.
+            # Pulumi adds eight random characters; the name may have at most 32.
             name,
             app.ContainerAppArgs(
                 resource_group_name=context.resource_group_name,
@@ -103,7 +103,7 @@ class Server(pulumi.ComponentResource):
                 environment_id=args.environment.id,
                 workload_profile_name=PROFILE,
                 configuration=app.ConfigurationArgs(
-                    # A stateful server must not run in two revisions for longer than a switch takes.
+                    # A stateful server must not run in two revisions except during a switch.
                     active_revisions_mode=app.ActiveRevisionsMode.SINGLE,
                     ingress=app.IngressArgs(
                         external=False,
@@ -132,7 +132,7 @@ class Server(pulumi.ComponentResource):
                 ),
                 tags={**context.tags, **_tags(args)},
             ),
-            # Nothing that the lock needs may be missing when the container starts.
+            # Everything that the lock needs must exist when the container starts.
             opts=pulumi.ResourceOptions(parent=self, depends_on=lock.requirements(context, args.audience)),
         )
         self.lock = lock.of_container_app(f"{name}-auth", container_app, context, args.audience, parent=self)
@@ -141,8 +141,8 @@ class Server(pulumi.ComponentResource):
             app.HttpRouteConfigArgs(
                 resource_group_name=args.environment.resource_group_name,
                 environment_name=args.environment.name,
-                # A name of its own, because no documentation says whether an app and a route may share one. A
-                # server can work out its public host name from the variables of Container Apps.
+                # Not the app's name: whether an app and a route may share one is not documented. A server can
+                # derive its public host name from the variables of Container Apps.
                 http_route_name=pulumi.Output.concat(container_app.name, ROUTE_SUFFIX),
                 properties=app.HttpRouteConfigPropertiesArgs(
                     rules=[
@@ -155,7 +155,7 @@ class Server(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.lock, *args.environment.ready]),
         )
-        # Not from the environment's domain, which a preview does not know while it updates the environment.
+        # Not built from the environment's domain, which is unknown in the preview of its update.
         self.url = pulumi.Output.concat("https://", route.properties.fqdn)
         self.register_outputs({})
 
@@ -163,8 +163,9 @@ class Server(pulumi.ComponentResource):
         variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in spec.env.items()]
         if not spec.secrets:
             return variables
-        # A new secret alone makes no new revision, and what runs keeps the old one. This value, which
-        # reveals nothing of the secret, changes with it. https://learn.microsoft.com/azure/container-apps/manage-secrets
+        # A new secret alone creates no new revision, and running replicas keep the old one. This value
+        # changes with the secret and reveals nothing about it.
+        # https://learn.microsoft.com/azure/container-apps/manage-secrets
         revision = random.RandomString(
             f"{name}-secrets",
             random.RandomStringArgs(
@@ -186,20 +187,20 @@ class Server(pulumi.ComponentResource):
 
 
 def _secret_name(variable: str) -> str:
-    """As Container Apps takes it: small letters, digits and hyphens."""
+    """The name of a secret in Container Apps: lower-case letters, digits and hyphens."""
     return variable.lower().replace("_", "-")
 
 
 def _tags(args: ServerArgs) -> Mapping[str, str]:
     tags = {"mcp-server": args.backend}
-    # For the twin only. Azure's schema has no field for it.
+    # Only for the twin. Azure's schema has no field for it.
     if args.context.local and args.spec.local_command:
         tags["mcp-local-command"] = json.dumps(args.spec.local_command)
     return tags
 
 
 def _probes(port: int, health: str | None) -> list[app.ContainerAppProbeArgs]:
-    """A minute to start, at a quarter of a core; then checks of its health path, or of its port."""
+    """Probes: a minute to start, with a quarter of a core; then checks of the health path, or of the port."""
 
     def probe(kind: app.Type, *, period: int, failures: int, path: str | None) -> app.ContainerAppProbeArgs:
         return app.ContainerAppProbeArgs(
@@ -214,6 +215,6 @@ def _probes(port: int, health: str | None) -> list[app.ContainerAppProbeArgs]:
     return [
         probe(app.Type.STARTUP, period=6, failures=10, path=health),
         probe(app.Type.READINESS, period=10, failures=3, path=health),
-        # A restart ends sessions, so a process that is slow to answer gets more time than one that starts.
+        # A restart ends sessions, so a slow process gets more time than one that is starting.
         probe(app.Type.LIVENESS, period=30, failures=4, path=health),
     ]

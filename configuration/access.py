@@ -1,4 +1,4 @@
-"""Reads who may do what: kinds of callers, agents, and what each tool needs."""
+"""Reads the rules of access: kinds of callers, agents, and rules for tools."""
 
 import difflib
 import json
@@ -11,16 +11,16 @@ from configuration.reader import Reader
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 Access = Literal["users", "agents", "keys"]
-"""Who may call a server: users who signed in, agents with a token of Entra, holders of a subscription key."""
+"""Kinds of callers: signed-in users, agents with a token of Entra, holders of a subscription key."""
 
 ACCESS_LIMITS = (
-    "One or more of `users` (everyone who signed in), `agents` (the principals in `agents`) and `keys` "
+    "One or more of `users` (all signed-in users), `agents` (the principals in `agents`) and `keys` "
     "(holders of the server's subscription key), separated by spaces, or a list."
 )
 TOOL_LIMITS = (
     "A map of names of tools, or `*` for all others, to maps of `scope` (a scope that the token must have), "
-    "`role` (the value of an app role) and `group` (the object id of a group). Of `role` and `group` one is "
-    "enough."
+    "`role` (the value of an app role) and `group` (the object id of a group). If a rule has both `role` and "
+    "`group`, one of them is enough."
 )
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
@@ -36,17 +36,17 @@ SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
 """The scope of a server; see also `STANDARD_SCOPES`."""
 
 STANDARD_SCOPES = ("openid", "offline_access")
-"""Scopes that no server can have, because they mean something else."""
+"""Scopes that no server can have, because they have a standard meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A principal of Entra that calls MCP servers for itself.
+    """A principal of Entra that calls MCP servers on its own behalf.
 
     Attributes:
         name: unique; part of resource names.
         principal: object id of its service principal or managed identity.
-        roles: values of the app roles that it is assigned.
+        roles: values of the app roles that are assigned to it.
     """
 
     name: str
@@ -55,19 +55,19 @@ class Agent:
 
 
 def read_access(reader: Reader, key: str, value: object, reason: str) -> tuple[Access, ...]:
-    """Who may call a server.
+    """The kinds of callers that may call a server.
 
     Args:
-        reader: takes what is wrong.
-        key: where the value is.
+        reader: collects the problems.
+        key: key of the value.
         value: a list, or a string with spaces or commas between its words.
-        reason: what the setting is for.
+        reason: explanation of the setting, for messages.
     """
     choices = get_args(Access)
     remedy = f"pulumi config set --path '{key}' users"
     words = _words(value)
     if not words:
-        reader.reject(key, "It is empty: no one could call the server.", reason, remedy)
+        reader.reject(key, "It is empty, so the server could not be called.", reason, remedy)
         return ("users",)
     for word in words:
         if word not in choices:
@@ -86,20 +86,22 @@ def read_access(reader: Reader, key: str, value: object, reason: str) -> tuple[A
 
 
 def read_tools(reader: Reader, location: str, value: object, reason: str) -> Mapping[str, ToolRule]:
-    """The rules of a server's tools.
+    """The rules for a server's tools.
 
     Args:
-        reader: takes what is wrong.
-        location: where the map is.
+        reader: collects the problems.
+        location: key of the map.
         value: the map.
-        reason: what the setting is for.
+        reason: explanation of the setting, for messages.
     """
     if not isinstance(value, dict):
         reader.reject(location, "It is not a map of tools.", reason, f"pulumi config rm --path '{location}'")
         return {}
     if len(value) > _MOST_TOOLS:
         remedy = f"pulumi config set --path '{location}[\"{OTHER_TOOLS}\"].scope' SCOPE"
-        reader.reject(location, f"There are {len(value)} tools, and at most {_MOST_TOOLS}.", reason, remedy)
+        reader.reject(
+            location, f"There are {len(value)} tools; at most {_MOST_TOOLS} are allowed.", reason, remedy
+        )
     return {name: _rule(reader, f'{location}["{name}"]', name, rule, reason) for name, rule in value.items()}
 
 
@@ -115,7 +117,7 @@ def _rule(reader: Reader, location: str, name: str, value: object, reason: str) 
     for key, given in value.items():
         path = f"{location}.{key}"
         if key not in found:
-            wrong, remedy = "There is no such key.", f"pulumi config rm --path '{path}'"
+            wrong, remedy = "This key does not exist.", f"pulumi config rm --path '{path}'"
             reader.reject(path, wrong, f"The keys are: {', '.join(found)}.", remedy)
             continue
         text = given.strip().lower() if key == "group" and isinstance(given, str) else given
@@ -133,11 +135,11 @@ def read_agents(
     """The agents.
 
     Args:
-        reader: takes what is wrong.
-        key: of the setting.
+        reader: collects the problems.
+        key: key of the setting.
         entries: its entries.
-        roles: the app roles that there are.
-        reason: what the setting is for.
+        roles: the existing app roles.
+        reason: explanation of the setting, for messages.
     """
     known = tuple(roles)
     agents: list[Agent] = []
@@ -147,7 +149,7 @@ def read_agents(
             if getattr(agent, attribute) in {getattr(other, attribute) for other in agents}:
                 reader.reject(
                     f"{key}[{index}].{attribute}",
-                    f"'{getattr(agent, attribute)}' is in another entry as well.",
+                    f"'{getattr(agent, attribute)}' is also in another entry.",
                     reason,
                     f"pulumi config rm --path '{key}[{index}]'",
                 )
@@ -161,7 +163,7 @@ def _agent(
     for name in sorted(set(entry) - {"name", "principal", "roles"}):
         path = f"{location}.{name}"
         why = "The keys are: name, principal, roles."
-        reader.reject(path, "There is no such key.", why, f"pulumi config rm --path '{path}'")
+        reader.reject(path, "This key does not exist.", why, f"pulumi config rm --path '{path}'")
     name, principal = str(entry.get("name") or ""), str(entry.get("principal") or "").strip().lower()
     if not _AGENT.fullmatch(name) or len(name) > _LONGEST_AGENT:
         wrong = f"'{name}' is not a name of up to {_LONGEST_AGENT} lower-case letters, digits and hyphens."
@@ -173,7 +175,7 @@ def _agent(
             f"{location}.principal",
             f"'{principal}' is not the object id of a service principal or managed identity.",
             "`az ad sp show --id <client id> --query id` prints it; for a managed identity it is the "
-            "principal id. The object id of the application itself is another one.",
+            "principal id. The application has a different object id.",
             f"pulumi config set --path '{location}.principal' 00000000-0000-0000-0000-000000000000",
         )
     roles = _words(entry.get("roles"))
@@ -187,8 +189,8 @@ def _agent(
             reader.reject(
                 f"{location}.roles",
                 f"'{role}' is not one of {', '.join(known) or '(none)'}.",
-                "There is an app role for each scope of a server whose `access` has `agents`, and for each "
-                "role that a rule in `tools` names.",
+                "App roles exist for each scope of a server whose `access` has `agents`, and for each role "
+                "that a rule in `tools` names.",
                 f"pulumi config set --path '{location}.roles[{index}]' {near}"
                 if near
                 else "pulumi config set --path access.functions 'users agents'",
@@ -199,21 +201,23 @@ def _agent(
 def read_members(
     reader: Reader, key: str, given: Mapping[str, str], roles: Sequence[str], reason: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """Users and groups that are assigned roles.
+    """The users and groups to which roles are assigned.
 
     Args:
-        reader: takes what is wrong.
-        key: of the setting.
+        reader: collects the problems.
+        key: key of the setting.
         given: lists of object ids, by role.
-        roles: the roles that rules of tools name.
-        reason: what the setting is for.
+        roles: the roles that rules for tools name.
+        reason: explanation of the setting, for messages.
     """
     found = {}
     for role, value in given.items():
         location = f'{key}["{role}"]'
         remove = f"pulumi config rm --path '{location}'"
         if role not in roles:
-            wrong = f"No rule in `tools` names the role '{role}', but {', '.join(roles) or '(none)'}."
+            wrong = (
+                f"No rule in `tools` names the role '{role}'; the roles are {', '.join(roles) or '(none)'}."
+            )
             reader.reject(location, wrong, reason, remove)
         members = tuple(word.lower() for word in _words(value))
         for member in members:
@@ -224,7 +228,7 @@ def read_members(
 
 
 def _words(value: object) -> tuple[str, ...]:
-    """The words of a list, or of a string: also of a list that Pulumi's configuration has as JSON."""
+    """The words of a list or a string; Pulumi's configuration may have a list as a JSON string."""
     if isinstance(value, str) and value.startswith("["):
         try:
             value = json.loads(value)

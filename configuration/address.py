@@ -1,4 +1,4 @@
-"""The address at which clients find the gateway."""
+"""The host name of the gateway."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def _hostname_problem(value: str) -> str | None:
     if not re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})+", value) or len(value) > 253:  # noqa: PLR2004 -- RFC 1035
         return f"'{value}' is not a host name in lower case."
     if value.endswith(".azure-api.net"):
-        return f"'{value}' is a name that Azure gives."
+        return f"'{value}' is a name that Azure assigns."
     return None
 
 
@@ -33,12 +33,12 @@ def _certificate_problem(value: str) -> str | None:
 HOSTNAME = Text(
     key="gatewayHostname",
     description=(
-        "Host name of the gateway in place of `<service>.azure-api.net`. The issuer, the metadata, the "
-        "redirect URI in Entra and the cookies follow it. Choose it before the first client connects: with "
-        "another one every client has to be registered again and every user signs in again. A protected "
+        "Host name of the gateway instead of `<service>.azure-api.net`. The issuer, the metadata, the "
+        "redirect URI in Entra and the cookies depend on it. Choose it before the first client connects: "
+        "after a change every client must register again and every user must sign in again. A protected "
         "stack refuses the change, see docs/deployment.md."
     ),
-    limits="A host name in lower case, whose CNAME record leads to the output `gatewayCname`.",
+    limits="A host name in lower case, whose CNAME record has the output `gatewayCname` as its target.",
     default="",
     example="mcp.example.com",
     problem=_hostname_problem,
@@ -48,7 +48,8 @@ CERTIFICATE = Text(
     description=(
         "Certificate of gatewayHostname: the resource id of a certificate's secret in a Key Vault with "
         "role-based access control, whose newest version API Management reads with the gateway's identity, "
-        f"or `{MANAGED}` for one that Azure issues. An existing API Management service has its own."
+        f"or `{MANAGED}` for one that Azure issues. The owner of an existing API Management service sets it "
+        "there."
     ),
     limits=(f"An id of type {_SECRET}; `{MANAGED}` in the classic tiers ({', '.join(_MANAGED_TIERS)}) only."),
     default="",
@@ -64,11 +65,11 @@ SETTINGS = (HOSTNAME, CERTIFICATE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """The gateway's own host name.
+    """The gateway's custom host name.
 
     Attributes:
         hostname: the host name.
-        certificate: the secret of its certificate; None when Azure manages it, or the owner of the service.
+        certificate: the secret of its certificate; None when Azure or the owner of the service manages it.
     """
 
     hostname: str
@@ -76,19 +77,23 @@ class Address:
 
 
 def read(reader: Reader, sku: str, *, adopted: bool) -> Address | None:
-    """Reads the settings; None for the address that Azure gives.
+    """Reads the settings; None for the host name that Azure assigns.
 
     Args:
-        reader: takes what is wrong.
+        reader: collects the problems.
         sku: tier of API Management.
-        adopted: whether the API Management service exists already.
+        adopted: whether the stack uses an existing API Management service.
     """
     hostname, certificate = HOSTNAME.read(reader), CERTIFICATE.read(reader)
     without = f"pulumi config rm {CERTIFICATE.key}"
     if certificate and not hostname:
         CERTIFICATE.reject(reader, "It is set, but gatewayHostname is not.", without)
     elif certificate and adopted:
-        CERTIFICATE.reject(reader, "It is set, but the API Management service has an owner.", without)
+        CERTIFICATE.reject(
+            reader,
+            "It is set together with existingApiManagement, whose owner sets it on the service.",
+            without,
+        )
     elif hostname and not certificate and not adopted and HOSTNAME.problem(hostname) is None:
         CERTIFICATE.reject(reader, "It is not set, but gatewayHostname is.")
     elif certificate == MANAGED and sku not in _MANAGED_TIERS:

@@ -1,8 +1,9 @@
-"""Reads who may do what at the servers of a stack, across the settings and entries that say so."""
+"""Reads the rules of access for the servers of a stack from all settings and entries that contain them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from configuration import declared
+from configuration import declared, tool_lock
 from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
 from configuration.container import Container
 from configuration.reader import Reader
@@ -13,15 +14,15 @@ from configuration.tool_rule import ToolRule
 def reject_unknown_backends(
     reader: Reader, setting: Setting, given: Mapping[str, object], backends: tuple[str, ...]
 ) -> None:
-    """Reports names that are not MCP servers of the project that are switched on and behind the gateway."""
+    """Reports names that are not enabled MCP servers of the project behind the gateway."""
     known = tuple(name for name in backends if name != "github")
     for name in given:
         if name not in known:
             reader.reject(
                 f"{setting.key}.{name}",
                 f"'{name}' is not one of {', '.join(known) or '(none)'}.",
-                "It is a map for the project's own MCP servers that are switched on and behind the gateway; "
-                "entries of `containers` have a key of their own for it.",
+                "It is a map for the project's own MCP servers that are enabled and behind the gateway; "
+                "entries of `containers` have their own key for it.",
                 f"pulumi config rm --path '{setting.key}[\"{name}\"]'",
             )
 
@@ -29,7 +30,7 @@ def reject_unknown_backends(
 def servers_access(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
 ) -> Mapping[str, tuple[Access, ...]]:
-    """Who may call each server."""
+    """The kinds of callers that may call each server."""
     setting = declared.ACCESS
     given = setting.read(reader)
     reject_unknown_backends(reader, setting, given, backends)
@@ -49,7 +50,7 @@ def servers_tools(
     presets: Mapping[str, Container],
     containers: tuple[Container, ...],
 ) -> Mapping[str, Mapping[str, ToolRule]]:
-    """The rules of each server that has rules."""
+    """The rules for tools of each server that has such rules."""
     setting = declared.TOOLS
     given = setting.read(reader)
     reject_unknown_backends(reader, setting, given, backends)
@@ -72,7 +73,7 @@ def servers_scopes(
     containers: tuple[Container, ...],
     tools: Mapping[str, Mapping[str, ToolRule]],
 ) -> Mapping[str, tuple[str, ...]]:
-    """The scopes of each server: those that are listed for it, or its name, and those that its rules name."""
+    """The scopes of each server: those listed for it, or its name, and those that its rules name."""
     listed = {name: presets[name].scopes if name in presets else () for name in backends if name != "github"}
     listed |= {entry.name: entry.scopes for entry in containers}
     found = {name: list(scopes or (name,)) for name, scopes in listed.items()}
@@ -86,7 +87,7 @@ def servers_scopes(
             reader.reject(
                 location,
                 f"'{rule.scope}' is a scope of '{owner}'.",
-                "People allow a scope for one server; a token for the whole gateway would open both.",
+                "A scope belongs to one server; a token for the whole gateway would be valid at both.",
                 f"pulumi config set --path '{location}' {name}.{rule.scope}",
             )
         elif rule.scope not in found[name]:
@@ -102,9 +103,38 @@ def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, s
 
 
 def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
-    """Where the rules of a server are in the configuration."""
+    """The key of a server's rules in the configuration."""
     index = next((place for place, entry in enumerate(containers) if entry.name == name), None)
     return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
+
+
+def servers_locked_tools(
+    reader: Reader, names: Iterable[str], path: Path = tool_lock.PATH
+) -> Mapping[str, tool_lock.Tools]:
+    """The reviewed tools of each server, where the gateway admits these alone.
+
+    Args:
+        reader: of the configuration.
+        names: the servers behind the gateway.
+        path: of the file with the reviewed tools.
+    """
+    setting = declared.TOOL_LOCK
+    if reader.peek(setting.key) != "refuse":
+        return {}
+    try:
+        locked = tool_lock.load(path)
+    except tool_lock.ToolLockError as error:
+        setting.reject(reader, str(error), setting.command_for("report"))
+        return {}
+    for name in names:
+        if name not in locked:
+            setting.reject(
+                reader,
+                f"{tool_lock.FILE_NAME} has no tools of the server '{name}'.",
+                f"{setting.command_for('report')}, deploy, run `make lock-tools STACK=<stack>`, review the "
+                f"file, and {setting.command_for('refuse')}",
+            )
+    return {name: locked[name] for name in names if name in locked}
 
 
 def stack_agents(
@@ -114,7 +144,7 @@ def stack_agents(
     scopes: Mapping[str, tuple[str, ...]],
     tools: Mapping[str, Mapping[str, ToolRule]],
 ) -> tuple[Agent, ...]:
-    """The agents, whose roles are scopes of servers that admit agents, and roles of rules."""
+    """The agents; their roles are scopes of servers that agents may call, and roles of rules."""
     setting = declared.AGENTS
     all_scopes = {scope for own in scopes.values() for scope in own}
     roles = [scope for name, own in scopes.items() if "agents" in access.get(name, ()) for scope in own]
@@ -123,9 +153,9 @@ def stack_agents(
             location = f'{_tools_location(name, containers)}["{tool}"].role'
             reader.reject(
                 location,
-                f"The role '{rule.role}' is a scope as well.",
-                "Agents are assigned an app role with the name of a scope; a role of a tool needs a name of "
-                "its own.",
+                f"The role '{rule.role}' is also a scope.",
+                "Agents are assigned app roles with the names of scopes, so a role of a tool needs a "
+                "different name.",
                 f"pulumi config set --path '{location}' {rule.role}.role",
             )
         elif rule.role and rule.role not in roles:
@@ -136,7 +166,7 @@ def stack_agents(
 def stack_role_members(
     reader: Reader, tools: Mapping[str, Mapping[str, ToolRule]]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Users and groups that are assigned the roles of rules."""
+    """The users and groups to which the roles of rules are assigned."""
     setting = declared.ROLE_MEMBERS
     roles = {rule.role for rules in tools.values() for rule in rules.values() if rule.role}
     return read_members(reader, setting.key, setting.read(reader), sorted(roles), setting.reason)

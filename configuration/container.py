@@ -1,4 +1,4 @@
-"""A described MCP server that is a container image: an entry of `containers`, or one of the project's own."""
+"""The description of an MCP server in a container image: an entry of `containers`, or a preset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Paths:
     Attributes:
         mcp: streamable HTTP; None when it has none.
         sse: the event stream of the legacy transport, or None.
-        messages: where that stream tells clients to send messages, or None.
+        messages: the path for messages that the stream announces, or None.
     """
 
     mcp: str | None = None
@@ -31,11 +31,11 @@ class Process:
     """One process of a server, which is a Container App of its own.
 
     Attributes:
-        transport: what it speaks at its port.
-        arguments: replaces the image's arguments; empty for the image's own.
-        env: its environment, without secrets.
-        least: replicas that always run.
-        most: replicas that may run.
+        transport: the transport at its port.
+        arguments: replace the image's arguments; empty for the image's own.
+        env: its environment variables, without secrets.
+        least: minimum of replicas.
+        most: maximum of replicas.
     """
 
     transport: Transport
@@ -52,24 +52,24 @@ class Container:
     Attributes:
         name: unique; part of resource names.
         title: its name on the consent page.
-        description: what it is for, in at most 100 characters; empty for none.
+        description: its purpose, in at most 100 characters; empty for none.
         image: reference of the image, pinned by version or digest.
-        port: where it listens.
+        port: port on which it listens.
         path: first segment of its URLs at the gateway, without slashes.
         paths: the paths at the server.
         processes: one process, or one for each transport: streamable HTTP, then the legacy one.
-        session_parameter: the query parameter of its message path that carries the session; None without one.
-        health: path that answers 200 when it is well; None to check only whether the port is open.
+        session_parameter: the query parameter of its message path with the session id; None without one.
+        health: path that answers 200 when it is healthy; None to check only that the port is open.
         command: replaces the image's entry point; empty for the image's own.
-        secrets: the secret part of every process's environment, with values.
+        secrets: secret environment variables of every process, with values.
         cpu: cores of a replica.
-        memory: as `0.5Gi`.
-        access: who may call it.
-        acts_as: as whom its tools act: the signed-in user, or one account that all users share.
-        scopes: the scopes of its tokens, the default one first; empty for one that is its name.
-        tools: what a caller needs for a tool, by its name, or `*` for all others.
+        memory: such as `0.5Gi`.
+        access: the kinds of callers that may call it.
+        acts_as: the account with which its tools act: the signed-in user's, or one that all users share.
+        scopes: the scopes of its tokens, the default one first; empty for its name as the only scope.
+        tools: what a caller needs for a tool, by the tool's name, or `*` for all others.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
-        local_command: what the twin runs instead of the image; empty when the twin knows the image.
+        local_command: command that the twin runs instead of the image; empty when the twin knows the image.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Container:
     def root_messages(self) -> str | None:
         """The path at the gateway's root that its event streams announce.
 
-        None when it has none, or announces one below its own path, which its API takes anyway.
+        None when it has none, or announces one below its own path, which its API handles.
         """
         path = self.paths.messages
         return None if path is None or path.startswith(f"/{self.path}/") else path

@@ -1,4 +1,4 @@
-"""Reads the entries of `containers`: further MCP servers that are a container image, and no code."""
+"""Reads the entries of `containers`: further MCP servers, each a container image."""
 
 import difflib
 import math
@@ -15,7 +15,7 @@ from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
 
 Transports = Literal["streamable-http", "sse", "both", "separate"]
-"""What an entry says: the transport of its one process, or a process of its own for each transport."""
+"""The value of `transport`: that of the one process, or `separate` for a process for each transport."""
 
 # The Consumption profile gives 2 GiB a core, in quarters of one, up to four.
 # https://learn.microsoft.com/azure/container-apps/containers#allocations
@@ -86,9 +86,9 @@ def _name(entry: Entry) -> str:
     elif name in TAKEN or name.endswith("preflight"):
         entry.reject(
             "name",
-            f"'{name}' is taken.",
-            why="It is the name of a part of the gateway or of one of the project's own servers, which keep "
-            "their names when they are switched off.",
+            f"'{name}' is reserved.",
+            why="It is the name of a part of the gateway or of one of the project's own servers, whose names "
+            "are reserved even when they are disabled.",
             remedy=entry.set("name", f"my-{name}"),
         )
     return name
@@ -107,10 +107,10 @@ def _image(entry: Entry) -> str:
     if not image:
         return image
     if match is None or "." not in image.partition("/")[0]:
-        entry.reject("image", f"'{image}' is not a reference of an image with its registry.")
+        entry.reject("image", f"'{image}' is not the reference of an image with its registry.")
     elif match["digest"] is None and match["tag"] in (None, "latest"):
         remedy = entry.set("image", f"{match['repository']}:1.0.0")
-        entry.reject("image", f"'{image}' names no version.", remedy=remedy)
+        entry.reject("image", f"'{image}' has no version.", remedy=remedy)
     return image
 
 
@@ -134,8 +134,8 @@ def _path(entry: Entry, name: str) -> str:
         owner = next(server for server, taken in PATHS.items() if taken == path)
         entry.reject(
             "path",
-            f"'{path}' is taken.",
-            why=f"It is the path of the project's own server '{owner}', whether that is switched on or not.",
+            f"'{path}' is reserved.",
+            why=f"It is the path of the project's own server '{owner}', even when that is disabled.",
             remedy=entry.set("path", f"my-{path}"),
         )
     elif entry.has("path") and not (_NAME.fullmatch(path) and len(path) <= 50):  # noqa: PLR2004 -- said in `limits`
@@ -163,7 +163,7 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
     if transport != "separate":
         for key in ("http", "sse"):
             if entry.has(key):
-                wrong = f"It has no meaning with transport {transport}."
+                wrong = f"It has no effect with transport {transport}."
                 entry.reject(f"{key}.env", wrong, remedy=entry.remove(key))
         return (Process(transport=transport, arguments=arguments, env=env, least=least, most=most),)
 
@@ -179,7 +179,7 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
 
     return (
         process("http", "streamable-http", least=least, most=most),
-        # A message has to reach the replica that holds its event stream.
+        # A message must reach the replica with its event stream.
         process("sse", "sse", least=min(least, 1), most=1),
     )
 
@@ -187,7 +187,7 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
 def _session_parameter(entry: Entry, transport: Transports) -> str | None:
     if transport == "streamable-http":
         if entry.has("sessionParameter"):
-            wrong = "It has no meaning with transport streamable-http."
+            wrong = "It has no effect with transport streamable-http."
             entry.reject("sessionParameter", wrong, remedy=entry.remove("sessionParameter"))
         return None
     parameter = entry.text("sessionParameter")
@@ -229,7 +229,7 @@ def _env(entry: Entry) -> Mapping[str, str]:
 
 
 def _secrets(entry: Entry) -> Mapping[str, str]:
-    """The values of secret variables. An entry names settings of the stack, which are encrypted there."""
+    """The values of secret variables. An entry contains the names of secret settings of the stack."""
     secrets: dict[str, str] = {}
     plain_in = {
         variable: key
@@ -239,18 +239,18 @@ def _secrets(entry: Entry) -> Mapping[str, str]:
     for variable, setting in entry.map("secrets").items():
         if not _SECRET_VARIABLE.fullmatch(variable):
             remedy = f"pulumi config rm --path '{entry.location}.secrets[\"{variable}\"]'"
-            entry.reject("secrets", f"'{variable}' is not a variable in capitals.", remedy=remedy)
+            entry.reject("secrets", f"'{variable}' is not the name of a variable in capitals.", remedy=remedy)
         elif variable in plain_in:
             key = plain_in[variable]
             remedy = entry.remove(f"{key}.{variable}")
-            entry.reject("secrets", f"'{variable}' is in `{key}` as well.", remedy=remedy)
+            entry.reject("secrets", f"'{variable}' is also in `{key}`.", remedy=remedy)
         elif not isinstance(setting, str) or not _SETTING.fullmatch(setting) or setting in declared.KEYS:
-            # The value may be the secret itself, so it is not shown.
+            # The value could be the secret itself, so it is not shown.
             suggestion = _setting_name(variable)
             entry.reject(
                 "secrets",
-                f"'{variable}' is not the name of a setting of your own.",
-                why=f"{ENTRY_KEYS['secrets'].reason} If this is the secret itself, revoke it.",
+                f"The value of '{variable}' is not the name of a secret setting.",
+                why=f"{ENTRY_KEYS['secrets'].reason} If the value is the secret itself, revoke it.",
                 remedy=f"{entry.set(f'secrets.{variable}', suggestion)} && "
                 f"pulumi config set --secret {suggestion}",
             )
@@ -300,9 +300,9 @@ def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
     if transport in ("sse", "both") and limits["max"] > 1:
         inner.reject(
             "max",
-            "A server with the legacy transport has one replica.",
+            "A server with the legacy transport can have only one replica.",
             why="A replica keeps its event streams in memory, and a message that reached another one would "
-            "be lost; affinity is by cookie, which MCP clients do not keep.",
+            "be lost; session affinity uses cookies, which MCP clients do not keep.",
         )
     return limits["min"], limits["max"]
 
@@ -318,11 +318,13 @@ def _acts_as(entry: Entry) -> ActsAs:
 def _scopes(entry: Entry) -> tuple[str, ...]:
     scopes = entry.words("scopes")
     if len(scopes) > _MOST_SCOPES:
-        entry.reject("scopes", f"There are {len(scopes)}.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"))
+        entry.reject(
+            "scopes", f"There are {len(scopes)} scopes.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]")
+        )
     for index, scope in enumerate(scopes):
         remedy = entry.remove(f"scopes[{index}]")
         if not SCOPE.fullmatch(scope) or scope in STANDARD_SCOPES:
-            entry.reject("scopes", f"'{scope}' is not a valid scope of a server.", remedy=remedy)
+            entry.reject("scopes", f"'{scope}' is not a valid scope.", remedy=remedy)
         elif scope in scopes[:index]:
             entry.reject("scopes", f"'{scope}' is listed twice.", remedy=remedy)
     return scopes
@@ -340,7 +342,7 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
             reader.reject(
                 f"containers[{place}].name",
                 f"'{container.name}' is the name of another entry.",
-                "Resources are named after it.",
+                "The names of resources contain it.",
                 f"pulumi config set --path 'containers[{place}].name' {container.name[:17]}-2",
             )
         elif container.path in {other.path for other in earlier}:
@@ -358,7 +360,7 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 reader.reject(
                     f"containers[{place}].scopes",
                     f"'{scope}' is a scope of another server.",
-                    "People allow a scope for one server; a token for the whole gateway would open both.",
+                    "A scope belongs to one server; a token for the whole gateway would be valid at both.",
                     f"pulumi config set --path 'containers[{place}].scopes[{index}]' "
                     f"{container.name}.{scope}",
                 )
@@ -380,7 +382,7 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
 def reject_shared_messages(
     reader: Reader, audience: str, presets: Iterable[Container], containers: tuple[Container, ...]
 ) -> None:
-    """Rejects servers that announce one message path when a token does not say which of them it is for."""
+    """Rejects servers that announce the same message path when tokens are for all servers."""
     if audience != "gateway":
         return
     announced = {preset.root_messages: preset.name for preset in presets if preset.root_messages}
@@ -393,10 +395,10 @@ def reject_shared_messages(
         if path in announced:
             reader.reject(
                 f"containers[{place}].paths.messages",
-                f"'{announced[path]}' announces '{path}' as well.",
-                "With audience gateway a token opens every server, so it does not say which one a message "
-                "is for. Give each server a token of its own, or configure this one for a message path below "
-                "its own path.",
+                f"'{announced[path]}' also announces '{path}'.",
+                "With audience gateway a token is valid at every server, so it does not determine the server "
+                "of a message. Use audience backend, or configure this server for a message path below its "
+                "own path.",
                 "pulumi config set audience backend",
             )
         announced.setdefault(path, container.name)

@@ -1,8 +1,8 @@
 """All settings of a stack, each declared once.
 
 Those of the project's own containers are declared in `configuration.presets`. `settings.load` reads them all.
-`python -m configuration.page` writes what `Pulumi.yaml` says about them, and docs/settings.md. A test
-compares both.
+`python -m configuration.page` generates the configuration in `Pulumi.yaml`, and docs/settings.md. A test
+checks that both are current.
 """
 
 import re
@@ -31,7 +31,7 @@ https://learn.microsoft.com/azure/api-management/api-management-features
 
 
 def email_problem(value: str) -> str | None:
-    """What is wrong with an e-mail address, as a sentence, or None."""
+    """The problem of an e-mail address, as a sentence, or None."""
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", value) and len(value) <= 100:  # noqa: PLR2004 -- API Management's limit
         return None
     return f"'{value}' is not an e-mail address of at most 100 characters."
@@ -45,7 +45,7 @@ def _name_problem(value: str) -> str | None:
 
 LOCATION = Text(
     key="azure-native:location",
-    description="Azure region in which everything is created.",
+    description="Azure region of all resources.",
     limits="`az account list-locations` lists the regions.",
     example="westeurope",
 )
@@ -58,7 +58,7 @@ PUBLISHER_EMAIL = Text(
 )
 PUBLISHER_NAME = Text(
     key="publisherName",
-    description="Organisation that runs the gateway; shown to people who sign in.",
+    description="Organisation that runs the gateway; shown to users who sign in.",
     limits="At most 100 printable characters, without braces.",
     example="Example Platform Team",
     problem=_name_problem,
@@ -94,22 +94,22 @@ TAGS = TextMap(
 )
 AUDIENCE = Choice(
     key="audience",
-    description="What a token opens: with `backend` one MCP server, with `gateway` all of them.",
+    description="Where a token is valid: with `backend` at one MCP server, with `gateway` at all of them.",
     choices=("backend", "gateway"),
     default="backend",
     example="gateway",
 )
 REQUIRE_RESOURCE = Boolean(
     key="requireResource",
-    description="Refuse clients that do not say which MCP server they want (RFC 8707).",
+    description="Refuse clients that do not name an MCP server as the resource (RFC 8707).",
     default=False,
     example="true",
 )
 ASSIGNMENT_REQUIRED = Boolean(
     key="assignmentRequired",
     description=(
-        "Let only those users sign in who are assigned to the gateway's application in Entra, directly or by "
-        "a group. Otherwise every member and guest of the tenant can sign in."
+        "Allow only users to sign in who are assigned to the gateway's application in Entra, directly or "
+        "through a group. Otherwise every member and guest of the tenant can sign in."
     ),
     default=False,
     example="true",
@@ -117,9 +117,9 @@ ASSIGNMENT_REQUIRED = Boolean(
 APP_SCHEMES = TextList(
     key="appSchemes",
     description=(
-        "Private-use URI schemes without a dot to which apps may be redirected after a sign-in. Any app on a "
-        "computer can claim such a scheme: only those of known clients are accepted. Schemes with a dot, as "
-        "RFC 8252 asks for, are always accepted. A list of your own replaces the default."
+        "Private-use URI schemes without a dot that redirect URIs of apps may have. Any app on a computer "
+        "can claim such a scheme, so only those of known clients are accepted. Schemes with a dot, which RFC "
+        "8252 requires, are always accepted. Your own list replaces the default."
     ),
     limits=(
         "Lower-case letters, digits, `+` and `-`, beginning with a letter; none that a browser uses itself."
@@ -143,8 +143,8 @@ CLIENT_DOMAINS = TextList(
     key="clientDomains",
     description=(
         "Domains, with their subdomains, whose Client ID Metadata Documents are accepted: client ids that "
-        "are https URLs, where the client describes itself. Without a list every host in the public DNS is "
-        "accepted, and its clients count as unknown. The gateway fetches the documents: list domains when it "
+        "are https URLs of a description of the client. Without a list every host in the public DNS is "
+        "accepted, and its clients are not trusted. The gateway fetches the documents: list domains when it "
         "can reach a private network."
     ),
     limits="Host names in lower case, without a port.",
@@ -153,8 +153,8 @@ CLIENT_DOMAINS = TextList(
 )
 BACKENDS = TextList(
     key="backends",
-    description="The project's MCP servers that are switched on.",
-    limits=f"{', '.join(SERVERS)}; at least one of them, or an entry of `containers`, is behind the gateway.",
+    description="The project's MCP servers that are enabled.",
+    limits=f"{', '.join(SERVERS)}; at least one server must be behind the gateway, which github is not.",
     default=("functions",),
     example="functions",
 )
@@ -168,22 +168,22 @@ CONTAINERS = MapList(
 ISOLATE_ENVIRONMENTS = Boolean(
     key="isolateEnvironments",
     description=(
-        "Give the containers of every MCP server a Container Apps environment of their own. It costs more."
+        "Run the containers of each MCP server in a separate Container Apps environment. It costs more."
     ),
     default=False,
     example="true",
 )
 ACCESS = TextMap(
     key="access",
-    description="Who may call one of the project's MCP servers.",
-    limits=f"{ACCESS_LIMITS} `users` by default. An entry of `containers` has a key of its own for it.",
+    description="Kinds of callers that may call one of the project's MCP servers.",
+    limits=f"{ACCESS_LIMITS} `users` by default. An entry of `containers` has its own key for it.",
     example="functions users",
 )
 AGENTS = MapList(
     key="agents",
     description=(
-        "Agents: principals of Entra that call MCP servers for themselves, with the app roles that they are "
-        "assigned."
+        "Agents: principals of Entra that call MCP servers on their own behalf, and the app roles that are "
+        "assigned to them."
     ),
     limits=(
         "Each entry is a map of `name`, `principal` (the object id of a service principal or managed "
@@ -195,8 +195,8 @@ AGENTS = MapList(
 ROLE_MEMBERS = TextMap(
     key="roleMembers",
     description=(
-        "Users and groups that are assigned a role that a rule in `tools` names. Roles can be assigned in "
-        "Entra as well."
+        "Users and groups to which a role that a rule in `tools` names is assigned. Roles can also be "
+        "assigned in Entra."
     ),
     limits="Object ids, separated by spaces, or a list; by the value of the role.",
     example="SnippetWriter 00000000-0000-0000-0000-000000000000",
@@ -204,26 +204,39 @@ ROLE_MEMBERS = TextMap(
 TOOLS = MapMap(
     key="tools",
     description=(
-        "What a caller needs for a tool of one of the project's MCP servers, by the server's name. It is "
-        "added to the rules that Slack's and Jira's servers come with."
+        "What a caller needs for a tool of one of the project's MCP servers, by the server's name. These "
+        "rules are added to the predefined ones of Slack's and Jira's servers."
     ),
-    limits=f"{TOOL_LIMITS} An entry of `containers` has a key of its own for it.",
+    limits=f"{TOOL_LIMITS} An entry of `containers` has its own key for it.",
     example="functions.save_snippet.scope functions.write",
+)
+TOOL_LOCK = Choice(
+    key="toolLock",
+    description=(
+        "What happens with tools that differ from the reviewed ones in tools.lock.json. With `report` "
+        "`make verify` reports them. With `refuse` the gateway also refuses calls of tools that the file "
+        "does not have, and leaves out of lists those and the ones whose title or description changed."
+    ),
+    limits="With `refuse` the file needs every server behind the gateway; `make lock-tools` writes it.",
+    choices=("off", "report", "refuse"),
+    default="report",
+    example="refuse",
 )
 ALLOWED_ORIGINS = TextList(
     key="allowedOrigins",
     description=(
         "Origins of web pages, in addition to the gateway's own, that may call MCP servers from a browser."
     ),
-    limits="https://host or https://host:port, exactly as a browser sends it; there is no wildcard.",
+    limits="https://host or https://host:port, exactly as a browser sends it; no wildcards.",
     default=(),
     example="https://tools.example.com",
 )
 ACCESS_TOKEN_MINUTES = Integer(
     key="accessTokenMinutes",
     description=(
-        "Minutes that an access token is valid. Then the client refreshes it, and Entra is asked whether the "
-        "user may still sign in: a user who is disabled in Entra keeps access for this time at most."
+        "Minutes for which an access token is valid. Then the client refreshes it, and the gateway asks "
+        "Entra whether the user may still sign in: a user who is disabled in Entra keeps access for at most "
+        "this time."
     ),
     least=1,
     most=60,
@@ -233,8 +246,8 @@ ACCESS_TOKEN_MINUTES = Integer(
 GRANT_DAYS = Integer(
     key="grantDays",
     description=(
-        "Days after a sign-in in which the client stays connected without showing the user a page. Refreshes "
-        "do not prolong them."
+        "Days after a sign-in for which the client stays connected without another sign-in. Refreshes do not "
+        "extend them."
     ),
     least=1,
     most=365,
@@ -244,9 +257,9 @@ GRANT_DAYS = Integer(
 REFRESH_GRACE_SECONDS = Integer(
     key="refreshGraceSeconds",
     description=(
-        "Seconds after a refresh in which the same refresh token gives the same answer again, as long as the "
+        "Seconds after a refresh in which the same refresh token gets the same answer again, as long as the "
         "new one was not used: for clients that lose an answer, or refresh in parallel. Later use of an old "
-        "refresh token ends the sign-in."
+        "refresh token revokes the grant of the sign-in."
     ),
     least=0,
     most=600,
@@ -258,7 +271,7 @@ CONSENT_DAYS = Integer(
     description=(
         "Days for which the consent of a user is remembered, so that the page is not shown again in the same "
         "browser: only for clients with a metadata document that are not on the user's machine, and for the "
-        "same server and scopes. With 0 it is shown each time."
+        "same server and scopes. With 0 the page is shown each time."
     ),
     least=0,
     most=365,
@@ -268,8 +281,8 @@ CONSENT_DAYS = Integer(
 REGISTRATION_DAYS = Integer(
     key="registrationDays",
     description=(
-        "Days that a client's registration is kept after the last sign-in, at least grantDays. Before the "
-        "first sign-in it is kept for one day."
+        "Days for which a client's registration is kept after the last sign-in, at least grantDays. Before "
+        "the first sign-in it is kept for one day."
     ),
     least=1,
     most=365,
@@ -279,8 +292,8 @@ REGISTRATION_DAYS = Integer(
 REGISTER_PER_MINUTE = Integer(
     key="registerPerMinute",
     description=(
-        "Client registrations that one network address may make in a minute. Some clients register at every "
-        "sign-in, and an office shares an address."
+        "Client registrations per minute from one IP address. Some clients register at every sign-in, and an "
+        "office shares an address."
     ),
     least=1,
     most=1000,
@@ -290,8 +303,8 @@ REGISTER_PER_MINUTE = Integer(
 STACK_REGISTERS_PER_MINUTE = Integer(
     key="stackRegistersPerMinute",
     description=(
-        "Client registrations from all network addresses together in a minute. Everyone may register a "
-        "client; the limit keeps the store from filling."
+        "Client registrations per minute from all IP addresses together. Anyone can register a client; the "
+        "limit bounds the growth of the store."
     ),
     least=1,
     most=10_000,
@@ -301,8 +314,8 @@ STACK_REGISTERS_PER_MINUTE = Integer(
 AUTHORIZE_PER_MINUTE = Integer(
     key="authorizePerMinute",
     description=(
-        "Sign-ins that may be started from one network address in a minute; each of them takes room in the "
-        "store. Offices share an address."
+        "Sign-ins per minute that may be started from one IP address; each of them uses space in the store. "
+        "An office shares an address."
     ),
     least=1,
     most=10_000,
@@ -312,8 +325,8 @@ AUTHORIZE_PER_MINUTE = Integer(
 TOKEN_PER_MINUTE = Integer(
     key="tokenPerMinute",
     description=(
-        "Requests for tokens, and for their revocation, that one network address may make in a minute. "
-        "Offices share an address, and each client refreshes when its access token expires."
+        "Requests per minute from one IP address for tokens and for their revocation. An office shares an "
+        "address, and each client refreshes when its access token expires."
     ),
     least=1,
     most=10_000,
@@ -323,8 +336,8 @@ TOKEN_PER_MINUTE = Integer(
 CALLS_PER_MINUTE = Integer(
     key="callsPerMinute",
     description=(
-        "Requests that one user may send to one MCP server in a minute; a legacy session takes four before "
-        "its first call. callLimits sets another number for one server."
+        "Requests per minute of one user to one MCP server; a legacy session needs four before its first "
+        "call. callLimits sets a different number for one server."
     ),
     least=1,
     most=100_000,
@@ -333,18 +346,17 @@ CALLS_PER_MINUTE = Integer(
 )
 CALL_LIMITS = TextMap(
     key="callLimits",
-    description="Requests that one user may send in a minute to one of the project's MCP servers.",
+    description="Requests per minute of one user to one of the project's MCP servers.",
     limits=(
-        f"Whole numbers from 1 to {CALLS_PER_MINUTE.most}. An entry of `containers` has a key of its own "
-        f"for it."
+        f"Whole numbers from 1 to {CALLS_PER_MINUTE.most}. An entry of `containers` has its own key for it."
     ),
     example="slack 120",
 )
 BAD_TOKENS_PER_MINUTE = Integer(
     key="badTokensPerMinute",
     description=(
-        "Calls of MCP servers with an invalid, expired or revoked token that one network address may make "
-        "in a minute. Calls with a valid token from the same address are not affected."
+        "Calls per minute from one IP address to MCP servers with an invalid, expired or revoked token. "
+        "Calls with a valid token from the same address are not affected."
     ),
     least=1,
     most=100_000,
@@ -354,7 +366,7 @@ BAD_TOKENS_PER_MINUTE = Integer(
 OPEN_REQUESTS = Integer(
     key="openRequests",
     description=(
-        "Requests that one user may have open at one MCP server at the same time, event streams included."
+        "Requests of one user that may be open at one MCP server at the same time, including event streams."
     ),
     least=1,
     most=10_000,
@@ -365,10 +377,10 @@ KEY_VERSION = Integer(
     key="keyVersion",
     description=(
         "Version of the keys that seal tokens and sign consent forms. Add one to rotate: tokens of the "
-        "previous version and sign-ins under way stay valid. Add four after a leak: no key that existed is "
-        "accepted any more."
+        "previous version and sign-ins in progress stay valid. Add four after a leak: none of the existing "
+        "keys is accepted any more."
     ),
-    limits="An earlier version is never used again.",
+    limits="Never set an earlier version.",
     least=1,
     most=99,
     default=1,
@@ -376,7 +388,7 @@ KEY_VERSION = Integer(
 )
 LOG_RETENTION_DAYS = Integer(
     key="logRetentionDays",
-    description="Days that logs and audit records are kept. More than 31 days cost extra.",
+    description="Days for which logs and audit records are kept. More than 31 days cost extra.",
     least=30,
     most=730,
     default=30,
@@ -385,8 +397,8 @@ LOG_RETENTION_DAYS = Integer(
 LOG_DAILY_CAP_GB = Integer(
     key="logDailyCapGb",
     description=(
-        "Gigabytes of logs that are taken in a day. Beyond that all logs are lost until the next day, audit "
-        "records included, and an alert says so. With 0 there is no cap."
+        "Maximum of gigabytes of logs per day. Beyond it all logs, also audit records, are lost until the "
+        "next day, and an alert is sent. With 0 there is no cap."
     ),
     least=0,
     most=4000,
@@ -396,8 +408,8 @@ LOG_DAILY_CAP_GB = Integer(
 SAMPLING_PERCENT = Integer(
     key="samplingPercent",
     description=(
-        "Percentage of requests for which Application Insights has the telemetry of API Management. Errors "
-        "and audit records are always there."
+        "Percentage of requests whose telemetry API Management sends to Application Insights. Errors and "
+        "audit records are always sent."
     ),
     least=1,
     most=100,
@@ -429,9 +441,9 @@ ALERT_EMAILS = TextList(
 MONTHLY_BUDGET = Integer(
     key="monthlyBudget",
     description=(
-        "What the resource group may cost in a month, in the currency of the subscription. At 80 percent, "
-        "and when the forecast exceeds it, alertEmails and the owners receive an e-mail; nothing is "
-        "stopped. With 0 there is no budget."
+        "Monthly budget of the resource group, in the currency of the subscription. At 80 percent, and when "
+        "the forecast exceeds it, alertEmails and the owners receive an e-mail; nothing is stopped. With 0 "
+        "there is no budget."
     ),
     least=0,
     most=100_000_000,
@@ -441,16 +453,16 @@ MONTHLY_BUDGET = Integer(
 COST_ANOMALY_ALERT = Boolean(
     key="costAnomalyAlert",
     description=(
-        "Check the daily costs of the subscription for anomalies and send them to alertEmails. Azure has "
-        "this for whole subscriptions only; the deployer needs the role Cost Management Contributor there. "
-        "It ends after a year."
+        "Check the daily costs of the subscription for anomalies and send them to alertEmails. Azure "
+        "supports this only for whole subscriptions; the deployer needs the role Cost Management Contributor "
+        "there. The check expires after a year."
     ),
     default=False,
     example="false",
 )
 ENTRA_AUTHORITY = Text(
     key="entraAuthority",
-    description="Where users sign in. Only the public cloud is supported; the local twin sets its own.",
+    description="Entra's sign-in service. Only the public cloud is supported; the local twin sets its own.",
     default=ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD,
     example=ENTRA_AUTHORITY_OF_THE_PUBLIC_CLOUD,
 )
@@ -458,8 +470,8 @@ PROTECT = Boolean(
     key="protect",
     description=(
         "Refuse to delete or replace the resource group, API Management, the Cosmos DB account and the keys. "
-        "Without it, another azure-native:location replaces them, and every registration, grant and token is "
-        "lost."
+        "Without it, a change of azure-native:location replaces them, and every registration, grant and "
+        "token is lost."
     ),
     default=True,
     example="false",
@@ -475,8 +487,8 @@ LOCAL_URL = Text(
     key="localUrl",
     set_by_twin=True,
     description=(
-        "Set by the local twin only: origin of its gateway. On Azure the address of the gateway follows "
-        "from the name of the API Management service."
+        "Set by the local twin only: origin of its gateway. On Azure the URL of the gateway is derived from "
+        "the name of the API Management service."
     ),
     default="",
     example="http://localhost:8000",
@@ -498,6 +510,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         AGENTS,
         TOOLS,
         ROLE_MEMBERS,
+        TOOL_LOCK,
         ALLOWED_ORIGINS,
     ),
     "Agents and discovery": foundry.SETTINGS,
@@ -528,8 +541,8 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
 
 REMOVED = {
     "oauthScopes": (
-        "The scopes that clients may ask for follow from the MCP servers: each has one with its name, and an "
-        "entry of `containers` may list others in `scopes`. Entra is asked for what the sign-in needs."
+        "The MCP servers determine the scopes that clients may request: each has one with its name, and an "
+        "entry of `containers` may list others in `scopes`. The gateway requests from Entra what it needs."
     ),
 }
 """Settings that no longer exist, with what replaced them."""

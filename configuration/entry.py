@@ -25,9 +25,9 @@ class EntryKey:
     """One key of an entry.
 
     Attributes:
-        description: what it is for.
-        limits: what is accepted.
-        default: what holds when it is not set, for the documentation; None when it is required.
+        description: its purpose.
+        limits: the valid values.
+        default: the value when it is not set, for the documentation; None when it is required.
         example: a valid value.
     """
 
@@ -38,23 +38,23 @@ class EntryKey:
 
     @property
     def reason(self) -> str:
-        """What a message about a wrong value explains."""
+        """The explanation in a message about a wrong value."""
         return f"{self.description} {self.limits}".strip()
 
 
 _PATH = "A path at the server that begins with a slash and has no query."
 _SIZES = (
-    "Quarters of a core up to 4, with 2Gi a core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
+    "Quarters of a core up to 4, with 2Gi per core: 0.25 with 0.5Gi, 0.5 with 1Gi, and so on to 4 with 8Gi."
 )
 _REPLICAS = (
     f"At most {MOST_REPLICAS}; `max` is at least 1 and not below `min`, and 1 with the legacy transport. "
-    "With `separate` the process with the legacy transport has one."
+    "With `separate` the process with the legacy transport has one replica."
 )
 
 ENTRY_KEYS = {
     "name": EntryKey(
         description="Name of the server; part of Azure's names, unique in the stack.",
-        limits=f"Up to {LONGEST_NAME} lower-case letters, digits, single hyphens, beginning with a letter.",
+        limits=f"Up to {LONGEST_NAME} lower-case letters, digits and single hyphens; the first is a letter.",
         default=None,
         example="notes",
     ),
@@ -68,13 +68,13 @@ ENTRY_KEYS = {
         description="Reference of the image.",
         limits=(
             "With its registry and a version, `registry/name:1.2.3`, or a digest, "
-            "`registry/name@sha256:...`: what is deployed must not change by itself."
+            "`registry/name@sha256:...`, so that the deployed image does not change by itself."
         ),
         default=None,
         example="ghcr.io/example/notes-mcp:1.0.0",
     ),
     "port": EntryKey(
-        description="Port at which the server in the container listens, on all interfaces.",
+        description="Port on which the server in the container listens, on all interfaces.",
         limits="A whole number from 1 to 65535.",
         default=None,
         example="8080",
@@ -82,8 +82,8 @@ ENTRY_KEYS = {
     "transport": EntryKey(
         description="The MCP transport that the server has at its port.",
         limits=(
-            "`streamable-http`, the legacy `sse`, `both` for one process that has both, or `separate` for "
-            "one process for each of them, in a Container App of its own."
+            "`streamable-http`, the legacy `sse`, `both` for one process with both, or `separate` for one "
+            "process for each of them, each in its own Container App."
         ),
         default="streamable-http",
         example="streamable-http",
@@ -95,34 +95,34 @@ ENTRY_KEYS = {
         example="notes-mcp",
     ),
     "paths.mcp": EntryKey(
-        description="Where the server has streamable HTTP.", limits=_PATH, default="/mcp", example="/mcp"
+        description="The server's path for streamable HTTP.", limits=_PATH, default="/mcp", example="/mcp"
     ),
     "paths.sse": EntryKey(
-        description="Where the server has the event stream of the legacy transport.",
+        description="The server's path for the event stream of the legacy transport.",
         limits=_PATH,
         default="/sse",
         example="/sse",
     ),
     "paths.messages": EntryKey(
-        description="Where the event stream tells clients to post messages.",
+        description="The path for messages that the event stream announces to clients.",
         limits=_PATH,
         default="/message",
         example="/message",
     ),
     "sessionParameter": EntryKey(
         description=(
-            "With the legacy transport: the query parameter of the message path that names the session. No "
-            "other parameter is passed on. Servers on the TypeScript SDK use sessionId, on the Python SDK "
-            "session_id."
+            "With the legacy transport: the query parameter of the message path with the session id. No "
+            "other parameter is forwarded. Servers with the TypeScript SDK use sessionId, with the Python "
+            "SDK session_id."
         ),
         limits="A letter and up to 39 letters, digits, hyphens and underscores.",
         default="required unless `transport` is `streamable-http`",
         example="sessionId",
     ),
     "health": EntryKey(
-        description="Path that answers 200 without a token when the server is well.",
+        description="Path that answers 200 without a token when the server is healthy.",
         limits=_PATH,
-        default="the open port counts",
+        default="only the port is checked",
         example="/healthz",
     ),
     "command": EntryKey(
@@ -169,28 +169,26 @@ ENTRY_KEYS = {
     ),
     "secrets": EntryKey(
         description=(
-            "Secret environment variables: a map of names in capitals to names of secret settings of your "
-            "own, so the entry can be read and the secrets cannot."
+            "Secret environment variables: a map from names in capitals to the names of secret settings of "
+            "the stack, so that the entry does not contain the secrets."
         ),
         default="none",
         example="",
     ),
     "cpu": EntryKey(description="Cores.", limits=_SIZES, default="0.25", example="0.25"),
-    "memory": EntryKey(description="Memory.", limits=_SIZES, default="2Gi a core", example="0.5Gi"),
-    "scale.min": EntryKey(
-        description="Replicas that always run.", limits=_REPLICAS, default="1", example="1"
-    ),
-    "scale.max": EntryKey(description="Replicas that may run.", limits=_REPLICAS, default="1", example="1"),
+    "memory": EntryKey(description="Memory.", limits=_SIZES, default="2Gi per core", example="0.5Gi"),
+    "scale.min": EntryKey(description="Minimum of replicas.", limits=_REPLICAS, default="1", example="1"),
+    "scale.max": EntryKey(description="Maximum of replicas.", limits=_REPLICAS, default="1", example="1"),
     "access": EntryKey(
-        description="Who may call the server.",
+        description="Kinds of callers that may call the server.",
         limits=ACCESS_LIMITS,
         default="users",
         example="users",
     ),
     "actsAs": EntryKey(
         description=(
-            "As whom the server's tools act at the service behind it: as the signed-in `user`, or as one "
-            "account that all users share. The consent page says it."
+            "The account with which the server's tools act at the service behind it: the signed-in user's "
+            "(`user`), or one that all users share (`shared`). The consent page shows it."
         ),
         limits="`shared` or `user`.",
         default="shared",
@@ -198,30 +196,30 @@ ENTRY_KEYS = {
     ),
     "scopes": EntryKey(
         description=(
-            "Scopes that a client may ask for at this server. The first is granted to a client that asks for "
-            "none of them."
+            "Scopes that a client may request for this server. The first is granted to a client that "
+            "requests none of them."
         ),
         limits=(
             "A list of up to 20; up to 100 letters, digits and `_.:/-`, and not the scope of another server, "
             "`openid` or `offline_access`."
         ),
-        default="one, the server's name",
+        default="the server's name as the only scope",
         example="notes.read",
     ),
     "tools": EntryKey(
         description="What a caller needs for a tool of the server.",
         limits=f"{TOOL_LIMITS} A scope that is not in `scopes` is added to them.",
-        default="nothing more than access to the server",
+        default="only access to the server",
         example="",
     ),
     "callsPerMinute": EntryKey(
-        description="Requests that one user may send to this server in a minute.",
+        description="Requests per minute of one user to this server.",
         limits=f"A whole number from 1 to {CALLS_PER_MINUTE.most}.",
         default="the stack's `callsPerMinute`",
         example="3000",
     ),
     "local.command": EntryKey(
-        description="What the twin runs on this machine instead of the image.",
+        description="Command that the twin runs on this machine instead of the image.",
         limits="A list of strings, or one string, which is split as a shell would.",
         default="the twin must know the image",
         example="npx -y example-mcp",
@@ -234,8 +232,8 @@ class Entry:
     """One map of the configuration, with its location there.
 
     Args:
-        reader: takes what is wrong with it.
-        location: where it is, as `containers[0]`.
+        reader: collects its problems.
+        location: its key in the configuration, such as `containers[0]`.
         values: the map.
         prefix: path of the map in the entry, with a dot at its end; empty for the entry itself.
     """
@@ -247,7 +245,7 @@ class Entry:
         self._prefix = prefix
 
     def reject(self, key: str, wrong: str, *, why: str | None = None, remedy: str | None = None) -> None:
-        """Reports what is wrong; without a remedy, with the command that sets an example."""
+        """Reports a problem; the default remedy is the command that sets an example."""
         declared = ENTRY_KEYS[f"{self._prefix}{key}"]
         self.reader.reject(
             f"{self.location}.{key}", wrong, why or declared.reason, remedy or self.set(key, declared.example)
@@ -266,7 +264,7 @@ class Entry:
         return self._values.get(key) not in (None, "")
 
     def value(self, key: str, default: object) -> object:
-        """The value as it is."""
+        """The value, unchanged."""
         return self._values[key] if self.has(key) else default
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -325,7 +323,7 @@ class Entry:
         """A map in this one.
 
         Args:
-            key: the map's.
+            key: key of the map.
             known: the keys that it may have.
         """
         inner = Entry(self.reader, f"{self.location}.{key}", self.map(key), f"{self._prefix}{key}.")
@@ -341,7 +339,7 @@ class Entry:
             why = f"Did you mean '{near[0]}'?" if near else f"The keys are: {', '.join(known)}."
             path = f".{key}" if _IDENTIFIER.fullmatch(key) else f'["{key}"]'
             remedy = f"pulumi config rm --path '{self.location}{path}'"
-            self.reader.reject(f"{self.location}.{key}", "There is no such key.", why, remedy)
+            self.reader.reject(f"{self.location}.{key}", "This key does not exist.", why, remedy)
 
 
 def top_level_keys() -> tuple[str, ...]:
@@ -354,7 +352,7 @@ def _inner(key: str) -> list[str]:
 
 
 def plain(value: object) -> str:
-    """A value as it was written: Pulumi turns what looks like a number or a boolean into one."""
+    """A value as it was written: Pulumi converts strings that look like numbers or booleans."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

@@ -1,7 +1,7 @@
-"""Resources that exist already and that a stack uses instead of creating its own.
+"""Existing resources that a stack uses instead of creating its own.
 
-The stack reads them. It neither changes nor deletes them; what it creates in them (APIs, apps, routes, role
-assignments) is its own and is removed with the stack.
+The stack reads them. It neither changes nor deletes them; the resources that it creates in them (APIs, apps,
+routes, role assignments) are its own and are removed with the stack.
 """
 
 import re
@@ -44,8 +44,8 @@ def _id_of(key: str, what: str, type_: str, command: str, *, note: str = "") -> 
 RESOURCE_GROUP = Text(
     key="existingResourceGroup",
     description=(
-        "Name of a resource group that exists, for everything that the stack creates. The stack does not "
-        "change or delete the group. Without it the stack creates one."
+        "Name of an existing resource group for everything that the stack creates. The stack does not change "
+        "or delete the group. Without it the stack creates one."
     ),
     limits="`az group list` lists them.",
     default="",
@@ -54,12 +54,12 @@ RESOURCE_GROUP = Text(
 )
 API_MANAGEMENT = _id_of(
     "existingApiManagement",
-    "an API Management service that exists, in the stack's subscription and region",
+    "an existing API Management service in the stack's subscription and region",
     "Microsoft.ApiManagement/service",
     "az apim show --name <name> --resource-group <group> --query id --output tsv",
     note=(
-        "The stack publishes its APIs there and touches nothing else: the global policy, other APIs, "
-        "products and service-wide diagnostics stay as they are. `sku` says which tier the service has. It "
+        "The stack publishes its APIs there and changes nothing else: the global policy, other APIs, "
+        "products and service-wide diagnostics are not changed. Set `sku` to the tier of the service. It "
         "needs existingIdentity."
     ),
 )
@@ -69,40 +69,40 @@ IDENTITY = _id_of(
     "Microsoft.ManagedIdentity/userAssignedIdentities",
     "az identity show --name <name> --resource-group <group> --query id --output tsv",
     note=(
-        "The service must have it already, because the stack does not change the service; the stack gives "
-        "the identity its roles."
+        "It must already be assigned to the service, because the stack does not change the service; the "
+        "stack assigns the identity its roles."
     ),
 )
 WORKSPACE = _id_of(
     "existingWorkspace",
-    "a Log Analytics workspace that exists, in any subscription of the tenant",
+    "an existing Log Analytics workspace in any subscription of the tenant",
     "Microsoft.OperationalInsights/workspaces",
     "az monitor log-analytics workspace show --workspace-name <name> --resource-group <group> --query id "
     "--output tsv",
-    note="Logs go there; its retention and its daily cap are its owner's.",
+    note="Logs are sent there; its owner sets its retention and its daily cap.",
 )
 APPLICATION_INSIGHTS = _id_of(
     "existingApplicationInsights",
-    "an Application Insights component that exists, in any subscription of the tenant",
+    "an existing Application Insights component in any subscription of the tenant",
     "Microsoft.Insights/components",
     "az monitor app-insights component show --app <name> --resource-group <group> --query id --output tsv",
-    note="Traces go there. The stack assigns the role Monitoring Metrics Publisher on it.",
+    note="Traces are sent there. The stack assigns the role Monitoring Metrics Publisher on it.",
 )
 ENVIRONMENT = _id_of(
     "existingEnvironment",
-    "a Container Apps environment that exists, in the stack's subscription and region",
+    "an existing Container Apps environment in the stack's subscription and region",
     "Microsoft.App/managedEnvironments",
     "az containerapp env show --name <name> --resource-group <group> --query id --output tsv",
     note=(
-        "All containers of the stack run there. Other apps in it can reach them without the gateway, so "
-        "they must be of the same trust."
+        "All containers of the stack run there. Other apps in it can reach them without the gateway, so you "
+        "must trust them equally."
     ),
 )
 APPLICATION = Text(
     key="existingApplication",
     description=(
-        "Client id of the Entra application as which users sign in, when another team registered it. The "
-        "output `entraRegistration` says which redirect URI and which federated credential it needs."
+        "Client id of the Entra application with which users sign in, when another team registered it. The "
+        "output `entraRegistration` has the redirect URI and the federated credential that it needs."
     ),
     limits="A GUID. `az ad app list --display-name <name> --query [].appId` prints it.",
     default="",
@@ -112,8 +112,8 @@ APPLICATION = Text(
 AUDIENCES = TextMap(
     key="existingAudiences",
     description=(
-        "Client ids of the Entra applications that represent single MCP servers, when another team "
-        "registered them. Each needs version 2 tokens and a service principal, and nothing else."
+        "Client ids of the Entra applications of the MCP servers, when another team registered them. Each "
+        "needs version 2 tokens and a service principal, and nothing else."
     ),
     limits="The name of an MCP server of the stack and a GUID; no two servers share one.",
     example="functions 00000000-0000-0000-0000-000000000000",
@@ -133,7 +133,7 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Existing:
-    """What a stack adopts; None or empty for what it creates.
+    """The existing resources of a stack; None or empty for those that it creates.
 
     Attributes:
         resource_group: name of the resource group.
@@ -142,7 +142,7 @@ class Existing:
         workspace: the Log Analytics workspace.
         application_insights: the Application Insights component.
         environment: the Container Apps environment.
-        application: client id of the application as which users sign in.
+        application: client id of the application with which users sign in.
         audiences: client ids of the servers' applications, by the name of the server.
     """
 
@@ -160,7 +160,7 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
     """Reads and checks the settings.
 
     Args:
-        reader: takes what is wrong.
+        reader: collects the problems.
         servers: names of the MCP servers behind the gateway.
     """
     existing = Existing(
@@ -179,7 +179,7 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
         wrong = "It is set, but existingApiManagement is not: the stack's own service has an identity."
         IDENTITY.reject(reader, wrong, f"pulumi config rm {IDENTITY.key}")
     if existing.environment and reader.peek("isolateEnvironments").lower() == "true":
-        wrong = "It is set, but isolateEnvironments asks for an environment for each MCP server."
+        wrong = "It is set, but isolateEnvironments requires a separate environment for each MCP server."
         ENVIRONMENT.reject(reader, wrong, "pulumi config rm isolateEnvironments")
     return existing
 
@@ -195,6 +195,6 @@ def _audiences(reader: Reader, servers: Collection[str]) -> Mapping[str, str]:
         elif not _GUID.fullmatch(value):
             reader.reject(key, f"'{value}' is not a client id.", AUDIENCES.reason, remedy)
         elif list(given.values()).count(value) > 1:
-            wrong = f"'{value}' is listed twice: a token for one server would open the other."
+            wrong = f"'{value}' is listed twice: a token for one server would be valid at the other."
             reader.reject(key, wrong, AUDIENCES.reason, remedy)
     return given

@@ -49,7 +49,7 @@ FOUNDRY_PROJECT = Text(
 FOUNDRY_ENDPOINT = Text(
     key="foundryEndpoint",
     description=(
-        "Endpoint of the Foundry project, when it is not "
+        "Endpoint of the Foundry project, if it is not "
         "`https://<account>.services.ai.azure.com/api/projects/<project>`."
     ),
     limits="An https URL, as the project's overview shows it.",
@@ -65,7 +65,7 @@ FOUNDRY_MODEL = Text(
 )
 GITHUB_URL = Text(
     key="githubUrl",
-    description="GitHub's hosted MCP server. GitHub Enterprise with data residency has one of its own.",
+    description="URL of GitHub's hosted MCP server; GitHub Enterprise with data residency has its own.",
     limits="An https URL.",
     default=GITHUB,
     example=GITHUB,
@@ -75,7 +75,7 @@ GITHUB_TOKEN = Secret(
     key="githubToken",
     description=(
         "Token of GitHub with which all users of the Foundry project's agents act at GitHub's server. "
-        "Everyone who may read the project's connections has it: give it few permissions."
+        "Everyone who may read the project's connections can read it: give it few permissions."
     ),
     limits="A fine-grained or classic personal access token. Needs `foundryProject`.",
     example="github_pat_...",
@@ -83,8 +83,8 @@ GITHUB_TOKEN = Secret(
 REGISTRY = Boolean(
     key="registry",
     description=(
-        "Publish the list of MCP servers as an MCP registry at `/v0.1/servers` of the gateway, for everyone "
-        "who can reach it."
+        "Publish the list of MCP servers as an MCP registry at `/v0.1/servers` of the gateway, without a "
+        "sign-in."
     ),
     default=True,
     example="false",
@@ -115,10 +115,10 @@ class FoundryProject:
     """A project of Microsoft Foundry, in which the stack creates connections.
 
     Attributes:
-        resource_group: of its account.
+        resource_group: resource group of its account.
         account: name of its account.
         name: its name.
-        github_token: for the connection to GitHub's server; empty for none. A secret.
+        github_token: token of the connection to GitHub's server, a secret; empty for no connection.
     """
 
     resource_group: str
@@ -129,12 +129,12 @@ class FoundryProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundry:
-    """Where agents are.
+    """The Foundry project with the stack's agents.
 
     Attributes:
-        endpoint: of the project, without a trailing slash.
+        endpoint: endpoint of the project, without a trailing slash.
         model: name of the model deployment.
-        project: the project; None when the stack knows its endpoint alone and creates nothing in it.
+        project: the project; None when only its endpoint is set, and the stack creates nothing in it.
     """
 
     endpoint: str
@@ -147,8 +147,8 @@ class ApiCenter:
     """An API Center.
 
     Attributes:
-        resource_group: where it is.
-        name: of the service.
+        resource_group: its resource group.
+        name: name of the service.
     """
 
     resource_group: str
@@ -156,10 +156,10 @@ class ApiCenter:
 
 
 def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
-    """Where agents are; None when the stack names no Foundry project.
+    """The Foundry project; None when the stack has none.
 
     Args:
-        reader: takes what is wrong.
+        reader: collects the problems.
         github: whether `backends` has github.
     """
     id_, endpoint, model = (
@@ -169,7 +169,7 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
     match = _PROJECT_ID.fullmatch(id_)
     if match is None:
         if token and not id_:
-            wrong = "It is set, but foundryProject is not: there is no connection that could hold it."
+            wrong = "It is set, but foundryProject is not, so no connection can be created for it."
             GITHUB_TOKEN.reject(reader, wrong, f"pulumi config rm {GITHUB_TOKEN.key}")
         return Foundry(endpoint=endpoint.rstrip("/"), model=model, project=None) if endpoint else None
     standard = f"https://{match['account']}.services.ai.azure.com/api/projects/{match['project']}"

@@ -1,4 +1,4 @@
-"""Reads what is logged, and who is told about it."""
+"""Reads the settings of logs, alerts and costs."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from configuration.reader import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """What is logged and who is told.
+    """The settings of logs, alerts and costs.
 
     Attributes:
-        retention_days: for so long logs are kept.
-        daily_cap_gb: gigabytes of logs that are taken in a day; 0 for any number.
+        retention_days: days for which logs are kept.
+        daily_cap_gb: maximum of gigabytes of logs per day; 0 for no maximum.
         sampling_percent: percentage of requests whose telemetry is kept.
         workbook: whether there is a workbook.
         alerts: whether there are alerts.
-        emails: who receives them.
-        monthly_budget: what the stack may cost in a month; 0 for no budget.
+        emails: the receivers of alerts.
+        monthly_budget: the monthly budget of the stack; 0 for no budget.
         cost_anomalies: whether unusual daily costs of the subscription are reported.
     """
 
@@ -32,10 +32,10 @@ class Monitoring:
 
 
 def read(reader: Reader) -> Monitoring:
-    """What the stack says about logs, alerts and costs.
+    """Reads and checks the settings.
 
     Args:
-        reader: takes what is wrong.
+        reader: collects the problems.
     """
     setting = declared.ALERT_EMAILS
     emails = setting.read(reader)
@@ -43,7 +43,7 @@ def read(reader: Reader) -> Monitoring:
         if wrong := declared.email_problem(email):
             setting.reject(reader, wrong, setting.command_without_entry(index))
     if len(emails) > 50:  # noqa: PLR2004 -- said in `limits`
-        setting.reject(reader, f"There are {len(emails)}.", setting.command_without_entry(50))
+        setting.reject(reader, f"There are {len(emails)} addresses.", setting.command_without_entry(50))
     anomalies = declared.COST_ANOMALY_ALERT
     if (cost_anomalies := anomalies.read(reader)) and not emails:
         anomalies.reject(reader, "It is true, but alertEmails is empty.", setting.command)

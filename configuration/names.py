@@ -1,9 +1,9 @@
-"""Names and paths that a stack's own containers may not take."""
+"""Names and paths that entries of `containers` may not use."""
 
 from configuration.presets import PRESETS
 
 SERVERS = ("functions", *PRESETS, "github")
-"""The project's own MCP servers, by the name that they have in `backends`."""
+"""The project's own MCP servers, by their names in `backends`."""
 
 SCOPES = frozenset(scope for preset in PRESETS.values() for scope in preset.container.scopes)
 """Scopes of the project's own servers, in addition to their names."""
@@ -30,5 +30,4 @@ RESERVED = frozenset(
     }
 )
 """First segments at the gateway's root that belong to the authorization server, to the registry, to legacy
-servers that announce their message path there, and to API Management, which answers health checks at the last
-one."""
+servers that announce their message path there, and to API Management (the last one, for health checks)."""

@@ -40,11 +40,10 @@ def _address_problem(value: str) -> str | None:
 VNET_ENABLED = Boolean(
     key="vnetEnabled",
     description=(
-        "Put the stack into a virtual network of its own, with private endpoints for storage, Cosmos DB and "
-        "the function app. How much becomes private depends on `sku`: StandardV2, PremiumV2, Developer and "
-        "Premium reach the network, so everything behind the gateway leaves the internet. BasicV2, Basic and "
-        "Standard cannot; there only the storage of the functions becomes private. docs/network.md explains "
-        "it."
+        "Create a virtual network for the stack, with private endpoints for storage, Cosmos DB and the "
+        "function app. How much becomes private depends on `sku`: StandardV2, PremiumV2, Developer and "
+        "Premium can reach the network, so everything behind the gateway becomes private. BasicV2, Basic and "
+        "Standard cannot; with them only the storage of the functions becomes private. See docs/network.md."
     ),
     default=False,
     example="true",
@@ -52,8 +51,8 @@ VNET_ENABLED = Boolean(
 VNET_ADDRESSES = Text(
     key="vnetAddresses",
     description=(
-        "Address space of the virtual network. Choose one that no network has with which it will be peered; "
-        "another one later replaces the network and what is in it."
+        "Address space of the virtual network. It must not overlap with networks with which it will be "
+        "peered; a later change replaces the network and the resources in it."
     ),
     limits="A private IPv4 network from /16 to /22.",
     default="10.80.0.0/22",
@@ -63,11 +62,11 @@ VNET_ADDRESSES = Text(
 PRIVATE_FUNCTIONS = Boolean(
     key="privateFunctions",
     description=(
-        "In a virtual network that the gateway reaches: give the function app a private endpoint, and accept "
-        "requests from nowhere else. Its deployment endpoint stays reachable for identities that may "
-        "deploy. Some deployments of Flex Consumption behind a private endpoint hang at "
-        "`Kudu-RemoveWorkersStep` (Azure/Azure-Functions#2635, open); then set it to false: the app has a "
-        "public address, and answers the gateway's identity only."
+        "In a virtual network that the gateway can reach: create a private endpoint for the function app, "
+        "and accept requests only through it. Its deployment endpoint stays reachable for identities that "
+        "may deploy. Some deployments of Flex Consumption behind a private endpoint hang at "
+        "`Kudu-RemoveWorkersStep` (Azure/Azure-Functions#2635, open); then set this to false: the app gets a "
+        "public URL, and accepts only requests of the gateway's identity."
     ),
     default=True,
     example="false",
@@ -78,13 +77,13 @@ SETTINGS = (VNET_ENABLED, VNET_ADDRESSES, PRIVATE_FUNCTIONS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSettings:
-    """The virtual network that a stack asks for.
+    """The settings of a stack's virtual network.
 
     Attributes:
         addresses: its address space.
-        gateway: how API Management takes part: `integrated` sends requests through it, `injected` runs in
-            it, `none` does neither.
-        private_functions: whether the function app is reached through a private endpoint only.
+        gateway: how API Management is connected: `integrated` sends requests through the network, `injected`
+            runs in it, `none` does neither.
+        private_functions: whether the function app can be reached only through a private endpoint.
     """
 
     addresses: ipaddress.IPv4Network
@@ -99,8 +98,8 @@ class NetworkSettings:
     def subnets(self) -> Iterator[ipaddress.IPv4Network]:
         """Subnets of 64 addresses, one after the other.
 
-        All services accept /26: API Management and Flex Consumption ask for /27 or larger, workload profiles
-        of Container Apps for /27.
+        All services accept /26: API Management, Flex Consumption and workload profiles of Container Apps need
+        /27 or larger.
         """
         return self.addresses.subnets(new_prefix=_SUBNET)
 
@@ -109,10 +108,10 @@ def read(reader: Reader, sku: str, *, adopted: bool, servers: int) -> NetworkSet
     """Reads the settings; None without a virtual network.
 
     Args:
-        reader: takes what is wrong.
+        reader: collects the problems.
         sku: tier of API Management.
-        servers: how many MCP servers run in containers.
-        adopted: whether the API Management service exists already; its network is its owner's.
+        servers: number of MCP servers in containers.
+        adopted: whether the stack uses an existing API Management service; its owner manages its network.
     """
     enabled = VNET_ENABLED.read(reader)
     addresses = VNET_ADDRESSES.read(reader)
@@ -123,7 +122,7 @@ def read(reader: Reader, sku: str, *, adopted: bool, servers: int) -> NetworkSet
     isolated = reader.peek("isolateEnvironments").lower() == "true"
     environments = servers if isolated else min(servers, 1)
     if environments + _SERVICES > 2 ** (_SUBNET - network.prefixlen):
-        wrong = f"'{addresses}' has no room for {environments} Container Apps environments."
+        wrong = f"'{addresses}' is too small for {environments} Container Apps environments."
         VNET_ADDRESSES.reject(reader, wrong, VNET_ADDRESSES.command_for("10.80.0.0/20"))
     gateway = "integrated" if sku in INTEGRATED else "injected" if sku in INJECTED else "none"
     return NetworkSettings(

@@ -7,7 +7,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def is_origin(text: str) -> bool:
-    """Whether it is exactly an `Origin` (RFC 6454, section 6.1) over TLS or on loopback."""
+    """Whether a string is exactly an origin (RFC 6454, section 6.1) with TLS or on loopback."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -24,5 +24,5 @@ def is_origin(text: str) -> bool:
 
 
 def is_loopback(text: str) -> bool:
-    """Whether it is an origin on this machine."""
+    """Whether a string is an origin on this machine."""
     return is_origin(text) and urlsplit(text).hostname in LOOPBACK

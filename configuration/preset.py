@@ -17,10 +17,10 @@ class Credential:
     """One setting with which a server signs in to its service.
 
     Attributes:
-        setting: where its value comes from; a `Secret` becomes a secret of the Container App.
-        variable: the environment variable in which the server receives it.
-        placeholder: its value in the twin when the stack does not set it; a stand-in is used then.
-        problem: what is wrong with a value, as a sentence, or None.
+        setting: the setting with its value; a `Secret` becomes a secret of the Container App.
+        variable: the environment variable with which the server receives it.
+        placeholder: its value in the twin when the stack does not set it; the server then uses a stand-in.
+        problem: returns the problem of a value, as a sentence, or None.
         trailing: characters that are removed from its end.
     """
 
@@ -36,9 +36,9 @@ class Limit:
     """A setting that limits what a server may do.
 
     Attributes:
-        setting: where its value comes from.
-        variables: the environment variables that follow from the value; None removes one.
-        valid: what each entry of a list looks like.
+        setting: the setting with its value.
+        variables: returns the environment variables for the value; None removes one.
+        valid: the pattern of each entry of a list.
     """
 
     setting: Boolean | TextList
@@ -62,9 +62,9 @@ class Preset:
 
     Attributes:
         container: the server, without credentials.
-        credentials: what it needs to sign in to its service.
+        credentials: the settings with which it signs in to its service.
         limits: settings that limit what the server may do.
-        remedy: what to check when its service does not accept the credentials.
+        remedy: what to check when its service refuses the credentials.
     """
 
     container: Container
@@ -96,10 +96,10 @@ class Preset:
         )
 
     def read(self, reader: Reader, *, on: bool) -> Container | None:
-        """The server with its credentials; None when it is switched off.
+        """The server with its credentials; None when it is disabled.
 
         Args:
-            reader: reads the settings, also when the server is off.
+            reader: reads the settings, also when the server is disabled.
             on: whether `backends` has it.
         """
         digest = self.digest.read(reader)
@@ -115,8 +115,8 @@ class Preset:
     def _checked(self, reader: Reader, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values of all variables.
 
-        Each missing setting is reported, except in the twin when the stack has none of them or a secret
-        cannot be read: then these are placeholders.
+        Missing settings are reported. In the twin, placeholders are used instead if the stack has none of the
+        settings, or if a secret cannot be decrypted.
         """
         if reader.local and (not any(values.values()) or NOT_READ in values.values()):
             return {each.variable: each.placeholder for each in self.credentials}
@@ -126,7 +126,8 @@ class Preset:
                 reader.reject(
                     credential.setting.key,
                     NOT_SET,
-                    f"The backend '{name}' is on and needs {', '.join(values)}. To switch it off, remove it "
+                    f"The backend '{name}' is enabled and needs {', '.join(values)}. To disable it, remove "
+                    "it "
                     "from `backends`.",
                     credential.setting.command,
                 )

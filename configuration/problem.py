@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and the command that fixes it."""
+"""A problem of a stack's configuration, with the command that fixes it."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import pulumi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with the configuration.
+    """One problem of the configuration.
 
     Attributes:
         key: the configuration key.
-        wrong: what is wrong with it; never a secret's value.
-        why: why it matters, or what is accepted.
+        wrong: the problem, without the value of a secret.
+        why: the reason, or the valid values.
         remedy: the command that fixes it.
     """
 
@@ -23,7 +23,7 @@ class Problem:
 
 
 class SettingsError(pulumi.RunError):
-    """The configuration is wrong. Pulumi shows the message alone, without a stack trace."""
+    """The configuration has problems. Pulumi shows only the message, without a stack trace."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems

@@ -1,4 +1,4 @@
-"""Reads values of the stack's configuration and collects what is wrong with them."""
+"""Reads values of the stack's configuration and collects their problems."""
 
 import difflib
 import json
@@ -10,14 +10,14 @@ from pulumi.runtime import config as pulumi_config
 from configuration.problem import Problem
 
 NOT_READ = "twin"
-"""In the twin: the value of a secret that only the Pulumi CLI can decrypt. The server gets a stand-in."""
+"""In the twin: replaces a secret that only the Pulumi CLI can decrypt. The server then uses a stand-in."""
 
 
 class Reader:
-    """Reads values and collects what is wrong with them.
+    """Reads values and collects their problems.
 
-    A value that is missing or wrong is reported and replaced by a harmless one, so that reading goes on;
-    the replacement never leaves `settings.load`.
+    A missing or wrong value is reported and replaced by a valid one, so that the other values can be read;
+    `settings.load` never returns the replacement.
     """
 
     def __init__(self, config: pulumi.Config) -> None:
@@ -26,19 +26,19 @@ class Reader:
         self._secrets: set[str] = set()
 
     def reject(self, key: str, wrong: str, why: str, remedy: str) -> None:
-        """Notes a problem, once."""
+        """Records a problem, if it is not recorded yet."""
         problem = Problem(key=key, wrong=wrong, why=why, remedy=remedy)
         if problem not in self.problems:
             self.problems.append(problem)
 
     def peek(self, key: str) -> str:
-        """The value as it is; empty when it is not set. Reports nothing.
+        """The value, unchecked; empty when it is not set.
 
         Args:
-            key: a setting of the project, or one of another namespace as `azure-native:location`.
+            key: a setting of the project, or of another namespace, such as `azure-native:location`.
         """
         full = key if ":" in key else self._config.full_key(key)
-        # Not by `Config.get`, which warns of every secret that is not wrapped yet.
+        # Not `Config.get`, which warns about every secret that is not wrapped yet.
         return str(pulumi_config.get_config(full) or "").strip()
 
     def structure(self, key: str) -> object:
@@ -52,9 +52,9 @@ class Reader:
             return value
 
     def secret(self, key: str) -> str:
-        """A secret as it is, or an empty string. It must be encrypted in the stack's file.
+        """The value of a secret, or an empty string. It must be encrypted in the stack's file.
 
-        The keys of secrets that a stack invents for its containers are known from here on.
+        From then on its key counts as a setting: entries of `containers` choose the keys of their secrets.
         """
         self._secrets.add(key)
         full = self._config.full_key(key)
@@ -63,8 +63,8 @@ class Reader:
         if value and not encrypted:
             self.reject(
                 key,
-                "It is a secret and is in the stack's file in clear.",
-                "Everyone who reads the file, or its history, has it. Revoke it and set a new one.",
+                "It is a secret, but it is not encrypted in the stack's file.",
+                "Everyone who can read the file or its history can read it. Revoke it and set a new one.",
                 f"pulumi config set --secret {key}",
             )
         return value
@@ -75,11 +75,11 @@ class Reader:
         return self.peek("local").lower() == "true"
 
     def reject_unknown_keys(self, keys: Iterable[str], removed: Mapping[str, str]) -> None:
-        """Reports what is set and neither among `keys` nor a secret that was asked for.
+        """Reports set keys that are neither in `keys` nor secrets that were read.
 
         Args:
             keys: the settings.
-            removed: settings that no longer exist, with what replaced them.
+            removed: settings that no longer exist, with their replacements.
         """
         known = tuple(keys)
         prefix = f"{self._config.name}:"
@@ -89,4 +89,4 @@ class Reader:
                 continue
             near = difflib.get_close_matches(key, known, n=1)
             why = f"Did you mean '{near[0]}'?" if near else "docs/settings.md lists all settings."
-            self.reject(key, "There is no such setting.", removed.get(key, why), f"pulumi config rm {key}")
+            self.reject(key, "This setting does not exist.", removed.get(key, why), f"pulumi config rm {key}")

@@ -18,9 +18,9 @@ class ResourceId:
     Attributes:
         subscription: GUID of the subscription, in lower case.
         group: name of the resource group.
-        type: `Microsoft.ApiManagement/service`.
+        type: its type, such as `Microsoft.ApiManagement/service`.
         name: name of the resource.
-        below: types and names below it: `secrets`, `gateway`; empty for the resource itself.
+        below: types and names of child resources, such as `secrets`, `mcp`; empty for the resource itself.
     """
 
     subscription: str
@@ -31,7 +31,7 @@ class ResourceId:
 
     @classmethod
     def parse(cls, text: str) -> "ResourceId | None":
-        """The id in a string; None when it is no resource id."""
+        """The resource id in a string; None when the string is not one."""
         found = _ID.fullmatch(text)
         if found is None:
             return None
@@ -48,7 +48,7 @@ class ResourceId:
 
     @property
     def parent(self) -> str:
-        """The id of the resource that `below` is in."""
+        """The id of the resource without `below`."""
         return self._resource
 
     @property

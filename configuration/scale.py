@@ -1,4 +1,4 @@
-"""How large a stack is, and in how many places it runs."""
+"""The size of a stack: zones, regions, throughput, instances and replicas."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,8 +14,8 @@ _MULTIPLE = "Premium"
 ZONES = TextList(
     key="zones",
     description=(
-        "Availability zones of API Management, in the tier Premium. Without a list Azure chooses zones "
-        "itself for a new service of that tier where the region has some, which Microsoft recommends."
+        "Availability zones of API Management, in the tier Premium. Without a list Azure chooses the zones "
+        "of a new service of that tier, if the region has zones; Microsoft recommends this."
     ),
     limits="1, 2, 3; at least as many units (`capacity`) as zones.",
     default=(),
@@ -25,19 +25,19 @@ REGIONS = TextList(
     key="regions",
     description=(
         "Further regions with a gateway of `capacity` units each, in the tier Premium. Cosmos DB is then "
-        "replicated to them with provisioned throughput instead of serverless, so it survives the loss of "
-        "a region: set it before the first deployment, because Cosmos DB cannot be changed from one to the "
-        "other. MCP servers stay in the stack's own region."
+        "replicated to them with provisioned throughput instead of serverless, so that it survives the loss "
+        "of a region. Set this before the first deployment, because a Cosmos DB account cannot be changed "
+        "from one to the other. MCP servers run only in the stack's own region."
     ),
-    limits="Regions in small letters without spaces; none of them is azure-native:location.",
+    limits="Regions in lower case without spaces; not azure-native:location.",
     default=(),
     example="northeurope",
 )
 STORE_THROUGHPUT = Integer(
     key="storeThroughput",
     description=(
-        "With `regions`: request units a second up to which Cosmos DB scales; it is billed for a tenth of "
-        "them at least, in each region."
+        "With `regions`: maximum of request units per second to which Cosmos DB scales; at least a tenth of "
+        "them is billed in each region."
     ),
     limits="A multiple of 1000.",
     least=1000,
@@ -48,16 +48,16 @@ STORE_THROUGHPUT = Integer(
 REDIS_CONNECTION = Secret(
     key="redisConnection",
     description=(
-        "Connection string of a Redis-compatible cache that API Management uses in place of its own: it is "
-        "not emptied by updates of the service, and can be larger. It holds which grants are revoked, which "
-        "session belongs to whom, and public keys and metadata of clients; no token and no key."
+        "Connection string of a Redis-compatible cache that API Management uses instead of its own: updates "
+        "of the service do not empty it, and it can be larger. It contains the status of grants, the owners "
+        "of sessions, and public keys and metadata of clients, but no tokens and no secret keys."
     ),
     limits="`<name>:10000,password=<access key>,ssl=True,abortConnect=False`.",
     example="",
 )
 FUNCTIONS_INSTANCES = Integer(
     key="functionsInstances",
-    description="Instances up to which the project's own MCP server scales; it scales to zero by itself.",
+    description="Maximum of instances of the project's own MCP server, which also scales to zero.",
     least=1,
     most=1000,
     default=40,
@@ -67,7 +67,7 @@ FUNCTIONS_ALWAYS_READY = Integer(
     key="functionsAlwaysReady",
     description=(
         "Instances of the project's own MCP server that always run, so that the first call after a pause "
-        "does not wait for a start. They cost money while they wait."
+        "does not wait for a start. They are also billed while they are idle."
     ),
     least=0,
     most=100,
@@ -84,10 +84,10 @@ FUNCTIONS_MEMORY = Choice(
 REPLICAS = TextMap(
     key="replicas",
     description=(
-        "Replicas of the project's own containers that speak streamable HTTP without sessions, at least and "
-        "at most; 0 at least lets a server stop while it has no calls, and its next call waits for a start. "
-        "Servers with sessions run in one replica, because clients do not return to the one that knows them. "
-        "An entry of `containers` has a key of its own for it."
+        "Minimum and maximum of replicas of the project's own containers that have streamable HTTP without "
+        "sessions. With a minimum of 0 a server stops while it has no calls, and its next call waits for a "
+        "start. Servers with sessions run in one replica, because requests of a session could reach another "
+        "one. An entry of `containers` has its own key for it."
     ),
     limits="`<least>-<most>` with numbers from 0 to 30; only for jira.",
     example="jira 0-10",
@@ -105,7 +105,7 @@ SETTINGS = (
 )
 
 STATELESS = ("jira",)
-"""The project's own containers of which several replicas may answer one client."""
+"""The project's own containers that may have several replicas."""
 
 _MOST_REPLICAS = 30
 
@@ -117,12 +117,12 @@ class Scale:
     Attributes:
         zones: availability zones of API Management; empty to leave it to Azure.
         regions: further regions.
-        store_throughput: request units a second of Cosmos DB, with further regions.
+        store_throughput: request units per second of Cosmos DB, with further regions.
         redis_connection: connection string of an external cache; empty for API Management's own.
-        functions_instances: instances of the function app at most.
+        functions_instances: maximum of instances of the function app.
         functions_always_ready: instances of it that always run.
-        functions_memory: megabytes of each.
-        replicas: least and most replicas of a container, by the name of the server.
+        functions_memory: megabytes of memory of each instance.
+        replicas: minimum and maximum of replicas of a container, by the name of the server.
     """
 
     zones: tuple[str, ...]
@@ -135,7 +135,7 @@ class Scale:
     replicas: Mapping[str, tuple[int, int]]
 
     def apply(self, container: Container) -> Container:
-        """A container with the replicas that the stack asks for, for what it speaks without sessions."""
+        """A container with the stack's numbers of replicas for its process with streamable HTTP."""
         if container.name not in self.replicas:
             return container
         least, most = self.replicas[container.name]
@@ -154,9 +154,9 @@ def read(reader: Reader, backends: Collection[str], *, adopted: bool, in_network
     """Reads and checks the settings.
 
     Args:
-        reader: takes what is wrong.
-        backends: the project's own MCP servers that are on.
-        adopted: whether the API Management service exists already.
+        reader: collects the problems.
+        backends: the project's own MCP servers that are enabled.
+        adopted: whether the stack uses an existing API Management service.
         in_network: whether the stack has a virtual network.
     """
     instances = FUNCTIONS_INSTANCES.read(reader)
@@ -173,10 +173,14 @@ def read(reader: Reader, backends: Collection[str], *, adopted: bool, in_network
 
 
 def _of_another_tier(reader: Reader, setting: TextList, *, adopted: bool) -> bool:
-    """Reports a list that only an own service of the tier Premium takes."""
+    """Reports a list that is supported only for a service of the stack in the tier Premium."""
     remedy = f"pulumi config rm {setting.key}"
     if adopted:
-        setting.reject(reader, "It is set, but the API Management service has an owner.", remedy)
+        setting.reject(
+            reader,
+            "It is set together with existingApiManagement, whose owner sets it on the service.",
+            remedy,
+        )
     elif (sku := reader.peek("sku")) != _MULTIPLE:
         setting.reject(reader, f"It is set, but the tier is {sku}.", remedy)
     else:
@@ -203,7 +207,9 @@ def _regions(reader: Reader, *, adopted: bool, in_network: bool) -> tuple[str, .
     if not regions or _of_another_tier(reader, REGIONS, adopted=adopted):
         return ()
     if in_network:
-        wrong = "It is set with vnetEnabled: each region would need a network of its own, with a peering."
+        wrong = (
+            "It is set together with vnetEnabled: each region would need a separate network with a peering."
+        )
         REGIONS.reject(reader, wrong, f"pulumi config rm {REGIONS.key}")
     for index, region in enumerate(regions):
         if not re.fullmatch(r"[a-z]+[a-z0-9]*", region):
@@ -227,7 +233,7 @@ def _throughput(reader: Reader) -> int:
 def _redis_connection(reader: Reader, *, adopted: bool) -> str:
     connection = REDIS_CONNECTION.read(reader)
     if connection and adopted:
-        wrong = "It is set, but the API Management service has an owner."
+        wrong = "It is set together with existingApiManagement, whose owner sets it on the service."
         REDIS_CONNECTION.reject(reader, wrong, f"pulumi config rm {REDIS_CONNECTION.key}")
     return connection
 
@@ -238,7 +244,7 @@ def _replicas(reader: Reader, backends: Collection[str]) -> Mapping[str, tuple[i
         key, remedy = f"{REPLICAS.key}.{name}", REPLICAS.command_without(name)
         found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value, re.ASCII)
         if name not in STATELESS or name not in backends:
-            wrong = f"'{name}' is not a server that is on and may have several replicas."
+            wrong = f"'{name}' is not an enabled server that may have several replicas."
             reader.reject(key, wrong, REPLICAS.reason, remedy)
         elif found is None or not 1 <= int(found[2]) <= _MOST_REPLICAS or int(found[1]) > int(found[2]):
             wrong = f"'{value}' is not `<least>-<most>` with numbers up to {_MOST_REPLICAS}."

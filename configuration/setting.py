@@ -1,6 +1,6 @@
-"""What a setting is: its key, what it is for, what it may be, and how it is read.
+"""The kinds of settings: key, purpose, valid values, and how a value is read.
 
-A setting is declared once, in `configuration.declared`. From the declaration follow how its value is read and
+A setting is declared once, in `configuration.declared`. The declaration determines how its value is read and
 checked, the command in each message, its entry in `Pulumi.yaml` and its section in docs/settings.md.
 """
 
@@ -16,7 +16,7 @@ from configuration.reader import Reader
 
 NOT_SET = "It is not set."
 
-# The Pulumi CLI refuses such a list itself where `Pulumi.yaml` declares its type.
+# If `Pulumi.yaml` declares the type of the list, the Pulumi CLI refuses it before the program runs.
 _NULL_ENTRY = (
     "Pulumi fills a list with nulls when a command sets a later index of a list that the stack's file does "
     "not have; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
@@ -29,14 +29,14 @@ class Setting:
 
     Attributes:
         key: its name in the stack's file.
-        description: what it is for, and what follows from it.
-        limits: what is accepted, where the type does not say it.
+        description: its purpose and its consequences.
+        limits: the valid values, as far as the type does not determine them.
         example: a valid value.
-        set_by_twin: whether the local twin sets it and a person does not.
+        set_by_twin: whether only the local twin sets it.
     """
 
     pulumi_type: ClassVar[str | None] = None
-    """The type in `Pulumi.yaml`; None for what cannot be declared there: maps and secrets."""
+    """The type in `Pulumi.yaml`; None for maps and secrets, which cannot be declared there."""
 
     key: str
     description: str
@@ -46,12 +46,12 @@ class Setting:
 
     @property
     def reason(self) -> str:
-        """What a message about a wrong value explains."""
+        """The explanation in a message about a wrong value."""
         return f"{self.description} {self.accepts}".strip()
 
     @property
     def accepts(self) -> str:
-        """What is accepted, as a sentence."""
+        """The valid values, as a sentence."""
         return self.limits
 
     @property
@@ -64,7 +64,7 @@ class Setting:
         return f"pulumi config set {self.key} {shlex.quote(value)}"
 
     def reject(self, reader: Reader, wrong: str, remedy: str | None = None) -> None:
-        """Reports a wrong value; without a remedy, with the command that sets the example."""
+        """Reports a wrong value; the default remedy is the command that sets the example."""
         reader.reject(self.key, wrong, self.reason, remedy or self.command)
 
 
@@ -74,7 +74,7 @@ class Text(Setting):
 
     Attributes:
         default: None when the setting is required.
-        problem: what is wrong with a value, as a sentence, or None.
+        problem: returns the problem of a value, as a sentence, or None.
     """
 
     pulumi_type: ClassVar[str | None] = "string"
@@ -109,11 +109,11 @@ class Choice(Setting):
 
     @property
     def accepts(self) -> str:
-        """What is accepted, as a sentence."""
+        """The valid values, as a sentence."""
         return f"One of {', '.join(f'`{choice}`' for choice in self.choices)}. {self.limits}".strip()
 
     def read(self, reader: Reader) -> str:
-        """The value; a wrong one is reported with the choice that is most like it."""
+        """The value; a wrong one is reported with the most similar choice."""
         value = reader.peek(self.key)
         if not value:
             self.reject(reader, NOT_SET)
@@ -143,15 +143,15 @@ class Integer(Setting):
 
     @property
     def accepts(self) -> str:
-        """What is accepted, as a sentence."""
+        """The valid values, as a sentence."""
         return f"A whole number from {self.least} to {self.most}. {self.limits}".strip()
 
     def read(self, reader: Reader, most: int | None = None) -> int:
         """The value.
 
         Args:
-            reader: takes what is wrong.
-            most: a smaller limit that follows from another setting.
+            reader: collects the problems.
+            most: a smaller limit that depends on another setting.
         """
         most = self.most if most is None else most
         value = reader.peek(self.key)
@@ -268,7 +268,7 @@ class TextMap(Setting):
             remedy = f"pulumi config rm {self.key} && {self.command}"
             self.reject(reader, "It is not a map of names to strings.", remedy)
             return {}
-        # Pulumi turns a value that looks like a number or a boolean into one; a tag is a string.
+        # Pulumi converts strings that look like numbers or booleans; a tag is a string.
         return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
 
 
@@ -296,11 +296,11 @@ class MapMap(Setting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Setting):
-    """A string that is encrypted in the stack's file. Its command asks for the value."""
+    """A string that is encrypted in the stack's file. Its command prompts for the value."""
 
     @property
     def command(self) -> str:
-        """The command that asks for the value, so that it is in no shell's history."""
+        """The command that prompts for the value, so that it is not in the shell's history."""
         return f"pulumi config set --secret {self.key}"
 
     def read(self, reader: Reader) -> str:

@@ -1,7 +1,7 @@
-"""A stack's configuration as the Pulumi CLI would hand it to the program.
+"""Reads a stack's configuration as the Pulumi CLI passes it to the program.
 
 `Pulumi.yaml` declares settings and their defaults, `Pulumi.<stack>.yaml` sets them. The twin, the tests and
-the verification run without the Pulumi CLI, so they read both files here: what is committed is what runs.
+the verification run without the Pulumi CLI, so they read both files here.
 
 Source: https://www.pulumi.com/docs/iac/concepts/projects/project-file/ and
 https://www.pulumi.com/docs/iac/concepts/config/
@@ -20,7 +20,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ConfigurationError(Exception):
-    """A stack file is missing, unreadable or holds what cannot be used here; the message says what to do."""
+    """A stack file is missing, malformed, or has values that cannot be used; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Configuration:
     Attributes:
         project: name of the Pulumi project.
         stack: name of the stack.
-        values: by full key (`project:name` or `namespace:name`), as the text that Pulumi hands to programs.
-        secret_keys: which of the keys are secret.
+        values: values by full key (`project:name` or `namespace:name`), in Pulumi's format for programs.
+        secret_keys: the keys that are secret.
         encrypted: the keys whose encrypted values were replaced, without the project's namespace.
     """
 
@@ -50,14 +50,14 @@ def load(
     *,
     encrypted: str | None = None,
 ) -> Configuration:
-    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the given values; the later win.
+    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the given values; later ones win.
 
     Args:
         root: folder of `Pulumi.yaml`.
         stack: name of the stack.
         config: further values; a key without a namespace belongs to the project.
         secrets: further values that the program sees as secrets.
-        encrypted: is used in place of the encrypted values of the stack's file; None refuses them.
+        encrypted: replaces the encrypted values of the stack's file; None refuses them.
 
     Raises:
         ConfigurationError: a file is missing or malformed, or a value is encrypted and not given in clear.
@@ -88,8 +88,8 @@ def load(
                 names.append(name)
             else:
                 raise ConfigurationError(
-                    f"{stack_path.name} holds {name} encrypted, and only the Pulumi CLI can decrypt it. "
-                    f"Give it in clear for this run: --secret {name}=..."
+                    f"{stack_path.name} has {name} encrypted, and only the Pulumi CLI can decrypt it. "
+                    f"Pass its value for this run: --secret {name}=..."
                 )
         else:
             values[full] = _text(value)

@@ -1,4 +1,4 @@
-"""What a caller needs for one tool of an MCP server."""
+"""A rule for a tool of an MCP server."""
 
 from dataclasses import dataclass
 
@@ -20,4 +20,4 @@ class ToolRule:
 
 
 OTHER_TOOLS = "*"
-"""The name under which a rule stands for every tool that has none of its own."""
+"""The name of the rule for every tool without a rule of its own."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from settings import Access, ToolRule
+from settings import OTHER_TOOLS, Access, ToolRule
 
 
 def group_role(group: str) -> str:
@@ -64,6 +64,8 @@ class Backend:
             other backend of the stack has one of them.
         tools: what a caller needs for a tool, by the tool's name, or `OTHER_TOOLS` for all others. Empty when
             every caller of the backend may call all of its tools.
+        pinned: the tools that the gateway admits alone, by name, with a digest of their title and
+            description; None when it admits all.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Backend:
     acts_as: Literal["user", "shared"] = "user"
     scopes: tuple[str, ...] = ()
     tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    pinned: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if not self.scopes:
@@ -106,6 +109,23 @@ class Backend:
         """The values of the app roles for a tool with a rule; a caller needs one of them."""
         rule = self.tools[tool]
         return tuple(value for value in (rule.role, group_role(rule.group) if rule.group else "") if value)
+
+    @property
+    def checks_tools(self) -> bool:
+        """Whether the gateway reads which tool a message calls."""
+        return bool(self.tools) or self.pinned is not None
+
+    @property
+    def requirements(self) -> Mapping[str, tuple[str, ...]]:
+        """What a caller needs for each tool: a scope ("" for none), then app roles of which one is enough.
+
+        `OTHER_TOOLS` is what tools need that are not listed. Where tools are pinned, they are all listed.
+        """
+        listed = {name: (rule.scope, *self.permissions(name)) for name, rule in self.tools.items()}
+        if self.pinned is None:
+            return listed
+        others = listed.get(OTHER_TOOLS, ("",))
+        return {name: listed.get(name, others) for name in self.pinned}
 
     @property
     def tool_roles(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from gateway.backend_context import Role
 from settings import KEYS, SettingsError
 from tests.clients import page as clients_page
 from tests.clients.client import Client, clients
-from tests.program.test_settings import load, run
+from tests.program.stack_settings import load, run
 from tests.program.variants import VARIANTS, Case
 from twin.cli import app as twin
 

@@ -12,4 +12,4 @@ PRESETS: Mapping[str, Preset] = {
         jira.PRESET,
     )
 }
-"""By the name that they have in `backends`, in the order of the documentation."""
+"""The presets by their names in `backends`, in the order of the documentation."""

@@ -1,7 +1,7 @@
-"""Jira: https://github.com/sooperset/mcp-atlassian, as it is.
+"""Jira: https://github.com/sooperset/mcp-atlassian, unchanged.
 
-One process speaks one transport, so there are two apps. Two containers in one app are no solution: an app has
-one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
+One process supports one transport, so there are two apps. Two containers in one app would not work: an app
+has one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
 check.
 """
 
@@ -25,20 +25,20 @@ _ENV = {
     "HOST": "0.0.0.0",  # noqa: S104 -- in its own container
     "PORT": str(_PORT),
     "TOOLSETS": "all",
-    # Otherwise it takes the caller's token, here the gateway's, for a token of Jira and sends it there ...
+    # Otherwise it treats the caller's token, here the gateway's, as a token of Jira and sends it there.
     "IGNORE_HEADER_AUTH": "true",
-    # ... and without this it then refuses every call.
+    # With IGNORE_HEADER_AUTH but without this it refuses every call.
     "ALLOW_GLOBAL_CRED_FALLBACK": "true",
     "FASTMCP_CHECK_FOR_UPDATES": "off",
     "FASTMCP_SHOW_SERVER_BANNER": "false",
 }
 _STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
-# STATELESS would end a process with this transport.
+# With STATELESS a process with this transport exits.
 _LEGACY = {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": _MESSAGES}
 
 
-# Those that the server itself marks as reading (the tag `read`). Every other tool changes something, also one
-# of a later version.
+# The tools that the server itself marks as reading (the tag `read`). Every other tool counts as writing, also
+# tools that a later version adds.
 _READING = (
     "jira_batch_get_changelogs",
     "jira_download_attachments",
@@ -86,21 +86,19 @@ TOOLS = {
 
 
 def _url_problem(value: str) -> str | None:
-    return (
-        None if _is_https(value) else f"'{value}' is not a URL with https, a host and nothing after its path."
-    )
+    return None if _is_https(value) else f"'{value}' is not an https URL without a query and a fragment."
 
 
 def _username_problem(value: str) -> str | None:
     if value.isprintable() and len(value) <= 254:  # noqa: PLR2004 -- RFC 3696, an address's length
         return None
-    return "It is not an e-mail address or a user's name."
+    return "It is not an e-mail address or a user name of at most 254 printable characters."
 
 
 def _token_problem(value: str) -> str | None:
     if re.fullmatch(r"[!-~]{8,1024}", value):
         return None
-    return "It is shorter than 8 characters, or has characters that no token has."
+    return "It is not a token of 8 to 1024 printable ASCII characters without spaces."
 
 
 def _is_https(text: str) -> bool:
@@ -122,7 +120,7 @@ URL = Credential(
     setting=Text(
         key="jiraUrl",
         description="URL of Jira. The API token is sent there.",
-        limits="https, a host and perhaps a path. Required when `backends` has jira.",
+        limits="https, a host and an optional path. Required when `backends` has jira.",
         default="",
         example="https://example.atlassian.net",
     ),
@@ -158,7 +156,7 @@ TOKEN = Credential(
 READ_ONLY = Limit(
     setting=Boolean(
         key="jiraReadOnly",
-        description="Give Jira's server no tool that changes anything.",
+        description="Disable the tools of Jira's server that change anything.",
         default=False,
         example="true",
     ),
@@ -168,10 +166,10 @@ PROJECTS = Limit(
     setting=TextList(
         key="jiraProjects",
         description=(
-            "Keys of the projects that Jira's server finds in searches. What it can read in other ways "
-            "follows from the rights of the account: limit them in Jira."
+            "Keys of the projects that Jira's server finds in searches. Its other tools can read everything "
+            "that the account may read: limit the account's rights in Jira."
         ),
-        limits="Without any, all projects of the account.",
+        limits="If empty, all projects of the account.",
         default=(),
         example="SUPPORT",
     ),
@@ -191,9 +189,9 @@ PRESET = Preset(
         path=_PATH,
         paths=Paths(mcp="/mcp", sse="/sse", messages=_MESSAGES),
         processes=(
-            # Stateless: it has no sessions, any replica answers.
+            # Stateless: it has no sessions, so any replica can answer.
             Process(transport="streamable-http", env={**_ENV, **_STREAMABLE}, most=5),
-            # Stateful: a message has to reach the replica that holds its event stream, so there is one.
+            # Stateful: a message must reach the replica with its event stream, so there is only one.
             Process(transport="sse", env={**_ENV, **_LEGACY}),
         ),
         session_parameter="session_id",

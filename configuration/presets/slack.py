@@ -1,7 +1,7 @@
-"""Slack: https://github.com/korotovsky/slack-mcp-server, as it is.
+"""Slack: https://github.com/korotovsky/slack-mcp-server, unchanged.
 
-One process speaks one transport, so there are two apps. Two containers in one app are no solution: an app has
-one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
+One process supports one transport, so there are two apps. Two containers in one app would not work: an app
+has one HTTP port at its ingress, and additional port mappings are TCP, which built-in authentication does not
 check.
 """
 
@@ -26,12 +26,12 @@ _ENV = {
     "SLACK_MCP_PORT": str(_PORT),
     # Without it the server has no tool that posts.
     "SLACK_MCP_ADD_MESSAGE_TOOL": "true",
-    # At `info` it logs the arguments of calls, and with them what people write.
+    # At `info` it logs the arguments of calls, which contain messages of users.
     "SLACK_MCP_LOG_LEVEL": "warn",
 }
 
 
-# Every other tool changes something, also one of a later version.
+# Every other tool counts as writing, also tools that a later version adds.
 _READING = (
     "channels_list",
     "channels_me",
@@ -49,15 +49,15 @@ TOOLS = {
 
 
 def _token_problem(value: str) -> str | None:
-    return None if _BOT_TOKEN.fullmatch(value) else "It is not a bot token: those begin with xoxb-."
+    return None if _BOT_TOKEN.fullmatch(value) else "It is not a bot token; bot tokens begin with xoxb-."
 
 
 TOKEN = Credential(
     setting=Secret(
         key="slackBotToken",
         description=(
-            "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. A "
-            "user's token (xoxp-) would let everyone act as that user."
+            "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. "
+            "With a user's token (xoxp-) all users would act as that user."
         ),
         limits="It begins with xoxb-. Required when `backends` has slack.",
         example="xoxb-...",
@@ -71,8 +71,8 @@ _POSTING = "SLACK_MCP_ADD_MESSAGE_TOOL"
 POST_CHANNELS = Limit(
     setting=TextList(
         key="slackPostChannels",
-        description="Channels to which Slack's server posts messages.",
-        limits="Ids of channels, which Slack shows in their details. Without any, all channels of the bot.",
+        description="Channels to which Slack's server may post messages.",
+        limits="Ids of channels, which Slack shows in their details. If empty, all channels of the bot.",
         default=(),
         example="C01234567",
     ),
@@ -82,7 +82,7 @@ POST_CHANNELS = Limit(
 READ_ONLY = Limit(
     setting=Boolean(
         key="slackReadOnly",
-        description="Give Slack's server no tool that posts messages.",
+        description="Disable the tool of Slack's server that posts messages.",
         default=False,
         example="true",
     ),
@@ -98,9 +98,9 @@ PRESET = Preset(
         port=_PORT,
         path="slack-mcp",
         paths=Paths(mcp="/mcp", sse="/sse", messages="/message"),
-        # Stateful, so each has one replica: it keeps its event streams in memory, and before a replica can
-        # answer it reads all users and channels of the workspace from Slack, which limits that. It has no
-        # health path.
+        # Stateful, so each has one replica: it keeps its event streams in memory, and each replica must first
+        # read all users and channels of the workspace from Slack, which has rate limits. It has no health
+        # path.
         processes=(
             Process(transport="streamable-http", arguments=("--transport", "http"), env=_ENV),
             Process(transport="sse", arguments=("--transport", "sse"), env=_ENV),

@@ -28,6 +28,7 @@ def expectation(settings: Settings, plan: Plan) -> Expectation:
         },
         documents=_documents(plan),
         named_values={value.name: value.secret for value in plan.named_values},
+        tool_lock=settings.tool_lock,
     )
 
 
@@ -43,6 +44,7 @@ def _server(backend: Backend) -> Server:
         upstream_paths=tuple(dict.fromkeys(route.upstream for route in backend.routes)),
         scopes=backend.scopes,
         admits_users=backend.admits_users,
+        permissions={tool: backend.permissions(tool) for tool in backend.tools},
     )
 
 

@@ -16,6 +16,7 @@ from gateway.verify import (
     service,
     sign_in,
     tokens,
+    tool_lists,
     tools,
 )
 from gateway.verify.check import Check, FailedError, Outcome, Row, SkippedError
@@ -34,6 +35,7 @@ def all_checks(expected: Expectation, manager: ResourceManager) -> tuple[Check, 
     with_tokens = (
         *tokens.checks(expected),
         *tools.checks(expected),
+        *tool_lists.checks(expected),
         *durations.checks(expected),
         *service.checks(manager),
         *locks.checks(manager, expected),

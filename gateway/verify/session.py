@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import httpx2
 
+from configuration import tool_lock
 from gateway.verify.target import Server, Target, is_loopback
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)
@@ -117,6 +119,7 @@ class Session:
         service: the API Management service; None until it is found.
         called: servers, by name, with the transport over which a tool was called: `http` or `sse`.
         observations: observations by the id of the question.
+        tool_lock_file: the file with the reviewed tools.
     """
 
     target: Target
@@ -128,6 +131,7 @@ class Session:
     service: Service | None = None
     called: set[tuple[str, str]] = field(default_factory=set)
     observations: dict[str, Observation] = field(default_factory=dict)
+    tool_lock_file: Path = tool_lock.PATH
 
     @property
     def url(self) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from settings import ToolLock
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -23,6 +25,8 @@ class Server:
         upstream_paths: the paths at the server behind the gateway.
         scopes: the scopes of its tokens.
         admits_users: whether signed-in users may call it.
+        permissions: the app roles of which a caller needs one, by the name of the tool; `*` are all tools
+            that the stack's rules do not name.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Server:
     upstream_paths: tuple[str, ...]
     scopes: tuple[str, ...]
     admits_users: bool
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def entrances(self) -> tuple[str, ...]:
@@ -46,6 +51,10 @@ class Server:
     def message_path(self) -> str:
         """The path at the gateway for messages of clients."""
         return next(self.at(template) for method, template in self.operations if method == "POST")
+
+    def roles_for(self, tool: str) -> tuple[str, ...]:
+        """The app roles of which a caller needs one for a tool; none when none is needed."""
+        return self.permissions.get(tool, self.permissions.get("*", ()))
 
     def at(self, template: str) -> str:
         """The path at the gateway of an operation, with a leading slash."""
@@ -79,6 +88,7 @@ class Expectation:
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
         named_values: names of the named values; the value says whether it is secret.
+        tool_lock: what happens with tools that differ from the reviewed ones.
     """
 
     servers: tuple[Server, ...]
@@ -89,6 +99,7 @@ class Expectation:
     apis: Mapping[str, Api]
     documents: Mapping[str, str] = field(repr=False)
     named_values: Mapping[str, bool]
+    tool_lock: ToolLock = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

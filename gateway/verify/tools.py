@@ -20,6 +20,7 @@ from gateway.verify.check import Check, FailedError, SkippedError
 from gateway.verify.session import Observation, Session
 from gateway.verify.sign_in import sign_in_id, token_for
 from gateway.verify.target import Expectation, Server
+from settings import OTHER_TOOLS
 
 SECTION = "Tool calls"
 Transport = Literal["http", "sse"]
@@ -130,10 +131,34 @@ async def _call(server: Server, transport: Transport, session: Session) -> str:
         try:
             return await _call_once(server, transport, session)
         except FailedError as error:
+            if transport == "sse" and error.details.startswith("HTTP 403") and _hides_tools(session, server):
+                raise SkippedError(
+                    "Over HTTP+SSE the gateway lists tools only to those who may call all of them "
+                    "(docs/access.md)."
+                ) from error
             # The gateway answers 503 while a server starts, which may have been scaled to zero.
             if not error.details.startswith("HTTP 503") or now() >= deadline:
                 raise
         await asyncio.sleep(_PAUSE)
+
+
+def _hides_tools(session: Session, server: Server) -> bool:
+    """Whether the gateway may have to leave tools out of a user's list."""
+    return session.target.expected.tool_lock == "refuse" or any(server.permissions.values())
+
+
+def may_not_call(server: Server, listed: Iterable[str]) -> str:
+    """Which tools the user may not call, as the end of a sentence; empty when none is known."""
+    hidden = sorted(name for name in server.permissions.keys() - set(listed) if server.permissions[name])
+    named = [f"{name} ({_needed(server, name)})" for name in hidden if name != OTHER_TOOLS]
+    others = [f"tools without a rule of their own ({_needed(server, OTHER_TOOLS)})"] * (OTHER_TOOLS in hidden)
+    if not named and not others:
+        return ""
+    return f"; this user may not call, or the server does not have: {', '.join([*named, *others])}"
+
+
+def _needed(server: Server, tool: str) -> str:
+    return f"needs {' or '.join(server.roles_for(tool))}"
 
 
 async def _call_once(server: Server, transport: Transport, session: Session) -> str:
@@ -148,11 +173,12 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
     if server.name == "functions" and transport == "http":
         option = "supported" if version >= _MODERN else "refused"
         session.observations["R14"] = Observation(option, f"the MCP SDK and the server agreed on {version}")
+    hidden = may_not_call(server, (each.name for each in tools))
     if tool is None or result is None:
-        return f"{len(tools)} tools, none of which is safe to call; protocol {version}"
+        return f"{len(tools)} tools, none of which is safe to call; protocol {version}{hidden}"
     if result.is_error:
         raise FailedError(f"{tool.name} returned an error", _service_remedy(server))
-    return f"{tool.name} of {len(tools)} tools, protocol {version}"
+    return f"{tool.name} of {len(tools)} tools, protocol {version}{hidden}"
 
 
 async def _observe_connection_header(session: Session, server: Server) -> None:
@@ -191,7 +217,14 @@ async def _snippet(server: Server, transport: Transport, session: Session) -> st
     text = secrets.token_hex(16)
     async with connected(session, server, transport) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
-        if missing := _SNIPPET_TOOLS - tools:
+        missing = _SNIPPET_TOOLS - tools
+        if refused := sorted(name for name in missing if server.roles_for(name)):
+            listed = ", ".join(f"{name} ({_needed(server, name)})" for name in refused)
+            raise SkippedError(
+                f"This user may not call {listed}, so nothing was saved.",
+                "Sign in as a user who has the role (`roleMembers`) or is a member of the group.",
+            )
+        if missing:
             raise SkippedError(
                 f"The server has no tool {', '.join(sorted(missing))}, so nothing was saved.",
                 "Publish the current functions: `pulumi up`.",

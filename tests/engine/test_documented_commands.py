@@ -18,7 +18,7 @@ from scripts.pulumi_cli import ROOT
 from settings import Settings
 from tests.engine.deployment import Deployment, deployment
 from tests.engine.program import SettingsReader
-from tests.program.test_settings import SECRETS
+from tests.program.stack_settings import SECRETS
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
@@ -38,7 +38,7 @@ def _config_commands(text: str) -> list[str]:
 def _examples() -> Iterator[tuple[str, ...]]:
     """The commands that belong together: those of a shell block, or one in a sentence.
 
-    The examples of the generated page run on the reader alone, in tests/program/test_settings.py.
+    The examples of the generated page run on the reader alone, in tests/program/test_declared_settings.py.
     """
     for page in (*DOCUMENTS, ROOT / "Pulumi.yaml"):
         text = page.read_text(encoding="utf-8")

@@ -240,7 +240,7 @@ def test_a_failed_token_request_is_an_error_without_the_response(azure, sign_in)
     with pytest.raises(PublishingError) as failure:
         sign_in(settings)
     message = str(failure.value)
-    assert f"{azure.url} gave no OpenID Connect token (status 404)" in message
+    assert f"{azure.url} returned no OpenID Connect token (status 404)" in message
     assert "private" not in message
     assert "job-token" not in message
 

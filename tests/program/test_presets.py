@@ -8,7 +8,7 @@ import pytest
 from backends import registry
 from backends.container_backend import ContainerBackend
 from configuration.presets import PRESETS
-from tests.program.test_settings import SECRETS, changed, entry, load
+from tests.program.stack_settings import SECRETS, changed, entry, load
 
 CREDENTIALS = {
     "slackBotToken": SECRETS["slackBotToken"],

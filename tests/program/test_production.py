@@ -13,7 +13,7 @@ from configuration import stack_file
 from preflight import __main__ as preflight
 from settings import Settings, SettingsError
 from tests.program import schema
-from tests.program.test_settings import SECRETS, load, run
+from tests.program.stack_settings import SECRETS, load, run
 from twin.stack import PROJECT, Stack, evaluate
 
 EXAMPLE = PROJECT / "Pulumi.prod.example.yaml"

@@ -74,7 +74,7 @@ def test_the_program_passes_what_a_publication_depends_on() -> None:
 
 def test_files_that_change_during_a_deployment_stop_it() -> None:
     with pytest.raises(
-        PublishingError, match=r"functions_app/ changed while it was deployed. Run `pulumi up`"
+        PublishingError, match=r"functions_app/ changed during the deployment. Run `pulumi up`"
     ):
         PublicationProvider().create({**PUBLISHED, "digest": "of other files"})
 
@@ -183,8 +183,8 @@ def test_a_failed_publication_is_reported_as_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(grpc.RpcError) as failure:
             pulumi.Create(provider_pb2.CreateRequest(urn="urn", properties=publication()))
     assert details(failure) == (
-        "The deployment of the package to app failed. The log of deployment d1 ends: ERROR: No matching "
-        "distribution found for azure-functions==9 All of it is at "
+        "The deployment of the package to app failed. The end of the log of deployment d1: ERROR: No "
+        "matching distribution found for azure-functions==9 The complete log: "
         "https://app.scm.azurewebsites.net/api/deployments/d1/log, or: az functionapp log deployment show "
         "--name app --resource-group g"
     )

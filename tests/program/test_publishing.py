@@ -217,7 +217,7 @@ def test_a_build_that_does_not_end_is_an_error_that_names_its_log() -> None:
     with publishing(deployment=((200, {"status": 1}),)) as case:
         message = case.fails()
     assert case.seconds == 900
-    assert f"its log is at {case.target.deployments}/deployments/d1/log" in message
+    assert f"its log: {case.target.deployments}/deployments/d1/log" in message
 
 
 def test_code_that_the_host_cannot_load_is_an_error_although_the_deployment_succeeded() -> None:

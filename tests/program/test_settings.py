@@ -1,131 +1,28 @@
-import itertools
+"""Wrong settings are refused, each with the command that fixes it."""
+
 import json
 import re
-import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
 
 import pulumi
 import pytest
-import yaml
-from pulumi.runtime import set_all_config
-from pulumi.runtime.settings import reset_options
 
-import settings
-from backends.registry import DESCRIPTIONS, HOSTED
-from configuration import page, stack_file
-from configuration.address import CERTIFICATE, HOSTNAME
-from configuration.container import Process
 from configuration.declared import SETTINGS
-from configuration.entry import ENTRY_KEYS
-from configuration.foundry import FOUNDRY_PROJECT
-from configuration.presets import PRESETS
-from configuration.setting import Boolean, Setting
-from settings import Settings, SettingsError
+from settings import SettingsError
 from tests.existing import EXISTING, IDENTITY
-from tests.stacks import FUNCTIONS_ONLY
+from tests.program.stack_settings import (
+    ADMITS_AGENTS,
+    DEV,
+    SECRETS,
+    SEPARATE,
+    SSE,
+    agent,
+    changed,
+    entry,
+    load,
+    refused,
+    run,
+)
 from twin.gateway_plan import LOCAL
-from twin.stack import PROJECT
-
-NAME = "remote-mcp-gateway"
-COMMITTED = dict(stack_file.load(PROJECT, "dev").values)
-DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
-
-
-SECRETS = {
-    "slackBotToken": "xoxb-123456789012-abcdefghijkl",
-    "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
-    "notesToken": "s3cret-s3cret",
-    "githubToken": "github_pat_made_up",
-}
-"""The input to the prompt of `pulumi config set --secret KEY`."""
-
-
-def load(values: Mapping[str, str], secrets: Iterable[str] = ()) -> Settings:
-    reset_options(project=NAME, stack="dev")
-    set_all_config(dict(values), [f"{NAME}:{key}" for key in secrets])
-    try:
-        return settings.load()
-    finally:
-        set_all_config({}, [])
-        reset_options()
-
-
-def changed(**values: str | None) -> dict[str, str]:
-    """The dev stack's values with some replaced; None removes one."""
-    merged = {**DEV, **{f"{NAME}:{key}": value for key, value in values.items()}}
-    return {key: value for key, value in merged.items() if value is not None}
-
-
-def refused(values: Mapping[str, str], secrets: Iterable[str] = ()) -> SettingsError:
-    with pytest.raises(SettingsError) as caught:
-        load(values, secrets)
-    return caught.value
-
-
-DEFAULTS = {setting.key: page.default_of(setting) for setting in SETTINGS}
-
-
-def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
-    """Does to the values what a `pulumi config` command does to a stack's file."""
-    words = shlex.split(command)
-    assert words[:2] == ["pulumi", "config"]
-    verb, *rest = words[2:]
-    target, *value = [word for word in rest if not word.startswith("--")]
-    if "--path" not in rest:
-        key = target if ":" in target else f"{NAME}:{target}"
-        if "--secret" in rest:
-            assert value == [], "a secret on the command line ends up in the shell's history"
-            secrets.add(target)
-            values[key] = SECRETS.get(target, "made-up-by-the-test")
-        elif verb == "set":
-            values[key] = value[0]
-        else:
-            del values[key]
-            # The CLI then hands the program the default of Pulumi.yaml.
-            if isinstance(default := DEFAULTS.get(target), list):
-                values[key] = json.dumps(default)
-        return
-    name, *steps = [
-        int(place) if place else quoted or plain
-        for place, quoted, plain in re.findall(r'\[(\d+)\]|\["(.+?)"\]|\.?([\w-]+)', target)
-    ]
-    key = f"{NAME}:{name}"
-    root = json.loads(values.get(key) or ("[]" if isinstance(steps[0], int) else "{}"))
-    node = root
-    for step, following in itertools.pairwise(steps):
-        if isinstance(node, dict):
-            node = node.setdefault(step, [] if isinstance(following, int) else {})
-        else:
-            node = node[step]
-    if verb == "rm":
-        del node[steps[-1]]
-    elif isinstance(node, list) and steps[-1] >= len(node):
-        # As the command does in a list that the stack's file does not have.
-        node.extend([None] * (steps[-1] - len(node)))
-        node.append(value[0])
-    else:
-        node[steps[-1]] = value[0]
-    values[key] = json.dumps(root)
-
-
-def entry(**values: object) -> str:
-    """`containers` with one entry, complete but for what is given; None leaves a key out."""
-    merged = {"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080, **values}
-    return json.dumps([{key: value for key, value in merged.items() if value is not None}])
-
-
-def agent(**values: object) -> str:
-    """`agents` with one entry, complete but for what is given."""
-    complete = {"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["functions"]}
-    return json.dumps([complete | values])
-
-
-ADMITS_AGENTS = {"access": '{"functions": "users agents"}'}
-ALL = '["functions", "slack", "jira", "github"]'
-JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "a@b.example"}
-SSE = {"transport": "sse", "sessionParameter": "sessionId"}
-SEPARATE = {"transport": "separate", "sessionParameter": "sessionId"}
 
 WRONG = {
     "foundry-project": ({"foundryProject": "/subscriptions/1/demo"}, "foundryProject"),
@@ -202,6 +99,8 @@ WRONG = {
         },
         "agents[1].name",
     ),
+    "tool-lock-of-a-stranger": ({"toolLock": "block"}, "toolLock"),
+    "tool-lock-without-a-servers-tools": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
     "tools-as-text": ({"tools": "all"}, "tools"),
     "tools-of-a-stranger": ({"tools": '{"teams": {"x": {"scope": "y"}}}'}, "tools.teams"),
     "tool-without-a-rule": ({"tools": '{"functions": {"x": {}}}'}, 'tools.functions["x"]'),
@@ -503,111 +402,10 @@ WRONG = {
 }
 
 
-def test_the_dev_stack_runs_here_as_committed_and_asks_for_credentials_elsewhere() -> None:
-    local = {f"{NAME}:{key}": value for key, value in LOCAL.items()}
-    assert load({**COMMITTED, **local}).backends == ("functions", "slack", "jira", "github")
-    message = str(refused(COMMITTED))
-    assert all(key in message for key in ("slackBotToken", "jiraUrl", "jiraUsername", "jiraApiToken"))
-
-
-def test_the_dev_stack_is_complete_as_committed() -> None:
-    stack = load(DEV)
-
-    assert (stack.location, stack.sku, stack.capacity) == ("westeurope", "BasicV2", 1)
-    assert stack.backends == ("functions",)
-    assert (stack.audience, stack.require_resource, stack.local) == ("backend", False, False)
-    assert stack.lifetimes.access_token == 600
-    assert stack.lifetimes.code == 60
-    assert stack.lifetimes.transaction == 600
-    assert stack.entra_authority == "https://login.microsoftonline.com"
-    assert stack.tags == {"environment": "dev"}
-
-
-def test_the_project_file_contains_the_declared_settings() -> None:
-    written = page.PROJECT_FILE.read_text()
-    assert page.project_file(written) == written, "run `python -m configuration.page`"
-
-    in_file = yaml.safe_load(written)["config"]
-    for setting in SETTINGS:
-        if setting.pulumi_type is None or ":" in setting.key:
-            # Maps cannot be declared there, and a declared secret would be required of every stack.
-            assert setting.key not in in_file
-            continue
-        entry = in_file.pop(setting.key)
-        assert entry["type"] == setting.pulumi_type
-        assert entry["description"] == setting.reason
-        default = page.default_of(setting)
-        assert entry.get("default") == (default == "true" if isinstance(setting, Boolean) else default)
-    assert in_file == {}
-
-
-def test_the_page_of_settings_is_current() -> None:
-    assert page.PAGE.read_text() == page.page(), "run `python -m configuration.page`"
-
-
-def test_every_setting_is_described_with_a_command() -> None:
-    assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
-    for setting in (*SETTINGS, *ENTRY_KEYS.values()):
-        assert re.fullmatch(r"[A-Z].*\.", setting.description), setting
-        assert not setting.limits or setting.limits.endswith("."), setting
-
-
 def test_there_is_a_test_with_a_wrong_value_for_every_setting() -> None:
     tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
     elsewhere = {"azure-native:location", "jiraUrl", "jiraUsername", "jiraApiToken"}
     assert {setting.key for setting in SETTINGS} - tried == elsewhere
-
-
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
-def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
-    local = LOCAL if setting.key == "localUrl" else {}
-    stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
-    if setting.key in ("existingApiManagement", "existingIdentity"):
-        # Each needs the other.
-        stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
-    if setting.key in ("zones", "regions"):
-        stack[f"{NAME}:sku"] = "Premium"
-    if setting.key in ("gatewayHostname", "gatewayCertificate"):
-        stack |= {
-            f"{NAME}:gatewayHostname": HOSTNAME.example,
-            f"{NAME}:gatewayCertificate": CERTIFICATE.example,
-        }
-    if setting.key == "backends":
-        del stack[f"{NAME}:backends"]
-    if setting.key == "containers":
-        stack[f"{NAME}:containers"] = entry(secrets={"NOTES_TOKEN": "notesToken"})
-    else:
-        del stack[f"{NAME}:notesToken"]
-    del stack[f"{NAME}:githubToken"]
-    if setting.key == "githubToken":
-        stack[f"{NAME}:foundryProject"] = FOUNDRY_PROJECT.example
-    if setting.key == "agents":
-        stack |= changed(**ADMITS_AGENTS, agents=agent())
-    if setting.key == "roleMembers":
-        stack |= changed(tools='{"functions": {"save_snippet": {"role": "SnippetWriter"}}}')
-    run(setting.command, stack, secrets)
-    load(stack, secrets)
-
-
-@pytest.mark.parametrize("key", [key for key, declared in ENTRY_KEYS.items() if declared.example])
-def test_the_example_of_a_key_of_an_entry_is_accepted(key: str) -> None:
-    legacy = SSE if key in ("paths.sse", "paths.messages", "sessionParameter") else {}
-    separate = SEPARATE if key.startswith(("http.", "sse.")) else {}
-    stack = changed(containers=entry(**legacy, **separate))
-    run(f"pulumi config set --path 'containers[0].{key}' '{ENTRY_KEYS[key].example}'", stack, set())
-    load(stack)
-
-
-def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
-    assert set(settings.BACKENDS) == {*DESCRIPTIONS, *PRESETS, *HOSTED}
-
-
-def test_settings_cannot_be_changed() -> None:
-    stack = load(DEV)
-
-    for field in fields(stack):
-        with pytest.raises((AttributeError, TypeError)):
-            setattr(stack, field.name, None)
 
 
 @pytest.mark.parametrize(("values", "key"), WRONG.values(), ids=WRONG)
@@ -701,7 +499,7 @@ def test_a_token_for_all_servers_needs_the_server_of_root_messages(
         return
     (problem,) = refused(stack, ["slackBotToken"]).problems
     assert problem.key == "containers[0].paths.messages"
-    assert "'slack' announces '/message'" in problem.wrong
+    assert "'slack' also announces '/message'" in problem.wrong
     assert problem.remedy == "pulumi config set audience backend"
 
 
@@ -736,115 +534,3 @@ def test_an_origin_is_accepted_in_the_form_that_browsers_send(origin: str) -> No
 
 def test_a_tag_that_pulumi_parsed_as_a_number_is_a_string() -> None:
     assert load(changed(tags='{"costCenter": 4711}')).tags == {"costCenter": "4711"}
-
-
-def test_each_missing_key_of_a_backend_is_named_with_its_command() -> None:
-    error = refused(changed(backends=ALL))
-
-    assert {problem.key: problem.remedy for problem in error.problems} == {
-        "slackBotToken": "pulumi config set --secret slackBotToken",
-        "jiraUrl": "pulumi config set jiraUrl https://example.atlassian.net",
-        "jiraUsername": "pulumi config set jiraUsername you@example.com",
-        "jiraApiToken": "pulumi config set --secret jiraApiToken",
-    }
-
-
-def test_a_local_stack_needs_no_credentials_of_slack_and_jira() -> None:
-    stack = load(changed(backends=ALL, **LOCAL))
-
-    assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": "xoxb-twin"}
-    jira = stack.presets["jira"]
-    assert jira.secrets == {"JIRA_API_TOKEN": "twin"}
-    assert {process.env["JIRA_URL"] for process in jira.processes} == {"https://jira.example"}
-
-
-def test_a_local_stack_with_half_of_jiras_settings_is_incomplete() -> None:
-    error = refused(changed(backends=ALL, jiraUrl=JIRA["jiraUrl"], **LOCAL))
-
-    assert {problem.key for problem in error.problems} == {"jiraUsername", "jiraApiToken"}
-
-
-def test_complete_credentials_are_accepted_and_not_shown() -> None:
-    tokens = {key: SECRETS[key] for key in ("slackBotToken", "jiraApiToken")}
-    stack = load(changed(backends=ALL, **JIRA, **tokens), tokens)
-
-    assert stack.presets["slack"].secrets == {"SLACK_MCP_XOXB_TOKEN": tokens["slackBotToken"]}
-    assert stack.presets["jira"].secrets == {"JIRA_API_TOKEN": tokens["jiraApiToken"]}
-    assert [token for token in tokens.values() if token in repr(stack)] == []
-
-
-@pytest.mark.parametrize("key", ["slackBotToken", "jiraApiToken"])
-def test_a_secret_in_clear_text_is_rejected_and_not_in_the_message(key: str) -> None:
-    error = refused(changed(**{key: SECRETS[key]}))
-
-    (problem,) = error.problems
-    assert (problem.key, problem.remedy) == (key, f"pulumi config set --secret {key}")
-    assert SECRETS[key] not in str(error)
-
-
-@pytest.mark.parametrize(
-    "token", ["xoxp-123456789012-abcdefghijkl", "xoxb-", "xoxb-1234567890 1", "nonsense"]
-)
-def test_a_token_in_the_wrong_format_is_reported_without_its_value(token: str) -> None:
-    error = refused(changed(backends='["slack"]', slackBotToken=token), ["slackBotToken"])
-
-    (problem,) = error.problems
-    assert "xoxb-" in problem.wrong
-    assert token == "xoxb-" or token not in str(error)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://a.example", "a.example", "https://", "https://u:p@a.example", "https://a.example/?x=1"]
-)
-def test_jira_is_reached_over_tls(url: str) -> None:
-    values = changed(backends='["jira"]', **{**JIRA, "jiraUrl": url}, jiraApiToken=SECRETS["jiraApiToken"])
-
-    assert [problem.key for problem in refused(values, ["jiraApiToken"]).problems] == ["jiraUrl"]
-
-
-def test_an_entry_of_three_keys_is_complete() -> None:
-    (container,) = load(changed(containers=entry())).containers
-
-    assert (container.title, container.path, container.paths.mcp) == ("Notes", "notes-mcp", "/mcp")
-    assert (container.cpu, container.memory) == (0.25, "0.5Gi")
-    assert container.processes == (Process(transport="streamable-http", least=1, most=1),)
-
-
-def test_the_secret_of_an_entry_is_a_separate_setting_and_is_not_shown() -> None:
-    values = changed(containers=entry(secrets={"NOTES_TOKEN": "notesToken"}), notesToken="s3cret-s3cret")
-    stack = load(values, ["notesToken"])
-
-    assert stack.containers[0].secrets == {"NOTES_TOKEN": "s3cret-s3cret"}
-    assert "s3cret" not in repr(stack)
-    assert "s3cret" not in str(refused(values))
-
-
-def test_limits_and_access_are_set_for_a_backend_or_in_an_entry() -> None:
-    stack = load(
-        changed(
-            callLimits='{"functions": 30}',
-            access='{"functions": "users"}',
-            containers=entry(callsPerMinute=7, access="users"),
-        )
-    )
-
-    limits = stack.rate_limits
-    assert [limits.calls_of(name) for name in ("functions", "notes", "slack")] == [30, 7, 3000]
-    assert stack.access == {"functions": ("users",), "notes": ("users",)}
-
-
-def test_rules_of_tools_add_scopes_and_agents_have_roles() -> None:
-    stack = load(
-        changed(
-            access='{"functions": ["users", "agents"]}',
-            tools='{"functions": {"save_snippet": {"scope": "functions.write", "role": "Writer"}}}',
-            agents=agent(roles=["functions", "functions.write", "Writer"]),
-            roleMembers='{"Writer": ["ada00000-0000-4000-8000-000000001815"]}',
-        )
-    )
-
-    assert stack.access == {"functions": ("users", "agents")}
-    assert stack.scopes == {"functions": ("functions", "functions.write")}
-    assert stack.tools["functions"]["save_snippet"].role == "Writer"
-    assert stack.agents[0].roles == ("functions", "functions.write", "Writer")
-    assert stack.role_members == {"Writer": ("ada00000-0000-4000-8000-000000001815",)}

@@ -46,6 +46,7 @@ VARIANTS = {
     },
     "callers": {
         "access": '{"functions": "users agents keys"}',
+        "toolLock": "refuse",
         "tools": json.dumps(
             {
                 "functions": {

@@ -92,7 +92,7 @@ def test_a_stack_without_a_gateway_is_refused(stack: Stack) -> None:
 
 
 def gateways_application(stack: Stack) -> Application:
-    """The application as which the gateway signs users in."""
+    """The application with which the gateway signs users in."""
     client_id = stack.one("Application", "gateway-application-registration").outputs["clientId"]
     applications = tenant.directory(stack, CLOUD, AUTHORITY).applications
     return next(each for each in applications if each.client_id == client_id)

@@ -1,0 +1,204 @@
+"""Writes tools.lock.json from what a running stack serves: `python -m gateway.verify.lock_tools --help`."""
+
+import asyncio
+import logging
+import os
+import webbrowser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx2
+import typer
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import ChainedTokenCredential, EnvironmentCredential, ManagedIdentityCredential
+
+from configuration import tool_lock
+from configuration.tool_lock import LockedTool, ToolLockError, Tools
+from gateway.verify import discovery, registration, sign_in, tool_lists
+from gateway.verify.check import Check
+from gateway.verify.run import run
+from gateway.verify.session import Durations, Session, SignIn
+from gateway.verify.stack import Options, TargetError, find_target, stack_outputs
+from gateway.verify.target import Server, Target, control_url
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class LockError(Exception):
+    """The tools cannot be read; the message says what to do."""
+
+
+@app.command()
+def lock_tools(
+    url: Annotated[
+        str | None, typer.Argument(help="Of the gateway; by default the output gatewayUrl of the stack.")
+    ] = None,
+    *,
+    stack: Annotated[
+        str, typer.Option(help="Whose Pulumi.<stack>.yaml says which servers there are.")
+    ] = "dev",
+    server: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
+    ] = None,
+    agent: Annotated[
+        bool,
+        typer.Option(
+            help="Call as the agent of AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET instead of "
+            "signing in. In the twin an agent is there already."
+        ),
+    ] = False,
+    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the page.")] = True,
+    file: Annotated[Path, typer.Option(help="The file to write.")] = tool_lock.PATH,
+) -> None:
+    """Reads the tools of each MCP server of a running stack, and writes the file that pull requests show.
+
+    Tools of other servers stay in the file, and so do tools that the caller may not see. Exit status 0 if the
+    file is up to date or was written, 1 if a server's tools could not be read: then nothing is written.
+    """
+    logging.disable(logging.CRITICAL)
+    try:
+        before = tool_lock.load(file)
+        target = find_target(Options(url=url, stack=stack, servers=tuple(server or ())))
+        _require_whole_lists(target)
+        found = asyncio.run(_read(target, _agent_token(target, agent=agent), browser=browser))
+    except (LockError, TargetError, ToolLockError) as error:
+        _fail(str(error))
+    after = dict(before)
+    for each in target.expected.servers:
+        _tell(each, before.get(each.name), found[each.name])
+        after[each.name] = tool_lists.merged(each, before.get(each.name, {}), found[each.name])
+    text = tool_lock.dump(after)
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        typer.echo(f"{file.name} is up to date.")
+        return
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {file.name}. Review the difference (git diff {file.name}), then commit it.")
+
+
+def _require_whole_lists(target: Target) -> None:
+    """Refuses a gateway that hides what differs from the file.
+
+    Raises:
+        LockError: it does.
+    """
+    if target.expected.tool_lock == "refuse":
+        raise LockError(
+            "The stack's setting toolLock is `refuse`: its gateway hides what differs from the file. Read "
+            "the tools of a stack with `report`, such as a twin: make up ARGS='--config toolLock=report'"
+        )
+
+
+def _tell(server: Server, before: Tools | None, found: Tools) -> None:
+    if before is None:
+        typer.echo(f"{server.title}: {len(found)} tools, none of them in the file before")
+        return
+    lines = list(tool_lists.differences(server, before, found))
+    typer.echo(f"{server.title}: {len(found)} tools, {len(lines) or 'no'} differences")
+    for line in lines:
+        typer.echo(f"  {line}")
+    if kept := tool_lists.hidden_from_user(server, before.keys() - found.keys()):
+        typer.echo(f"  kept, because the caller may not see them: {', '.join(kept)}")
+
+
+async def _read(
+    target: Target, token: str | None, *, browser: bool
+) -> Mapping[str, Mapping[str, LockedTool]]:
+    def open_page(what: str, page: str) -> None:
+        opened = browser and webbrowser.open(page)
+        typer.echo(f"{what}: sign in {'in the browser' if opened else 'at this page'}: {page}", err=True)
+
+    session = Session(target=target, durations=Durations(), open_browser=open_page)
+    if token is not None:
+        for server in target.expected.servers:
+            session.sign_ins[server.name] = SignIn(server=server, access_token=token, redemption={})
+        return await _lists(session)
+    return await _as_user(session)
+
+
+async def _lists(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
+    found = {}
+    for server in session.target.expected.servers:
+        try:
+            found[server.name] = await tool_lists.read_tools(session, server)
+        except tool_lists.FailedError as error:
+            raise LockError(f"{server.title}: {error.details}. Nothing was written.") from error
+    return found
+
+
+async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
+    """Signs in as the verification does, and ends the sign-ins."""
+    found: dict[str, Mapping[str, LockedTool]] = {}
+
+    async def read(current: Session) -> str:
+        found.update(await _lists(current))
+        return ""
+
+    expected = session.target.expected
+    sign_ins = tuple(sign_in.checks(expected, ("lock-tools",)))
+    needed = tuple(check.id for check in sign_ins if check.id.startswith("sign-in:"))
+    reading = Check(id="lock-tools", section="", title="Tools", run=read, needs=needed)
+    wanted = [each for each in sign_ins if each.id != "redirect-uri"]
+    checks: Sequence[Check] = (*discovery.checks(), *registration.checks(), *wanted, reading)
+    checks = [
+        check
+        for check in checks
+        if check.id in {"gateway", "registration", *needed, "used-code", "lock-tools"}
+    ]
+    rows = await run(checks, session, lambda _check, _outcome: None)
+    for row in rows:
+        if row.outcome.result != "ok" and row.check.id != "used-code":
+            raise LockError(f"{row.check.title}: {row.outcome.details} {row.outcome.remedy}".rstrip())
+    return found
+
+
+def _agent_token(target: Target, *, agent: bool) -> str | None:
+    """A token of an agent; None when a user has to sign in.
+
+    Raises:
+        LockError: there is no agent, or Entra gives it no token.
+    """
+    if target.expected.local:
+        found = _twin_agent(control_url(target.url))
+        # azure-identity reads the process's environment, nothing else.
+        os.environ.update(found.get("environment") or {})
+        scope = (found.get("settings") or {}).get("scope")
+        if not scope:
+            return None
+    elif agent:
+        scope = (stack_outputs(target.stack).get("agentSettings") or {}).get("scope")
+        if not scope:
+            raise LockError("The stack admits no agents (`access`). Run without --agent and sign in.")
+    else:
+        return None
+    try:
+        # A service principal or a managed identity, never a user.
+        return (
+            ChainedTokenCredential(EnvironmentCredential(), ManagedIdentityCredential())
+            .get_token(scope)
+            .token
+        )
+    except ClientAuthenticationError as error:
+        reason = " ".join(error.message.split())[:400]
+        raise LockError(f"There is no token of an agent for the gateway ({scope}): {reason}") from error
+
+
+def _twin_agent(control: str) -> Mapping[str, Any]:
+    """What a twin says about the identity of its agents; empty when it admits none."""
+    try:
+        answer = httpx2.get(f"{control}/agent", timeout=10)
+        return answer.json() if answer.is_success else {}
+    except (httpx2.HTTPError, ValueError):
+        raise LockError(
+            f"No twin answers at {control}. Start it in another terminal with `make up`, or name a stack on "
+            "Azure: make lock-tools STACK=dev"
+        ) from None
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m gateway.verify.lock_tools")

@@ -1,0 +1,155 @@
+"""Compares the tools that servers list with the reviewed ones in tools.lock.json."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from functools import partial
+
+import rfc8785
+from mcp import Client
+from mcp_types import Tool
+
+from configuration import tool_lock
+from configuration.tool_lock import FILE_NAME, LockedTool, Tools
+from gateway.verify.check import Check, FailedError, SkippedError, require
+from gateway.verify.session import Session
+from gateway.verify.sign_in import sign_in_id
+from gateway.verify.target import Expectation, Server
+from gateway.verify.tools import SECTION, connected, tool_check_id, transports
+
+_HIDING = (
+    "With `toolLock` `refuse` the gateway leaves out tools that are new, or whose title or description "
+    "changed. Read the tools of a stack with `report`, such as a twin: make up ARGS='--config "
+    f"toolLock=report', then `make lock-tools`; review {FILE_NAME}, commit it and deploy."
+)
+
+
+def checks(expected: Expectation) -> Iterable[Check]:
+    """One check for each server; none if the stack does not want them."""
+    if expected.tool_lock == "off":
+        return
+    for server in expected.servers:
+        transport = transports(server)[0]
+        yield Check(
+            id=f"tool-lock:{server.name}",
+            section=SECTION,
+            title=f"{server.title}: the tools are the reviewed ones",
+            run=partial(_compare, server),
+            remedy=f"Read the difference as a model would, then accept it: `make lock-tools`, and commit "
+            f"{FILE_NAME}. If it is unexpected, take the server out of service and find out who changed it.",
+            needs=(sign_in_id(expected, server), tool_check_id(server, transport)),
+        )
+
+
+async def read_tools(session: Session, server: Server) -> dict[str, LockedTool]:
+    """All tools that a server lists, from all pages.
+
+    Raises:
+        FailedError: it does not answer as the protocol demands, or lists a name twice.
+    """
+    async with connected(session, server, transports(server)[0]) as client:
+        found: dict[str, LockedTool] = {}
+        async for tool in _all(client):
+            if tool.name in found:
+                raise FailedError(f"the tool {_shown(tool.name)} is listed twice")
+            found[tool.name] = locked(tool)
+    return found
+
+
+async def _all(client: Client) -> AsyncIterator[Tool]:
+    cursor = None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        for tool in page.tools:
+            yield tool
+        cursor = page.next_cursor
+        if not cursor:
+            return
+
+
+def locked(tool: Tool) -> LockedTool:
+    """The record of a tool that a server lists."""
+    annotations = (
+        tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if tool.annotations
+        else None
+    )
+    described = {
+        "inputSchema": tool.input_schema,
+        "outputSchema": tool.output_schema,
+        "annotations": annotations,
+    }
+    # Canonical JSON has numbers of double precision; larger integers become such.
+    numbers = json.loads(json.dumps(described), parse_int=_number)
+    return LockedTool(
+        title=tool.title or "",
+        description=tool.description or "",
+        digest=f"sha256:{hashlib.sha256(rfc8785.dumps(numbers)).hexdigest()}",
+    )
+
+
+def _number(digits: str) -> int | float:
+    number = int(digits)
+    return number if abs(number) < 2**53 else float(number)
+
+
+def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the tools that need an app role or a group, so that a list may lack them for this user."""
+    return tuple(sorted(name for name in names if server.roles_for(name)))
+
+
+def differences(server: Server, reviewed: Tools, found: Tools) -> Iterator[str]:
+    """What differs, one line for each tool, by name; tools that the user may not see are left out."""
+    hidden = hidden_from_user(server, reviewed.keys() - found.keys())
+    for name in sorted(reviewed.keys() | found.keys()):
+        if name not in reviewed:
+            yield f"added: {_shown(name)}"
+        elif name not in found:
+            if name not in hidden:
+                yield f"removed: {_shown(name)}"
+        elif reviewed[name] != found[name]:
+            yield f"changed: {_shown(name)} ({'; '.join(_changes(reviewed[name], found[name]))})"
+
+
+def _changes(before: LockedTool, after: LockedTool) -> Iterator[str]:
+    if before.title != after.title:
+        yield f"title: {_shown(before.title)} -> {_shown(after.title)}"
+    if before.description != after.description:
+        yield f"description: {_difference(before.description, after.description)}"
+    if before.digest != after.digest:
+        yield "schemas or annotations"
+
+
+def _difference(before: str, after: str) -> str:
+    """The lines that differ, with `-` and `+`."""
+    lines = difflib.ndiff(before.split("\n"), after.split("\n"))
+    return ", ".join(f"{line[0]} {_shown(line[2:])}" for line in lines if line[0] in "+-")
+
+
+def _shown(text: str) -> str:
+    """In ASCII: characters that are invisible or change the direction of text are escaped."""
+    return json.dumps(text)
+
+
+async def _compare(server: Server, session: Session) -> str:
+    expected = session.target.expected
+    try:
+        reviewed = tool_lock.load(session.tool_lock_file).get(server.name)
+    except tool_lock.ToolLockError as error:
+        raise FailedError(str(error)) from error
+    if reviewed is None:
+        raise SkippedError(
+            f"{FILE_NAME} has no tools of this server.", "Write them: `make lock-tools`, and review the file."
+        )
+    found = await read_tools(session, server)
+    lines = list(differences(server, reviewed, found))
+    hidden = hidden_from_user(server, reviewed.keys() - found.keys())
+    unseen = f"; not visible to this user: {', '.join(hidden)}" if hidden else ""
+    return require(lines, f"{len(found)} tools{unseen}", _HIDING if expected.tool_lock == "refuse" else "")
+
+
+def merged(server: Server, reviewed: Tools, found: Tools) -> Mapping[str, LockedTool]:
+    """The tools to write: those that were found, and reviewed ones that the caller may not see."""
+    kept = hidden_from_user(server, reviewed.keys() - found.keys())
+    return {**found, **{name: reviewed[name] for name in kept}}

@@ -1,0 +1,137 @@
+"""The declared settings, their page, and their examples."""
+
+import re
+from dataclasses import fields
+
+import pytest
+import yaml
+
+import settings
+from backends.registry import DESCRIPTIONS, HOSTED
+from configuration import page
+from configuration.address import CERTIFICATE, HOSTNAME
+from configuration.declared import SETTINGS
+from configuration.entry import ENTRY_KEYS
+from configuration.foundry import FOUNDRY_PROJECT
+from configuration.presets import PRESETS
+from configuration.setting import Boolean, Setting
+from tests.existing import EXISTING
+from tests.program.stack_settings import (
+    ADMITS_AGENTS,
+    ALL,
+    COMMITTED,
+    DEV,
+    JIRA,
+    NAME,
+    SECRETS,
+    SEPARATE,
+    SSE,
+    agent,
+    changed,
+    entry,
+    load,
+    refused,
+    run,
+)
+from twin.gateway_plan import LOCAL
+
+
+def test_the_dev_stack_runs_here_as_committed_and_asks_for_credentials_elsewhere() -> None:
+    local = {f"{NAME}:{key}": value for key, value in LOCAL.items()}
+    assert load({**COMMITTED, **local}).backends == ("functions", "slack", "jira", "github")
+    message = str(refused(COMMITTED))
+    assert all(key in message for key in ("slackBotToken", "jiraUrl", "jiraUsername", "jiraApiToken"))
+
+
+def test_the_dev_stack_is_complete_as_committed() -> None:
+    stack = load(DEV)
+
+    assert (stack.location, stack.sku, stack.capacity) == ("westeurope", "BasicV2", 1)
+    assert stack.backends == ("functions",)
+    assert (stack.audience, stack.require_resource, stack.local) == ("backend", False, False)
+    assert stack.lifetimes.access_token == 600
+    assert stack.lifetimes.code == 60
+    assert stack.lifetimes.transaction == 600
+    assert stack.entra_authority == "https://login.microsoftonline.com"
+    assert stack.tags == {"environment": "dev"}
+
+
+def test_the_project_file_contains_the_declared_settings() -> None:
+    written = page.PROJECT_FILE.read_text()
+    assert page.project_file(written) == written, "run `python -m configuration.page`"
+
+    in_file = yaml.safe_load(written)["config"]
+    for setting in SETTINGS:
+        if setting.pulumi_type is None or ":" in setting.key:
+            # Maps cannot be declared there, and a declared secret would be required of every stack.
+            assert setting.key not in in_file
+            continue
+        entry = in_file.pop(setting.key)
+        assert entry["type"] == setting.pulumi_type
+        assert entry["description"] == setting.reason
+        default = page.default_of(setting)
+        assert entry.get("default") == (default == "true" if isinstance(setting, Boolean) else default)
+    assert in_file == {}
+
+
+def test_the_page_of_settings_is_current() -> None:
+    assert page.PAGE.read_text() == page.page(), "run `python -m configuration.page`"
+
+
+def test_every_setting_is_described_with_a_command() -> None:
+    assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
+    for setting in (*SETTINGS, *ENTRY_KEYS.values()):
+        assert re.fullmatch(r"[A-Z].*\.", setting.description), setting
+        assert not setting.limits or setting.limits.endswith("."), setting
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
+    local = LOCAL if setting.key == "localUrl" else {}
+    stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
+    if setting.key in ("existingApiManagement", "existingIdentity"):
+        # Each needs the other.
+        stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
+    if setting.key in ("zones", "regions"):
+        stack[f"{NAME}:sku"] = "Premium"
+    if setting.key in ("gatewayHostname", "gatewayCertificate"):
+        stack |= {
+            f"{NAME}:gatewayHostname": HOSTNAME.example,
+            f"{NAME}:gatewayCertificate": CERTIFICATE.example,
+        }
+    if setting.key == "backends":
+        del stack[f"{NAME}:backends"]
+    if setting.key == "containers":
+        stack[f"{NAME}:containers"] = entry(secrets={"NOTES_TOKEN": "notesToken"})
+    else:
+        del stack[f"{NAME}:notesToken"]
+    del stack[f"{NAME}:githubToken"]
+    if setting.key == "githubToken":
+        stack[f"{NAME}:foundryProject"] = FOUNDRY_PROJECT.example
+    if setting.key == "agents":
+        stack |= changed(**ADMITS_AGENTS, agents=agent())
+    if setting.key == "roleMembers":
+        stack |= changed(tools='{"functions": {"save_snippet": {"role": "SnippetWriter"}}}')
+    run(setting.command, stack, secrets)
+    load(stack, secrets)
+
+
+@pytest.mark.parametrize("key", [key for key, declared in ENTRY_KEYS.items() if declared.example])
+def test_the_example_of_a_key_of_an_entry_is_accepted(key: str) -> None:
+    legacy = SSE if key in ("paths.sse", "paths.messages", "sessionParameter") else {}
+    separate = SEPARATE if key.startswith(("http.", "sse.")) else {}
+    stack = changed(containers=entry(**legacy, **separate))
+    run(f"pulumi config set --path 'containers[0].{key}' '{ENTRY_KEYS[key].example}'", stack, set())
+    load(stack)
+
+
+def test_the_servers_that_can_be_turned_on_are_those_that_can_be_built() -> None:
+    assert set(settings.BACKENDS) == {*DESCRIPTIONS, *PRESETS, *HOSTED}
+
+
+def test_settings_cannot_be_changed() -> None:
+    stack = load(DEV)
+
+    for field in fields(stack):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(stack, field.name, None)
