@@ -165,6 +165,7 @@ class Settings:
         rate_limits: the rate limits.
         monitoring: the settings of logs, alerts and costs.
         key_version: version of the keys that seal tokens; see `accepted_key_versions`.
+        subscription_key_version: version of the subscription keys; the previous one is valid, too.
         entra_authority: origin of the Entra sign-in service, without a trailing slash.
         protect: whether Pulumi refuses to delete or replace resources with state; never in the twin.
         local: true only in the twin.
@@ -207,6 +208,7 @@ class Settings:
     rate_limits: RateLimits
     monitoring: Monitoring
     key_version: int
+    subscription_key_version: int
     entra_authority: str
     protect: bool
     local: bool
@@ -303,6 +305,7 @@ def load() -> Settings:
         ),
         monitoring=monitoring.read(reader),
         key_version=declared.KEY_VERSION.read(reader),
+        subscription_key_version=declared.SUBSCRIPTION_KEY_VERSION.read(reader),
         entra_authority=_entra_authority(reader),
         protect=declared.PROTECT.read(reader) and not reader.local,
         local=declared.LOCAL.read(reader),

@@ -85,6 +85,7 @@ class Subscription:
     id: str
     name: str
     key: str
+    secondary_key: str | None = None
     product: str | None = None
     api: str | None = None
 

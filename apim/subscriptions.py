@@ -43,13 +43,23 @@ class Subscriptions:
                 each
                 for each in self._subscriptions
                 if given is not None
-                and hmac.compare_digest(each.key.encode(), given.encode())
+                and any(
+                    hmac.compare_digest(key.encode(), given.encode())
+                    for key in (each.key, each.secondary_key)
+                    if key is not None
+                )
                 and self._opens(each, api)
             ),
             None,
         )
         if found is not None:
-            context.subscription = csharp.Subscription(id=found.id, name=found.name, key=found.key)
+            context.subscription = csharp.Subscription(
+                id=found.id,
+                name=found.name,
+                key=given or "",
+                primary_key=found.key,
+                secondary_key=found.secondary_key or "",
+            )
             return self._enter(found.product, context)
         if api.id in self._open:
             return self._enter(self._open[api.id], context)

@@ -386,6 +386,19 @@ KEY_VERSION = Integer(
     default=1,
     example="2",
 )
+SUBSCRIPTION_KEY_VERSION = Integer(
+    key="subscriptionKeyVersion",
+    description=(
+        "Version of the subscription keys of MCP servers whose `access` has `keys`. Add one to rotate: the "
+        "new key is the primary one and the output, the previous key stays valid as the secondary one until "
+        "the next rotation. Add two after a leak: none of the existing keys is accepted any more."
+    ),
+    limits="Never set an earlier version.",
+    least=1,
+    most=99,
+    default=1,
+    example="2",
+)
 LOG_RETENTION_DAYS = Integer(
     key="logRetentionDays",
     description="Days for which logs and audit records are kept. More than 31 days cost extra.",
@@ -535,7 +548,14 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         MONTHLY_BUDGET,
         COST_ANOMALY_ALERT,
     ),
-    "Keys, state and the local twin": (KEY_VERSION, ENTRA_AUTHORITY, PROTECT, LOCAL, LOCAL_URL),
+    "Keys, state and the local twin": (
+        KEY_VERSION,
+        SUBSCRIPTION_KEY_VERSION,
+        ENTRA_AUTHORITY,
+        PROTECT,
+        LOCAL,
+        LOCAL_URL,
+    ),
 }
 """All settings, in the order of the documentation and of messages."""
 

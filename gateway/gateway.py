@@ -164,6 +164,7 @@ class Gateway(pulumi.ComponentResource):
 
         self._name = name
         self._protects = settings.protect
+        self._subscription_key_version = settings.subscription_key_version
         self.keys = {}
         self._service = ApiManagementRef(
             resource_group_name=pulumi.Output.from_input(service.resource_group_name),
@@ -353,6 +354,7 @@ class Gateway(pulumi.ComponentResource):
                     service=service,
                     product=product,
                     after=[published[product.api].last],
+                    key_version=self._subscription_key_version,
                     protect=self._protects,
                 ),
                 opts=child,

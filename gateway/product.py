@@ -21,12 +21,14 @@ class ProductWithKeyArgs:
         service: the API Management service.
         product: the product as planned.
         after: the resources that must exist before the key is valid: the API with its policy.
+        key_version: version of the key, counted from 1; the previous one is valid, too.
         protect: whether Pulumi refuses to delete or replace the key.
     """
 
     service: ApiManagementRef
     product: Product
     after: Sequence[pulumi.Resource]
+    key_version: int
     protect: bool
 
 
@@ -36,7 +38,7 @@ class ProductWithKey(pulumi.ComponentResource):
     The product is not published, so users cannot subscribe to it in a developer portal.
 
     Attributes:
-        key: the subscription's key, a secret.
+        key: the subscription's primary key, a secret.
     """
 
     key: pulumi.Output[str]
@@ -70,15 +72,19 @@ class ProductWithKey(pulumi.ComponentResource):
             ),
             opts=service.child(self, args.after),
         )
-        key = random.RandomBytes(
-            f"{name}-key",
-            random.RandomBytesArgs(length=_KEY_BYTES),
-            # ignore_changes: an edited length must not replace a key that callers have.
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect, ignore_changes=["length", "keepers"]
-            ),
-        )
-        self.key = pulumi.Output.secret(key.hex)
+        # ignore_changes: an edited length must not replace a key that callers have. Every version remains
+        # declared, so a rotation only adds a key.
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protect, ignore_changes=["length", "keepers"])
+        keys = [
+            random.RandomBytes(
+                f"{name}-key" if version == 1 else f"{name}-key-v{version}",
+                random.RandomBytesArgs(length=_KEY_BYTES),
+                opts=kept,
+            )
+            for version in range(1, args.key_version + 1)
+        ]
+        previous = pulumi.Output.secret(keys[-2].hex) if len(keys) > 1 else None
+        self.key = pulumi.Output.secret(keys[-1].hex)
         apimanagement.Subscription(
             f"{name}-subscription",
             apimanagement.SubscriptionArgs(
@@ -88,7 +94,10 @@ class ProductWithKey(pulumi.ComponentResource):
                 display_name=planned.title,
                 scope=product.id,
                 state=apimanagement.SubscriptionState.ACTIVE,
+                # Both in one request: there is no moment in which neither is valid. Without a previous key
+                # API Management makes up a secondary one, which no one is given.
                 primary_key=self.key,
+                secondary_key=previous,
                 allow_tracing=False,
             ),
             opts=service.child(self),

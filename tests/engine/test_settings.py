@@ -86,7 +86,16 @@ _PARTS = "adds or changes resources of one part of the stack; tests/program look
 NOT_CHANGED = {
     **dict.fromkeys(
         (
-            *("agents", "tools", "toolLock", "roleMembers", "slackPostChannels", "jiraProjects", "alerts"),
+            *(
+                "agents",
+                "tools",
+                "toolLock",
+                "subscriptionKeyVersion",
+                "roleMembers",
+                "slackPostChannels",
+                "jiraProjects",
+                "alerts",
+            ),
             *("costAnomalyAlert", "apiCenter", "githubToken", "githubUrl"),
             *("foundryProject", "foundryEndpoint", "foundryModel"),
         ),

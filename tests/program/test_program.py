@@ -654,3 +654,24 @@ def test_f5_only_assigned_users_sign_in_where_the_stack_requires_it(case: Case) 
     for principal in case.stack.of_type("ServicePrincipal"):
         if principal.name == "gateway-application-principal":
             assert principal.inputs["appRoleAssignmentRequired"] is required
+
+
+def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_leak_ends_both() -> None:
+    """Version 1 to 2 is a rotation, 2 to 4 what the runbook says after a leak."""
+
+    def keys(version: str) -> tuple[str, str | None, set[str]]:
+        stack = evaluate(
+            {**FUNCTIONS_ONLY, "access": '{"functions": "keys"}', "subscriptionKeyVersion": version}
+        )
+        inputs = stack.one("apimanagement:Subscription").inputs
+        names = {key.name for key in stack.of_type("index/randomBytes:RandomBytes") if "keys-key" in key.name}
+        assert stack.outputs["subscriptionKeys"] == {"functions": inputs["primaryKey"]}
+        return inputs["primaryKey"], inputs.get("secondaryKey"), names
+
+    first, nothing, names = keys("1")
+    assert (nothing, names) == (None, {"functions-keys-key"})
+    second, previous, more = keys("2")
+    assert previous == first != second
+    assert more == names | {"functions-keys-key-v2"}
+    fourth, third, _ = keys("4")
+    assert len({first, second, third, fourth}) == 4

@@ -317,3 +317,14 @@ def test_every_declared_blob_container_is_created(stack: Stack) -> None:
         (name, "deployments"),
         (name, "snippets"),
     }
+
+
+def test_both_keys_of_a_subscription_are_valid_and_a_rotation_keeps_one() -> None:
+    config = {**FUNCTIONS_ONLY, **LOCAL, "access": '{"functions": "keys"}'}
+    (before,) = gateway.service(evaluate(config, cloud=CLOUD), CLOUD).subscriptions
+    (after,) = gateway.service(
+        evaluate({**config, "subscriptionKeyVersion": "2"}, cloud=CLOUD), CLOUD
+    ).subscriptions
+    assert after.secondary_key == before.key
+    assert after.id == before.id
+    assert len({before.key, before.secondary_key, after.key}) == 3

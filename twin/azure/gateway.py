@@ -169,6 +169,8 @@ def _subscription(subscription: Declared, cloud: Cloud) -> Subscription:
         id=subscription.outputs["name"],
         name=subscription.inputs["displayName"],
         key=subscription.inputs.get("primaryKey") or cloud.seed.hexadecimal(f"{subscription.id}#primary", 32),
+        secondary_key=subscription.inputs.get("secondaryKey")
+        or cloud.seed.hexadecimal(f"{subscription.id}#secondary", 32),
         product=name if kind.endswith("/products") else None,
         api=name if kind.endswith("/apis") and name else None,
     )

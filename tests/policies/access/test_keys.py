@@ -1,5 +1,7 @@
 """Holders of a subscription key call an MCP server (requirement F2), where the stack admits them."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.policies.access.callers import (
@@ -11,11 +13,13 @@ from tests.policies.access.callers import (
     harness_with,
     refused_like_a_bad_token,
 )
-from tests.policies.oauth.flow import Flow
+from tests.policies.engine.harness import Harness
+from tests.policies.oauth.flow import Flow, ManualClock
 
 OPEN = {"access": '{"functions": "users agents keys"}'}
 KEYS_ONLY = {"access": '{"functions": "keys"}'}
 KEY = KEYS["functions-keys"]
+SECONDARY = f"{KEY[::-1]}0"
 
 
 @pytest.fixture
@@ -90,3 +94,21 @@ def test_f2_wrong_keys_are_counted_and_good_ones_from_the_same_address_pass() ->
     wrong = [ask(limited, Ocp_Apim_Subscription_Key="0" * 32).status for _ in range(3)]
     assert wrong == [401, 401, 429]
     assert ask(limited, Ocp_Apim_Subscription_Key=KEY).status == 200
+
+
+def test_f2_the_secondary_key_opens_the_server_as_the_same_caller() -> None:
+    service = harness_with(**OPEN).gateway.service
+    rotated = replace(
+        service,
+        subscriptions=tuple(
+            replace(each, secondary_key=each.key[::-1] + "0") for each in service.subscriptions
+        ),
+    )
+    flow = Flow.at(Harness(rotated, ManualClock()))
+    for key in (KEY, SECONDARY):
+        assert ask(flow, Ocp_Apim_Subscription_Key=key).status == 200
+    first, second = arrived(flow)
+    assert first.header("X-Mcp-Gateway-Subject") == second.header("X-Mcp-Gateway-Subject")
+    assert SECONDARY not in str(second)
+    for key in (f"{KEYS['slack-keys'][::-1]}0", "0" * 32):
+        assert ask(flow, Ocp_Apim_Subscription_Key=key).status == 401
