@@ -9,6 +9,11 @@ from pulumi_azure_native import cognitiveservices
 from gateway.backend import Hosted
 from settings import FoundryProject
 
+_CATALOG_ENTRY = (
+    "azureml://location/eastus/apiCenter/connectors-registry-prod-bl/type/tools/objectId/github/version/1"
+)
+"""GitHub's server in the catalog of Foundry's tools, which is in this region only."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundryArgs:
@@ -43,16 +48,37 @@ class Foundry(pulumi.ComponentResource):
                     account_name=project.account,
                     project_name=project.name,
                     connection_name=server.connection,
-                    properties=cognitiveservices.CustomKeysConnectionPropertiesArgs(
-                        auth_type="CustomKeys",
-                        category=cognitiveservices.ConnectionCategory.CUSTOM_KEYS,
-                        target=server.url,
-                        is_shared_to_all=True,
-                        credentials=cognitiveservices.CustomKeysArgs(
-                            keys=pulumi.Output.secret({"Authorization": f"Bearer {project.github_token}"})
-                        ),
-                    ),
+                    properties=_user_sign_in(server) if project.github_users else _token(server, project),
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})
+
+
+def _token(server: Hosted, project: FoundryProject) -> cognitiveservices.CustomKeysConnectionPropertiesArgs:
+    """All users act with one token."""
+    return cognitiveservices.CustomKeysConnectionPropertiesArgs(
+        auth_type="CustomKeys",
+        category=cognitiveservices.ConnectionCategory.CUSTOM_KEYS,
+        target=server.url,
+        is_shared_to_all=True,
+        credentials=cognitiveservices.CustomKeysArgs(
+            keys=pulumi.Output.secret({"Authorization": f"Bearer {project.github_token}"})
+        ),
+    )
+
+
+def _user_sign_in(server: Hosted) -> cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs:
+    """Each user signs in at GitHub, by the OAuth app that Microsoft manages for the tool of its catalog.
+
+    The category is not among those that the SDK lists; the shape is that of Microsoft's own tool.
+    https://github.com/microsoft/GitHub-Copilot-for-Azure, foundry-tool-catalog.md
+    """
+    return cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs(
+        auth_type="OAuth2",
+        category="RemoteTool",
+        target=server.url,
+        is_shared_to_all=True,
+        credentials=cognitiveservices.ConnectionOAuth2Args(),
+        metadata={"type": "catalog_MCP", "toolEntityId": _CATALOG_ENTRY},
+    )

@@ -10,7 +10,7 @@ CONNECTION = "github-mcp"
 def describe(settings: Settings) -> Hosted:
     """Describes the server."""
     project = settings.foundry.project if settings.foundry else None
-    connection = CONNECTION if project and project.github_token else None
+    connection = CONNECTION if project and project.connects_github else None
     return Hosted(
         name="github",
         title="GitHub",

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from configuration.origin import LOOPBACK
 from configuration.reader import Reader
-from configuration.setting import Boolean, Secret, Setting, Text
+from configuration.setting import Boolean, Choice, Secret, Setting, Text
 
 _GROUP = r"/subscriptions/(?P<subscription>[0-9a-fA-F-]{36})/resourceGroups/(?P<group>[^/]{1,90})/providers/"
 _PROJECT_ID = re.compile(
@@ -80,6 +80,18 @@ GITHUB_TOKEN = Secret(
     limits="A fine-grained or classic personal access token. Needs `foundryProject`.",
     example="github_pat_...",
 )
+GITHUB_SIGN_IN = Choice(
+    key="githubSignIn",
+    description=(
+        "How the Foundry project's agents sign in to GitHub's server: with `token` all use `githubToken`; "
+        "with `user` each user signs in at GitHub, by the OAuth app that Microsoft manages (OAuth identity "
+        "passthrough), and no token is stored in the stack."
+    ),
+    limits="`user` needs `foundryProject`, GitHub's own server in `githubUrl`, and no `githubToken`.",
+    choices=("token", "user"),
+    default="token",
+    example="user",
+)
 REGISTRY = Boolean(
     key="registry",
     description=(
@@ -104,6 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
     FOUNDRY_MODEL,
     GITHUB_URL,
     GITHUB_TOKEN,
+    GITHUB_SIGN_IN,
     REGISTRY,
     API_CENTER,
 )
@@ -118,13 +131,20 @@ class FoundryProject:
         resource_group: resource group of its account.
         account: name of its account.
         name: its name.
-        github_token: token of the connection to GitHub's server, a secret; empty for no connection.
+        github_token: token of the connection to GitHub's server, a secret; empty for none.
+        github_users: whether each user signs in to GitHub.
     """
 
     resource_group: str
     account: str
     name: str
     github_token: str = field(repr=False)
+    github_users: bool = False
+
+    @property
+    def connects_github(self) -> bool:
+        """Whether the project has a connection to GitHub's server."""
+        return bool(self.github_token) or self.github_users
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +186,9 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
         setting.read(reader) for setting in (FOUNDRY_PROJECT, FOUNDRY_ENDPOINT, FOUNDRY_MODEL)
     )
     token = GITHUB_TOKEN.read(reader)
+    users = GITHUB_SIGN_IN.read(reader) == "user"
+    if users:
+        _require_own_server(reader, id_, token)
     match = _PROJECT_ID.fullmatch(id_)
     if match is None:
         if token and not id_:
@@ -181,8 +204,23 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
             account=match["account"],
             name=match["project"],
             github_token=token if github else "",
+            github_users=users and github,
         ),
     )
+
+
+def _require_own_server(reader: Reader, project: str, token: str) -> None:
+    """Reports what makes the sign-in of users at GitHub impossible."""
+    setting = GITHUB_SIGN_IN
+    if not project:
+        wrong = "It is `user`, but foundryProject is not set, so no connection can be created."
+        setting.reject(reader, wrong, FOUNDRY_PROJECT.command)
+    if token:
+        wrong = "It is `user`, but githubToken is set, with which all users would act as one."
+        setting.reject(reader, wrong, f"pulumi config rm {GITHUB_TOKEN.key}")
+    if GITHUB_URL.read(reader).rstrip("/") != GITHUB.rstrip("/"):
+        wrong = "It is `user`, but githubUrl is another server than the one of Microsoft's OAuth app."
+        setting.reject(reader, wrong, f"pulumi config rm {GITHUB_URL.key}")
 
 
 def read_api_center(reader: Reader) -> ApiCenter | None:

@@ -96,7 +96,7 @@ NOT_CHANGED = {
                 "jiraProjects",
                 "alerts",
             ),
-            *("costAnomalyAlert", "apiCenter", "githubToken", "githubUrl"),
+            *("costAnomalyAlert", "apiCenter", "githubToken", "githubSignIn", "githubUrl"),
             *("foundryProject", "foundryEndpoint", "foundryModel"),
         ),
         _PARTS,

@@ -50,6 +50,22 @@ def test_the_outputs_say_where_agents_are_and_which_connection_leads_to_github()
     assert connections == {"functions": None, "github": "github-mcp"}
 
 
+def test_users_sign_in_to_github_themselves_where_the_stack_says_so() -> None:
+    own = {name: value for name, value in CONFIG.items() if name != "apiCenter"}
+    users = evaluate({**own, "githubSignIn": "user"})
+
+    properties = users.one("cognitiveservices:ProjectConnection").inputs["properties"]
+    assert (properties["authType"], properties["category"]) == ("OAuth2", "RemoteTool")
+    assert properties["target"] == "https://api.githubcopilot.com/mcp/"
+    assert properties["metadata"]["type"] == "catalog_MCP"
+    assert properties["metadata"]["toolEntityId"].endswith("/objectId/github/version/1")
+    assert properties.get("credentials", {}) == {}
+    assert users.outputs["agentSettings"]["servers"][-1]["connection"] == "github-mcp"
+    # The SDK's list of categories is older; the property takes any string.
+    (problem,) = [problem for each in users.resources for problem in schema.problems(each)]
+    assert "properties.category is 'RemoteTool'" in problem
+
+
 def test_without_a_token_there_is_no_connection_to_github() -> None:
     without = evaluate({name: value for name, value in CONFIG.items() if name != "apiCenter"})
 

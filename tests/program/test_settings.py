@@ -99,6 +99,11 @@ WRONG = {
         },
         "agents[1].name",
     ),
+    "github-sign-in-of-users-without-a-project": ({"githubSignIn": "user"}, "githubSignIn"),
+    "github-sign-in-of-users-at-another-server": (
+        {"githubSignIn": "user", "githubUrl": "https://mcp.example.ghe.com/mcp"},
+        "githubSignIn",
+    ),
     "tool-lock-of-a-stranger": ({"toolLock": "block"}, "toolLock"),
     "tool-lock-without-a-servers-tools": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
     "tools-as-text": ({"tools": "all"}, "tools"),
