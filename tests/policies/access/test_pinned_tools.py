@@ -41,9 +41,11 @@ def listed(flow: Flow, *tools: object, token: str = "") -> list[str]:
 
 def test_f4_a_tool_that_was_not_reviewed_is_neither_called_nor_listed(flow: Flow) -> None:
     token = token_of(flow)
-    for name in ("exfiltrate", "Get_Snippet", "get_snippet ", "g\u0435t_snippet", "", "*"):
+    for name in ("exfiltrate", "Get_Snippet", "", "*"):
         answer = send(flow, token, call(name))
         assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "access_denied"})
+    for name in ("get_snippet ", "g\u0435t_snippet"):
+        assert send(flow, token, call(name)).status == 400
     assert send(flow, token, [call("get_snippet"), call("exfiltrate")]).status == 403
     assert arrived(flow) == []
     assert send(flow, token, call("get_snippet")).status == 200
