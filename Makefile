@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up agent preflight verify lock-tools admin test test-engine test-clients test-conformance lint format check clean lock force
+.PHONY: help up agent preflight pin verify lock-tools admin test test-engine test-clients test-conformance lint format check clean lock force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ agent: $(ENVIRONMENT) ## Talk with the demo agent over all servers (of the local
 
 preflight: $(ENVIRONMENT) ## Check a stack before it is deployed (STACK=dev)
 	@exec $(BIN)/python -m preflight --stack $(STACK) $(ARGS)
+
+pin: $(ENVIRONMENT) ## Pin the images of a stack by digest (STACK=dev)
+	@exec $(BIN)/python -m preflight.images --stack $(STACK) $(ARGS)
 
 verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
 	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)

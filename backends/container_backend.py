@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backends.deployable import DeployableBackend, Deployment
+from backends.secrets import ServerSecrets, ServerSecretsArgs
 from backends.server import Server, ServerArgs, ServerSpec
 from gateway.backend_context import Deployed
 
@@ -23,6 +24,15 @@ class ContainerBackend(DeployableBackend):
         """Declares the environment, if it does not exist yet, and the apps."""
         environment = deployment.environments.get(self.environment)
         audience = deployment.audience(self)
+        # The processes of a server have the same secrets.
+        values = {name: value for spec in self.servers for name, value in spec.secrets.items()}
+        secrets = (
+            ServerSecrets(
+                f"{self.name}-secrets", ServerSecretsArgs(context=deployment.context, values=values)
+            )
+            if values
+            else None
+        )
         servers = {
             spec: Server(
                 spec.name,
@@ -32,6 +42,7 @@ class ContainerBackend(DeployableBackend):
                     environment=environment,
                     backend=self.name,
                     spec=spec,
+                    secrets=secrets,
                 ),
             )
             for spec in self.servers

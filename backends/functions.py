@@ -12,7 +12,8 @@ from backends.audience import Audience
 from backends.deployable import DeployableBackend, Deployment
 from backends.publishing import Publication, PublicationArgs
 from configuration.names import PATHS
-from gateway.backend_context import BackendContext, Deployed, LogKind, LogSource, Role, steady_identity
+from gateway.account import Role
+from gateway.backend_context import BackendContext, Deployed, LogKind, LogSource, steady_identity
 from settings import Settings
 
 SOURCE = Path(__file__).resolve().parent.parent / "functions_app"

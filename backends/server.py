@@ -11,6 +11,7 @@ from pulumi_azure_native import app
 from backends import lock
 from backends.audience import Audience
 from backends.environment import PROFILE, Environment
+from backends.secrets import ServerSecrets, secret_name
 from gateway.backend_context import BackendContext
 
 ROUTE_SUFFIX = "-public"
@@ -64,6 +65,7 @@ class ServerArgs:
         environment: the Container Apps environment in which it runs.
         backend: name of the MCP server that it is a part of.
         spec: the process.
+        secrets: where its secrets are; None when it has none.
     """
 
     context: BackendContext
@@ -71,6 +73,7 @@ class ServerArgs:
     environment: Environment
     backend: str
     spec: ServerSpec
+    secrets: ServerSecrets | None
 
 
 class Server(pulumi.ComponentResource):
@@ -93,7 +96,7 @@ class Server(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:backends:Server", name, None, opts)
-        context, spec = args.context, args.spec
+        context, spec, secrets = args.context, args.spec, args.secrets
         container_app = app.ContainerApp(
             # Pulumi adds eight random characters; the name may have at most 32.
             name,
@@ -111,11 +114,23 @@ class Server(pulumi.ComponentResource):
                         target_port=spec.port,
                         transport=app.IngressTransportMethod.HTTP,
                     ),
-                    secrets=[
-                        app.SecretArgs(name=_secret_name(variable), value=pulumi.Output.secret(value))
-                        for variable, value in spec.secrets.items()
-                    ],
+                    secrets=_references(secrets) if secrets else None,
+                    # For the platform, which reads the secrets. The server gets no tokens of the identity.
+                    # https://learn.microsoft.com/azure/container-apps/managed-identity#control-managed-identity-availability
+                    identity_settings=[
+                        app.IdentitySettingsArgs(
+                            identity=secrets.identity_id, lifecycle=app.IdentitySettingsLifeCycle.NONE
+                        )
+                    ]
+                    if secrets
+                    else None,
                 ),
+                identity=app.ManagedServiceIdentityArgs(
+                    type=app.ManagedServiceIdentityType.USER_ASSIGNED,
+                    user_assigned_identities=[secrets.identity_id],
+                )
+                if secrets
+                else None,
                 template=app.TemplateArgs(
                     containers=[
                         app.ContainerArgs(
@@ -133,7 +148,13 @@ class Server(pulumi.ComponentResource):
                 tags={**context.tags, **_tags(args)},
             ),
             # Everything that the lock needs must exist when the container starts.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=lock.requirements(context, args.audience)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[
+                    *lock.requirements(context, args.audience),
+                    *(secrets.ready if secrets else ()),
+                ],
+            ),
         )
         self.lock = lock.of_container_app(f"{name}-auth", container_app, context, args.audience, parent=self)
         route = app.HttpRouteConfig(
@@ -179,16 +200,18 @@ class Server(pulumi.ComponentResource):
         return [
             *variables,
             *(
-                app.EnvironmentVarArgs(name=variable, secret_ref=_secret_name(variable))
+                app.EnvironmentVarArgs(name=variable, secret_ref=secret_name(variable))
                 for variable in spec.secrets
             ),
             app.EnvironmentVarArgs(name="SECRETS_REVISION", value=revision.result),
         ]
 
 
-def _secret_name(variable: str) -> str:
-    """The name of a secret in Container Apps: lower-case letters, digits and hyphens."""
-    return variable.lower().replace("_", "-")
+def _references(secrets: ServerSecrets) -> list[app.SecretArgs]:
+    return [
+        app.SecretArgs(name=secret_name(variable), key_vault_url=secret.uri, identity=secrets.identity_id)
+        for variable, secret in secrets.stored.items()
+    ]
 
 
 def _tags(args: ServerArgs) -> Mapping[str, str]:

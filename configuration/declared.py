@@ -482,9 +482,9 @@ ENTRA_AUTHORITY = Text(
 PROTECT = Boolean(
     key="protect",
     description=(
-        "Refuse to delete or replace the resource group, API Management, the Cosmos DB account and the keys. "
-        "Without it, a change of azure-native:location replaces them, and every registration, grant and "
-        "token is lost."
+        "Refuse to delete or replace the resource group, API Management, the Cosmos DB account, the Key "
+        "Vault and the keys. Without it, a change of azure-native:location replaces them, and every "
+        "registration, grant and token is lost."
     ),
     default=True,
     example="false",

@@ -98,6 +98,16 @@ ENVIRONMENT = _id_of(
         "must trust them equally."
     ),
 )
+KEY_VAULT = _id_of(
+    "existingKeyVault",
+    "a Key Vault that exists, in the stack's subscription, with role-based access control",
+    "Microsoft.KeyVault/vaults",
+    "az keyvault show --name <name> --query id --output tsv",
+    note=(
+        "The stack writes its own secrets to it, lets its identities read these and no others, and deletes "
+        "them when it is destroyed. It does not change the vault."
+    ),
+)
 APPLICATION = Text(
     key="existingApplication",
     description=(
@@ -126,6 +136,7 @@ SETTINGS = (
     WORKSPACE,
     APPLICATION_INSIGHTS,
     ENVIRONMENT,
+    KEY_VAULT,
     APPLICATION,
     AUDIENCES,
 )
@@ -142,6 +153,7 @@ class Existing:
         workspace: the Log Analytics workspace.
         application_insights: the Application Insights component.
         environment: the Container Apps environment.
+        key_vault: the Key Vault.
         application: client id of the application with which users sign in.
         audiences: client ids of the servers' applications, by the name of the server.
     """
@@ -152,6 +164,7 @@ class Existing:
     workspace: ResourceId | None = None
     application_insights: ResourceId | None = None
     environment: ResourceId | None = None
+    key_vault: ResourceId | None = None
     application: str = ""
     audiences: Mapping[str, str] = field(default_factory=dict)
 
@@ -170,6 +183,7 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
         workspace=ResourceId.parse(WORKSPACE.read(reader)),
         application_insights=ResourceId.parse(APPLICATION_INSIGHTS.read(reader)),
         environment=ResourceId.parse(ENVIRONMENT.read(reader)),
+        key_vault=ResourceId.parse(KEY_VAULT.read(reader)),
         application=APPLICATION.read(reader).lower(),
         audiences=_audiences(reader, servers),
     )

@@ -89,7 +89,7 @@ def load(
             else:
                 raise ConfigurationError(
                     f"{stack_path.name} has {name} encrypted, and only the Pulumi CLI can decrypt it. "
-                    f"Pass its value for this run: --secret {name}=..."
+                    f"Pass it to the twin through the environment: --secret {name}"
                 )
         else:
             values[full] = _text(value)

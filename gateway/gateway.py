@@ -7,23 +7,16 @@ import pulumi
 from pulumi_azure_native import apimanagement, authorization, resources
 
 from configuration.existing import Existing
+from gateway.account import Account, Role
 from gateway.api_center import ApiCenterEntries, ApiCenterEntriesArgs
 from gateway.api_management import ApiManagementRef, PolicyRequirements
 from gateway.backend import Hosted
-from gateway.backend_context import (
-    Account,
-    BackendContext,
-    Caller,
-    Deployed,
-    LogKind,
-    LogSource,
-    Role,
-)
+from gateway.backend_context import BackendContext, Caller, Deployed, LogKind, LogSource
 from gateway.entra import Application, ApplicationArgs
 from gateway.fragments import Fragments, FragmentsArgs
 from gateway.keys import KeyRing, KeyRingArgs
 from gateway.monitoring import Monitoring, MonitoringArgs
-from gateway.named_values import NamedValues, NamedValuesArgs
+from gateway.named_values import NamedValues, NamedValuesArgs, Reference
 from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
 from gateway.product import ProductWithKey, ProductWithKeyArgs
@@ -33,6 +26,7 @@ from gateway.resource_logs import ResourceLogs, ResourceLogsArgs
 from gateway.service import Service, ServiceArgs
 from gateway.store import Store, StoreArgs
 from gateway.telemetry import Telemetry, TelemetryArgs
+from gateway.vault import Vault, VaultArgs
 from settings import ApiCenter, Settings
 
 
@@ -161,6 +155,20 @@ class Gateway(pulumi.ComponentResource):
         keys = KeyRing(
             f"{name}-keys", KeyRingArgs(version=settings.key_version, protect=settings.protect), opts=child
         )
+        vault = Vault(
+            f"{name}-vault",
+            VaultArgs(
+                resource_group_name=group.name,
+                location=settings.location,
+                tags=tags,
+                account=account,
+                protect=settings.protect,
+                network=network if not _reached_from_outside(existing) else None,
+                existing=existing.key_vault,
+                must_be_open=existing.api_management is not None,
+            ),
+            opts=child,
+        )
 
         self._name = name
         self._protects = settings.protect
@@ -181,8 +189,8 @@ class Gateway(pulumi.ComponentResource):
             "gateway-identity": service.identity.client_id,
             "cosmos-url": store.url,
             NAMESPACE: service.url.apply(namespace),
-            **keys.named_values,
         }
+        self._references = self._store_keys(f"{name}-keys", keys, vault, service, settings)
         self.url = service.url
         self.cname = service.cname if settings.address else None
         self.resource_group_name = group.name
@@ -200,6 +208,7 @@ class Gateway(pulumi.ComponentResource):
             application_insights_connection=telemetry.connection,
             local=settings.local,
             network=network,
+            vault=vault,
             existing=settings.existing,
             scale=settings.scale,
             caller=Caller(
@@ -216,6 +225,8 @@ class Gateway(pulumi.ComponentResource):
             self._log_sources.append(
                 LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
             )
+        if not existing.key_vault:
+            self._log_sources.append(LogSource(name="vault", kind=LogKind.KEY_VAULT, resource_id=vault.id))
         Monitoring(
             f"{name}-monitoring",
             MonitoringArgs(
@@ -264,6 +275,33 @@ class Gateway(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+    def _store_keys(
+        self, name: str, keys: KeyRing, vault: Vault, service: Service, settings: Settings
+    ) -> Mapping[str, Reference]:
+        """Stores the keys in the vault, each with the right of API Management to read it.
+
+        A vault with a firewall admits API Management with its system-assigned identity only. An existing
+        vault may have one.
+        https://learn.microsoft.com/azure/api-management/api-management-howto-properties
+        """
+        existing = settings.existing
+        passes_firewall = not existing.api_management and bool(settings.network or existing.key_vault)
+        references = {}
+        for key, value in keys.values.items():
+            secret = vault.secret(f"{name}-{key}-secret", value, keys)
+            access = vault.reader(
+                f"{name}-{key}-access",
+                secret,
+                service.own_principal_id if passes_firewall else service.identity.principal_id,
+                keys,
+            )
+            references[key] = Reference(
+                secret=secret,
+                client_id=None if passes_firewall else service.identity.client_id,
+                ready=(access,),
+            )
+        return references
+
     def catalogue(self, plan: Plan, center: ApiCenter, hosted: Sequence[Hosted]) -> None:
         """Declares the entries of the stack's MCP servers in an API Center.
 
@@ -307,7 +345,9 @@ class Gateway(pulumi.ComponentResource):
         )
         named_values = NamedValues(
             f"{name}-values",
-            NamedValuesArgs(service=service, planned=plan.named_values, values=values),
+            NamedValuesArgs(
+                service=service, planned=plan.named_values, values=values, references=self._references
+            ),
             opts=child,
         )
         fragments = Fragments(
@@ -363,13 +403,18 @@ class Gateway(pulumi.ComponentResource):
         }
 
 
+def _reached_from_outside(existing: Existing) -> bool:
+    """Whether the vault has to be reached by what others own, which may be outside of the network."""
+    return any((existing.key_vault, existing.api_management, existing.environment))
+
+
 def _require_own_subscription(existing: Existing, account: Account) -> None:
     """Checks that existing resources in which the stack creates others are in its own subscription.
 
     Raises:
         pulumi.RunError: a resource is in another subscription than the deployment.
     """
-    for resource in (existing.api_management, existing.environment):
+    for resource in (existing.api_management, existing.environment, existing.key_vault):
         if resource and resource.subscription != account.subscription_id:
             raise pulumi.RunError(
                 f"{resource} is not in the subscription of the deployment, {account.subscription_id}. "

@@ -40,25 +40,29 @@ class KeyRingArgs:
 class KeyRing(pulumi.ComponentResource):
     """The keys of every version so far and of the next two, created once and stored as secrets in the state.
 
-    Every version remains declared, so no deployment replaces a key: rotation only adds keys.
+        Every version remains declared, so no deployment replaces a key: rotation only adds keys.
 
     Attributes:
-        named_values: the keys for API Management, base64, by the name of their named value.
+    <<<<<<< HEAD
+            named_values: the keys for API Management, base64, by the name of their named value.
+    =======
+            values: the keys that policies may use, base64 and secret, by the name of their named value.
+    >>>>>>> bce52e3 (Keep keys and servers' secrets in a Key Vault)
     """
 
-    named_values: Mapping[str, pulumi.Output[str]]
+    values: Mapping[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: KeyRingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:KeyRing", name, None, opts)
         # ignore_changes: an edited length must not replace a key that seals valid tokens.
         kept = pulumi.ResourceOptions(parent=self, protect=args.protect, ignore_changes=["length", "keepers"])
         declared = declared_key_versions(args.version)
-        self.named_values = {}
+        self.values = {}
         for purpose, length in (("token", _TOKEN_KEY_BYTES), ("consent", _CONSENT_KEY_BYTES)):
             for version in range(1, declared.stop):
                 key = random.RandomBytes(
                     f"{name}-{purpose}-v{version}", random.RandomBytesArgs(length=length), opts=kept
                 )
                 if version in declared:
-                    self.named_values[key_name(purpose, version)] = pulumi.Output.secret(key.base64)
+                    self.values[key_name(purpose, version)] = pulumi.Output.secret(key.base64)
         self.register_outputs({})

@@ -8,6 +8,22 @@ from pulumi_azure_native import apimanagement
 
 from gateway.api_management import ApiManagementRef
 from gateway.plan import NamedValue
+from gateway.vault import VaultSecret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A secret in a Key Vault that API Management reads.
+
+    Attributes:
+        secret: the secret.
+        client_id: client id of the user-assigned identity that reads it; None for the system-assigned one.
+        ready: what has to exist before it can be read.
+    """
+
+    secret: VaultSecret
+    client_id: pulumi.Input[str] | None
+    ready: Sequence[pulumi.Resource]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +33,14 @@ class NamedValuesArgs:
     Attributes:
         service: the API Management service.
         planned: the named values to declare.
-        values: their values by name.
+        values: their values by name, except those of secrets.
+        references: where the secrets are, by the name of the named value.
     """
 
     service: ApiManagementRef
     planned: Sequence[NamedValue]
     values: Mapping[str, pulumi.Input[str]]
+    references: Mapping[str, Reference]
 
 
 class NamedValues(pulumi.ComponentResource):
@@ -36,19 +54,26 @@ class NamedValues(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NamedValuesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:NamedValues", name, None, opts)
-        self.declared = {
-            planned.name: apimanagement.NamedValue(
-                f"{name}-{planned.name}",
-                apimanagement.NamedValueArgs(
-                    resource_group_name=args.service.resource_group_name,
-                    service_name=args.service.service_name,
-                    named_value_id=planned.name,
-                    display_name=planned.name,
-                    value=args.values[planned.name],
-                    secret=planned.secret,
-                ),
-                opts=args.service.child(self),
-            )
-            for planned in args.planned
-        }
+        self.declared = {planned.name: self._declare(name, args, planned) for planned in args.planned}
         self.register_outputs({})
+
+    def _declare(self, name: str, args: NamedValuesArgs, planned: NamedValue) -> apimanagement.NamedValue:
+        reference = args.references[planned.name] if planned.secret else None
+        return apimanagement.NamedValue(
+            f"{name}-{planned.name}",
+            apimanagement.NamedValueArgs(
+                resource_group_name=args.service.resource_group_name,
+                service_name=args.service.service_name,
+                named_value_id=planned.name,
+                display_name=planned.name,
+                value=None if reference else args.values[planned.name],
+                # With its version: API Management reads a secret without one again every four hours.
+                key_vault=apimanagement.KeyVaultContractCreatePropertiesArgs(
+                    secret_identifier=reference.secret.uri, identity_client_id=reference.client_id
+                )
+                if reference
+                else None,
+                secret=planned.secret,
+            ),
+            opts=args.service.child(self, reference.ready if reference else ()),
+        )

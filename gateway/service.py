@@ -149,6 +149,11 @@ class Service(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "url": self.url})
 
     @property
+    def own_principal_id(self) -> pulumi.Output[str]:
+        """Object id of the system-assigned identity of a service that the stack creates."""
+        return self.resource.identity.apply(lambda identity: identity.principal_id if identity else "")
+
+    @property
     def _owned(self) -> pulumi.Resource | None:
         """The service, unless it remains when the stack is destroyed."""
         return None if self._adopted else self.resource
@@ -220,8 +225,8 @@ class Service(pulumi.ComponentResource):
                 sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
                     name=args.sku, capacity=args.capacity
                 ),
-                # The policies use only the user-assigned identity. The other one has no role; it is for
-                # additions of an operator: certificates and named values from a Key Vault, other policies.
+                # Policies use the user-assigned identity only. The other one reads the keys from a Key Vault
+                # that has a firewall, and has no other role.
                 identity=apimanagement.ApiManagementServiceIdentityArgs(
                     type=apimanagement.ApimIdentityType.SYSTEM_ASSIGNED_USER_ASSIGNED,
                     user_assigned_identities=self.identity.id.apply(

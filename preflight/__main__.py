@@ -14,11 +14,11 @@ from configuration import stack_file
 from gateway import limits
 from gateway.plan import plan_gateway
 from preflight.deployer import needs
+from preflight.stack import NOT_READ
+from preflight.unpinned import unpinned
 from settings import SettingsError, load
 
 _ROOT = Path(__file__).resolve().parent.parent
-# In place of encrypted values, which only the Pulumi CLI reads: of a form that every setting accepts.
-_NOT_READ = "xoxb-not-read-00000000"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stack", default="dev", help="name of the stack (dev)")
     stack = parser.parse_args(arguments).stack
     try:
-        configuration = stack_file.load(_ROOT, stack, encrypted=_NOT_READ)
+        configuration = stack_file.load(_ROOT, stack, encrypted=NOT_READ)
     except stack_file.ConfigurationError as error:
         return _fail(str(error))
     reset_options(project=configuration.project, stack=configuration.stack)
@@ -48,6 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     for one in refused:
         _print(f"{'warning' if one.warning else 'error'}: {one.message}")
     failed = not all(map(lint.is_warning, found)) or not all(one.warning for one in refused)
+    for image in unpinned(settings):
+        _print(
+            f"warning: {image.image} is not pinned by digest, so another image can take its place.\n"
+            f"  > make pin STACK={stack}"
+        )
     if configuration.encrypted:
         _print(f"Not checked, because only the Pulumi CLI reads them: {', '.join(configuration.encrypted)}.")
     _print(

@@ -47,6 +47,19 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
             for role in roles
         ),
     )
+    if vault := settings.existing.key_vault:
+        yield Need(
+            what="Roles of the deployer at the existing Key Vault: to write secrets, to delete them, and to "
+            "let the stack's identities read them. To delete secrets it needs a network path to it as well.",
+            commands=tuple(
+                f'az role assignment create --assignee <deployer> --role "{role}" --scope {vault}'
+                for role in (
+                    "Key Vault Contributor",
+                    "Key Vault Secrets Officer",
+                    "Role Based Access Control Administrator",
+                )
+            ),
+        )
     if not settings.existing.application:
         yield Need(
             what="The right to register applications in Entra: the role Application Developer for a person, "
@@ -65,7 +78,8 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
 
 
 def _providers(settings: Settings, backends: Sequence[Backend]) -> Sequence[str]:
-    found = {"ApiManagement", "App", "DocumentDB", "Insights", "ManagedIdentity", "OperationalInsights"}
+    found = {"ApiManagement", "App", "DocumentDB", "Insights", "KeyVault", "ManagedIdentity"}
+    found.add("OperationalInsights")
     if any(backend.name == "functions" for backend in backends):
         found |= {"Storage", "Web"}
     if settings.network is not None:

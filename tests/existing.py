@@ -22,6 +22,7 @@ EXISTING = {
     "existingWorkspace": identifier("Microsoft.OperationalInsights/workspaces", "logs"),
     "existingApplicationInsights": identifier("Microsoft.Insights/components", "traces"),
     "existingEnvironment": identifier("Microsoft.App/managedEnvironments", "apps"),
+    "existingKeyVault": identifier("Microsoft.KeyVault/vaults", "secrets"),
     "existingApplication": "11111111-1111-4111-8111-111111111111",
     "existingAudiences": json.dumps(
         {
@@ -47,6 +48,7 @@ TYPES = {
     "existingWorkspace": "operationalinsights:Workspace",
     "existingApplicationInsights": "applicationinsights:Component",
     "existingEnvironment": "app:ManagedEnvironment",
+    "existingKeyVault": "keyvault:Vault",
 }
 """What a stack reads for each setting; it does not look up applications of Entra."""
 

@@ -18,8 +18,8 @@ from apim import page, score, support
 from apim.readings import TABLE, Question
 from apim.readings.page import PAGE as READINGS
 from apim.readings.page import readings
+from gateway.account import Role
 from gateway.admin.command import app as admin
-from gateway.backend_context import Role
 from settings import KEYS, SettingsError
 from tests.clients import page as clients_page
 from tests.clients.client import Client, clients

@@ -55,9 +55,11 @@ ALLOWED = {
     "gateway/admin": {"gateway"},
     "backends": {
         "backends",
+        "gateway.account",
         "gateway.backend",
         "gateway.backend_context",
         "gateway.network",
+        "gateway.vault",
         "settings",
         "configuration",
     },

@@ -91,7 +91,7 @@ def _problems(containers: Iterable[Container]) -> Iterator[str]:
 def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
     """The notice about encrypted settings, which were not read."""
     if encrypted:
-        options = " ".join(f"--secret {name}=..." for name in encrypted)
+        options = " ".join(f"--secret {name}" for name in encrypted)
         yield (
             f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; what "
             f"depends on it runs with invented data. To use real values: python -m twin up {options}"

@@ -49,7 +49,15 @@ def up(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Overrides a setting of the stack.")
     ] = None,
     secret: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="The same for a secret setting.")
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Reads a secret setting from the environment: slackBotToken from SLACK_BOT_TOKEN.",
+        ),
+    ] = None,
+    secrets_file: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Reads secret settings from a file with lines KEY=VALUE."),
     ] = None,
     reading: Annotated[
         list[str] | None,
@@ -67,18 +75,23 @@ def up(
     """Runs a stack on this machine until Ctrl-C."""
     from apim.readings import ReadingError, Readings  # noqa: PLC0415 - see above
     from twin.plan import Options  # noqa: PLC0415 - see above
+    from twin.secret_input import SecretInputError, read_secrets  # noqa: PLC0415 - see above
     from twin.session import run_foreground  # noqa: PLC0415 - see above
 
     try:
         readings = Readings.parse(reading or [])
     except ReadingError as error:
         _fail(f"--reading: {error}")
+    try:
+        secrets = read_secrets(secret or [], secrets_file or [])
+    except SecretInputError as error:
+        _fail(str(error))
     options = Options(
         port=port,
         stack=stack,
         state=state or (Path(".twin") if port == _PORT else Path(".twin") / str(port)),
         config=_pairs("--config", config or []),
-        secrets=_pairs("--secret", secret or []),
+        secrets=secrets,
         admit_agents=agents,
         readings=readings,
     )

@@ -264,7 +264,7 @@ def test_the_gateway_passes_2026_07_28_to_a_server_that_supports_it(twin: Runnin
 def test_secrets_that_were_encrypted_for_a_deployment_are_not_needed(twin: RunningTwin) -> None:
     said = twin.log.read_text()
     assert "slackBotToken, jiraApiToken: encrypted in the stack's file, so not read and not needed" in said
-    assert "--secret slackBotToken=... --secret jiraApiToken=..." in said
+    assert "--secret slackBotToken --secret jiraApiToken" in said
 
 
 def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin) -> None:

@@ -254,6 +254,8 @@ class Azure:
                 del self._resources[existing.id.lower()]
                 if existing.type.endswith("apimanagement:ApiManagementService"):
                     self._soft_deleted.add(existing.id.lower().rpartition("/")[2])
+                if ":keyvault:" in existing.type:
+                    self._soft_deleted.add(existing.id.lower())
             call.removed = tuple(existing.id for existing in gone)
 
 

@@ -99,7 +99,9 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
     values: dict[str, set[str]] = {}
     for value in timeline.versions("apimanagement:NamedValue"):
         if value.inputs.get("secret"):
-            values.setdefault(value.name, set()).add(str(value.inputs.get("value")))
+            reference = value.inputs.get("keyVault") or {}
+            content = reference.get("secretIdentifier") or value.inputs.get("value")
+            values.setdefault(value.name, set()).add(str(content))
     return found + [f"the secret in {name} changed" for name, all_ in values.items() if len(all_) > 1]
 
 

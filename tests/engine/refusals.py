@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.engine.record import Call
+from twin.azure.vault import UnreadableError, Vaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ class Account:
 
     Attributes:
         resources: by lower-case id.
-        soft_deleted: lower-case names of API Management services that were deleted and not purged.
+        soft_deleted: what was deleted and not purged, in lower case: names of API Management services, and
+            ids of vaults and secrets.
         writing: calls under way.
     """
 
@@ -76,6 +78,8 @@ _NAMES = {
     "apimanagement:ApiManagementService": r"[a-zA-Z][a-zA-Z0-9-]{0,48}[a-zA-Z0-9]",
     "apimanagement:NamedValue": r"[a-zA-Z0-9._-]{1,256}",
     "cosmosdb:DatabaseAccount": r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
+    "keyvault:Secret": r"[a-zA-Z0-9-]{1,127}",
+    "keyvault:Vault": r"[a-zA-Z](?:[a-zA-Z0-9]|-(?!-)){1,22}[a-zA-Z0-9]",
     "managedidentity:UserAssignedIdentity": r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}",
     "storage:BlobContainer": r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
     "storage:StorageAccount": r"[a-z0-9]{3,24}",
@@ -177,6 +181,52 @@ def _soft_deleted(call: Call, account: Account) -> str | None:
     return None
 
 
+def _in_a_vault(call: Call, account: Account) -> str | None:
+    """A deleted vault or secret keeps its name, and purge protection lets no one free it.
+
+    https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
+    """
+    if call.kind == "create" and call.id.lower() in account.soft_deleted:
+        return f"409 Conflict: {call.id} is currently in a deleted but recoverable state."
+    return None
+
+
+def _secret_unreadable(call: Call, account: Account) -> str | None:
+    """Whatever refers to a secret in a vault is refused while its identity cannot read it."""
+    vaults = Vaults(_of_type(account, "keyvault:Secret"), _of_type(account, "authorization:RoleAssignment"))
+    try:
+        for address, principal in _references(call, account):
+            vaults.read(address, principal)
+    except UnreadableError as error:
+        if call.is_of("app:ContainerApp"):
+            return f"400 ContainerAppSecretInvalid: Unable to get value using Managed identity. {error}"
+        return (
+            f"400 ValidationError: Failed to access KeyVault secret using Managed Service Identity. {error}"
+        )
+    return None
+
+
+def _references(call: Call, account: Account) -> Iterator[tuple[str, str]]:
+    """Addresses of secrets that a resource refers to, with the object ids of those that read them."""
+    identities = _of_type(account, "managedidentity:UserAssignedIdentity")
+    if call.is_of("app:ContainerApp"):
+        for secret in (call.inputs.get("configuration") or {}).get("secrets") or ():
+            if address := secret.get("keyVaultUrl"):
+                by_id = {one.id: one.outputs.get("principalId", "") for one in identities}
+                yield address, by_id.get(secret.get("identity"), "")
+    reference = call.inputs.get("keyVault") if call.is_of("apimanagement:NamedValue") else None
+    if reference:
+        by_client = {one.outputs.get("clientId"): one.outputs.get("principalId", "") for one in identities}
+        service = account.resources[_service(call.id).lower()].outputs
+        own = (service.get("identity") or {}).get("principalId", "")
+        client = reference.get("identityClientId")
+        yield reference["secretIdentifier"], by_client.get(client, "") if client else own
+
+
+def _of_type(account: Account, type_: str) -> list[Existing]:
+    return [one for one in account.resources.values() if one.type.endswith(f":{type_}")]
+
+
 def _mentions(text: str) -> tuple[set[str], set[str]]:
     """The named values and fragments that a policy document needs."""
     values = set(re.findall(r"\{\{([A-Za-z0-9._-]+)\}\}", text))
@@ -249,6 +299,8 @@ _WRITE: tuple[Rule, ...] = (
     _name_invalid,
     _reference_missing,
     _soft_deleted,
+    _in_a_vault,
+    _secret_unreadable,
     _policy_incomplete,
 )
 _DELETE: tuple[Rule, ...] = (_still_mentioned, _still_used)

@@ -26,9 +26,8 @@ class Leak:
 def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str, str]:
     """All secrets of a deployment by name: configured ones, generated keys, and what the deployer holds."""
     secrets = {**configured, "passphrase": PASSPHRASE, "ARM_CLIENT_SECRET": CLIENT_SECRET}
-    for value in stack.azure.of_type("apimanagement:NamedValue"):
-        if value.inputs.get("secret"):
-            secrets[value.id.rpartition("/")[2]] = value.inputs["value"]
+    for secret in stack.azure.of_type("keyvault:Secret"):
+        secrets[secret.id.rpartition("/")[2]] = secret.inputs["properties"]["value"]
     return secrets
 
 

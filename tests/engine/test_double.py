@@ -87,6 +87,44 @@ def test_a_deleted_service_keeps_its_name(azure: Azure) -> None:
     assert "SoftDeleted" in refused(azure, "apimanagement:ApiManagementService", SERVICE)
 
 
+VAULT = {**GROUP, "vaultName": "mcp-vault", "properties": {"enableRbacAuthorization": True}}
+SECRET = {**GROUP, "vaultName": "mcp-vault", "secretName": "key", "properties": {"value": "1"}}
+
+
+def test_a_deleted_secret_keeps_its_name(azure: Azure) -> None:
+    create(azure, "keyvault:Vault", "vault", VAULT)
+    identifier = create(azure, "keyvault:Secret", "secret", SECRET)
+    azure.delete(call("delete", "keyvault:Secret", "secret", SECRET, identifier))
+    assert "deleted but recoverable" in refused(azure, "keyvault:Secret", SECRET)
+
+
+def test_a_named_value_needs_the_right_to_read_its_secret(azure: Azure) -> None:
+    create(azure, "keyvault:Vault", "vault", VAULT)
+    scope = create(azure, "keyvault:Secret", "secret", SECRET)
+    identity = create(
+        azure, "managedidentity:UserAssignedIdentity", "identity", {**GROUP, "resourceName": "gateway"}
+    )
+    made = azure.resources
+    value = {
+        **GROUP,
+        "serviceName": "apim-1",
+        "namedValueId": "key",
+        "displayName": "key",
+        "keyVault": {
+            "secretIdentifier": made[scope.lower()].outputs["properties"]["secretUriWithVersion"],
+            "identityClientId": made[identity.lower()].outputs["clientId"],
+        },
+    }
+    assert "Failed to access KeyVault secret" in refused(azure, "apimanagement:NamedValue", value)
+    role = {
+        "scope": scope,
+        "roleDefinitionId": "/subscriptions/s/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6",
+        "principalId": made[identity.lower()].outputs["principalId"],
+    }
+    create(azure, "authorization:RoleAssignment", "role", role)
+    create(azure, "apimanagement:NamedValue", "value", value)
+
+
 def test_a_policy_needs_what_it_mentions(azure: Azure) -> None:
     assert "'key'" in refused(azure, "apimanagement:ApiPolicy", policy('<a b="{{key}}" />'))
     assert "'token'" in refused(

@@ -68,39 +68,40 @@ _FROM_THE_BEGINNING = "belongs to the first deployment; test_variants.py deploys
 _SIZE = "one property of one resource; tests/program/test_scale.py looks at it"
 
 SEVERAL = {
+    "agents": json.dumps(
+        [{"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["SnippetKeeper"]}]
+    ),
     "alertEmails": json.dumps(["oncall@example.com"]),
+    "alerts": "false",
     "assignmentRequired": "true",
+    "costAnomalyAlert": "true",
+    "foundryEndpoint": "https://agents.services.ai.azure.com/api/projects/demo",
+    "foundryModel": "gpt-5",
+    "githubUrl": "https://github.example.com/mcp/",
+    "jiraProjects": json.dumps(["SUPPORT"]),
     "jiraReadOnly": "true",
     "logDailyCapGb": "50",
     "logRetentionDays": "90",
     "monthlyBudget": "500",
     "registry": "false",
+    "roleMembers": json.dumps({"SnippetKeeper": ["ada00000-0000-4000-8000-000000001815"]}),
     "samplingPercent": "20",
+    "slackPostChannels": json.dumps(["C01234567"]),
     "slackReadOnly": "true",
+    "tools": json.dumps({"functions": {"delete_snippet": {"role": "SnippetKeeper"}}}),
     "workbook": "false",
 }
 """Settings that one step, `several`, changes together: each is one property, or one resource more or less."""
 
-_PARTS = "adds or changes resources of one part of the stack; tests/program looks at them"
-
 NOT_CHANGED = {
-    **dict.fromkeys(
-        (
-            *(
-                "agents",
-                "tools",
-                "toolLock",
-                "subscriptionKeyVersion",
-                "roleMembers",
-                "slackPostChannels",
-                "jiraProjects",
-                "alerts",
-            ),
-            *("costAnomalyAlert", "apiCenter", "githubToken", "githubSignIn", "githubUrl"),
-            *("foundryProject", "foundryEndpoint", "foundryModel"),
-        ),
-        _PARTS,
-    ),
+    "apiCenter": "writes to an API Center of another team, which the double of Azure does not have; "
+    "tests/program/test_agents.py looks at its entries",
+    "foundryProject": "writes to a Foundry project of another team, which the double of Azure does not "
+    "have; tests/program/test_agents.py looks at its connection",
+    "toolLock": "changes one policy, when tools.lock.json has every server",
+    "subscriptionKeyVersion": "this stack admits no subscription keys, so it changes nothing",
+    "githubSignIn": "changes the connection of foundryProject",
+    "githubToken": "is stored in the connection of foundryProject, so it changes nothing without one",
     **dict.fromkeys((setting.key for setting in existing.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in address.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in network.SETTINGS), _FROM_THE_BEGINNING),

@@ -165,17 +165,19 @@ def test_an_existing_environment_keeps_its_own_logs() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Cloud):
-    """A subscription in which the existing service is not what the settings say.
+    """A subscription in which an existing resource is not what the settings say.
 
     Attributes:
-        changes: outputs of the service that differ.
+        type_: the end of its type token.
+        changes: its outputs that differ.
     """
 
+    type_: str = ":ApiManagementService"
     changes: Mapping[str, Any]
 
     def read(self, type_: str, identifier: str, *, assigned: Sequence[str] = ()) -> dict[str, Any]:
         found = super().read(type_, identifier, assigned=assigned)
-        return {**found, **self.changes} if type_.endswith(":ApiManagementService") else found
+        return {**found, **self.changes} if type_.endswith(self.type_) else found
 
 
 @pytest.mark.parametrize(

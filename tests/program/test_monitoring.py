@@ -34,6 +34,7 @@ def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
     assert {kind: categories for kind, (categories, _) in found.items()} == {
         "Microsoft.ApiManagement/service": {"GatewayLogs"},
         "Microsoft.DocumentDB/databaseAccounts": {"ControlPlaneRequests", "DataPlaneRequests"},
+        "Microsoft.KeyVault/vaults": {"AuditEvent"},
         "Microsoft.Storage/storageAccounts/blobServices/default": {
             "StorageDelete",
             "StorageRead",

@@ -124,6 +124,7 @@ def test_services_with_private_access_have_no_public_address(sku: str) -> None:
         "blob of mcpfunctions",
         "queue of mcpfunctions",
         "sites of functions-app",
+        "vault of mcp-vault",
     }
     assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Disabled"
     assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
@@ -138,7 +139,7 @@ def test_services_with_private_access_have_no_public_address(sku: str) -> None:
 def test_services_stay_public_for_a_tier_outside_of_the_network() -> None:
     """The gateway of BasicV2 has no address in a network; only what it does not call becomes private."""
     of = stack("BasicV2")
-    assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions"}
+    assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions", "vault of mcp-vault"}
     assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Enabled"
     assert of.one("storage:StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
     assert of.one("app:ManagedEnvironment").inputs["vnetConfiguration"]["internal"] is False

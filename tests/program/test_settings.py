@@ -386,6 +386,7 @@ WRONG = {
     "workspace-by-name": ({"existingWorkspace": "logs"}, "existingWorkspace"),
     "workspace-of-another-type": ({"existingWorkspace": IDENTITY}, "existingWorkspace"),
     "component-by-name": ({"existingApplicationInsights": "traces"}, "existingApplicationInsights"),
+    "vault-by-name": ({"existingKeyVault": "secrets"}, "existingKeyVault"),
     "environment-by-name": ({"existingEnvironment": "apps"}, "existingEnvironment"),
     "one-environment-for-isolated-servers": (
         {"existingEnvironment": EXISTING["existingEnvironment"], "isolateEnvironments": "true"},

@@ -101,7 +101,8 @@ VARIANTS = {
     "network": {
         "sku": "StandardV2",
         "vnetEnabled": "true",
-        "containers": json.dumps([{**_ENTRY, "name": "notes"}]),
+        "notesToken": "s3cret-s3cret",
+        "containers": json.dumps([{**_ENTRY, "name": "notes", "secrets": {"NOTES_TOKEN": "notesToken"}}]),
     },
 }
 

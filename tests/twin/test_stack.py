@@ -242,7 +242,7 @@ def test_an_unknown_stack_is_an_error_that_lists_the_stacks(project: Project) ->
 
 def test_an_encrypted_value_must_be_overridden(project: Project) -> None:
     root = project(dev="{'sample:given': {secure: 'v1:abc'}}")
-    with pytest.raises(StackError, match="--secret given="):
+    with pytest.raises(StackError, match="--secret given"):
         evaluate(root=root)
     assert evaluate(secrets={"given": "x"}, root=root).secret_outputs == {"key"}
 

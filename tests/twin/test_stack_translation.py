@@ -9,6 +9,7 @@ import pytest
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure import database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
+from twin.azure.vault import UnreadableError, vaults
 from twin.blobs import BlobAccount, local_settings
 from twin.entra.directory import Application
 from twin.gateway_plan import LOCAL
@@ -73,6 +74,63 @@ def test_the_gateway_has_the_declared_apis_policies_values_and_identities(stack:
         (identity["clientId"], identity["principalId"])
     }
     assert None in {each.client_id for each in service.identities}
+
+
+def test_a_named_value_is_read_from_the_vault_with_the_identity_that_it_names(stack: Stack) -> None:
+    values = {value.name: value.value for value in gateway.service(stack, CLOUD).named_values}
+    (key,) = (one for one in stack.of_type("RandomBytes") if one.name == "gateway-keys-token-v1")
+    assert values["token-key-v1"] == key.outputs["base64"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "message"),
+    [
+        ("authorization:RoleAssignment", "Failed to access KeyVault secret .* ForbiddenByRbac"),
+        ("keyvault:Secret", "Failed to access KeyVault secret"),
+    ],
+)
+def test_a_named_value_whose_secret_cannot_be_read_is_refused(stack: Stack, type_: str, message: str) -> None:
+    with pytest.raises(StackError, match=message):
+        gateway.service(without(stack, type_), CLOUD)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"identityClientId": "another"}, "API Management has no identity another"),
+        ({"identityClientId": None}, "Type: SystemAssigned"),
+        ({"secretIdentifier": "https://example.com/secrets/a"}, "is not the address of a secret"),
+    ],
+)
+def test_a_reference_that_api_management_would_refuse_is_refused(
+    stack: Stack, change: dict[str, Any], message: str
+) -> None:
+    wrong = changed(
+        stack,
+        "apimanagement:NamedValue",
+        lambda each: {"keyVault": {**each.inputs["keyVault"], **change}} if "keyVault" in each.inputs else {},
+    )
+    with pytest.raises(StackError, match=message):
+        gateway.service(wrong, CLOUD)
+
+
+def test_another_version_of_a_secret_is_not_found(stack: Stack) -> None:
+    (value, *_) = (one for one in stack.of_type("apimanagement:NamedValue") if "keyVault" in one.inputs)
+    reference = value.inputs["keyVault"]
+    principal = stack.one("managedidentity:UserAssignedIdentity", "gateway-service-identity").outputs
+    address = reference["secretIdentifier"].rpartition("/")[0]
+    found = vaults(stack)
+    newest = found.read(address, principal["principalId"])
+    assert newest == found.read(reference["secretIdentifier"], principal["principalId"])
+    with pytest.raises(UnreadableError, match="SecretNotFound"):
+        found.read(f"{address}/{'0' * 32}", principal["principalId"])
+
+
+def test_a_role_for_another_secret_or_another_right_reads_nothing(stack: Stack) -> None:
+    for change in ({"scope": "/subscriptions/other"}, {"roleDefinitionId": "/x/b7e6dc6d"}):
+        wrong = changed(stack, "authorization:RoleAssignment", lambda _, change=change: change)
+        with pytest.raises(StackError, match="ForbiddenByRbac"):
+            gateway.service(wrong, CLOUD)
 
 
 def test_an_undeclared_policy_does_not_exist(stack: Stack) -> None:

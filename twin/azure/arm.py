@@ -278,6 +278,34 @@ def _hidden_when_secret(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     return ("value",) if inputs.get("secret") else ()
 
 
+def _vault(resource: Resource) -> dict[str, Any]:
+    found = {"enableRbacAuthorization": True, "publicNetworkAccess": "Enabled"}
+    return {
+        "properties": {
+            **found,
+            **(resource.inputs.get("properties") or {}),
+            "vaultUri": f"https://{resource.name}.vault.azure.net/",
+            "provisioningState": "Succeeded",
+        }
+    }
+
+
+def _vault_secret(resource: Resource) -> dict[str, Any]:
+    """Azure Resource Manager never returns the value of a secret; another value is another version."""
+    properties = dict(resource.inputs.get("properties") or {})
+    value = properties.pop("value", "")
+    vault = resource.id.split("/")[-3]
+    address = f"https://{vault}.vault.azure.net/secrets/{resource.name}"
+    version = resource.subscription.seed.hexadecimal(f"{resource.id.lower()}#{value}", 32)
+    return {
+        "properties": {
+            **properties,
+            "secretUri": address,
+            "secretUriWithVersion": f"{address}/{version}",
+        }
+    }
+
+
 def _web_app(resource: Resource) -> dict[str, Any]:
     host = f"{resource.name}.azurewebsites.net"
     return {
@@ -389,6 +417,8 @@ _ENTRIES: dict[str, _Entry] = {
     "apimanagement:ProductApi": _Entry(_APIM + "/products/{productId}/apis/{apiId}"),
     "apimanagement:ProductPolicy": _Entry(_APIM + "/products/{productId}/policies/{policyId=policy}"),
     "apimanagement:Subscription": _Entry(_APIM + "/subscriptions/{sid}"),
+    "keyvault:Vault": _Entry("Microsoft.KeyVault/vaults/{vaultName}", _vault),
+    "keyvault:Secret": _Entry("Microsoft.KeyVault/vaults/{vaultName}/secrets/{secretName}", _vault_secret),
     "web:AppServicePlan": _Entry("Microsoft.Web/serverfarms/{name}"),
     "web:WebApp": _Entry(_SITE, _web_app, rejection=flex_consumption.rejection),
     "web:WebAppApplicationSettings": _Entry(_SITE + "/config/{_=appsettings}"),

@@ -20,6 +20,7 @@ _ADOPTED = frozenset(
         "ManagedEnvironment",
         "ResourceGroup",
         "UserAssignedIdentity",
+        "Vault",
         "Workspace",
     }
 )

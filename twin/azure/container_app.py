@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twin.azure.function_app import built_in_auth
+from twin.azure.vault import UnreadableError, Vaults, vaults
 from twin.builtin_auth import BuiltInAuth
 from twin.stack import Declared, Stack, StackError
 
@@ -96,15 +97,16 @@ def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
         image=container["image"],
         command=tuple(container.get("command") or ()),
         args=tuple(container.get("args") or ()),
-        env=_environment(app, container),
+        env=_environment(stack, app, container),
         auth=_auth(stack, app),
         local_command=_local_command(app, tags.get(_LOCAL_COMMAND)),
     )
 
 
-def _environment(app: Declared, container: Mapping[str, Any]) -> dict[str, str]:
+def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> dict[str, str]:
     declared = app.inputs["configuration"].get("secrets") or []
-    secrets = {secret["name"]: str(secret.get("value") or "") for secret in declared}
+    found = vaults(stack)
+    secrets = {secret["name"]: _secret(app, secret, found) for secret in declared}
     environment = {}
     for variable in container.get("env") or []:
         name, reference = variable["name"], variable.get("secretRef")
@@ -115,6 +117,29 @@ def _environment(app: Declared, container: Mapping[str, Any]) -> dict[str, str]:
             )
         environment[name] = secrets[reference] if reference is not None else str(variable.get("value") or "")
     return environment
+
+
+def _secret(app: Declared, secret: Mapping[str, str], found: Vaults) -> str:
+    """The value of a secret of an app, which it has itself or reads from a Key Vault.
+
+    Raises:
+        StackError: the app does not have the identity, or the identity cannot read the secret.
+    """
+    address = secret.get("keyVaultUrl")
+    if not address:
+        return str(secret.get("value") or "")
+    identity = secret.get("identity", "")
+    assigned = (app.outputs.get("identity") or {}).get("userAssignedIdentities") or {}
+    principal = next((ids["principalId"] for id_, ids in assigned.items() if id_ == identity), None)
+    if principal is None:
+        raise StackError(f"{app.name} does not have the identity {identity}, with which it reads {address}.")
+    try:
+        return found.read(address, principal)
+    except UnreadableError as error:
+        raise StackError(
+            f"{app.name}: Unable to get value using Managed identity {identity} for secret {secret['name']}. "
+            f"{error}"
+        ) from None
 
 
 def _auth(stack: Stack, app: Declared) -> BuiltInAuth | None:

@@ -16,6 +16,7 @@ from apim.service import (
     Subscription,
 )
 from twin.azure.cloud import Cloud
+from twin.azure.vault import UnreadableError, Vaults, vaults
 from twin.gateway_plan import DeclaredSourceMap, PlannedDocuments
 from twin.stack import Declared, Stack, StackError
 
@@ -35,17 +36,20 @@ def service(stack: Stack, cloud: Cloud) -> Service:
         raise StackError(f"The twin runs one API Management service; the stack declares {len(declared)}.")
     (one,) = declared
     planned = PlannedDocuments(stack.configuration)
+    identities, found = _identities(one), vaults(stack)
     return Service(
         name=one.outputs["name"],
         gateway_url=one.outputs["gatewayUrl"],
         sku=one.inputs["sku"]["name"] if not one.external else _configured_sku(stack),
         apis=tuple(_api(stack, api, planned) for api in stack.of_type("apimanagement:Api")),
         policy=_policy(stack, "apimanagement:Policy", {}, "all APIs", planned),
-        named_values=tuple(_named_value(value) for value in stack.of_type("apimanagement:NamedValue")),
+        named_values=tuple(
+            _named_value(value, found, identities) for value in stack.of_type("apimanagement:NamedValue")
+        ),
         fragments=tuple(
             _fragment(fragment, planned) for fragment in stack.of_type("apimanagement:PolicyFragment")
         ),
-        identities=_identities(one),
+        identities=identities,
         products=tuple(
             _product(stack, product, planned) for product in stack.of_type("apimanagement:Product")
         ),
@@ -119,15 +123,37 @@ def _document(policy: Declared, place: str, planned: PlannedDocuments) -> Policy
     return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))
 
 
-def _named_value(value: Declared) -> NamedValue:
-    if value.inputs.get("keyVault"):
-        raise StackError(
-            f"The named value {value.inputs['displayName']} is in a Key Vault, which the twin does not have. "
-            "Give it a value when the stack is local."
-        )
+def _named_value(value: Declared, found: Vaults, identities: tuple[ManagedIdentity, ...]) -> NamedValue:
+    reference = value.inputs.get("keyVault")
     return NamedValue(
-        name=value.inputs["displayName"], value=value.inputs["value"], secret=bool(value.inputs.get("secret"))
+        name=value.inputs["displayName"],
+        value=_secret(reference, found, identities) if reference else value.inputs["value"],
+        secret=bool(value.inputs.get("secret")),
     )
+
+
+def _secret(reference: Mapping[str, str], found: Vaults, identities: tuple[ManagedIdentity, ...]) -> str:
+    """What a named value refers to, read with the identity that it names.
+
+    Raises:
+        StackError: the service does not have the identity, or the identity cannot read the secret.
+    """
+    address, client_id = reference["secretIdentifier"], reference.get("identityClientId")
+    identity = next((each for each in identities if each.client_id == client_id), None)
+    if identity is None:
+        raise StackError(
+            f"API Management has no {f'identity {client_id}' if client_id else 'system-assigned identity'}, "
+            f"with which a named value reads {address}."
+        )
+    try:
+        return found.read(address, identity.principal_id)
+    except UnreadableError as error:
+        kind = "UserAssigned" if client_id else "SystemAssigned"
+        raise StackError(
+            f"Failed to access KeyVault secret {address} using Managed Service Identity of Api Management "
+            f"service. Check if Managed Identity of Type: {kind}, ObjectId: {identity.principal_id} has GET "
+            f"permissions on secrets. {error}"
+        ) from None
 
 
 def _fragment(fragment: Declared, planned: PlannedDocuments) -> PolicyFragment:

@@ -1,0 +1,72 @@
+"""The secrets of one MCP server: in the Key Vault, and read by an identity of the server's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_azure_native import managedidentity
+
+from gateway.backend_context import BackendContext, steady_identity
+from gateway.vault import VaultSecret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSecretsArgs:
+    """Arguments of `ServerSecrets`.
+
+    Attributes:
+        context: resource group and vault.
+        values: the secrets by the name of the environment variable.
+    """
+
+    context: BackendContext
+    values: Mapping[str, str] = field(repr=False)
+
+
+class ServerSecrets(pulumi.ComponentResource):
+    """Secrets of a server, and the identity that Container Apps reads them with.
+
+    The identity reads these secrets and has no other right. The server itself cannot get tokens of it.
+
+    Attributes:
+        identity_id: resource id of the identity.
+        stored: the secrets by the name of the environment variable.
+        ready: what has to exist before the secrets can be read.
+    """
+
+    identity_id: pulumi.Output[str]
+    stored: Mapping[str, VaultSecret]
+    ready: tuple[pulumi.Resource, ...]
+
+    def __init__(
+        self, name: str, args: ServerSecretsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mcp:backends:ServerSecrets", name, None, opts)
+        context = args.context
+        identity = managedidentity.UserAssignedIdentity(
+            f"{name}-identity",
+            managedidentity.UserAssignedIdentityArgs(
+                resource_group_name=context.resource_group_name, location=context.location, tags=context.tags
+            ),
+            opts=steady_identity(self),
+        )
+        self.identity_id = identity.id
+        self.stored = {
+            variable: context.vault.secret(f"{name}-{secret_name(variable)}", value, self)
+            for variable, value in args.values.items()
+        }
+        self.ready = (
+            *context.vault.ready,
+            *(
+                context.vault.reader(
+                    f"{name}-{secret_name(variable)}-access", secret, identity.principal_id, self
+                )
+                for variable, secret in self.stored.items()
+            ),
+        )
+        self.register_outputs({})
+
+
+def secret_name(variable: str) -> str:
+    """As Container Apps and Key Vault take it: small letters, digits and hyphens."""
+    return variable.lower().replace("_", "-")

@@ -1,0 +1,130 @@
+"""Pins the images of a stack by digest: `python -m preflight.images --stack dev`.
+
+A tag can be moved to another image; a digest cannot. The digest of a tag comes from its registry.
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+"""
+
+import argparse
+import hashlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pulumi
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import reset_options
+
+from configuration import stack_file
+from preflight.stack import NOT_READ
+from preflight.unpinned import unpinned
+from settings import load
+
+_ROOT = Path(__file__).resolve().parent.parent
+_REFERENCE = re.compile(r"(?P<registry>[^/]+)/(?P<repository>[^:@]+):(?P<tag>[^@]+)")
+# An index lists an image for each platform; its digest pins them all.
+_ACCEPTED = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class RegistryError(Exception):
+    """A registry does not give a digest; the message has the reason."""
+
+
+def resolve(image: str, client: httpx2.Client) -> str:
+    """The digest to which a tag leads now.
+
+    Args:
+        image: reference with registry and tag.
+        client: sends the requests.
+
+    Raises:
+        RegistryError: the registry does not answer, wants a sign-in, or sends what does not match its digest.
+    """
+    found = _REFERENCE.fullmatch(image)
+    if found is None:
+        raise RegistryError(f"{image} is not a reference with a registry and a tag.")
+    url = f"https://{found['registry']}/v2/{found['repository']}/manifests/{found['tag']}"
+    headers = {"accept": _ACCEPTED}
+    try:
+        response = client.get(url, headers=headers)
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            token = _token(response.headers.get("www-authenticate", ""), client)
+            response = client.get(url, headers={**headers, "authorization": f"Bearer {token}"})
+    except httpx2.HTTPError as error:
+        raise RegistryError(f"{found['registry']} does not answer: {type(error).__name__}.") from None
+    if response.status_code != httpx2.codes.OK:
+        raise RegistryError(f"{found['registry']} answered {response.status_code} for {image}.")
+    digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+    if response.headers.get("docker-content-digest", digest) != digest:
+        raise RegistryError(
+            f"The manifest of {image} does not have the digest that {found['registry']} says."
+        )
+    return digest
+
+
+def _token(challenge: str, client: httpx2.Client) -> str:
+    """A token for reading without a sign-in, as the registry's challenge asks for it."""
+    scheme, _, rest = challenge.partition(" ")
+    parameters = dict(_CHALLENGE.findall(rest))
+    realm = parameters.get("realm", "")
+    if scheme.lower() != "bearer" or not realm.startswith("https://"):
+        raise RegistryError("The registry wants a sign-in that this command does not support.")
+    query = {key: parameters[key] for key in ("service", "scope") if key in parameters}
+    response = client.get(realm, params=query)
+    body = response.json() if response.status_code == httpx2.codes.OK else {}
+    token = body.get("token") or body.get("access_token")
+    if not token:
+        raise RegistryError("The registry lets only signed-in users read the image.")
+    return str(token)
+
+
+def main(arguments: list[str] | None = None, transport: httpx2.BaseTransport | None = None) -> int:
+    """Resolves the tags and pins the images; the exit status is 1 when a digest is missing."""
+    parser = argparse.ArgumentParser(
+        prog="python -m preflight.images", description="Pins the images of a stack by digest."
+    )
+    parser.add_argument("--stack", default="dev", help="name of the stack (dev)")
+    parser.add_argument("--print", action="store_true", help="print the commands and run none")
+    options = parser.parse_args(arguments)
+    try:
+        configuration = stack_file.load(_ROOT, options.stack, encrypted=NOT_READ)
+        reset_options(project=configuration.project, stack=configuration.stack)
+        set_all_config(dict(configuration.values), sorted(configuration.secret_keys))
+        images = tuple(unpinned(load()))
+    except (stack_file.ConfigurationError, pulumi.RunError) as error:
+        return _fail(str(error))
+    failed = False
+    digests: dict[str, str] = {}
+    with httpx2.Client(transport=transport, timeout=30, follow_redirects=True) as client:
+        for each in images:
+            try:
+                digest = digests.setdefault(each.image, "") or resolve(each.image, client)
+            except RegistryError as error:
+                failed = True
+                _fail(str(error))
+                continue
+            digests[each.image] = digest
+            command = [*each.command(digest), "--stack", options.stack]
+            print(f"> {shlex.join(command)}")  # noqa: T201 -- a command line
+            if not options.print:
+                subprocess.run(command, check=True, cwd=_ROOT)  # noqa: S603 -- its words are known
+    return int(failed)
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 -- a command line
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

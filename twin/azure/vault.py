@@ -1,0 +1,102 @@
+"""The Key Vaults of a stack, and what Azure does when a resource refers to a secret in one.
+
+Sources: https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (addresses),
+https://learn.microsoft.com/azure/key-vault/general/rbac-guide (roles and their scopes).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from twin.stack import Stack
+
+_SECRET_ADDRESS = re.compile(
+    r"https://(?P<vault>[A-Za-z0-9-]{3,24})\.vault\.azure\.net/secrets/(?P<name>[A-Za-z0-9-]{1,127})"
+    r"(?:/(?P<version>[0-9a-f]{32}))?"
+)
+
+_READING_ROLES = (
+    "4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",  # Key Vault Secrets Officer
+    "00482a5a-887f-4fb3-b363-3b7fe8e74483",  # Key Vault Administrator
+)
+
+
+class UnreadableError(Exception):
+    """The identity cannot read the secret; the message has the reason."""
+
+
+class Resource(Protocol):
+    """A resource of Azure."""
+
+    @property
+    def id(self) -> str:
+        """Its resource id."""
+        ...
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What it was created with."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """What Azure reports of it."""
+        ...
+
+
+def vaults(stack: Stack) -> "Vaults":
+    """Everything that a stack, evaluated for an update, has in Key Vaults."""
+    return Vaults(stack.of_type("keyvault:Secret"), stack.of_type("authorization:RoleAssignment"))
+
+
+class Vaults:
+    """Secrets in Key Vaults, and who may read them.
+
+    Args:
+        secrets: the secrets.
+        roles: all role assignments.
+    """
+
+    def __init__(self, secrets: Iterable[Resource], roles: Iterable[Resource]) -> None:
+        self._secrets = tuple(secrets)
+        self._roles = tuple(roles)
+
+    def read(self, address: str, principal_id: str) -> str:
+        """The value of a secret, as an identity reads it.
+
+        Args:
+            address: of the secret, with a version or without.
+            principal_id: object id of the identity.
+
+        Raises:
+            UnreadableError: the secret or the version does not exist, or the identity has no right to it.
+        """
+        parts = _SECRET_ADDRESS.fullmatch(address)
+        if parts is None:
+            raise UnreadableError(f"{address} is not the address of a secret.")
+        secret = next(self._named(parts["vault"], parts["name"]), None)
+        # A vault answers who may not read before it says whether there is something to read.
+        if not self._admits(secret, principal_id):
+            raise UnreadableError(f"ForbiddenByRbac: {principal_id} has no role that reads {address}.")
+        if secret is None or parts["version"] not in (None, _version(secret)):
+            raise UnreadableError(f"SecretNotFound: {address} was not found in this key vault.")
+        return str(secret.inputs["properties"]["value"])
+
+    def _named(self, vault: str, name: str) -> Iterator[Resource]:
+        path = f"/providers/Microsoft.KeyVault/vaults/{vault}/secrets/{name}".lower()
+        return (secret for secret in self._secrets if secret.id.lower().endswith(path))
+
+    def _admits(self, secret: Resource | None, principal_id: str) -> bool:
+        if secret is None:
+            return False
+        return any(
+            role.inputs["principalId"] == principal_id
+            and role.inputs["roleDefinitionId"].rpartition("/")[2] in _READING_ROLES
+            and f"{secret.id}/".lower().startswith(f"{role.inputs['scope']}/".lower())
+            for role in self._roles
+        )
+
+
+def _version(secret: Resource) -> str:
+    return secret.outputs["properties"]["secretUriWithVersion"].rpartition("/")[2]
