@@ -106,7 +106,7 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     else:
         del stack[f"{NAME}:notesToken"]
     del stack[f"{NAME}:githubToken"]
-    if setting.key == "githubToken":
+    if setting.key in ("githubToken", "githubSignIn"):
         stack[f"{NAME}:foundryProject"] = FOUNDRY_PROJECT.example
     if setting.key == "agents":
         stack |= changed(**ADMITS_AGENTS, agents=agent())

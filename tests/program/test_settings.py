@@ -293,6 +293,7 @@ WRONG = {
     "monthly-budget": ({"monthlyBudget": "-5"}, "monthlyBudget"),
     "cost-anomalies-without-receiver": ({"costAnomalyAlert": "true"}, "costAnomalyAlert"),
     "key-version": ({"keyVersion": "0"}, "keyVersion"),
+    "subscription-key-version": ({"subscriptionKeyVersion": "0"}, "subscriptionKeyVersion"),
     "authority-in-clear": ({"entraAuthority": "http://login.microsoftonline.com"}, "entraAuthority"),
     "authority-with-slash": ({"entraAuthority": "https://login.microsoftonline.com/"}, "entraAuthority"),
     "authority-of-a-sovereign-cloud": (
