@@ -96,13 +96,15 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
         if call.is_of("RandomBytes") and call.kind == "create" and call.changed_azure
     )
     found = [f"{name} was generated {count} times" for name, count in generated.items() if count > 1]
-    values: dict[str, set[str]] = {}
+    # A vault that is replaced has the same keys at other addresses.
+    values: dict[tuple[str, str], set[str]] = {}
     for value in timeline.versions("apimanagement:NamedValue"):
         if value.inputs.get("secret"):
             reference = value.inputs.get("keyVault") or {}
             content = reference.get("secretIdentifier") or value.inputs.get("value")
-            values.setdefault(value.name, set()).add(str(content))
-    return found + [f"the secret in {name} changed" for name, all_ in values.items() if len(all_) > 1]
+            vault = str(content).partition("/secrets/")[0] if reference else ""
+            values.setdefault((value.name, vault), set()).add(str(content))
+    return found + [f"the secret in {name} changed" for (name, _), all_ in values.items() if len(all_) > 1]
 
 
 def locked(timeline: Timeline, app: Version) -> tuple[Interval, ...]:

@@ -214,3 +214,15 @@ def test_a_secret_that_changes_in_a_named_value_is_found() -> None:
     history = History().then("create", identifier, {"secret": True, "value": "one"})
     assert history.violations() == []
     assert len(history.then("update", identifier, {"secret": True, "value": "two"}).violations()) == 1
+
+
+def test_a_named_value_that_refers_to_another_secret_of_its_vault_is_found() -> None:
+    identifier = f"{GROUP}/Microsoft.ApiManagement/service/a/namedValues/token-key"
+    TYPES[identifier] = "apimanagement:NamedValue"
+
+    def at(address: str) -> Mapping[str, object]:
+        return {"secret": True, "keyVault": {"secretIdentifier": address}}
+
+    history = History().then("create", identifier, at("https://one/secrets/key/1"))
+    assert history.then("update", identifier, at("https://two/secrets/key/1")).violations() == []
+    assert len(history.then("update", identifier, at("https://two/secrets/key/2")).violations()) == 1
