@@ -1,9 +1,7 @@
 """The workflows of GitHub Actions: linters find nothing, and credentials go only where they must."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,22 +59,6 @@ def test_zizmor_finds_no_insecure_workflow() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-
-
-def test_actionlint_finds_no_mistake() -> None:
-    go = shutil.which("go")
-    if go is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs Go to build actionlint")
-    # Without shellcheck and pyflakes: the result does not depend on what is installed.
-    done = subprocess.run(
-        [go, "tool", "actionlint", "-shellcheck=", "-pyflakes=", *WORKFLOWS],
-        cwd=ROOT / "tools" / "actionlint",
-        env={"GOTOOLCHAIN": "auto", **os.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_zizmor_would_find_the_title_of_a_pull_request_in_a_command(tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_d4_keys_are_rotated_by_one_and_after_a_leak_by_four(
 
 def test_d4_there_is_a_last_version(pulumi_cli: Path) -> None:
     (pulumi_cli / "says").write_text("99\n")
-    assert "100 does not exist" in run("rotate-keys", status=1)
+    assert "the largest version is 99" in run("rotate-keys", status=1)
 
 
 def test_a_failure_of_the_cli_is_shown(pulumi_cli: Path) -> None:

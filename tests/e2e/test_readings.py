@@ -101,7 +101,7 @@ def test_invalid_requests_are_rejected(client: Client, ada: Person) -> None:
     assert client.call(token, headers={"Mcp-Session-Id": secrets.token_hex(8)}).status_code == 404
 
     unknown = ada.open(client.authorize_url(client_id="nobody"))
-    assert (unknown.status, "not known" in unknown.html) == (400, True)
+    assert (unknown.status, "not registered" in unknown.html) == (400, True)
     elsewhere = ada.open(client.authorize_url(redirect_uri="http://127.0.0.1:45321/other"))
     assert elsewhere.status == 400
     plain = parameters_of(ada.open(client.authorize_url(code_challenge_method="plain")).url)
