@@ -290,7 +290,7 @@ def test_entras_key_can_be_rotated_with_and_without_the_previous_key(twin: Twin)
 def test_the_stack_is_shown_without_its_secrets(twin: Twin, stack: Stack) -> None:
     answer = twin.control.get("/stack")
     resources = {resource["name"]: resource for resource in answer.json()["resources"]}
-    assert resources["gateway-values-token-key-v1"]["inputs"]["value"] == "***"
+    assert resources["gateway-keys-token-key-v1-secret"]["inputs"]["properties"]["value"] == "***"
     assert resources["gateway-values-gateway-url"]["inputs"]["value"].startswith("https://")
     assert answer.json()["outputs"]["gatewayUrl"].startswith("https://")
     for key in stack.of_type("RandomBytes"):
