@@ -73,6 +73,7 @@ _FOUNDRY_PROJECT = (
     "/Microsoft.CognitiveServices/accounts/agents/projects/demo"
 )
 REQUIRED = {
+    "githubSignIn": [f"pulumi config set foundryProject {_FOUNDRY_PROJECT}"],
     "githubToken": [f"pulumi config set foundryProject {_FOUNDRY_PROJECT}"],
     "existingAudiences.": ["pulumi config set existingApplication 00000000-0000-0000-0000-000000000001"],
     "roleMembers.": ["pulumi config set --path tools.functions.save_snippet.role SnippetWriter"],
