@@ -12,6 +12,8 @@ PULUMI := .tools/bin/pulumi
 NODE := node_modules/.installed-from
 ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
+# Many tests wait for other processes: three workers keep two cores busy.
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 # Modules are compiled once, not by every process again.
@@ -47,10 +49,10 @@ admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --sta
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.clients.install --fast
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/engine $(ARGS)
+	$(BIN)/pytest $(PARALLEL) tests/engine $(ARGS)
 
 # The clients' packages go to .clients/. What is missing for a client (Go, Rust, Java) is listed.
 test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table

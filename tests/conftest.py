@@ -15,11 +15,16 @@ from tests.policy_coverage import plugin as policy_coverage
 _LONGEST = (
     "tests/e2e/test_servers.py",
     "tests/twin/test_up.py",
-    "tests/browser/test_pages.py",
-    "tests/e2e/test_verify.py",
-    "tests/e2e/test_verify_command.py",
-    "tests/policies/lint/test_planted.py",
     "tests/program/test_program.py",
+    "tests/e2e/test_verify.py",
+    "tests/e2e/test_readings.py",
+    "tests/e2e/test_verify_command.py",
+    "tests/browser/test_pages.py",
+    "tests/agent_demo/test_demo.py",
+    "tests/failures/test_services.py",
+    "tests/twin/test_containers.py",
+    "tests/browser/test_sign_in.py",
+    "tests/policies/lint/test_planted.py",
 )
 _OFFLINE = [
     "--no-sandbox",
