@@ -155,6 +155,11 @@ def test_a_token_with_one_wrong_claim_is_rejected_like_any_bad_token(
     assert twin.received("functions") == []
 
 
+def test_d6_a_token_with_another_issuer_revokes_nothing(client: Client, claims: Claims, key: OctKey) -> None:
+    assert client.revoke(sealed(claims | {"iss": "https://other.example"}, key)).status_code == 200
+    assert client.call(sealed(claims, key)).status_code == 200
+
+
 @pytest.mark.parametrize(
     "header",
     [
