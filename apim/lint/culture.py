@@ -6,7 +6,7 @@ from apim.compiler import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import Subject
-from apim.lint.trees import at, nodes, tree
+from apim.lint.trees import all_nodes, at
 
 _CASE = frozenset({"ToLower", "ToUpper"})
 _COMPARISONS = frozenset({"CurrentCulture", "CurrentCultureIgnoreCase"})
@@ -32,7 +32,7 @@ def _locations(located: LocatedExpression) -> Iterator[tuple[str, tuple[int, int
             yield "this comparison", within(located.line, located.column, fact.line, fact.column)
     if not any(word in source for word in ("ToLower(", "ToUpper(", "CurrentCulture")):
         return
-    for node in nodes(tree(source)):
+    for node in all_nodes(source):
         match node:
             case syntax.Call(target=syntax.Member(name=name)) if name in _CASE:
                 yield f"{name}()", at(located, node.target.at)

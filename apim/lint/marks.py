@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from apim.csharp import Expression
 from apim.csharp.language import syntax
-from apim.lint.trees import nodes, tree
+from apim.lint.trees import all_nodes, nodes, tree
 
 SECRET_HEADERS = frozenset(
     {
@@ -107,7 +107,7 @@ def _variables_read(source: str) -> frozenset[str] | None:
     """The context variables that an expression reads by constant names; None if it may read all."""
     names: list[str] = []
     mentions = 0
-    for node in nodes(tree(source)):
+    for node in all_nodes(source):
         match node:
             case syntax.Member(name="Variables"):
                 mentions += 1
@@ -140,7 +140,7 @@ def checks_a_token(source: str) -> Marks:
     found = set()
     made: set[str] = set()
     idle: set[int] = set()
-    for node in nodes(tree(source)):
+    for node in all_nodes(source):
         match node:
             case syntax.Literal(value=str(value)) if value.lower() == "authorization":
                 found.add("authorization")

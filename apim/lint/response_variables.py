@@ -12,7 +12,7 @@ from apim.compiler import SECTIONS
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import at, named_key, nodes, tree
+from apim.lint.trees import all_nodes, at, named_key
 from apim.rawxml import Value
 
 _VARIABLES = ("response-variable-name", "output-token-variable-name")
@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for located in subject.catalogue.expressions:
         if not any(f"variables:{name}" in located.expression.reads for name in names):
             continue
-        for node in nodes(tree(located.expression.source)):
+        for node in all_nodes(located.expression.source):
             read = named_key(node)
             if (
                 read is not None

@@ -30,7 +30,7 @@ from apim.csharp.language import syntax
 from apim.findings import Finding, PolicyError
 from apim.lint.marks import NONE, Marks, checks_a_token
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import nodes, tree
+from apim.lint.trees import all_nodes
 from apim.rawxml import Element, Value
 from apim.service import Api as DeclaredApi
 from apim.service import Operation
@@ -205,10 +205,10 @@ def _is_settled(expression: Expression) -> bool:
 def _reads_only_the_token(source: str) -> bool:
     asked = [
         node.args[0].value
-        for node in nodes(tree(source))
+        for node in all_nodes(source)
         if isinstance(node, syntax.Call | syntax.Index) and node.args and _is_of_headers(node.target)
     ]
-    whole = sum(isinstance(node, syntax.Member) and node.name == "Headers" for node in nodes(tree(source)))
+    whole = sum(isinstance(node, syntax.Member) and node.name == "Headers" for node in all_nodes(source))
     return len(asked) == whole and all(
         isinstance(one, syntax.Literal)
         and isinstance(one.value, str)
@@ -255,7 +255,7 @@ def _texts(source: str) -> tuple[str, ...]:
     """The string literals in an expression that are valid header values."""
     found = {
         node.value: None
-        for node in nodes(tree(source))
+        for node in all_nodes(source)
         if isinstance(node, syntax.Literal) and isinstance(node.value, str) and _TEXT.fullmatch(node.value)
     }
     return tuple(found)[:_MOST_TEXTS]

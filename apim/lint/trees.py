@@ -28,6 +28,12 @@ def nodes(part: object) -> Iterator[syntax.Node]:
         waiting += [getattr(one, name) for name in _field_names(type(one))]
 
 
+@lru_cache(maxsize=1024)
+def all_nodes(source: str) -> tuple[syntax.Node, ...]:
+    """The nodes of an expression that compiles, in the order of the source; several rules read them."""
+    return tuple(nodes(tree(source)))
+
+
 @cache
 def _field_names(kind: type) -> tuple[str, ...]:
     """The fields of a class of nodes in reverse order; empty for a class that is not a node."""

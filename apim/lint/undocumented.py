@@ -6,7 +6,7 @@ from apim.compiler import LocatedExpression, within
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import at, named_key, nodes, tree
+from apim.lint.trees import all_nodes, at, named_key
 
 _UNQUALIFIED = "unqualified:"
 # Claims for which `Jwt` has properties.
@@ -41,15 +41,15 @@ def _facts(located: LocatedExpression) -> Iterator[Finding]:
 
 
 def _claims(located: LocatedExpression) -> Iterator[Finding]:
-    root = tree(located.expression.source)
+    found = all_nodes(located.expression.source)
     collections = {
         name
-        for node in nodes(root)
+        for node in found
         if isinstance(node, syntax.Local)
         for name, _at, value in node.variables
         if isinstance(value, syntax.Member) and value.name == "Claims"
     }
-    for node in nodes(root):
+    for node in found:
         read = named_key(node)
         if read is None or read.key not in _TIMES:
             continue

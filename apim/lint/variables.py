@@ -15,7 +15,7 @@ from apim import rawxml
 from apim.csharp.language import syntax
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import named_key, nodes, tree
+from apim.lint.trees import all_nodes, named_key
 from apim.rawxml import Value
 
 _DECLARATION = re.compile(r"\s*Needs: ([\w\s,.-]+?)\.\s+Sets: ([\w\s,.-]+?)\.\s*")
@@ -126,7 +126,7 @@ def _indexed(source: str) -> frozenset[str]:
     """The variables that an expression reads with the indexer, which fails if they do not exist."""
     return frozenset(
         read.key
-        for node in nodes(tree(source))
+        for node in all_nodes(source)
         if (read := named_key(node)) is not None
         and read.method == ""
         and isinstance(read.collection, syntax.Member)
