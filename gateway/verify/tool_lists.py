@@ -81,17 +81,23 @@ def locked(tool: Tool) -> LockedTool:
         "annotations": annotations,
     }
     # Canonical JSON has numbers of double precision; larger integers become such.
-    numbers = json.loads(json.dumps(described), parse_int=_number)
+    canonical = json.loads(json.dumps(described), parse_int=_number, object_hook=_with_sorted_default)
     return LockedTool(
         title=tool.title or "",
         description=tool.description or "",
-        digest=f"sha256:{hashlib.sha256(rfc8785.dumps(numbers)).hexdigest()}",
+        digest=f"sha256:{hashlib.sha256(rfc8785.dumps(canonical)).hexdigest()}",
     )
 
 
 def _number(digits: str) -> int | float:
     number = int(digits)
     return number if abs(number) < 2**53 else float(number)
+
+
+def _with_sorted_default(part: dict[str, object]) -> dict[str, object]:
+    """A part of a schema; Jira's server joins a set to a default, in another order after each start."""
+    default = part.get("default")
+    return part | {"default": ",".join(sorted(default.split(",")))} if isinstance(default, str) else part
 
 
 def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:

@@ -77,6 +77,16 @@ def compared(target: Target, file: Path, lock: str = "report") -> str:
     return asyncio.run(check.run(session))
 
 
+def test_the_order_of_names_in_a_default_is_no_difference() -> None:
+    def digest(default: str) -> str:
+        fields = {"type": "string", "default": default}
+        schema = {"type": "object", "properties": {"fields": fields}}
+        return tool_lists.locked(tool(input_schema=schema)).digest
+
+    assert digest("summary,status") == digest("status,summary")
+    assert digest("summary,status") != digest("summary,state")
+
+
 def test_the_file_does_not_depend_on_the_order_of_servers_tools_and_members() -> None:
     one, other = tool(), tool("a", input_schema={"b": 1.0, "a": {"d": 1, "c": []}})
     same = tool("a", input_schema={"a": {"c": [], "d": 1.0}, "b": 1})
