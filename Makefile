@@ -57,7 +57,7 @@ test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a d
 # The clients' packages go to .clients/. What is missing for a client (Go, Rust, Java) is listed.
 test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table
 	@$(BIN)/python -m tests.clients.install
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup tests/clients --all-clients $(ARGS)
+	$(BIN)/pytest --numprocesses 2 tests/clients --all-clients $(ARGS)
 	@$(BIN)/python -m tests.clients.page
 
 # Suites that others wrote. CI fails if docs/conformance.md is not what they find.

@@ -29,11 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             client,
             transport,
             id=f"{client.id}-{transport}",
-            # Some clients listen at a port that is the same for each of their runs.
-            marks=[
-                pytest.mark.xdist_group(client.id),
-                pytest.mark.skipif(not client.runs_here, reason=f"{client.name} needs {client.machine}"),
-            ],
+            marks=pytest.mark.skipif(not client.runs_here, reason=f"{client.name} needs {client.machine}"),
         )
         for client in clients()
         if everything or client.fast

@@ -8,7 +8,8 @@ The program is started with the address of the MCP server and a transport. It wr
     {"waiting": true}              waits for a line: the seconds that have passed, or a new bearer token
 
 A client that opens the system's browser itself finds a program of this module in its place, which notes the
-address; the person signs in and the browser then visits the client's own listener.
+address; the person signs in and the browser then visits the client's own listener. Such a client listens
+at CALLBACK_PORT, because its own default is the same for all runs on a machine.
 """
 
 import json
@@ -18,15 +19,23 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.children import free_port_block
 from tests.e2e.person import Person
 
 _BROWSERS = ("browser", "xdg-open", "open", "x-www-browser", "www-browser", "sensible-browser")
 _SCRIPT = '#!/bin/sh\nfor address; do :; done\nprintf "%s\\n" "$address" >>"{visits}"\n'
+
+
+@cache
+def _callback_port() -> int:
+    """One for each test process, which runs one client at a time."""
+    return free_port_block()
 
 
 class Conversation:
@@ -121,6 +130,7 @@ class Conversation:
             "HOME": str(home),
             "BROWSER": str(folder / "browser"),
             "LANG": "C.UTF-8",
+            "CALLBACK_PORT": str(_callback_port()),
         }
 
     def _read(self) -> None:

@@ -1,7 +1,5 @@
 // MCP Inspector on the command line, each step a run of its own. It opens the system's browser itself.
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
@@ -12,11 +10,7 @@ process.env.MCP_STORAGE_DIR = `${process.env.HOME}/inspector`;
 process.env.MCP_INSPECTOR_SECRET_STORE = 'file';
 // Without a terminal it signs in only when it thinks that it can open a browser.
 process.env.MCP_AUTO_OPEN_ENABLED = 'true';
-// Its own port is the same for all Inspectors on a machine.
-const probe = createServer().listen(0, '127.0.0.1');
-await once(probe, 'listening');
-process.env.MCP_OAUTH_CALLBACK_URL = `http://127.0.0.1:${probe.address().port}/oauth/callback`;
-probe.close();
+process.env.MCP_OAUTH_CALLBACK_URL = `http://127.0.0.1:${process.env.CALLBACK_PORT}/oauth/callback`;
 
 async function inspector(...args) {
     const command = ['node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js', '--cli', url, '--transport', transport, ...args];

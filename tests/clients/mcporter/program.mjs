@@ -8,7 +8,7 @@ const [url] = process.argv.slice(2);
 const say = (fact) => console.log(JSON.stringify(fact));
 
 const config = `${process.env.HOME}/mcporter.json`;
-const oauthRedirectUrl = 'http://127.0.0.1:45322/callback';
+const oauthRedirectUrl = `http://127.0.0.1:${process.env.CALLBACK_PORT}/callback`;
 writeFileSync(config, JSON.stringify({ mcpServers: { gateway: { url, auth: 'oauth', oauthRedirectUrl } }, imports: [] }));
 
 async function mcporter(...args) {

@@ -44,7 +44,7 @@ await new Promise((done) => model.once('listening', done));
 writeFileSync(
     `${home}/opencode.json`,
     JSON.stringify({
-        mcp: { gateway: { type: 'remote', url } },
+        mcp: { gateway: { type: 'remote', url, oauth: { callbackPort: Number(process.env.CALLBACK_PORT) } } },
         provider: {
             local: {
                 npm: '@ai-sdk/openai-compatible',
