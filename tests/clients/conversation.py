@@ -15,11 +15,12 @@ at CALLBACK_PORT, because its own default is the same for all runs on a machine.
 import json
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,6 @@ from tests.e2e.person import Person
 
 _BROWSERS = ("browser", "xdg-open", "open", "x-www-browser", "www-browser", "sensible-browser")
 _SCRIPT = '#!/bin/sh\nfor address; do :; done\nprintf "%s\\n" "$address" >>"{visits}"\n'
-
-
-@cache
-def _callback_port() -> int:
-    """One for each test process, which runs one client at a time."""
-    return free_port_block()
 
 
 class Conversation:
@@ -74,7 +69,7 @@ class Conversation:
             )
         threading.Thread(target=self._read, daemon=True).start()
 
-    def until(self, key: str, seconds: float = 60) -> list[dict[str, Any]]:
+    def until(self, key: str, seconds: float = 90) -> list[dict[str, Any]]:
         """Serves the program until it writes an object with a key; gives the objects before it.
 
         With the key "end" it waits for the program's end.
@@ -110,9 +105,9 @@ class Conversation:
         self._process.stdin.flush()
 
     def stop(self) -> None:
-        """Ends the program and what it started, if it runs."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, 9)
+        """Ends the program and the processes that it started, also those that outlive it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
@@ -130,7 +125,7 @@ class Conversation:
             "HOME": str(home),
             "BROWSER": str(folder / "browser"),
             "LANG": "C.UTF-8",
-            "CALLBACK_PORT": str(_callback_port()),
+            "CALLBACK_PORT": str(free_port_block()),
         }
 
     def _read(self) -> None:

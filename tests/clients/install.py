@@ -29,9 +29,14 @@ def _fingerprint(client: Client) -> str:
 
 
 def is_installed(client: Client) -> bool:
-    """Whether what the lock names is installed."""
+    """Whether what the lock names is installed, with the program as it is now."""
     stamp = client.environment / _STAMP
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(client)
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != _fingerprint(client):
+        return False
+    return all(
+        (copy := client.environment / file.name).is_file() and copy.read_bytes() == file.read_bytes()
+        for file in _files(client.sources)
+    )
 
 
 def install(client: Client) -> bool:
