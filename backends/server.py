@@ -13,6 +13,7 @@ from backends.audience import Audience
 from backends.environment import PROFILE, Environment
 from backends.secrets import ServerSecrets, secret_name
 from gateway.backend_context import BackendContext
+from gateway.propagation import retries
 
 ROUTE_SUFFIX = "-public"
 """The suffix after the app's name in the name, and so the host name, of its public route."""
@@ -154,6 +155,7 @@ class Server(pulumi.ComponentResource):
                     *lock.requirements(context, args.audience),
                     *(secrets.ready if secrets else ()),
                 ],
+                hooks=retries(name) if secrets else None,
             ),
         )
         self.lock = lock.of_container_app(f"{name}-auth", container_app, context, args.audience, parent=self)

@@ -40,14 +40,10 @@ class KeyRingArgs:
 class KeyRing(pulumi.ComponentResource):
     """The keys of every version so far and of the next two, created once and stored as secrets in the state.
 
-        Every version remains declared, so no deployment replaces a key: rotation only adds keys.
+    Every version remains declared, so no deployment replaces a key: rotation only adds keys.
 
     Attributes:
-    <<<<<<< HEAD
-            named_values: the keys for API Management, base64, by the name of their named value.
-    =======
-            values: the keys that policies may use, base64 and secret, by the name of their named value.
-    >>>>>>> bce52e3 (Keep keys and servers' secrets in a Key Vault)
+        values: the keys that policies may use, base64 and secret, by the name of their named value.
     """
 
     values: Mapping[str, pulumi.Output[str]]

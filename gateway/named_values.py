@@ -8,6 +8,7 @@ from pulumi_azure_native import apimanagement
 
 from gateway.api_management import ApiManagementRef
 from gateway.plan import NamedValue
+from gateway.propagation import retries
 from gateway.vault import VaultSecret
 
 
@@ -59,8 +60,11 @@ class NamedValues(pulumi.ComponentResource):
 
     def _declare(self, name: str, args: NamedValuesArgs, planned: NamedValue) -> apimanagement.NamedValue:
         reference = args.references[planned.name] if planned.secret else None
+        resource = f"{name}-{planned.name}"
+        options = args.service.child(self, reference.ready if reference else ())
+        options.hooks = retries(resource) if reference else None
         return apimanagement.NamedValue(
-            f"{name}-{planned.name}",
+            resource,
             apimanagement.NamedValueArgs(
                 resource_group_name=args.service.resource_group_name,
                 service_name=args.service.service_name,
@@ -75,5 +79,5 @@ class NamedValues(pulumi.ComponentResource):
                 else None,
                 secret=planned.secret,
             ),
-            opts=args.service.child(self, reference.ready if reference else ()),
+            opts=options,
         )

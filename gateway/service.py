@@ -13,6 +13,7 @@ from configuration.resource_id import ResourceId
 from configuration.scale import Scale
 from gateway.api_management import logging, logging_to_monitor
 from gateway.backend_context import steady_identity
+from gateway.propagation import retries
 
 _CLASSIC_TIERS = ("Developer", "Basic", "Standard", "Premium")
 
@@ -259,7 +260,10 @@ class Service(pulumi.ComponentResource):
                 tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect, depends_on=self._certificate_access(name, args)
+                parent=self,
+                protect=args.protect,
+                depends_on=self._certificate_access(name, args),
+                hooks=retries(f"{name}-apim") if args.address and args.address.certificate else None,
             ),
         )
         self.name = self.resource.name

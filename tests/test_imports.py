@@ -59,6 +59,7 @@ ALLOWED = {
         "gateway.backend",
         "gateway.backend_context",
         "gateway.network",
+        "gateway.propagation",
         "gateway.vault",
         "settings",
         "configuration",

@@ -84,6 +84,7 @@ class Declared:
         property_dependencies: the dependencies by input.
         protect, retain_on_delete, ignore_changes, replace_on_changes, additional_secret_outputs,
         deleted_with, delete_before_replace, provider: resource options.
+        error_hooks: names of the hooks that are called when its creation or update fails.
     """
 
     urn: str
@@ -108,6 +109,7 @@ class Declared:
     deleted_with: str = ""
     delete_before_replace: bool = False
     provider: str = ""
+    error_hooks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.name!r}>"
@@ -173,6 +175,7 @@ class Monitor(MockMonitor):
             deleted_with=request.deletedWith,
             delete_before_replace=request.deleteBeforeReplace,
             provider=request.provider,
+            error_hooks=tuple(request.hooks.on_error),
         )
         if request.custom and not request.type.startswith("pulumi:providers:"):
             declared = self._create(declared)
@@ -241,6 +244,16 @@ class Monitor(MockMonitor):
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").update(self._provider.invoke(request.tok, arguments))
         return response
+
+
+class Callbacks:
+    """Takes hooks and never calls them: a resource that cannot be created ends the evaluation.
+
+    Pulumi's own class would start a server for each evaluation.
+    """
+
+    def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
+        """Accepts the hook."""
 
 
 class _NoMocks(Mocks):

@@ -24,7 +24,7 @@ import pulumi
 from pulumi.runtime import set_all_config
 from pulumi.runtime.mocks import MockEngine
 from pulumi.runtime.proto import engine_pb2
-from pulumi.runtime.settings import reset_options
+from pulumi.runtime.settings import SETTINGS, reset_options
 from pulumi.runtime.stack import run_in_stack
 
 from configuration import stack_file
@@ -32,7 +32,7 @@ from configuration.reader import NOT_READ
 from configuration.stack_file import Configuration, ConfigurationError
 from twin import own_thread, version_aliases
 from twin.azure.cloud import Cloud
-from twin.monitor import STACK_TYPE, UNKNOWN, Declared, Monitor, Provider
+from twin.monitor import STACK_TYPE, UNKNOWN, Callbacks, Declared, Monitor, Provider
 
 __all__ = ["PROJECT", "UNKNOWN", "Declared", "Stack", "StackError", "evaluate"]
 
@@ -170,6 +170,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
             engine_address=engine,  # ty: ignore[invalid-argument-type]  likewise
             preview=monitor.preview,
         )
+        SETTINGS.callbacks = Callbacks()
         set_all_config(dict(settings.values), sorted(settings.secret_keys))
         with _importable(root), _seldom_collected():
             loop.run_until_complete(run_in_stack(lambda: _run_program(root)))

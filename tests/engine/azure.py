@@ -58,12 +58,15 @@ class Faults:
         refuse: calls that are refused, each when nothing else has happened for a while: a slow failure, at
             which all that does not wait for the resource has been done.
         hold: calls that take long.
+        unpropagated: how often each resource that refers to a secret is refused because role assignments have
+            not taken effect.
         exclusive: whether writes to one API exclude each other (409), as API Management's do.
         occupied: seconds that such a write takes, so that a parallel one meets it.
     """
 
     refuse: Callable[[Call], bool] = lambda _call: False
     hold: Hold | None = None
+    unpropagated: int = 0
     exclusive: bool = True
     occupied: float = 0.01
 
@@ -85,6 +88,7 @@ class Azure:
         self._soft_deleted: set[str] = set()
         self._creations: Counter[str] = Counter()
         self._writing: list[Call] = []
+        self._too_early: Counter[str] = Counter()
 
     @property
     def resources(self) -> Mapping[str, Existing]:
@@ -212,14 +216,17 @@ class Azure:
             self._wait_until_idle()
             raise AzureError(f"500 InternalServerError: {call.kind} of {call.name} was refused by the test.")
         with self._changed:
+            early = self._too_early[call.urn] < self.faults.unpropagated
             answer = refusal(
                 call,
                 Account(
                     resources=self._resources,
                     soft_deleted=frozenset(self._soft_deleted),
                     writing=tuple(self._writing),
+                    roles_apply=not early,
                 ),
             )
+            self._too_early[call.urn] += bool(answer)
         if answer:
             raise AzureError(answer)
 

@@ -45,11 +45,13 @@ class Account:
         soft_deleted: what was deleted and not purged, in lower case: names of API Management services, and
             ids of vaults and secrets.
         writing: calls under way.
+        roles_apply: whether role assignments have taken effect, which happens minutes after their creation.
     """
 
     resources: Mapping[str, Existing]
     soft_deleted: frozenset[str]
     writing: tuple[Call, ...]
+    roles_apply: bool = True
 
     def below(self, identifier: str) -> Iterator[Existing]:
         """What goes when the resource with this id is deleted, the resource itself included."""
@@ -192,14 +194,22 @@ def _in_a_vault(call: Call, account: Account) -> str | None:
 
 
 def _secret_unreadable(call: Call, account: Account) -> str | None:
-    """Whatever refers to a secret in a vault is refused while its identity cannot read it."""
-    vaults = Vaults(_of_type(account, "keyvault:Secret"), _of_type(account, "authorization:RoleAssignment"))
+    """Whatever refers to a secret in a vault is refused while its identity cannot read it.
+
+    The words of Container Apps: https://github.com/microsoft/azure-container-apps/issues/1159; those of API
+    Management are known from certificates.
+    """
+    roles = _of_type(account, "authorization:RoleAssignment") if account.roles_apply else ()
+    vaults = Vaults(_of_type(account, "keyvault:Secret"), roles)
     try:
         for address, principal in _references(call, account):
             vaults.read(address, principal)
     except UnreadableError as error:
         if call.is_of("app:ContainerApp"):
-            return f"400 ContainerAppSecretInvalid: Unable to get value using Managed identity. {error}"
+            return (
+                "400 InvalidParameterValueInContainerTemplate: Field 'configuration.secrets' is invalid with "
+                f"details: 'Unable to get value using Managed identity'. {error}"
+            )
         return (
             f"400 ValidationError: Failed to access KeyVault secret using Managed Service Identity. {error}"
         )

@@ -1,0 +1,77 @@
+"""Role assignments take effect minutes after their creation, and the first deployment waits for them."""
+
+import pytest
+
+from scripts import pulumi_cli
+from tests.engine.conftest import Deploy
+from tests.engine.deployment import Deployment, Run
+from tests.engine.program import Impatient
+from tests.engine.record import Call
+from tests.engine.stacks import SMALL
+
+READERS = ("apimanagement:NamedValue", "app:ContainerApp")
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: Deploy) -> Deployment:
+    """A stack whose identities may read their secrets late."""
+    made = new_stack(SMALL)
+    made.program = Impatient(pulumi_cli.ROOT)
+    return made
+
+
+@pytest.fixture(scope="module")
+def first(stack: Deployment) -> Run:
+    """The first deployment; Azure refuses each reference twice."""
+    stack.azure.faults.unpropagated = 2
+    return stack.up()
+
+
+def creations(run: Run, type_: str) -> dict[str, list[Call]]:
+    """The attempts to create what refers to a secret, by logical name."""
+    found: dict[str, list[Call]] = {}
+    for call in run.calls:
+        if (
+            call.kind == "create"
+            and call.is_of(type_)
+            and (call.error or "secretIdentifier" in str(call.inputs))
+        ):
+            found.setdefault(call.name, []).append(call)
+    return found
+
+
+@pytest.mark.parametrize("type_", READERS)
+def test_a_reference_to_a_secret_is_created_again_until_its_identity_may_read_it(
+    first: Run, type_: str
+) -> None:
+    assert not first.failed, first.output
+    refused = {name: calls for name, calls in creations(first, type_).items() if len(calls) > 1}
+    assert refused
+    for calls in refused.values():
+        assert ["ForbiddenByRbac" in call.error for call in calls[:2]] == [True, True]
+
+
+def test_the_deployer_reads_what_is_waited_for(first: Run) -> None:
+    assert (
+        "its identity cannot read the secret yet; a new role assignment takes up to ten minutes"
+        in first.output
+    )
+
+
+def test_a_stack_that_waited_has_nothing_left_to_do(stack: Deployment, first: Run) -> None:
+    assert not first.failed
+    preview = stack.preview()
+    assert not preview.failed
+    assert preview.changes == ()
+
+
+def test_a_failed_removal_shows_azures_own_reason(stack: Deployment, first: Run) -> None:
+    """Only the program has the hooks, and `pulumi destroy` does not run it."""
+    assert not first.failed
+    stack.unprotect()
+    stack.azure.faults.refuse = lambda call: call.kind == "delete" and call.is_of("app:ContainerApp")
+    removed = stack.destroy()
+    assert removed.failed
+    assert "delete of notes-http was refused by the test" in removed.output
+    stack.azure.faults.refuse = lambda _call: False
+    assert not stack.destroy().failed
