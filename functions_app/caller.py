@@ -1,7 +1,7 @@
-"""Who calls a tool: the subject that the gateway names in a header of the request.
+"""The caller of a tool: the subject that the gateway sends in a header of the request.
 
-The gateway sets the header itself and drops what a client sends under its name, and no one but the gateway
-can reach the app. The MCP extension hands the headers of a request to the function (`ToolInvocationContext`).
+The gateway sets the header and removes a header of this name from the client's request. Only the gateway can
+call the app. The MCP extension passes the headers of a request to the function (`ToolInvocationContext`).
 """
 
 import hashlib
@@ -17,13 +17,13 @@ _HEADER = "x-mcp-gateway-subject"
 def caller_of(context: Mapping[str, Any]) -> str:
     """The part of blob names that belongs to the caller of a tool.
 
-    It is a hash, because the subject may hold characters that blob names may not.
+    It is a hash, because the subject may contain characters that are not allowed in blob names.
 
     Args:
-        context: of the call, as the extension sends it.
+        context: the call's context, as the extension sends it.
 
     Raises:
-        SnippetError: the request does not say who calls.
+        SnippetError: the request does not name its caller.
     """
     transport = context.get("transport")
     properties = transport.get("properties") if isinstance(transport, dict) else None
@@ -33,8 +33,8 @@ def caller_of(context: Mapping[str, Any]) -> str:
         for name, value in (headers.items() if isinstance(headers, dict) else ())
         if str(name).lower() == _HEADER
     ]
-    # On a developer's machine, where no gateway is in front of the app.
+    # On a developer's machine no gateway is in front of the app.
     subject = given[0] if given else os.environ.get("SNIPPETS_LOCAL_CALLER", "")
     if len(given) > 1 or not isinstance(subject, str) or not subject:
-        raise SnippetError("The request does not say who calls. Call the server through its gateway.")
+        raise SnippetError("The request does not name its caller. Call the server through its gateway.")
     return hashlib.sha256(subject.encode()).hexdigest()

@@ -1,8 +1,9 @@
 """The project's own MCP server: tools on Azure Functions.
 
-Snippets belong to who saves them. One that is saved with `shared` belongs to everyone who may use the server.
+A snippet belongs to the user who saves it. A snippet that is saved with `shared` belongs to all users of the
+server.
 
-The MCP extension of the Functions host speaks the protocol at `/runtime/webhooks/mcp` and
+The MCP extension of the Functions host implements the protocol at `/runtime/webhooks/mcp` and
 `/runtime/webhooks/mcp/sse`; a tool is a function with an MCP tool trigger.
 """
 
@@ -17,7 +18,7 @@ from snippets import MAX_BYTES, MAX_NAME, SnippetError, snippet_store
 from tool_result import failure, success
 
 # Azure's client libraries log each request with its URL at INFO, the worker's level, and urllib3 those of
-# malformed answers at WARNING. A blob's URL has the name of a snippet.
+# malformed responses at WARNING. The URL of a blob contains the name of a snippet.
 logging.getLogger("azure").setLevel(logging.WARNING)
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -33,10 +34,10 @@ _SHARED = (
 
 
 def _properties(**descriptions: str) -> str:
-    """The `toolProperties` of a trigger: text properties by name, and `shared`.
+    """The `toolProperties` of a trigger: string properties by name, and `shared`.
 
-    They are not marked as required, because then the extension itself would answer a call without one,
-    with a JSON-RPC error that never reaches a model. The tool answers, with an error that a model can act on.
+    They are not marked as required. If they were, the extension would answer a call without one with a
+    JSON-RPC error, which clients do not pass to the model. The tool returns an error that a model can act on.
     """
     return json.dumps(
         [
@@ -50,12 +51,12 @@ def _properties(**descriptions: str) -> str:
 
 
 def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str | None], str]) -> str:
-    """Does a tool's work and wraps the text or error that comes of it.
+    """Runs a tool and wraps its text or error in an envelope.
 
     Args:
         tool: its name.
-        context: of the call, as the extension sends it.
-        work: gets the arguments, and whose snippet they mean: None for one that all users share.
+        context: the call's context, as the extension sends it.
+        work: called with the arguments and the owner of the snippet, None for a shared one.
     """
     try:
         call = json.loads(context)
@@ -63,19 +64,19 @@ def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str |
         shared = arguments.get("shared") in (True, "true", "True")
         return success(work(arguments, None if shared else caller_of(call)))
     except SnippetError as error:
-        # Neither names nor contents of snippets belong in a log; the storage's own messages hold names.
+        # Names and contents of snippets must not be logged; the storage's error messages contain names.
         cause = error.__cause__ or error
         _log.warning("%s failed: %s %s", tool, type(cause).__name__, getattr(cause, "error_code", ""))
         return failure(str(error))
     except Exception as error:  # noqa: BLE001 -- the worker would log its message, which may quote the arguments
         lines = "".join(traceback.format_tb(error.__traceback__))
         _log.error("%s failed: %s\n%s", tool, type(error).__name__, lines)
-        return failure("The tool failed. The operator finds the reason in the logs.")
+        return failure("The tool failed. The server's log has the reason.")
 
 
 @app.mcp_tool()
 def hello_mcp() -> str:
-    """Says hello, to show that the server is there."""
+    """Returns a greeting, which shows that the server works."""
     return "Hello I am MCPTool!"
 
 

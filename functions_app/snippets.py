@@ -1,7 +1,7 @@
 """Named text snippets in blob storage, one blob each.
 
-A user's own snippets are below `users/<hash of the user's subject>/`. Those that all users share are at the
-root of the container, where earlier versions kept every snippet: what was saved with them is shared.
+A user's own snippets are below `users/<hash of the user's subject>/`. Shared snippets are at the root of the
+container. Earlier versions stored every snippet there, so snippets from earlier versions are shared.
 """
 
 import os
@@ -25,18 +25,18 @@ MAX_NAME = 128
 MAX_BYTES = 500 * 1024
 """The largest snippet, in bytes of UTF-8 (500 KiB).
 
-A snippet goes back to the client as one event, in which quotes and line ends take two bytes each, and
+A snippet is sent to the client as one event, in which each quotation mark and line end takes two bytes, and
 clients refuse events above 1 MiB (the default of the official Python SDK).
 """
 
-# No slash, no backslash, no control character; no dot at either end, so neither `..` nor a blob name
-# that Azure discourages can be spelt.
+# No slash, no backslash, no control character; no dot at the beginning or end, which excludes `..` and blob
+# names that Azure discourages.
 _NAME = re.compile(rf"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]{{0,{MAX_NAME - 2}}}[A-Za-z0-9_-])?")
 _NAME_RULE = (
     f"A name has 1 to {MAX_NAME} letters (a-z, A-Z), digits, '-', '_', and inside it also '.' and spaces."
 )
 
-# Twice more, after one second and after two; the SDK's default waits a quarter of a minute and longer.
+# Two retries, after one and two seconds; with the SDK's defaults a call waits 15 seconds and longer.
 _RETRY = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=0)
 _UNAVAILABLE = "The storage of snippets is not available at the moment. Try again."
 
@@ -56,15 +56,15 @@ class SnippetStore:
     container: ContainerClient
 
     def save(self, name: object, content: object, owner: str | None) -> bool:
-        """Stores a snippet under a name, whole or not at all.
+        """Stores a snippet under a name, completely or not at all.
 
         Args:
             name: what the client sent as the name.
             content: what the client sent as the text; stored as UTF-8, unchanged.
-            owner: whose it is, a hash; None for one that all users share.
+            owner: the owner's hash; None for a shared snippet.
 
         Returns:
-            Whether there was a snippet of this name, which the new one now replaces.
+            Whether the new snippet replaces one with this name.
 
         Raises:
             SnippetError: name or content is not acceptable, or the storage does not answer.
@@ -73,7 +73,7 @@ class SnippetStore:
         data = check_content(content)
         text = ContentSettings(content_type="text/plain; charset=utf-8")
         try:
-            # One Put Blob request each: a blob never holds half a snippet.
+            # One Put Blob request each: a blob never contains an incomplete snippet.
             try:
                 blob.upload_blob(data, overwrite=False, content_settings=text)
             except ResourceExistsError:
@@ -99,7 +99,7 @@ class SnippetStore:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise SnippetError(f"What is stored as '{name}' is not text in UTF-8.") from error
+            raise SnippetError(f"The stored snippet '{name}' is not valid UTF-8.") from error
 
     def delete(self, name: object, owner: str | None) -> None:
         """Deletes a snippet.
@@ -117,32 +117,32 @@ class SnippetStore:
 
 
 def _blob_name(name: str, owner: str | None) -> str:
-    """No name of a snippet has a slash, so a shared one is never within a user's folder."""
+    """The names of snippets contain no slash, so a shared one is never within a user's folder."""
     return name if owner is None else f"users/{owner}/{name}"
 
 
 def _not_found(name: str, owner: str | None, error: ResourceNotFoundError) -> SnippetError:
-    """What a client is told when there is no such blob, or no container."""
+    """The error if the blob or the container does not exist."""
     if getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND:
         return SnippetError(_UNAVAILABLE)
     if owner is None:
-        return SnippetError(f"There is no snippet named '{name}' among the shared ones.")
+        return SnippetError(f"There is no shared snippet named '{name}'.")
     return SnippetError(
-        f"There is no snippet named '{name}' among your own. Save it first with save_snippet; set 'shared' "
-        "for one that all users share."
+        f"You have no snippet named '{name}'. Save it first with save_snippet; set 'shared' to use a snippet "
+        "that all users share."
     )
 
 
 def check_name(name: object) -> str:
-    """The name itself, if it may be one.
+    """Returns the name if it is valid.
 
     Raises:
-        SnippetError: says what is wrong with it.
+        SnippetError: the name is not valid; the message has the reason.
     """
     if name is None or name == "":
         raise SnippetError(f"The name of the snippet is missing: give it as 'snippetname'. {_NAME_RULE}")
     if not isinstance(name, str):
-        raise SnippetError(f"The name of a snippet is a text. {_NAME_RULE}")
+        raise SnippetError(f"The name of a snippet must be a string. {_NAME_RULE}")
     if len(name) > MAX_NAME:
         raise SnippetError(f"The name of the snippet has {len(name)} characters. {_NAME_RULE}")
     if _NAME.fullmatch(name) is None:
@@ -151,20 +151,20 @@ def check_name(name: object) -> str:
 
 
 def check_content(content: object) -> bytes:
-    """The bytes to store for a snippet, if it may be one.
+    """Returns the bytes to store for a snippet if it is valid.
 
     Raises:
-        SnippetError: says what is wrong with it.
+        SnippetError: the snippet is not valid; the message has the reason.
     """
     if content is None or content == "":
         raise SnippetError("The snippet is missing: give its text as 'snippet'. Nothing was saved.")
     if not isinstance(content, str):
-        raise SnippetError("A snippet is a text. Nothing was saved.")
+        raise SnippetError("A snippet must be a string. Nothing was saved.")
     try:
         data = content.encode()
     except UnicodeEncodeError as error:
         raise SnippetError(
-            "The snippet is not valid Unicode: it holds half a character. Nothing was saved."
+            "The snippet is not valid Unicode: it contains an unpaired surrogate. Nothing was saved."
         ) from error
     if len(data) > MAX_BYTES:
         raise SnippetError(
@@ -175,10 +175,10 @@ def check_content(content: object) -> bytes:
 
 @cache
 def snippet_store() -> SnippetStore:
-    """The store that the app settings name; made at the first call, then kept.
+    """The store that the app settings configure; created at the first call, then cached.
 
     Raises:
-        ValueError: a setting is missing; the message says which.
+        ValueError: a setting is missing; the message names it.
     """
     return SnippetStore(_container(os.environ))
 
@@ -191,10 +191,10 @@ def _container(settings: Mapping[str, str]) -> ContainerClient:
     `SNIPPETS_CONTAINER` names the container (`snippets` if unset).
     """
     container = settings.get("SNIPPETS_CONTAINER") or "snippets"
-    # A tool call should fail within seconds when the storage is away.
-    patience: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 15, "retry_policy": _RETRY}
+    # A tool call should fail within seconds when the storage does not answer.
+    timeouts: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 15, "retry_policy": _RETRY}
     if connection := settings.get("SNIPPETS_STORAGE"):
-        return BlobServiceClient.from_connection_string(connection, **patience).get_container_client(
+        return BlobServiceClient.from_connection_string(connection, **timeouts).get_container_client(
             container
         )
     if not (account := settings.get("SNIPPETS_STORAGE__blobServiceUri")):
@@ -205,4 +205,4 @@ def _container(settings: Mapping[str, str]) -> ContainerClient:
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - slow to import, and not needed locally
 
     credential = ManagedIdentityCredential(client_id=settings.get("SNIPPETS_STORAGE__clientId") or None)
-    return BlobServiceClient(account, credential=credential, **patience).get_container_client(container)
+    return BlobServiceClient(account, credential=credential, **timeouts).get_container_client(container)

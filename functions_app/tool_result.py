@@ -1,22 +1,22 @@
-"""What a tool returns to the MCP extension of Azure Functions.
+"""The result of a tool, as the MCP extension of Azure Functions expects it.
 
-A tool whose trigger says ``use_result_schema=True`` returns an envelope, a JSON object
-``{"type": "call_tool_result", "content": "<JSON of an MCP CallToolResult>"}``, which the extension
-hands to the client as it is (``ToolReturnValueBinder`` in Azure/azure-functions-mcp-extension).
-It is the only way to tell a client what it did wrong: of an exception the extension reports nothing
-but "An error occurred invoking 'save_snippet'.", and a plain string always counts as success.
+A tool whose trigger has ``use_result_schema=True`` returns an envelope, a JSON object
+``{"type": "call_tool_result", "content": "<JSON of an MCP CallToolResult>"}``, whose content the extension
+sends to the client unchanged (``ToolReturnValueBinder`` in Azure/azure-functions-mcp-extension).
+Only in this way does a client receive the reason of an error: for an exception the extension reports only
+"An error occurred invoking 'save_snippet'.", and it treats a plain string as success.
 """
 
 import json
 
 
 def success(text: str) -> str:
-    """The envelope of a result that is one text."""
+    """The envelope of a successful result with one text."""
     return _envelope(text, is_error=False)
 
 
 def failure(text: str) -> str:
-    """The envelope of a tool error: the client gets ``isError: true`` and this text."""
+    """The envelope of a tool error: the client receives ``isError: true`` and this text."""
     return _envelope(text, is_error=True)
 
 

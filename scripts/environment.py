@@ -2,12 +2,12 @@
 
     python scripts/environment.py [--is-intact]
 
-It runs before anything is installed, so it uses the standard library only. The Python that runs it is the
-one that `.venv` gets. `.venv/.installed` is written when an installation is complete; it says for which
-Python, in which folder and from which requirements. When it does not match, `.venv` is rebuilt or updated.
+It runs before anything is installed, so it uses only the standard library. `.venv` uses the Python that runs
+this script. `.venv/.installed` is written when an installation is complete; it contains the version of
+Python, the folder and the hash of the requirements. If they do not match, `.venv` is rebuilt or updated.
 
-`pulumi up` creates `.venv` as well, with what `requirements.txt` pins. Such an environment has no
-`.venv/.installed`; it is checked and then completed. `.venv/.installing` says that this script was
+`pulumi up` also creates `.venv`, with the packages that `requirements.txt` pins. Such an environment has no
+`.venv/.installed`; it is checked and then completed. If `.venv/.installing` exists, this script was
 interrupted.
 """
 
@@ -33,12 +33,12 @@ UNFINISHED = ".installing"
 
 
 class InstallationError(Exception):
-    """The packages could not be installed; the message says why and what to do."""
+    """The packages could not be installed; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What an environment was installed for.
+    """The Python, folder and requirements of an installed environment.
 
     Attributes:
         python: its version, as `3.11`.
@@ -80,14 +80,16 @@ def reason_to_rebuild(root: Path) -> str | None:
         return "its installation did not finish"
     created_in = stamp.folder if stamp else _created_in(folder)
     if created_in != expected.folder:
-        return f"it was copied or moved from {created_in}" if created_in else "it is no virtual environment"
+        return (
+            f"it was copied or moved from {created_in}" if created_in else "it is not a virtual environment"
+        )
     python = _version_of(folder / "bin" / "python")
     if python is None:
-        return "its Python does not run any more"
+        return "its Python no longer runs"
     if stamp and python != stamp.python:
-        return f"it was made for Python {stamp.python}, and its Python is now {python}"
+        return f"it was created for Python {stamp.python}, and its Python is now {python}"
     if python != expected.python:
-        return f"it has Python {python}, and Python {expected.python} is to be used"
+        return f"it uses Python {python} instead of Python {expected.python}"
     return None if stamp else _incomplete(folder)
 
 
@@ -105,13 +107,13 @@ def _created_in(folder: Path) -> str | None:
 
 
 def _incomplete(folder: Path) -> str | None:
-    """What is missing in an environment that something else created; None if all its packages are whole."""
+    """What is missing in an environment that another program created; None if it is complete."""
     folders = list(folder.glob("lib/python*/site-packages"))
     if len(folders) != 1:
-        return "it is not the environment of one Python"
+        return "it has no packages, or those of several versions of Python"
     found = list(metadata.distributions(path=[str(folders[0])]))
     for distribution in found:
-        # pip writes this list last. From Python 3.12 on `distribution.files` leaves out what does not exist.
+        # pip writes this list last. From Python 3.12 on `distribution.files` omits files that do not exist.
         # Compiled files may be missing.
         listed = csv.reader((distribution.read_text("RECORD") or "").splitlines())
         files = [name for name, *_ in listed if not name.endswith(".pyc")]
@@ -127,7 +129,7 @@ def ensure(root: Path) -> bool:
         Whether something was installed.
 
     Raises:
-        InstallationError: it failed; a `.venv` that is not complete does not remain.
+        InstallationError: it failed; an incomplete `.venv` was removed.
     """
     folder = root / ".venv"
     with _one_at_a_time(root):
@@ -158,7 +160,7 @@ def _install(root: Path) -> None:
     """Installs exactly what the requirements pin."""
     folder = root / ".venv"
     python, uv = folder / "bin" / "python", folder / "bin" / "uv"
-    # What remains of an installation that is interrupted is rebuilt.
+    # Marks the environment, which the next run rebuilds if this installation is interrupted.
     (folder / UNFINISHED).touch()
     (folder / STAMP).unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as pinned:
@@ -180,7 +182,7 @@ def _pin_of(package: str, requirements: Path) -> list[str]:
 
 
 def _base_python() -> str:
-    """The Python that runs this, or the one below it when this is an environment's, which may be removed."""
+    """The Python that runs this script; in a virtual environment its base, as `.venv` may be removed."""
     if sys.prefix == sys.base_prefix:
         return sys.executable
     return str(Path(sys.base_prefix) / "bin" / f"python{_minor(sys.version_info[:2])}")
@@ -203,7 +205,7 @@ def _version_of(python: Path) -> str | None:
 
 
 def _remove(folder: Path) -> None:
-    """Removes an environment; of a symbolic link, the link."""
+    """Removes an environment; if it is a symbolic link, removes the link."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     else:

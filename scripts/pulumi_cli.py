@@ -1,10 +1,10 @@
-"""Builds the Pulumi CLI that the tests with Pulumi's engine run, unless there is one.
+"""Builds the Pulumi CLI for the tests with Pulumi's engine, unless one is installed.
 
     python scripts/pulumi_cli.py
 
-`tools/pulumi` is a Go module that pins the CLI as a tool. The build goes to `.tools/bin`, from where the
-tests take it; a `pulumi` on PATH that is new enough is used instead. Without that and without Go nothing is
-built, and the tests say what they need.
+`tools/pulumi` is a Go module that pins the CLI as a tool. The CLI is built into `.tools/bin`, where the tests
+look for it. If `pulumi` on PATH is new enough, the tests use that instead. Without either of them and without
+Go nothing is built, and the tests report what they need.
 """
 
 import os
@@ -20,7 +20,7 @@ BUILT = ROOT / ".tools" / "bin" / "pulumi"
 _MODULE = ROOT / "tools" / "pulumi"
 _PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-_OLDEST_GO = (1, 21, 0)  # the first that downloads the toolchain that a module asks for
+_OLDEST_GO = (1, 21, 0)  # the first version that downloads the toolchain that a module requires
 
 
 def pinned_version() -> str:
@@ -31,7 +31,7 @@ def pinned_version() -> str:
 
 
 def find() -> Path | None:
-    """The CLI: the one on PATH when it is at least as new as the pinned one, else the one that was built."""
+    """The CLI on PATH if it is at least as new as the pinned version, otherwise the CLI that was built."""
     found = shutil.which("pulumi")
     pinned = tuple(int(number) for number in pinned_version().split("."))
     if found and _version(found) >= pinned:
@@ -40,7 +40,7 @@ def find() -> Path | None:
 
 
 def main() -> int:
-    """Builds the CLI and gives the exit code."""
+    """Builds the CLI and returns the exit code."""
     found = find()
     if found not in (None, BUILT):
         print(f"Using {found}.")
@@ -48,13 +48,13 @@ def main() -> int:
     go = shutil.which("go")
     if go is None or _version(go) < _OLDEST_GO:
         print(
-            f"Nothing to run the tests with: they need the Pulumi CLI {pinned_version()} or newer "
+            f"The tests cannot run: they need the Pulumi CLI {pinned_version()} or newer "
             "(https://www.pulumi.com/docs/install/), or Go 1.21 or newer to build it (https://go.dev/doc/install)."
         )
         return 0
     print(f"Building the Pulumi CLI {pinned_version()} (8 minutes the first time)", flush=True)
     flags = f"-s -w -X {_VERSION_VARIABLE}=v{pinned_version()}"
-    return subprocess.run(  # noqa: S603 -- the commands are the project's own
+    return subprocess.run(  # noqa: S603 -- Go with fixed arguments
         [go, "build", "-o", str(BUILT), "-ldflags", flags, _PACKAGE],
         cwd=_MODULE,
         env={"GOTOOLCHAIN": "auto", **os.environ},
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _version(command: str) -> tuple[int, ...]:
-    printed = subprocess.run(  # noqa: S603 -- likewise
+    printed = subprocess.run(  # noqa: S603 -- Go or Pulumi with a fixed argument
         [command, "version"], capture_output=True, text=True, check=False
     ).stdout
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", printed)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs scripts/environment.py, which creates or repairs .venv, with a Python that this project supports.
-# The Makefile calls it in the project's folder; it needs a POSIX shell only.
+# Runs scripts/environment.py, which creates or repairs .venv, with a version of Python that this project supports.
+# The Makefile calls it in the project's folder; it needs only a POSIX shell.
 #
 #   python.sh PYTHON ORIGIN GOALS
 #
-# PYTHON is the interpreter to use. ORIGIN is `file` when that is the Makefile's default, in which case a working
-# .venv is preferred to an error. GOALS are the goals that make was called with, for the command in the message.
+# PYTHON is the interpreter to use. ORIGIN is `file` if PYTHON is the Makefile's default; then a working .venv is used
+# instead of reporting an error. GOALS are the goals of the call of make, for the command in the message.
 set -u
 
 # requires-python of pyproject.toml, with the newest first; tests compare the two.
@@ -37,7 +37,7 @@ can_create_environments() {
 sys.exit(not (find_spec("ensurepip") and find_spec("venv")))' >/dev/null 2>&1
 }
 
-# What to do about an unsuitable interpreter: use another one that is installed, or install one.
+# The remedy for an unsuitable interpreter: use another one that is installed, or install one.
 remedy() {
     for minor in $supported; do
         other=python$minor
@@ -63,7 +63,7 @@ remedy() {
 
 case "$(uname -s)" in
     CYGWIN* | MINGW* | MSYS*)
-        fail "On Windows this project runs in WSL only: open a WSL terminal, clone it there and run \`$try\`."
+        fail "On Windows this project runs only in WSL: open a WSL terminal, clone the project there and run \`$try\`."
         ;;
 esac
 
@@ -85,7 +85,7 @@ elif ! can_create_environments "$python"; then
 fi
 
 if [ -n "$problem" ]; then
-    # An environment that works needs no other Python. environment.py says whether it does.
+    # A working environment needs no other Python. environment.py checks whether it works.
     if [ "$origin" = file ] && [ -x .venv/bin/python ] && is_supported "$(version_of .venv/bin/python)" &&
         .venv/bin/python scripts/environment.py --is-intact; then
         python=.venv/bin/python

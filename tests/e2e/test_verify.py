@@ -49,7 +49,7 @@ def test_it_leaves_no_snippet_and_no_sign_in_behind(twin: RunningTwin, target: T
         json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call},
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"},
     )
-    assert "There is no snippet named" in said.text
+    assert "You have no snippet named" in said.text
 
 
 # What is broken, and where.

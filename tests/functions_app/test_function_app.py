@@ -51,13 +51,13 @@ def test_f6_a_shared_snippet_is_shared_on_request_alone(call, container):
     assert call("get_snippet", subject="grace", snippetname="note", shared=True) == ("for all", False)
     assert call("get_snippet", snippetname="from before", shared=True) == ("of an earlier version", False)
     assert call("get_snippet", snippetname="from before")[1]
-    assert "among the shared ones" in call("delete_snippet", snippetname="other", shared=True)[0]
+    assert "no shared snippet" in call("delete_snippet", snippetname="other", shared=True)[0]
 
 
 def test_f6_a_call_without_a_subject_is_refused(call, container):
     for subject in (None, ""):
         text, failed = call("save_snippet", subject=subject, snippetname="note", snippet="x")
-        assert (failed, "does not say who calls" in text) == (True, True)
+        assert (failed, "does not name its caller" in text) == (True, True)
     assert list(container.list_blob_names()) == []
 
 

@@ -178,7 +178,7 @@ def test_an_environment_of_two_pythons_is_rebuilt(
     (pulumi_made / "lib" / "python3.99" / "site-packages").mkdir(parents=True)
     assert ensure(project)
     assert commands.created == 1
-    assert "it is not the environment of one Python" in capsys.readouterr().out
+    assert "it has no packages, or those of several versions" in capsys.readouterr().out
 
 
 def test_an_environment_that_pulumi_began_to_create_is_rebuilt(
@@ -215,7 +215,7 @@ def test_an_environment_of_another_python_that_pulumi_created_is_rebuilt(
     pretend_version(project, "3.10")
     assert ensure(project)
     assert commands.created == 1
-    assert "it has Python 3.10" in capsys.readouterr().out
+    assert "it uses Python 3.10" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_environment_is_replaced(project: Path, commands: Commands) -> None:
@@ -273,7 +273,7 @@ def test_the_environment_of_another_python_is_rebuilt(
     Stamp("3.10", expected.folder, expected.requirements).write()
     assert ensure(project)
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert f"it has Python 3.10, and Python {ours} is to be used" in capsys.readouterr().out
+    assert f"it uses Python 3.10 instead of Python {ours}" in capsys.readouterr().out
     assert environment._version_of(project / ".venv" / "bin" / "python") == ours
 
 
@@ -294,7 +294,7 @@ def test_an_environment_whose_python_was_removed_is_rebuilt(
     python.unlink()
     python.symlink_to(project / "gone")
     assert ensure(project)
-    assert "its Python does not run any more" in capsys.readouterr().out
+    assert "its Python no longer runs" in capsys.readouterr().out
 
 
 def test_of_a_linked_environment_only_the_link_is_removed(project: Path) -> None:

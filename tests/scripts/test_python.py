@@ -140,7 +140,7 @@ def test_the_remedy_elsewhere_names_a_way_to_install_one(machine: Machine) -> No
 def test_windows_is_sent_to_wsl(machine: Machine, name: str) -> None:
     machine.add("uname", f"echo {name}")
     machine.add_python("python3", "3.12.3")
-    assert "in WSL only" in machine.problem()
+    assert "only in WSL" in machine.problem()
 
 
 def add_environment(machine: Machine, *, folder: str | None = None) -> None:
