@@ -12,11 +12,11 @@ PULUMI := .tools/bin/pulumi
 NODE := node_modules/.installed-from
 ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
-# Many tests wait for other processes: three workers keep two cores busy.
+# Many tests wait for other processes, so three workers keep two cores busy.
 PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-# Modules are compiled once, not by every process again.
+# Modules are compiled once, not by every process.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -28,8 +28,8 @@ help: ## List the targets
 up: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the dev stack on this machine (PORT=8000)
 	@exec $(BIN)/python -m twin up --agents --port $(PORT) $(ARGS)
 
-# STACK on the command line means a stack on Azure; without it the local twin is used.
-agent: $(ENVIRONMENT) ## Talk with the demo agent over all servers (of the local twin, or STACK=dev)
+# STACK on the command line selects a stack on Azure; without it the local twin is used.
+agent: $(ENVIRONMENT) ## Chat with the demo agent, which uses all servers (of the local twin, or STACK=dev)
 	@exec $(BIN)/python -m agent_demo $(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),--url $(or $(URL),http://localhost:$(PORT))) $(ARGS)
 
 preflight: $(ENVIRONMENT) ## Check a stack before it is deployed (STACK=dev)
@@ -44,24 +44,24 @@ verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localh
 lock-tools: $(ENVIRONMENT) ## Write the tools of a stack to tools.lock.json (of the local twin, or STACK=dev)
 	@exec $(BIN)/python -m gateway.verify.lock_tools $(if $(URL),$(URL) --stack $(STACK),$(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),http://localhost:$(PORT))) $(ARGS)
 
-admin: $(ENVIRONMENT) ## Grants, clients and keys of a stack (ARGS="grants --stack dev")
+admin: $(ENVIRONMENT) ## Manage grants, clients and keys of a stack (ARGS="grants --stack dev")
 	@exec $(BIN)/python -m gateway.admin $(ARGS)
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.clients.install --fast
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and a double of Azure
+test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and doubles of its providers
 	$(BIN)/pytest $(PARALLEL) tests/engine $(ARGS)
 
-# The clients' packages go to .clients/. What is missing for a client (Go, Rust, Java) is listed.
+# The clients' packages are installed into .clients/. Missing toolchains (Go, Rust, Java) are listed.
 test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table
 	@$(BIN)/python -m tests.clients.install
 	$(BIN)/pytest --numprocesses 2 tests/clients --all-clients $(ARGS)
 	@$(BIN)/python -m tests.clients.page
 
-# Suites that others wrote. CI fails if docs/conformance.md is not what they find.
-test-conformance: $(COMPILED) $(NODE) ## Run suites of others against a twin and write their tables
+# CI fails if the results differ from docs/conformance.md.
+test-conformance: $(COMPILED) $(NODE) ## Run external conformance suites against a twin and write their tables
 	$(BIN)/pytest tests/conformance $(ARGS)
 	@$(BIN)/python -m tests.conformance.report
 
@@ -85,23 +85,23 @@ lock: $(BIN)/uv ## Pin all requirements again from pyproject.toml
 	$(LOCK) --no-annotate --python-platform linux --group functions --constraint requirements-dev.txt --output-file functions_app/requirements.txt
 	$(LOCK) --universal requirements-mcp-atlassian.in --output-file requirements-mcp-atlassian.txt
 
-# The script looks at .venv each time. It writes the file only when it installs something, so nothing that depends
-# on the file is repeated without need.
+# The script checks .venv each time. It writes the file only when it installs something, so targets that depend on
+# the file are not rebuilt without need.
 $(ENVIRONMENT): force
 	@$(INSTALL)
 
 force:
 
-# `make lock` needs uv and nothing of the requirements that it is about to change.
+# `make lock` needs only uv, not the requirements that it is about to change.
 $(BIN)/uv:
 	@$(INSTALL)
 
-# Pulumi's command line, which tools/pulumi pins. Without Go the tests say what they need and skip.
+# The Pulumi CLI, which tools/pulumi pins. Without Go the tests are skipped and report what they need.
 $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 	@$(BIN)/python scripts/pulumi_cli.py
 
-# Compiles what a start needs rather than the thousands of modules of which it uses a few. An error in the program is
-# left for the command that follows, which reports it.
+# Compiles only the modules that a start needs. An error in the program is ignored here and reported by the command
+# that follows.
 $(COMPILED): $(ENVIRONMENT)
 	@$(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
 	@touch $@

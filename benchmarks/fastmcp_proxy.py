@@ -1,6 +1,6 @@
-"""FastMCP's proxy before the same backend.
+"""FastMCP's proxy in front of the same backend.
 
-It imports nothing of this project and runs in an environment of its own: `uv run --no-project --with
+It imports nothing from this project and runs in its own environment: `uv run --no-project --with
 fastmcp==... python benchmarks/fastmcp_proxy.py --port PORT --backend URL --key KEY`.
 """
 

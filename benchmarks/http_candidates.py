@@ -1,7 +1,7 @@
-"""The web servers and HTTP clients of `benchmarks.servers_and_clients`, one a process.
+"""The web servers and HTTP clients of `benchmarks.servers_and_clients`, one for each process.
 
 `python benchmarks/http_candidates.py serve NAME PORT`, `... send NAME PORT CALLS CONCURRENCY`. It runs in an
-environment that uv makes, because not all of the candidates are dependencies.
+environment that uv creates, because not all candidates are dependencies.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _ANSWERED = (("Content-Type", "application/json"), ("Content-Length", str(len(AN
 
 
 async def _aiohttp_server(port: int) -> None:
-    """aiohttp's server below its application, as the twin had it."""
+    """aiohttp's low-level server, without an application."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         await request.content.read(-1)
@@ -70,12 +70,12 @@ def _uvicorn_server(parser: str) -> Callable[[int], Awaitable[None]]:
 
 
 async def _parser_server(port: int) -> None:
-    """A protocol of ours on httptools' parser."""
+    """An own protocol with httptools' parser."""
     await _serve(_Httptools, port)
 
 
 async def _aiohttp_parser_server(port: int) -> None:
-    """A protocol of ours on the parser of aiohttp."""
+    """An own protocol with aiohttp's parser."""
     await _serve(_AiohttpParser, port)
 
 
@@ -158,7 +158,7 @@ Send = Callable[[], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def _aiohttp_client(url: str) -> Any:
-    """aiohttp's client without cookies, redirects and headers of its own, as the twin has it."""
+    """aiohttp's client without cookies, redirects and default headers."""
 
     target = URL(url, encoded=True)
     async with aiohttp.ClientSession(
@@ -264,7 +264,7 @@ CLIENTS: dict[str, Callable[[str], Any]] = {
 
 
 async def _run_client(name: str, url: str, calls: int, concurrency: int) -> float:
-    """Milliseconds of processor time a call."""
+    """Milliseconds of processor time for each call."""
     async with CLIENTS[name](url) as send:
         await asyncio.gather(*(send() for _ in range(concurrency)))
 

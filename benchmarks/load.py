@@ -24,7 +24,7 @@ class Target:
         return parts.hostname or "", parts.port or 80
 
     def request(self) -> bytes:
-        """The request as it goes over the line."""
+        """The request as it is sent."""
         parts = urlsplit(self.url)
         headers = {"Host": parts.netloc, **self.headers}
         if self.body:
@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(slots=True)
 class Latencies:
-    """What a run measured: seconds of each request, and how long all took."""
+    """The measurements of a run: the duration of each request and of the whole run, in seconds."""
 
     seconds: list[float] = field(default_factory=list)
     elapsed: float = 0.0
@@ -52,11 +52,11 @@ class Latencies:
 
 
 class WrongAnswerError(Exception):
-    """A server did not answer as it should, so its time says nothing."""
+    """A server did not answer as expected, so the measurement is not valid."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection; `exchange` sends a request and waits for the whole answer."""
+    """One connection; `exchange` sends a request and waits for the whole response."""
 
     def __init__(self) -> None:
         self._got = bytearray()
@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._done is not None and not self._done.done():
-            self._done.set_exception(WrongAnswerError(f"the connection broke off: {exc}"))
+            self._done.set_exception(WrongAnswerError(f"the connection was closed: {exc}"))
 
     def data_received(self, data: bytes) -> None:
         self._got += data
@@ -89,23 +89,23 @@ class Connection(asyncio.Protocol):
             self._done.set_result(answer)
 
     async def exchange(self, request: bytes) -> bytes:
-        """The answer, head and body."""
+        """The response, head and body."""
         assert self._transport is not None
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._done
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         if self._transport is not None:
             self._transport.close()
 
 
 async def run(target: Target, *, concurrency: int, seconds: float) -> Latencies:
-    """Sends requests over so many connections for so long.
+    """Sends requests over `concurrency` connections for `seconds`.
 
     Raises:
-        WrongAnswerError: an answer was not 200, or not the tool's.
+        WrongAnswerError: a response was not 200, or not from the tool.
     """
     loop = asyncio.get_running_loop()
     request, found = target.request(), Latencies()

@@ -1,8 +1,8 @@
-"""An MCP server that does almost nothing, so that a benchmark measures what is in front of it.
+"""An MCP server that does almost nothing, so that a benchmark measures the proxy in front of it.
 
 `python -m benchmarks.null_backend --port PORT`. POST answers each JSON-RPC request with a constant; GET is an
-event stream: one event a second, whose data is its number and when it was written, in monotonic nanoseconds.
-It does not authorise its callers.
+event stream with one event a second, whose data is its number and the time when it was written, in monotonic
+nanoseconds. It does not authorize its callers.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         if method == b"get":
             self._transport.write(_STREAM)
-            # Spread over the period, as streams of different people are.
+            # Spread over the period, like the streams of different users.
             self._timer = asyncio.get_running_loop().call_later(random.random() * PERIOD, self._event)
             return
         request = json.loads(body) if body else {}

@@ -1,7 +1,7 @@
 """A minimal MCP proxy: it verifies a JWT and forwards the request.
 
-`python -m benchmarks.passthrough --port PORT --backend URL --key KEY`. Starlette, aiohttp's client, PyJWT, on
-uvicorn with uvloop. It checks no headers, limits, sessions or grants: a lower bound only.
+`python -m benchmarks.passthrough --port PORT --backend URL --key KEY`. It uses Starlette, aiohttp's client,
+PyJWT, and uvicorn with uvloop. It checks no headers, limits, sessions or grants, so it is only a lower bound.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The cost of the policies without a network: processor time of one request, and of loading all of them.
 
-`python -m benchmarks.policies [--requests 2000] [--profile]`. The dev stack's policies, an access token that
-is sealed with its key, a backend and a store that answer immediately, all in this process.
+`python -m benchmarks.policies [--requests 2000] [--profile]`. It runs the dev stack's policies with an access
+token that is sealed with their key, and a backend and a store that answer immediately, all in this process.
 """
 
 import argparse
@@ -71,7 +71,7 @@ class _Identity:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--profile", action="store_true", help="also show where the time goes")
+    parser.add_argument("--profile", action="store_true", help="also print a profile")
     given = parser.parse_args()
     before = machine()
     say("evaluating the stack")
@@ -79,13 +79,13 @@ def main() -> None:
     settings = {**LOCAL, "localUrl": _ORIGIN, "callsPerMinute": "100000", "badTokensPerMinute": "100000"}
     service = gateway.service(evaluate(settings, cloud=cloud), cloud)
     say("loading policies")
-    gc.collect()  # The evaluation leaves much behind, which is not to be collected while policies are loaded.
+    gc.collect()  # The evaluation leaves many objects, which must not be collected during the measurement.
     start = time.process_time()
     made = Gateway(service, network=_Backends(), identity=_Identity(), clock=Clock())
     load = time.process_time() - start
     requests = {
-        "an authorised tools/call": _request(service, "valid"),
-        "the same with a token that is no good": _request(service, "invalid"),
+        "an authorized tools/call": _request(service, "valid"),
+        "the same with an invalid token": _request(service, "invalid"),
         "no token": _request(service, None),
     }
     rows = [asyncio.run(_row(made, name, request, given.requests)) for name, request in requests.items()]
@@ -96,7 +96,7 @@ def main() -> None:
     show("Loading the policies of the dev stack", ("", "CPU ms"), [(size, f"{load * 1000:.0f}")])
     if given.profile:
         profile = cProfile.Profile()
-        asyncio.run(_profiled(profile, made, requests["an authorised tools/call"]))
+        asyncio.run(_profiled(profile, made, requests["an authorized tools/call"]))
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)
 
 
@@ -112,7 +112,7 @@ def _request(service: Service, token: str | None) -> InboundRequest:
     ]
     if token is not None:
         sealed = _token(service)
-        # One character of the ciphertext differs, so that only the MAC can tell.
+        # One character of the ciphertext differs, so only the check of the MAC detects it.
         wrong = sealed[:200] + ("A" if sealed[200] != "A" else "B") + sealed[201:]
         headers.append(("Authorization", "Bearer " + (sealed if token == "valid" else wrong)))
     return InboundRequest(
@@ -163,7 +163,7 @@ async def _repeat(handle: Callable[[InboundRequest], Awaitable[object]], request
 
 
 async def _profiled(profile: cProfile.Profile, made: Gateway, request: InboundRequest) -> None:
-    # Each event loop of its own: what the first kept is not used by a later one.
+    # Each run has its own event loop, because objects of the first loop cannot be used in a later one.
     with profile:
         await _repeat(made.handle, request, 500)
 

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.program [--runs 3] [--threads] [--profile N]
 
-The servers are entries of `containers` with nothing but name, image and port. `bare` is the same number of
-the same resources, declared with next to no inputs and nothing else: what is Pulumi's own of the costs.
-Of several runs the least counts; rounds take turns, so that a busy minute hits all alike.
+The servers are entries of `containers` with only a name, an image and a port. `bare` declares the same number
+of the same resources with as few inputs as possible, which measures Pulumi's part of the cost. The result is
+the minimum of several runs; rounds alternate, so that other load on the machine affects all equally.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _BARE = """
 import pulumi
 from pulumi_azure_native import apimanagement, app, authorization
 
-# As the program does, so that Pulumi does not look at every output again and again.
+# As in the program.
 authorization.get_client_config()
 where = {{"resource_group_name": "group"}}
 service = {{**where, "service_name": "service"}}
@@ -70,9 +70,9 @@ class Measured:
     """One evaluation.
 
     Attributes:
-        seconds: by the clock.
-        cpu: seconds.
-        resources: that were declared.
+        seconds: elapsed time.
+        cpu: processor time in seconds.
+        resources: number of declared resources.
     """
 
     seconds: float
@@ -81,7 +81,7 @@ class Measured:
 
 
 def program(count: int) -> Stack:
-    """The project's own program with so many servers more than its own."""
+    """Evaluates the project's program with `count` additional servers."""
     entries = [
         {"name": f"server-{number}", "image": "ghcr.io/example/server:1.0.0", "port": 8080}
         for number in range(count)
@@ -90,7 +90,7 @@ def program(count: int) -> Stack:
 
 
 def bare(count: int) -> Stack:
-    """The same resources of so many servers, and nothing else."""
+    """Declares only the resources of `count` servers."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
@@ -104,10 +104,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--profile", type=int, metavar="N", help="where the time goes with N servers")
-    parser.add_argument("--runs", type=int, default=3, help="of which the least counts")
+    parser.add_argument("--profile", type=int, metavar="N", help="print a profile with N servers")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs; the minimum is printed")
     parser.add_argument(
-        "--threads", action="store_true", help="registrations in threads, as `pulumi up` has them"
+        "--threads", action="store_true", help="register resources in threads, as `pulumi up` does"
     )
     arguments = parser.parse_args()
     with _threads() if arguments.threads else nullcontext():
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def _measure(runs: int) -> None:
-    # Imports, compiled templates and expressions are there from then on.
+    # A first run, after which imports, compiled templates and expressions are cached.
     program(1)
     bare(1)
     found: dict[tuple[Callable[[int], Stack], int], list[Measured]] = {}
@@ -127,7 +127,7 @@ def _measure(runs: int) -> None:
             for work in (program, bare):
                 found.setdefault((work, count), []).append(_once(work, count))
     best = {key: min(measured, key=lambda one: one.cpu) for key, measured in found.items()}
-    table = Table("servers", "resources", "seconds", "CPU s", "a server: CPU ms", "of that bare")
+    table = Table("servers", "resources", "seconds", "CPU s", "CPU ms per server", "bare")
     for last, count in zip((None, *_COUNTS), _COUNTS, strict=False):
         whole = best[program, count]
         marginal = [
@@ -141,8 +141,8 @@ def _measure(runs: int) -> None:
     console.print(table)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(
-        f"What a server costs is the difference to the line before. Memory at most {most:.0f} MiB; "
-        f"load in the end {os.getloadavg()[0]:.1f}."
+        f"The cost per server is the difference to the previous line. Memory at most {most:.0f} MiB; "
+        f"load at the end {os.getloadavg()[0]:.1f}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The cost of a proxy before an MCP server: the same authorised tool call, sent in four ways.
+"""The cost of a proxy in front of an MCP server: the same authorized tool call, sent in four ways.
 
 `python -m benchmarks.proxies [--seconds 4] [--concurrency 1 16 64] [--without-fastmcp]`
 """
@@ -38,12 +38,12 @@ _ROUNDS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument(
         "--without-fastmcp",
         action="store_true",
-        help="leave out FastMCP's proxy, which uv installs into an environment of its own",
+        help="skip FastMCP's proxy, which uv installs into its own environment",
     )
     given = parser.parse_args()
     before = machine()
@@ -90,7 +90,7 @@ async def _measure(
         medians: dict[str, list[float]] = {target.name: [] for target in targets}
         best: dict[str, tuple[load.Latencies, float]] = {}
         for round_ in range(_ROUNDS):
-            # In turns, so that what else the machine does hits all alike.
+            # Rounds alternate, so that other load on the machine affects all equally.
             for target in targets:
                 say(f"{target.name}, {concurrency} at a time, round {round_ + 1} of {_ROUNDS}")
                 cpu = running[target.name].cpu
@@ -115,10 +115,10 @@ async def _measure(
                 )
             )
         show(
-            f"An authorised tools/call, {concurrency} at a time (milliseconds)",
+            f"An authorized tools/call, {concurrency} at a time (milliseconds)",
             ("", "median", "best round: p50", "p95", "p99", "calls/s", "CPU", "x passthrough"),
             rows,
-            f"{before}. CPU: of the server, per call. median: of {_ROUNDS} rounds of each server in turns.",
+            f"{before}. CPU: of the server, per call. median: of {_ROUNDS} alternating rounds.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The servers of a benchmark: separate processes that end with it."""
+"""The servers of a benchmark: processes that are stopped at its end."""
 
 import contextlib
 import os
@@ -22,8 +22,8 @@ class Server:
     """A running process that serves on a port.
 
     Args:
-        process: its leader.
-        port: on 127.0.0.1.
+        process: the leader of its process group.
+        port: the port on 127.0.0.1.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
@@ -47,11 +47,11 @@ class Server:
 
     @property
     def _pid(self) -> int:
-        """The process that serves: uv starts Python as a child of its own."""
+        """The process that serves: uv starts Python as a child process."""
         with contextlib.suppress(OSError, IndexError):
             pid = self._process.pid
             if Path(f"/proc/{pid}/comm").read_text().strip() == "uv":
-                # Any of its threads may be the one that started it.
+                # Any thread of uv may have started it.
                 children = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/children")]
                 return int(" ".join(children).split()[0])
         return self._process.pid
@@ -62,7 +62,7 @@ def server(name: str, command: Sequence[str], port: int, *, ready: int | None = 
     """Starts a process and waits until something listens on its port (or on `ready`).
 
     Raises:
-        SystemExit: it did not start; its output stands above.
+        SystemExit: it did not start; its output was printed before.
     """
     say(f"starting {name}")
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
@@ -84,7 +84,7 @@ def server(name: str, command: Sequence[str], port: int, *, ready: int | None = 
 
 
 def null_backend(port: int) -> contextlib.AbstractContextManager[Server]:
-    """The backend that does nothing."""
+    """The null backend."""
     return server("the null backend", _module("null_backend", "--port", str(port)), port)
 
 
@@ -95,7 +95,7 @@ def passthrough(port: int, backend: int, key: str) -> contextlib.AbstractContext
 
 
 def fastmcp(port: int, backend: int, key: str, uv: str) -> contextlib.AbstractContextManager[Server]:
-    """FastMCP's proxy, in an environment that uv makes."""
+    """FastMCP's proxy, in an environment that uv creates."""
     script = str(ROOT / "benchmarks" / "fastmcp_proxy.py")
     environment = (uv, "run", "--quiet", "--no-project", "--with", f"fastmcp=={FASTMCP}", "python", script)
     options = ("--port", str(port), "--backend", f"http://127.0.0.1:{backend}/mcp", "--key", key)
@@ -103,13 +103,13 @@ def fastmcp(port: int, backend: int, key: str, uv: str) -> contextlib.AbstractCo
 
 
 def twin(port: int, backend: int, state: Path) -> contextlib.AbstractContextManager[Server]:
-    """The twin of the dev stack before the null backend; the control API listens last."""
+    """The twin of the dev stack in front of the null backend; its control API starts last."""
     options = ("--port", str(port), "--backend", str(backend), "--state", str(state))
     return server("the twin", _module("twin_gateway", *options), port, ready=port + 1)
 
 
 def free_ports(count: int) -> int:
-    """The first of so many ports in a row on which nothing listens."""
+    """The first of `count` consecutive free ports."""
     for first in range(21000 + os.getpid() % 300 * 30, 32000, count):
         if not any(_listens(port) for port in range(first, first + count)):
             return first

@@ -1,8 +1,8 @@
 """The cost of web servers and HTTP clients alone: the same small call, without policies or a proxy.
 
-`python -m benchmarks.servers_and_clients [--calls 3000] [--concurrency 16 64]`. Each candidate is a process
-of its own, on uvloop, and its processor time a call is measured; rounds take turns, so that a busy machine is
-busy for all.
+`python -m benchmarks.servers_and_clients [--calls 3000] [--concurrency 16 64]`. Each candidate is a separate
+process with uvloop, and its processor time for each call is measured. Rounds alternate, so that other load on
+the machine affects all equally.
 """
 
 import argparse
@@ -47,7 +47,7 @@ _HEADERS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--calls", type=int, default=3000, help="of each measurement")
+    parser.add_argument("--calls", type=int, default=3000, help="number of calls in each measurement")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 64])
     given = parser.parse_args()
     _compare(given.calls, given.concurrency)

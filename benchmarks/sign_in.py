@@ -1,4 +1,4 @@
-"""A real access token: a client registers, a person signs in, a code is redeemed."""
+"""Gets a real access token: a client registers, a user signs in, and the client redeems the code."""
 
 import httpx
 

@@ -1,7 +1,7 @@
 """Many event streams at the same time: lost events, latency, and memory of a stream.
 
-`python -m benchmarks.streams [--streams 1000] [--seconds 15]`. Client, gateway and backend are processes
-of their own. The backend sends one event a second on each stream, and writes into it when.
+`python -m benchmarks.streams [--streams 1000] [--seconds 15]`. Client, gateway and backend are separate
+processes. The backend sends one event a second on each stream, with the time at which it was sent.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _LONGEST_WAIT = 60.0
 
 
 class _Stream(asyncio.Protocol):
-    """One stream: notes each event's number and how long it was on its way."""
+    """One stream: records the number and the latency of each event."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
@@ -49,7 +49,7 @@ class _Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.broken = True
         if not self.opened.done():
-            self.opened.set_exception(WrongAnswerError(f"the connection broke off: {exc}"))
+            self.opened.set_exception(WrongAnswerError(f"the connection was closed: {exc}"))
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
@@ -74,7 +74,7 @@ class _Stream(asyncio.Protocol):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--streams", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=15.0, help="for which all are open")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long all streams are open")
     given = parser.parse_args()
     _allow_files(given.streams * 3 + 500)
     before = machine()
@@ -102,7 +102,7 @@ def main() -> None:
         f"{given.streams:,} event streams, one event a second on each",
         ("", "events", "lost", "broken", "KiB each", "p50 ms", "p95 ms", "p99 ms", "opened in s", "CPU %"),
         rows,
-        f"{before}. KiB: of the server that the client speaks to. CPU: of the same, while all are open.",
+        f"{before}. KiB and CPU: of the server to which the client connects, while all streams are open.",
     )
 
 
@@ -115,7 +115,7 @@ async def _measure(
         headers={**_HEADERS, "Authorization": f"Bearer {token}"},
         method="GET",
     )
-    # The first streams make it load and allocate what it keeps for all that come later.
+    # With the first streams the server loads and allocates objects that all later streams share.
     await _closed(await _open(target, 50))
     await asyncio.sleep(1.0)
     say(f"{name}: opening {count:,} streams")
@@ -131,7 +131,7 @@ async def _measure(
     busy = (server.cpu - cpu) / seconds * 100
     grown = (server.memory - memory) / count / 1024
     found = Latencies([second for stream in streams for second in stream.seconds], seconds)
-    # Each number must have come in its turn, from the first to the last that came.
+    # All numbers from the first to the last that was received must have arrived in order.
     lost = sum(_lost(stream.numbers) for stream in streams)
     broken = sum(stream.broken for stream in streams)
     silent = sum(not stream.numbers for stream in streams)
@@ -173,7 +173,7 @@ def _lost(numbers: list[int]) -> int:
 
 
 def _allow_files(count: int) -> None:
-    """Three processes hold so many connections; what they may open is inherited."""
+    """Raises the limit of open files, which the three processes inherit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count <= hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

@@ -1,7 +1,7 @@
-"""The twin of the dev stack, with the benchmark's backend in place of the Functions host.
+"""The twin of the dev stack, with the benchmark's backend instead of the Functions host.
 
-`python -m benchmarks.twin_gateway --port PORT --backend PORT --state FOLDER`. Everything else is the twin's:
-the declared policies, Entra and Cosmos, in the process in which `python -m twin up` runs them.
+`python -m benchmarks.twin_gateway --port PORT --backend PORT --state FOLDER`. Everything else is as in
+`python -m twin up`: the declared policies, Entra and Cosmos DB run in one process.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
         return replace(made, function_app=None, blob_accounts={}, hosts=hosts)
 
     vars(plan)["make"] = without_functions
-    # One person has all of a benchmark's calls and streams.
+    # A single user makes all calls and opens all streams.
     config = {"callsPerMinute": str(CALLS_PER_MINUTE), "openRequests": "10000"}
     options = Options(port=given.port, state=given.state, config=config)
     run_foreground(options, started=time.monotonic(), verbose=False)
