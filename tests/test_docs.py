@@ -358,7 +358,7 @@ def test_the_page_of_clients_has_the_table_of_a_run_of_all_of_them() -> None:
 
 
 @pytest.mark.parametrize("folder", sorted({client.folder for client in clients()}))
-def test_the_page_of_clients_says_how_each_connects(folder: str) -> None:
+def test_the_page_of_clients_describes_each_client(folder: str) -> None:
     assert f"](../tests/clients/{folder}/" in clients_page.PAGE.read_text()
 
 

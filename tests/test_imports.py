@@ -231,7 +231,7 @@ def test_only_apim_http_uses_the_http_library() -> None:
     assert users == set()
 
 
-def test_the_policy_engine_imports_what_it_needs_for_types_like_anything_else() -> None:
+def test_the_policy_engine_has_no_type_checking_imports() -> None:
     wrong = {
         str(file.relative_to(ROOT)) for file in files("apim") if "TYPE_CHECKING" in file.read_text("utf-8")
     }

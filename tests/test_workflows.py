@@ -51,7 +51,7 @@ def position(job: Mapping[str, Any], text: str) -> int:
     return found
 
 
-def test_zizmor_finds_no_insecure_workflow() -> None:
+def test_zizmor_has_no_findings() -> None:
     done = subprocess.run(
         [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-config", "--format=plain", FOLDER],
         capture_output=True,
@@ -88,7 +88,7 @@ def test_no_workflow_runs_code_of_a_fork_with_credentials(workflow: Path) -> Non
     assert set(read["permissions"].items()) <= {("contents", "read")}
 
 
-def test_jobs_that_deploy_have_no_permission_but_to_read_and_to_sign_in() -> None:
+def test_deploying_jobs_may_only_read_the_repository_and_sign_in() -> None:
     assert {name: job["permissions"] for name, job in JOBS.items()} == {
         name: {"contents": "read", "id-token": "write"} for name in ("preview", "deploy")
     }
@@ -109,12 +109,12 @@ def test_a_pull_request_is_previewed_and_a_commit_on_main_is_deployed() -> None:
     ],
     ids=["fork", "deleted fork", "dependabot"],
 )
-def test_nothing_runs_for_a_pull_request_of_others(changed: Mapping[str, str]) -> None:
+def test_no_job_runs_for_a_pull_request_from_a_fork(changed: Mapping[str, str]) -> None:
     assert started(changed) == set()
 
 
 @pytest.mark.parametrize("event", ["push", "pull_request"])
-def test_nothing_runs_in_a_repository_without_a_stack(event: str) -> None:
+def test_no_job_runs_in_a_repository_without_a_stack(event: str) -> None:
     assert started({"github.event_name": event, "vars.PULUMI_STACK": ""}) == set()
 
 

@@ -57,7 +57,7 @@ def accepts(schema: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("schema", GOOD.values(), ids=GOOD)
-def test_a_schema_that_the_service_takes_has_no_problem(schema: dict[str, Any]) -> None:
+def test_a_schema_that_the_service_accepts_has_no_problem(schema: dict[str, Any]) -> None:
     assert problem(schema) is None
 
 
@@ -68,5 +68,5 @@ def test_a_schema_that_the_service_refuses_is_named_with_the_place(schema: dict[
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if name != "parameter-called-anyOf"])
-def test_the_stand_in_takes_what_the_demo_sends(name: str) -> None:
+def test_the_stand_in_accepts_the_requests_of_the_demo(name: str) -> None:
     assert accepts(GOOD[name])

@@ -51,7 +51,7 @@ def completed(id_: str) -> dict[str, Any]:
         (500, "The agent service refuses the request (HTTP 500): the reason"),
     ],
 )
-def test_a_refusal_says_what_to_do(status: int, message: str) -> None:
+def test_a_refusal_contains_the_remedy(status: int, message: str) -> None:
     refused = conversation(lambda _: httpx2.Response(status, json={"error": {"message": "the reason"}}))
 
     with pytest.raises(AgentError) as caught:
@@ -83,7 +83,7 @@ def test_a_connection_that_fails_is_an_error() -> None:
         list(conversation(fail).say("hello"))
 
 
-def test_a_sign_in_that_foundry_asks_for_is_handed_on() -> None:
+def test_a_consent_request_of_foundry_is_passed_on() -> None:
     link = "https://consent.example/login?data=x"
     asked = streamed(item(type="oauth_consent_request", id="o", consent_link=link), completed("r1"))
 
@@ -125,5 +125,5 @@ def test_the_error_of_a_tool_is_shown_in_each_of_its_forms(error: Any, shown: st
     assert event == ToolCalled("jira", "get", "{}", shown)
 
 
-def test_text_of_strangers_cannot_control_the_terminal() -> None:
+def test_untrusted_text_cannot_control_the_terminal() -> None:
     assert printable("a\x1b[2Jb\u202ec\x07\nd\te") == "a\ufffd[2Jb\ufffdc\ufffd\nd\te"

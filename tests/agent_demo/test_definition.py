@@ -63,7 +63,7 @@ def test_a_tool_that_writes_needs_an_approval_and_one_that_is_left_out_is_not_al
     assert github.needs_approval("get_me"), "tools that the demo did not read all need an approval"
 
 
-def test_a_server_with_a_connection_gets_no_token() -> None:
+def test_a_server_with_a_connection_receives_no_token() -> None:
     slack, github = read_servers(as_request(definition())["tools"])
 
     assert (slack.authorization, slack.connection) == ("token-of-the-agent", None)

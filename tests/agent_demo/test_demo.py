@@ -106,7 +106,7 @@ def test_a_conversation_at_a_terminal_uses_all_four_servers(
     assert _BLOCK.findall(PAGE.read_text()) == [conversation], "run this test with --snapshot-update"
 
 
-def test_a_script_cannot_write_unless_it_says_so(twin: RunningTwin, tmp_path: Path) -> None:
+def test_a_script_can_write_only_with_an_option(twin: RunningTwin, tmp_path: Path) -> None:
     question = "create_issue owner=fairlight-buoys repo=buoy-firmware title='From a script'"
     arguments = ("--url", twin.gateway, "--backend", "github", "--ask", question)
 

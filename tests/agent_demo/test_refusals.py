@@ -109,20 +109,20 @@ def test_a_stack_that_is_not_ready_is_explained(
     assert message in str(caught.value)
 
 
-def test_a_machine_without_pulumi_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pulumi_the_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings.shutil, "which", lambda _: None)
 
     with pytest.raises(AgentError, match="make agent URL=http://localhost:8000"):
         of_stack("dev")
 
 
-def test_a_twin_that_does_not_run_is_explained() -> None:
+def test_the_error_without_a_running_twin_has_the_start_command() -> None:
     with pytest.raises(AgentError, match="Start it in another terminal with `make up`"):
         of_twin(f"http://localhost:{free_port()}")
 
 
 @pytest.mark.parametrize("url", ["https://gateway.example", "http://gateway.example", "localhost:8000"])
-def test_secrets_of_a_twin_are_asked_of_this_machine_alone(url: str) -> None:
+def test_secrets_of_a_twin_are_read_only_from_this_machine(url: str) -> None:
     with pytest.raises(AgentError, match="is not the URL of a local twin"):
         of_twin(url)
 
@@ -178,7 +178,7 @@ def test_a_server_that_does_not_exist_is_refused_by_name() -> None:
         Agent(agent_settings(SLACK, GITHUB), ("slakc",))
 
 
-def test_a_stack_that_says_no_scope_is_explained() -> None:
+def test_a_stack_without_a_scope_is_explained() -> None:
     with pytest.raises(AgentError, match="Run `pulumi up`"):
         Agent(agent_settings(SLACK)).read_tools()
 

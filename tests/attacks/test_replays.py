@@ -127,13 +127,13 @@ def test_c7_states_and_cookies_of_two_sign_ins_do_not_mix(flow: Flow) -> None:
 # Another client
 
 
-def test_d1_a_code_of_another_client_is_refused_and_stays_good(flow: Flow) -> None:
+def test_d1_a_code_sent_by_another_client_is_refused_and_stays_valid(flow: Flow) -> None:
     code, other = flow.code(), another(flow)
     assert other.redeem(code).json()["error"] == "invalid_grant"
     assert flow.redeem(code).status == 200
 
 
-def test_d1_a_code_with_another_verifier_is_refused_and_stays_good(flow: Flow) -> None:
+def test_d1_a_code_with_another_verifier_is_refused_and_stays_valid(flow: Flow) -> None:
     """Injection: the attacker has the victim's code, and a verifier of a sign-in of its own."""
     code = flow.code()
     assert flow.redeem(code, code_verifier=OTHER_VERIFIER).json()["error"] == "invalid_grant"
@@ -141,7 +141,7 @@ def test_d1_a_code_with_another_verifier_is_refused_and_stays_good(flow: Flow) -
 
 
 @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-def test_d5_d6_a_token_of_another_client_gives_it_nothing(flow: Flow, kind: str) -> None:
+def test_d5_d6_a_client_cannot_use_the_token_of_another_client(flow: Flow, kind: str) -> None:
     given, other = flow.redeem(flow.code()).json(), another(flow)
     assert other.refresh(given[kind]).json()["error"] == "invalid_grant"
     assert other.revoke(given[kind]).json()["error"] == "invalid_grant"
@@ -149,7 +149,7 @@ def test_d5_d6_a_token_of_another_client_gives_it_nothing(flow: Flow, kind: str)
     assert flow.refresh(given["refresh_token"]).status == 200
 
 
-def test_each_artefact_is_refused_in_place_of_each_other(flow: Flow) -> None:
+def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
     """A code is no refresh token, a handle no state, an access token no code."""
     at_entra = flow.at_entra()
     issued = flow.redeem(flow.code()).json()

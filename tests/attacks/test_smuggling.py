@@ -236,7 +236,7 @@ def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_i
     assert not INTERNAL.search(found.answers)
 
 
-def test_e3_a_body_of_get_is_no_second_request(flow: Flow, head: bytes) -> None:
+def test_e3_the_body_of_a_get_request_is_not_a_second_request(flow: Flow, head: bytes) -> None:
     inner = smuggled(head)
     asked = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
     (found,) = exchanges(flow, {"": asked + inner}).values()

@@ -149,7 +149,7 @@ ARTEFACTS: dict[str, Callable[[], Issued]] = {
 
 
 @pytest.mark.parametrize("name", ARTEFACTS)
-def test_each_artefact_is_accepted_in_one_spelling_only(name: str) -> None:
+def test_each_artifact_is_accepted_in_one_encoding_only(name: str) -> None:
     issued = ARTEFACTS[name]()
     for value in other_spellings(issued.value):
         issued.flow.harness.gateway.services.counters.clear()

@@ -68,7 +68,7 @@ def plain(answer: Response) -> tuple[int, str, list[tuple[str, str]], bytes]:
     return answer.status, answer.reason, answer.headers, answer.body
 
 
-def test_e1_every_changed_access_token_gets_the_answer_of_any_bad_token(flow: Flow) -> None:
+def test_e1_every_changed_access_token_is_answered_like_any_bad_token(flow: Flow) -> None:
     token = flow.token()
     bad = plain(flow.call("x"))
     assert bad[0] == 401
@@ -87,7 +87,7 @@ def test_d6_every_changed_access_token_is_unknown_to_the_revocation_endpoint(flo
     assert flow.store.one("grants")["status"] == "redeemed"
 
 
-def test_e1_parts_of_two_tokens_make_no_third(flow: Flow) -> None:
+def test_e1_a_token_combined_from_two_tokens_is_refused(flow: Flow) -> None:
     """Also of two users' tokens under one key."""
     bad = plain(flow.call("x"))
     first, second = flow.token().split("."), flow.token().split(".")
@@ -98,7 +98,7 @@ def test_e1_parts_of_two_tokens_make_no_third(flow: Flow) -> None:
         assert plain(flow.call(".".join([first[0], "", *parts]))) == bad
 
 
-def test_e1_what_is_sealed_for_the_store_is_no_access_token(flow: Flow) -> None:
+def test_e1_a_value_sealed_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
     """Entra's refresh token is sealed under the same key for another purpose."""
     token = flow.token()
     sealed = flow.store.one("grants")["entraToken"]
@@ -109,7 +109,7 @@ def test_e1_what_is_sealed_for_the_store_is_no_access_token(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("kind", ["code", "refresh_token"])
-def test_d1_d5_every_changed_secret_gets_one_answer_and_harms_no_one(flow: Flow, kind: str) -> None:
+def test_d1_d5_every_changed_secret_is_refused_alike_and_revokes_nothing(flow: Flow, kind: str) -> None:
     value = flow.code() if kind == "code" else flow.refresh_token()
     present = flow.redeem if kind == "code" else flow.refresh
     unknown = plain(present("A" * 22 + (".1.1." if kind == "refresh_token" else ".") + "B" * 43))

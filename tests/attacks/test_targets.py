@@ -117,7 +117,7 @@ def keeps_dots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("keeps_dots")
 @pytest.mark.parametrize("front", FRONTS)
-def test_f4_no_spelling_of_a_path_leads_around_a_check_or_to_another_path(
+def test_f4_no_encoding_of_a_path_bypasses_a_check_or_reaches_another_path(
     served: tuple[Flow, str], front: str
 ) -> None:
     flow, token = served

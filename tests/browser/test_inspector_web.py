@@ -54,7 +54,7 @@ def inspector(twin: RunningTwin, tmp_path: Path) -> Iterator[str]:
     process.wait()
 
 
-def test_a_person_connects_signs_in_and_runs_a_tool(inspector: str, page: Page) -> None:
+def test_a_user_connects_signs_in_and_runs_a_tool(inspector: str, page: Page) -> None:
     page.goto(inspector)
     page.get_by_label("Connect or disconnect").locator("..").click()
     page.get_by_role("checkbox").check()

@@ -138,7 +138,7 @@ BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(28
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_c4_axe_finds_nothing_on_any_page(chromium: Browser, name: str) -> None:
+def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> None:
     complaints: list[str] = []
     page = show(chromium, made(name), width=320, scheme="light")
     page.on("console", lambda message: complaints.append(message.text))
@@ -161,7 +161,7 @@ def test_c4_axe_finds_nothing_on_any_page(chromium: Browser, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_c4_axe_finds_nothing_while_the_page_is_used(chromium: Browser, scheme: Scheme) -> None:
+def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme: Scheme) -> None:
     page = show(chromium, made("consent"), width=390, scheme=scheme)
     page.evaluate(AXE.read_text())
     page.get_by_role("checkbox").check()
@@ -173,7 +173,7 @@ def test_c4_axe_finds_nothing_while_the_page_is_used(chromium: Browser, scheme: 
     page.context.close()
 
 
-def test_c8_the_page_goes_to_the_app_by_itself_and_stays(chromium: Browser) -> None:
+def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browser) -> None:
     """Chromium does not know the scheme here; it asks for it, and leaves the page in the tab."""
     page = new_tab(chromium, made("signed in"), width=390, scheme="light")
     session = page.context.new_cdp_session(page)
@@ -220,7 +220,7 @@ SHOTS: dict[str, tuple[str, int, Scheme]] = {
 
 
 @pytest.mark.parametrize("name", SHOTS)
-def test_the_screenshots_of_the_documentation_can_be_made(
+def test_the_screenshots_of_the_documentation_can_be_taken(
     chromium: Browser, tmp_path: Path, name: str
 ) -> None:
     which, width, scheme = SHOTS[name]

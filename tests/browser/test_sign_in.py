@@ -46,7 +46,7 @@ def allow(page: Page) -> None:
     page.get_by_role("button", name="Allow").click()
 
 
-def test_a_person_allows_signs_in_and_is_back(app: Client, page: Page, context: BrowserContext) -> None:
+def test_a_user_allows_the_client_and_returns_to_it(app: Client, page: Page, context: BrowserContext) -> None:
     page.goto(app.authorize_url())
     expect(page.get_by_role("heading")).to_contain_text("http://127.0.0.1:")
     expect(page.get_by_role("main")).to_contain_text("Kitchen Sink <b>&amp;")
@@ -58,7 +58,7 @@ def test_a_person_allows_signs_in_and_is_back(app: Client, page: Page, context: 
     assert not [each for each in context.cookies() if each["name"].startswith(("consent-", "callback-"))]
 
 
-def test_c5_no_single_click_is_a_whole_sign_in(app: Client, page: Page) -> None:
+def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) -> None:
     """Also for a person whom Entra remembers: the box must be ticked, and Entra asks for the account."""
     for _ in range(2):
         page.goto(app.authorize_url())
@@ -90,14 +90,14 @@ def test_every_kind_of_loopback_address_is_a_way_back(
     expect(page).to_have_title("Back at the app")
 
 
-def test_a_person_denies_and_is_back(app: Client, page: Page) -> None:
+def test_a_user_denies_and_returns_to_the_client(app: Client, page: Page) -> None:
     page.goto(app.authorize_url())
     page.get_by_role("button", name="Deny").click()
     expect(page).to_have_title("Back at the app")
     assert parameters_of(page.url)["error"] == "access_denied"
 
 
-def test_the_keyboard_is_enough(app: Client, page: Page) -> None:
+def test_the_page_can_be_used_with_the_keyboard_only(app: Client, page: Page) -> None:
     page.goto(app.authorize_url())
     page.keyboard.press("Tab")
     expect(page.get_by_role("checkbox")).to_be_focused()
@@ -118,7 +118,7 @@ def test_the_page_fits_the_screen(app: Client, page: Page, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_page_works_without_complaint_from_the_browser(app: Client, page: Page) -> None:
+def test_the_page_causes_no_errors_in_the_browser(app: Client, page: Page) -> None:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(app.authorize_url())

@@ -47,7 +47,7 @@ def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("path", "name", "tool"), [("suite-mcp", "suite", "test_simple_text"), ("mcp", "functions", "hello_mcp")]
 )
-def test_the_scan_finds_nothing_without_a_reason(
+def test_the_scan_has_no_findings_without_a_documented_reason(
     twin: RunningTwin, tmp_path: Path, path: str, name: str, tool: str
 ) -> None:
     tokens = str(tmp_path / "tokens.json")

@@ -28,9 +28,7 @@ def check(url: str, **variables: str) -> list[Check]:
     ]
 
 
-def test_the_gateway_adds_nothing_to_what_the_check_finds_at_the_server(
-    direct: str, twin: RunningTwin, token: str
-) -> None:
+def test_the_gateway_causes_no_additional_findings(direct: str, twin: RunningTwin, token: str) -> None:
     at_server = check(direct)
     at_gateway = check(f"{twin.gateway}/suite-mcp", MCPCHECK_TOKEN=token)
     record("mcpcheck-direct", at_server)

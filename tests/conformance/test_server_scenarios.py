@@ -23,7 +23,7 @@ def repeat(scenario: str, url: str, protocol: str, found: list[Check], folder: P
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("protocol", official.SERVER_VERSIONS)
-def test_the_suite_finds_no_difference_between_the_server_and_the_gateway(
+def test_the_suite_has_the_same_result_for_the_server_and_the_gateway(
     direct: str, through_the_gateway: str, tmp_path: Path, protocol: str
 ) -> None:
     at_server = official.run_server_scenarios(direct, protocol, tmp_path / "direct")

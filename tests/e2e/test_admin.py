@@ -202,7 +202,7 @@ def test_a_blocked_client_is_refused_everywhere_until_it_is_unblocked(
     assert "not blocked" in admin.run("unblock", client.client_id, status=1)
 
 
-def test_a_code_that_was_issued_while_its_client_was_blocked_gives_no_token(
+def test_a_code_that_was_issued_while_its_client_was_blocked_is_refused(
     admin: Admin, client: Client, ada: Person
 ) -> None:
     """The sign-in page was already open."""

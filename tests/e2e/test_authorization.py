@@ -210,7 +210,7 @@ def test_the_page_shows_the_client_and_its_scopes(client: Client, ada: Person) -
         assert text in page.html
 
 
-def test_the_page_says_that_an_app_has_no_name(twin: RunningTwin, ada: Person) -> None:
+def test_the_page_states_that_an_app_has_no_name(twin: RunningTwin, ada: Person) -> None:
     client = twin.client()
     client.register(client_name=None)
     assert "an app without a name" in ada.open(client.authorize_url()).html

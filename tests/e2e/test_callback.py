@@ -53,7 +53,7 @@ def test_c7_another_browser_cannot_finish_the_sign_in(twin: RunningTwin, entra_p
     assert "location" not in answer.headers
 
 
-def test_c7_a_user_cannot_be_made_to_finish_an_attackers_sign_in(twin: RunningTwin, entra_page: Page) -> None:
+def test_c7_a_user_cannot_finish_an_attackers_sign_in(twin: RunningTwin, entra_page: Page) -> None:
     """The attacker allows, and sends the victim to Entra with the attacker's state."""
     victim = twin.person("Grace Hopper")
     page = victim.press(victim.open(entra_page.url), "Grace Hopper")
@@ -308,7 +308,7 @@ def test_an_answer_without_an_id_token_is_refused(
     assert_refused(client, ada.press(entra_page, "Ada Lovelace"))
 
 
-def test_a_sign_in_that_cannot_be_stored_gives_no_code(
+def test_a_sign_in_that_cannot_be_stored_results_in_no_code(
     twin: RunningTwin, client: Client, ada: Person, entra_page: Page
 ) -> None:
     """The store reads and claims the transaction, and fails when the grant is to be written."""

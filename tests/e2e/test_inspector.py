@@ -93,7 +93,7 @@ def test_the_inspector_lists_tools_in_every_protocol_era_of_the_functions_server
     assert len(listed["tools"]) == 4
 
 
-def test_a_client_of_2026_07_28_only_receives_an_error_of_the_functions_server(
+def test_a_client_that_supports_only_2026_07_28_receives_an_error_from_the_functions_server(
     twin: RunningTwin, inspector: Inspector
 ) -> None:
     status, said, printed = inspector.attempt(

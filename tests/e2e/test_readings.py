@@ -64,7 +64,7 @@ def token_of(client: Client, code: str) -> str:
     return answer.json()["access_token"]
 
 
-def test_a_person_signs_in_and_calls_tools_over_both_transports(
+def test_a_user_signs_in_and_calls_tools_over_both_transports(
     twin: RunningTwin, readings: Readings, client: Client, ada: Person
 ) -> None:
     token = token_of(client, sign_in(client, ada))

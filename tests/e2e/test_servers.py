@@ -237,7 +237,7 @@ async def version_in_mode(url: str, person: Person, mode: str, memory: Memory) -
 
 
 @pytest.mark.parametrize("path", [*SERVERS, "mcp/sse", "slack-mcp/sse", "jira-mcp/sse"])
-def test_the_table_of_protocol_versions_says_what_each_client_gets(
+def test_the_table_of_protocol_versions_matches_the_negotiated_versions(
     twin: RunningTwin, ada: Person, path: str
 ) -> None:
     _, access = token(twin, ada, path.removesuffix("/sse"))
@@ -272,9 +272,7 @@ def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_client_that_knows_only_the_address_lists_the_tools(
-    twin: RunningTwin, ada: Person, path: str
-) -> None:
+def test_a_client_that_has_only_the_url_lists_the_tools(twin: RunningTwin, ada: Person, path: str) -> None:
     there = anyio.run(tools, f"{twin.gateway}/{path}", ada)
     assert {"conversations_add_message" if "slack" in path else "jira_create_issue"} <= there
 
@@ -467,9 +465,7 @@ def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin,
     assert anyio.run(everybody) == [f"BUOY-{number % 10 + 1}" for number in range(20)]
 
 
-def test_the_verification_finds_nothing_wrong_with_a_stack_of_all_servers(
-    twin: RunningTwin, project: Path
-) -> None:
+def test_the_verification_passes_for_a_stack_with_all_servers(twin: RunningTwin, project: Path) -> None:
     overrides = [word for key, value in OVERRIDES.items() for word in ("--config", f"{key}={value}")]
     done = subprocess.run(
         [sys.executable, "-m", "gateway.verify", twin.gateway, "--no-sign-in", "--json", *overrides],

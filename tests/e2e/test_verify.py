@@ -33,7 +33,7 @@ def test_everything_holds_on_the_twin(twin: RunningTwin, target: Target) -> None
     assert {each["id"]: each["observed"] for each in report["readings"]}["R15"] == "works"
 
 
-def test_it_leaves_no_snippet_and_no_sign_in_behind(twin: RunningTwin, target: Target) -> None:
+def test_the_verification_deletes_its_snippet_and_ends_its_sign_in(twin: RunningTwin, target: Target) -> None:
     session, rows = verify(target, open_page=signs_in(twin))
     (name,) = [row.outcome.details for row in rows if row.check.id == "snippet"]
     (sign_in,) = session.sign_ins.values()
@@ -324,7 +324,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN | BROKEN_IN_AZURE)
-def test_what_is_broken_is_found_by_its_own_row(target: Target, what: str) -> None:
+def test_each_failure_is_reported_in_its_own_row(target: Target, what: str) -> None:
     change, rows_that_fail, remedy = (BROKEN | BROKEN_IN_AZURE)[what]
     # Checks of the gateway do not ask Azure, and the other way round.
     azure = what in BROKEN_IN_AZURE
@@ -441,7 +441,7 @@ BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN_FOR_USERS)
-def test_what_is_broken_for_users_is_found_by_its_own_row(
+def test_each_failure_for_users_is_reported_in_its_own_row(
     twin: RunningTwin, target: Target, what: str
 ) -> None:
     change, rows_that_fail, remedy = BROKEN_FOR_USERS[what]
@@ -458,7 +458,7 @@ def test_a_change_at_one_place_is_one_row_of_the_whole_report(target: Target) ->
         assert ids(rows, "failed") == rows_that_fail
 
 
-def test_a_token_that_outlives_its_sign_in_is_found(twin: RunningTwin, target: Target) -> None:
+def test_a_token_that_is_valid_after_its_sign_in_ended_is_found(twin: RunningTwin, target: Target) -> None:
     spent = []
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -492,7 +492,7 @@ def test_what_azure_does_where_it_is_not_documented_is_reported_in_the_words_of_
         assert reported[name]["meaning"] == question(name).option(option).meaning
 
 
-def test_a_server_that_is_starting_is_waited_for(twin: RunningTwin, target: Target) -> None:
+def test_the_client_waits_for_a_server_that_is_starting(twin: RunningTwin, target: Target) -> None:
     twin.fault("functions", status=503, times=2)
     _, rows = verify(target, open_page=signs_in(twin), durations=replace(SHORT, start=20))
     assert ids(rows, "failed") == set()

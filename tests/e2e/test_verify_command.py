@@ -135,7 +135,7 @@ def command(twin: RunningTwin, person: Person | None, *arguments: str) -> Comman
     return Command(process.returncode, output, errors, codes)
 
 
-def test_the_command_prints_a_table_and_tells_no_secret(twin: RunningTwin) -> None:
+def test_the_command_prints_a_table_without_secrets(twin: RunningTwin) -> None:
     done = command(twin, twin.person())
     assert done.status == 0, done.output + done.errors
     assert re.search(r"^\d+ ok, 0 failed, 1 skipped$", done.output, re.MULTILINE), done.output

@@ -102,7 +102,7 @@ def test_a_preview_changes_nothing(cycle: Cycle) -> None:
     assert [call for call in cycle.preview.calls if call.changed_azure] == []
 
 
-def test_what_a_preview_shows_is_created(cycle: Cycle) -> None:
+def test_a_deployment_creates_what_its_preview_shows(cycle: Cycle) -> None:
     assert not cycle.deployed.failed, cycle.deployed.output
     assert cycle.deployed.names("create") == cycle.preview.names("create")
     assert set(cycle.deployed.counts()) == {"create"}

@@ -57,6 +57,6 @@ def test_every_rule_holds_at_every_instant(destroyed: Destroyed) -> None:
     assert not found, "\n".join(found)
 
 
-def test_nothing_is_left(destroyed: Destroyed) -> None:
+def test_no_resource_remains(destroyed: Destroyed) -> None:
     assert not destroyed.second.failed, destroyed.second.output
     assert destroyed.stack.azure.resources == {}

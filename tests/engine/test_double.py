@@ -57,11 +57,11 @@ def test_a_resource_needs_its_parent(azure: Azure) -> None:
     )
 
 
-def test_what_exists_is_not_created_again(azure: Azure) -> None:
+def test_existing_resources_are_not_created_again(azure: Azure) -> None:
     assert "already existing" in refused(azure, "apimanagement:Api", API)
 
 
-def test_what_is_named_by_its_id_has_to_exist(azure: Azure) -> None:
+def test_resources_that_are_referenced_by_id_must_exist(azure: Azure) -> None:
     (group,) = azure.of_type("resources:ResourceGroup")
     plan = f"{group.id}/providers/Microsoft.Web/serverfarms/plan"
     assert "ResourceNotFound" in refused(azure, "web:WebApp", {**GROUP, "name": "app", "serverFarmId": plan})
@@ -132,7 +132,7 @@ def test_a_policy_needs_what_it_mentions(azure: Azure) -> None:
     )
 
 
-def test_what_a_policy_mentions_is_not_deleted(azure: Azure) -> None:
+def test_named_values_and_fragments_in_use_are_not_deleted(azure: Azure) -> None:
     value = {**GROUP, "serviceName": "apim-1", "namedValueId": "key", "displayName": "key", "value": "1"}
     identifier = create(azure, "apimanagement:NamedValue", "key", value)
     create(azure, "apimanagement:ApiPolicy", "policy", policy('<a b="{{key}}" />'))
@@ -140,7 +140,7 @@ def test_what_a_policy_mentions_is_not_deleted(azure: Azure) -> None:
         azure.delete(call("delete", "apimanagement:NamedValue", "key", value, identifier))
 
 
-def test_flex_consumption_takes_few_site_properties(azure: Azure) -> None:
+def test_flex_consumption_accepts_few_site_properties(azure: Azure) -> None:
     site = {
         **GROUP,
         "name": "app",
@@ -150,7 +150,7 @@ def test_flex_consumption_takes_few_site_properties(azure: Azure) -> None:
     assert "51021" in refused(azure, "web:WebApp", site)
 
 
-def test_a_name_has_the_form_that_azure_takes(azure: Azure) -> None:
+def test_a_name_has_the_form_that_azure_accepts(azure: Azure) -> None:
     assert "InvalidResourceName" in refused(
         azure, "storage:StorageAccount", {**GROUP, "accountName": "With-Hyphen"}
     )
@@ -189,7 +189,7 @@ def test_inputs_are_compared(old: dict[str, object], new: dict[str, object], pat
     assert list(changed_paths(old, new)) == paths
 
 
-def test_what_is_part_of_an_id_replaces_a_resource() -> None:
+def test_a_change_of_an_id_property_replaces_the_resource() -> None:
     operation = replacing("azure-native:apimanagement:ApiOperation", {})
     assert {"apiId", "operationId", "resourceGroupName", "serviceName"} <= operation
     assert "displayName" not in operation

@@ -41,7 +41,7 @@ def stack(new_stack: Deploy) -> Deployment:
 
 
 @pytest.mark.parametrize("app", LOCKS)
-def test_a_lock_that_somebody_removed_is_put_back(stack: Deployment, app: str) -> None:
+def test_a_lock_that_was_removed_outside_of_pulumi_is_restored(stack: Deployment, app: str) -> None:
     (resource,) = stack.azure.of_type(app)
     lock = resource.id + LOCKS[app]
     stack.azure.remove(lock)
@@ -51,7 +51,7 @@ def test_a_lock_that_somebody_removed_is_put_back(stack: Deployment, app: str) -
     assert lock.lower() in stack.azure.resources
 
 
-def test_a_policy_that_somebody_edited_is_restored(stack: Deployment) -> None:
+def test_a_policy_that_was_edited_outside_of_pulumi_is_restored(stack: Deployment) -> None:
     edited = next(one for one in stack.azure.of_type("apimanagement:ApiPolicy") if "notes" in one.id)
     stack.azure.change(edited.id, value="<policies />")
     before = stack.state()["resources"]
@@ -64,7 +64,7 @@ def test_a_policy_that_somebody_edited_is_restored(stack: Deployment) -> None:
     assert stack.azure.resources[edited.id.lower()].inputs["value"] == edited.inputs["value"]
 
 
-def test_an_api_that_somebody_deleted_is_published_again(stack: Deployment) -> None:
+def test_an_api_that_was_deleted_outside_of_pulumi_is_published_again(stack: Deployment) -> None:
     api = next(one for one in stack.azure.of_type("apimanagement:Api") if "notes" in one.id)
     below = [key for key in stack.azure.resources if key.startswith(f"{api.id.lower()}/")]
     assert below

@@ -127,7 +127,7 @@ def test_a_route_to_a_container_with_its_lock_is_in_order() -> None:
     assert history.then("delete", ROUTE).then("delete", LOCK).then("delete", CONTAINER).violations() == []
 
 
-def test_a_lock_that_goes_before_the_route_is_found() -> None:
+def test_a_lock_that_is_deleted_before_the_route_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("create", ROUTE, TO_NOTES)
     assert len(history.then("delete", LOCK).then("delete", ROUTE).violations()) == 1
 
@@ -139,14 +139,14 @@ def test_a_lock_that_was_refused_protects_nothing() -> None:
     assert found.endswith("to the record ended")
 
 
-def test_a_lock_that_goes_before_its_app_is_found() -> None:
+def test_a_lock_that_is_deleted_before_its_app_is_found() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
     history.then("delete", LOCK).then("delete", CONTAINER)
     (found,) = history.violations()
     assert "from delete authConfigs/current began" in found
 
 
-def test_a_lock_that_goes_together_with_its_app_is_in_order() -> None:
+def test_a_lock_that_is_deleted_together_with_its_app_is_in_order() -> None:
     history = History().then("create", CONTAINER, CLOSED).then("create", LOCK).then("update", CONTAINER, OPEN)
     assert history.then("delete", CONTAINER, removed=(CONTAINER, LOCK)).violations() == []
 
@@ -171,7 +171,7 @@ def test_an_operation_after_its_apis_policy_is_in_order(last: Kind) -> None:
     assert history.violations() == []
 
 
-def test_a_policy_that_goes_before_its_operation_is_found() -> None:
+def test_a_policy_that_is_deleted_before_its_operation_is_found() -> None:
     history = History().then("create", API, FORWARDS).then("create", POLICY).then("create", OPERATION)
     assert len(history.then("delete", POLICY).then("delete", OPERATION).violations()) == 1
 

@@ -58,7 +58,7 @@ def test_the_deployer_reads_what_is_waited_for(first: Run) -> None:
     )
 
 
-def test_a_stack_that_waited_has_nothing_left_to_do(stack: Deployment, first: Run) -> None:
+def test_a_second_deployment_after_a_retry_changes_nothing(stack: Deployment, first: Run) -> None:
     assert not first.failed
     preview = stack.preview()
     assert not preview.failed

@@ -29,7 +29,7 @@ def repaired(stack: Deployment, failed: Run) -> Run:
     return stack.up()
 
 
-def test_a_failed_publication_reads_as_a_sentence(failed: Run) -> None:
+def test_the_error_of_a_failed_publication_is_one_sentence(failed: Run) -> None:
     assert failed.failed
     assert "No matching distribution found for azure-functions==1.26.0" in failed.output
     assert "Traceback" not in failed.output

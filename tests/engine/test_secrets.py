@@ -76,7 +76,7 @@ def test_no_secret_is_in_clear(used: Used) -> None:
     assert secrecy.leaks(used.stack, used.secrets) == []
 
 
-def test_what_is_in_clear_is_found(used: Used) -> None:
+def test_a_secret_in_clear_text_is_found(used: Used) -> None:
     places = {leak.place for leak in secrecy.leaks(used.stack, {"tag": PLAIN})}
     assert "Pulumi.dev.yaml" in places
     assert any(place.startswith("state/") for place in places)

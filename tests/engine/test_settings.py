@@ -193,7 +193,7 @@ def test_every_rule_holds_while_settings_change(stack: Deployment, changes: dict
 
 
 @pytest.mark.parametrize("setting", [setting for setting in CHANGES if setting != LOCATION])
-def test_a_changed_setting_replaces_nothing_that_lasts(setting: str, changes: dict[str, Change]) -> None:
+def test_a_changed_setting_replaces_no_resource_with_state(setting: str, changes: dict[str, Change]) -> None:
     replaced = {
         step.name
         for step in changes[setting].done.steps

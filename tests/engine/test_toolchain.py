@@ -84,7 +84,7 @@ def test_pulumi_installs_the_pinned_packages_and_nothing_else(project: Project) 
     project.python("-c", PROGRAM)
 
 
-def test_make_completes_what_pulumi_installed_and_pulumi_then_finds_nothing_to_do(project: Project) -> None:
+def test_make_completes_pulumis_installation_and_pulumi_then_changes_nothing(project: Project) -> None:
     (project.virtualenv / "kept").touch()
     assert "Adding Python packages to .venv, which `pulumi` created" in project.make_installs()
     assert (project.virtualenv / "kept").exists()

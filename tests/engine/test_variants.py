@@ -114,7 +114,7 @@ def test_a_change_updates_and_replaces_nothing(life: Life) -> None:
     assert set(life.changed.counts()) == {"update"}
 
 
-def test_what_existed_is_never_written_and_remains_as_it_was(life: Life) -> None:
+def test_existing_resources_are_never_written_and_stay_unchanged(life: Life) -> None:
     assert not life.destroyed.failed, life.destroyed.output
     written = [
         f"{call.kind} {call.id}"
@@ -140,7 +140,7 @@ def interrupted(new_stack: Deploy) -> tuple[Deployment, Mapping[str, Existing], 
     return stack, before, failed
 
 
-def test_a_deployment_that_fails_leaves_alone_what_it_adopted(
+def test_a_failed_deployment_does_not_change_adopted_resources(
     interrupted: tuple[Deployment, Mapping[str, Existing], Run],
 ) -> None:
     stack, before, failed = interrupted

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 
 
-def test_actionlint_finds_no_mistake() -> None:
+def test_actionlint_has_no_findings() -> None:
     go = shutil.which("go")
     if go is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("needs Go to build actionlint")

@@ -26,7 +26,7 @@ MOMENTS: dict[str, Callable[[Journey], object]] = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", COURSES)
-def test_d7_no_step_needs_what_the_gateway_remembers(name: str, moment: str) -> None:
+def test_d7_no_step_depends_on_the_gateways_cache(name: str, moment: str) -> None:
     """Before one step of a journey, and before each."""
     count = len(COURSES[name].steps)
     for chosen in (*range(count), None):
@@ -71,7 +71,7 @@ def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
     assert_registered(journey)
 
 
-def test_d6_a_late_store_makes_no_revoked_token_valid_for_longer_than_thirty_seconds() -> None:
+def test_d6_a_delayed_store_answer_does_not_extend_a_revoked_token_beyond_thirty_seconds() -> None:
     """A call has read the grant before its revocation; what it read is stored after it."""
     journey = COURSES["session of an older client"].journey()
     journey.steps = journey.steps[:6]

@@ -119,7 +119,7 @@ def answer_for(name: str, flow: Flow) -> Reply:
 
 
 @pytest.mark.parametrize("name", [*CLAIMS, *SIGNATURES, *BODIES])
-def test_c7_a_wrong_id_token_gives_no_code(flow: Flow, name: str) -> None:
+def test_c7_a_wrong_id_token_results_in_no_code(flow: Flow, name: str) -> None:
     at_entra = flow.at_entra()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong
@@ -131,7 +131,7 @@ def test_c7_a_wrong_id_token_gives_no_code(flow: Flow, name: str) -> None:
     assert flow.call(flow.token()).status == 200
 
 
-def test_c7_a_token_without_wrong_points_gives_a_code(flow: Flow) -> None:
+def test_c7_a_valid_id_token_results_in_a_code(flow: Flow) -> None:
     """So each refusal is for its one point. The user is `oid` in `tid`; `sub` is not used."""
     at_entra = flow.at_entra()
     right = reply(200, json.dumps({"id_token": _signed(claims_of(flow))}))
@@ -141,7 +141,7 @@ def test_c7_a_token_without_wrong_points_gives_a_code(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("name", ["another tenant", "no tenant", "no object id", "empty object id"])
-def test_d5_an_id_token_of_somebody_else_ends_the_sign_in(flow: Flow, name: str) -> None:
+def test_d5_an_id_token_of_another_user_revokes_the_grant(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong
@@ -151,7 +151,7 @@ def test_d5_an_id_token_of_somebody_else_ends_the_sign_in(flow: Flow, name: str)
 
 
 @pytest.mark.parametrize("name", [*BODIES, "empty"])
-def test_d5_an_answer_without_an_id_token_changes_nothing(flow: Flow, name: str) -> None:
+def test_d5_a_refresh_response_without_an_id_token_is_accepted(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong

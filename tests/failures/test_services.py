@@ -83,7 +83,7 @@ def assert_registered(journey: Journey) -> None:
 
 
 @pytest.mark.parametrize("name", COURSES)
-def test_a_journey_without_a_failure_goes_through_at_once(name: str) -> None:
+def test_a_journey_without_a_failure_needs_no_repetition(name: str) -> None:
     journey = COURSES[name].journey().run()
     assert (journey.repeated, journey.restarted) == ([], [])
     assert_in_order(journey)
@@ -104,7 +104,9 @@ TRIED = [
 
 @pytest.mark.parametrize(("service", "fault"), TRIED)
 @pytest.mark.parametrize("name", COURSES)
-def test_d7_one_failure_ends_no_sign_in_without_a_word(name: str, service: str, fault: str) -> None:
+def test_d7_a_single_failure_never_ends_a_sign_in_without_an_error(
+    name: str, service: str, fault: str
+) -> None:
     """The client gets through, if need be after it repeats a request or starts a new sign-in."""
     for point in points_of(name):
         call = point.call

@@ -43,7 +43,7 @@ def test_f6_each_subject_has_snippets_of_its_own(call):
     assert call("get_snippet", subject="ADA", snippetname="note")[1]
 
 
-def test_f6_a_shared_snippet_is_shared_on_request_alone(call, container):
+def test_f6_a_snippet_is_shared_only_on_request(call, container):
     container.upload_blob("from before", b"of an earlier version")
     text, _ = call("save_snippet", snippetname="note", snippet="for all", shared=True)
     assert "for all users" in text
@@ -61,7 +61,7 @@ def test_f6_a_call_without_a_subject_is_refused(call, container):
     assert list(container.list_blob_names()) == []
 
 
-def test_f6_no_name_leads_to_another_users_snippets(call, container):
+def test_f6_no_name_gives_access_to_another_users_snippets(call, container):
     call("save_snippet", snippetname="note", snippet="of Ada")
     (blob,) = container.list_blob_names()
     for name in (blob, blob.removeprefix("users/"), f"../{blob}", "users"):
@@ -174,7 +174,7 @@ def test_the_tools_describe_their_properties(load):
     ]
 
 
-def test_host_json_opens_the_mcp_endpoint_without_keys_and_takes_a_released_bundle():
+def test_host_json_allows_anonymous_mcp_requests_and_uses_a_released_bundle():
     document = json.loads((FOLDER / "host.json").read_text())
     assert document["extensionBundle"] == {
         "id": "Microsoft.Azure.Functions.ExtensionBundle",

@@ -141,7 +141,7 @@ def test_a_deleted_snippet_cannot_be_read(snippets, store):
     assert store.get("Note", OWNER) == "another text"
 
 
-def test_f6_owners_keep_snippets_of_the_same_name_apart(snippets, store):
+def test_f6_snippets_of_the_same_name_are_separate_for_each_owner(snippets, store):
     assert store.save("note", "of Ada", OWNER) is False
     for use in (store.get, store.delete):
         with pytest.raises(snippets.SnippetError, match="You have no snippet named 'note'"):
@@ -152,7 +152,7 @@ def test_f6_owners_keep_snippets_of_the_same_name_apart(snippets, store):
     assert store.get("note", OWNER) == "of Ada"
 
 
-def test_f6_own_and_shared_snippets_of_the_same_name_are_kept_apart(snippets, store):
+def test_f6_own_and_shared_snippets_of_the_same_name_are_separate(snippets, store):
     store.save("note", "of Ada", OWNER)
     for use in (store.get, store.delete):
         with pytest.raises(snippets.SnippetError, match="no shared snippet named 'note'"):
@@ -166,7 +166,7 @@ def test_f6_own_and_shared_snippets_of_the_same_name_are_kept_apart(snippets, st
 
 
 @pytest.mark.parametrize("use", ["save", "get", "delete"])
-def test_f6_whose_a_snippet_is_has_no_default(snippets, use):
+def test_f6_the_owner_of_a_snippet_has_no_default(snippets, use):
     parameter = inspect.signature(getattr(snippets.SnippetStore, use)).parameters["owner"]
     assert parameter.default is inspect.Parameter.empty
 

@@ -93,7 +93,7 @@ def test_a_protected_stack_refuses_another_address() -> None:
 
 
 @pytest.mark.parametrize("host", [HOST, ""])
-def test_an_existing_service_is_called_by_the_name_that_its_owner_gave_it(host: str) -> None:
+def test_an_existing_service_keeps_the_host_name_of_its_owner(host: str) -> None:
     of = evaluate({**ALL, "gatewayHostname": host})
     assert of.outputs["gatewayUrl"] == (URL if host else "https://central.azure-api.net")
     assert [one for one in of.resources if one.name.endswith("-certificate-access")] == []

@@ -133,7 +133,7 @@ def test_roles_on_resources_of_another_subscription_are_named_there() -> None:
 
 
 @pytest.mark.parametrize("setting", ["existingApiManagement", "existingEnvironment"])
-def test_what_the_stack_writes_to_is_in_its_own_subscription(setting: str) -> None:
+def test_the_stack_writes_only_to_its_own_subscription(setting: str) -> None:
     elsewhere = EXISTING[setting].replace(SUBSCRIPTION, OTHER)
     with pytest.raises(StackError, match=f"pulumi config set azure-native:subscriptionId {OTHER}"):
         evaluate({**ALL, setting: elsewhere})

@@ -50,7 +50,7 @@ def test_the_outputs_say_where_agents_are_and_which_connection_leads_to_github()
     assert connections == {"functions": None, "github": "github-mcp"}
 
 
-def test_users_sign_in_to_github_themselves_where_the_stack_says_so() -> None:
+def test_users_sign_in_to_github_themselves_if_the_stack_requires_it() -> None:
     own = {name: value for name, value in CONFIG.items() if name != "apiCenter"}
     users = evaluate({**own, "githubSignIn": "user"})
 
@@ -91,7 +91,7 @@ def test_an_api_center_lists_every_server_with_its_addresses() -> None:
         assert deployment.inputs["environmentId"].startswith("/workspaces/default/")
 
 
-def test_the_resources_are_as_the_providers_sdk_says() -> None:
+def test_the_resources_match_the_providers_sdk() -> None:
     kinds = ("cognitiveservices:ProjectConnection", "apicenter:")
     for each in (*stack().resources, *stack(preview=True).resources):
         if any(kind in each.type for kind in kinds):

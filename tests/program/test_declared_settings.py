@@ -36,7 +36,7 @@ from tests.program.stack_settings import (
 from twin.gateway_plan import LOCAL
 
 
-def test_the_dev_stack_runs_here_as_committed_and_asks_for_credentials_elsewhere() -> None:
+def test_the_dev_stack_runs_locally_as_committed_and_needs_credentials_in_azure() -> None:
     local = {f"{NAME}:{key}": value for key, value in LOCAL.items()}
     assert load({**COMMITTED, **local}).backends == ("functions", "slack", "jira", "github")
     message = str(refused(COMMITTED))

@@ -50,7 +50,7 @@ def test_the_digest_is_that_of_the_manifest() -> None:
     assert digest_of(registry()) == DIGEST
 
 
-def test_a_registry_that_asks_for_a_token_gets_an_anonymous_one() -> None:
+def test_an_anonymous_token_is_requested_if_a_registry_requires_one() -> None:
     assert digest_of(registry(challenge=CHALLENGE)) == DIGEST
 
 
@@ -64,7 +64,7 @@ def test_a_registry_that_asks_for_a_token_gets_an_anonymous_one() -> None:
         (registry(digest=f"sha256:{'0' * 64}"), "does not have the digest"),
     ],
 )
-def test_what_is_no_trustworthy_digest_is_an_error(
+def test_an_untrustworthy_digest_is_an_error(
     handler: Callable[[httpx2.Request], httpx2.Response], message: str
 ) -> None:
     with pytest.raises(RegistryError, match=message):

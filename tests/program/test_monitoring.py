@@ -119,7 +119,7 @@ def test_every_alert_and_the_budget_reach_the_receivers() -> None:
     assert anomalies.ignore_changes == ("schedule",)
 
 
-def test_what_a_stack_does_not_want_is_not_there() -> None:
+def test_disabled_monitoring_resources_are_not_declared() -> None:
     for type_ in ("monitor:ScheduledQueryRule", "monitor:MetricAlert", "applicationinsights:Workbook"):
         assert DEV.stack.of_type(type_)
         assert not CLASSIC.stack.of_type(type_)

@@ -70,7 +70,7 @@ def test_a_tier_that_is_not_in_the_region_is_a_warning() -> None:
     assert not list(limits.findings(replace(settings, local=False, sku="Developer"), plan))
 
 
-def test_more_than_api_management_takes_is_an_error() -> None:
+def test_exceeding_a_limit_of_api_management_is_an_error() -> None:
     settings, plan = load_settings(FUNCTIONS_ONLY), plan_stack(FUNCTIONS_ONLY)
     large = replace(
         plan,
@@ -85,7 +85,7 @@ def test_more_than_api_management_takes_is_an_error() -> None:
         limits.check(settings, large)
 
 
-def test_the_deployer_is_told_which_rights_are_needed() -> None:
+def test_the_required_rights_of_the_deployer_are_listed() -> None:
     settings = load_settings({**FUNCTIONS_ONLY, "assignmentRequired": "true"})
     found = list(needs(settings, registry.describe(settings)))
     commands = "\n".join(command for need in found for command in need.commands)
@@ -104,7 +104,7 @@ def test_names_that_stay_taken_have_a_random_part() -> None:
     assert re.fullmatch(r"apim-[a-z0-9]{8}", name)
 
 
-def test_cosmos_db_asks_for_no_zones() -> None:
+def test_cosmos_db_requests_no_zones() -> None:
     (place,) = Case("dev", preview=False).stack.one("cosmosdb:DatabaseAccount").inputs["locations"]
     assert place["isZoneRedundant"] is False
 

@@ -57,7 +57,7 @@ def test_the_file_is_complete_after_its_own_commands(settings: Settings) -> None
     assert settings.backends == ("functions", "slack", "jira", "github")
 
 
-def test_the_file_has_no_secret_and_is_refused_without_the_encrypted_ones() -> None:
+def test_the_file_has_no_secret_and_is_refused_without_the_encrypted_settings() -> None:
     file = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["config"]
     assert not [key for key in file if key.partition(":")[2] in SECRETS]
     with pytest.raises(SettingsError, match="pulumi config set --secret slackBotToken"):
@@ -84,7 +84,9 @@ def test_only_the_gateway_is_public(stack: Stack) -> None:
     assert stack.one("app:ManagedEnvironment").inputs["vnetConfiguration"]["internal"] is True
 
 
-def test_it_has_alerts_with_receivers_and_a_budget(stack: Stack, settings: Settings) -> None:
+def test_the_production_stack_has_alerts_with_receivers_and_a_budget(
+    stack: Stack, settings: Settings
+) -> None:
     (receiver,) = stack.one("ActionGroup").inputs["emailReceivers"]
     assert receiver["emailAddress"] == settings.monitoring.emails[0]
     assert stack.of_type("ScheduledQueryRule")
@@ -92,7 +94,7 @@ def test_it_has_alerts_with_receivers_and_a_budget(stack: Stack, settings: Setti
     assert stack.one("operationalinsights:Workspace").inputs["workspaceCapping"]["dailyQuotaGb"] == -1
 
 
-def test_it_survives_the_loss_of_a_unit_and_scales(stack: Stack) -> None:
+def test_the_production_stack_survives_the_loss_of_a_unit_and_scales(stack: Stack) -> None:
     assert stack.one("ApiManagementService").inputs["sku"] == {"capacity": 2, "name": "StandardV2"}
     scale = [app.inputs["template"]["scale"] for app in stack.of_type("ContainerApp")]
     assert {"minReplicas": 2, "maxReplicas": 6} in [
@@ -100,7 +102,7 @@ def test_it_survives_the_loss_of_a_unit_and_scales(stack: Stack) -> None:
     ]
 
 
-def test_the_check_before_a_deployment_passes(
+def test_the_preflight_check_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With the secrets encrypted, as the CLI leaves them in the copy of the file."""

@@ -556,7 +556,7 @@ def test_f5_only_assigned_users_sign_in_where_the_stack_requires_it(case: Case) 
             assert principal.inputs["appRoleAssignmentRequired"] is required
 
 
-def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_leak_ends_both() -> None:
+def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_rotation_after_a_leak_does_not() -> None:
     """Version 1 to 2 is a rotation, 2 to 4 what the runbook says after a leak."""
 
     def keys(version: str) -> tuple[str, str | None, set[str]]:

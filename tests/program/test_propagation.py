@@ -63,7 +63,7 @@ def test_a_secret_that_cannot_be_read_yet_is_waited_for(error: str, operation: s
         (EARLY[0], "delete"),
     ],
 )
-def test_no_other_error_is_waited_for(error: str, operation: str) -> None:
+def test_other_errors_are_not_retried(error: str, operation: str) -> None:
     clock = Clock()
     assert not asyncio.run(clock.propagation().retry(failure(error, operation)))
     assert clock.waits == []
@@ -85,7 +85,7 @@ def test_waiting_ends_after_a_quarter_of_an_hour_with_what_to_check() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_everything_that_refers_to_a_secret_and_nothing_else_is_tried_again(case: Case) -> None:
+def test_only_resources_that_refer_to_a_secret_are_retried(case: Case) -> None:
     hooked = {one.name for one in case.stack.resources if one.error_hooks}
     readers = {one.name for one in case.stack.of_type("apimanagement:NamedValue") if "keyVault" in one.inputs}
     readers |= {

@@ -140,7 +140,7 @@ CONFIGURATION = {
 }
 
 
-def test_code_is_published_with_the_secret_of_the_stacks_configuration_which_no_state_keeps(
+def test_publishing_uses_the_secret_in_the_configuration_which_no_state_contains(
     tmp_path: Path,
 ) -> None:
     with AzureStandIn(APP_ID) as azure, provider(azure.environment(tmp_path), tmp_path / "output") as pulumi:
@@ -173,7 +173,7 @@ def test_a_publication_is_updated_as_it_is_created(tmp_path: Path) -> None:
     assert azure.requests_to("/publish")[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
-def test_a_failed_publication_is_reported_as_a_sentence(tmp_path: Path) -> None:
+def test_a_failed_publication_is_reported_in_one_sentence(tmp_path: Path) -> None:
     log = [{"message": "ERROR: No matching distribution found for azure-functions==9"}]
     with (
         AzureStandIn(APP_ID, deployment=((200, {"status": 3}),), log=((200, log),)) as azure,
@@ -190,7 +190,7 @@ def test_a_failed_publication_is_reported_as_a_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_a_sign_in_that_is_incomplete_is_reported_as_a_sentence(tmp_path: Path) -> None:
+def test_an_incomplete_sign_in_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with provider({}, tmp_path / "output") as pulumi:
         pulumi.Configure(
             provider_pb2.ConfigureRequest(args=properties({"azure-native:clientSecret": SECRET}))

@@ -238,7 +238,7 @@ def test_the_error_of_a_failed_sign_in_has_the_command() -> None:
         publisher.publish(b"")
 
 
-def test_a_service_that_names_no_deployment_is_asked_for_the_latest() -> None:
+def test_without_a_deployment_id_the_latest_deployment_is_read() -> None:
     with publishing(upload=((202, ""),)) as case:
         case.run()
     assert "/api/deployments/latest" in [request.url for request in case.service.requests]

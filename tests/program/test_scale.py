@@ -82,7 +82,7 @@ def test_an_external_cache_is_for_all_regions_and_its_connection_is_secret() -> 
     assert small().of_type("apimanagement:Cache") == ()
 
 
-def test_the_function_app_scales_as_the_settings_say() -> None:
+def test_the_function_app_scales_according_to_the_settings() -> None:
     scaling = large().one("web:WebApp").inputs["functionAppConfig"]["scaleAndConcurrency"]
     assert scaling == {
         "instanceMemoryMB": 4096,
@@ -94,6 +94,6 @@ def test_the_function_app_scales_as_the_settings_say() -> None:
 
 
 @pytest.mark.parametrize(("app", "replicas"), [("jira-http", (0, 10)), ("jira-sse", (1, 1))])
-def test_only_what_has_no_sessions_has_other_replicas(app: str, replicas: tuple[int, int]) -> None:
+def test_only_servers_without_sessions_have_several_replicas(app: str, replicas: tuple[int, int]) -> None:
     scale = large().one("app:ContainerApp", app).inputs["template"]["scale"]
     assert (scale["minReplicas"], scale["maxReplicas"]) == replicas

@@ -41,7 +41,7 @@ def stored(stack: Stack) -> dict[str, str]:
 
 
 @every_case
-def test_the_vault_takes_roles_only_and_keeps_what_is_deleted(case: Case) -> None:
+def test_the_vault_uses_roles_only_and_retains_deleted_secrets(case: Case) -> None:
     vault = case.stack.one("keyvault:Vault")
     properties = vault.inputs["properties"]
     assert properties["enableRbacAuthorization"] is True
@@ -141,7 +141,7 @@ def test_secrets_of_containers_are_read_from_the_vault_by_an_identity_that_the_s
 
 
 @every_case
-def test_what_reads_a_secret_waits_for_the_right_to_read_it(case: Case) -> None:
+def test_readers_of_a_secret_depend_on_its_role_assignment(case: Case) -> None:
     graph, stack = Graph(case.stack), case.stack
     roles = {one.name: one for one in stack.of_type("authorization:RoleAssignment")}
     for value in stack.of_type("apimanagement:NamedValue"):
@@ -227,7 +227,7 @@ def test_a_stack_that_adopts_everything_has_the_same_roles_and_no_other() -> Non
     assert granted(adopting()) == allowed(adopting(), reader="gateway-service-identity")
 
 
-def test_a_certificate_is_read_with_a_right_to_it_alone() -> None:
+def test_the_gateway_may_read_only_its_certificate() -> None:
     certificate = f"{EXISTING['existingKeyVault']}/secrets/mcp"
     stack = evaluate(
         {

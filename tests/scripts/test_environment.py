@@ -218,7 +218,7 @@ def test_an_environment_of_another_python_that_pulumi_created_is_rebuilt(
     assert "it uses Python 3.10" in capsys.readouterr().out
 
 
-def test_a_folder_that_is_no_environment_is_replaced(project: Path, commands: Commands) -> None:
+def test_a_folder_that_is_not_an_environment_is_replaced(project: Path, commands: Commands) -> None:
     (project / ".venv").mkdir()
     assert ensure(project)
     assert commands.created == 1
@@ -330,7 +330,7 @@ def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
 @pytest.mark.parametrize(
     "name", ["requirements.txt", "requirements-dev.txt", "requirements-mcp-atlassian.txt"]
 )
-def test_macos_on_intel_gets_the_last_cryptography_with_a_wheel_for_it(name: str) -> None:
+def test_macos_on_intel_uses_the_last_cryptography_with_a_wheel(name: str) -> None:
     """Without a wheel an installation asks for a Rust compiler and OpenSSL."""
     lines = (ROOT / name).read_text().splitlines()
     pins = [line.removesuffix(" \\") for line in lines if line.startswith("cryptography==")]

@@ -153,7 +153,7 @@ def add_environment(machine: Machine, *, folder: str | None = None) -> None:
     (venv / environment.STAMP).write_text("".join(f"{line}\n" for line in lines))
 
 
-def test_an_environment_that_works_needs_no_other_python(machine: Machine) -> None:
+def test_a_working_environment_needs_no_other_python(machine: Machine) -> None:
     machine.add_python("python3", "3.10.12")
     add_environment(machine)
     done = machine.find()
@@ -169,7 +169,7 @@ def test_an_environment_that_was_copied_does_not_hide_the_problem(machine: Machi
 
 
 @pytest.mark.parametrize("origin", ["command", "environment"])
-def test_a_python_that_was_asked_for_is_not_replaced(machine: Machine, origin: str) -> None:
+def test_a_requested_python_is_not_replaced(machine: Machine, origin: str) -> None:
     machine.add_python("python3.10", "3.10.12")
     add_environment(machine)
     done = machine.find("python3.10", origin)

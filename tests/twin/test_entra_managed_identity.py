@@ -53,7 +53,7 @@ def test_the_secret_header_is_needed(entra: Entra):
     assert entra.http.get(PATH, params=params, headers={"X-IDENTITY-HEADER": "guess"}).status_code == 401
 
 
-def test_a_service_gets_no_token_of_an_identity_that_is_not_attached_to_it(entra: Entra):
+def test_a_service_receives_no_token_of_an_identity_that_is_not_attached_to_it(entra: Entra):
     assert entra.identity_token(TOKEN_EXCHANGE, "functions", IDENTITY.client_id).status_code == 400
     assert entra.identity_token(TOKEN_EXCHANGE, "gateway", STRANGER.client_id).status_code == 400
 

@@ -205,7 +205,7 @@ def test_client_credentials_with_a_secret_say_so(entra: Entra):
     assert error_of(refused) == ("invalid_client", 7000215)
 
 
-def test_app_only_tokens_say_that_they_are_only_where_the_resource_asks_for_it(entra: Entra):
+def test_app_only_tokens_have_idtyp_only_if_the_resource_requests_it(entra: Entra):
     body = entra.token(grant_type="client_credentials", scope="https://management.azure.com/.default").json()
     assert entra.claims(body["access_token"])["idtyp"] == "app"
     other = next(app for app in entra.directory.applications if app.client_id == OTHER)

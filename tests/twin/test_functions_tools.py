@@ -54,7 +54,7 @@ def trigger(app, **fields):
     )
 
 
-def test_a_string_becomes_a_text(app):
+def test_a_string_becomes_a_text_content(app):
     @trigger(app)
     def tool(_context: str) -> str:
         return "done"

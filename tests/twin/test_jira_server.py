@@ -89,7 +89,7 @@ def test_boards_and_sprints_can_be_read(session):
     assert "Two more buoys for Kilrona" in issues
 
 
-def test_projects_fields_and_people_can_be_looked_up(session):
+def test_projects_fields_and_users_can_be_looked_up(session):
     projects, fields, person = session.call(
         ("jira_get_all_projects", {}),
         ("jira_search_fields", {"keyword": "epic"}),

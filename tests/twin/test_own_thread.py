@@ -8,7 +8,7 @@ import pytest
 from twin import own_thread
 
 
-def test_work_that_is_no_longer_awaited_ends_silently() -> None:
+def test_work_that_is_no_longer_awaited_ends_without_a_message() -> None:
     """A traceback of the thread would be a warning, which fails the test."""
     go_on = threading.Event()
 

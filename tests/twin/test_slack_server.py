@@ -38,7 +38,7 @@ def test_the_server_lists_its_tools(either_session):
     assert {"channels_list", "conversations_history", "conversations_add_message", "users_search"} <= tools
 
 
-def test_channels_and_people_are_those_of_the_workspace(session):
+def test_channels_and_users_are_those_of_the_workspace(session):
     channels, people = session.call(
         ("channels_list", {"channel_types": "public_channel,private_channel"}),
         ("users_search", {"query": "lindqvist"}),

@@ -126,7 +126,7 @@ def test_another_version_of_a_secret_is_not_found(stack: Stack) -> None:
         found.read(f"{address}/{'0' * 32}", principal["principalId"])
 
 
-def test_a_role_for_another_secret_or_another_right_reads_nothing(stack: Stack) -> None:
+def test_a_role_on_another_secret_or_another_role_cannot_read_the_secret(stack: Stack) -> None:
     for change in ({"scope": "/subscriptions/other"}, {"roleDefinitionId": "/x/b7e6dc6d"}):
         wrong = changed(stack, "authorization:RoleAssignment", lambda _, change=change: change)
         with pytest.raises(StackError, match="ForbiddenByRbac"):

@@ -50,7 +50,7 @@ def test_the_token_is_never_sent_to_another_host() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_what_may_not_be_read_is_skipped_with_the_role_that_is_needed(status: int) -> None:
+def test_unreadable_resources_are_skipped_with_the_required_role(status: int) -> None:
     with pytest.raises(SkippedError) as error:
         read(lambda _: httpx2.Response(status))
     assert "Reader" in error.value.remedy
@@ -62,7 +62,7 @@ def test_a_resource_that_does_not_exist_is_none() -> None:
     assert read(lambda _: httpx2.Response(404)) == ()
 
 
-def test_it_waits_as_long_as_azure_asks() -> None:
+def test_a_429_is_retried_after_its_retry_after() -> None:
     answers = iter(
         [httpx2.Response(429, headers={"retry-after": "0"}), httpx2.Response(200, json={"name": "a"})]
     )

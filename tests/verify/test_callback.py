@@ -30,7 +30,7 @@ def callback(**parameters: str) -> str:
     return f"/callback?{urlencode(parameters)}"
 
 
-def test_it_takes_the_answer_with_its_state() -> None:
+def test_the_response_with_the_expected_state_is_accepted() -> None:
     (answer,), taken = ask(("GET", callback(code="c", state=STATE, iss="https://gateway")))
     assert answer.status_code == 200
     assert "You are signed in" in answer.text
@@ -39,7 +39,7 @@ def test_it_takes_the_answer_with_its_state() -> None:
     assert answer.headers["content-security-policy"] == "default-src 'none'"
 
 
-def test_a_refusal_is_an_answer_too() -> None:
+def test_an_error_response_is_accepted_too() -> None:
     (answer,), taken = ask(("GET", callback(error="access_denied", state=STATE)))
     assert "refused" in answer.text
     assert taken is not None
@@ -55,7 +55,7 @@ def test_a_refusal_is_an_answer_too() -> None:
         ("POST", callback(code="c", state=STATE), 404),
     ],
 )
-def test_anything_else_is_refused_and_not_taken(method: str, path: str, status: int) -> None:
+def test_any_other_request_is_refused(method: str, path: str, status: int) -> None:
     (answer,), taken = ask((method, path))
     assert answer.status_code == status
     assert taken is None

@@ -33,7 +33,7 @@ def observed(*requests: tuple[str, float, str]) -> str | None:
         ([("slow call", 41.0, "ReadError")], None),
     ],
 )
-def test_the_limit_is_told_from_how_long_requests_lasted(
+def test_the_limit_is_derived_from_the_duration_of_requests(
     requests: list[tuple[str, float, str]], option: str | None
 ) -> None:
     assert observed(*requests) == option

@@ -106,7 +106,7 @@ def test_the_verification_can_be_restricted_to_some_servers() -> None:
         find_target(Options(url="http://localhost:8000", stack="dev", servers=("sharepoint",)))
 
 
-def test_a_server_with_one_transport_has_only_its_own_entrances() -> None:
+def test_a_server_with_one_transport_has_only_the_paths_of_that_transport() -> None:
     entry = (
         '[{"name": "legacy", "image": "ghcr.io/example/legacy:1.0.0", "port": 8080, "transport": "sse",'
         ' "paths": {"messages": "/messages/"}, "sessionParameter": "session_id"}]'

@@ -78,7 +78,7 @@ def test_a_stack_with_one_audience_has_one_sign_in_for_all_servers() -> None:
         audience(session)
 
 
-def test_people_sign_in_for_one_server_after_the_other() -> None:
+def test_users_sign_in_for_one_server_after_the_other() -> None:
     by_id = {check.id: check for check in checks(target().expected, ())}
     assert by_id["sign-in:slack"].needs == ("registration", "sign-in:functions")
     assert by_id["sign-in:jira"].needs == ("registration", "sign-in:slack")

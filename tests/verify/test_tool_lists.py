@@ -104,7 +104,7 @@ def test_the_file_does_not_depend_on_the_order_of_servers_tools_and_members() ->
     ],
     ids=str,
 )
-def test_schemas_and_annotations_change_the_digest_alone(changed: dict[str, Any]) -> None:
+def test_schemas_and_annotations_change_only_the_digest(changed: dict[str, Any]) -> None:
     before, after = tool_lists.locked(tool()), tool_lists.locked(tool(**changed))
     assert before.digest != after.digest
     assert replace(after, digest=before.digest) == before
@@ -182,7 +182,7 @@ def test_tools_that_the_user_may_not_see_are_neither_missing_nor_removed_from_th
     assert tool_lists.merged(server, reviewed, tools(tool("delete_snippet"))) == tools(tool("delete_snippet"))
 
 
-def test_a_server_without_an_entry_is_no_failure(target: Target, tmp_path: Path) -> None:
+def test_a_server_without_an_entry_is_not_a_failure(target: Target, tmp_path: Path) -> None:
     with pytest.raises(SkippedError, match="no tools of this server"):
         compared(target, tmp_path / "none")
     off = replace(target.expected, tool_lock="off")
@@ -208,7 +208,7 @@ def run(file: Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_command_writes_what_it_finds_once_and_keeps_other_servers(
+def test_the_command_writes_the_tools_once_and_keeps_other_servers(
     tmp_path: Path, serves: Lists, stack: Mapping[str, Target]
 ) -> None:
     file = tmp_path / "tools.lock.json"

@@ -125,7 +125,7 @@ def test_f1_a_server_for_agents_only_names_entra_as_its_authorization_server() -
     assert "invalid_target" in (page.header("Location") or page.body.decode())
 
 
-def test_f1_a_server_for_users_and_agents_names_the_gateway_alone(flow: Flow) -> None:
+def test_f1_a_server_for_users_and_agents_names_only_the_gateway(flow: Flow) -> None:
     metadata = flow.get("/.well-known/oauth-protected-resource/mcp", "").json()
     assert (metadata["resource"], metadata["authorization_servers"]) == (
         RESOURCE,
@@ -186,7 +186,7 @@ def test_f1_tokens_that_entra_did_not_issue_for_the_gateway_are_counted_and_good
     limited.harness.gateway.use(Readings.default())
 
 
-def test_f1_a_cache_that_fails_counts_nothing_and_admits_no_one() -> None:
+def test_f1_a_failing_cache_counts_nothing_and_admits_no_caller() -> None:
     limited = Flow.at(harness_with(**OPEN, badTokensPerMinute="1"))
     cache = limited.harness.gateway.services.cache
     foreign = bearer(agent_token(limited, aud="99999999-2222-4222-8222-222222222222"))

@@ -27,7 +27,7 @@ def flow() -> Flow:
     return Flow.at(harness_with(**OPEN))
 
 
-def test_f2_the_key_of_a_server_opens_it_and_does_not_reach_it(flow: Flow) -> None:
+def test_f2_the_key_gives_access_and_is_not_passed_to_the_server(flow: Flow) -> None:
     assert ask(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
     (sent,) = arrived(flow)
     assert sent.header("Ocp-Apim-Subscription-Key") is None
@@ -59,7 +59,7 @@ def test_f2_a_key_and_a_token_together_are_refused(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("access", ["users", "agents", "users agents"])
-def test_f2_no_key_opens_a_server_that_admits_none(access: str) -> None:
+def test_f2_no_key_gives_access_to_a_server_that_admits_no_keys(access: str) -> None:
     flow = Flow.at(harness_with(access=f'{{"functions": "{access}"}}'))
     for key in KEYS.values():
         assert refused_like_a_bad_token(flow, ask(flow, Ocp_Apim_Subscription_Key=key))
@@ -96,7 +96,7 @@ def test_f2_wrong_keys_are_counted_and_good_ones_from_the_same_address_pass() ->
     assert ask(limited, Ocp_Apim_Subscription_Key=KEY).status == 200
 
 
-def test_f2_the_secondary_key_opens_the_server_as_the_same_caller() -> None:
+def test_f2_the_secondary_key_gives_access_as_the_same_caller() -> None:
     service = harness_with(**OPEN).gateway.service
     rotated = replace(
         service,

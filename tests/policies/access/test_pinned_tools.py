@@ -91,7 +91,7 @@ def test_f4_the_order_of_tools_and_their_schemas_do_not_matter_to_the_gateway(fl
 
 
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
-def test_f4_the_legacy_transport_gives_no_list_that_was_not_compared(flow: Flow, path: str) -> None:
+def test_f4_the_legacy_transport_passes_no_list_that_was_not_compared(flow: Flow, path: str) -> None:
     query = "azmcpcs=abcdefgh-1234"
     token = token_of(flow)
     assert send(flow, token, LIST, path, query).status == 403

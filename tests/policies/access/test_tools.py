@@ -191,7 +191,7 @@ BYPASSES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", BYPASSES.values(), ids=BYPASSES)
-def test_f4_a_body_that_can_be_read_in_two_ways_reaches_no_server(flow: Flow, body: bytes) -> None:
+def test_f4_an_ambiguous_body_is_refused(flow: Flow, body: bytes) -> None:
     answer = send(flow, token_of(flow), body)
     assert answer.status in (400, 415)
     assert answer.json()["error"]["code"] in (-32600, -32700, -32000)
@@ -207,7 +207,7 @@ def test_f4_an_escaped_name_is_the_name(flow: Flow) -> None:
     )
 
 
-def test_f4_a_method_in_another_case_is_no_way_around_the_rules(
+def test_f4_a_method_in_another_case_does_not_bypass_the_rules(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether API Management selects an operation by a method's letters in either case is not documented."""
@@ -232,7 +232,7 @@ def test_f4_a_method_in_another_case_is_no_way_around_the_rules(
     ],
     ids=str,
 )
-def test_f4_a_body_in_another_encoding_reaches_no_server(flow: Flow, headers: dict[str, str]) -> None:
+def test_f4_a_body_in_another_encoding_is_refused(flow: Flow, headers: dict[str, str]) -> None:
     assert send(flow, token_of(flow), call("read"), **headers).status == 415
     assert arrived(flow) == []
 
@@ -261,7 +261,7 @@ def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
         assert arrived(flow)[-1].header("Mcp-Name") is None
 
 
-def test_f4_a_list_keeps_everything_else_as_the_server_wrote_it(flow: Flow) -> None:
+def test_f4_the_rest_of_a_filtered_list_is_unchanged(flow: Flow) -> None:
     said = gives_tools(flow)
     whole = token_of(flow, "functions functions.write", ("Eraser",))
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -348,7 +348,7 @@ def test_f4_a_token_for_the_gateway_opens_servers_by_its_scopes() -> None:
     assert flow.call(both_scopes).status == 200
 
 
-def test_f6_a_server_learns_who_calls_from_the_gateway_alone(flow: Flow) -> None:
+def test_f6_a_server_receives_the_caller_only_from_the_gateway(flow: Flow) -> None:
     forged = {"X_Mcp_Gateway_Subject": "someone", "X_MCP_Gateway_Client": "else"}
     token = token_of(flow)
     assert send(flow, token, call("read"), **forged).status == 200

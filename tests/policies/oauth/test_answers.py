@@ -27,14 +27,14 @@ def heard(status: int, **headers: str) -> Response:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299, 400, 404, 405, 406, 409, 410, 499])
-def test_a_server_is_heard_with_what_it_says_of_the_request(status: int) -> None:
+def test_an_answer_about_the_request_is_passed_on_with_its_body(status: int) -> None:
     answer = heard(status)
     assert answer.status == status
     assert status == 204 or answer.body == b"the server's words"
 
 
 @pytest.mark.parametrize("status", [199, 300, 302, 307, 399, 401, 403, 500, 501, 502, 504, 599])
-def test_a_server_that_fails_or_leads_elsewhere_is_not_heard(status: int) -> None:
+def test_a_failure_or_redirect_of_a_server_becomes_a_502(status: int) -> None:
     answer = heard(status, Location="https://ca-notes.internal.example", Server="x")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert answer.header("Location") is None
@@ -46,7 +46,7 @@ def test_a_server_that_fails_or_leads_elsewhere_is_not_heard(status: int) -> Non
     ("said", "told"),
     [("7", "7"), ("1", "1"), ("0", "5"), ("-1", "5"), ("soon", "5"), ("", "5"), ("7, 8", "5"), (None, "5")],
 )
-def test_a_busy_server_says_when_to_come_again(status: int, said: str | None, told: str) -> None:
+def test_the_retry_after_of_a_busy_server_is_returned(status: int, said: str | None, told: str) -> None:
     answer = heard(status) if said is None else heard(status, Retry_After=said)
     assert (answer.status, answer.header("Retry-After")) == (status, told)
     assert refusal_of(answer.json()) == "temporarily_unavailable"
@@ -101,7 +101,7 @@ def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_t
         "\xff",
     ],
 )
-def test_e6_another_body_of_a_failure_stays_behind(body: str) -> None:
+def test_e6_any_other_body_of_a_failure_is_withheld(body: str) -> None:
     answer = heard_body(500, body, Content_Type="application/json")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
 
@@ -134,13 +134,13 @@ def heard_body(status: int, body: str, **headers: str) -> Response:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_e3_no_answer_can_be_a_page_of_the_gateway(status: int) -> None:
+def test_e3_no_response_of_a_server_is_shown_as_a_page_of_the_gateway(status: int) -> None:
     answer = heard(status, X_Content_Type_Options="x", Content_Security_Policy="script-src *")
     assert answer.header("X-Content-Type-Options") == "nosniff"
     assert answer.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
-def test_e3_a_server_says_which_methods_it_takes() -> None:
+def test_e3_the_allow_header_of_a_server_is_passed_on() -> None:
     assert heard(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
 
 
@@ -175,7 +175,7 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("many", [40, 41])
-def test_e3_an_answer_with_more_headers_than_can_be_dropped_stays_behind(many: int) -> None:
+def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(many: int) -> None:
     """The last of the policies that delete headers has the number 40."""
     answer = heard(200, **{f"X_Own_{number}": "x" for number in range(many)})
     assert not [name for name, _ in answer.headers if name.lower().startswith("x-own")]
@@ -213,7 +213,7 @@ def test_e8_a_failure_of_the_gateway_itself_names_nothing() -> None:
     assert answer.header("X-Content-Type-Options") == "nosniff"
 
 
-def test_e7_too_many_calls_are_answered_with_when_to_come_again() -> None:
+def test_e7_too_many_calls_are_answered_with_retry_after() -> None:
     flow = Flow.at(harness_with(callsPerMinute="3"))
     token = flow.token()
     assert [flow.call(token).status for _ in range(4)] == [200, 200, 200, 429]
@@ -241,13 +241,13 @@ def added_by_an_operator(timed_out: bool) -> Response:
 
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
-def test_e8_an_api_without_policies_of_its_own_names_no_host_either(timed_out: bool, status: int) -> None:
+def test_e8_an_api_without_policies_does_not_name_its_host(timed_out: bool, status: int) -> None:
     answer = added_by_an_operator(timed_out)
     assert (answer.status, answer.json()["error"]) == (status, "server_error")
     assert b"ca-added" not in answer.body
 
 
-def test_e8_an_endpoint_that_fails_answers_in_the_gateways_words() -> None:
+def test_e8_a_failing_endpoint_returns_the_gateways_error() -> None:
     """The store gives an answer that no store gives; a page of any origin may still read that it failed."""
     flow = Flow.new()
     code = flow.code()
@@ -277,7 +277,7 @@ OWNERS_POLICY = """<policies>
 """A policy of all APIs, by the owner of a service that a stack adopts, that fails for every request."""
 
 
-def test_e8_a_failure_of_the_owners_policy_is_answered_in_the_gateways_words() -> None:
+def test_e8_a_failure_of_the_owners_policy_is_answered_with_the_gateways_error() -> None:
     """The operation has no policy of its own yet, as during a deployment, so that its API answers."""
     service = service_with(**existing.ALL)
     apis = tuple(

@@ -42,7 +42,7 @@ def test_a_form_token_is_for_one_browser(flow: Flow) -> None:
     assert flow.store.one("transactions")["status"] == "pending"
 
 
-def test_a_page_that_is_opened_again_keeps_the_secret_of_its_browser(flow: Flow) -> None:
+def test_a_reloaded_page_keeps_the_browsers_secret(flow: Flow) -> None:
     """So a form that stands open in another tab still counts; what is no secret of ours is replaced."""
     handle = handle_of(flow.authorize())
     first = flow.consent_page(handle)
@@ -56,7 +56,7 @@ def test_a_page_that_is_opened_again_keeps_the_secret_of_its_browser(flow: Flow)
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}", flow.cookies[name])
 
 
-def test_the_way_to_entra_holds_what_its_answer_is_checked_by(flow: Flow) -> None:
+def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: Flow) -> None:
     answer = flow.at_entra()
     address, _, query = (answer.header("Location") or "").partition("?")
     assert (
@@ -99,7 +99,7 @@ def test_the_way_to_entra_holds_what_its_answer_is_checked_by(flow: Flow) -> Non
     }
 
 
-def test_the_callback_counts_only_with_the_cookie_made_for_it(flow: Flow) -> None:
+def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:
     """Whoever sees the address at Entra knows state and nonce; neither is the cookie."""
     answer = flow.at_entra()
     ((name, secret),) = flow.cookies.items()
@@ -135,7 +135,7 @@ def test_the_callback_counts_only_with_the_cookie_made_for_it(flow: Flow) -> Non
         "{t}%2E{u}&state={t}.{u}",
     ],
 )
-def test_a_state_of_another_form_stays_on_a_page(flow: Flow, state: str) -> None:
+def test_a_malformed_state_ends_on_a_page(flow: Flow, state: str) -> None:
     asked = parameters_of(flow.at_entra().header("Location") or "")
     transaction, _, upstream = asked["state"].partition(".")
     answer = flow.get("/oauth-callback", "code=x&state=" + state.format(t=transaction, u=upstream))
@@ -195,7 +195,7 @@ def test_d2_a_token_is_for_what_was_granted_or_for_less(
     assert flow.claims_of(answer.json()["access_token"])["aud"] == audience
 
 
-def test_d1_a_code_counts_for_the_client_address_and_verifier_that_it_was_made_for(flow: Flow) -> None:
+def test_d1_a_code_is_bound_to_its_client_redirect_uri_and_verifier(flow: Flow) -> None:
     code = flow.code()
     own = flow.client_id
     flow.register()

@@ -71,9 +71,7 @@ def test_e1_every_method_at_an_mcp_path_is_answered_with_the_challenge(
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
-def test_e1_a_method_that_no_server_takes_is_405_with_a_good_token(
-    flow: Flow, method: str, path: str
-) -> None:
+def test_e1_an_unsupported_method_is_405_with_a_valid_token(flow: Flow, method: str, path: str) -> None:
     taken = {"/mcp": ("DELETE", "GET", "POST"), "/mcp/sse": ("GET",)}.get(path.rstrip("/"), ("POST",))
     answer = ask(flow, method, path, flow.token())
     if method in taken:
@@ -84,7 +82,7 @@ def test_e1_a_method_that_no_server_takes_is_405_with_a_good_token(
     assert reached(flow) == []
 
 
-def test_e1_a_method_that_no_server_takes_is_no_way_around_the_query_or_the_origin(flow: Flow) -> None:
+def test_e1_an_unsupported_method_does_not_bypass_the_checks_of_query_and_origin(flow: Flow) -> None:
     token = flow.token()
     assert ask(flow, "PUT", "/mcp", token, "access_token=x").status == 401
     assert ask(flow, "PUT", "/mcp", token, Origin="https://evil.example").status == 403
@@ -114,7 +112,7 @@ def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(flow
     assert ask(flow, "POST", "/mcp", "x").status == 401
 
 
-def test_e1_bad_tokens_are_counted_for_methods_that_no_server_takes() -> None:
+def test_e1_bad_tokens_are_counted_for_unsupported_methods() -> None:
     flow = Flow.at(harness_with(badTokensPerMinute="1"))
     flow.harness.clock.advance(60.5 - flow.now % 60)
     assert [ask(flow, "PUT", "/mcp", "x").status for _ in range(2)] == [401, 429]
@@ -122,7 +120,7 @@ def test_e1_bad_tokens_are_counted_for_methods_that_no_server_takes() -> None:
     assert ask(flow, "PUT", "/mcp", flow.token()).status == 405
 
 
-def test_e1_revoked_and_expired_tokens_count_as_bad_ones(flow: Flow) -> None:
+def test_e1_revoked_and_expired_tokens_count_as_bad_tokens(flow: Flow) -> None:
     token = flow.token()
     flow.store.one("grants")["status"] = "revoked"
     flow.harness.gateway.services.cache.clear()
@@ -147,7 +145,7 @@ def test_d3_the_grant_must_be_the_callers(flow: Flow, changed: dict[str, str], c
     assert answer.body == flow.call("x").body
 
 
-def test_d3_a_grant_without_a_caller_is_nobodys(flow: Flow) -> None:
+def test_d3_a_grant_without_a_user_or_client_is_refused(flow: Flow) -> None:
     token = flow.token()
     grant = flow.store.one("grants")
     del grant["sub"], grant["clientDocumentId"]
@@ -155,7 +153,7 @@ def test_d3_a_grant_without_a_caller_is_nobodys(flow: Flow) -> None:
     assert flow.call(token).status == 401
 
 
-def test_d3_a_grant_that_no_longer_exists_is_like_any_bad_token(flow: Flow) -> None:
+def test_d3_a_token_of_a_deleted_grant_is_answered_like_any_bad_token(flow: Flow) -> None:
     token = flow.token()
     flow.store.documents = {key: kept for key, kept in flow.store.documents.items() if key[0] != "grants"}
     flow.harness.gateway.services.cache.clear()
@@ -194,7 +192,7 @@ def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(flow: F
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:6274"])
-def test_e2_a_page_that_is_not_allowed_reads_nothing(flow: Flow, origin: str) -> None:
+def test_e2_a_page_of_a_foreign_origin_cannot_read_responses(flow: Flow, origin: str) -> None:
     answer = ask(flow, "POST", "/mcp", flow.token(), Origin=origin)
     assert (answer.status, refusal_of(answer.json())) == (403, "forbidden_origin")
     assert answer.header("Access-Control-Allow-Origin") is None

@@ -184,7 +184,7 @@ def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(flow: Flow, redir
     assert parameters_of(end_of(answer))["error"] == "unsupported_response_type"
 
 
-def test_c2_a_denial_goes_to_a_web_client_because_the_person_saw_the_page(flow: Flow) -> None:
+def test_c2_a_denial_is_sent_to_a_web_client_because_the_user_saw_the_page(flow: Flow) -> None:
     flow.register(redirect_uris=[APP])
     page = flow.consent_page(handle_of(flow.authorize(redirect_uri=APP)))
     denied = flow.consent(page, "deny")
@@ -220,7 +220,7 @@ def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(
 # What the page says
 
 
-def test_c4_the_page_begins_with_where_the_answer_goes(flow: Flow) -> None:
+def test_c4_the_page_begins_with_the_redirect_target(flow: Flow) -> None:
     flow.register(redirect_uris=["https://app.example/cb"], client_name="Kitchen & Sink")
     page = flow.consent_page(handle_of(flow.authorize(redirect_uri="https://app.example/cb")))
     html = page.body.decode()
@@ -249,7 +249,7 @@ def test_too_many_requests_are_answered_with_a_page(flow: Flow, path: str) -> No
     assert b"<h1>Too many sign-ins at once</h1>" in answers[-1].body
 
 
-def test_c4_a_local_stack_has_cookies_that_safari_keeps() -> None:
+def test_c4_safari_stores_the_cookies_of_a_local_stack() -> None:
     flow = Flow.at(planned_on_this_machine())
     page = flow.consent_page(handle_of(flow.authorize(resource=None)))
     (name,) = flow.cookies
@@ -258,7 +258,7 @@ def test_c4_a_local_stack_has_cookies_that_safari_keeps() -> None:
     assert "HttpOnly; SameSite=Lax" in (page.header("Set-Cookie") or "")
 
 
-def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(flow: Flow) -> None:
+def test_c2_the_token_endpoint_accepts_the_same_urls_of_a_server(flow: Flow) -> None:
     for resource in (RESOURCE, f"{RESOURCE}/sse", f"{RESOURCE}/", GATEWAY, ""):
         answer = flow.redeem(flow.code(), resource=resource)
         assert flow.claims_of(answer.json()["access_token"])["aud"] == RESOURCE
@@ -267,9 +267,7 @@ def test_c2_the_token_endpoint_knows_a_server_by_the_same_urls(flow: Flow) -> No
 
 @pytest.mark.parametrize("part", ["transaction", "token", "decision"])
 @pytest.mark.parametrize("value", ["", None])
-def test_c5_a_form_without_one_of_its_parts_is_over_before_the_store_is_asked(
-    part: str, value: str | None
-) -> None:
+def test_c5_an_incomplete_form_is_refused_before_the_store_is_called(part: str, value: str | None) -> None:
     flow = Flow.new()
     found = dict(re.findall(r'name="(\w+)" value="([^"]*)"', flow.page().body.decode()))
     form = found | {"decision": "allow", "confirm": "yes", part: value}

@@ -42,6 +42,6 @@ def test_an_endpoint_without_its_policy_answers_503_and_forwards_nothing(
     assert half_deployed.network.sent == []
 
 
-def test_an_mcp_server_is_called_only_with_a_token_even_then(half_deployed: Harness) -> None:
+def test_a_half_deployed_gateway_calls_servers_only_with_a_token(half_deployed: Harness) -> None:
     assert half_deployed.send("POST", "/mcp", body=b"{}").status == 401
     assert half_deployed.network.sent == []

@@ -40,7 +40,7 @@ def test_a_transaction_that_the_store_still_has_ends_at_the_callback(
     assert len(list(flow.store.of("grants"))) == (1 if status == 302 else 0)
 
 
-def test_each_step_leaves_a_transaction_what_is_left_of_its_time(flow: Flow) -> None:
+def test_no_step_changes_the_expiry_of_a_transaction(flow: Flow) -> None:
     """The store counts a document's time to live from its last change."""
     page = flow.page()
     document = flow.store.one("transactions")
@@ -88,7 +88,7 @@ def test_entras_clock_may_be_a_minute_ahead(flow: Flow, past: int, taken: bool) 
     assert ("code" in heard) == taken
 
 
-def test_b4_a_request_without_a_sign_in_extends_no_registration(flow: Flow) -> None:
+def test_b4_a_request_without_a_sign_in_does_not_extend_a_registration(flow: Flow) -> None:
     client = dict(flow.store.one("clients"))
     flow.harness.clock.advance(86400 - 1)
     flow.page()
@@ -96,7 +96,7 @@ def test_b4_a_request_without_a_sign_in_extends_no_registration(flow: Flow) -> N
     assert client["ttl"] == 86400
 
 
-def test_b4_a_registration_lives_a_day_until_its_first_sign_in_and_then_from_the_last_one(
+def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
     flow: Flow,
 ) -> None:
     """Nothing that happens before a user signed in extends it."""

@@ -74,7 +74,7 @@ def test_a_client_with_sessions_begins_uses_and_ends_one(flow: Flow, token: str,
     assert (arrived(flow).method, arrived(flow).header("Mcp-Session-Id")) == ("DELETE", SESSION)
 
 
-def test_a_batch_of_2025_03_26_passes_as_it_is(flow: Flow, token: str) -> None:
+def test_a_batch_of_2025_03_26_is_passed_on_unchanged(flow: Flow, token: str) -> None:
     batch = [{"jsonrpc": "2.0", "id": number, "method": "ping"} for number in range(2)]
     said = json.dumps([{"jsonrpc": "2.0", "id": number, "result": {}} for number in range(2)])
     flow.served = lambda: reply(200, said, Content_Type="application/json")
@@ -135,7 +135,7 @@ def test_a_client_of_2026_07_28_listens_on_the_answer_of_a_subscription(flow: Fl
     assert (answer.body.decode(), answer.header("X-Accel-Buffering")) == (event, "no")
 
 
-def test_a_client_that_falls_back_gets_a_session_after_all(flow: Flow, token: str) -> None:
+def test_a_client_that_falls_back_receives_a_session(flow: Flow, token: str) -> None:
     """It asked with 2026-07-28 first; `initialize` names an older version and comes without the header."""
     flow.served = lambda: reply(400, "{}", Content_Type="application/json")
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}

@@ -55,7 +55,7 @@ def signed_in(harnesses: Callable[[str], Harness]) -> int:
 
 @rotation
 @pytest.mark.parametrize("first", STEPS)
-def test_d4_a_sign_in_under_way_survives_the_rotation(before: str, after: str, first: str) -> None:
+def test_d4_a_sign_in_in_progress_survives_the_rotation(before: str, after: str, first: str) -> None:
     """From the step `first` on, the policies are those of the other version, in either direction."""
     late = STEPS[STEPS.index(first) :]
     for versions in ((before, after), (after, before)):
@@ -73,7 +73,7 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_d4_a_rotation_that_is_half_deployed_at_any_step_ends_nothing(order: str) -> None:
+def test_d4_a_half_deployed_rotation_invalidates_nothing_at_any_step(order: str) -> None:
     """The second state begins at one step, and the third at a later one (R11)."""
     for second, third in itertools.combinations_with_replacement(range(len(JOURNEY)), 2):
 
@@ -198,7 +198,7 @@ def test_d5_a_refresh_after_each_rotation_keeps_the_client_connected() -> None:
 
 
 @pytest.mark.parametrize("later", ["3", "5"])
-def test_d5_no_code_and_no_refresh_token_of_a_key_that_is_not_accepted_gives_anything(later: str) -> None:
+def test_d5_codes_and_refresh_tokens_of_unaccepted_keys_are_refused(later: str) -> None:
     flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     code = flow.code()

@@ -30,7 +30,7 @@ BESIDE_THEM += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
 
 
 @pytest.mark.parametrize("letters", FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN, ids=ascii)
-def test_a_name_holds_nothing_that_cannot_be_seen(flow: Flow, letters: str) -> None:
+def test_invisible_characters_in_a_name_are_refused(flow: Flow, letters: str) -> None:
     """At its beginning, within, and at its end."""
     for letter in letters:
         for name in (letter + "ab", "a" + letter + "b", "ab" + letter):
@@ -38,7 +38,7 @@ def test_a_name_holds_nothing_that_cannot_be_seen(flow: Flow, letters: str) -> N
             assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata"), ascii(name)
 
 
-def test_letters_beside_those_are_as_good_as_any(flow: Flow) -> None:
+def test_letters_next_to_the_refused_ranges_are_accepted(flow: Flow) -> None:
     for letter in BESIDE_THEM:
         answer = flow.register(client_name=f"a {letter} b")
         assert (answer.status, answer.json().get("client_name")) == (201, f"a {letter} b"), ascii(letter)
@@ -58,7 +58,7 @@ def accepted(flow: Flow, uri: object) -> bool:
     return answer.status == 201
 
 
-def test_a_redirect_uri_is_made_of_the_letters_of_addresses(flow: Flow) -> None:
+def test_a_redirect_uri_contains_only_characters_that_uris_allow(flow: Flow) -> None:
     """RFC 3986, appendix A, without what begins a fragment and without the wildcard."""
     taken = {chr(code) for code in range(256) if accepted(flow, f"https://app.example/a{chr(code)}b")}
     digits = "0123456789"
@@ -70,7 +70,7 @@ def test_a_redirect_uri_is_made_of_the_letters_of_addresses(flow: Flow) -> None:
     }
 
 
-def test_encoded_bytes_of_a_redirect_uri_are_no_control_characters(flow: Flow) -> None:
+def test_encoded_bytes_of_a_redirect_uri_are_not_control_characters(flow: Flow) -> None:
     taken = {code for code in range(256) if accepted(flow, f"https://app.example/%{code:02x}")}
     assert taken == set(range(0x20, 0x100)) - {0x7F}
     assert [accepted(flow, f"https://app.example/{rest}") for rest in ("%2", "%2g", "%g0", "%7f", "%7F")] == [
@@ -138,7 +138,7 @@ def test_a_redirect_uri_has_1024_letters_at_most(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("name", ["code", "state", "iss", "error", "error_description", "error_uri"])
-def test_a_redirect_uri_holds_nothing_that_the_answer_adds(flow: Flow, name: str) -> None:
+def test_a_redirect_uri_must_not_contain_parameters_of_the_response(flow: Flow, name: str) -> None:
     encoded = f"%{ord(name[0]):02x}{name[1:]}"
     for query in (name, f"{name}=", f"{name}=x", f"a=1&{name}=x", f"{encoded}=x", f"a&{encoded}"):
         assert not accepted(flow, f"https://app.example/cb?{query}")
@@ -218,7 +218,9 @@ def test_a_registration_has_16_kb_at_most_in_bytes(flow: Flow) -> None:
         (FORM, 415),
     ],
 )
-def test_a_registration_says_that_it_is_json(flow: Flow, content_type: str, status: int) -> None:
+def test_a_registration_must_have_the_content_type_of_json(
+    flow: Flow, content_type: str, status: int
+) -> None:
     assert register_raw(flow, json.dumps({"redirect_uris": [CALLBACK]}), content_type) == status
 
 
@@ -286,7 +288,7 @@ def error_of(flow: Flow, **changed: str | None) -> str:
         ("state", ["x" * 1499], ["x" * 1500]),
     ],
 )
-def test_a_client_that_is_known_hears_of_the_first_letter_too_many(
+def test_a_registered_client_receives_an_error_for_one_character_too_many(
     flow: Flow, parameter: str, good: list[str], bad: list[str]
 ) -> None:
     assert [error_of(flow, **{parameter: value}) for value in good] == [""] * len(good)
@@ -309,7 +311,7 @@ def test_a_parameter_may_be_left_out_or_must_not_be(flow: Flow, parameter: str, 
     assert [error_of(flow, **{parameter: value}) for value in (None, "")] == [error, error]
 
 
-def test_what_is_left_out_means_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
+def test_omitted_parameters_default_to_the_whole_gateway_and_its_default_scopes(flow: Flow) -> None:
     for left_out in (None, ""):
         flow.authorize(resource=left_out, scope=left_out, state=left_out)
     kept = [[each[name] for name in ("resource", "scope")] for each in flow.store.of("transactions")]
@@ -366,7 +368,7 @@ def test_a_form_has_16_kb_at_most(flow: Flow) -> None:
         ("", 400),
     ],
 )
-def test_a_form_says_that_it_is_one(flow: Flow, content_type: str, status: int) -> None:
+def test_a_form_must_have_its_content_type(flow: Flow, content_type: str, status: int) -> None:
     code = flow.code()
     form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&client_id={flow.client_id}"
     form += f"&code_verifier={VERIFIER}"
@@ -392,7 +394,7 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_one_address_may_ask_so_often_in_a_minute(flow: Flow, name: str) -> None:
+def test_requests_of_one_address_are_limited_for_each_minute(flow: Flow, name: str) -> None:
     """Each endpoint counts for itself, and each address."""
 
     def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:

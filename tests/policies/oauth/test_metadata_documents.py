@@ -159,7 +159,7 @@ def test_b5_a_client_signs_in_with_the_document_that_it_publishes(
         "http://app.example.com/client.json",
     ],
 )
-def test_b5_no_other_address_is_asked(flow: Flow, client_id: str) -> None:
+def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: str) -> None:
     host = Host(document(client_id=client_id))
     assert outcome(flow, host, client_id=client_id) != "consent"
     assert host.fetched == []
@@ -222,7 +222,7 @@ def _away() -> Reply:
         _away,
     ],
 )
-def test_b5_a_host_that_answers_something_else_is_no_client(flow: Flow, answer: Callable[[], Reply]) -> None:
+def test_b5_a_url_without_a_valid_document_is_not_a_client(flow: Flow, answer: Callable[[], Reply]) -> None:
     host = Host(document())
     host.answer = answer
     said = outcome(flow, host)
@@ -255,7 +255,9 @@ def test_b5_a_document_is_json_of_any_kind(flow: Flow, content_type: str) -> Non
         ("max-age=soon", 300),
     ],
 )
-def test_b5_a_document_is_kept_as_long_as_its_headers_say(flow: Flow, control: str | None, kept: int) -> None:
+def test_b5_a_document_is_cached_as_long_as_its_headers_allow(
+    flow: Flow, control: str | None, kept: int
+) -> None:
     host = Host(document(), **({"Cache_Control": control} if control else {}))
     fetched = []
     for seconds in (0, kept - 1, 2) if kept else (0, 0, 0):
@@ -345,7 +347,7 @@ def test_b5_fetching_has_a_limit_for_the_whole_stack(flow: Flow) -> None:
     assert len(host.fetched) == 600
 
 
-def test_c1_a_document_may_lead_an_app_to_its_own_machine(flow: Flow) -> None:
+def test_c1_a_document_may_list_loopback_redirect_uris(flow: Flow) -> None:
     host = Host(document(redirect_uris=["http://localhost/callback"]))
     assert outcome(flow, host, redirect_uri="http://localhost:5/callback") == "consent"
     assert "redirect URI is not registered" in outcome(flow, host, redirect_uri=CALLBACK)

@@ -126,7 +126,7 @@ def test_an_error_page_has_no_links(flow: Flow, wrong: str) -> None:
     }
 
 
-def test_whoever_is_sent_on_tells_nobody_whence(flow: Flow) -> None:
+def test_redirects_send_no_referrer_and_are_not_cached(flow: Flow) -> None:
     """What an address holds is nobody else's, and no cache keeps it."""
     quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     start = flow.authorize()
@@ -139,7 +139,7 @@ def test_whoever_is_sent_on_tells_nobody_whence(flow: Flow) -> None:
         assert headers(answer) == quiet | {"Location": answer.header("Location")}
 
 
-def test_json_is_kept_by_no_cache(flow: Flow) -> None:
+def test_json_responses_are_not_cached(flow: Flow) -> None:
     json = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
     code = flow.code()

@@ -108,7 +108,7 @@ class Confidential:
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256"])
-def test_b5_a_client_that_signs_gets_tokens_and_refreshes_them(alg: str) -> None:
+def test_b5_a_client_with_private_key_jwt_redeems_and_refreshes(alg: str) -> None:
     client = Confidential()
     answer = client.redeem(client.code(), client.assertion(alg=alg))
     assert answer.status == 200, answer.body
@@ -156,7 +156,7 @@ def test_b5_an_assertion_that_is_wrong_in_one_way_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("claim", "accepted", "refused"), [("exp", -59, -60), ("exp", 3600, 3601), ("nbf", 60, 61)]
 )
-def test_b5_clocks_may_differ_by_a_minute_and_an_assertion_lives_for_an_hour(
+def test_b5_clocks_may_differ_by_a_minute_and_an_assertion_is_valid_for_an_hour_at_most(
     claim: str, accepted: int, refused: int
 ) -> None:
     client = Confidential()
@@ -233,7 +233,7 @@ def test_b5_without_an_assertion_or_with_a_broken_one_there_is_no_token() -> Non
         [_key("one").as_dict(private=False) | {"kty": "EC"}],
     ],
 )
-def test_b5_no_other_key_counts(published: list[dict[str, Any]]) -> None:
+def test_b5_only_the_published_keys_are_accepted(published: list[dict[str, Any]]) -> None:
     client = Confidential()
     client.published = published
     assert client.redeem(client.code(), client.assertion()).status == 401
@@ -256,7 +256,7 @@ def test_b5_a_key_of_1024_bits_is_too_weak() -> None:
         lambda: reply(404, json.dumps({"keys": [_key("one").as_dict(private=False)]})),
     ],
 )
-def test_b5_without_the_keys_the_client_is_told_to_come_again(broken: Any) -> None:
+def test_b5_without_the_keys_the_client_receives_503_with_retry_after(broken: Any) -> None:
     client = Confidential()
     code = client.code()
     client.broken = broken
@@ -266,7 +266,7 @@ def test_b5_without_the_keys_the_client_is_told_to_come_again(broken: Any) -> No
     assert client.redeem(code, client.assertion()).status == 200
 
 
-def test_b5_a_document_that_lists_none_too_needs_no_assertion() -> None:
+def test_b5_a_document_that_also_lists_the_method_none_needs_no_assertion() -> None:
     client = Confidential(token_endpoint_auth_methods_supported=["none", "private_key_jwt"])
     assert client.redeem(client.code(), None, None).status == 200
     assert client.fetched == 0
@@ -300,7 +300,7 @@ def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
 
 
 @pytest.mark.parametrize("published", ["<html>", "", "[]", "{}", '{"keys": {}}'])
-def test_b5_an_answer_that_is_no_set_of_keys_is_not_kept(published: str) -> None:
+def test_b5_an_answer_that_is_not_a_key_set_is_not_cached(published: str) -> None:
     client = Confidential()
     code = client.code()
     client.broken = lambda: reply(200, published)

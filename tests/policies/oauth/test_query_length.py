@@ -26,7 +26,7 @@ def flow() -> Flow:
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/consent", "/oauth-callback"])
-def test_a_page_says_how_long_its_address_is_and_may_be(flow: Flow, path: str) -> None:
+def test_a_page_shows_the_length_of_its_url_and_the_limit(flow: Flow, path: str) -> None:
     longest, longer = (flow.get(path, "state=" + "x" * (length - 6)) for length in (LONGEST, LONGEST + 1))
     assert b"too long" not in longest.body
     assert (longer.status, longer.header("Location")) == (400, None)
@@ -45,7 +45,7 @@ def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token:
     assert flow.harness.network.sent == []
 
 
-def test_a_redirect_uri_leaves_room_for_the_rest_of_the_request(flow: Flow) -> None:
+def test_the_length_of_a_redirect_uri_leaves_space_for_the_rest_of_the_query(flow: Flow) -> None:
     fits = "https://app.example/" + "%41" * 254
     answer = flow.register(redirect_uris=[fits, fits + "%41" * 6])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")

@@ -176,7 +176,7 @@ answers = st.builds(
 
 @many
 @given(answers)
-def test_e8_no_answer_of_a_server_gives_a_500_of_the_gateway(given_answer: Reply) -> None:
+def test_e8_no_response_of_a_server_causes_a_500_of_the_gateway(given_answer: Reply) -> None:
     flow, _ = signed_in()
     flow.served = lambda: given_answer
     asked = Asked("POST", "/mcp", "", "good", None, None, {}, b"{}")

@@ -121,7 +121,7 @@ def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow)
     assert call(flow, token, "accesstoken=x").status == 200
 
 
-def test_the_reasons_for_a_refusal_are_answered_and_no_500(flow: Flow) -> None:
+def test_a_refusal_is_answered_with_its_reason_and_not_with_500(flow: Flow) -> None:
     assert call(flow, None).status == 401
     assert call(flow, "x").status == 401
     assert flow.harness.send("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
@@ -256,7 +256,7 @@ def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
     assert answer.header("Access-Control-Allow-Origin") == "*"
 
 
-def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(flow: Flow) -> None:
+def test_a_web_page_can_read_the_metadata_of_a_server_and_the_reason_for_a_404(flow: Flow) -> None:
     for path, status in (("mcp", 200), ("nothing", 404)):
         url = f"/.well-known/oauth-protected-resource/{path}"
         asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
@@ -267,7 +267,7 @@ def test_a_page_can_read_metadata_of_a_server_and_why_there_is_none(flow: Flow) 
         assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (status, "*")
 
 
-def test_a_page_can_read_that_it_asked_too_often(flow: Flow) -> None:
+def test_a_web_page_can_read_a_429_and_its_retry_after(flow: Flow) -> None:
     for _ in range(610):
         answer = flow.post("/token", "", content_type=FORM)
     assert answer.status == 429

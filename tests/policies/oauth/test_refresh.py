@@ -120,7 +120,7 @@ def test_d5_the_same_token_gives_the_same_new_one_again(flow: Flow) -> None:
     assert alive(flow)
 
 
-def test_d5_a_repetition_costs_no_call_of_entra_and_no_write(flow: Flow) -> None:
+def test_d5_a_repeated_refresh_calls_neither_entra_nor_writes_to_the_store(flow: Flow) -> None:
     token = flow.refresh_token()
     flow.refresh(token)
     flow.store.calls.clear()
@@ -150,7 +150,7 @@ def test_d5_a_refresh_token_whose_successor_was_used_revokes_the_family(flow: Fl
     assert flow.call(given["access_token"]).status == 401
 
 
-def test_d5_a_revoked_grant_keeps_nothing_that_only_a_valid_one_needs(flow: Flow) -> None:
+def test_d5_a_revoked_grant_contains_no_values_that_only_a_valid_grant_needs(flow: Flow) -> None:
     first = flow.refresh_token()
     successor(flow, successor(flow, first))
     flow.refresh(first)
@@ -168,7 +168,7 @@ def test_d5_the_grace_period_is_a_setting() -> None:
     assert not alive(flow)
 
 
-def test_d5_of_two_requests_at_once_both_get_the_same_new_token(flow: Flow) -> None:
+def test_d5_two_parallel_refreshes_receive_the_same_new_token(flow: Flow) -> None:
     """The second one read the grant before the first one changed it."""
     token = flow.refresh_token()
     first: list[Response] = []
@@ -186,7 +186,7 @@ def test_d5_of_two_requests_at_once_both_get_the_same_new_token(flow: Flow) -> N
     assert alive(flow)
 
 
-def test_d5_a_request_that_is_overtaken_by_a_revocation_gets_nothing(flow: Flow) -> None:
+def test_d5_a_refresh_that_a_revocation_overtakes_is_refused(flow: Flow) -> None:
     token = flow.refresh_token()
 
     def revoked() -> Reply:
@@ -235,7 +235,7 @@ def test_d5_a_request_that_is_overtaken_twice_is_reuse(flow: Flow) -> None:
         "{gid}",
     ],
 )
-def test_d5_a_token_without_a_valid_mac_is_refused_and_does_no_harm(flow: Flow, changed: str) -> None:
+def test_d5_a_token_without_a_valid_mac_is_refused_and_revokes_nothing(flow: Flow, changed: str) -> None:
     token = flow.refresh_token()
     gid, counter, version, mac = token.split(".")
     tampered = ("A" if mac[0] != "A" else "B") + mac[1:]
@@ -266,7 +266,7 @@ def test_d5_a_copy_of_the_store_is_not_enough_to_make_a_token(flow: Flow) -> Non
     assert flow.refresh(token).status == 200
 
 
-def test_d5_a_refresh_token_of_another_client_does_no_harm(flow: Flow) -> None:
+def test_d5_a_refresh_token_sent_by_another_client_revokes_nothing(flow: Flow) -> None:
     token = flow.refresh_token()
     own = flow.client_id
     flow.register()
@@ -275,7 +275,7 @@ def test_d5_a_refresh_token_of_another_client_does_no_harm(flow: Flow) -> None:
     assert flow.refresh(token, client_id=own).status == 200
 
 
-def test_d5_a_code_is_no_refresh_token_and_a_refresh_token_no_code(flow: Flow) -> None:
+def test_d5_a_code_is_not_accepted_as_refresh_token_and_vice_versa(flow: Flow) -> None:
     code = flow.code()
     assert refused(flow.refresh(code))
     token = flow.redeem(code).json()["refresh_token"]
@@ -283,7 +283,7 @@ def test_d5_a_code_is_no_refresh_token_and_a_refresh_token_no_code(flow: Flow) -
     assert alive(flow)
 
 
-def test_d5_a_refresh_token_ahead_of_the_store_is_refused_and_does_no_harm(flow: Flow) -> None:
+def test_d5_a_refresh_token_ahead_of_the_store_is_refused_and_revokes_nothing(flow: Flow) -> None:
     """As after the restoration of the store from a backup."""
     token = flow.refresh_token()
     backup = dict(flow.store.one("grants"))
@@ -303,7 +303,7 @@ def test_d5_a_client_need_not_ask_for_offline_access(flow: Flow) -> None:
     assert "refresh_token" in flow.redeem(flow.code()).json()
 
 
-def test_d5_without_a_refresh_token_from_entra_there_is_none(flow: Flow) -> None:
+def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> None:
     """The gateway could not find out later whether the user may still sign in."""
     at_entra = flow.at_entra()
     flow.entra = lambda: flow.signed_in_at_entra(refresh_token=None)

@@ -27,7 +27,7 @@ def flow() -> Flow:
 # Entra's answers
 
 
-def test_d5_entra_is_asked_at_each_new_counter_with_its_newest_refresh_token(flow: Flow) -> None:
+def test_d5_each_new_counter_calls_entra_with_its_newest_refresh_token(flow: Flow) -> None:
     token = flow.refresh_token()
     for number in (1, 2, 3):
         token = successor(flow, token)
@@ -60,7 +60,7 @@ def test_d5_entras_refresh_token_is_nowhere_in_clear(flow: Flow) -> None:
     assert header != access_header
 
 
-def test_d5_what_was_sealed_for_the_store_is_no_access_token(flow: Flow) -> None:
+def test_d5_a_token_sealed_for_the_store_is_not_accepted_as_access_token(flow: Flow) -> None:
     flow.refresh_token()
     assert flow.call(flow.store.one("grants")["entraToken"]).status == 401
 
@@ -118,7 +118,7 @@ UNKNOWN: dict[str, Callable[[Flow], Reply]] = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_d5_without_a_clear_answer_of_entra_nobody_is_signed_out(flow: Flow, name: str) -> None:
+def test_d5_without_a_definite_answer_from_entra_the_grant_is_kept(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     before = dict(flow.store.documents)
     flow.entra = lambda: UNKNOWN[name](flow)
@@ -133,7 +133,7 @@ def test_d5_without_a_clear_answer_of_entra_nobody_is_signed_out(flow: Flow, nam
 
 
 @pytest.mark.parametrize("claim", ["oid", "tid"])
-def test_d5_a_refresh_for_another_user_gives_no_token(flow: Flow, claim: str) -> None:
+def test_d5_a_refresh_for_another_user_is_refused(flow: Flow, claim: str) -> None:
     token = flow.refresh_token()
     for changed in ("66666666-6666-4666-8666-666666666666", None):
         flow = Flow.new()
@@ -143,7 +143,7 @@ def test_d5_a_refresh_for_another_user_gives_no_token(flow: Flow, claim: str) ->
         assert not alive(flow)
 
 
-def test_d5_without_the_gateways_identity_nobody_is_signed_out(
+def test_d5_without_the_gateways_identity_the_grant_is_kept(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = flow.refresh_token()
@@ -197,7 +197,7 @@ def test_d7_a_refresh_whose_write_fails_can_be_repeated(flow: Flow, failing: Fai
     assert flow.refresh(token).status == 200
 
 
-def test_d7_a_refresh_whose_write_succeeded_unseen_gives_its_tokens(flow: Flow) -> None:
+def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flow) -> None:
     """The store changed the document, and its answer was lost: the gateway recognizes what it wrote."""
     token = flow.refresh_token()
     written: list[int] = []
@@ -217,7 +217,7 @@ def test_d7_a_refresh_whose_write_succeeded_unseen_gives_its_tokens(flow: Flow) 
 
 
 @pytest.mark.parametrize(("failing", "code"), [(unreachable, 503), (status(500), 503), (status(404), 400)])
-def test_d7_a_refresh_that_is_overtaken_reads_the_grant_again_or_says_that_it_could_not(
+def test_d7_an_overtaken_refresh_reads_the_grant_again_or_returns_an_error(
     flow: Flow, failing: Failing, code: int
 ) -> None:
     token = flow.refresh_token()

@@ -83,7 +83,7 @@ def test_b2_redirect_uris_have_4_kb_together(flow: Flow) -> None:
     "method",
     ["client_secret_post", "client_secret_basic", "private_key_jwt", "tls_client_auth", "x", "", 1, ["none"]],
 )
-def test_b3_every_way_to_authenticate_is_answered_with_none(flow: Flow, method: object) -> None:
+def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method: object) -> None:
     answer = flow.register(token_endpoint_auth_method=method)
     assert (answer.status, answer.json()["token_endpoint_auth_method"]) == (201, "none")
 
@@ -210,7 +210,7 @@ def test_b3_classes_of_characters_are_those_of_unicode() -> None:
 # Lifetimes and limits
 
 
-def test_b4_a_registration_lives_a_day_until_its_first_grant(flow: Flow) -> None:
+def test_b4_a_registration_expires_after_a_day_without_a_grant(flow: Flow) -> None:
     assert flow.store.one("clients")["ttl"] == 86400
 
 

@@ -61,24 +61,24 @@ def asked(flow: Flow, **changed: str | None) -> bool:
     return shown
 
 
-def test_c6_a_verified_client_is_asked_once(flow: Flow) -> None:
+def test_c6_a_verified_client_needs_consent_once(flow: Flow) -> None:
     assert [asked(flow) for _ in range(3)] == [True, False, False]
 
 
-def test_c6_the_page_says_that_the_consent_will_be_remembered(flow: Flow) -> None:
+def test_c6_the_page_announces_that_the_consent_is_remembered(flow: Flow) -> None:
     assert b"you will not be asked again in this browser for 30 days" in start(flow).body
     flow.register()
     assert b"not be asked again" not in flow.page().body
 
 
-def test_c6_a_client_that_registered_itself_is_asked_each_time(flow: Flow) -> None:
+def test_c6_dynamically_registered_clients_need_consent_each_time(flow: Flow) -> None:
     flow.register(redirect_uris=[APP])
     assert [asked(flow) for _ in range(3)] == [True] * 3
     assert list(flow.store.of("consents")) == []
 
 
 @pytest.mark.parametrize("redirect_uri", ["http://localhost:5/callback", "com.example.app:/cb"])
-def test_c6_an_app_on_the_users_machine_is_asked_each_time(flow: Flow, redirect_uri: str) -> None:
+def test_c6_an_app_on_the_users_machine_needs_consent_each_time(flow: Flow, redirect_uri: str) -> None:
     """Every app there can use the id of a verified client and receive its answer (RFC 8252, section 8.6)."""
     assert [asked(flow, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
     assert list(flow.store.of("consents")) == []
@@ -94,7 +94,7 @@ def test_c6_an_app_on_the_users_machine_is_asked_each_time(flow: Flow, redirect_
     ],
     ids=str,
 )
-def test_c6_something_else_is_asked_for_again(flow: Flow, changed: dict[str, str]) -> None:
+def test_c6_another_request_asks_for_consent_again(flow: Flow, changed: dict[str, str]) -> None:
     assert [asked(flow), asked(flow, **changed), asked(flow, **changed), asked(flow)] == [
         True,
         True,
@@ -103,7 +103,7 @@ def test_c6_something_else_is_asked_for_again(flow: Flow, changed: dict[str, str
     ]
 
 
-def test_c6_another_client_is_asked_again(flow: Flow) -> None:
+def test_c6_another_client_needs_consent(flow: Flow) -> None:
     assert asked(flow)
     other = "https://other.example.com/client.json"
     Host(document(client_id=other)).serve(flow)
@@ -122,7 +122,7 @@ def test_c6_consent_expires(flow: Flow) -> None:
     assert asked(flow)
 
 
-def test_c6_another_browser_and_another_person_are_asked(flow: Flow) -> None:
+def test_c6_another_browser_and_another_user_need_consent(flow: Flow) -> None:
     assert asked(flow)
     flow.cookies.clear()
     assert asked(flow)
@@ -163,7 +163,7 @@ def test_c6_when_another_user_signs_in_the_client_receives_no_code(flow: Flow) -
     assert asked(flow)
 
 
-def test_c6_no_answer_from_the_store_means_the_page(flow: Flow) -> None:
+def test_c6_without_an_answer_from_the_store_the_page_is_shown(flow: Flow) -> None:
     assert asked(flow)
     first = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
     flow.store.failing = {len(flow.store.calls) + 1: unreachable}
@@ -171,7 +171,7 @@ def test_c6_no_answer_from_the_store_means_the_page(flow: Flow) -> None:
     assert page.status == 200
 
 
-def test_c6_a_consent_that_cannot_be_kept_harms_no_sign_in(flow: Flow) -> None:
+def test_c6_a_sign_in_succeeds_if_its_consent_cannot_be_stored(flow: Flow) -> None:
     page = start(flow)
     at_entra = flow.consent(page)
     flow.store.failing = {len(flow.store.calls) + number: unreachable for number in (3, 4, 5)}
@@ -191,7 +191,7 @@ def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(flow: Flow) 
     assert kept["sub"] == value.split(".")[0]
 
 
-def test_c6_an_operator_may_have_people_asked_each_time() -> None:
+def test_c6_an_operator_may_require_consent_each_time() -> None:
     flow = verified(consentDays="0")
     assert b"not be asked again" not in start(flow).body
     assert [asked(flow) for _ in range(2)] == [True, True]

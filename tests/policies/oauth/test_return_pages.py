@@ -38,7 +38,7 @@ def link_of(page: Response) -> str:
 
 
 @pytest.mark.parametrize("redirect_uri", [APP, "com.example.app:/cb", "httpx.example:/cb"])
-def test_c8_a_private_use_scheme_is_opened_by_a_page_that_stays(flow: Flow, redirect_uri: str) -> None:
+def test_c8_a_page_opens_a_private_use_scheme_and_stays_open(flow: Flow, redirect_uri: str) -> None:
     page = signed_in(flow, redirect_uri)
     assert page.status == 200
     assert headers(page) == PAGE
@@ -58,7 +58,7 @@ def test_c8_a_private_use_scheme_is_opened_by_a_page_that_stays(flow: Flow, redi
 
 
 @pytest.mark.parametrize("redirect_uri", [CALLBACK, "http://localhost:1/cb", "https://app.example/cb"])
-def test_c8_other_clients_get_a_redirect_and_no_page(flow: Flow, redirect_uri: str) -> None:
+def test_c8_other_clients_receive_a_redirect_and_no_page(flow: Flow, redirect_uri: str) -> None:
     answer = signed_in(flow, redirect_uri)
     assert (answer.status, answer.body) == (302, b"")
     assert (answer.header("Location") or "").startswith(f"{redirect_uri}?code=")
@@ -67,7 +67,7 @@ def test_c8_other_clients_get_a_redirect_and_no_page(flow: Flow, redirect_uri: s
 @pytest.mark.parametrize(
     "state", ['"><script>alert(1)</script>', "'; url=https://evil.example", "{{key}} &amp; ü"]
 )
-def test_c3_the_state_cannot_leave_the_link_of_the_page(flow: Flow, state: str) -> None:
+def test_c3_the_state_cannot_break_out_of_the_link(flow: Flow, state: str) -> None:
     page = signed_in(flow, APP, state=state)
     assert parameters_of(link_of(page))["state"] == state
     html = page.body.decode()

@@ -57,7 +57,7 @@ def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
     assert flow.call(given["access_token"]).status == 401
 
 
-def test_d6_an_emptied_cache_makes_no_token_valid_again(flow: Flow) -> None:
+def test_d6_an_emptied_cache_does_not_make_a_token_valid_again(flow: Flow) -> None:
     given = tokens(flow)
     flow.revoke(given["refresh_token"])
     flow.harness.gateway.services.cache.clear()
@@ -93,7 +93,7 @@ UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_d6_an_unknown_token_is_no_error_and_does_no_harm(flow: Flow, name: str) -> None:
+def test_d6_an_unknown_token_is_no_error_and_revokes_nothing(flow: Flow, name: str) -> None:
     given = tokens(flow)
     presented = UNKNOWN[name](flow, given)
     before = dict(flow.store.documents)
@@ -102,7 +102,7 @@ def test_d6_an_unknown_token_is_no_error_and_does_no_harm(flow: Flow, name: str)
     assert flow.refresh(given["refresh_token"]).status == 200
 
 
-def test_d6_an_expired_access_token_ends_nothing(flow: Flow) -> None:
+def test_d6_an_expired_access_token_revokes_nothing(flow: Flow) -> None:
     given = tokens(flow)
     flow.harness.clock.advance(600)
     assert done(flow.revoke(given["access_token"]))
@@ -110,7 +110,7 @@ def test_d6_an_expired_access_token_ends_nothing(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_d6_a_token_of_another_client_is_refused_and_does_no_harm(flow: Flow, kind: str) -> None:
+def test_d6_a_token_sent_by_another_client_is_refused_and_revokes_nothing(flow: Flow, kind: str) -> None:
     given = tokens(flow)
     own = flow.client_id
     flow.register()
@@ -165,7 +165,7 @@ def test_d6_the_client_may_be_in_the_authorization_header(flow: Flow) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("failing", [unreachable, status(503), status(403)])
-def test_d7_a_revocation_that_fails_says_so_and_can_be_repeated(
+def test_d7_a_failed_revocation_is_reported_and_can_be_repeated(
     flow: Flow, number: int, failing: Failing
 ) -> None:
     token = tokens(flow)["refresh_token"]
@@ -214,7 +214,7 @@ def test_d6_another_sign_in_with_the_same_client_is_not_affected(flow: Flow) -> 
 # Blocked clients
 
 
-def test_a_client_that_an_operator_blocked_gets_no_page_and_no_token(flow: Flow) -> None:
+def test_a_blocked_client_receives_no_page_and_no_token(flow: Flow) -> None:
     code = flow.code()
     client = flow.store.one("clients")
     client["blocked"] = {"at": flow.now, "ttl": 86400}

@@ -103,7 +103,7 @@ def test_the_audience_leads_to_the_server(harness: Harness, name: str) -> None:
     assert url == f"https://{name}.example/message?sessionId=0123456789abcdef"
 
 
-def test_a_token_for_another_server_is_no_good_here(harness: Harness) -> None:
+def test_a_token_for_another_server_is_refused(harness: Harness) -> None:
     assert message(harness, f"{GATEWAY}/mcp").status == 401
     assert forwarded(harness) == []
 
@@ -115,7 +115,7 @@ def test_a_token_for_every_server_does_not_say_which(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(("timed_out", "status"), [(True, 504), (False, 502)])
-def test_a_server_that_does_not_answer_is_heard_of_in_the_gateways_words(
+def test_an_unreachable_server_is_reported_with_the_gateways_error(
     harness: Harness, timed_out: bool, status: int
 ) -> None:
     def answer(sent: Sent) -> Reply:
@@ -138,7 +138,7 @@ def test_each_server_has_metadata_of_its_own(harness: Harness, path: str) -> Non
     assert harness.send("GET", f"/.well-known/oauth-protected-resource/{path}/elsewhere").status == 404
 
 
-def test_a_server_without_an_event_stream_has_no_metadata_of_one(harness: Harness) -> None:
+def test_a_server_without_an_event_stream_has_no_metadata_for_its_path(harness: Harness) -> None:
     got = harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp")
     assert got.json()["resource"] == f"{GATEWAY}/web-mcp"
     assert harness.send("GET", "/.well-known/oauth-protected-resource/web-mcp/sse").status == 404
@@ -274,7 +274,7 @@ def test_e4a_without_a_parameter_the_audience_decides(harness: Harness) -> None:
     ]
 
 
-def test_e1_a_good_token_with_another_method_is_405(harness: Harness) -> None:
+def test_e1_a_valid_token_with_another_method_is_405(harness: Harness) -> None:
     got = harness.send(
         "PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}"
     )

@@ -74,13 +74,13 @@ def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(flow:
     assert granted(flow, scope="notes.write functions", resource=None) == "notes.write functions"
 
 
-def test_a2a_offline_access_is_granted_only_to_a_client_that_gets_refresh_tokens(flow: Flow) -> None:
+def test_a2a_offline_access_is_granted_only_to_a_client_with_refresh_tokens(flow: Flow) -> None:
     flow.register(grant_types=["authorization_code"])
     assert granted(flow, scope="functions offline_access") == "functions"
     assert [each["refresh"] for each in flow.store.of("transactions")] == [False]
 
 
-def test_c4_the_consent_page_says_in_words_what_is_granted(flow: Flow) -> None:
+def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
     notes = f"{GATEWAY}/notes-mcp"
     for asked, resource, read in (
         ("functions", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
@@ -119,7 +119,7 @@ def code_for(flow: Flow, **changed: str | None) -> str:
     return re.findall("code=([^&]*)", end)[0]
 
 
-def test_c4_a_scope_without_words_is_shown_as_it_is(flow: Flow) -> None:
+def test_c4_a_scope_without_a_description_is_shown_by_its_name(flow: Flow) -> None:
     """A deployment may remove a scope while a sign-in is under way."""
     handle = handle_of(flow.authorize())
     flow.store.one("transactions")["scope"] = "functions gone&lost"
@@ -148,6 +148,6 @@ def test_a2a_the_gateway_as_one_resource_has_every_scope() -> None:
     assert found["scopes_supported"] == ["functions", "notes.read", "notes.write"]
 
 
-def test_c2_the_token_answer_says_what_was_granted(flow: Flow) -> None:
+def test_c2_the_token_response_names_the_granted_scope(flow: Flow) -> None:
     code = code_for(flow, scope="nothing that is known offline_access")
     assert flow.redeem(code).json()["scope"] == "functions offline_access"

@@ -74,7 +74,7 @@ def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
     assert post(flow, token, session).status == 404
 
 
-def test_e5_several_ids_are_not_the_session_of_either(flow: Flow, token: str) -> None:
+def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
     issues(flow, "own")
     post(flow, token)
     before = len(reached(flow))
@@ -103,7 +103,7 @@ def test_e5_an_event_stream_belongs_to_the_client_too(flow: Flow, token: str) ->
 
 
 @pytest.mark.parametrize("code", [400, 404, 500, 503])
-def test_e5_nothing_is_kept_of_a_stream_whose_message_the_server_does_not_accept(
+def test_e5_a_stream_whose_message_the_server_refuses_is_not_stored(
     flow: Flow, token: str, code: int
 ) -> None:
     accepts(flow, code)
@@ -113,13 +113,13 @@ def test_e5_nothing_is_kept_of_a_stream_whose_message_the_server_does_not_accept
 
 
 @pytest.mark.parametrize("code", [400, 404, 500, 503])
-def test_e5_nothing_is_kept_of_a_session_in_an_answer_that_refuses(flow: Flow, token: str, code: int) -> None:
+def test_e5_a_session_in_an_error_response_is_not_stored(flow: Flow, token: str, code: int) -> None:
     issues(flow, "new", code)
     assert post(flow, token).header("Mcp-Session-Id") is None
     assert list(flow.store.of("sessions")) == []
 
 
-def test_e5_an_unknown_session_leaves_nothing_behind(flow: Flow, token: str) -> None:
+def test_e5_an_unknown_session_is_not_stored(flow: Flow, token: str) -> None:
     accepts(flow)
     before = len(reached(flow))
     assert post(flow, token, "unknown").status == 404
@@ -127,9 +127,7 @@ def test_e5_an_unknown_session_leaves_nothing_behind(flow: Flow, token: str) -> 
     assert len(reached(flow)) == before
 
 
-def test_e5_what_is_kept_of_a_session_is_who_began_it_and_through_which_client(
-    flow: Flow, token: str
-) -> None:
+def test_e5_the_stored_session_has_only_its_user_and_client(flow: Flow, token: str) -> None:
     issues(flow, "mine")
     post(flow, token)
     grant, session = flow.store.one("grants"), flow.store.one("sessions")
@@ -141,7 +139,7 @@ def test_e5_what_is_kept_of_a_session_is_who_began_it_and_through_which_client(
     assert "mine" not in json.dumps(session)
 
 
-def test_e5_a_session_that_a_server_gives_again_stays_its_owners(flow: Flow, token: str) -> None:
+def test_e5_a_session_id_that_a_server_issues_again_stays_with_its_owner(flow: Flow, token: str) -> None:
     issues(flow, "mine")
     assert [post(flow, token).status for _ in range(2)] == [200, 200]
     answer = post(flow, another_client(flow))
@@ -160,7 +158,7 @@ def test_e5_a_session_whose_owner_cannot_be_read_is_not_given(
     assert (answer.status, answer.header("Mcp-Session-Id")) == (502, None)
 
 
-def test_e5_of_two_first_messages_at_once_one_decides(flow: Flow, token: str) -> None:
+def test_e5_one_of_two_parallel_first_messages_binds_the_stream(flow: Flow, token: str) -> None:
     """The store decides: the session has an owner, though it had none when the message arrived."""
     accepts(flow)
     other = another_client(flow)
@@ -187,7 +185,7 @@ def test_e5_a_first_message_is_refused_when_the_owner_cannot_be_read(
 
 
 @pytest.mark.parametrize("failing", [status(503), unreachable])
-def test_e5_a_stream_that_cannot_be_kept_is_kept_with_its_next_message(
+def test_e5_a_stream_that_cannot_be_stored_is_stored_with_its_next_message(
     flow: Flow, token: str, failing: object
 ) -> None:
     accepts(flow)
@@ -204,7 +202,7 @@ def test_e5_a_stream_that_cannot_be_kept_is_kept_with_its_next_message(
 
 
 @pytest.mark.parametrize("version", ["2026-07-28", "2026-12-01", "2030-01-01"])
-def test_e5_a_left_over_id_is_dropped_where_there_are_no_sessions(
+def test_e5_a_session_id_is_dropped_in_a_version_without_sessions(
     flow: Flow, token: str, version: str
 ) -> None:
     accepts(flow)
@@ -222,14 +220,16 @@ def test_e5_an_id_counts_in_every_other_version(flow: Flow, token: str, version:
     assert post(flow, token, "unknown", MCP_Protocol_Version=version).status == 404
 
 
-def test_e5_a_server_begins_no_session_where_there_are_none(flow: Flow, token: str) -> None:
+def test_e5_a_server_cannot_begin_a_session_in_a_version_without_sessions(flow: Flow, token: str) -> None:
     issues(flow, "new")
     answer = post(flow, token, **MODERN)
     assert (answer.status, answer.header("Mcp-Session-Id")) == (200, None)
     assert list(flow.store.of("sessions")) == []
 
 
-def test_e5_a_legacy_stream_has_an_owner_whatever_version_its_messages_name(flow: Flow, token: str) -> None:
+def test_e5_a_legacy_stream_has_an_owner_regardless_of_the_version_of_its_messages(
+    flow: Flow, token: str
+) -> None:
     accepts(flow)
     assert message(flow, token, "azmcpcs=0123456789ab", **MODERN).status == 202
     assert message(flow, another_client(flow), "azmcpcs=0123456789ab", **MODERN).status == 404

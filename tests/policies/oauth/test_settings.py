@@ -56,21 +56,21 @@ def outcome(answer: Response) -> str:
     return "consent" if location.startswith(f"{GATEWAY}/consent?") else parameters_of(location)["error"]
 
 
-def test_require_resource_refuses_clients_that_name_none() -> None:
+def test_require_resource_refuses_requests_without_a_resource() -> None:
     strict = harness_with(requireResource="true")
     assert outcome(authorize(strict)) == "invalid_target"
     assert outcome(authorize(strict, resource=f"{GATEWAY}/mcp")) == "consent"
     assert outcome(authorize(harness_with())) == "consent"
 
 
-def test_the_gateway_as_a_whole_can_be_named_only_where_one_token_opens_every_server() -> None:
+def test_the_whole_gateway_can_be_the_resource_only_if_one_token_is_valid_for_every_server() -> None:
     for resource in (GATEWAY, f"{GATEWAY}/"):
         assert outcome(authorize(harness_with(requireResource="true"), resource=resource)) == "invalid_target"
         whole = harness_with(audience="gateway", requireResource="true")
         assert outcome(authorize(whole, resource=resource)) == "consent"
 
 
-def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_server() -> None:
+def test_a1_the_whole_gateway_has_metadata_if_one_token_is_valid_for_every_server() -> None:
     harness = harness_with(audience="gateway")
     for path in ("", "/", "/mcp", "/mcp/", "/mcp/sse"):
         answer = harness.send("GET", f"/.well-known/oauth-protected-resource{path}")
@@ -91,11 +91,11 @@ def test_a1_the_gateway_as_a_whole_has_metadata_where_one_token_opens_every_serv
         ("null", 403),
     ],
 )
-def test_in_azure_only_named_origins_get_as_far_as_the_token_check(origin: str, status: int) -> None:
+def test_in_azure_only_allowed_origins_reach_the_token_check(origin: str, status: int) -> None:
     harness = harness_with(allowedOrigins='["https://tools.example.com"]')
     assert harness.send("POST", "/mcp", body=b"{}", Origin=origin).status == status
 
 
-def test_in_azure_no_server_is_open() -> None:
+def test_in_azure_every_server_requires_authentication() -> None:
     for method, path in (("POST", "/mcp"), ("GET", "/mcp/sse"), ("POST", "/mcp/message")):
         assert harness_with().send(method, path).status == 401

@@ -83,7 +83,7 @@ def test_a_transaction_is_kept_under_the_hash_of_its_handle(flow: Flow) -> None:
     }
 
 
-def test_a_denied_transaction_is_kept_as_that(flow: Flow) -> None:
+def test_a_denied_transaction_stays_denied(flow: Flow) -> None:
     flow.consent(flow.page(), "deny")
     assert flow.store.one("transactions")["status"] == "denied"
 
@@ -176,7 +176,7 @@ def _got(made: object) -> Response:
     return made
 
 
-def test_each_step_asks_the_store_for_this_and_for_no_more(flow: Flow) -> None:
+def test_each_step_makes_exactly_these_calls_to_the_store(flow: Flow) -> None:
     for name, step in STEPS.items():
         made = step.before(flow)
         flow.harness.gateway.services.cache.clear()
@@ -190,7 +190,7 @@ def test_each_step_asks_the_store_for_this_and_for_no_more(flow: Flow) -> None:
     ("name", "number"),
     [(n, i) for n, calls in CALLS.items() for i in range(len(calls)) if (n, i) != ("token", 3)],
 )
-def test_a_store_that_fails_is_said_and_the_step_can_be_taken_again(
+def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
     flow: Flow, name: str, number: int, failure: str
 ) -> None:
     step = STEPS[name]
@@ -229,7 +229,7 @@ def test_d7_a_throttled_call_is_repeated(flow: Flow, name: str, number: int, tim
 
 
 @pytest.mark.parametrize("failure", [*FAILURES.values(), status(412), status(404)])
-def test_d7_a_registration_that_cannot_be_extended_costs_no_token(flow: Flow, failure: Failing) -> None:
+def test_d7_a_token_is_issued_if_the_registration_cannot_be_extended(flow: Flow, failure: Failing) -> None:
     code, _, _ = _failed_at(flow, STEPS["token"], 3, failure)
     assert flow.redeem(str(code)).status == 200
 
@@ -247,7 +247,7 @@ def _failed_at(
 
 @pytest.mark.parametrize("code", [404, 412])
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
-def test_a_transaction_that_somebody_else_moved_on_is_over(flow: Flow, name: str, code: int) -> None:
+def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: str, code: int) -> None:
     made, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
     answer = STEPS[name].go(flow, made)
     assert (answer.status, answer.header("Location")) == (400, None)
@@ -256,7 +256,7 @@ def test_a_transaction_that_somebody_else_moved_on_is_over(flow: Flow, name: str
 
 
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
-def test_a_transaction_that_cannot_be_read_again_is_not_said_to_be_over(flow: Flow, name: str) -> None:
+def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow: Flow, name: str) -> None:
     """The write met another version, and whose it is cannot be told."""
     made, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
@@ -288,7 +288,7 @@ def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(flow: Flow) ->
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
-def test_a_spent_code_alone_does_no_harm(flow: Flow, wrong: str) -> None:
+def test_a_redeemed_code_without_its_bindings_revokes_no_token(flow: Flow, wrong: str) -> None:
     """Codes are seen in browser histories and logs; verifiers are not."""
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
@@ -301,7 +301,7 @@ def test_a_spent_code_alone_does_no_harm(flow: Flow, wrong: str) -> None:
 
 
 @pytest.mark.parametrize("apart", [-0.05, 0.05])
-def test_clocks_that_differ_between_units_hide_no_replay(flow: Flow, apart: float) -> None:
+def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, apart: float) -> None:
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
     flow.harness.clock.advance(apart)
@@ -310,7 +310,7 @@ def test_clocks_that_differ_between_units_hide_no_replay(flow: Flow, apart: floa
 
 
 @pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token", "refresh"])
-def test_an_answer_that_cannot_be_read_says_nothing_of_the_store(flow: Flow, name: str) -> None:
+def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, name: str) -> None:
     """What went wrong in the gateway itself is in its log, and in nobody's answer."""
     made, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
     answer = STEPS[name].go(flow, made)

@@ -77,7 +77,7 @@ def test_the_table_of_calls_is_what_the_policies_do() -> None:
 
 
 @pytest.mark.parametrize("step", ["tool call, every further one", "tool call with a bad token"])
-def test_d6_what_happens_most_often_does_not_reach_the_store(step: str) -> None:
+def test_d6_the_most_frequent_requests_do_not_call_the_store(step: str) -> None:
     assert counted(STEPS[step]) == (0, 0)
 
 

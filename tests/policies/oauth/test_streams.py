@@ -58,7 +58,7 @@ async def open_stream(flow: Flow, token: str) -> OutboundResponse:
 
 
 @pytest.mark.parametrize("reading", ["limit-concurrency=until-head", "limit-concurrency=until-end"])
-def test_e4_one_caller_has_so_many_streams_open_at_a_server(reading: str) -> None:
+def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -> None:
     """Where an open stream does not count (R17), all are opened, and nothing breaks."""
     flow, token = under(reading)
 
@@ -78,7 +78,7 @@ def test_e4_one_caller_has_so_many_streams_open_at_a_server(reading: str) -> Non
     assert another.status == (429 if reading.endswith("until-end") else 200)
 
 
-def test_e4_a_refused_stream_says_why_and_when_to_come_again() -> None:
+def test_e4_a_refused_stream_has_a_reason_and_retry_after() -> None:
     flow, token = under("limit-concurrency=until-end")
 
     async def go() -> OutboundResponse:
@@ -94,7 +94,7 @@ def test_e4_a_refused_stream_says_why_and_when_to_come_again() -> None:
     assert dict(refused.headers)["Retry-After"] == "5"
 
 
-def test_e4_another_person_has_streams_of_their_own() -> None:
+def test_e4_streams_are_limited_for_each_user_separately() -> None:
     flow, token = under("limit-concurrency=until-end")
     flow.tampered = {"oid": "66666666-6666-4666-8666-666666666666"}
     other = flow.token()
@@ -125,7 +125,7 @@ def test_e4_an_event_is_passed_on_before_the_stream_ends(reading: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 202, 400, 404])
-def test_e4_no_policy_reads_an_answer_that_is_no_failure(status: int) -> None:
+def test_e4_no_policy_reads_a_successful_response(status: int) -> None:
     flow, token = under("limit-concurrency=until-head")
     stream = Stream(status, "application/json")
 
@@ -139,7 +139,7 @@ def test_e4_no_policy_reads_an_answer_that_is_no_failure(status: int) -> None:
     assert not asyncio.run(go())
 
 
-def test_e4_a_stream_that_is_open_outlives_its_grant() -> None:
+def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
     """API Management has no way to end it; every new request is refused."""
     flow, token = under("limit-concurrency=until-end")
 

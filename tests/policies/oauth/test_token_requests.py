@@ -70,7 +70,7 @@ def test_d1_a_code_is_256_random_bits_and_only_its_hash_is_stored(flow: Flow) ->
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
-def test_d1_a_code_lives_sixty_seconds(flow: Flow, seconds: int, status: int) -> None:
+def test_d1_a_code_expires_after_sixty_seconds(flow: Flow, seconds: int, status: int) -> None:
     code = flow.code()
     flow.harness.clock.advance(seconds)
     assert flow.redeem(code).status == status
@@ -102,7 +102,7 @@ def test_d1_a_replay_is_not_excused_by_a_foreign_resource(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "code_verifier"])
-def test_d1_any_other_use_of_a_spent_code_harms_no_one(flow: Flow, wrong: str) -> None:
+def test_d1_any_other_use_of_a_redeemed_code_revokes_nothing(flow: Flow, wrong: str) -> None:
     code = flow.code()
     given = flow.redeem(code).json()
     assert error_of(flow.redeem(code, **{wrong: "a" * 43})) == (400, "invalid_grant")
@@ -256,7 +256,7 @@ def test_d2_a_client_id_in_the_header_with_an_empty_secret_is_accepted(
     assert flow.claims_of(answer.json()["access_token"])["client_id"] == flow.client_id
 
 
-def test_d2_a_client_id_in_the_header_is_decoded_as_a_form(flow: Flow) -> None:
+def test_d2_a_client_id_in_the_header_is_form_decoded(flow: Flow) -> None:
     """RFC 6749, section 2.3.1."""
     encoded = "".join(f"%{ord(letter):02X}" for letter in flow.client_id)
     form = redemption(flow, flow.code(), client_id=None)
@@ -264,11 +264,11 @@ def test_d2_a_client_id_in_the_header_is_decoded_as_a_form(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("header", ["Bearer x", "Digest x", "x", ""])
-def test_d2_another_authorization_header_says_nothing_about_the_client(flow: Flow, header: str) -> None:
+def test_d2_another_authorization_scheme_does_not_identify_the_client(flow: Flow, header: str) -> None:
     assert redeem_raw(flow, redemption(flow, flow.code()), Authorization=header).status == 200
 
 
-def test_d2_an_empty_client_id_in_the_header_is_none(flow: Flow) -> None:
+def test_d2_an_empty_client_id_in_the_header_counts_as_missing(flow: Flow) -> None:
     code = flow.code()
     form = redemption(flow, code, client_id=None)
     assert error_of(redeem_raw(flow, form, Authorization=basic(":"))) == (400, "invalid_request")
@@ -313,7 +313,7 @@ def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
     ],
     ids=str,
 )
-def test_d2_the_same_resource_twice_counts_once_and_the_origin_means_none(
+def test_d2_a_repeated_resource_counts_once_and_the_origin_counts_as_no_resource(
     flow: Flow, asked: list[str], status: int
 ) -> None:
     form = redemption(flow, flow.code()) + "".join(f"&resource={quote(each)}" for each in asked)
@@ -416,7 +416,7 @@ def test_d3_entras_tokens_never_reach_a_client(flow: Flow) -> None:
         assert not [value for value in answer.json().values() if str(value).count(".") == 2]
 
 
-def test_d3_the_life_of_an_access_token_is_a_setting(flow: Flow) -> None:
+def test_d3_the_lifetime_of_an_access_token_is_a_setting(flow: Flow) -> None:
     other = Flow.at(Harness(service_with(accessTokenMinutes="5"), ManualClock()))
     given = other.redeem(other.code()).json()
     assert (given["expires_in"], flow.redeem(flow.code()).json()["expires_in"]) == (300, 600)

@@ -125,7 +125,7 @@ def test_the_versions_of_a_server_are_listed(harness: Harness) -> None:
         "%",
     ],
 )
-def test_what_does_not_exist_is_not_found(harness: Harness, path: str) -> None:
+def test_missing_resources_are_not_found(harness: Harness, path: str) -> None:
     answer = one(harness, path)
 
     assert (answer.status, answer.json()) == (404, {"error": "Server not found"})
@@ -144,7 +144,7 @@ def test_pages_follow_each_other_by_their_cursor(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "all", ""])
-def test_a_limit_that_is_none_is_refused(harness: Harness, limit: str) -> None:
+def test_an_invalid_limit_is_refused(harness: Harness, limit: str) -> None:
     answer = harness.send("GET", "/v0.1/servers", f"limit={limit}")
 
     assert (answer.status, answer.json()) == (400, {"error": "limit must be a number from 1 to 100."})
