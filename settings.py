@@ -34,6 +34,7 @@ from configuration.reader import Reader
 from configuration.scale import Scale
 from configuration.tool_lock import Tools
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
+from configuration.unpinned import reject_unpinned
 
 __all__ = [
     "BACKENDS",
@@ -236,6 +237,7 @@ def load() -> Settings:
     containers = entries.read(reader)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
+    reject_unpinned(reader, presets, containers)
     access = callers.servers_access(reader, backends, containers)
     tools = callers.servers_tools(reader, backends, presets, containers)
     scopes = callers.servers_scopes(reader, backends, presets, containers, tools)

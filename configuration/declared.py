@@ -173,6 +173,15 @@ ISOLATE_ENVIRONMENTS = Boolean(
     default=False,
     example="true",
 )
+REQUIRE_DIGESTS = Boolean(
+    key="requireDigests",
+    description=(
+        "Refuse images that are not pinned by digest: a tag can be moved to another image. `make pin "
+        "STACK=<stack>` pins all images of a stack. Stacks in the twin need no digests."
+    ),
+    default=True,
+    example="false",
+)
 ACCESS = TextMap(
     key="access",
     description="Kinds of callers that may call one of the project's MCP servers.",
@@ -519,6 +528,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         *(setting for preset in PRESETS.values() for setting in preset.settings),
         CONTAINERS,
         ISOLATE_ENVIRONMENTS,
+        REQUIRE_DIGESTS,
         ACCESS,
         AGENTS,
         TOOLS,

@@ -11,11 +11,11 @@ from pulumi.runtime.settings import reset_options
 from apim import lint
 from backends import registry
 from configuration import stack_file
+from configuration.unpinned import unpinned
 from gateway import limits
 from gateway.plan import plan_gateway
 from preflight.deployer import needs
 from preflight.stack import NOT_READ
-from preflight.unpinned import unpinned
 from settings import SettingsError, load
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     for one in refused:
         _print(f"{'warning' if one.warning else 'error'}: {one.message}")
     failed = not all(map(lint.is_warning, found)) or not all(one.warning for one in refused)
-    for image in unpinned(settings):
+    for image in unpinned(settings.presets, settings.containers):
         _print(
             f"warning: {image.image} is not pinned by digest, so another image can take its place.\n"
             f"  > make pin STACK={stack}"

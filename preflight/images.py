@@ -18,8 +18,9 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 from configuration import stack_file
+from configuration.declared import REQUIRE_DIGESTS
+from configuration.unpinned import unpinned
 from preflight.stack import NOT_READ
-from preflight.unpinned import unpinned
 from settings import load
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -99,8 +100,11 @@ def main(arguments: list[str] | None = None, transport: httpx2.BaseTransport | N
     try:
         configuration = stack_file.load(_ROOT, options.stack, encrypted=NOT_READ)
         reset_options(project=configuration.project, stack=configuration.stack)
-        set_all_config(dict(configuration.values), sorted(configuration.secret_keys))
-        images = tuple(unpinned(load()))
+        # Without this the stack would be refused until its images are pinned, which this command does.
+        values = {**configuration.values, f"{configuration.project}:{REQUIRE_DIGESTS.key}": "false"}
+        set_all_config(values, sorted(configuration.secret_keys))
+        settings = load()
+        images = tuple(unpinned(settings.presets, settings.containers))
     except (stack_file.ConfigurationError, pulumi.RunError) as error:
         return _fail(str(error))
     failed = False

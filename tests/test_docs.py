@@ -23,7 +23,7 @@ from gateway.admin.command import app as admin
 from settings import KEYS, SettingsError
 from tests.clients import page as clients_page
 from tests.clients.client import Client, clients
-from tests.program.stack_settings import load, run
+from tests.program.stack_settings import load, pin, run
 from tests.program.variants import VARIANTS, Case
 from twin.cli import app as twin
 
@@ -167,7 +167,7 @@ def stacks() -> dict[str, list[str]]:
         for command in commands(document):
             if command.startswith("pulumi stack init "):
                 current = found.setdefault(f"{document.name}: {command.split()[-1]}", [])
-            elif command.startswith("pulumi config ") and current is not None:
+            elif command.startswith(("pulumi config ", "make pin ")) and current is not None:
                 current.append(command)
     return found
 
@@ -180,7 +180,10 @@ def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
     values = {key: text(value) for key, value in own.items()}
     secrets: set[str] = set()
     for command in stacks()[stack]:
-        run(command, values, secrets)
+        if command.startswith("make pin"):
+            pin(values, secrets, defaults())
+        else:
+            run(command, values, secrets)
     settings = load({**defaults(), **values}, secrets)
     assert settings.publisher_email
     assert not settings.local
@@ -202,7 +205,9 @@ def test_the_commands_that_turn_servers_on_work_in_a_stack_without_a_list() -> N
     values, secrets = {**defaults(), **SMALLEST}, set()
     del values[f"{NAME}:backends"]
     for command in commands(ROOT / "docs" / "adding-a-backend.md"):
-        if command.startswith("pulumi config set ") and "notesToken" not in command:
+        if command.startswith("make pin"):
+            pin(values, secrets)
+        elif command.startswith("pulumi config set ") and "notesToken" not in command:
             run(command, values, secrets)
     assert load(values, secrets).backends == ("functions", "slack", "jira")
 

@@ -11,9 +11,11 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 
+from preflight import images
 from scripts.pulumi_cli import ROOT
 from settings import Settings
 from tests.engine.deployment import Deployment, deployment
@@ -105,13 +107,32 @@ def read(stack: Deployment) -> Settings:
     return pickle.loads(file.read_bytes())
 
 
+def pin(
+    stack: Deployment, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs the commands that `make pin` runs, with a stand-in for the registries."""
+    monkeypatch.setattr(images, "_ROOT", stack.folder)
+    capsys.readouterr()
+    registry = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=b"{}"))
+    assert images.main(["--stack", name, "--print"], registry) == 0
+    commands = [line.removeprefix("> ") for line in capsys.readouterr().out.splitlines()]
+    assert commands
+    for command in commands:
+        run(stack, command)
+
+
 @pytest.mark.parametrize("block", COMPLETE)
-def test_the_commands_that_set_up_a_stack_are_accepted(block: str, tmp_path: Path) -> None:
+def test_the_commands_that_set_up_a_stack_are_accepted(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (name,) = re.findall(r"pulumi stack init (\S+)", block)
     with fresh(tmp_path, name) as stack:
         for line in block.splitlines():
             if line.startswith("pulumi config"):
                 run(stack, line)
+            elif line.startswith("make pin"):
+                assert line == f"make pin STACK={name}"
+                pin(stack, name, monkeypatch, capsys)
         loaded = read(stack)
     assert loaded.publisher_email == "you@your-organisation.example"
     assert set(re.findall(r"'backends\[\d\]' (\w+)", block)) <= set(loaded.backends)
@@ -130,6 +151,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment]:
             run(stack, f"pulumi config set --secret {key}")
         run(stack, "pulumi config set jiraUrl https://example.atlassian.net")
         run(stack, "pulumi config set jiraUsername jira@example.com")
+        run(stack, "pulumi config set requireDigests false")
         yield stack
 
 

@@ -99,6 +99,7 @@ NOT_CHANGED = {
     "foundryProject": "writes to a Foundry project of another team, which the double of Azure does not "
     "have; tests/program/test_agents.py looks at its connection",
     "toolLock": "changes one policy, when tools.lock.json has every server",
+    "requireDigests": "refuses images without a digest and declares nothing",
     "subscriptionKeyVersion": "this stack admits no subscription keys, so it changes nothing",
     "githubSignIn": "changes the connection of foundryProject",
     "githubToken": "is stored in the connection of foundryProject, so it changes nothing without one",

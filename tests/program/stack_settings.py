@@ -13,6 +13,7 @@ from pulumi.runtime.settings import reset_options
 import settings
 from configuration import page, stack_file
 from configuration.declared import SETTINGS
+from configuration.unpinned import unpinned
 from settings import Settings, SettingsError
 from tests.stacks import FUNCTIONS_ONLY
 from twin.stack import PROJECT
@@ -21,6 +22,9 @@ NAME = "remote-mcp-gateway"
 COMMITTED = dict(stack_file.load(PROJECT, "dev").values)
 DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
 
+
+DIGEST = f"sha256:{'1' * 64}"
+"""To what every tag leads."""
 
 SECRETS = {
     "slackBotToken": "xoxb-123456789012-abcdefghijkl",
@@ -97,6 +101,13 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
     else:
         node[steps[-1]] = value[0]
     values[key] = json.dumps(root)
+
+
+def pin(values: dict[str, str], secrets: set[str], defaults: Mapping[str, str] | None = None) -> None:
+    """Does to the values what `make pin` does to a stack's file; `defaults` are those of Pulumi.yaml."""
+    tagged = load({**(defaults or {}), **values, f"{NAME}:requireDigests": "false"}, secrets)
+    for image in unpinned(tagged.presets, tagged.containers):
+        run(shlex.join(image.command(DIGEST)), values, secrets)
 
 
 def entry(**values: object) -> str:

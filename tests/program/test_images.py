@@ -3,13 +3,18 @@
 import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from configuration.unpinned import Unpinned, unpinned
+from preflight import __main__ as preflight
+from preflight import images
 from preflight.images import RegistryError, resolve
-from preflight.unpinned import Unpinned, unpinned
+from tests.program.stack_settings import DEFAULTS, NAME, SECRETS, changed, load, refused
 from twin.gateway_plan import load_settings
+from twin.stack import PROJECT
 
 IMAGE = "registry.example/team/notes:1.2.3"
 MANIFEST = b'{"schemaVersion": 2}'
@@ -96,8 +101,57 @@ def test_each_unpinned_image_is_found_with_the_command_that_pins_it() -> None:
         },
         {"jiraApiToken": "ATATT3xFfGF0-abcdefgh"},
     )
-    found = list(unpinned(settings))
+    found = list(unpinned(settings.presets, settings.containers))
     assert [(one.path, one.whole) for one in found] == [("jiraDigest", False), ("containers[1].image", True)]
     assert found[0].command(DIGEST)[-2:] == ["jiraDigest", DIGEST]
     assert found[1].command(DIGEST)[-1] == f"ghcr.io/example/notes:1.2.3@{DIGEST}"
     assert found[1] == Unpinned(image="ghcr.io/example/notes:1.2.3", path="containers[1].image", whole=True)
+
+
+UNPINNED = {
+    f"{NAME}:backends": '["functions", "slack"]',
+    f"{NAME}:slackBotToken": SECRETS["slackBotToken"],
+    f"{NAME}:containers": json.dumps([{"name": "notes", "image": "ghcr.io/example/notes:1.2.3", "port": 80}]),
+}
+
+
+def values(**given: str) -> dict[str, str]:
+    """A stack that requires digests, as every stack does that says nothing else."""
+    required = {key: value for key, value in changed().items() if not key.endswith(":requireDigests")}
+    return {**required, f"{NAME}:requireDigests": "true", **UNPINNED, **given}
+
+
+def test_every_image_without_a_digest_is_refused_with_the_command_that_pins_it() -> None:
+    problems = refused(values(), ["slackBotToken"]).problems
+    assert [problem.key for problem in problems] == ["slackDigest", "containers[0].image"]
+    assert {problem.remedy for problem in problems} == {"make pin STACK=dev"}
+    assert "ghcr.io/example/notes:1.2.3 is not pinned by digest" in problems[1].wrong
+
+
+def test_digests_are_required_unless_a_stack_says_otherwise() -> None:
+    assert DEFAULTS["requireDigests"] == "true"
+    tagged = load(values(**{f"{NAME}:requireDigests": "false"}), ["slackBotToken"])
+    assert len(list(unpinned(tagged.presets, tagged.containers))) == 2
+
+
+def test_the_twin_runs_no_image_and_needs_no_digest() -> None:
+    local = {"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
+    assert load(values(**{f"{NAME}:{key}": value for key, value in local.items()}), ["slackBotToken"]).local
+
+
+def test_the_command_pins_a_stack_that_is_refused_without_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_bytes((PROJECT / "Pulumi.yaml").read_bytes())
+    config = {**values(), f"{NAME}:slackBotToken": {"secure": "v1:AAAA"}}
+    (tmp_path / "Pulumi.team.yaml").write_text(json.dumps({"config": config}), encoding="utf-8")
+    monkeypatch.setattr(images, "_ROOT", tmp_path)
+    monkeypatch.setattr(preflight, "_ROOT", tmp_path)
+    assert preflight.main(["--stack", "team"]) == 1
+    assert "> make pin STACK=team" in capsys.readouterr().err
+    manifests = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=MANIFEST))
+    assert images.main(["--stack", "team", "--print"], manifests) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"> pulumi config set slackDigest {DIGEST} --stack team",
+        f"> pulumi config set --path 'containers[0].image' ghcr.io/example/notes:1.2.3@{DIGEST} --stack team",
+    ]

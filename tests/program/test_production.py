@@ -13,19 +13,18 @@ from configuration import stack_file
 from preflight import __main__ as preflight
 from settings import Settings, SettingsError
 from tests.program import schema
-from tests.program.stack_settings import SECRETS, load, run
+from tests.program.stack_settings import SECRETS, load, pin, run
 from twin.stack import PROJECT, Stack, evaluate
 
 EXAMPLE = PROJECT / "Pulumi.prod.example.yaml"
 STACK = "prod.example"
-DIGEST = f"sha256:{'1' * 64}"
 
 
 def commands() -> list[str]:
     """The commands at the beginning of the file that change the configuration."""
     found = re.findall(r"^#   (pulumi config set .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     assert found
-    return [command.replace("<digest of the image>", DIGEST) for command in found]
+    return found
 
 
 @functools.cache
@@ -34,6 +33,8 @@ def configured() -> tuple[Mapping[str, str], frozenset[str]]:
     values, secrets = dict(stack_file.load(PROJECT, STACK).values), set[str]()
     for command in commands():
         run(command, values, secrets)
+    assert "#   make pin STACK=prod\n" in EXAMPLE.read_text(encoding="utf-8")
+    pin(values, secrets)
     return values, frozenset(secrets)
 
 

@@ -73,6 +73,7 @@ WRONG = {
     "slack-without-a-token": ({"backends": '["slack"]'}, "slackBotToken"),
     "slack-digest": ({"slackDigest": "sha256:abc"}, "slackDigest"),
     "jira-digest": ({"jiraDigest": "latest"}, "jiraDigest"),
+    "require-digests": ({"requireDigests": "perhaps"}, "requireDigests"),
     "isolation": ({"isolateEnvironments": "perhaps"}, "isolateEnvironments"),
     "access-of-nobody": ({"access": '{"functions": "nobody"}'}, "access.functions"),
     "access-of-what-is-off": ({"access": '{"slack": "users"}'}, "access.slack"),
