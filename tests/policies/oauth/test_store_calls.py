@@ -82,13 +82,14 @@ def test_d6_the_most_frequent_requests_do_not_call_the_store(step: str) -> None:
 
 
 def test_the_costs_of_the_page_follow_from_the_table() -> None:
-    """The page reckons with two request units for a read and ten for a write."""
+    """The page assumes two request units for a read and ten for a write."""
     costs = {
         name: 2 * reads + 10 * writes
         for name, (reads, writes) in zip(STEPS, map(counted, STEPS.values()), strict=True)
     }
     _, sign_in_cost, refresh_cost, call_cost, *_ = costs.values()
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
     formula = f"RU = users * ({sign_in_cost} * S + {refresh_cost} * R + {call_cost} * M)"
-    assert formula in PAGE.read_text(encoding="utf-8")
+    assert formula in page
     per_user = sign_in_cost + refresh_cost * 1056 + call_cost * 2112
-    assert f"{per_user:,} request units" in PAGE.read_text(encoding="utf-8")
+    assert f"{per_user:,} request units" in page
