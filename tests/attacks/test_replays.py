@@ -190,5 +190,8 @@ def test_c8_every_answer_names_the_issuer_once(flow: Flow, decision: str) -> Non
 
 def test_c2_an_error_names_the_issuer(flow: Flow) -> None:
     answer = flow.authorize(response_type="token")
-    heard = parameters_of(answer.header("Location") or "")
-    assert (heard["error"], heard["iss"]) == ("unsupported_response_type", "https://gateway.example")
+    parameters = parameters_of(answer.header("Location") or "")
+    assert (parameters["error"], parameters["iss"]) == (
+        "unsupported_response_type",
+        "https://gateway.example",
+    )

@@ -41,14 +41,14 @@ def inspector(twin: RunningTwin, tmp_path: Path) -> Iterator[str]:
     )
     assert process.stdout is not None
     with process.stdout:
-        said = []
+        lines = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if found := re.search(r"http://127\.0\.0\.1:\d+\?MCP_INSPECTOR_API_TOKEN=\w+", line):
                 yield found[0]
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(lines))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()

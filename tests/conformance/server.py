@@ -35,8 +35,8 @@ SOUND = base64.b64encode(
 server = MCPServer("conformance", version="1.0.0")
 
 
-def text(said: str) -> TextContent:
-    return TextContent(type="text", text=said)
+def text(content: str) -> TextContent:
+    return TextContent(type="text", text=content)
 
 
 def resource(uri: str, mime_type: str, content: str) -> EmbeddedResource:
@@ -101,8 +101,8 @@ async def test_sampling(prompt: str, context: Context) -> str:
     """Asks the client's model."""
     message = SamplingMessage(role="user", content=text(prompt))
     answer = await context.session.create_message(messages=[message], max_tokens=100)
-    said = answer.content.text if isinstance(answer.content, TextContent) else str(answer.content)
-    return f"LLM response: {said}"
+    response = answer.content.text if isinstance(answer.content, TextContent) else str(answer.content)
+    return f"LLM response: {response}"
 
 
 class Person(BaseModel):

@@ -33,15 +33,15 @@ def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
         text=True,
     )
     person = twin.person()
-    said = []
+    lines = []
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if found := re.match(rf"\s*({re.escape(twin.gateway)}/authorize\?\S+)", line):
                 end = person.sign_in(found[1])
                 threading.Thread(target=httpx.get, args=(end,), kwargs={"timeout": 60}).start()
-    assert process.wait(timeout=30) == 0, "".join(said)
+    assert process.wait(timeout=30) == 0, "".join(lines)
 
 
 @pytest.mark.parametrize(

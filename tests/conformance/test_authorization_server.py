@@ -52,20 +52,20 @@ def test_the_suite_signs_in_at_the_authorization_server(
     )
     with suite(*arguments) as process:
         assert process.stdout is not None
-        said = []
+        lines = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith(f"{twin.gateway}/authorize?"):
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(lines))
         page.goto(line.strip())
         page.get_by_role("checkbox").check()
         page.get_by_role("button", name="Allow").click()
         page.get_by_role("button", name="Ada Lovelace").click()
         expect(page.get_by_text("OK. You can close this page.")).to_be_visible()
-        said.append(process.stdout.read())
-        assert process.wait(timeout=30) == 0, "".join(said)
+        lines.append(process.stdout.read())
+        assert process.wait(timeout=30) == 0, "".join(lines)
     checks = official.results("authorization-server", tmp_path)
     assert {check.scenario for check in checks} == SCENARIOS
     assert [check for check in checks if check.result != "passed"] == []

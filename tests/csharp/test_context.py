@@ -218,11 +218,11 @@ def test_encrypted_data_can_be_decrypted() -> None:
 
 
 def test_trace_messages_are_passed_to_the_context() -> None:
-    said: list[str] = []
+    messages: list[str] = []
     given = context()
-    given.trace = said.append
+    given.trace = messages.append
     evaluate('@{ context.Trace("hello"); return 1; }', given)
-    assert said == ["hello"]
+    assert messages == ["hello"]
 
 
 def test_an_infinite_loop_is_stopped() -> None:

@@ -181,9 +181,9 @@ def test_a_blocked_client_is_refused_everywhere_until_it_is_unblocked(
     client, given = sign_in(twin)
     other = sign_in(twin)
     code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
-    said = admin.run("block", client.client_id)
-    assert "2 of its grants were revoked" in said
-    assert "Test client" in said
+    output = admin.run("block", client.client_id)
+    assert "2 of its grants were revoked" in output
+    assert "Test client" in output
     twin.advance_clock(300)
     page = ada.open(client.authorize_url())
     assert page.status == 403
@@ -249,15 +249,15 @@ def test_a_client_can_be_blocked_before_it_is_known(admin: Admin, deployment: De
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("http://localhost:1", "make up"),
         ("http://store.example", "not the URL of a store"),
         ("store", "not the URL of a store"),
     ],
 )
-def test_a_store_that_cannot_be_opened_is_an_error_with_a_remedy(url: str, said: str) -> None:
-    assert said in Admin(url).run("grants", status=1)
+def test_a_store_that_cannot_be_opened_is_an_error_with_a_remedy(url: str, message: str) -> None:
+    assert message in Admin(url).run("grants", status=1)
 
 
 # The Pulumi CLI

@@ -106,11 +106,11 @@ def test_c2_errors_are_sent_to_a_known_client(
     answer = get(client.authorize_url(**changed))
     assert answer.status_code == 302
     assert answer.headers["location"].startswith(CALLBACK + "?")
-    heard = parameters_of(answer.headers["location"])
-    assert heard["error"] == error
-    assert heard["state"] == client.state
-    assert heard["iss"] == client.gateway
-    assert "code" not in heard
+    parameters = parameters_of(answer.headers["location"])
+    assert parameters["error"] == error
+    assert parameters["state"] == client.state
+    assert parameters["iss"] == client.gateway
+    assert "code" not in parameters
 
 
 def test_a_parameter_without_a_value_counts_as_omitted(client: Client, ada: Person) -> None:
@@ -175,8 +175,8 @@ def test_no_state_is_returned_without_a_state(client: Client, ada: Person) -> No
 
 def test_a_state_that_is_too_long_for_a_url_is_rejected(client: Client) -> None:
     assert get(client.authorize_url(state="x" * 1400)).headers["location"].startswith(client.gateway)
-    heard = parameters_of(get(client.authorize_url(state="x" * 1600)).headers["location"])
-    assert heard["error"] == "invalid_request"
+    parameters = parameters_of(get(client.authorize_url(state="x" * 1600)).headers["location"])
+    assert parameters["error"] == "invalid_request"
 
 
 def test_c3_the_browser_receives_only_a_handle(client: Client) -> None:
@@ -318,8 +318,12 @@ def test_values_derived_from_one_secret_differ_by_purpose(client: Client, ada: P
 def test_a_denial_is_sent_to_the_client(client: Client, ada: Person) -> None:
     page = ada.press(ada.open(client.authorize_url()), "Deny")
     assert page.url.startswith(CALLBACK)
-    heard = parameters_of(page.url)
-    assert (heard["error"], heard["state"], heard["iss"]) == ("access_denied", client.state, client.gateway)
+    parameters = parameters_of(page.url)
+    assert (parameters["error"], parameters["state"], parameters["iss"]) == (
+        "access_denied",
+        client.state,
+        client.gateway,
+    )
 
 
 @pytest.mark.parametrize("first", ["Deny", "Allow"])

@@ -32,9 +32,9 @@ def cookies_of(person: Person) -> dict[str, str]:
 def test_c8_success_is_exactly_one_code_with_state_and_issuer(client: Client, ada: Person) -> None:
     end = ada.sign_in(client.authorize_url())
     assert end.startswith(CALLBACK + "?")
-    heard = parameters_of(end)
-    assert set(heard) == {"code", "state", "iss"}
-    assert (heard["state"], heard["iss"]) == (client.state, client.gateway)
+    parameters = parameters_of(end)
+    assert set(parameters) == {"code", "state", "iss"}
+    assert (parameters["state"], parameters["iss"]) == (client.state, client.gateway)
 
 
 def test_entra_receives_no_values_of_the_client(client: Client, entra_page: Page) -> None:
@@ -88,7 +88,7 @@ def test_c7_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entr
 
 
 @pytest.mark.parametrize(
-    ("upstream", "heard"),
+    ("upstream", "error"),
     [
         ("access_denied", "access_denied"),
         ("consent_required", "access_denied"),
@@ -98,7 +98,7 @@ def test_c7_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entr
     ],
 )
 def test_c7_errors_of_entra_are_sent_to_the_client(
-    twin: RunningTwin, client: Client, ada: Person, entra_page: Page, upstream: str, heard: str
+    twin: RunningTwin, client: Client, ada: Person, entra_page: Page, upstream: str, error: str
 ) -> None:
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     answer = httpx.get(
@@ -107,7 +107,7 @@ def test_c7_errors_of_entra_are_sent_to_the_client(
         headers=cookies_of(ada),
     )
     end = parameters_of(answer.headers["location"])
-    assert (end["error"], end["state"], end["iss"]) == (heard, client.state, client.gateway)
+    assert (end["error"], end["state"], end["iss"]) == (error, client.state, client.gateway)
     assert "AADSTS" not in answer.headers["location"]
 
 
@@ -121,7 +121,7 @@ def test_the_client_receives_an_error_if_entra_is_unreachable(
 
 
 @pytest.mark.parametrize(
-    ("body", "heard"),
+    ("body", "error"),
     [
         ('{"error": "invalid_grant"}', "access_denied"),
         ('{"error": "invalid_client"}', "server_error"),
@@ -130,12 +130,12 @@ def test_the_client_receives_an_error_if_entra_is_unreachable(
     ],
 )
 def test_the_client_receives_an_error_if_entra_rejects_the_code(
-    twin: RunningTwin, ada: Person, entra_page: Page, body: str, heard: str
+    twin: RunningTwin, ada: Person, entra_page: Page, body: str, error: str
 ) -> None:
     """The browser brought a code, and Entra does not redeem it."""
     entra_answers(twin, body, status=400)
     end = ada.press(entra_page, "Ada Lovelace").url
-    assert parameters_of(end)["error"] == heard
+    assert parameters_of(end)["error"] == error
     assert "AADSTS" not in end
 
 
@@ -248,9 +248,9 @@ WRONG_CLAIMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 def assert_refused(client: Client, page: Page) -> None:
     assert page.response is None, f"{page.status} {page.html[:500]}"
-    heard = parameters_of(page.url)
-    assert heard.pop("error_description")
-    assert heard == {"error": "server_error", "state": client.state, "iss": client.gateway}
+    parameters = parameters_of(page.url)
+    assert parameters.pop("error_description")
+    assert parameters == {"error": "server_error", "state": client.state, "iss": client.gateway}
 
 
 @pytest.mark.parametrize("point", WRONG_CLAIMS)
@@ -314,9 +314,9 @@ def test_a_sign_in_that_cannot_be_stored_results_in_no_code(
     """The store reads and claims the transaction, and fails when the grant is to be written."""
     twin.fault("cosmos", delay=0, times=2)
     twin.fault("cosmos", status=503, times=1)
-    heard = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
-    assert (heard["error"], heard["state"]) == ("temporarily_unavailable", client.state)
-    assert "code" not in heard
+    parameters = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
+    assert (parameters["error"], parameters["state"]) == ("temporarily_unavailable", client.state)
+    assert "code" not in parameters
 
 
 def test_a_rotated_signing_key_of_entra_is_accepted(twin: RunningTwin, client: Client, ada: Person) -> None:

@@ -32,8 +32,8 @@ class Inspector:
 
     def run(self, *arguments: str) -> dict:
         """What it prints for a method, as data. When it asks for a sign-in, the person does it."""
-        status, said, printed = self.attempt(*arguments)
-        assert status == 0, said + printed
+        status, errors, printed = self.attempt(*arguments)
+        assert status == 0, errors + printed
         return json.loads(printed)
 
     def attempt(self, *arguments: str) -> tuple[int, str, str]:
@@ -51,14 +51,14 @@ class Inspector:
         assert process.stderr is not None
         assert process.stdout is not None
         with process.stderr, process.stdout:
-            said = []
+            errors = []
             for line in process.stderr:
-                said.append(line)
+                errors.append(line)
                 if found := re.search(r"https?://\S+/authorize\?\S+", line):
                     self.sign_ins += 1
                     httpx.get(self._person.sign_in(found[0])).raise_for_status()
             printed = process.stdout.read()
-        return process.wait(timeout=30), "".join(said), printed
+        return process.wait(timeout=30), "".join(errors), printed
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def test_the_inspector_lists_tools_in_every_protocol_era_of_the_functions_server
 def test_a_client_that_supports_only_2026_07_28_receives_an_error_from_the_functions_server(
     twin: RunningTwin, inspector: Inspector
 ) -> None:
-    status, said, printed = inspector.attempt(
+    status, errors, printed = inspector.attempt(
         f"{twin.gateway}/mcp", "--transport", "http", "--protocol-era", "modern", "--method", "tools/list"
     )
     assert status == 1
-    assert "the server did not offer pinned protocol version 2026-07-28" in said + printed
+    assert "the server did not offer pinned protocol version 2026-07-28" in errors + printed

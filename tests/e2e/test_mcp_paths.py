@@ -163,7 +163,7 @@ def test_e8_responses_do_not_name_the_backend(client: Client, token: str) -> Non
 def test_e3_headers_of_a_server_for_browsers_or_about_itself_are_removed(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
-    said = {
+    sent_headers = {
         "Set-Cookie": "session=1; Path=/",
         "Location": "https://func.azurewebsites.net/elsewhere",
         "Server": "Kestrel",
@@ -184,14 +184,19 @@ def test_e3_headers_of_a_server_for_browsers_or_about_itself_are_removed(
         "Content-Type": "application/json",
         "Mcp-Session-Id": secrets.token_hex(8),
     }
-    twin.fault("functions", status=200, times=1, headers=said, body="{}")
-    heard = client.call(token).headers
-    assert (heard["mcp-session-id"], heard["content-type"]) == (said["Mcp-Session-Id"], "application/json")
+    twin.fault("functions", status=200, times=1, headers=sent_headers, body="{}")
+    received_headers = client.call(token).headers
+    assert (received_headers["mcp-session-id"], received_headers["content-type"]) == (
+        sent_headers["Mcp-Session-Id"],
+        "application/json",
+    )
     kept = {"mcp-session-id", "content-type"}
     assert [
-        name for name, value in said.items() if heard.get(name) == value and name.lower() not in kept
+        name
+        for name, value in sent_headers.items()
+        if received_headers.get(name) == value and name.lower() not in kept
     ] == []
-    assert "set-cookie" not in heard
+    assert "set-cookie" not in received_headers
 
 
 def test_e6_json_rpc_errors_pass_unchanged(client: Client, token: str) -> None:
@@ -235,13 +240,13 @@ def test_e8_a_failing_server_has_another_status_than_a_bad_token(
     twin: RunningTwin, client: Client, token: str, fault: dict[str, object], status: int
 ) -> None:
     client.call(token)
-    said = {
+    sent_headers = {
         "Location": "https://func.azurewebsites.net/",
         "X-AspNet-Version": "4",
         "Content-Type": "text/plain",
     }
     body = "System.Exception at func.azurewebsites.net"
-    twin.fault("functions", times=1, **({"headers": said, "body": body} | fault))
+    twin.fault("functions", times=1, **({"headers": sent_headers, "body": body} | fault))
     answer = client.call(token, headers={"Origin": "http://localhost:6274"})
     assert answer.status_code == status
     assert "www-authenticate" not in answer.headers
@@ -255,8 +260,8 @@ def test_e8_a_failing_server_has_another_status_than_a_bad_token(
 def test_e3_a_response_with_too_many_headers_is_an_error(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
-    said = {f"X-{number}": "x" for number in range(45)} | {"Set-Cookie": "a=b"}
-    twin.fault("functions", status=200, times=1, headers=said, body="{}")
+    sent_headers = {f"X-{number}": "x" for number in range(45)} | {"Set-Cookie": "a=b"}
+    twin.fault("functions", status=200, times=1, headers=sent_headers, body="{}")
     answer = client.call(token)
     assert answer.status_code == 502
     assert "set-cookie" not in answer.headers
@@ -266,23 +271,23 @@ def test_e3_a_response_with_too_many_headers_is_an_error(
 def test_e8_the_gateways_error_response_is_always_the_same(
     twin: RunningTwin, client: Client, token: str
 ) -> None:
-    said = (
+    error_body = (
         b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"The gateway could not answer. '
         b'Try again later.","data":{"error":"server_error"}}}'
     )
     twin.fault("functions", times=1, error=True)
-    assert client.call(token).content == said
+    assert client.call(token).content == error_body
     twin.clear_cache()
     twin.fault("cosmos", times=1, status=200, body="<html>cosmos-x.documents.azure.com</html>")
     answer = client.call(token)
-    assert (answer.status_code, answer.content) == (500, said)
+    assert (answer.status_code, answer.content) == (500, error_body)
 
 
 def test_e3_retry_after_of_a_busy_server_is_passed_on(twin: RunningTwin, client: Client, token: str) -> None:
-    for said, heard in (("17", "17"), ("soon", "5"), ("-1", "5")):
-        twin.fault("functions", times=1, status=503, headers={"Retry-After": said}, body="func-x is busy")
+    for sent, returned in (("17", "17"), ("soon", "5"), ("-1", "5")):
+        twin.fault("functions", times=1, status=503, headers={"Retry-After": sent}, body="func-x is busy")
         answer = client.call(token)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, heard)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, returned)
         assert "func-x" not in answer.text
 
 

@@ -15,13 +15,13 @@ from tests.e2e.sdk import Memory, connected
 TRANSPORTS = ["http", "sse"]
 
 
-async def talk(
+async def use_tools(
     twin: RunningTwin, person: Person, transport: str, mode: str, memory: Memory | None = None
 ) -> dict[str, str]:
-    """Signs in, lists the tools and uses each; gives what they said."""
+    """Signs in, lists the tools and uses each; returns the results."""
     url = f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
     async with connected(url, person, memory=memory, mode=mode) as client:
-        said = {"tools": " ".join(sorted(tool.name for tool in (await client.list_tools()).tools))}
+        results = {"tools": " ".join(sorted(tool.name for tool in (await client.list_tools()).tools))}
         for name, arguments in [
             ("hello_mcp", {}),
             ("save_snippet", {"snippetname": "greeting", "snippet": "print('hello ✓')"}),
@@ -33,8 +33,8 @@ async def talk(
             (content,) = result.content
             assert isinstance(content, TextContent)
             key = name + arguments.get("snippetname", "")
-            said[key] = ("ERROR " if result.is_error else "") + content.text
-        return said
+            results[key] = ("ERROR " if result.is_error else "") + content.text
+        return results
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -42,22 +42,22 @@ async def talk(
 def test_the_sdk_signs_in_and_uses_every_tool(
     twin: RunningTwin, ada: Person, transport: str, mode: str
 ) -> None:
-    said = anyio.run(talk, twin, ada, transport, mode)
-    assert said["tools"] == "delete_snippet get_snippet hello_mcp save_snippet"
-    assert "ERROR" not in said["hello_mcp"]
-    assert "greeting" in said["save_snippetgreeting"]
-    assert "print('hello ✓')" in said["get_snippetgreeting"]
-    assert said["get_snippet../secret"].startswith("ERROR")
-    assert said["delete_snippetgreeting"] == "Snippet 'greeting' deleted."
+    results = anyio.run(use_tools, twin, ada, transport, mode)
+    assert results["tools"] == "delete_snippet get_snippet hello_mcp save_snippet"
+    assert "ERROR" not in results["hello_mcp"]
+    assert "greeting" in results["save_snippetgreeting"]
+    assert "print('hello ✓')" in results["get_snippetgreeting"]
+    assert results["get_snippet../secret"].startswith("ERROR")
+    assert results["delete_snippetgreeting"] == "Snippet 'greeting' deleted."
 
 
 def test_later_connections_need_no_new_sign_in(twin: RunningTwin, ada: Person) -> None:
     memory = Memory()
 
     async def twice() -> None:
-        await talk(twin, ada, "http", "auto", memory)
+        await use_tools(twin, ada, "http", "auto", memory)
         nobody = Person("nobody", (), twin.http)
-        await talk(twin, nobody, "http", "auto", memory)
+        await use_tools(twin, nobody, "http", "auto", memory)
 
     anyio.run(twice)
 
@@ -87,7 +87,7 @@ def test_d5_the_sdk_stays_connected_without_a_page_when_its_access_tokens_expire
     monkeypatch.setattr(ada, "sign_in", counted)
     url = f"{twin.gateway}/mcp" + ("/sse" if transport == "sse" else "")
 
-    async def talk_for_an_hour() -> list[str]:
+    async def call_for_an_hour() -> list[str]:
         nonlocal ahead
         seen = []
         async with connected(url, ada, memory=memory) as client:
@@ -100,10 +100,10 @@ def test_d5_the_sdk_stays_connected_without_a_page_when_its_access_tokens_expire
                 ahead += 601
         return seen
 
-    assert len(set(anyio.run(talk_for_an_hour))) == 6
+    assert len(set(anyio.run(call_for_an_hour))) == 6
     assert len(pages) == 1
 
 
 def test_either_user_can_sign_in(twin: RunningTwin) -> None:
     for name in ("Ada Lovelace", "Grace Hopper"):
-        assert anyio.run(talk, twin, twin.person(name), "http", "auto")["tools"]
+        assert anyio.run(use_tools, twin, twin.person(name), "http", "auto")["tools"]

@@ -43,8 +43,8 @@ def test_the_gateway_returns_503_with_retry_after_while_a_server_starts(twin: Ru
     assert client.call(None).status_code == 401
     states = {each["name"]: each["state"] for each in twin.control.get("/servers").json()["servers"]}
     assert states == {"functions": "ready", "slow-http": "starting"}
-    said = "slow-http: requests are answered with 503 until it is ready"
+    notice = "slow-http: requests are answered with 503 until it is ready"
     deadline = time.monotonic() + 30
-    while said not in twin.log.read_text():
+    while notice not in twin.log.read_text():
         assert time.monotonic() < deadline, twin.log.read_text()
         time.sleep(0.05)

@@ -123,16 +123,16 @@ def running_twin(project: Path) -> Iterator[RunningTwin]:
 async def use(
     url: str, person: Person, *calls: tuple[str, dict[str, object]], memory: Memory | None = None
 ) -> list[str]:
-    """What tools said, after signing in."""
+    """Signs in, calls tools and returns their results."""
     async with connected(url, person, memory=memory) as client:
-        said = []
+        results = []
         for name, arguments in calls:
             result = await client.call_tool(name, arguments)
             (content,) = result.content
             assert isinstance(content, TextContent)
             assert not result.is_error, content.text
-            said.append(content.text)
-        return said
+            results.append(content.text)
+        return results
 
 
 async def tools(url: str, person: Person) -> set[str]:
@@ -153,8 +153,8 @@ def test_a_server_that_is_added_as_documented_can_be_used(twin: RunningTwin, ada
     for key in name.split("."):
         outputs = outputs[key]
     assert outputs == url.replace(":8000", f":{twin.port}")
-    (said,) = anyio.run(use, outputs, ada, ("echo", {"message": "five minutes"}))
-    assert "five minutes" in said
+    (result,) = anyio.run(use, outputs, ada, ("echo", {"message": "five minutes"}))
+    assert "five minutes" in result
 
 
 def restart(twin: RunningTwin, project: Path, name: str) -> subprocess.CompletedProcess[str]:
@@ -180,8 +180,8 @@ def test_a_server_is_restarted_with_the_command_that_the_stacks_file_has_now(
         stack.write_text(declared)
     restarted = restart(twin, project, "everything")
     assert (restarted.returncode, restarted.stdout) == (0, "everything-http is ready.\n")
-    (said,) = anyio.run(use, f"{twin.gateway}/everything-mcp", ada, ("echo", {"message": "again"}))
-    assert "again" in said
+    (result,) = anyio.run(use, f"{twin.gateway}/everything-mcp", ada, ("echo", {"message": "again"}))
+    assert "again" in result
     assert re.search(r"everything-http is ready \(\d+\.\d s\)\.", twin.log.read_text())
 
 
@@ -262,9 +262,9 @@ def test_the_gateway_passes_2026_07_28_to_a_server_that_supports_it(twin: Runnin
 
 
 def test_secrets_that_were_encrypted_for_a_deployment_are_not_needed(twin: RunningTwin) -> None:
-    said = twin.log.read_text()
-    assert "slackBotToken, jiraApiToken: encrypted in the stack's file, so not read and not needed" in said
-    assert "--secret slackBotToken --secret jiraApiToken" in said
+    log = twin.log.read_text()
+    assert "slackBotToken, jiraApiToken: encrypted in the stack's file, so not read and not needed" in log
+    assert "--secret slackBotToken --secret jiraApiToken" in log
 
 
 def test_the_command_for_the_inspector_names_the_first_server(twin: RunningTwin) -> None:
@@ -401,14 +401,14 @@ def test_servers_accept_requests_only_from_the_gateway(twin: RunningTwin, ada: P
 
 
 @pytest.mark.parametrize(
-    ("path", "tool", "arguments", "said"),
+    ("path", "tool", "arguments", "expected"),
     [
         ("mcp", "save_snippet", {"snippetname": "s{}", "snippet": "text {}"}, "Snippet 's{}' saved"),
         ("slack-mcp", "conversations_add_message", {"channel_id": "#buoys", "text": "reading {}"}, "posted"),
     ],
 )
 def test_two_hundred_parallel_sessions_receive_their_own_responses(
-    twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str], said: str
+    twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str], expected: str
 ) -> None:
     """All are open before the first calls, and each hears one answer to each of its requests."""
     _, of_ada = token(twin, ada, path)
@@ -426,7 +426,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
                         "tools/call", {"name": tool, "arguments": filled}, number=number + 1
                     )
                     assert not result.get("isError"), result
-                    assert said.format(number) in result["content"][0]["text"]
+                    assert expected.format(number) in result["content"][0]["text"]
                     return session
 
             return await asyncio.gather(*(one(number) for number in range(200)))
@@ -455,10 +455,10 @@ def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin,
         nobody = Person("nobody", (), twin.http)
 
         async def one(number: int) -> str:
-            (said,) = await use(
+            (result,) = await use(
                 url, nobody, ("jira_get_issue", {"issue_key": f"BUOY-{number % 10 + 1}"}), memory=memory
             )
-            return json.loads(said)["key"]
+            return json.loads(result)["key"]
 
         return await asyncio.gather(*(one(number) for number in range(20)))
 

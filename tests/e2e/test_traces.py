@@ -16,7 +16,7 @@ from tests.e2e.person import Person
 _SECRET_LIKE = re.compile(r"[\w\-.~+/=|%]{12,}")
 
 
-class Overheard:
+class ExchangedValues:
     """Every value that went over the wire and could be a secret."""
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ def traced(twin: RunningTwin) -> Iterator[RunningTwin]:
 
 
 @pytest.fixture
-def overheard(twin: RunningTwin) -> Iterator[Overheard]:
-    """What everybody sends and is answered."""
-    overheard = Overheard()
-    twin.http.event_hooks = {"request": [overheard.request], "response": [overheard.response]}
-    yield overheard
+def exchanged(twin: RunningTwin) -> Iterator[ExchangedValues]:
+    """The values in all requests and responses."""
+    exchanged = ExchangedValues()
+    twin.http.event_hooks = {"request": [exchanged.request], "response": [exchanged.response]}
+    yield exchanged
     twin.http.event_hooks = {"request": [], "response": []}
 
 
@@ -67,7 +67,7 @@ def recorded(twin: RunningTwin, **filters: str) -> list[dict]:
 
 
 def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
-    traced: RunningTwin, overheard: Overheard, ada: Person, client: Client, deployment: Deployment
+    traced: RunningTwin, exchanged: ExchangedValues, ada: Person, client: Client, deployment: Deployment
 ) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
     token = client.redeem(code).json()["access_token"]
@@ -81,12 +81,12 @@ def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
     stored = [document["id"] for document in deployment.documents() if document["id"] != client.client_id]
     secrets = {code, token, client.verifier, challenge_of(client.verifier), client.state, *cookies, *keys}
     assert len(keys) >= 2
-    assert code in overheard.values
-    assert len(overheard.values) > 10
+    assert code in exchanged.values
+    assert len(exchanged.values) > 10
     assert {"/register", "/authorize", "/consent", "/oauth-callback", "/token", "/mcp"} <= {
         one["path"] for one in traces
     }
-    assert [secret for secret in secrets | overheard.values | set(stored) if secret in shown] == []
+    assert [secret for secret in secrets | exchanged.values | set(stored) if secret in shown] == []
 
 
 def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(

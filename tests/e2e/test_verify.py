@@ -44,12 +44,12 @@ def test_the_verification_deletes_its_snippet_and_ends_its_sign_in(twin: Running
     code = parameters_of(twin.person().sign_in(again.authorize_url()))["code"]
     token = again.redeem(code).json()["access_token"]
     call = {"name": "get_snippet", "arguments": {"snippetname": name}}
-    said = again.http.post(
+    response = again.http.post(
         again.resource,
         json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call},
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"},
     )
-    assert "You have no snippet named" in said.text
+    assert "You have no snippet named" in response.text
 
 
 # What is broken, and where.

@@ -46,8 +46,8 @@ def _denied(_: Journey, answer: Response) -> bool:
 
 
 def _returned(journey: Journey, answer: Response) -> bool:
-    heard = parameters_of(answer.header("Location") or "?")
-    journey.code = heard.get("code", "")
+    parameters = parameters_of(answer.header("Location") or "?")
+    journey.code = parameters.get("code", "")
     return answer.status == 302 and journey.code != ""
 
 

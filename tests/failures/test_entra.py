@@ -23,14 +23,14 @@ def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str)
     flow = Flow.new()
     at_entra = flow.at_entra()
     flow.entra, error = ANSWERS[name]
-    heard = parameters_of(flow.callback(at_entra).header("Location") or "")
-    assert heard.pop("error_description")
-    assert heard == {"error": error, "state": "s", "iss": GATEWAY}
+    parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
+    assert parameters.pop("error_description")
+    assert parameters == {"error": error, "state": "s", "iss": GATEWAY}
     assert list(flow.store.of("grants")) == []
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("response", "error"),
     [
         ({"error": "access_denied"}, "access_denied"),
         ({"error": "temporarily_unavailable"}, "temporarily_unavailable"),
@@ -40,11 +40,11 @@ def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str)
     ],
     ids=str,
 )
-def test_c7_an_error_of_entras_page_becomes_an_oauth_error(said: dict[str, str], error: str) -> None:
+def test_c7_an_error_of_entras_page_becomes_an_oauth_error(response: dict[str, str], error: str) -> None:
     """Entra is not asked for a token then."""
     flow = Flow.new()
     state = parameters_of(flow.at_entra().header("Location") or "")["state"]
     flow.entra_request = {}
-    answer = flow.get("/oauth-callback", urlencode(said | {"state": state}))
+    answer = flow.get("/oauth-callback", urlencode(response | {"state": state}))
     assert parameters_of(answer.header("Location") or "")["error"] == error
     assert flow.entra_request == {}

@@ -123,9 +123,9 @@ def test_c7_a_wrong_id_token_results_in_no_code(flow: Flow, name: str) -> None:
     at_entra = flow.at_entra()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong
-    heard = parameters_of(flow.callback(at_entra).header("Location") or "")
-    assert heard.pop("error_description")
-    assert heard == {"error": "server_error", "state": "s", "iss": GATEWAY}
+    parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
+    assert parameters.pop("error_description")
+    assert parameters == {"error": "server_error", "state": "s", "iss": GATEWAY}
     assert list(flow.store.of("grants")) == []
     flow.entra = None
     assert flow.call(flow.token()).status == 200

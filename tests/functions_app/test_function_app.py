@@ -23,14 +23,14 @@ def call(load, container, monkeypatch):
     monkeypatch.setattr(function_app, "snippet_store", lambda: snippets.SnippetStore(container))
     app = FunctionsApp.of(function_app.app, HostSettings())
 
-    async def talk(subject, tool, arguments):
+    async def call_tool(subject, tool, arguments):
         async with connected(app, subject) as client:
             result = await client.call_tool(tool, arguments)
         (content,) = result.content
         assert isinstance(content, TextContent)
         return content.text, bool(result.is_error)
 
-    return lambda tool, subject="ada", **arguments: anyio.run(talk, subject, tool, arguments)
+    return lambda tool, subject="ada", **arguments: anyio.run(call_tool, subject, tool, arguments)
 
 
 def test_f6_each_subject_has_snippets_of_its_own(call):

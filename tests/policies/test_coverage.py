@@ -115,19 +115,19 @@ def test_an_exclusion_with_a_reason_is_accepted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "requests", "said"),
+    ("reason", "requests", "expected"),
     [
         (" ", [("GET", ""), ("POST", "")], "say why"),
         (" because ", [("GET", ""), ("POST", "X"), ("POST", "")], "is covered: remove"),
     ],
 )
 def test_an_exclusion_without_a_reason_or_for_covered_code_is_rejected(
-    tmp_path: Path, reason: str, requests: list[tuple[str, str]], said: str
+    tmp_path: Path, reason: str, requests: list[tuple[str, str]], expected: str
 ) -> None:
     found = verdict(ran(tmp_path, *requests), excluded(reason))
     assert not found.good
     assert [problem.partition(": ")[0] for problem in found.problems] == [f"{NAME}:4", f"{NAME}:5"]
-    assert all(said in problem for problem in found.problems)
+    assert all(expected in problem for problem in found.problems)
 
 
 def test_an_exclusion_on_its_own_line_applies_to_the_next_line_with_code() -> None:

@@ -85,13 +85,13 @@ class Session:
         """Calls tools one after the other in one session; gives the text of each answer."""
 
         async def ask(client: Client) -> list[str]:
-            said = []
+            results = []
             for name, arguments in calls:
                 result = await client.call_tool(name, arguments)
                 assert all(isinstance(part, TextContent) for part in result.content)
                 text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-                said.append(f"error: {text}" if result.is_error else text)
-            return said
+                results.append(f"error: {text}" if result.is_error else text)
+            return results
 
         return anyio.run(self._with_client, ask)
 

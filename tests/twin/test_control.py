@@ -410,8 +410,8 @@ def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict, messag
 
 def test_readings_under_which_policies_are_invalid_are_rejected(twin: Twin) -> None:
     other = next(o.name for o in TABLE[1].options if o.name != TABLE[1].default.name)
-    said = refusal(twin.control.put("/readings", json={"system-net": other}))
-    assert said.endswith("nothing was changed: global:1:2: not imported")
+    message = refusal(twin.control.put("/readings", json={"system-net": other}))
+    assert message.endswith("nothing was changed: global:1:2: not imported")
     assert twin.gateway.readings == twin.readings.current == Readings.default()
 
 

@@ -23,7 +23,7 @@ def app():
     return func.FunctionApp()
 
 
-def talk(app, conversation):
+def run_client(app, conversation):
     """Holds a conversation with the app's MCP server, in this process."""
     functions = FunctionsApp.of(app, HostSettings(server_name="Test", instructions="Be kind."))
 
@@ -41,7 +41,7 @@ def talk(app, conversation):
 
 
 def call(app, tool, arguments=None):
-    return talk(app, lambda client: client.call_tool(tool, arguments))
+    return run_client(app, lambda client: client.call_tool(tool, arguments))
 
 
 def texts(result):
@@ -100,7 +100,7 @@ def test_functions_run_in_parallel(app):
             tasks.start_soon(client.call_tool, "tool")
             tasks.start_soon(client.call_tool, "tool")
 
-    talk(app, two)
+    run_client(app, two)
     assert both == [True, True]
 
 
@@ -111,7 +111,7 @@ def test_parameters_of_the_plain_decorator_become_properties(app):
         """Repeats a word."""
         return word * count
 
-    tools = talk(app, lambda client: client.list_tools()).tools
+    tools = run_client(app, lambda client: client.list_tools()).tools
     schema = tools[0].input_schema
     assert tools[0].description == "Repeats a word."
     assert schema["properties"]["count"] == {"type": "integer", "description": "How many."}
@@ -138,7 +138,7 @@ def test_arrays_and_enumerations_are_described(app):
     def tool(_context: str) -> str:
         return ""
 
-    (shown,) = talk(app, lambda client: client.list_tools()).tools
+    (shown,) = run_client(app, lambda client: client.list_tools()).tools
     assert shown.input_schema == {
         "type": "object",
         "properties": {
@@ -181,14 +181,14 @@ def test_a_function_receives_its_call(app):
     def tool(call: str) -> str:
         return call
 
-    told = json.loads(texts(call(app, "tool", {"é": [1, None]}))[0])
-    assert told["name"] == "tool"
-    assert told["arguments"] == {"é": [1, None]}
+    received = json.loads(texts(call(app, "tool", {"é": [1, None]}))[0])
+    assert received["name"] == "tool"
+    assert received["arguments"] == {"é": [1, None]}
     # Each request is served on its own, so the client's name is not known here.
-    assert set(told) == {"name", "arguments", "sessionid", "transport"}
-    assert told["sessionid"] == told["transport"]["sessionId"]
-    assert told["transport"]["name"] == "http-streamable"
-    assert told["transport"]["properties"]["headers"]["mcp-protocol-version"] == "2025-06-18"
+    assert set(received) == {"name", "arguments", "sessionid", "transport"}
+    assert received["sessionid"] == received["transport"]["sessionId"]
+    assert received["transport"]["name"] == "http-streamable"
+    assert received["transport"]["properties"]["headers"]["mcp-protocol-version"] == "2025-06-18"
 
 
 def test_an_envelope_can_contain_errors_and_several_contents(app):
@@ -211,7 +211,7 @@ def test_an_envelope_can_contain_errors_and_several_contents(app):
     async def all_three(client):
         return [await client.call_tool(name) for name in ("failing", "several", "empty")]
 
-    failed, both, nothing = talk(app, all_three)
+    failed, both, nothing = run_client(app, all_three)
     assert (failed.is_error, texts(failed)) == (True, ["one", "two"])
     assert (bool(both.is_error), texts(both)) == (False, ["one", "two"])
     assert nothing.content == []
@@ -260,7 +260,7 @@ def test_unknown_tools_prompts_and_resources_are_protocol_errors(app):
             await client.read_resource("r:x")
         return (await client.list_prompts()).prompts, (await client.list_resources()).resources
 
-    assert talk(app, ask) == ([], [])
+    assert run_client(app, ask) == ([], [])
 
 
 def test_tool_names_are_case_insensitive_and_must_be_unique(app):

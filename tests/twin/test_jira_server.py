@@ -72,8 +72,8 @@ def test_a_created_issue_is_found_commented_and_moved(either_session, stand_in):
 
 def test_an_issue_is_edited(session, stand_in):
     changes = {"priority": {"name": "High"}, "labels": ["tablet"], "assignee": "kenji"}
-    (said,) = session.call(("jira_update_issue", {"issue_key": "TIDE-5", "fields": json.dumps(changes)}))
-    assert not said.startswith("error")
+    (result,) = session.call(("jira_update_issue", {"issue_key": "TIDE-5", "fields": json.dumps(changes)}))
+    assert not result.startswith("error")
     issue = stand_in.site.issue("TIDE-5")
     assert (issue.priority, issue.labels, issue.assignee) == ("High", ["tablet"], "kenji")
 
@@ -101,8 +101,8 @@ def test_projects_fields_and_users_can_be_looked_up(session):
 
 
 def test_wrong_jql_is_an_error(session):
-    (said,) = session.call(("jira_search", {"jql": "colour = blue"}))
-    assert "Field 'colour' does not exist" in said
+    (result,) = session.call(("jira_search", {"jql": "colour = blue"}))
+    assert "Field 'colour' does not exist" in result
 
 
 def test_jira_never_receives_the_clients_token(either_session, stand_in):

@@ -111,9 +111,9 @@ def test_the_error_on_a_platform_without_slacks_server_has_the_remedy(tmp_path, 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalImageError) as refused:
         local(SLACK, tmp_path)
-    said = str(refused.value)
-    assert f"Slack's server for linux on amd64 only, not for {sys.platform} on riscv64" in said
-    assert "put the program slack-mcp-server 1.3.0 for this machine on your PATH" in said
+    message = str(refused.value)
+    assert f"Slack's server for linux on amd64 only, not for {sys.platform} on riscv64" in message
+    assert "put the program slack-mcp-server 1.3.0 for this machine on your PATH" in message
     program = tmp_path / "slack-mcp-server"
     program.touch(mode=0o755)
     assert local(SLACK, tmp_path).argv[0] == str(program)
@@ -141,10 +141,10 @@ def test_the_error_of_a_missing_environment_has_the_command(tmp_path):
 
 def test_the_error_of_a_failed_installation_has_the_reason(tmp_path):
     (tmp_path / mcp_atlassian.LOCK).write_text("mcp-atlassian==0.23.1\n")  # without hashes
-    told = []
+    reports = []
     with pytest.raises(EnvironmentSetupError, match="hash"):
-        mcp_atlassian.install(tmp_path, report=told.append)
-    assert told == ["Installing mcp-atlassian 0.23.1 into .venv-mcp-atlassian (once)"]
+        mcp_atlassian.install(tmp_path, report=reports.append)
+    assert reports == ["Installing mcp-atlassian 0.23.1 into .venv-mcp-atlassian (once)"]
 
 
 def installed_environment(root):

@@ -101,7 +101,7 @@ def test_authentication_settings_can_be_read(get: Callable[..., dict], stack: St
 
 def test_no_answer_contains_a_secret(get: Callable[..., dict], stack: Stack, service: Service) -> None:
     group = service_id(stack).partition("/providers/")[0]
-    said = json.dumps(
+    responses = json.dumps(
         [
             get(f"{service_id(stack)}/namedValues"),
             get(f"{group}/providers/Microsoft.App/containerApps"),
@@ -111,8 +111,8 @@ def test_no_answer_contains_a_secret(get: Callable[..., dict], stack: Stack, ser
     )
     keys = [value.value for value in service.named_values if value.secret]
     assert keys
-    assert [secret for secret in (*SECRETS.values(), *keys) if secret in said] == []
-    assert "SNIPPETS_STORAGE" not in said
+    assert [secret for secret in (*SECRETS.values(), *keys) if secret in responses] == []
+    assert "SNIPPETS_STORAGE" not in responses
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])

@@ -76,8 +76,8 @@ def test_a_reply_belongs_to_its_thread(session, stand_in):
 
 
 def test_an_error_response_of_slack_is_an_error(session):
-    (said,) = session.call(("conversations_history", {"channel_id": "C00NOWHERE0"}))
-    assert said == "error: channel_not_found"
+    (result,) = session.call(("conversations_history", {"channel_id": "C00NOWHERE0"}))
+    assert result == "error: channel_not_found"
 
 
 def test_slack_never_receives_the_clients_token(either_session, stand_in):

@@ -66,8 +66,8 @@ def test_a_trace_shows_nesting_values_changes_and_calls(harness: Harness, reader
     harness.send(X_Stop="1")
     (listed,) = reader.get("/traces").json()["traces"]
     trace = reader.get(f"/traces/{listed['request_id']}").json()
-    told = [(one["element"], one["depth"], one["outcome"]) for one in trace["statements"]]
-    assert told == [
+    executed = [(one["element"], one["depth"], one["outcome"]) for one in trace["statements"]]
+    assert executed == [
         ("set-variable", 0, "done"),
         ("choose", 0, "finished"),
         ("return-response", 1, "finished"),

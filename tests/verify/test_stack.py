@@ -34,17 +34,17 @@ def test_the_address_comes_from_the_outputs_of_the_stack(
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("echo 'error: no stack named dev found' >&2; exit 1", "no stack named dev found"),
         ("echo '{}'", "pulumi up --stack dev"),
     ],
 )
 def test_a_stack_without_outputs_is_refused_with_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
     pulumi(tmp_path, monkeypatch, script)
-    with pytest.raises(TargetError, match=said) as error:
+    with pytest.raises(TargetError, match=message) as error:
         find_target(Options(url=None, stack="dev", config=FUNCTIONS_ONLY))
     assert "python -m gateway.verify https://" in str(error.value)
 

@@ -20,7 +20,7 @@ async def host(request: web.BaseRequest) -> web.StreamResponse:
     )
 
 
-def talk(
+def send_all(
     *calls: tuple[str, dict[str, object]], fault: Fault | None = None
 ) -> tuple[list[object], HttpNetwork]:
     """Sends requests to a stand-in, one after the other; gives answers or errors."""
@@ -46,7 +46,7 @@ def talk(
 
 
 def test_a_stand_in_receives_the_real_host_name() -> None:
-    ((status, text, _headers),), _ = talk(
+    ((status, text, _headers),), _ = send_all(
         ("/dbs?a=%2F", {"headers": [("Te", "x"), ("Connection", "x-a"), ("X-A", "1")]})
     )  # ty: ignore[not-iterable]
     assert (status, text) == (200, "cosmos-x.documents.azure.com:443 /dbs?a=%2F host")
@@ -54,15 +54,15 @@ def test_a_stand_in_receives_the_real_host_name() -> None:
 
 def test_a_fault_applies_to_the_given_number_of_requests() -> None:
     fault = Fault(status=429, headers={"x-ms-retry-after-ms": "5"}, body="slow", times=2)
-    answers, network = talk(*[("/", {})] * 3, fault=fault)
+    answers, network = send_all(*[("/", {})] * 3, fault=fault)
     assert [answer[0] for answer in answers] == [429, 429, 200]  # ty: ignore[not-subscriptable]
     assert answers[0][1:] == ("slow", {"x-ms-retry-after-ms": "5", "Content-Length": "4"})  # ty: ignore[not-subscriptable]
     assert [one.status for one in network.received] == [429, 429, 200]
 
 
 def test_a_fault_can_be_a_broken_connection_or_a_delay_beyond_the_timeout() -> None:
-    (broken,), _ = talk(("/", {}), fault=Fault(error=True))
-    (late,), _ = talk(("/", {"timeout": 0.01}), fault=Fault(delay=60))
+    (broken,), _ = send_all(("/", {}), fault=Fault(error=True))
+    (late,), _ = send_all(("/", {"timeout": 0.01}), fault=Fault(delay=60))
     assert isinstance(broken, SendError)
     assert not broken.timed_out
     assert isinstance(late, SendError)
@@ -83,7 +83,7 @@ def test_faults_can_be_cleared() -> None:
 def test_recorded_requests_contain_no_secrets() -> None:
     token = jwt.encode({"iss": "i", "aud": "a", "secret": "s"}, "k" * 32)
     headers = [("Authorization", "Bearer " + token), ("Cookie", "session=abc"), ("Accept", "text/html")]
-    _, network = talk(("/x?code=123&n", {"headers": headers, "body": b"12345"}))
+    _, network = send_all(("/x?code=123&n", {"headers": headers, "body": b"12345"}))
     (record,) = network.received
     assert (record.service, record.method, record.url) == ("cosmos", "GET", HOST + "/x?code=***&n=***")
     assert record.headers == [
@@ -97,7 +97,7 @@ def test_recorded_requests_contain_no_secrets() -> None:
 
 def test_recorded_requests_to_cosmos_show_the_claims_of_the_token() -> None:
     token = jwt.encode({"aud": "https://cosmos.azure.com", "oid": "me"}, "k" * 32)
-    _, network = talk(("/", {"headers": [("Authorization", f"type%3daad%26ver%3d1.0%26sig%3d{token}")]}))
+    _, network = send_all(("/", {"headers": [("Authorization", f"type%3daad%26ver%3d1.0%26sig%3d{token}")]}))
     (record,) = network.received
     assert record.claims == {"aud": "https://cosmos.azure.com", "oid": "me"}
     assert token not in repr(record)
@@ -114,7 +114,7 @@ def test_recorded_requests_to_cosmos_show_the_claims_of_the_token() -> None:
     ],
 )
 def test_headers_that_carry_credentials_are_masked(name: str, masked: bool) -> None:
-    _, network = talk(("/", {"headers": [(name, "value")]}))
+    _, network = send_all(("/", {"headers": [(name, "value")]}))
     assert network.received[0].headers == [(name, "*** (5 characters)" if masked else "value")]
 
 

@@ -25,7 +25,7 @@ FAILED = policies(
 )
 
 
-def says(expression: str) -> str:
+def respond_with(expression: str) -> str:
     """A policy that answers with an expression's value."""
     return f"<return-response><set-body>@({expression})</set-body></return-response>"
 
@@ -36,24 +36,26 @@ def test_query_holds_values_raw_or_decoded_and_the_query_string_is_raw(
     url: str, reading: str, value: str
 ) -> None:
     shown = f'context.Request.{url}.Query["x"][0] + " " + context.Request.{url}.QueryString'
-    answer = harness_with(policies(says(shown)), reading=reading).send(query="x=a%20b+c%2Fd")
+    answer = harness_with(policies(respond_with(shown)), reading=reading).send(query="x=a%20b+c%2Fd")
     assert answer.body.decode() == f"{value} ?x=a%20b+c%2Fd"
 
 
 def test_a_raw_query_keeps_repeated_and_empty_parameters() -> None:
     shown = 'string.Join("|", context.Request.Url.Query.Select(x => x.Key + "=" + string.Join(",", x.Value)))'
-    harness = harness_with(policies(says(shown)), reading="query=raw")
+    harness = harness_with(policies(respond_with(shown)), reading="query=raw")
     assert harness.send(query="x=1&&x=2&e=&f&%78=3").body == b"x=1,2|e=|f=|%78=3"
 
 
 @pytest.mark.parametrize("reading", ["query=raw", "query=decoded"])
 def test_a_changed_query_depends_on_the_reading(reading: str) -> None:
     change = '<set-query-parameter name="q" exists-action="override"><value>a b</value></set-query-parameter>'
-    harness = harness_with(policies(change + says('context.Request.Url.Query["q"][0]')), reading=reading)
+    harness = harness_with(
+        policies(change + respond_with('context.Request.Url.Query["q"][0]')), reading=reading
+    )
     assert harness.send(query="q=1").body == (b"a%20b" if reading == "query=raw" else b"a b")
 
 
-UNQUALIFIED = policies(says('WebUtility.HtmlEncode("<")'))
+UNQUALIFIED = policies(respond_with('WebUtility.HtmlEncode("<")'))
 
 
 def test_a_type_of_system_net_needs_its_namespace_unless_it_is_imported() -> None:
@@ -63,7 +65,7 @@ def test_a_type_of_system_net_needs_its_namespace_unless_it_is_imported() -> Non
     assert finding.message == "`WebUtility` is not known without its namespace: write System.Net.WebUtility"
     assert UNQUALIFIED[finding.column - 1 :].startswith("WebUtility")
     assert harness_with(UNQUALIFIED, reading="system-net=imported").send().body == b"&lt;"
-    qualified = policies(says('System.Net.WebUtility.HtmlEncode("<")'))
+    qualified = policies(respond_with('System.Net.WebUtility.HtmlEncode("<")'))
     assert harness_with(qualified, reading="system-net=not-imported").send().body == b"&lt;"
 
 
@@ -75,7 +77,7 @@ HEADERS = 'string.Join(",", context.{}.Headers.Select(header => header.Key.ToLow
     [("hop-by-hop=visible", "host,te,connection,x-own"), ("hop-by-hop=removed", "host")],
 )
 def test_headers_of_the_connection_are_visible_or_removed_from_requests(reading: str, names: str) -> None:
-    harness = harness_with(policies(says(HEADERS.format("Request"))), reading=reading)
+    harness = harness_with(policies(respond_with(HEADERS.format("Request"))), reading=reading)
     assert harness.send(TE="trailers", Connection="x-own, te", X_Own="1").body.decode() == names
 
 
@@ -110,7 +112,7 @@ FIXED = ("Connection", "content-length", "Keep-Alive", "TRANSFER-ENCODING")
 def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name: str, action: str) -> None:
     document = policies(
         CHANGE.format(name, action),
-        on_error=says('context.LastError.Reason + " " + context.LastError.Source'),
+        on_error=respond_with('context.LastError.Reason + " " + context.LastError.Source'),
     )
     harness = harness_with(document, reading="hop-by-hop=visible")
     assert harness.send().body == b"HeaderNotModifiable set-header"
@@ -213,12 +215,16 @@ def test_claims_may_contain_exp_and_expiration_time_is_always_set(reading: str, 
     token = 'context.Request.Headers["T"][0].AsJwt()'
     claims = f'{token}.Claims.ContainsKey("exp") + " " + {token}.Claims["sub"][0]'
     shown = f'{claims} + " " + {token}.ExpirationTime.Value.Year'
-    answer = harness_with(policies(says(shown)), reading=reading).send(T=jwt(exp=1700000000, sub="ada"))
+    answer = harness_with(policies(respond_with(shown)), reading=reading).send(
+        T=jwt(exp=1700000000, sub="ada")
+    )
     assert answer.body.decode() == f"{has} ada 2023"
 
 
 def test_a_token_that_cannot_be_read_has_no_claims_under_either_reading() -> None:
-    document = policies(says('"none".AsJwt().Claims.Count'), on_error=says("context.LastError.Message"))
+    document = policies(
+        respond_with('"none".AsJwt().Claims.Count'), on_error=respond_with("context.LastError.Message")
+    )
     for reading in ("claims-exp=absent", "claims-exp=present"):
         assert b"Object reference not set" in harness_with(document, reading=reading).send().body
 
@@ -252,7 +258,8 @@ def test_removing_a_value_that_is_not_cached_fails_or_has_no_effect(
 def test_a_variable_cannot_or_can_be_null(reading: str, answer: bytes) -> None:
     null = '<set-variable name="n" value="@((string)null)" />'
     document = policies(
-        null + says('context.Variables["n"] == null'), on_error=says("context.LastError.Reason")
+        null + respond_with('context.Variables["n"] == null'),
+        on_error=respond_with("context.LastError.Reason"),
     )
     assert harness_with(document, reading=reading).send().body == answer
 
@@ -274,10 +281,10 @@ HELD = (
 def test_a_failed_call_does_not_change_its_variable_or_sets_it_to_null(
     reading: str, first: bytes, after_an_answer: bytes
 ) -> None:
-    harness = harness_with(policies(SEND + says(HELD)), reading=reading)
+    harness = harness_with(policies(SEND + respond_with(HELD)), reading=reading)
     harness.network.fails()
     assert harness.send().body == first
-    twice = harness_with(policies(SEND + SEND + says(HELD)), reading=reading)
+    twice = harness_with(policies(SEND + SEND + respond_with(HELD)), reading=reading)
     answers = iter([reply(200, ""), None])
 
     def answer(_sent: Sent) -> Reply:
@@ -301,7 +308,9 @@ def test_a_failed_token_request_does_not_change_its_variable_or_sets_it_to_null(
     shown = (
         'context.Variables.ContainsKey("t") ? (context.Variables["t"] == null ? "null" : "token") : "unset"'
     )
-    harness = harness_with(policies(identity.format('ignore-error="true" ') + says(shown)), reading=reading)
+    harness = harness_with(
+        policies(identity.format('ignore-error="true" ') + respond_with(shown)), reading=reading
+    )
     harness.tokens.broken = True
     assert harness.send().body == held
     harness.tokens.broken = False
@@ -321,13 +330,13 @@ CORS = (
     ("reading", "origin"), [("cors-return-response=not-added", None), ("cors-return-response=added", "*")]
 )
 def test_responses_of_return_response_may_have_cors_headers(reading: str, origin: str | None) -> None:
-    answered = harness_with(policies(CORS + says('"done"')), reading=reading).send(
+    answered = harness_with(policies(CORS + respond_with('"done"')), reading=reading).send(
         Origin="https://app.example"
     )
     assert answered.header("Access-Control-Allow-Origin") == origin
     forwarded = harness_with(policies(CORS), reading=reading).send(Origin="https://app.example")
     assert forwarded.header("Access-Control-Allow-Origin") == "*"
-    failed = harness_with(policies(CORS + says('int.Parse("x")')), reading=reading)
+    failed = harness_with(policies(CORS + respond_with('int.Parse("x")')), reading=reading)
     assert failed.send(Origin="https://app.example").header("Access-Control-Allow-Origin") == "*"
 
 
@@ -356,9 +365,11 @@ def test_a_preflight_for_a_wildcard_operation_is_answered_or_404(reading: str, w
 
 
 def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
-    old = service(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
-    new = service(policies(says('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
-    harness = harness_with(policies(says('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    old = service(policies(respond_with('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"})
+    new = service(policies(respond_with('"new {{both}} {{fresh}}"')), values={"both": "2", "fresh": "f"})
+    harness = harness_with(
+        policies(respond_with('"old {{both}} {{gone}}"')), values={"both": "1", "gone": "g"}
+    )
     assert harness.send().body == b"old 1 g"
     for order, answer in (
         ("values-first", b"old 2 g"),
@@ -371,14 +382,18 @@ def test_a_change_takes_effect_as_a_whole_or_in_parts() -> None:
 
 
 def test_an_invalid_service_is_not_loaded_and_state_is_kept() -> None:
-    harness = harness_with(policies(STORE + says('"first"')))
+    harness = harness_with(policies(STORE + respond_with('"first"')))
     harness.send()
     wrong = service(policies("<no-such-policy />"))
     with pytest.raises(PolicyError):
         harness.gateway.load(wrong)
     assert harness.send().body == b"first"
     harness.gateway.load(
-        service(policies('<cache-lookup-value key="k" variable-name="v" />' + says('context.Variables["v"]')))
+        service(
+            policies(
+                '<cache-lookup-value key="k" variable-name="v" />' + respond_with('context.Variables["v"]')
+            )
+        )
     )
     assert harness.send().body == b"v"
 
@@ -391,7 +406,7 @@ def test_the_ip_address_is_that_of_the_client_or_of_the_proxy(reading: str, seen
     shown = (
         'context.Request.IpAddress + " " + context.Request.Headers.GetValueOrDefault("X-Forwarded-For", "")'
     )
-    assert harness_with(policies(says(shown)), reading=reading).send(ip="203.0.113.7").body == seen
+    assert harness_with(policies(respond_with(shown)), reading=reading).send(ip="203.0.113.7").body == seen
 
 
 def test_clients_behind_a_proxy_share_its_rate_limit() -> None:
@@ -405,7 +420,7 @@ def test_the_clocks_of_two_units_may_differ() -> None:
     shown = 'context.Timestamp.Ticks + " " + DateTime.UtcNow.Ticks'
 
     def times(reading: str) -> list[tuple[int, int]]:
-        harness = harness_with(policies(says(shown)), reading=reading)
+        harness = harness_with(policies(respond_with(shown)), reading=reading)
         harness.gateway.services = replace(harness.gateway.services, clock=_Still())
         found = []
         for _ in range(4):
@@ -449,7 +464,7 @@ STREAM_BACKEND = '<forward-request buffer-response="false" />'
 
 
 def test_readings_can_be_changed_while_the_gateway_runs() -> None:
-    harness = harness_with(policies(says('context.Request.Url.Query["x"][0]')), reading="query=raw")
+    harness = harness_with(policies(respond_with('context.Request.Url.Query["x"][0]')), reading="query=raw")
     assert harness.send(query="x=%41").body == b"%41"
     harness.gateway.use(Readings.parse(["query=decoded"]))
     assert harness.send(query="x=%41").body == b"A"

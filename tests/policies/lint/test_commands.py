@@ -60,17 +60,17 @@ def test_an_expression_is_evaluated_with_a_context(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "said"),
+    ("context", "message"),
     [
         ({"requst": {}}, "a context has no requst, only request, response, variables"),
         ({"request": {"hedders": {}}}, "request has no hedders, only method, url, headers, body"),
         ({"variables": []}, "variables is not a JSON object"),
     ],
 )
-def test_an_unknown_name_in_a_context_is_reported(context: object, said: str, tmp_path: Path) -> None:
+def test_an_unknown_name_in_a_context_is_reported(context: object, message: str, tmp_path: Path) -> None:
     file = tmp_path / "context.json"
     file.write_text(json.dumps(context))
-    with pytest.raises(eval_command.UnusableError, match=said):
+    with pytest.raises(eval_command.UnusableError, match=message):
         eval_command.evaluate("@(1)", file)
 
 

@@ -43,7 +43,7 @@ INCLUDE = '<include-fragment fragment-id="f" />'
 
 
 @pytest.mark.parametrize(
-    ("declaration", "inbound", "said"),
+    ("declaration", "inbound", "expected"),
     [
         ("Needs: none. Sets: a.", SET.format("a") + READ.format("a"), []),
         ("Needs: none. Sets: a,\n  b.", SET.format("a") + SET.format("b"), []),
@@ -64,8 +64,10 @@ INCLUDE = '<include-fragment fragment-id="f" />'
         ("A remark about Needs: and Sets:", READ.format("a"), []),
     ],
 )
-def test_a_declaration_is_compared_with_the_document(declaration: str, inbound: str, said: list[str]) -> None:
-    assert messages(declaration, inbound) == said
+def test_a_declaration_is_compared_with_the_document(
+    declaration: str, inbound: str, expected: list[str]
+) -> None:
+    assert messages(declaration, inbound) == expected
 
 
 SEND = (
@@ -90,8 +92,8 @@ def test_every_policy_that_sets_a_variable_counts(policy: str) -> None:
 def test_a_fragment_uses_variables_of_the_document_and_sets_variables_for_it() -> None:
     fragment = "<!-- Needs: a. Sets: b. --><fragment>" + READ.format("a") + SET.format("b") + "</fragment>"
     assert messages("Needs: b. Sets: a.", SET.format("a") + INCLUDE + READ.format("b"), fragment) == []
-    (said,) = findings("Needs: b. Sets: none.", INCLUDE + READ.format("b"), fragment)
-    assert (said.document, said.message) == (
+    (finding,) = findings("Needs: b. Sets: none.", INCLUDE + READ.format("b"), fragment)
+    assert (finding.document, finding.message) == (
         "f.xml",
         "the document needs a, which no document of the operation sets",
     )

@@ -19,38 +19,38 @@ def harness_with(**config: str) -> Harness:
     return Harness(service_with(**config), ManualClock())
 
 
-def heard(status: int, **headers: str) -> Response:
+def answer_with(status: int, **headers: str) -> Response:
     flow = Flow.new()
     token = flow.token()
-    flow.served = lambda: reply(status, "the server's words", **headers)
+    flow.served = lambda: reply(status, "the server's text", **headers)
     return flow.call(token)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 299, 400, 404, 405, 406, 409, 410, 499])
 def test_an_answer_about_the_request_is_passed_on_with_its_body(status: int) -> None:
-    answer = heard(status)
+    answer = answer_with(status)
     assert answer.status == status
-    assert status == 204 or answer.body == b"the server's words"
+    assert status == 204 or answer.body == b"the server's text"
 
 
 @pytest.mark.parametrize("status", [199, 300, 302, 307, 399, 401, 403, 500, 501, 502, 504, 599])
 def test_a_failure_or_redirect_of_a_server_becomes_a_502(status: int) -> None:
-    answer = heard(status, Location="https://ca-notes.internal.example", Server="x")
+    answer = answer_with(status, Location="https://ca-notes.internal.example", Server="x")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert answer.header("Location") is None
-    assert b"words" not in answer.body
+    assert b"server's text" not in answer.body
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("sent", "returned"),
     [("7", "7"), ("1", "1"), ("0", "5"), ("-1", "5"), ("soon", "5"), ("", "5"), ("7, 8", "5"), (None, "5")],
 )
-def test_the_retry_after_of_a_busy_server_is_returned(status: int, said: str | None, told: str) -> None:
-    answer = heard(status) if said is None else heard(status, Retry_After=said)
-    assert (answer.status, answer.header("Retry-After")) == (status, told)
+def test_the_retry_after_of_a_busy_server_is_returned(status: int, sent: str | None, returned: str) -> None:
+    answer = answer_with(status) if sent is None else answer_with(status, Retry_After=sent)
+    assert (answer.status, answer.header("Retry-After")) == (status, returned)
     assert refusal_of(answer.json()) == "temporarily_unavailable"
-    assert b"words" not in answer.body
+    assert b"server's text" not in answer.body
 
 
 DATE = "Sat, 28 Nov 2026 12:00:00 GMT"
@@ -58,9 +58,9 @@ DATE = "Sat, 28 Nov 2026 12:00:00 GMT"
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_e3_a_busy_server_may_name_a_date(status: int) -> None:
-    assert heard(status, Retry_After=DATE).header("Retry-After") == DATE
+    assert answer_with(status, Retry_After=DATE).header("Retry-After") == DATE
     for wrong in (DATE + "x", "x" + DATE, DATE.replace("GMT", "CET"), DATE + ", " + DATE):
-        assert heard(status, Retry_After=wrong).header("Retry-After") == "5"
+        assert answer_with(status, Retry_After=wrong).header("Retry-After") == "5"
 
 
 JSON_RPC = (
@@ -71,7 +71,7 @@ JSON_RPC = (
 @pytest.mark.parametrize("status", [403, 429, 500, 501, 502, 503, 504, 599])
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
 def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_type: str) -> None:
-    answer = heard_body(status, JSON_RPC, Content_Type=content_type, Retry_After=DATE)
+    answer = answer_with_body(status, JSON_RPC, Content_Type=content_type, Retry_After=DATE)
     assert (answer.status, answer.body.decode()) == (status, JSON_RPC)
     assert answer.header("Content-Type") == content_type
     assert answer.header("Retry-After") == DATE
@@ -102,7 +102,7 @@ def test_e6_a_json_rpc_error_of_a_server_passes_unchanged(status: int, content_t
     ],
 )
 def test_e6_any_other_body_of_a_failure_is_withheld(body: str) -> None:
-    answer = heard_body(500, body, Content_Type="application/json")
+    answer = answer_with_body(500, body, Content_Type="application/json")
     assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
 
 
@@ -113,20 +113,21 @@ def test_e6_a_json_rpc_error_must_be_readable_json() -> None:
         {},
         {"Content_Type": "application/json", "Content_Encoding": "gzip"},
     ):
-        answer = heard_body(500, JSON_RPC, **headers)
+        answer = answer_with_body(500, JSON_RPC, **headers)
         assert (answer.status, refusal_of(answer.json())) == (502, "server_error")
     assert (
-        heard_body(500, JSON_RPC, Content_Type="application/json", Content_Encoding="identity").status == 500
+        answer_with_body(500, JSON_RPC, Content_Type="application/json", Content_Encoding="identity").status
+        == 500
     )
 
 
 def test_e6_a_challenge_of_a_server_is_never_the_gateways() -> None:
     """With its 401 a client would sign in again."""
-    answer = heard_body(401, JSON_RPC, Content_Type="application/json", WWW_Authenticate="Bearer")
+    answer = answer_with_body(401, JSON_RPC, Content_Type="application/json", WWW_Authenticate="Bearer")
     assert (answer.status, answer.header("WWW-Authenticate")) == (502, None)
 
 
-def heard_body(status: int, body: str, **headers: str) -> Response:
+def answer_with_body(status: int, body: str, **headers: str) -> Response:
     flow = Flow.new()
     token = flow.token()
     flow.served = lambda: reply(status, body.encode("latin-1"), **headers)
@@ -135,13 +136,13 @@ def heard_body(status: int, body: str, **headers: str) -> Response:
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_e3_no_response_of_a_server_is_shown_as_a_page_of_the_gateway(status: int) -> None:
-    answer = heard(status, X_Content_Type_Options="x", Content_Security_Policy="script-src *")
+    answer = answer_with(status, X_Content_Type_Options="x", Content_Security_Policy="script-src *")
     assert answer.header("X-Content-Type-Options") == "nosniff"
     assert answer.header("Content-Security-Policy") == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 def test_e3_the_allow_header_of_a_server_is_passed_on() -> None:
-    assert heard(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
+    assert answer_with(405, Allow="POST, DELETE").header("Allow") == "POST, DELETE"
 
 
 def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
@@ -177,7 +178,7 @@ def test_e3_listed_headers_of_a_request_pass_and_no_others() -> None:
 @pytest.mark.parametrize("many", [40, 41])
 def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(many: int) -> None:
     """The last of the policies that delete headers has the number 40."""
-    answer = heard(200, **{f"X_Own_{number}": "x" for number in range(many)})
+    answer = answer_with(200, **{f"X_Own_{number}": "x" for number in range(many)})
     assert not [name for name, _ in answer.headers if name.lower().startswith("x-own")]
     assert answer.status == (200 if many == 40 else 502)
 

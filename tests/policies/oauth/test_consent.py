@@ -172,8 +172,13 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow
         assert (page.status, page.header("Location")) == (400, None)
         link = link_of(page)
         assert link.startswith(f"{APP}&error=")
-        told = parameters_of(link)
-        assert (told["error"], told["state"], told["iss"], told["tenant"]) == (error, "a b", GATEWAY, "7")
+        parameters = parameters_of(link)
+        assert (parameters["error"], parameters["state"], parameters["iss"], parameters["tenant"]) == (
+            error,
+            "a b",
+            GATEWAY,
+            "7",
+        )
         assert "<bdi>app.example</bdi>" in page.body.decode()
 
 

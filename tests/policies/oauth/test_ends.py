@@ -84,8 +84,8 @@ def test_a_token_ends_in_the_second_that_it_names(flow: Flow) -> None:
 def test_entras_clock_may_be_a_minute_ahead(flow: Flow, past: int, taken: bool) -> None:
     at_entra = flow.at_entra()
     flow.tampered = {"nbf": flow.now - 3600, "exp": flow.now - past}
-    heard = parameters_of(flow.callback(at_entra).header("Location") or "")
-    assert ("code" in heard) == taken
+    parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
+    assert ("code" in parameters) == taken
 
 
 def test_b4_a_request_without_a_sign_in_does_not_extend_a_registration(flow: Flow) -> None:

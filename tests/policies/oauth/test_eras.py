@@ -41,8 +41,8 @@ def arrived(flow: Flow) -> Sent:
 
 def initialize(flow: Flow, token: str, version: str) -> Response:
     body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": version}}
-    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": version}})
-    flow.served = lambda: reply(200, said, Mcp_Session_Id=SESSION, Content_Type="application/json")
+    served_body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": version}})
+    flow.served = lambda: reply(200, served_body, Mcp_Session_Id=SESSION, Content_Type="application/json")
     return ask(flow, token, "POST", body, **JSON)
 
 
@@ -54,9 +54,9 @@ def test_a_client_with_sessions_begins_uses_and_ends_one(flow: Flow, token: str,
     given = {"Mcp_Session_Id": session, **versioned(version)}
 
     flow.served = lambda: reply(202, "")
-    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    assert ask(flow, token, "POST", told, **JSON, **given).status == 202
-    assert json.loads(arrived(flow).body) == told
+    notification = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert ask(flow, token, "POST", notification, **JSON, **given).status == 202
+    assert json.loads(arrived(flow).body) == notification
 
     event = 'event: message\ndata: {"jsonrpc":"2.0","id":2,"result":{"tools":[]}}\n\n'
     flow.served = lambda: reply(200, event, Content_Type="text/event-stream")
@@ -76,10 +76,10 @@ def test_a_client_with_sessions_begins_uses_and_ends_one(flow: Flow, token: str,
 
 def test_a_batch_of_2025_03_26_is_passed_on_unchanged(flow: Flow, token: str) -> None:
     batch = [{"jsonrpc": "2.0", "id": number, "method": "ping"} for number in range(2)]
-    said = json.dumps([{"jsonrpc": "2.0", "id": number, "result": {}} for number in range(2)])
-    flow.served = lambda: reply(200, said, Content_Type="application/json")
+    served_body = json.dumps([{"jsonrpc": "2.0", "id": number, "result": {}} for number in range(2)])
+    flow.served = lambda: reply(200, served_body, Content_Type="application/json")
     answer = ask(flow, token, "POST", batch, **JSON)
-    assert (json.loads(arrived(flow).body), answer.body.decode()) == (batch, said)
+    assert (json.loads(arrived(flow).body), answer.body.decode()) == (batch, served_body)
 
 
 @pytest.mark.parametrize("version", WITH_SESSIONS)
@@ -95,11 +95,11 @@ def test_a_client_with_sessions_learns_that_its_session_ended(flow: Flow, token:
 @pytest.mark.parametrize("version", [*WITH_SESSIONS, STATELESS])
 def test_a_refusal_of_the_server_for_its_version_passes(flow: Flow, token: str, version: str) -> None:
     error = {"code": -32022, "message": "Unsupported protocol version", "data": {"supported": ["2025-06-18"]}}
-    said = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error})
-    flow.served = lambda: reply(400, said, Content_Type="application/json")
+    served_body = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error})
+    flow.served = lambda: reply(400, served_body, Content_Type="application/json")
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}
     answer = ask(flow, token, "POST", body, **JSON, MCP_Protocol_Version=version)
-    assert (answer.status, answer.body.decode()) == (400, said)
+    assert (answer.status, answer.body.decode()) == (400, served_body)
 
 
 def test_a_client_of_2026_07_28_calls_without_a_session(flow: Flow, token: str) -> None:
@@ -116,10 +116,12 @@ def test_a_client_of_2026_07_28_calls_without_a_session(flow: Flow, token: str) 
         "method": "tools/call",
         "params": {"name": "save_snippet", "_meta": meta},
     }
-    said = '{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}'
-    flow.served = lambda: reply(200, said, Content_Type="application/json", MCP_Protocol_Version=STATELESS)
+    served_body = '{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}'
+    flow.served = lambda: reply(
+        200, served_body, Content_Type="application/json", MCP_Protocol_Version=STATELESS
+    )
     answer = ask(flow, token, "POST", body, **JSON, **headers)
-    assert (answer.status, answer.body.decode()) == (200, said)
+    assert (answer.status, answer.body.decode()) == (200, served_body)
     assert answer.header("MCP-Protocol-Version") == STATELESS
     sent = arrived(flow)
     assert json.loads(sent.body) == body

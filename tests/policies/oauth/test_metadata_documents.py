@@ -201,9 +201,9 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
 def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
     flow: Flow, changed: dict[str, Any], headers: dict[str, str], words: str
 ) -> None:
-    said = outcome(flow, Host(document(**changed), **headers))
-    assert "This app cannot be identified" in said
-    assert words in said
+    page = outcome(flow, Host(document(**changed), **headers))
+    assert "This app cannot be identified" in page
+    assert words in page
 
 
 def _away() -> Reply:
@@ -225,9 +225,9 @@ def _away() -> Reply:
 def test_b5_a_url_without_a_valid_document_is_not_a_client(flow: Flow, answer: Callable[[], Reply]) -> None:
     host = Host(document())
     host.answer = answer
-    said = outcome(flow, host)
-    assert "This app cannot be identified" in said
-    assert "internal" not in said
+    page = outcome(flow, host)
+    assert "This app cannot be identified" in page
+    assert "internal" not in page
     assert len(host.fetched) == 1
     host.answer = Host(document()).answer
     assert outcome(flow, host) == "consent"
@@ -292,8 +292,8 @@ def test_c2_errors_go_straight_to_clients_of_listed_domains_only() -> None:
 
 
 def test_b5_the_redirect_uri_must_be_in_the_document(flow: Flow) -> None:
-    said = outcome(flow, Host(document()), redirect_uri="https://app.example.com/other")
-    assert "redirect URI is not registered" in said
+    page = outcome(flow, Host(document()), redirect_uri="https://app.example.com/other")
+    assert "redirect URI is not registered" in page
 
 
 def test_b5_an_operator_may_block_a_client_by_its_url(flow: Flow) -> None:

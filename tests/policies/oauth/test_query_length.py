@@ -76,5 +76,9 @@ def test_a_state_that_is_too_long_is_returned_with_the_error(flow: Flow) -> None
         "state": "x" * 1501,
     }
     answer = flow.get("/authorize", "&".join(f"{name}={value}" for name, value in query.items()))
-    told = parameters_of(answer.header("Location") or "")
-    assert (told["error"], told["state"], told["iss"]) == ("invalid_request", "x" * 1501, GATEWAY)
+    parameters = parameters_of(answer.header("Location") or "")
+    assert (parameters["error"], parameters["state"], parameters["iss"]) == (
+        "invalid_request",
+        "x" * 1501,
+        GATEWAY,
+    )

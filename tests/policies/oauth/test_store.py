@@ -1,4 +1,4 @@
-"""What a sign-in leaves in the store, and what is said when the store does not do what it was asked."""
+"""The documents that a sign-in stores, and the errors when the store fails."""
 
 import hashlib
 from collections.abc import Callable
@@ -132,11 +132,11 @@ def test_a_grant_is_kept_with_the_hash_of_its_code(flow: Flow) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a sign-in, and how it says that the store failed."""
+    """One step of a sign-in, and the format of its error when the store fails."""
 
     before: Callable[[Flow], object]
     go: Callable[[Flow, object], Response]
-    said: str
+    error_format: str
 
 
 STEPS = {
@@ -201,14 +201,14 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
     assert b"cosmos" not in answer.body
     flow.store.failing.clear()
     if (name, number) == ("callback", 2):
-        heard = parameters_of(answer.header("Location") or "")
-        assert (heard["error"], heard["state"]) == ("temporarily_unavailable", "s")
-        assert "code" not in heard
+        parameters = parameters_of(answer.header("Location") or "")
+        assert (parameters["error"], parameters["state"]) == ("temporarily_unavailable", "s")
+        assert "code" not in parameters
         assert flow.callback(_got(made)).status in (400, 403)
         return
     assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
     assert answer.header("Cache-Control") == "no-store"
-    if step.said == "json":
+    if step.error_format == "json":
         assert answer.json()["error"] == "temporarily_unavailable"
     else:
         assert (answer.header("Content-Type") or "").startswith("text/html")
@@ -257,7 +257,7 @@ def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: 
 
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow: Flow, name: str) -> None:
-    """The write met another version, and whose it is cannot be told."""
+    """The write found another version, and its author cannot be determined."""
     made, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
     answer = STEPS[name].go(flow, made)
@@ -311,7 +311,7 @@ def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, apart:
 
 @pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token", "refresh"])
 def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, name: str) -> None:
-    """What went wrong in the gateway itself is in its log, and in nobody's answer."""
+    """An internal failure of the gateway is in its log, but not in the response."""
     made, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
     answer = STEPS[name].go(flow, made)
     assert answer.status == 500
