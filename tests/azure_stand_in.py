@@ -1,7 +1,7 @@
-"""A stand-in for what publishing talks to: a Function App's deployment service, Resource Manager and Entra.
+"""A stand-in for the services that publishing calls: deployment service, Resource Manager and Entra.
 
-It speaks HTTP on a port of this machine. It is an HTTPS proxy as well, which ends TLS for Azure's host names
-with a certificate authority of its own: a process with `environment()` reaches it at the real addresses.
+It serves HTTP on a port of this machine. It is also an HTTPS proxy, which terminates TLS for Azure's host
+names with its own certificate authority: a process with `environment()` reaches it at the real URLs.
 """
 
 import json
@@ -18,13 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 from twin.slack.authority import Authority
 
 Answer = tuple[int, Any]
-"""Status and body; a body that is no string is sent as JSON."""
+"""Status and body; a body that is not a string is sent as JSON."""
 
 TOKEN = "the-deployers-access-token"
-"""The access token that Entra, managed identities and the Azure CLI give."""
+"""The access token that Entra, managed identities and the Azure CLI return."""
 
 WORKFLOW_TOKEN = "the-workflows-id-token"
-"""The token that a workflow's identity provider gives."""
+"""The token that a workflow's identity provider returns."""
 
 _LOGIN = "login.microsoftonline.com"
 _HOSTS = (_LOGIN, "management.azure.com", "*.scm.azurewebsites.net")
@@ -57,11 +57,11 @@ class AzureStandIn:
 
     Args:
         app_id: resource ID of the Function App.
-        upload: answers to an upload.
-        deployment: answers to questions about a deployment.
-        log: answers to questions for a deployment's log.
-        details: answers to questions for the details of an entry of the log.
-        functions: answers to questions for the app's functions.
+        upload: responses to an upload.
+        deployment: responses to reads of a deployment.
+        log: responses to reads of a deployment's log.
+        details: responses to reads of the details of a log entry.
+        functions: responses to reads of the app's functions.
     """
 
     def __init__(
@@ -101,14 +101,14 @@ class AzureStandIn:
 
     @property
     def url(self) -> str:
-        """Its address, without TLS."""
+        """Its URL, without TLS."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Environment variables with which a process finds it at Azure's addresses.
+        """Environment variables with which a process reaches it at Azure's URLs.
 
         Args:
-            folder: takes the certificate that the process has to trust.
+            folder: the folder for the certificate that the process must trust.
         """
         certificate = folder / "authority.pem"
         certificate.write_bytes(self._authority.certificate)
@@ -119,7 +119,7 @@ class AzureStandIn:
         }
 
     def requests_to(self, path: str) -> list[Request]:
-        """The requests whose path ends so."""
+        """The requests whose path ends with `path`."""
         return [request for request in self.requests if request.path.endswith(path)]
 
     def answer(self, request: Request) -> Answer:
@@ -142,7 +142,7 @@ class AzureStandIn:
 
 
 def _identity(path: str) -> dict[str, Any] | None:
-    """The answer of what gives tokens: Entra, a managed identity's endpoint, a workflow's provider."""
+    """The response of a token issuer: Entra, a managed identity's endpoint or a workflow's provider."""
     tenant = path.split("/")[1]
     if path.endswith("/discovery/instance"):
         alias = {"preferred_network": _LOGIN, "preferred_cache": _LOGIN, "aliases": [_LOGIN]}
@@ -215,6 +215,6 @@ def _handler(azure: AzureStandIn, tls: ssl.SSLContext) -> type[BaseHTTPRequestHa
         do_POST = do_GET  # noqa: N815 - the name in the base class
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            """Keeps the test's output quiet."""
+            """Logs nothing."""
 
     return Handler

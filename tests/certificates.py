@@ -1,7 +1,7 @@
 """The certificate authorities that HTTP clients trust, read once for all clients of a test process.
 
-Each client of httpx reads them again, which takes 30 to 40 ms. No test calls a server with a certificate of a
-public authority; tests with an authority of their own say so and get a context of their own.
+Each client of httpx would read them again, which takes 30 to 40 ms. No test calls a server with a certificate
+of a public authority; tests with their own authority pass it explicitly and use a separate context.
 """
 
 import functools

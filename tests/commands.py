@@ -1,7 +1,7 @@
 """Python commands that tests start: `python -m MODULE`, without the imports of a new process.
 
-A command is forked from a server process that has imported `tests.preloaded`. It is a process like any other,
-with a session, arguments, an environment, a folder and output of its own. Tests of how Python starts run
+A command is forked from a server process that has imported `tests.preloaded`. It has its own session,
+arguments, environment, folder and output, like any process. Tests of the start of Python run
 `sys.executable`.
 """
 
@@ -23,12 +23,12 @@ class Command:
     """A running command, with the methods of `subprocess.Popen` that tests use.
 
     Args:
-        module: what `python -m` would run.
-        arguments: of the command.
+        module: the module, as for `python -m`.
+        arguments: the arguments of the command.
         output: the file for its output.
         errors: the file for its error output; None for the same as `output`.
         env: its environment; None for that of this process.
-        before: Python that the command runs first.
+        before: Python code that the command runs first.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Command:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its session's too."""
+        """Its process id, which is also its session's id."""
         pid = self._process.pid
         assert pid is not None
         return pid

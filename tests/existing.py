@@ -50,7 +50,7 @@ TYPES = {
     "existingEnvironment": "app:ManagedEnvironment",
     "existingKeyVault": "keyvault:Vault",
 }
-"""What a stack reads for each setting; it does not look up applications of Entra."""
+"""The resources that a stack reads for each setting; it does not read applications of Entra."""
 
 
 def resource_id(setting: str) -> str:

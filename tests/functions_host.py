@@ -13,7 +13,7 @@ from twin.functions.host import functions_host
 
 @asynccontextmanager
 async def connected(app: FunctionsApp, subject: str | None = "ada") -> AsyncGenerator[Client]:
-    """A client that has connected to the host of an app, as a gateway that names the subject would."""
+    """A client that is connected to the host of an app and sends the subject like the gateway."""
     headers = {"X-Mcp-Gateway-Subject": subject} if subject is not None else {}
     transport = httpx2.ASGITransport(app=functions_host(app, check=None))
     async with (

@@ -1,4 +1,4 @@
-"""What Python commands that tests start import and compile, for the process from which they are forked.
+"""Imports and compiles what Python commands of tests need, in the process from which they are forked.
 
 That process imports this module once. A command that is forked from it has imported the twin, rendered
 templates and compiled the expressions of a stack's policies.
@@ -15,5 +15,5 @@ from twin.gateway_plan import LOCAL
 COMMANDS = (cli, eval_command, lint_command, session, verification)
 
 stack.evaluate({**FUNCTIONS_ONLY, **LOCAL}, cloud=Cloud(gateway_url=LOCAL["localUrl"]))
-# What is there is not garbage, and pages that the collector does not touch are not copied.
+# The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()

@@ -1,4 +1,4 @@
-"""How much the tests try: `HYPOTHESIS_PROFILE=thorough` tries all that an ordinary run tries a part of."""
+"""The number of tested inputs: `HYPOTHESIS_PROFILE=thorough` tests all, other runs only a part."""
 
 import os
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 INPUTS = 10_000 if THOROUGH else 150
-"""Random inputs of each endpoint."""
+"""The number of random inputs for each endpoint."""
 
 many = settings(
     max_examples=INPUTS,
@@ -15,4 +15,4 @@ many = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-"""The settings of a test with random inputs. The inputs of two runs are the same."""
+"""The settings of a test with random inputs, which are the same in each run."""

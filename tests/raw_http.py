@@ -1,4 +1,4 @@
-"""HTTP byte by byte: backends that do what no library does, and clients that show what really came."""
+"""HTTP byte by byte: backends that send what no library sends, and clients that return the received bytes."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ _LIMIT = 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """One response, as it came over the line.
+    """One response, as it was received.
 
     Attributes:
         status: its status.
         headers: names and values, as bytes, in their order.
         body: without chunk framing.
-        complete: whether it came to its end, as its headers define it.
+        complete: whether it was received completely, according to its headers.
     """
 
     status: int
@@ -35,7 +35,7 @@ class Answer:
 
 @asynccontextmanager
 async def raw_backend(script: Script) -> AsyncGenerator[int]:
-    """A server that gives each connection to a script; gives its port."""
+    """A server that runs a script for each connection; yields its port."""
 
     serving: set[asyncio.Task[object]] = set()
 
@@ -63,7 +63,7 @@ async def head_of(reader: asyncio.StreamReader) -> bytes:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection with a TCP reset instead of an orderly end."""
+    """Ends a connection with a TCP reset."""
     opened = writer.transport.get_extra_info("socket")
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -104,7 +104,7 @@ async def connection(
 
 
 async def ask(port: int, request: bytes, *, method: str = "GET") -> Answer:
-    """Sends a request on a connection of its own; reads the answer while it still sends."""
+    """Sends a request on a new connection, and reads the response while it is still sending."""
     async with connection(port) as (reader, writer):
         sending = asyncio.create_task(_send(writer, request))
         try:
@@ -114,10 +114,10 @@ async def ask(port: int, request: bytes, *, method: str = "GET") -> Answer:
 
 
 async def answer_of(reader: asyncio.StreamReader, *, method: str = "GET") -> Answer:
-    """The next answer on a connection.
+    """The next response on a connection.
 
     Raises:
-        EOFError: the connection ended without one.
+        EOFError: the connection ended without a response.
     """
     try:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -25,8 +25,8 @@ def shared(name: str, compute: Callable[[], Any]) -> Any:
     """A result, from this process or another one of the run.
 
     Args:
-        name: the result's; it is the name of a file too.
-        compute: computes it; it must be possible to pickle what it returns.
+        name: name of the result, and of its file.
+        compute: computes the result, which must be picklable.
     """
     folder = os.environ.get(_FOLDER)
     if folder is None:

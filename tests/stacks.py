@@ -8,11 +8,11 @@ from twin.azure.cloud import FIXED_SEED
 from twin.gateway_plan import load_settings, plan_stack
 
 FUNCTIONS_ONLY = {"backends": '["functions"]'}
-"""The dev stack with one MCP server. The committed one has all, and asks for credentials outside the twin."""
+"""The dev stack with one MCP server. The committed stack has all servers and needs credentials in Azure."""
 
 
 def planned_service(gateway_url: str, config: Mapping[str, str] = FUNCTIONS_ONLY) -> Service:
-    """The planned gateway of a stack, with values for what a deployment would know.
+    """The planned gateway of a stack, with values for those that only a deployment knows.
 
     The MCP server `functions` is at `https://functions.example`, and so on.
     """

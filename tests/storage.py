@@ -15,7 +15,7 @@ from twin.process import ChildProcess
 
 @contextmanager
 def storage_account(keys: Path, *, folder: Path | None = None) -> Generator[BlobAccount]:
-    """An account in an Azurite of its own, in memory unless a folder is given."""
+    """An account in a new Azurite, in memory unless a folder is given."""
     account = BlobAccount(name="stsnippets", key=account_key(keys, "stsnippets"), port=free_port())
     with running(azurite_process(account, folder=folder)):
         yield account

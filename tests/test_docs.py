@@ -1,4 +1,4 @@
-"""What the documents say is true: commands are valid, links and files exist, generated parts are current."""
+"""The documents are correct: commands are valid, links and files exist, generated parts are current."""
 
 import importlib.util
 import json
@@ -174,7 +174,7 @@ def stacks() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("stack", stacks())
 def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
-    """Pulumi sets values in the stack's own file; a default of the project is not there to be changed."""
+    """Pulumi changes values only in the stack's file, which does not contain the project's defaults."""
     file = ROOT / f"Pulumi.{stack.partition(': ')[2]}.yaml"
     own = yaml.safe_load(file.read_text())["config"] if file.exists() else {}
     values = {key: text(value) for key, value in own.items()}
@@ -191,7 +191,7 @@ def test_the_documented_commands_configure_a_complete_stack(stack: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_commands_that_set_a_list_set_every_index(document: Path) -> None:
-    """A later index alone would leave nulls before it."""
+    """Setting only a later index would leave nulls before it."""
     for block in re.findall(r"```\w*\n(.*?)```", document.read_text(), re.DOTALL):
         indexes: dict[str, list[int]] = {}
         for key, index in re.findall(r"--path '([\w.]+)\[(\d+)\]", block):
@@ -231,7 +231,7 @@ def defaults() -> dict[str, str]:
 
 
 def text(value: object) -> str:
-    """A value as Pulumi hands it to the program."""
+    """A value as Pulumi passes it to the program."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

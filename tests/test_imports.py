@@ -1,4 +1,4 @@
-"""Who may import whom: the arrows of docs/architecture.md."""
+"""The import rules of docs/architecture.md."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ ALLOWED = {
     "gateway": {
         "gateway",
         "settings",
-        # Records of settings, which components take as they are.
+        # Records of settings, which components use as arguments.
         "configuration.address",
         "configuration.existing",
         "configuration.network",
@@ -49,9 +49,9 @@ ALLOWED = {
         "apim.service",
         "apim.source_map",
     },
-    # A program of its own, which compares a running stack with the plan of its configuration.
+    # A separate program, which compares a running stack with the plan of its configuration.
     "gateway/verify": {"gateway", "settings", "configuration", "backends.registry", "apim.readings"},
-    # An operator's commands, which need nothing but the store.
+    # An operator's commands, which need only the store.
     "gateway/admin": {"gateway"},
     "backends": {
         "backends",
@@ -64,12 +64,12 @@ ALLOWED = {
         "settings",
         "configuration",
     },
-    # A program of its own, which makes the checks of the program without deploying.
+    # A separate program, which makes the checks of the program without deploying.
     "preflight": {"preflight", "apim.lint", "backends", "configuration", "gateway", "settings"},
-    # A program of its own, for stacks of any program.
+    # A separate program, for stacks of any program.
     "policy_pack": set(),
     "functions_app": set(),
-    # A program of its own, which knows a stack by its outputs.
+    # A separate program, which reads the outputs of a stack.
     "agent_demo": {"agent_demo"},
     "apim": {"apim"},
     "scripts": set(),
@@ -90,7 +90,7 @@ def imports(file: Path) -> Iterator[str]:
 def files(part: str) -> list[Path]:
     path = ROOT / part
     found = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    # A part within this one has rules of its own.
+    # A part within this one has separate rules.
     inner = [ROOT / other for other in ALLOWED if other.startswith(f"{part}/")]
     found = [file for file in found if not any(file.is_relative_to(one) for one in inner)]
     assert found, f"there is no {part}"
@@ -157,7 +157,7 @@ EVALUATOR_LAYERS = (
 def imported_modules(file: Path, known: set[str]) -> set[str]:
     """The modules among `known` that a file imports, wherever the import is in the file."""
     names = set(imports(file))
-    # `from package import module` names the package too, which is imported only when the name is its own.
+    # `from package import module` also names the package, which counts only if it defines the name.
     submodules = {name.rpartition(".")[0] for name in names if name in known}
     return {name for name in names if name in known and name not in submodules} | {
         node.module
@@ -251,7 +251,7 @@ def test_the_policy_engine_imports_at_the_top_of_its_modules() -> None:
 
 
 def test_no_module_reads_configuration_or_declares_a_resource_when_it_is_imported() -> None:
-    """Importing is free of effects: outside functions and classes nothing of Pulumi is called."""
+    """Imports have no effects: outside functions and classes nothing of Pulumi is called."""
     calls = {
         f"{file.relative_to(ROOT)}, line {call.lineno}"
         for part in ("settings.py", "configuration", "gateway", "backends")
@@ -276,7 +276,7 @@ _CHANGES_REGISTRATIONS = re.compile(r"\b(register_stack_transformation|register_
 
 
 def test_the_program_registers_what_pulumis_sdk_registers() -> None:
-    """Whatever makes evaluations in process faster belongs to the twin's harness."""
+    """Speed-ups of in-process evaluations belong to the twin's harness."""
     calls = {
         f"{file.relative_to(ROOT)} calls {ast.unparse(call.func)}"
         for part in ("__main__.py", "settings.py", "configuration", "gateway", "backends")

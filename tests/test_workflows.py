@@ -1,4 +1,4 @@
-"""The workflows of GitHub Actions: linters find nothing, and credentials go only where they must."""
+"""The workflows of GitHub Actions: linters have no findings, and only some steps receive credentials."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_no_job_runs_in_a_repository_without_a_stack(event: str) -> None:
 
 
 def test_previews_and_deployments_have_environments_of_their_own() -> None:
-    """Each environment has an identity, approvals and variables of its own."""
+    """Each environment has its own identity, approvals and variables."""
     assert {name: job["environment"] for name, job in JOBS.items()} == {
         "preview": "preview",
         "deploy": "production",

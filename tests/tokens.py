@@ -1,4 +1,4 @@
-"""An issuer of tokens for tests of those who check tokens: it signs whatever claims a test wants."""
+"""An issuer of tokens for tests of token checks: it signs any claims."""
 
 import itertools
 from functools import cache
@@ -20,7 +20,7 @@ def _signing_keys() -> tuple[RSAKey, RSAKey]:
 
 
 class TestIssuer:
-    """One signing key at a time, published at `/keys`; `fetched` counts who asked for it."""
+    """One signing key at a time, published at `/keys`; `fetched` counts the requests for it."""
 
     __test__ = False
 

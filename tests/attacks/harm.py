@@ -1,4 +1,4 @@
-"""What no answer of the gateway may contain, whatever it was sent."""
+"""Content that no response of the gateway may have."""
 
 import re
 
@@ -11,7 +11,7 @@ INTERNAL = re.compile(
 
 
 def assert_harmless(answer: Response) -> None:
-    """The answer is no 5xx, and shows nothing of the inside."""
+    """The response is not 5xx and contains no internal names."""
     assert answer.status < 500, answer.body
     shown = answer.body + repr([each for each in answer.headers if each[0] != "Location"]).encode()
     assert not INTERNAL.search(shown), shown

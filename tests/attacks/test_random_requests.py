@@ -19,7 +19,7 @@ from tests.profile import many
 
 @functools.cache
 def shared() -> tuple[Flow, dict[str, str]]:
-    """A gateway with no limits that a test would meet, and what it issued."""
+    """A gateway with limits that no test reaches, and the values that it issued."""
     limits = {"tokenPerMinute": "10000", "authorizePerMinute": "10000"}
     flow = Flow.at(Harness(service_with(**limits), ManualClock()))
     given = flow.redeem(flow.code()).json()
@@ -52,7 +52,7 @@ words = st.sampled_from(
 
 
 def _spoil(parts: tuple[str, int, str]) -> str:
-    """Something that was issued, with a part replaced."""
+    """An issued value with a part replaced."""
     name, place, text = parts
     value = shared()[1][name]
     place %= len(value)

@@ -1,6 +1,6 @@
-"""Replays, and artefacts in the hands of another browser or another client.
+"""Replays, and artifacts that another browser or another client presents.
 
-Each artefact is used once by its owner, or presented by somebody else (RFC 9700, sections 2.1 and 4).
+Each artifact is used once by its owner, or presented by another party (RFC 9700, sections 2.1 and 4).
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ def another(flow: Flow) -> Flow:
 
 
 def refused(answer: Response) -> bool:
-    """Whether the answer is a page that leads nowhere, and gives nothing."""
+    """Whether the response is a page without a link, a code or a token."""
     location = answer.header("Location")
     given = answer.header("Set-Cookie")
     return answer.status in (400, 403) and location is None and given is None
@@ -86,7 +86,7 @@ def test_d5_a_used_refresh_token_ends_the_family(flow: Flow) -> None:
     assert flow.call(third["access_token"]).status == 401
 
 
-# Another browser, which has everything but the cookies
+# Another browser, which has everything except the cookies
 
 
 def test_c5_the_form_of_another_browser_is_refused(flow: Flow) -> None:
@@ -108,7 +108,7 @@ def test_c5_cookies_of_another_sign_in_do_not_confirm_a_form(flow: Flow) -> None
 
 
 def test_c7_the_answer_of_entra_in_another_browser_is_refused(flow: Flow) -> None:
-    """The attacker allows, and the victim finishes (consent fixation); or the victim's address is stolen."""
+    """The attacker allows and the victim finishes (consent fixation), or the victim's URL is stolen."""
     at_entra, other = flow.at_entra(), another(flow)
     assert refused(other.callback(at_entra))
     other.at_entra()
@@ -150,10 +150,10 @@ def test_d5_d6_a_client_cannot_use_the_token_of_another_client(flow: Flow, kind:
 
 
 def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
-    """A code is no refresh token, a handle no state, an access token no code."""
+    """For example, a code is not accepted as refresh token, or a handle as state."""
     at_entra = flow.at_entra()
     issued = flow.redeem(flow.code()).json()
-    artefacts = {
+    artifacts = {
         "code": flow.code(),
         "handle": handle_of(flow.authorize()),
         "state": state_of(at_entra),
@@ -162,7 +162,7 @@ def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
         "refresh token": issued["refresh_token"],
     }
     before = dict(flow.store.documents)
-    for name, value in artefacts.items():
+    for name, value in artifacts.items():
         if name != "code":
             assert flow.redeem(value).status == 400, name
         if name != "refresh token":
@@ -178,7 +178,7 @@ def test_each_artifact_is_refused_in_place_of_any_other(flow: Flow) -> None:
     assert flow.store.documents == before
 
 
-# Mix-up (RFC 9700, section 4.4): the client can tell who answered
+# Mix-up (RFC 9700, section 4.4): the response identifies the authorization server
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])

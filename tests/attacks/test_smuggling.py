@@ -1,7 +1,7 @@
-"""Messages whose end two servers may see at different places (RFC 9112, section 11.2), byte by byte.
+"""Messages whose end two servers may find at different positions (RFC 9112, section 11.2), byte by byte.
 
-The HTTP front here is the twin's; Azure's may refuse or accept other forms. The policies do not depend on it:
-they forward to fixed paths (`test_targets.py`), and pass headers by a list.
+The HTTP server in these tests is the twin's; Azure's may refuse or accept other forms. The policies do not
+depend on it: they forward to fixed paths (`test_targets.py`) and pass on only listed headers.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def flow() -> Flow:
 
 @pytest.fixture(scope="module")
 def head(flow: Flow) -> bytes:
-    """The head of a good call, without its length and the empty line."""
+    """The head of a valid call, without its length and the empty line."""
     return (
         b"POST /mcp HTTP/1.1\r\nHost: gateway.example\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer " + flow.token().encode() + b"\r\n"
@@ -39,12 +39,12 @@ def head(flow: Flow) -> bytes:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a client received on a connection until the gateway closed it.
+    """The data that a client received on a connection until the gateway closed it.
 
     Attributes:
-        statuses: of the answers, in their order.
-        answers: all bytes.
-        forwarded: what the gateway sent to the MCP server.
+        statuses: the status of each response, in their order.
+        answers: all received bytes.
+        forwarded: the requests that the gateway sent to the MCP server.
     """
 
     statuses: list[int]
@@ -53,7 +53,7 @@ class Exchange:
 
 
 def exchanges(flow: Flow, sent: Mapping[str, bytes]) -> dict[str, Exchange]:
-    """Sends each text on a connection of its own, one after the other."""
+    """Sends each message on a new connection, one after the other."""
 
     async def go() -> dict[str, Exchange]:
         server = HttpServer(flow.harness.gateway)
@@ -171,7 +171,7 @@ def chunked(head: bytes, body: bytes) -> bytes:
 
 
 def smuggled(head: bytes) -> bytes:
-    """A request of its own, which would be answered and forwarded if the first one ended before it."""
+    """A second request, which would be answered and forwarded if the first one ended before it."""
     return head + b"Content-Length: 9\r\n\r\nsmuggled!"
 
 
@@ -223,7 +223,7 @@ def accepted(flow: Flow, head: bytes) -> dict[str, Exchange]:
 def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_it_ends(
     accepted: dict[str, Exchange], head: bytes, shape: str
 ) -> None:
-    """After a body in chunks there is no next one: what follows may begin with its trailers."""
+    """The connection ends after a chunked body, because the following bytes may be its trailers."""
     found = accepted[shape]
     in_chunks = b"chunked" in ACCEPTED[shape](head).lower()
     assert found.statuses == ([200] if in_chunks else [200, 200])

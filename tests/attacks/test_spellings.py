@@ -1,7 +1,7 @@
-"""Everything that the gateway issues is accepted in one spelling only.
+"""Each value that the gateway issues is accepted in one encoding only.
 
-The last letter of base64url may have bits that no byte needs (RFC 4648, section 3.5): a decoder that ignores
-them reads the same bytes from several spellings. Every letter is tried in the last place of every part.
+The last character of base64url may have unused bits (RFC 4648, section 3.5): a decoder that ignores them
+decodes several strings to the same bytes. Every character is tried at the end of every part.
 """
 
 import re
@@ -21,7 +21,7 @@ PARTS = re.compile(r"[A-Za-z0-9_\-]+")
 
 
 def other_spellings(issued: str) -> Iterator[str]:
-    """The value with every other letter at the end of each of its parts, or with padding there."""
+    """The value with every other character, or padding, at the end of each of its parts."""
     for part in PARTS.finditer(issued):
         head, last, tail = issued[: part.end() - 1], part[0][-1], issued[part.end() :]
         yield from (head + letter + tail for letter in LETTERS if letter != last)
@@ -30,12 +30,12 @@ def other_spellings(issued: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Issued:
-    """Something that the gateway issued to a client or a browser.
+    """A value that the gateway issued to a client or a browser.
 
     Attributes:
-        flow: the gateway, and who received it.
-        value: as it was issued.
-        accepts: presents a value in its place, and returns whether the gateway accepted it.
+        flow: the gateway, with the client and the browser.
+        value: the issued value.
+        accepts: presents another value instead, and returns whether the gateway accepted it.
     """
 
     flow: Flow
@@ -49,7 +49,7 @@ def cookie(flow: Flow, step: str) -> tuple[str, str]:
 
 
 def with_cookie(flow: Flow, step: str, ask: Callable[[], Response], status: int) -> Issued:
-    """The cookie of a step, without which `ask` is not answered with `status`."""
+    """The cookie of a step, without which the response to `ask` does not have `status`."""
     name, issued = cookie(flow, step)
     kept = dict(flow.cookies)
 
@@ -131,7 +131,7 @@ def user_cookie() -> Issued:
     return with_cookie(flow, "user", lambda: start(flow), 302)
 
 
-ARTEFACTS: dict[str, Callable[[], Issued]] = {
+ARTIFACTS: dict[str, Callable[[], Issued]] = {
     "access token": access_token,
     "access token that is revoked": lambda: revoked("access_token"),
     "refresh token": refresh_token,
@@ -148,17 +148,17 @@ ARTEFACTS: dict[str, Callable[[], Issued]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARTEFACTS)
+@pytest.mark.parametrize("name", ARTIFACTS)
 def test_each_artifact_is_accepted_in_one_encoding_only(name: str) -> None:
-    issued = ARTEFACTS[name]()
+    issued = ARTIFACTS[name]()
     for value in other_spellings(issued.value):
         issued.flow.harness.gateway.services.counters.clear()
-        assert not issued.accepts(value), f"{value} is accepted in place of {issued.value}"
+        assert not issued.accepts(value), f"{value} is accepted instead of {issued.value}"
     assert issued.accepts(issued.value)
 
 
 def test_d3_a_token_with_other_unused_bits_is_a_bad_token_like_any_other() -> None:
-    """The last letter of the tag has two bits that no byte needs, that of the initialization vector four."""
+    """The last character of the tag has two unused bits, that of the initialization vector four."""
     flow = Flow.new()
     token = flow.token()
     refused = flow.call("x")

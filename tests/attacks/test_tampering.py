@@ -1,6 +1,6 @@
-"""Tokens that were changed in any way get one and the same answer (no oracle; RFC 9700, section 2.2).
+"""All changed tokens are answered alike (no oracle; RFC 9700, section 2.2).
 
-Every bit is flipped, every block exchanged, removed and repeated.
+Every bit is flipped; every block is exchanged, removed and repeated.
 """
 
 import base64
@@ -33,7 +33,7 @@ def flipped(octets: bytes) -> Iterator[bytes]:
 
 
 def rearranged(octets: bytes) -> Iterator[bytes]:
-    """With blocks exchanged, removed, repeated and added, and cut at every place."""
+    """With blocks exchanged, removed, repeated and added, and truncated at every position."""
     blocks = [octets[at : at + BLOCK] for at in range(0, len(octets), BLOCK)]
     for first, second in itertools.combinations(range(len(blocks)), 2):
         swapped = [*blocks]
@@ -88,7 +88,7 @@ def test_d6_every_changed_access_token_is_unknown_to_the_revocation_endpoint(flo
 
 
 def test_e1_a_token_combined_from_two_tokens_is_refused(flow: Flow) -> None:
-    """Also of two users' tokens under one key."""
+    """Including tokens of two users under one key."""
     bad = plain(flow.call("x"))
     first, second = flow.token().split("."), flow.token().split(".")
     for chosen in itertools.product((0, 1), repeat=3):

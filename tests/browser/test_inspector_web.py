@@ -18,7 +18,7 @@ from tests.e2e.conftest import ROOT, RunningTwin
 
 @pytest.fixture
 def inspector(twin: RunningTwin, tmp_path: Path) -> Iterator[str]:
-    """The address of an Inspector that knows nothing but the MCP server's."""
+    """The URL of an Inspector that has only the URL of the MCP server."""
     port = free_port_block()
     environment = os.environ | {
         "HOME": str(tmp_path),

@@ -13,7 +13,7 @@ from tests.e2e.conftest import RunningTwin
 
 @pytest.fixture
 def callback() -> Iterator[str]:
-    """A client's redirect URI that really answers."""
+    """A client's redirect URI with a server."""
 
     class Landing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -59,7 +59,7 @@ def test_a_user_allows_the_client_and_returns_to_it(app: Client, page: Page, con
 
 
 def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) -> None:
-    """Also for a person whom Entra remembers: the box must be ticked, and Entra asks for the account."""
+    """Also for a user with a session at Entra: the checkbox is required, and Entra asks for the account."""
     for _ in range(2):
         page.goto(app.authorize_url())
         page.get_by_role("button", name="Allow").click()
@@ -74,7 +74,7 @@ def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) ->
 def test_every_kind_of_loopback_address_is_a_way_back(
     twin: RunningTwin, page: Page, redirect_uri: str, decision: str
 ) -> None:
-    """Chromium holds form-action against each redirect; CSP has no way to write an IPv6 host."""
+    """Chromium applies form-action to each redirect, and CSP cannot contain an IPv6 host."""
     app = twin.client(redirect_uri=redirect_uri)
     assert app.register().status_code == 201
     page.route(

@@ -21,15 +21,15 @@ class Client:
         folder: name of the folder with the manifest `client.toml` and the program.
         version: name of the folder in it that has the lock.
         exact: the exact version that the lock pins.
-        name: what the table of docs/clients.md calls it.
+        name: its name in the table of docs/clients.md.
         toolchain: one of `toolchains.TOOLCHAINS`.
-        transports: those that the client has; `discovery` for one that only reads the metadata.
-        sign_in: `own`: the client registers and opens a page; `bearer`: its host gives it a token; `none`.
+        transports: the transports of the client; `discovery` for a client that only reads the metadata.
+        sign_in: `own`: the client registers and opens a page; `bearer`: its host passes it a token; `none`.
         refresh: when the client refreshes, if not at each expiry.
-        stays: whether it stays connected when its access token has expired; if not, `refresh` says why.
-        build: what the build of the program needs on its command line.
+        stays: whether it stays connected when its access token has expired; if not, `refresh` has the reason.
+        build: additional command-line arguments of the program's build.
         fast: whether it also runs in `make test`.
-        machine: the only kind of machine for which the registry has it, such as `Linux x86_64`, or None.
+        machine: the only platform with a package, such as `Linux x86_64`; None for all platforms.
     """
 
     folder: str
@@ -51,7 +51,7 @@ class Client:
 
     @property
     def runs_here(self) -> bool:
-        """Whether there is a program for this kind of machine."""
+        """Whether there is a package for this platform."""
         return self.machine in {None, f"{platform.system()} {platform.machine()}"}
 
     @property
@@ -66,7 +66,7 @@ class Client:
 
     @property
     def environment(self) -> Path:
-        """Where it is installed, outside the project's own environment."""
+        """The folder in which it is installed, outside the project's own environment."""
         return ENVIRONMENTS / self.id
 
 

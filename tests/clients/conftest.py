@@ -50,6 +50,6 @@ def twin_of_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 
 @pytest.fixture
 def twin(twin_of_clients: RunningTwin) -> RunningTwin:
-    """The twin as it was when it started, at the right time."""
+    """The twin in its initial state, with the machine's time."""
     twin_of_clients.control.post("/reset").raise_for_status()
     return twin_of_clients

@@ -1,6 +1,6 @@
 """Installs clients from their locks, one by one: `python -m tests.clients.install [--fast] [name...]`.
 
-With `--lock` it pins their packages again instead.
+With `--lock` it writes the lock files instead.
 """
 
 import argparse
@@ -23,13 +23,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _fingerprint(client: Client) -> str:
-    """Of what an installation consists of."""
+    """A hash of the files that an installation depends on."""
     files = _files(client.lock) + (_files(client.sources) if client.toolchain in _COMPILED else [])
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def is_installed(client: Client) -> bool:
-    """Whether what the lock names is installed, with the program as it is now."""
+    """Whether the locked packages are installed, with the current program."""
     stamp = client.environment / _STAMP
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != _fingerprint(client):
         return False
@@ -43,7 +43,7 @@ def install(client: Client) -> bool:
     """Installs a client, unless it is installed.
 
     Returns:
-        Whether there was something to do.
+        Whether something was installed.
 
     Raises:
         InstallError: a command failed.

@@ -1,6 +1,6 @@
 """docs/clients.md, whose table comes from a run of all clients: `python -m tests.clients.page`.
 
-Each test writes down what it saw; `make test-clients` makes the table of it at its end.
+Each test records its result; `make test-clients` writes the table from the results.
 """
 
 import json
@@ -18,20 +18,20 @@ _SIGN_IN = {"own": "one page", "bearer": "token of its host", "none": "discovery
 
 
 def record(client: Client, transport: str) -> None:
-    """Writes down that a client did all that its test asks of it."""
+    """Records that a client passed its test."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     result = {"client": client.id, "transport": transport}
     (RESULTS / f"{client.id}-{transport}.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 def clear() -> None:
-    """Forgets earlier runs."""
+    """Deletes the results of earlier runs."""
     for file in RESULTS.glob("*.json"):
         file.unlink()
 
 
 def recorded() -> set[tuple[str, str]]:
-    """Which client did it over which transport."""
+    """The clients and transports whose tests passed."""
     results = [json.loads(file.read_text(encoding="utf-8")) for file in RESULTS.glob("*.json")]
     return {(result["client"], result["transport"]) for result in results}
 
@@ -59,7 +59,7 @@ def main(page: Path = PAGE) -> int:
         if (client.id, transport) not in recorded()
     ]
     if absent:
-        print(f"docs/clients.md is as it was, because these did not run: {', '.join(absent)}")
+        print(f"docs/clients.md is unchanged, because these clients did not run: {', '.join(absent)}")
         return 0
     replace_part("matrix", table(recorded()), page)
     return 0

@@ -1,4 +1,4 @@
-"""Real clients, each in an environment of its own, knowing nothing but an address."""
+"""Real clients, each in its own environment, connect to the URL of an MCP server."""
 
 import os
 from collections.abc import Generator
@@ -40,7 +40,7 @@ def conversation(
         except InstallError as error:
             unavailable(str(error))
     if not is_installed(client):
-        unavailable(f"{client.id} is not installed: `make test-clients` does it")
+        unavailable(f"{client.id} is not installed: run `make test-clients`")
     command = [*toolchain.command(client), *arguments]
     talk = Conversation(command, client.environment, home, twin.person(), variables)
     try:
@@ -50,7 +50,7 @@ def conversation(
 
 
 def use_tools(talk: Conversation) -> None:
-    """It lists the tools and uses two of them."""
+    """The client lists the tools and uses two of them."""
     listed, *called = talk.until("waiting")
     assert sorted(listed["tools"]) == TOOLS
     assert [call["tool"] for call in called] == ["hello_mcp", "save_snippet"]
@@ -58,7 +58,7 @@ def use_tools(talk: Conversation) -> None:
 
 
 def use_tools_again(talk: Conversation) -> None:
-    """It finds what it saved before."""
+    """The client reads the snippet that it saved before."""
     (got,) = talk.until("end")
     assert got["tool"] == "get_snippet"
     assert "kept" in got["text"]
@@ -69,7 +69,7 @@ def address(twin: RunningTwin, transport: str) -> str:
 
 
 def sign_in_once(client: Client, transport: str, twin: RunningTwin, home: Path) -> None:
-    """It shows its user one page, and none when its access token has expired."""
+    """The client shows one page, and no further page when its access token has expired."""
     with conversation(client, twin, home, address(twin, transport), transport) as talk:
         use_tools(talk)
         assert talk.pages == 1
@@ -82,7 +82,7 @@ def sign_in_once(client: Client, transport: str, twin: RunningTwin, home: Path) 
 
 
 def use_tokens_of_the_host(client: Client, transport: str, twin: RunningTwin, home: Path) -> None:
-    """It sends the bearer token that its host has, which changes."""
+    """The client sends the current bearer token of its host."""
     host = twin.client()
     assert host.register().status_code == 201
     code = bearer.parameters_of(twin.person().sign_in(host.authorize_url()))["code"]
@@ -102,7 +102,7 @@ def use_tokens_of_the_host(client: Client, transport: str, twin: RunningTwin, ho
 
 
 def discover(client: Client, _: str, twin: RunningTwin, home: Path) -> None:
-    """It finds the authorization server and how to authenticate there."""
+    """The client discovers the authorization server and its authentication methods."""
     with conversation(client, twin, home, twin.gateway) as talk:
         (found,) = talk.until("end")
     assert found == {

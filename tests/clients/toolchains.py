@@ -1,7 +1,7 @@
-"""How the programs of a language are installed from their locks, outside the project's own environment.
+"""Installs the programs of each language from their lock files, outside the project's own environment.
 
-A lock pins every package with a hash and names no registry. `Client.sources` has the program; it is copied to
-where the packages are installed.
+A lock file pins every package with a hash and names no registry. The program in `Client.sources` is copied to
+the folder in which the packages are installed.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ class Toolchain(Protocol):
     """One language."""
 
     def missing(self) -> str | None:
-        """What the machine lacks, or None."""
+        """What is missing on this machine; None if nothing is."""
         ...
 
     def lock(self, client: Client) -> None:
-        """Pins all packages again, from the versions that the client's folder asks for."""
+        """Writes the lock file for the versions that are required in the client's folder."""
         ...
 
     def install(self, client: Client) -> None:
@@ -38,7 +38,7 @@ class Toolchain(Protocol):
         ...
 
     def command(self, client: Client) -> Sequence[str]:
-        """Starts the program, in `client.environment`."""
+        """The command that starts the program in `client.environment`."""
         ...
 
 
@@ -111,7 +111,7 @@ class Go:
     def lock(self, client: Client) -> None:
         shutil.copy(client.sources / "main.go", client.lock)
         try:
-            # It looks at files under every build tag.
+            # `go mod tidy` reads files under every build tag.
             _run(["go", "mod", "tidy"], client.lock, self._environment())
         finally:
             (client.lock / "main.go").unlink()
@@ -134,9 +134,9 @@ class Go:
 class Rust:
     """Crates from `Cargo.lock`; the program is `main.rs`.
 
-    Cargo writes the address of the registry next to every crate. The committed lock leaves the address out;
-    each crate keeps its checksum, and the address that this machine's Cargo uses is put back. Versions of a
-    client share what is compiled.
+    Cargo writes the address of the registry next to every crate. The committed lock file omits the address
+    but keeps the checksum of each crate; the address that Cargo uses on this machine is added before a build.
+    The versions of a client share compiled crates.
     """
 
     _SOURCE = re.compile(r'^source = "registry\+.*"\n', re.MULTILINE)

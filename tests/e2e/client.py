@@ -1,5 +1,5 @@
-"""An MCP client in its smallest form: each method is one request, with the values of a well-behaved client
-unless the test says otherwise."""
+"""A minimal MCP client: each method sends one request, with the values of a well-behaved client unless the
+test changes them."""
 
 import base64
 import hashlib
@@ -19,14 +19,14 @@ def challenge_of(verifier: str) -> str:
 
 
 def parameters_of(url: str) -> dict[str, str]:
-    """The query of an address; a parameter that stands there twice is an error."""
+    """The query parameters of a URL; a repeated parameter is an error."""
     values = parse_qs(urlsplit(url).query, keep_blank_values=True)
     assert all(len(value) == 1 for value in values.values()), values
     return {name: value[0] for name, value in values.items()}
 
 
 def refusal_of(document: dict[str, Any]) -> str:
-    """Why the gateway itself refused a call of an MCP server, from its JSON-RPC error."""
+    """The reason in the gateway's JSON-RPC error, with which it refused a call to an MCP server."""
     assert (document["jsonrpc"], document["id"]) == ("2.0", None)
     assert document["error"]["message"]
     return document["error"]["data"]["error"]
@@ -49,7 +49,7 @@ class Client:
         return f"{self.gateway}/{self.path}"
 
     def register(self, **changed: Any) -> httpx.Response:
-        """Registers, and remembers the client id when it was given one."""
+        """Registers and stores the client id if the response contains one."""
         metadata = {
             "client_name": "Test client",
             "redirect_uris": [self.redirect_uri],
@@ -66,7 +66,7 @@ class Client:
         return answer
 
     def authorize_url(self, **changed: str | None) -> str:
-        """The address to which it sends the browser; a parameter that is changed to None is left out."""
+        """The URL to which it sends the browser; a parameter that is changed to None is omitted."""
         parameters: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -81,7 +81,7 @@ class Client:
         return f"{self.gateway}/authorize?{urlencode({k: v for k, v in parameters.items() if v is not None})}"
 
     def redemption(self, code: str | None, **changed: str | None) -> dict[str, str]:
-        """The form that asks for a token; a parameter that is changed to None is left out."""
+        """The form of a token request; a parameter that is changed to None is omitted."""
         parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -94,11 +94,11 @@ class Client:
         return {name: value for name, value in parameters.items() if value is not None}
 
     def redeem(self, code: str | None, **changed: str | None) -> httpx.Response:
-        """Asks for a token."""
+        """Redeems a code."""
         return self.http.post(f"{self.gateway}/token", data=self.redemption(code, **changed))
 
     def call(self, token: str | None, method: str = "tools/list", **extra: Any) -> httpx.Response:
-        """One stateless MCP request over streamable HTTP; `extra` goes to httpx (headers, params...)."""
+        """Sends one stateless MCP request over streamable HTTP; `extra` is passed to httpx."""
         headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -111,11 +111,11 @@ class Client:
         )
 
     def refresh(self, refresh_token: str, **changed: str) -> httpx.Response:
-        """Asks for the next tokens."""
+        """Redeems a refresh token."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": self.client_id}
         return self.http.post(f"{self.gateway}/token", data=form | changed)
 
     def revoke(self, token: str, **changed: str) -> httpx.Response:
-        """Gives a token back."""
+        """Revokes a token."""
         form = {"token": token, "client_id": self.client_id}
         return self.http.post(f"{self.gateway}/revoke", data=form | changed)

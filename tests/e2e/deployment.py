@@ -1,6 +1,6 @@
-"""Keys, ids and configuration of the running twin, which an operator could read too.
+"""Keys, ids and configuration of the running twin, which an operator could also read.
 
-The stack is evaluated once more from the seed in the twin's state folder, which gives the same values.
+The stack is evaluated again with the seed in the twin's state folder, which results in the same values.
 """
 
 import base64
@@ -25,7 +25,7 @@ from twin.state import StateFolder
 
 @dataclass
 class Deployment:
-    """The stack behind a twin whose gateway and Entra are at these addresses."""
+    """The stack of a twin whose gateway and Entra have these URLs."""
 
     gateway: str
     entra: str
@@ -49,16 +49,16 @@ class Deployment:
 
     @cached_property
     def client_id(self) -> str:
-        """The application under which the gateway is known to Entra."""
+        """The client id of the gateway's Entra application."""
         (value,) = [each.value for each in self.service().named_values if each.name == "entra-client"]
         return value
 
     def service(self, **config: str) -> Service:
-        """What the gateway runs; with other settings, what it would run."""
+        """The service that the gateway runs, or would run with other settings."""
         return gateway.service(self._evaluated(**config) if config else self.stack, self.cloud)
 
     def key(self, name: str = "token-key-v1") -> OctKey:
-        """The named value that holds a key."""
+        """The key in a named value."""
         (value,) = [each.value for each in self.service().named_values if each.name == name]
         return OctKey.import_key(base64.b64decode(value))
 
@@ -67,7 +67,7 @@ class Deployment:
         return SigningKeys(self.state.entra_keys).sign(claims)
 
     def documents(self) -> list[dict[str, Any]]:
-        """Everything that the store holds, whatever its container."""
+        """All documents in the store, of all containers."""
         database = sqlite3.connect(f"file:{self.state.documents}?mode=ro", uri=True)
         try:
             return [json.loads(body) for (body,) in database.execute("SELECT body FROM documents")]

@@ -1,4 +1,4 @@
-"""The legacy HTTP+SSE transport (MCP 2024-11-05) reduced to what hundreds of parallel sessions need."""
+"""A minimal client of the legacy HTTP+SSE transport (MCP 2024-11-05) for hundreds of parallel sessions."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -22,8 +22,8 @@ class LegacySession:
     """One event stream, and the messages that belong to it.
 
     Attributes:
-        received: every message of the stream so far.
-        version: the protocol version that was agreed to.
+        received: all messages of the stream so far.
+        version: the negotiated protocol version.
     """
 
     def __init__(self, http: aiohttp.ClientSession, stream: aiohttp.ClientResponse, token: str) -> None:
@@ -35,7 +35,7 @@ class LegacySession:
         self.received: list[dict[str, Any]] = []
 
     async def open(self, version: str) -> None:
-        """Waits for the address of messages, and asks for a protocol version."""
+        """Waits for the message endpoint and negotiates a protocol version."""
         event, data = await self._event()
         assert event == "endpoint", (event, data)
         self._messages = urljoin(str(self._stream.url), data)
@@ -44,7 +44,7 @@ class LegacySession:
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     async def ask(self, method: str, params: dict[str, Any], *, number: int) -> Any:
-        """The result that the stream brings for a request."""
+        """Sends a request and returns its result from the stream."""
         await self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         while True:
             _, data = await self._event()
@@ -74,7 +74,7 @@ class LegacySession:
 async def connected(
     http: aiohttp.ClientSession, url: str, token: str, *, version: str = "2024-11-05"
 ) -> AsyncGenerator[LegacySession]:
-    """A session of a protocol version."""
+    """A session with a protocol version."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
     async with http.get(url, headers=headers) as stream:
         assert stream.status == 200, (stream.status, await stream.text())

@@ -1,7 +1,7 @@
 """A simulated user with a browser: opens links, reads pages, presses buttons, keeps cookies.
 
-Python's cookie jars do not send `Secure` cookies over http, as browsers do on localhost, so the
-cookies are carried by hand.
+Browsers send `Secure` cookies over http to localhost, but Python's cookie jars do not, so this module manages
+the cookies itself.
 """
 
 import re
@@ -15,9 +15,9 @@ import httpx
 
 @dataclass
 class Form:
-    """A form of a page; `buttons` maps a label to the name and value that pressing it sends.
+    """A form of a page; `buttons` maps a label to the name and value that the button sends.
 
-    A person ticks each required box before pressing a button that needs it.
+    The user checks each required checkbox before pressing a button that needs it.
     """
 
     action: str
@@ -64,7 +64,7 @@ class _FormReader(HTMLParser):
 
 @dataclass(frozen=True)
 class Page:
-    """What the browser shows, or the address at the client where it ended (then `response` is None)."""
+    """The page in the browser, or the client's URL at which the browser stopped (then `response` is None)."""
 
     url: str
     response: httpx.Response | None
@@ -89,10 +89,9 @@ class Person:
     """One person with one browser profile.
 
     Args:
-        name: the test user as whom they sign in.
-        stay_at: origins that the browser really visits; anything else is a client's redirect URI,
-            where it stops.
-        http: what it sends with; it must not keep cookies.
+        name: the test user who signs in.
+        stay_at: origins that the browser visits; any other URL is a client's redirect URI, at which it stops.
+        http: the HTTP client; it must not keep cookies.
     """
 
     def __init__(self, name: str, stay_at: tuple[str, ...], http: httpx.Client) -> None:
@@ -106,7 +105,7 @@ class Person:
         return self._go("GET", url)
 
     def press(self, page: Page, label: str, **changed: str) -> Page:
-        """Presses the first button whose label contains `label`; `changed` tampers with hidden fields."""
+        """Presses the first button whose label contains `label`; `changed` replaces hidden fields."""
         for form in page.forms():
             for text, button in form.buttons.items():
                 if label in text:
@@ -116,7 +115,7 @@ class Person:
         raise AssertionError(f"no button {label!r} on {page.url} ({page.status}): {page.html[:2000]}")
 
     def sign_in(self, url: str) -> str:
-        """Allows the client, signs in, and gives the address at the client where the browser ends."""
+        """Allows the client, signs in, and returns the client's URL at which the browser stops."""
         page = self.press(self.open(url), "Allow")
         if page.response is not None:
             page = self.press(page, self.name)

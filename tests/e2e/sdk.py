@@ -16,7 +16,7 @@ from tests.e2e.person import Person
 
 
 class Memory:
-    """Keeps what the SDK wants kept."""
+    """The SDK's token storage, in memory."""
 
     def __init__(self) -> None:
         self.tokens: OAuthToken | None = None
@@ -36,7 +36,7 @@ class Memory:
 
 
 def provider(url: str, person: Person, memory: Memory) -> OAuthClientProvider:
-    """The SDK's OAuth client with a person in place of the system's browser."""
+    """The SDK's OAuth client with a simulated user instead of the system's browser."""
     ends: list[str] = []
 
     async def open_browser(address: str) -> None:
@@ -59,7 +59,7 @@ def provider(url: str, person: Person, memory: Memory) -> OAuthClientProvider:
 async def connected(
     url: str, person: Person, *, memory: Memory | None = None, mode: str = "auto"
 ) -> AsyncGenerator[Client]:
-    """A connection to the MCP server at an address; legacy event streams end in `/sse`."""
+    """A connection to the MCP server at a URL; URLs of legacy event streams end in `/sse`."""
     auth = provider(url, person, memory or Memory())
     async with create_mcp_http_client(auth=auth) as http:
         connection = (

@@ -1,4 +1,4 @@
-"""The verification of the twin that tests share, and what may be changed in the answers that it gets."""
+"""The verification of the shared twin, with responses that tests can change."""
 
 import asyncio
 import threading
@@ -31,7 +31,7 @@ def target(running_twin: RunningTwin) -> Target:
 
 
 class Changing(httpx2.AsyncBaseTransport):
-    """The network with something broken in it: a function changes what a request is answered."""
+    """An HTTP transport with a function that changes responses."""
 
     def __init__(self, change: Change) -> None:
         self._change = change
@@ -46,7 +46,7 @@ class Changing(httpx2.AsyncBaseTransport):
 
 
 def signs_in(twin: RunningTwin, ends: list[str] | None = None) -> Callable[[str, str], None]:
-    """What takes the place of the browser: Ada signs in, in a thread of her own."""
+    """Replaces the browser: Ada signs in, in a separate thread."""
 
     def open_page(_what: str, url: str) -> None:
         def drive() -> None:

@@ -1,1 +1,1 @@
-"""What a client and its user experience when a part of the system fails during a sign-in or a call."""
+"""The responses to a client and its user when a part of the system fails during a sign-in or a call."""

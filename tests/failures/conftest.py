@@ -1,4 +1,4 @@
-"""What all tests of failures share."""
+"""Fixtures of all tests of failures."""
 
 from tests.policies.oauth.conftest import no_waiting
 

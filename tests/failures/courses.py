@@ -91,7 +91,7 @@ CALL = Step("call", lambda journey: journey.flow.call(journey.access_token), _se
 REFRESH = Step("refresh", lambda journey: journey.flow.refresh(journey.refresh_token), _given)
 REVOKE = Step("revoke", lambda journey: journey.flow.revoke(journey.refresh_token), _served)
 
-# A client with a metadata document and keys. Its user is asked once, and signs in twice.
+# A client with a metadata document and keys. Its user consents once and signs in twice.
 
 
 @functools.cache
@@ -106,7 +106,7 @@ def _signed(journey: Journey) -> dict[str, str]:
 
 
 def _shown_or_skipped(journey: Journey, answer: Response) -> bool:
-    """When the consent is remembered, the browser is sent on."""
+    """The browser is redirected if the consent is remembered."""
     skipped = "/oauth2/v2.0/authorize?" in (answer.header("Location") or "")
     journey.page, journey.at_entra = (None, answer) if skipped else (answer, None)
     journey.flow.nonce = parameters_of(answer.header("Location") or "?").get("nonce", "")
@@ -185,10 +185,10 @@ def _fresh() -> Flow:
 
 @dataclass(frozen=True)
 class Course:
-    """What a journey consists of, and where it begins.
+    """The steps of a journey, and its initial state.
 
     Attributes:
-        known: the number of its first steps that another course has tried.
+        known: the number of its first steps that another course also has.
     """
 
     begin: Callable[[], Flow]

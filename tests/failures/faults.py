@@ -1,4 +1,4 @@
-"""What can go wrong with one request of the gateway to another service."""
+"""The failures of a single request from the gateway to another service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class ServiceRequest:
     """A request to a service.
 
     Attributes:
-        handle: what the service does and answers.
-        forget: deletes the document that the request names, as its time to live does.
+        handle: processes the request and returns the response.
+        forget: deletes the document that the request names, like the expiry of its time to live.
     """
 
     handle: Callable[[], Reply]
@@ -29,12 +29,12 @@ Fault = Callable[[ServiceRequest], Reply]
 
 
 def answers(status: int, body: str = "{}", **headers: str) -> Fault:
-    """The service answers with this status and has done nothing."""
+    """The service returns this status without processing the request."""
     return lambda _: reply(status, body, **headers)
 
 
 def done_but(status: int) -> Fault:
-    """The service has done what it was asked, and answers with an error."""
+    """The service processes the request and returns an error."""
 
     def fault(request: ServiceRequest) -> Reply:
         request.handle()
@@ -54,24 +54,24 @@ def timeout(_: ServiceRequest) -> Reply:
 
 
 def lost_answer(request: ServiceRequest) -> Reply:
-    """The service has done what it was asked, and its answer does not arrive."""
+    """The service processes the request, but its response is lost."""
     request.handle()
     raise SendError("cosmos.internal.example timed out", timed_out=True)
 
 
 def expired(request: ServiceRequest) -> Reply:
-    """The document has just expired."""
+    """The document expires before the request arrives."""
     request.forget()
     return request.handle()
 
 
 def stop_before(_: ServiceRequest) -> Reply:
-    """The gateway stops before the service has the request."""
+    """The gateway stops before the request is sent."""
     raise GatewayStopped
 
 
 def stop_after(request: ServiceRequest) -> Reply:
-    """The gateway stops before it reads the answer."""
+    """The gateway stops before it reads the response."""
     request.handle()
     raise GatewayStopped
 
@@ -92,7 +92,7 @@ TRANSIENT: dict[str, Fault] = {
     "500 after it was done": done_but(500),
     "503 after it was done": done_but(503),
 }
-"""Failures that pass: the store's documentation says to repeat the request."""
+"""Transient failures, for which the store's documentation recommends repeating the request."""
 
 STOPS: dict[str, Fault] = {"gateway stops before": stop_before, "gateway stops after": stop_after}
 
@@ -103,7 +103,7 @@ REFUSALS: dict[str, Fault] = {
     "409": answers(409),
     "412": answers(412),
 }
-"""What a repetition in the same request does not change."""
+"""Failures that a repetition within the same request cannot solve."""
 
 UNREADABLE: dict[str, Fault] = {
     "HTML with 200": answers(200, HTML),

@@ -1,8 +1,8 @@
-"""A client and its user, from the registration to the revocation, who do what real ones do after a failure.
+"""A client and its user, from registration to revocation, who react to failures like real ones.
 
-A failed step is repeated once, as clients repeat a request and people reload a page. If that does not help,
-the client starts a new sign-in. Everything that the gateway sends meanwhile is checked: it is what was asked
-for, or an error that the client or the person can understand.
+A failed step is repeated once, like a client that repeats a request or a user who reloads a page. If it fails
+again, the client starts a new sign-in. Every response of the gateway is checked: it must be the expected
+response, or an error that the client or the user can act on.
 """
 
 import copy
@@ -28,7 +28,7 @@ OAUTH_ERRORS = {
     "temporarily_unavailable",
 }
 PAUSE = 301
-"""Seconds until a person tries again. API Management asks for Entra's keys every five minutes at most."""
+"""Seconds until a user tries again. API Management fetches Entra's keys at most every five minutes."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Call:
 
 
 def service_of(url: str) -> str:
-    """Which service has this address."""
+    """The service with this URL."""
     if url.startswith("https://cosmos.example/"):
         return "store"
     if url.startswith("https://login.microsoftonline.com/"):
@@ -64,13 +64,13 @@ class Journey:
 
     Attributes:
         flow: the gateway, the browser, and the services.
-        steps: what is done, in order.
-        faults: by the number of a request of the gateway to a service, what goes wrong with it.
+        steps: the steps, in order.
+        faults: the failures, by the number of the request from the gateway to a service.
         calls: the requests so far.
         before: called before each request of the client or the browser, with the name of the step.
         repeated: the steps that had to be repeated.
         restarted: the steps after which the client had to start a new sign-in.
-        given: by code, the refresh tokens that were given for it.
+        given: the refresh tokens that were issued for each code.
     """
 
     flow: Flow
@@ -91,7 +91,7 @@ class Journey:
     _status: int = 0
 
     def run(self, first: int = 0) -> "Journey":
-        """Takes the steps, all but the `first`; again from the beginning after one that cannot be taken."""
+        """Runs the steps after the `first` ones; restarts from the beginning if a step fails twice."""
         self._listen()
         remaining = list(self.steps[first:])
         while remaining:
@@ -104,15 +104,15 @@ class Journey:
         return self
 
     def _again(self, failed: "Step") -> list["Step"]:
-        """The steps after one that could not be taken."""
+        """The steps after a step that failed twice."""
         if failed.name == "message" and self._status == 404:
             return [step for step in self.steps if step.name not in SIGNING_IN]
-        # The page for an unknown client says that the client must register again.
+        # According to the page for an unknown client, the client must register again.
         registers = failed.name in ("register", "authorize")
         return [step for step in self.steps if step.name != "register" or registers]
 
     def checkpoint(self) -> "Checkpoint":
-        """What the client, the browser and the store know."""
+        """The state of the client, the browser and the store."""
         kept = {name: getattr(self, name) for name in _KEPT}
         flow = self.flow
         return Checkpoint(
@@ -120,7 +120,7 @@ class Journey:
         )
 
     def resume(self, checkpoint: "Checkpoint") -> "Journey":
-        """Continues where another journey was, at a gateway that has just started."""
+        """Continues another journey at a gateway that has just started."""
         for name, value in checkpoint.journey.items():
             setattr(self, name, value)
         self.flow.store.documents.update(copy.deepcopy(checkpoint.documents))
@@ -180,7 +180,7 @@ SIGNING_IN = {"register", "authorize", "consent page", "allow", "callback", "tok
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a journey is before one of its steps."""
+    """The state of a journey before one of its steps."""
 
     journey: dict[str, Any]
     documents: dict[tuple[str, str], dict[str, Any]]
@@ -195,7 +195,7 @@ class Step:
 
     Attributes:
         go: sends the request.
-        done: whether the answer is what was asked for; keeps what it gives.
+        done: whether the response is the expected one; stores its values.
     """
 
     name: str
@@ -204,7 +204,7 @@ class Step:
 
 
 def _without_entra(answer: Response) -> bytes:
-    """Everything that an answer says, but for the address at which the person signs in."""
+    """The content of a response, except for the URL at which the user signs in."""
     headers = [
         (name, value) for name, value in answer.headers if name not in {"Location", "Content-Security-Policy"}
     ]
@@ -212,7 +212,7 @@ def _without_entra(answer: Response) -> bytes:
 
 
 def assert_clear(answer: Response) -> None:
-    """An answer that is not what was asked for is an error that says what to do."""
+    """Every other response is an error with a remedy."""
     assert answer.status in (302, 303, 400, 401, 403, 404, 429, 500, 502, 503, 504), answer
     assert answer.header("Cache-Control") == "no-store"
     if answer.status in (302, 303):

@@ -1,4 +1,4 @@
-"""What the client hears when Entra does not finish a sign-in (docs/authorization.md, C7)."""
+"""The errors that a client receives when Entra does not complete a sign-in (docs/authorization.md, C7)."""
 
 from urllib.parse import urlencode
 
@@ -41,7 +41,7 @@ def test_c7_an_answer_of_entras_token_endpoint_becomes_an_oauth_error(name: str)
     ids=str,
 )
 def test_c7_an_error_of_entras_page_becomes_an_oauth_error(response: dict[str, str], error: str) -> None:
-    """Entra is not asked for a token then."""
+    """No token is requested from Entra in this case."""
     flow = Flow.new()
     state = parameters_of(flow.at_entra().header("Location") or "")["state"]
     flow.entra_request = {}

@@ -1,4 +1,4 @@
-"""The gateway restarts, or its cache loses what it holds, before any step of a journey.
+"""The gateway restarts, or its cache loses its entries, before any step of a journey.
 
 The cache is a hint: API Management stores asynchronously, per region, and may drop everything at any moment.
 """
@@ -72,7 +72,7 @@ def test_d7_a_journey_needs_no_cache(name: str, broken: str) -> None:
 
 
 def test_d6_a_delayed_store_answer_does_not_extend_a_revoked_token_beyond_thirty_seconds() -> None:
-    """A call has read the grant before its revocation; what it read is stored after it."""
+    """A call reads the grant before its revocation, and caches it after the revocation."""
     journey = COURSES["session of an older client"].journey()
     journey.steps = journey.steps[:6]
     journey.run()

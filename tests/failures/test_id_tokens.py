@@ -1,4 +1,4 @@
-"""Entra's ID token is wrong in one point: at the sign-in, and at a refresh."""
+"""One claim or property of Entra's ID token is wrong, at the sign-in and at a refresh."""
 
 import base64
 import functools
@@ -110,7 +110,7 @@ BODIES: dict[str, Reply] = {
 
 
 def answer_for(name: str, flow: Flow) -> Reply:
-    """What Entra answers."""
+    """Entra's response."""
     if name in BODIES:
         return BODIES[name]
     claims = claims_of(flow)
@@ -132,7 +132,7 @@ def test_c7_a_wrong_id_token_results_in_no_code(flow: Flow, name: str) -> None:
 
 
 def test_c7_a_valid_id_token_results_in_a_code(flow: Flow) -> None:
-    """So each refusal is for its one point. The user is `oid` in `tid`; `sub` is not used."""
+    """This proves that each refusal has the expected cause. The user is `oid` in `tid`; `sub` is not used."""
     at_entra = flow.at_entra()
     right = reply(200, json.dumps({"id_token": _signed(claims_of(flow))}))
     flow.entra = lambda: right

@@ -1,7 +1,7 @@
 """Every request of the gateway to another service fails once, in every way.
 
-The requests of each step are counted by a journey without failures, so that a new request is tried without
-being listed here.
+A journey without failures counts the requests of each step, so new requests are tested without being listed
+here.
 """
 
 import functools
@@ -24,12 +24,12 @@ SERVICES: dict[str, Mapping[str, Fault]] = {
     "MCP server": {name: TRANSIENT[name] for name in ("429", "500", "503", "no connection", "time-out")}
     | STOPS,
 }
-"""What each service may do. Other answers of an MCP server with 4xx are for the client."""
+"""The failures of each service. Other 4xx responses of an MCP server are passed to the client."""
 IMPOSSIBLE = {
     ("store", "POST"): {"409", "document expires"},
     ("store", "PUT"): set(UNREADABLE),
 }
-"""Writes: an answer of success without a write, and a conflict of an id that is random."""
+"""Impossible for writes: success without a write, and a conflict of a random id."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Point:
 
     Attributes:
         first: the number of the step that makes the request.
-        number: of the request in this step.
+        number: the number of the request in this step.
     """
 
     first: int
@@ -49,7 +49,7 @@ class Point:
 
 @functools.cache
 def points_of(name: str) -> Sequence[Point]:
-    """The requests of a journey on which nothing fails, each step at a gateway that has just started."""
+    """The requests of a journey without failures, with a newly started gateway for each step."""
     course, points = COURSES[name], []
     before = course.journey().checkpoint()
     for first, step in enumerate(course.steps):
@@ -62,14 +62,14 @@ def points_of(name: str) -> Sequence[Point]:
 
 
 def failing_at(course: Course, point: Point, fault: Fault) -> Journey:
-    """The journey from the step on whose request fails."""
+    """The journey, from the step whose request fails."""
     journey = course.journey().resume(point.before)
     journey.faults = {point.number: fault}
     return journey.run(point.first)
 
 
 def assert_in_order(journey: Journey) -> None:
-    """No grant is live that the client does not hold, and no code gave two."""
+    """Every valid grant is known to the client, and no code resulted in two grants."""
     assert journey.live() == []
     assert all(len(tokens) == 1 for tokens in journey.given.values())
     for grant in journey.flow.store.of("grants"):
@@ -77,7 +77,7 @@ def assert_in_order(journey: Journey) -> None:
 
 
 def assert_registered(journey: Journey) -> None:
-    """The registration lives on after a sign-in."""
+    """The registration is still valid after a sign-in."""
     if journey.given and (registrations := list(journey.flow.store.of("clients"))):
         assert REGISTRATION in {each["ttl"] for each in registrations}
 
@@ -93,7 +93,7 @@ def test_a_journey_without_a_failure_needs_no_repetition(name: str) -> None:
 
 ALIKE = {"408", "410", "449", "500", "time-out", "408 after it was done", "500 after it was done"}
 ALIKE |= {"400", "401", "409", "nothing with 200", "a list with 200"}
-"""Faults that resemble others, which only a thorough run tries."""
+"""Faults that resemble others, so only a thorough run tries them."""
 TRIED = [
     (service, fault)
     for service, faults in SERVICES.items()
@@ -107,7 +107,7 @@ TRIED = [
 def test_d7_a_single_failure_never_ends_a_sign_in_without_an_error(
     name: str, service: str, fault: str
 ) -> None:
-    """The client gets through, if need be after it repeats a request or starts a new sign-in."""
+    """The client succeeds, if necessary after repeating a request or starting a new sign-in."""
     for point in points_of(name):
         call = point.call
         if call.service != service or fault in IMPOSSIBLE.get((service, call.method), ()):
