@@ -74,9 +74,10 @@ def _answer(tool: str, context: str, work: Callable[[Mapping[str, object], str |
         return failure("The tool failed. The server's log has the reason.")
 
 
+# The docstring is the tool's description, which `tools.lock.json` contains.
 @app.mcp_tool()
 def hello_mcp() -> str:
-    """Returns a greeting, which shows that the server works."""
+    """Says hello, to show that the server is there."""
     return "Hello I am MCPTool!"
 
 

@@ -20,7 +20,7 @@ from tests.raw_http import connection
 SERVED = "functions.example"
 
 Shape = Callable[[bytes], bytes]
-"""Makes a message of the head of a good call."""
+"""Creates a message from the head of a valid call."""
 
 
 @pytest.fixture(scope="module")

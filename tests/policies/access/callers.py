@@ -1,4 +1,4 @@
-"""Who calls an MCP server: an agent with a token of Entra, the holder of a subscription key, a user."""
+"""Callers of an MCP server: an agent with a token of Entra, the holder of a subscription key, a user."""
 
 import functools
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ KEYS = {
     "slack-keys": "fedcba9876543210fedcba9876543210",
     None: "ffffffffffffffffffffffffffffffff",
 }
-"""Subscription keys by the product that they are for; the one for all APIs has none."""
+"""Subscription keys by product; the key for all APIs has no product."""
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def _with_subscriptions(service: Service) -> Service:
 
 
 def agent_claims(flow: Flow, **changed: Any) -> dict[str, Any]:
-    """The claims of an app-only token of version 2; one that is changed to None is left out."""
+    """The claims of an app-only token of version 2; a claim that is changed to None is omitted."""
     tenant = flow.named_value("entra-tenant")
     claims: dict[str, Any] = {
         "iss": f"{flow.named_value('entra-authority')}/{tenant}/v2.0",
@@ -82,7 +82,7 @@ def arrived(flow: Flow) -> list[Sent]:
 
 
 def refused_like_a_bad_token(flow: Flow, answer: Response) -> bool:
-    """Whether an answer is, to the letter, the one to a token that means nothing."""
+    """Whether a response is identical to the response to an invalid token."""
     known = ask(flow, **bearer("nonsense"))
     return (
         known.status == 401

@@ -1,4 +1,4 @@
-"""Agents call an MCP server with app-only tokens of Entra (requirement F1), where the stack admits them."""
+"""Agents call an MCP server with app-only tokens of Entra (requirement F1), if the stack admits them."""
 
 import hashlib
 import json
@@ -43,8 +43,8 @@ def test_f1_an_agent_with_the_role_of_a_server_calls_it(flow: Flow) -> None:
 
 REFUSED: dict[str, dict[str, Any]] = {
     "a delegated token": {"scp": "user_impersonation", "idtyp": None},
-    "a delegated token that says it is not": {"scp": "user_impersonation"},
-    "a token that does not say for whom it acts": {"idtyp": None},
+    "a delegated token with the idtyp of an app-only token": {"scp": "user_impersonation"},
+    "a token without idtyp": {"idtyp": None},
     "a user's ID token": {"idtyp": None, "azp": None, "nonce": "n"},
     "a token without a client": {"azp": None},
     "a token without a principal": {"oid": None},

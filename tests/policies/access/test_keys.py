@@ -1,4 +1,4 @@
-"""Holders of a subscription key call an MCP server (requirement F2), where the stack admits them."""
+"""Holders of a subscription key call an MCP server (requirement F2), if the stack admits them."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """What real clients send: registrations and authorization requests, without the values that change each time.
 
-From the sources of the clients, or from what they sent to a gateway of this project.
+They come from the sources of the clients, or from requests that they sent to a gateway of this project.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What all tests of the policies in this process share."""
+"""Fixtures of all tests of the policies in this process."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,7 @@ from apim.policies import retry
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repetitions follow each other without a pause, in policies only: other threads of this process wait."""
+    """Policies retry without a pause; other threads of this process still wait."""
 
     async def passed(_seconds: float) -> None:
         return

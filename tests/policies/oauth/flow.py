@@ -1,4 +1,4 @@
-"""A gateway in this process with everything a sign-in needs: store, Entra, client and browser.
+"""A gateway in this process with all parties of a sign-in: store, Entra, client and browser.
 
 The clock advances only when a test moves it, so that a test can check the exact second at which something
 expires.
@@ -33,7 +33,7 @@ FORM = "application/x-www-form-urlencoded"
 OBJECT_ID = "55555555-5555-4555-8555-555555555555"
 
 _ATTEMPTS = 3
-"""Of the gateway, for each call of the store."""
+"""The number of attempts of the gateway for each call to the store."""
 
 Document = dict[str, Any]
 Failing = Callable[[], Reply]
@@ -51,13 +51,13 @@ class ManualClock(Clock):
 
 
 class Store:
-    """Cosmos DB's REST API, as far as it keeps documents by their id; documents do not expire here.
+    """The part of Cosmos DB's REST API that stores documents by their id; documents do not expire here.
 
     Attributes:
         clock: gives the time of a change (`_ts`).
-        documents: by container and id.
+        documents: the documents by container and id.
         calls: method and container of each request, in order.
-        failing: the answer that replaces the store's, by the number of the request from 0.
+        failing: responses that replace the store's, by the number of the request from 0.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -92,7 +92,7 @@ class Store:
         return self._kept(sent, (container, name), body)
 
     def _fail(self, sent: Sent, failing: Failing, attempts: int) -> Reply:
-        """Fails, and so often again as the gateway repeats a call that may succeed later."""
+        """Fails, as often as the gateway repeats a call after a transient failure."""
         repeated = (sent, failing, attempts - 1) if attempts > 1 else None
         try:
             answer = failing()
@@ -123,18 +123,18 @@ class Store:
         return (document for (kept_in, _), document in self.documents.items() if kept_in == container)
 
     def one(self, container: str) -> Document:
-        """The only document of a container, to be read or changed without the gateway."""
+        """The only document of a container, which tests may read and change."""
         (document,) = self.of(container)
         return document
 
 
 def unreachable() -> Reply:
-    """Fails as a request to a server that refuses connections."""
+    """Fails like a request to a server that refuses connections."""
     raise SendError("cosmos.internal.example refused", timed_out=False)
 
 
 def status(code: int, body: str = "{}") -> Failing:
-    """A function that answers with this status."""
+    """A function that returns a response with this status."""
     return lambda: reply(code, body)
 
 
@@ -157,14 +157,14 @@ def _harness() -> Harness:
 
 @dataclass
 class Flow:
-    """Each step of a sign-in as one method, with what a well-behaved client and browser send.
+    """Each step of a sign-in as one method, with the requests of a well-behaved client and browser.
 
     Attributes:
         cookies: the browser's cookies, by name.
         tampered: claims that replace the right ones in Entra's next ID token.
         entra_request: the parameters of the latest request to Entra's token endpoint.
-        entra: gives the answer of Entra's token endpoint in place of the right one.
-        served: gives the answer of the MCP server.
+        entra: returns the response of Entra's token endpoint instead of the regular one.
+        served: returns the response of the MCP server.
         registered: the number of registrations that were requested.
         refreshed: the number of refresh tokens that Entra issued.
     """
@@ -230,7 +230,7 @@ class Flow:
         return self.served()
 
     def signed_in_at_entra(self, **changed: Any) -> Reply:
-        """Entra's answer to a code or to a valid refresh token."""
+        """Entra's response to a code or to a valid refresh token."""
         self.refreshed += 1
         answer = {"id_token": self._id_token(), "refresh_token": f"entra/refresh+{self.refreshed}"} | changed
         return reply(200, json.dumps({name: each for name, each in answer.items() if each is not None}))
@@ -266,7 +266,7 @@ class Flow:
         return answer
 
     def authorize(self, **changed: str | None) -> Response:
-        """The client opens the authorization page in the browser; a parameter that is None is left out."""
+        """The client opens the authorization page in the browser; a parameter that is None is omitted."""
         parameters: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -292,12 +292,12 @@ class Flow:
         return answer
 
     def callback(self, at_entra: Response, code: str = "entras code") -> Response:
-        """The browser comes back from Entra."""
+        """The browser returns from Entra."""
         state = parameters_of(at_entra.header("Location") or "")["state"]
         return self.get("/oauth-callback", urlencode({"code": code, "state": state}))
 
     def redeem(self, code: str | None, **changed: str | None) -> Response:
-        """The client redeems a code; a parameter that is None is left out."""
+        """The client redeems a code; a parameter that is None is omitted."""
         parameters: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -309,7 +309,7 @@ class Flow:
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
     def refresh(self, refresh_token: str | None, **changed: str | None) -> Response:
-        """The client redeems a refresh token; a parameter that is None is left out."""
+        """The client redeems a refresh token; a parameter that is None is omitted."""
         parameters: dict[str, str | None] = {
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,
@@ -318,7 +318,7 @@ class Flow:
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
     def revoke(self, token: str | None, **changed: str | None) -> Response:
-        """The client revokes a token; a parameter that is None is left out."""
+        """The client revokes a token; a parameter that is None is omitted."""
         parameters: dict[str, str | None] = {"token": token, "client_id": self.client_id}
         return self.post("/revoke", _query(parameters | changed), content_type=FORM, cookies=False)
 
@@ -394,7 +394,7 @@ def handle_of(answer: Response) -> str:
 
 
 def end_of(answer: Response) -> str:
-    """Where the browser goes with an answer: by a redirect, or by a page that opens an app."""
+    """The URL to which a response sends the browser, by a redirect or a page that opens an app."""
     opened = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', answer.body.decode())
     return unescape(opened[0]) if opened else answer.header("Location") or ""
 

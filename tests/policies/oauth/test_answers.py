@@ -1,4 +1,4 @@
-"""What a client receives of a server's answer (docs/authorization.md, E3 and E6)."""
+"""The parts of a server's response that reach the client (docs/authorization.md, E3 and E6)."""
 
 import functools
 from dataclasses import replace
@@ -122,7 +122,7 @@ def test_e6_a_json_rpc_error_must_be_readable_json() -> None:
 
 
 def test_e6_a_challenge_of_a_server_is_never_the_gateways() -> None:
-    """With its 401 a client would sign in again."""
+    """With the server's 401 a client would sign in again."""
     answer = answer_with_body(401, JSON_RPC, Content_Type="application/json", WWW_Authenticate="Bearer")
     assert (answer.status, answer.header("WWW-Authenticate")) == (502, None)
 
@@ -187,7 +187,7 @@ def test_e3_a_response_with_more_headers_than_can_be_dropped_is_withheld(many: i
 def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int) -> None:
     flow = Flow.new()
     token = flow.token()
-    # The client's token and the cookie are dropped too.
+    # The client's token and the cookie are also removed.
     own = {f"X_Own_{number}": "x" for number in range(many - 2)}
     answer = flow.harness.send(
         "POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}", **own, Cookie="a=b"
@@ -222,11 +222,11 @@ def test_e7_too_many_calls_are_answered_with_retry_after() -> None:
     assert (refused.header("Retry-After"), refusal_of(refused.json())) == ("60", "too_many_requests")
 
 
-# What fails in the gateway itself
+# Failures in the gateway
 
 
 def added_by_an_operator(timed_out: bool) -> Response:
-    """The answer of an API that has no policies of its own, whose server does not answer."""
+    """The response of an API without its own policies whose server does not answer."""
     operation = Operation(id="get", name="get", method="GET", url_template="/thing")
     added = Api(
         id="added",
@@ -249,7 +249,7 @@ def test_e8_an_api_without_policies_does_not_name_its_host(timed_out: bool, stat
 
 
 def test_e8_a_failing_endpoint_returns_the_gateways_error() -> None:
-    """The store gives an answer that no store gives; a page of any origin may still read that it failed."""
+    """The store returns an invalid response; a page of any origin can still read the error."""
     flow = Flow.new()
     code = flow.code()
     html = "<html>cosmos-x.documents.azure.com"
@@ -275,11 +275,11 @@ OWNERS_POLICY = """<policies>
         <set-header name="X-Owner" exists-action="override"><value>central</value></set-header>
     </on-error>
 </policies>"""
-"""A policy of all APIs, by the owner of a service that a stack adopts, that fails for every request."""
+"""The policy of all APIs, of the owner of an adopted service, fails for every request."""
 
 
 def test_e8_a_failure_of_the_owners_policy_is_answered_with_the_gateways_error() -> None:
-    """The operation has no policy of its own yet, as during a deployment, so that its API answers."""
+    """The operation has no policy yet, as during a deployment, so the policy of its API answers."""
     service = service_with(**existing.ALL)
     apis = tuple(
         replace(api, operations=tuple(replace(each, policy=None) for each in api.operations))

@@ -1,4 +1,4 @@
-"""Audit records: each event leaves one, and nothing in them is a secret or content."""
+"""Audit records: each event writes one record, without secrets and content."""
 
 from collections.abc import Callable, Mapping
 
@@ -209,7 +209,7 @@ def test_f7_metadata_and_preflights_leave_no_record(flow: Flow) -> None:
 
 
 def test_f7_no_record_has_a_secret_or_content(flow: Flow) -> None:
-    """Canaries in everything that a client or a browser sends, next to all that a sign-in makes."""
+    """Canaries in all values that a client or a browser sends, and all values that a sign-in creates."""
     flow.register(client_name=f"App {CANARY}", software_id=CANARY)
     started = flow.authorize(state=CANARY, scope=f"functions {CANARY}", login_hint=CANARY)
     page = flow.consent_page(handle_of(started))

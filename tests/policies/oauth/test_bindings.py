@@ -1,4 +1,4 @@
-"""What belongs together in a sign-in: transaction, browser, form, Entra's answer, code and client."""
+"""The bindings of a sign-in between transaction, browser, form, Entra's response, code and client."""
 
 import re
 
@@ -19,7 +19,7 @@ def form_token(page: bytes) -> str:
 
 
 def test_a_form_token_is_for_one_transaction_even_under_the_same_secret(flow: Flow) -> None:
-    """An attacker who has both may give the second transaction's cookie the first one's secret."""
+    """An attacker who has both cookies may put the first transaction's secret into the second one."""
     first = flow.page()
     ((name, secret),) = flow.cookies.items()
     second_handle = handle_of(flow.authorize())
@@ -43,7 +43,7 @@ def test_a_form_token_is_for_one_browser(flow: Flow) -> None:
 
 
 def test_a_reloaded_page_keeps_the_browsers_secret(flow: Flow) -> None:
-    """So a form that stands open in another tab still counts; what is no secret of ours is replaced."""
+    """A form that is open in another tab stays valid; a cookie without a valid secret is replaced."""
     handle = handle_of(flow.authorize())
     first = flow.consent_page(handle)
     kept = dict(flow.cookies)
@@ -100,7 +100,7 @@ def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: 
 
 
 def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:
-    """Whoever sees the address at Entra knows state and nonce; neither is the cookie."""
+    """The URL at Entra contains state and nonce, but not the value of the cookie."""
     answer = flow.at_entra()
     ((name, secret),) = flow.cookies.items()
     asked = parameters_of(answer.header("Location") or "")

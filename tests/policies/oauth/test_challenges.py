@@ -1,4 +1,4 @@
-"""What a caller without a good token receives at MCP paths (docs/authorization.md, A1, D3 and E1)."""
+"""The response to callers without a valid token at MCP paths (docs/authorization.md, A1, D3 and E1)."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def ask(
 
 
 def reached(flow: Flow) -> list[str]:
-    """The addresses at the MCP server that were called."""
+    """The called URLs of the MCP server."""
     return [sent.url for sent in flow.harness.network.sent if "functions.example" in sent.url]
 
 
@@ -58,7 +58,7 @@ def test_a1_a_challenge_names_the_metadata_of_the_path_that_was_called(
 def test_e1_every_method_at_an_mcp_path_is_answered_with_the_challenge(
     flow: Flow, method: str, path: str
 ) -> None:
-    """Clients probe with methods that no server takes: HEAD, or POST at the path of an event stream."""
+    """Clients send methods that no server supports: HEAD, or POST at the path of an event stream."""
     without, bad = ask(flow, method, path), ask(flow, method, path, "x")
     assert (without.status, bad.status) == (401, 401)
     challenge = without.header("WWW-Authenticate") or ""

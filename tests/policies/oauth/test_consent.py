@@ -1,4 +1,4 @@
-"""Authorization requests and the consent page: resources, where errors go, what one click can do."""
+"""Authorization requests and the consent page: resources, targets of errors, effects of one click."""
 
 import functools
 import json
@@ -41,7 +41,7 @@ def of_stack(**config: str) -> Flow:
 
 
 def kept_resource(flow: Flow, *resources: str) -> str:
-    """The resource that is kept, or the error that the client receives."""
+    """The stored resource, or the error that the client receives."""
     more = "".join(f"&resource={resource}" for resource in resources)
     query = f"redirect_uri={CALLBACK}&client_id={flow.client_id}&response_type=code&code_challenge={'x' * 43}"
     answer = flow.get("/authorize", f"{query}&code_challenge_method=S256{more}")
@@ -70,7 +70,7 @@ def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_c1_another_port_never_leads_to_the_gateways_own_origin(host: str) -> None:
-    """Of a stack whose gateway is on this machine, by whatever name of the machine."""
+    """For a stack whose gateway is on this machine, under any name of the machine."""
     local = planned_on_this_machine()
     flow = Flow.at(local)
     assert flow.register(redirect_uris=[f"http://{host}/consent"]).status == 201
@@ -222,7 +222,7 @@ def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(
     assert asked["prompt"] == "select_account"
 
 
-# What the page says
+# The text of the page
 
 
 def test_c4_the_page_begins_with_the_redirect_target(flow: Flow) -> None:

@@ -1,4 +1,4 @@
-"""Expiry to the second, judged by what the store still holds, not by what the store deletes."""
+"""Expiry to the second, also while the store has not deleted an expired document yet."""
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_b4_a_request_without_a_sign_in_does_not_extend_a_registration(flow: Flo
 def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
     flow: Flow,
 ) -> None:
-    """Nothing that happens before a user signed in extends it."""
+    """No step before the sign-in of a user extends it."""
     client = dict(flow.store.one("clients"))
     assert client["ttl"] == 86400
     flow.harness.clock.advance(3600)
@@ -114,7 +114,7 @@ def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
 
 
 def test_a_sign_in_of_a_client_without_a_registration_works(flow: Flow) -> None:
-    """It expired meanwhile, or the client is known by other means."""
+    """The registration has expired in the meantime, or the client has a metadata document."""
     code = flow.code()
     flow.store.documents = {key: each for key, each in flow.store.documents.items() if key[0] != "clients"}
     assert flow.redeem(code).status == 200

@@ -25,7 +25,7 @@ def token(flow: Flow) -> str:
 
 
 def versioned(version: str) -> Mapping[str, str]:
-    """The headers of a request after `initialize`: 2025-03-26 does not know the header of the version."""
+    """The headers of a request after `initialize`; 2025-03-26 has no header for the version."""
     return {} if version == "2025-03-26" else {"MCP_Protocol_Version": version}
 
 
@@ -84,7 +84,7 @@ def test_a_batch_of_2025_03_26_is_passed_on_unchanged(flow: Flow, token: str) ->
 
 @pytest.mark.parametrize("version", WITH_SESSIONS)
 def test_a_client_with_sessions_learns_that_its_session_ended(flow: Flow, token: str, version: str) -> None:
-    """404 is the answer upon which it begins a new one, from the gateway and from the server."""
+    """After a 404 from the gateway or the server, the client begins a new session."""
     initialize(flow, token, version)
     flow.served = lambda: reply(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"x"}}')
     for session in (SESSION, "another"):
@@ -138,7 +138,7 @@ def test_a_client_of_2026_07_28_listens_on_the_answer_of_a_subscription(flow: Fl
 
 
 def test_a_client_that_falls_back_receives_a_session(flow: Flow, token: str) -> None:
-    """It asked with 2026-07-28 first; `initialize` names an older version and comes without the header."""
+    """The client first sends 2026-07-28, then `initialize` with an older version and no version header."""
     flow.served = lambda: reply(400, "{}", Content_Type="application/json")
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}
     assert ask(flow, token, "POST", body, **JSON, MCP_Protocol_Version=STATELESS).status == 400

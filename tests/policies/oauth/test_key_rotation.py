@@ -1,8 +1,8 @@
-"""A rotation of the keys while it is deployed.
+"""A rotation of the keys during its deployment.
 
-API Management gives no order in which changed named values and changed policies take effect, and units of a
-gateway may differ for minutes. So each step of a sign-in may meet the policies of either version, and each
-policy the named values of either version.
+API Management does not guarantee an order in which changed named values and policies take effect, and units
+of a gateway may differ for minutes. Each step of a sign-in may therefore run with the policies of either
+version, and each policy with the named values of either version.
 """
 
 import functools
@@ -38,7 +38,7 @@ def harness_with(policies: str, values: str) -> Harness:
 
 
 def signed_in(harnesses: Callable[[str], Harness]) -> int:
-    """The status of the call at the end of a sign-in; `harnesses` gives the gateway of each step."""
+    """The status of the call at the end of a sign-in; `harnesses` has the gateway of each step."""
     flow = Flow.at(harnesses(STEPS[0]))
 
     def step(name: str) -> Flow:
@@ -74,7 +74,7 @@ ORDERS = {
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_d4_a_half_deployed_rotation_invalidates_nothing_at_any_step(order: str) -> None:
-    """The second state begins at one step, and the third at a later one (R11)."""
+    """The second state takes effect at one step, and the third at a later one (R11)."""
     for second, third in itertools.combinations_with_replacement(range(len(JOURNEY)), 2):
 
         def state(step: str, second: int = second, third: int = third) -> Harness:
@@ -107,7 +107,7 @@ def test_d4_policies_work_with_the_named_values_of_either_version(before: str, a
 
 @rotation
 def test_d4_a_rotation_changes_no_named_value(before: str, after: str) -> None:
-    """It adds keys, and removes one that the policies of neither version mention."""
+    """A rotation adds keys, and removes one that the policies of neither version use."""
     old, new = (
         {each.name: each.value for each in service_with(keyVersion=version).named_values}
         for version in (before, after)
@@ -141,7 +141,7 @@ def test_d4_a_sign_in_does_not_outlive_two_rotations() -> None:
 
 
 def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> None:
-    """What an operator does after a leak: named values and state held the keys of two further versions."""
+    """The rotation after a leak: named values and state contained the keys of two more versions."""
     leaked = {each.name for each in service_with(keyVersion="1").named_values}
     accepted = {
         name
@@ -154,7 +154,7 @@ def test_d4_adding_four_to_the_version_accepts_no_key_that_existed_before() -> N
 
 @rotation
 def test_d5_a_refresh_token_survives_the_rotation(before: str, after: str) -> None:
-    """Also while units with the policies of both versions answer, and the new one while it is rolled back."""
+    """Also while units run the policies of both versions, and while the new version is rolled back."""
     for first, second, third in itertools.product((before, after), repeat=3):
         flow = Flow.at(harness_with(first, after))
         token = flow.refresh_token()
@@ -188,7 +188,7 @@ def test_d5_a_refresh_token_that_was_not_used_between_two_rotations_ends() -> No
 
 
 def test_d5_a_refresh_after_each_rotation_keeps_the_client_connected() -> None:
-    """What the store keeps of Entra's token moves on to the new key, too."""
+    """The stored Entra refresh token is also encrypted with the new key."""
     flow = Flow.at(harness_with("1", "1"))
     token = flow.refresh_token()
     for version in VERSIONS[1:]:

@@ -1,4 +1,4 @@
-"""How long, how many, and of which letters: the last that is taken and the first that is not."""
+"""Limits of lengths, numbers and characters: the last accepted value and the first refused one."""
 
 import json
 
@@ -31,7 +31,7 @@ BESIDE_THEM += "\u3163\u3165\uff9f\uffa1\uff5e\U00010000\U0001f600\U0003134a"
 
 @pytest.mark.parametrize("letters", FIRST_AND_LAST_OF_WHAT_CANNOT_BE_SEEN, ids=ascii)
 def test_invisible_characters_in_a_name_are_refused(flow: Flow, letters: str) -> None:
-    """At its beginning, within, and at its end."""
+    """At the beginning, in the middle and at the end."""
     for letter in letters:
         for name in (letter + "ab", "a" + letter + "b", "ab" + letter):
             answer = flow.register(client_name=name)
@@ -59,7 +59,7 @@ def accepted(flow: Flow, uri: object) -> bool:
 
 
 def test_a_redirect_uri_contains_only_characters_that_uris_allow(flow: Flow) -> None:
-    """RFC 3986, appendix A, without what begins a fragment and without the wildcard."""
+    """RFC 3986, appendix A, without the character that begins a fragment and without the wildcard."""
     taken = {chr(code) for code in range(256) if accepted(flow, f"https://app.example/a{chr(code)}b")}
     digits = "0123456789"
     assert taken == {
@@ -224,7 +224,7 @@ def test_a_registration_must_have_the_content_type_of_json(
     assert register_raw(flow, json.dumps({"redirect_uris": [CALLBACK]}), content_type) == status
 
 
-# What comes back in an authorization request
+# Values of an authorization request that are returned to the client
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_registration_must_have_the_content_type_of_json(
 def test_c1_only_the_port_of_a_loopback_host_may_differ(
     flow: Flow, registered: str, asked: str, same: bool
 ) -> None:
-    """RFC 8252, section 7.3, and of the name localhost too."""
+    """RFC 8252, section 7.3; also for the name localhost."""
     assert flow.register(redirect_uris=["https://first.example/", registered]).status == 201
     assert flow.authorize(redirect_uri=asked).status == (302 if same else 400)
 
@@ -307,7 +307,7 @@ def test_a_registered_client_receives_an_error_for_one_character_too_many(
     ],
 )
 def test_a_parameter_may_be_left_out_or_must_not_be(flow: Flow, parameter: str, error: str) -> None:
-    """Without a value it counts as left out (RFC 6749, section 3.1)."""
+    """Without a value it counts as omitted (RFC 6749, section 3.1)."""
     assert [error_of(flow, **{parameter: value}) for value in (None, "")] == [error, error]
 
 
@@ -381,7 +381,7 @@ def test_no_form_at_all_is_an_empty_one(flow: Flow, path: str) -> None:
     assert (answer.status, answer.header("Location")) == (400, None)
 
 
-# How often
+# Rate limits
 
 ENDPOINTS = {
     "authorize": ("GET", "/authorize", 60),
@@ -395,7 +395,7 @@ ENDPOINTS = {
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_requests_of_one_address_are_limited_for_each_minute(flow: Flow, name: str) -> None:
-    """Each endpoint counts for itself, and each address."""
+    """Each endpoint and each address is counted separately."""
 
     def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:
         return flow.harness.send(method, path, ip=ip).status

@@ -1,4 +1,4 @@
-"""Client ID Metadata Documents: which are fetched, what they must say, how long they are kept."""
+"""Client ID Metadata Documents: allowed URLs, required content, and caching."""
 
 import functools
 import json
@@ -37,15 +37,15 @@ CLAUDE_CODE: dict[str, Any] = {
     "response_types": ["code"],
     "token_endpoint_auth_method": "none",
 }
-"""As these clients publish them."""
+"""The documents that these clients publish."""
 
 
 class Host:
     """A web server for documents.
 
     Attributes:
-        fetched: the addresses that the gateway asked for.
-        answer: what it answers.
+        fetched: the URLs that the gateway requested.
+        answer: returns the response.
     """
 
     def __init__(self, document: dict[str, Any], **headers: str) -> None:
@@ -84,7 +84,7 @@ def document(**changed: Any) -> dict[str, Any]:
 
 
 def outcome(flow: Flow, host: Host, **changed: str | None) -> str:
-    """`consent`, or the sentence of the page that refuses the client."""
+    """`consent`, or the text of the page that refuses the client."""
     host.serve(flow)
     answer = flow.authorize(**({"client_id": URL, "redirect_uri": APP} | changed))
     if (answer.header("Location") or "").startswith(f"{GATEWAY}/consent?"):

@@ -1,4 +1,4 @@
-"""What the gateway's pages and redirects are sent with: every header, so that none comes or goes unseen."""
+"""All headers of the gateway's pages and redirects, so that no change is missed."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ PAGE = {
 
 
 def policy(answer: Response) -> dict[str, str]:
-    """The page's Content-Security-Policy; its one style is the one that stands on the page."""
+    """The page's Content-Security-Policy, with the hash of the page's style."""
     (style,) = re.findall("<style>(.*?)</style>", answer.body.decode(), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     parts = [
@@ -33,7 +33,7 @@ def policy(answer: Response) -> dict[str, str]:
 
 
 def headers(answer: Response) -> dict[str, str]:
-    """All, but how long the body is, what a page may do, and what the browser is to keep."""
+    """All headers except the body's length, the Content-Security-Policy and cookies."""
     left_out = {"Content-Length", "Content-Security-Policy", "Set-Cookie"}
     return {name: value for name, value in answer.headers if name not in left_out}
 
@@ -127,7 +127,7 @@ def test_an_error_page_has_no_links(flow: Flow, wrong: str) -> None:
 
 
 def test_redirects_send_no_referrer_and_are_not_cached(flow: Flow) -> None:
-    """What an address holds is nobody else's, and no cache keeps it."""
+    """The URLs contain values that no other party may receive and no cache may store."""
     quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     start = flow.authorize()
     denied = flow.consent(flow.page(), "deny")

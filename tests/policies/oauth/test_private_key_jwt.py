@@ -1,4 +1,4 @@
-"""private_key_jwt: clients whose metadata document asks for it alone sign each token request (RFC 7523)."""
+"""private_key_jwt: clients whose metadata document lists only this method sign token requests (RFC 7523)."""
 
 import functools
 import json
@@ -51,8 +51,8 @@ class Confidential:
     Attributes:
         flow: the gateway.
         published: the keys.
-        fetched: how often they were fetched.
-        broken: what the host answers instead of the keys.
+        fetched: how often the keys were fetched.
+        broken: the response that replaces the keys.
     """
 
     def __init__(self, **changed: Any) -> None:
@@ -92,7 +92,7 @@ class Confidential:
         return jwt.encode(header, kept, key, algorithms=["RS256", "PS256", "RS384", "ES256"])
 
     def assertion_with(self, *, pss: bool = False, **header: Any) -> str:
-        """A good assertion with this header, signed with RSA and SHA-256 whatever the header says."""
+        """A valid assertion with this header, signed with RSA and SHA-256 regardless of the header."""
         claims = jwt.decode(self.assertion(), _key("one")).claims
         signed = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
         scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if pss else padding.PKCS1v15()
@@ -285,7 +285,7 @@ def test_b5_the_verifier_is_needed_all_the_same() -> None:
 
 
 def test_b5_a_client_that_must_sign_also_signs_a_revocation() -> None:
-    """Of a valid token; the answer for another says nothing (RFC 7009, section 2.1)."""
+    """For a valid token; for other tokens the response reveals nothing (RFC 7009, section 2.1)."""
     client = Confidential()
     given = client.redeem(client.code(), client.assertion()).json()
     flow = client.flow

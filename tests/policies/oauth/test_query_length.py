@@ -1,7 +1,7 @@
 """Queries that are too long.
 
-API Management takes 2,048 bytes on the v2 tiers and more on the classic ones. The policies answer a longer
-query where the platform lets it through, and no address that they make themselves comes near the limit.
+API Management accepts 2,048 bytes in the v2 tiers and more in the classic ones. If the platform accepts a
+longer query, the policies refuse it, and no URL that they create exceeds the limit.
 """
 
 import functools
@@ -57,7 +57,7 @@ def test_the_length_of_a_redirect_uri_leaves_space_for_the_rest_of_the_query(flo
 
 
 def test_the_gateways_own_addresses_stay_short(flow: Flow) -> None:
-    """Entra adds a code and its session to what the gateway sends it as `state`."""
+    """Entra adds a code and its session to the `state` of the gateway."""
     start = flow.authorize(state="x" * 1400)
     at_entra = flow.consent(flow.consent_page(handle_of(start)))
     consent = (start.header("Location") or "").partition("?")[2]

@@ -1,4 +1,4 @@
-"""Random requests to MCP paths, and random answers of their servers (docs/authorization.md, E8).
+"""Random requests to MCP paths, and random responses of their servers (docs/authorization.md, E8).
 
 `HYPOTHESIS_PROFILE=thorough` tries 10,000 for each test.
 """
@@ -24,13 +24,13 @@ SESSION = "0123456789abcdef"
 
 @functools.cache
 def signed_in() -> tuple[Flow, str]:
-    """A gateway with no limits that a test would meet, and a good token."""
+    """A gateway with limits that no test reaches, and a valid token."""
     limits = dict.fromkeys(("callsPerMinute", "badTokensPerMinute"), "100000")
     flow = Flow.at(Harness(service_with(**limits), ManualClock()))
     return flow, flow.token()
 
 
-# What HTTP servers let through: visible characters, spaces, tabs and bytes above ASCII.
+# The characters that HTTP servers accept: visible characters, spaces, tabs and bytes above ASCII.
 values = st.text(st.sampled_from(string.printable[:95] + "\t\u00e9\u00ff"), max_size=60).map(str.strip)
 sessions = st.sampled_from([SESSION, "", "a,b", "a b", "x" * 8192, "x" * 8193, "\u00e9"]) | values
 versions = st.sampled_from(["2026-07-28", "2025-11-25", "2026-07-28,2025-03-26", "9999-99-99", ""]) | values

@@ -24,7 +24,7 @@ INTERNAL = (b"cosmos.example", b"Exception", b"Traceback", b"System.", b"{{", b"
 
 @functools.cache
 def shared() -> Flow:
-    """A gateway with a registered client and no limits that a test would meet."""
+    """A gateway with a registered client and limits that no test reaches."""
     limits = {"registerPerMinute": "1000", "stackRegistersPerMinute": "10000", "authorizePerMinute": "10000"}
     return Flow.at(Harness(service_with(**limits), ManualClock()))
 
@@ -32,7 +32,7 @@ def shared() -> Flow:
 def fresh() -> Flow:
     flow = shared()
     flow.harness.gateway.services.counters.clear()
-    # Each test puts a host of its own before the others.
+    # Each test adds its own host before the others.
     flow.harness.network.answer = flow._answer
     flow.harness.network.sent.clear()
     return flow
@@ -137,7 +137,7 @@ def test_e8_no_metadata_is_an_error_of_the_gateway(
         assert answer.status in (201, 400)
         if answer.status == 201:
             assert "client_secret" not in answer.json()
-        # A document with the same content is refused or describes a client, and is no error either.
+        # A document with the same content is refused or describes a client, and also causes no error.
         host = Host(asked | {"client_id": URL}, Cache_Control="no-store")
         host.serve(flow)
         harmless(flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))

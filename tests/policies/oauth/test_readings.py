@@ -20,7 +20,7 @@ from tests.policies.oauth.flow import (
     unreachable,
 )
 
-# The twin's services imitate the others.
+# The other readings concern the twin's services.
 SINGLE = [
     f"{question.name}={option.name}"
     for question in TABLE
@@ -36,7 +36,7 @@ def shared_harness() -> Harness:
 
 @pytest.fixture(params=["hostile", "lenient"])
 def flow(request: pytest.FixtureRequest) -> Flow:
-    """A sign-in under the readings that are hardest on the policies, and under the others."""
+    """A sign-in under the strictest readings, and under the others."""
     return under(request.param)
 
 
@@ -98,7 +98,7 @@ def test_a_malformed_escape_is_an_error_that_the_client_receives(name: str, valu
 
 
 def test_a_parameter_may_be_given_many_times_without_harm(flow: Flow) -> None:
-    """A third value joins an array that the second began."""
+    """A second value creates an array, and a third value is added to it."""
     for name in ("scope", "resource", "client_id"):
         answer = flow.get("/authorize", _authorization(flow) + f"&{name}=a&{name}=b&{name}=c")
         assert answer.status in (302, 400)
@@ -179,7 +179,7 @@ def test_a_store_that_does_not_answer_is_503_at_every_step(flow: Flow) -> None:
 
 @pytest.mark.parametrize("reading", ["failed-send-request=unset", "failed-send-request=null"])
 def test_a_session_is_not_believed_when_the_store_fails_after_the_grant(reading: str) -> None:
-    """A failed call may leave a response variable as it was: the grant's owner is not the session's."""
+    """A failed call may leave a response variable unchanged: the grant's owner is not the session's."""
     flow = under(reading)
     token = flow.token()
     session = {"Mcp-Session-Id": "0123456789abcdef"}
@@ -276,7 +276,7 @@ def test_a_web_page_can_read_a_429_and_its_retry_after(flow: Flow) -> None:
 
 
 def _authorization(flow: Flow, **raw: str) -> str:
-    """The query of an authorization request; `raw` has parameters as they are written in it."""
+    """The query of an authorization request; `raw` has parameters that are already encoded."""
     parameters = {
         "response_type": "code",
         "client_id": flow.client_id,
@@ -290,7 +290,7 @@ def _authorization(flow: Flow, **raw: str) -> str:
 
 
 def _forwarded(flow: Flow) -> Sent | None:
-    """The request that reached the MCP server, if one did."""
+    """The request that reached the MCP server, or None."""
     others = (flow.named_value("cosmos-url"), flow.named_value("entra-authority"))
     return next((sent for sent in flow.harness.network.sent if not sent.url.startswith(others)), None)
 

@@ -35,7 +35,7 @@ def refused(answer: Response) -> bool:
 
 
 def alive(flow: Flow) -> bool:
-    """Whether the grant is still good, as far as the store knows."""
+    """Whether the grant is valid according to the store."""
     return flow.store.one("grants")["status"] == "redeemed"
 
 
@@ -212,7 +212,7 @@ def test_d5_a_request_that_is_overtaken_twice_is_reuse(flow: Flow) -> None:
     assert not alive(flow)
 
 
-# What is no refresh token of the client
+# Values that are not a refresh token of the client
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_d5_every_bit_of_the_mac_counts(flow: Flow) -> None:
 
 
 def test_d5_a_copy_of_the_store_is_not_enough_to_make_a_token(flow: Flow) -> None:
-    """The MAC of another grant's secret, or of another gateway's key, is as wrong as any."""
+    """A MAC with another grant's secret or another gateway's key is invalid."""
     token = flow.refresh_token()
     secret = flow.store.one("grants")["refreshSecret"]
     flow.store.one("grants")["refreshSecret"] = "A" * 43
@@ -294,7 +294,7 @@ def test_d5_a_refresh_token_ahead_of_the_store_is_refused_and_revokes_nothing(fl
     assert alive(flow)
 
 
-# Who gets one
+# Clients that receive a refresh token
 
 
 def test_d5_a_client_need_not_ask_for_offline_access(flow: Flow) -> None:
@@ -304,7 +304,7 @@ def test_d5_a_client_need_not_ask_for_offline_access(flow: Flow) -> None:
 
 
 def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> None:
-    """The gateway could not find out later whether the user may still sign in."""
+    """The gateway could not check later whether the user may still sign in."""
     at_entra = flow.at_entra()
     flow.entra = lambda: flow.signed_in_at_entra(refresh_token=None)
     code = flow.callback(at_entra).header("Location") or ""
@@ -313,7 +313,7 @@ def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> Non
     assert not {"counter", "entraToken", "refreshSecret"} & flow.store.one("grants").keys()
 
 
-# What a refresh may ask for
+# Scopes and resources of a refresh
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def flow() -> Flow:
     return Flow.new()
 
 
-# Entra's answers
+# Entra's responses
 
 
 def test_d5_each_new_counter_calls_entra_with_its_newest_refresh_token(flow: Flow) -> None:
@@ -198,7 +198,7 @@ def test_d7_a_refresh_whose_write_fails_can_be_repeated(flow: Flow, failing: Fai
 
 
 def test_d7_a_refresh_whose_write_response_was_lost_returns_its_tokens(flow: Flow) -> None:
-    """The store changed the document, and its answer was lost: the gateway recognizes what it wrote."""
+    """The store changed the document and its response was lost: the gateway recognizes its own write."""
     token = flow.refresh_token()
     written: list[int] = []
     answer_of = flow.store.answer
@@ -259,7 +259,7 @@ def test_c7_a_sign_in_that_entra_throttles_for_a_moment_succeeds(
 
 
 def test_d5_a_single_failure_of_entra_is_retried(flow: Flow) -> None:
-    """Many clients take a failed refresh for the end of the sign-in."""
+    """Many clients treat a failed refresh as the end of the sign-in."""
     token = flow.refresh_token()
     for failing in (unreachable, _timed_out, status(500), status(429)):
         left = [failing]

@@ -1,4 +1,4 @@
-"""Registrations: those of real clients, redirect URIs, what is left out, names, lifetimes and limits."""
+"""Registrations: real clients, redirect URIs, ignored metadata, names, lifetimes and limits."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def test_b3_every_client_registers_with_what_it_really_sends(flow: Flow, client:
 def test_b2_the_error_names_the_redirect_uri_and_the_setting(
     flow: Flow, uri: object, words: list[str]
 ) -> None:
-    """In the characters that RFC 6749, section 5.2, allows in a description."""
+    """The description has only characters that RFC 6749, section 5.2, allows."""
     description = problem(flow, uri)
     assert all(word in description for word in words)
     assert len(description) < 600

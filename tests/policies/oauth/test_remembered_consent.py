@@ -1,4 +1,4 @@
-"""Remembered consent: whose it is, for what, for how long, and which clients are asked each time."""
+"""Remembered consent: its user, request and lifetime, and the clients that need consent each time."""
 
 import functools
 import json
@@ -28,7 +28,7 @@ def _harness(**config: str) -> Harness:
 
 
 def verified(**config: str) -> Flow:
-    """A client with a metadata document, for all of whose redirect URIs the browser never leaves."""
+    """A client with a metadata document, whose redirect URIs the browser does not visit."""
     flow = Flow.at(_harness(**config))
     uris = [APP, "https://app.example.com/other", "http://localhost/callback", "com.example.app:/cb"]
     Host(document(redirect_uris=uris)).serve(flow)
@@ -42,13 +42,13 @@ def flow() -> Flow:
 
 
 def start(flow: Flow, **changed: str | None) -> Response:
-    """The answer to the address of the consent page: the page, or the way to Entra."""
+    """The response of the consent endpoint: the page, or a redirect to Entra."""
     first = flow.authorize(**({"redirect_uri": APP, "resource": f"{GATEWAY}/notes-mcp"} | changed))
     return flow.get("/consent", (first.header("Location") or "").partition("?")[2])
 
 
 def asked(flow: Flow, **changed: str | None) -> bool:
-    """Whether the person sees the page; either way the sign-in is finished."""
+    """Completes a sign-in and returns whether the consent page was shown."""
     answer = start(flow, **changed)
     shown = answer.status == 200
     if shown:
@@ -79,7 +79,7 @@ def test_c6_dynamically_registered_clients_need_consent_each_time(flow: Flow) ->
 
 @pytest.mark.parametrize("redirect_uri", ["http://localhost:5/callback", "com.example.app:/cb"])
 def test_c6_an_app_on_the_users_machine_needs_consent_each_time(flow: Flow, redirect_uri: str) -> None:
-    """Every app there can use the id of a verified client and receive its answer (RFC 8252, section 8.6)."""
+    """Every app on the machine can use a verified client's id and receive its response (RFC 8252, 8.6)."""
     assert [asked(flow, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
     assert list(flow.store.of("consents")) == []
 
@@ -112,7 +112,7 @@ def test_c6_another_client_needs_consent(flow: Flow) -> None:
 
 
 def test_c6_consent_expires(flow: Flow) -> None:
-    """Of the user's cookie; the store deletes the document by its time to live."""
+    """The user's cookie expires; the store deletes the document after its time to live."""
     assert asked(flow)
     (kept,) = flow.store.of("consents")
     assert kept["ttl"] == 30 * DAY
@@ -199,7 +199,7 @@ def test_c6_an_operator_may_require_consent_each_time() -> None:
 
 
 def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Flow) -> None:
-    """The way from Entra back needs the cookie that was set on the way there."""
+    """The redirect from Entra needs the cookie that was set with the redirect to Entra."""
     assert asked(flow)
     answer = start(flow)
     flow.cookies = {name: value for name, value in flow.cookies.items() if "callback" not in name}

@@ -1,4 +1,4 @@
-"""The page that leads back to an app with a private-use scheme; other clients get a redirect."""
+"""The page that returns to an app with a private-use scheme; other clients receive a redirect."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def signed_in(flow: Flow, redirect_uri: str, **changed: str) -> Response:
 
 
 def link_of(page: Response) -> str:
-    """Where the page leads to: its link, which is also where it goes by itself."""
+    """The target of the page's link, which the page also opens automatically."""
     html = page.body.decode()
     (link,) = re.findall(r'<a class="go" href="([^"]*)">', html)
     assert unescape(link) == end_of(page)

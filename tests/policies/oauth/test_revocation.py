@@ -23,7 +23,7 @@ def alive(flow: Flow) -> bool:
 
 
 def done(answer: Response) -> bool:
-    """Whether the answer is 200, and nothing else."""
+    """Whether the response is 200 without content."""
     assert (answer.header("Cache-Control"), answer.header("Access-Control-Allow-Origin")) == ("no-store", "*")
     assert answer.status != 200 or answer.body == b""
     return answer.status == 200
@@ -32,7 +32,7 @@ def done(answer: Response) -> bool:
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "unheard_of"])
 def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | None) -> None:
-    """The hint is a hint: it may be wrong (RFC 7009, section 2.1)."""
+    """The hint may be wrong (RFC 7009, section 2.1)."""
     given = tokens(flow)
     assert flow.call(given["access_token"]).status == 200
     assert done(flow.revoke(given[kind], token_type_hint=hint))
@@ -43,7 +43,7 @@ def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | Non
 
 
 def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
-    """Its cache still says that the grant is good."""
+    """Its cache still contains the grant as valid."""
     given = tokens(flow)
     flow.call(given["access_token"])
     flow.harness.gateway.services.cache.fail_stores = True

@@ -1,4 +1,4 @@
-"""Messages of legacy servers that announce a path at the gateway's root: the token says whose they are."""
+"""Messages of legacy servers that announce a path at the gateway's root: the token selects the server."""
 
 import base64
 import functools
@@ -193,7 +193,7 @@ def test_an_api_that_an_operator_adds_is_forwarded() -> None:
 
 
 def test_a_server_without_legacy_sessions_receives_no_query(harness: Harness) -> None:
-    """The gateway looks for no session in the query, so the server must not take a part of it for one."""
+    """The gateway reads no session from the query, so the query must not reach the server."""
     bearer = f"Bearer {token(f'{GATEWAY}/web-mcp')}"
     query = "sessionId=0123456789abcdef&=x"
     assert harness.send("POST", "/web-mcp", query, body=b"{}", Authorization=bearer).status == 202

@@ -1,4 +1,4 @@
-"""Which scopes a client may ask for, which it is granted, and what people read about them."""
+"""The scopes that a client may request and is granted, and their descriptions on the consent page."""
 
 import functools
 import json
@@ -95,7 +95,7 @@ def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
 
 
 def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes(flow: Flow) -> None:
-    """Also with a token for one server, which such a sign-in gives (RFC 8707, section 2.2)."""
+    """Also with a token for one server after such a sign-in (RFC 8707, section 2.2)."""
     tokens = flow.redeem(code_for(flow, scope="notes.write", resource=None), resource=None).json()
     functions = flow.refresh(tokens["refresh_token"], resource=f"{GATEWAY}/mcp").json()
     for token in (tokens["access_token"], functions["access_token"]):
@@ -113,14 +113,14 @@ def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes
 
 
 def code_for(flow: Flow, **changed: str | None) -> str:
-    """The code of a sign-in that asks for this."""
+    """The code of a sign-in with these parameters."""
     handle = handle_of(flow.authorize(**changed))
     end = flow.callback(flow.consent(flow.consent_page(handle))).header("Location") or ""
     return re.findall("code=([^&]*)", end)[0]
 
 
 def test_c4_a_scope_without_a_description_is_shown_by_its_name(flow: Flow) -> None:
-    """A deployment may remove a scope while a sign-in is under way."""
+    """A deployment may remove a scope while a sign-in is in progress."""
     handle = handle_of(flow.authorize())
     flow.store.one("transactions")["scope"] = "functions gone&lost"
     page = flow.consent_page(handle)

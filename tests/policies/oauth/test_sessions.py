@@ -1,4 +1,4 @@
-"""Whose an MCP session is, as far as the store's part goes (docs/authorization.md, E5)."""
+"""The owner of an MCP session, as recorded in the store (docs/authorization.md, E5)."""
 
 import json
 
@@ -48,7 +48,7 @@ def reached(flow: Flow) -> list[str]:
 
 
 def another_client(flow: Flow) -> str:
-    """A token of the same person for another client."""
+    """A token of the same user for another client."""
     flow.register()
     return flow.token()
 
@@ -159,7 +159,7 @@ def test_e5_a_session_whose_owner_cannot_be_read_is_not_given(
 
 
 def test_e5_one_of_two_parallel_first_messages_binds_the_stream(flow: Flow, token: str) -> None:
-    """The store decides: the session has an owner, though it had none when the message arrived."""
+    """The store decides: the session has an owner, although it had none when the message arrived."""
     accepts(flow)
     other = another_client(flow)
     message(flow, token, "azmcpcs=0123456789ab")
@@ -198,7 +198,7 @@ def test_e5_a_stream_that_cannot_be_stored_is_stored_with_its_next_message(
     assert flow.store.one("sessions")["sub"]
 
 
-# The era without sessions
+# Versions without sessions
 
 
 @pytest.mark.parametrize("version", ["2026-07-28", "2026-12-01", "2030-01-01"])

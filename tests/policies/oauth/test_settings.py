@@ -1,4 +1,4 @@
-"""What settings change in the policies, for stacks that are not the one which the twin runs.
+"""The effect of settings on the policies, for stacks other than the one that the twin runs.
 
 The policies are planned as for Azure and run in this process; the store holds one client.
 """
@@ -51,7 +51,7 @@ def authorize(harness: Harness, **more: str) -> Response:
 
 
 def outcome(answer: Response) -> str:
-    """The error that the client hears, or "consent" when the browser goes on to the consent page."""
+    """The error that the client receives, or "consent" if the browser is sent to the consent page."""
     location = answer.header("Location") or ""
     return "consent" if location.startswith(f"{GATEWAY}/consent?") else parameters_of(location)["error"]
 

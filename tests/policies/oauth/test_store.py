@@ -38,7 +38,7 @@ def without_versions(document: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in document.items() if name not in {"_etag", "_ts", "writtenBy"}}
 
 
-# What is kept
+# Stored documents
 
 
 def test_a_registration_is_kept_under_the_hash_of_its_id(flow: Flow) -> None:
@@ -237,7 +237,7 @@ def test_d7_a_token_is_issued_if_the_registration_cannot_be_extended(flow: Flow,
 def _failed_at(
     flow: Flow, step: Step, number: int, failing: Failing
 ) -> tuple[object, dict[str, str], dict[tuple[str, str], dict[str, object]]]:
-    """All that comes before a step, whose call of this number will fail."""
+    """Runs all steps before a step, and lets its call with this number fail."""
     made = step.before(flow)
     flow.harness.gateway.services.cache.clear()
     flow.store.calls.clear()
@@ -273,7 +273,7 @@ def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
 
 
 def test_a_parallel_redemption_of_the_same_code_revokes_the_grant(flow: Flow) -> None:
-    """The request that the store refuses holds everything that the successful one holds."""
+    """The request that the store refuses is identical to the successful one."""
     code = flow.code()
     flow.store.calls.clear()
 
@@ -353,7 +353,7 @@ def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, 
 def test_d7_a_replay_is_refused_only_when_what_it_gave_is_revoked(
     flow: Flow, failing: dict[int, Failing], code: int
 ) -> None:
-    """Calls: the grant, the grant again, its change; the last two again for each change that came between."""
+    """Calls: the grant, the grant again, its change; each concurrent change repeats the last two."""
     given = flow.code()
     token = flow.redeem(given).json()["access_token"]
     flow.store.calls.clear()

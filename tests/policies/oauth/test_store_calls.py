@@ -1,4 +1,4 @@
-"""How often the policies call Cosmos DB: the table in docs/scaling.md, from which its costs follow."""
+"""The number of calls to Cosmos DB: the table in docs/scaling.md, from which the costs are computed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +56,7 @@ STEPS: dict[str, Callable[[Flow], object]] = {
 
 
 def counted(step: Callable[[Flow], object]) -> tuple[int, int]:
-    """Reads and writes of one step, without what had to happen before it."""
+    """Reads and writes of one step, without those of the steps before it."""
     flow = Flow.new()
     prepared = step(flow)
     if callable(prepared):

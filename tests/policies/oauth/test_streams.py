@@ -1,4 +1,4 @@
-"""Event streams, and how many requests one caller may have open (docs/authorization.md, E4)."""
+"""Event streams, and the limit of open requests of one caller (docs/authorization.md, E4)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ MOST = 2
 
 
 class Stream(Reply):
-    """An answer that begins and stays open until it is closed."""
+    """A response whose body stays open until it is closed."""
 
     def __init__(self, status: int = 200, content_type: str = "text/event-stream") -> None:
         super().__init__(status=status, reason="", headers=[("Content-Type", content_type)])
@@ -59,7 +59,7 @@ async def open_stream(flow: Flow, token: str) -> OutboundResponse:
 
 @pytest.mark.parametrize("reading", ["limit-concurrency=until-head", "limit-concurrency=until-end"])
 def test_e4_the_open_streams_of_a_caller_at_a_server_are_limited(reading: str) -> None:
-    """Where an open stream does not count (R17), all are opened, and nothing breaks."""
+    """If an open stream does not count (R17), all are opened without an error."""
     flow, token = under(reading)
 
     async def go() -> tuple[list[int], OutboundResponse, int]:
@@ -140,7 +140,7 @@ def test_e4_no_policy_reads_a_successful_response(status: int) -> None:
 
 
 def test_e4_an_open_stream_continues_after_its_grant_ends() -> None:
-    """API Management has no way to end it; every new request is refused."""
+    """API Management cannot end the stream, but every new request is refused."""
     flow, token = under("limit-concurrency=until-end")
 
     async def go() -> tuple[bytes, int]:

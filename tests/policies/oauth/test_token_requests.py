@@ -1,4 +1,4 @@
-"""Requests for tokens: what a code is bound to, what a request may look like, what a token holds."""
+"""Token requests: the bindings of a code, the format of a request, the content of a token."""
 
 import asyncio
 import base64
@@ -87,7 +87,7 @@ def test_d1_a_replay_with_everything_right_revokes_what_the_first_redemption_gav
 
 
 def test_d1_a_replay_without_a_redirect_uri_revokes_too(flow: Flow) -> None:
-    """The parameter is optional, so a replay without it has all that the code is worth."""
+    """The parameter is optional, so a replay without it is a valid use of the code."""
     code = flow.code()
     flow.redeem(code, redirect_uri=None)
     assert error_of(flow.redeem(code, redirect_uri=None)) == (400, "invalid_grant")
@@ -119,7 +119,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interleaved(flow: Flow, seed: int) -> None:
-    """Calls that leave the gateway take different times, so that parallel requests overtake each other."""
+    """Calls to other services take different times, so that parallel requests overtake each other."""
     chance = random.Random(seed)
     answer = flow.harness.network.answer
 
@@ -165,7 +165,7 @@ def test_d5_fifty_parallel_refreshes_give_the_same_refresh_token(flow: Flow, see
     assert flow.refresh(answers[0].json()["refresh_token"]).status == 200
 
 
-# What is sent and answered
+# Requests and responses
 
 
 def test_d2_a_token_request_is_a_form(flow: Flow) -> None:
@@ -360,7 +360,7 @@ SCOPES: list[tuple[str, str | None, str | None]] = [
 def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
     flow: Flow, granted: str, asked: str | None, given: str | None
 ) -> None:
-    """What was ignored at the authorization endpoint is ignored again, and nothing else."""
+    """Only scopes that were ignored at the authorization endpoint are ignored again."""
     page = flow.consent_page(handle_of(flow.authorize(scope="functions mcp.read mcp.write")))
     code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
     token = flow.redeem(code).json()["refresh_token"]

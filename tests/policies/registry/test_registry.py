@@ -15,7 +15,7 @@ from twin.gateway_plan import plan_stack
 ALL = {"backends": '["functions", "slack", "jira", "github"]', "local": "true", "sku": "Developer"}
 NAMES = [f"example.gateway/{name}" for name in ("functions", "github", "jira", "slack")]
 
-# What the official schema of server.json, 2025-12-11, says of servers with remotes alone:
+# The part of the official schema of server.json, 2025-12-11, for servers with only remotes:
 # https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json
 SERVER: dict[str, Any] = {
     "type": "object",
@@ -52,7 +52,7 @@ SERVER: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def harness() -> Harness:
-    """A tier on which the platform lets long queries through, so that the policy answers them."""
+    """A tier whose platform accepts long queries, so that the policy answers them."""
     config = {**ALL, "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}
     return Harness(service_with(**config), ManualClock())
 
