@@ -125,7 +125,8 @@ class Backend:
         if self.pinned is None:
             return listed
         others = listed.get(OTHER_TOOLS, ("",))
-        return {name: listed.get(name, others) for name in self.pinned}
+        ignoring_case = {name.lower(): needed for name, needed in listed.items()}
+        return {name: ignoring_case.get(name.lower(), others) for name in self.pinned}
 
     @property
     def tool_roles(self) -> tuple[str, ...]:

@@ -118,3 +118,10 @@ def test_f4_streams_are_not_read_where_tools_are_pinned(flow: Flow) -> None:
     flow.served = lambda: reply(200, "data: exfiltrate\n\n", Content_Type="text/event-stream")
     answer = send(flow, token_of(flow), call("get_snippet"))
     assert answer.body == b"data: exfiltrate\n\n"
+
+
+def test_f4_a_rule_holds_for_a_reviewed_tool_whose_name_it_has_in_another_case() -> None:
+    rules = {"functions": {"Save_Snippet": {"role": "Writer"}}}
+    flow = Flow.at(harness_with(toolLock="refuse", tools=json.dumps(rules)))
+    assert send(flow, token_of(flow), call("save_snippet")).status == 403
+    assert listed(flow, reviewed("save_snippet"), reviewed("hello_mcp")) == ["hello_mcp"]

@@ -1,10 +1,12 @@
 """Which tools a caller may call and sees, where a server has rules for them (requirement F4)."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from apim.network import Reply
 from apim.routing import Routes
 from tests.e2e.client import parameters_of
 from tests.policies.access.callers import KEYS, agent_token, arrived, bearer, harness_with
@@ -26,6 +28,7 @@ RULES = {
     ),
 }
 TOOLS = ("read", "write", "erase", "another")
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 STATELESS = "2026-07-28"
 
 
@@ -65,17 +68,15 @@ def may_call(flow: Flow, token: str) -> list[str]:
 
 
 def listed(flow: Flow, token: str, **headers: str) -> list[str]:
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    answer = send(flow, token, body, **headers)
+    answer = send(flow, token, LIST, **headers)
     assert answer.status == 200, answer.body
     return [tool["name"] for tool in answer.json()["result"]["tools"]]
 
 
-def gives_tools(flow: Flow) -> dict[str, Any]:
-    tools = [{"name": name, "inputSchema": {"default": "2020-01-01T00:00:00+02:00"}} for name in TOOLS]
+def tools_answer(*tools: object) -> Callable[[], Reply]:
+    """Gives the answer to a request for the list of tools."""
     said = {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}
-    flow.served = lambda: reply(200, json.dumps(said), Content_Type="application/json")
-    return said
+    return lambda: reply(200, json.dumps(said), Content_Type="application/json")
 
 
 CALLERS = {
@@ -95,7 +96,7 @@ def test_f4_a_caller_calls_and_sees_what_its_scopes_and_roles_allow(
 ) -> None:
     token = token_of(flow, " ".join(scopes), roles)
     assert may_call(flow, token) == tools
-    gives_tools(flow)
+    flow.served = tools_answer(*({"name": name} for name in TOOLS))
     assert listed(flow, token) == tools
 
 
@@ -172,6 +173,11 @@ BYPASSES: dict[str, bytes] = {
     "a name with a byte that is not UTF-8": b'{"method":"tools/call","params":{"name":"wri\xffte"}}',
     "a method with a byte that is not UTF-8": b'{"method":"tools/ca\xffll","params":{"name":"write"}}',
     "half of a character in a name": b'{"method":"tools/call","params":{"name":"write\\ud800"}}',
+    "a method in another case, ignored by the server": b'{"method":"Tools/Call","params":{"name":"write"}}',
+    "a list in another case": b'{"method":"tools/LIST"}',
+    "a space after a method": b'{"method":"tools/call ","params":{"name":"write"}}',
+    "an invisible character in a name": '{"method":"tools/call","params":{"name":"wri\u200bte"}}'.encode(),
+    "a name in another Unicode form": '{"method":"tools/call","params":{"name":"\uff57rite"}}'.encode(),
     "a space before a name": b'{"method":"tools/call","params":{"name":" write"}}',
     "a line break after a name": b'{"method":"tools/call","params":{"name":"write\\n"}}',
     "no JSON": b"tools/call write",
@@ -261,59 +267,234 @@ def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
         assert arrived(flow)[-1].header("Mcp-Name") is None
 
 
+def test_f4_a_tool_is_known_by_its_name_in_any_case(flow: Flow) -> None:
+    """The MCP extension of Azure Functions ignores the case of names."""
+    token = token_of(flow, roles=("Eraser",))
+    assert send(flow, token, call("Write")).status == 403
+    assert send(flow, token, call("ERASE")).status == 403
+    assert arrived(flow) == []
+    assert send(flow, token, call("READ")).status == 200
+    assert send(flow, token, call("Another")).status == 200
+    flow.served = tools_answer({"name": "WRITE"}, {"name": "Read"}, {"name": "Another"})
+    assert listed(flow, token) == ["Read", "Another"]
+
+
 def test_f4_the_rest_of_a_filtered_list_is_unchanged(flow: Flow) -> None:
-    said = gives_tools(flow)
+    odd = {
+        "dates": ["2020-01-01T00:00:00+02:00", "/Date(0)/", "2020-01-01"],
+        "text": '\u00e9\u4e2d\U0001f40b \u2028 \\ " \n 2020-01-01T00:00:00Z',
+        "numbers": [1, -2, 0.5, 12345678901234567890, True, None],
+        "1": "2020-01-01T00:00:00Z",
+    }
+    tools = [{"name": name, "inputSchema": odd, "_meta": {"a.b/c": 1}} for name in TOOLS]
+    said = {"jsonrpc": "2.0", "id": "2020-01-01T00:00:00Z", "result": {"tools": tools, "nextCursor": "/a"}}
+    flow.served = lambda: reply(200, json.dumps(said), Content_Type="application/json")
     whole = token_of(flow, "functions functions.write", ("Eraser",))
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    assert send(flow, whole, body).body == json.dumps(said).encode()
-    part = send(flow, token_of(flow), body)
-    assert part.json()["result"]["tools"] == [said["result"]["tools"][0]]
+    assert send(flow, whole, LIST).json() == said
+    part = send(flow, token_of(flow), {**LIST, "params": {"cursor": "x"}}).json()
+    said["result"]["tools"] = tools[:1]
+    assert part == said
     assert arrived(flow)[-1].header("Accept-Encoding") == "identity"
 
 
-def test_f4_a_list_in_events_is_shortened_and_other_events_pass(flow: Flow) -> None:
-    said = gives_tools(flow)
-    note = 'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}'
-    text = f"{note}\n\n: ping\n\nid: 7\nevent: message\ndata: {json.dumps(said)}\n\n"
-    flow.served = lambda: reply(200, text, Content_Type="text/event-stream")
+def test_f4_dates_with_escaped_characters_are_not_changed(flow: Flow) -> None:
+    texts = r'["\u0032020-01-01T00:00:00+02:00", "\/Date(0)\/", "\u002fDate(0)/"]'
+    body = f'{{"result":{{"tools":[{{"name":"read","x":{texts}}}]}}}}'
+    flow.served = lambda: reply(200, body, Content_Type="application/json")
+    (tool,) = send(flow, token_of(flow), LIST).json()["result"]["tools"]
+    assert tool["x"] == json.loads(texts)
+
+
+READ, WRITE = {"name": "read"}, {"name": "write"}
+HIDING_JSON: dict[str, str] = {
+    "members twice": '{"result":{"tools":[WRITE]},"result":{"tools":[READ]}}',
+    "members twice, the other way": '{"result":{"tools":[READ]},"result":{"tools":[WRITE]}}',
+    "tools twice": '{"result":{"tools":[WRITE],"tools":[READ]}}',
+    "a name twice": '{"result":{"tools":[{"name":"write","name":"read"}]}}',
+    "a name in another case": '{"result":{"tools":[{"name":"read","Name":"write"}]}}',
+    "a name that folds": '{"result":{"tools":[{"name":"read","\u017fame":"write"}]}}',
+    "tools in another case": '{"result":{"tools":[READ],"Tools":[WRITE]}}',
+    "tools that fold": '{"result":{"tools":[READ],"tool\u017f":[WRITE]}}',
+    "a result in another case": '{"result":{"tools":[READ]},"RESULT":{"tools":[WRITE]}}',
+    "an escaped result": '{"r\\u0065sult":{"tools":[WRITE]}}',
+    "a comment": '{"result":{"tools":[READ/*,WRITE*/]}}',
+    "single quotes": "{'result':{'tools':[{'name':'write'}]}}",
+    "no quotes": '{result:{tools:[{name:"write"}]}}',
+    "an object of tools": '{"result":{"tools":{"0":WRITE}}}',
+    "an error and a result": '{"error":{"code":1,"message":""},"result":{"tools":[READ,WRITE]}}',
+    "a name with an invisible character": '{"result":{"tools":[{"name":"wri\u200bte"}]}}',
+    "a name with a character that is removed": '{"result":{"tools":[{"name":"wri\ufdd0te"}]}}',
+    "a byte order mark": '\ufeff{"result":{"tools":[WRITE]}}',
+    "half of a character": '{"result":{"tools":[READ,{"name":"write\\ud800"}]}}',
+    "a deep list": '{"result":{"tools":[WRITE],"x":' + "[" * 200 + "]" * 200 + "}}",
+}
+"""Answers in which a client may find the tool `write`, though another parser does not."""
+
+
+def test_f4_no_answer_shows_a_tool_in_a_way_that_other_parsers_read(flow: Flow) -> None:
     token = token_of(flow)
-    answer = send(flow, token, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).body.decode()
-    first, ping, second, rest = answer.split("\n\n")
-    assert (first, ping, rest) == (note, ": ping", "")
-    assert second.startswith("id: 7\nevent: message\ndata: ")
-    shown = json.loads(second.partition("data: ")[2])["result"]["tools"]
-    assert shown == [said["result"]["tools"][0]]
+    for name, pattern in HIDING_JSON.items():
+        body = pattern.replace("READ", json.dumps(READ)).replace("WRITE", json.dumps(WRITE))
+        for kind in ("application/json", "text/event-stream"):
+            text = body if kind == "application/json" else f"data: {body}\n\n"
+            for status in (200, 201, 202, 404):
+                flow.served = lambda status=status, text=text, kind=kind: reply(
+                    status, text, Content_Type=kind
+                )
+                answer = send(flow, token, LIST)
+                assert b"write" not in answer.body, (name, kind, status)
+                assert answer.status in (status, 502), (name, kind, status)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
-def test_f4_a_list_that_cannot_be_read_is_not_shown(flow: Flow, kind: str) -> None:
-    flow.served = lambda: reply(200, 'data: {"result":{"tools":[{"name":"write"}', Content_Type=kind)
-    answer = send(flow, token_of(flow), {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-    assert b"write" not in answer.body
-    flow.served = lambda: reply(200, "x", Content_Type=kind, Content_Encoding="gzip")
-    compressed = send(flow, token_of(flow), {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-    assert compressed.status == 502
+EVENTS: dict[str, str] = {
+    "ends of lines CR LF": "id: 7\r\nevent: message\r\ndata: {JSON}\r\n\r\n",
+    "ends of lines CR": "event: message\rdata: {JSON}\r\r",
+    "ends of lines LF": "event: message\ndata: {JSON}\n\n",
+    "ends of each kind": "event: message\r\ndata: {JSON}\r\n\n",
+    "a byte order mark": "\ufeffdata: {JSON}\n\n",
+    "no space": "data:{JSON}\n\n",
+    "no end": "data: {JSON}",
+    "comments": ": ping\n\n:\ndata: {JSON}\n: data: x\n\n: end\n\n",
+    "an event without data before": "id: 1\ndata: \nretry: 1000\n\ndata: {JSON}\n\n",
+    "an event of another type before": "event: ping\ndata: now\n\ndata: {JSON}\n\n",
+    "fields that do not exist": "x: y\ndata\ndata: {JSON}\n\n",
+    "several lines of data, CR LF": "data: {LINES}\r\n\r\n".replace("{LINES}", "{CRLF}"),
+    "several lines of data": "data: {LF}\n\n",
+}
+
+
+def test_f4_a_list_in_events_is_shortened_however_they_are_written(flow: Flow) -> None:
+    token = token_of(flow)
+    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}, indent=1)
+    for name, pattern in EVENTS.items():
+        text = pattern.replace("{JSON}", json.dumps(json.loads(said)))
+        for marker, end in (("{CRLF}", "\r\n"), ("{LF}", "\n")):
+            text = text.replace(marker, f"{end}data: ".join(said.split("\n")))
+        flow.served = lambda text=text: reply(200, text, Content_Type="text/event-stream; charset=utf-8")
+        answer = send(flow, token, LIST)
+        event, data = answer.body.decode().removesuffix("\n\n").split("\n")
+        assert (answer.status, answer.header("Content-Type")) == (200, "text/event-stream"), name
+        assert event == "event: message", name
+        assert json.loads(data.removeprefix("data: "))["result"] == {"tools": [READ]}, name
+
+
+HIDING_EVENTS: dict[str, str] = {
+    "a line that only some clients end in a comment": ": x\u2028data: JSON\u2028\u2028\n\n",
+    "the same with a form feed": ": x\x0cdata: JSON\x0c\x0c\n\n",
+    "the same in data": "data: {a: 1,\u2028\u2028data: JSON\u2028\u2028}\n\n",
+    "the same in a string": 'data: "\x85\x85data: ESCAPED\x85\x85"\n\n',
+    "data that is not JSON": "data: [JSON\n\n",
+    "another type": "event: tools\ndata: JSON\n\n",
+}
+
+
+def test_f4_no_event_shows_a_tool_to_clients_that_read_lines_differently(flow: Flow) -> None:
+    token = token_of(flow)
+    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [WRITE]}})
+    for name, pattern in HIDING_EVENTS.items():
+        text = pattern.replace("JSON", said).replace("ESCAPED", json.dumps(said)[1:-1])
+        flow.served = lambda text=text: reply(200, text, Content_Type="text/event-stream")
+        answer = send(flow, token, LIST)
+        shown = answer.body.decode()
+        assert shown.splitlines() == shown.removesuffix("\n").split("\n"), name
+        for line in shown.splitlines():
+            if line.startswith("data: "):
+                found = json.loads(line.removeprefix("data: "))
+                assert not isinstance(found, dict) or "result" not in found, name
+
+
+def test_f4_messages_before_a_list_pass_in_its_events(flow: Flow) -> None:
+    note = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+    asked = {"jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage", "params": {"messages": []}}
+    said = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}
+    text = "".join(f"id: 1\ndata: {json.dumps(each)}\n\n" for each in (note, asked, said))
+    flow.served = lambda: reply(200, text, Content_Type="Text/Event-Stream")
+    answer = send(flow, token_of(flow), LIST).body.decode()
+    shown = [json.loads(each.partition("data: ")[2]) for each in answer.split("\n\n") if each]
+    assert shown == [note, asked, {**said, "result": {"tools": [READ]}}]
+
+
+def test_f4_a_list_of_one_caller_is_kept_for_no_other_one(flow: Flow) -> None:
+    said = {"result": {"tools": [READ], "ttlMs": 1000, "cacheScope": "public", "CacheScope": "public"}}
+    flow.served = lambda: reply(
+        200, json.dumps(said), Content_Type="application/json; charset=utf-8", Cache_Control="public"
+    )
+    answer = send(flow, token_of(flow), LIST)
+    assert answer.json() == {"result": {"tools": [READ], "ttlMs": 1000, "cacheScope": "private"}}
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("Content-Type") == "application/json"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "x"])
+def test_f4_a_compressed_list_is_not_shown(flow: Flow, coding: str) -> None:
+    for status in (200, 404):
+        flow.served = lambda status=status: reply(status, "x", Content_Encoding=coding)
+        answer = send(flow, token_of(flow), LIST, Accept_Encoding="gzip, br, zstd")
+        assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
+        assert arrived(flow)[-1].header("Accept-Encoding") == "identity"
+
+
+def test_f4_a_large_list_is_shortened_and_a_larger_one_is_an_error(flow: Flow) -> None:
+    token = token_of(flow)
+    tools = [*[{"name": "write", "description": "x" * 500}] * 1500, READ]
+    body = json.dumps({"result": {"tools": tools}}).encode()
+    flow.served = lambda: reply(200, body, Content_Length=str(len(body)))
+    assert send(flow, token, LIST).json()["result"]["tools"] == [READ]
+    for length in ("1048577", "9999999999", "x"):
+        flow.served = lambda length=length: reply(200, body, Content_Length=length)
+        assert send(flow, token, LIST).status == 502
+    flow.served = lambda: reply(200, b" " * 2_097_153)
+    assert send(flow, token, LIST).status == 413
+
+
+def test_f4_an_error_of_the_server_keeps_its_status(flow: Flow) -> None:
+    """Clients open a new session when they get 404."""
+    token = token_of(flow)
+    error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Session not found"}}
+    for text, code in ((json.dumps(error), -32001), ("session not found", -32603)):
+        flow.served = lambda text=text: reply(404, text, Content_Type="text/plain")
+        answer = send(flow, token, LIST)
+        assert (answer.status, answer.json()["error"]["code"]) == (404, code)
+    flow.served = lambda: reply(202)
+    assert send(flow, token, LIST).body == b""
+    flow.served = lambda: reply(
+        500, json.dumps({**error, "result": {"tools": [WRITE]}}), Content_Type="application/json"
+    )
+    assert send(flow, token, LIST).json()["result"] == {"tools": []}
+
+
+def test_f4_a_list_that_cannot_be_read_is_not_shown(flow: Flow) -> None:
+    for kind in ("application/json", "text/event-stream", "text/html"):
+        flow.served = lambda kind=kind: reply(
+            200, 'data: {"result":{"tools":[{"name":"write"}', Content_Type=kind
+        )
+        answer = send(flow, token_of(flow), LIST)
+        assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
 
 
 def test_f4_a_list_in_a_batch_is_shortened_and_tools_without_a_name_are_hidden(flow: Flow) -> None:
-    tools = [{"name": "read"}, {"name": 1}, "read", {"title": "read"}]
-    said = [{"id": 1, "result": {"tools": tools}}, {"id": 2, "result": {}}, 3]
+    tools = [READ, {"name": 1}, "read", {"title": "read"}, {"name": " read"}, {"name": ""}]
+    said = [{"id": 1, "result": {"tools": tools}}, {"id": 2, "result": {}}, {"id": 3, "error": {}}, 3]
     flow.served = lambda: reply(200, json.dumps(said), Content_Type="application/json")
     body = [{"id": 1, "method": "tools/list"}, {"id": 2, "method": "ping"}, {"id": 3, "result": {}}]
     answer = send(flow, token_of(flow), body)
-    assert answer.json() == [{"id": 1, "result": {"tools": [{"name": "read"}]}}, {"id": 2, "result": {}}, 3]
+    assert answer.json() == [{"id": 1, "result": {"tools": [READ]}}, *said[1:]]
 
 
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
 def test_f4_a_legacy_list_is_for_callers_who_may_call_all_tools(flow: Flow, path: str) -> None:
-    body, query = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "azmcpcs=abcdefgh-1234"
-    some = send(flow, token_of(flow, "functions functions.write"), body, path, query)
+    query = "azmcpcs=abcdefgh-1234"
+    some = send(flow, token_of(flow, "functions functions.write"), LIST, path, query)
     assert some.status == 403
-    less = send(flow, token_of(flow, "functions", ("Eraser",)), body, path, query)
+    less = send(flow, token_of(flow, "functions", ("Eraser",)), LIST, path, query)
     assert 'error="insufficient_scope"' in (less.header("WWW-Authenticate") or "")
     assert arrived(flow) == []
     whole = token_of(flow, "functions functions.write", ("Eraser",))
-    assert send(flow, whole, body, path, query).status == 200
+    # The answer to the list comes by the event stream.
+    flow.served = lambda: reply(202, "Accepted", Content_Type="text/plain")
+    accepted = send(flow, whole, LIST, path, query)
+    assert (accepted.status, accepted.body) == (202, b"Accepted")
+    flow.served = lambda: reply(200, "{}", Content_Type="application/json")
     assert send(flow, whole, call("erase"), path, query).status == 200
     assert send(flow, token_of(flow), call("write"), path, query).status == 403
 
