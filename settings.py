@@ -280,7 +280,7 @@ def load() -> Settings:
         scopes=scopes,
         tools=tools,
         tool_lock=cast("ToolLock", declared.TOOL_LOCK.read(reader)),
-        locked_tools=callers.servers_locked_tools(reader, scopes),
+        locked_tools=callers.servers_locked_tools(reader, scopes, containers),
         agents=callers.stack_agents(reader, access, containers, scopes, tools),
         role_members=callers.stack_role_members(reader, tools),
         foundry=foundry.read_foundry(reader, github="github" in backends),

@@ -25,6 +25,7 @@ from apim.messages import InboundRequest
 from apim.network import Network, Reply
 from apim.service import Service
 from benchmarks.progress import machine, say, show
+from configuration import tool_lock
 from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock
@@ -35,6 +36,14 @@ _ORIGIN = "http://localhost:8000"
 _ALGORITHMS = ["dir", "A256CBC-HS512"]
 _BATCHES = 10
 _JSON = [("Content-Type", "application/json")]
+_PATHS = {"functions": "/mcp", "jira": "/jira-mcp"}
+_SCOPES = {"functions": "functions", "jira": "jira.read"}
+_PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+_MESSAGES = {
+    "a message to a server with rules for tools": _PING,
+    "a tools/call there": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"jira_search"}}',
+    "a tools/list there, 63 tools": b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
+}
 _USER = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
 _CLIENT = "c-0123456789abcdef"
 _GRANT = json.dumps(
@@ -49,14 +58,20 @@ _GRANT = json.dumps(
 
 
 class _Backends(Network):
-    """Answers immediately: a grant that was redeemed, or a tool's result."""
+    """Answers immediately: a grant that was redeemed, or a tool's result.
+
+    Attributes:
+        answer: of the MCP server.
+    """
+
+    answer = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 
     def service_of(self, url: str) -> str:
         return url
 
     async def send(self, method: str, url: str, **_request: Any) -> Reply:
         del method
-        content = _GRANT if "/docs/" in url else b'{"jsonrpc":"2.0","id":1,"result":{}}'
+        content = _GRANT if "/docs/" in url else self.answer
         return Reply(status=200, reason="OK", headers=list(_JSON), content=content)
 
 
@@ -81,7 +96,8 @@ def main() -> None:
     say("loading policies")
     gc.collect()  # The evaluation leaves many objects, which must not be collected during the measurement.
     start = time.process_time()
-    made = Gateway(service, network=_Backends(), identity=_Identity(), clock=Clock())
+    backends = _Backends()
+    made = Gateway(service, network=backends, identity=_Identity(), clock=Clock())
     load = time.process_time() - start
     requests = {
         "an authorized tools/call": _request(service, "valid"),
@@ -89,6 +105,10 @@ def main() -> None:
         "no token": _request(service, None),
     }
     rows = [asyncio.run(_row(made, name, request, given.requests)) for name, request in requests.items()]
+    backends.answer = _jira_tools()
+    for name, message in _MESSAGES.items():
+        request = _request(service, "valid", "jira", message)
+        rows.append(asyncio.run(_row(made, name, request, given.requests // 10)))
     columns = ("", "status", "median", "least")
     show("CPU of the policies of one request, in milliseconds", columns, rows, before)
     expressions = len({id(placed.expression) for placed in made.expressions})
@@ -100,41 +120,57 @@ def main() -> None:
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)
 
 
-def _request(service: Service, token: str | None) -> InboundRequest:
+def _jira_tools() -> bytes:
+    """The list of Jira's tools, with schemas of the usual size."""
+    schema = {f"field_{number}": {"type": "string", "description": "x" * 90} for number in range(6)}
+    tools = [
+        {
+            "name": name,
+            "description": tool.description,
+            "inputSchema": {"type": "object", "properties": schema},
+        }
+        for name, tool in tool_lock.load()["jira"].items()
+    ]
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).encode()
+
+
+def _request(
+    service: Service, token: str | None, server: str = "functions", message: bytes = _PING
+) -> InboundRequest:
     headers = [
         ("Host", "localhost:8000"),
         ("Accept", "application/json, text/event-stream"),
         ("Content-Type", "application/json"),
-        ("Content-Length", "40"),
+        ("Content-Length", str(len(message))),
         ("User-Agent", "benchmark"),
         ("MCP-Protocol-Version", "2025-06-18"),
         ("Accept-Encoding", "gzip"),
     ]
     if token is not None:
-        sealed = _token(service)
+        sealed = _token(service, server)
         # One character of the ciphertext differs, so only the check of the MAC detects it.
         wrong = sealed[:200] + ("A" if sealed[200] != "A" else "B") + sealed[201:]
         headers.append(("Authorization", "Bearer " + (sealed if token == "valid" else wrong)))
     return InboundRequest(
         method="POST",
-        path="/mcp",
+        path=_PATHS[server],
         headers=tuple(headers),
-        body=b'{"jsonrpc":"2.0","id":1,"method":"ping"}',
+        body=message,
         host="localhost:8000",
     )
 
 
-def _token(service: Service) -> str:
+def _token(service: Service, server: str) -> str:
     """An access token as the token policy seals it."""
     key = next(value.value for value in service.named_values if value.name == "token-key-v1")
     now = int(time.time())
     claims = {
         "iss": _ORIGIN,
-        "aud": f"{_ORIGIN}/mcp",
+        "aud": _ORIGIN + _PATHS[server],
         "sub": _USER,
         "tid": "cf1e0c0e-6f2c-4d5a-9d0d-8a3b6f6a1e11",
         "client_id": _CLIENT,
-        "scope": "functions",
+        "scope": _SCOPES[server],
         "gid": "g" * 22,
         "jti": "j" * 22,
         "iat": now,

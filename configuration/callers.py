@@ -109,13 +109,17 @@ def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
 
 
 def servers_locked_tools(
-    reader: Reader, names: Iterable[str], path: Path = tool_lock.PATH
+    reader: Reader,
+    names: Iterable[str],
+    containers: Iterable[Container],
+    path: Path = tool_lock.PATH,
 ) -> Mapping[str, tool_lock.Tools]:
     """The reviewed tools of each server, where the gateway admits these alone.
 
     Args:
         reader: of the configuration.
         names: the servers behind the gateway.
+        containers: the stack's own ones among them.
         path: of the file with the reviewed tools.
     """
     setting = declared.TOOL_LOCK
@@ -126,8 +130,16 @@ def servers_locked_tools(
     except tool_lock.ToolLockError as error:
         setting.reject(reader, str(error), setting.command_for("report"))
         return {}
+    legacy_only = {container.name for container in containers if container.paths.mcp is None}
     for name in names:
-        if name not in locked:
+        if name in legacy_only:
+            setting.reject(
+                reader,
+                f"The server '{name}' has the legacy transport alone, over which the gateway cannot leave "
+                "tools out of a list. Set `transport` in its entry of `containers` if it has streamable HTTP.",
+                setting.command_for("report"),
+            )
+        elif name not in locked:
             setting.reject(
                 reader,
                 f"{tool_lock.FILE_NAME} has no tools of the server '{name}'.",

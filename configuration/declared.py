@@ -226,7 +226,10 @@ TOOL_LOCK = Choice(
         "`make verify` reports them. With `refuse` the gateway also refuses calls of tools that the file "
         "does not have, and leaves out of lists those and the ones whose title or description changed."
     ),
-    limits="With `refuse` the file needs every server behind the gateway; `make lock-tools` writes it.",
+    limits=(
+        "With `refuse` the file needs every server behind the gateway (`make lock-tools` writes it), and "
+        "each needs streamable HTTP."
+    ),
     choices=("off", "report", "refuse"),
     default="report",
     example="refuse",

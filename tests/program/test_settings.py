@@ -107,6 +107,10 @@ WRONG = {
     ),
     "tool-lock-of-a-stranger": ({"toolLock": "block"}, "toolLock"),
     "tool-lock-without-a-servers-tools": ({"toolLock": "refuse", "containers": entry()}, "toolLock"),
+    "tool-lock-of-the-legacy-transport-alone": (
+        {"toolLock": "refuse", "containers": entry(**SSE)},
+        "toolLock",
+    ),
     "tools-as-text": ({"tools": "all"}, "tools"),
     "tools-of-a-stranger": ({"tools": '{"teams": {"x": {"scope": "y"}}}'}, "tools.teams"),
     "tool-without-a-rule": ({"tools": '{"functions": {"x": {}}}'}, 'tools.functions["x"]'),

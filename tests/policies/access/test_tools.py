@@ -1,17 +1,20 @@
 """Which tools a caller may call and sees, where a server has rules for them (requirement F4)."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from apim.messages import InboundRequest
 from apim.network import Reply
 from apim.routing import Routes
 from tests.e2e.client import parameters_of
 from tests.policies.access.callers import KEYS, agent_token, arrived, bearer, harness_with
 from tests.policies.engine.harness import Response, reply
 from tests.policies.oauth.flow import Flow
+from tests.policies.oauth.test_streams import Stream
 
 GROUP = "97000000-0000-4000-8000-000000001843"
 RULES = {
@@ -497,6 +500,33 @@ def test_f4_a_legacy_list_is_for_callers_who_may_call_all_tools(flow: Flow, path
     flow.served = lambda: reply(200, "{}", Content_Type="application/json")
     assert send(flow, whole, call("erase"), path, query).status == 200
     assert send(flow, token_of(flow), call("write"), path, query).status == 403
+
+
+@pytest.mark.parametrize(("method", "message"), [("POST", call("read")), ("GET", None)])
+def test_f4_an_answer_that_is_no_list_is_not_read(flow: Flow, method: str, message: object) -> None:
+    token, stream = token_of(flow), Stream()
+    body = b"" if message is None else json.dumps(message).encode()
+    headers = {"Host": "gateway.example", "Content-Type": "application/json", **bearer(token)}
+    request = InboundRequest(
+        method=method,
+        path="/mcp",
+        query="",
+        headers=tuple(headers.items()),
+        body=body or None,
+        ip_address="203.0.113.7",
+        host="gateway.example",
+    )
+
+    async def go() -> tuple[bool, bytes]:
+        flow.served = lambda: stream
+        answer = await asyncio.wait_for(flow.harness.gateway.handle(request), 5)
+        read = stream.was_read
+        assert not isinstance(answer.body, bytes)
+        first = await asyncio.wait_for(anext(aiter(answer.body)), 5)
+        await answer.close()
+        return read, first
+
+    assert asyncio.run(go()) == (False, b"data: {}\n\n")
 
 
 def test_f4_streams_and_ends_of_sessions_pass_and_a_stream_is_not_resumed(flow: Flow) -> None:
