@@ -136,7 +136,7 @@ def servers_locked_tools(
             setting.reject(
                 reader,
                 f"The server '{name}' has the legacy transport alone, over which the gateway cannot leave "
-                "tools out of a list. Set `transport` in its entry of `containers` if it has streamable HTTP.",
+                "tools out of a list. If it has streamable HTTP, set `transport` in its entry.",
                 setting.command_for("report"),
             )
         elif name not in locked:
