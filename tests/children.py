@@ -12,10 +12,8 @@ from twin.process import ChildProcess, RunningProcess
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 at which no process listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Reserve a port of 127.0.0.1 at which no process listens, as `free_port_block` does."""
+    return _reserve(range(12000, 20000), 1)
 
 
 def free_port_block(size: int = 20) -> int:
@@ -27,8 +25,14 @@ def free_port_block(size: int = 20) -> int:
     Returns:
         The first port of the block.
     """
-    first = 20000 + os.getpid() % 600 * 20
-    for base in [*range(first, 32000, size), *range(20000, first, size)]:
+    return _reserve(range(20000, 32000), size)
+
+
+def _reserve(ports: range, size: int) -> int:
+    """Reserve the first free block of ports, in an order that differs from process to process."""
+    blocks = range(ports.start, ports.stop, size)
+    first = os.getpid() % len(blocks)
+    for base in [*blocks[first:], *blocks[:first]]:
         reservation = socket.socket(type=socket.SOCK_DGRAM)
         try:
             reservation.bind(("127.0.0.1", base))
@@ -40,7 +44,7 @@ def free_port_block(size: int = 20) -> int:
         else:
             atexit.register(reservation.close)
             return base
-    raise AssertionError(f"No {size} free ports in a row between 20000 and 32000.")
+    raise AssertionError(f"No {size} free ports in a row between {ports.start} and {ports.stop}.")
 
 
 @contextmanager

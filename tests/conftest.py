@@ -1,10 +1,12 @@
 """What every kind of test may use: a real browser; and what a whole run is judged by."""
 
 import gc
+import inspect
 import os
 import shutil
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -47,7 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _wait_longer_for_answers() -> None:
+    """Sets httpx's timeout to 60 s, because the machine may be busy; its default is five seconds."""
+    timeout: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
+    timeout.connect = timeout.read = timeout.write = timeout.pool = 60
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _wait_longer_for_answers()
     certificates.read_once()
     shared_results.configure(config)
     policy_coverage.configure(config)

@@ -1,17 +1,27 @@
-"""Ports that tests reserve for the processes they start."""
+"""Ports that tests reserve for the processes they start, and the time that these have for an answer."""
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.pool import Pool
 
-from tests.children import free_port_block
+import httpx
+import pytest
+
+from tests.children import free_port, free_port_block
 
 
-def blocks(count: int) -> list[int]:
-    return [free_port_block() for _ in range(count)]
+def test_the_timeout_of_httpx_is_a_minute() -> None:
+    with httpx.Client() as client:
+        assert client.timeout == httpx.Timeout(60)
 
 
-def test_no_two_processes_get_the_same_block_before_anything_listens() -> None:
+def reserved(reserve: Callable[[], int]) -> list[int]:
+    return [reserve() for _ in range(10)]
+
+
+@pytest.mark.parametrize("reserve", [free_port, free_port_block])
+def test_no_two_processes_get_the_same_ports_before_anything_listens(reserve: Callable[[], int]) -> None:
     with Pool(2, context=multiprocessing.get_context("spawn")) as pool:
-        given = pool.map(blocks, [10] * 2, chunksize=1)
-        every = [*blocks(10), *(base for each in given for base in each)]
+        given = pool.map(reserved, [reserve] * 2, chunksize=1)
+        every = [*reserved(reserve), *(port for each in given for port in each)]
         assert len(set(every)) == len(every) == 30

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import ada, client, running_twin, twin
+
+_TIMEOUT = 60_000
+"""Milliseconds: a page waits for a twin and a browser that share the machine with other tests."""
+expect.set_options(timeout=_TIMEOUT)
 
 __all__ = ["ada", "client", "running_twin", "twin"]
 
@@ -21,5 +25,5 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(_TIMEOUT)
     return page

@@ -186,7 +186,7 @@ def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browse
     link = page.get_by_role("link", name="Open the app").get_attribute("href")
     assert link is not None
     assert link.startswith(f"{CURSOR}?code=")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while ("metaTagRefresh", link) not in asked:
         assert time.monotonic() < deadline, asked
         page.wait_for_timeout(20)

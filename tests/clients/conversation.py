@@ -84,7 +84,7 @@ class Conversation:
                 continue
             if line is None:
                 assert key == "end", self._trouble("ended too early")
-                assert self._process.wait(timeout=10) == 0, self._trouble("failed")
+                assert self._process.wait(timeout=60) == 0, self._trouble("failed")
                 return said
             if not line.startswith("{"):
                 continue
@@ -108,7 +108,7 @@ class Conversation:
         """Ends the program and the processes that it started, also those that outlive it."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
@@ -139,7 +139,7 @@ class Conversation:
         for address in addresses[self._visited :]:
             self._visited += 1
             end = self._sign_in(address)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while True:
                 try:
                     httpx.get(end, timeout=30)

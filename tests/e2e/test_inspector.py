@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.children import free_port
 from tests.e2e.conftest import ROOT, RunningTwin
 from tests.e2e.person import Person
 
@@ -22,6 +23,7 @@ class Inspector:
         self._environment = {
             **os.environ,
             "HOME": str(home),
+            "MCP_OAUTH_CALLBACK_URL": f"http://127.0.0.1:{free_port()}/oauth/callback",
             "MCP_STORAGE_DIR": str(home / "storage"),
             "MCP_INSPECTOR_SECRET_STORE": "file",
             # Without a terminal it signs in only when it thinks that it can open a browser.

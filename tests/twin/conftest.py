@@ -77,12 +77,12 @@ def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = 
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        assert server.ready.wait(timeout=10), "the server did not start within 10 s"
+        assert server.ready.wait(timeout=60), "the server did not start within 60 s"
         yield base_url
     finally:
         # What a client has left open is not waited for: tests have had their answers.
         server.force_exit = server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         listener.close()
 
 

@@ -51,9 +51,17 @@ def is_alive(pid):
 
 
 def wait_until_gone(pid):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_alive(pid):
         assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.01)
+
+
+def wait_until_written(file):
+    deadline = time.monotonic() + 60
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < deadline, f"{file} is not written"
+        time.sleep(0.01)
 
 
 def test_a_child_is_ready_when_it_listens_and_has_ended_after_a_stop():
@@ -75,17 +83,16 @@ def test_a_child_that_ends_before_it_is_ready_is_an_error_with_its_last_lines():
 
 
 def test_a_child_that_is_never_ready_is_an_error_and_is_stopped(tmp_path):
-    async def never():
-        return False
-
     note = tmp_path / "pid"
     code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 
-    async def once_it_runs():
-        return note.exists() and bool(note.read_text()) and await never()
+    async def runs_and_is_not_ready():
+        # Blocks the event loop, so that the time is up only after the child has started.
+        wait_until_written(note)
+        return False
 
-    with pytest.raises(ProcessError, match="was not ready within 2 s"):
-        start(python(code, note, ready=once_it_runs), timeout=2)
+    with pytest.raises(ProcessError, match=r"was not ready within 0\.5 s"):
+        start(python(code, note, ready=runs_and_is_not_ready), timeout=0.5)
     assert not is_alive(int(note.read_text()))
 
 

@@ -69,12 +69,12 @@ class Up:
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
 
 class UpInNewPython(Up):
@@ -106,7 +106,15 @@ def children_of(pid: int) -> list[int]:
         # A thread can end between the listing and the read.
         with suppress(FileNotFoundError, ProcessLookupError):
             children += map(int, (task / "children").read_text().split())
-    return sorted(children)
+    return sorted(children, key=start_time)
+
+
+def start_time(pid: int) -> int:
+    """When a process started; ids do not tell, because the kernel begins again at low numbers."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return sys.maxsize
 
 
 @contextmanager
@@ -240,7 +248,7 @@ def test_the_twin_ends_with_a_message_when_a_service_fails(shared: Shared) -> No
     run = shared.running()
     first, second = run.children()
     os.kill(first, signal.SIGKILL)
-    assert run.process.wait(timeout=20) == 1
+    assert run.process.wait(timeout=60) == 1
     assert "error: blobs ended with status -9, so the twin stops." in run.text()
     assert "Traceback" not in run.text()
     assert not alive(second)
@@ -385,7 +393,7 @@ def test_the_twin_runs_without_standard_streams(port: int, state: Path) -> None:
                     break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
