@@ -137,6 +137,7 @@ class Settings:
         capacity: its units.
         tags: tags of every resource that can have tags.
         address: the gateway's custom host name; None for the one that Azure assigns.
+        path_prefix: the first segments of all URLs of the gateway, without slashes; empty for none.
         network: the virtual network; None without one.
         existing: existing resources that the stack uses instead of creating its own.
         scale: its size, in addition to tier and units.
@@ -181,6 +182,7 @@ class Settings:
     capacity: int
     tags: Mapping[str, str]
     address: Address | None
+    path_prefix: str
     network: NetworkSettings | None
     existing: Existing
     scale: Scale
@@ -233,8 +235,9 @@ def load() -> Settings:
     """
     reader = Reader(pulumi.Config())
     backends = _backends(reader)
-    presets = _presets(reader, backends)
-    containers = entries.read(reader)
+    prefix = address.read_prefix(reader, adopted=bool(reader.peek(existing.API_MANAGEMENT.key)))
+    presets = _presets(reader, backends, prefix)
+    containers = entries.read(reader, prefix)
     audience = cast("Audience", declared.AUDIENCE.read(reader))
     entries.reject_shared_messages(reader, audience, presets.values(), containers)
     reject_unpinned(reader, presets, containers)
@@ -259,6 +262,7 @@ def load() -> Settings:
         capacity=declared.CAPACITY.read(reader, most=declared.UNITS.get(reader.peek("sku"))),
         tags=_tags(reader),
         address=address.read(reader, reader.peek("sku"), adopted=bool(adopted.api_management)),
+        path_prefix=prefix,
         network=network.read(
             reader,
             reader.peek("sku"),
@@ -452,8 +456,10 @@ def _backends(reader: Reader) -> tuple[str, ...]:
     return names
 
 
-def _presets(reader: Reader, backends: tuple[str, ...]) -> Mapping[str, Container]:
-    found = {name: preset.read(reader, on=name in backends) for name, preset in PRESETS.items()}
+def _presets(reader: Reader, backends: tuple[str, ...], prefix: str) -> Mapping[str, Container]:
+    found = {
+        name: preset.read(reader, on=name in backends, prefix=prefix) for name, preset in PRESETS.items()
+    }
     return {name: container for name, container in found.items() if container is not None}
 
 

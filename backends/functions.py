@@ -329,13 +329,15 @@ class FunctionsBackend(DeployableBackend):
         )
 
 
-def describe(_settings: Settings) -> FunctionsBackend:
+def describe(settings: Settings) -> FunctionsBackend:
     """Describes the server."""
+    prefix = settings.path_prefix
     return FunctionsBackend(
         name="functions",
         title="Functions",
         description="Snippets of text that tools save, read and delete.",
-        path=PATHS["functions"],
+        path=f"{prefix}/{PATHS['functions']}".lstrip("/"),
         routes=ROUTES,
-        root_messages=ROOT_MESSAGES,
+        # With a prefix the root of the host belongs to others.
+        root_messages=() if prefix else ROOT_MESSAGES,
     )

@@ -1,4 +1,4 @@
-"""The host name of the gateway."""
+"""The host name of the gateway, and the path prefix of its URLs."""
 
 import re
 from dataclasses import dataclass
@@ -12,6 +12,10 @@ MANAGED = "managed"
 
 _MANAGED_TIERS = ("Developer", "Basic", "Standard", "Premium")
 _SECRET = "Microsoft.KeyVault/vaults/secrets"  # noqa: S105 -- a type
+# API Management answers health checks there.
+_HEALTH_CHECK = "status-0123456789abcdef"
+_SEGMENT = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_LONGEST_PREFIX = 100
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 
@@ -28,6 +32,14 @@ def _certificate_problem(value: str) -> str | None:
     if value == MANAGED or (parsed and parsed.is_a(_SECRET)):
         return None
     return f"'{value}' is neither `{MANAGED}` nor the id of a resource of type {_SECRET}."
+
+
+def _prefix_problem(value: str) -> str | None:
+    if not re.fullmatch(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,4}}", value) or len(value) > _LONGEST_PREFIX:
+        return f"'{value}' is not a valid path prefix."
+    if value.partition("/")[0] == _HEALTH_CHECK:
+        return f"'/{_HEALTH_CHECK}' belongs to API Management."
+    return None
 
 
 HOSTNAME = Text(
@@ -60,7 +72,25 @@ CERTIFICATE = Text(
     problem=_certificate_problem,
 )
 
-SETTINGS = (HOSTNAME, CERTIFICATE)
+PATH_PREFIX = Text(
+    key="pathPrefix",
+    description=(
+        "Path below which the stack publishes its APIs in an existing API Management service, so that they "
+        "do not use the root of its host. The prefix is part of the issuer, of the URLs of the MCP servers "
+        "and of the redirect URI in Entra: after a change every client must register again and every user "
+        "must sign in again. A protected stack refuses the change. Event streams whose messages go to the "
+        "root of the host are not available, see docs/existing.md."
+    ),
+    limits=(
+        "One to five segments of lower-case letters, digits and single hyphens, separated by `/`; at most "
+        f"{_LONGEST_PREFIX} characters. Needs existingApiManagement."
+    ),
+    default="",
+    example="ai/mcp",
+    problem=_prefix_problem,
+)
+
+SETTINGS = (HOSTNAME, CERTIFICATE, PATH_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +129,22 @@ def read(reader: Reader, sku: str, *, adopted: bool) -> Address | None:
     elif certificate == MANAGED and sku not in _MANAGED_TIERS:
         CERTIFICATE.reject(reader, f"The tier {sku} has no managed certificates.")
     return Address(hostname=hostname, certificate=ResourceId.parse(certificate)) if hostname else None
+
+
+def read_prefix(reader: Reader, *, adopted: bool) -> str:
+    """Reads the path prefix; empty for none.
+
+    Args:
+        reader: collects the problems.
+        adopted: whether the stack uses an existing API Management service.
+    """
+    prefix = PATH_PREFIX.read(reader)
+    if prefix and PATH_PREFIX.problem(prefix):
+        return ""
+    if prefix and not adopted:
+        PATH_PREFIX.reject(
+            reader,
+            "It is set, but existingApiManagement is not: the root of the stack's own service is free.",
+            f"pulumi config rm {PATH_PREFIX.key}",
+        )
+    return prefix

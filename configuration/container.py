@@ -1,7 +1,7 @@
 """The description of an MCP server in a container image: an entry of `containers`, or a preset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from configuration.access import Access
@@ -55,9 +55,10 @@ class Container:
         description: its purpose, in at most 100 characters; empty for none.
         image: reference of the image, pinned by version or digest.
         port: port on which it listens.
-        path: first segment of its URLs at the gateway, without slashes.
+        path: the path of its URLs at the gateway, without slashes at its ends.
         paths: the paths at the server.
         processes: one process, or one for each transport: streamable HTTP, then the legacy one.
+        message_variable: the environment variable that sets its message path; empty when none does.
         session_parameter: the query parameter of its message path with the session id; None without one.
         health: path that answers 200 when it is healthy; None to check only that the port is open.
         command: replaces the image's entry point; empty for the image's own.
@@ -80,6 +81,7 @@ class Container:
     path: str
     paths: Paths
     processes: tuple[Process, ...]
+    message_variable: str = ""
     session_parameter: str | None = None
     health: str | None = None
     command: tuple[str, ...] = ()
@@ -101,3 +103,35 @@ class Container:
         """
         path = self.paths.messages
         return None if path is None or path.startswith(f"/{self.path}/") else path
+
+    def below(self, prefix: str) -> "Container":
+        """The server with its URLs at the gateway below a path prefix, which may be empty.
+
+        Its message path moves with them if an environment variable sets it.
+        """
+        if not prefix:
+            return self
+        path, messages = f"{prefix}/{self.path}", self.paths.messages
+        moved = replace(self, path=path)
+        if messages is None or not self.message_variable:
+            return moved
+        messages = f"/{path}/{messages.removeprefix(f'/{self.path}/')}"
+        return replace(
+            moved,
+            paths=replace(self.paths, messages=messages),
+            processes=tuple(
+                replace(process, env={**process.env, self.message_variable: messages})
+                if self.message_variable in process.env
+                else process
+                for process in self.processes
+            ),
+        )
+
+    def without_event_streams(self) -> "Container":
+        """The server with streamable HTTP only, from a process of its own."""
+        return replace(
+            self,
+            paths=Paths(mcp=self.paths.mcp),
+            processes=tuple(process for process in self.processes if process.transport != "sse"),
+            session_parameter=None,
+        )

@@ -34,13 +34,22 @@ _MOST_SCOPES = 20
 _SETTING = re.compile(r"[a-z][A-Za-z0-9]*", re.ASCII)
 
 
-def read(reader: Reader) -> tuple[Container, ...]:
-    """The stack's own containers."""
+def read(reader: Reader, prefix: str = "") -> tuple[Container, ...]:
+    """The stack's own containers.
+
+    Args:
+        reader: collects the problems.
+        prefix: the path prefix of their URLs at the gateway; empty for none.
+    """
     containers = tuple(
-        _container(Entry(reader, f"containers[{index}]", values))
+        _container(Entry(reader, f"containers[{index}]", values)).below(prefix)
         for index, values in enumerate(declared.CONTAINERS.read(reader))
     )
     _reject_clashes(reader, containers)
+    if prefix:
+        _reject_root_messages(reader, containers)
+    else:
+        _reject_shadowing_messages(reader, containers)
     return containers
 
 
@@ -364,6 +373,10 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                     f"pulumi config set --path 'containers[{place}].scopes[{index}]' "
                     f"{container.name}.{scope}",
                 )
+
+
+def _reject_shadowing_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
+    """Rejects message paths at the root of the host that belong to the gateway or to another server."""
     taken = RESERVED - {"message", "messages"} | {container.path for container in containers}
     for place, container in enumerate(containers):
         at_root = container.root_messages
@@ -375,6 +388,20 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
                 "A server announces its message path from the root of the host, so the gateway must accept "
                 "messages there. Configure the server for another path, or for one below its own path at the "
                 "gateway.",
+                f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
+            )
+
+
+def _reject_root_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
+    """Rejects servers whose clients would send messages to paths outside of the stack's path prefix."""
+    for place, container in enumerate(containers):
+        if container.root_messages:
+            reader.reject(
+                f"containers[{place}].paths.messages",
+                f"'{container.root_messages}' is not below the server's path, /{container.path}/.",
+                "With pathPrefix the root of the host belongs to others, and the gateway does not change "
+                "what an event stream announces. Configure the server to announce a path below its own path "
+                "at the gateway, or use its streamable HTTP only: transport streamable-http.",
                 f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
             )
 

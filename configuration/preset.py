@@ -95,12 +95,13 @@ class Preset:
             self.digest,
         )
 
-    def read(self, reader: Reader, *, on: bool) -> Container | None:
+    def read(self, reader: Reader, *, on: bool, prefix: str = "") -> Container | None:
         """The server with its credentials; None when it is disabled.
 
         Args:
             reader: reads the settings, also when the server is disabled.
             on: whether `backends` has it.
+            prefix: the path prefix of its URLs at the gateway; empty for none.
         """
         digest = self.digest.read(reader)
         values = {each.setting.key: each.setting.read(reader) for each in self.credentials}
@@ -110,7 +111,9 @@ class Preset:
         container = _limited(self.container, limits)
         if digest:
             container = replace(container, image=f"{container.image}@{digest}")
-        return self._with(container, self._checked(reader, values))
+        container = self._with(container, self._checked(reader, values)).below(prefix)
+        # With a prefix the root of the host belongs to others.
+        return container.without_event_streams() if prefix and container.root_messages else container
 
     def _checked(self, reader: Reader, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values of all variables.

@@ -53,7 +53,7 @@ class Backend:
         title: its name on the consent page.
         description: its purpose, in at most 100 characters; empty for none.
         version: version of its entry in the registry.
-        path: the first segment of its URLs at the gateway, without slashes.
+        path: the path of its URLs at the gateway, with the stack's path prefix, without slashes at its ends.
         routes: its operations.
         root_messages: routes for messages to a legacy server that announces a path at the root of the host;
             templates are below the gateway's root, and each names its `origin`.

@@ -17,7 +17,7 @@ class ApplicationArgs:
 
     Attributes:
         display_name: the name that users see at sign-in and administrators see in Entra.
-        gateway_url: origin of the gateway, without a trailing slash.
+        gateway_issuer: URL of the gateway's authorization server, without a trailing slash.
         issuer: issuer of the tokens of the tenant's managed identities, `<authority>/<tenant>/v2.0`.
         identity_principal_id: object id of the identity that may act as this application.
         roles: its app roles and their assignments.
@@ -26,7 +26,7 @@ class ApplicationArgs:
     """
 
     display_name: str
-    gateway_url: pulumi.Input[str]
+    gateway_issuer: pulumi.Input[str]
     issuer: pulumi.Input[str]
     identity_principal_id: pulumi.Input[str]
     roles: RolePlan
@@ -51,7 +51,7 @@ class Application(pulumi.ComponentResource):
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Application", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        redirect_uri = pulumi.Output.concat(args.gateway_url, "/oauth-callback")
+        redirect_uri = pulumi.Output.concat(args.gateway_issuer, "/oauth-callback")
         if args.existing:
             # Not looked up: a deployer who may not register applications may not read them either.
             self.client_id = pulumi.Output.from_input(args.existing)

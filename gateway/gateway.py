@@ -19,6 +19,7 @@ from gateway.monitoring import Monitoring, MonitoringArgs
 from gateway.named_values import NamedValues, NamedValuesArgs, Reference
 from gateway.network import Network, NetworkArgs
 from gateway.plan import Plan
+from gateway.policy import issuer_path
 from gateway.product import ProductWithKey, ProductWithKeyArgs
 from gateway.published_api import PublishedApi, PublishedApiArgs
 from gateway.registry_api import NAMESPACE, namespace
@@ -48,6 +49,7 @@ class Gateway(pulumi.ComponentResource):
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
+        issuer: URL of its authorization server: the origin, and the stack's path prefix.
         cname: target of the CNAME record of the gateway's custom host name; None without one.
         resource_group_name: resource group of the stack.
         service_name: name of the API Management service.
@@ -59,6 +61,7 @@ class Gateway(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
+    issuer: pulumi.Output[str]
     cname: pulumi.Output[str] | None
     resource_group_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
@@ -115,6 +118,7 @@ class Gateway(pulumi.ComponentResource):
                 if existing.api_management and existing.identity
                 else None,
                 address=settings.address,
+                issuer_path=issuer_path(settings.path_prefix),
                 scale=settings.scale,
                 secrets_role=account.of(settings.address.certificate if settings.address else None).role(
                     Role.KEY_VAULT_SECRETS_USER
@@ -129,7 +133,7 @@ class Gateway(pulumi.ComponentResource):
             f"{name}-application",
             ApplicationArgs(
                 display_name=f"MCP gateway of {settings.publisher_name} ({pulumi.get_stack()})",
-                gateway_url=service.url,
+                gateway_issuer=service.issuer,
                 issuer=issuer,
                 identity_principal_id=service.identity.principal_id,
                 assignment_required=settings.assignment_required,
@@ -192,6 +196,7 @@ class Gateway(pulumi.ComponentResource):
         }
         self._references = self._store_keys(f"{name}-keys", keys, vault, service, settings)
         self.url = service.url
+        self.issuer = service.issuer
         self.cname = service.cname if settings.address else None
         self.resource_group_name = group.name
         self.service_name = service.name

@@ -61,7 +61,9 @@ def plan_mcp_api(settings: Settings, backend: Backend) -> Api:
         description=f"The MCP server {backend.title}, for callers with a token of this gateway.",
         path=backend.path,
         backend=backend.name,
-        policy=policy.render("mcp/api.xml.j2", settings=settings, backend=backend),
+        policy=policy.render(
+            "mcp/api.xml.j2", prefix=settings.path_prefix, settings=settings, backend=backend
+        ),
         operations=(*_routes(backend), *_preflights(backend)),
     )
 

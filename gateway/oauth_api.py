@@ -1,9 +1,14 @@
-"""Plans the authorization server: the API at the gateway's root.
+"""Plans the authorization server: the API at the gateway's root, or at the stack's path prefix.
 
 Metadata, registration, authorization, consent, callback, token and revocation endpoints (OAuth 2.1).
+
+The well-known location of metadata precedes the path of an issuer or a resource (RFC 8414, section 3.1; RFC
+9728, section 3.1). With a path prefix, those locations are outside of it, so each of them is an API of its own.
+API Management chooses the API with the longest matching path, and other owners may have APIs at shorter ones.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway import policy
 from gateway.api import Api, Operation
@@ -38,42 +43,75 @@ _ENDPOINTS = (
 # Endpoints that pages of any origin may call. Browsers send a preflight first.
 _SHARED = frozenset(
     {
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/openid-configuration",
-        "/.well-known/jwks.json",
-        "/register",
-        "/token",
-        "/revoke",
+        "authorization-server-metadata",
+        "openid-configuration",
+        "keys",
+        "register",
+        "token",
+        "revoke",
+        "protected-resources",
+        "protected-resource",
     }
 )
 _PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+# The documents whose location precedes the path of the issuer: RFC 8414, sections 3.1 and 5.
+_BEFORE_THE_ISSUER = ("authorization-server-metadata", "openid-configuration")
 
 
-def plan_oauth_api(settings: Settings, backends: Sequence[Backend]) -> Api:
-    """The API with an operation for each endpoint, each with a policy of its own.
+def plan_oauth_apis(settings: Settings, backends: Sequence[Backend]) -> tuple[Api, ...]:
+    """The API with an operation for each endpoint, each with a policy of its own; then those of metadata.
 
     Args:
         settings: the stack's settings.
         backends: the MCP servers that accept its tokens.
     """
+    endpoints = _endpoints(settings, backends)
+    protected_resources = _protected_resources(settings, backends)
+    everything = (*endpoints, *protected_resources)
+    if not settings.path_prefix:
+        return (_api(settings, backends, (*everything, *_preflights(everything))),)
+    metadata = [endpoint for endpoint in endpoints if endpoint.id in _BEFORE_THE_ISSUER]
+    return (
+        _api(settings, backends, (*endpoints, *_preflights(endpoints))),
+        *(_metadata_api(settings, document.template, (document,)) for document in metadata),
+        _metadata_api(settings, _PROTECTED_RESOURCE, protected_resources),
+    )
+
+
+def _api(settings: Settings, backends: Sequence[Backend], operations: Sequence[Operation]) -> Api:
+    """The API of the authorization server."""
     return Api(
         id="oauth",
         name="oauth",
         title="OAuth",
         description="The authorization server of the MCP servers behind this gateway.",
-        path="",
+        path=settings.path_prefix,
         backend=None,
         policy=policy.render(
             "oauth/api.xml.j2",
+            prefix=settings.path_prefix,
             root_messages=root_messages(backends),
             shared=settings.existing.api_management is not None,
         ),
-        operations=(
-            *_endpoints(settings, backends),
-            *_protected_resources(settings, backends),
-            *_preflights(settings),
-            *_root_messages(settings, backends),
-        ),
+        operations=(*operations, *_root_messages(settings, backends)),
+    )
+
+
+def _metadata_api(settings: Settings, location: str, documents: Sequence[Operation]) -> Api:
+    """An API for documents at a well-known location that precedes the path prefix."""
+    name = location.strip("/.").replace("/", "-")
+    moved = [
+        replace(document, template=document.template.removeprefix(location) or "/") for document in documents
+    ]
+    return Api(
+        id=name,
+        name=name,
+        title=f"OAuth: {location}",
+        description="Metadata of the MCP servers behind this gateway, for clients that sign in.",
+        path=f"{location.strip('/')}/{settings.path_prefix}",
+        backend=None,
+        policy=policy.render("oauth/api.xml.j2", prefix=settings.path_prefix, root_messages=(), shared=True),
+        operations=(*moved, *_preflights(moved)),
     )
 
 
@@ -87,7 +125,13 @@ def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Oper
             title=title,
             method=method,
             template=path,
-            policy=policy.render(template, organisation=organisation, settings=settings, backends=admitting),
+            policy=policy.render(
+                template,
+                organisation=organisation,
+                prefix=settings.path_prefix,
+                settings=settings,
+                backends=admitting,
+            ),
         )
         for id_, title, method, path, template in _ENDPOINTS
     )
@@ -95,7 +139,9 @@ def _endpoints(settings: Settings, backends: Sequence[Backend]) -> Sequence[Oper
 
 def _protected_resources(settings: Settings, backends: Sequence[Backend]) -> Sequence[Operation]:
     """Metadata of every MCP path (RFC 9728, section 3.1: the path follows the well-known prefix)."""
-    rendered = policy.render("mcp/protected-resource.xml.j2", settings=settings, backends=backends)
+    rendered = policy.render(
+        "mcp/protected-resource.xml.j2", prefix=settings.path_prefix, settings=settings, backends=backends
+    )
     return tuple(
         Operation(id=id_, title=title, method="GET", template=template, policy=rendered)
         for id_, title, template in _protected_resource_endpoints(settings)
@@ -110,19 +156,19 @@ def _protected_resource_endpoints(settings: Settings) -> Sequence[tuple[str, str
     return (servers, gateway) if settings.audience == "gateway" else (servers,)
 
 
-def _preflights(settings: Settings) -> Sequence[Operation]:
+def _preflights(operations: Sequence[Operation]) -> Sequence[Operation]:
+    """Operations for the preflights of those endpoints that pages of any origin may call."""
     rendered = policy.render("oauth/preflight.xml.j2")
-    shared = [(id_, path) for id_, _, _, path, _ in _ENDPOINTS if path in _SHARED]
-    shared += [(id_, template) for id_, _, template in _protected_resource_endpoints(settings)]
     return tuple(
         Operation(
-            id=f"preflight-{id_}",
-            title=f"OPTIONS {template}",
+            id=f"preflight-{operation.id}",
+            title=f"OPTIONS {operation.template}",
             method="OPTIONS",
-            template=template,
+            template=operation.template,
             policy=rendered,
         )
-        for id_, template in shared
+        for operation in operations
+        if operation.id in _SHARED
     )
 
 
@@ -133,7 +179,9 @@ def _root_messages(settings: Settings, backends: Sequence[Backend]) -> Sequence[
     """
     operations = []
     for messages in root_messages(backends):
-        rendered = policy.render("mcp/root-message.xml.j2", settings=settings, messages=messages)
+        rendered = policy.render(
+            "mcp/root-message.xml.j2", prefix=settings.path_prefix, settings=settings, messages=messages
+        )
         template = messages.template
         operations.extend(
             Operation(

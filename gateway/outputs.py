@@ -7,6 +7,7 @@ import pulumi
 from gateway.backend import Backend, Hosted
 from gateway.backend_context import Deployed
 from gateway.gateway import Gateway
+from gateway.policy import issuer_path
 from settings import Settings
 
 
@@ -35,7 +36,10 @@ def stack_outputs(
         "apimName": gateway.service_name,
         "entraClientId": gateway.client_id,
         **({"entraRegistration": gateway.registration} if gateway.registration else {}),
-        "oauthMetadataUrl": pulumi.Output.concat(gateway_url, "/.well-known/oauth-authorization-server"),
+        # The well-known location precedes the issuer's path (RFC 8414, section 3.1).
+        "oauthMetadataUrl": pulumi.Output.concat(
+            gateway_url, "/.well-known/oauth-authorization-server", issuer_path(settings.path_prefix)
+        ),
         "agentSettings": _agent_settings(settings, gateway, deployed, hosted),
         **({"subscriptionKeys": pulumi.Output.secret(gateway.keys)} if gateway.keys else {}),
         **{name: value for server in deployed for name, value in server.outputs.items()},

@@ -22,7 +22,7 @@ from gateway import policy
 from gateway.api import Api, Operation, Product
 from gateway.backend import Backend, Hosted
 from gateway.mcp_api import plan_mcp_api, plan_product
-from gateway.oauth_api import plan_oauth_api
+from gateway.oauth_api import plan_oauth_apis
 from gateway.registry_api import NAMESPACE, plan_registry_api
 from gateway.roles import RolePlan, plan_roles
 from settings import Settings
@@ -191,12 +191,17 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequen
         backends=tuple(backends),
         policy=None if settings.existing.api_management else policy.render("global.xml.j2"),
         apis=(
-            plan_oauth_api(settings, backends),
+            *plan_oauth_apis(settings, backends),
             *(plan_mcp_api(settings, backend) for backend in backends),
             *((plan_registry_api(settings, backends, hosted),) if settings.registry else ()),
         ),
         fragments=tuple(
-            Fragment(id=id_, policy=policy.render(f"fragments/{id_}.xml.j2", settings=settings))
+            Fragment(
+                id=id_,
+                policy=policy.render(
+                    f"fragments/{id_}.xml.j2", prefix=settings.path_prefix, settings=settings
+                ),
+            )
             for id_ in _fragments(backends)
         ),
         roles=plan_roles(settings, backends),

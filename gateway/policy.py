@@ -3,6 +3,9 @@
 Templates are Jinja with custom delimiters, `[[ value ]]`, `[% statement %]` and `[# comment #]`, because
 `{{name}}` is API Management's syntax for a named value and must not be changed. C# is in files under
 `policies/csharp/`, pages are in `policies/pages/`; templates include both.
+
+Every template has the variables `organisation`, `issuer`, and `issuer_path`, which is empty or begins with a
+slash. `{{gateway-url}}` is the gateway's origin: what browsers send as `Origin`, and what precedes a path.
 """
 
 import base64
@@ -62,23 +65,34 @@ class Organisation:
 
 
 def render(
-    template: str, /, *, organisation: Organisation | None = None, **variables: object
+    template: str, /, *, organisation: Organisation | None = None, prefix: str = "", **variables: object
 ) -> RenderedPolicy:
     """The text of one policy document.
 
     Args:
         template: path below `policies/`, such as `oauth/token.xml.j2`.
         organisation: the organisation that its pages name.
+        prefix: the first segments of all URLs of the gateway, without slashes; empty for none.
         variables: the variables of the template; its first lines list them.
 
     Raises:
         jinja2.UndefinedError: a variable that the template needs is missing.
         jinja2.TemplateNotFound: the template does not exist.
     """
-    loaded = _environment(organisation).get_template(template)
+    loaded = _environment(organisation, prefix).get_template(template)
     marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
     marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
     return RenderedPolicy(unmarked(marked), TemplateSourceMap(marked))
+
+
+def issuer_path(prefix: str) -> str:
+    """The path of the issuer: `/` and the prefix, or an empty string."""
+    return f"/{prefix}" if prefix else ""
+
+
+def issuer(prefix: str) -> str:
+    """The issuer, as policies write it: the named value with the gateway's origin, and the path prefix."""
+    return f"{{{{gateway-url}}}}{issuer_path(prefix)}"
 
 
 def templates() -> tuple[str, ...]:
@@ -161,7 +175,7 @@ def _bytecode_cache() -> jinja2.BytecodeCache | None:
 
 
 @lru_cache(maxsize=8)
-def _environment(organisation: Organisation | None = None) -> jinja2.Environment:
+def _environment(organisation: Organisation | None = None, prefix: str = "") -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         undefined=jinja2.StrictUndefined,
@@ -179,7 +193,11 @@ def _environment(organisation: Organisation | None = None) -> jinja2.Environment
         bytecode_cache=_bytecode_cache(),
     )
     # An imported template can only use the environment's globals, not the importer's variables.
-    cast("dict[str, object]", environment.globals)["organisation"] = organisation or Organisation()
+    cast("dict[str, object]", environment.globals).update(
+        organisation=organisation or Organisation(),
+        issuer_path=issuer_path(prefix),
+        issuer=issuer(prefix),
+    )
     environment.filters.update(
         characters=characters.pattern,
         csharp=_of_unmarked(csharp_literal),

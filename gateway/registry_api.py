@@ -34,18 +34,22 @@ def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: S
         hosted: MCP servers of other organisations.
     """
     servers = json.dumps(entries(backends, hosted), ensure_ascii=False)
-    listed = policy.render("registry/servers.xml.j2", servers=servers)
-    one = policy.render("registry/server.xml.j2", servers=servers)
+    prefix = settings.path_prefix
+    listed = policy.render("registry/servers.xml.j2", prefix=prefix, servers=servers)
+    one = policy.render("registry/server.xml.j2", prefix=prefix, servers=servers)
     preflight = policy.render("oauth/preflight.xml.j2")
     return Api(
         id="registry",
         name="registry",
         title="MCP registry",
         description="The MCP servers of this gateway, for clients that discover servers.",
-        path="v0.1",
+        path=f"{prefix}/v0.1".lstrip("/"),
         backend=None,
         policy=policy.render(
-            "oauth/api.xml.j2", root_messages=(), shared=settings.existing.api_management is not None
+            "oauth/api.xml.j2",
+            prefix=prefix,
+            root_messages=(),
+            shared=settings.existing.api_management is not None,
         ),
         operations=(
             Operation(id="servers", title="List servers", method="GET", template="/servers", policy=listed),

@@ -52,6 +52,7 @@ class ServiceArgs:
         subnet_id: the subnet to which it is connected; None without a virtual network.
         existing: an existing service, and the identity with which it calls others; None to create both.
         address: the gateway's custom host name; None for the one that Azure assigns.
+        issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
         scale: zones, further regions, external cache.
         secrets_role: resource id of the role that allows it to read a certificate.
         telemetry_role: resource id of the role that allows it to send telemetry to Application Insights.
@@ -73,6 +74,7 @@ class ServiceArgs:
     subnet_id: pulumi.Input[str] | None = None
     existing: tuple[ResourceId, ResourceId] | None = None
     address: Address | None = None
+    issuer_path: str = ""
     scale: Scale
     secrets_role: str
     telemetry_role: str
@@ -87,6 +89,7 @@ class Service(pulumi.ComponentResource):
 
     Attributes:
         url: origin of the gateway, without a trailing slash.
+        issuer: URL of the authorization server: the origin, and the path prefix.
         identity: the user-assigned identity with which the gateway calls others.
         resource: the service; resources in it depend on it and are deleted with it.
         name: its name, for the resources in it.
@@ -96,6 +99,7 @@ class Service(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
+    issuer: pulumi.Output[str]
     identity: managedidentity.UserAssignedIdentity
     resource: apimanagement.ApiManagementService
     name: pulumi.Output[str]
@@ -138,11 +142,12 @@ class Service(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[publisher], deleted_with=self._owned),
         )
         self.logger_id = logger.id
+        self.issuer = pulumi.Output.concat(self.url, args.issuer_path)
         # Clients identify the gateway, its issuer and its servers by this URL, so a protected stack refuses
         # to change it: this resource would have to be replaced, and Pulumi's error shows its name.
         random.RandomString(
             f"{name}-address-that-clients-registered-with",
-            random.RandomStringArgs(length=8, keepers={"url": self.url}),
+            random.RandomStringArgs(length=8, keepers={"url": self.issuer}),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         if not args.existing:

@@ -34,7 +34,8 @@ _ENV = {
 }
 _STREAMABLE = {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
 # With STATELESS a process with this transport exits.
-_LEGACY = {"TRANSPORT": "sse", "FASTMCP_MESSAGE_PATH": _MESSAGES}
+_MESSAGE_VARIABLE = "FASTMCP_MESSAGE_PATH"
+_LEGACY = {"TRANSPORT": "sse", _MESSAGE_VARIABLE: _MESSAGES}
 
 
 # The tools that the server itself marks as reading (the tag `read`). Every other tool counts as writing, also
@@ -194,6 +195,7 @@ PRESET = Preset(
             # Stateful: a message must reach the replica with its event stream, so there is only one.
             Process(transport="sse", env={**_ENV, **_LEGACY}),
         ),
+        message_variable=_MESSAGE_VARIABLE,
         session_parameter="session_id",
         health="/healthz",
         scopes=("jira.read", "jira.write"),

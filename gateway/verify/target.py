@@ -17,7 +17,7 @@ class Server:
     Attributes:
         name: its name in the configuration, such as `slack`.
         title: its name for users.
-        path: first segment of its URLs at the gateway, without slashes.
+        path: the path of its URLs at the gateway, without slashes at its ends.
         streamable_http: whether clients can connect at the path itself.
         event_streams: URL templates below the path at which legacy clients connect, such as `/sse`.
         operations: methods and URL templates below the path.
