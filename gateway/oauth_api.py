@@ -3,8 +3,9 @@
 Metadata, registration, authorization, consent, callback, token and revocation endpoints (OAuth 2.1).
 
 The well-known location of metadata precedes the path of an issuer or a resource (RFC 8414, section 3.1; RFC
-9728, section 3.1). With a path prefix, those locations are outside of it, so each of them is an API of its own.
-API Management chooses the API with the longest matching path, and other owners may have APIs at shorter ones.
+9728, section 3.1). With a path prefix, those locations are outside of it, so each of them is an API of its
+own. API Management chooses the API with the longest matching path; other owners may have APIs at shorter
+ones.
 """
 
 from collections.abc import Sequence

@@ -5,11 +5,7 @@ from collections.abc import Iterable
 import httpx2
 
 from gateway.verify.check import Check, require
-from gateway.verify.discovery import (
-    AUTHORIZATION_SERVER,
-    OPENID_CONFIGURATION,
-    PROTECTED_RESOURCE,
-)
+from gateway.verify.discovery import PROTECTED_RESOURCE, authorization_server_documents
 from gateway.verify.session import Session
 
 SECTION = "Browsers"
@@ -70,12 +66,11 @@ async def _foreign_origin(session: Session) -> str:
 async def _cors(session: Session) -> str:
     servers = session.target.expected.servers
     documents = [
-        AUTHORIZATION_SERVER,
-        OPENID_CONFIGURATION,
+        *authorization_server_documents(session),
         *(f"{PROTECTED_RESOURCE}{path}" for server in servers for path in server.entrances),
     ]
     preflights = [(path, "GET", _ANY, _DOCUMENT_HEADERS) for path in documents]
-    preflights += [(path, "POST", _ANY, _FORM_HEADERS) for path in ("/register", "/token")]
+    preflights += [(session.issuer + path, "POST", _ANY, _FORM_HEADERS) for path in ("/register", "/token")]
     preflights += [
         (server.at(template), method, origin, _MCP_HEADERS)
         for server in servers
@@ -134,9 +129,11 @@ async def _no_cors(session: Session) -> str:
     problems = []
     for path, method in _PAGES:
         preflight = await session.request(
-            "OPTIONS", path, headers={"Origin": _ANY, "Access-Control-Request-Method": method}
+            "OPTIONS",
+            session.issuer + path,
+            headers={"Origin": _ANY, "Access-Control-Request-Method": method},
         )
-        plain = await session.request(method, path, headers={"Origin": _ANY})
+        plain = await session.request(method, session.issuer + path, headers={"Origin": _ANY})
         for kind, answer in (("OPTIONS", preflight), (method, plain)):
             sent = sorted(name for name in answer.headers if name.startswith("access-control-"))
             if sent:

@@ -54,9 +54,23 @@ def checks() -> Iterable[Check]:
     )
 
 
+def authorization_server_documents(session: Session) -> tuple[str, ...]:
+    """The paths of the metadata: RFC 8414, sections 3.1 and 5, and OpenID Connect Discovery, section 4."""
+    path = session.target.expected.issuer_path
+    return tuple(
+        dict.fromkeys(
+            (
+                f"{AUTHORIZATION_SERVER}{path}",
+                f"{OPENID_CONFIGURATION}{path}",
+                f"{path}{OPENID_CONFIGURATION}",
+            )
+        )
+    )
+
+
 async def _answers(session: Session) -> str:
     try:
-        answer = await session.request("GET", AUTHORIZATION_SERVER)
+        answer = await session.request("GET", authorization_server_documents(session)[0])
     except httpx2.HTTPError as error:
         raise FailedError(f"{session.url} does not answer: {type(error).__name__}") from error
     return f"{session.url}, HTTP {answer.status_code}"
@@ -64,13 +78,13 @@ async def _answers(session: Session) -> str:
 
 async def _authorization_server(session: Session) -> str:
     problems = []
-    for path in (AUTHORIZATION_SERVER, OPENID_CONFIGURATION):
+    for path in authorization_server_documents(session):
         document = await document_at(session, path)
         expected = {
-            "issuer": session.url,
-            "authorization_endpoint": f"{session.url}/authorize",
-            "token_endpoint": f"{session.url}/token",
-            "registration_endpoint": f"{session.url}/register",
+            "issuer": session.issuer,
+            "authorization_endpoint": f"{session.issuer}/authorize",
+            "token_endpoint": f"{session.issuer}/token",
+            "registration_endpoint": f"{session.issuer}/register",
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
         }
@@ -84,7 +98,7 @@ async def _authorization_server(session: Session) -> str:
             )
             if value not in _list(document.get(name))
         ]
-    return require(problems, f"RFC 8414, issuer {session.url}")
+    return require(problems, f"RFC 8414, issuer {session.issuer}")
 
 
 async def _protected_resources(session: Session) -> str:
@@ -98,9 +112,11 @@ async def _protected_resources(session: Session) -> str:
             problems.append(f"{at}: resource is {document.get('resource')!r}, not {resource}")
         expected: dict[str, object] = {"bearer_methods_supported": ["header"]}
         if server.admits_users:
-            expected["authorization_servers"] = [session.url]
+            expected["authorization_servers"] = [session.issuer]
         problems += _differences(at, document, expected)
-    absent = await session.request("GET", f"{PROTECTED_RESOURCE}/no-such-server")
+    absent = await session.request(
+        "GET", f"{PROTECTED_RESOURCE}{session.target.expected.issuer_path}/no-such-server"
+    )
     if absent.status_code != 404:  # noqa: PLR2004 -- HTTP: Not Found
         problems.append(f"an unknown path has metadata: HTTP {absent.status_code}")
     return require(problems, ", ".join(paths))

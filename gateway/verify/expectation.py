@@ -2,6 +2,7 @@
 
 from gateway.backend import Backend
 from gateway.plan import Plan
+from gateway.policy import issuer_path
 from gateway.verify.target import Api, Expectation, Server
 from settings import Settings
 
@@ -28,6 +29,8 @@ def expectation(settings: Settings, plan: Plan) -> Expectation:
         },
         documents=_documents(plan),
         named_values={value.name: value.secret for value in plan.named_values},
+        issuer_path=issuer_path(settings.path_prefix),
+        shared=settings.existing.api_management is not None,
         tool_lock=settings.tool_lock,
     )
 

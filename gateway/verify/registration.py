@@ -33,7 +33,7 @@ async def _register(session: Session) -> str:
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
     }
-    answer = await session.request("POST", "/register", json=metadata)
+    answer = await session.request("POST", f"{session.issuer}/register", json=metadata)
     if answer.status_code != 201:  # noqa: PLR2004 -- HTTP: Created
         raise FailedError(f"POST /register is answered with HTTP {answer.status_code}")
     try:
@@ -50,7 +50,9 @@ async def _register(session: Session) -> str:
     if registered.get("token_endpoint_auth_method") != "none":
         problems.append("token_endpoint_auth_method is not none")
     foreign = await session.request(
-        "POST", "/register", json={**metadata, "redirect_uris": ["http://foreign-site.example/callback"]}
+        "POST",
+        f"{session.issuer}/register",
+        json={**metadata, "redirect_uris": ["http://foreign-site.example/callback"]},
     )
     if foreign.status_code != 400:  # noqa: PLR2004 -- HTTP: Bad Request
         problems.append(

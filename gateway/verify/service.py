@@ -134,7 +134,7 @@ def service_id(session: Session) -> str:
 async def _operations(manager: ResourceManager, session: Session) -> str:
     service = service_id(session)
     expected = session.target.expected.apis
-    deployed = {str(api["name"]): api for api in await _apis(manager, service)}
+    deployed = {str(api["name"]): api for api in await _apis(manager, session)}
     problems = [f"API '{name}' is missing" for name in expected.keys() - deployed.keys()]
     foreign = sorted(deployed.keys() - expected.keys())
     problems += [f"API '{name}' is not part of this stack" for name in foreign]
@@ -178,8 +178,8 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         for document, text in session.target.expected.documents.items()
         if not document.startswith("policyFragments/")
     }
-    places = [""]
-    for api in await _apis(manager, service):
+    places = [] if session.target.expected.shared else [""]
+    for api in await _apis(manager, session):
         name = api["name"]
         places.append(f"apis/{name}/")
         places += [
@@ -190,10 +190,15 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
     return _compare(rendered, await _texts(manager, service, documents), "policies")
 
 
-async def _apis(manager: ResourceManager, service: str) -> list[Mapping[str, Any]]:
-    """The current revision of each API."""
-    apis = await manager.list(f"{service}/apis")
-    return [api for api in apis if (api.get("properties") or {}).get("isCurrent") is not False]
+async def _apis(manager: ResourceManager, session: Session) -> list[Mapping[str, Any]]:
+    """The current revision of each API; in a service of another owner, of those that the plan has."""
+    expected = session.target.expected
+    return [
+        api
+        for api in await manager.list(f"{service_id(session)}/apis")
+        if (api.get("properties") or {}).get("isCurrent") is not False
+        and (not expected.shared or api["name"] in expected.apis)
+    ]
 
 
 async def _fragments(manager: ResourceManager, session: Session) -> str:
@@ -205,6 +210,8 @@ async def _fragments(manager: ResourceManager, session: Session) -> str:
     }
     listed = await manager.list(f"{service}/policyFragments")
     documents = [f"policyFragments/{each['name']}" for each in listed]
+    if session.target.expected.shared:
+        documents = [document for document in documents if document in rendered]
     return _compare(rendered, await _texts(manager, service, documents), "fragments")
 
 

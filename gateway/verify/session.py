@@ -138,6 +138,11 @@ class Session:
         """Origin of the gateway."""
         return self.target.url
 
+    @property
+    def issuer(self) -> str:
+        """URL of the authorization server."""
+        return self.target.issuer
+
     def client(
         self,
         headers: dict[str, str] | None = None,

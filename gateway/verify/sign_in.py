@@ -107,7 +107,7 @@ async def _redirect_uris(session: Session) -> str:
             "code_challenge": _challenge(secrets.token_urlsafe(48)),
             "code_challenge_method": "S256",
         }
-        answer = await session.request("GET", "/authorize", params=request)
+        answer = await session.request("GET", f"{session.issuer}/authorize", params=request)
         if answer.status_code != 400 or "location" in answer.headers:  # noqa: PLR2004 -- HTTP: Bad Request
             problems.append(f"{uri} is answered with HTTP {answer.status_code} instead of 400")
     return require(problems, f"{len(foreign)} of them are answered with HTTP 400")
@@ -133,7 +133,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
             "resource": resource,
         }
         await _require_page(session, request)
-        session.open_browser(count, f"{session.url}/authorize?{urlencode(request)}")
+        session.open_browser(count, f"{session.issuer}/authorize?{urlencode(request)}")
         try:
             answer = await asyncio.wait_for(listener.answer, session.durations.sign_in)
         except TimeoutError:
@@ -143,7 +143,7 @@ async def _sign_in(server: Server, count: str, session: Session) -> str:
             ) from None
     redemption = {
         "grant_type": "authorization_code",
-        "code": _code(answer, session.url),
+        "code": _code(answer, session.issuer),
         "redirect_uri": listener.redirect_uri,
         "client_id": session.client_id,
         "code_verifier": verifier,
@@ -161,9 +161,9 @@ async def _require_page(session: Session, request: Mapping[str, str]) -> None:
     Raises:
         FailedError: the browser would not reach the consent page.
     """
-    answer = await session.request("GET", "/authorize", params=request)
+    answer = await session.request("GET", f"{session.issuer}/authorize", params=request)
     location = answer.headers.get("location", "")
-    if answer.status_code != 302 or not location.startswith(f"{session.url}/"):  # noqa: PLR2004 -- HTTP: Found
+    if answer.status_code != 302 or not location.startswith(f"{session.issuer}/"):  # noqa: PLR2004 -- HTTP: Found
         raise FailedError(
             f"GET /authorize is answered with HTTP {answer.status_code}, not with the consent page",
             "HTTP 503: the gateway's identity needs its role on the Cosmos DB account. HTTP 400: see "
@@ -197,7 +197,7 @@ async def _require_verifier(session: Session, redemption: Mapping[str, str]) -> 
         FailedError: the gateway does not refuse it.
     """
     stolen = {**redemption, "code_verifier": secrets.token_urlsafe(48)}
-    answer = await session.request("POST", "/token", form=stolen)
+    answer = await session.request("POST", f"{session.issuer}/token", form=stolen)
     if answer.status_code == 200:  # noqa: PLR2004 -- HTTP: OK
         raise FailedError(
             "a code was redeemed with another PKCE verifier (RFC 7636)",
@@ -211,7 +211,7 @@ async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str,
     Raises:
         FailedError: the gateway returned no token.
     """
-    answer = await session.request("POST", "/token", form=redemption)
+    answer = await session.request("POST", f"{session.issuer}/token", form=redemption)
     try:
         given = answer.json()
     except ValueError:
@@ -233,7 +233,7 @@ async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str,
 async def _end(session: Session) -> str:
     problems = []
     for sign_in in session.sign_ins.values():
-        answer = await session.request("POST", "/token", form=sign_in.redemption)
+        answer = await session.request("POST", f"{session.issuer}/token", form=sign_in.redemption)
         if answer.status_code != 400 or _error(answer) != "invalid_grant":  # noqa: PLR2004 -- HTTP: Bad Request
             problems.append(
                 f"a used code is answered with HTTP {answer.status_code} {_error(answer)}".rstrip()

@@ -85,6 +85,8 @@ class Expectation:
         allowed_origins: origins, in addition to the gateway's own, whose pages may call MCP servers.
         local: whether the stack is local; a local stack also allows pages on loopback.
         apis: the APIs by id.
+        issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
+        shared: whether the service belongs to others, whose APIs, policies and fragments are not compared.
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
         named_values: names of the named values; the value says whether it is secret.
@@ -99,6 +101,8 @@ class Expectation:
     apis: Mapping[str, Api]
     documents: Mapping[str, str] = field(repr=False)
     named_values: Mapping[str, bool]
+    issuer_path: str = ""
+    shared: bool = False
     tool_lock: ToolLock = "off"
 
 
@@ -136,6 +140,11 @@ class Target:
     stack: str
     expected: Expectation
     azure: Azure
+
+    @property
+    def issuer(self) -> str:
+        """URL of the authorization server, without a trailing slash."""
+        return f"{self.url}{self.expected.issuer_path}"
 
     @property
     def server_origins(self) -> tuple[str, ...]:
