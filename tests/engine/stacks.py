@@ -99,7 +99,7 @@ NETWORK = SMALL.changed(sku="StandardV2", vnetEnabled="true")
 VARIANTS: Mapping[str, StackSettings] = {
     "network": NETWORK,
     "injected": FUNCTIONS.changed(sku="Developer", vnetEnabled="true"),
-    "adopting": ADOPTING,
+    "adopting": ADOPTING.changed(pathPrefix="ai/mcp"),
     "central logs and group": FUNCTIONS.changed(
         **{
             key: existing.EXISTING[key]

@@ -160,6 +160,7 @@ class Flow:
     """Each step of a sign-in as one method, with the requests of a well-behaved client and browser.
 
     Attributes:
+        prefix: what all paths of the gateway begin with: empty, or a slash and the stack's path prefix.
         cookies: the browser's cookies, by name.
         tampered: claims that replace the right ones in Entra's next ID token.
         entra_request: the parameters of the latest request to Entra's token endpoint.
@@ -171,6 +172,7 @@ class Flow:
 
     harness: Harness
     store: Store
+    prefix: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     tampered: dict[str, Any] = field(default_factory=dict)
     entra_request: dict[str, str] = field(default_factory=dict)
@@ -187,10 +189,10 @@ class Flow:
         return cls.at(_harness())
 
     @classmethod
-    def at(cls, harness: Harness) -> "Flow":
+    def at(cls, harness: Harness, prefix: str = "") -> "Flow":
         """A flow at this gateway, with an empty store and cache, and with counters and clock reset."""
         harness.clock.reset()
-        flow = cls(harness, Store(harness.clock))
+        flow = cls(harness, Store(harness.clock), prefix)
         flow.move_to(harness)
         flow.register()
         flow.store.calls.clear()
@@ -203,6 +205,11 @@ class Flow:
         harness.network.sent.clear()
         harness.network.answer = self._answer
         self.harness = harness
+
+    @property
+    def resource(self) -> str:
+        """The MCP server."""
+        return f"{GATEWAY}{self.prefix}/mcp"
 
     @property
     def now(self) -> int:
@@ -275,7 +282,7 @@ class Flow:
             "code_challenge_method": "S256",
             "state": "s",
             "scope": "functions",
-            "resource": RESOURCE,
+            "resource": self.resource,
         }
         return self.get("/authorize", _query(parameters | changed))
 
@@ -304,7 +311,7 @@ class Flow:
             "redirect_uri": CALLBACK,
             "client_id": self.client_id,
             "code_verifier": VERIFIER,
-            "resource": RESOURCE,
+            "resource": self.resource,
         }
         return self.post("/token", _query(parameters | changed), content_type=FORM, cookies=False)
 
@@ -324,7 +331,7 @@ class Flow:
 
     def call(self, token: str) -> Response:
         """The client calls the MCP server."""
-        return self.harness.send("POST", "/mcp", body=b"{}", Authorization=f"Bearer {token}")
+        return self.harness.send("POST", f"{self.prefix}/mcp", body=b"{}", Authorization=f"Bearer {token}")
 
     def claims_of(self, token: str) -> dict[str, Any]:
         """The claims of an access token."""
@@ -359,14 +366,18 @@ class Flow:
 
     def get(self, path: str, query: str) -> Response:
         """Sends a GET request with the cookies."""
-        return self._kept(self.harness.send("GET", path, query, body=None, **self._carried()))
+        return self._kept(
+            self.harness.send("GET", f"{self.prefix}{path}", query, body=None, **self._carried())
+        )
 
     def post(
         self, path: str, body: str, *, content_type: str, cookies: bool = True, ip: str = "203.0.113.7"
     ) -> Response:
         """Sends a POST request, with the cookies unless the client itself sends it."""
         headers = {"Content_Type": content_type, "Origin": GATEWAY} | (self._carried() if cookies else {})
-        return self._kept(self.harness.send("POST", path, body=body.encode(), ip=ip, **headers))
+        return self._kept(
+            self.harness.send("POST", f"{self.prefix}{path}", body=body.encode(), ip=ip, **headers)
+        )
 
     def _carried(self) -> dict[str, str]:
         pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
