@@ -89,7 +89,7 @@ def test_every_setting_is_described_with_a_command() -> None:
 def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     local = LOCAL if setting.key == "localUrl" else {}
     stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
-    if setting.key in ("existingApiManagement", "existingIdentity"):
+    if setting.key in ("existingApiManagement", "existingIdentity", "pathPrefix"):
         # Each needs the other.
         stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
     if setting.key in ("zones", "regions"):

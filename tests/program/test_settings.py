@@ -24,6 +24,8 @@ from tests.program.stack_settings import (
 )
 from twin.gateway_plan import LOCAL
 
+ADOPTED = {key: EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
+
 WRONG = {
     "foundry-project": ({"foundryProject": "/subscriptions/1/demo"}, "foundryProject"),
     "foundry-endpoint": ({"foundryEndpoint": "http://agents.example/api/projects/demo"}, "foundryEndpoint"),
@@ -328,6 +330,36 @@ WRONG = {
         {"gatewayHostname": "mcp.example.com", "gatewayCertificate": "managed"},
         "gatewayCertificate",
     ),
+    **{
+        f"prefix-{name}": ({**ADOPTED, "pathPrefix": prefix}, "pathPrefix")
+        for name, prefix in {
+            "with-a-slash-first": "/ai",
+            "with-a-slash-last": "ai/",
+            "with-an-empty-segment": "ai//mcp",
+            "in-capitals": "AI",
+            "with-a-dot": ".well-known",
+            "upwards": "ai/..",
+            "encoded": "%61i",
+            "with-a-parameter": "{ai}",
+            "with-two-hyphens": "a--b",
+            "of-six-segments": "a/b/c/d/e/f",
+            "too-long": "a" * 101,
+            "of-health-checks": "status-0123456789abcdef/x",
+            "with-a-line-break": "ai\nmcp",
+        }.items()
+    },
+    "prefix-of-a-service-of-ones-own": ({"pathPrefix": "ai"}, "pathPrefix"),
+    **{
+        f"messages-at-the-root-below-a-prefix-{transport}": (
+            {
+                **ADOPTED,
+                "pathPrefix": "ai",
+                "containers": entry(transport=transport, sessionParameter="id", paths={"messages": path}),
+            },
+            "containers[0].paths.messages",
+        )
+        for transport, path in (("sse", "/message"), ("both", "/messages/"), ("separate", "/notes-mcp/m"))
+    },
     "certificate-of-an-existing-service": (
         {
             "gatewayHostname": "mcp.example.com",

@@ -1,0 +1,106 @@
+"""A stack whose APIs are below a path prefix of an existing API Management service."""
+
+import functools
+import json
+
+from tests.existing import ALL
+from tests.program import schema
+from twin.stack import Stack, evaluate
+
+PREFIX = "ai/mcp"
+WELL_KNOWN = (
+    ".well-known/oauth-authorization-server",
+    ".well-known/openid-configuration",
+    ".well-known/oauth-protected-resource",
+)
+JIRA = {"jiraUrl": "https://example.atlassian.net", "jiraUsername": "jira@example.com"}
+SECRETS = {"slackBotToken": "xoxb-123456789012-abcdefghijkl", "jiraApiToken": "ATATT3xFfGF0-abcdefgh"}
+
+
+@functools.cache
+def stack() -> Stack:
+    """One with every kind of server that adopts everything."""
+    return evaluate(
+        {**ALL, **JIRA, "backends": '["functions", "slack", "jira", "github"]', "pathPrefix": PREFIX}, SECRETS
+    )
+
+
+def test_every_api_is_below_the_prefix_or_has_metadata_of_it() -> None:
+    paths = [one.inputs["path"] for one in stack().of_type("apimanagement:Api")]
+    assert sorted(paths) == sorted(
+        [
+            PREFIX,
+            *(f"{PREFIX}/{server}" for server in ("mcp", "slack-mcp", "jira-mcp", "notes-mcp", "v0.1")),
+            *(f"{known}/{PREFIX}" for known in WELL_KNOWN),
+        ]
+    )
+
+
+def test_what_is_created_is_what_the_sdk_expects() -> None:
+    assert [problem for one in stack().resources for problem in schema.problems(one)] == []
+
+
+def test_the_prefix_is_in_every_url_of_the_stack() -> None:
+    outputs = stack().outputs
+    origin = outputs["gatewayUrl"]
+    assert origin == "https://central.azure-api.net"
+    assert outputs["entraRegistration"]["redirectUri"] == f"{origin}/{PREFIX}/oauth-callback"
+    assert outputs["oauthMetadataUrl"] == f"{origin}/{WELL_KNOWN[0]}/{PREFIX}"
+    endpoints = {name: urls for name, urls in outputs["mcpEndpoints"].items() if name != "github"}
+    for name, path in {
+        "functions": "mcp",
+        "slack": "slack-mcp",
+        "jira": "jira-mcp",
+        "notes": "notes-mcp",
+    }.items():
+        assert endpoints.pop(name)["streamableHttp"] == f"{origin}/{PREFIX}/{path}"
+    assert endpoints == {}
+    servers = outputs["agentSettings"]["servers"]
+    behind = {server["url"] for server in servers if server["signIn"] == "gateway"}
+    assert all(url.startswith(f"{origin}/{PREFIX}/") for url in behind)
+
+
+def test_policies_get_the_origin_as_without_a_prefix() -> None:
+    values = {
+        one.inputs["displayName"]: one.inputs.get("value")
+        for one in stack().of_type("apimanagement:NamedValue")
+    }
+    assert values["gateway-url"] == stack().outputs["gatewayUrl"]
+    assert values["registry-namespace"] == "net.azure-api.central"
+
+
+def test_a_protected_stack_refuses_another_prefix() -> None:
+    """Pulumi replaces the resource when its keepers change, and refuses that while it is protected."""
+    known = stack().one(
+        "random:index/randomString:RandomString", "gateway-service-address-that-clients-registered-with"
+    )
+    assert known.inputs["keepers"] == {"url": f"{stack().outputs['gatewayUrl']}/{PREFIX}"}
+    assert known.protect
+
+
+def test_jiras_event_stream_announces_a_path_below_the_prefix() -> None:
+    environments = {
+        one.name: {each["name"]: each.get("value") for each in container["env"]}
+        for one in stack().of_type("app:ContainerApp")
+        for container in one.inputs["template"]["containers"]
+    }
+    messages = f"/{PREFIX}/jira-mcp/messages/"
+    assert environments["jira-sse"]["FASTMCP_MESSAGE_PATH"] == messages
+    assert "FASTMCP_MESSAGE_PATH" not in environments["jira-http"]
+    (policy,) = (
+        one.inputs["value"] for one in stack().of_type("apimanagement:ApiPolicy") if one.name == "jira-policy"
+    )
+    assert f'<rewrite-uri template="{messages}" copy-unmatched-params="false" />' in policy
+    operations = {
+        one.inputs["urlTemplate"]
+        for one in stack().of_type("apimanagement:ApiOperation")
+        if one.inputs["apiId"] == "jira-mcp"
+    }
+    assert operations == {"/", "/sse", "/messages/"}
+
+
+def test_a_server_that_announces_the_root_of_the_host_has_no_event_stream() -> None:
+    apps = {one.name for one in stack().of_type("app:ContainerApp")}
+    assert apps == {"slack-http", "jira-http", "jira-sse", "notes-http"}
+    assert "sse" not in stack().outputs["mcpEndpoints"]["slack"]
+    assert "slack-sse-url" not in json.dumps([one.inputs for one in stack().resources])
