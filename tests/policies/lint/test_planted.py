@@ -69,7 +69,7 @@ def plant() -> Plant:
             assert old in source(file)
             edited[file] = source(file).replace(old, new, 1)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(policy, "_environment", lambda _organisation: environment)
+            patched.setattr(policy, "_environment", lambda *_: environment)
             texts = {text: render(template, **variables) for template, variables, text in rendered}
 
         def new(document: PolicyDocument | None) -> PolicyDocument | None:
