@@ -1,4 +1,4 @@
-"""The Azure account that the provider double writes to: what exists, what is refused, and the record of it.
+"""The Azure account of the provider double: existing resources, refusals, and a record of all calls.
 
 Ids and outputs come from the twin's Azure. Names that Azure or a provider chooses differ from one creation
 to the next, so a replacement is a new resource, and a key that is generated again is another key.
@@ -27,22 +27,22 @@ _OF_ONE_API = (
     "apimanagement:ApiPolicy",
 )
 
-_PAUSE = 0.02  # seconds between two looks of a call that is held
-_IDLE = 0.5  # seconds without a call until it is said that nothing happens
+_PAUSE = 0.02  # seconds between two checks of a held call
+_IDLE = 0.5  # seconds without a call after which the account counts as idle
 
 
 class AzureError(Exception):
-    """Azure refuses a request; the message is its answer."""
+    """Azure refuses a request; the message is Azure's error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Keeps calls from ending until something has happened, as a slow service does.
+    """Delays the end of calls until a condition is true, like a slow service.
 
     Attributes:
-        calls: which calls.
-        until: what they wait for.
-        seconds: how long at most; afterwards they end anyway, and the record shows what was missing.
+        calls: whether a call is delayed.
+        until: the condition.
+        seconds: the longest delay; after it calls end anyway, and the record shows what was missing.
     """
 
     calls: Callable[[Call], bool]
@@ -52,16 +52,17 @@ class Hold:
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """What is out of order, changed by a test while the account is in use.
+    """The faults of the account, which a test may change while the account is in use.
 
     Attributes:
-        refuse: calls that are refused, each when nothing else has happened for a while: a slow failure, at
-            which all that does not wait for the resource has been done.
-        hold: calls that take long.
+        refuse: calls that are refused, each when the account has been idle for a while: a slow failure,
+        before
+            which everything that does not wait for the resource is done.
+        hold: calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.
         exclusive: whether writes to one API exclude each other (409), as API Management's do.
-        occupied: seconds that such a write takes, so that a parallel one meets it.
+        occupied: seconds that such a write takes, so that a parallel one conflicts with it.
     """
 
     refuse: Callable[[Call], bool] = lambda _call: False
@@ -76,7 +77,7 @@ class Azure:
 
     Attributes:
         record: every call, refused ones included.
-        faults: what is out of order.
+        faults: the faults.
     """
 
     def __init__(self) -> None:
@@ -92,12 +93,12 @@ class Azure:
 
     @property
     def resources(self) -> Mapping[str, Existing]:
-        """What exists now, by lower-case id."""
+        """The existing resources by lower-case id."""
         with self._changed:
             return dict(self._resources)
 
     def of_type(self, *types: str) -> tuple[Existing, ...]:
-        """What exists of some types; each a token, or its end after a colon."""
+        """The existing resources of some types, each a token or its end after a colon."""
         return tuple(
             existing
             for existing in self.resources.values()
@@ -105,11 +106,11 @@ class Azure:
         )
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of a provider's function."""
+        """The result of a provider's function."""
         return self._cloud.invoke(token, arguments)
 
     def create(self, call: Call) -> tuple[str, dict[str, Any]]:
-        """Creates a resource and gives its id and outputs.
+        """Creates a resource and returns its id and outputs.
 
         Raises:
             AzureError: Azure refuses it.
@@ -124,13 +125,14 @@ class Azure:
         return identifier, outputs
 
     def update(self, call: Call, outputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Changes a resource that has these outputs, and gives its new ones.
+        """Changes a resource with these outputs, and returns its new outputs.
 
         Raises:
             AzureError: Azure refuses it.
         """
         _, computed = self._compute(call, call.urn)
-        # What Azure gave a resource of Entra stays; the rest of the outputs follows from inputs and id.
+        # Values that Azure generated for a resource of Entra stay; the other outputs follow from inputs and
+        # id.
         kept = outputs.keys() & computed.keys() - call.inputs.keys() if call.is_in("azuread") else set()
         with self._write(call):
             pass
@@ -146,13 +148,13 @@ class Azure:
             pass
 
     def read(self, identifier: str) -> Existing | None:
-        """A resource as it is now, or None when it does not exist."""
+        """The current resource, or None if it does not exist."""
         return self.resources.get(identifier.lower())
 
     def place(self, type_: str, identifier: str, **outputs: Any) -> None:
-        """Adds a resource that no stack made, as it is when a stack adopts it."""
+        """Adds a resource that no stack created, in the state that an adopting stack requires."""
         urn = f"urn:pulumi:other::other::{type_}::{identifier.rpartition('/')[2]}"
-        # Of any type, also of those that no setting adopts and that a stack must leave alone.
+        # Of any type, including types that no setting adopts and that a stack must not change.
         computed = arm.read(self._cloud.subscription, type_, identifier, ())
         with self._changed:
             self._resources[identifier.lower()] = Existing(
@@ -170,7 +172,7 @@ class Azure:
             )
 
     def change(self, identifier: str, **inputs: Any) -> None:
-        """Changes properties of a resource as a person does in the portal: Pulumi is not asked."""
+        """Changes properties of a resource outside of Pulumi, as in the portal."""
         with self._changed:
             existing = self._resources[identifier.lower()]
             self._resources[identifier.lower()] = Existing(
@@ -181,7 +183,7 @@ class Azure:
             )
 
     def remove(self, identifier: str) -> None:
-        """Deletes a resource as a person does in the portal."""
+        """Deletes a resource outside of Pulumi, as in the portal."""
         with self._changed:
             del self._resources[identifier.lower()]
 
@@ -193,7 +195,7 @@ class Azure:
 
     @contextmanager
     def _write(self, call: Call) -> Generator[None]:
-        """One write: refused at its beginning, visible at its end."""
+        """One write, which is refused at its beginning or visible at its end."""
         with self._changed:
             conflict = self.faults.exclusive and next(filter(_same_api(call), self._writing), None)
             self._writing.append(call)

@@ -25,9 +25,9 @@ class Certificates:
 
 
 def issue(folder: Path, hosts: Sequence[str]) -> Certificates:
-    """Makes an authority and a certificate for some host names, valid for a day.
+    """Creates an authority and a certificate for some host names, valid for a day.
 
-    They have what RFC 5280, section 4.2.1 asks for, which clients check from Python 3.13 on.
+    They have the extensions that RFC 5280, section 4.2.1 requires, which clients check from Python 3.13 on.
     """
     authority_key, server_key = (
         ec.generate_private_key(ec.SECP256R1()),

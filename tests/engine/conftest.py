@@ -1,4 +1,4 @@
-"""What the tests with Pulumi's real engine share: stacks to deploy, each in an Azure account of its own."""
+"""Fixtures of the tests with Pulumi's real engine: stacks to deploy, each in its own Azure account."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deploy]:
-    """Makes a configured stack that is not deployed yet."""
+    """Creates a configured stack that is not deployed yet."""
     with ExitStack() as stacks:
 
         def make(settings: StackSettings) -> Deployment:

@@ -1,4 +1,4 @@
-"""A stack of this project, deployed by Pulumi's real engine into an Azure account of its own.
+"""A stack of this project, deployed by Pulumi's real engine into its own Azure account.
 
 The engine is the Pulumi CLI, which runs `__main__.py` through the language host in `language_host.py` and
 attaches the providers in `provider.py`. State, configuration and Pulumi's home are in a temporary folder.
@@ -33,7 +33,7 @@ Operation = Literal["preview", "up", "refresh", "destroy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the engine did, or would do, with one resource.
+    """The operation of the engine on one resource, done or planned.
 
     Attributes:
         op: `create`, `update`, `replace`, `delete`, `same`, ...
@@ -58,14 +58,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One operation and all that it left behind.
+    """One operation and its results.
 
     Attributes:
-        operation: which one.
+        operation: its name.
         failed: whether it ended with an error.
         output: what the CLI printed.
-        steps: in the order in which they began.
-        calls: what the providers were asked.
+        steps: the steps in the order in which they began.
+        calls: the calls of the providers.
     """
 
     operation: Operation
@@ -80,7 +80,7 @@ class Run:
         return tuple(step for step in self.steps if step.op not in ("same", "read", "refresh"))
 
     def counts(self) -> dict[str, int]:
-        """How many steps of each kind changed something."""
+        """The number of steps of each kind, except unchanged resources."""
         return dict(Counter(step.op for step in self.changes))
 
     def names(self, *ops: str) -> list[str]:
@@ -100,8 +100,8 @@ class Deployment:
     Attributes:
         azure: the account.
         service: publishes the Function App's code.
-        program: what the CLI runs.
-        runs: every operation so far.
+        program: the program that the CLI runs.
+        runs: all operations so far.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Deployment:
         assert done.returncode == 0, done.stderr
 
     def run(self, program: Program) -> subprocess.CompletedProcess[str]:
-        """Previews another program than the project's, with the stack's configuration."""
+        """Previews a program other than the project's, with the stack's configuration."""
         with language_host.serve(program) as client:
             return self.pulumi("preview", "--client", client, "--exec-kind", "auto.inline")
 
@@ -253,7 +253,7 @@ def _steps(log: Path) -> Iterator[Step]:
     """The steps in an event log; it is missing when the CLI stopped before the engine began."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     events = [json.loads(line) for line in lines]
-    # A refresh knows only afterwards what it has found.
+    # The result of a refresh is known only afterwards.
     refreshes = any("resourcePreEvent" in one and _op(one["resourcePreEvent"]) == "refresh" for one in events)
     for event in events:
         if step := event.get("resOutputsEvent" if refreshes else "resourcePreEvent"):

@@ -1,7 +1,7 @@
 """A stand-in for the three hosts that a publication talks to: Entra, Azure Resource Manager, the app's own.
 
-The dynamic provider runs unchanged in a process of its own, which reaches them through an HTTPS proxy whose
-certificate authority it trusts: `HTTPS_PROXY` and `REQUESTS_CA_BUNDLE`, as behind any company's proxy.
+The dynamic provider runs unchanged in a separate process, which reaches them through an HTTPS proxy whose
+certificate authority it trusts: `HTTPS_PROXY` and `REQUESTS_CA_BUNDLE`, as behind a corporate proxy.
 https://learn.microsoft.com/azure/azure-functions/functions-deployment-technologies#one-deploy
 """
 
@@ -40,10 +40,10 @@ _SUCCEEDED, _FAILED = 4, 3
 
 @dataclass(slots=True, kw_only=True)
 class DeploymentService:
-    """What was published, and what goes wrong.
+    """The published packages, and the faults of the service.
 
     Attributes:
-        azure: where the apps are.
+        azure: the account with the apps.
         unpropagated: how many deployments still fail because role assignments have not propagated.
         broken: message with which every build fails, or None.
         packages: the names of the files of each package that was deployed, by the app's name.
@@ -110,7 +110,7 @@ class DeploymentService:
         return Answer(HTTPStatus.OK, log if found[2] else {"id": found[1], "status": status})
 
     def _publish(self, app: Existing, body: bytes) -> str:
-        """Takes a package; the id of its deployment."""
+        """Accepts a package and returns the id of its deployment."""
         call = Call(kind="upload", preview=False, urn=app.urn, id=app.id)
         with self.azure.record.of(call), self._lock:
             identifier = f"d{len(self._deployments) + 1}"
@@ -123,7 +123,7 @@ class DeploymentService:
         return identifier
 
     def _problem(self, app: Existing) -> str:
-        """Why a deployment fails, or an empty text."""
+        """Why a deployment fails, or an empty string."""
         if self.broken:
             return self.broken
         if self.unpropagated > 0:
@@ -153,7 +153,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """Where the stand-in is.
+    """The address of the stand-in.
 
     Attributes:
         url: the HTTPS proxy.
@@ -187,7 +187,7 @@ def serve(service: DeploymentService, folder: Path) -> Generator[Proxy]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Takes CONNECT, then ends TLS itself and answers what comes through."""
+    """Accepts CONNECT, terminates TLS and answers the requests in the tunnel."""
 
     protocol_version = "HTTP/1.1"
     tls: ssl.SSLContext
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def finish(self) -> None:
-        """Closes the connection inside the tunnel too, which the server does not know of."""
+        """Also closes the connection inside the tunnel, which the server does not manage."""
         super().finish()
         self.connection.close()
 

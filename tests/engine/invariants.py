@@ -1,6 +1,6 @@
-"""The rules that hold at every instant of every deployment, as functions from a timeline to what breaks them.
+"""The rules that hold at every instant of every deployment, as functions from a timeline to violations.
 
-Each violation is a sentence: what was unprotected, from which event to which.
+Each violation is a sentence: the unprotected resource, and the events between which it was unprotected.
 """
 
 from collections import Counter
@@ -10,11 +10,11 @@ from tests.engine.record import Call
 from tests.engine.timeline import Interval, Timeline, Version
 
 LOCKS = {"app:ContainerApp": "/authConfigs/current", "web:WebApp": "/config/authsettingsV2"}
-"""What locks an app: the resource below it that turns authentication on, by the type of the app."""
+"""The resource below an app that enables its authentication, by the type of the app."""
 
 
 def violations(timeline: Timeline) -> list[str]:
-    """Everything that breaks a rule at some instant."""
+    """All violations of a rule at any instant."""
     return [
         *apps_without_lock(timeline),
         *code_without_lock(timeline),
@@ -25,10 +25,10 @@ def violations(timeline: Timeline) -> list[str]:
 
 
 def apps_without_lock(timeline: Timeline) -> list[str]:
-    """A container that may be reached from the internet has its lock.
+    """A container that may be reachable from the internet has its authentication.
 
-    A container serves as soon as its app exists. It is reached through its ingress if that is external, and
-    through any route of its environment that leads to it.
+    A container serves requests as soon as its app exists. It is reachable through an external ingress, and
+    through any route of its environment to it.
     """
     return [
         f"{app.name} is reachable through {way} without its lock from {timeline.describe(gap.start)} "
@@ -40,7 +40,7 @@ def apps_without_lock(timeline: Timeline) -> list[str]:
 
 
 def code_without_lock(timeline: Timeline) -> list[str]:
-    """A Function App that may have code has its lock. Before the first upload it has nothing to serve."""
+    """A Function App that may have code has its authentication. Before the first upload it serves nothing."""
     found = []
     for app in timeline.versions("web:WebApp"):
         uploads = [call for call in _uploads(timeline, app) if app.possible.start < call.began]
@@ -55,7 +55,7 @@ def code_without_lock(timeline: Timeline) -> list[str]:
 
 
 def operations_without_policy(timeline: Timeline) -> list[str]:
-    """An operation has its API's policy; and its own, if it ever has one, unless there is nothing behind it.
+    """An operation has its API's policy and, if it ever has one, its own, unless its API forwards nowhere.
 
     Without a policy API Management forwards every request to the API's service URL.
     """
@@ -77,7 +77,7 @@ def operations_without_policy(timeline: Timeline) -> list[str]:
 
 
 def apis_before_locks(timeline: Timeline) -> list[str]:
-    """An API that forwards to an app that may exist is there only while the app is locked."""
+    """An API that forwards to an app exists only while the app has its authentication."""
     return [
         f"{api.name} forwards to {app.name} without a lock from {timeline.describe(gap.start)} "
         f"to {timeline.describe(gap.end)}"
@@ -89,7 +89,7 @@ def apis_before_locks(timeline: Timeline) -> list[str]:
 
 
 def keys_generated_again(timeline: Timeline) -> list[str]:
-    """A key is generated once: another one would end every session and every registration."""
+    """A key is generated once: another key would invalidate every session and every registration."""
     generated = Counter(
         call.name
         for call in timeline.calls
@@ -108,13 +108,13 @@ def keys_generated_again(timeline: Timeline) -> list[str]:
 
 
 def locked(timeline: Timeline, app: Version) -> tuple[Interval, ...]:
-    """When an app surely has its lock."""
+    """When an app surely has its authentication."""
     (suffix,) = (suffix for type_, suffix in LOCKS.items() if app.type.endswith(f":{type_}"))
     return timeline.certain(app.id + suffix)
 
 
 def _public(timeline: Timeline, app: Version) -> Iterator[tuple[str, Interval]]:
-    """How and when a container may be reached from the internet."""
+    """How and when a container may be reachable from the internet."""
     ingress = (app.inputs.get("configuration") or {}).get("ingress") or {}
     if ingress.get("external"):
         yield "its ingress", app.possible
@@ -124,7 +124,7 @@ def _public(timeline: Timeline, app: Version) -> Iterator[tuple[str, Interval]]:
 
 
 def _targets(route: Version) -> set[str]:
-    """The names of the apps to which a route leads."""
+    """The names of the apps that are targets of a route."""
     rules = (route.inputs.get("properties") or {}).get("rules") or []
     return {target["containerApp"] for rule in rules for target in rule.get("targets") or []}
 

@@ -18,7 +18,7 @@ from tests.engine.program import Program
 
 @contextmanager
 def serve(served: Program) -> Generator[str]:
-    """Serves a program, and gives the value of the CLI's option `--client`."""
+    """Serves a program, and yields the value of the CLI's option `--client`."""
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     host = LanguageHost(served)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
@@ -32,10 +32,10 @@ def serve(served: Program) -> Generator[str]:
 
 
 class LanguageHost(LanguageRuntimeServicer):
-    """The methods of which the CLI makes use. Their names are those of the remote procedures.
+    """The methods that the CLI calls. Their names are those of the remote procedures.
 
     Args:
-        served: what to run.
+        served: the program to run.
     """
 
     def __init__(self, served: Program) -> None:
@@ -45,7 +45,7 @@ class LanguageHost(LanguageRuntimeServicer):
         self._ended = False
 
     def end(self) -> None:
-        """Ends a program that still waits for an engine that has failed, as the CLI ends its process."""
+        """Ends a program that still waits for a failed engine, as the CLI ends its process."""
         with self._lock:
             self._ended = True
             running = list(self._running)
@@ -57,7 +57,7 @@ class LanguageHost(LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo()
 
     def About(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Says which Python it is."""
+        """Returns the version of Python."""
         return language_pb2.AboutResponse(executable=sys.executable, version=platform.python_version())
 
     def GetRequiredPackages(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -65,7 +65,7 @@ class LanguageHost(LanguageRuntimeServicer):
         return language_pb2.GetRequiredPackagesResponse()
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Runs the program to its end; `bail` says that its error was logged."""
+        """Runs the program to its end; `bail` means that its error was logged."""
         asked = program.Request(
             options={
                 "project": request.project,

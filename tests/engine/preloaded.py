@@ -1,4 +1,4 @@
-"""What every program of a stack imports and compiles, for the server from which programs are forked.
+"""Imports and compiles what every program of a stack needs, in the server from which programs are forked.
 
 The server imports this module once, which evaluates a stack under mocks. Every process that is forked from it
 has compiled templates and expressions, and the classes of the resources with their types.
@@ -10,5 +10,5 @@ from tests.engine.stacks import SMALL
 from twin.stack import evaluate
 
 evaluate(SMALL.values, SMALL.secrets)
-# What is there is not garbage, and pages that the collector does not touch are not copied.
+# The existing objects are not garbage, and memory pages that the collector does not write are not copied.
 gc.freeze()

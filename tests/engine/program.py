@@ -1,6 +1,6 @@
-"""Programs that the engine runs, each in a process of its own.
+"""Programs that the engine runs, each in its own process.
 
-A process ends as a whole, with all threads and tasks that wait for an engine which has failed. Processes are
+A process ends as a whole, with all threads and tasks that wait for a failed engine. Processes are
 forked from a server that has imported the SDKs but never opened a gRPC channel, after which gRPC cannot be
 forked.
 """
@@ -77,12 +77,12 @@ class SettingsReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the engine asks for.
+    """A request of the engine to run a program.
 
     Attributes:
         options: keyword arguments of `pulumi.runtime.reset_options`.
         configuration: the stack's, decrypted.
-        secret_keys: which of its values are secret.
+        secret_keys: the keys of secret values.
     """
 
     options: Mapping[str, Any]

@@ -41,7 +41,7 @@ _THREADS = 128
 
 @contextmanager
 def serve(azure: Azure) -> Generator[str]:
-    """Serves the providers, and gives the value of PULUMI_DEBUG_PROVIDERS that attaches them."""
+    """Serves the providers, and yields the value of PULUMI_DEBUG_PROVIDERS that attaches them."""
     servers = []
     addresses = []
     for package in PACKAGES:
@@ -61,8 +61,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One provider. The names of its methods are those of the remote procedures.
 
     Args:
-        package: whose resources it serves.
-        azure: where they go.
+        package: the package of its resources.
+        azure: the account that stores them.
     """
 
     def __init__(self, package: str, azure: Azure) -> None:
@@ -70,15 +70,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._azure = azure
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Accepts nothing that is not plain; the engine then marks secrets in outputs itself."""
+        """Accepts only plain values; the engine then marks secrets in outputs itself."""
         return provider_pb2.ProviderHandshakeResponse()
 
     def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """The engine says where it is; this provider never calls it."""
+        """Receives the engine's address; this provider never calls the engine."""
         return Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """The engine stops; calls under way end by themselves."""
+        """The engine stops; calls in progress end normally."""
         return Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -86,7 +86,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=importlib.metadata.version(f"pulumi-{self._package}"))
 
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Takes the provider's configuration as it is."""
+        """Accepts any provider configuration."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -98,14 +98,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Answers a function."""
+        """Returns the result of a function."""
         arguments, _ = read_properties(request.args)
         response = provider_pb2.InvokeResponse()
         getattr(response, "return").CopyFrom(write_properties(self._azure.invoke(request.tok, arguments)))
         return response
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Chooses a name where the program gives none, and validates inputs by the SDK's schema."""
+        """Chooses a name if the program does not, and validates inputs with the SDK's schema."""
         with self._call("check", request, context, request.news) as call:
             olds, _ = read_properties(request.olds)
             inputs = {key: value for key, value in call.inputs.items() if value is not None}
@@ -122,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Says what is updated, and what has to be replaced."""
+        """Returns the inputs that are updated, and those that require a replacement."""
         with self._call("diff", request, context, request.news) as call:
             old, _ = read_properties(request.old_inputs)
             paths = list(changed_paths(old, call.inputs))
@@ -181,7 +181,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return Empty()
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Reads a resource as it is now; a property that changed in Azure changes the inputs too."""
+        """Reads a resource; a property that changed in Azure also changes the inputs."""
         with self._call("read", request, context, request.inputs) as call:
             call.id = request.id
             if call.is_in("random"):
@@ -192,7 +192,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if existing is None:
                 return provider_pb2.ReadResponse()
             olds, _ = read_properties(request.inputs)
-            # An import has no inputs yet: all that was given to Azure are.
+            # An import has no inputs yet, so all values that were sent to Azure become inputs.
             inputs = {
                 key: existing.inputs.get(key, value) for key, value in (olds or existing.inputs).items()
             }
@@ -204,7 +204,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @contextmanager
     def _call(self, kind: Kind, request: Any, context: Any, properties: Any) -> Generator[Call]:
-        """Records a call; what Azure refuses becomes the error that the engine shows."""
+        """Records a call; a refusal of Azure becomes the error that the engine shows."""
         inputs, _ = read_properties(properties)
         call = Call(
             kind=kind,
@@ -219,7 +219,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
     def _named(self, call: Call, olds: Mapping[str, Any], seed: bytes) -> dict[str, Any]:
-        """The name of a resource to which the program gives none: the old one, or a new one from the seed."""
+        """The name of a resource without a name in the program: the old one, or a new one from the seed."""
         named = {}
         for key in arm_names(call):
             if call.inputs.get(key) is None:
@@ -243,7 +243,7 @@ def _new_name(call: Call, key: str, seed: bytes) -> str:
 
 
 def _preview(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs as far as inputs tell them.
+    """The outputs that can be computed from inputs.
 
     azure-native fills an object's missing properties with unknown ones, and every object that Azure reports
     has some that the inputs lack (`identity.principalId`), so objects are unknown as a whole; maps are not.

@@ -1,7 +1,7 @@
-"""The record of what Pulumi's engine asked of the providers, and when.
+"""The record of the calls from Pulumi's engine to the providers.
 
-Time is a count of beginnings and ends, not seconds: two of them never fall together, and a slow machine
-changes nothing.
+Time is counted in beginnings and ends of calls, not in seconds: no two events have the same time, and the
+result does not depend on the speed of the machine.
 """
 
 import threading
@@ -18,14 +18,14 @@ class Call:
     """One call of a provider, or one upload to the deployment service.
 
     Attributes:
-        kind: what was asked.
+        kind: the kind of call.
         preview: whether it belongs to a preview and changes nothing.
         urn: the resource in Pulumi.
-        id: the resource in Azure; empty until a create gives it one.
+        id: the resource in Azure; empty until it is created.
         began: the instant at which it arrived.
-        ended: the instant at which it was answered; 0 while it is under way.
+        ended: the instant at which it was answered; 0 while it is in progress.
         inputs: the resource's new inputs, or the old ones for a delete.
-        removed: for a delete the ids of everything that went with the resource.
+        removed: for a delete the ids of all deleted resources.
         error: why it was refused; empty when it succeeded.
     """
 
@@ -55,7 +55,7 @@ class Call:
 
     @property
     def changed_azure(self) -> bool:
-        """Whether Azure is different afterwards."""
+        """Whether the call changed Azure."""
         return self.kind in ("create", "update", "delete") and not self.preview and not self.error
 
     def is_of(self, *types: str) -> bool:
@@ -98,6 +98,6 @@ class Record:
         return len(self._calls)
 
     def calls(self, since: int = 0) -> tuple[Call, ...]:
-        """The calls from a position on, as `len(record)` gave it before."""
+        """The calls from a position on, which is an earlier value of `len(record)`."""
         with self._lock:
             return tuple(self._calls[since:])

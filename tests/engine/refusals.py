@@ -1,4 +1,4 @@
-"""What Azure refuses: each rule looks at one request and the resources that exist, and gives Azure's answer.
+"""Azure's refusals: each rule checks one request against the existing resources and returns Azure's error.
 
 Sources: the error codes as Azure Resource Manager and the resource providers answer them,
 https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and the
@@ -20,7 +20,7 @@ class Existing:
 
     Attributes:
         id: its id; compared without case.
-        urn: the resource in Pulumi that made it.
+        urn: the resource in Pulumi that created it.
         inputs: the inputs with which it was created or last updated.
         outputs: what the provider reported.
     """
@@ -38,13 +38,13 @@ class Existing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """All that exists.
+    """All existing resources.
 
     Attributes:
         resources: by lower-case id.
-        soft_deleted: what was deleted and not purged, in lower case: names of API Management services, and
-            ids of vaults and secrets.
-        writing: calls under way.
+        soft_deleted: resources that were deleted and not purged, in lower case: names of API Management
+            services, and ids of vaults and secrets.
+        writing: calls in progress.
         roles_apply: whether role assignments have taken effect, which happens minutes after their creation.
     """
 
@@ -54,7 +54,7 @@ class Account:
     roles_apply: bool = True
 
     def below(self, identifier: str) -> Iterator[Existing]:
-        """What goes when the resource with this id is deleted, the resource itself included."""
+        """The resources that are deleted with the resource with this id, including itself."""
         prefix = identifier.lower()
         return (
             existing
@@ -100,7 +100,7 @@ _POLICIES = (
 
 
 def refusal(call: Call, account: Account) -> str | None:
-    """Azure's answer to a create, update or delete that it refuses, or None."""
+    """Azure's error for a create, update or delete that it refuses, or None."""
     rules = _DELETE if call.kind == "delete" else _WRITE
     return next((answer for rule in rules if (answer := rule(call, account))), None)
 
@@ -114,7 +114,7 @@ def _parent_missing(call: Call, account: Account) -> str | None:
 
 
 def _parent(identifier: str) -> str:
-    """The id of what a resource belongs to: `.../sites/a/config/web` -> `.../sites/a`; empty without one."""
+    """The id of a resource's parent: `.../sites/a/config/web` -> `.../sites/a`; empty without one."""
     head, _, tail = _STORAGE_SERVICE.sub("", identifier).rpartition("/providers/")
     if not head:
         return ""
@@ -125,7 +125,7 @@ def _parent(identifier: str) -> str:
 
 
 def _exists_already(call: Call, account: Account) -> str | None:
-    """azure-native looks before it creates, because a PUT would take over what exists."""
+    """azure-native reads before it creates, because a PUT would take over an existing resource."""
     if call.kind == "create" and call.id.lower() in account.resources and not call.is_of(*_SINGLETONS):
         return f"cannot create already existing resource {call.id!r}"
     return None
@@ -149,7 +149,7 @@ def _name_invalid(call: Call, _account: Account) -> str | None:
 
 
 def _reference_missing(call: Call, account: Account) -> str | None:
-    """Whatever names another resource by its id needs it."""
+    """A resource that references another one by its id requires it."""
     for text in _texts(call.inputs):
         if not _RESOURCE_ID.fullmatch(text) or "/roleDefinitions/" in text or "/sqlRoleDefinitions/" in text:
             continue
@@ -184,7 +184,7 @@ def _soft_deleted(call: Call, account: Account) -> str | None:
 
 
 def _in_a_vault(call: Call, account: Account) -> str | None:
-    """A deleted vault or secret keeps its name, and purge protection lets no one free it.
+    """A deleted vault or secret keeps its name, and purge protection prevents its purge.
 
     https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
     """
@@ -251,7 +251,7 @@ def _service(identifier: str) -> str:
 
 
 def _policy_incomplete(call: Call, account: Account) -> str | None:
-    """A policy is refused while a named value or a fragment that it mentions does not exist."""
+    """A policy is refused while a named value or a fragment that it references does not exist."""
     if not call.is_of(*_POLICIES):
         return None
     service = _service(call.id).lower()
@@ -266,7 +266,7 @@ def _policy_incomplete(call: Call, account: Account) -> str | None:
 
 
 def _still_mentioned(call: Call, account: Account) -> str | None:
-    """What a policy mentions cannot be deleted.
+    """Named values and fragments that a policy references cannot be deleted.
 
     https://learn.microsoft.com/azure/api-management/api-management-howto-properties#edit-or-delete-a-named-value
     https://learn.microsoft.com/azure/api-management/policy-fragments#manage-policy-fragments
@@ -286,7 +286,7 @@ def _still_mentioned(call: Call, account: Account) -> str | None:
 
 
 def _still_used(call: Call, account: Account) -> str | None:
-    """Plans, environments and loggers are deleted after what runs on them."""
+    """Plans, environments and loggers are deleted after the resources that use them."""
     users = {
         "web:AppServicePlan": ("web:WebApp", "serverFarmId"),
         "app:ManagedEnvironment": ("app:ContainerApp", "environmentId"),

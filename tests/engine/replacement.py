@@ -1,4 +1,4 @@
-"""Which changes of an input replace a resource, and the difference between two sets of inputs.
+"""The input changes that replace a resource, and the difference between two sets of inputs.
 
 azure-native carries this as metadata in its binary, which the Python package does not include. Its generator
 takes it from three places (https://github.com/pulumi/pulumi-azure-native, folder `provider/pkg/gen`): the
@@ -39,7 +39,7 @@ _AZURE: Mapping[str, frozenset[str]] = {
     "web:WebApp": frozenset({"kind"}),
 }
 
-# Their specifications do not say that `location` cannot change; Azure refuses such an update.
+# Their specifications allow a change of `location`, but Azure refuses such an update.
 _LOCATION_UPDATES = frozenset({"apimanagement:ApiManagementService", "cosmosdb:DatabaseAccount"})
 
 _OTHERS: Mapping[str, frozenset[str]] = {
@@ -70,7 +70,7 @@ def replacing(type_: str, inputs: Mapping[str, Any]) -> frozenset[str]:
 
 
 def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Where two values differ, each as the path of an input; an unknown value differs from every other."""
+    """The paths of the inputs in which two values differ; an unknown value differs from every other."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
             yield from changed_paths(old.get(key), new.get(key), f"{path}.{key}" if path else key)

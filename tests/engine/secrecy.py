@@ -1,4 +1,4 @@
-"""Looks for secrets in everything that a deployment leaves behind."""
+"""Searches for secrets in all files and outputs of a deployment."""
 
 import base64
 import contextlib
@@ -24,7 +24,7 @@ class Leak:
 
 
 def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str, str]:
-    """All secrets of a deployment by name: configured ones, generated keys, and what the deployer holds."""
+    """All secrets of a deployment by name: configured secrets, generated keys, the deployer's credentials."""
     secrets = {**configured, "passphrase": PASSPHRASE, "ARM_CLIENT_SECRET": CLIENT_SECRET}
     for secret in stack.azure.of_type("keyvault:Secret"):
         secrets[secret.id.rpartition("/")[2]] = secret.inputs["properties"]["value"]
@@ -32,7 +32,7 @@ def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str,
 
 
 def leaks(stack: Deployment, secrets: Mapping[str, str]) -> list[Leak]:
-    """Where secrets are in clear: files, output of the CLI, stack outputs, exported state."""
+    """The places with secrets in clear text: files, output of the CLI, stack outputs, exported state."""
     found = []
     for place, text in _places(stack):
         found += [
@@ -45,7 +45,7 @@ def leaks(stack: Deployment, secrets: Mapping[str, str]) -> list[Leak]:
 
 def _places(stack: Deployment) -> Iterator[tuple[str, str]]:
     for path in stack.stored():
-        # The provider's process trusts these; they hold no secret of the stack.
+        # The provider's process trusts these; they contain no secret of the stack.
         if path.suffix != ".pem":
             yield str(path.relative_to(stack.folder)), path.read_bytes().decode("utf-8", errors="replace")
     for number, run in enumerate(stack.runs):
@@ -56,7 +56,7 @@ def _places(stack: Deployment) -> Iterator[tuple[str, str]]:
 
 
 def _forms(value: str) -> tuple[str, ...]:
-    """How a secret is written: as it is, in JSON, in base64, and in hexadecimal digits if it is base64."""
+    """The forms of a secret: plain, in JSON, in base64, and in hexadecimal digits if it is base64."""
     forms = [value, json.dumps(value)[1:-1], base64.b64encode(value.encode()).decode().rstrip("=")]
     with contextlib.suppress(ValueError):
         forms.append(base64.b64decode(value, validate=True).hex())

@@ -11,7 +11,7 @@ CANARIES = {
     "jiraApiToken": "canary-jira-api-token",
     "notesToken": "canary-notes-token",
 }
-"""Secrets of the configuration; each must appear nowhere in clear."""
+"""Secrets of the configuration, which must not appear anywhere in clear text."""
 
 NOTES = {
     "name": "notes",
@@ -60,13 +60,13 @@ DEV = StackSettings(
 """The dev stack: tier BasicV2, with all four servers."""
 
 FUNCTIONS = StackSettings(values={"backends": json.dumps(["functions"])})
-"""The smallest one, for what does not depend on the servers."""
+"""The smallest stack, for tests that do not depend on the servers."""
 
 SMALL = StackSettings(
     values={"backends": json.dumps(["functions"]), "containers": json.dumps([NOTES])},
     secrets={"notesToken": CANARIES["notesToken"]},
 )
-"""One that has a resource of each kind."""
+"""A stack with a resource of each kind."""
 
 CONTAINERS = StackSettings(
     values={
@@ -77,7 +77,7 @@ CONTAINERS = StackSettings(
     },
     secrets={"notesToken": CANARIES["notesToken"]},
 )
-"""Containers of the stack's own, each in an environment of its own, and one token for all."""
+"""A stack with its own containers, each in a separate environment, and one token for all servers."""
 
 TIERS: Mapping[str, StackSettings] = {
     "BasicV2": DEV,
@@ -91,10 +91,10 @@ TIERS: Mapping[str, StackSettings] = {
 """One stack for each tier of API Management."""
 
 ADOPTING = StackSettings(values={**existing.ALL})
-"""One that adopts everything that it can, and has a function app and a container."""
+"""A stack that adopts all kinds of resources, with a function app and a container."""
 
 NETWORK = SMALL.changed(sku="StandardV2", vnetEnabled="true")
-"""One with everything in a virtual network."""
+"""A stack with all resources in a virtual network."""
 
 VARIANTS: Mapping[str, StackSettings] = {
     "network": NETWORK,

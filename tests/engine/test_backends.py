@@ -20,12 +20,12 @@ FAILING = (
     "apimanagement:Api",
     "app:ContainerApp",
 )
-"""What cannot be deleted at first, in the order in which a removal comes to it."""
+"""The resources whose first deletion fails, in the order of a removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What was done to one stack, in this order.
+    """The deployments of one stack, in this order.
 
     Attributes:
         stack: the stack.
@@ -46,7 +46,7 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(new_stack: Deploy) -> History:
-    """The dev stack, through all of it."""
+    """The dev stack with all these deployments."""
     stack = new_stack(DEV)
     first = stack.up()
     assert not first.failed, first.output

@@ -19,7 +19,7 @@ from tests.test_docs import ROOT
 
 
 class Stack:
-    """A stack without a list of its own, in a folder of its own."""
+    """A stack without a list, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -47,13 +47,13 @@ class Stack:
         return stack
 
     def run(self, commands: str) -> None:
-        """Runs commands as a person does; a secret that the CLI asks for is typed."""
+        """Runs commands in a terminal, and types the secret if the CLI prompts for it."""
         for command in commands.split(" && "):
             words = shlex.split(command)
             self._pulumi(*words[1:], typed=test_settings.SECRETS[words[-1]] if "--secret" in words else "")
 
     def load(self) -> Settings:
-        """Reads what the CLI hands to the program: decrypted, with the project's defaults."""
+        """Reads the decrypted configuration that the CLI passes to the program, with the project's defaults."""
         found = json.loads(self._pulumi("config", "--show-secrets", "--json"))
         values = {key: entry["value"] for key, entry in found.items()}
         secrets = [key.partition(":")[2] for key, entry in found.items() if entry["secret"]]

@@ -1,4 +1,4 @@
-"""The life of a stack, for every tier: preview, deploy, deploy again, refresh, destroy."""
+"""The lifecycle of a stack, for every tier: preview, deploy, deploy again, refresh, destroy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Cycle:
     Attributes:
         stack: the stack, destroyed.
         preview: of the first deployment.
-        deployed: the first deployment; API Management takes until everything that can be ready without it is.
-        dependencies: what each resource waits for, by URN.
+        deployed: the first deployment; API Management is ready last of all resources that do not need it.
+        dependencies: the dependencies of each resource, by URN.
         again: a second one, without a change.
         refreshed: a refresh after that.
         refused: an ordinary destroy, while keys are protected.
@@ -47,7 +47,7 @@ class Cycle:
         return Timeline(self.stack.azure.record.calls())
 
     def waits_for(self, urn: str) -> frozenset[str]:
-        """Everything that a resource waits for, directly or through others."""
+        """All direct and indirect dependencies of a resource."""
         found: set[str] = set()
         ahead = set(self.dependencies.get(urn, ()))
         while ahead:
@@ -120,7 +120,7 @@ def test_every_rule_holds_at_every_instant(cycle: Cycle) -> None:
 
 
 def test_a_lock_follows_its_app_directly(cycle: Cycle) -> None:
-    """Everything else that a lock waits for is there before its app."""
+    """All other dependencies of authentication settings exist before their app."""
     created = cycle.created()
     apps = {call.id: call for call in created.values() if call.is_of(*LOCKS)}
     locks = [

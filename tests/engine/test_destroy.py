@@ -1,4 +1,4 @@
-"""A stack is destroyed, at first without success because resources of one kind cannot be deleted."""
+"""A stack is destroyed; the first attempt fails because resources of one kind cannot be deleted."""
 
 from dataclasses import dataclass
 

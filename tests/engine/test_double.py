@@ -1,4 +1,4 @@
-"""The double of Azure refuses what Azure refuses, and compares inputs as the providers do."""
+"""The double of Azure refuses the same requests as Azure, and compares inputs like the providers."""
 
 import threading
 from collections.abc import Mapping

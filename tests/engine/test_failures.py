@@ -1,6 +1,6 @@
-"""A first deployment at which one kind of resource is refused, and another one after it.
+"""A first deployment in which one kind of resource is refused, and a second deployment.
 
-The refusal comes late, when all that does not wait for the resource has been done: the worst moment.
+The refusal comes late, when everything that does not wait for the resource is done: the worst moment.
 """
 
 from dataclasses import dataclass

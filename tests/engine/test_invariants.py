@@ -1,4 +1,4 @@
-"""The rules find a fault when there is one: each with a record that breaks it and one that does not."""
+"""Each rule finds its violation: it is tested with a record that violates it and one that does not."""
 
 from collections.abc import Callable, Mapping
 

@@ -28,7 +28,7 @@ def first(stack: Deployment) -> Run:
 
 
 def creations(run: Run, type_: str) -> dict[str, list[Call]]:
-    """The attempts to create what refers to a secret, by logical name."""
+    """The attempts to create resources that refer to a secret, by logical name."""
     found: dict[str, list[Call]] = {}
     for call in run.calls:
         if (

@@ -1,4 +1,4 @@
-"""The Function App's code is published by the dynamic provider, in a process of its own."""
+"""The dynamic provider publishes the Function App's code in a separate process."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Secrets that are planted in a stack's configuration, and keys that it generates, are nowhere in clear."""
+"""Secrets in a stack's configuration, and generated keys, are nowhere in clear text."""
 
 import json
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from tests.engine.deployment import Deployment
 from tests.engine.stacks import CANARIES, DEV, NOTES, StackSettings
 
 PLAIN = "canary-in-a-tag"
-"""No secret: proves that what is looked for is found."""
+"""Not a secret: proves that the search finds values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """A stack that went through everything, and its secrets.
+    """A stack after all kinds of operations, and its secrets.
 
     Attributes:
         stack: the stack.

@@ -1,4 +1,4 @@
-"""Stacks in a network, with a host name of their own, and those that adopt, from preview to destroy."""
+"""Stacks in a network, with a custom host name, and with existing resources, from preview to destroy."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ CHANGE = {"callsPerMinute": "1000", "tags": json.dumps({"costCenter": "4711"})}
 
 
 def prepare(azure: Azure) -> None:
-    """Creates what others own: all that the stacks of these tests adopt, and an API next to theirs."""
+    """Creates the existing resources that the stacks of these tests adopt, and another API."""
     azure.place(
         "azure-native:resources:ResourceGroup", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shared"
     )
@@ -66,7 +66,7 @@ class Life:
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def life(request: pytest.FixtureRequest, new_stack: Deploy) -> Life:
-    """The life of each stack, run once for all tests."""
+    """The lifecycle of each stack, run once for all tests."""
     stack = new_stack(VARIANTS[request.param])
     prepare(stack.azure)
     before = stack.azure.resources
@@ -164,7 +164,7 @@ def test_every_kind_of_resource_that_can_be_adopted_is_in_the_state_as_read_only
 
 
 def test_another_address_is_refused_in_the_preview(new_stack: Deploy) -> None:
-    """Every client has the address in its registration."""
+    """The registration of every client contains the URL."""
     stack = new_stack(VARIANTS["own host name"])
     prepare(stack.azure)
     assert not stack.up().failed

@@ -2,10 +2,10 @@
 
 It is not known when, during a call, the call takes effect. So a resource *may exist* from the beginning of
 its creation to the end of its deletion, and *surely exists* from the end of its creation to the beginning of
-its deletion. What is dangerous counts as soon as it may exist; what protects counts only while it surely
-exists.
+its deletion. A dangerous resource counts as soon as it may exist; a protecting resource counts only while it
+surely exists.
 
-What is deleted together with another resource exists until that deletion has ended.
+A resource that is deleted together with another one exists until that deletion has ended.
 """
 
 import itertools
@@ -28,15 +28,15 @@ class Interval:
         return self.start < self.end
 
     def common(self, other: "Interval") -> "Interval":
-        """The instants that are in both."""
+        """The instants in both intervals."""
         return Interval(max(self.start, other.start), min(self.end, other.end))
 
     def overlaps(self, other: "Interval") -> bool:
-        """Whether some instant is in both."""
+        """Whether an instant is in both intervals."""
         return bool(self.common(other))
 
     def without(self, others: Sequence["Interval"]) -> Iterator["Interval"]:
-        """The parts of it that are in none of the others."""
+        """The parts of the interval that are in none of the others."""
         start = self.start
         for other in sorted(others, key=lambda one: one.start):
             if before := Interval(start, min(other.start, self.end)):
@@ -55,7 +55,7 @@ class Version:
         urn: its name in Pulumi.
         inputs: the inputs with which it was created or last updated.
         possible: when it may have existed with these inputs.
-        certain: when it surely existed, with these inputs or, while an update was under way, the next.
+        certain: when it surely existed, with these inputs or, during an update, the next ones.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Timeline:
         }
 
     def versions(self, *types: str) -> Iterator[Version]:
-        """Every version of every resource of some types, each a token or its end."""
+        """All versions of all resources of some types, each a token or its end."""
         for version in itertools.chain.from_iterable(self._versions.values()):
             if any(version.type == type_ or version.type.endswith(f":{type_}") for type_ in types):
                 yield version
@@ -109,7 +109,7 @@ class Timeline:
         return any(interval.end == math.inf for interval in self.certain(identifier))
 
     def during(self, interval: Interval) -> tuple[Call, ...]:
-        """The calls that changed Azure and were under way in an interval."""
+        """The calls that changed Azure and were in progress in an interval."""
         return tuple(
             call
             for call in self.calls
@@ -117,7 +117,7 @@ class Timeline:
         )
 
     def describe(self, instant: float) -> str:
-        """What happened at an instant: `create slack-http ended`."""
+        """The event at an instant: `create slack-http ended`."""
         for call in self.calls:
             if instant in (call.began, call.ended):
                 verb = "began" if instant == call.began else "ended"
@@ -133,11 +133,11 @@ def _versions(identifier: str, calls: Sequence[Call]) -> Iterator[Version]:
         if following is None:
             gone, unsure = math.inf, math.inf
         elif following.kind == "delete":
-            # What goes with another resource is there as long as that.
+            # A resource that is deleted with another one exists as long as that one.
             own = following.id.lower() == identifier
             gone, unsure = following.ended, following.began if own else following.ended
         else:
-            # An update: from its beginning to its end one version or the other, and no gap between them.
+            # An update: from its beginning to its end either version exists, without a gap.
             gone, unsure = following.ended, following.ended
         yield Version(
             id=call.id,

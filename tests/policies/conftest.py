@@ -1,4 +1,4 @@
-"""What the tests share that hold policies against a real C# compiler."""
+"""Fixtures of the tests that compare policies with a real C# compiler."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.policies.compiler import mono
 
 @pytest.fixture(scope="session")
 def compiler() -> None:
-    """Mono is there; CI fails without it."""
+    """Requires Mono; CI fails without it."""
     if not mono.available():
         if os.environ.get("CI"):
             pytest.fail("CI needs mono-mcs and libnewtonsoft-json5.0-cil: .ci/run installs them")

@@ -1,4 +1,4 @@
-"""What is said of policies that no test runs."""
+"""The report about policies that no test runs."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class _Written:
 
 
 def ran(folder: Path, *requests: tuple[str, str], text: str = TEXT) -> Coverage:
-    """What one process counts that answers these requests: a method, and a header's name or none."""
+    """The counts of one process that answers these requests, each a method and a header's name or none."""
     ways = ("GET", "POST")
     operations = tuple(Operation(id=way, name=way, method=way, url_template="/thing") for way in ways)
     api = Api(
@@ -102,7 +102,7 @@ def test_policies_without_a_template_are_not_counted(tmp_path: Path) -> None:
 
 
 def excluded(reason: str) -> str:
-    """The template with a reason why the branch that holds the answer need not run."""
+    """The template with a reason why the branch with the response need not run."""
     inner = f"<return-response /> [# not covered:{reason}#]"
     return TEXT.replace("<return-response />", inner).replace('X"))">', f'X"))"> [# not covered:{reason}#]')
 

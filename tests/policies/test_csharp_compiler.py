@@ -1,4 +1,4 @@
-"""A real C# compiler agrees with every expression of every policy that is deployed."""
+"""A real C# compiler accepts every expression of every deployed policy."""
 
 import json
 import re

@@ -1,7 +1,7 @@
-"""The evaluator and a real C# runtime give the same answers to the project's own expressions.
+"""The evaluator and a real C# runtime have the same results for the project's own expressions.
 
-One run of mono answers all generated cases. Left out: expressions that draw random numbers, since no two runs
-agree; those that read a Jwt, which only API Management makes. The time is the same fixed second.
+One run of Mono computes all generated cases. Expressions with random numbers are omitted, because no two runs
+agree, and those that read a Jwt, which only API Management creates. The time is the same fixed second.
 """
 
 import json
@@ -56,8 +56,8 @@ WORDS += [
 
 
 def own_expressions() -> list[mono.Expression]:
-    """Every distinct expression of the dev stack that both sides can run."""
-    # Some differ in a number only, such as an index: one of them stands for all.
+    """Every distinct expression of the dev stack that the evaluator and Mono can run."""
+    # Some differ only in a number, such as an index: one of them represents all.
     found = {
         re.sub("[0-9]+", "0", one.text): one for one in expressions(plan_stack(FUNCTIONS_ONLY).service())
     }
@@ -65,7 +65,7 @@ def own_expressions() -> list[mono.Expression]:
 
 
 def cases_of(number: int, text: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Contexts for one expression, made of the names and texts that it mentions, so that it goes far."""
+    """Contexts for one expression, with the names and strings that it contains, so that many branches run."""
     literals = sorted(set(re.findall(r'"([^"\\{}]{1,60})"', text)))
     words = st.one_of(st.sampled_from(WORDS), st.sampled_from(literals or WORDS), st.text(max_size=6))
     names = st.sampled_from(sorted(set(re.findall(r'\["(\w+)"\]', text))) or ["a"])
@@ -202,7 +202,7 @@ def body_of(message: dict[str, Any]) -> Body | None:
 
 
 def answer(expression: Expression, context: Context) -> dict[str, Any]:
-    """What the evaluator says."""
+    """The result of the evaluator."""
     try:
         value = expression.evaluate(context)
     except DotNetException as error:
@@ -233,7 +233,7 @@ def test_evaluator_and_mono_agree_on_every_expression_of_the_policies(tmp_path: 
 
 
 def collect(number: int, text: str, cases: list[dict[str, Any]]) -> None:
-    """Draws an expression's cases; they are compared when mono has run, so nothing shrinks here."""
+    """Draws an expression's cases; they are compared when Mono has run, so examples are not shrunk."""
 
     @seed(number)
     @settings(

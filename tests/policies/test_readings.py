@@ -1,4 +1,4 @@
-"""The table of readings, and choosing from it."""
+"""The table of readings, and the choice of options."""
 
 from dataclasses import fields
 from typing import get_args, get_type_hints

@@ -1,4 +1,4 @@
-"""A mistake in a policy is reported where it was written."""
+"""A mistake in a policy is reported with its location in the template."""
 
 import copy
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_a_line_has_the_line_of_its_template() -> None:
 
 
 def test_a_check_has_the_line_of_its_macro_call() -> None:
-    """The macro that makes a `choose` element of it has no place of its own."""
+    """The macro that renders the `choose` element has no separate location."""
     text = policy.render("global.xml.j2")
     line = written("global.xml.j2", "guard.when(")
     for element in ("<choose>", "<when"):

@@ -1,7 +1,7 @@
 """The dependency graph of a stack's resources, from their registrations.
 
 Pulumi creates a resource after everything that it depends on, and deletes it before. Both orders are edges of
-one graph, so `A is created only after B` also says that `A is deleted before B`.
+one graph, so `A is created only after B` also means that `A is deleted before B`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ class Graph:
         return [f"{later} does not wait for {one}" for one in earlier if one.urn not in found]
 
     def path(self, later: Declared, earlier: Declared) -> str:
-        """One chain of dependencies between two resources, to read in a failure."""
+        """One chain of dependencies between two resources, for failure messages."""
         if later.urn == earlier.urn:
             return repr(later)
         for urn in _direct(later):

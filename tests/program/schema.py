@@ -1,7 +1,7 @@
 """Checks declared resources against the types in the providers' SDKs.
 
-Pulumi's mocks take anything. The SDKs know more: the table from tokens to classes, which inputs a resource
-requires, and the type of every input down to the nested ones, by their names on the wire.
+Pulumi's mocks accept all inputs. The SDKs contain the classes of all type tokens, the required inputs of each
+resource, and the type of every input, including nested ones, by their names on the wire.
 """
 
 import ast
@@ -33,7 +33,7 @@ _UNLISTED = {"sku.name": ("PremiumV2",), "kind": ("mcp",)}
 
 
 def problems(resource: Declared) -> list[str]:
-    """What is wrong with a resource's inputs; each line begins with the path of the input."""
+    """The problems of a resource's inputs; each line begins with the path of the input."""
     if resource.external or resource.type.startswith(_WITHOUT_SCHEMA):
         return []
     arguments = _arguments_class(resource.type)
@@ -54,7 +54,7 @@ def classes() -> Mapping[str, tuple[str, str]]:
 
 
 def _registrations(package: str) -> list[dict[str, Any]]:
-    """The table that a package hands to Pulumi when it is imported, read from its source."""
+    """The table that a package passes to Pulumi when it is imported, read from its source."""
     source = Path(inspect.getfile(importlib.import_module(package))).read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         if (
@@ -113,7 +113,7 @@ def _check_value(value: Any, hint: Any, path: str) -> Iterator[str]:
 
 
 def _choices(hint: Any) -> list[Any]:
-    """The types that a value may have; what Pulumi wraps them in is gone by the time they are on the wire."""
+    """The types that a value may have on the wire, without the types in which Pulumi wraps them."""
     if get_origin(hint) in (Union, types.UnionType):
         return [choice for each in get_args(hint) for choice in _choices(each)]
     wrapped = getattr(get_origin(hint) or hint, "__name__", "") in ("Awaitable", "Output", "NoneType")

@@ -1,4 +1,4 @@
-"""Settings of test stacks, and what `pulumi config` commands do to them."""
+"""Settings of test stacks, and the effect of `pulumi config` commands on them."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ DEV = {**COMMITTED, f"{NAME}:backends": FUNCTIONS_ONLY["backends"]}
 
 
 DIGEST = f"sha256:{'1' * 64}"
-"""To what every tag leads."""
+"""The digest of every tag."""
 
 SECRETS = {
     "slackBotToken": "xoxb-123456789012-abcdefghijkl",
@@ -61,7 +61,7 @@ DEFAULTS = {setting.key: page.default_of(setting) for setting in SETTINGS}
 
 
 def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
-    """Does to the values what a `pulumi config` command does to a stack's file."""
+    """Applies a `pulumi config` command to the values."""
     words = shlex.split(command)
     assert words[:2] == ["pulumi", "config"]
     verb, *rest = words[2:]
@@ -76,7 +76,7 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
             values[key] = value[0]
         else:
             del values[key]
-            # The CLI then hands the program the default of Pulumi.yaml.
+            # The CLI then passes the default of Pulumi.yaml to the program.
             if isinstance(default := DEFAULTS.get(target), list):
                 values[key] = json.dumps(default)
         return
@@ -104,20 +104,20 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
 
 
 def pin(values: dict[str, str], secrets: set[str], defaults: Mapping[str, str] | None = None) -> None:
-    """Does to the values what `make pin` does to a stack's file; `defaults` are those of Pulumi.yaml."""
+    """Applies `make pin` to the values; `defaults` are those of Pulumi.yaml."""
     tagged = load({**(defaults or {}), **values, f"{NAME}:requireDigests": "false"}, secrets)
     for image in unpinned(tagged.presets, tagged.containers):
         run(shlex.join(image.command(DIGEST)), values, secrets)
 
 
 def entry(**values: object) -> str:
-    """`containers` with one entry, complete but for what is given; None leaves a key out."""
+    """`containers` with one complete entry, changed as given; None removes a key."""
     merged = {"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080, **values}
     return json.dumps([{key: value for key, value in merged.items() if value is not None}])
 
 
 def agent(**values: object) -> str:
-    """`agents` with one entry, complete but for what is given."""
+    """`agents` with one complete entry, changed as given."""
     complete = {"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["functions"]}
     return json.dumps([complete | values])
 

@@ -1,4 +1,4 @@
-"""A custom host name: which identity reads its certificate, and which values use the name."""
+"""A custom host name: the identity that reads its certificate, and the values that use the name."""
 
 import functools
 import json

@@ -165,7 +165,7 @@ def test_an_existing_environment_keeps_its_own_logs() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Cloud):
-    """A subscription in which an existing resource is not what the settings say.
+    """A subscription in which an existing resource differs from the settings.
 
     Attributes:
         type_: the end of its type token.
@@ -198,7 +198,7 @@ def test_an_unsuitable_service_is_rejected_before_anything_is_written_to_it(
 
 
 def test_two_servers_cannot_share_an_application() -> None:
-    """A token for one would open the other."""
+    """A token for one server would be valid for the other."""
     one = EXISTING["existingApplication"]
     with pytest.raises(StackError, match="is listed twice"):
         evaluate({**ALL, "existingAudiences": json.dumps({"notes": one, "functions": one})})

@@ -1,4 +1,4 @@
-"""What a stack declares for agents and discovery: connections in Foundry, entries in an API Center."""
+"""Resources for agents and discovery: connections in Foundry, entries in an API Center."""
 
 import functools
 import json

@@ -63,7 +63,7 @@ def test_the_project_file_contains_the_declared_settings() -> None:
     in_file = yaml.safe_load(written)["config"]
     for setting in SETTINGS:
         if setting.pulumi_type is None or ":" in setting.key:
-            # Maps cannot be declared there, and a declared secret would be required of every stack.
+            # Maps cannot be declared in Pulumi.yaml, and a declared secret would be required in every stack.
             assert setting.key not in in_file
             continue
         entry = in_file.pop(setting.key)
@@ -90,7 +90,7 @@ def test_the_example_of_a_setting_is_accepted(setting: Setting) -> None:
     local = LOCAL if setting.key == "localUrl" else {}
     stack, secrets = changed(backends=ALL, **JIRA, **SECRETS, **local), set(SECRETS)
     if setting.key in ("existingApiManagement", "existingIdentity", "pathPrefix"):
-        # Each needs the other.
+        # These settings require each other.
         stack |= {f"{NAME}:{key}": EXISTING[key] for key in ("existingApiManagement", "existingIdentity")}
     if setting.key in ("zones", "regions"):
         stack[f"{NAME}:sku"] = "Premium"

@@ -1,4 +1,4 @@
-"""Credentials of a publication: as Azure Native's, from the same settings and environment variables."""
+"""Credentials of a publication, chosen from the same settings and variables as Azure Native's."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ VARIABLES = {
 
 @pytest.fixture
 def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureStandIn]:
-    """Azure at its real addresses, with an Azure CLI that is signed in."""
+    """Azure at its real URLs, with a signed-in Azure CLI."""
     with AzureStandIn() as stand_in:
         for name, value in stand_in.environment(tmp_path).items():
             monkeypatch.setenv(name, value)
@@ -143,7 +143,7 @@ def test_the_default_credential_of_the_sdk_can_be_chosen(
     monkeypatch.setenv("AZURE_CLIENT_ID", "33333333-3333-3333-3333-333333333333")
     monkeypatch.setenv("AZURE_TENANT_ID", TENANT)
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-secret")
-    # It comes first, whatever else is set.
+    # It has priority over all other settings.
     assert sign_in({**APPLICATION, "clientSecret": SECRET, "useDefaultAzureCredential": "true"}) == TOKEN
     assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_secret"] == "another-secret"
 

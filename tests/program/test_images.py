@@ -1,4 +1,4 @@
-"""Tags are resolved to digests by the registry, and written where the stack pins its images."""
+"""The registry resolves tags to digests, which are written to the settings that pin the images."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ CHALLENGE = (
 def registry(
     *, challenge: str = "", token: str = "anonymous", digest: str = DIGEST, status: int = 200
 ) -> Callable[[httpx2.Request], httpx2.Response]:
-    """A registry; with a challenge it answers only to a token."""
+    """A registry; with a challenge it accepts only requests with a token."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.host == "auth.example":

@@ -1,4 +1,4 @@
-"""The virtual network: what is private in which tier, and in which order it is created."""
+"""The virtual network: the private resources in each tier, and the order of creation."""
 
 import functools
 import json
@@ -34,7 +34,7 @@ def subnets(of: Stack) -> dict[str, dict[str, Any]]:
 
 
 def endpoints(of: Stack) -> set[str]:
-    """Which services have private endpoints: `blob of mcpfunctions`."""
+    """The services with private endpoints, such as `blob of mcpfunctions`."""
     names = {one.id: one.name for one in of.resources if one.id}
     connections = [
         connection
@@ -137,7 +137,7 @@ def test_services_with_private_access_have_no_public_address(sku: str) -> None:
 
 
 def test_services_stay_public_for_a_tier_outside_of_the_network() -> None:
-    """The gateway of BasicV2 has no address in a network; only what it does not call becomes private."""
+    """The gateway of BasicV2 is not in the network; only resources that it does not call become private."""
     of = stack("BasicV2")
     assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions", "vault of mcp-vault"}
     assert of.one("cosmosdb:DatabaseAccount").inputs["publicNetworkAccess"] == "Enabled"
@@ -151,7 +151,7 @@ def test_services_stay_public_for_a_tier_outside_of_the_network() -> None:
 
 @pytest.mark.parametrize("sku", SKUS)
 def test_code_can_be_published_from_outside_of_the_network(sku: str) -> None:
-    """A private endpoint closes the app itself; its deployment service still takes packages."""
+    """A private endpoint closes the app itself; its deployment service still accepts packages."""
     app = stack(sku).one("web:WebApp").inputs
     config = app["siteConfig"]
     assert app["publicNetworkAccess"] == "Enabled"

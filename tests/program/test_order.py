@@ -1,7 +1,7 @@
 """A server is never reachable without its built-in authentication, nor an operation without its policy.
 
-Every rule is checked in every variant, for an update and for a preview. What waits for something is created
-after it and deleted before it.
+Every rule is checked in every variant, for an update and for a preview. A resource that depends on another is
+created after it and deleted before it.
 """
 
 import re
@@ -36,7 +36,7 @@ def one_sibling(stack: Stack, of: Declared, type_: str) -> Declared:
 
 
 def locks_of(stack: Stack, app: Declared) -> list[Declared]:
-    """What keeps others out of an app."""
+    """The authentication settings that admit only the gateway to an app."""
     return [lock for type_ in LOCKS for lock in siblings(stack, app, type_)]
 
 
@@ -177,7 +177,7 @@ def test_policies_depend_on_the_named_values_and_fragments_that_they_mention(cas
 
 @every_case
 def test_authentication_settings_are_deleted_with_their_apps(case: Case) -> None:
-    """To delete one alone would write its default, which unlocks the app."""
+    """Deleting only the authentication settings would write their default, which unlocks the app."""
     locks = [lock for type_ in LOCKS for lock in case.stack.of_type(type_)]
     for lock in locks:
         apps = siblings(case.stack, lock, "web:WebApp") + siblings(case.stack, lock, "app:ContainerApp")
@@ -208,7 +208,7 @@ def test_resources_with_state_are_protected(case: Case) -> None:
         "ApiManagementService",
         "DatabaseAccount",
         "RandomBytes",
-        # The address that clients know.
+        # The URL that clients use.
         "RandomString",
         "Vault",
     }

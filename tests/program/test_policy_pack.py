@@ -1,4 +1,4 @@
-"""The rules of the policy pack: the program keeps them, and each finds its violation."""
+"""The rules of the policy pack: the program complies with them, and each finds its violation."""
 
 from typing import Any
 

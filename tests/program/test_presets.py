@@ -82,7 +82,7 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
     assert isinstance(own, ContainerBackend)
 
     def described(backend: ContainerBackend) -> str:
-        """Everything about it, with the names of one server."""
+        """The whole description of a server, with the names of one server."""
         servers = [
             {
                 **{field: getattr(server, field) for field in server.__slots__},

@@ -28,7 +28,7 @@ def custom(stack: Stack) -> list[Declared]:
 
 
 def texts(value: Any) -> list[str]:
-    """All texts in a value."""
+    """All strings in a value."""
     if isinstance(value, Mapping):
         return [text for item in value.values() for text in texts(item)]
     if isinstance(value, list):
@@ -348,7 +348,7 @@ def test_message_paths_at_the_root_are_operations_of_the_authorization_servers_a
 
 @every_update
 def test_fragments_are_smaller_than_both_documented_limits(case: Case) -> None:
-    # Pages of API Management's documentation say 32 KB, later ones 512.
+    # The limit is 32 KB in some pages of API Management's documentation, and 512 KB in later ones.
     sizes = {
         fragment.name: len(fragment.inputs["value"].encode())
         for fragment in case.stack.of_type("apimanagement:PolicyFragment")
@@ -557,7 +557,7 @@ def test_f5_only_assigned_users_sign_in_where_the_stack_requires_it(case: Case) 
 
 
 def test_f2_a_rotation_keeps_the_previous_key_valid_and_a_rotation_after_a_leak_does_not() -> None:
-    """Version 1 to 2 is a rotation, 2 to 4 what the runbook says after a leak."""
+    """Version 1 to 2 is a rotation, 2 to 4 the rotation after a leak, as in the runbook."""
 
     def keys(version: str) -> tuple[str, str | None, set[str]]:
         stack = evaluate(

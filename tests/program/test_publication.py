@@ -1,4 +1,4 @@
-"""The publication as a resource: when it is updated, what its state holds, how Pulumi reports its failure."""
+"""The publication as a resource: its updates, its state, and how Pulumi reports its failure."""
 
 import base64
 import os
@@ -80,7 +80,7 @@ def test_files_that_change_during_a_deployment_stop_it() -> None:
 
 
 def test_the_state_names_the_provider_by_its_module_and_holds_nothing_else() -> None:
-    """Another module path would be a change of every stack's state, and of no use to older states."""
+    """Another module path would change the state of every stack and could not read older states."""
     pickled = base64.b64decode(serialize_provider(PublicationProvider()))
     assert b"backends.publishing" in pickled
     assert b"PublicationProvider" in pickled
@@ -90,7 +90,7 @@ def test_the_state_names_the_provider_by_its_module_and_holds_nothing_else() -> 
 @contextmanager
 def provider(environment: dict[str, str], output: Path) -> Generator[provider_pb2_grpc.ResourceProviderStub]:
     """Pulumi's own server for dynamic providers, as the Pulumi CLI starts it, with a configured stack."""
-    # Nothing of the machine's own sign-ins or proxies.
+    # Without the machine's sign-ins and proxies.
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ARM_", "AZURE_"))}
     with output.open("w") as file:
         process = subprocess.Popen(
@@ -117,7 +117,7 @@ def properties(values: dict[str, Any]) -> Any:
 
 
 def details(failure: pytest.ExceptionInfo[grpc.RpcError]) -> str:
-    """What Pulumi's engine prints as the error of the resource."""
+    """The error of the resource, as Pulumi's engine prints it."""
     assert isinstance(failure.value, grpc.Call)
     return failure.value.details()
 

@@ -31,7 +31,7 @@ BROKEN_BUILD = [
 
 @dataclass
 class Publishing:
-    """A publisher with its stand-in, its clock, and what it told the person who deploys."""
+    """A publisher with its stand-in, its clock, and its messages to the deployer."""
 
     service: AzureStandIn
     target: Target
@@ -245,7 +245,7 @@ def test_without_a_deployment_id_the_latest_deployment_is_read() -> None:
 
 
 def test_no_message_has_more_than_one_line() -> None:
-    """It is printed by Pulumi as the error of one resource."""
+    """Pulumi prints it as the error of one resource."""
     log = [{"message": "line 1\nline 2\r\n"}]
     with publishing(deployment=((200, {"status": 3, "message": "a\nb"}),), log=((200, log),)) as case:
         assert "\n" not in json.loads(json.dumps(case.fails()))

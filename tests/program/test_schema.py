@@ -1,4 +1,4 @@
-"""The schema check itself: it finds each kind of mistake."""
+"""The schema check finds each kind of mistake."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from twin.stack import UNKNOWN, Declared
 
 
 def account(**changes: Any) -> Declared:
-    """The storage account with some inputs changed; None leaves one out."""
+    """The storage account with some inputs changed; None removes an input."""
     declared = Case("dev", preview=False).stack.one("storage:StorageAccount")
     inputs = {**declared.inputs, **changes}
     return replace(declared, inputs={key: value for key, value in inputs.items() if value is not None})

@@ -17,7 +17,7 @@ from tests.program.variants import VARIANTS, Case
 from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack
 
-# The same for every resource, checked elsewhere, and no help to a reader.
+# The same for every resource and checked elsewhere, so omitted for readability.
 _LEFT_OUT = (
     "resourceGroupName",
     "serviceName",
@@ -31,7 +31,7 @@ _LEFT_OUT = (
 
 
 class Page(SingleFileSnapshotExtension):
-    """One text file a snapshot."""
+    """One text file for each snapshot."""
 
     _write_mode = WriteMode.TEXT
     file_extension = "txt"
@@ -61,7 +61,7 @@ def test_what_a_variant_changes(variant: str, page: SnapshotAssertion) -> None:
 
 
 def lines(stack: Stack) -> Iterator[str]:
-    """One line a resource and one an input, sorted by URN."""
+    """One line for each resource and for each input, sorted by URN."""
     for urn, group in itertools.groupby(facts(stack), key=lambda fact: fact[0]):
         yield urn
         yield from (f"    {line}" for _, line in group if line)
@@ -70,7 +70,7 @@ def lines(stack: Stack) -> Iterator[str]:
 def facts(stack: Stack) -> Iterator[tuple[str, str]]:
     """Each input with its resource; a resource begins with an empty line.
 
-    What Azure would invent is replaced by the name of what it belongs to.
+    Values that Azure would generate are replaced by the name of their resource.
     """
     names = _names(stack)
     for resource in sorted(stack.resources, key=lambda each: each.urn):
@@ -99,7 +99,7 @@ def _lines(resource: Declared, path: str, value: Any, names: Mapping[str, str]) 
 
 
 def _names(stack: Stack) -> dict[str, str]:
-    """What Azure would invent, by the name of the resource that it belongs to; the longest first."""
+    """Values that Azure would generate, with the name of their resource; the longest first."""
     cloud = Cloud()
     names = {cloud.tenant: "<tenant>", cloud.subscription.id: "<subscription>"}
     for resource in stack.resources:
@@ -111,7 +111,7 @@ def _names(stack: Stack) -> dict[str, str]:
             if key not in resource.inputs
         }
         for key, value in invented.items():
-            # A name that the program chose is no invention.
+            # A name that the program chose is not generated.
             if isinstance(value, str) and value not in resource.inputs.values():
                 names.setdefault(value, f"<{resource.name}.{key}>")
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))

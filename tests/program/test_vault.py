@@ -24,7 +24,7 @@ CONTAINER_SECRETS = {
 
 
 def keys_of(stack: Stack) -> dict[str, Any]:
-    """Where API Management finds the keys, by the name of the named value."""
+    """The URLs of the keys for API Management, by the name of the named value."""
     return {
         each.inputs["displayName"]: each.inputs["keyVault"]["secretIdentifier"]
         for each in stack.of_type("apimanagement:NamedValue")
@@ -33,7 +33,7 @@ def keys_of(stack: Stack) -> dict[str, Any]:
 
 
 def stored(stack: Stack) -> dict[str, str]:
-    """The secrets in the vault by their address."""
+    """The secrets in the vault by their URL."""
     return {
         each.outputs["properties"]["secretUriWithVersion"]: each.inputs["properties"]["value"]
         for each in stack.of_type("keyvault:Secret")
@@ -75,7 +75,7 @@ def test_api_management_has_no_key_but_refers_to_one_version_of_each(case: Case)
 def test_every_stored_secret_is_an_encrypted_input_and_outlives_its_removal_from_the_program(
     case: Case,
 ) -> None:
-    """Only the vault deletes a secret, and the deployer may have no right or path to it."""
+    """Only the vault's own API deletes a secret, and the deployer may have no access to it."""
     secrets = case.stack.of_type("keyvault:Secret")
     assert secrets
     for secret in secrets:
@@ -181,7 +181,7 @@ def granted(stack: Stack) -> set[tuple[str, str, str]]:
 
 
 def allowed(stack: Stack, *, reader: str) -> set[tuple[str, str, str]]:
-    """What the identities of a stack need, and no more.
+    """Exactly the role assignments that the identities of a stack need.
 
     Args:
         stack: the stack.

@@ -34,7 +34,7 @@ class ServeBuilt(Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that tells other threads when it has started."""
+    """A uvicorn server that notifies other threads when it has started."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -51,7 +51,7 @@ class _Server(uvicorn.Server):
         loop: Any = asyncio.get_running_loop()
         for transport in list(loop._transports.values()):
             transport.abort()
-        # Each transport is told in one iteration of the loop and closed in the next.
+        # Closing a transport takes effect in the next iteration of the loop.
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -80,7 +80,7 @@ def _serve_built(build: Callable[[str], ASGIApp], *, certificate: Path | None = 
         assert server.ready.wait(timeout=60), "the server did not start within 60 s"
         yield base_url
     finally:
-        # What a client has left open is not waited for: tests have had their answers.
+        # Connections that clients left open are not waited for, because tests have received their responses.
         server.force_exit = server.should_exit = True
         thread.join(timeout=60)
         listener.close()
@@ -96,14 +96,14 @@ def serve() -> Serve:
 def serve_built() -> ServeBuilt:
     """`with serve_built(lambda base_url: app) as base_url`: for applications that must know their own URL.
 
-    With a `certificate` it speaks TLS.
+    With a `certificate` it uses TLS.
     """
     return _serve_built
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file with key and self-signed certificate of localhost, for clients that insist on TLS."""
+    """A PEM file with key and self-signed certificate of localhost, for clients that require TLS."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
@@ -146,7 +146,7 @@ def _entra(serve_built: ServeBuilt) -> Iterator[Entra]:
 
 @pytest.fixture
 def entra(_entra: Entra) -> Iterator[Entra]:
-    """A running stand-in for Entra ID, as new for each test."""
+    """A running stand-in for Entra ID, in its initial state for each test."""
     yield _entra
     _entra.clock.advance(time.time() - _entra.clock.now())
     _entra.app.state.accounts.reset()

@@ -53,7 +53,7 @@ class Cosmos:
         )
         self.store = store
         self.app = create_app(self.account, store, clock, TokenVerifier(directory, clock, keys))
-        self.http = httpx.Client(base_url=base_url, verify=False)  # the certificate is made by the test
+        self.http = httpx.Client(base_url=base_url, verify=False)  # the test creates the certificate
 
     def token(self, principal: str = WRITER, audience: str = "https://cosmos.azure.com") -> str:
         return self.issuer.app_token(Principal(client_id="client", object_id=principal), audience)
@@ -84,7 +84,7 @@ class Cosmos:
 
 
 class Credential:
-    """What azure-cosmos asks for tokens."""
+    """The credential for azure-cosmos."""
 
     def __init__(self, cosmos: Cosmos) -> None:
         self._cosmos = cosmos
@@ -115,7 +115,7 @@ class AsyncCredential(AbstractAsyncContextManager["AsyncCredential"]):
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """Status and code of an error, in Cosmos DB's shape."""
+    """Status and code of an error in Cosmos DB's format."""
     body = response.json()
     assert set(body) == {"code", "message"}
     assert response.headers["x-ms-activity-id"] in body["message"]

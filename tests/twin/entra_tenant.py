@@ -178,7 +178,7 @@ class Entra:
 
 
 def answer_of(response: httpx.Response) -> dict[str, str]:
-    """What a redirect to the callback carries."""
+    """The parameters of a redirect to the callback."""
     assert response.status_code == 302, response.text
     assert response.headers["location"].startswith(CALLBACK)
     query = parse_qs(urlsplit(response.headers["location"]).query)
@@ -187,7 +187,7 @@ def answer_of(response: httpx.Response) -> dict[str, str]:
 
 
 def error_of(response: httpx.Response) -> tuple[str, int]:
-    """The error code and AADSTS number of the token endpoint, in Entra's shape."""
+    """The error code and AADSTS number of an error response in Entra's format."""
     body = response.json()
     assert set(body) == {
         "error",

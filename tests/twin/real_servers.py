@@ -18,7 +18,7 @@ from tests.children import free_port
 from twin.local_images import local_command
 from twin.process import ChildProcess, RunningProcess
 
-# What a gateway would send; nobody behind a server may ever see it.
+# The token that a gateway would send, which a server must not pass on.
 BEARER = {"Authorization": "Bearer the-gateways-own-token"}
 
 
@@ -34,7 +34,7 @@ class StandIn(Protocol):
 def served(
     stand_in: StandIn, image: str, containers: dict[str, tuple[list[str], dict[str, str]]], folder: Path
 ) -> Generator[dict[str, str]]:
-    """Runs an image as several containers of the given arguments and environment; gives their origins."""
+    """Runs an image as several containers with the given arguments and environment; yields their origins."""
     children: dict[str, ChildProcess] = {}
     ports = {name: free_port() for name in containers}
     for name, (args, env) in containers.items():
@@ -68,7 +68,7 @@ async def _stop(running: list[RunningProcess]) -> None:
 
 
 class Session:
-    """An MCP session: what the SDK's client says, for tests that are not asynchronous."""
+    """An MCP session of the SDK's client, for tests that are not asynchronous."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -82,7 +82,7 @@ class Session:
         return anyio.run(self._with_client, ask)
 
     def call(self, *calls: tuple[str, dict[str, Any]]) -> list[str]:
-        """Calls tools one after the other in one session; gives the text of each answer."""
+        """Calls tools one after the other in one session; returns the text of each result."""
 
         async def ask(client: Client) -> list[str]:
             results = []

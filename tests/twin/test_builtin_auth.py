@@ -28,7 +28,7 @@ def issuer():
 
 
 class StillClock(Clock):
-    """Moves only when it is told to, so that no test depends on how long a request takes."""
+    """A clock that moves only when a test moves it, so that no test depends on the duration of requests."""
 
     def now(self) -> float:
         return 1_800_000_000 + self.offset

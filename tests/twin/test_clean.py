@@ -1,4 +1,4 @@
-"""`make clean`: what it removes, and when it refuses."""
+"""`make clean` removes folders, unless a twin is running."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from twin.state import StateFolder
 
 
 def make_clean(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the project's `make clean` in a folder that has nothing but the Makefile and this command."""
+    """Runs the project's `make clean` in a folder that has only the Makefile and this command."""
     (folder / "twin").mkdir(exist_ok=True)
     for name in ("Makefile", "twin/__init__.py", "twin/clean.py"):
         shutil.copy(PROJECT / name, folder / name)

@@ -409,7 +409,7 @@ def test_a_server_that_rejects_its_host_name_is_explained_once(app, issuer, tmp_
 
 
 def documented(language: str) -> str:
-    """The block of the page on adding a server that has a server accept its host name."""
+    """The code block in docs/adding-a-backend.md with which a server accepts its host name."""
     page = (PROJECT / "docs" / "adding-a-backend.md").read_text()
     (block,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     return block
@@ -484,7 +484,7 @@ def test_an_incomplete_error_response_is_503(app, issuer, tmp_path, status: str)
 
 
 def test_callers_wait_while_a_server_is_restarted(app, issuer, tmp_path, plan, monkeypatch) -> None:
-    # It closes its port when it is asked to end, and ends when the test lets it.
+    # It closes its port at SIGTERM and ends when the test allows it.
     slow = SERVER.replace(
         'http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()',
         """

@@ -44,7 +44,7 @@ class Untraced:
 
 
 class Changes:
-    """Settings that were changed; "wrong" is no setting."""
+    """Settings that were changed; "wrong" is not a setting."""
 
     def __init__(self) -> None:
         self.is_finished = True
@@ -63,7 +63,7 @@ class Changes:
 
 
 class Twin:
-    """The parts that the control API moves."""
+    """The parts that the control API changes."""
 
     def __init__(self, stack: Stack) -> None:
         self.clock = Clock()

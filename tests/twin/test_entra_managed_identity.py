@@ -12,7 +12,7 @@ PATH = "/twin/managed-identity/token"
 
 @pytest.fixture
 def app_service(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment that App Service gives to the code of the gateway's host."""
+    """The environment variables that App Service sets for the gateway."""
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"{entra.base_url}{PATH}")
     monkeypatch.setenv("IDENTITY_HEADER", entra.app.state.identity_headers["gateway"])
     return monkeypatch

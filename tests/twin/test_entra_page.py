@@ -47,7 +47,7 @@ def test_the_next_sign_in_shows_no_page(entra: Entra, phone: Page):
     with phone.expect_request(at_the_callback):
         phone.get_by_role("button", name="Ada Lovelace").tap()
     later = phone.context.new_page()
-    # The callback's host does not resolve: that the browser was sent there is all that matters.
+    # The callback's host does not resolve; the test checks only that the browser is sent there.
     with later.expect_request(at_the_callback) as landing, pytest.raises(Error, match="net::ERR_"):
         later.goto(sign_in_url(entra))
     assert "code" in parse_qs(urlsplit(landing.value.url).query)

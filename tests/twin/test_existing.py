@@ -1,4 +1,4 @@
-"""The twin runs a stack that adopts every resource: it makes up the existing ones."""
+"""The twin runs a stack that adopts every resource, and simulates the existing resources."""
 
 import pytest
 

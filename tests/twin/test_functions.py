@@ -60,7 +60,7 @@ class Host:
         self._clock = clock
 
     def headers(self, **claims):
-        """Those of the gateway, unless claims say otherwise."""
+        """The headers of the gateway, with changed claims if given."""
         now = int(self._clock.now())
         token = self._issuer.sign({"iss": ISSUER, "aud": "app", "oid": GATEWAY, "exp": now + 600} | claims)
         return {"Authorization": f"Bearer {token}"}
@@ -70,7 +70,7 @@ class Host:
 
     @contextmanager
     def reading(self, **options):
-        """The host as Azure behaves under other readings."""
+        """The host under other readings."""
         self._readings.choose(replace(Readings.default(), **options))
         try:
             yield
@@ -113,7 +113,7 @@ def host(serve, tmp_path_factory):
 
 
 async def use_all_tools(client):
-    """Calls each tool and gives what they answer."""
+    """Calls each tool and returns the results."""
     names = [tool.name for tool in (await client.list_tools()).tools]
     answers = []
     for tool, arguments in (
@@ -129,7 +129,7 @@ async def use_all_tools(client):
 
 
 def use_tools_over(host, transport, mode, seen=None):
-    """Connects the official client, uses all tools, and gives what `use_all_tools` gives."""
+    """Connects the official client, uses all tools, and returns the result of `use_all_tools`."""
 
     async def talk():
         if transport == "sse":
@@ -288,7 +288,7 @@ def test_a_session_id_is_returned_and_must_be_valid_but_is_not_required(host):
     assert len(_event(host.post(listing))["result"]["tools"]) == 4
     assert "Mcp-Session-Id" not in host.post(INITIALIZE, **{"Mcp-Session-Id": session}).headers
     assert len(_event(host.post(listing, **{"Mcp-Session-Id": ""}))["result"]["tools"]) == 4
-    # The extension does not catch what its decryption throws.
+    # The extension does not catch exceptions of its decryption.
     for invented in (session[:-4] + "AAAA", "x", "not base64url!"):
         failed = host.post(listing, **{"Mcp-Session-Id": invented})
         assert (failed.status_code, failed.content) == (500, b"")
@@ -437,7 +437,7 @@ def test_the_endpoint_event_contains_the_callers_key(host):
 
 def test_many_parallel_streams_receive_only_their_own_responses(host):
     async def one(number, seen):
-        # Forty clients share one process with whatever else this machine does.
+        # Forty clients share one process, on a machine that may be busy.
         stream = sse_client(f"{host.url}/sse", headers=host.headers(), timeout=60)
         async with Client(stream, mode="legacy") as client:
             name = f"stream-{number}"
@@ -523,7 +523,7 @@ def test_an_app_without_authentication_in_the_stack_accepts_all_callers():
 
 
 def _event(response):
-    """The one message in an answer that is an event stream."""
+    """The only message in a response that is an event stream."""
     (data,) = [
         line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")
     ]

@@ -19,7 +19,7 @@ CLIENT = {"name": "test", "version": "1", "title": "Test", "websiteUrl": "https:
 
 @pytest.fixture
 def url(serve):
-    """An app whose only tool answers with the context of its call; pings come without delay."""
+    """An app whose only tool returns the context of its call; pings are sent without delay."""
     app = func.FunctionApp()
 
     @app.mcp_tool_trigger(arg_name="context", tool_name="context", description="Shows its context.")

@@ -24,7 +24,7 @@ def app():
 
 
 def run_client(app, conversation):
-    """Holds a conversation with the app's MCP server, in this process."""
+    """Connects a client to the app's MCP server in this process, and runs a function with it."""
     functions = FunctionsApp.of(app, HostSettings(server_name="Test", instructions="Be kind."))
 
     async def run():
@@ -184,7 +184,7 @@ def test_a_function_receives_its_call(app):
     received = json.loads(texts(call(app, "tool", {"é": [1, None]}))[0])
     assert received["name"] == "tool"
     assert received["arguments"] == {"é": [1, None]}
-    # Each request is served on its own, so the client's name is not known here.
+    # Each request is served separately, so the client's name is not known here.
     assert set(received) == {"name", "arguments", "sessionid", "transport"}
     assert received["sessionid"] == received["transport"]["sessionId"]
     assert received["transport"]["name"] == "http-streamable"

@@ -1,6 +1,6 @@
 """The whole HTTP path of a call, between raw sockets: the gateway, a server's ingress, and both.
 
-No answer is lost and none changes, whatever a client or a server does; nothing leaves a trace in the log.
+No response is lost or changed, regardless of the behaviour of client and server, and nothing is logged.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\nConnection: close\r
 
 
 class Path:
-    """What stands between a client and a server: `gateway`, `ingress`, or one after the other."""
+    """The hops between a client and a server: `gateway`, `ingress`, or both."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @asynccontextmanager
     async def to(self, script: Script, policy: str = STREAMING) -> AsyncGenerator[int]:
-        """The path to a server that follows a script; gives the port at which it begins."""
+        """The path to a server that runs a script; yields the port of the first hop."""
         async with AsyncExitStack() as opened:
             port = await opened.enter_async_context(raw_backend(script))
             if "ingress" in self.name:
@@ -57,7 +57,7 @@ class Path:
     def ask(
         self, script: Script, request: bytes = GET, *, policy: str = STREAMING, method: str = "GET"
     ) -> Answer:
-        """What a client gets for one request."""
+        """The response to one request."""
 
         async def go() -> Answer:
             async with self.to(script, policy) as port:
@@ -96,14 +96,14 @@ def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(autouse=True)
 def no_traces(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing is logged as an error or with a stack trace, whatever a test does."""
+    """No test causes a log record with level ERROR or a stack trace."""
     with caplog.at_level(logging.INFO):
         yield
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
 
 
 async def answer_at_once_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Closes while the request's body is still coming, so the kernel resets the connection."""
+    """Closes while the request's body is still being sent, so the kernel resets the connection."""
     await head_of(reader)
     writer.write(TOO_LARGE)
     await writer.drain()
@@ -203,7 +203,7 @@ def malformed(writer: asyncio.StreamWriter) -> None:
 
 
 def breaking(path: Path, sent: bytes, end: Callable[[asyncio.StreamWriter], None]) -> Answer:
-    """What a client gets of an answer that begins with these bytes, arrives there, and then ends so."""
+    """The response to a client if the server sends these bytes and then ends the connection in this way."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -298,7 +298,7 @@ def test_a_response_is_the_same_as_a_direct_one(path: Path, sent: bytes) -> None
 
 
 def unreachable(answer: Answer) -> bool:
-    """Whether an answer says that the server could not be reached: the ingress's, or the gateway's own."""
+    """Whether a response of the ingress or the gateway reports an unreachable server."""
     return answer.status == 500 or (answer.status == 503 and b"temporarily_unavailable" in answer.body)
 
 

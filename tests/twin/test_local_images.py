@@ -1,4 +1,4 @@
-"""Which program runs in place of a container image, and with what."""
+"""The program that replaces a container image, with its arguments and environment."""
 
 import hashlib
 import os
@@ -124,7 +124,7 @@ def test_the_images_entry_point_can_be_declared(tmp_path):
 
 
 def test_a_wrong_token_ends_the_server_with_an_error(tmp_path):
-    """Nothing listens where it is sent: no token, real or not, leaves this machine."""
+    """The target is a closed port, so no token leaves this machine."""
     port = free_port()
     env = {"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real", "SLACK_MCP_PROXY": f"http://127.0.0.1:{port}"}
     made = local(SLACK, tmp_path, env=env)
@@ -148,7 +148,7 @@ def test_the_error_of_a_failed_installation_has_the_reason(tmp_path):
 
 
 def installed_environment(root):
-    """Creates what a complete installation of Jira's server leaves, without its packages."""
+    """Creates the files of a complete installation of Jira's server, without its packages."""
     lock = "mcp-atlassian==0.23.1 \\\n"
     (root / mcp_atlassian.LOCK).write_text(lock)
     folder = root / ".venv-mcp-atlassian"

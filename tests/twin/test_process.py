@@ -1,4 +1,4 @@
-"""Child processes: they start or report why not, and never outlive the twin."""
+"""Child processes start or report an error, and always end with the twin."""
 
 import logging
 import os

@@ -16,7 +16,7 @@ from twin.slack.service import SlackStandIn
 from twin.slack.store import Workspace
 from twin.stand_in import StandInArgs
 
-TOKEN = "xoxb-test"  # what the stand-in is made with
+TOKEN = "xoxb-test"  # arguments of the stand-in
 NOW = 1_790_000_000.0
 
 
@@ -115,7 +115,7 @@ def test_all_initial_messages_have_different_timestamps(workspace):
 
 
 async def through_the_proxy(folder):
-    """Calls the stand-in as `slack-mcp-server` does, and tries what it must refuse."""
+    """Calls the stand-in like `slack-mcp-server`, and sends requests that it must refuse."""
     proxy_port = free_port()
     slack = SlackStandIn(StandInArgs(ports=(free_port(), proxy_port), folder=folder, clock=Clock()))
     await slack.start()

@@ -67,7 +67,7 @@ Project = Callable[..., Path]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Makes a project with a program."""
+    """Creates a project with a program."""
 
     def make(program: str = PROGRAM, *, dev: str = "{}") -> Path:
         (tmp_path / "Pulumi.yaml").write_text(PROJECT_FILE)

@@ -290,7 +290,7 @@ def test_an_app_without_authentication_accepts_all_callers_in_the_twin(stack: St
 
 
 def entra(validation: dict[str, Any], issuer: str = f"{AUTHORITY}/t/v2.0") -> dict[str, Any]:
-    """Identity providers with one that checks in this way."""
+    """Identity providers with one that has this validation."""
     registration = {"openIdIssuer": issuer, "clientId": "app"}
     return {
         "identityProviders": {

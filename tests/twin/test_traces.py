@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 @pytest.fixture
 def harness() -> Harness:
-    """A gateway that records, with a condition, a call and text that a page must not take as HTML."""
+    """A gateway with tracing, a condition, a call, and text that a page must not show as HTML."""
     harness = harness_with(
         policies(
             '<set-variable name="a" value="@(&quot;&lt;b&gt;&quot; + 1)" />'

@@ -28,14 +28,14 @@ from twin.ports import Ports, PortTakenError
 from twin.stack import PROJECT
 from twin.state import StateError, StateFolder, StateInUseError
 
-# Most of what is tried here is the same whatever runs behind the gateway.
+# Most tests do not depend on the servers behind the gateway.
 _FEW = [f"--config={key}={value}" for key, value in FUNCTIONS_ONLY.items()]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 
 class Up:
-    """One run of the command; `before` is Python that it runs first."""
+    """One run of the command; `before` is Python code that it runs first."""
 
     def __init__(self, port: int, state: Path, *arguments: str, before: str = "") -> None:
         self.port = port
@@ -349,7 +349,7 @@ def test_an_unknown_reading_is_rejected_with_the_list_of_readings(port: int, sta
     [
         ("imports", signal.SIGINT),
         ("imports", signal.SIGTERM),
-        # From here on one handler takes both.
+        # From here on one handler handles both signals.
         ("evaluation", signal.SIGTERM),
         ("processes", signal.SIGINT),
     ],

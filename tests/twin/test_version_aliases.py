@@ -37,7 +37,7 @@ def aliases(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 def test_resources_have_no_aliases_for_other_api_versions(aliases: dict[str, list[str]]) -> None:
     evaluate(FUNCTIONS_ONLY)
     assert len(aliases) > 50
-    # The few that are left are other names of a type.
+    # The remaining aliases are other names of a type.
     assert [alias for found in aliases.values() for alias in found if "/v" in alias] == []
     assert max(map(len, aliases.values())) == 1
 
