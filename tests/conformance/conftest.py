@@ -1,4 +1,4 @@
-"""What the suites run against: an MCP server, and a twin with that server behind its gateway."""
+"""The targets of the suites: an MCP server, and a twin with that server behind its gateway."""
 
 import contextlib
 import json

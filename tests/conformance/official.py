@@ -39,8 +39,8 @@ def command() -> list[str]:
 def run_server_scenarios(url: str, protocol: str, folder: Path, *, only: str | None = None) -> list[Check]:
     """Runs the scenarios of a protocol version, or one of them, against an MCP server.
 
-    The time-outs are far above what the scenarios take, because a machine that does other work must not
-    change the result: the suite's own limit for a scenario is 30 seconds.
+    The time-outs are much longer than the scenarios, because a busy machine must not change the result: the
+    suite's own limit for a scenario is 30 seconds.
     """
     done = subprocess.run(
         [
@@ -59,7 +59,7 @@ def run_server_scenarios(url: str, protocol: str, folder: Path, *, only: str | N
 
 
 def results(role: str, folder: Path) -> list[Check]:
-    """What the suite wrote to its output folder about a server in a role, by the scenarios' names."""
+    """The results in the suite's output folder for a server in a role, by the names of the scenarios."""
     found = []
     for file in sorted(folder.glob("*/checks.json")):
         scenario = re.sub(r"-\d{4}-\d\d-\d\dT.*", "", file.parent.name).removeprefix(f"{role}-")

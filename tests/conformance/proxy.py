@@ -14,11 +14,11 @@ _CONNECTION = {"connection", "content-length", "host", "keep-alive", "transfer-e
 
 @contextlib.contextmanager
 def adding(token: str, target: str) -> Generator[str]:
-    """Serves the URL `target` at another one, which this gives, with the token."""
+    """Proxies the URL `target` with the token; yields the proxy's URL."""
     port, loop, started, ended = free_port(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        # A kept connection may be closed at the moment when it is used again, and POST is not repeated.
+        # A kept connection may be closed when it is reused, and POST is not repeated.
         connector = TCPConnector(force_close=True)
         timeout = ClientTimeout(total=None)
         async with ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as http:

@@ -1,7 +1,7 @@
 """docs/conformance.md, whose tables come from a run of the suites: `python -m tests.conformance.report`.
 
-Each test writes down what its suite found; `make test-conformance` makes the tables of it at its end. Where
-`CI=true`, a page that differs from what was found is an error.
+Each test records the results of its suite; `make test-conformance` writes the tables from them. With
+`CI=true` a page that differs from the results is an error.
 """
 
 import json
@@ -22,13 +22,13 @@ RESULT_NAMES = ("passed", "failed", "warning", "skipped", "info")
 
 @dataclass(frozen=True)
 class Check:
-    """What a suite found out about one thing.
+    """The result of one check of a suite.
 
     Attributes:
         scenario: the suite's name of the group to which the check belongs.
         id: the suite's name of the check; unique in its scenario or repeated by it.
         result: one of `RESULT_NAMES`.
-        message: what the suite says about it.
+        message: the suite's message.
     """
 
     scenario: str
@@ -44,12 +44,12 @@ def reasons(suite: str) -> Mapping[str, str]:
 
 
 def not_passed(checks: Iterable[Check]) -> set[str]:
-    """The ids of checks that neither passed nor only inform."""
+    """The ids of checks that failed or warned."""
     return {check.id for check in checks if check.result not in {"passed", "info"}}
 
 
 def differences(direct: Iterable[Check], gateway: Iterable[Check]) -> list[tuple[str, list[str]]]:
-    """The checks that end differently directly and through the gateway, with what was found at both."""
+    """The checks with different results directly and through the gateway, with both results."""
     found: dict[str, tuple[list[Check], list[Check]]] = {}
     for side, checks in enumerate((direct, gateway)):
         for check in checks:
@@ -69,14 +69,14 @@ def differences(direct: Iterable[Check], gateway: Iterable[Check]) -> list[tuple
 
 
 def record(name: str, checks: Sequence[Check]) -> None:
-    """Writes down what a run found."""
+    """Records the results of a run."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(check) for check in checks], indent=1)
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def recorded(name: str) -> list[Check]:
-    """What a run found when it ran last.
+    """The results of the latest run.
 
     Raises:
         FileNotFoundError: it did not run.
@@ -86,7 +86,7 @@ def recorded(name: str) -> list[Check]:
 
 
 def authorization_table() -> str:
-    """What the official suite says about the authorization server."""
+    """The results of the official suite for the authorization server."""
     rows = ["| scenario | check | result |", "|---|---|---|"]
     rows += [
         f"| {check.scenario} | {_cell(check.message)} | {check.result} |"
@@ -96,7 +96,7 @@ def authorization_table() -> str:
 
 
 def server_table(versions: Sequence[str]) -> str:
-    """How the server scenarios of the official suite end, directly and through the gateway."""
+    """The results of the official suite's server scenarios, directly and through the gateway."""
     rows = [
         "| version | scenarios | checks | passed directly | passed through the gateway | difference |",
         "|---|---|---|---|---|---|",
@@ -112,7 +112,7 @@ def server_table(versions: Sequence[str]) -> str:
 
 
 def server_failures(versions: Sequence[str]) -> str:
-    """Which server scenarios do not pass, with the reason."""
+    """The server scenarios that do not pass, with the reasons."""
     rows = ["| check | versions | reason |", "|---|---|---|"]
     failing: dict[str, list[str]] = {}
     for version in versions:

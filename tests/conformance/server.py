@@ -1,4 +1,4 @@
-"""An MCP server with what the server scenarios of the conformance suite call, on the port in `PORT`."""
+"""An MCP server with the tools, resources and prompts of the suite's server scenarios, on port `PORT`."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""`mcp-authlab` signs in and scans what a gateway must do as protected resource and authorization server."""
+"""`mcp-authlab` signs in and scans the gateway as protected resource and authorization server."""
 
 import json
 import os
@@ -17,11 +17,11 @@ from tests.e2e.conftest import RunningTwin
 COMMAND = [sys.executable, "-m", "mcp_authlab"]
 _RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning", "skip": "skipped", "error": "failed"}
 OTHER = {"suite-mcp": "mcp", "mcp": "suite-mcp"}
-"""The server for which the scan gets its token of another resource."""
+"""The server of the scan's token for another resource."""
 
 
 def sign_in(twin: RunningTwin, path: str, environment: dict[str, str]) -> None:
-    """Runs `mcp-authlab login`, whose pages a person uses."""
+    """Runs `mcp-authlab login`, and uses its pages like a user."""
     process = subprocess.Popen(
         [
             *(*COMMAND, "login", f"{twin.gateway}/{path}", "--thorough", "--http-timeout", "60"),

@@ -1,4 +1,4 @@
-"""The scenarios of the official suite for authorization servers, with a person at a real browser.
+"""The scenarios of the official suite for authorization servers, with a simulated user in a real browser.
 
 The other scenarios about authorization are for clients: the suite is the server there.
 """
@@ -73,7 +73,7 @@ def test_the_suite_signs_in_at_the_authorization_server(
 
 
 def test_the_suite_has_no_other_scenario_for_an_authorization_server() -> None:
-    """A new version of the suite may bring one, which then has to be run."""
+    """A new version of the suite may have another scenario, which must then be run."""
     listed = subprocess.run(
         [*official.command(), "list", "--authorization"],
         env=environment(),

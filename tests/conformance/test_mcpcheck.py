@@ -12,7 +12,7 @@ _RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning"}
 
 
 def check(url: str, **variables: str) -> list[Check]:
-    """The token is a variable of the environment, because a command line can be read by others."""
+    """The token is in an environment variable, because other users can read a command line."""
     done = subprocess.run(
         [*(sys.executable, "-m", "mcpcheck", url), "--json", "--probe", "all", "--timeout", "60"],
         env={**os.environ, **variables},

@@ -1,4 +1,4 @@
-"""The page about the suites."""
+"""The page with the suites' results."""
 
 from importlib.metadata import version
 

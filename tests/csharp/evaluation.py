@@ -10,7 +10,7 @@ from apim.csharp.golden import build_context
 
 
 def context(**given: Any) -> Context:
-    """A context as golden files describe it."""
+    """A context in the format of golden files."""
     return build_context(given)
 
 
@@ -25,14 +25,14 @@ def evaluate(text: str, given: Context | None = None) -> object:
 
 
 def response(status: int, body: str = "") -> Response:
-    """What send-request leaves in its variable."""
+    """The response in the variable of send-request."""
     return Response(
         status_code=status, headers=Headers({"X-One": ["1"]}), body=Body(body.encode()) if body else None
     )
 
 
 def jwt(header: dict[str, Any], payload: dict[str, Any]) -> str:
-    """A JWT with a signature that nobody made."""
+    """A JWT with an invalid signature."""
     parts = [
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
         for part in (header, payload)

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.csharp.record [--write] EXPRESSION...
 
-Prints a case for each expression, as the files of golden cases hold them, and whether the evaluator agrees.
-`--write` adds the cases to mono.json, unless they are there. The compiler is Mono's (Debian's `mono-mcs` with
+Prints a case for each expression, in the format of the golden files, and whether the evaluator agrees.
+`--write` adds new cases to mono.json. The compiler is Mono's (Debian's `mono-mcs` with
 `libnewtonsoft-json5.0-cil`). The expressions read no context: mono.json has none. See docs/golden-answers.md.
 """
 
@@ -22,7 +22,7 @@ FILE = Path(__file__).parent / "mono.json"
 
 
 def record(forms: list[str]) -> list[dict[str, Any]]:
-    """The golden cases of expressions: what the compiler refuses, the others' values or exceptions."""
+    """The golden cases of expressions: the compiler's error, or the value or exception."""
     expressions = [mono.Expression(form, "expression", 1) for form in forms]
     with tempfile.TemporaryDirectory() as folder:
         errors = [_error_of(one, Path(folder)) for one in expressions]
@@ -43,7 +43,7 @@ def _error_of(expression: mono.Expression, folder: Path) -> str | None:
 
 
 def agrees(case: dict[str, Any]) -> bool:
-    """Whether the evaluator gives a case's answer."""
+    """Whether the evaluator has the result of a case."""
     found = answer(case["form"], build_context({}))
     expected = {key: value for key, value in case.items() if key != "form"}
     return found.get("construct") == case["compile_error"] if "compile_error" in case else found == expected
@@ -53,13 +53,13 @@ def add(cases: list[dict[str, Any]], file: Path = FILE) -> int:
     """Adds cases to a file of golden cases, in its format of one case a line.
 
     Returns:
-        How many were new.
+        The number of new cases.
     """
     text = file.read_text(encoding="utf-8")
     known = {case["form"] for case in json.loads(text)["cases"]}
     new = [case for case in cases if case["form"] not in known]
     lines = "".join(f",\n{json.dumps(case, ensure_ascii=False)}" for case in new)
-    # What is there stays to the letter, so that a change of the file shows the new cases only.
+    # Existing lines are unchanged, so that a diff of the file shows only the new cases.
     file.write_text(f"{text.rstrip().removesuffix(']}').rstrip()}{lines}\n]}}\n", encoding="utf-8")
     return len(new)
 

@@ -1,7 +1,7 @@
 """Recorded results of real C#.
 
 `golden.json` comes from Roslyn on CoreCLR; `coreclr.json` was recorded from Roslyn 4.1, .NET 8 in the mode of
-the invariant culture and Newtonsoft.Json 13; `mono.json` from Mono, save where .NET 8 answers differently.
+the invariant culture and Newtonsoft.Json 13; `mono.json` from Mono, except where .NET 8 differs.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Integers wrap around, and division goes towards zero."""
+"""Integers wrap around, and division rounds towards zero."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -16,7 +16,7 @@ READ = compile_expression(
 
 
 def outcome(expression: Expression, given_context: Context) -> object:
-    """A value, or the name of what was thrown; NotSupportedException where the evaluator has no answer."""
+    """A value, or the name of the exception; NotSupportedException if the evaluator does not support it."""
     try:
         return expression.evaluate(given_context)
     except DotNetException as error:
@@ -26,7 +26,7 @@ def outcome(expression: Expression, given_context: Context) -> object:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # Numbers: a leading zero means another base; what is too large is a BigInteger, or Infinity.
+        # Numbers: a leading zero means another base; large numbers are a BigInteger or Infinity.
         ("0x10", "Integer 16"),
         ("0XfF", "Integer 255"),
         ("0xFFFFFFFFFFFFFFFF", "Integer -1"),
@@ -76,7 +76,7 @@ def outcome(expression: Expression, given_context: Context) -> object:
         ('"2020-01-31T24:00:00Z"', 'Date "2020-02-01T00:00:00Z"'),
         ('"2020-01-31T24:00:01Z"', 'String "2020-01-31T24:00:01Z"'),
         ('"0001-01-01T00:00:00+01:00"', 'Date "0001-01-01T00:00:00+00:00"'),
-        # Leftovers of JavaScript
+        # JavaScript syntax
         ("new Date(1)", "Constructor new Date(1)"),
         ("[new Date ( 1 , 'a' )]", 'Array [new Date(1,"a")]'),
         ("new (1)", "ArgumentException"),
@@ -96,7 +96,7 @@ def outcome(expression: Expression, given_context: Context) -> object:
         ("/*x*/1 2", "JsonReaderException"),
         ("1//x", "Integer 1"),
         ("/", "JsonReaderException"),
-        # Space
+        # White space
         ("\u00a0\x001\x00", "Integer 1"),
         ("\x1c1", "JsonReaderException"),
         ("\ufeff1", "JsonReaderException"),

@@ -1,4 +1,4 @@
-"""Compiled expressions: Python code that behaves as the C# does and contains none of its text."""
+"""Compiled expressions: Python code that behaves like the C# and contains none of its text."""
 
 import io
 import json
@@ -33,7 +33,7 @@ ATTRIBUTES = {"isascii", "variables", "get", "pairs", "items"} | {
 
 
 def test_statements_run_as_in_csharp() -> None:
-    # The answers are Mono's.
+    # The results are Mono's.
     verdicts = judge(FOLDER / "statements.json")
     assert [verdict for verdict in verdicts if verdict.outcome != "equal"] == []
     for verdict in verdicts:

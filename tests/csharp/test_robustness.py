@@ -20,7 +20,7 @@ PIECES = sorted({piece for form in FORMS for piece in form.replace("(", " ( ").r
 
 
 def outcome(expression: Expression, given_context: Context) -> tuple[object, DotNetException | None]:
-    """A value, or what was thrown."""
+    """A value, or the exception."""
     try:
         return expression.evaluate(given_context), None
     except DotNetException as error:
@@ -64,7 +64,7 @@ def test_random_tokens_are_rejected_or_evaluated(pieces: list[str]) -> None:
 
 
 def end_of(text: str) -> int | CSharpError:
-    """Where an expression ends, or why it does not."""
+    """The end of an expression, or the error."""
     try:
         return find_end(text, 0)
     except CSharpError as error:

@@ -29,7 +29,7 @@ class Admin:
         self.url = url
 
     def run(self, *arguments: str, status: int = 0) -> str:
-        """What a command prints."""
+        """The output of a command."""
         done = CliRunner().invoke(app, [*arguments, "--store", self.url])
         assert done.exit_code == status, done.output
         return done.output
@@ -45,7 +45,7 @@ def admin(twin: RunningTwin) -> Admin:
 
 
 def sign_in(twin: RunningTwin, name: str = "Ada Lovelace") -> tuple[Client, dict[str, str]]:
-    """Another client, and what it got."""
+    """Another client, and its tokens."""
     client = twin.client()
     client.register()
     code = parameters_of(twin.person(name).sign_in(client.authorize_url()))["code"]
@@ -53,7 +53,7 @@ def sign_in(twin: RunningTwin, name: str = "Ada Lovelace") -> tuple[Client, dict
 
 
 def works(client: Client, given: dict[str, str]) -> bool:
-    """Whether calls and refreshes succeed, or neither of them."""
+    """Whether both calls and refreshes succeed; fails if only one of them does."""
     called = client.call(given["access_token"]).status_code
     refreshed = client.refresh(given["refresh_token"])
     assert (called, refreshed.status_code) in {(200, 200), (401, 400)}
@@ -239,7 +239,7 @@ def test_the_block_of_a_client_does_not_expire(
 
 
 def test_a_client_can_be_blocked_before_it_is_known(admin: Admin, deployment: Deployment) -> None:
-    """As one that is known by its metadata document."""
+    """Like a client with a metadata document."""
     url = "https://app.example/client.json"
     admin.run("block", url)
     (blocked,) = admin.json("clients", "--blocked")
@@ -265,7 +265,7 @@ def test_a_store_that_cannot_be_opened_is_an_error_with_a_remedy(url: str, messa
 
 @pytest.fixture
 def pulumi_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A CLI that writes down how it was called and prints what the file `says` next to it holds."""
+    """A CLI that records its arguments and prints the content of the file `says` next to it."""
     cli = tmp_path / "pulumi"
     cli.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\ncat "$(dirname "$0")/says"\n')
     cli.chmod(cli.stat().st_mode | stat.S_IXUSR)

@@ -17,7 +17,7 @@ def get(url: str) -> httpx.Response:
     return httpx.get(url)
 
 
-# Who asks
+# Clients
 
 
 def test_c1_an_unknown_client_is_an_error_page(client: Client) -> None:
@@ -76,7 +76,7 @@ def test_a_repeated_redirect_uri_is_an_error_page(client: Client) -> None:
     assert get(client.authorize_url() + "&redirect_uri=http://evil.example").status_code == 400
 
 
-# What is asked
+# Requests
 
 
 @pytest.mark.parametrize(
@@ -281,13 +281,13 @@ def test_c4_the_cookie_of_a_local_stack_is_accepted_by_safari(client: Client, ad
     assert re.match(r"consent-\S+=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax$", cookie)
 
 
-# The answer
+# Responses
 
 
 def answer_consent(
     client: Client, person: Person, page: Page, decision: str, left_out: str = ""
 ) -> httpx.Response:
-    """What the person's browser sends for a decision, and the gateway's answer as it is."""
+    """Sends a decision like the user's browser, and returns the gateway's response."""
     (form,) = page.forms()
     fields = form.fields | form.boxes | {"decision": decision}
     cookies = "; ".join(f"{name}={value}" for name, value in person.cookies["localhost"].items())
@@ -328,7 +328,7 @@ def test_a_denial_is_sent_to_the_client(client: Client, ada: Person) -> None:
 
 @pytest.mark.parametrize("first", ["Deny", "Allow"])
 def test_a_decision_can_be_submitted_only_once(client: Client, ada: Person, first: str) -> None:
-    """Even for a browser that keeps the cookie which the first answer takes away."""
+    """Even for a browser that keeps the cookie that the first response deletes."""
     page = ada.open(client.authorize_url())
     kept = dict(ada.cookies["localhost"])
     ada.press(page, first)
@@ -443,7 +443,7 @@ def test_an_unreachable_store_is_an_error_without_partial_changes(
 
 
 def test_a_sign_in_that_cannot_be_stored_is_an_error(twin: RunningTwin, client: Client) -> None:
-    """The client is in the cache by now, so it is the transaction that the store does not take."""
+    """The client is in the cache, so the failing write is that of the transaction."""
     get(client.authorize_url())
     twin.fault("cosmos", status=503, times=1)
     answer = get(client.authorize_url())
@@ -471,7 +471,7 @@ def test_a_cleared_cache_has_no_effect(twin: RunningTwin, client: Client, ada: P
     assert client.call(token).status_code == 200
 
 
-# What is stored
+# Stored documents
 
 
 def test_stored_documents_of_a_sign_in_expire_and_contain_no_secret(

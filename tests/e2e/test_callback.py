@@ -1,4 +1,4 @@
-"""Entra's response at the gateway's callback (oauth.md C7, C8)."""
+"""Entra's response at the gateway's callback (docs/authorization.md, C7 and C8)."""
 
 import base64
 import json
@@ -77,7 +77,7 @@ def test_c7_the_callback_can_be_used_only_once(twin: RunningTwin, ada: Person, e
 
 
 def test_c7_a_code_is_sent_to_entra_encoded(twin: RunningTwin, ada: Person, entra_page: Page) -> None:
-    """What is injected through the code arrives as part of the code: Entra knows no such code."""
+    """Injected parameters reach Entra as part of the code, which Entra does not accept."""
     state = parse_qs(urlsplit(entra_page.url).query)["state"][0]
     answer = httpx.get(
         f"{twin.gateway}/oauth-callback",
@@ -132,7 +132,7 @@ def test_the_client_receives_an_error_if_entra_is_unreachable(
 def test_the_client_receives_an_error_if_entra_rejects_the_code(
     twin: RunningTwin, ada: Person, entra_page: Page, body: str, error: str
 ) -> None:
-    """The browser brought a code, and Entra does not redeem it."""
+    """The browser returns with a code that Entra does not redeem."""
     entra_answers(twin, body, status=400)
     end = ada.press(entra_page, "Ada Lovelace").url
     assert parameters_of(end)["error"] == error
@@ -140,7 +140,7 @@ def test_the_client_receives_an_error_if_entra_rejects_the_code(
 
 
 def callback_of(twin: RunningTwin, person: Person, state: str, code: str = "x") -> httpx.Response:
-    """What the person's browser gets for an answer of Entra's that the test made up."""
+    """The response to the user's browser for a response of Entra that the test chooses."""
     return httpx.get(
         f"{twin.gateway}/oauth-callback",
         params={"code": code, "state": state},
@@ -176,11 +176,11 @@ def test_one_of_several_parallel_callbacks_reaches_entra(
     assert len([each for each in twin.received("entra") if each["method"] == "POST"]) == 1
 
 
-# The ID token. Entra answers what the test wants, signed with Entra's key unless that is the point.
+# The ID token. The test chooses Entra's response, which is signed with Entra's key unless noted otherwise.
 
 
 def entra_answers(twin: RunningTwin, body: str, status: int = 200) -> None:
-    """The next request to Entra, the exchange of the code, gets this answer."""
+    """The next request to Entra, the exchange of the code, receives this response."""
     twin.fault("entra", status=status, times=1, headers={"Content-Type": "application/json"}, body=body)
 
 
@@ -208,7 +208,7 @@ def without(claims: dict[str, Any], name: str) -> dict[str, Any]:
 def test_a_valid_id_token_results_in_a_code(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
 ) -> None:
-    """So the refusals below are for the one point that is wrong in each."""
+    """This proves that each refusal below has the expected cause."""
     token = deployment.signed_by_entra(identity(deployment, entra_page))
     entra_answers(twin, json.dumps({"id_token": token}))
     end = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
@@ -218,7 +218,7 @@ def test_a_valid_id_token_results_in_a_code(
 def test_d3_the_lifetime_of_an_access_token_does_not_depend_on_the_id_token(
     twin: RunningTwin, deployment: Deployment, client: Client, ada: Person, entra_page: Page
 ) -> None:
-    """Whether the user may still sign in is asked at each refresh."""
+    """Each refresh checks whether the user may still sign in."""
     claims = identity(deployment, entra_page)
     claims["exp"] = claims["iat"] + 120
     entra_answers(twin, json.dumps({"id_token": deployment.signed_by_entra(claims)}))
@@ -311,7 +311,7 @@ def test_an_answer_without_an_id_token_is_refused(
 def test_a_sign_in_that_cannot_be_stored_results_in_no_code(
     twin: RunningTwin, client: Client, ada: Person, entra_page: Page
 ) -> None:
-    """The store reads and claims the transaction, and fails when the grant is to be written."""
+    """The store returns and updates the transaction, and fails at the write of the grant."""
     twin.fault("cosmos", delay=0, times=2)
     twin.fault("cosmos", status=503, times=1)
     parameters = parameters_of(ada.press(entra_page, "Ada Lovelace").url)
@@ -320,9 +320,9 @@ def test_a_sign_in_that_cannot_be_stored_results_in_no_code(
 
 
 def test_a_rotated_signing_key_of_entra_is_accepted(twin: RunningTwin, client: Client, ada: Person) -> None:
-    """API Management asks for keys that it does not know every five minutes at most (validate-jwt).
+    """API Management fetches unknown keys at most every five minutes (validate-jwt).
 
-    The server follows, too: the gateway's own credential is signed with the new key.
+    The server also uses the new key, with which the gateway's own credential is signed.
     """
     ada.sign_in(client.authorize_url())
     twin.control.post("/entra/keys/rotate", json={}).raise_for_status()

@@ -16,7 +16,7 @@ from tests.e2e.person import Person
 
 
 class Inspector:
-    """Runs of MCP Inspector that share what it stores; nothing of the user's is read or written."""
+    """Runs of MCP Inspector with a shared storage, separate from the user's."""
 
     def __init__(self, home: Path, person: Person) -> None:
         self._person = person
@@ -26,20 +26,20 @@ class Inspector:
             "MCP_OAUTH_CALLBACK_URL": f"http://127.0.0.1:{free_port()}/oauth/callback",
             "MCP_STORAGE_DIR": str(home / "storage"),
             "MCP_INSPECTOR_SECRET_STORE": "file",
-            # Without a terminal it signs in only when it thinks that it can open a browser.
+            # Without a terminal it signs in only if it can open a browser.
             "MCP_AUTO_OPEN_ENABLED": "true",
             "BROWSER": "/bin/true",
         }
         self.sign_ins = 0
 
     def run(self, *arguments: str) -> dict:
-        """What it prints for a method, as data. When it asks for a sign-in, the person does it."""
+        """The parsed output for a method. If a sign-in is required, the user signs in."""
         status, errors, printed = self.attempt(*arguments)
         assert status == 0, errors + printed
         return json.loads(printed)
 
     def attempt(self, *arguments: str) -> tuple[int, str, str]:
-        """Its exit status, what it says and what it prints."""
+        """Its exit status, its error output and its output."""
         command = [sys.executable, "-m", "twin", "inspector", "--cli", *arguments]
         process = subprocess.Popen(
             command,

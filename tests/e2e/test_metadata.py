@@ -63,7 +63,7 @@ def test_a2_the_openid_configuration_has_what_openid_connect_requires(twin: Runn
 
 @pytest.mark.parametrize("name", ["oauth-authorization-server", "openid-configuration"])
 def test_a2_metadata_below_another_path_is_not_found(twin: RunningTwin, name: str) -> None:
-    """Strict clients compare the issuer with the address, and the issuer has no path."""
+    """Strict clients compare the issuer with the URL, and the issuer has no path."""
     for path in (f"/.well-known/{name}/mcp", f"/.well-known/{name}/x"):
         assert httpx.get(f"{twin.gateway}{path}").status_code == 404
 

@@ -66,7 +66,7 @@ def test_later_connections_need_no_new_sign_in(twin: RunningTwin, ada: Person) -
 def test_d5_the_sdk_stays_connected_without_a_page_when_its_access_tokens_expire(
     twin: RunningTwin, ada: Person, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK refreshes by its own clock, in a session that is open and in later ones."""
+    """The SDK refreshes according to its own clock, in an open session and in later ones."""
     ahead = 0
 
     class Ahead:

@@ -1,7 +1,7 @@
 """A sign-in, refusals and tool calls under each reading, on one running twin.
 
-docs/readings.md lists the readings. Each is tried once in the way that is not the default, and all of them
-together in the hostile and in the lenient way.
+docs/readings.md lists the readings. Each is tested once with an option other than the default, and all of
+them together with the hostile and with the lenient options.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ ROTATIONS = [f"named-value-order={option.name}" for option in question("named-va
 
 @pytest.fixture(params=[*EACH, *ALL])
 def readings(request: pytest.FixtureRequest, twin: RunningTwin) -> Iterator[Readings]:
-    """The twin behaves so until the test ends."""
+    """The twin uses these readings until the test ends."""
     chosen = ALL.get(request.param) or Readings.parse([request.param])
     twin.use(chosen)
     yield chosen
@@ -49,7 +49,7 @@ def client(twin: RunningTwin, readings: Readings) -> Client:  # noqa: ARG001 -- 
 
 
 def sign_in(client: Client, ada: Person) -> str:
-    """A code, after a check of the whole answer."""
+    """A code, after a check of the whole response."""
     end = ada.sign_in(client.authorize_url())
     assert end.startswith(f"{REDIRECT_URI}&code=")
     answer = parameters_of(end)
@@ -97,7 +97,7 @@ def test_invalid_requests_are_rejected(client: Client, ada: Person) -> None:
         assert challenge in answer.headers["www-authenticate"]
         assert answer.headers["access-control-allow-origin"] == APP
     assert client.call(token, headers={"Origin": "https://evil.example"}).status_code == 403
-    # Another person's session, and one that does not exist.
+    # Another user's session, and one that does not exist.
     assert client.call(token, headers={"Mcp-Session-Id": secrets.token_hex(8)}).status_code == 404
 
     unknown = ada.open(client.authorize_url(client_id="nobody"))
@@ -137,7 +137,7 @@ def test_errors_are_responses_of_the_gateway(twin: RunningTwin, client: Client, 
     code = sign_in(client, ada)
     twin.fault("cosmos", error=True)
     twin.clear_cache()
-    # Each request to the store is repeated after a wait, so that these wait at the same time.
+    # Each request to the store is repeated after a pause, so these requests run in parallel.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         page = pool.submit(ada.open, client.authorize_url())
         redemption = pool.submit(
@@ -168,7 +168,7 @@ def test_a_gateway_without_a_token_of_its_identity_returns_an_error(twin: Runnin
     twin.control.delete("/faults").raise_for_status()
     assert client.register().status_code == 201
     consent = ada.open(client.authorize_url())
-    # The token for the store is cached from here on, the one for Entra is not there yet.
+    # The token for the store is cached now, but not yet the token for Entra.
     twin.fault("identity", error=True)
     at_entra = ada.press(consent, "Allow")
     ended = parameters_of(ada.press(at_entra, ada.name).url)
@@ -212,6 +212,6 @@ def test_sign_ins_and_tokens_stay_valid_during_a_key_rotation(
 
 
 def finished(client: Client, ada: Person, consent: Page) -> str:
-    """The token of a sign-in that had come to the consent page."""
+    """The token of a sign-in that had reached the consent page."""
     at_entra = ada.press(consent, "Allow")
     return token_of(client, parameters_of(ada.press(at_entra, ada.name).url)["code"])

@@ -14,7 +14,7 @@ ADA = "ada@twin.example"
 
 @pytest.fixture
 def given(client: Client, code: str) -> dict[str, str]:
-    """What the client got for its code."""
+    """The tokens that the client received for its code."""
     return client.redeem(code).json()
 
 
@@ -25,7 +25,7 @@ def refused(answer: httpx.Response) -> bool:
 def test_d5_a_client_can_refresh_until_its_grant_expires(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
-    """Thirty days, in steps of a week; the store and Entra forget nothing meanwhile."""
+    """Thirty days, in steps of a week; the grant stays valid in the store and at Entra."""
     for _ in range(4):
         twin.advance_clock(7 * 86400)
         assert client.call(given["access_token"]).status_code == 401
@@ -127,14 +127,14 @@ def test_d7_a_throttled_store_delays_a_refresh_by_at_most_a_second(
 
 
 def fail_at(twin: RunningTwin, call: int) -> None:
-    """The store carries out so many calls, and then fails. tests/failures has all failures."""
+    """The store processes this number of calls and then fails. tests/failures has all failures."""
     if call:
         twin.fault("cosmos", times=call, delay=0.001)
     twin.fault("cosmos", times=1, error=True)
 
 
 def failed_without_harm(answer: httpx.Response) -> bool:
-    """Whether it says that the store failed; the other possibility is that it succeeded."""
+    """Whether the response reports a failure of the store; otherwise it must be a success."""
     if answer.status_code == 200:
         return False
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
@@ -187,7 +187,7 @@ def test_d7_a_revocation_survives_a_failure_of_each_call(
 def test_d7_a_request_to_the_store_that_times_out_is_repeated(
     twin: RunningTwin, client: Client, given: dict[str, str]
 ) -> None:
-    """The first attempt may be carried out later: it changes nothing then."""
+    """The first attempt may be processed later, and then changes nothing."""
     twin.fault("cosmos", times=1, delay=0.001)
     twin.fault("cosmos", times=1, delay=6)
     refreshed = client.refresh(given["refresh_token"])

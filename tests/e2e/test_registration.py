@@ -216,7 +216,7 @@ def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwi
 
 
 def test_b4_the_number_of_registrations_is_limited(newcomer: Client) -> None:
-    """The limit is 60 a minute; pretending to come from elsewhere does not move it."""
+    """The limit is 60 a minute; a forged client address does not change it."""
     answers = [
         newcomer.http.post(
             f"{newcomer.gateway}/register",

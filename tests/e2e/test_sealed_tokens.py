@@ -1,7 +1,7 @@
-"""The content of an access token, and the rejection of modified tokens (oauth.md D3, D4).
+"""The content of an access token, and the rejection of modified tokens (docs/authorization.md, D3 and D4).
 
-The test knows the stack's key, which no client does, and opens and seals with a JOSE library. So each check
-can be asked for by itself: a token that is right in everything but one point.
+The test has the stack's key, which no client has, and encrypts and decrypts with a JOSE library. It can
+therefore test each check separately, with a token that is wrong in one point only.
 """
 
 import base64
@@ -36,7 +36,7 @@ def key(deployment: Deployment) -> OctKey:
 
 @pytest.fixture
 def claims(token: str, key: OctKey) -> Claims:
-    """The claims of a token that the gateway gave."""
+    """The claims of a token that the gateway issued."""
     return opened(token, key)
 
 
@@ -48,7 +48,7 @@ def opened(token: str, key: OctKey) -> Claims:
 
 
 def sealed(claims: Claims, key: OctKey, **header: str) -> str:
-    """A token as the gateway makes them; `header` changes members of its header."""
+    """A token like those of the gateway; `header` changes members of its header."""
     return jwe.encrypt_compact(
         HEADER | header, json.dumps(claims), key, algorithms=["dir", "A256CBC-HS512", "DEF"]
     )
@@ -64,13 +64,13 @@ def decoded(text: str) -> bytes:
 
 
 def whole_answer(client: Client, token: str) -> tuple[int, dict[str, str], bytes]:
-    """Everything of an answer but its date."""
+    """A response without its date."""
     answer = client.call(token)
     headers = {name: value for name, value in answer.headers.items() if name != "date"}
     return answer.status_code, headers, answer.content
 
 
-# What is inside
+# Content
 
 
 def test_a_jose_library_can_decrypt_a_token(token: str, key: OctKey) -> None:
@@ -118,11 +118,11 @@ def test_every_token_has_a_unique_id(client: Client, ada: Person, key: OctKey) -
     assert first["gid"] != second["gid"]
 
 
-# Tokens that are right in all points but one
+# Tokens that are wrong in one point
 
 
 def test_a_token_encrypted_by_the_test_is_accepted(client: Client, claims: Claims, key: OctKey) -> None:
-    """So the refusals below are for the one point that is wrong in each."""
+    """This proves that each refusal below has the expected cause."""
     answer = client.call(sealed(claims, key))
     assert answer.status_code == 200
     assert "hello_mcp" in answer.text
@@ -180,14 +180,14 @@ def test_a_token_with_another_header_is_rejected_like_any_bad_token(
 
 
 def other_encryption(claims: Claims, key: OctKey) -> str:
-    """A128CBC-HS256, with as much of the key as that takes."""
+    """A128CBC-HS256, with the required part of the key."""
     half = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
     header = HEADER | {"enc": "A128CBC-HS256"}
     return jwe.encrypt_compact(header, json.dumps(claims), half, algorithms=["dir", "A128CBC-HS256"])
 
 
 def wrapped_key(claims: Claims, key: OctKey) -> str:
-    """A content key of its own, wrapped with the gateway's."""
+    """A separate content key, wrapped with the gateway's key."""
     wrapping = OctKey.import_key(decoded(str(key.as_dict()["k"]))[:32])
     algorithms = ["A256KW", "A256CBC-HS512"]
     return jwe.encrypt_compact(
@@ -200,7 +200,7 @@ def unsigned_jwt(claims: Claims, _key: OctKey) -> str:
 
 
 def relabelled(claims: Claims, key: OctKey) -> str:
-    """The gateway's own header over a token that was sealed under another one."""
+    """The gateway's header on a token that was sealed with another header."""
     own = encoded(json.dumps(HEADER, separators=(",", ":")).encode())
     return own + "." + sealed(claims, key, kid="9").partition(".")[2]
 
@@ -222,14 +222,14 @@ def last_half_of_the_tag_changed(claims: Claims, key: OctKey) -> str:
 
 
 def other_iv(claims: Claims, key: OctKey) -> str:
-    """What CBC would let an attacker do to the first block if the tag did not cover the IV."""
+    """The change that CBC would allow an attacker in the first block if the tag did not cover the IV."""
     head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
     changed = bytes([decoded(iv)[0] ^ 1]) + decoded(iv)[1:]
     return ".".join([head, encrypted_key, encoded(changed), ciphertext, tag])
 
 
 def impossible_ciphertext(claims: Claims, key: OctKey) -> str:
-    """As many letters as no bytes are written with (RFC 4648, section 4)."""
+    """A number of characters that base64url cannot have (RFC 4648, section 4)."""
     head, encrypted_key, iv, ciphertext, tag = sealed(claims, key).split(".")
     letters = ciphertext[: len(ciphertext) // 4 * 4] + "A"
     return ".".join([head, encrypted_key, iv, letters, tag])
@@ -285,11 +285,11 @@ def test_two_authorization_headers_are_refused(
     assert twin.received("functions") == []
 
 
-# Rotation of the key: the same gateway's configuration, with the next key versions, in this process
+# Rotation of the key: a gateway in this process with the next key versions
 
 
 def status_after_rotation(deployment: Deployment, version: int, token: str) -> int:
-    """How the gateway with this key version answers a call with the token; the server always agrees."""
+    """The response of the gateway with this key version to a call; the server always succeeds."""
     grants = {document["id"]: document for document in deployment.documents() if "status" in document}
 
     def answer(sent: Sent) -> Reply:

@@ -1,8 +1,7 @@
-"""The committed dev stack with all its servers; Slack's and Jira's run on invented workspaces.
+"""The committed dev stack with all its servers; Slack's and Jira's use test workspaces.
 
-And with one more: everything here is done in a copy of the project in which the steps of
-docs/adding-a-backend.md were
-followed.
+The stack has one more server: the tests run in a copy of the project in which the steps of
+docs/adding-a-backend.md were followed.
 """
 
 import asyncio
@@ -41,16 +40,16 @@ DEPLOYMENT = """
     secure: AAABADQXFlU0mxbTgNyl39UfVg4DdCoL
 encryptionsalt: v1:5Ko0cB0XSVQ=:v1:Gq1bL7C3dGBnrfDR:9Zlh0IHEN4l7cL7OmJg7Xg==
 """
-"""What the commands in docs/deployment.md add to the stack's file; the twin runs as before."""
+"""The values that the commands in docs/deployment.md add to the stack's file."""
 OVERRIDES = {"openRequests": "300"}
-"""One test has 200 sessions of one person."""
+"""One test has 200 sessions of one user."""
 VERSIONS_PAGE = ROOT / "docs" / "protocol-versions.md"
 SCOPES = "functions slack.read slack.write jira.read jira.write"
 PATHS = ["slack-mcp", "slack-mcp/sse", "jira-mcp", "jira-mcp/sse"]
 
 
 def block(language: str) -> str:
-    """The first block of the page in a language, without the indentation of the list that it stands in."""
+    """The first code block of the page in a language, without the indentation of its list."""
     blocks = re.finditer(r"^ *```(\w*)\n(.*?)^ *```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     return textwrap.dedent(next(found[2] for found in blocks if found[1] == language))
 
@@ -74,7 +73,7 @@ class Recorder(BaseHTTPRequestHandler):
 
 HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Recorder).serve_forever()
 """
-"""A server that answers with the credential that the gateway sends to it."""
+"""A server that returns the credential that the gateway sends to it."""
 
 RECORDED = f"""
   - name: recorder
@@ -108,9 +107,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running_twin(project: Path) -> Iterator[RunningTwin]:
-    """In place of the twin that the other tests share, which has one server.
+    """Replaces the twin that the other tests share, which has one server.
 
-    Its folder is relative, as it is for who names none.
+    Its state folder is relative, like the default.
     """
     twin = RunningTwin(free_port_block(), Path("state"), OVERRIDES, project=project)
     try:
@@ -208,7 +207,7 @@ SERVERS = {
 
 
 async def agreed_versions(url: str, token: str) -> list[str]:
-    """What a server agrees to for each version that a client asks for in `initialize`."""
+    """The version that a server negotiates for each version in a client's `initialize`."""
     agreed = []
     async with aiohttp.ClientSession() as http:
         for version in VERSIONS:
@@ -227,7 +226,7 @@ async def agreed_versions(url: str, token: str) -> list[str]:
 
 
 async def version_in_mode(url: str, person: Person, mode: str, memory: Memory) -> str:
-    """The version with which the Python SDK lists a server's tools, or that it cannot."""
+    """The version with which the Python SDK lists a server's tools, or its error."""
     try:
         async with connected(url, person, memory=memory, mode=mode) as client:
             await client.list_tools()
@@ -311,7 +310,7 @@ def test_a_token_of_one_server_is_not_valid_for_others(twin: RunningTwin, ada: P
 
 
 def apps(twin: RunningTwin) -> dict[str, str]:
-    """Where each app is served, by its host name in Azure."""
+    """The local URL of each app, by its host name in Azure."""
     hosts = twin.control.get("/hosts").json()
     return {
         host: url
@@ -321,7 +320,7 @@ def apps(twin: RunningTwin) -> dict[str, str]:
 
 
 def admitting(twin: RunningTwin, authorization: str) -> set[str]:
-    """The apps whose lock a credential opens, by the first letters of their names."""
+    """The apps that accept a credential, by the first letters of their names."""
     found = {
         host
         for host, url in apps(twin).items()
@@ -332,7 +331,7 @@ def admitting(twin: RunningTwin, authorization: str) -> set[str]:
 
 
 def recorded(twin: RunningTwin, person: Person) -> str:
-    """The credential that the gateway sends to the recorder for a person's call."""
+    """The credential that the gateway sends to the recorder for a user's call."""
     _, own = token(twin, person, "recorder-mcp")
     answer = httpx.post(
         f"{twin.gateway}/recorder-mcp", headers={"Authorization": f"Bearer {own}"}, json={}, timeout=30
@@ -370,7 +369,7 @@ def test_a_server_admits_the_gateways_identity_only_with_a_token_for_that_server
 
 
 def test_a_session_of_slack_belongs_to_its_user(twin: RunningTwin, ada: Person) -> None:
-    """Slack's server takes any well-formed id for a session: the gateway alone tells them apart."""
+    """Slack's server accepts any well-formed session id: only the gateway separates sessions."""
     client, of_ada = token(twin, ada, "slack-mcp")
     initialize = {
         "protocolVersion": "2025-06-18",
@@ -410,7 +409,7 @@ def test_servers_accept_requests_only_from_the_gateway(twin: RunningTwin, ada: P
 def test_two_hundred_parallel_sessions_receive_their_own_responses(
     twin: RunningTwin, ada: Person, path: str, tool: str, arguments: dict[str, str], expected: str
 ) -> None:
-    """All are open before the first calls, and each hears one answer to each of its requests."""
+    """All sessions are open before the first calls; each receives one response to each request."""
     _, of_ada = token(twin, ada, path)
 
     async def everybody() -> list[LegacySession]:
@@ -437,7 +436,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
 
 
 def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada: Person) -> None:
-    """Left alone, its server would send on any bearer that it gets, and it gets the gateway's."""
+    """With its defaults the server would pass on any bearer token, including the gateway's."""
     anyio.run(use, f"{twin.gateway}/jira-mcp", ada, ("jira_get_issue", {"issue_key": "BUOY-1"}))
     arrivals = twin.control.get("/arrivals", params={"service": "jira"}).json()["arrivals"]
     assert {arrival["scheme"] for arrival in arrivals} == {"Basic"}
@@ -446,7 +445,7 @@ def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada:
 
 
 def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin, ada: Person) -> None:
-    """Clients of the SDK; each asks for an issue of its own."""
+    """Clients of the SDK; each reads a different issue."""
 
     async def everybody() -> list[str]:
         memory = Memory()

@@ -13,14 +13,14 @@ from tests.e2e.person import Person
 
 @pytest.fixture
 def other(twin: RunningTwin, client: Client) -> str:
-    """A token of somebody else, who uses the same client."""
+    """A token of another user of the same client."""
     code = parameters_of(twin.person("Grace Hopper").sign_in(client.authorize_url()))["code"]
     return client.redeem(code).json()["access_token"]
 
 
 @pytest.fixture
 def session(twin: RunningTwin, client: Client, token: str) -> str:
-    """A session that the server has just given to the holder of `token`."""
+    """A new session of the user with `token`."""
     session = secrets.token_hex(8)
     twin.fault("functions", status=200, times=1, headers={"Mcp-Session-Id": session}, body="{}")
     assert client.call(token, method="initialize").headers["mcp-session-id"] == session
@@ -32,7 +32,7 @@ def in_session(client: Client, token: str, session: str) -> httpx.Response:
 
 
 def served(twin: RunningTwin, client: Client, token: str, session: str) -> bool:
-    """Whether a request in the session comes to the server, which knows it."""
+    """Whether a request in the session reaches the server, which has this session."""
     twin.fault("functions", status=200, times=1, body="{}")
     return in_session(client, token, session).status_code == 200
 
@@ -194,7 +194,7 @@ def test_e5_a_session_without_a_known_owner_is_not_returned(
 
 
 def test_e5_a_rejected_request_starts_no_session(twin: RunningTwin, client: Client, token: str) -> None:
-    """The Python SDK names a session even in the answer that says that one is missing."""
+    """The Python SDK sends a session id even in the error for a missing session."""
     named = {"Mcp-Session-Id": secrets.token_hex(8), "Content-Type": "application/json"}
     twin.fault("functions", status=400, times=1, headers=named, body='{"jsonrpc":"2.0"}')
     answer = client.http.get(client.resource, headers={"Authorization": f"Bearer {token}"})
@@ -223,7 +223,7 @@ def test_e5_a_repeated_session_id_is_returned_only_to_its_owner(
 def test_e5_session_ids_of_the_two_transports_are_not_interchangeable(
     twin: RunningTwin, client: Client, token: str, session: str, other: str
 ) -> None:
-    """A legacy id is whoever uses it first; it neither opens nor takes what somebody is given."""
+    """A legacy id belongs to its first user; it gives no access to a session with an issued id."""
     message(client, other, session + "x")
     coming = secrets.token_hex(8)
     message(client, other, coming + "x")

@@ -1,4 +1,4 @@
-"""The token endpoint (oauth.md D)."""
+"""The token endpoint (docs/authorization.md, D)."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ def test_d1_a_code_is_redeemed_once_and_its_replay_revokes_the_token(client: Cli
 def test_d1_one_of_several_parallel_redemptions_succeeds_and_the_others_revoke_its_token(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
-    """Two parties hold the code and the verifier: nobody can tell which one is the client."""
+    """Two parties have the code and the verifier, and the gateway cannot tell which is the client."""
     twin.fault("cosmos", delay=1, times=20)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
@@ -111,7 +111,7 @@ def test_d2_another_resource_is_an_invalid_target(client: Client, code: str) -> 
 def test_d1_a_concurrent_request_with_a_redeemed_code_is_a_replay(
     twin: RunningTwin, client: Client, code: str
 ) -> None:
-    """Which of two requests came first is decided by the store, not by the clocks of gateway units."""
+    """The store decides which of two requests came first, not the clocks of gateway units."""
     before = len(twin.received("cosmos"))
     twin.fault("cosmos", delay=1.5, times=1)
     with ThreadPoolExecutor(1) as pool:
@@ -170,7 +170,7 @@ def test_a_grant_for_the_whole_gateway_gives_a_token_for_one_server(
 def test_d7_a_replay_revokes_the_token_or_returns_an_error(
     twin: RunningTwin, client: Client, code: str, calls_before: int, fault: dict[str, object]
 ) -> None:
-    """The grant is read twice before it is written; the write meets another one, or a call fails."""
+    """The grant is read twice before it is written; the write conflicts with another one, or a call fails."""
     token = client.redeem(code).json()["access_token"]
     twin.fault("cosmos", times=calls_before, delay=0.001)
     twin.fault("cosmos", times=1, **fault)
@@ -220,7 +220,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def post_form(client: Client, code: str, *, after: str = "", content_type: str = FORM) -> httpx.Response:
-    """A form that would get a token, but for what stands after it and what it says that it is."""
+    """A form that would be valid with another suffix and another content type."""
     form = client.redemption(code)
     return httpx.post(
         f"{client.gateway}/token", content=urlencode(form) + after, headers={"Content-Type": content_type}

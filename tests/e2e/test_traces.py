@@ -1,4 +1,4 @@
-"""The traces of a whole sign-in in a running twin, and what is left out of them."""
+"""The traces of a whole sign-in in a running twin, and the values that they must not contain."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _SECRET_LIKE = re.compile(r"[\w\-.~+/=|%]{12,}")
 
 
 class ExchangedValues:
-    """Every value that went over the wire and could be a secret."""
+    """Every exchanged value that could be a secret."""
 
     def __init__(self) -> None:
         self.values: set[str] = set()
@@ -46,7 +46,7 @@ class ExchangedValues:
 
 @pytest.fixture
 def traced(twin: RunningTwin) -> Iterator[RunningTwin]:
-    """The twin, recording."""
+    """The twin while it records traces."""
     twin.control.post("/tracing", json={"on": True}).raise_for_status()
     yield twin
     twin.control.post("/tracing", json={"on": False}).raise_for_status()

@@ -52,11 +52,11 @@ def test_the_verification_deletes_its_snippet_and_ends_its_sign_in(twin: Running
     assert "You have no snippet named" in response.text
 
 
-# What is broken, and where.
+# Failures.
 
 
 def json_at(path: str, **changed: Any) -> Change:
-    """Members of the JSON object at a path get other values."""
+    """Changes members of the JSON object at a path."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         wanted = request.url.path == path and answer.status_code in {200, 201} and request.method != "OPTIONS"
@@ -66,7 +66,7 @@ def json_at(path: str, **changed: Any) -> Change:
 
 
 def _with_json(answer: httpx2.Response, alter: Callable[[Any], Any]) -> httpx2.Response:
-    """The answer with other JSON; its content is not read before it is asked for."""
+    """The response with other JSON; its content is read only when it is needed."""
 
     stream = answer.stream
     assert isinstance(stream, httpx2.AsyncByteStream)
@@ -89,7 +89,7 @@ _FRAMING = {b"content-length", b"transfer-encoding", b"content-encoding"}
 def status_at(
     method: str, path: str, status: int, *, when: Callable[[httpx2.Request], bool] = lambda _: True
 ) -> Change:
-    """Requests are answered with another status and nothing else."""
+    """Requests are answered with another status and no content."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if (request.method, request.url.path) == (method, path) and when(request):
@@ -100,7 +100,7 @@ def status_at(
 
 
 def headers_at(method: str, path: str, **changed: str | None) -> Change:
-    """Headers of answers get other values, or are missing."""
+    """Changes or removes headers of responses."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if (request.method, request.url.path) == (method, path):
@@ -114,7 +114,7 @@ def headers_at(method: str, path: str, **changed: str | None) -> Change:
 
 
 def resource(suffix: str, alter: Callable[[Any], Any]) -> Change:
-    """Azure Resource Manager's answer for a path that ends so is another."""
+    """Changes Azure Resource Manager's response for a path with this suffix."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         of_azure = request.url.path.startswith("/subscriptions")
@@ -124,7 +124,7 @@ def resource(suffix: str, alter: Callable[[Any], Any]) -> Change:
 
 
 def absent(suffix: str) -> Change:
-    """Azure Resource Manager knows nothing at a path that ends so."""
+    """Azure Resource Manager returns 404 for a path with this suffix."""
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         of_azure = request.url.path.startswith("/subscriptions")
@@ -156,7 +156,7 @@ def other_identity(document: Any) -> Any:
 
 
 def open_server(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """The Function App answers everybody at one of its paths."""
+    """The Function App answers all callers at one of its paths."""
     at_server = request.url.port not in (None, 80) and request.url.path == "/admin/host/status"
     return httpx2.Response(200, stream=answer.stream) if at_server else answer
 
@@ -273,7 +273,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         resource(
             "/apis/oauth/operations", listed(lambda each: [one for one in each if one["name"] != "token"])
         ),
-        # The policy of an operation that is missing is missing too.
+        # The policy of a missing operation is also missing.
         {"operations", "policies"},
         "pulumi refresh",
     ),
@@ -326,7 +326,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
 @pytest.mark.parametrize("what", BROKEN | BROKEN_IN_AZURE)
 def test_each_failure_is_reported_in_its_own_row(target: Target, what: str) -> None:
     change, rows_that_fail, remedy = (BROKEN | BROKEN_IN_AZURE)[what]
-    # Checks of the gateway do not ask Azure, and the other way round.
+    # Checks of the gateway do not call Azure, and vice versa.
     azure = what in BROKEN_IN_AZURE
     _, rows = verify(target, change=change, sections=lambda section: (section == "Azure") == azure)
     failed = {row.check.id: row for row in rows if row.outcome.result == "failed"}
@@ -350,7 +350,7 @@ def first_time(status: int) -> Change:
 
 
 def once_more(status: int) -> Change:
-    """A code that was redeemed is answered with a status; an attempt with another verifier comes first."""
+    """A redeemed code is answered with a status; an attempt with another verifier comes first."""
     seen = []
 
     def change(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -388,7 +388,7 @@ def stream_ends_early() -> Change:
 
 
 def slow_call_ends_early(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """A request that took long is broken off."""
+    """A long request is aborted."""
     if request.url.path == "/mcp" and int(request.headers.get("content-length", 0)) > 512:
         raise httpx2.RemoteProtocolError("Server disconnected without sending a response.", request=request)
     return answer
@@ -486,7 +486,7 @@ def test_what_azure_does_where_it_is_not_documented_is_reported_in_the_words_of_
     session, rows = verify(target, open_page=signs_in(twin))
     assert ids(rows, "failed") == failed
     reported = {each["id"]: each for each in as_json(target, rows, readings(session, rows))["readings"]}
-    # Requests of less than 30 seconds tell nothing about a limit of 30, so R4 is not among them.
+    # Requests of less than 30 seconds cannot show a limit of 30, so R4 is not among them.
     assert {name: each["observed"] for name, each in reported.items()} == observed
     for name, option in observed.items():
         assert reported[name]["meaning"] == question(name).option(option).meaning

@@ -103,7 +103,7 @@ def test_without_a_sign_in_to_azure_its_rows_are_skipped_with_the_command(target
 
 @dataclass
 class Command:
-    """A run of `python -m gateway.verify`, with Ada in front of the browser."""
+    """A run of `python -m gateway.verify`, with Ada as the user of the browser."""
 
     status: int
     output: str
@@ -148,7 +148,7 @@ def test_the_command_prints_a_table_without_secrets(twin: RunningTwin) -> None:
 
 
 def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> None:
-    # The running gateway gets another limit, which the configuration that is verified does not have.
+    # The running gateway has another limit than the verified configuration.
     twin.control.post("/deployment", json={"config": {"callsPerMinute": "77"}}).raise_for_status()
     done = command(twin, None, "--json", "--no-sign-in")
     assert done.status == 1

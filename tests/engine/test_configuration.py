@@ -53,7 +53,7 @@ class Stack:
             self._pulumi(*words[1:], typed=test_settings.SECRETS[words[-1]] if "--secret" in words else "")
 
     def load(self) -> Settings:
-        """Reads the decrypted configuration that the CLI passes to the program, with the project's defaults."""
+        """Reads the decrypted configuration that the CLI passes to the program, including defaults."""
         found = json.loads(self._pulumi("config", "--show-secrets", "--json"))
         values = {key: entry["value"] for key, entry in found.items()}
         secrets = [key.partition(":")[2] for key, entry in found.items() if entry["secret"]]

@@ -1,4 +1,4 @@
-"""The function app's tools, as a client of the MCP extension sees them."""
+"""The function app's tools, called by a client of the MCP extension."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from twin.functions.settings import HostSettings
 
 @pytest.fixture
 def call(load, container, monkeypatch):
-    """Calls a tool and gives the text of its result and whether it is an error."""
+    """Calls a tool and returns the text of its result and whether it is an error."""
     snippets, _, function_app = load("snippets"), load("caller"), load("function_app")
     monkeypatch.setattr(function_app, "snippet_store", lambda: snippets.SnippetStore(container))
     app = FunctionsApp.of(function_app.app, HostSettings())
@@ -131,7 +131,7 @@ def test_an_invalid_call_is_a_tool_error_with_the_reason_and_stores_nothing(
 
 
 def test_logs_contain_no_names_and_contents_of_snippets(call, caplog):
-    # The Python worker hands everything from INFO on to Application Insights, whatever logger it comes from.
+    # The Python worker sends all records of level INFO and higher, of any logger, to Application Insights.
     caplog.set_level("INFO")
     call("save_snippet", snippetname="private-name", snippet="private-text")
     call("save_snippet", snippetname="private-name", snippet="private-text-2")

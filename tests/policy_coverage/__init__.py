@@ -1,1 +1,1 @@
-"""How much of the project's own policies a run of all tests executes, and how much it must."""
+"""The coverage of the project's policies in a run of all tests, and the required coverage."""

@@ -1,4 +1,4 @@
-"""Counts while pytest runs, in its workers and in the twins that tests start, and judges whole runs."""
+"""Counts coverage while pytest runs, in its workers and in the twins of tests, and checks whole runs."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from tests.policy_coverage.verdict import Template, Verdict, judge
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = ".policy-coverage"
-# HTML and styles: what they become in documents has lines of its own.
+# HTML and styles are rendered into documents with their own lines.
 _NOT_POLICIES = "pages/"
 # Pytest's options with which not every test runs.
 _CHOOSING = (
@@ -31,7 +31,7 @@ _CHOOSING = (
 
 
 class Counting:
-    """Of the process that the user started: it tells the others where to count, and reads what they did."""
+    """The main process passes a folder for the counts to the other processes, and reads the counts."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="policy-coverage-")
@@ -40,7 +40,7 @@ class Counting:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        # Around the others: then workers have ended, and what fixtures started as well.
+        # Outermost, so that workers and the processes of fixtures have ended.
         result = yield
         save()
         counted = coverage.Coverage.load(Path(self._folder.name))
@@ -65,7 +65,7 @@ class Counting:
 
 
 def configure(config: pytest.Config) -> None:
-    """Counts in complete runs, and when an option asks for it."""
+    """Counts in complete runs, or with an option."""
     if hasattr(config, "workerinput"):
         return
     if config.option.policy_coverage or _is_everything(config):
@@ -73,13 +73,13 @@ def configure(config: pytest.Config) -> None:
 
 
 def save() -> None:
-    """Keeps what this process counted."""
+    """Stores the counts of this process."""
     if (recorder := coverage.recorder()) is not None:
         recorder.save()
 
 
 def templates() -> Iterator[Template]:
-    """The project's own."""
+    """The project's own templates."""
     for name in policy.templates():
         if not name.startswith(_NOT_POLICIES):
             text = (_ROOT / "policies" / name).read_text(encoding="utf-8")
@@ -87,9 +87,9 @@ def templates() -> Iterator[Template]:
 
 
 def is_whole(session: pytest.Session) -> bool:
-    """Whether every test ran, so that what did not run is what no test runs.
+    """Whether every test ran, so that missing counts are missing tests.
 
-    Where something is missing that a test needs, it is skipped; CI has to have it all.
+    A test is skipped if a program that it needs is missing; in CI all programs must be installed.
     """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     kinds = ("deselected",) if os.environ.get("CI") else ("deselected", "skipped")
@@ -99,7 +99,7 @@ def is_whole(session: pytest.Session) -> bool:
 
 def _is_everything(config: pytest.Config) -> bool:
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(
-        # The options of plugins that are switched off are not there.
+        # The options of disabled plugins do not exist.
         config.getoption(option, default=None)
         for option in _CHOOSING
     )

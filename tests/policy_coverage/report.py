@@ -18,7 +18,7 @@ _ENVIRONMENT = Environment(
 
 
 def text(verdict: Verdict) -> str:
-    """A table of all templates, and everything that was missed."""
+    """A table of all templates, and the missing coverage."""
     table = Table("template", "elements", "branches", title="Policies that ran")
     for file in verdict.files:
         if file.elements.total or file.branches.total:

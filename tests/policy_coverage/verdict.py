@@ -1,4 +1,4 @@
-"""What was counted, held against what the templates hold."""
+"""Compares the counts with the content of the templates."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from apim.coverage import NO, YES, Coverage, Point
 
 LEAST_BRANCHES = 95.0
-"""Percent. Of elements, all must have run."""
+"""The required percentage of branches. All elements must have run."""
 _EXCLUSION = re.compile(r"\[# not covered:(?P<reason>.*?)#\]")
 
 
@@ -17,8 +17,8 @@ class Template:
 
     Attributes:
         name: its path in the repository.
-        text: as it is written.
-        written: the lines that reach documents, from 1.
+        text: the source.
+        written: the lines that are rendered into documents, from 1.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Template:
     def exclusions(self) -> dict[int, str]:
         """The lines that need not be covered, with reasons.
 
-        A comment `[# not covered: reason #]` speaks of its own line, or of the next that reaches a document.
+        A comment `[# not covered: reason #]` applies to its own line, or to the next line that is rendered.
         """
         found: dict[int, str] = {}
         for number, line in enumerate(self.text.split("\n"), 1):
@@ -40,14 +40,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """So many of so many."""
+    """A number of covered items, and the total."""
 
     done: int
     total: int
 
     @property
     def percent(self) -> float:
-        """Nothing at all is all."""
+        """An empty total counts as fully covered."""
         return 100 * self.done / self.total if self.total else 100.0
 
     def __str__(self) -> str:
@@ -58,12 +58,12 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One template's part.
+    """The coverage of one template.
 
     Attributes:
-        missed: by line, what did not happen there, in words.
-        excluded: by line, why it need not.
-        ran: lines where something happened.
+        missed: by line, a description of the missing coverage.
+        excluded: by line, the reason for the exclusion.
+        ran: lines that ran.
     """
 
     template: Template
@@ -76,10 +76,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The whole.
+    """The coverage of all templates.
 
     Attributes:
-        problems: exclusions without a reason, or that nothing needs.
+        problems: exclusions without a reason, or for covered lines.
     """
 
     files: tuple[File, ...]
@@ -87,12 +87,12 @@ class Verdict:
 
     @property
     def elements(self) -> Level:
-        """Policies that ran; a line that reached no document counts as one that did not."""
+        """Policies that ran; a line that is not rendered into any document counts as not run."""
         return _sum(file.elements for file in self.files)
 
     @property
     def branches(self) -> Level:
-        """Ways that decisions in C# went."""
+        """Outcomes of decisions in C#."""
         return _sum(file.branches for file in self.files)
 
     @property
@@ -102,7 +102,7 @@ class Verdict:
         return everything and self.branches.percent >= LEAST_BRANCHES and not self.problems
 
     def missed(self) -> list[str]:
-        """What did not happen, with its place."""
+        """The missing coverage, with its source location."""
         return [
             f"{file.template.name}:{line}: {what}"
             for file in self.files
@@ -112,7 +112,7 @@ class Verdict:
 
 
 def judge(coverage: Coverage, templates: Iterable[Template]) -> Verdict:
-    """Holds what was counted against the templates."""
+    """Compares the counts with the templates."""
     problems: list[str] = []
     files = tuple(_file(coverage, template, problems) for template in templates)
     return Verdict(files, tuple(problems))

@@ -1,1 +1,1 @@
-"""The requirements of the authorization server, and the tests that carry their numbers."""
+"""The requirements of the authorization server, and the tests whose names contain their numbers."""

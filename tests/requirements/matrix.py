@@ -19,10 +19,10 @@ class Requirement:
 
     Attributes:
         id: its number, such as `D5`.
-        text: what is required.
+        text: the requirement in a sentence.
         source: the specification.
-        files: the policies that do it, below `policies/`.
-        program: the files of the Pulumi program that do it.
+        files: the policies that implement it, below `policies/`.
+        program: the files of the Pulumi program that implement it.
     """
 
     id: str
@@ -33,7 +33,7 @@ class Requirement:
 
     @property
     def paths(self) -> Sequence[str]:
-        """The files that do it, below the project's folder."""
+        """The files that implement it, relative to the project's folder."""
         return [*(f"policies/{file}" for file in self.files), *self.program]
 
 
@@ -44,7 +44,7 @@ def load() -> Sequence[Requirement]:
 
 
 def find_tests(root: Path = ROOT) -> Mapping[str, Sequence[str]]:
-    """The test files by the requirement that names of their tests carry."""
+    """The test files by the requirement whose number is in the names of their tests."""
     found: dict[str, set[str]] = {}
     for file in (root / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

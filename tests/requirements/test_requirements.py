@@ -1,4 +1,4 @@
-"""Each requirement has a test that carries its number, and docs/authorization.md lists them."""
+"""Each requirement has a test with its number in the name, and docs/authorization.md lists them."""
 
 import pytest
 

@@ -26,7 +26,7 @@ uv==0.1 \\
 
 
 class Commands:
-    """Runs no pip and no uv; keeps what would run, and creates environments without pip."""
+    """Records commands instead of running pip and uv, and creates environments without pip."""
 
     def __init__(self) -> None:
         self.run: list[tuple[str, ...]] = []
@@ -132,7 +132,7 @@ def test_an_update_that_is_killed_leaves_an_environment_that_is_rebuilt(
 
 @pytest.fixture
 def pulumi_made(project: Path) -> Path:
-    """A `.venv` as Pulumi's language host leaves it: pip, and packages of `requirements.txt`."""
+    """A `.venv` as Pulumi's language host creates it: pip, and packages of `requirements.txt`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True)
     for name in ("pip", "pulumi"):
         add_package(project / ".venv", name)
@@ -257,7 +257,7 @@ def test_the_environment_of_a_moved_or_copied_folder_is_rebuilt(
 
 
 def pretend_version(project: Path, version: str) -> None:
-    """Makes the environment's Python one of another version."""
+    """Replaces the environment's Python with another version."""
     python = project / ".venv" / "bin" / "python"
     python.unlink()
     python.write_text(f"#!/bin/sh\necho {version}\n")
@@ -331,7 +331,7 @@ def test_a_command_that_fails_is_reported_with_what_it_printed() -> None:
     "name", ["requirements.txt", "requirements-dev.txt", "requirements-mcp-atlassian.txt"]
 )
 def test_macos_on_intel_uses_the_last_cryptography_with_a_wheel(name: str) -> None:
-    """Without a wheel an installation asks for a Rust compiler and OpenSSL."""
+    """Without a wheel an installation needs a Rust compiler and OpenSSL."""
     lines = (ROOT / name).read_text().splitlines()
     pins = [line.removesuffix(" \\") for line in lines if line.startswith("cryptography==")]
     assert any(

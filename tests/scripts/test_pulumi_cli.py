@@ -1,4 +1,4 @@
-"""Which Pulumi CLI the tests with Pulumi's engine run, and what happens on a machine that has none."""
+"""The choice of the Pulumi CLI for the tests with Pulumi's engine, and the behaviour without a CLI."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.engine import cli
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH, on a checkout where nothing was built."""
+    """The only folder on PATH, in a checkout where nothing was built."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(pulumi_cli, "BUILT", tmp_path / "built" / "pulumi")
     monkeypatch.delenv("CI", raising=False)

@@ -1,4 +1,4 @@
-"""One `.venv` for `pulumi up` and `make`: what Pulumi installs is a part of what make installs."""
+"""One `.venv` for `pulumi up` and `make`: Pulumi installs a subset of the packages that make installs."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Runs in a process of its own, with nothing that `requirements.txt` does not name.
+# Runs in a separate process, with only the packages of `requirements.txt`.
 PROGRAM = """
 import importlib.abc, runpy, sys
 from importlib.metadata import packages_distributions

@@ -1,4 +1,4 @@
-"""Which Python `make` uses, and the one sentence that it prints when there is no suitable one."""
+"""The choice of Python by `make`, and the message if there is no suitable one."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ TOOLS = ("sh", "sed", "cut", "head", "uname", "make", "awk", "env", "touch", "rm
 
 
 class Machine:
-    """A project's folder and a PATH with nothing but POSIX tools and the interpreters that a test adds."""
+    """A project's folder and a PATH with only POSIX tools and the interpreters that a test adds."""
 
     def __init__(self, folder: Path) -> None:
         self.project = folder / "project"
@@ -38,7 +38,7 @@ class Machine:
         path.chmod(0o755)
 
     def add_python(self, name: str, version: str, *, has_venv: bool = True) -> None:
-        """Adds an interpreter that answers with a version, and otherwise prints its arguments."""
+        """Adds an interpreter that prints its version, and otherwise its arguments."""
         self.add(
             name,
             f'case "$1" in --version) echo "Python {version}" ;; -c) exit {0 if has_venv else 1} ;;'
@@ -59,7 +59,7 @@ class Machine:
         return self.run("sh", "scripts/python.sh", python, origin, goals)
 
     def problem(self, python: str = "python3", origin: str = "file", goals: str = "up") -> str:
-        """The sentence with which a search fails."""
+        """The error message of a search."""
         done = self.find(python, origin, goals)
         assert done.returncode == 1
         assert done.stdout == ""
@@ -144,7 +144,7 @@ def test_windows_is_sent_to_wsl(machine: Machine, name: str) -> None:
 
 
 def add_environment(machine: Machine, *, folder: str | None = None) -> None:
-    """Adds a `.venv` that a supported Python made, with the stamp of a complete installation."""
+    """Adds a `.venv` of a supported Python, with the stamp of a complete installation."""
     venv = machine.project / ".venv"
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to(sys.executable)

@@ -1,4 +1,4 @@
-"""The redirect URI of a sign-in takes the answer of that sign-in, and nothing else."""
+"""The redirect URI of a sign-in accepts only the response of that sign-in."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ STATE = "the-state"
 
 
 def ask(*requests: tuple[str, str]) -> tuple[list[httpx2.Response], Mapping[str, str] | None]:
-    """Sends requests (method, path and query) to a listener; gives their answers and what it took."""
+    """Sends requests to a listener; returns the responses and the accepted parameters."""
 
     async def run() -> tuple[list[httpx2.Response], Mapping[str, str] | None]:
         async with listening(STATE) as listener, httpx2.AsyncClient(trust_env=False) as client:

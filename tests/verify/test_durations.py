@@ -1,4 +1,4 @@
-"""What requests that last tell about the limit of reading R4."""
+"""The limit of reading R4, derived from the duration of requests."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def observed(*requests: tuple[str, float, str]) -> str | None:
         ([("stream", 60.1, "")], "none"),
         ([("stream", 30.4, "the stream was closed")], "30s"),
         ([("stream", 30.4, "the stream was closed"), ("slow call", 41.0, "ReadError")], "30s"),
-        # A stream outlives the limit and a call does not, or the other way round: the limit is real.
+        # A stream lasts longer than the limit and a call does not, or vice versa: the limit exists.
         ([("stream", 60.1, ""), ("slow call", 30.9, "ReadError")], "30s"),
         ([("stream", 30.2, "RemoteProtocolError"), ("slow call", 45.2, "")], "30s"),
         # Too short, or ended for another reason.

@@ -1,4 +1,4 @@
-"""Where the address of a stack and its expectations come from."""
+"""The source of a stack's URL and of its expected state."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.stacks import FUNCTIONS_ONLY
 
 
 def pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Puts a Pulumi CLI on PATH that does what a shell script says."""
+    """Adds a Pulumi CLI to PATH that runs a shell script."""
     cli = folder / "pulumi"
     cli.write_text(f"#!/bin/sh\n{script}\n")
     cli.chmod(0o755)

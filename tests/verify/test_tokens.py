@@ -1,4 +1,4 @@
-"""A token for one server must not open another."""
+"""A token for one server must not be valid for another."""
 
 import asyncio
 from collections.abc import Callable

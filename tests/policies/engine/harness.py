@@ -91,7 +91,7 @@ class RecordingNetwork(Network):
         return urlsplit(url).netloc
 
     def fails(self, message: str = "refused", *, timed_out: bool = False) -> None:
-        """Lets every later request fail with this error."""
+        """All later requests fail with this error."""
 
         def fail(_sent: Sent) -> Reply:
             raise SendError(message, timed_out=timed_out)
@@ -100,7 +100,7 @@ class RecordingNetwork(Network):
 
 
 class Tokens:
-    """Managed-identity tokens that contain the resource they are for; records each request."""
+    """Managed-identity tokens that contain their resource; records each request."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str | None]] = []

@@ -20,7 +20,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Sockets:
-    """What a test talks to."""
+    """The gateway, its network and its backend, for a test."""
 
     url: str
     network: HttpNetwork
@@ -30,7 +30,7 @@ class Sockets:
 
 @asynccontextmanager
 async def listening(handler: Handler) -> AsyncGenerator[str]:
-    """A backend; gives its URL."""
+    """A backend; yields its URL."""
     runner = web.ServerRunner(
         web.Server(handler, handler_cancellation=True, access_log=None), shutdown_timeout=0.1
     )
@@ -44,7 +44,7 @@ async def listening(handler: Handler) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]:
-    """A gateway in front of a backend that stands in for backend.example."""
+    """A gateway in front of a backend that replaces backend.example."""
     async with listening(handler) as backend:
         network = HttpNetwork({"backend.example": Upstream(service="backend", base_url=backend)})
         gateway = Gateway(service, network=network, identity=Tokens(), clock=Clock())
@@ -59,5 +59,5 @@ async def serving(service: Service, handler: Handler) -> AsyncGenerator[Sockets]
 
 
 async def within(work: Awaitable[object], seconds: float = 10.0) -> object:
-    """Waits, but not for ever: a test that hangs says so."""
+    """Waits with a time limit, so that a test fails instead of hanging."""
     return await asyncio.wait_for(work, seconds)

@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Peer(asyncio.Protocol):
-    """The backend's end of one connection; what it does with a request is a test's choice."""
+    """The backend's end of one connection; a test decides how it handles a request."""
 
     def __init__(self, answer: Callable[["Peer"], object]) -> None:
         self._answer = answer
@@ -41,7 +41,7 @@ def well(peer: Peer) -> None:
 
 @asynccontextmanager
 async def backend(answer: Callable[[Peer], object]) -> AsyncGenerator[tuple[HttpNetwork, str, list[Peer]]]:
-    """A network, the URL of a backend, and the backend's connections in the order they came."""
+    """A network, the URL of a backend, and the backend's connections in the order of their arrival."""
     peers: list[Peer] = []
 
     def connect() -> Peer:
@@ -72,9 +72,9 @@ async def pieces() -> AsyncIterator[bytes]:
 
 
 def second(method: str, body: bytes | AsyncIterator[bytes] | None) -> tuple[int | None, list[int]]:
-    """What the second request gets, when its kept connection is closed as it arrives.
+    """The result of the second request, if its kept connection is closed when the request arrives.
 
-    With it: how many requests each connection saw.
+    Also returns the number of requests on each connection.
     """
     seen: list[int] = []
 
@@ -139,7 +139,7 @@ def test_a_post_request_does_not_use_a_connection_that_the_server_has_closed() -
     async def go() -> tuple[int, int]:
         async with backend(well) as (network, url, peers):
             await exchange(network, url, "GET")
-            # Its end lies in the socket, and the loop has had no turn yet to tell.
+            # The end is in the socket, and the event loop has not read it yet.
             peers[0].transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
             return await exchange(network, url, "POST", b"body"), len(peers)
 
@@ -189,7 +189,7 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 
 def test_unsolicited_data_of_a_server_is_discarded() -> None:
-    """It came with the answer before: the next request goes over another connection."""
+    """The data arrived with the previous response: the next request uses another connection."""
 
     async def go() -> int:
         async with backend(lambda peer: peer.transport.write(OK + EVIL)) as (network, url, peers):

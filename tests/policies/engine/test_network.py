@@ -23,7 +23,7 @@ async def host(request: web.BaseRequest) -> web.StreamResponse:
 def send_all(
     *calls: tuple[str, dict[str, object]], fault: Fault | None = None
 ) -> tuple[list[object], HttpNetwork]:
-    """Sends requests to a stand-in, one after the other; gives answers or errors."""
+    """Sends requests to a stand-in, one after the other; returns responses or errors."""
 
     async def go() -> tuple[list[object], HttpNetwork]:
         async with listening(host) as url:

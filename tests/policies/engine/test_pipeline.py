@@ -9,7 +9,7 @@ from tests.policies.engine.harness import Sent, harness_with, policies, reply
 
 
 def step(name: str) -> str:
-    """A policy that leaves its name in a header of the request."""
+    """A policy that adds its name to a header of the request."""
     return f'<set-header name="Trail" exists-action="append"><value>{name}</value></set-header>'
 
 

@@ -26,7 +26,7 @@ FAILED = policies(
 
 
 def respond_with(expression: str) -> str:
-    """A policy that answers with an expression's value."""
+    """A policy that returns the value of an expression as the body."""
     return f"<return-response><set-body>@({expression})</set-body></return-response>"
 
 
@@ -98,7 +98,7 @@ def test_no_header_of_the_connection_reaches_a_backend(reading: str) -> None:
     harness = harness_with(reading=reading)
     harness.send(Connection="x-own", X_Own="1", Keep_Alive="timeout=5", X_Other="2")
     assert harness.network.sent[0].header("X-Other") == "2"
-    # The network removes what the engine passes on: see test_network.py.
+    # The network removes headers that the engine passes on: see test_network.py.
     visible = reading == "hop-by-hop=visible"
     assert (harness.network.sent[0].header("Keep-Alive") is not None) is visible
 
@@ -157,7 +157,7 @@ def test_a_request_that_takes_too_long_is_504_under_the_limit() -> None:
 
 
 class Stream(Reply):
-    """A backend's stream: a first piece, then silence until it is closed."""
+    """A backend's stream: a first chunk, then nothing until it is closed."""
 
     def __init__(self) -> None:
         super().__init__(status=200, reason="OK", headers=[])

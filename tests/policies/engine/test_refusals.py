@@ -1,4 +1,4 @@
-"""What API Management would refuse is refused when the policy is loaded, with name and location."""
+"""Policies that API Management would refuse are refused when they are loaded, with name and location."""
 
 import pytest
 

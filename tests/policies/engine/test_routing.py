@@ -1,4 +1,4 @@
-"""Which operation answers which request."""
+"""The operation that answers a request."""
 
 from dataclasses import replace
 
