@@ -135,9 +135,9 @@ class Deployment:
         done = self.pulumi("config", "set-all", "--json", json.dumps(config))
         assert done.returncode == 0, done.stderr
 
-    def preview(self) -> Run:
+    def preview(self, *options: str) -> Run:
         """`pulumi preview`."""
-        return self._run("preview", "preview")
+        return self._run("preview", "preview", *options)
 
     def up(self, *options: str) -> Run:
         """`pulumi up --yes`, without the preview before it."""

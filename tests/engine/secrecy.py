@@ -28,6 +28,10 @@ def known_secrets(stack: Deployment, configured: Mapping[str, str]) -> dict[str,
     secrets = {**configured, "passphrase": PASSPHRASE, "ARM_CLIENT_SECRET": CLIENT_SECRET}
     for secret in stack.azure.of_type("keyvault:Secret"):
         secrets[secret.id.rpartition("/")[2]] = secret.inputs["properties"]["value"]
+    for subscription in stack.azure.of_type("apimanagement:Subscription"):
+        for key in ("primaryKey", "secondaryKey"):
+            if value := subscription.inputs.get(key):
+                secrets[f"{key} of {subscription.id.rpartition('/')[2]}"] = value
     return secrets
 
 

@@ -10,6 +10,8 @@ CANARIES = {
     "slackBotToken": "xoxb-000000000000-canarySlackBotToken",
     "jiraApiToken": "canary-jira-api-token",
     "notesToken": "canary-notes-token",
+    "redisConnection": "cache.example:10000,password=canaryRedisPassword,ssl=True",
+    "githubToken": "github_pat_canaryGithubToken",
 }
 """Secrets of the configuration, which must not appear anywhere in clear text."""
 

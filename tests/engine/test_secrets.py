@@ -5,10 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
+from scripts import pulumi_cli
 from tests.engine import secrecy
 from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment
+from tests.engine.program import Impatient
 from tests.engine.stacks import CANARIES, DEV, NOTES, StackSettings
+from tests.existing import SUBSCRIPTION
+
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/agents"
+PROJECT = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/agents/projects/demo"
+AGENT = {"name": "demo", "principal": "aaaaaaaa-0000-4000-8000-000000000001", "roles": ["functions"]}
 
 PLAIN = "canary-in-a-tag"
 """Not a secret: proves that the search finds values."""
@@ -30,18 +37,24 @@ class Used:
 @pytest.fixture(scope="module")
 def used(new_stack: Deploy) -> Used:
     """Previewed, failed, deployed, changed, refreshed."""
-    configured = {**DEV.secrets, "notesToken": CANARIES["notesToken"]}
     stack = new_stack(
         StackSettings(
             values={
                 **DEV.values,
+                "access": json.dumps({"functions": "users agents keys"}),
+                "agents": json.dumps([AGENT]),
                 "containers": json.dumps([NOTES]),
+                "foundryProject": PROJECT,
                 "tags": json.dumps({"environment": PLAIN}),
             },
-            secrets=configured,
+            secrets=CANARIES,
         )
     )
-    stack.preview()
+    stack.program = Impatient(pulumi_cli.ROOT)
+    stack.azure.place("azure-native:resources:ResourceGroup", GROUP)
+    # Error hooks receive the properties of what failed.
+    stack.azure.faults.unpropagated = 1
+    assert not stack.preview("--diff").failed
     stack.azure.faults.refuse = lambda call: call.is_of("app:ContainerApp", "apimanagement:NamedValue")
     assert stack.up().failed
     stack.azure.faults.refuse = lambda _call: False
@@ -50,25 +63,26 @@ def used(new_stack: Deploy) -> Used:
     stack.service.broken = None
     deployed = stack.up()
     assert not deployed.failed, deployed.output
-    secrets = secrecy.known_secrets(stack, configured)
-    rotated = {"slackBotToken": "xoxb-999999999999-canaryRotated"}
-    stack.configure({"keyVersion": "2"}, rotated)
+    secrets = secrecy.known_secrets(stack, CANARIES)
+    rotated = {
+        "slackBotToken": "xoxb-999999999999-canaryRotated",
+        "redisConnection": "cache.example:10000,password=canaryOtherPassword,ssl=True",
+        "githubToken": "github_pat_canaryOtherToken",
+    }
+    stack.configure({"keyVersion": "2", "subscriptionKeyVersion": "2"}, rotated)
+    assert not stack.preview("--diff").failed
     assert not stack.up().failed
     assert not stack.refresh().failed
     return Used(
         stack=stack,
-        secrets=secrets | secrecy.known_secrets(stack, {"rotated token": rotated["slackBotToken"]}),
+        secrets=secrets | secrecy.known_secrets(stack, {f"rotated {key}": rotated[key] for key in rotated}),
     )
 
 
 def test_secrets_are_known(used: Used) -> None:
-    assert {
-        "slackBotToken",
-        "jiraApiToken",
-        "notesToken",
-        "passphrase",
-        "ARM_CLIENT_SECRET",
-    } <= used.secrets.keys()
+    expected = {*CANARIES, "passphrase", "ARM_CLIENT_SECRET", "rotated githubToken"}
+    expected |= {"primaryKey of functions-keys", "secondaryKey of functions-keys"}
+    assert expected <= used.secrets.keys()
     assert len([name for name in used.secrets if name.startswith("gateway-keys-token-key")]) >= 2
 
 
@@ -86,12 +100,28 @@ def test_a_secret_in_clear_text_is_found(used: Used) -> None:
 def test_secrets_reach_azure(used: Used) -> None:
     """They are encrypted on the way and not lost."""
     received = json.dumps([dict(resource.inputs) for resource in used.stack.azure.resources.values()])
-    for name in ("jiraApiToken", "notesToken", "rotated token"):
+    for name in ("jiraApiToken", "notesToken", "rotated slackBotToken", "rotated redisConnection"):
         assert used.secrets[name] in received
+    assert f"Bearer {used.secrets['rotated githubToken']}" in received
 
 
-def test_the_state_has_them_encrypted(used: Used) -> None:
-    secrets = [one for one in used.stack.state()["resources"] if one["type"].endswith(":keyvault:Secret")]
-    assert len(secrets) > 6
-    for secret in secrets:
-        assert "ciphertext" in json.dumps(secret["inputs"]["properties"])
+@pytest.mark.parametrize(
+    ("type_", "property_"),
+    [
+        ("keyvault:Secret", "properties"),
+        ("apimanagement:Cache", "connectionString"),
+        ("apimanagement:Subscription", "primaryKey"),
+        ("apimanagement:Subscription", "secondaryKey"),
+        ("cognitiveservices:ProjectConnection", "properties"),
+    ],
+)
+def test_the_state_has_them_encrypted(used: Used, type_: str, property_: str) -> None:
+    holders = [one for one in used.stack.state()["resources"] if one["type"].endswith(f":{type_}")]
+    assert holders
+    for holder in holders:
+        assert "ciphertext" in json.dumps(holder["inputs"][property_])
+
+
+def test_subscription_keys_are_an_output_that_the_command_line_hides(used: Used) -> None:
+    shown = json.loads(used.stack.pulumi("stack", "output", "--json").stdout)
+    assert shown["subscriptionKeys"] == "[secret]"
