@@ -37,7 +37,14 @@ class RunningTwin:
     """A twin in a process of its own, and its control API."""
 
     def __init__(
-        self, port: int, state: Path, config: Mapping[str, str], *, project: Path = ROOT, agents: bool = False
+        self,
+        port: int,
+        state: Path,
+        config: Mapping[str, str],
+        *,
+        project: Path = ROOT,
+        agents: bool = False,
+        secrets_file: Path | None = None,
     ) -> None:
         self.gateway = f"http://localhost:{port}"
         self.entra = f"http://localhost:{port + 2}"
@@ -51,6 +58,7 @@ class RunningTwin:
             *(f"--config={key}={value}" for key, value in config.items()),
             *(f"--reading={text}" for text in readings.texts()),
             *(["--agents"] if agents else []),
+            *([f"--secrets-file={secrets_file}"] if secrets_file else []),
         ]
         self.log.write_text("")
         self.process = (

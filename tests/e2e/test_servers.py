@@ -6,6 +6,7 @@ docs/adding-a-backend.md were followed.
 
 import asyncio
 import base64
+import hashlib
 import json
 import re
 import shutil
@@ -55,13 +56,14 @@ def block(language: str) -> str:
 
 
 RECORDER = """
-import json, os
+import hashlib, json, os
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 class Recorder(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps({"authorization": self.headers.get("Authorization")}).encode()
+        secret = hashlib.sha256(os.environ["RECORDER_TOKEN"].encode()).hexdigest()
+        body = json.dumps({"authorization": self.headers.get("Authorization"), "secret": secret}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -73,12 +75,16 @@ class Recorder(BaseHTTPRequestHandler):
 
 HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Recorder).serve_forever()
 """
-"""A server that returns the credential that the gateway sends to it."""
+"""A server that returns the credential that the gateway sends to it, and the hash of its own secret."""
+
+CANARY = "canary-recorder-token"
 
 RECORDED = f"""
   - name: recorder
     image: ghcr.io/example/recorder:1.0.0
     port: 8080
+    secrets:
+      RECORDER_TOKEN: recorderToken
     local:
       command: {sys.executable} recorder.py
 """
@@ -111,7 +117,12 @@ def running_twin(project: Path) -> Iterator[RunningTwin]:
 
     Its state folder is relative, like the default.
     """
-    twin = RunningTwin(free_port_block(), Path("state"), OVERRIDES, project=project)
+    secrets = project / "secrets.env"
+    secrets.touch(mode=0o600)
+    secrets.write_text(f"recorderToken={CANARY}\n")
+    twin = RunningTwin(
+        free_port_block(), Path("state"), OVERRIDES, project=project, secrets_file=Path(secrets.name)
+    )
     try:
         twin.wait_until_ready()
         yield twin
@@ -330,16 +341,63 @@ def admitting(twin: RunningTwin, authorization: str) -> set[str]:
     return {re.split(r"-|[0-9a-f]{8}", host)[0] for host in found}
 
 
-def recorded(twin: RunningTwin, person: Person) -> str:
-    """The credential that the gateway sends to the recorder for a user's call."""
+def recording(twin: RunningTwin, person: Person) -> tuple[str, dict[str, str]]:
+    """A user's token for the recorder, and what the recorder returns."""
     _, own = token(twin, person, "recorder-mcp")
     answer = httpx.post(
         f"{twin.gateway}/recorder-mcp", headers={"Authorization": f"Bearer {own}"}, json={}, timeout=30
     )
-    sent = answer.json()["authorization"]
+    return own, answer.json()
+
+
+def recorded(twin: RunningTwin, person: Person) -> str:
+    """The credential that the gateway sends to the recorder for a user's call."""
+    own, answer = recording(twin, person)
+    sent = answer["authorization"]
     assert sent.startswith("Bearer ")
     assert sent != f"Bearer {own}"
     return sent
+
+
+def test_a_secret_reaches_its_server_and_is_neither_shown_nor_stored(
+    twin: RunningTwin, ada: Person, project: Path
+) -> None:
+    own, answer = recording(twin, ada)
+    assert answer["secret"] == hashlib.sha256(CANARY.encode()).hexdigest()
+    folder = project / twin.state
+    places = {str(file.relative_to(project)): file for file in folder.rglob("*") if file.is_file()}
+    texts = {name: file.read_bytes() for name, file in places.items()}
+    texts["console"] = twin.log.read_bytes()
+    for call in (
+        "/",
+        "/stack",
+        "/settings",
+        "/servers",
+        "/audit",
+        "/audit/view",
+        "/received?service=recorder",
+    ):
+        texts[call] = twin.control.get(call).content
+    shown = [CANARY, base64.b64encode(CANARY.encode()).decode().rstrip("="), own, answer["authorization"]]
+    # What servers receive is there for tests, and the control API is on the loopback interface only.
+    received = {"/received?service=recorder"}
+    leaks = {
+        name
+        for name, content in texts.items()
+        for value in (shown[:2] if name in received else shown)
+        if value.encode() in content
+    }
+    assert leaks == set()
+    assert b"recorder" in texts["console"]
+    assert b"recorder" in texts["/stack"]
+
+
+def test_only_the_owner_can_read_the_twins_state(twin: RunningTwin, project: Path) -> None:
+    """`seed`, from which all keys are derived, and Entra's signing keys are in clear text there."""
+    folder = project / twin.state
+    assert (folder.stat().st_mode & 0o777) == 0o700
+    for name in ("seed", "entra-keys.json", "cosmos.sqlite"):
+        assert ((folder / name).stat().st_mode & 0o777) == 0o600, name
 
 
 def test_a_token_that_the_gateway_sends_to_one_server_is_refused_by_every_other(

@@ -43,6 +43,7 @@ class Stack:
             " && pulumi config set azure-native:location westeurope"
             " && pulumi config set publisherEmail platform@example.com"
             " && pulumi config set publisherName Example"
+            " && pulumi config set requireDigests false"
         )
         return stack
 
