@@ -32,8 +32,12 @@ def agent(
 ) -> None:
     """Talks with an agent of Microsoft Foundry that uses the MCP servers of a stack.
 
-    Exit status 0 if it worked, 1 if not.
+    Exit status 0 if it worked; 1 if not, or if a call was not made because no person could approve it.
     """
+    if ask is not None and list_tools:
+        raise typer.BadParameter("it cannot be combined with --list-tools.", param_hint="--ask")
+    if ask is not None and not ask.strip():
+        raise typer.BadParameter("the question is empty.", param_hint="--ask")
     # The SDKs log what they also raise.
     logging.disable(logging.CRITICAL)
     # Imported here, because the SDKs take a while, and --help needs none of them.
@@ -55,8 +59,8 @@ def agent(
         with chosen.conversation(servers) as conversation:
             if ask is None:
                 terminal.talk(conversation)
-            else:
-                terminal.ask(conversation, ask)
+            elif not terminal.ask(conversation, ask):
+                raise typer.Exit(1)
     except AgentError as error:
         terminal.show_error(error)
         raise typer.Exit(1) from None

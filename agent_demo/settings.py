@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 from dotenv import dotenv_values
@@ -75,16 +75,22 @@ def of_twin(url: str) -> AgentSettings:
         AgentError: no twin answers there, or its stack has no agents.
     """
     parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+    port = _port(parts)
+    if parts.scheme != "http" or parts.hostname not in _LOOPBACK or port is None:
         raise AgentError(
             f"'{url}' is not the URL of a local twin, such as http://localhost:8000. For a stack on Azure "
             "use --stack."
         )
     # The control port is the one after the gateway's, see docs/twin.md.
-    control = f"http://127.0.0.1:{(parts.port or 80) + 1}"
+    control = f"http://127.0.0.1:{port + 1}"
     try:
         answer = httpx2.get(f"{control}/agent", timeout=10)
         found = answer.raise_for_status().json()
+    except httpx2.HTTPStatusError as error:
+        raise AgentError(
+            f"{control}/agent answers HTTP {error.response.status_code}, so {url} is not the gateway of a "
+            "twin with agents. `make up` prints its URL."
+        ) from None
     except (httpx2.HTTPError, ValueError) as error:
         raise AgentError(
             f"No twin answers at {url} ({type(error).__name__}). Start it in another terminal with `make "
@@ -97,6 +103,14 @@ def of_twin(url: str) -> AgentSettings:
         stand_in=True,
         where=f"the twin at {url}",
     )
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port of a URL; None when it has none that exists."""
+    try:
+        return parts.port or 80
+    except ValueError:
+        return None
 
 
 def of_stack(stack: str) -> AgentSettings:

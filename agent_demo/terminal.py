@@ -1,5 +1,6 @@
 """What the user sees and is asked."""
 
+import contextlib
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,12 @@ from agent_demo.error import AgentError
 from agent_demo.settings import AgentSettings
 from agent_demo.tools import ServerTools
 
+# Gives `input` a history and keys for editing; Windows has its own.
+with contextlib.suppress(ImportError):
+    import readline  # noqa: F401
+
 _LEAVE = frozenset({"exit", "quit", "bye"})
+_ANSWERS = {"y": True, "yes": True, "": False, "n": False, "no": False}
 
 
 class Terminal:
@@ -62,10 +68,12 @@ class Terminal:
             if tools:
                 for tool in found.tools or ():
                     kind = "reads" if tool.read_only else "asks first"
-                    text = escape(printable(tool.description))
-                    self._line(f"    {escape(printable(tool.name))} [dim]({kind})[/dim] {text}")
+                    text = escape(one_line(tool.description))
+                    self._row(f"    {escape(one_line(tool.name))} [dim]({kind})[/dim] {text}")
             for name, reason in found.left_out.items():
-                self._line(f"    [yellow]left out:[/yellow] {escape(printable(name))}: {escape(reason)}")
+                self._line(
+                    f"    [yellow]left out:[/yellow] {escape(one_line(name))}: {escape(one_line(reason))}"
+                )
 
     def _show_server(self, found: ServerTools) -> None:
         title = f"[bold]{escape(found.server.title)}[/bold] ({escape(found.server.name)})"
@@ -83,26 +91,34 @@ class Terminal:
             )
 
     def talk(self, conversation: Conversation) -> None:
-        """Talks until the user leaves; an error ends the message, not the conversation."""
-        self._line("[dim]Ctrl-D or exit leaves.[/dim]")
-        while (text := self._read("\n> ")) is not None and text.lower() not in _LEAVE:
+        """Talks until the user leaves; an error or Ctrl-C ends the message, not the conversation."""
+        if self._interactive:
+            self._line("[dim]Ctrl-C stops an answer; exit or Ctrl-D leaves.[/dim]")
+        while (text := self._message()) is not None and text.lower() not in _LEAVE:
             if text:
                 try:
                     self.ask(conversation, text)
                 except AgentError as error:
                     self.show_error(error)
-        self._line("")
+                except KeyboardInterrupt:
+                    self._line("\n[yellow]Stopped.[/yellow] A tool that was already called is not undone.")
 
-    def ask(self, conversation: Conversation, text: str) -> None:
+    def ask(self, conversation: Conversation, text: str) -> bool:
         """Sends one message and shows the answer.
+
+        Returns:
+            False when a call was not made because no person could approve it.
 
         Raises:
             AgentError: the agent service refuses or fails.
         """
         waiting = self._show(conversation.say(text))
+        complete = True
         while waiting:
             decisions = [(request, self._approves(request)) for request in waiting]
+            complete &= self._interactive or all(approved for _, approved in decisions)
             waiting = self._show(conversation.decide(decisions))
+        return complete
 
     def show_error(self, error: AgentError) -> None:
         """Shows what went wrong."""
@@ -125,20 +141,21 @@ class Terminal:
                 case ApprovalRequest():
                     waiting.append(event)
                 case ConsentRequest(server, link):
-                    self._line(f"Sign in to {escape(server)}, then send the message again: {escape(link)}")
+                    self._line(f"Sign in to {escape(one_line(server))}, then send the message again:")
+                    self._console.print(escape(one_line(link)), highlight=False, soft_wrap=True)
         if within_text:
             self._line("")
         return waiting
 
     def _show_call(self, call: ToolCalled) -> None:
         mark = "[green]✓[/green]" if call.error is None else "[red]✗[/red]"
-        name = f"[bold]{escape(printable(f'{call.server}.{call.tool}'))}[/bold]"
-        self._line(f"{mark} {name} {escape(_arguments(call.arguments))}")
+        name = f"[bold]{escape(one_line(f'{call.server}.{call.tool}'))}[/bold]"
+        self._line(f"{mark} {name} {escape(_arguments(call.arguments))}".rstrip())
         if call.error is not None:
             self._line(f"  {escape(printable(call.error))}")
 
     def _approves(self, request: ApprovalRequest) -> bool:
-        what = f"{printable(request.server)}.{printable(request.tool)} {_arguments(request.arguments)}"
+        what = f"{one_line(f'{request.server}.{request.tool}')} {_arguments(request.arguments)}".rstrip()
         if self._approve_all:
             self._line(f"[yellow]approved with --yes:[/yellow] {escape(what)}")
             return True
@@ -148,18 +165,58 @@ class Terminal:
             )
             return False
         self._line(f"[yellow]The agent wants to call[/yellow] {escape(what)}")
-        answer = self._read("Allow this call? [y/N] ")
-        return answer is not None and answer.lower() in {"y", "yes"}
+        while True:
+            try:
+                answer = self._read("Allow this call? [y/N] ") or ""
+            except KeyboardInterrupt:
+                return False
+            if answer.lower() in _ANSWERS:
+                return _ANSWERS[answer.lower()]
+            self._line("Answer y or n.")
+
+    def _message(self) -> str | None:
+        """The user's next message; None when the user leaves: by Ctrl-D, or by Ctrl-C twice."""
+        interrupted = False
+        while True:
+            if self._interactive:
+                self._line("")
+            try:
+                return self._read("> ")
+            except KeyboardInterrupt:
+                if interrupted:
+                    return None
+                interrupted = True
+                self._line("[dim]Ctrl-C again, or Ctrl-D, leaves.[/dim]")
 
     def _read(self, prompt: str) -> str | None:
-        """A line of the user; None at the end of the input."""
+        """A line of the user; None at the end of the input.
+
+        Raises:
+            KeyboardInterrupt: the user presses Ctrl-C.
+        """
         try:
-            return input(prompt).strip()
-        except (EOFError, KeyboardInterrupt):
+            text = input(prompt if self._interactive else "").strip()
+        except EOFError:
+            if self._interactive:
+                self._line("")
             return None
+        except KeyboardInterrupt:
+            self._line("")
+            raise
+        if not self._interactive:
+            self._line(f"\n{prompt}{escape(printable(text))}")
+        return text
 
     def _line(self, markup: str) -> None:
-        self._console.print(markup, highlight=False, soft_wrap=True)
+        """Prints text, which only a terminal breaks into lines."""
+        self._console.print(markup, highlight=False, soft_wrap=not self._console.is_terminal)
+
+    def _row(self, markup: str) -> None:
+        """Prints one line, of which a terminal shows what fits."""
+        fits = self._console.is_terminal
+        self._console.print(
+            markup, highlight=False, no_wrap=True, overflow="ellipsis" if fits else "ignore", crop=fits
+        )
 
 
 def printable(text: str) -> str:
@@ -175,13 +232,18 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """`printable` in one line, so that no text looks like a line of the demo's own."""
+    return " ".join(printable(text).split())
+
+
 def _arguments(text: str) -> str:
     """Arguments as `name=value`, in one line."""
     try:
         arguments = json.loads(text or "{}")
     except ValueError:
-        return printable(text)
+        return one_line(text)
     if not isinstance(arguments, dict):
-        return printable(text)
+        return one_line(text)
     pairs = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
-    return printable(" ".join(pairs))
+    return printable(" ".join(pairs).replace("\n", " "))

@@ -1,7 +1,9 @@
 """What the demo says when it cannot go on: each message names what to do."""
 
 import json
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,16 @@ def test_the_error_without_a_running_twin_has_the_start_command() -> None:
         of_twin(f"http://localhost:{free_port()}")
 
 
-@pytest.mark.parametrize("url", ["https://gateway.example", "http://gateway.example", "localhost:8000"])
+def test_the_error_at_another_service_names_the_wrong_url() -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(AgentError, match="answers HTTP 501, so .* is not the gateway of a twin"):
+            of_twin(f"http://localhost:{server.server_port - 1}")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://gateway.example", "http://gateway.example", "localhost:8000", "http://localhost:x"]
+)
 def test_secrets_of_a_twin_are_read_only_from_this_machine(url: str) -> None:
     with pytest.raises(AgentError, match="is not the URL of a local twin"):
         of_twin(url)
