@@ -9,6 +9,7 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/.installed
 COMPILED := .venv/.compiled
 PULUMI := .tools/bin/pulumi
+POLICY := .tools/policy/.installed
 NODE := node_modules/.installed-from
 ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
@@ -51,7 +52,7 @@ test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some
 	@$(BIN)/python -m tests.clients.install --fast
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-engine: $(COMPILED) $(PULUMI) ## Deploy stacks with Pulumi's engine and doubles of its providers
+test-engine: $(COMPILED) $(PULUMI) $(POLICY) ## Deploy stacks with Pulumi's engine and doubles of its providers
 	$(BIN)/pytest $(PARALLEL) tests/engine $(ARGS)
 
 # The clients' packages are installed into .clients/. Missing toolchains (Go, Rust, Java) are listed.
@@ -104,6 +105,11 @@ $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 # that follows.
 $(COMPILED): $(ENVIRONMENT)
 	@$(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
+	@touch $@
+
+# Pulumi's SDK for policy packs: tools/policy/requirements.txt says why it is not in .venv.
+$(POLICY): tools/policy/requirements.txt | $(ENVIRONMENT)
+	@$(BIN)/uv pip install --quiet --no-deps --require-hashes --target .tools/policy --requirements $<
 	@touch $@
 
 $(NODE): package-lock.json $(ENVIRONMENT)

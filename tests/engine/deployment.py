@@ -28,6 +28,9 @@ from tests.engine.record import Call
 PASSPHRASE = "canary-passphrase"
 """Encrypts the secrets in the stack's file and state; it must not appear anywhere."""
 
+POLICY_SDK = pulumi_cli.ROOT / ".tools" / "policy"
+"""Where `make test-engine` installs Pulumi's SDK for policy packs."""
+
 Operation = Literal["preview", "up", "refresh", "destroy"]
 
 
@@ -151,6 +154,11 @@ class Deployment:
         """`pulumi destroy --yes`, with the preview before it, as an operator runs it."""
         return self._run("destroy", "destroy", "--yes")
 
+    @property
+    def policy_pack(self) -> str:
+        """The option of `preview` and `up` that applies the policy pack."""
+        return f"--policy-pack={self.folder / 'plugins' / 'policy-pack'}"
+
     def unprotect(self) -> None:
         """`pulumi state unprotect --all`."""
         done = self.pulumi("state", "unprotect", "--all", "--yes")
@@ -214,6 +222,7 @@ def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
         proxy = servers.enter_context(deployment_service.serve(service, folder / "plugins"))
         attached = servers.enter_context(provider.serve(azure))
         _write_dynamic_provider(folder / "plugins", proxy)
+        _write_policy_pack(folder / "plugins")
         environment = {
             "PATH": f"{folder / 'plugins'}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
@@ -247,6 +256,18 @@ def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> No
         encoding="utf-8",
     )
     plugin.chmod(0o755)
+
+
+def _write_policy_pack(folder: Path) -> None:
+    """The policy pack as an executable, which the CLI starts without the language host that it comes with."""
+    pack = folder / "policy-pack"
+    pack.write_text(
+        "#!/bin/sh\n"
+        f'export PYTHONPATH="{POLICY_SDK}"\n'
+        f'exec "{sys.executable}" -u -m pulumi.policy "$1" "{pulumi_cli.ROOT / "policy_pack"}"\n',
+        encoding="utf-8",
+    )
+    pack.chmod(0o755)
 
 
 def _steps(log: Path) -> Iterator[Step]:
