@@ -45,13 +45,22 @@ def checks(manager: ResourceManager, expected: Expectation) -> Iterable[Check]:
 
 
 async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
-    """The Function Apps and Container Apps of the resource group, with their public host names."""
+    """The Function Apps and Container Apps of the stack, with their public host names.
+
+    They are those of the service's resource group. A stack that uses an existing service or environment has
+    its apps in another group: they are then found by their tags, among those of the subscription.
+    """
     service_id(session)
-    group = session.service.resource_group if session.service else ""
+    tags = session.target.expected.tags
+    scope = session.service.resource_group if session.service else ""
+    if tags:
+        scope = "/".join(scope.split("/")[:3])
     sites, containers = await asyncio.gather(
-        manager.list(f"{group}/providers/Microsoft.Web/sites"),
-        manager.list(f"{group}/providers/Microsoft.App/containerApps"),
+        manager.list(f"{scope}/providers/Microsoft.Web/sites"),
+        manager.list(f"{scope}/providers/Microsoft.App/containerApps"),
     )
+    sites = [site for site in sites if tags.items() <= (site.get("tags") or {}).items()]
+    containers = [each for each in containers if tags.items() <= (each.get("tags") or {}).items()]
     found = [
         App(
             id=str(site["id"]),
@@ -62,7 +71,7 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
         )
         for site in sites
     ]
-    routes = await _routes(manager, group)
+    routes = await _routes(manager, scope)
     for container in containers:
         name = str(container["name"])
         configuration = (container.get("properties") or {}).get("configuration") or {}
@@ -80,9 +89,9 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
     return tuple(found)
 
 
-async def _routes(manager: ResourceManager, group: str) -> Mapping[str, list[str]]:
+async def _routes(manager: ResourceManager, scope: str) -> Mapping[str, list[str]]:
     """The host names of public routes, by the Container App that they target."""
-    environments = await manager.list(f"{group}/providers/Microsoft.App/managedEnvironments")
+    environments = await manager.list(f"{scope}/providers/Microsoft.App/managedEnvironments")
     listed = await asyncio.gather(
         *(manager.list(f"{environment['id']}/httpRouteConfigs") for environment in environments)
     )
@@ -98,7 +107,7 @@ async def _routes(manager: ResourceManager, group: str) -> Mapping[str, list[str
 async def _locks(manager: ResourceManager, session: Session) -> str:
     found = await apps(manager, session)
     missing = {server.name for server in session.target.expected.servers} - {app.server for app in found}
-    problems = [f"{name} has no app in the resource group" for name in sorted(missing)]
+    problems = [f"{name} has no app" for name in sorted(missing)]
     audiences: dict[str, set[str | None]] = {}
     for app in found:
         settings = await manager.get(
@@ -207,7 +216,7 @@ async def _publishing_problems(manager: ResourceManager, app: App) -> list[str]:
 async def _direct_calls(manager: ResourceManager, session: Session) -> str:
     found = await apps(manager, session)
     if not found:
-        raise FailedError("the resource group has no Function App or Container App", "Run `pulumi up`.")
+        raise FailedError("the stack has no Function App or Container App", "Run `pulumi up`.")
     local = await _local_origins(session)
     problems: list[str] = []
     unreachable = []

@@ -141,9 +141,12 @@ def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expect
             encrypted=_NO_SECRET,
         )
         settings = _load(values)
-        return expectation(
+        expected = expectation(
             settings, plan_gateway(settings, registry.describe(settings), registry.hosted(settings))
         )
+        elsewhere = settings.existing.api_management or settings.existing.environment
+        tags = {"project": values.project, "stack": stack} if elsewhere else {}
+        return replace(expected, tags=tags)
     except (stack_file.ConfigurationError, pulumi.RunError) as error:
         raise TargetError(f"The configuration of the stack {stack} cannot be used.\n{error}") from error
 

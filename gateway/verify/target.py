@@ -87,6 +87,7 @@ class Expectation:
         apis: the APIs by id.
         issuer_path: what follows the origin in the URL of the issuer: empty, or a slash and the path prefix.
         shared: whether the service belongs to others, whose APIs, policies and fragments are not compared.
+        tags: the tags of the stack's apps, if these are not in the resource group of the service.
         documents: rendered policies and fragments, by their id below the API Management service, such as
             `apis/oauth/policies/policy` or `policyFragments/mcp-token`.
         named_values: names of the named values; the value says whether it is secret.
@@ -103,6 +104,7 @@ class Expectation:
     named_values: Mapping[str, bool]
     issuer_path: str = ""
     shared: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
     tool_lock: ToolLock = "off"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -191,6 +192,37 @@ _COLLECTIONS: dict[str, list[dict[str, Any]]] = {
         {"properties": {"fqdn": "route.example", "rules": [{"targets": [{"containerApp": "routed"}]}]}}
     ],
 }
+
+
+def test_apps_in_another_group_than_the_service_are_found_by_their_tags() -> None:
+    """Other stacks have apps in the same subscription, and possibly in the same environment."""
+    tags = {"project": "gateways", "stack": "dev"}
+    kinds = {
+        "containerApps": {"own": tags, "other-stack": tags | {"stack": "prod"}, "untagged": None},
+        "sites": {"site": tags | {"owner": "platform"}, "other-project": tags | {"project": "x"}},
+    }
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.path.startswith("/subscriptions/1/providers/")
+        found = kinds.get(request.url.path.rpartition("/")[2], {})
+        properties = {"defaultHostName": "site.example"}
+        value = [{"id": each, "name": each, "tags": found[each], "properties": properties} for each in found]
+        return httpx2.Response(200, json={"value": value})
+
+    expected = replace(EXPECTED, tags=tags)
+    service = Service(
+        id="/subscriptions/1/resourceGroups/shared/providers/Microsoft.ApiManagement/service/central",
+        identities=(),
+        tenant="tenant",
+    )
+    session = replace(SESSION, target=replace(SESSION.target, expected=expected), service=service)
+
+    async def names() -> set[str]:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            manager = ResourceManager(URL, LocalCredential(), http)
+            return {app.name for app in await apps(manager, session)}
+
+    assert asyncio.run(names()) == {"own", "site"}
 
 
 def test_an_app_is_called_at_each_of_its_public_host_names() -> None:
