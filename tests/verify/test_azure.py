@@ -12,8 +12,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from gateway.verify.check import FailedError, SkippedError
 from gateway.verify.locks import apps, lock_problems, shared_audiences
 from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from gateway.verify.service import checks as service_checks
 from gateway.verify.session import Durations, Service, Session
-from gateway.verify.target import Azure, Expectation, Target
+from gateway.verify.target import Api, Azure, Expectation, Target
 
 URL = "https://management.azure.com"
 Answer = Callable[[httpx2.Request], httpx2.Response]
@@ -102,6 +103,13 @@ SESSION = Session(
     open_browser=None,
     service=Service(id="/subscriptions/1", identities=(("client", "principal"),), tenant="tenant"),
 )
+
+CENTRAL = Service(
+    id="/subscriptions/1/resourceGroups/shared/providers/Microsoft.ApiManagement/service/central",
+    identities=(),
+    tenant="tenant",
+)
+"""A service of another owner."""
 
 
 def lock(**changed: Any) -> dict[str, Any]:
@@ -194,6 +202,59 @@ _COLLECTIONS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_apis_policies_and_fragments_of_other_owners_are_read_only_in_a_service_of_the_stacks_own(
+    shared: bool,
+) -> None:
+    """An existing service has them; the verification must not ask its user to delete them."""
+    own = {
+        "apis": ["oauth"],
+        "policyFragments": ["audit"],
+        "apis/oauth/policies/policy": "<policies />",
+        "policyFragments/audit": "<fragment />",
+    }
+    others = {
+        "apis": ["payments"],
+        "policyFragments": ["logging"],
+        "apis/payments/policies/policy": "<policies><inbound /></policies>",
+        "policies/policy": "<policies><inbound /></policies>",
+        "policyFragments/logging": "<fragment><base /></fragment>",
+    }
+    requested = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path.partition("/service/central/")[2]
+        requested.append(path)
+        if path in ("apis", "policyFragments"):
+            value = [{"name": name, "properties": {"path": ""}} for name in (*own[path], *others[path])]
+            return httpx2.Response(200, json={"value": value})
+        text = {**own, **others}.get(path)
+        return httpx2.Response(200 if text else 404, json={"properties": {"value": text}})
+
+    expected = replace(
+        EXPECTED,
+        shared=shared,
+        apis={"oauth": Api(path="", operations={})},
+        documents={path: text for path, text in own.items() if isinstance(text, str)},
+    )
+    session = replace(SESSION, target=replace(SESSION.target, expected=expected), service=CENTRAL)
+
+    async def failed() -> set[str]:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            found = set()
+            for check in service_checks(ResourceManager(URL, LocalCredential(), http)):
+                if check.id in ("operations", "policies", "fragments"):
+                    try:
+                        await check.run(session)
+                    except FailedError:
+                        found.add(check.id)
+            return found
+
+    assert asyncio.run(failed()) == (set() if shared else {"operations", "policies", "fragments"})
+    if shared:
+        assert {path.split("/")[1] for path in requested if "/" in path} == {"oauth", "audit"}
+
+
 def test_apps_in_another_group_than_the_service_are_found_by_their_tags() -> None:
     """Other stacks have apps in the same subscription, and possibly in the same environment."""
     tags = {"project": "gateways", "stack": "dev"}
@@ -210,12 +271,7 @@ def test_apps_in_another_group_than_the_service_are_found_by_their_tags() -> Non
         return httpx2.Response(200, json={"value": value})
 
     expected = replace(EXPECTED, tags=tags)
-    service = Service(
-        id="/subscriptions/1/resourceGroups/shared/providers/Microsoft.ApiManagement/service/central",
-        identities=(),
-        tenant="tenant",
-    )
-    session = replace(SESSION, target=replace(SESSION.target, expected=expected), service=service)
+    session = replace(SESSION, target=replace(SESSION.target, expected=expected), service=CENTRAL)
 
     async def names() -> set[str]:
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
