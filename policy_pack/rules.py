@@ -28,7 +28,7 @@ class Rule:
 
 
 def _type(type_: str) -> str:
-    """`azure-native:storage:StorageAccount` as `storage:StorageAccount`, whatever the version of its API."""
+    """`azure-native:storage:StorageAccount` as `storage:StorageAccount`, for any version of its API."""
     provider, _, rest = type_.partition(":")
     if provider != "azure-native":
         return ""
@@ -39,7 +39,7 @@ def _type(type_: str) -> str:
 def _no_shared_keys(type_: str, properties: Properties) -> Iterator[str]:
     kind = _type(type_)
     if kind == "storage:StorageAccount" and properties.get("allowSharedKeyAccess") is not False:
-        yield "Set allowSharedKeyAccess to false: whoever has the key of the account has everything in it."
+        yield "Set allowSharedKeyAccess to false: the account's key gives access to all its data."
     if kind in {"cosmosdb:DatabaseAccount", "applicationinsights:Component"} and not properties.get(
         "disableLocalAuth"
     ):

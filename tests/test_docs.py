@@ -348,9 +348,9 @@ def test_the_page_of_readings_is_current() -> None:
     assert page.part("readings", READINGS) == readings(), "run `.venv/bin/python -m apim.readings`"
 
 
-@pytest.mark.parametrize("asked", TABLE, ids=lambda asked: asked.name)
-def test_each_reading_has_tests_of_its_own(asked: Question) -> None:
-    section = page.part("readings", READINGS).partition(f"## {asked.id}: ")[2].partition("\n## ")[0]
+@pytest.mark.parametrize("question", TABLE, ids=lambda question: question.name)
+def test_each_reading_has_tests_of_its_own(question: Question) -> None:
+    section = page.part("readings", READINGS).partition(f"## {question.id}: ")[2].partition("\n## ")[0]
     assert re.search(r"^- `test_\w+` in `tests/", section, re.MULTILINE)
 
 

@@ -68,7 +68,7 @@ def up(
     ] = None,
     agents: Annotated[
         bool,
-        typer.Option("--agents", help="Let agents use the project's servers, whatever `access` says."),
+        typer.Option("--agents", help="Admit agents to the project's servers, regardless of `access`."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
 ) -> None:

@@ -206,7 +206,7 @@ ONCE = {
 def test_c2_d2_a_repeated_parameter_is_refused(flow: Flow, path: str, name: str) -> None:
     """Also with the same value, and with the name written with an escape."""
     code = flow.code() if path == "/token" else ""
-    asked = {
+    parameters = {
         "/authorize": {
             "response_type": "code",
             "client_id": flow.client_id,
@@ -224,7 +224,7 @@ def test_c2_d2_a_repeated_parameter_is_refused(flow: Flow, path: str, name: str)
     }[path] | {name: "x"}
     escaped = f"%{ord(name[0]):02x}{name[1:]}"
     for again in (f"{name}=x", f"{name}=", f"{escaped}=x"):
-        text = f"{urlencode(asked)}&{again}"
+        text = f"{urlencode(parameters)}&{again}"
         if path == "/authorize":
             answer = send(flow, "GET", path, [], query=text)
             assert answer.status == 400 or "error=invalid_request" in (answer.header("Location") or "")

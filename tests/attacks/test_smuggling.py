@@ -238,22 +238,22 @@ def test_e3_an_unusual_message_is_forwarded_once_and_the_next_one_begins_where_i
 
 def test_e3_the_body_of_a_get_request_is_not_a_second_request(flow: Flow, head: bytes) -> None:
     inner = smuggled(head)
-    asked = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
-    (found,) = exchanges(flow, {"": asked + inner}).values()
+    request = head.replace(b"POST", b"GET") + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    (found,) = exchanges(flow, {"": request + inner}).values()
     assert found.statuses == [200]
     assert [(sent.method, sent.body) for sent in found.forwarded] == [("GET", inner)]
 
 
 def test_a3_an_absolute_target_changes_no_document_and_no_challenge(flow: Flow) -> None:
     for method, path in ((b"GET", b"/.well-known/oauth-protected-resource/mcp"), (b"POST", b"/mcp")):
-        asked = {
+        requests = {
             origin.decode(): b"%b %b%b HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n"
             % (method, origin, path)
             for origin in (b"", b"http://evil.example", b"https://evil.example:444", b"HTTP://x@evil.example")
         }
-        found = [_without_date(each.answers) for each in exchanges(flow, asked).values()]
+        found = [_without_date(each.answers) for each in exchanges(flow, requests).values()]
         assert found[0]
-        assert found == found[:1] * len(asked)
+        assert found == found[:1] * len(requests)
         assert b"evil" not in found[0]
 
 

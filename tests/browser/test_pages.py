@@ -52,8 +52,8 @@ def _consent_to_everything(flow: Flow) -> Response:
 def _consent_of_a_verified_client(flow: Flow) -> Response:
     Host(document(client_name="Claude")).serve(flow)
     flow.client_id = URL
-    asked = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
-    return flow.consent_page(handle_of(asked))
+    request = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
+    return flow.consent_page(handle_of(request))
 
 
 def _error_with_a_link(flow: Flow) -> Response:
@@ -103,7 +103,7 @@ PAGES: dict[str, Callable[[Flow], Response]] = {
 }
 
 
-def made(name: str) -> Response:
+def response_of(name: str) -> Response:
     """The page, as the gateway answers with it; in a thread, because Playwright's has an event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: PAGES[name](Flow.at(_harness()))).result()
@@ -140,7 +140,7 @@ BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(28
 @pytest.mark.parametrize("name", PAGES)
 def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> None:
     complaints: list[str] = []
-    page = show(chromium, made(name), width=320, scheme="light")
+    page = show(chromium, response_of(name), width=320, scheme="light")
     page.on("console", lambda message: complaints.append(message.text))
     page.evaluate(AXE.read_text())
     for width, (scheme, background) in itertools.product((320, 1280), BACKGROUNDS.items()):
@@ -162,7 +162,7 @@ def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> Non
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme: Scheme) -> None:
-    page = show(chromium, made("consent"), width=390, scheme=scheme)
+    page = show(chromium, response_of("consent"), width=390, scheme=scheme)
     page.evaluate(AXE.read_text())
     page.get_by_role("checkbox").check()
     for name in ("Allow", "Deny"):
@@ -175,10 +175,12 @@ def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme
 
 def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browser) -> None:
     """Chromium does not know the scheme here; it asks for it, and leaves the page in the tab."""
-    page = new_tab(chromium, made("signed in"), width=390, scheme="light")
+    page = new_tab(chromium, response_of("signed in"), width=390, scheme="light")
     session = page.context.new_cdp_session(page)
-    asked: list[tuple[str, str]] = []
-    session.on("Page.frameRequestedNavigation", lambda event: asked.append((event["reason"], event["url"])))
+    navigations: list[tuple[str, str]] = []
+    session.on(
+        "Page.frameRequestedNavigation", lambda event: navigations.append((event["reason"], event["url"]))
+    )
     session.send("Page.enable")
     # The page starts a navigation of its own, which would interrupt a wait for the end of loading.
     page.goto(f"{GATEWAY}/page", wait_until="commit")
@@ -187,15 +189,15 @@ def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browse
     assert link is not None
     assert link.startswith(f"{CURSOR}?code=")
     deadline = time.monotonic() + 60
-    while ("metaTagRefresh", link) not in asked:
-        assert time.monotonic() < deadline, asked
+    while ("metaTagRefresh", link) not in navigations:
+        assert time.monotonic() < deadline, navigations
         page.wait_for_timeout(20)
     assert page.url == f"{GATEWAY}/page"
     page.context.close()
 
 
 def test_c4_the_page_can_be_read_by_a_screen_reader(chromium: Browser) -> None:
-    page = show(chromium, made("consent"), width=390, scheme="light")
+    page = show(chromium, response_of("consent"), width=390, scheme="light")
     expect(page.get_by_role("heading", level=1)).to_contain_text("http://127.0.0.1:45321")
     expect(page.get_by_role("note")).to_contain_text("your own computer")
     box = page.get_by_role("checkbox", name="I started this myself")
@@ -224,7 +226,7 @@ def test_the_screenshots_of_the_documentation_can_be_taken(
     chromium: Browser, tmp_path: Path, name: str
 ) -> None:
     which, width, scheme = SHOTS[name]
-    page = show(chromium, made(which), width=width, scheme=scheme)
+    page = show(chromium, response_of(which), width=width, scheme=scheme)
     folder = ROOT / "docs" if os.environ.get("DOCS_SCREENSHOTS") else tmp_path
     target = folder / f"{name}.png"
     page.screenshot(path=target, full_page=True)

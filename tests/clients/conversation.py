@@ -83,8 +83,8 @@ class Conversation:
             except queue.Empty:
                 continue
             if line is None:
-                assert key == "end", self._trouble("ended too early")
-                assert self._process.wait(timeout=60) == 0, self._trouble("failed")
+                assert key == "end", self._problem("ended too early")
+                assert self._process.wait(timeout=60) == 0, self._problem("failed")
                 return said
             if not line.startswith("{"):
                 continue
@@ -96,7 +96,7 @@ class Conversation:
             else:
                 said.append(fact)
                 self.said.append(fact)
-        raise AssertionError(self._trouble(f"did not get to {key!r} in {seconds:.0f} s"))
+        raise AssertionError(self._problem(f"did not get to {key!r} in {seconds:.0f} s"))
 
     def write(self, line: str) -> None:
         """Gives the program a line of input."""
@@ -146,7 +146,7 @@ class Conversation:
                     break
                 except httpx.ConnectError:
                     # Some clients start to listen after they have opened the page.
-                    assert time.monotonic() < deadline, self._trouble(
+                    assert time.monotonic() < deadline, self._problem(
                         f"does not listen at {end.partition('?')[0]}"
                     )
                     time.sleep(0.02)
@@ -155,5 +155,5 @@ class Conversation:
         self.pages += 1
         return self._person.sign_in(address)
 
-    def _trouble(self, what: str) -> str:
+    def _problem(self, what: str) -> str:
         return f"the client {what}; it wrote {self.said} and\n{self._log.read_text()[-6000:]}"

@@ -89,15 +89,15 @@ def test_an_unsupported_error_cannot_be_caught() -> None:
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     """The programs that expressions become while the test runs, with their tables."""
-    made: list[tuple[str, dict[str, object]]] = []
+    compiled: list[tuple[str, dict[str, object]]] = []
     loaded = expressions.loaded
 
     def keep(program: str, table: dict[str, object]) -> object:
-        made.append((program, table))
+        compiled.append((program, table))
         return loaded(program, table)
 
     monkeypatch.setattr(expressions, "loaded", keep)
-    return made
+    return compiled
 
 
 def test_python_is_compiled_when_it_first_runs(programs: list[tuple[str, dict[str, object]]]) -> None:

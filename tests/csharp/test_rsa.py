@@ -42,8 +42,8 @@ def verified(signature: str, kind: str, name: str, *, key: str | None = None, da
 def test_a_signature_is_verified_with_its_padding_and_hash_only(name: str) -> None:
     algorithm = HASHES[name]
     pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-    for kind, made, other in (("Pkcs1", padding.PKCS1v15(), "Pss"), ("Pss", pss, "Pkcs1")):
-        signature = signed(made, name)
+    for kind, used, other in (("Pkcs1", padding.PKCS1v15(), "Pss"), ("Pss", pss, "Pkcs1")):
+        signature = signed(used, name)
         assert verified(signature, kind, name) is True
         assert verified(signature, other, name) is False
         assert verified(signature, kind, name, data="header.other") is False

@@ -56,8 +56,8 @@ def test_later_connections_need_no_new_sign_in(twin: RunningTwin, ada: Person) -
 
     async def twice() -> None:
         await use_tools(twin, ada, "http", "auto", memory)
-        nobody = Person("nobody", (), twin.http)
-        await use_tools(twin, nobody, "http", "auto", memory)
+        unused = Person("unused", (), twin.http)
+        await use_tools(twin, unused, "http", "auto", memory)
 
     anyio.run(twice)
 

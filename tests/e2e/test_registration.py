@@ -10,12 +10,12 @@ from tests.e2e.conftest import RunningTwin
 
 
 @pytest.fixture
-def newcomer(twin: RunningTwin) -> Client:
+def new_client(twin: RunningTwin) -> Client:
     return twin.client()
 
 
-def test_b1_a_registration_returns_the_metadata_without_a_secret(newcomer: Client) -> None:
-    answer = newcomer.register(client_id="mine", client_secret="mine", client_uri="", logo_uri=None)
+def test_b1_a_registration_returns_the_metadata_without_a_secret(new_client: Client) -> None:
+    answer = new_client.register(client_id="mine", client_secret="mine", client_uri="", logo_uri=None)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     registered = answer.json()
@@ -30,16 +30,16 @@ def test_b1_a_registration_returns_the_metadata_without_a_secret(newcomer: Clien
     }
 
 
-def test_b1_client_ids_are_unique(newcomer: Client) -> None:
-    assert newcomer.register().json()["client_id"] != newcomer.register().json()["client_id"]
+def test_b1_client_ids_are_unique(new_client: Client) -> None:
+    assert new_client.register().json()["client_id"] != new_client.register().json()["client_id"]
 
 
-def test_a_duplicate_redirect_uri_is_stored_once(newcomer: Client) -> None:
-    assert newcomer.register(redirect_uris=[CALLBACK, CALLBACK]).json()["redirect_uris"] == [CALLBACK]
+def test_a_duplicate_redirect_uri_is_stored_once(new_client: Client) -> None:
+    assert new_client.register(redirect_uris=[CALLBACK, CALLBACK]).json()["redirect_uris"] == [CALLBACK]
 
 
-def test_b1_only_redirect_uris_are_required(newcomer: Client) -> None:
-    answer = newcomer.http.post(f"{newcomer.gateway}/register", json={"redirect_uris": [CALLBACK]})
+def test_b1_only_redirect_uris_are_required(new_client: Client) -> None:
+    answer = new_client.http.post(f"{new_client.gateway}/register", json={"redirect_uris": [CALLBACK]})
     assert answer.status_code == 201
     assert "client_name" not in answer.json()
 
@@ -56,8 +56,8 @@ def test_b1_only_redirect_uris_are_required(newcomer: Client) -> None:
         "com.example.app://callback",
     ],
 )
-def test_b2_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None:
-    answer = newcomer.register(redirect_uris=[uri])
+def test_b2_these_redirect_uris_are_accepted(new_client: Client, uri: str) -> None:
+    answer = new_client.register(redirect_uris=[uri])
     assert answer.status_code == 201, answer.text
     assert answer.json()["redirect_uris"] == [uri]
 
@@ -103,15 +103,15 @@ def test_b2_these_redirect_uris_are_accepted(newcomer: Client, uri: str) -> None
         ["https://app.example"],
     ],
 )
-def test_b2_these_redirect_uris_are_refused(newcomer: Client, uri: object) -> None:
-    answer = newcomer.register(redirect_uris=[uri])
+def test_b2_these_redirect_uris_are_refused(new_client: Client, uri: object) -> None:
+    answer = new_client.register(redirect_uris=[uri])
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_redirect_uri"
 
 
 @pytest.mark.parametrize("uris", [[], None, "https://app.example/cb", {}, [CALLBACK] * 11])
-def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
-    answer = newcomer.register(redirect_uris=uris)
+def test_redirect_uris_are_one_to_ten(new_client: Client, uris: object) -> None:
+    answer = new_client.register(redirect_uris=uris)
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_redirect_uri"
 
@@ -145,8 +145,8 @@ def test_redirect_uris_are_one_to_ten(newcomer: Client, uris: object) -> None:
         {"client_name": 7},
     ],
 )
-def test_unsupported_metadata_is_refused(newcomer: Client, metadata: dict[str, object]) -> None:
-    answer = newcomer.register(**metadata)
+def test_unsupported_metadata_is_refused(new_client: Client, metadata: dict[str, object]) -> None:
+    answer = new_client.register(**metadata)
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_client_metadata"
 
@@ -165,9 +165,9 @@ def test_unsupported_metadata_is_refused(newcomer: Client, metadata: dict[str, o
         b'{"a":' + b"9" * 5000 + b"}",
     ],
 )
-def test_a_body_that_is_not_a_json_object_is_rejected(newcomer: Client, body: bytes) -> None:
-    answer = newcomer.http.post(
-        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+def test_a_body_that_is_not_a_json_object_is_rejected(new_client: Client, body: bytes) -> None:
+    answer = new_client.http.post(
+        f"{new_client.gateway}/register", content=body, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_client_metadata"
@@ -177,37 +177,39 @@ def test_a_body_that_is_not_a_json_object_is_rejected(newcomer: Client, body: by
     "value", [b'"/Date(1)/"', b"0x10", b"01", b"new Date(1)", b"1e400", b"-0", b"NaN", b"'x'", b"1.5e-3"]
 )
 @pytest.mark.parametrize("member", [b"client_name", b"software_version"])
-def test_no_value_causes_an_internal_error(newcomer: Client, member: bytes, value: bytes) -> None:
+def test_no_value_causes_an_internal_error(new_client: Client, member: bytes, value: bytes) -> None:
     body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"' + member + b'":' + value + b"}"
-    answer = newcomer.http.post(
-        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+    answer = new_client.http.post(
+        f"{new_client.gateway}/register", content=body, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code in (201, 400)
 
 
-def test_a_name_can_have_a_hundred_characters_of_any_kind(newcomer: Client) -> None:
-    assert newcomer.register(client_name="\U0001f600" * 100).json()["client_name"] == "\U0001f600" * 100
+def test_a_name_can_have_a_hundred_characters_of_any_kind(new_client: Client) -> None:
+    assert new_client.register(client_name="\U0001f600" * 100).json()["client_name"] == "\U0001f600" * 100
 
 
-def test_a_lone_surrogate_is_not_a_valid_name(newcomer: Client) -> None:
+def test_a_lone_surrogate_is_not_a_valid_name(new_client: Client) -> None:
     body = b'{"redirect_uris":["' + CALLBACK.encode() + b'"],"client_name":"a\\ud800b"}'
-    answer = newcomer.http.post(
-        f"{newcomer.gateway}/register", content=body, headers={"Content-Type": "application/json"}
+    answer = new_client.http.post(
+        f"{new_client.gateway}/register", content=body, headers={"Content-Type": "application/json"}
     )
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
-def test_other_content_types_are_refused(newcomer: Client) -> None:
-    answer = newcomer.http.post(f"{newcomer.gateway}/register", data={"redirect_uris": CALLBACK})
+def test_other_content_types_are_refused(new_client: Client) -> None:
+    answer = new_client.http.post(f"{new_client.gateway}/register", data={"redirect_uris": CALLBACK})
     assert answer.status_code == 415
 
 
-def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwin, newcomer: Client) -> None:
+def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(
+    twin: RunningTwin, new_client: Client
+) -> None:
     before = len(twin.received("cosmos"))
-    assert newcomer.register(padding="x" * 17000).status_code == 413
+    assert new_client.register(padding="x" * 17000).status_code == 413
     in_two_bytes_each = json.dumps({"redirect_uris": [CALLBACK], "padding": "ü" * 9000}, ensure_ascii=False)
-    answer = newcomer.http.post(
-        f"{newcomer.gateway}/register",
+    answer = new_client.http.post(
+        f"{new_client.gateway}/register",
         content=in_two_bytes_each.encode(),
         headers={"Content-Type": "application/json"},
     )
@@ -215,11 +217,11 @@ def test_b4_a_body_of_more_than_16_kb_is_refused_and_not_stored(twin: RunningTwi
     assert len(twin.received("cosmos")) == before
 
 
-def test_b4_the_number_of_registrations_is_limited(newcomer: Client) -> None:
+def test_b4_the_number_of_registrations_is_limited(new_client: Client) -> None:
     """The limit is 60 a minute; a forged client address does not change it."""
     answers = [
-        newcomer.http.post(
-            f"{newcomer.gateway}/register",
+        new_client.http.post(
+            f"{new_client.gateway}/register",
             json={"redirect_uris": [CALLBACK]},
             headers={"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"},
         )
@@ -231,27 +233,27 @@ def test_b4_the_number_of_registrations_is_limited(newcomer: Client) -> None:
     assert limited[0].json()["error"] == "temporarily_unavailable"
 
 
-def test_a_registration_that_cannot_be_stored_is_an_error(twin: RunningTwin, newcomer: Client) -> None:
+def test_a_registration_that_cannot_be_stored_is_an_error(twin: RunningTwin, new_client: Client) -> None:
     twin.fault("cosmos", status=503, times=1)
-    answer = newcomer.register()
+    answer = new_client.register()
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "client_id" not in answer.text
 
 
-def test_b4_an_unused_registration_expires_after_a_day(twin: RunningTwin, newcomer: Client) -> None:
-    newcomer.register()
+def test_b4_an_unused_registration_expires_after_a_day(twin: RunningTwin, new_client: Client) -> None:
+    new_client.register()
     twin.advance_clock(86400 + 1)
-    page = httpx.get(newcomer.authorize_url())
+    page = httpx.get(new_client.authorize_url())
     assert page.status_code == 400
 
 
 def test_b4_opening_the_consent_page_does_not_extend_a_registration(
-    twin: RunningTwin, newcomer: Client
+    twin: RunningTwin, new_client: Client
 ) -> None:
-    newcomer.register()
+    new_client.register()
     twin.advance_clock(86400 - 60)
-    assert httpx.get(newcomer.authorize_url()).status_code == 302
+    assert httpx.get(new_client.authorize_url()).status_code == 302
     twin.clear_cache()
     twin.advance_clock(120)
-    assert httpx.get(newcomer.authorize_url()).status_code == 400
+    assert httpx.get(new_client.authorize_url()).status_code == 400

@@ -470,7 +470,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
     """All sessions are open before the first calls; each receives one response to each request."""
     _, of_ada = token(twin, ada, path)
 
-    async def everybody() -> list[LegacySession]:
+    async def all_sessions() -> list[LegacySession]:
         everyone = asyncio.Barrier(200)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
@@ -488,7 +488,7 @@ def test_two_hundred_parallel_sessions_receive_their_own_responses(
 
             return await asyncio.gather(*(one(number) for number in range(200)))
 
-    for number, session in enumerate(anyio.run(everybody)):
+    for number, session in enumerate(anyio.run(all_sessions)):
         answers = [message["id"] for message in session.received if "id" in message]
         assert answers == [0, number + 1]
 
@@ -505,21 +505,21 @@ def test_jira_receives_only_the_credential_of_its_server(twin: RunningTwin, ada:
 def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin, ada: Person) -> None:
     """Clients of the SDK; each reads a different issue."""
 
-    async def everybody() -> list[str]:
+    async def all_calls() -> list[str]:
         memory = Memory()
         url = f"{twin.gateway}/jira-mcp/sse"
         await use(url, ada, memory=memory)
-        nobody = Person("nobody", (), twin.http)
+        user = Person("user", (), twin.http)
 
         async def one(number: int) -> str:
             (result,) = await use(
-                url, nobody, ("jira_get_issue", {"issue_key": f"BUOY-{number % 10 + 1}"}), memory=memory
+                url, user, ("jira_get_issue", {"issue_key": f"BUOY-{number % 10 + 1}"}), memory=memory
             )
             return json.loads(result)["key"]
 
         return await asyncio.gather(*(one(number) for number in range(20)))
 
-    assert anyio.run(everybody) == [f"BUOY-{number % 10 + 1}" for number in range(20)]
+    assert anyio.run(all_calls) == [f"BUOY-{number % 10 + 1}" for number in range(20)]
 
 
 def test_the_verification_passes_for_a_stack_with_all_servers(twin: RunningTwin, project: Path) -> None:

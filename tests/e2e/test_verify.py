@@ -306,7 +306,7 @@ BROKEN_IN_AZURE: dict[str, tuple[Change, set[str], str]] = {
         {"locks"},
         "stop the app",
     ),
-    "server open to everybody": (open_server, {"direct-calls"}, "open to the internet"),
+    "server without authentication": (open_server, {"direct-calls"}, "open to the internet"),
     "service not found": (
         resource("/providers/Microsoft.ApiManagement/service", listed(lambda _: [])),
         {"service"},

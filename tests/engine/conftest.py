@@ -26,8 +26,8 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deploy]:
     with ExitStack() as stacks:
 
         def make(settings: StackSettings) -> Deployment:
-            made = stacks.enter_context(deployment(tmp_path_factory.mktemp("stack")))
-            made.configure(settings.values, settings.secrets)
-            return made
+            created = stacks.enter_context(deployment(tmp_path_factory.mktemp("stack")))
+            created.configure(settings.values, settings.secrets)
+            return created
 
         yield make

@@ -240,9 +240,9 @@ def deployment(folder: Path, stack: str = "dev") -> Generator[Deployment]:
             "ARM_CLIENT_SECRET": CLIENT_SECRET,
             "ARM_TENANT_ID": "00000000-0000-4000-8000-000000000002",
         }
-        made = Deployment(cli.path(), folder, stack, environment, azure=azure, service=service)
-        assert made.pulumi("stack", "init").returncode == 0
-        yield made
+        created = Deployment(cli.path(), folder, stack, environment, azure=azure, service=service)
+        assert created.pulumi("stack", "init").returncode == 0
+        yield created
 
 
 def _write_dynamic_provider(folder: Path, proxy: deployment_service.Proxy) -> None:

@@ -66,7 +66,7 @@ class LanguageHost(LanguageRuntimeServicer):
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """Runs the program to its end; `bail` means that its error was logged."""
-        asked = program.Request(
+        requested = program.Request(
             options={
                 "project": request.project,
                 "stack": request.stack,
@@ -82,7 +82,7 @@ class LanguageHost(LanguageRuntimeServicer):
         with self._lock:
             if self._ended:
                 return language_pb2.RunResponse(bail=True)
-            process = program.start(self._served, asked)
+            process = program.start(self._served, requested)
             self._running.add(process)
         process.join()
         with self._lock:

@@ -31,10 +31,10 @@ def call(kind: Kind, type_: str, name: str, inputs: Mapping[str, object], identi
 
 
 def create(azure: Azure, type_: str, name: str, inputs: Mapping[str, object]) -> str:
-    made = call("create", type_, name, inputs)
-    with azure.record.of(made):
-        identifier, outputs = azure.create(made)
-        azure.keep(made, outputs)
+    create = call("create", type_, name, inputs)
+    with azure.record.of(create):
+        identifier, outputs = azure.create(create)
+        azure.keep(create, outputs)
     return identifier
 
 
@@ -104,22 +104,22 @@ def test_a_named_value_needs_the_right_to_read_its_secret(azure: Azure) -> None:
     identity = create(
         azure, "managedidentity:UserAssignedIdentity", "identity", {**GROUP, "resourceName": "gateway"}
     )
-    made = azure.resources
+    existing = azure.resources
     value = {
         **GROUP,
         "serviceName": "apim-1",
         "namedValueId": "key",
         "displayName": "key",
         "keyVault": {
-            "secretIdentifier": made[scope.lower()].outputs["properties"]["secretUriWithVersion"],
-            "identityClientId": made[identity.lower()].outputs["clientId"],
+            "secretIdentifier": existing[scope.lower()].outputs["properties"]["secretUriWithVersion"],
+            "identityClientId": existing[identity.lower()].outputs["clientId"],
         },
     }
     assert "Failed to access KeyVault secret" in refused(azure, "apimanagement:NamedValue", value)
     role = {
         "scope": scope,
         "roleDefinitionId": "/subscriptions/s/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6",
-        "principalId": made[identity.lower()].outputs["principalId"],
+        "principalId": existing[identity.lower()].outputs["principalId"],
     }
     create(azure, "authorization:RoleAssignment", "role", role)
     create(azure, "apimanagement:NamedValue", "value", value)

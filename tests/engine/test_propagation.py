@@ -15,9 +15,9 @@ READERS = ("apimanagement:NamedValue", "app:ContainerApp")
 @pytest.fixture(scope="module")
 def stack(new_stack: Deploy) -> Deployment:
     """A stack whose identities may read their secrets late."""
-    made = new_stack(SMALL)
-    made.program = Impatient(pulumi_cli.ROOT)
-    return made
+    created = new_stack(SMALL)
+    created.program = Impatient(pulumi_cli.ROOT)
+    return created
 
 
 @pytest.fixture(scope="module")

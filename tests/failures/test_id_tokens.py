@@ -57,7 +57,7 @@ CLAIMS: dict[str, Callable[[Flow, dict[str, Any]], dict[str, Any]]] = {
 
 
 @functools.cache
-def _stranger() -> RSAKey:
+def _other_key() -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": "entra", "use": "sig"})
 
 
@@ -91,8 +91,8 @@ SIGNATURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "algorithm None": lambda claims: _unsigned(claims, "None"),
     "no signature": lambda claims: _unsigned(claims, "RS256"),
     "HS256 with the public key": _hs256_with_the_public_key,
-    "key of a stranger under Entra's kid": lambda claims: _signed(claims, key=_stranger()),
-    "unknown kid": lambda claims: _signed(claims, kid="other", key=_stranger()),
+    "another key under Entra's kid": lambda claims: _signed(claims, key=_other_key()),
+    "unknown kid": lambda claims: _signed(claims, kid="other", key=_other_key()),
     "signature of other claims": _other_payload,
     "cut signature": lambda claims: _signed(claims)[:-10],
     "two parts": lambda claims: _signed(claims).rpartition(".")[0],

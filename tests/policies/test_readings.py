@@ -11,9 +11,9 @@ from apim.readings import TABLE, ReadingError, Readings, question
 def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
     hints = get_type_hints(Readings)
     assert [field.name for field in fields(Readings)] == [each.field for each in TABLE]
-    for field, asked in zip(fields(Readings), TABLE, strict=True):
-        assert set(get_args(hints[field.name])) == {option.name for option in asked.options}
-        assert field.default == asked.default.name
+    for field, entry in zip(fields(Readings), TABLE, strict=True):
+        assert set(get_args(hints[field.name])) == {option.name for option in entry.options}
+        assert field.default == entry.default.name
 
 
 def test_questions_are_numbered_without_gaps() -> None:
@@ -21,16 +21,16 @@ def test_questions_are_numbered_without_gaps() -> None:
     assert len({each.name for each in TABLE}) == len(TABLE)
 
 
-@pytest.mark.parametrize("asked", TABLE, ids=lambda asked: asked.name)
-def test_a_question_has_at_least_two_options_and_evidence_for_them(asked) -> None:
-    assert len({option.name for option in asked.options}) == len(asked.options) >= 2
-    assert asked.hostile in {option.name for option in asked.options}
-    assert asked.text.endswith("?")
-    assert asked.evidence
-    assert asked.check
-    assert asked.remedy
-    assert all(source.url.startswith("https://") for source in asked.sources)
-    assert all(option.meaning.endswith(".") for option in asked.options)
+@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
+def test_a_question_has_at_least_two_options_and_evidence_for_them(entry) -> None:
+    assert len({option.name for option in entry.options}) == len(entry.options) >= 2
+    assert entry.hostile in {option.name for option in entry.options}
+    assert entry.text.endswith("?")
+    assert entry.evidence
+    assert entry.check
+    assert entry.remedy
+    assert all(source.url.startswith("https://") for source in entry.sources)
+    assert all(option.meaning.endswith(".") for option in entry.options)
 
 
 def test_a_reading_is_chosen_by_name_or_by_id() -> None:

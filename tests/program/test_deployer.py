@@ -93,9 +93,9 @@ def test_an_application_signs_in_with_a_token_that_the_workflow_requests(azure, 
     url = f"{azure.url}/workflow/token?api-version=2.0"
     settings = {**APPLICATION, "useOidc": "true", "oidcRequestUrl": url, "oidcRequestToken": "job-token"}
     assert sign_in(settings) == TOKEN
-    (asked,) = azure.requests_to("/workflow/token")
-    assert asked.headers["Authorization"] == "Bearer job-token"
-    assert asked.query == {"api-version": "2.0", "audience": "api://AzureADTokenExchange"}
+    (request,) = azure.requests_to("/workflow/token")
+    assert request.headers["Authorization"] == "Bearer job-token"
+    assert request.query == {"api-version": "2.0", "audience": "api://AzureADTokenExchange"}
     assert azure.requests_to("/oauth2/v2.0/token")[0].form["client_assertion"] == WORKFLOW_TOKEN
 
 
@@ -167,9 +167,9 @@ def test_without_another_choice_the_azure_cli_signs_in(azure, sign_in, tmp_path:
 @pytest.mark.usefixtures("azure")
 def test_the_azure_cli_gives_tenant_and_subscription(sign_in, tmp_path: Path) -> None:
     sign_in({"tenantId": TENANT, "subscriptionId": "my subscription"})
-    asked = (tmp_path / "bin" / "az.txt").read_text()
-    assert f"--tenant {TENANT}" in asked
-    assert "--subscription my subscription" in asked
+    arguments = (tmp_path / "bin" / "az.txt").read_text()
+    assert f"--tenant {TENANT}" in arguments
+    assert "--subscription my subscription" in arguments
 
 
 def test_sign_in_methods_are_tried_in_the_order_of_azure_native(azure, sign_in, tmp_path: Path) -> None:

@@ -128,9 +128,9 @@ def test_disabled_monitoring_resources_are_not_declared() -> None:
 
 
 def test_the_workbook_shows_each_of_its_queries() -> None:
-    made = DEV.stack.one("applicationinsights:Workbook")
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", made.inputs["resourceName"])
-    content = json.loads(made.inputs["serializedData"])
+    workbook = DEV.stack.one("applicationinsights:Workbook")
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", workbook.inputs["resourceName"])
+    content = json.loads(workbook.inputs["serializedData"])
     charts = [item["name"] for item in content["items"] if item["type"] == 3]
     assert charts == ["traffic", "latency", "errors", "sign-ins", "rejected-tokens", "rate-limits", "trace"]
     assert all(

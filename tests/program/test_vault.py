@@ -62,13 +62,13 @@ def test_api_management_has_no_key_but_refers_to_one_version_of_each(case: Case)
     if case.preview:
         assert set(keys.values()) == {UNKNOWN}
     else:
-        made = {
+        expected = {
             f"{key.name.removeprefix('gateway-keys-').replace('-v', '-key-v')}": key.outputs["base64"]
             for key in case.stack.of_type("RandomBytes")
             if key.name.startswith("gateway-keys-")
         }
         addresses = stored(case.stack)
-        assert {name: addresses[address] for name, address in keys.items()} == made
+        assert {name: addresses[address] for name, address in keys.items()} == expected
 
 
 @every_case
@@ -95,8 +95,8 @@ def test_keys_are_created_once_and_protected_against_replacement(case: Case) -> 
 @every_case
 def test_named_values_contain_two_key_versions_before_and_after_the_current_one(case: Case) -> None:
     in_use = 2 if case.variant == "large" else 1
-    made = {key.name for key in case.stack.of_type("RandomBytes")} - {"functions-keys-key"}
-    assert made == {
+    generated = {key.name for key in case.stack.of_type("RandomBytes")} - {"functions-keys-key"}
+    assert generated == {
         f"gateway-keys-{purpose}-v{version}"
         for purpose in ("token", "consent")
         for version in range(1, in_use + 3)

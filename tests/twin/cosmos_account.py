@@ -15,7 +15,7 @@ from twin.cosmos import Container, CosmosAccount, Database, SqliteStore, SqlRole
 from twin.entra import Directory, ManagedIdentity, SigningKeys, TokenVerifier
 from twin.entra.tokens import Principal, TokenIssuer
 
-WRITER, READER, STRANGER = "principal-writer", "principal-reader", "principal-stranger"
+WRITER, READER, WITHOUT_ROLE = "principal-writer", "principal-reader", "principal-without-role"
 DOCS = "/dbs/oauth/colls/clients/docs"
 
 

@@ -33,8 +33,8 @@ IDENTITY = ManagedIdentity(
     client_id="44444444-4444-4444-8444-444444444444",
     principal_id="55555555-5555-4555-8555-abcdefabcdef",
 )
-STRANGER = ManagedIdentity(
-    name="stranger",
+OTHER_IDENTITY = ManagedIdentity(
+    name="other",
     client_id="66666666-6666-4666-8666-666666666666",
     principal_id="77777777-7777-4777-8777-777777777777",
 )
@@ -83,7 +83,7 @@ class Entra:
                         ),
                         FederatedCredential(
                             issuer=f"{base_url}/{TENANT}/v2.0",
-                            subject=STRANGER.principal_id,
+                            subject=OTHER_IDENTITY.principal_id,
                             audience="api://azureadtokenexchange",
                         ),
                     ),
@@ -98,10 +98,10 @@ class Entra:
                     has_service_principal=False,
                 ),
             ),
-            managed_identities=(IDENTITY, STRANGER),
+            managed_identities=(IDENTITY, OTHER_IDENTITY),
             identity_hosts=(
                 IdentityHost(name="gateway", user_assigned=(IDENTITY.client_id,)),
-                IdentityHost(name="functions", system_assigned=STRANGER.client_id),
+                IdentityHost(name="functions", system_assigned=OTHER_IDENTITY.client_id),
             ),
             role_assignments=(
                 RoleAssignment(principal_id=IDENTITY.principal_id, client_id=CLIENT, role_id="role-1"),

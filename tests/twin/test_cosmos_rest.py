@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.twin.conftest import ServeBuilt
-from tests.twin.cosmos_account import DOCS, READER, STRANGER, Cosmos, error_of
+from tests.twin.cosmos_account import DOCS, READER, WITHOUT_ROLE, Cosmos, error_of
 from twin.clock import Clock
 from twin.cosmos import Container, SqliteStore
 
@@ -345,10 +345,10 @@ def test_keys_are_disabled(cosmos: Cosmos):
 
 
 def test_a_principal_without_a_role_is_forbidden(cosmos: Cosmos):
-    response = cosmos.http.get(f"{DOCS}/a", headers=cosmos.headers("a", principal=STRANGER))
+    response = cosmos.http.get(f"{DOCS}/a", headers=cosmos.headers("a", principal=WITHOUT_ROLE))
     assert error_of(response) == (403, "Forbidden")
-    assert STRANGER in response.json()["message"]
-    assert cosmos.http.get("/", headers=cosmos.headers(principal=STRANGER)).status_code == 403
+    assert WITHOUT_ROLE in response.json()["message"]
+    assert cosmos.http.get("/", headers=cosmos.headers(principal=WITHOUT_ROLE)).status_code == 403
 
 
 def test_a_role_does_not_apply_outside_its_scope(cosmos: Cosmos):

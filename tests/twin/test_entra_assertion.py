@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.twin.entra_tenant import CLIENT, IDENTITY, OTHER, STRANGER, TENANT, Entra, error_of
+from tests.twin.entra_tenant import CLIENT, IDENTITY, OTHER, OTHER_IDENTITY, TENANT, Entra, error_of
 from twin.entra import TOKEN_EXCHANGE, SigningKeys
 
 
@@ -34,7 +34,7 @@ def test_a_forged_assertion_is_refused(entra: Entra):
     ("change", "code"),
     [
         ({"iss": "http://evil.example/v2.0"}, 700211),
-        ({"sub": STRANGER.principal_id}, 700213),
+        ({"sub": OTHER_IDENTITY.principal_id}, 700213),
         ({"sub": IDENTITY.principal_id.upper()}, 7002138),
         ({"aud": "https://cosmos.azure.com"}, 700212),
         ({"aud": TOKEN_EXCHANGE.lower()}, 700212),
@@ -57,8 +57,8 @@ def test_an_assertion_must_match_its_credential_exactly(entra: Entra, change: di
 def test_a_credential_that_differs_in_case_is_not_accepted(entra: Entra):
     token = {"grant_type": "client_credentials", "scope": "api://other/.default", "client_id": OTHER}
     assert error_of(entra.token(**token))[1] == 7002138
-    stranger = entra.assertion(host="functions")
-    assert error_of(entra.token(**token, client_assertion=stranger))[1] == 700212
+    assertion = entra.assertion(host="functions")
+    assert error_of(entra.token(**token, client_assertion=assertion))[1] == 700212
 
 
 def test_a_token_for_another_resource_is_not_accepted_as_assertion(entra: Entra):

@@ -4,7 +4,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 
-from tests.twin.entra_tenant import CLIENT, IDENTITY, OTHER, STRANGER, TENANT, Entra
+from tests.twin.entra_tenant import CLIENT, IDENTITY, OTHER, OTHER_IDENTITY, TENANT, Entra
 from twin.entra import TOKEN_EXCHANGE, InvalidTokenError, TokenVerifier
 
 PATH = "/twin/managed-identity/token"
@@ -35,7 +35,7 @@ def test_azure_identity_gets_a_token_of_a_system_assigned_identity(
     app_service.setenv("IDENTITY_HEADER", entra.app.state.identity_headers["functions"])
     with ManagedIdentityCredential() as credential:
         token = credential.get_token("https://storage.azure.com/.default")
-    assert entra.claims(token.token)["oid"] == STRANGER.principal_id
+    assert entra.claims(token.token)["oid"] == OTHER_IDENTITY.principal_id
 
 
 @pytest.mark.usefixtures("app_service")
@@ -55,7 +55,7 @@ def test_the_secret_header_is_needed(entra: Entra):
 
 def test_a_service_receives_no_token_of_an_identity_that_is_not_attached_to_it(entra: Entra):
     assert entra.identity_token(TOKEN_EXCHANGE, "functions", IDENTITY.client_id).status_code == 400
-    assert entra.identity_token(TOKEN_EXCHANGE, "gateway", STRANGER.client_id).status_code == 400
+    assert entra.identity_token(TOKEN_EXCHANGE, "gateway", OTHER_IDENTITY.client_id).status_code == 400
 
 
 def test_without_a_system_assigned_identity_the_client_id_is_needed(entra: Entra):

@@ -64,13 +64,13 @@ def test_a_new_issue_has_the_next_number_and_the_default_values(jira):
     answer = jira("POST", "api/2/issue", {"fields": fields})
     assert answer.status_code == 201
     assert answer.json()["key"] == "TIDE-8"
-    made = jira("GET", "api/2/issue/TIDE-8", fields="status,priority,issuetype,reporter,assignee").json()
-    assert made["fields"]["status"]["name"] == "To Do"
-    assert made["fields"]["priority"]["name"] == "Medium"
-    assert made["fields"]["issuetype"]["name"] == "Bug"
-    assert made["fields"]["reporter"]["name"] == "gateway"
-    assert made["fields"]["assignee"] is None
-    assert "summary" not in made["fields"]
+    created = jira("GET", "api/2/issue/TIDE-8", fields="status,priority,issuetype,reporter,assignee").json()
+    assert created["fields"]["status"]["name"] == "To Do"
+    assert created["fields"]["priority"]["name"] == "Medium"
+    assert created["fields"]["issuetype"]["name"] == "Bug"
+    assert created["fields"]["reporter"]["name"] == "gateway"
+    assert created["fields"]["assignee"] is None
+    assert "summary" not in created["fields"]
 
 
 @pytest.mark.parametrize(

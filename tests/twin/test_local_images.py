@@ -39,17 +39,17 @@ def test_an_unknown_image_has_no_local_command(tmp_path):
 
 
 def test_the_slack_image_is_the_program_of_the_npm_package_on_this_port(tmp_path):
-    made = local(SLACK, tmp_path, args=["--transport", "http"])
-    assert Path(made.argv[0]).name.startswith("slack-mcp-server-")
-    assert os.access(made.argv[0], os.X_OK)
-    assert made.argv[1:] == ("--transport", "http")
-    assert (made.env["SLACK_MCP_HOST"], made.env["SLACK_MCP_PORT"]) == ("127.0.0.1", "4711")
+    replacement = local(SLACK, tmp_path, args=["--transport", "http"])
+    assert Path(replacement.argv[0]).name.startswith("slack-mcp-server-")
+    assert os.access(replacement.argv[0], os.X_OK)
+    assert replacement.argv[1:] == ("--transport", "http")
+    assert (replacement.env["SLACK_MCP_HOST"], replacement.env["SLACK_MCP_PORT"]) == ("127.0.0.1", "4711")
 
 
 def test_the_jira_image_is_the_program_of_its_own_environment_on_this_port(tmp_path):
-    made = local(JIRA, tmp_path, env={"HOST": "0.0.0.0", "PORT": "8000"})
-    assert made.argv[0].endswith(".venv-mcp-atlassian/bin/python")
-    assert made.argv[-4:] == ("--host", "127.0.0.1", "--port", "4711")
+    replacement = local(JIRA, tmp_path, env={"HOST": "0.0.0.0", "PORT": "8000"})
+    assert replacement.argv[0].endswith(".venv-mcp-atlassian/bin/python")
+    assert replacement.argv[-4:] == ("--host", "127.0.0.1", "--port", "4711")
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_stand_in_is_used_only_without_real_credentials(tmp_path, image, env, 
 
 def test_the_process_has_its_own_home_and_no_other_environment_variables(tmp_path, monkeypatch):
     monkeypatch.setenv("SLACK_MCP_XOXP_TOKEN", "the-developers-own")
-    made = local(SLACK, tmp_path, env={"GREETING": "ahoy"})
-    assert made.env["HOME"] == str(tmp_path / "private")
-    assert made.env["GREETING"] == "ahoy"
-    assert "SLACK_MCP_XOXP_TOKEN" not in made.env
-    assert made.folder.stat().st_mode & 0o777 == 0o700
+    replacement = local(SLACK, tmp_path, env={"GREETING": "ahoy"})
+    assert replacement.env["HOME"] == str(tmp_path / "private")
+    assert replacement.env["GREETING"] == "ahoy"
+    assert "SLACK_MCP_XOXP_TOKEN" not in replacement.env
+    assert replacement.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_no_env_file_overrides_what_is_declared(tmp_path):
@@ -83,8 +83,8 @@ def test_no_env_file_overrides_what_is_declared(tmp_path):
 
 
 def test_secrets_are_not_shown(tmp_path):
-    made = local(SLACK, tmp_path, env={"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real"})
-    assert "xoxb-1-real" not in repr(made)
+    replacement = local(SLACK, tmp_path, env={"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real"})
+    assert "xoxb-1-real" not in repr(replacement)
 
 
 @pytest.mark.parametrize("image", [f"{SLACK_IMAGE}@{DIGEST}", f"{SLACK}@{DIGEST}", SLACK_IMAGE])
@@ -127,8 +127,14 @@ def test_a_wrong_token_ends_the_server_with_an_error(tmp_path):
     """The target is a closed port, so no token leaves this machine."""
     port = free_port()
     env = {"SLACK_MCP_XOXB_TOKEN": "xoxb-1-real", "SLACK_MCP_PROXY": f"http://127.0.0.1:{port}"}
-    made = local(SLACK, tmp_path, env=env)
-    child = ChildProcess(name="slack", argv=made.argv, env=made.env, cwd=made.folder, ready=made.ready)
+    replacement = local(SLACK, tmp_path, env=env)
+    child = ChildProcess(
+        name="slack",
+        argv=replacement.argv,
+        env=replacement.env,
+        cwd=replacement.folder,
+        ready=replacement.ready,
+    )
     with pytest.raises(ProcessError, match=r"slack ended with status 1\. Its last lines"):
         anyio.run(RunningProcess.start, child)
 

@@ -159,7 +159,7 @@ def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
 
 
 def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
-    """Applications that somebody else has registered, as the stack's outputs say that they have to be."""
+    """Existing applications, registered as the stack's outputs require."""
     if stack.configuration is None:
         return
     values, prefix = stack.configuration.values, f"{stack.configuration.project}:"

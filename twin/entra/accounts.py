@@ -22,7 +22,7 @@ class Accounts:
         """Disables a user, by object id or principal name: sign-in and refresh fail (AADSTS50057).
 
         Raises:
-            KeyError: nobody has that name.
+            KeyError: no user has this name.
         """
         self._disabled.add(self._known(name).object_id)
 
@@ -30,7 +30,7 @@ class Accounts:
         """Enables a disabled user.
 
         Raises:
-            KeyError: nobody has that name.
+            KeyError: no user has this name.
         """
         self._disabled.discard(self._known(name).object_id)
 
@@ -38,7 +38,7 @@ class Accounts:
         """Revokes the sessions and refresh tokens issued up to now (AADSTS50173).
 
         Raises:
-            KeyError: nobody has that name.
+            KeyError: no user has this name.
         """
         self._revoked[self._known(name).object_id] = self._clock.now()
 

@@ -231,11 +231,11 @@ def test_a_response_that_may_not_exist_must_be_read_with_a_default(condition: st
 
 
 def test_a_token_that_may_not_exist_must_be_read_with_a_default() -> None:
-    asked = (
+    assertion = (
         '<authentication-managed-identity resource="r" output-token-variable-name="t" ignore-error="true" />'
     )
-    assert found(asked + READ.format('(string)context.Variables["t"] == ""')) == ["response-variable"]
-    assert found(asked + READ.format('context.Variables.GetValueOrDefault<string>("t", "") == ""')) == []
+    assert found(assertion + READ.format('(string)context.Variables["t"] == ""')) == ["response-variable"]
+    assert found(assertion + READ.format('context.Variables.GetValueOrDefault<string>("t", "") == ""')) == []
 
 
 def test_two_calls_must_not_share_a_variable() -> None:

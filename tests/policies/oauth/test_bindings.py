@@ -63,12 +63,12 @@ def test_the_redirect_to_entra_contains_the_values_that_bind_its_response(flow: 
         address
         == f"{flow.named_value('entra-authority')}/{flow.named_value('entra-tenant')}/oauth2/v2.0/authorize"
     )
-    asked = parameters_of("?" + query)
+    parameters = parameters_of("?" + query)
     ((name, secret),) = flow.cookies.items()
-    transaction, _, upstream = asked.pop("state").partition(".")
+    transaction, _, upstream = parameters.pop("state").partition(".")
     assert name == f"__Host-callback-{transaction[:12]}"
-    nonce, challenge = asked.pop("nonce"), asked.pop("code_challenge")
-    assert asked == {
+    nonce, challenge = parameters.pop("nonce"), parameters.pop("code_challenge")
+    assert parameters == {
         "client_id": flow.named_value("entra-client"),
         "response_type": "code",
         "response_mode": "query",
@@ -103,13 +103,13 @@ def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:
     """The URL at Entra contains state and nonce, but not the value of the cookie."""
     answer = flow.at_entra()
     ((name, secret),) = flow.cookies.items()
-    asked = parameters_of(answer.header("Location") or "")
-    transaction, _, upstream = asked["state"].partition(".")
+    parameters = parameters_of(answer.header("Location") or "")
+    transaction, _, upstream = parameters["state"].partition(".")
     for value in (
-        asked["nonce"],
+        parameters["nonce"],
         upstream,
         transaction,
-        asked["code_challenge"],
+        parameters["code_challenge"],
         "",
         secret[:-1],
         secret + "x",
@@ -136,8 +136,8 @@ def test_the_callback_is_accepted_only_with_its_own_cookie(flow: Flow) -> None:
     ],
 )
 def test_a_malformed_state_ends_on_a_page(flow: Flow, state: str) -> None:
-    asked = parameters_of(flow.at_entra().header("Location") or "")
-    transaction, _, upstream = asked["state"].partition(".")
+    parameters = parameters_of(flow.at_entra().header("Location") or "")
+    transaction, _, upstream = parameters["state"].partition(".")
     answer = flow.get("/oauth-callback", "code=x&state=" + state.format(t=transaction, u=upstream))
     assert (answer.status, answer.header("Location")) == (400, None)
     assert flow.store.one("transactions")["status"] == "approved"
@@ -163,7 +163,7 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
 
 
 @pytest.mark.parametrize(
-    ("kept", "asked", "audience"),
+    ("kept", "requested", "audience"),
     [
         (RESOURCE, {}, RESOURCE),
         (RESOURCE, {"resource": ""}, RESOURCE),
@@ -182,12 +182,12 @@ def test_a_decision_counts_for_a_transaction_that_waits_for_it(
     ids=str,
 )
 def test_d2_a_token_is_for_what_was_granted_or_for_less(
-    flow: Flow, kept: str, asked: dict[str, str], audience: str | None
+    flow: Flow, kept: str, requested: dict[str, str], audience: str | None
 ) -> None:
     code = flow.code()
     grant = flow.store.one("grants")
     grant["resource"] = kept
-    answer = flow.redeem(code, **asked)
+    answer = flow.redeem(code, **requested)
     if audience is None:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
         assert flow.store.one("grants")["status"] == "issued"

@@ -129,7 +129,7 @@ def test_e1_revoked_and_expired_tokens_count_as_bad_tokens(flow: Flow) -> None:
     assert ask(flow, "POST", "/mcp", "x").status == 429
 
 
-@pytest.mark.parametrize("changed", [{"sub": "somebody else"}, {"clientDocumentId": "another client's"}])
+@pytest.mark.parametrize("changed", [{"sub": "another user"}, {"clientDocumentId": "another client's"}])
 @pytest.mark.parametrize("cache", ["kept", "emptied"])
 def test_d3_the_grant_must_be_the_callers(flow: Flow, changed: dict[str, str], cache: str) -> None:
     token = flow.token()
@@ -180,9 +180,9 @@ def test_a3_a_challenge_comes_from_configuration(flow: Flow) -> None:
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/sse", "/mcp/message", "/message"])
 def test_a4_mcp_paths_answer_preflights_and_nothing_else_without_a_token(flow: Flow, path: str) -> None:
-    asked = {"Origin": GATEWAY, "Access_Control_Request_Method": "POST"}
+    preflight_headers = {"Origin": GATEWAY, "Access_Control_Request_Method": "POST"}
     answer = flow.harness.send(
-        "OPTIONS", path, body=None, Access_Control_Request_Headers="authorization,x-a", **asked
+        "OPTIONS", path, body=None, Access_Control_Request_Headers="authorization,x-a", **preflight_headers
     )
     assert (answer.status, answer.body) == (204, b"")
     assert answer.header("Access-Control-Allow-Origin") == GATEWAY

@@ -218,8 +218,8 @@ def test_c5_denying_needs_no_confirmation(flow: Flow) -> None:
 
 
 def test_c5_entra_shows_its_page_to_users_of_clients_that_registered_themselves(flow: Flow) -> None:
-    asked = parameters_of(flow.at_entra().header("Location") or "")
-    assert asked["prompt"] == "select_account"
+    parameters = parameters_of(flow.at_entra().header("Location") or "")
+    assert parameters["prompt"] == "select_account"
 
 
 # The text of the page

@@ -228,7 +228,7 @@ def test_a_registration_must_have_the_content_type_of_json(
 
 
 @pytest.mark.parametrize(
-    ("registered", "asked", "same"),
+    ("registered", "requested", "same"),
     [
         ("http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb", True),
         ("http://127.0.0.1:1/cb", "http://127.0.0.1/cb", True),
@@ -257,11 +257,11 @@ def test_a_registration_must_have_the_content_type_of_json(
     ],
 )
 def test_c1_only_the_port_of_a_loopback_host_may_differ(
-    flow: Flow, registered: str, asked: str, same: bool
+    flow: Flow, registered: str, requested: str, same: bool
 ) -> None:
     """RFC 8252, section 7.3; also for the name localhost."""
     assert flow.register(redirect_uris=["https://first.example/", registered]).status == 201
-    assert flow.authorize(redirect_uri=asked).status == (302 if same else 400)
+    assert flow.authorize(redirect_uri=requested).status == (302 if same else 400)
 
 
 def error_of(flow: Flow, **changed: str | None) -> str:
@@ -397,14 +397,14 @@ ENDPOINTS = {
 def test_requests_of_one_address_are_limited_for_each_minute(flow: Flow, name: str) -> None:
     """Each endpoint and each address is counted separately."""
 
-    def asked(method: str, path: str, ip: str = "203.0.113.7") -> int:
+    def status_of(method: str, path: str, ip: str = "203.0.113.7") -> int:
         return flow.harness.send(method, path, ip=ip).status
 
     method, path, most = ENDPOINTS[name]
-    assert 429 not in {asked(method, path) for _ in range(most)}
+    assert 429 not in {status_of(method, path) for _ in range(most)}
     refused = flow.harness.send(method, path)
     assert (refused.status, refused.header("Retry-After")) == (429, "60")
-    assert asked(method, path, ip="203.0.113.8") != 429
-    assert 429 not in {asked(*other[:2]) for each, other in ENDPOINTS.items() if each != name}
+    assert status_of(method, path, ip="203.0.113.8") != 429
+    assert 429 not in {status_of(*other[:2]) for each, other in ENDPOINTS.items() if each != name}
     flow.harness.clock.advance(61)
-    assert asked(method, path) != 429
+    assert status_of(method, path) != 429

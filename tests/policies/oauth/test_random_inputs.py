@@ -70,7 +70,7 @@ queries = st.lists(
 
 
 @dataclass(frozen=True)
-class Asked:
+class RandomRequest:
     """One random request."""
 
     method: str
@@ -100,7 +100,7 @@ class Asked:
 
 
 requests = st.builds(
-    Asked,
+    RandomRequest,
     method=st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH", "TRACE", "PROPFIND"]),
     path=st.sampled_from(PATHS) | values.map(lambda text: "/mcp/" + text.replace(" ", "").replace("?", "")),
     query=queries,
@@ -110,24 +110,24 @@ requests = st.builds(
     headers=headers,
     body=st.binary(max_size=40) | st.sampled_from([b"{}", b"[" * 2000, b'{"a":' * 500, b"null"]),
 )
-SPECIAL = Asked("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}, b"{}")
+SPECIAL = RandomRequest("POST", "/message", f"azmcpcs={SESSION}", "good", None, None, {}, b"{}")
 
 
 @many
 @given(requests)
 @example(SPECIAL)
-def test_e8_no_request_gives_a_server_error_or_an_internal_name(asked: Asked) -> None:
+def test_e8_no_request_gives_a_server_error_or_an_internal_name(random_request: RandomRequest) -> None:
     flow, token = signed_in()
     flow.served = lambda: Reply(
         status=202, reason="", headers=[("Content-Type", "application/json")], content=b"{}"
     )
-    answer = asked.send()
+    answer = random_request.send()
     assert answer.status < 500
     shown = answer.body + repr(answer.headers).encode()
     assert not [name for name in INTERNAL if name in shown]
     assert token.encode() not in shown
-    if asked.token != "good":
-        assert not asked.reached()
+    if random_request.token != "good":
+        assert not random_request.reached()
     if answer.status in (400, 401, 405, 429, 431) and answer.header("Content-Type") == "application/json":
         assert refusal_of(answer.json())
 
@@ -179,8 +179,8 @@ answers = st.builds(
 def test_e8_no_response_of_a_server_causes_a_500_of_the_gateway(given_answer: Reply) -> None:
     flow, _ = signed_in()
     flow.served = lambda: given_answer
-    asked = Asked("POST", "/mcp", "", "good", None, None, {}, b"{}")
-    answer = asked.send()
+    random_request = RandomRequest("POST", "/mcp", "", "good", None, None, {}, b"{}")
+    answer = random_request.send()
     passed = given_answer.status if 200 <= given_answer.status <= 299 or given_answer.status >= 400 else None
     assert answer.status in {passed, 502}
     assert answer.reason != "functions.example"

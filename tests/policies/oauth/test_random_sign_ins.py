@@ -130,15 +130,15 @@ def test_e8_no_metadata_is_an_error_of_the_gateway(
     metadata: dict[str, Any], redirect_uris: list[Any]
 ) -> None:
     flow = fresh()
-    for asked in (metadata, metadata | {"redirect_uris": redirect_uris}):
-        body = json.dumps(asked)
+    for requested in (metadata, metadata | {"redirect_uris": redirect_uris}):
+        body = json.dumps(requested)
         answer = flow.harness.send("POST", "/register", body=body.encode(), Content_Type="application/json")
         harmless(answer)
         assert answer.status in (201, 400)
         if answer.status == 201:
             assert "client_secret" not in answer.json()
         # A document with the same content is refused or describes a client, and also causes no error.
-        host = Host(asked | {"client_id": URL}, Cache_Control="no-store")
+        host = Host(requested | {"client_id": URL}, Cache_Control="no-store")
         host.serve(flow)
         harmless(flow.harness.send("GET", "/authorize", f"client_id={URL}&redirect_uri={quote(APP)}"))
 

@@ -246,8 +246,11 @@ def test_a_connection_header_that_policies_see_must_not_name_a_needed_header(nam
 @pytest.mark.parametrize("path", ["/register", "/token", "/revoke", "/.well-known/openid-configuration"])
 def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
     origin = {"Origin": "https://app.example"}
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-a"}
-    preflight = flow.harness.send("OPTIONS", path, body=None, **origin, **asked)
+    preflight_headers = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-a",
+    }
+    preflight = flow.harness.send("OPTIONS", path, body=None, **origin, **preflight_headers)
     assert preflight.status in (200, 204)
     assert preflight.header("Access-Control-Allow-Origin") == "*"
     assert preflight.header("Access-Control-Allow-Headers") == "content-type,x-a"
@@ -259,9 +262,12 @@ def test_a_page_of_any_origin_can_call_and_read(flow: Flow, path: str) -> None:
 def test_a_web_page_can_read_the_metadata_of_a_server_and_the_reason_for_a_404(flow: Flow) -> None:
     for path, status in (("mcp", 200), ("nothing", 404)):
         url = f"/.well-known/oauth-protected-resource/{path}"
-        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+        preflight_headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
         assert (
-            flow.harness.send("OPTIONS", url, body=None, **asked).header("Access-Control-Allow-Origin") == "*"
+            flow.harness.send("OPTIONS", url, body=None, **preflight_headers).header(
+                "Access-Control-Allow-Origin"
+            )
+            == "*"
         )
         answer = flow.harness.send("GET", url, body=None, Origin="https://app.example")
         assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (status, "*")

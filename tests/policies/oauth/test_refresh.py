@@ -317,7 +317,7 @@ def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> Non
 
 
 @pytest.mark.parametrize(
-    ("granted", "asked", "audience"),
+    ("granted", "requested", "audience"),
     [
         (RESOURCE, [], RESOURCE),
         (RESOURCE, [""], RESOURCE),
@@ -335,12 +335,12 @@ def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> Non
     ids=str,
 )
 def test_d5_a_resource_may_narrow_a_refresh_and_never_widen_it(
-    flow: Flow, granted: str, asked: list[str], audience: str | None
+    flow: Flow, granted: str, requested: list[str], audience: str | None
 ) -> None:
     token = flow.refresh_token()
     flow.store.one("grants")["resource"] = granted
     form = f"grant_type=refresh_token&refresh_token={token}&client_id={flow.client_id}"
-    form += "".join(f"&resource={each}" for each in asked)
+    form += "".join(f"&resource={each}" for each in requested)
     answer = flow.post("/token", form, content_type=FORM)
     if audience is None:
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")

@@ -26,15 +26,15 @@ def problem(flow: Flow, uri: object) -> str:
 
 @pytest.mark.parametrize("client", REGISTRATIONS)
 def test_b3_every_client_registers_with_what_it_really_sends(flow: Flow, client: str) -> None:
-    asked = REGISTRATIONS[client]
-    answer = flow.post("/register", json.dumps(asked), content_type="application/json")
+    requested = REGISTRATIONS[client]
+    answer = flow.post("/register", json.dumps(requested), content_type="application/json")
     assert answer.status == 201, answer.body
     given = answer.json()
-    assert given["redirect_uris"] == asked["redirect_uris"]
+    assert given["redirect_uris"] == requested["redirect_uris"]
     assert given["token_endpoint_auth_method"] == "none"
     assert given["grant_types"] == [
         each
-        for each in asked.get("grant_types", ["authorization_code", "refresh_token"])
+        for each in requested.get("grant_types", ["authorization_code", "refresh_token"])
         if "device" not in each
     ]
     assert given["response_types"] == ["code"]
@@ -89,7 +89,7 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
 
 
 @pytest.mark.parametrize(
-    ("member", "asked", "given"),
+    ("member", "requested", "given"),
     [
         ("grant_types", None, ["authorization_code", "refresh_token"]),
         ("grant_types", ["authorization_code"], ["authorization_code"]),
@@ -101,14 +101,14 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
     ],
 )
 def test_b3_what_is_not_supported_is_left_out(
-    flow: Flow, member: str, asked: object, given: list[str]
+    flow: Flow, member: str, requested: object, given: list[str]
 ) -> None:
-    answer = flow.register(**{member: asked})
+    answer = flow.register(**{member: requested})
     assert (answer.status, answer.json()[member]) == (201, given)
 
 
 @pytest.mark.parametrize(
-    ("member", "asked"),
+    ("member", "requested"),
     [
         ("grant_types", ["refresh_token"]),
         ("grant_types", ["client_credentials"]),
@@ -119,9 +119,9 @@ def test_b3_what_is_not_supported_is_left_out(
         ("response_types", {"code": True}),
     ],
 )
-def test_b3_without_anything_usable_a_client_is_refused(flow: Flow, member: str, asked: object) -> None:
+def test_b3_without_anything_usable_a_client_is_refused(flow: Flow, member: str, requested: object) -> None:
     before = len(list(flow.store.of("clients")))
-    answer = flow.register(**{member: asked})
+    answer = flow.register(**{member: requested})
     assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
     assert member in answer.json()["error_description"]
     assert len(list(flow.store.of("clients"))) == before

@@ -47,7 +47,7 @@ def start(flow: Flow, **changed: str | None) -> Response:
     return flow.get("/consent", (first.header("Location") or "").partition("?")[2])
 
 
-def asked(flow: Flow, **changed: str | None) -> bool:
+def consent_is_shown(flow: Flow, **changed: str | None) -> bool:
     """Completes a sign-in and returns whether the consent page was shown."""
     answer = start(flow, **changed)
     shown = answer.status == 200
@@ -62,7 +62,7 @@ def asked(flow: Flow, **changed: str | None) -> bool:
 
 
 def test_c6_a_verified_client_needs_consent_once(flow: Flow) -> None:
-    assert [asked(flow) for _ in range(3)] == [True, False, False]
+    assert [consent_is_shown(flow) for _ in range(3)] == [True, False, False]
 
 
 def test_c6_the_page_announces_that_the_consent_is_remembered(flow: Flow) -> None:
@@ -73,14 +73,14 @@ def test_c6_the_page_announces_that_the_consent_is_remembered(flow: Flow) -> Non
 
 def test_c6_dynamically_registered_clients_need_consent_each_time(flow: Flow) -> None:
     flow.register(redirect_uris=[APP])
-    assert [asked(flow) for _ in range(3)] == [True] * 3
+    assert [consent_is_shown(flow) for _ in range(3)] == [True] * 3
     assert list(flow.store.of("consents")) == []
 
 
 @pytest.mark.parametrize("redirect_uri", ["http://localhost:5/callback", "com.example.app:/cb"])
 def test_c6_an_app_on_the_users_machine_needs_consent_each_time(flow: Flow, redirect_uri: str) -> None:
     """Every app on the machine can use a verified client's id and receive its response (RFC 8252, 8.6)."""
-    assert [asked(flow, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
+    assert [consent_is_shown(flow, redirect_uri=redirect_uri) for _ in range(3)] == [True] * 3
     assert list(flow.store.of("consents")) == []
 
 
@@ -95,7 +95,12 @@ def test_c6_an_app_on_the_users_machine_needs_consent_each_time(flow: Flow, redi
     ids=str,
 )
 def test_c6_another_request_asks_for_consent_again(flow: Flow, changed: dict[str, str]) -> None:
-    assert [asked(flow), asked(flow, **changed), asked(flow, **changed), asked(flow)] == [
+    assert [
+        consent_is_shown(flow),
+        consent_is_shown(flow, **changed),
+        consent_is_shown(flow, **changed),
+        consent_is_shown(flow),
+    ] == [
         True,
         True,
         False,
@@ -104,28 +109,28 @@ def test_c6_another_request_asks_for_consent_again(flow: Flow, changed: dict[str
 
 
 def test_c6_another_client_needs_consent(flow: Flow) -> None:
-    assert asked(flow)
+    assert consent_is_shown(flow)
     other = "https://other.example.com/client.json"
     Host(document(client_id=other)).serve(flow)
     flow.client_id = other
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 def test_c6_consent_expires(flow: Flow) -> None:
     """The user's cookie expires; the store deletes the document after its time to live."""
-    assert asked(flow)
+    assert consent_is_shown(flow)
     (kept,) = flow.store.of("consents")
     assert kept["ttl"] == 30 * DAY
     flow.harness.clock.advance(30 * DAY - 1)
-    assert not asked(flow)
+    assert not consent_is_shown(flow)
     flow.harness.clock.advance(2)
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 def test_c6_another_browser_and_another_user_need_consent(flow: Flow) -> None:
-    assert asked(flow)
+    assert consent_is_shown(flow)
     flow.cookies.clear()
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 @pytest.mark.parametrize(
@@ -142,15 +147,15 @@ def test_c6_another_browser_and_another_user_need_consent(flow: Flow) -> None:
     ],
 )
 def test_c6_a_changed_cookie_is_not_believed(flow: Flow, cookie: str) -> None:
-    assert asked(flow)
+    assert consent_is_shown(flow)
     sub, expires, mac = flow.cookies["__Host-user"].split(".")
     values = {"sub": sub, "expires": expires, "mac": mac, "other": OTHER_USER, "other_mac": "x" * 43}
     flow.cookies["__Host-user"] = cookie.format(**values)
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 def test_c6_when_another_user_signs_in_the_client_receives_no_code(flow: Flow) -> None:
-    assert asked(flow)
+    assert consent_is_shown(flow)
     answer = start(flow)
     assert answer.status == 302
     flow.nonce = parameters_of(answer.header("Location") or "")["nonce"]
@@ -160,11 +165,11 @@ def test_c6_when_another_user_signs_in_the_client_receives_no_code(flow: Flow) -
     assert parameters_of(end.header("Location") or "")["error"] == "access_denied"
     assert len(list(flow.store.of("grants"))) == grants
     assert "__Host-user" not in flow.cookies
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 def test_c6_without_an_answer_from_the_store_the_page_is_shown(flow: Flow) -> None:
-    assert asked(flow)
+    assert consent_is_shown(flow)
     first = flow.authorize(redirect_uri=APP, resource=f"{GATEWAY}/notes-mcp")
     flow.store.failing = {len(flow.store.calls) + 1: unreachable}
     page = flow.get("/consent", (first.header("Location") or "").partition("?")[2])
@@ -177,7 +182,7 @@ def test_c6_a_sign_in_succeeds_if_its_consent_cannot_be_stored(flow: Flow) -> No
     flow.store.failing = {len(flow.store.calls) + number: unreachable for number in (3, 4, 5)}
     assert "code" in parameters_of(flow.callback(at_entra).header("Location") or "")
     flow.store.failing = {}
-    assert asked(flow)
+    assert consent_is_shown(flow)
 
 
 def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(flow: Flow) -> None:
@@ -194,13 +199,13 @@ def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(flow: Flow) 
 def test_c6_an_operator_may_require_consent_each_time() -> None:
     flow = verified(consentDays="0")
     assert b"not be asked again" not in start(flow).body
-    assert [asked(flow) for _ in range(2)] == [True, True]
+    assert [consent_is_shown(flow) for _ in range(2)] == [True, True]
     assert list(flow.store.of("consents")) == []
 
 
 def test_c6_a_remembered_consent_is_bound_to_the_browser_like_any_other(flow: Flow) -> None:
     """The redirect from Entra needs the cookie that was set with the redirect to Entra."""
-    assert asked(flow)
+    assert consent_is_shown(flow)
     answer = start(flow)
     flow.cookies = {name: value for name, value in flow.cookies.items() if "callback" not in name}
     assert flow.callback(answer).status == 403
@@ -214,7 +219,7 @@ def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
 
 
 def test_c6_what_is_kept(flow: Flow) -> None:
-    assert asked(flow, scope="notes.read")
+    assert consent_is_shown(flow, scope="notes.read")
     assert kept_without_versions(flow) == [
         {
             "ttl": 30 * DAY,

@@ -84,7 +84,7 @@ def _refused_by_entra(flow: Flow) -> Response:
     return signed_in(flow, APP)
 
 
-def _asked_wrongly(flow: Flow) -> Response:
+def _invalid_request(flow: Flow) -> Response:
     flow.register(redirect_uris=[APP])
     return flow.authorize(redirect_uri=APP, response_type="token")
 
@@ -94,7 +94,7 @@ def _asked_wrongly(flow: Flow) -> Response:
     [
         (_denied, "access_denied"),
         (_refused_by_entra, "access_denied"),
-        (_asked_wrongly, "unsupported_response_type"),
+        (_invalid_request, "unsupported_response_type"),
     ],
 )
 def test_c2_an_error_leads_back_to_an_app_by_a_page(

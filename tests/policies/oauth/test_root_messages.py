@@ -162,10 +162,10 @@ def test_consent_to_the_whole_gateway_names_every_server(harness: Harness) -> No
         document = json.dumps(transaction | {"resource": GATEWAY + path})
         harness.network.answer = lambda _sent, document=document: reply(200, document)
         pages.append(harness.send("GET", "/consent", "transaction=x").body.decode())
-    asked = [re.findall(r"<dt>([^<]*MCP server[^<]*)</dt><dd><ul>(.*?)</ul>", page) for page in pages]
+    shown_scopes = [re.findall(r"<dt>([^<]*MCP server[^<]*)</dt><dd><ul>(.*?)</ul>", page) for page in pages]
     servers = ["Functions", "Notes", "Tasks", "Web"]
     items = [f"<li>{name}</li>" for name in servers]
-    assert asked == [
+    assert shown_scopes == [
         [("Every MCP server behind this gateway", "".join(items))],
         *([("MCP server", item)] for item in items),
     ]

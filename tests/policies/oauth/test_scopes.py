@@ -46,7 +46,7 @@ def words(page: Response) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("requested", "given"),
     [
         ("notes.read", "notes.read"),
         ("notes.write", "notes.write"),
@@ -63,9 +63,9 @@ def words(page: Response) -> list[str]:
     ],
 )
 def test_c2_unknown_scopes_are_ignored_and_without_a_known_one_the_default_is_granted(
-    flow: Flow, asked: str | None, given: str
+    flow: Flow, requested: str | None, given: str
 ) -> None:
-    assert granted(flow, scope=asked, resource=f"{GATEWAY}/notes-mcp") == given
+    assert granted(flow, scope=requested, resource=f"{GATEWAY}/notes-mcp") == given
 
 
 def test_c2_a_request_for_the_whole_gateway_has_the_scopes_of_every_server(flow: Flow) -> None:
@@ -82,13 +82,13 @@ def test_a2a_offline_access_is_granted_only_to_a_client_with_refresh_tokens(flow
 
 def test_c4_the_consent_page_describes_the_granted_scopes(flow: Flow) -> None:
     notes = f"{GATEWAY}/notes-mcp"
-    for asked, resource, read in (
+    for requested, resource, read in (
         ("functions", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
         ("functions offline_access", f"{GATEWAY}/mcp", ["Use Functions", "Keep you signed in"]),
         ("notes.write", notes, ["notes.write at Notes", "Keep you signed in"]),
         ("x", None, ["Use Functions", "notes.read at Notes", "Keep you signed in"]),
     ):
-        page = flow.consent_page(handle_of(flow.authorize(scope=asked, resource=resource)))
+        page = flow.consent_page(handle_of(flow.authorize(scope=requested, resource=resource)))
         assert words(page) == read
     flow.register(grant_types=["authorization_code"])
     assert words(flow.page()) == ["Use Functions"]

@@ -143,13 +143,23 @@ STEPS = {
     "register": Step(lambda _: None, lambda flow, _: flow.register(), "json"),
     "authorize": Step(lambda _: None, lambda flow, _: flow.authorize(), "page"),
     "consent page": Step(
-        lambda flow: handle_of(flow.authorize()), lambda flow, made: flow.consent_page(str(made)), "page"
+        lambda flow: handle_of(flow.authorize()),
+        lambda flow, prepared: flow.consent_page(str(prepared)),
+        "page",
     ),
-    "allow": Step(lambda flow: flow.page(), lambda flow, made: flow.consent(_got(made)), "page"),
-    "deny": Step(lambda flow: flow.page(), lambda flow, made: flow.consent(_got(made), "deny"), "page"),
-    "callback": Step(lambda flow: flow.at_entra(), lambda flow, made: flow.callback(_got(made)), "page"),
-    "token": Step(lambda flow: flow.code(), lambda flow, made: flow.redeem(str(made)), "json"),
-    "refresh": Step(lambda flow: flow.refresh_token(), lambda flow, made: flow.refresh(str(made)), "json"),
+    "allow": Step(
+        lambda flow: flow.page(), lambda flow, prepared: flow.consent(response_of(prepared)), "page"
+    ),
+    "deny": Step(
+        lambda flow: flow.page(), lambda flow, prepared: flow.consent(response_of(prepared), "deny"), "page"
+    ),
+    "callback": Step(
+        lambda flow: flow.at_entra(), lambda flow, prepared: flow.callback(response_of(prepared)), "page"
+    ),
+    "token": Step(lambda flow: flow.code(), lambda flow, prepared: flow.redeem(str(prepared)), "json"),
+    "refresh": Step(
+        lambda flow: flow.refresh_token(), lambda flow, prepared: flow.refresh(str(prepared)), "json"
+    ),
 }
 CALLS = {
     "register": ["POST clients"],
@@ -171,17 +181,17 @@ FAILURES = {
 THROTTLED = "throttles every call"
 
 
-def _got(made: object) -> Response:
-    assert isinstance(made, Response)
-    return made
+def response_of(prepared: object) -> Response:
+    assert isinstance(prepared, Response)
+    return prepared
 
 
 def test_each_step_makes_exactly_these_calls_to_the_store(flow: Flow) -> None:
     for name, step in STEPS.items():
-        made = step.before(flow)
+        prepared = step.before(flow)
         flow.harness.gateway.services.cache.clear()
         flow.store.calls.clear()
-        step.go(flow, made)
+        step.go(flow, prepared)
         assert [" ".join(call) for call in flow.store.calls] == CALLS[name]
 
 
@@ -194,17 +204,17 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
     flow: Flow, name: str, number: int, failure: str
 ) -> None:
     step = STEPS[name]
-    made, cookies, documents = _failed_at(flow, step, number, FAILURES[failure])
+    prepared, cookies, documents = _failed_at(flow, step, number, FAILURES[failure])
     if failure == THROTTLED:
         flow.store.failing |= dict.fromkeys(range(number + 1, number + 3), FAILURES[failure])
-    answer = step.go(flow, made)
+    answer = step.go(flow, prepared)
     assert b"cosmos" not in answer.body
     flow.store.failing.clear()
     if (name, number) == ("callback", 2):
         parameters = parameters_of(answer.header("Location") or "")
         assert (parameters["error"], parameters["state"]) == ("temporarily_unavailable", "s")
         assert "code" not in parameters
-        assert flow.callback(_got(made)).status in (400, 403)
+        assert flow.callback(response_of(prepared)).status in (400, 403)
         return
     assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
     assert answer.header("Cache-Control") == "no-store"
@@ -215,7 +225,7 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
         assert answer.header("Set-Cookie") is None
     assert flow.store.documents == documents
     flow.cookies = cookies
-    assert step.go(flow, made).status in (200, 201, 302, 303)
+    assert step.go(flow, prepared).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -223,9 +233,9 @@ def test_a_failure_of_the_store_is_reported_and_the_step_can_be_repeated(
     ("name", "number"), [(n, i) for n, calls in CALLS.items() for i in range(len(calls))]
 )
 def test_d7_a_throttled_call_is_repeated(flow: Flow, name: str, number: int, times: int) -> None:
-    made, _, _ = _failed_at(flow, STEPS[name], number, status(429))
+    prepared, _, _ = _failed_at(flow, STEPS[name], number, status(429))
     flow.store.failing |= dict.fromkeys(range(number, number + times), status(429))
-    assert STEPS[name].go(flow, made).status in (200, 201, 302, 303)
+    assert STEPS[name].go(flow, prepared).status in (200, 201, 302, 303)
 
 
 @pytest.mark.parametrize("failure", [*FAILURES.values(), status(412), status(404)])
@@ -238,18 +248,18 @@ def _failed_at(
     flow: Flow, step: Step, number: int, failing: Failing
 ) -> tuple[object, dict[str, str], dict[tuple[str, str], dict[str, object]]]:
     """Runs all steps before a step, and lets its call with this number fail."""
-    made = step.before(flow)
+    prepared = step.before(flow)
     flow.harness.gateway.services.cache.clear()
     flow.store.calls.clear()
     flow.store.failing = {number: failing}
-    return made, dict(flow.cookies), dict(flow.store.documents)
+    return prepared, dict(flow.cookies), dict(flow.store.documents)
 
 
 @pytest.mark.parametrize("code", [404, 412])
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: str, code: int) -> None:
-    made, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
-    answer = STEPS[name].go(flow, made)
+    prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(code))
+    answer = STEPS[name].go(flow, prepared)
     assert (answer.status, answer.header("Location")) == (400, None)
     assert b"no longer open" in answer.body
     assert flow.store.documents == documents
@@ -258,16 +268,16 @@ def test_a_transaction_that_another_request_changed_is_closed(flow: Flow, name: 
 @pytest.mark.parametrize("name", ["allow", "deny", "callback"])
 def test_a_transaction_that_cannot_be_read_again_is_not_reported_as_closed(flow: Flow, name: str) -> None:
     """The write found another version, and its author cannot be determined."""
-    made, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
+    prepared, _, documents = _failed_at(flow, STEPS[name], 1, status(412))
     flow.store.failing[2] = unreachable
-    answer = STEPS[name].go(flow, made)
+    answer = STEPS[name].go(flow, prepared)
     assert (answer.status, answer.header("Retry-After"), answer.header("Location")) == (503, "5", None)
     assert flow.store.documents == documents
 
 
 def test_a_code_whose_grant_disappeared_is_invalid(flow: Flow) -> None:
-    made, _, documents = _failed_at(flow, STEPS["token"], 2, status(404))
-    answer = flow.redeem(str(made))
+    prepared, _, documents = _failed_at(flow, STEPS["token"], 2, status(404))
+    answer = flow.redeem(str(prepared))
     assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
     assert flow.store.documents == documents
 
@@ -312,8 +322,8 @@ def test_a_replay_is_detected_when_the_clocks_of_units_differ(flow: Flow, apart:
 @pytest.mark.parametrize("name", ["authorize", "consent page", "allow", "callback", "token", "refresh"])
 def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, name: str) -> None:
     """An internal failure of the gateway is in its log, but not in the response."""
-    made, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
-    answer = STEPS[name].go(flow, made)
+    prepared, _, documents = _failed_at(flow, STEPS[name], 0, status(200, "<html>cosmos.internal.example"))
+    answer = STEPS[name].go(flow, prepared)
     assert answer.status == 500
     assert b"cosmos" not in answer.body
     if name in ("authorize", "consent page", "allow", "callback"):

@@ -301,7 +301,7 @@ def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status"),
+    ("requested", "status"),
     [
         ([RESOURCE, RESOURCE], 200),
         ([RESOURCE, RESOURCE + "/"], 200),
@@ -314,9 +314,9 @@ def test_d2_the_client_of_the_header_is_bound_to_the_code(flow: Flow) -> None:
     ids=str,
 )
 def test_d2_a_repeated_resource_counts_once_and_the_origin_counts_as_no_resource(
-    flow: Flow, asked: list[str], status: int
+    flow: Flow, requested: list[str], status: int
 ) -> None:
-    form = redemption(flow, flow.code()) + "".join(f"&resource={quote(each)}" for each in asked)
+    form = redemption(flow, flow.code()) + "".join(f"&resource={quote(each)}" for each in requested)
     answer = redeem_raw(flow, form)
     assert answer.status == status
     if status == 200:
@@ -356,16 +356,16 @@ SCOPES: list[tuple[str, str | None, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("granted", "asked", "given"), SCOPES, ids=str)
+@pytest.mark.parametrize(("granted", "requested", "given"), SCOPES, ids=str)
 def test_d5_a_scope_may_narrow_a_refresh_and_never_widen_it(
-    flow: Flow, granted: str, asked: str | None, given: str | None
+    flow: Flow, granted: str, requested: str | None, given: str | None
 ) -> None:
     """Only scopes that were ignored at the authorization endpoint are ignored again."""
     page = flow.consent_page(handle_of(flow.authorize(scope="functions mcp.read mcp.write")))
     code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
     token = flow.redeem(code).json()["refresh_token"]
     flow.store.one("grants")["scope"] = granted
-    answer = flow.refresh(token, scope=asked)
+    answer = flow.refresh(token, scope=requested)
     if given is None:
         assert error_of(answer) == (400, "invalid_scope")
         assert flow.refresh(token).status == 200
