@@ -9,10 +9,10 @@ import sys
 def main() -> None:
     """Runs the command line."""
     if sys.argv[1:2] == ["up"]:
-        # Until there is something to stop, Ctrl-C simply ends the process, also during imports.
+        # While nothing has to be stopped, Ctrl-C ends the process immediately, also during imports.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os._exit(0))
-        # A start creates many objects and little garbage: its collection would take a fifth of the time.
+        # A start creates many objects and little garbage: garbage collection would take a fifth of the time.
         gc.disable()
     _occupy_standard_streams()
     from twin.cli import app  # noqa: PLC0415 - see above

@@ -27,7 +27,7 @@ def show(console: Console, running: Running, seconds: float) -> None:
     options, made = running.options, running.plan
     notice = Text.assemble(
         (f"Local twin of stack '{options.stack}', ready in {seconds:.1f} s.", "bold"),
-        "\nThis is not Azure: it runs what the stack declares, with test users, on this machine only.",
+        "\nThis is not Azure: it runs the declared resources of the stack on this machine, with test users.",
     )
     console.print(Panel(notice, border_style="cyan", expand=False))
     _rows(console, "Outputs of the stack", _flat(made.stack.outputs, made.stack.secret_outputs))
@@ -93,8 +93,8 @@ def _not_read(encrypted: Sequence[str]) -> Iterator[str]:
     if encrypted:
         options = " ".join(f"--secret {name}" for name in encrypted)
         yield (
-            f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; what "
-            f"depends on it runs with invented data. To use real values: python -m twin up {options}"
+            f"{', '.join(encrypted)}: encrypted in the stack's file, so not read and not needed; servers "
+            f"that use them run with test data. To use real values: python -m twin up {options}"
         )
 
 

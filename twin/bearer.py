@@ -11,7 +11,7 @@ class RequireBearer:
     """ASGI middleware that answers 401 without an accepted token.
 
     Args:
-        app: answers the others.
+        app: receives requests with an accepted token.
         accepts: whether a token is accepted.
         challenge: value of `WWW-Authenticate`.
     """

@@ -4,7 +4,6 @@ There is no container engine: the command that replaces an image comes from `twi
 the stack (`local: {command: ...}` of an entry in `containers`).
 """
 
-import asyncio
 import os
 import shutil
 from collections.abc import Mapping
@@ -24,19 +23,18 @@ from twin.node import NodeError
 from twin.notices import Notify
 from twin.plan import Plan
 from twin.process import ChildProcess, base_environment, listening
-from twin.server_process import CannotRunError, ServerProcess, State
+from twin.server_process import CannotRunError, ServerBehindIngress, ServerProcess, State
 from twin.shared_readings import SharedReadings
 from twin.stand_in import LocalCommand, LocalImageError
 
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 
 
-class Container:
+class Container(ServerBehindIngress):
     """One Container App: its process behind its ingress.
 
-    A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress
-        returns 503
-    with the reason.
+    A container that cannot run, or that has ended, does not affect the rest of the twin: its ingress returns
+    503 with the reason.
 
     Args:
         app: the declared app.
@@ -78,7 +76,7 @@ class Container:
             self.stand_in = self._command(app, 0).stand_in
         except CannotRunError as error:
             self.process.fail(str(error))
-        self._ingress = Ingress(
+        self.ingress = Ingress(
             app.name,
             app.host,
             check=TokenCheck(app.auth, clock=clock) if app.auth is not None else None,
@@ -97,7 +95,7 @@ class Container:
         Raises:
             OSError: the port is taken.
         """
-        await self._ingress.start(self.port)
+        await self.ingress.start(self.port)
 
     async def start(self) -> None:
         """Starts the process in the background, unless it cannot run."""
@@ -123,15 +121,6 @@ class Container:
             )
         self.app = app
         await self.process.restart()
-
-    async def wait(self) -> str:
-        """Never returns: the end of its process does not end the twin."""
-        await asyncio.get_running_loop().create_future()
-        return "ended"
-
-    async def stop(self) -> None:
-        """Ends the process and closes the ingress."""
-        await asyncio.gather(self.process.stop(), self._ingress.stop())
 
     def _child(self, port: int) -> ChildProcess:
         command = self._command(self.app, port)

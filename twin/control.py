@@ -40,8 +40,9 @@ Bodies are JSON objects; an error lists what is accepted.
     GET /traces                 the recorded requests, newest first; with ?path=/mcp those below it, with
                                 ?status=401 or ?status=4xx those with such a status.
     GET /traces/{id}            one of them: policies, expressions, changes and sent requests, without
-    secrets. GET /traces/view            the same as pages, for a browser. GET /audit                  the
-    latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
+                                secrets.
+    GET /traces/view            the same as pages, for a browser.
+    GET /audit                  the latest audit records, newest first; with ?event=, ?outcome=, ?subject=,
                                 ?client=, ?server= or ?operationId= those with that value.
     GET /audit/view             the same as a page.
     POST /reset                 clears traces, audit records, cache, faults, record and clock, enables

@@ -20,10 +20,10 @@ def create_hosted(
     """The stand-ins that the stack's agents use, by service; none of them is started.
 
     Args:
-        plan: what runs.
-        ports: of the twin.
-        clock: of the twin.
-        keys: of Entra.
+        plan: the plan of the twin.
+        ports: the ports of the twin.
+        clock: the clock of the twin.
+        keys: the signing keys of Entra.
         agent: the identity of agents.
     """
     verifier = TokenVerifier(plan.directory, clock, keys)

@@ -1,4 +1,4 @@
-"""An ASGI application that is made at its first request, because its libraries import slowly."""
+"""An ASGI application that is created at its first request, because its libraries import slowly."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ class LateApp:
     """The application, with its lifespan.
 
     Args:
-        create: makes it; called once.
+        create: creates the application; called once.
     """
 
     def __init__(self, create: Callable[[], ASGIApp]) -> None:

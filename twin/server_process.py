@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from twin.ingress import Unavailable
+from twin.ingress import Ingress, Unavailable
 from twin.notices import Notice, Notify
 from twin.ports import LOOPBACK
 from twin.process import ChildProcess, ProcessError, RunningProcess, printed
@@ -31,7 +31,7 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"
-    """It has ended and will be restarted after a pause."""
+    """The process has ended and will be restarted after a pause."""
     FAILED = "failed"
 
 
@@ -161,6 +161,27 @@ class ServerProcess:
     def _begin(self) -> None:
         self.state, self.problem = State.STARTING, ""
         self._settled.clear()
+
+
+class ServerBehindIngress:
+    """An MCP server as a service of the twin: its process and its ingress.
+
+    Attributes:
+        process: its process.
+        ingress: passes requests on to the process.
+    """
+
+    process: ServerProcess
+    ingress: Ingress
+
+    async def wait(self) -> str:
+        """Never returns: the end of its process does not end the twin."""
+        await asyncio.get_running_loop().create_future()
+        return "ended"
+
+    async def stop(self) -> None:
+        """Ends the process and closes the ingress."""
+        await asyncio.gather(self.process.stop(), self.ingress.stop())
 
 
 def _free_port() -> int:

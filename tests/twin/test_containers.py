@@ -566,5 +566,5 @@ def test_an_app_without_a_route_is_not_public() -> None:
     assert [app.name for app in container_apps(replace(stack, resources=rest))] == ["slack-sse"]
 
     partly = replace(route, inputs={**route.inputs, "properties": {"rules": []}})
-    with pytest.raises(StackError, match="must have one rule that leads everything below / to one app"):
+    with pytest.raises(StackError, match="must have one rule that routes all paths below / to one app"):
         container_apps(replace(stack, resources=(*rest, partly)))

@@ -220,11 +220,11 @@ def test_every_generated_value_depends_on_the_seed(project: Project) -> None:
         ),
         (
             "from pulumi_azure_native import storage\nstorage.StorageAccount.get('a', 'b')",
-            "The local twin has no azure-native:storage:StorageAccount that exists before a stack",
+            "The local twin has no existing azure-native:storage:StorageAccount",
         ),
         (
             "import pulumi_random as r\nr.RandomUuid.get('a', 'b')",
-            "The local twin has no random:index/randomUuid:RandomUuid that exists before a stack",
+            "The local twin has no existing random:index/randomUuid:RandomUuid",
         ),
     ],
 )

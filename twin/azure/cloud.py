@@ -88,11 +88,11 @@ class Cloud:
             assigned: ids of the managed identities that it has.
 
         Raises:
-            pulumi.RunError: the twin cannot say what such a resource is like.
+            pulumi.RunError: the twin does not know the outputs of such a resource.
         """
         namespace, _, kind = type_.partition(":")
         if namespace != "azure-native" or kind.rpartition(":")[2] not in _ADOPTED:
-            raise pulumi.RunError(f"The local twin has no {type_} that exists before a stack.")
+            raise pulumi.RunError(f"The local twin has no existing {type_}.")
         return arm.read(self.subscription, type_, identifier, assigned)
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,13 +75,13 @@ def _public_host(stack: Stack, app: Declared) -> str | None:
 
 
 def _target(route: Declared) -> str:
-    """The app to which a route leads."""
+    """The app that is the target of a route."""
     match (route.inputs.get("properties") or {}).get("rules"):
         case [
             {"routes": [{"match": {"prefix": "/"}, **action}], "targets": [{"containerApp": str(target)}]}
         ] if not action:
             return target
-    raise StackError(f"{route.name} must have one rule that leads everything below / to one app.")
+    raise StackError(f"{route.name} must have one rule that routes all paths below / to one app.")
 
 
 def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:

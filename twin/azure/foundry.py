@@ -1,4 +1,4 @@
-"""The Foundry project of a stack in the twin: invented, with the connections that the stack declares."""
+"""The Foundry project of a stack in the twin, with the connections that the stack declares."""
 
 from twin.azure.identifiers import Seed
 from twin.connection import Connection

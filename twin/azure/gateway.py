@@ -64,9 +64,9 @@ def service(stack: Stack, cloud: Cloud) -> Service:
 
 
 def _configured_sku(stack: Stack) -> str:
-    """The tier of a service that exists already, as the stack's settings say it."""
+    """The tier of an existing service, according to the stack's settings."""
     if stack.configuration is None:
-        raise StackError("The stack uses an API Management service that exists; its tier is unknown.")
+        raise StackError("The stack uses an existing API Management service whose tier is unknown.")
     return stack.configuration.values[f"{stack.configuration.project}:sku"]
 
 

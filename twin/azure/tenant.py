@@ -22,7 +22,7 @@ from twin.stack import Declared, Stack
 GATEWAY = "gateway"
 FUNCTIONS = "functions"
 AGENTS = "agents"
-"""Not declared by a stack: the twin's own, for agents."""
+"""The twin's own identity for agents, which no stack declares."""
 
 _HOSTS = {
     "apimanagement:ApiManagementService": GATEWAY,

@@ -46,7 +46,7 @@ class Resource(Protocol):
 
 
 def vaults(stack: Stack) -> "Vaults":
-    """Everything that a stack, evaluated for an update, has in Key Vaults."""
+    """All Key Vaults of a stack that is evaluated for an update, with their secrets."""
     return Vaults(stack.of_type("keyvault:Secret"), stack.of_type("authorization:RoleAssignment"))
 
 
@@ -76,7 +76,7 @@ class Vaults:
         if parts is None:
             raise UnreadableError(f"{address} is not the address of a secret.")
         secret = next(self._named(parts["vault"], parts["name"]), None)
-        # A vault answers who may not read before it says whether there is something to read.
+        # A vault checks the caller's role before it checks whether the secret exists.
         if not self._admits(secret, principal_id):
             raise UnreadableError(f"ForbiddenByRbac: {principal_id} has no role that reads {address}.")
         if secret is None or parts["version"] not in (None, _version(secret)):

@@ -1,20 +1,19 @@
 """The Functions host as a service of the twin: its process behind an ingress."""
 
-import asyncio
 from collections.abc import Callable
 
 from twin.ingress import Ingress
 from twin.notices import Notify
 from twin.plan import Plan
 from twin.process import ChildProcess
-from twin.server_process import ServerProcess, State
+from twin.server_process import ServerBehindIngress, ServerProcess, State
 
 
 class FunctionsStartError(Exception):
     """The Functions host did not start; the message says why."""
 
 
-class FunctionsService:
+class FunctionsService(ServerBehindIngress):
     """The Functions host on its port. It checks the tokens of its callers itself.
 
     Args:
@@ -34,7 +33,7 @@ class FunctionsService:
         self.port = port
         self._plan = plan
         self.process = ServerProcess(self.name, lambda free: child(self._plan, free), notify=notify)
-        self._ingress = Ingress(self.name, host, check=None, target=self.process.target, notify=notify)
+        self.ingress = Ingress(self.name, host, check=None, target=self.process.target, notify=notify)
 
     async def start(self) -> None:
         """Opens the ingress and waits until the process is ready.
@@ -43,7 +42,7 @@ class FunctionsService:
             OSError: the port is taken.
             FunctionsStartError: the process did not start.
         """
-        await self._ingress.start(self.port)
+        await self.ingress.start(self.port)
         self.process.start()
         await self.process.settle()
         if self.process.state is not State.READY:
@@ -53,12 +52,3 @@ class FunctionsService:
         """Restarts the process with the app's current files and settings."""
         self._plan = plan
         await self.process.restart()
-
-    async def wait(self) -> str:
-        """Never returns: the end of its process does not end the twin."""
-        await asyncio.get_running_loop().create_future()
-        return "ended"
-
-    async def stop(self) -> None:
-        """Ends the process and closes the ingress."""
-        await asyncio.gather(self.process.stop(), self._ingress.stop())

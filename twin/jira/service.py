@@ -10,7 +10,7 @@ from twin.serving import AsgiServer
 from twin.stand_in import StandInArgs
 
 
-class JiraStandIn:
+class JiraStandIn(AsgiServer):
     """Jira's REST API on a port.
 
     Attributes:
@@ -19,8 +19,6 @@ class JiraStandIn:
         username: user name of the only account.
         token: API token of the account, new at every start; a secret.
     """
-
-    name = "Jira's stand-in"
 
     def __init__(self, args: StandInArgs) -> None:
         (port,) = args.ports
@@ -36,7 +34,7 @@ class JiraStandIn:
             base_url=self._url,
             arrivals=self.arrivals,
         )
-        self._server = AsgiServer(self.name, app, port)
+        super().__init__("Jira's stand-in", app, port)
 
     def environment(self) -> dict[str, str]:
         """The environment variables with which `mcp-atlassian` uses it; they contain its token."""
@@ -46,19 +44,3 @@ class JiraStandIn:
         """Discards changes and recorded requests."""
         self.site.reset()
         self.arrivals.clear()
-
-    async def start(self) -> None:
-        """Starts to serve.
-
-        Raises:
-            OSError: the port is taken.
-        """
-        await self._server.start()
-
-    async def wait(self) -> str:
-        """Waits until it fails and returns the reason."""
-        return await self._server.wait()
-
-    async def stop(self) -> None:
-        """Ends it."""
-        await self._server.stop()

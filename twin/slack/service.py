@@ -10,7 +10,7 @@ from twin.slack.store import Workspace
 from twin.stand_in import StandInArgs
 
 
-class SlackStandIn:
+class SlackStandIn(AsgiServer):
     """The Web API on one port, and the proxy to it on another.
 
     Attributes:
@@ -18,8 +18,6 @@ class SlackStandIn:
         arrivals: the requests that it received.
         token: the only token that it accepts, new at every start; a secret.
     """
-
-    name = "Slack's stand-in"
 
     def __init__(self, args: StandInArgs) -> None:
         port, proxy_port = args.ports
@@ -30,7 +28,7 @@ class SlackStandIn:
         self._proxy_port = proxy_port
         self._certificate = args.folder / "slack-ca.pem"
         app = create_app(self.workspace, token=self.token, arrivals=self.arrivals)
-        self._server = AsgiServer(self.name, app, port)
+        super().__init__("Slack's stand-in", app, port)
 
     def environment(self) -> dict[str, str]:
         """The environment variables with which `slack-mcp-server` uses it; they contain its token."""
@@ -46,21 +44,17 @@ class SlackStandIn:
         self.arrivals.clear()
 
     async def start(self) -> None:
-        """Starts both.
+        """Starts the Web API and the proxy.
 
         Raises:
             OSError: a port is taken.
         """
         self._certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._certificate.write_bytes(self._proxy.authority.certificate)
-        await self._server.start()
+        await super().start()
         await self._proxy.start()
 
-    async def wait(self) -> str:
-        """Waits until it fails and returns the reason."""
-        return await self._server.wait()
-
     async def stop(self) -> None:
-        """Ends both."""
+        """Stops the proxy and the Web API."""
         await self._proxy.stop()
-        await self._server.stop()
+        await super().stop()
