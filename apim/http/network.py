@@ -131,18 +131,7 @@ class HttpNetwork:
         body: bytes | AsyncIterator[bytes] | None = None,
         timeout: float = 300.0,  # noqa: ASYNC109 -- the policies' own word; it ends with the response's headers
     ) -> Reply:
-        """Sends a request and waits for the headers of the response.
-
-        Args:
-            method: HTTP method.
-            url: absolute, percent-encoded.
-            headers: hop-by-hop headers are dropped; Host is taken from the URL unless it is given.
-            body: None for a request without a body.
-            timeout: seconds within which the headers of the response must arrive.
-
-        Raises:
-            SendError: there was no response.
-        """
+        """Sends a request and waits for the headers of the response; see `apim.network.Network.send`."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise SendError(f"not an absolute http or https URL: {url!r}")

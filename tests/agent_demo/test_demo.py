@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent_demo.pseudo_terminal import PseudoTerminal
-from tests.children import free_port_block
-from tests.e2e.conftest import ROOT, RunningTwin
+from tests.e2e.conftest import ROOT, RunningTwin, started_twin
 
 PAGE = ROOT / "docs" / "agents.md"
 _BLOCK = re.compile(r"(?<=<!-- recorded -->\n```text\n).*?(?=\n```)", re.DOTALL)
@@ -19,12 +18,8 @@ _BLOCK = re.compile(r"(?<=<!-- recorded -->\n```text\n).*?(?=\n```)", re.DOTALL)
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", {}, agents=True)
-    try:
-        twin.wait_until_ready()
+    with started_twin(tmp_path_factory.mktemp("twin") / "state", {}, agents=True) as twin:
         yield twin
-    finally:
-        twin.stop()
 
 
 def environment() -> dict[str, str]:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.children import free_port_block
 from tests.clients import page
 from tests.clients.client import clients
-from tests.e2e.conftest import RunningTwin
+from tests.e2e.conftest import RunningTwin, started_twin
 from tests.stacks import FUNCTIONS_ONLY
 
 
@@ -40,12 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def twin_of_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", FUNCTIONS_ONLY)
-    try:
-        twin.wait_until_ready()
+    with started_twin(tmp_path_factory.mktemp("twin") / "state", FUNCTIONS_ONLY) as twin:
         yield twin
-    finally:
-        twin.stop()
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.children import free_port, free_port_block
+from tests.children import free_port
 from tests.conformance.proxy import adding
 from tests.e2e.client import parameters_of
-from tests.e2e.conftest import ROOT, RunningTwin
+from tests.e2e.conftest import ROOT, RunningTwin, started_twin
 
 COMMAND = f"{sys.executable} -m tests.conformance.server"
 ENTRY = {
@@ -43,12 +43,8 @@ def direct() -> Iterator[str]:
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
     """A twin with the server as `/suite-mcp`, and the project's own functions as `/mcp`."""
     config = {"backends": '["functions"]', "containers": json.dumps([ENTRY]), "callsPerMinute": "100000"}
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", config)
-    try:
-        twin.wait_until_ready()
+    with started_twin(tmp_path_factory.mktemp("twin") / "state", config) as twin:
         yield twin
-    finally:
-        twin.stop()
 
 
 @pytest.fixture(scope="session")

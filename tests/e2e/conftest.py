@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -139,15 +140,22 @@ class RunningTwin:
         return Client(self.gateway, self.http, **chosen)
 
 
-@pytest.fixture(scope="session")
-def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
-    config = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
-    twin = RunningTwin(free_port_block(), tmp_path_factory.mktemp("twin") / "state", config)
+@contextlib.contextmanager
+def started_twin(state: Path, config: Mapping[str, str], **options: Any) -> Generator[RunningTwin]:
+    """A twin that is ready, on free ports; it is stopped at the end. `options` are those of `RunningTwin`."""
+    twin = RunningTwin(free_port_block(), state, config, **options)
     try:
         twin.wait_until_ready()
         yield twin
     finally:
         twin.stop()
+
+
+@pytest.fixture(scope="session")
+def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    config = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
+    with started_twin(tmp_path_factory.mktemp("twin") / "state", config) as twin:
+        yield twin
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import anyio
 import pytest
 
 from gateway.verify.stack import Options, find_target
-from tests.children import free_port_block
-from tests.e2e.conftest import RunningTwin
+from tests.e2e.conftest import RunningTwin, started_twin
 from tests.e2e.sdk import connected
 from tests.e2e.verification import ONE_SERVER, ids, signs_in, verify
 from tests.existing import EXISTING, SUBSCRIPTION
@@ -43,12 +42,8 @@ def config(state: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def twin(state: Path, config: dict[str, str]) -> Iterator[RunningTwin]:
-    twin = RunningTwin(free_port_block(), state, config)
-    try:
-        twin.wait_until_ready()
+    with started_twin(state, config) as twin:
         yield twin
-    finally:
-        twin.stop()
 
 
 @pytest.mark.parametrize("entrance", ["/mcp", "/mcp/sse"])

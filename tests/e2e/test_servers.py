@@ -22,10 +22,9 @@ import httpx
 import pytest
 from mcp_types import TextContent
 
-from tests.children import free_port_block
 from tests.e2e import legacy
 from tests.e2e.client import Client, parameters_of
-from tests.e2e.conftest import ROOT, RunningTwin
+from tests.e2e.conftest import ROOT, RunningTwin, started_twin
 from tests.e2e.deployment import Deployment
 from tests.e2e.legacy import LegacySession
 from tests.e2e.person import Person
@@ -120,14 +119,8 @@ def running_twin(project: Path) -> Iterator[RunningTwin]:
     secrets = project / "secrets.env"
     secrets.touch(mode=0o600)
     secrets.write_text(f"recorderToken={CANARY}\n")
-    twin = RunningTwin(
-        free_port_block(), Path("state"), OVERRIDES, project=project, secrets_file=Path(secrets.name)
-    )
-    try:
-        twin.wait_until_ready()
+    with started_twin(Path("state"), OVERRIDES, project=project, secrets_file=Path(secrets.name)) as twin:
         yield twin
-    finally:
-        twin.stop()
 
 
 async def use(

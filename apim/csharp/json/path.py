@@ -11,6 +11,7 @@ from typing import Final
 from apim.csharp.dotnet.values import Long
 from apim.csharp.errors import DotNetException, argument_null
 from apim.csharp.json.query import Comparison, Operand, Query, every, some
+from apim.csharp.json.reader import SIMPLE_ESCAPES
 from apim.csharp.json.tokens import JArray, JConstructor, JObject, JProperty, JToken, JValue, quoted_name
 
 Step = Callable[[JToken, Iterable[JToken], bool], Iterator[JToken]]
@@ -22,17 +23,6 @@ _WORD = re.compile(r"true|false|null")
 _WORDS: Final = {"true": True, "false": False, "null": None}
 _REGEX = re.compile(r"/(?:\\.|[^/\\])*/[^\W\d_]*", re.DOTALL)
 _QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'", re.DOTALL)
-_ESCAPES: Final = {
-    "b": "\b",
-    "t": "\t",
-    "n": "\n",
-    "f": "\f",
-    "r": "\r",
-    "\\": "\\",
-    '"': '"',
-    "'": "'",
-    "/": "/",
-}
 _ENDS_OPERAND: Final = frozenset("=<!>|&")
 
 
@@ -162,9 +152,9 @@ class _PathReader:
         self.position = match.end()
 
         def escaped(found: re.Match[str]) -> str:
-            if found[1] not in _ESCAPES:
+            if found[1] not in SIMPLE_ESCAPES:
                 raise _error(f"Unknown escape character: \\{found[1]}")
-            return _ESCAPES[found[1]]
+            return SIMPLE_ESCAPES[found[1]]
 
         return re.sub(r"\\(.)", escaped, match[1], flags=re.DOTALL)
 

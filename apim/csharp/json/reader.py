@@ -113,7 +113,7 @@ _WORDS: Final = {
     "Infinity": math.inf,
     "-Infinity": -math.inf,
 }
-_SIMPLE_ESCAPES: Final = {
+SIMPLE_ESCAPES: Final = {
     "b": "\b",
     "t": "\t",
     "n": "\n",
@@ -124,6 +124,7 @@ _SIMPLE_ESCAPES: Final = {
     "'": "'",
     "/": "/",
 }
+"""The characters of escapes with one letter in JSON strings and JSONPath."""
 _STRING_END = {quote_: re.compile(f"[{quote_}\\\\]") for quote_ in "\"'"}
 _SPACE = re.compile(rf"(?:{_WHITE}|/\*[\s\S]*?\*/|//[^\r\n]*)*")
 _BARE_SPACE = re.compile(rf"(?:{_WHITE})*")
@@ -314,8 +315,8 @@ class _Reader:
     def _escape(self) -> str:
         code = self.text[self.position : self.position + 1]
         self.position += 1
-        if code in _SIMPLE_ESCAPES:
-            return _SIMPLE_ESCAPES[code]
+        if code in SIMPLE_ESCAPES:
+            return SIMPLE_ESCAPES[code]
         if code == "u":
             return self._unicode()
         raise reader_error(f"Bad JSON escape sequence: \\{code}.")
