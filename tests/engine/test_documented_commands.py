@@ -20,6 +20,7 @@ from scripts.pulumi_cli import ROOT
 from settings import Settings
 from tests.engine.deployment import Deployment, deployment
 from tests.engine.program import SettingsReader
+from tests.existing import EXISTING
 from tests.program.stack_settings import SECRETS
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -78,6 +79,9 @@ REQUIRED = {
     "githubSignIn": [f"pulumi config set foundryProject {_FOUNDRY_PROJECT}"],
     "githubToken": [f"pulumi config set foundryProject {_FOUNDRY_PROJECT}"],
     "existingAudiences.": ["pulumi config set existingApplication 00000000-0000-0000-0000-000000000001"],
+    "pathPrefix": [
+        f"pulumi config set {key} {EXISTING[key]}" for key in ("existingApiManagement", "existingIdentity")
+    ],
     "roleMembers.": ["pulumi config set --path tools.functions.save_snippet.role SnippetWriter"],
 }
 """What a command in a sentence needs to be set as well, by a part of the command."""
