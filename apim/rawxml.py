@@ -76,7 +76,7 @@ def comments(source: str, document: str) -> tuple[Value, ...]:
     return _read(source, document)[1]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _read(source: str, document: str) -> tuple[Element, tuple[Value, ...]]:
     """The root element and the comments, cached because lint rules and gateways read them many times."""
     reader = _Reader(source, document)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from apim.findings import Finding
 from apim.lint import (
@@ -60,7 +61,16 @@ class Surroundings:
 
 def check(service: Service, surroundings: Surroundings | None = None) -> list[Finding]:
     """All findings about the policies of a service, without duplicates, in order."""
-    about = surroundings or Surroundings()
+    return at_source(_found(service, surroundings or Surroundings()), service)
+
+
+@lru_cache(maxsize=64)
+def _found(service: Service, about: Surroundings) -> tuple[Finding, ...]:
+    """The findings, by the places in the documents.
+
+    They are cached, because stacks with different resources often have the same policies, and a preview is
+    followed by an update. Source maps, which are not compared, have no influence on them.
+    """
     subject = compiled(service, about.unknown)
     found = {*map(_coded, subject.catalogue.findings), *subject.catalogue.warnings}
     for rule in _OF_SERVICES:
@@ -70,7 +80,7 @@ def check(service: Service, surroundings: Surroundings | None = None) -> list[Fi
     for api in service.apis:
         for chain, operations in _by_chain(subject, api):
             found.update(_of_operations(subject, about, api, chain, operations))
-    return at_source(map(with_remedy, found), service)
+    return tuple(map(with_remedy, found))
 
 
 def _by_chain(subject: Subject, api: Api) -> Iterable[tuple[list[str], list[Operation | None]]]:
