@@ -318,6 +318,8 @@ class _Reader:
 
     def _resolve(self, raw: str, offset: int) -> str:
         """A literal with its entities resolved."""
+        if "&" not in raw:
+            return raw
         for match in re.finditer("&", raw):
             if not _ENTITY.match(raw, match.start()):
                 self._fail(offset + match.start(), "& is not allowed in a literal: write &amp;")

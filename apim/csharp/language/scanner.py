@@ -108,7 +108,23 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+# Tokens that neither are a bracket nor contain one that counts; `find_end` skips them.
+_SKIPPED = re.compile(
+    r"""
+    (?:
+        \s+|//[^\r\n]*|/\*[\s\S]*?\*/
+      | @"(?:[^"]|"")*"
+      | (?!"{3})"(?:[^"\\\r\n]|\\.)*"
+      | '(?:[^'\\\r\n]|\\[^\r\n][^'\r\n]*)'
+      | @?[^\W\d]\w*|\d\w*
+      | (?!/\*)[-+*/%&|^~!=<>?:;,.]
+    )*+
+    """,
+    re.VERBOSE,
+)
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
+_CLOSE: Final = frozenset(_OPEN.values())
+_BRACKETS: Final = _CLOSE | _OPEN.keys()
 _UNFINISHED: Final = {
     '"': "a string that is not closed on its line",
     "'": "a character literal that is not closed",
@@ -147,7 +163,7 @@ def find_end(source: str, start: int) -> int:
             empty.
     """
     try:
-        return _read_until_closed(source, start + 1, len(source))[1]
+        return _closed_at(source, start + 1)
     except RefusedError as error:
         line = source.count("\n", 0, error.at) + 1
         column = error.at - (source.rfind("\n", 0, error.at) + 1) + 1
@@ -191,33 +207,34 @@ def _next(source: str, position: int, end: int) -> tuple[Token | None, int]:
     return Token(kind, text, position, match.end()), match.end()
 
 
-def _read_until_closed(source: str, position: int, end: int) -> tuple[list[Token], int]:
-    """The tokens from an opening bracket to its closing bracket, inclusive."""
+def _closed_at(source: str, position: int) -> int:
+    """The index just after the bracket that closes the one at `position`."""
     if source[position - 1] != "@" or source[position : position + 1] not in {"(", "{"}:
         raise RefusedError("an expression must start with @( or @{", position - 1)
     waiting: list[tuple[str, int]] = []
-    tokens: list[Token] = []
+    end = len(source)
     while position < end:
-        token, position = _next(source, position, end)
-        if token is None:
-            continue
-        tokens.append(token)
-        if token.kind == "op" and _follow(token, waiting):
-            return tokens, position
+        character = source[position]
+        if character not in _BRACKETS:
+            _, position = _next(source, position, end)
+        elif _follow(character, position, waiting):
+            return position + 1
+        else:
+            position += 1
+        if skipped := _SKIPPED.match(source, position):
+            position = skipped.end()
     bracket, opened = waiting[-1] if waiting else ("", position)
     raise RefusedError(f"this bracket is not closed with {bracket}", opened, "bracket")
 
 
-def _follow(token: Token, waiting: list[tuple[str, int]]) -> bool:
+def _follow(text: str, start: int, waiting: list[tuple[str, int]]) -> bool:
     """Updates the stack of open brackets; returns True if the first one has been closed."""
-    if token.text in _OPEN:
-        waiting.append((_OPEN[token.text], token.start))
-    elif token.text in {")", "]", "}"}:
+    if text in _OPEN:
+        waiting.append((_OPEN[text], start))
+    elif text in _CLOSE:
         expected = waiting.pop()[0] if waiting else "no bracket"
-        if expected != token.text:
-            raise RefusedError(
-                f"expected {expected} to close a bracket, not {token.text}", token.start, "bracket"
-            )
+        if expected != text:
+            raise RefusedError(f"expected {expected} to close a bracket, not {text}", start, "bracket")
         return not waiting
     return False
 
@@ -266,7 +283,7 @@ def _hole(source: str, position: int, end: int) -> tuple[Hole, int]:
                 return _format(source, token.start + 1, end, sections)
         elif token is not None:
             if token.kind == "op":
-                _follow(token, waiting)
+                _follow(token.text, token.start, waiting)
             sections[-1].append(token)
         position = after
     raise RefusedError("an expression in this interpolated string is not closed", opening)

@@ -60,7 +60,7 @@ def plant() -> Plant:
         return text, None, lambda: source(name) == text
 
     environment = policy._environment(policy.Organisation()).overlay(
-        loader=jinja2.FunctionLoader(load), cache_size=50
+        loader=jinja2.FunctionLoader(load), cache_size=-1
     )
 
     def review(*edits: Edit) -> list[Finding]:
