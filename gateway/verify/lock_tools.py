@@ -156,21 +156,27 @@ def _agent_token(target: Target, *, agent: bool) -> str | None:
     """A token of an agent; None when a user has to sign in.
 
     Raises:
-        LockError: there is no agent, or Entra gives it no token.
+        LockError: a server admits no agents, there is no agent, or Entra gives it no token.
     """
     if target.expected.local:
         found = _twin_agent(control_url(target.url))
         # azure-identity reads the process's environment, nothing else.
         os.environ.update(found.get("environment") or {})
-        scope = (found.get("settings") or {}).get("scope")
-        if not scope:
-            return None
+        settings = found.get("settings") or {}
     elif agent:
-        scope = (stack_outputs(target.stack).get("agentSettings") or {}).get("scope")
-        if not scope:
-            raise LockError("The stack admits no agents (`access`). Run without --agent and sign in.")
+        settings = stack_outputs(target.stack).get("agentSettings") or {}
     else:
         return None
+    scope = settings.get("scope")
+    admit = {each["name"] for each in settings.get("servers") or () if "agents" in each.get("access", ())}
+    others = [server.title for server in target.expected.servers if server.name not in admit]
+    if not scope or others:
+        if not agent:
+            return None
+        raise LockError(
+            f"No agents are admitted (`access`) to {', '.join(others)}. Run without --agent and sign in, or "
+            "choose servers with --server."
+        )
     try:
         # A service principal or a managed identity, never a user.
         return (

@@ -26,6 +26,12 @@ SECTION = "Tool calls"
 Transport = Literal["http", "sse"]
 _NAMES = {"http": "streamable HTTP", "sse": "HTTP+SSE"}
 _MODERN = "2026-07-28"
+_DISCOVER = "server/discover"
+_MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": _MODERN,
+    "io.modelcontextprotocol/clientInfo": {"name": "gateway verification", "version": "1.0.0"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
 # Tools of the project's own server have no annotations; this one has no effect.
 _HARMLESS = "hello_mcp"
@@ -171,8 +177,7 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
     if transport == "http" and "R3" not in session.observations:
         await _observe_connection_header(session, server)
     if server.name == "functions" and transport == "http":
-        option = "supported" if version >= _MODERN else "refused"
-        session.observations["R14"] = Observation(option, f"the MCP SDK and the server agreed on {version}")
+        await _observe_modern_protocol(session, server)
     hidden = may_not_call(server, (each.name for each in tools))
     if tool is None or result is None:
         return f"{len(tools)} tools, none of which is safe to call; protocol {version}{hidden}"
@@ -197,6 +202,29 @@ async def _observe_connection_header(session: Session, server: Server) -> None:
         session.observations["R3"] = Observation("visible", "the policies can read the header Connection")
     elif answer.is_success:
         session.observations["R3"] = Observation("removed", "the policies cannot read the header Connection")
+
+
+async def _observe_modern_protocol(session: Session, server: Server) -> None:
+    """R14: what the server answers to a request that only MCP 2026-07-28 has."""
+    answer = await session.request(
+        "POST",
+        server.message_path,
+        json={"jsonrpc": "2.0", "id": 1, "method": _DISCOVER, "params": {"_meta": _MODERN_META}},
+        headers={
+            **token_for(session, server).headers,
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": _MODERN,
+            "Mcp-Method": _DISCOVER,
+        },
+    )
+    if answer.status_code == 400:  # noqa: PLR2004 -- HTTP: Bad Request
+        option = "refused"
+    elif not answer.is_success:
+        return
+    else:
+        option = "supported" if "supportedVersions" in answer.text else "ignored"
+    evidence = f"{_DISCOVER} of {_MODERN} was answered HTTP {answer.status_code}"
+    session.observations["R14"] = Observation(option, evidence)
 
 
 def _without_effect(tools: list[Tool]) -> Tool | None:

@@ -4,13 +4,17 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
 from apim.readings import question
+from configuration.tool_lock import load
+from gateway.verify import lock_tools
 from gateway.verify.readings import readings
 from gateway.verify.report import as_json, succeeded
 from gateway.verify.target import Target
@@ -474,8 +478,13 @@ def test_a_token_that_is_valid_after_its_sign_in_ended_is_found(twin: RunningTwi
 @pytest.mark.parametrize(
     ("chosen", "observed", "failed"),
     [
-        ({}, {"R3": "visible", "R14": "refused", "R15": "works"}, set()),
-        ({"R3": "removed"}, {"R3": "removed", "R14": "refused", "R15": "works"}, set()),
+        ({}, {"R3": "visible", "R14": "ignored", "R15": "works"}, set()),
+        (
+            {"R3": "removed", "R14": "refused"},
+            {"R3": "removed", "R14": "refused", "R15": "works"},
+            set(),
+        ),
+        ({"R14": "supported"}, {"R3": "visible", "R14": "supported", "R15": "works"}, set()),
         ({"R15": "fails"}, {"R15": "fails"}, {"tool:functions:http"}),
     ],
 )
@@ -496,3 +505,23 @@ def test_the_client_waits_for_a_server_that_is_starting(twin: RunningTwin, targe
     twin.fault("functions", status=503, times=2)
     _, rows = verify(target, open_page=signs_in(twin), durations=replace(SHORT, start=20))
     assert ids(rows, "failed") == set()
+
+
+def test_tools_are_locked_by_a_user_who_signs_in_where_no_agents_are_admitted(
+    twin: RunningTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+
+    def open_page(page: str) -> bool:
+        pages.append(page)
+        signs_in(twin)("", page)
+        return True
+
+    monkeypatch.setattr(lock_tools.webbrowser, "open", open_page)
+    file = tmp_path / "tools.lock.json"
+    arguments = [twin.gateway, "--server", "functions", "--file", str(file)]
+    result = CliRunner().invoke(lock_tools.app, arguments)
+    assert (result.exit_code, len(pages)) == (0, 1), result.output
+    assert load(file) == {"functions": load()["functions"]}
+    refused = CliRunner().invoke(lock_tools.app, [*arguments, "--agent"])
+    assert (refused.exit_code, "Run without --agent" in refused.output) == (1, True)

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import ChainedTokenCredential
 from mcp_types import ListToolsResult, Tool, ToolAnnotations
 from typer.testing import CliRunner
 
@@ -236,3 +239,35 @@ def test_the_command_writes_nothing_when_a_list_cannot_be_read_or_is_filtered(
     code, output = run(file)
     assert (code, "toolLock=report" in output) == (1, True)
     assert not file.exists()
+
+
+@pytest.fixture
+def agents(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The outputs of a stack on Azure, and the credential of an agent."""
+    outputs: dict[str, Any] = {}
+    monkeypatch.setattr(lock_tools, "stack_outputs", lambda _stack: {"agentSettings": outputs})
+    monkeypatch.setattr(
+        ChainedTokenCredential, "get_token", lambda _self, scope: AccessToken(f"for {scope}", 0)
+    )
+    return outputs
+
+
+def test_an_agent_reads_the_tools_of_servers_that_admit_agents(
+    target: Target, agents: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = replace(target, expected=replace(target.expected, local=False))
+    server = {"name": "functions", "access": ["users", "agents"]}
+    agents.update(scope="app/.default", servers=[server])
+    assert lock_tools._agent_token(deployed, agent=True) == "for app/.default"
+    assert lock_tools._agent_token(deployed, agent=False) is None
+    server["access"] = ["users"]
+    with pytest.raises(lock_tools.LockError, match=r"Functions\. Run without --agent"):
+        lock_tools._agent_token(deployed, agent=True)
+    server["access"] = ["agents"]
+
+    def fails(_self: object, _scope: str) -> AccessToken:
+        raise ClientAuthenticationError("no\n credential")
+
+    monkeypatch.setattr(ChainedTokenCredential, "get_token", fails)
+    with pytest.raises(lock_tools.LockError, match="no credential"):
+        lock_tools._agent_token(deployed, agent=True)
