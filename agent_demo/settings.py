@@ -33,6 +33,7 @@ class Server:
         url: where it takes streamable HTTP.
         behind_gateway: whether the gateway protects it; otherwise it has a sign-in of its own.
         connection: name of the connection of the Foundry project with its credentials, or None.
+        read_only_tools: names of tools that only read, according to the operator of the stack.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Server:
     url: str
     behind_gateway: bool
     connection: str | None
+    read_only_tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,7 @@ def _read(
             url=each["url"],
             behind_gateway=each["signIn"] == "gateway",
             connection=each.get("connection"),
+            read_only_tools=tuple(each.get("readOnlyTools") or ()),
         )
         for each in found.get("servers") or ()
     )

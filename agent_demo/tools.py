@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from mcp import Client, MCPError
+from mcp import Client, MCPError, types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -24,7 +24,8 @@ class Tool:
         name: unique at its server.
         description: what it does; the first line.
         schema: of its arguments.
-        read_only: whether the server says that it changes nothing. What a server does not say is false.
+        read_only: whether it changes nothing: as the server says, or, where it says nothing, as the operator
+            of the stack declares. Otherwise false.
     """
 
     name: str
@@ -84,7 +85,7 @@ async def _read(server: Server, token: str | None) -> ServerTools:
         ):
             http.event_hooks = {"response": [note]}
             async with Client(streamable_http_client(server.url, http_client=http)) as client:
-                tools = await _all_tools(client)
+                tools = await _all_tools(client, server.read_only_tools)
     except (BaseExceptionGroup, MCPError, httpx2.HTTPError, OSError) as error:
         return ServerTools(server=server, left_out={}, problem=_problem(server, refusals, error))
     problems = {tool.name: compatibility.problem(tool.schema) for tool in tools}
@@ -108,7 +109,7 @@ def _without_token(server: Server) -> ServerTools:
     return ServerTools(server=server, left_out={})
 
 
-async def _all_tools(client: Client) -> list[Tool]:
+async def _all_tools(client: Client, declared: Sequence[str]) -> list[Tool]:
     tools: list[Tool] = []
     cursor = None
     while True:
@@ -118,13 +119,19 @@ async def _all_tools(client: Client) -> list[Tool]:
                 name=each.name,
                 description=(each.description or "").strip().partition("\n")[0],
                 schema=each.input_schema,
-                read_only=bool(each.annotations and each.annotations.read_only_hint),
+                read_only=_reads(each, declared),
             )
             for each in page.tools
         ]
         cursor = page.next_cursor
         if not cursor:
             return tools
+
+
+def _reads(tool: types.Tool, declared: Sequence[str]) -> bool:
+    """Whether a tool only reads. A server that says that it writes is believed."""
+    hint = tool.annotations.read_only_hint if tool.annotations else None
+    return tool.name in declared if hint is None else hint
 
 
 def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> str:

@@ -29,6 +29,7 @@ def describe(settings: Settings, entry: Container) -> ContainerBackend:
         path=entry.path,
         acts_as=entry.acts_as,
         scopes=entry.scopes,
+        read_only_tools=entry.read_only_tools,
         environment=environment_name(settings, entry.name),
         servers=tuple(
             _server(entry, process, origin=None if process.transport == "streamable-http" else origin)

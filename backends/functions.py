@@ -311,6 +311,10 @@ def _access_restrictions(context: BackendContext) -> Mapping[str, object]:
     }
 
 
+READ_ONLY_TOOLS = ("hello_mcp", "get_snippet")
+"""The tools that only read: the MCP extension of Azure Functions sends no annotations."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionsBackend(DeployableBackend):
     """The project's own MCP server."""
@@ -338,6 +342,7 @@ def describe(settings: Settings) -> FunctionsBackend:
         description="Snippets of text that tools save, read and delete.",
         path=f"{prefix}/{PATHS['functions']}".lstrip("/"),
         routes=ROUTES,
+        read_only_tools=READ_ONLY_TOOLS,
         # With a prefix the root of the host belongs to others.
         root_messages=() if prefix else ROOT_MESSAGES,
     )

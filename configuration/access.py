@@ -25,12 +25,13 @@ TOOL_LIMITS = (
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
 # MCP, tools: names of tools have 1 to 128 of these characters.
-_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
+TOOL = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 # https://learn.microsoft.com/entra/identity-platform/reference-app-manifest#approles-attribute
 _ROLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,119}", re.ASCII)
 _AGENT = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
 _LONGEST_AGENT = 30
-_MOST_TOOLS = 200
+MOST_TOOLS = 200
+"""Tools of a server that a setting may name."""
 
 SCOPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
 """The scope of a server; see also `STANDARD_SCOPES`."""
@@ -97,17 +98,17 @@ def read_tools(reader: Reader, location: str, value: object, reason: str) -> Map
     if not isinstance(value, dict):
         reader.reject(location, "It is not a map of tools.", reason, f"pulumi config rm --path '{location}'")
         return {}
-    if len(value) > _MOST_TOOLS:
+    if len(value) > MOST_TOOLS:
         remedy = f"pulumi config set --path '{location}[\"{OTHER_TOOLS}\"].scope' SCOPE"
         reader.reject(
-            location, f"There are {len(value)} tools; at most {_MOST_TOOLS} are allowed.", reason, remedy
+            location, f"There are {len(value)} tools; at most {MOST_TOOLS} are allowed.", reason, remedy
         )
     return {name: _rule(reader, f'{location}["{name}"]', name, rule, reason) for name, rule in value.items()}
 
 
 def _rule(reader: Reader, location: str, name: str, value: object, reason: str) -> ToolRule:
     remove = f"pulumi config rm --path '{location}'"
-    if name != OTHER_TOOLS and not _TOOL.fullmatch(name):
+    if name != OTHER_TOOLS and not TOOL.fullmatch(name):
         reader.reject(location, f"'{name}' is not the name of a tool.", reason, remove)
     if not isinstance(value, dict) or not value:
         reader.reject(location, "It is not a map with a scope, a role or a group.", reason, remove)

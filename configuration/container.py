@@ -69,6 +69,7 @@ class Container:
         acts_as: the account with which its tools act: the signed-in user's, or one that all users share.
         scopes: the scopes of its tokens, the default one first; empty for its name as the only scope.
         tools: what a caller needs for a tool, by the tool's name, or `*` for all others.
+        read_only_tools: names of tools that only read, where the server does not declare it.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: command that the twin runs instead of the image; empty when the twin knows the image.
     """
@@ -92,6 +93,7 @@ class Container:
     acts_as: ActsAs = "shared"
     scopes: tuple[str, ...] = ()
     tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    read_only_tools: tuple[str, ...] = ()
     calls_per_minute: int | None = None
     local_command: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, cast, get_args
 
 from configuration import declared
-from configuration.access import SCOPE, STANDARD_SCOPES, read_access, read_tools
+from configuration.access import MOST_TOOLS, SCOPE, STANDARD_SCOPES, TOOL, read_access, read_tools
 from configuration.container import ActsAs, Container, Paths, Process, Transport
 from configuration.entry import ENTRY_KEYS, LONGEST_NAME, MOST_REPLICAS, Entry, plain, top_level_keys
 from configuration.names import PATHS, RESERVED, SCOPES, SERVERS, TAKEN
@@ -83,6 +83,7 @@ def _container(entry: Entry) -> Container:
         tools=read_tools(
             entry.reader, f"{entry.location}.tools", entry.map("tools"), ENTRY_KEYS["tools"].reason
         ),
+        read_only_tools=_read_only_tools(entry),
         calls_per_minute=_calls(entry),
         local_command=entry.within("local", "command").words("command"),
     )
@@ -322,6 +323,24 @@ def _acts_as(entry: Entry) -> ActsAs:
         entry.reject("actsAs", f"'{value}' is not one of {', '.join(choices)}.")
         return "shared"
     return cast("ActsAs", value)
+
+
+def _read_only_tools(entry: Entry) -> tuple[str, ...]:
+    names = entry.words("readOnlyTools")
+    if len(names) > MOST_TOOLS:
+        entry.reject(
+            "readOnlyTools",
+            f"There are {len(names)} tools.",
+            remedy=entry.remove(f"readOnlyTools[{MOST_TOOLS}]"),
+        )
+    for index, name in enumerate(names):
+        if not TOOL.fullmatch(name):
+            entry.reject(
+                "readOnlyTools",
+                f"'{name}' is not a valid name of a tool.",
+                remedy=entry.remove(f"readOnlyTools[{index}]"),
+            )
+    return names
 
 
 def _scopes(entry: Entry) -> tuple[str, ...]:

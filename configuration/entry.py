@@ -212,6 +212,15 @@ ENTRY_KEYS = {
         default="only access to the server",
         example="",
     ),
+    "readOnlyTools": EntryKey(
+        description=(
+            "Tools of the server that only read, where it does not say so itself (`readOnlyHint`). The demo "
+            "agent calls them without an approval."
+        ),
+        limits="A list of up to 200; the names that the server uses.",
+        default="only what the server declares",
+        example="list_notes",
+    ),
     "callsPerMinute": EntryKey(
         description="Requests per minute of one user to this server.",
         limits=f"A whole number from 1 to {CALLS_PER_MINUTE.most}.",

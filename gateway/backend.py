@@ -64,6 +64,7 @@ class Backend:
             other backend of the stack has one of them.
         tools: what a caller needs for a tool, by the tool's name, or `OTHER_TOOLS` for all others. Empty when
             every caller of the backend may call all of its tools.
+        read_only_tools: names of tools that only read; for agents, where the server does not declare it.
         pinned: the tools that the gateway admits alone, by name, with a digest of their title and
             description; None when it admits all.
     """
@@ -79,6 +80,7 @@ class Backend:
     acts_as: Literal["user", "shared"] = "user"
     scopes: tuple[str, ...] = ()
     tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    read_only_tools: tuple[str, ...] = ()
     pinned: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

@@ -79,6 +79,7 @@ def _agent_settings(
                     "signIn": "gateway",
                     "access": list(backend.access),
                     "roles": list(backend.scopes) if backend.admits_agents else [],
+                    "readOnlyTools": list(backend.read_only_tools),
                 }
                 for backend in behind
             ),

@@ -1,13 +1,18 @@
 """The agent's definition in the SDK's own models, and what it must not contain."""
 
+import pytest
 from azure.ai.projects.models import MCPTool, PromptAgentDefinition
+from mcp import types
+from mcp.types import ToolAnnotations
 from openai.types.responses import ResponseStreamEvent
 from openai.types.responses.tool_param import Mcp
 from pydantic import TypeAdapter
 
 from agent_demo.definition import agent_definition, as_request
 from agent_demo.settings import Server
-from agent_demo.tools import ServerTools, Tool
+from agent_demo.tools import ServerTools, Tool, _reads
+from backends.functions import READ_ONLY_TOOLS
+from configuration.tool_lock import load
 from twin.foundry.records import Call, read_servers
 from twin.foundry.records import Tool as FoundryTool
 from twin.foundry.response import ResponseWriter
@@ -61,6 +66,28 @@ def test_a_tool_that_writes_needs_an_approval_and_one_that_is_left_out_is_not_al
     assert [slack.needs_approval(tool.name) for tool in TOOLS] == [False, True]
     assert github.allowed is None
     assert github.needs_approval("get_me"), "tools that the demo did not read all need an approval"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "declared", "reads"),
+    [
+        (None, ["x"], True),
+        (None, ["X", "y"], False),
+        (ToolAnnotations(title="X"), ["x"], True),
+        (ToolAnnotations(read_only_hint=True), [], True),
+        (ToolAnnotations(read_only_hint=False), ["x"], False),
+    ],
+    ids=str,
+)
+def test_an_operator_declares_read_only_tools_where_the_server_says_nothing(
+    annotations: ToolAnnotations | None, declared: list[str], reads: bool
+) -> None:
+    tool = types.Tool(name="x", input_schema={"type": "object"}, annotations=annotations)
+    assert _reads(tool, declared) is reads
+
+
+def test_the_projects_server_declares_tools_that_it_has() -> None:
+    assert set(READ_ONLY_TOOLS) < load()["functions"].keys()
 
 
 def test_a_server_with_a_connection_receives_no_token() -> None:

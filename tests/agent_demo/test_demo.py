@@ -80,8 +80,6 @@ def test_a_conversation_at_a_terminal_uses_all_four_servers(
         assert "✓ functions.save_snippet" in said
 
         terminal.type("get_snippet snippetname=greeting")
-        terminal.expect("Allow this call? [y/N] ")
-        terminal.type("y")
         assert "Hello from the agent" in terminal.expect("\n> ")
 
         terminal.type("create_issue owner=fairlight-buoys repo=tide-app title='Written by an agent'")

@@ -51,6 +51,14 @@ WRONG = {
     "capacity-of-another-tier": ({"sku": "Developer", "capacity": "2"}, "capacity"),
     "capacity-in-words": ({"capacity": "two"}, "capacity"),
     "removed-setting": ({"oauthScopes": "openid"}, "oauthScopes"),
+    "read-only-tool-with-a-space": (
+        {"containers": entry(readOnlyTools=["list_notes", "list notes"])},
+        "containers[0].readOnlyTools",
+    ),
+    "read-only-tools-too-many": (
+        {"containers": entry(readOnlyTools=[f"list_{number}" for number in range(201)])},
+        "containers[0].readOnlyTools",
+    ),
     "acts-as-an-unknown-account": ({"containers": entry(actsAs="nobody")}, "containers[0].actsAs"),
     "scope-twice": ({"containers": entry(scopes=["a", "a"])}, "containers[0].scopes"),
     "scope-with-quote": ({"containers": entry(scopes=['"x"'])}, "containers[0].scopes"),
