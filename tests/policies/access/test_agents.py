@@ -11,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from apim.readings import Readings
+from tests.e2e.client import parameters_of
 from tests.policies.access.callers import (
     AGENT,
     APPLICATION,
@@ -23,7 +24,7 @@ from tests.policies.access.callers import (
     refused_like_a_bad_token,
 )
 from tests.policies.engine.harness import reply
-from tests.policies.oauth.flow import RESOURCE, Flow
+from tests.policies.oauth.flow import RESOURCE, Flow, handle_of
 
 READINGS = {"default": Readings.default, "hostile": Readings.hostile, "lenient": Readings.lenient}
 OPEN = {"access": '{"functions": "users agents"}'}
@@ -203,3 +204,23 @@ def test_f1_an_agent_sends_messages_at_the_root_for_the_server_that_its_query_na
     wrong = bearer(agent_token(flow, roles=["slack"]))
     assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **wrong).status == 401
     assert len(arrived(flow)) == 1
+
+
+def test_f1_a_user_reaches_no_server_for_agents_alone_with_a_message_at_the_root() -> None:
+    """A token for the whole gateway is for the servers that users may call."""
+    notes = {
+        "name": "notes",
+        "image": "ghcr.io/example/notes:1.0.0",
+        "port": 8080,
+        "transport": "sse",
+        "sessionParameter": "sessionId",
+        "paths": {"messages": "/message"},
+    }
+    flow = Flow.at(harness_with(**AGENTS_ONLY, containers=json.dumps([notes])))
+    page = flow.consent_page(handle_of(flow.authorize(scope="notes functions", resource=None)))
+    code = parameters_of(flow.callback(flow.consent(page)).header("Location") or "")["code"]
+    token = flow.redeem(code, resource=None).json()["access_token"]
+    assert ask(flow, **bearer(token)).status == 401
+    assert ask(flow, "/message", query="azmcpcs=abcdefgh-1234", **bearer(token)).status == 400
+    assert arrived(flow) == []
+    assert ask(flow, "/message", query="sessionId=abcdefgh-1234", **bearer(token)).status == 200

@@ -99,11 +99,13 @@ def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes
     tokens = flow.redeem(code_for(flow, scope="notes.write", resource=None), resource=None).json()
     functions = flow.refresh(tokens["refresh_token"], resource=f"{GATEWAY}/mcp").json()
     for token in (tokens["access_token"], functions["access_token"]):
-        answer = flow.call(token)
-        assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})
-        challenge = answer.header("WWW-Authenticate") or ""
-        assert 'error="insufficient_scope"' in challenge
-        assert 'scope="notes.write functions"' in challenge
+        for path, query in (("/mcp", ""), ("/message", "azmcpcs=0123456789abcdef")):
+            authorization = {"Authorization": f"Bearer {token}"}
+            answer = flow.harness.send("POST", path, query, body=b"{}", **authorization)
+            assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})
+            challenge = answer.header("WWW-Authenticate") or ""
+            assert 'error="insufficient_scope"' in challenge
+            assert 'scope="notes.write functions"' in challenge
     notes = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert flow.harness.send("POST", "/notes-mcp", body=b"{}", **notes).status == 200
     both = flow.redeem(code_for(flow, scope="notes.write functions", resource=None), resource=None).json()
