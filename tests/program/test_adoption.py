@@ -10,6 +10,7 @@ import pytest
 
 from tests.existing import ALL, EXISTING, IDENTITY, SUBSCRIPTION, TYPES, identifier, resource_id
 from tests.program import schema
+from tests.shared_results import shared
 from twin.azure.cloud import Cloud
 from twin.stack import Declared, Stack, StackError, evaluate
 
@@ -20,7 +21,7 @@ OTHER = "00000000-0000-4000-8000-00000000bbbb"
 @functools.cache
 def stack(*, preview: bool = False) -> Stack:
     """One that adopts everything."""
-    return evaluate(dict(ALL), preview=preview)
+    return shared(f"adopting-{preview}", lambda: evaluate(dict(ALL), preview=preview))
 
 
 @functools.cache

@@ -1,6 +1,5 @@
 """Keys and the servers' secrets are in a Key Vault, and each identity reads only its own."""
 
-import functools
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from tests.existing import ALL, EXISTING, SUBSCRIPTION
 from tests.program.graph import Graph
 from tests.program.test_adoption import OTHER, Changed
+from tests.program.test_adoption import stack as adopting
 from tests.program.variants import CASES, SECRETS, UP, VARIANTS, Case
 from twin.stack import UNKNOWN, Declared, Stack, StackError, evaluate
 
@@ -216,11 +216,6 @@ def test_identities_have_only_the_roles_that_they_need(case: Case) -> None:
 def test_cosmos_db_gives_one_role_for_one_database(case: Case) -> None:
     (role,) = case.stack.of_type("cosmosdb:SqlResourceSqlRoleAssignment")
     assert role.inputs["scope"].endswith("/dbs/oauth")
-
-
-@functools.cache
-def adopting() -> Stack:
-    return evaluate(dict(ALL))
 
 
 def test_a_stack_that_adopts_everything_has_the_same_roles_and_no_other() -> None:
