@@ -14,7 +14,7 @@ NODE := node_modules/.installed-from
 ATLASSIAN := .venv-mcp-atlassian/.installed-from
 INSTALL := sh scripts/python.sh "$(PYTHON)" "$(firstword $(origin PYTHON))" "$(MAKECMDGOALS)"
 # Many tests wait for other processes, so three workers keep two cores busy.
-PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses 3 --no-loadscope-reorder --dist
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 # Modules are compiled once, not by every process.
@@ -50,10 +50,10 @@ admin: $(ENVIRONMENT) ## Manage grants, clients and keys of a stack (ARGS="grant
 
 test: $(COMPILED) $(NODE) $(ATLASSIAN) ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m tests.clients.install --fast
-	$(BIN)/pytest $(PARALLEL) $(ARGS)
+	$(BIN)/pytest $(PARALLEL) loadfile $(ARGS)
 
 test-engine: $(COMPILED) $(PULUMI) $(POLICY) ## Deploy stacks with Pulumi's engine and doubles of its providers
-	$(BIN)/pytest $(PARALLEL) tests/engine $(ARGS)
+	$(BIN)/pytest $(PARALLEL) loadscope tests/engine $(ARGS)
 
 # The clients' packages are installed into .clients/. Missing toolchains (Go, Rust, Java) are listed.
 test-clients: $(COMPILED) $(NODE) ## Connect real MCP clients to the twin and write their table

@@ -1,9 +1,12 @@
 """What a changed setting does to a deployed stack: what a preview shows, what is updated, what is replaced.
 
-The settings are changed one after the other, each on top of those before it. The table is a snapshot; rewrite
-it with `make test-engine ARGS="-k changed_setting --snapshot-update"`, and read the difference.
+The settings are changed one after the other, each on top of those before it, in three series that can run at
+the same time. Each series has a stack of its own, first deployed with what the series before it change. Each
+series has a table, which is a snapshot; write them again with
+`make test-engine ARGS="-k changed_setting --snapshot-update"`, and read the difference.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,88 +139,139 @@ class Change:
     done: Run
 
 
-@pytest.fixture(scope="module")
-def stack(new_stack: Deploy) -> Deployment:
-    """The dev stack, deployed."""
-    stack = new_stack(DEV)
-    first = stack.up()
-    assert not first.failed, first.output
-    return stack
+def _configure(stack: Deployment, setting: str) -> None:
+    """Sets the new value of a setting."""
+    value = CHANGES[setting]
+    secret = setting in CANARIES
+    plain = {setting: value} if setting != "several" else SEVERAL
+    stack.configure({} if secret else plain, {setting: value} if secret else {})
+    if setting == "containers":
+        stack.configure({}, {"notesToken": CANARIES["notesToken"]})
 
 
-@pytest.fixture(scope="module")
-def moved(stack: Deployment) -> Change:
-    """Another region for a stack that is protected; afterwards the setting is as before."""
-    stack.configure({LOCATION: CHANGES[LOCATION]})
-    change = Change(preview=stack.preview(), done=stack.up())
-    stack.configure({LOCATION: "westeurope"})
-    return change
+def _change(stack: Deployment, setting: str) -> Change:
+    """Sets the new value of a setting, and deploys it."""
+    _configure(stack, setting)
+    return Change(preview=stack.preview(), done=stack.up())
 
 
-@pytest.fixture(scope="module")
-def changes(stack: Deployment, moved: Change) -> dict[str, Change]:
-    """All changes, one after the other."""
-    assert moved.done.failed
-    done = {}
-    for setting, value in CHANGES.items():
-        secret = setting in CANARIES
-        plain = {setting: value} if setting != "several" else SEVERAL
-        stack.configure({} if secret else plain, {setting: value} if secret else {})
-        if setting == "containers":
-            stack.configure({}, {"notesToken": CANARIES["notesToken"]})
-        done[setting] = Change(preview=stack.preview(), done=stack.up())
-    return done
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives each series its own settings."""
+    if metafunc.cls is not None and "setting" in metafunc.fixturenames:
+        metafunc.parametrize("setting", metafunc.cls.SETTINGS)
 
 
-def test_a_protected_stack_does_not_move(moved: Change) -> None:
-    for run in (moved.preview, moved.done):
-        assert run.failed
-        assert "protect" in run.output
-    assert [call for call in moved.done.calls if call.changed_azure] == []
+class Series:
+    """Settings that are changed one after the other; pytest-xdist gives each class to a worker.
+
+    Attributes:
+        SETTINGS: the settings.
+    """
+
+    SETTINGS: tuple[str, ...]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stack(cls, new_stack: Deploy) -> Deployment:
+        """The dev stack, deployed with the settings that earlier series change."""
+        stack = new_stack(DEV)
+        for setting in itertools.takewhile(lambda key: key != cls.SETTINGS[0], CHANGES):
+            _configure(stack, setting)
+        first = stack.up()
+        assert not first.failed, first.output
+        return stack
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def changes(cls, stack: Deployment) -> dict[str, Change]:
+        """All changes of the series, one after the other."""
+        return {setting: _change(stack, setting) for setting in cls.SETTINGS}
+
+    def test_a_changed_setting_is_deployed(self, setting: str, changes: dict[str, Change]) -> None:
+        assert not changes[setting].preview.failed, changes[setting].preview.output
+        assert not changes[setting].done.failed, changes[setting].done.output
+
+    def test_every_rule_holds_while_settings_change(
+        self, stack: Deployment, changes: dict[str, Change]
+    ) -> None:
+        assert changes
+        found = invariants.violations(Timeline(stack.azure.record.calls()))
+        assert not found, "\n".join(found)
+
+    def test_only_another_region_replaces_resources_with_state(
+        self, setting: str, changes: dict[str, Change]
+    ) -> None:
+        replaced = {
+            step.name
+            for step in changes[setting].done.steps
+            if step.op in ("replace", "create-replacement", "delete-replaced", "delete")
+            and step.type.endswith(LASTING)
+        }
+        if setting == LOCATION:
+            assert replaced
+            return
+        # A server that is removed takes its own registration in Entra with it.
+        assert replaced == ({"jira-audience-application"} if setting == "backends" else set())
+
+    def test_a_preview_announces_everything_that_happens(
+        self, setting: str, changes: dict[str, Change]
+    ) -> None:
+        change = changes[setting]
+        announced = {(step.urn, step.op) for step in change.preview.changes}
+        surprises = [
+            f"{step.op} {step.name}" for step in change.done.changes if (step.urn, step.op) not in announced
+        ]
+        assert surprises == []
+
+    def test_what_a_changed_setting_does(
+        self, changes: dict[str, Change], snapshot: SnapshotAssertion
+    ) -> None:
+        table = "\n".join(line for setting, change in changes.items() for line in _lines(setting, change))
+        assert f"{table}\n" == snapshot.use_extension(Page)
+
+
+_KEYS = tuple(CHANGES)
+
+
+class TestFirstSettings(Series):
+    SETTINGS = _KEYS[:12]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def moved(cls, stack: Deployment) -> Change:
+        """Another region for a stack that is protected; afterwards the setting is as before."""
+        stack.configure({LOCATION: CHANGES[LOCATION]})
+        change = Change(preview=stack.preview(), done=stack.up())
+        stack.configure({LOCATION: "westeurope"})
+        return change
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def changes(cls, stack: Deployment, moved: Change) -> dict[str, Change]:
+        """All changes of the series, on a stack that could not be moved."""
+        assert moved.done.failed
+        return {setting: _change(stack, setting) for setting in cls.SETTINGS}
+
+    def test_a_protected_stack_does_not_move(self, moved: Change) -> None:
+        for run in (moved.preview, moved.done):
+            assert run.failed
+            assert "protect" in run.output
+        assert [call for call in moved.done.calls if call.changed_azure] == []
+
+
+class TestNextSettings(Series):
+    SETTINGS = _KEYS[12:26]
+
+
+class TestLastSettings(Series):
+    SETTINGS = _KEYS[26:]
 
 
 def test_every_setting_is_changed() -> None:
     changed = {key for key in CHANGES if ":" not in key} - {"several"} | SEVERAL.keys()
     assert changed == set(KEYS) - NOT_CHANGED.keys()
-
-
-@pytest.mark.parametrize("setting", CHANGES)
-def test_a_changed_setting_is_deployed(setting: str, changes: dict[str, Change]) -> None:
-    assert not changes[setting].preview.failed, changes[setting].preview.output
-    assert not changes[setting].done.failed, changes[setting].done.output
-
-
-def test_every_rule_holds_while_settings_change(stack: Deployment, changes: dict[str, Change]) -> None:
-    assert changes
-    found = invariants.violations(Timeline(stack.azure.record.calls()))
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("setting", [setting for setting in CHANGES if setting != LOCATION])
-def test_a_changed_setting_replaces_no_resource_with_state(setting: str, changes: dict[str, Change]) -> None:
-    replaced = {
-        step.name
-        for step in changes[setting].done.steps
-        if step.op in ("replace", "create-replacement", "delete-replaced", "delete")
-        and step.type.endswith(LASTING)
-    }
-    # A server that is removed takes its own registration in Entra with it.
-    assert replaced == ({"jira-audience-application"} if setting == "backends" else set())
-
-
-@pytest.mark.parametrize("setting", CHANGES)
-def test_a_preview_announces_everything_that_happens(setting: str, changes: dict[str, Change]) -> None:
-    change = changes[setting]
-    announced = {(step.urn, step.op) for step in change.preview.changes}
-    surprises = [
-        f"{step.op} {step.name}" for step in change.done.changes if (step.urn, step.op) not in announced
-    ]
-    assert surprises == []
-
-
-def test_what_a_changed_setting_does(changes: dict[str, Change], snapshot: SnapshotAssertion) -> None:
-    table = "\n".join(line for setting, change in changes.items() for line in _lines(setting, change))
-    assert f"{table}\n" == snapshot.use_extension(Page)
+    series = (TestFirstSettings, TestNextSettings, TestLastSettings)
+    assert [key for each in series for key in each.SETTINGS] == list(CHANGES)
 
 
 def _lines(setting: str, change: Change) -> Iterator[str]:
