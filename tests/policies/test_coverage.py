@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from apim import compiler
 from apim.coverage import Coverage, Recorder
 from apim.gateway import Gateway
 from apim.service import Api, Operation, Service
@@ -28,6 +29,12 @@ TEXT = """<policies>
     <on-error />
 </policies>"""
 ALL = frozenset(range(1, TEXT.count("\n") + 2))
+
+
+@pytest.fixture(autouse=True)
+def own_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions are counted by compiled expressions, which the gateways of a process share."""
+    monkeypatch.setattr(compiler, "_SHARED", {})
 
 
 class _Written:
