@@ -23,8 +23,12 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
 
 
 def environment() -> dict[str, str]:
-    """Of a new user: nothing of Azure is set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "IDENTITY_"))}
+    """The variables of a new user, without those of Azure.
+
+    Readline exports LINES in some runs; with it rich would not use the fixed width of a dumb terminal.
+    """
+    excluded = ("AZURE_", "IDENTITY_", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
     return {**kept, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
 
 
