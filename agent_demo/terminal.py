@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -20,9 +21,10 @@ from agent_demo.error import AgentError
 from agent_demo.settings import AgentSettings
 from agent_demo.tools import ServerTools
 
-# Gives `input` a history and keys for editing; Windows has its own.
-with contextlib.suppress(ImportError):
-    import readline  # noqa: F401
+# Gives `input` a history and keys for editing, which a dumb terminal cannot show; Windows has its own.
+if os.environ.get("TERM") != "dumb":
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401
 
 _LEAVE = frozenset({"exit", "quit", "bye"})
 _ANSWERS = {"y": True, "yes": True, "": False, "n": False, "no": False}

@@ -1,5 +1,6 @@
 """A program at a pseudo-terminal, and a person who types when it asks."""
 
+import codecs
 import os
 import pty
 import select
@@ -27,6 +28,8 @@ class PseudoTerminal:
         )
         os.close(slave)
         self.shown = ""
+        # A character may arrive in two pieces.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._read_to = 0
 
     def __enter__(self) -> "PseudoTerminal":
@@ -66,5 +69,5 @@ class PseudoTerminal:
         except OSError:
             # Linux reports the end of a pseudo-terminal as an I/O error.
             return False
-        self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+        self.shown = (self.shown + self._decoder.decode(data)).replace("\r\n", "\n")
         return bool(data)
