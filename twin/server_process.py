@@ -2,9 +2,11 @@
 
 import asyncio
 import math
+import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from twin.ingress import Ingress, Unavailable
@@ -13,6 +15,7 @@ from twin.ports import LOOPBACK
 from twin.process import ChildProcess, ProcessError, RunningProcess, printed
 
 _START_TIMEOUT = 60.0
+_PORTS = range(10_000, 12_000)
 # Seconds, like the restarts of containers in Kubernetes, on which Container Apps run:
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 _LONGEST_PAUSE = 300.0
@@ -36,7 +39,7 @@ class State(StrEnum):
 
 
 class ServerProcess:
-    """A process that listens on a port of 127.0.0.1, which the system chooses at each start.
+    """A process that listens on a port of 127.0.0.1, which is chosen at each start.
 
     A process that was ready and has ended is restarted, after increasing pauses. A process that was never
     ready is restarted only by `restart`.
@@ -128,8 +131,10 @@ class ServerProcess:
         while True:
             began = time.monotonic()
             try:
-                self._port = _free_port()
-                self._running = await RunningProcess.start(self._command(self._port), timeout=_START_TIMEOUT)
+                with _reserved_port() as self._port:
+                    self._running = await RunningProcess.start(
+                        self._command(self._port), timeout=_START_TIMEOUT
+                    )
             except (ProcessError, CannotRunError) as error:
                 self._running = None
                 summary, self._last_lines = (
@@ -184,7 +189,23 @@ class ServerBehindIngress:
         await asyncio.gather(self.process.stop(), self.ingress.stop())
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+@contextmanager
+def _reserved_port() -> Generator[int]:
+    """A free port for a server to listen at, below those that systems choose for outgoing connections.
+
+    Until the server listens, a UDP socket of the same number keeps other servers from choosing the port.
+
+    Raises:
+        CannotRunError: every port of the range is in use.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket(type=socket.SOCK_DGRAM) as reservation, socket.socket() as probe:
+            try:
+                reservation.bind((LOOPBACK, port))
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            probe.close()
+            yield port
+            return
+    raise CannotRunError(f"Every port from {_PORTS.start} to {_PORTS.stop - 1} is in use: end some programs.")
