@@ -177,6 +177,7 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
         ({"token_endpoint_auth_method": 7}, {}, "authentication method"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, {}, "jwks_uri"),
         ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": 7}, {}, "jwks_uri"),
+        ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": [f"{URL}/keys"]}, {}, "jwks_uri"),
         (
             {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
             {},
@@ -204,6 +205,13 @@ def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(
     page = outcome(flow, Host(document(**changed), **headers))
     assert "This app cannot be identified" in page
     assert words in page
+
+
+def test_b5_a_document_has_at_most_10_kb(flow: Flow) -> None:
+    padding = 10240 - len(json.dumps(document(padding="")))
+    assert outcome(flow, Host(document(padding="x" * padding))) == "consent"
+    flow.harness.gateway.services.cache.clear()
+    assert "10 KB" in outcome(flow, Host(document(padding="x" * (padding + 1))))
 
 
 def _away() -> Reply:
