@@ -57,6 +57,16 @@ def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
     assert flow.call(given["access_token"]).status == 401
 
 
+def test_a_region_accepts_a_token_as_soon_as_it_has_received_the_grant(flow: Flow) -> None:
+    """That the grant was missing before is not cached."""
+    given = tokens(flow)
+    (key,) = [each for each in flow.store.documents if each[0] == "grants"]
+    grant = flow.store.documents.pop(key)
+    assert flow.call(given["access_token"]).status == 401
+    flow.store.documents[key] = grant
+    assert flow.call(given["access_token"]).status == 200
+
+
 def test_d6_an_emptied_cache_does_not_make_a_token_valid_again(flow: Flow) -> None:
     given = tokens(flow)
     flow.revoke(given["refresh_token"])
