@@ -221,7 +221,7 @@ def _away() -> Reply:
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda: reply(404, "{}", Content_Type="application/json"),
+        lambda: reply(404, json.dumps(document()), Content_Type="application/json"),
         lambda: reply(302, "", Location="https://127.0.0.1/"),
         lambda: reply(200, "[]", Content_Type="application/json"),
         lambda: reply(200, b"\xff\xfe", Content_Type="application/json"),
