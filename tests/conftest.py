@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -81,6 +82,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest begin first, so that no worker has to wait for another in the end."""
     order = {name: position for position, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
+def pytest_runtest_teardown() -> None:
+    """Commands that a test runs in its own process disable logging for all later tests."""
+    logging.disable(logging.NOTSET)
 
 
 def pytest_sessionfinish() -> None:
