@@ -40,10 +40,10 @@ pin: $(ENVIRONMENT) ## Pin the images of a stack by digest (STACK=dev)
 	@exec $(BIN)/python -m preflight.images --stack $(STACK) $(ARGS)
 
 verify: $(ENVIRONMENT) ## Check a running stack (STACK=dev, or URL=http://localhost:8000)
-	@exec $(BIN)/python -m gateway.verify $(URL) --stack $(STACK) $(ARGS)
+	@exec $(BIN)/python -m verify $(URL) --stack $(STACK) $(ARGS)
 
 lock-tools: $(ENVIRONMENT) ## Write the tools of a stack to tools.lock.json (of the local twin, or STACK=dev)
-	@exec $(BIN)/python -m gateway.verify.lock_tools $(if $(URL),$(URL) --stack $(STACK),$(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),http://localhost:$(PORT))) $(ARGS)
+	@exec $(BIN)/python -m verify.lock_tools $(if $(URL),$(URL) --stack $(STACK),$(if $(filter command environment,$(firstword $(origin STACK))),--stack $(STACK),http://localhost:$(PORT))) $(ARGS)
 
 admin: $(ENVIRONMENT) ## Manage grants, clients and keys of a stack (ARGS="grants --stack dev")
 	@exec $(BIN)/python -m gateway.admin $(ARGS)

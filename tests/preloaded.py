@@ -6,11 +6,11 @@ templates and compiled the expressions of a stack's policies.
 
 import gc
 
-from gateway.verify import command as verification
 from tests.stacks import FUNCTIONS_ONLY
 from twin import cli, eval_command, lint_command, session, stack
 from twin.azure.cloud import Cloud
 from twin.gateway_plan import LOCAL
+from verify import command as verification
 
 COMMANDS = (cli, eval_command, lint_command, session, verification)
 

@@ -114,7 +114,7 @@ _CALLS = {
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
     "GET /settings": "the settings of the stack that the twin changed",
     "GET /agent": "what agent_demo needs: settings, environment, tokens",
-    "GET /subscriptions/...": "Azure Resource Manager, read-only, for gateway.verify",
+    "GET /subscriptions/...": "Azure Resource Manager, read-only, for `make verify`",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (a prefix), ?status= (401 or 4xx)",
     "GET /traces/{id}": "the trace of one request",

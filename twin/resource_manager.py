@@ -1,4 +1,4 @@
-"""A read-only Azure Resource Manager on the control port, for `gateway.verify`.
+"""A read-only Azure Resource Manager on the control port, for `make verify`.
 
 It returns the resources of API Management, Function Apps and Container Apps, by id and as collections.
 Resources of API Management reflect the running gateway, including policies that were replaced since the

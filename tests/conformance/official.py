@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.report import Check
+from tests.conformance.check import Check
 from twin.node import NodeError, environment, node, package_version, script
 
 PACKAGE = "@modelcontextprotocol/conformance"

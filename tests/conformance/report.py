@@ -9,32 +9,16 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from apim.page import part, replace_part
+from tests.conformance.check import Check
+from tests.conformance.official import SERVER_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
 RESULTS = ROOT / ".clients" / "conformance"
-RESULT_NAMES = ("passed", "failed", "warning", "skipped", "info")
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check of a suite.
-
-    Attributes:
-        scenario: the suite's name of the group to which the check belongs.
-        id: the suite's name of the check; unique in its scenario or repeated by it.
-        result: one of `RESULT_NAMES`.
-        message: the suite's message.
-    """
-
-    scenario: str
-    id: str
-    result: str
-    message: str
 
 
 def reasons(suite: str) -> Mapping[str, str]:
@@ -148,8 +132,6 @@ def _cell(text: str) -> str:
 
 def tables() -> dict[str, str]:
     """Every generated part of the page, by its name."""
-    from tests.conformance.official import SERVER_VERSIONS  # noqa: PLC0415
-
     return {
         "authorization": authorization_table(),
         "server": server_table(SERVER_VERSIONS),

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conformance.report import Check, not_passed, reasons, record
+from tests.conformance.check import Check
+from tests.conformance.report import not_passed, reasons, record
 from tests.e2e.conftest import RunningTwin
 
 COMMAND = [sys.executable, "-m", "mcp_authlab"]

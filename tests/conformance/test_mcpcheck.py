@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 
-from tests.conformance.report import Check, not_passed, reasons, record
+from tests.conformance.check import Check
+from tests.conformance.report import not_passed, reasons, record
 from tests.e2e.conftest import RunningTwin
 
 _RESULTS = {"pass": "passed", "fail": "failed", "warn": "warning"}

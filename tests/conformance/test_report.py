@@ -5,7 +5,8 @@ from importlib.metadata import version
 import pytest
 
 from tests.conformance import official
-from tests.conformance.report import PAGE, Check, differences
+from tests.conformance.check import Check
+from tests.conformance.report import PAGE, differences
 
 
 @pytest.mark.parametrize("package", ["mcp-authlab", "jbt-mcpcheck"])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import official
-from tests.conformance.report import Check, differences, not_passed, reasons, record
+from tests.conformance.check import Check
+from tests.conformance.report import differences, not_passed, reasons, record
 
 
 def repeat(scenario: str, url: str, protocol: str, found: list[Check], folder: Path) -> list[Check]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from gateway.verify.stack import Options, find_target
 from tests.e2e.conftest import RunningTwin, started_twin
 from tests.e2e.sdk import connected
 from tests.e2e.verification import ONE_SERVER, ids, signs_in, verify
@@ -14,6 +13,7 @@ from tests.existing import EXISTING, SUBSCRIPTION
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure.cloud import Cloud
 from twin.state import StateFolder
+from verify.stack import Options, find_target
 
 PREFIX = "ai/mcp"
 

@@ -518,7 +518,7 @@ def test_parallel_clients_of_jira_receive_their_own_responses(twin: RunningTwin,
 def test_the_verification_passes_for_a_stack_with_all_servers(twin: RunningTwin, project: Path) -> None:
     overrides = [word for key, value in OVERRIDES.items() for word in ("--config", f"{key}={value}")]
     done = subprocess.run(
-        [sys.executable, "-m", "gateway.verify", twin.gateway, "--no-sign-in", "--json", *overrides],
+        [sys.executable, "-m", "verify", twin.gateway, "--no-sign-in", "--json", *overrides],
         cwd=project,
         capture_output=True,
         text=True,

@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from apim.readings import question
 from configuration.tool_lock import load
-from gateway.verify import lock_tools
-from gateway.verify.readings import readings
-from gateway.verify.report import as_json, succeeded
-from gateway.verify.target import Target
 from tests.e2e.client import parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.verification import ONE_SERVER, SHORT, Change, ids, signs_in, target, verify
+from verify import lock_tools
+from verify.readings import readings
+from verify.report import as_json, succeeded
+from verify.target import Target
 
 __all__ = ["target"]
 

@@ -13,17 +13,17 @@ import httpx
 import httpx2
 import pytest
 
-from gateway.verify.check import SkippedError
-from gateway.verify.report import succeeded
-from gateway.verify.resource_manager import ResourceManager
-from gateway.verify.run import all_checks, run
-from gateway.verify.session import Session
-from gateway.verify.stack import PROJECT
-from gateway.verify.target import Target
 from tests.e2e.client import parameters_of
 from tests.e2e.conftest import RunningTwin
 from tests.e2e.person import Person
 from tests.e2e.verification import CONFIG, SHORT, ids, target, verify
+from verify.check import SkippedError
+from verify.report import succeeded
+from verify.resource_manager import ResourceManager
+from verify.run import all_checks, run
+from verify.session import Session
+from verify.stack import PROJECT
+from verify.target import Target
 
 __all__ = ["target"]
 
@@ -103,7 +103,7 @@ def test_without_a_sign_in_to_azure_its_rows_are_skipped_with_the_command(target
 
 @dataclass
 class Command:
-    """A run of `python -m gateway.verify`, with Ada as the user of the browser."""
+    """A run of `python -m verify`, with Ada as the user of the browser."""
 
     status: int
     output: str
@@ -114,7 +114,7 @@ class Command:
 def command(twin: RunningTwin, person: Person | None, *arguments: str) -> Command:
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gateway.verify", twin.gateway, "--no-browser"),
+            *(sys.executable, "-m", "verify", twin.gateway, "--no-browser"),
             *(f"--config={key}={value}" for key, value in CONFIG.items()),
             *("--stream-seconds=1", "--call-seconds=1", "--sign-in-seconds=30", *arguments),
         ],

@@ -8,14 +8,14 @@ import httpx
 import httpx2
 import pytest
 
-from gateway.verify.check import Row
-from gateway.verify.resource_manager import LocalCredential, ResourceManager
-from gateway.verify.run import all_checks, run
-from gateway.verify.session import Durations, Session
-from gateway.verify.stack import Options, find_target
-from gateway.verify.target import Target
 from tests.e2e.conftest import CALLS_PER_MINUTE, RunningTwin
 from tests.stacks import FUNCTIONS_ONLY
+from verify.check import Row
+from verify.resource_manager import LocalCredential, ResourceManager
+from verify.run import all_checks, run
+from verify.session import Durations, Session
+from verify.stack import Options, find_target
+from verify.target import Target
 
 CONFIG = FUNCTIONS_ONLY | {"callsPerMinute": str(CALLS_PER_MINUTE)}
 SHORT = Durations(stream=0.3, call=0.3, start=0, sign_in=20, revocation=0.5)

@@ -9,12 +9,12 @@ import httpx2
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from gateway.verify.check import FailedError, SkippedError
-from gateway.verify.locks import apps, lock_problems, shared_audiences
-from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
-from gateway.verify.service import checks as service_checks
-from gateway.verify.session import Durations, Service, Session
-from gateway.verify.target import Api, Azure, Expectation, Target
+from verify.check import FailedError, SkippedError
+from verify.locks import apps, lock_problems, shared_audiences
+from verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from verify.service import checks as service_checks
+from verify.session import Durations, Service, Session
+from verify.target import Api, Azure, Expectation, Target
 
 URL = "https://management.azure.com"
 Answer = Callable[[httpx2.Request], httpx2.Response]

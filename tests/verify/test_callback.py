@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 import pytest
 
-from gateway.verify.callback import listening
+from verify.callback import listening
 
 STATE = "the-state"
 

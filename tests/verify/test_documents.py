@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.verify.documents import differences, digest, first_difference
+from verify.documents import differences, digest, first_difference
 
 RENDERED = """<policies>
     <inbound>

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.verify.durations import Held, observe
-from gateway.verify.session import Durations, Session
-from gateway.verify.stack import Options, find_target
+from verify.durations import Held, observe
+from verify.session import Durations, Session
+from verify.stack import Options, find_target
 
 TARGET = find_target(Options(url="http://localhost:8000", stack="dev", servers=("functions",)))
 (SERVER,) = TARGET.expected.servers

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.verify import stack as stack_module
-from gateway.verify.stack import PROJECT, Options, TargetError, expected_of, find_target
-from gateway.verify.target import Azure
 from tests.stacks import FUNCTIONS_ONLY
+from verify import stack as stack_module
+from verify.stack import PROJECT, Options, TargetError, expected_of, find_target
+from verify.target import Azure
 
 
 def pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -46,7 +46,7 @@ def test_a_stack_without_outputs_is_refused_with_what_to_do(
     pulumi(tmp_path, monkeypatch, script)
     with pytest.raises(TargetError, match=message) as error:
         find_target(Options(url=None, stack="dev", config=FUNCTIONS_ONLY))
-    assert "python -m gateway.verify https://" in str(error.value)
+    assert "python -m verify https://" in str(error.value)
 
 
 def test_without_the_pulumi_cli_the_address_can_be_given(
@@ -121,7 +121,7 @@ def test_a_server_with_one_transport_has_only_the_paths_of_that_transport() -> N
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('No module named typer', name='typer')\n")
     done = subprocess.run(
-        [sys.executable, "-m", "gateway.verify"],
+        [sys.executable, "-m", "verify"],
         cwd=PROJECT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,

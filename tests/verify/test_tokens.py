@@ -6,12 +6,12 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from gateway.verify import tokens
-from gateway.verify.check import FailedError, SkippedError
-from gateway.verify.session import Durations, Session, SignIn
-from gateway.verify.sign_in import checks, token_for
-from gateway.verify.stack import Options, find_target
-from gateway.verify.target import Target
+from verify import tokens
+from verify.check import FailedError, SkippedError
+from verify.session import Durations, Session, SignIn
+from verify.sign_in import checks, token_for
+from verify.stack import Options, find_target
+from verify.target import Target
 
 URL = "http://localhost:8000"
 

@@ -16,13 +16,13 @@ from mcp_types import ListToolsResult, Tool, ToolAnnotations
 from typer.testing import CliRunner
 
 from configuration.tool_lock import LockedTool, ToolLockError, dump, load
-from gateway.verify import lock_tools, tool_lists
-from gateway.verify.check import FailedError, SkippedError
-from gateway.verify.session import Durations, Session
-from gateway.verify.stack import Options, find_target
-from gateway.verify.target import Server, Target
-from gateway.verify.tools import may_not_call
 from tests.stacks import FUNCTIONS_ONLY
+from verify import lock_tools, tool_lists
+from verify.check import FailedError, SkippedError
+from verify.session import Durations, Session
+from verify.stack import Options, find_target
+from verify.target import Server, Target
+from verify.tools import may_not_call
 
 RULES = json.dumps(
     {"functions": {"delete_snippet": {"role": "Keeper"}, "get_snippet": {"scope": "functions"}}}

@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx2
 
-from gateway.verify.check import Check, FailedError, SkippedError, require
-from gateway.verify.resource_manager import ResourceManager
-from gateway.verify.service import SECTION, service_id
-from gateway.verify.session import App, Session
-from gateway.verify.sign_in import sign_in_id
-from gateway.verify.target import Expectation
+from verify.check import Check, FailedError, SkippedError, require
+from verify.resource_manager import ResourceManager
+from verify.service import SECTION, service_id
+from verify.session import App, Session
+from verify.sign_in import sign_in_id
+from verify.target import Expectation
 
 _REFUSED = (401, 403)
 # Paths of the platform and of health probes, in addition to the MCP paths of a server.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apim.readings import TABLE, Question
-from gateway.verify.check import Row
-from gateway.verify.session import Observation, Session
+from verify.check import Row
+from verify.session import Observation, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

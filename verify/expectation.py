@@ -3,8 +3,8 @@
 from gateway.backend import Backend
 from gateway.plan import Plan
 from gateway.policy import issuer_path
-from gateway.verify.target import Api, Expectation, Server
 from settings import Settings
+from verify.target import Api, Expectation, Server
 
 
 def expectation(settings: Settings, plan: Plan) -> Expectation:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import httpx2
 
-from gateway.verify.check import FailedError, SkippedError
+from verify.check import FailedError, SkippedError
 
 _SCOPE = "https://management.azure.com/.default"
 # https://learn.microsoft.com/azure/templates/: versions that have all properties that are read here.

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from gateway.verify.callback import REDIRECT_PATH
-from gateway.verify.check import Check, FailedError, require
-from gateway.verify.session import Session
+from verify.callback import REDIRECT_PATH
+from verify.check import Check, FailedError, require
+from verify.session import Session
 
 SECTION = "Sign-in"
 CLIENT_NAME = "Gateway verification"

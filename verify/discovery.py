@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import httpx2
 
-from gateway.verify.check import Check, FailedError, require
-from gateway.verify.session import Session
+from verify.check import Check, FailedError, require
+from verify.session import Session
 
 SECTION = "Discovery"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"

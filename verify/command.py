@@ -9,14 +9,14 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gateway.verify import report
-from gateway.verify.progress import Progress
-from gateway.verify.readings import readings
-from gateway.verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
-from gateway.verify.run import all_checks, run
-from gateway.verify.session import Durations, Session
-from gateway.verify.stack import Options, TargetError, find_target
-from gateway.verify.target import Azure, Target
+from verify import report
+from verify.progress import Progress
+from verify.readings import readings
+from verify.resource_manager import AzureCredential, LocalCredential, ResourceManager
+from verify.run import all_checks, run
+from verify.session import Durations, Session
+from verify.stack import Options, TargetError, find_target
+from verify.target import Azure, Target
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import httpx2
 
-from gateway.verify.check import Check, SkippedError, require
-from gateway.verify.discovery import PROTECTED_RESOURCE, challenge_problems
-from gateway.verify.session import Session, SignIn
-from gateway.verify.sign_in import sign_in_id, token_for
-from gateway.verify.target import Expectation, Server
+from verify.check import Check, SkippedError, require
+from verify.discovery import PROTECTED_RESOURCE, challenge_problems
+from verify.session import Session, SignIn
+from verify.sign_in import sign_in_id, token_for
+from verify.target import Expectation, Server
 
 SECTION = "Tokens"
 _MESSAGE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}

@@ -19,11 +19,11 @@ from configuration import stack_file
 from configuration.presets import PRESETS
 from configuration.setting import Secret
 from gateway.plan import plan_gateway
-from gateway.verify.expectation import expectation
-from gateway.verify.target import Azure, Expectation, Target, control_url, is_loopback
 from settings import Settings, load
+from verify.expectation import expectation
+from verify.target import Azure, Expectation, Target, control_url, is_loopback
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 """The folder of `Pulumi.yaml`."""
 
 # Policies contain no secret of the configuration, so any string in the right format can replace them.
@@ -92,7 +92,7 @@ def stack_outputs(stack: str) -> Mapping[str, Any]:
     Raises:
         TargetError: the CLI is not installed, or the stack does not exist or has no outputs.
     """
-    other = "or pass the gateway's URL: python -m gateway.verify https://<name>.azure-api.net"
+    other = "or pass the gateway's URL: python -m verify https://<name>.azure-api.net"
     pulumi_cli = shutil.which("pulumi")
     if pulumi_cli is None:
         raise TargetError(f"The Pulumi CLI is not on PATH. Install it, {other}")

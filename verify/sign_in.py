@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from gateway.verify.callback import REDIRECT_PATH, listening
-from gateway.verify.check import Check, FailedError, SkippedError, require
-from gateway.verify.registration import SECTION
-from gateway.verify.session import Session, SignIn
-from gateway.verify.target import Expectation, Server
+from verify.callback import REDIRECT_PATH, listening
+from verify.check import Check, FailedError, SkippedError, require
+from verify.registration import SECTION
+from verify.session import Session, SignIn
+from verify.target import Expectation, Server
 
 _PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 _MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway import policy
-from gateway.verify.check import Check, FailedError, require
-from gateway.verify.documents import differences
-from gateway.verify.resource_manager import ResourceManager
-from gateway.verify.session import Service, Session
-from gateway.verify.target import Azure
+from verify.check import Check, FailedError, require
+from verify.documents import differences
+from verify.resource_manager import ResourceManager
+from verify.session import Service, Session
+from verify.target import Azure
 
 SECTION = "Azure"
 

@@ -16,11 +16,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, Tool
 
 from configuration.presets import PRESETS
-from gateway.verify.check import Check, FailedError, SkippedError
-from gateway.verify.session import Observation, Session
-from gateway.verify.sign_in import sign_in_id, token_for
-from gateway.verify.target import Expectation, Server
 from settings import OTHER_TOOLS
+from verify.check import Check, FailedError, SkippedError
+from verify.session import Observation, Session
+from verify.sign_in import sign_in_id, token_for
+from verify.target import Expectation, Server
 
 SECTION = "Tool calls"
 Transport = Literal["http", "sse"]

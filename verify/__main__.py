@@ -1,4 +1,4 @@
-"""Runs the verification: `python -m gateway.verify --help`."""
+"""Runs the verification: `python -m verify --help`."""
 
 import sys
 
@@ -6,10 +6,10 @@ import sys
 def main() -> None:
     """Runs the command line, or prints how to install its packages."""
     try:
-        from gateway.verify.command import app  # noqa: PLC0415 -- its packages are not those of `pulumi up`
+        from verify.command import app  # noqa: PLC0415 -- its packages are not those of `pulumi up`
     except ModuleNotFoundError as error:
         sys.exit(f"error: The package {error.name} is not installed. `make verify` installs it.")
-    app(prog_name="python -m gateway.verify")
+    app(prog_name="python -m verify")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from gateway.verify.check import Check, Outcome
+from verify.check import Check, Outcome
 
 _MOST_SHOWN = 8
 

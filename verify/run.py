@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import httpx2
 
-from gateway.verify import (
+from verify import (
     browsers,
     discovery,
     durations,
@@ -19,10 +19,10 @@ from gateway.verify import (
     tool_lists,
     tools,
 )
-from gateway.verify.check import Check, FailedError, Outcome, Row, SkippedError
-from gateway.verify.resource_manager import ResourceManager
-from gateway.verify.session import Session
-from gateway.verify.target import Expectation
+from verify.check import Check, FailedError, Outcome, Row, SkippedError
+from verify.resource_manager import ResourceManager
+from verify.session import Session
+from verify.target import Expectation
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Checks a running stack from outside and through Azure Resource Manager, and prints a report.
 
-    python -m gateway.verify http://localhost:8000     # the local twin
+    python -m verify http://localhost:8000     # the local twin
     make verify STACK=dev                              # a deployed stack
 
 Each check is one row of the report: what was checked, the result, details, and the remedy if it failed. The

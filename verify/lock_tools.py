@@ -1,4 +1,4 @@
-"""Writes tools.lock.json from what a running stack serves: `python -m gateway.verify.lock_tools --help`."""
+"""Writes tools.lock.json from what a running stack serves: `python -m verify.lock_tools --help`."""
 
 import asyncio
 import logging
@@ -15,12 +15,12 @@ from azure.identity import ChainedTokenCredential, EnvironmentCredential, Manage
 
 from configuration import tool_lock
 from configuration.tool_lock import LockedTool, ToolLockError, Tools
-from gateway.verify import discovery, registration, sign_in, tool_lists
-from gateway.verify.check import Check
-from gateway.verify.run import run
-from gateway.verify.session import Durations, Session, SignIn
-from gateway.verify.stack import Options, TargetError, find_target, stack_outputs
-from gateway.verify.target import Server, Target, control_url
+from verify import discovery, registration, sign_in, tool_lists
+from verify.check import Check
+from verify.run import run
+from verify.session import Durations, Session, SignIn
+from verify.stack import Options, TargetError, find_target, stack_outputs
+from verify.target import Server, Target, control_url
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -207,4 +207,4 @@ def _fail(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m gateway.verify.lock_tools")
+    app(prog_name="python -m verify.lock_tools")

@@ -12,11 +12,11 @@ from mcp_types import Tool
 
 from configuration import tool_lock
 from configuration.tool_lock import FILE_NAME, LockedTool, Tools
-from gateway.verify.check import Check, FailedError, SkippedError, require
-from gateway.verify.session import Session
-from gateway.verify.sign_in import sign_in_id
-from gateway.verify.target import Expectation, Server
-from gateway.verify.tools import SECTION, connected, tool_check_id, transports
+from verify.check import Check, FailedError, SkippedError, require
+from verify.session import Session
+from verify.sign_in import sign_in_id
+from verify.target import Expectation, Server
+from verify.tools import SECTION, connected, tool_check_id, transports
 
 _HIDING = (
     "With `toolLock` `refuse` the gateway leaves out tools that are new, or whose title or description "

@@ -8,9 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.verify.check import Row
-from gateway.verify.readings import Reading
-from gateway.verify.target import Target
+from verify.check import Row
+from verify.readings import Reading
+from verify.target import Target
 
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "bold red"), "skipped": ("skipped", "yellow")}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 
 from configuration import tool_lock
-from gateway.verify.target import Server, Target, is_loopback
+from verify.target import Server, Target, is_loopback
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)
 

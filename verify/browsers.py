@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import httpx2
 
-from gateway.verify.check import Check, require
-from gateway.verify.discovery import PROTECTED_RESOURCE, authorization_server_documents
-from gateway.verify.session import Session
+from verify.check import Check, require
+from verify.discovery import PROTECTED_RESOURCE, authorization_server_documents
+from verify.session import Session
 
 SECTION = "Browsers"
 _FOREIGN = "https://foreign-site.example"

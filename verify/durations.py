@@ -7,11 +7,11 @@ from typing import Literal
 
 import httpx2
 
-from gateway.verify.check import Check, SkippedError, require
-from gateway.verify.session import Observation, Session
-from gateway.verify.sign_in import token_for
-from gateway.verify.target import Expectation, Server
-from gateway.verify.tools import tool_check_id
+from verify.check import Check, SkippedError, require
+from verify.session import Observation, Session
+from verify.sign_in import token_for
+from verify.target import Expectation, Server
+from verify.tools import tool_check_id
 
 SECTION = "Long requests"
 _NO_READ_TIMEOUT = httpx2.Timeout(30, connect=10, read=None)

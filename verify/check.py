@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.verify.session import Session
+from verify.session import Session
 
 _LISTED = 4
 
