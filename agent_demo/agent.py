@@ -22,7 +22,7 @@ class Agent:
     """The agent of a stack.
 
     Args:
-        settings: of the stack.
+        settings: the settings of the stack.
         chosen: names of the servers that it uses; empty for all.
 
     Raises:
@@ -32,24 +32,26 @@ class Agent:
     def __init__(self, settings: AgentSettings, chosen: Sequence[str] = ()) -> None:
         known = [server.name for server in settings.servers]
         if unknown := sorted(set(chosen) - set(known)):
-            raise AgentError(f"There is no server {', '.join(unknown)}. The servers are: {', '.join(known)}.")
+            raise AgentError(
+                f"There is no server {', '.join(unknown)}. Name one of {', '.join(known)} with --backend."
+            )
         self._settings = settings
         self._servers = tuple(server for server in settings.servers if not chosen or server.name in chosen)
         self._user, self._identity = sign_in(settings.environment)
 
     def read_tools(self) -> tuple[ServerTools, ...]:
-        """The tools of the servers.
+        """Reads the tools of the servers.
 
         Raises:
-            AgentError: the demo has no identity of an agent.
+            AgentError: the demo has no agent identity.
         """
         return read_tools(self._servers, self._token)
 
     @contextmanager
     def conversation(self, servers: Sequence[ServerTools]) -> Generator[Conversation]:
-        """A conversation with an agent that uses the servers.
+        """Opens a conversation with an agent that uses the servers.
 
-        Where Foundry has a connection for each server, the agent is stored in the project while the
+        If Foundry has a connection for each server, the agent is stored in the project while the
         conversation lasts, and Foundry signs in. Otherwise each request carries the definition with the
         tokens of the servers without a connection, and nothing is stored.
 
@@ -58,13 +60,13 @@ class Agent:
         """
         usable = [each for each in servers if each.problem is None]
         if not usable:
-            raise AgentError("No server can be used; see above.")
+            raise AgentError("No server can be used. Fix the problems listed above.")
         endpoint = self._settings.endpoint
         # A stand-in on this machine has no TLS.
         enforce_https = urlsplit(endpoint).hostname not in {"localhost", "127.0.0.1"}
         with (
             AIProjectClient(endpoint=endpoint, credential=self._user) as project,
-            # The SDK adds it to the generated class.
+            # The SDK adds this method to the generated class.
             project.get_openai_client(max_retries=1) as client,  # ty: ignore[missing-attribute]
         ):
             if any(each.server.connection is None for each in usable):
@@ -76,7 +78,10 @@ class Agent:
                     agent_name=_NAME, definition=definition, enforce_https=enforce_https
                 )
             except AzureError as error:
-                raise AgentError(f"Foundry does not create the agent: {_message(error)}") from None
+                raise AgentError(
+                    f"Foundry does not create the agent: {_message(error)}\nCheck that you have the role "
+                    "Azure AI User on the project, and that foundryModel names a model deployment."
+                ) from None
             reference = {"name": version.name, "version": version.version, "type": "agent_reference"}
             try:
                 yield Conversation(client, lambda: {"agent_reference": reference})
@@ -97,7 +102,9 @@ class Agent:
         if not server.behind_gateway:
             return self._settings.tokens.get(server.name)
         if self._settings.scope is None:
-            raise AgentError("The stack does not say which tokens its servers admit. Run `pulumi up`.")
+            raise AgentError(
+                "The output agentSettings of the stack has no scope for tokens. Run `pulumi up`."
+            )
         return self._identity.token(self._settings.scope)
 
 

@@ -16,40 +16,41 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def agent(
     *,
     stack: Annotated[
-        str | None, typer.Option(help="A deployed stack, whose outputs the Pulumi CLI reads.")
+        str | None, typer.Option(help="A deployed stack; the Pulumi CLI reads its outputs.")
     ] = None,
     url: Annotated[
-        str, typer.Option(help="Of a local twin's gateway; used without --stack.")
+        str, typer.Option(help="URL of a local twin's gateway; used without --stack.")
     ] = "http://localhost:8000",
     backend: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
     ] = None,
-    list_tools: Annotated[bool, typer.Option("--list-tools", help="List the tools, and leave.")] = False,
-    ask: Annotated[str | None, typer.Option(metavar="TEXT", help="Ask one question, and leave.")] = None,
+    list_tools: Annotated[bool, typer.Option("--list-tools", help="List the tools and exit.")] = False,
+    ask: Annotated[str | None, typer.Option(metavar="TEXT", help="Ask one question and exit.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Approve every call without asking. Use it with care.")
+        bool, typer.Option("--yes", help="Approve every call without asking. Use with care.")
     ] = False,
 ) -> None:
     """Talks with an agent of Microsoft Foundry that uses the MCP servers of a stack.
 
-    Exit status 0 if it worked; 1 if not, or if a call was not made because no person could approve it.
+    The exit status is 0 on success, and 1 on an error or if a call was not made because no person could
+    approve it.
     """
     if ask is not None and list_tools:
-        raise typer.BadParameter("it cannot be combined with --list-tools.", param_hint="--ask")
+        raise typer.BadParameter("cannot be combined with --list-tools; use one of them.", param_hint="--ask")
     if ask is not None and not ask.strip():
-        raise typer.BadParameter("the question is empty.", param_hint="--ask")
-    # The SDKs log what they also raise.
+        raise typer.BadParameter("the question is empty; write it after --ask in quotes.", param_hint="--ask")
+    # The SDKs log the errors that they raise.
     logging.disable(logging.CRITICAL)
-    # Imported here, because the SDKs take a while, and --help needs none of them.
+    # Imported here, because importing the SDKs takes long and --help does not need them.
     from agent_demo.agent import Agent  # noqa: PLC0415
-    from agent_demo.settings import of_stack, of_twin  # noqa: PLC0415
+    from agent_demo.settings import read_stack, read_twin  # noqa: PLC0415
     from agent_demo.terminal import Terminal  # noqa: PLC0415
 
     console = Console(highlight=False)
     interactive = sys.stdin.isatty()
     terminal = Terminal(console, interactive=interactive, approve_all=yes)
     try:
-        settings = of_twin(url) if stack is None else of_stack(stack)
+        settings = read_twin(url) if stack is None else read_stack(stack)
         terminal.show_service(settings)
         chosen = Agent(settings, tuple(backend or ()))
         servers = chosen.read_tools()

@@ -1,9 +1,9 @@
-"""Finds the tools whose input schema the agent service cannot take.
+"""Finds the tools whose input schema the agent service refuses.
 
-Microsoft documents one restriction: the service refuses a tool, and with it the whole request, with "Invalid
-tool schema" if the schema "includes `anyOf` or `allOf`, or if a parameter accepts multiple types of values".
+Microsoft documents one restriction: the service refuses a request with "Invalid tool schema" if the schema of
+a tool "includes `anyOf` or `allOf`, or if a parameter accepts multiple types of values".
 https://learn.microsoft.com/azure/foundry/agents/how-to/tools/model-context-protocol#common-questions-and-errors
-`oneOf` is added by an answer of Microsoft's support.
+According to an answer of Microsoft's support, the same is true of `oneOf`.
 https://learn.microsoft.com/answers/questions/5684372/schema-validation-of-mcp-server-tools-list-operati
 """
 
@@ -16,7 +16,7 @@ _SCHEMAS = ("items", "additionalProperties", "contains", "propertyNames", "not",
 
 
 def problem(schema: Mapping[str, Any]) -> str | None:
-    """Why the agent service cannot take a tool's input schema; None when it can."""
+    """The reason why the agent service refuses a tool's input schema; None if it accepts the schema."""
     return next(_problems(schema, ""), None)
 
 

@@ -1,4 +1,4 @@
-"""A conversation with the agent: messages and approvals go out, events come back as a stream."""
+"""A conversation with the agent: sends messages and approvals, and receives a stream of events."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """A tool was called: `error` is None when it succeeded."""
+    """A tool was called; `error` is None if the call succeeded."""
 
     server: str
     tool: str
@@ -47,14 +47,14 @@ class ConsentRequest:
 
 ConversationEvent = TextDelta | ToolCalled | ApprovalRequest | ConsentRequest
 AgentReference = Callable[[], Mapping[str, Any]]
-"""Gives the members of a request's body that say which agent it is."""
+"""Returns the members of a request's body that identify the agent."""
 
 
 class Conversation:
-    """One conversation.
+    """One conversation with an agent.
 
     Args:
-        client: of the project.
+        client: the OpenAI client of the project.
         agent: called for each request, because the tokens in a definition expire.
     """
 
@@ -98,7 +98,9 @@ class Conversation:
         except openai.APIStatusError as error:
             raise AgentError(_refusal(error)) from None
         except openai.APIError as error:
-            raise AgentError(f"The agent service cannot be reached or broke off: {error.message}") from None
+            raise AgentError(
+                f"The agent service cannot be reached, or the connection broke: {error.message}\nTry again."
+            ) from None
 
     def _read(self, event: Any) -> Iterator[ConversationEvent]:
         match event.type:
@@ -110,9 +112,12 @@ class Conversation:
                 self._previous = event.response.id
             case "response.failed":
                 failure = event.response.error
-                raise AgentError(f"The agent failed: {failure.message if failure else 'no reason given'}")
+                raise AgentError(
+                    f"The agent failed: {failure.message if failure else 'no reason given'}\n"
+                    "Send the message again."
+                )
             case "error":
-                raise AgentError(f"The agent failed: {event.message}")
+                raise AgentError(f"The agent failed: {event.message}\nSend the message again.")
 
 
 def _item(item: Any) -> Iterator[ConversationEvent]:
@@ -122,12 +127,12 @@ def _item(item: Any) -> Iterator[ConversationEvent]:
         case "mcp_approval_request":
             yield ApprovalRequest(item.id, item.server_label, item.name, item.arguments)
         case "oauth_consent_request":
-            # Foundry's own: the SDK of OpenAI hands items that it does not know on as they are.
+            # An extension of Foundry. OpenAI's SDK passes on items of unknown types without changes.
             yield ConsentRequest(getattr(item, "server_label", None) or "a server", item.consent_link)
 
 
 def _failure(error: Any) -> str | None:
-    """The error of a call as text; it is a string or an object of several shapes."""
+    """The error of a call as text. Services send a string, or an object in one of several forms."""
     if error is None:
         return None
     if isinstance(error, str):
@@ -147,17 +152,23 @@ def _refusal(error: openai.APIStatusError) -> str:
     match error.status_code:
         case 401 | 403:
             return (
-                f"Foundry refuses you (HTTP {error.status_code}): {reason}\nRun `az login`, and ask for the "
-                "role Azure AI User on the project."
+                f"Foundry refuses your account (HTTP {error.status_code}): {reason}\nRun `az login`, and ask "
+                "for the role Azure AI User on the project."
             )
         case 404:
             return (
-                f"Foundry does not find the project, the agent or the model (HTTP 404): {reason}\nCompare "
+                f"Foundry cannot find the project, the agent or the model (HTTP 404): {reason}\nCompare "
                 "foundryProject, foundryEndpoint and foundryModel with the project's overview."
             )
         case 424:
-            return f"Foundry cannot use an MCP server: {reason}"
+            return (
+                f"Foundry cannot use an MCP server (HTTP 424): {reason}\nLeave it out: name the other "
+                "servers with --backend."
+            )
         case 429:
-            return f"The model is busy (HTTP 429): {reason}\nTry again later, or raise its quota."
+            return (
+                f"The model is busy (HTTP 429): {reason}\nTry again later, or increase the quota of the "
+                "model deployment."
+            )
         case _:
             return f"The agent service refuses the request (HTTP {error.status_code}): {reason}"

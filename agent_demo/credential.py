@@ -1,4 +1,4 @@
-"""How the demo signs in: to Foundry as whoever runs it, at the gateway as an agent."""
+"""Credentials of the demo: it signs in to Foundry as its user, and to the gateway as an agent."""
 
 import os
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from azure.identity import (
 from agent_demo.error import AgentError
 
 _NO_AGENT = (
-    "The demo has no identity of an agent. The gateway's servers admit managed identities and service "
-    "principals, not your own account: run it on Azure with a managed identity, or set AZURE_TENANT_ID, "
-    "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET of a service principal in .env. List it in the stack's setting "
-    "`agents`; docs/agents.md shows how."
+    "The demo has no agent identity. The gateway's servers accept managed identities and service "
+    "principals, not your own account. Run the demo on Azure with a managed identity, or set "
+    "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET of a service principal in .env. Add the "
+    "identity to the stack's setting `agents`; docs/agents.md shows how."
 )
 
 
@@ -30,13 +30,13 @@ def sign_in(environment: Mapping[str, str]) -> tuple[TokenCredential, "AgentIden
     Args:
         environment: variables with which `azure-identity` signs in.
     """
-    # azure-identity reads the process's environment, nothing else.
+    # azure-identity reads only the environment of the process.
     os.environ.update(environment)
     return DefaultAzureCredential(), AgentIdentity(_agent_credential(environment))
 
 
 def _agent_credential(environment: Mapping[str, str]) -> TokenCredential:
-    """A service principal of the environment, a workload identity, or a managed identity: never a user."""
+    """A service principal of the environment, a workload identity or a managed identity; never a user."""
     chain: list[TokenCredential] = [EnvironmentCredential()]
     if environment.get("AZURE_FEDERATED_TOKEN_FILE"):
         chain.append(WorkloadIdentityCredential())
@@ -48,7 +48,7 @@ class AgentIdentity:
     """The identity with which the demo calls the gateway's servers.
 
     Args:
-        credential: of a managed identity or service principal.
+        credential: the credential of a managed identity or service principal.
     """
 
     def __init__(self, credential: TokenCredential) -> None:
@@ -58,13 +58,16 @@ class AgentIdentity:
         """An access token for the gateway; `azure-identity` keeps it until it expires.
 
         Raises:
-            AgentError: there is no such identity, or Entra gives it no token.
+            AgentError: there is no such identity, or Entra refuses a token.
         """
         try:
             return self._credential.get_token(scope).token
         except CredentialUnavailableError:
             raise AgentError(_NO_AGENT) from None
         except ClientAuthenticationError as error:
-            # Its first line names the reason; what follows are the attempts of the chain.
+            # The message begins with the reason; the attempts of the chain follow.
             reason = " ".join(error.message.split())[:400]
-            raise AgentError(f"Entra gives the agent no token for the gateway ({scope}): {reason}") from None
+            raise AgentError(
+                f"Entra refuses the agent a token for the gateway ({scope}): {reason}\nCheck the agent's "
+                "credentials, and its roles in the setting `agents`."
+            ) from None

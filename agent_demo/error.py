@@ -1,5 +1,5 @@
-"""Why the demo cannot go on."""
+"""The error of the demo."""
 
 
 class AgentError(Exception):
-    """The message says what is wrong and what to do about it."""
+    """The demo cannot continue. The message says what is wrong and how to fix it."""

@@ -1,4 +1,4 @@
-"""What the demo needs to know: from the outputs of a stack or of a local twin, and from `.env`."""
+"""The settings of the demo, from the outputs of a stack or of a local twin, and from `.env`."""
 
 import json
 import os
@@ -29,10 +29,10 @@ class Server:
 
     Attributes:
         name: its name in the stack; the agent's label for it.
-        title: for people.
-        url: where it takes streamable HTTP.
+        title: its name for people.
+        url: its address for streamable HTTP.
         behind_gateway: whether the gateway protects it; otherwise it has a sign-in of its own.
-        connection: name of the connection of the Foundry project with its credentials, or None.
+        connection: name of the connection in the Foundry project that has its credentials, or None.
         read_only_tools: names of tools that only read, according to the operator of the stack.
     """
 
@@ -46,15 +46,15 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """What the demo needs to know.
+    """The settings of the demo.
 
     Attributes:
-        endpoint: of the Foundry project.
+        endpoint: endpoint of the Foundry project.
         model: name of the model deployment.
-        scope: of tokens for the gateway; None when the stack does not say it.
+        scope: scope of tokens for the gateway; None if the stack's output does not have it.
         servers: the MCP servers.
         tokens: tokens of servers with a sign-in of their own, by server; secrets.
-        stand_in: whether the agent service is the twin's.
+        stand_in: whether the agent service is the twin's stand-in.
         environment: variables with which `azure-identity` signs in; they contain secrets.
     """
 
@@ -67,11 +67,11 @@ class AgentSettings:
     environment: Mapping[str, str] = field(repr=False)
 
 
-def of_twin(url: str) -> AgentSettings:
-    """The settings of a local twin.
+def read_twin(url: str) -> AgentSettings:
+    """Reads the settings of a local twin.
 
     Args:
-        url: of its gateway.
+        url: the URL of its gateway.
 
     Raises:
         AgentError: no twin answers there, or its stack has no agents.
@@ -83,7 +83,7 @@ def of_twin(url: str) -> AgentSettings:
             f"'{url}' is not the URL of a local twin, such as http://localhost:8000. For a stack on Azure "
             "use --stack."
         )
-    # The control port is the one after the gateway's, see docs/twin.md.
+    # The control port follows the gateway's port, see docs/twin.md.
     control = f"http://127.0.0.1:{port + 1}"
     try:
         answer = httpx2.get(f"{control}/agent", timeout=10)
@@ -91,7 +91,7 @@ def of_twin(url: str) -> AgentSettings:
     except httpx2.HTTPStatusError as error:
         raise AgentError(
             f"{control}/agent answers HTTP {error.response.status_code}, so {url} is not the gateway of a "
-            "twin with agents. `make up` prints its URL."
+            "twin with agents. Use the URL that `make up` prints."
         ) from None
     except (httpx2.HTTPError, ValueError) as error:
         raise AgentError(
@@ -108,18 +108,18 @@ def of_twin(url: str) -> AgentSettings:
 
 
 def _port(parts: SplitResult) -> int | None:
-    """The port of a URL; None when it has none that exists."""
+    """The port of a URL; None if it is not a valid port."""
     try:
         return parts.port or 80
     except ValueError:
         return None
 
 
-def of_stack(stack: str) -> AgentSettings:
-    """The settings of a deployed stack.
+def read_stack(stack: str) -> AgentSettings:
+    """Reads the settings of a deployed stack.
 
     Raises:
-        AgentError: the Pulumi CLI does not tell its outputs, or the stack has no agents.
+        AgentError: the Pulumi CLI cannot read its outputs, or the stack has no agents.
     """
     outputs = _stack_outputs(stack)
     environment = _environment()
@@ -147,8 +147,8 @@ def _read(
     missing = [name for name, value in ((_ENDPOINT, endpoint), (_MODEL, model)) if not value]
     if missing:
         raise AgentError(
-            f"It is not known which Foundry project to use: {where} has none. Run `pulumi config set "
-            f"foundryProject <resource id>` and `pulumi up`, or set {' and '.join(missing)} in .env."
+            f"No Foundry project is set: {where} has none. Run `pulumi config set foundryProject <resource "
+            f"id>` and `pulumi up`, or set {' and '.join(missing)} in .env."
         )
     servers = tuple(
         Server(
@@ -162,7 +162,10 @@ def _read(
         for each in found.get("servers") or ()
     )
     if not servers:
-        raise AgentError(f"{where[0].upper()}{where[1:]} has no MCP servers in its output agentSettings.")
+        raise AgentError(
+            f"The output agentSettings of {where} has no MCP servers. Add one with `pulumi config set --path "
+            "'backends[0]' functions`, then run `pulumi up`."
+        )
     return AgentSettings(
         endpoint=str(endpoint).rstrip("/"),
         model=str(model),
@@ -175,13 +178,13 @@ def _read(
 
 
 def _environment() -> dict[str, str]:
-    """The variables of the process, and those of `.env` in the current folder, which win."""
+    """The variables of the process and of `.env` in the current folder; those of `.env` take precedence."""
     written = {name: value for name, value in dotenv_values(".env").items() if value}
     return {**os.environ, **written}
 
 
 def _stack_outputs(stack: str) -> Mapping[str, Any]:
-    other = "For a local twin give its URL: make agent URL=http://localhost:8000"
+    other = "For a local twin, pass its URL instead: make agent URL=http://localhost:8000"
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise AgentError(f"The Pulumi CLI is not on PATH. Install it to read the stack's outputs. {other}")
@@ -195,7 +198,8 @@ def _stack_outputs(stack: str) -> Mapping[str, Any]:
     if done.returncode != 0:
         reason = " ".join(done.stderr.split())
         raise AgentError(
-            f"`pulumi stack output --stack {stack}` failed: {reason}\nSign in to Pulumi. {other}"
+            f"`pulumi stack output --stack {stack}` failed: {reason}\nRun `pulumi login`, and check the name "
+            f"with `pulumi stack ls`. {other}"
         )
     outputs = json.loads(done.stdout or "{}")
     if not isinstance(outputs, dict) or not outputs.get("agentSettings"):

@@ -1,4 +1,4 @@
-"""What the user sees and is asked."""
+"""The output and the prompts of the demo."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from agent_demo.error import AgentError
 from agent_demo.settings import AgentSettings
 from agent_demo.tools import ServerTools
 
-# Gives `input` a history and keys for editing, which a dumb terminal cannot show; Windows has its own.
+# Adds a history and editing keys to `input`. A dumb terminal cannot show them; Windows has its own.
 if os.environ.get("TERM") != "dumb":
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401
@@ -34,8 +34,8 @@ class Terminal:
     """A conversation at a terminal, or one question from a script.
 
     Args:
-        console: where it prints.
-        interactive: whether a person can be asked.
+        console: the console to print to.
+        interactive: whether a person can answer prompts.
         approve_all: whether calls that need an approval are approved without asking.
     """
 
@@ -45,34 +45,34 @@ class Terminal:
         self._approve_all = approve_all
 
     def show_service(self, settings: AgentSettings) -> None:
-        """Says which agent service answers."""
+        """Shows which agent service is used."""
         if settings.stand_in:
             self._line(
-                "[yellow]This is the twin's stand-in for the agent service: it has no model, and picks tools "
-                "by rules.[/yellow]"
+                "[yellow]This is the twin's stand-in for the agent service: it has no model and selects "
+                "tools by rules.[/yellow]"
             )
             self._line(
-                "Name a tool, or words of its name, with arguments as name=value, for example: "
+                "Write a tool's name, or words of it, and arguments as name=value, for example: "
                 "[bold]jira search jql='project = BUOY'[/bold]"
             )
         else:
             self._line(f"Foundry project {escape(settings.endpoint)}, model {escape(settings.model)}.")
 
     def show_servers(self, servers: Sequence[ServerTools], *, tools: bool) -> None:
-        """Says which servers and tools the agent has, and which it does not have, and why.
+        """Shows the servers and tools that the agent can use, and why it cannot use the others.
 
         Args:
             servers: all servers.
             tools: whether to list every tool.
         """
-        for found in servers:
-            self._show_server(found)
+        for each in servers:
+            self._show_server(each)
             if tools:
-                for tool in found.tools or ():
-                    kind = "reads" if tool.read_only else "asks first"
+                for tool in each.tools or ():
+                    kind = "read-only" if tool.read_only else "needs approval"
                     text = escape(one_line(tool.description))
                     self._row(f"    {escape(one_line(tool.name))} [dim]({kind})[/dim] {text}")
-            for name, reason in found.left_out.items():
+            for name, reason in each.left_out.items():
                 self._line(
                     f"    [yellow]left out:[/yellow] {escape(one_line(name))}: {escape(one_line(reason))}"
                 )
@@ -84,18 +84,17 @@ class Terminal:
         elif found.tools is None:
             self._line(
                 f"[green]✓[/green] {title}: through the connection {escape(str(found.server.connection))}; "
-                "its tools are not read here, so each call asks first (set GITHUB_TOKEN in .env to read them)"
+                "the demo cannot read its tools, so each call needs approval (set GITHUB_TOKEN in .env to "
+                "read them)"
             )
         else:
-            asking = sum(not tool.read_only for tool in found.tools)
-            self._line(
-                f"[green]✓[/green] {title}: {len(found.tools)} tools, {asking} of them ask before they run"
-            )
+            writing = sum(not tool.read_only for tool in found.tools)
+            self._line(f"[green]✓[/green] {title}: {len(found.tools)} tools, {writing} of them need approval")
 
     def talk(self, conversation: Conversation) -> None:
-        """Talks until the user leaves; an error or Ctrl-C ends the message, not the conversation."""
+        """Runs the conversation until the user leaves. An error or Ctrl-C ends only the current answer."""
         if self._interactive:
-            self._line("[dim]Ctrl-C stops an answer; exit or Ctrl-D leaves.[/dim]")
+            self._line("[dim]Press Ctrl-C to stop an answer; type exit or press Ctrl-D to leave.[/dim]")
         while (text := self._message()) is not None and text.lower() not in _LEAVE:
             if text:
                 try:
@@ -103,13 +102,13 @@ class Terminal:
                 except AgentError as error:
                     self.show_error(error)
                 except KeyboardInterrupt:
-                    self._line("\n[yellow]Stopped.[/yellow] A tool that was already called is not undone.")
+                    self._line("\n[yellow]Stopped.[/yellow] Calls that were already made are not undone.")
 
     def ask(self, conversation: Conversation, text: str) -> bool:
         """Sends one message and shows the answer.
 
         Returns:
-            False when a call was not made because no person could approve it.
+            False if a call was not made because no person could approve it.
 
         Raises:
             AgentError: the agent service refuses or fails.
@@ -123,11 +122,11 @@ class Terminal:
         return complete
 
     def show_error(self, error: AgentError) -> None:
-        """Shows what went wrong."""
+        """Shows the message of an error."""
         self._line(f"[red]error:[/red] {escape(printable(str(error)))}")
 
     def _show(self, events: Iterator[ConversationEvent]) -> list[ApprovalRequest]:
-        """Shows an answer as it arrives; returns the calls that wait for an approval."""
+        """Shows an answer as it arrives; returns the calls that need an approval."""
         waiting: list[ApprovalRequest] = []
         within_text = False
         for event in events:
@@ -163,7 +162,7 @@ class Terminal:
             return True
         if not self._interactive:
             self._line(
-                f"[yellow]not approved:[/yellow] {escape(what)} (only a person, or --yes, can approve)"
+                f"[yellow]not approved:[/yellow] {escape(what)} (a person must approve it, or pass --yes)"
             )
             return False
         self._line(f"[yellow]The agent wants to call[/yellow] {escape(what)}")
@@ -174,10 +173,10 @@ class Terminal:
                 return False
             if answer.lower() in _ANSWERS:
                 return _ANSWERS[answer.lower()]
-            self._line("Answer y or n.")
+            self._line("Type y or n.")
 
     def _message(self) -> str | None:
-        """The user's next message; None when the user leaves: by Ctrl-D, or by Ctrl-C twice."""
+        """The user's next message; None if the user leaves with Ctrl-D, or with Ctrl-C twice."""
         interrupted = False
         while True:
             if self._interactive:
@@ -188,10 +187,10 @@ class Terminal:
                 if interrupted:
                     return None
                 interrupted = True
-                self._line("[dim]Ctrl-C again, or Ctrl-D, leaves.[/dim]")
+                self._line("[dim]Press Ctrl-C again, or Ctrl-D, to leave.[/dim]")
 
     def _read(self, prompt: str) -> str | None:
-        """A line of the user; None at the end of the input.
+        """A line that the user typed; None at the end of the input.
 
         Raises:
             KeyboardInterrupt: the user presses Ctrl-C.
@@ -210,11 +209,11 @@ class Terminal:
         return text
 
     def _line(self, markup: str) -> None:
-        """Prints text, which only a terminal breaks into lines."""
+        """Prints text; lines are wrapped only on a terminal."""
         self._console.print(markup, highlight=False, soft_wrap=not self._console.is_terminal)
 
     def _row(self, markup: str) -> None:
-        """Prints one line, of which a terminal shows what fits."""
+        """Prints one line; a terminal cuts it off at its width."""
         fits = self._console.is_terminal
         self._console.print(
             markup, highlight=False, no_wrap=True, overflow="ellipsis" if fits else "ignore", crop=fits
@@ -222,9 +221,9 @@ class Terminal:
 
 
 def printable(text: str) -> str:
-    """The text without characters that move the cursor, change the terminal, or reverse the direction.
+    """Replaces characters that move the cursor, control the terminal or reverse the direction of text.
 
-    Tools and models return text of strangers.
+    Text of tools and models is untrusted.
     """
     return "".join(
         char
@@ -235,7 +234,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`printable` in one line, so that no text looks like a line of the demo's own."""
+    """`printable` in one line, so that untrusted text cannot look like a line of the demo."""
     return " ".join(printable(text).split())
 
 

@@ -18,14 +18,14 @@ _SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool.
+    """A tool of an MCP server.
 
     Attributes:
-        name: unique at its server.
-        description: what it does; the first line.
-        schema: of its arguments.
-        read_only: whether it changes nothing: as the server says, or, where it says nothing, as the operator
-            of the stack declares. Otherwise false.
+        name: its name, unique on its server.
+        description: the first line of its description.
+        schema: the JSON schema of its arguments.
+        read_only: whether the server declares that it changes nothing, or, if the server declares nothing,
+            whether the operator of the stack does.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTools:
-    """What is known of a server's tools.
+    """The tools of a server, or the reason why they cannot be used.
 
     Attributes:
         server: the server.
-        tools: those that the agent service can take; None when the demo cannot read them.
-        left_out: why each of the others is left out, by name.
-        problem: why the server cannot be used, or None.
+        tools: the tools that the agent service accepts; None if the demo cannot read them.
+        left_out: the reason why each of the other tools is left out, by name.
+        problem: the reason why the server cannot be used, or None.
     """
 
     server: Server
@@ -52,11 +52,11 @@ class ServerTools:
 
 
 def read_tools(servers: Sequence[Server], token: Callable[[Server], str | None]) -> tuple[ServerTools, ...]:
-    """The tools of servers, all read at the same time.
+    """Reads the tools of servers, all at the same time.
 
     Args:
         servers: the servers.
-        token: an access token for a server, or None when the demo has none for it.
+        token: returns an access token for a server, or None if the demo has none.
 
     Raises:
         AgentError: there is no token for the gateway.
@@ -102,8 +102,8 @@ def _without_token(server: Server) -> ServerTools:
             server=server,
             left_out={},
             problem=(
-                "there are no credentials for it. Run `pulumi config set foundryProject <resource id>` and "
-                "`pulumi config set --secret githubToken`, then `pulumi up`."
+                "the demo has no credentials for it. Run `pulumi config set foundryProject <resource id>` "
+                "and `pulumi config set --secret githubToken`, then `pulumi up`."
             ),
         )
     return ServerTools(server=server, left_out={})
@@ -119,7 +119,7 @@ async def _all_tools(client: Client, declared: Sequence[str]) -> list[Tool]:
                 name=each.name,
                 description=(each.description or "").strip().partition("\n")[0],
                 schema=each.input_schema,
-                read_only=_reads(each, declared),
+                read_only=_is_read_only(each, declared),
             )
             for each in page.tools
         ]
@@ -128,8 +128,8 @@ async def _all_tools(client: Client, declared: Sequence[str]) -> list[Tool]:
             return tools
 
 
-def _reads(tool: types.Tool, declared: Sequence[str]) -> bool:
-    """Whether a tool only reads. A server that says that it writes is believed."""
+def _is_read_only(tool: types.Tool, declared: Sequence[str]) -> bool:
+    """Whether a tool only reads. The server's own annotation takes precedence."""
     hint = tool.annotations.read_only_hint if tool.annotations else None
     return tool.name in declared if hint is None else hint
 
@@ -138,20 +138,26 @@ def _problem(server: Server, refusals: Sequence[int], error: BaseException) -> s
     status = refusals[-1] if refusals else None
     match status:
         case 401:
-            return f"it refuses the token (HTTP 401 from {server.url})." + (
-                " The stack's setting `access` must have `agents` for this server, and the agent must have a "
-                "role of it in the setting `agents`; a new role takes some minutes."
+            return f"the server refuses the token (HTTP 401 from {server.url})." + (
+                " Add `agents` to this server's entry in the stack's setting `access`, and give the agent a "
+                "role of the server in the setting `agents`; a new role takes effect after some minutes."
                 if server.behind_gateway
                 else " Replace the token."
             )
         case 403:
-            return f"it refuses the agent (HTTP 403 from {server.url}): it may do less than it needs."
+            return (
+                f"the server refuses the agent (HTTP 403 from {server.url}). Give the agent the roles that "
+                "it needs, in the stack's setting `agents`."
+            )
         case 503:
-            return f"it is not ready (HTTP 503 from {server.url}). Try again in a moment."
+            return f"the server is not ready (HTTP 503 from {server.url}). Try again in a moment."
         case None:
             first = error
             while isinstance(first, BaseExceptionGroup):
                 first = first.exceptions[0]
-            return f"{server.url} cannot be reached: {str(first) or type(first).__name__}"
+            return (
+                f"{server.url} cannot be reached ({str(first) or type(first).__name__}). Check that the "
+                "stack is deployed, or that `make up` runs."
+            )
         case _:
-            return f"it answers HTTP {status} at {server.url}."
+            return f"the server answers HTTP {status} at {server.url}. Its log may have the reason."

@@ -53,10 +53,10 @@ def check(settings: Settings, plan: Plan) -> None:
         LimitsError: Azure would refuse it.
     """
     found = list(findings(settings, plan))
-    for one in found:
-        if one.warning:
-            pulumi.log.warn(one.message)
-    errors = [one.message for one in found if not one.warning]
+    for finding in found:
+        if finding.warning:
+            pulumi.log.warn(finding.message)
+    errors = [finding.message for finding in found if not finding.warning]
     if errors:
         lines = "\n".join(f"  {message}" for message in errors)
         raise LimitsError(f"Azure would refuse this stack; nothing was created:\n{lines}")

@@ -1,4 +1,4 @@
-"""Checks a stack before it is deployed, without an account: `python -m preflight --stack dev`."""
+"""Checks a stack before it is deployed: `python -m preflight --stack dev`. Needs no Azure account."""
 
 import argparse
 import sys
@@ -40,30 +40,39 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     backends = registry.describe(settings)
     plan = plan_gateway(settings, backends, registry.hosted(settings))
-    found = plan.findings()
-    refused = list(limits.findings(settings, plan))
-    for finding in found:
+    policy_findings = plan.findings()
+    limit_findings = list(limits.findings(settings, plan))
+    for finding in policy_findings:
         kind = "warning" if lint.is_warning(finding) else "error"
         _print(f"{kind}: {finding.document}:{finding.line}: {finding.code}: {finding.message}")
-    for one in refused:
-        _print(f"{'warning' if one.warning else 'error'}: {one.message}")
-    failed = not all(map(lint.is_warning, found)) or not all(one.warning for one in refused)
+    for finding in limit_findings:
+        _print(f"{'warning' if finding.warning else 'error'}: {finding.message}")
+    failed = not (
+        all(map(lint.is_warning, policy_findings)) and all(finding.warning for finding in limit_findings)
+    )
     for image in unpinned(settings.presets, settings.containers):
         _print(
-            f"warning: {image.image} is not pinned by digest, so another image can take its place.\n"
+            f"warning: {image.image} is not pinned by digest: its tag can be moved to another image.\n"
             f"  > make pin STACK={stack}"
         )
     if configuration.encrypted:
-        _print(f"Not checked, because only the Pulumi CLI reads them: {', '.join(configuration.encrypted)}.")
+        _print(
+            "Not checked, because only the Pulumi CLI can decrypt these settings: "
+            f"{', '.join(configuration.encrypted)}."
+        )
     _print(
-        f"The stack {stack}: {settings.sku} in {settings.location}, {len(plan.apis)} APIs, "
+        f"Stack {stack}: {settings.sku} in {settings.location}, {len(plan.apis)} APIs, "
         f"{len(plan.named_values)} named values, {len(plan.fragments)} fragments."
     )
     for need in needs(settings, backends):
         _print(f"\n{need.what}")
         for command in need.commands:
             _print(f"  > {command}")
-    _print("\nAzure would refuse this stack." if failed else "\nNothing is known that Azure would refuse.")
+    _print(
+        "\nThe deployment would fail. Fix the errors above."
+        if failed
+        else "\nThe checks found nothing that would make the deployment fail."
+    )
     return int(failed)
 
 

@@ -1,4 +1,4 @@
-"""What the person or pipeline that deploys a stack needs, with the commands that give it."""
+"""Lists what the deployer of a stack, a person or a pipeline, needs, with commands."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One thing that a deployment needs.
+    """A prerequisite of a deployment.
 
     Attributes:
-        what: a sentence.
-        commands: what gives it, or shows whether it is there.
+        what: its description, for people.
+        commands: commands that provide it, or show whether it exists.
     """
 
     what: str
@@ -21,7 +21,7 @@ class Need:
 
 
 def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
-    """What a deployment of the stack needs, in the order in which it is needed."""
+    """The prerequisites of a deployment of the stack, in the order in which they are needed."""
     yield Need(
         what="A sign-in to Azure, and the subscription to deploy to.",
         commands=("az login", "az account set --subscription <name or id>"),
@@ -40,7 +40,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     if settings.monitoring.cost_anomalies:
         roles.append("Cost Management Contributor")
     yield Need(
-        what="Roles of the deployer: Contributor alone may not assign roles to the managed identities.",
+        what="Roles of the deployer. Contributor alone cannot assign roles to the managed identities.",
         commands=tuple(
             f'az role assignment create --assignee <deployer> --role "{role}" '
             f"--scope {'/subscriptions/<subscription>' if role.startswith('Cost') else scope}"
@@ -49,8 +49,9 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     )
     if vault := settings.existing.key_vault:
         yield Need(
-            what="Roles of the deployer at the existing Key Vault: to write secrets, to delete them, and to "
-            "let the stack's identities read them. To delete secrets it needs a network path to it as well.",
+            what="Roles of the deployer on the existing Key Vault: to write and delete secrets, and to allow "
+            "the stack's identities to read them. To delete secrets, the deployer also needs network access "
+            "to the vault.",
             commands=tuple(
                 f'az role assignment create --assignee <deployer> --role "{role}" --scope {vault}'
                 for role in (
@@ -63,14 +64,14 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     if not settings.existing.application:
         yield Need(
             what="The right to register applications in Entra: the role Application Developer for a person, "
-            "the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a pipeline.",
+            "or the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a pipeline.",
             commands=(
                 "az rest --url https://graph.microsoft.com/v1.0/me/memberOf/microsoft.graph.directoryRole",
             ),
         )
     if settings.assignment_required:
         yield Need(
-            what="Users and groups who are assigned to the gateway's application, after the deployment.",
+            what="After the deployment: users and groups that are assigned to the gateway's application.",
             commands=(
                 "az ad sp show --id $(pulumi stack output entraClientId) --query appRoleAssignmentRequired",
             ),

@@ -35,25 +35,32 @@ _ACCEPTED = ", ".join(
     )
 )
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_BY_HAND = (
+    "Print the digest with `docker buildx imagetools inspect <image>`, and set it yourself: see "
+    "docs/preflight.md."
+)
 
 
 class RegistryError(Exception):
-    """A registry does not give a digest; the message has the reason."""
+    """A digest could not be read from a registry; the message has the reason and the remedy."""
 
 
 def resolve(image: str, client: httpx2.Client) -> str:
-    """The digest to which a tag leads now.
+    """The digest to which a tag currently points.
 
     Args:
         image: reference with registry and tag.
         client: sends the requests.
 
     Raises:
-        RegistryError: the registry does not answer, wants a sign-in, or sends what does not match its digest.
+        RegistryError: the registry does not answer or requires a sign-in, or its manifest does not match
+            its digest.
     """
     found = _REFERENCE.fullmatch(image)
     if found is None:
-        raise RegistryError(f"{image} is not a reference with a registry and a tag.")
+        raise RegistryError(
+            f"{image} is not a reference with a registry and a tag. Write it as registry/name:tag."
+        )
     url = f"https://{found['registry']}/v2/{found['repository']}/manifests/{found['tag']}"
     headers = {"accept": _ACCEPTED}
     try:
@@ -62,45 +69,52 @@ def resolve(image: str, client: httpx2.Client) -> str:
             token = _token(response.headers.get("www-authenticate", ""), client)
             response = client.get(url, headers={**headers, "authorization": f"Bearer {token}"})
     except httpx2.HTTPError as error:
-        raise RegistryError(f"{found['registry']} does not answer: {type(error).__name__}.") from None
+        raise RegistryError(
+            f"{found['registry']} does not answer ({type(error).__name__}). Check the image's name and the "
+            "network, and try again."
+        ) from None
     if response.status_code != httpx2.codes.OK:
-        raise RegistryError(f"{found['registry']} answered {response.status_code} for {image}.")
+        raise RegistryError(
+            f"{found['registry']} answered HTTP {response.status_code} for {image}. Check that the tag "
+            "exists."
+        )
     digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
     if response.headers.get("docker-content-digest", digest) != digest:
         raise RegistryError(
-            f"The manifest of {image} does not have the digest that {found['registry']} says."
+            f"The manifest of {image} does not have the digest that {found['registry']} announced: it was "
+            "changed on the way. Try again from another network."
         )
     return digest
 
 
 def _token(challenge: str, client: httpx2.Client) -> str:
-    """A token for reading without a sign-in, as the registry's challenge asks for it."""
+    """An anonymous token, from the service that the registry's challenge names."""
     scheme, _, rest = challenge.partition(" ")
     parameters = dict(_CHALLENGE.findall(rest))
     realm = parameters.get("realm", "")
     if scheme.lower() != "bearer" or not realm.startswith("https://"):
-        raise RegistryError("The registry wants a sign-in that this command does not support.")
+        raise RegistryError(f"The registry requires a kind of sign-in that is not supported. {_BY_HAND}")
     query = {key: parameters[key] for key in ("service", "scope") if key in parameters}
     response = client.get(realm, params=query)
     body = response.json() if response.status_code == httpx2.codes.OK else {}
     token = body.get("token") or body.get("access_token")
     if not token:
-        raise RegistryError("The registry lets only signed-in users read the image.")
+        raise RegistryError(f"The registry allows only signed-in users to read the image. {_BY_HAND}")
     return str(token)
 
 
 def main(arguments: list[str] | None = None, transport: httpx2.BaseTransport | None = None) -> int:
-    """Resolves the tags and pins the images; the exit status is 1 when a digest is missing."""
+    """Resolves the tags and pins the images; the exit status is 1 if a digest could not be read."""
     parser = argparse.ArgumentParser(
         prog="python -m preflight.images", description="Pins the images of a stack by digest."
     )
     parser.add_argument("--stack", default="dev", help="name of the stack (dev)")
-    parser.add_argument("--print", action="store_true", help="print the commands and run none")
+    parser.add_argument("--print", action="store_true", help="print the commands instead of running them")
     options = parser.parse_args(arguments)
     try:
         configuration = stack_file.load(_ROOT, options.stack, encrypted=NOT_READ)
         reset_options(project=configuration.project, stack=configuration.stack)
-        # Without this the stack would be refused until its images are pinned, which this command does.
+        # Images without a digest are an error by default; this command adds the digests.
         values = {**configuration.values, f"{configuration.project}:{REQUIRE_DIGESTS.key}": "false"}
         set_all_config(values, sorted(configuration.secret_keys))
         settings = load()
@@ -110,18 +124,18 @@ def main(arguments: list[str] | None = None, transport: httpx2.BaseTransport | N
     failed = False
     digests: dict[str, str] = {}
     with httpx2.Client(transport=transport, timeout=30, follow_redirects=True) as client:
-        for each in images:
+        for unpinned_image in images:
             try:
-                digest = digests.setdefault(each.image, "") or resolve(each.image, client)
+                digest = digests.setdefault(unpinned_image.image, "") or resolve(unpinned_image.image, client)
             except RegistryError as error:
                 failed = True
                 _fail(str(error))
                 continue
-            digests[each.image] = digest
-            command = [*each.command(digest), "--stack", options.stack]
+            digests[unpinned_image.image] = digest
+            command = [*unpinned_image.command(digest), "--stack", options.stack]
             print(f"> {shlex.join(command)}")  # noqa: T201 -- a command line
             if not options.print:
-                subprocess.run(command, check=True, cwd=_ROOT)  # noqa: S603 -- its words are known
+                subprocess.run(command, check=True, cwd=_ROOT)  # noqa: S603 -- the program builds it
     return int(failed)
 
 

@@ -1,4 +1,4 @@
-"""What the checks before a deployment know of a stack's secrets."""
+"""The value that replaces the secrets of a stack in the checks before a deployment."""
 
 NOT_READ = "xoxb-not-read-00000000"
-"""In place of encrypted values, which only the Pulumi CLI reads: of a form that every setting accepts."""
+"""Replaces encrypted values, which only the Pulumi CLI can decrypt. Every setting accepts its format."""

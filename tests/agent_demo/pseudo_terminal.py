@@ -1,4 +1,4 @@
-"""A program at a pseudo-terminal, and a person who types when it asks."""
+"""Runs a program at a pseudo-terminal, and types at its prompts."""
 
 import codecs
 import os
@@ -13,7 +13,7 @@ _SECONDS = 60
 
 
 class PseudoTerminal:
-    """A program and everything that its terminal shows."""
+    """A program at a pseudo-terminal; `shown` is all of its output."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._master, slave = pty.openpty()
@@ -28,7 +28,7 @@ class PseudoTerminal:
         )
         os.close(slave)
         self.shown = ""
-        # A character may arrive in two pieces.
+        # The bytes of one character may arrive in two reads.
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._read_to = 0
 
@@ -36,12 +36,12 @@ class PseudoTerminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends the program, also when the test failed."""
+        """Ends the program, even if the test failed."""
         self.process.kill()
         self.process.wait(timeout=_SECONDS)
 
     def expect(self, text: str) -> str:
-        """Waits until the terminal shows a text after the previous one; returns what came between them."""
+        """Waits until the terminal shows a string; returns the output between the previous match and it."""
         deadline = time.monotonic() + _SECONDS
         while (found := self.shown.find(text, self._read_to)) < 0:
             ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
@@ -57,7 +57,7 @@ class PseudoTerminal:
         os.write(self._master, f"{line}\n".encode())
 
     def end(self) -> int:
-        """Reads what is left, and returns the exit status."""
+        """Reads the remaining output, and returns the exit status."""
         while self._chunk():
             pass
         os.close(self._master)

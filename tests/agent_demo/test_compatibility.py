@@ -1,4 +1,4 @@
-"""Which input schemas the agent service can take: found in the schema, not in a list of tools."""
+"""The check whether the agent service accepts an input schema; it needs no list of tools."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def accepts(schema: dict[str, Any]) -> bool:
-    """Whether the stand-in for the agent service takes a tool with this schema."""
+    """Whether the stand-in for the agent service accepts a tool with this schema."""
     try:
         require_supported(Tool(server="s", name="t", description="", schema=schema, annotations={}))
     except FoundryError as error:
@@ -62,11 +62,13 @@ def test_a_schema_that_the_service_accepts_has_no_problem(schema: dict[str, Any]
 
 
 @pytest.mark.parametrize(("schema", "why"), BAD.values(), ids=BAD)
-def test_a_schema_that_the_service_refuses_is_named_with_the_place(schema: dict[str, Any], why: str) -> None:
+def test_a_problem_contains_the_path_in_a_schema_that_the_service_refuses(
+    schema: dict[str, Any], why: str
+) -> None:
     assert problem(schema) == why
     assert not accepts(schema)
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if name != "parameter-called-anyOf"])
-def test_the_stand_in_accepts_the_requests_of_the_demo(name: str) -> None:
+def test_the_stand_in_accepts_the_schemas_that_the_check_accepts(name: str) -> None:
     assert accepts(GOOD[name])

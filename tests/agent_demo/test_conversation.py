@@ -1,4 +1,4 @@
-"""What the demo makes of the agent service's answers: events, refusals, and consent."""
+"""How the demo handles the agent service's responses: events, errors and consent requests."""
 
 import json
 from collections.abc import Callable
@@ -45,17 +45,17 @@ def completed(id_: str) -> dict[str, Any]:
         (401, "Run `az login`, and ask for the role Azure AI User"),
         (403, "Run `az login`, and ask for the role Azure AI User"),
         (404, "Compare foundryProject, foundryEndpoint and foundryModel"),
-        (424, "Foundry cannot use an MCP server: the reason"),
-        (429, "Try again later, or raise its quota."),
+        (424, "name the other servers with --backend"),
+        (429, "Try again later, or increase the quota"),
         (400, "The agent service refuses the request (HTTP 400): the reason"),
         (500, "The agent service refuses the request (HTTP 500): the reason"),
     ],
 )
-def test_a_refusal_contains_the_remedy(status: int, message: str) -> None:
-    refused = conversation(lambda _: httpx2.Response(status, json={"error": {"message": "the reason"}}))
+def test_the_message_of_an_http_error_contains_the_remedy(status: int, message: str) -> None:
+    refusing = conversation(lambda _: httpx2.Response(status, json={"error": {"message": "the reason"}}))
 
     with pytest.raises(AgentError) as caught:
-        list(refused.say("hello"))
+        list(refusing.say("hello"))
     assert message in str(caught.value)
     assert "the reason" in str(caught.value)
 
@@ -63,15 +63,15 @@ def test_a_refusal_contains_the_remedy(status: int, message: str) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        {"type": "error", "message": "out of luck", "code": "x", "param": None},
+        {"type": "error", "message": "no capacity", "code": "x", "param": None},
         {
             "type": "response.failed",
-            "response": {"id": "r", "error": {"code": "x", "message": "out of luck"}},
+            "response": {"id": "r", "error": {"code": "x", "message": "no capacity"}},
         },
     ],
 )
 def test_a_failure_within_the_stream_is_an_error(event: dict[str, Any]) -> None:
-    with pytest.raises(AgentError, match="out of luck"):
+    with pytest.raises(AgentError, match="no capacity"):
         list(conversation(lambda _: streamed(event)).say("hello"))
 
 
@@ -85,9 +85,9 @@ def test_a_connection_that_fails_is_an_error() -> None:
 
 def test_a_consent_request_of_foundry_is_passed_on() -> None:
     link = "https://consent.example/login?data=x"
-    asked = streamed(item(type="oauth_consent_request", id="o", consent_link=link), completed("r1"))
+    stream = streamed(item(type="oauth_consent_request", id="o", consent_link=link), completed("r1"))
 
-    assert list(conversation(lambda _: asked).say("hello")) == [ConsentRequest("a server", link)]
+    assert list(conversation(lambda _: stream).say("hello")) == [ConsentRequest("a server", link)]
 
 
 def test_each_message_continues_the_previous_response() -> None:
@@ -98,9 +98,9 @@ def test_each_message_continues_the_previous_response() -> None:
         delta = {"type": "response.output_text.delta", "delta": "Hi", "item_id": "m", "output_index": 0}
         return streamed({**delta, "content_index": 0, "logprobs": []}, completed(f"r{len(bodies)}"))
 
-    talk = conversation(answer)
-    assert list(talk.say("one")) == [TextDelta("Hi")]
-    list(talk.say("two"))
+    chat = conversation(answer)
+    assert list(chat.say("one")) == [TextDelta("Hi")]
+    list(chat.say("two"))
 
     assert [body.get("previous_response_id") for body in bodies] == [None, "r1"]
     assert bodies[1]["input"] == [{"role": "user", "content": "two"}]
@@ -118,7 +118,7 @@ def test_each_message_continues_the_previous_response() -> None:
         ),
     ],
 )
-def test_the_error_of_a_tool_is_shown_in_each_of_its_forms(error: Any, shown: str | None) -> None:
+def test_the_error_of_a_tool_call_is_read_in_each_of_its_forms(error: Any, shown: str | None) -> None:
     called = item(type="mcp_call", id="c", server_label="jira", name="get", arguments="{}", error=error)
 
     (event,) = conversation(lambda _: streamed(called, completed("r"))).say("hello")

@@ -1,4 +1,4 @@
-"""The agent's definition in the SDK's own models, and what it must not contain."""
+"""The agent's definition in the SDK's models, and the secrets that it must not contain."""
 
 import pytest
 from azure.ai.projects.models import MCPTool, PromptAgentDefinition
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from agent_demo.definition import agent_definition, as_request
 from agent_demo.settings import Server
-from agent_demo.tools import ServerTools, Tool, _reads
+from agent_demo.tools import ServerTools, Tool, _is_read_only
 from backends.functions import READ_ONLY_TOOLS
 from configuration.tool_lock import load
 from twin.foundry.records import Call, read_servers
@@ -45,7 +45,7 @@ def definition() -> PromptAgentDefinition:
     return agent_definition("gpt-5-mini", FOUND, {"slack": "token-of-the-agent", "github": "never-used"})
 
 
-def test_the_definition_is_one_of_the_sdk_and_survives_its_wire_format() -> None:
+def test_the_definition_can_be_serialized_and_read_by_the_sdk() -> None:
     again = PromptAgentDefinition(definition().as_dict())
 
     assert again.kind == "prompt"
@@ -53,19 +53,19 @@ def test_the_definition_is_one_of_the_sdk_and_survives_its_wire_format() -> None
     assert again.as_dict() == definition().as_dict()
 
 
-def test_the_tools_are_those_of_openais_api_too() -> None:
+def test_the_tools_are_valid_in_openais_api_too() -> None:
     for tool in as_request(definition())["tools"]:
         known = {name: value for name, value in tool.items() if name != "project_connection_id"}
         TypeAdapter(Mcp).validate_python(known, extra="forbid")
 
 
-def test_a_tool_that_writes_needs_an_approval_and_one_that_is_left_out_is_not_allowed() -> None:
+def test_a_writing_tool_needs_an_approval_and_a_tool_that_was_left_out_cannot_be_called() -> None:
     slack, github = read_servers(as_request(definition())["tools"])
 
     assert slack.allowed == {"channels_list", "conversations_add_message"}
     assert [slack.needs_approval(tool.name) for tool in TOOLS] == [False, True]
     assert github.allowed is None
-    assert github.needs_approval("get_me"), "tools that the demo did not read all need an approval"
+    assert github.needs_approval("get_me"), "a tool that the demo did not read needs an approval"
 
 
 @pytest.mark.parametrize(
@@ -79,25 +79,25 @@ def test_a_tool_that_writes_needs_an_approval_and_one_that_is_left_out_is_not_al
     ],
     ids=str,
 )
-def test_an_operator_declares_read_only_tools_where_the_server_says_nothing(
+def test_the_operators_declaration_counts_only_if_the_server_has_none(
     annotations: ToolAnnotations | None, declared: list[str], reads: bool
 ) -> None:
     tool = types.Tool(name="x", input_schema={"type": "object"}, annotations=annotations)
-    assert _reads(tool, declared) is reads
+    assert _is_read_only(tool, declared) is reads
 
 
-def test_the_projects_server_declares_tools_that_it_has() -> None:
+def test_the_read_only_tools_of_the_functions_server_exist() -> None:
     assert set(READ_ONLY_TOOLS) < load()["functions"].keys()
 
 
-def test_a_server_with_a_connection_receives_no_token() -> None:
+def test_the_definition_has_no_token_for_a_server_with_a_connection() -> None:
     slack, github = read_servers(as_request(definition())["tools"])
 
     assert (slack.authorization, slack.connection) == ("token-of-the-agent", None)
     assert (github.authorization, github.connection) == (None, "github-mcp")
 
 
-def test_the_stand_ins_events_are_those_of_openais_api() -> None:
+def test_the_events_of_the_stand_in_are_valid_in_openais_api() -> None:
     tool = FoundryTool(server="slack", name="x", description="X.", schema={"type": "object"}, annotations={})
     call = Call(id="mcp_1", tool=tool, arguments={"a": 1}, approval="mcpr_1")
     writer = ResponseWriter(created=1, model="m", instructions=None, previous=None)

@@ -1,4 +1,4 @@
-"""The demo as a user runs it: at a terminal and from a script, against a twin with all four servers."""
+"""The demo, run at a terminal and from a script against a twin with all four servers."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 def recorded(shown: str, twin: RunningTwin) -> str:
-    """What a terminal showed, without what differs from run to run."""
+    """The output of a terminal, with the ports that differ in each run replaced."""
     text = re.sub(r"(?<=:)\d{4,5}\b", lambda port: str(int(port[0]) - twin.port + 8000), shown)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
@@ -62,26 +62,26 @@ def test_a_conversation_at_a_terminal_uses_all_four_servers(
     twin: RunningTwin, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with PseudoTerminal(command("--url", twin.gateway), environment(), tmp_path) as terminal:
-        said = terminal.expect("\n> ")
-        assert "stand-in for the agent service" in said
-        assert all(name in said for name in ("(functions)", "(slack)", "(jira)", "(github)"))
-        assert "left out: issue_write: parameter IssueField.value uses anyOf" in said
+        output = terminal.expect("\n> ")
+        assert "stand-in for the agent service" in output
+        assert all(name in output for name in ("(functions)", "(slack)", "(jira)", "(github)"))
+        assert "left out: issue_write: parameter IssueField.value uses anyOf" in output
 
         terminal.type("slack users_search query=mara; github get_me")
-        said = terminal.expect("\n> ")
-        assert "✓ slack.users_search" in said
-        assert "✓ github.get_me" in said
+        output = terminal.expect("\n> ")
+        assert "✓ slack.users_search" in output
+        assert "✓ github.get_me" in output
 
         terminal.type("jira search jql='key = BUOY-9' fields=summary")
-        said = terminal.expect("\n> ")
-        assert "✓ jira.jira_search" in said
-        assert "Buoy 17 drifts" in said
+        output = terminal.expect("\n> ")
+        assert "✓ jira.jira_search" in output
+        assert "Buoy 17 drifts" in output
 
         terminal.type("save_snippet snippetname=greeting snippet='Hello from the agent'")
         terminal.expect("Allow this call? [y/N] ")
         terminal.type("y")
-        said = terminal.expect("\n> ")
-        assert "✓ functions.save_snippet" in said
+        output = terminal.expect("\n> ")
+        assert "✓ functions.save_snippet" in output
 
         terminal.type("get_snippet snippetname=greeting")
         assert "Hello from the agent" in terminal.expect("\n> ")
@@ -103,21 +103,23 @@ def test_a_conversation_at_a_terminal_uses_all_four_servers(
     assert _BLOCK.findall(PAGE.read_text()) == [conversation], "run this test with --snapshot-update"
 
 
-def test_a_script_can_write_only_with_an_option(twin: RunningTwin, tmp_path: Path) -> None:
+def test_a_script_can_call_writing_tools_only_with_the_option_yes(twin: RunningTwin, tmp_path: Path) -> None:
     question = "create_issue owner=fairlight-buoys repo=buoy-firmware title='From a script'"
     arguments = ("--url", twin.gateway, "--backend", "github", "--ask", question)
 
     status, shown = run(tmp_path, *arguments)
     assert (status, "✓ github.create_issue" in shown) == (1, False)
-    assert "only a person, or --yes, can approve" in shown
+    assert "a person must approve it, or pass --yes" in shown
     status, shown = run(tmp_path, *arguments, "--yes")
     assert (status, "✓ github.create_issue" in shown) == (0, True)
 
 
-def test_tools_are_listed_with_what_they_do(twin: RunningTwin, tmp_path: Path) -> None:
+def test_listed_tools_show_their_description_and_whether_they_need_approval(
+    twin: RunningTwin, tmp_path: Path
+) -> None:
     status, shown = run(tmp_path, "--url", twin.gateway, "--list-tools", "--backend", "github")
 
     assert status == 0
-    assert "get_me (reads) Get details of the authenticated GitHub user." in shown
-    assert "create_issue (asks first)" in shown
+    assert "get_me (read-only) Get details of the authenticated GitHub user." in shown
+    assert "create_issue (needs approval)" in shown
     assert "Slack" not in shown

@@ -1,4 +1,4 @@
-"""What the demo says when it cannot go on: each message names what to do."""
+"""The messages of the demo when it cannot continue. Each has the remedy."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from agent_demo import settings
 from agent_demo.agent import Agent
 from agent_demo.credential import AgentIdentity
 from agent_demo.error import AgentError
-from agent_demo.settings import AgentSettings, Server, of_stack, of_twin
+from agent_demo.settings import AgentSettings, Server, read_stack, read_twin
 from agent_demo.tools import ServerTools, read_tools
 from tests.children import free_port
 
@@ -44,12 +44,12 @@ OUTPUTS: dict[str, Any] = {
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A Pulumi CLI that prints these outputs, or fails."""
+    """Sets the outputs that the Pulumi CLI prints; None makes it fail."""
     for name in ("FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL_DEPLOYMENT_NAME", "GITHUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
-    def prints(outputs: dict[str, Any] | None) -> None:
+    def set_outputs(outputs: dict[str, Any] | None) -> None:
         (tmp_path / "outputs.json").write_text(json.dumps(outputs))
         program = tmp_path / "pulumi"
         program.write_text(
@@ -60,12 +60,12 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
         program.chmod(0o700)
         monkeypatch.setattr(settings.shutil, "which", lambda _: str(program))
 
-    return prints
+    return set_outputs
 
 
 def test_the_settings_of_a_stack_come_from_its_outputs(pulumi: Callable[..., None]) -> None:
     pulumi(OUTPUTS)
-    found = of_stack("dev")
+    found = read_stack("dev")
 
     assert (found.endpoint, found.model) == (
         "https://agents.services.ai.azure.com/api/projects/demo",
@@ -78,10 +78,10 @@ def test_the_settings_of_a_stack_come_from_its_outputs(pulumi: Callable[..., Non
     assert not found.stand_in
 
 
-def test_a_file_overrides_what_the_outputs_say(pulumi: Callable[..., None], tmp_path: Path) -> None:
+def test_the_env_file_overrides_the_outputs(pulumi: Callable[..., None], tmp_path: Path) -> None:
     pulumi(OUTPUTS)
     (tmp_path / ".env").write_text("FOUNDRY_MODEL_DEPLOYMENT_NAME=other\nGITHUB_TOKEN=ghp_made-up\n")
-    found = of_stack("dev")
+    found = read_stack("dev")
 
     assert found.model == "other"
     assert found.tokens == {"github": "ghp_made-up"}
@@ -101,45 +101,45 @@ def test_a_file_overrides_what_the_outputs_say(pulumi: Callable[..., None], tmp_
         ({"agentSettings": {**OUTPUTS["agentSettings"], "servers": []}}, "has no MCP servers"),
     ],
 )
-def test_a_stack_that_is_not_ready_is_explained(
+def test_the_error_for_an_incomplete_stack_has_the_remedy(
     pulumi: Callable[..., None], outputs: dict[str, Any] | None, message: str
 ) -> None:
     pulumi(outputs)
 
     with pytest.raises(AgentError) as caught:
-        of_stack("dev")
+        read_stack("dev")
     assert message in str(caught.value)
 
 
-def test_without_pulumi_the_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_the_pulumi_cli_has_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings.shutil, "which", lambda _: None)
 
     with pytest.raises(AgentError, match="make agent URL=http://localhost:8000"):
-        of_stack("dev")
+        read_stack("dev")
 
 
 def test_the_error_without_a_running_twin_has_the_start_command() -> None:
     with pytest.raises(AgentError, match="Start it in another terminal with `make up`"):
-        of_twin(f"http://localhost:{free_port()}")
+        read_twin(f"http://localhost:{free_port()}")
 
 
-def test_the_error_at_another_service_names_the_wrong_url() -> None:
+def test_the_error_for_a_url_of_another_service_contains_the_url() -> None:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         with pytest.raises(AgentError, match="answers HTTP 501, so http"):
-            of_twin(f"http://localhost:{server.server_port - 1}")
+            read_twin(f"http://localhost:{server.server_port - 1}")
 
 
 @pytest.mark.parametrize(
     "url", ["https://gateway.example", "http://gateway.example", "localhost:8000", "http://localhost:x"]
 )
-def test_secrets_of_a_twin_are_read_only_from_this_machine(url: str) -> None:
+def test_the_secrets_of_a_twin_are_requested_only_from_this_machine(url: str) -> None:
     with pytest.raises(AgentError, match="is not the URL of a local twin"):
-        of_twin(url)
+        read_twin(url)
 
 
 class Credential:
-    """A credential that has no token, for a reason."""
+    """A credential that fails with an error."""
 
     def __init__(self, reason: Exception) -> None:
         self._reason = reason
@@ -158,7 +158,7 @@ class Credential:
         (ClientAuthenticationError("AADSTS7000215: Invalid client secret"), "AADSTS7000215"),
     ],
 )
-def test_an_agent_without_a_token_is_explained(reason: Exception, message: str) -> None:
+def test_the_error_without_a_token_has_the_reason_or_the_remedy(reason: Exception, message: str) -> None:
     with pytest.raises(AgentError) as caught:
         AgentIdentity(Credential(reason)).token("x/.default")
     assert message in str(caught.value)
@@ -184,25 +184,25 @@ GITHUB = Server(
 )
 
 
-def test_a_server_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(AgentError, match=r"There is no server slakc\. The servers are: slack, github\."):
+def test_an_unknown_server_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(AgentError, match="Name one of slack, github with --backend"):
         Agent(agent_settings(SLACK, GITHUB), ("slakc",))
 
 
-def test_a_stack_without_a_scope_is_explained() -> None:
+def test_the_error_for_a_stack_without_a_scope_has_the_remedy() -> None:
     with pytest.raises(AgentError, match="Run `pulumi up`"):
         Agent(agent_settings(SLACK)).read_tools()
 
 
-def test_a_server_that_cannot_be_reached_or_has_no_credentials_is_left_out_with_the_reason() -> None:
+def test_a_server_that_cannot_be_reached_or_has_no_credentials_has_a_problem_with_the_remedy() -> None:
     slack, github = read_tools((SLACK, GITHUB), lambda server: "t" if server is SLACK else None)
 
     assert "cannot be reached" in (slack.problem or "")
     assert "pulumi config set --secret githubToken" in (github.problem or "")
 
 
-def test_an_agent_without_any_server_does_not_start() -> None:
-    unusable = ServerTools(server=SLACK, left_out={}, problem="it refuses the token")
+def test_a_conversation_needs_at_least_one_usable_server() -> None:
+    unusable = ServerTools(server=SLACK, left_out={}, problem="the server refuses the token")
 
     with (
         pytest.raises(AgentError, match="No server can be used"),

@@ -1,4 +1,4 @@
-"""What the user types at the demo's prompts, without an agent service."""
+"""The demo's prompts and the input at them, without an agent service."""
 
 import builtins
 import io
@@ -23,11 +23,11 @@ from agent_demo.settings import Server
 from agent_demo.terminal import Terminal
 from agent_demo.tools import ServerTools, Tool
 
-ASKING = ApprovalRequest("1", "functions", "save\nAllow this call? [y/N] y", '{"name": "a\\nb"}')
+APPROVAL = ApprovalRequest("1", "functions", "save\nAllow this call? [y/N] y", '{"name": "a\\nb"}')
 
 
 class Scripted:
-    """A conversation whose agent asks for one approval, then says what was decided."""
+    """A conversation whose agent requests one approval; records the decision."""
 
     def __init__(self) -> None:
         self.decided: list[bool] = []
@@ -42,7 +42,7 @@ class Scripted:
             case "consent":
                 yield ConsentRequest("github", f"https://example.com/{'x' * 100}")
             case _:
-                yield ASKING
+                yield APPROVAL
 
     def decide(self, decisions: Sequence[tuple[ApprovalRequest, bool]]) -> Iterator[ConversationEvent]:
         self.decided += [approved for _, approved in decisions]
@@ -90,40 +90,40 @@ def talk(*, interactive: bool = True, **options: Any) -> tuple[str, list[bool]]:
     ],
     ids=str,
 )
-def test_a_call_is_approved_by_y_alone(
+def test_a_call_is_approved_only_by_y_or_yes(
     types: Types, answers: list[str | type[BaseException]], approved: bool
 ) -> None:
     types("save", *answers, "exit")
     shown, decided = talk()
     assert decided == [approved]
-    assert shown.count("Answer y or n.") == len(answers) - 1
+    assert shown.count("Type y or n.") == len(answers) - 1
 
 
-def test_a_name_or_an_argument_cannot_look_like_a_prompt(types: Types) -> None:
+def test_a_tool_name_or_an_argument_cannot_imitate_a_prompt(types: Types) -> None:
     types("save", "n")
     lines = talk()[0].splitlines()
     assert 'The agent wants to call functions.save Allow this call? [y/N] y name="a\\nb"' in lines
     assert not any(line.startswith("Allow") for line in lines)
 
 
-def test_control_c_stops_an_answer_and_an_error_ends_it_and_the_conversation_goes_on(types: Types) -> None:
+def test_the_conversation_continues_after_control_c_and_after_an_error(types: Types) -> None:
     types("stop", "fail", "save", "y")
     shown, decided = talk()
-    assert "half of an answer\nStopped. A tool that was already called is not undone." in shown
+    assert "half of an answer\nStopped. Calls that were already made are not undone." in shown
     assert "error: the agent fails" in shown
     assert decided == [True]
 
 
-def test_control_c_twice_or_control_d_leaves(types: Types) -> None:
+def test_control_c_twice_control_d_or_quit_ends_the_conversation(types: Types) -> None:
     types(KeyboardInterrupt, "save", "y", KeyboardInterrupt, KeyboardInterrupt, "save")
     shown, decided = talk()
     assert decided == [True]
-    assert shown.count("Ctrl-C again, or Ctrl-D, leaves.") == 2
+    assert shown.count("Press Ctrl-C again, or Ctrl-D, to leave.") == 2
     types("QUIT", "save")
     assert talk()[1] == []
 
 
-def test_a_conversation_from_a_file_shows_its_messages_and_approves_nothing(types: Types) -> None:
+def test_messages_from_a_pipe_are_shown_and_no_call_is_approved(types: Types) -> None:
     types("save", "save")
     shown, decided = talk(interactive=False)
     assert decided == [False, False]
@@ -131,9 +131,9 @@ def test_a_conversation_from_a_file_shows_its_messages_and_approves_nothing(type
     assert "Ctrl" not in shown
 
 
-def test_a_narrow_terminal_shows_one_line_for_each_tool_and_whole_links(types: Types) -> None:
+def test_a_narrow_terminal_cuts_off_tools_at_its_width_and_shows_links_whole(types: Types) -> None:
     server = Server(name="notes", title="Notes", url="http://x", behind_gateway=True, connection=None)
-    tool = Tool(name="save", description="Saves a text. " * 9, schema={}, read_only=False)
+    tool = Tool(name="save", description="Saves a note. " * 9, schema={}, read_only=False)
     for terminal, longest in ((True, 40), (False, 200)):
         shown = io.StringIO()
         console = Console(file=shown, width=40, force_terminal=terminal, color_system=None)
@@ -141,13 +141,13 @@ def test_a_narrow_terminal_shows_one_line_for_each_tool_and_whole_links(types: T
             [ServerTools(server=server, tools=(tool,), left_out={})], tools=True
         )
         (line,) = [each for each in shown.getvalue().splitlines() if "Saves" in each]
-        assert ("…" in line, "text. Saves a text." in line) == (terminal, not terminal)
+        assert ("…" in line, "note. Saves a note." in line) == (terminal, not terminal)
         assert len(line) <= longest
     types("consent")
     assert f"https://example.com/{'x' * 100}" in talk(force_terminal=True, color_system=None)[0].splitlines()
 
 
 @pytest.mark.parametrize("arguments", [["--ask", " "], ["--ask", "x", "--list-tools"]], ids=str)
-def test_options_that_make_no_sense_are_refused(arguments: list[str]) -> None:
+def test_an_empty_question_and_conflicting_options_are_refused(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, "--ask" in result.output) == (2, True)

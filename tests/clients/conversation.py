@@ -1,15 +1,15 @@
-"""A client's program at work, and the person in front of the browser that it opens.
+"""Runs the program of an MCP client, and signs a person in at the pages that it opens.
 
-The program is started with the address of the MCP server and a transport. It writes a JSON object a line:
+The program is started with the URL of the MCP server and a transport. It writes one JSON object per line:
 
-    {"open": URL}                  opens a page; the next line of its input is where the browser ended
+    {"open": URL}                  opens a page; it then reads the URL to which the browser returned
     {"tools": [NAME, ...]}         the tools that the server lists
     {"tool": NAME, "text": TEXT}   the result of a call
     {"waiting": true}              waits for a line: the seconds that have passed, or a new bearer token
 
-A client that opens the system's browser itself finds a program of this module in its place, which notes the
-address; the person signs in and the browser then visits the client's own listener. Such a client listens
-at CALLBACK_PORT, because its own default is the same for all runs on a machine.
+If a client opens the system's browser itself, it starts a script of this module instead, which records the
+URL. The person signs in, and the browser then opens the URL of the client's own listener. Such a client
+listens at CALLBACK_PORT, because its default port is the same for all runs on a machine.
 """
 
 import json
@@ -37,8 +37,8 @@ class Conversation:
     """One run of a program.
 
     Attributes:
-        pages: how often it showed its user a page.
-        said: the objects that it wrote, without those that open a page.
+        pages: the number of pages that it opened for its user.
+        written: the objects that it wrote, without those that open a page.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Conversation:
         variables: Mapping[str, str],
     ) -> None:
         self.pages = 0
-        self.said: list[dict[str, Any]] = []
+        self.written: list[dict[str, Any]] = []
         self._person = person
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._visits = home / "visits"
@@ -70,12 +70,12 @@ class Conversation:
         threading.Thread(target=self._read, daemon=True).start()
 
     def until(self, key: str, seconds: float = 90) -> list[dict[str, Any]]:
-        """Serves the program until it writes an object with a key; gives the objects before it.
+        """Serves the program until it writes an object with a key; returns the objects before it.
 
-        With the key "end" it waits for the program's end.
+        With the key "end" it waits until the program ends.
         """
         deadline = time.monotonic() + seconds
-        said: list[dict[str, Any]] = []
+        before: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
             self._serve_browser()
             try:
@@ -85,27 +85,27 @@ class Conversation:
             if line is None:
                 assert key == "end", self._problem("ended too early")
                 assert self._process.wait(timeout=60) == 0, self._problem("failed")
-                return said
+                return before
             if not line.startswith("{"):
                 continue
             fact = json.loads(line)
             if "open" in fact:
                 self.write(self._sign_in(fact["open"]))
             elif key in fact:
-                return said
+                return before
             else:
-                said.append(fact)
-                self.said.append(fact)
-        raise AssertionError(self._problem(f"did not get to {key!r} in {seconds:.0f} s"))
+                before.append(fact)
+                self.written.append(fact)
+        raise AssertionError(self._problem(f"did not write {key!r} within {seconds:.0f} s"))
 
     def write(self, line: str) -> None:
-        """Gives the program a line of input."""
+        """Writes a line to the program's input."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
     def stop(self) -> None:
-        """Ends the program and the processes that it started, also those that outlive it."""
+        """Ends the program and all processes that it started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=60)
@@ -145,7 +145,7 @@ class Conversation:
                     httpx.get(end, timeout=30)
                     break
                 except httpx.ConnectError:
-                    # Some clients start to listen after they have opened the page.
+                    # Some clients open the page before they listen.
                     assert time.monotonic() < deadline, self._problem(
                         f"does not listen at {end.partition('?')[0]}"
                     )
@@ -156,4 +156,4 @@ class Conversation:
         return self._person.sign_in(address)
 
     def _problem(self, what: str) -> str:
-        return f"the client {what}; it wrote {self.said} and\n{self._log.read_text()[-6000:]}"
+        return f"the client {what}; it wrote {self.written} and\n{self._log.read_text()[-6000:]}"

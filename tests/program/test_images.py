@@ -63,13 +63,13 @@ def test_an_anonymous_token_is_requested_if_a_registry_requires_one() -> None:
     ("handler", "message"),
     [
         (registry(challenge=CHALLENGE, token=""), "only signed-in users"),
-        (registry(challenge='Basic realm="x"'), "does not support"),
-        (registry(challenge=CHALLENGE.replace("https:", "http:")), "does not support"),
-        (registry(status=404), "answered 404"),
+        (registry(challenge='Basic realm="x"'), "is not supported"),
+        (registry(challenge=CHALLENGE.replace("https:", "http:")), "is not supported"),
+        (registry(status=404), "answered HTTP 404"),
         (registry(digest=f"sha256:{'0' * 64}"), "does not have the digest"),
     ],
 )
-def test_an_untrustworthy_digest_is_an_error(
+def test_a_digest_that_cannot_be_read_or_verified_is_an_error(
     handler: Callable[[httpx2.Request], httpx2.Response], message: str
 ) -> None:
     with pytest.raises(RegistryError, match=message):

@@ -1,4 +1,4 @@
-"""The checks before a deployment, and what the deployer is told."""
+"""The checks before a deployment, and the list of what the deployer needs."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "preflight.md"
 
 
 def stack_file(folder: Path, **values: str) -> None:
-    """A project with one stack `team`, which lacks what `values` does not give."""
+    """Creates a project with one stack, `team`. Its only required settings are those in `values`."""
     (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     settings = {
         "azure-native:location": "northeurope",
@@ -39,9 +39,9 @@ def test_a_stack_that_can_be_deployed_passes(
 ) -> None:
     stack_file(tmp_path, **{"remote-mcp-gateway:publisherEmail": "you@example.com"})
     assert run(tmp_path, monkeypatch) == 0
-    said = capsys.readouterr().out
-    assert "Nothing is known that Azure would refuse." in said
-    assert "az provider register --wait --namespace Microsoft.ApiManagement" in said
+    output = capsys.readouterr().out
+    assert "The checks found nothing that would make the deployment fail." in output
+    assert "az provider register --wait --namespace Microsoft.ApiManagement" in output
 
 
 def test_wrong_settings_fail_with_the_command_that_fixes_them(
@@ -52,7 +52,7 @@ def test_wrong_settings_fail_with_the_command_that_fixes_them(
     assert "pulumi config set publisherEmail" in capsys.readouterr().err
 
 
-def test_a_stack_without_a_file_is_named(
+def test_the_error_for_a_stack_without_a_file_contains_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack_file(tmp_path)
@@ -61,12 +61,12 @@ def test_a_stack_without_a_file_is_named(
     assert "other" in capsys.readouterr().err
 
 
-def test_a_tier_that_is_not_in_the_region_is_a_warning() -> None:
+def test_a_tier_that_is_not_available_in_the_region_causes_a_warning() -> None:
     settings = load_settings({**FUNCTIONS_ONLY, "azure-native:location": "polandcentral"})
     plan = plan_stack(FUNCTIONS_ONLY)
-    (found,) = limits.findings(replace(settings, local=False), plan)
-    assert found.warning
-    assert "BasicV2 was not available in polandcentral" in found.message
+    (finding,) = limits.findings(replace(settings, local=False), plan)
+    assert finding.warning
+    assert "BasicV2 was not available in polandcentral" in finding.message
     assert not list(limits.findings(replace(settings, local=False, sku="Developer"), plan))
 
 
@@ -78,35 +78,39 @@ def test_exceeding_a_limit_of_api_management_is_an_error() -> None:
         fragments=plan.fragments * 20,
         apis=tuple(replace(api, operations=tuple(api.operations) * 20) for api in plan.apis * 30),
     )
-    messages = " ".join(one.message for one in limits.findings(settings, large) if not one.warning)
+    messages = " ".join(
+        finding.message for finding in limits.findings(settings, large) if not finding.warning
+    )
     for what in ("named values", "policy fragments", "APIs", "operations of the API oauth"):
         assert re.search(rf"The stack has \d+ {what}; API Management allows \d+", messages)
     with pytest.raises(limits.LimitsError, match="nothing was created"):
         limits.check(settings, large)
 
 
-def test_the_required_rights_of_the_deployer_are_listed() -> None:
+def test_the_rights_that_the_deployer_needs_are_listed() -> None:
     settings = load_settings({**FUNCTIONS_ONLY, "assignmentRequired": "true"})
-    found = list(needs(settings, registry.describe(settings)))
-    commands = "\n".join(command for need in found for command in need.commands)
+    listed = list(needs(settings, registry.describe(settings)))
+    commands = "\n".join(command for need in listed for command in need.commands)
     assert '--role "Contributor"' in commands
     assert '--role "Role Based Access Control Administrator"' in commands
     assert "Cost Management" not in commands
-    assert any("Application Developer" in need.what for need in found)
-    assert any("assigned to the gateway's application" in need.what for need in found)
-    costly = replace(settings, monitoring=replace(settings.monitoring, cost_anomalies=True))
-    assert any("Cost Management" in command for need in needs(costly, ()) for command in need.commands)
-    assert not any("Microsoft.Storage" in command for need in needs(costly, ()) for command in need.commands)
+    assert any("Application Developer" in need.what for need in listed)
+    assert any("assigned to the gateway's application" in need.what for need in listed)
+    with_alert = replace(settings, monitoring=replace(settings.monitoring, cost_anomalies=True))
+    assert any("Cost Management" in command for need in needs(with_alert, ()) for command in need.commands)
+    assert not any(
+        "Microsoft.Storage" in command for need in needs(with_alert, ()) for command in need.commands
+    )
 
 
-def test_names_that_stay_taken_have_a_random_part() -> None:
+def test_the_name_of_api_management_has_a_random_suffix() -> None:
     name = Case("dev", preview=False).stack.one("apimanagement:ApiManagementService").inputs["serviceName"]
     assert re.fullmatch(r"apim-[a-z0-9]{8}", name)
 
 
 def test_cosmos_db_requests_no_zones() -> None:
-    (place,) = Case("dev", preview=False).stack.one("cosmosdb:DatabaseAccount").inputs["locations"]
-    assert place["isZoneRedundant"] is False
+    (region,) = Case("dev", preview=False).stack.one("cosmosdb:DatabaseAccount").inputs["locations"]
+    assert region["isZoneRedundant"] is False
 
 
 def test_every_known_failure_names_the_file_with_its_test() -> None:

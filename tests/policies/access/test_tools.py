@@ -1,4 +1,4 @@
-"""Which tools a caller may call and sees, where a server has rules for them (requirement F4)."""
+"""The tools that a caller can call and list if a server has rules for its tools (requirement F4)."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def flow() -> Flow:
 
 
 def token_of(flow: Flow, scope: str = "functions", roles: tuple[str, ...] = ()) -> str:
-    """A sign-in with these scopes, of a user with these roles."""
+    """The access token of a sign-in with these scopes, of a user with these roles."""
     flow.tampered = {"roles": list(roles)} if roles else {}
     code = callback_code(flow, scope)
     return flow.redeem(code).json()["access_token"]
@@ -77,9 +77,9 @@ def listed(flow: Flow, token: str, **headers: str) -> list[str]:
 
 
 def tools_answer(*tools: object) -> Callable[[], Reply]:
-    """Gives the answer to a request for the list of tools."""
-    said = {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}
-    return lambda: reply(200, json.dumps(said), Content_Type="application/json")
+    """The server's response to a request for the list of tools."""
+    response = {"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}
+    return lambda: reply(200, json.dumps(response), Content_Type="application/json")
 
 
 CALLERS = {
@@ -89,12 +89,12 @@ CALLERS = {
     "the role": (("functions", "functions.write"), ("Eraser",), list(TOOLS)),
     "the group": (("functions", "functions.write"), (f"group.{GROUP}",), ["read", "write", "erase"]),
     "the role without the scope": (("functions",), ("Eraser",), ["read", "another"]),
-    "a role that no rule names": (("functions",), ("eraser",), ["read"]),
+    "a role in the wrong case": (("functions",), ("eraser",), ["read"]),
 }
 
 
 @pytest.mark.parametrize(("scopes", "roles", "tools"), CALLERS.values(), ids=CALLERS)
-def test_f4_a_caller_calls_and_sees_what_its_scopes_and_roles_allow(
+def test_f4_a_caller_can_call_and_list_the_tools_that_its_scopes_and_roles_allow(
     flow: Flow, scopes: tuple[str, ...], roles: tuple[str, ...], tools: list[str]
 ) -> None:
     token = token_of(flow, " ".join(scopes), roles)
@@ -103,7 +103,7 @@ def test_f4_a_caller_calls_and_sees_what_its_scopes_and_roles_allow(
     assert listed(flow, token) == tools
 
 
-def test_f4_an_agent_has_scopes_and_roles_by_its_app_roles_and_a_key_has_scopes(flow: Flow) -> None:
+def test_f4_app_roles_give_an_agent_scopes_and_roles_and_a_key_gives_all_scopes(flow: Flow) -> None:
     for roles, tools in (
         (["functions"], ["read"]),
         (["functions", "functions.write"], ["read", "write"]),
@@ -119,7 +119,7 @@ def test_f4_an_agent_has_scopes_and_roles_by_its_app_roles_and_a_key_has_scopes(
     assert allowed == ["read", "write"]
 
 
-def test_f4_a_missing_scope_is_a_challenge_with_all_scopes_and_the_step_up_works(flow: Flow) -> None:
+def test_f4_the_challenge_for_a_missing_scope_lists_all_scopes_and_the_step_up_works(flow: Flow) -> None:
     answer = send(flow, token_of(flow), call("write"))
     assert (answer.status, answer.json()["error"]["data"]) == (403, {"error": "insufficient_scope"})
     challenge = answer.header("WWW-Authenticate") or ""
@@ -138,7 +138,7 @@ def test_f4_a_missing_role_is_refused_without_a_challenge(flow: Flow) -> None:
     assert arrived(flow) == []
 
 
-def test_f4_roles_change_with_the_next_refresh(flow: Flow) -> None:
+def test_f4_a_change_of_roles_takes_effect_at_the_next_refresh(flow: Flow) -> None:
     flow.tampered = {"roles": ["Eraser"]}
     tokens = flow.redeem(callback_code(flow, "functions")).json()
     assert send(flow, tokens["access_token"], call("another")).status == 200
@@ -151,7 +151,7 @@ def test_f4_roles_change_with_the_next_refresh(flow: Flow) -> None:
     assert flow.claims_of(tokens["access_token"])["roles"] == ["Eraser"]
 
 
-def test_f4_a_batch_is_refused_for_one_tool_that_may_not_be_called(flow: Flow) -> None:
+def test_f4_a_batch_with_one_forbidden_tool_call_is_refused(flow: Flow) -> None:
     token = token_of(flow)
     assert send(flow, token, [call("read"), call("read")]).status == 200
     assert send(flow, token, [call("read"), call("write")]).status == 403
@@ -166,7 +166,7 @@ BYPASSES: dict[str, bytes] = {
     "a name in another case": b'{"method":"tools/call","params":{"name":"read","Name":"write"}}',
     "a method in another case": b'{"method":"ping","METHOD":"tools/call","params":{"name":"write"}}',
     "parameters in another case": b'{"method":"tools/call","params":{"name":"read"},"Params":{"name":"x"}}',
-    "a letter that folds": (
+    "a name that is equal after case folding": (
         '{"method":"tools/call","params":{"name":"read"},"param\u017f":{"name":"write"}}'.encode()
     ),
     "an escaped member twice": b'{"method":"tools/call","params":{"name":"read","n\\u0061me":"write"}}',
@@ -183,7 +183,7 @@ BYPASSES: dict[str, bytes] = {
     "a name in another Unicode form": '{"method":"tools/call","params":{"name":"\uff57rite"}}'.encode(),
     "a space before a name": b'{"method":"tools/call","params":{"name":" write"}}',
     "a line break after a name": b'{"method":"tools/call","params":{"name":"write\\n"}}',
-    "no JSON": b"tools/call write",
+    "not JSON": b"tools/call write",
     "two documents": b'{"method":"ping"}{"method":"tools/call","params":{"name":"write"}}',
     "UTF-16": '{"method":"tools/call","params":{"name":"write"}}'.encode("utf-16"),
     "a method that is a list": b'{"method":["tools/call"],"params":{"name":"write"}}',
@@ -207,7 +207,7 @@ def test_f4_an_ambiguous_body_is_refused(flow: Flow, body: bytes) -> None:
     assert arrived(flow) == []
 
 
-def test_f4_an_escaped_name_is_the_name(flow: Flow) -> None:
+def test_f4_escaped_characters_in_a_name_are_decoded_before_the_check(flow: Flow) -> None:
     token = token_of(flow)
     assert send(flow, token, b'{"method":"tools\\/call","params":{"name":"\\u0077rite"}}').status == 403
     assert send(flow, token, b'{"method":"tools/call","params":{"name":"re\\u0061d"}}').status == 200
@@ -219,7 +219,7 @@ def test_f4_an_escaped_name_is_the_name(flow: Flow) -> None:
 def test_f4_a_method_in_another_case_does_not_bypass_the_rules(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether API Management selects an operation by a method's letters in either case is not documented."""
+    """It is not documented whether API Management compares HTTP methods with case."""
     match = Routes.match
     monkeypatch.setattr(Routes, "match", lambda self, method, *rest: match(self, method.upper(), *rest))
     token = token_of(flow)
@@ -246,7 +246,7 @@ def test_f4_a_body_in_another_encoding_is_refused(flow: Flow, headers: dict[str,
     assert arrived(flow) == []
 
 
-def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
+def test_f4_the_headers_of_mcp_2026_07_28_must_match_the_body(flow: Flow) -> None:
     token = token_of(flow)
 
     def answer(method: str | None, name: str | None, body: object = None) -> tuple[int, int | None]:
@@ -262,7 +262,7 @@ def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
     assert answer("tools/call", None) == (400, -32020)
     assert answer("tools/call", "read", [call("read")]) == (400, -32600)
     assert len(arrived(flow)) == 1
-    # In older versions the body decides, and the headers do not reach the server.
+    # In older versions only the body counts, and the headers do not reach the server.
     for version in ({}, {"MCP_Protocol_Version": "2025-11-25"}, {"MCP_Protocol_Version": f"{STATELESS}, x"}):
         named = {"Mcp_Method": "tools/call", "Mcp_Name": "write", **version}
         assert send(flow, token, call("read"), **named).status == 200
@@ -270,7 +270,7 @@ def test_f4_headers_of_2026_07_28_must_agree_with_the_body(flow: Flow) -> None:
         assert arrived(flow)[-1].header("Mcp-Name") is None
 
 
-def test_f4_a_tool_is_known_by_its_name_in_any_case(flow: Flow) -> None:
+def test_f4_rules_apply_to_a_tools_name_in_any_case(flow: Flow) -> None:
     """The MCP extension of Azure Functions ignores the case of names."""
     token = token_of(flow, roles=("Eraser",))
     assert send(flow, token, call("Write")).status == 403
@@ -283,20 +283,24 @@ def test_f4_a_tool_is_known_by_its_name_in_any_case(flow: Flow) -> None:
 
 
 def test_f4_the_rest_of_a_filtered_list_is_unchanged(flow: Flow) -> None:
-    odd = {
+    unusual = {
         "dates": ["2020-01-01T00:00:00+02:00", "/Date(0)/", "2020-01-01"],
         "text": '\u00e9\u4e2d\U0001f40b \u2028 \\ " \n 2020-01-01T00:00:00Z',
         "numbers": [1, -2, 0.5, 12345678901234567890, True, None],
         "1": "2020-01-01T00:00:00Z",
     }
-    tools = [{"name": name, "inputSchema": odd, "_meta": {"a.b/c": 1}} for name in TOOLS]
-    said = {"jsonrpc": "2.0", "id": "2020-01-01T00:00:00Z", "result": {"tools": tools, "nextCursor": "/a"}}
-    flow.served = lambda: reply(200, json.dumps(said), Content_Type="application/json")
-    whole = token_of(flow, "functions functions.write", ("Eraser",))
-    assert send(flow, whole, LIST).json() == said
-    part = send(flow, token_of(flow), {**LIST, "params": {"cursor": "x"}}).json()
-    said["result"]["tools"] = tools[:1]
-    assert part == said
+    tools = [{"name": name, "inputSchema": unusual, "_meta": {"a.b/c": 1}} for name in TOOLS]
+    response = {
+        "jsonrpc": "2.0",
+        "id": "2020-01-01T00:00:00Z",
+        "result": {"tools": tools, "nextCursor": "/a"},
+    }
+    flow.served = lambda: reply(200, json.dumps(response), Content_Type="application/json")
+    all_tools = token_of(flow, "functions functions.write", ("Eraser",))
+    assert send(flow, all_tools, LIST).json() == response
+    filtered = send(flow, token_of(flow), {**LIST, "params": {"cursor": "x"}}).json()
+    response["result"]["tools"] = tools[:1]
+    assert filtered == response
     assert arrived(flow)[-1].header("Accept-Encoding") == "identity"
 
 
@@ -315,9 +319,9 @@ HIDING_JSON: dict[str, str] = {
     "tools twice": '{"result":{"tools":[WRITE],"tools":[READ]}}',
     "a name twice": '{"result":{"tools":[{"name":"write","name":"read"}]}}',
     "a name in another case": '{"result":{"tools":[{"name":"read","Name":"write"}]}}',
-    "a name that folds": '{"result":{"tools":[{"name":"read","\u017fame":"write"}]}}',
+    "a member equal after case folding": '{"result":{"tools":[{"name":"read","\u017fame":"write"}]}}',
     "tools in another case": '{"result":{"tools":[READ],"Tools":[WRITE]}}',
-    "tools that fold": '{"result":{"tools":[READ],"tool\u017f":[WRITE]}}',
+    "tools equal after case folding": '{"result":{"tools":[READ],"tool\u017f":[WRITE]}}',
     "a result in another case": '{"result":{"tools":[READ]},"RESULT":{"tools":[WRITE]}}',
     "an escaped result": '{"r\\u0065sult":{"tools":[WRITE]}}',
     "a comment": '{"result":{"tools":[READ/*,WRITE*/]}}',
@@ -331,10 +335,10 @@ HIDING_JSON: dict[str, str] = {
     "half of a character": '{"result":{"tools":[READ,{"name":"write\\ud800"}]}}',
     "a deep list": '{"result":{"tools":[WRITE],"x":' + "[" * 200 + "]" * 200 + "}}",
 }
-"""Answers in which a client may find the tool `write`, though another parser does not."""
+"""Responses in which some JSON parsers find the tool `write` and others do not."""
 
 
-def test_f4_no_answer_shows_a_tool_in_a_way_that_other_parsers_read(flow: Flow) -> None:
+def test_f4_no_list_shows_a_forbidden_tool_to_any_json_parser(flow: Flow) -> None:
     token = token_of(flow)
     for name, pattern in HIDING_JSON.items():
         body = pattern.replace("READ", json.dumps(READ)).replace("WRITE", json.dumps(WRITE))
@@ -350,10 +354,10 @@ def test_f4_no_answer_shows_a_tool_in_a_way_that_other_parsers_read(flow: Flow) 
 
 
 EVENTS: dict[str, str] = {
-    "ends of lines CR LF": "id: 7\r\nevent: message\r\ndata: {JSON}\r\n\r\n",
-    "ends of lines CR": "event: message\rdata: {JSON}\r\r",
-    "ends of lines LF": "event: message\ndata: {JSON}\n\n",
-    "ends of each kind": "event: message\r\ndata: {JSON}\r\n\n",
+    "lines that end with CR LF": "id: 7\r\nevent: message\r\ndata: {JSON}\r\n\r\n",
+    "lines that end with CR": "event: message\rdata: {JSON}\r\r",
+    "lines that end with LF": "event: message\ndata: {JSON}\n\n",
+    "lines that end differently": "event: message\r\ndata: {JSON}\r\n\n",
     "a byte order mark": "\ufeffdata: {JSON}\n\n",
     "no space": "data:{JSON}\n\n",
     "no end": "data: {JSON}",
@@ -366,13 +370,13 @@ EVENTS: dict[str, str] = {
 }
 
 
-def test_f4_a_list_in_events_is_shortened_however_they_are_written(flow: Flow) -> None:
+def test_f4_a_list_in_an_event_stream_is_filtered_in_every_valid_format(flow: Flow) -> None:
     token = token_of(flow)
-    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}, indent=1)
+    response = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}, indent=1)
     for name, pattern in EVENTS.items():
-        text = pattern.replace("{JSON}", json.dumps(json.loads(said)))
+        text = pattern.replace("{JSON}", json.dumps(json.loads(response)))
         for marker, end in (("{CRLF}", "\r\n"), ("{LF}", "\n")):
-            text = text.replace(marker, f"{end}data: ".join(said.split("\n")))
+            text = text.replace(marker, f"{end}data: ".join(response.split("\n")))
         flow.served = lambda text=text: reply(200, text, Content_Type="text/event-stream; charset=utf-8")
         answer = send(flow, token, LIST)
         event, data = answer.body.decode().removesuffix("\n\n").split("\n")
@@ -382,45 +386,45 @@ def test_f4_a_list_in_events_is_shortened_however_they_are_written(flow: Flow) -
 
 
 HIDING_EVENTS: dict[str, str] = {
-    "a line that only some clients end in a comment": ": x\u2028data: JSON\u2028\u2028\n\n",
-    "the same with a form feed": ": x\x0cdata: JSON\x0c\x0c\n\n",
-    "the same in data": "data: {a: 1,\u2028\u2028data: JSON\u2028\u2028}\n\n",
-    "the same in a string": 'data: "\x85\x85data: ESCAPED\x85\x85"\n\n',
+    "a line separator in a comment": ": x\u2028data: JSON\u2028\u2028\n\n",
+    "a form feed in a comment": ": x\x0cdata: JSON\x0c\x0c\n\n",
+    "a line separator in data": "data: {a: 1,\u2028\u2028data: JSON\u2028\u2028}\n\n",
+    "a line separator in a JSON string": 'data: "\x85\x85data: ESCAPED\x85\x85"\n\n',
     "data that is not JSON": "data: [JSON\n\n",
-    "another type": "event: tools\ndata: JSON\n\n",
+    "an event of another type": "event: tools\ndata: JSON\n\n",
 }
 
 
-def test_f4_no_event_shows_a_tool_to_clients_that_read_lines_differently(flow: Flow) -> None:
+def test_f4_no_event_shows_a_forbidden_tool_to_clients_that_split_lines_differently(flow: Flow) -> None:
     token = token_of(flow)
-    said = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [WRITE]}})
+    response = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [WRITE]}})
     for name, pattern in HIDING_EVENTS.items():
-        text = pattern.replace("JSON", said).replace("ESCAPED", json.dumps(said)[1:-1])
+        text = pattern.replace("JSON", response).replace("ESCAPED", json.dumps(response)[1:-1])
         flow.served = lambda text=text: reply(200, text, Content_Type="text/event-stream")
         answer = send(flow, token, LIST)
-        shown = answer.body.decode()
-        assert shown.splitlines() == shown.removesuffix("\n").split("\n"), name
-        for line in shown.splitlines():
+        output = answer.body.decode()
+        assert output.splitlines() == output.removesuffix("\n").split("\n"), name
+        for line in output.splitlines():
             if line.startswith("data: "):
                 found = json.loads(line.removeprefix("data: "))
                 assert not isinstance(found, dict) or "result" not in found, name
 
 
-def test_f4_messages_before_a_list_pass_in_its_events(flow: Flow) -> None:
-    note = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
-    asked = {"jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage", "params": {"messages": []}}
-    said = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}
-    text = "".join(f"id: 1\ndata: {json.dumps(each)}\n\n" for each in (note, asked, said))
+def test_f4_messages_before_the_list_in_an_event_stream_reach_the_client(flow: Flow) -> None:
+    notification = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+    request = {"jsonrpc": "2.0", "id": 9, "method": "sampling/createMessage", "params": {"messages": []}}
+    response = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [READ, WRITE]}}
+    text = "".join(f"id: 1\ndata: {json.dumps(each)}\n\n" for each in (notification, request, response))
     flow.served = lambda: reply(200, text, Content_Type="Text/Event-Stream")
     answer = send(flow, token_of(flow), LIST).body.decode()
-    shown = [json.loads(each.partition("data: ")[2]) for each in answer.split("\n\n") if each]
-    assert shown == [note, asked, {**said, "result": {"tools": [READ]}}]
+    output = [json.loads(each.partition("data: ")[2]) for each in answer.split("\n\n") if each]
+    assert output == [notification, request, {**response, "result": {"tools": [READ]}}]
 
 
-def test_f4_a_list_of_one_caller_is_kept_for_no_other_one(flow: Flow) -> None:
-    said = {"result": {"tools": [READ], "ttlMs": 1000, "cacheScope": "public", "CacheScope": "public"}}
+def test_f4_a_filtered_list_cannot_be_cached_for_other_callers(flow: Flow) -> None:
+    response = {"result": {"tools": [READ], "ttlMs": 1000, "cacheScope": "public", "CacheScope": "public"}}
     flow.served = lambda: reply(
-        200, json.dumps(said), Content_Type="application/json; charset=utf-8", Cache_Control="public"
+        200, json.dumps(response), Content_Type="application/json; charset=utf-8", Cache_Control="public"
     )
     answer = send(flow, token_of(flow), LIST)
     assert answer.json() == {"result": {"tools": [READ], "ttlMs": 1000, "cacheScope": "private"}}
@@ -429,7 +433,7 @@ def test_f4_a_list_of_one_caller_is_kept_for_no_other_one(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "x"])
-def test_f4_a_compressed_list_is_not_shown(flow: Flow, coding: str) -> None:
+def test_f4_a_compressed_list_is_an_error(flow: Flow, coding: str) -> None:
     for status in (200, 404):
         flow.served = lambda status=status: reply(status, "x", Content_Encoding=coding)
         answer = send(flow, token_of(flow), LIST, Accept_Encoding="gzip, br, zstd")
@@ -437,7 +441,7 @@ def test_f4_a_compressed_list_is_not_shown(flow: Flow, coding: str) -> None:
         assert arrived(flow)[-1].header("Accept-Encoding") == "identity"
 
 
-def test_f4_a_large_list_is_shortened_and_a_larger_one_is_an_error(flow: Flow) -> None:
+def test_f4_a_list_larger_than_the_limit_is_an_error(flow: Flow) -> None:
     token = token_of(flow)
     tools = [*[{"name": "write", "description": "x" * 500}] * 1500, READ]
     body = json.dumps({"result": {"tools": tools}}).encode()
@@ -451,7 +455,7 @@ def test_f4_a_large_list_is_shortened_and_a_larger_one_is_an_error(flow: Flow) -
 
 
 def test_f4_an_error_of_the_server_keeps_its_status(flow: Flow) -> None:
-    """Clients open a new session when they get 404."""
+    """Clients start a new session when they receive 404."""
     token = token_of(flow)
     error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Session not found"}}
     for text, code in ((json.dumps(error), -32001), ("session not found", -32603)):
@@ -466,7 +470,7 @@ def test_f4_an_error_of_the_server_keeps_its_status(flow: Flow) -> None:
     assert send(flow, token, LIST).json()["result"] == {"tools": []}
 
 
-def test_f4_a_list_that_cannot_be_read_is_not_shown(flow: Flow) -> None:
+def test_f4_a_list_that_cannot_be_parsed_is_an_error(flow: Flow) -> None:
     for kind in ("application/json", "text/event-stream", "text/html"):
         flow.served = lambda kind=kind: reply(
             200, 'data: {"result":{"tools":[{"name":"write"}', Content_Type=kind
@@ -475,35 +479,35 @@ def test_f4_a_list_that_cannot_be_read_is_not_shown(flow: Flow) -> None:
         assert (answer.status, answer.json()["error"]["data"]) == (502, {"error": "server_error"})
 
 
-def test_f4_a_list_in_a_batch_is_shortened_and_tools_without_a_name_are_hidden(flow: Flow) -> None:
+def test_f4_a_list_in_a_batch_is_filtered_and_tools_without_a_valid_name_are_removed(flow: Flow) -> None:
     tools = [READ, {"name": 1}, "read", {"title": "read"}, {"name": " read"}, {"name": ""}]
-    said = [{"id": 1, "result": {"tools": tools}}, {"id": 2, "result": {}}, {"id": 3, "error": {}}, 3]
-    flow.served = lambda: reply(200, json.dumps(said), Content_Type="application/json")
+    response = [{"id": 1, "result": {"tools": tools}}, {"id": 2, "result": {}}, {"id": 3, "error": {}}, 3]
+    flow.served = lambda: reply(200, json.dumps(response), Content_Type="application/json")
     body = [{"id": 1, "method": "tools/list"}, {"id": 2, "method": "ping"}, {"id": 3, "result": {}}]
     answer = send(flow, token_of(flow), body)
-    assert answer.json() == [{"id": 1, "result": {"tools": [READ]}}, *said[1:]]
+    assert answer.json() == [{"id": 1, "result": {"tools": [READ]}}, *response[1:]]
 
 
 @pytest.mark.parametrize("path", ["/mcp/message", "/message"])
-def test_f4_a_legacy_list_is_for_callers_who_may_call_all_tools(flow: Flow, path: str) -> None:
+def test_f4_only_callers_of_all_tools_can_list_them_over_http_sse(flow: Flow, path: str) -> None:
     query = "azmcpcs=abcdefgh-1234"
-    some = send(flow, token_of(flow, "functions functions.write"), LIST, path, query)
-    assert some.status == 403
-    less = send(flow, token_of(flow, "functions", ("Eraser",)), LIST, path, query)
-    assert 'error="insufficient_scope"' in (less.header("WWW-Authenticate") or "")
+    without_role = send(flow, token_of(flow, "functions functions.write"), LIST, path, query)
+    assert without_role.status == 403
+    without_scope = send(flow, token_of(flow, "functions", ("Eraser",)), LIST, path, query)
+    assert 'error="insufficient_scope"' in (without_scope.header("WWW-Authenticate") or "")
     assert arrived(flow) == []
-    whole = token_of(flow, "functions functions.write", ("Eraser",))
-    # The answer to the list comes by the event stream.
+    all_tools = token_of(flow, "functions functions.write", ("Eraser",))
+    # The list itself is sent over the event stream.
     flow.served = lambda: reply(202, "Accepted", Content_Type="text/plain")
-    accepted = send(flow, whole, LIST, path, query)
+    accepted = send(flow, all_tools, LIST, path, query)
     assert (accepted.status, accepted.body) == (202, b"Accepted")
     flow.served = lambda: reply(200, "{}", Content_Type="application/json")
-    assert send(flow, whole, call("erase"), path, query).status == 200
+    assert send(flow, all_tools, call("erase"), path, query).status == 200
     assert send(flow, token_of(flow), call("write"), path, query).status == 403
 
 
 @pytest.mark.parametrize(("method", "message"), [("POST", call("read")), ("GET", None)])
-def test_f4_an_answer_that_is_no_list_is_not_read(flow: Flow, method: str, message: object) -> None:
+def test_f4_the_body_of_any_other_response_is_not_read(flow: Flow, method: str, message: object) -> None:
     token, stream = token_of(flow), Stream()
     body = b"" if message is None else json.dumps(message).encode()
     headers = {"Host": "gateway.example", "Content-Type": "application/json", **bearer(token)}
@@ -517,7 +521,7 @@ def test_f4_an_answer_that_is_no_list_is_not_read(flow: Flow, method: str, messa
         host="gateway.example",
     )
 
-    async def go() -> tuple[bool, bytes]:
+    async def send_and_read() -> tuple[bool, bytes]:
         flow.served = lambda: stream
         answer = await asyncio.wait_for(flow.harness.gateway.handle(request), 5)
         read = stream.was_read
@@ -526,10 +530,10 @@ def test_f4_an_answer_that_is_no_list_is_not_read(flow: Flow, method: str, messa
         await answer.close()
         return read, first
 
-    assert asyncio.run(go()) == (False, b"data: {}\n\n")
+    assert asyncio.run(send_and_read()) == (False, b"data: {}\n\n")
 
 
-def test_f4_streams_and_ends_of_sessions_pass_and_a_stream_is_not_resumed(flow: Flow) -> None:
+def test_f4_event_streams_and_deleted_sessions_are_forwarded_without_last_event_id(flow: Flow) -> None:
     authorization = f"Bearer {token_of(flow)}"
     resumed = flow.harness.send("GET", "/mcp", Authorization=authorization, Last_Event_ID="7")
     assert resumed.status == 200
@@ -537,7 +541,7 @@ def test_f4_streams_and_ends_of_sessions_pass_and_a_stream_is_not_resumed(flow: 
     assert flow.harness.send("DELETE", "/mcp", Authorization=authorization).status == 200
 
 
-def test_f4_the_body_is_not_read_where_a_server_has_no_rules() -> None:
+def test_f4_the_body_is_not_read_if_a_server_has_no_rules() -> None:
     flow = Flow.new()
     answer = flow.harness.send(
         "POST", "/mcp", body=b"\xff not JSON", Content_Type="text/plain", **bearer(flow.token())
@@ -548,7 +552,7 @@ def test_f4_the_body_is_not_read_where_a_server_has_no_rules() -> None:
     assert "Request.Body" not in policy.xml
 
 
-def test_f4_a_token_for_the_gateway_opens_servers_by_its_scopes() -> None:
+def test_f4_a_token_for_the_whole_gateway_allows_the_servers_of_its_scopes() -> None:
     both = '[{"name": "notes", "image": "ghcr.io/example/notes:1.0.0", "port": 8080}]'
     flow = Flow.at(harness_with(audience="gateway", containers=both))
     token = flow.redeem(callback_code(flow, "notes")).json()["access_token"]
@@ -559,7 +563,7 @@ def test_f4_a_token_for_the_gateway_opens_servers_by_its_scopes() -> None:
     assert flow.call(both_scopes).status == 200
 
 
-def test_f6_a_server_receives_the_caller_only_from_the_gateway(flow: Flow) -> None:
+def test_f6_headers_about_the_caller_are_set_only_by_the_gateway(flow: Flow) -> None:
     forged = {"X_Mcp_Gateway_Subject": "someone", "X_MCP_Gateway_Client": "else"}
     token = token_of(flow)
     assert send(flow, token, call("read"), **forged).status == 200
@@ -572,7 +576,7 @@ def test_f6_a_server_receives_the_caller_only_from_the_gateway(flow: Flow) -> No
 
 
 @pytest.mark.parametrize("access", ["agents", "keys", "users agents", "users agents keys"])
-def test_f3_no_access_setting_opens_a_server(access: str) -> None:
+def test_f3_no_value_of_the_setting_access_allows_anonymous_calls(access: str) -> None:
     flow = Flow.at(harness_with(access=f'{{"functions": "{access}"}}'))
     for method in ("POST", "GET", "DELETE", "PUT"):
         assert flow.harness.send(method, "/mcp").status == 401
@@ -589,7 +593,9 @@ def test_f3_no_access_setting_opens_a_server(access: str) -> None:
         ({"jsonrpc": "2.0", "id": 1, "method": "ping"}, "mcp-request", "-"),
     ],
 )
-def test_f7_a_record_names_the_tool_of_the_body(flow: Flow, message: object, event: str, tool: str) -> None:
+def test_f7_an_audit_record_has_the_name_of_the_tool_in_the_body(
+    flow: Flow, message: object, event: str, tool: str
+) -> None:
     token = token_of(flow)
     telemetry = flow.harness.gateway.services.telemetry
     telemetry.clear()
