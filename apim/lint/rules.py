@@ -50,6 +50,14 @@ def is_warning(finding: Finding) -> bool:
 
 
 def with_remedy(finding: Finding) -> Finding:
-    """The finding, with the edit that fixes it at the end of its message."""
-    remedy = REMEDIES.get(finding.code, "")
+    """The finding, with the edit that fixes it at the end of its message.
+
+    Raises:
+        LookupError: the rule is not in `REMEDIES`.
+    """
+    remedy = REMEDIES.get(finding.code)
+    if remedy is None:
+        raise LookupError(
+            f"lint rule '{finding.code}' is not in REMEDIES: add it, with its remedy, to apim/lint/rules.py"
+        )
     return replace(finding, message=f"{finding.message}: {remedy}") if remedy else finding
