@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from apim.compiler import SECTIONS, Base, Catalogue, Document, LocatedExpression
+from apim.compiler import SECTIONS, Catalogue, Document, LocatedExpression
 from apim.csharp import context as csharp
 from apim.findings import Finding, PolicyError
+from apim.nesting import nested, scopes
 from apim.policies import POLICIES, UNSUPPORTED
 from apim.readings import Readings
 from apim.routing import Routes
@@ -18,11 +19,6 @@ from apim.shown import Shown
 from apim.source_locations import SourceLocations, at_source
 from apim.statements import Action, Statement, in_order
 from apim.subscriptions import Subscriptions
-
-DEFAULT_POLICY = PolicyDocument(
-    xml="<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
-    name="Azure's default global policy",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +164,9 @@ class _Pipelines:
 
     def of(self, api: Api | None, operation: Operation | None, product: Product | None = None) -> Pipeline:
         """The pipeline of an operation; without one, of requests before their operation is known."""
-        scopes = (
-            ("global", self._catalogue.service.policy or DEFAULT_POLICY),
-            ("product", product.policy if product else None),
-            ("api", api.policy if api else None),
-            ("operation", operation.policy if operation else None),
-        )
-        chain = [self._document(policy, scope) for scope, policy in scopes if policy is not None]
-        sections = {section: list(_nested(chain, len(chain) - 1, section)) for section in SECTIONS}
+        documents = scopes(self._catalogue.service, api, operation, product)
+        chain = [self._document(policy, scope).sections for policy, scope in documents]
+        sections = {section: list(nested(chain, section)) for section in SECTIONS}
         cors = [statement for statement in sections["inbound"] if statement.element == "cors"]
         inherited = [statement for statement in cors if statement.scope != "operation"]
         return Pipeline(
@@ -193,22 +184,6 @@ class _Pipelines:
         if document is None:
             document = self._documents[key] = self._catalogue.compile(policy, scope)
         return document
-
-
-def _nested(chain: list[Document], level: int, section: str) -> list[Statement]:
-    """The statements of a section from a scope outwards; a scope without the section is only `<base />`."""
-    if level < 0:
-        return []
-    items = chain[level].sections.get(section)
-    if items is None:
-        return _nested(chain, level - 1, section)
-    statements: list[Statement] = []
-    for item in items:
-        if isinstance(item, Base):
-            statements += _nested(chain, level - 1, section)
-        else:
-            statements.append(item)
-    return statements
 
 
 def _path_templates(service: Service) -> Iterator[str]:

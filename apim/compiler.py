@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from apim.csharp import CSharpError, Expression, compile_expression, find_end
 from apim.failure import Failure
 from apim.findings import Finding, PolicyError
 from apim.named_values import Substituted, UndeclaredError, substitute
+from apim.nesting import Base
 from apim.node import Node, Operand
 from apim.policy import Policy
 from apim.rawxml import Element, Value, parse
@@ -24,10 +25,6 @@ _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_CONSUMPTION_DOCUMENT = 16 * 1024
 LARGEST_FRAGMENT = 512 * 1024
 _ID = Attribute("id", expression=False)
-
-
-class Base:
-    """A `<base />`: the statements of the next broader scope run in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +139,7 @@ class Catalogue:
                 )
         return Document(document.name, sections)
 
-    def compiled(self, text: str, document: str, line: int, column: int) -> Expression | None:
-        """The expression with this text, if it was compiled before."""
-        return _SHARED.get((text, self._counting_location(document, line, column)))
-
-    def keep(self, expression: Expression, text: str, document: str, line: int, column: int) -> None:
-        """Keeps the expression for other source locations with the same text."""
-        if len(_SHARED) >= _MOST_SHARED:
-            _SHARED.clear()
-        _SHARED[text, self._counting_location(document, line, column)] = expression
-
-    def _counting_location(self, document: str, line: int, column: int) -> SourceLocation | None:
+    def counting_location(self, document: str, line: int, column: int) -> SourceLocation | None:
         """The source location whose decisions are counted, the same for all renderings of a template."""
         if not self.counted:
             return None
@@ -448,30 +435,37 @@ class Compiler:
     def _expression(self, substituted: Substituted) -> Expression | None:
         value = substituted.value
         text = value.text.strip()
-        expression = self.catalogue.compiled(text, self.document, value.line, value.column)
-        if expression is None:
-            try:
-                if substituted.spans and find_end(text, 0) != len(text):
-                    self.report("a value must be a literal or one whole expression", value.line, value.column)
-                    return None
-                expression = compile_expression(text, name="expression", counted=self.catalogue.counted)
-            except CSharpError as error:
-                location = substituted.location(*within(value.line, value.column, error.line, error.column))
-                self.report(error.message, *location, _CONSTRUCTS.get(error.construct, "csharp"))
+        try:
+            if substituted.spans and find_end(text, 0) != len(text):
+                self.report("a value must be a literal or one whole expression", value.line, value.column)
                 return None
-            self.catalogue.keep(expression, text, self.document, value.line, value.column)
+            counted = self.catalogue.counting_location(self.document, value.line, value.column)
+            expression = _compiled(text, counted)
+        except CSharpError as error:
+            location = substituted.location(*within(value.line, value.column, error.line, error.column))
+            self.report(error.message, *location, _CONSTRUCTS.get(error.construct, "csharp"))
+            return None
         located = LocatedExpression(self.document, value.line, value.column, expression, substituted)
         self.catalogue.expressions.append(located)
         self.catalogue.unqualified += located.unqualified()
         return expression
 
 
-# Expressions keep no state of a request, so all gateways of a process can share them. Policies that the
-# program checks and a gateway runs in the same process are compiled once. If decisions are counted, each
-# source location has its own expression.
-_SHARED: dict[tuple[str, SourceLocation | None], Expression] = {}
-_MOST_SHARED = 4096
 _CONSTRUCTS = {"reference comparison": "reference-comparison"}
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, counted: SourceLocation | None) -> Expression:
+    """An expression, which all gateways of a process share, because it keeps no state of a request.
+
+    Policies that the program checks and a gateway runs in the same process are compiled once.
+
+    Args:
+        text: the expression.
+        counted: the source location whose decisions are counted, which then has its own expression; None if
+            no decisions are counted.
+    """
+    return compile_expression(text, name="expression", counted=counted is not None)
 
 
 def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:

@@ -129,10 +129,22 @@ class Service:
     backends: tuple[BackendEntity, ...] = ()
 
 
+def scoped_documents(service: Service) -> Iterator[tuple[PolicyDocument, str]]:
+    """The policies of the scopes of a service, each with its scope."""
+    if service.policy is not None:
+        yield service.policy, "global"
+    for product in service.products:
+        if product.policy is not None:
+            yield product.policy, "product"
+    for api in service.apis:
+        if api.policy is not None:
+            yield api.policy, "api"
+        for operation in api.operations:
+            if operation.policy is not None:
+                yield operation.policy, "operation"
+
+
 def documents(service: Service) -> Iterator[PolicyDocument]:
     """All policy documents of a service."""
-    policies = [service.policy, *(product.policy for product in service.products)]
-    for api in service.apis:
-        policies += [api.policy, *(operation.policy for operation in api.operations)]
-    yield from (policy for policy in policies if policy is not None)
+    yield from (document for document, _ in scoped_documents(service))
     yield from (fragment.document for fragment in service.fragments)

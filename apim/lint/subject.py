@@ -7,14 +7,10 @@ from apim import rawxml
 from apim.compiler import LARGEST_FRAGMENT, Catalogue
 from apim.csharp import Expression
 from apim.findings import Finding
+from apim.nesting import DEFAULT_POLICY, Base, nested, scopes
 from apim.policies import POLICIES, UNSUPPORTED
 from apim.rawxml import Element, Value
-from apim.service import Api, Operation, PolicyDocument, Service
-
-_DEFAULT = PolicyDocument(
-    xml="<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>",
-    name="Azure's default global policy",
-)
+from apim.service import Api, Operation, PolicyDocument, Service, scoped_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +72,7 @@ class Subject:
     uses: dict[str, object] = field(default_factory=dict)
     _expressions: dict[tuple[str, int, int], Expression] = field(default_factory=dict)
     _parts: dict[tuple[str, int], tuple[LocatedElement, ...]] = field(default_factory=dict)
+    _sections_of: dict[str, dict[str, list[LocatedElement | Base]]] = field(default_factory=dict)
     _from_bodies: frozenset[str] | None = None
     _found: dict[tuple[object, ...], tuple[Finding, ...]] = field(default_factory=dict)
 
@@ -90,16 +87,13 @@ class Subject:
 
     def chain(self, api: Api | None, operation: Operation | None) -> list[str]:
         """The names of the documents that apply to an operation, the broadest scope first."""
-        documents = (
-            self.service.policy or _DEFAULT,
-            api.policy if api else None,
-            operation.policy if operation else None,
-        )
-        return [one.name for one in documents if one is not None and one.name in self.roots]
+        documents = scopes(self.service, api, operation)
+        return [document.name for document, _ in documents if document.name in self.roots]
 
     def section(self, chain: list[str], section: str) -> list[LocatedElement]:
         """The policies of a section, with those of the outer scopes in place of `<base />`."""
-        return list(self._section(chain, len(chain) - 1, section))
+        found = nested([self._sections(document) for document in chain], section)
+        return [inner for one in found for inner in self._in_place(one)]
 
     def statements(self, holder: LocatedElement) -> Iterator[LocatedElement]:
         """The policies in an element, with included fragments expanded."""
@@ -140,19 +134,17 @@ class Subject:
             self._found[location] = tuple(rule(self, one, section))
         return self._found[location]
 
-    def _section(self, chain: list[str], level: int, section: str) -> Iterator[LocatedElement]:
-        if level < 0:
-            return
-        document = chain[level]
-        found = next((one for one in self.roots[document].children if one.name == section), None)
-        if found is None:
-            yield from self._section(chain, level - 1, section)
-            return
-        for child in found.children:
-            if child.name == "base":
-                yield from self._section(chain, level - 1, section)
-            else:
-                yield from self._in_place(LocatedElement(document, child))
+    def _sections(self, document: str) -> dict[str, list[LocatedElement | Base]]:
+        """The policies of each section of a document; of sections with the same name the first counts."""
+        if document not in self._sections_of:
+            self._sections_of[document] = {
+                section.name: [
+                    Base() if child.name == "base" else LocatedElement(document, child)
+                    for child in section.children
+                ]
+                for section in reversed(self.roots[document].children)
+            }
+        return self._sections_of[document]
 
     def _in_place(self, one: LocatedElement) -> Iterator[LocatedElement]:
         wanted = one.element.attributes.get("fragment-id") if one.element.name == "include-fragment" else None
@@ -180,7 +172,7 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
     """
     catalogue = Catalogue(service, POLICIES, UNSUPPORTED, unknown=unknown)
     subject = Subject(service, catalogue)
-    for document, scope in _documents(service):
+    for document, scope in scoped_documents(service):
         if document.name in subject.sources:
             document = replace(document, name=f"{document.name} ({scope})")  # noqa: PLW2901 -- its name is the key
         subject.sources[document.name] = document
@@ -190,22 +182,8 @@ def compiled(service: Service, unknown: frozenset[str]) -> Subject:
         subject.sources[fragment.document.name] = fragment.document
         if fragment.id not in catalogue.used_fragments:
             catalogue.root(fragment.document, "fragment", LARGEST_FRAGMENT)
-    catalogue.roots.setdefault(_DEFAULT.name, rawxml.parse(_DEFAULT.xml, _DEFAULT.name))
+    catalogue.roots.setdefault(DEFAULT_POLICY.name, rawxml.parse(DEFAULT_POLICY.xml, DEFAULT_POLICY.name))
     subject._expressions.update(  # noqa: SLF001 -- it is built here
         {(one.document, one.line, one.column): one.expression for one in catalogue.expressions}
     )
     return subject
-
-
-def _documents(service: Service) -> Iterator[tuple[PolicyDocument, str]]:
-    if service.policy is not None:
-        yield service.policy, "global"
-    for product in service.products:
-        if product.policy is not None:
-            yield product.policy, "product"
-    for api in service.apis:
-        if api.policy is not None:
-            yield api.policy, "api"
-        for operation in api.operations:
-            if operation.policy is not None:
-                yield operation.policy, "operation"

@@ -1,5 +1,6 @@
 """The report about policies that no test runs."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ ALL = frozenset(range(1, TEXT.count("\n") + 2))
 @pytest.fixture(autouse=True)
 def own_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions are counted by compiled expressions, which the gateways of a process share."""
-    monkeypatch.setattr(compiler, "_SHARED", {})
+    monkeypatch.setattr(compiler, "_compiled", cache(compiler._compiled.__wrapped__))
 
 
 class _Written:
