@@ -583,3 +583,14 @@ REMOVED = {
 SETTINGS = tuple(setting for group in GROUPS.values() for setting in group)
 KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)
 """Every key of the project's own configuration."""
+
+
+def ungrouped() -> list[str]:
+    """The names of declared settings that are in no group, which `settings.load` would not know."""
+    modules = (globals(), *(vars(module) for module in (address, existing, foundry, network, scale)))
+    return [
+        name
+        for names in modules
+        for name, value in names.items()
+        if isinstance(value, Setting) and value not in SETTINGS
+    ]

@@ -5,10 +5,11 @@ python -m configuration.page
 
 import json
 import re
+import sys
 import textwrap
 from pathlib import Path
 
-from configuration.declared import GROUPS, SETTINGS
+from configuration.declared import GROUPS, SETTINGS, ungrouped
 from configuration.entry import ENTRY_KEYS
 from configuration.setting import (
     Boolean,
@@ -177,6 +178,8 @@ def _wrapped(text: str, columns: int) -> list[str]:
 
 def main() -> None:
     """Writes both files."""
+    if missing := ungrouped():
+        sys.exit(f"error: {', '.join(missing)}: in no group; add it to GROUPS in configuration/declared.py")
     PROJECT_FILE.write_text(project_file(PROJECT_FILE.read_text(encoding="utf-8")), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 

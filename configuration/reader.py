@@ -37,9 +37,15 @@ class Reader:
         Args:
             key: a setting of the project, or of another namespace, such as `azure-native:location`.
         """
-        full = key if ":" in key else self._config.full_key(key)
         # Not `Config.get`, which warns about every secret that is not wrapped yet.
-        return str(pulumi_config.get_config(full) or "").strip()
+        return str(pulumi_config.get_config(self._full(key)) or "").strip()
+
+    def has(self, key: str) -> bool:
+        """Whether the stack's file or `Pulumi.yaml` has a value, which may be empty."""
+        return pulumi_config.get_config(self._full(key)) is not None
+
+    def _full(self, key: str) -> str:
+        return key if ":" in key else self._config.full_key(key)
 
     def structure(self, key: str) -> object:
         """A list or map, or the string itself when it is neither; None when it is not set."""

@@ -15,6 +15,8 @@ from typing import ClassVar
 from configuration.reader import Reader
 
 NOT_SET = "It is not set."
+_NO_DEFAULT = "It is not set, and Pulumi.yaml does not have its default."
+_WRITE_DEFAULTS = ".venv/bin/python -m configuration.page"
 
 # If `Pulumi.yaml` declares the type of the list, the Pulumi CLI refuses it before the program runs.
 _NULL_ENTRY = (
@@ -67,6 +69,17 @@ class Setting:
         """Reports a wrong value; the default remedy is the command that sets the example."""
         reader.reject(self.key, wrong, self.reason, remedy or self.command)
 
+    def reject_empty(self, reader: Reader, remedy: str | None = None) -> None:
+        """Reports a setting with a default that is empty, or missing.
+
+        Pulumi passes the defaults of `Pulumi.yaml` to the program, so a missing one means that the file is
+        not current.
+        """
+        if reader.has(self.key):
+            self.reject(reader, NOT_SET, remedy)
+        else:
+            self.reject(reader, _NO_DEFAULT, _WRITE_DEFAULTS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Setting):
@@ -86,8 +99,10 @@ class Text(Setting):
         """The value; empty when it is optional and not set, or reported as missing."""
         value = reader.peek(self.key)
         if not value:
-            if self.default != "":
+            if self.default is None:
                 self.reject(reader, NOT_SET)
+            elif self.default:
+                self.reject_empty(reader)
         elif wrong := self.problem(value):
             self.reject(reader, wrong)
         return value
@@ -113,16 +128,18 @@ class Choice(Setting):
         return f"One of {', '.join(f'`{choice}`' for choice in self.choices)}. {self.limits}".strip()
 
     def read(self, reader: Reader) -> str:
-        """The value; a wrong one is reported with the most similar choice."""
+        """The value; a wrong one is reported, and replaced by the most similar choice."""
         value = reader.peek(self.key)
+        if value in self.choices:
+            return value
         if not value:
-            self.reject(reader, NOT_SET)
-        elif value not in self.choices:
-            near = next((choice for choice in self.choices if choice.lower() == value.lower()), None)
-            near = near or next(iter(difflib.get_close_matches(value, self.choices, n=1)), self.choices[0])
-            wrong = f"'{value}' is not one of {', '.join(self.choices)}."
-            self.reject(reader, wrong, self.command_for(near))
-        return value
+            self.reject_empty(reader)
+            return self.default
+        near = next((choice for choice in self.choices if choice.lower() == value.lower()), None)
+        near = near or next(iter(difflib.get_close_matches(value, self.choices, n=1)), self.choices[0])
+        wrong = f"'{value}' is not one of {', '.join(self.choices)}."
+        self.reject(reader, wrong, self.command_for(near))
+        return near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +173,11 @@ class Integer(Setting):
         most = self.most if most is None else most
         value = reader.peek(self.key)
         if not re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
-            wrong = f"'{value}' is not a whole number." if value else NOT_SET
-            self.reject(reader, wrong, self.command_for(str(min(self.default, most))))
+            remedy = self.command_for(str(min(self.default, most)))
+            if value:
+                self.reject(reader, f"'{value}' is not a whole number.", remedy)
+            else:
+                self.reject_empty(reader, remedy)
             return self.least
         number = int(value)
         if not self.least <= number <= most:
@@ -183,8 +203,11 @@ class Boolean(Setting):
         """The value."""
         value = reader.peek(self.key)
         if value.lower() not in ("true", "false"):
-            wrong = f"'{value}' is neither true nor false." if value else NOT_SET
-            self.reject(reader, wrong, self.command_for(str(self.default).lower()))
+            remedy = self.command_for(str(self.default).lower())
+            if value:
+                self.reject(reader, f"'{value}' is neither true nor false.", remedy)
+            else:
+                self.reject_empty(reader, remedy)
         return value.lower() == "true"
 
 
@@ -217,7 +240,7 @@ class TextList(Setting):
         """The entries."""
         value = reader.structure(self.key)
         if value is None:
-            self.reject(reader, NOT_SET)
+            self.reject_empty(reader)
             return ()
         if isinstance(value, list) and None in value:
             value = self._reject_nulls(reader, value)

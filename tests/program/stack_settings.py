@@ -77,8 +77,8 @@ def run(command: str, values: dict[str, str], secrets: set[str]) -> None:
         else:
             del values[key]
             # The CLI then passes the default of Pulumi.yaml to the program.
-            if isinstance(default := DEFAULTS.get(target), list):
-                values[key] = json.dumps(default)
+            if (default := DEFAULTS.get(target)) is not None:
+                values[key] = json.dumps(default) if isinstance(default, list) else str(default)
         return
     name, *steps = [
         int(place) if place else quoted or plain

@@ -8,7 +8,7 @@ import yaml
 
 import settings
 from backends.registry import DESCRIPTIONS, HOSTED
-from configuration import page
+from configuration import declared, page
 from configuration.address import CERTIFICATE, HOSTNAME
 from configuration.declared import SETTINGS
 from configuration.entry import ENTRY_KEYS
@@ -76,6 +76,25 @@ def test_the_project_file_contains_the_declared_settings() -> None:
 
 def test_the_page_of_settings_is_current() -> None:
     assert page.PAGE.read_text() == page.page(), "run `python -m configuration.page`"
+
+
+def test_a_declared_setting_without_a_group_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert declared.ungrouped() == []
+    forgotten = Boolean(key="forgotten", description="It is forgotten.", default=False, example="true")
+    monkeypatch.setattr(declared, "FORGOTTEN", forgotten, raising=False)
+    with pytest.raises(
+        SystemExit, match=r"^error: FORGOTTEN: in no group; add it to GROUPS in configuration/"
+    ):
+        page.main()
+
+
+@pytest.mark.parametrize("key", ["sku", "capacity", "protect", "backends", "entraAuthority"])
+def test_a_default_that_is_missing_in_the_project_file_comes_with_the_command_that_writes_it(
+    key: str,
+) -> None:
+    (problem,) = refused(changed(**{key: None})).problems
+    assert problem.wrong == "It is not set, and Pulumi.yaml does not have its default."
+    assert problem.remedy == ".venv/bin/python -m configuration.page"
 
 
 def test_every_setting_is_described_with_a_command() -> None:
