@@ -498,7 +498,7 @@ def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
     if not request and not response:
         return action
 
-    def fetch_first(run: Run):  # noqa: ANN202 -- as Action says
+    def fetch_first(run: Run):  # noqa: ANN202 -- the return type of Action
         if (request and run.request_stream is not None) or (response and run.reply is not None):
             return _fetch(run, action, request=request, response=response)
         return action(run)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# RFC 9110, sections 7.6.1 and 10.1.1: these concern one connection, not the message.
+# RFC 9110, sections 7.6.1 and 10.1.1.
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",

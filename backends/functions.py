@@ -175,7 +175,7 @@ class Functions(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        # Not from the account's outputs: a preview of an update knows its name, but not its endpoints.
+        # Not read from the account's endpoints, because a preview of an update has only its name.
         blobs = pulumi.Output.concat("https://", account.name, ".blob.core.windows.net")
         package_container = pulumi.Output.concat(blobs, "/", packages.name)
         app = web.WebApp(

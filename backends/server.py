@@ -36,7 +36,8 @@ class ServerSpec:
         min_replicas: minimum of replicas.
         max_replicas: maximum of replicas.
         health: path that answers 200 when the process is healthy; None to check only that the port is open.
-        local_command: command that the twin runs instead of the image; empty when the twin knows the image.
+        local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
+            it.
         origin: name of the named value with its origin, or None when no policy uses it.
     """
 

@@ -1,1 +1,1 @@
-"""How a stack's configuration is read and checked, one module for each part; `settings` puts it together."""
+"""Reads and checks a stack's configuration, with one module for each part; `settings` combines them."""

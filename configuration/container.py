@@ -71,7 +71,8 @@ class Container:
         tools: what a caller needs for a tool, by the tool's name, or `*` for all others.
         read_only_tools: names of tools that only read, where the server does not declare it.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
-        local_command: command that the twin runs instead of the image; empty when the twin knows the image.
+        local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
+            it.
     """
 
     name: str

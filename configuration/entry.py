@@ -214,8 +214,8 @@ ENTRY_KEYS = {
     ),
     "readOnlyTools": EntryKey(
         description=(
-            "Tools of the server that only read, where it does not say so itself (`readOnlyHint`). The demo "
-            "agent calls them without an approval."
+            "Tools of the server that only read, if it does not declare that itself (`readOnlyHint`). The "
+            "demo agent calls them without an approval."
         ),
         limits="A list of up to 200; the names that the server uses.",
         default="only what the server declares",
@@ -230,7 +230,7 @@ ENTRY_KEYS = {
     "local.command": EntryKey(
         description="Command that the twin runs on this machine instead of the image.",
         limits="A list of strings, or one string, which is split as a shell would.",
-        default="the twin must know the image",
+        default="the image has a stand-in in the twin",
         example="npx -y example-mcp",
     ),
 }

@@ -19,7 +19,7 @@ PATH = Path(__file__).resolve().parent.parent / FILE_NAME
 
 
 class ToolLockError(Exception):
-    """The file cannot be used; the message says why."""
+    """The file cannot be used; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class LockedTool:
 
     Attributes:
         title: its title; empty for none.
-        description: what it does, as the server says; empty for none.
+        description: its description by the server; empty for none.
         digest: `sha256:` and the SHA-256 of the canonical JSON (RFC 8785) of its input schema, output schema
             and annotations, in hexadecimal digits.
     """

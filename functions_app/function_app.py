@@ -111,7 +111,7 @@ def get_snippet(context: str) -> str:
     use_result_schema=True,
 )
 def save_snippet(context: str) -> str:
-    """Saves a text under a name."""
+    """Saves text under a name."""
 
     def save(arguments: Mapping[str, object], owner: str | None) -> str:
         name = arguments.get("snippetname")

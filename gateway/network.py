@@ -297,7 +297,7 @@ class Network(pulumi.ComponentResource):
                     _Rule("Internet", ("443",)),
                     _Rule("ApiManagement", ("3443",)),
                     _Rule("AzureLoadBalancer", ("6390",)),
-                    # Its units count requests together, and share the cache.
+                    # Its units share counters and cache.
                     _Rule(str(self._prefixes[_GATEWAY]), ("4290", "6381-6383")),
                 ]
                 return self._subnet(_GATEWAY, "gateway", rules)
@@ -364,7 +364,7 @@ def _rules(admitted: Sequence[_Rule], prefix: str) -> Iterator[network.SecurityR
             priority=priority,
             access=access,
             direction="Inbound",
-            # Machines of one subnet talk with each other by UDP too.
+            # Machines of one subnet use UDP among themselves too.
             protocol="*" if access == "Deny" or source == prefix else "Tcp",
             source_address_prefix=source,
             source_port_range="*",

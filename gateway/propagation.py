@@ -21,9 +21,9 @@ FIRST_WAIT = 10.0
 """Seconds until the first repetition; each later one takes twice as long."""
 
 _LONGEST_WAIT = 60.0
-_PATIENCE = 900.0  # seconds; Azure says ten minutes
+_PATIENCE = 900.0  # seconds; Azure's documentation says ten minutes
 
-# What API Management, Container Apps and Key Vault answer while an identity cannot read a secret. Container
+# Errors of API Management, Container Apps and Key Vault while an identity cannot read a secret. Container
 # Apps: https://github.com/microsoft/azure-container-apps/issues/1159. Key Vault:
 # https://github.com/Azure/terraform-azurerm-avm-res-keyvault-vault/issues/78. API Management is known to
 # answer so for certificates of host names; that it does for named values was not found in writing.

@@ -25,7 +25,7 @@ _GUARD_CALL = ("guard", ".", ("unless", "when"), "(")
 # Private-use characters, which no template contains.
 _MARK = re.compile("\ue000([^\ue000\ue001]*):([0-9]+):([0-9]+)\ue001")
 _CONTENT = re.compile(r"\S")
-# The column in a mark after an inserted part of a line.
+# The column in a mark that follows an inserted part of a line.
 _UNKNOWN = 0
 
 

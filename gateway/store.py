@@ -118,7 +118,7 @@ class Store(pulumi.ComponentResource):
                         partition_key=cosmosdb.ContainerPartitionKeyArgs(
                             paths=["/id"], kind=cosmosdb.PartitionKind.HASH, version=2
                         ),
-                        # -1: documents expire when their own `ttl` says so.
+                        # -1: a document expires only by its own `ttl`.
                         default_ttl=-1,
                         # Documents are only read by id, so an index would cost request units without a use.
                         # The mode must be `consistent` for the expiration of documents.

@@ -1,4 +1,4 @@
-"""What must be true of resources in every stack, as plain functions: they need no SDK."""
+"""Rules for the resources of every stack, as plain functions that need no SDK."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +69,7 @@ def _no_logged_content(type_: str, properties: Properties) -> Iterator[str]:
         for message in ("request", "response"):
             logged = (properties.get(side) or {}).get(message) or {}
             if (logged.get("body") or {}).get("bytes") or logged.get("headers"):
-                yield f"Log neither headers nor bodies of {side}.{message}: they carry tokens."
+                yield f"Log neither headers nor bodies of {side}.{message}: they contain tokens."
 
 
 def _principal_types(type_: str, properties: Properties) -> Iterator[str]:
@@ -103,9 +103,7 @@ RULES = (
     Rule("tls-1-2", "Connections use TLS 1.2 or newer.", True, _no_old_tls),
     Rule("no-public-blobs", "No blob can be read without a sign-in.", True, _no_public_blobs),
     Rule("no-logged-content", "API Management logs no header and no body.", True, _no_logged_content),
-    Rule(
-        "principal-types", "Role assignments say what kind of principal they are for.", True, _principal_types
-    ),
+    Rule("principal-types", "Role assignments set `principalType`.", True, _principal_types),
     Rule("no-plain-secrets", "Containers have secrets, not plain variables.", True, _no_plain_secrets),
     Rule("pinned-images", "Images are pinned by digest.", False, _pinned_images),
 )

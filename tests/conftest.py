@@ -1,4 +1,4 @@
-"""What every kind of test may use: a real browser; and what a whole run is judged by."""
+"""Fixtures for all tests, such as a real browser, and the checks of a whole test run."""
 
 import gc
 import inspect

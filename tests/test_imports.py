@@ -60,7 +60,7 @@ ALLOWED = {
     "scripts": set(),
     "twin": {"twin", "apim", "gateway", "backends", "settings", "configuration"},
 }
-# These use the twin and each other, and the project never imports them.
+# These may import everything, and the project never imports them.
 HARNESSES = {"tests", "benchmarks"}
 # The top-level packages and modules of the repository.
 PARTS = {
@@ -109,7 +109,7 @@ def files(part: str) -> list[Path]:
 
 
 def may_import(part: str, name: str) -> bool:
-    """Whether a part may import a module: another project's, an allowed one, or a package of such."""
+    """Whether a part may import a module: one of another project, an allowed one, or their package."""
     if name.partition(".")[0] not in OURS:
         return True
     return any(f"{name}.".startswith(f"{one}.") or one.startswith(f"{name}.") for one in ALLOWED[part])
@@ -137,15 +137,15 @@ def test_descriptions_are_plain_data_without_pulumi(module: str) -> None:
     assert {name for name in imports(ROOT / module) if "pulumi" in name} == set()
 
 
-def test_the_code_that_runs_on_functions_does_not_know_pulumi() -> None:
+def test_the_code_that_runs_on_functions_does_not_import_pulumi() -> None:
     assert {name for file in files("functions_app") for name in imports(file) if "pulumi" in name} == set()
 
 
-def test_the_policy_engine_does_not_know_pulumi() -> None:
+def test_the_policy_engine_does_not_import_pulumi() -> None:
     assert {name for file in files("apim") for name in imports(file) if "pulumi" in name} == set()
 
 
-def test_the_csharp_evaluator_does_not_know_policies() -> None:
+def test_the_csharp_evaluator_does_not_import_the_policy_engine() -> None:
     wrong = {
         f"{file.name} imports {name}"
         for file in files("apim/csharp")
@@ -204,7 +204,7 @@ def cycle_in(graph: dict[str, set[str]]) -> list[str]:
     return next((found for name in sorted(graph) if (found := visit(name, []))), [])
 
 
-def test_a_cycle_of_imports_is_found() -> None:
+def test_the_check_finds_a_cycle_of_imports() -> None:
     assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
@@ -230,7 +230,7 @@ def test_a_package_of_the_evaluator_imports_only_those_below_it() -> None:
     assert wrong == set()
 
 
-def test_lowering_does_not_know_the_members_of_particular_types() -> None:
+def test_lowering_does_not_import_the_members_of_particular_types() -> None:
     names = {name for file in files("apim/csharp/lowering") for name in imports(file)}
     assert {name for name in names if name.startswith("apim.csharp.members")} == set()
 

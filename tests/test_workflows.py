@@ -46,7 +46,7 @@ def steps(job: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def position(job: Mapping[str, Any], text: str) -> int:
-    """The index of the step whose command or action has a text."""
+    """The index of the step whose command or action contains a string."""
     (found,) = [number for number, step in steps(job) if text in step.get("run", step.get("uses", ""))]
     return found
 

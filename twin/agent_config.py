@@ -34,7 +34,7 @@ def agent_config(
         config: values that override those of the stack's file, with those of the twin.
         secrets: the same for secret values.
         stack: the stack whose file is read.
-        admit: whether the project's own servers admit agents although the stack does not say so.
+        admit: whether the project's own servers admit agents even if the stack's setting `access` does not.
         cloud: where the identity is.
     """
     try:

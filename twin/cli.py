@@ -171,7 +171,7 @@ def evaluate(
         str | None, typer.Argument(metavar="[EXPRESSION]", help="'@(...)' or '@{...}'.")
     ] = None,
     *,
-    context: Annotated[Path | None, typer.Option(help="A JSON file with what `context` holds.")] = None,
+    context: Annotated[Path | None, typer.Option(help="A JSON file with the content of `context`.")] = None,
     cases: Annotated[Path | None, typer.Option(help="A JSON file of cases with expected answers.")] = None,
 ) -> None:
     """Evaluates a policy expression, or a file of cases.

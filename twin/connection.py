@@ -12,7 +12,7 @@ class Connection:
         name: unique in the project.
         id: its resource id.
         target: URL of the MCP server; it replaces that of the tool.
-        headers: what `CustomKeys` holds; secrets.
+        headers: the headers in `CustomKeys`; secrets.
         audience: with an agent identity, the audience of its tokens.
     """
 

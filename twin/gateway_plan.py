@@ -32,7 +32,7 @@ def plan_stack(
         stack: the stack whose file is read.
 
     Raises:
-        StackError: the configuration is wrong; the message says how.
+        StackError: the configuration is wrong; the message lists the problems.
     """
     return _plan(load_settings(config, secrets, stack=stack))
 

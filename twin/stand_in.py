@@ -184,7 +184,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentService:
-    """What the stand-in for Foundry knows and may do.
+    """The configuration of the stand-in for Foundry.
 
     Attributes:
         connections: of its project.
@@ -201,7 +201,7 @@ class AgentService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedArgs:
-    """What a stand-in for a hosted service needs.
+    """Arguments of a stand-in for a hosted service.
 
     Attributes:
         port: on 127.0.0.1.

@@ -436,7 +436,7 @@ class _Builder:
         return AsgiServer("the control API", create_control(controlled), self.ports.control)
 
     def _agents(self) -> tuple[Mapping[str, str], ...]:
-        """What each agent needs to get a token, as an application or as a managed identity."""
+        """The variables of each agent to request a token, as an application or as a managed identity."""
         directory = self._plan.directory
         return tuple(
             {

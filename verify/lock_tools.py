@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 class LockError(Exception):
-    """The tools cannot be read; the message says what to do."""
+    """The tools cannot be read; the message has the remedy."""
 
 
 @app.command()
@@ -36,7 +36,7 @@ def lock_tools(
     ] = None,
     *,
     stack: Annotated[
-        str, typer.Option(help="Whose Pulumi.<stack>.yaml says which servers there are.")
+        str, typer.Option(help="The stack whose Pulumi.<stack>.yaml lists the servers.")
     ] = "dev",
     server: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
@@ -190,7 +190,7 @@ def _agent_token(target: Target, *, agent: bool) -> str | None:
 
 
 def _twin_agent(control: str) -> Mapping[str, Any]:
-    """What a twin says about the identity of its agents; empty when it admits none."""
+    """The settings and the identity of a twin's agents; empty if the twin admits no agents."""
     try:
         answer = httpx2.get(f"{control}/agent", timeout=10)
         return answer.json() if answer.is_success else {}

@@ -106,7 +106,7 @@ def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def differences(server: Server, reviewed: Tools, found: Tools) -> Iterator[str]:
-    """What differs, one line for each tool, by name; tools that the user may not see are left out."""
+    """The differences, one line for each tool, by name; tools that the user may not see are left out."""
     hidden = hidden_from_user(server, reviewed.keys() - found.keys())
     for name in sorted(reviewed.keys() | found.keys()):
         if name not in reviewed:

@@ -116,7 +116,7 @@ def _leads_to_a_backend(subject: Subject, chain: list[str], api: Api) -> bool:
     )
 
 
-_MEMBER = re.compile(r"(has no member|not on the list of|that the twin knows takes)")
+_MEMBER = re.compile(r"(has no member|not on the list of|no supported `.*` of .* accepts)")
 
 
 def _coded(finding: Finding) -> Finding:

@@ -238,7 +238,7 @@ class _Values:
     def _add(self, name: str, marks: Marks) -> None:
         self._locals[name] = self._locals.get(name, NONE) | marks
 
-    def _value(self, node: object) -> Marks:  # noqa: C901, PLR0911 -- one case a kind of node
+    def _value(self, node: object) -> Marks:  # noqa: C901, PLR0911 -- one case per kind of node
         match node:
             case syntax.Binary(op=op) | syntax.Unary(op=op) if op in _COMPARISONS:
                 return NONE

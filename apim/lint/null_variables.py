@@ -79,7 +79,7 @@ class _Values:
         if isinstance(value, syntax.New) and value.type.name.endswith("Dictionary"):
             self._dictionaries.add(name)
 
-    def _of(self, node: syntax.Node) -> str:  # noqa: PLR0911 -- one case a kind of node
+    def _of(self, node: syntax.Node) -> str:  # noqa: PLR0911 -- one case per kind of node
         match unwrapped(node):
             case syntax.Literal(type="null"):
                 return "it returns null"

@@ -30,7 +30,7 @@ REMEDIES = {
     "undecoded-query": "read OriginalUrl.QueryString and decode it, as policies/csharp/query.cs.j2 does",
     "unqualified-type": "write the type with its namespace",
     "time-claim": "",
-    "cache-remove-value": "use cache-store-value to store a value that stands for no value",
+    "cache-remove-value": "use cache-store-value to store a value that means that there is none",
     "null-variable": 'set-variable may refuse null (R7): use ?? "", an empty object or a default',
     "response-variable": "read it with GetValueOrDefault<IResponse>(name), and compare with null (R8)",
     "shared-response-variable": "give each call a variable of its own: when the second one fails, the "

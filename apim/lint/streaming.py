@@ -91,8 +91,8 @@ def _body_access(subject: Subject, statement: LocatedElement, _section: str) -> 
 def _for_streams(subject: Subject, one: LocatedElement) -> Iterator[LocatedElement]:
     """A policy and the policies in it, without branches that are not for streams.
 
-    Those run for failures only, or depend on a variable that was computed from the request's body: a policy
-    that knows what was asked may know that the answer ends.
+    Those branches run only for failures, or depend on a variable that was computed from the request's body,
+    because the request may show that its response is not a stream.
     """
     yield one
     if one.element.name == "when" and (_excludes_success(subject, one) or _knows_the_request(subject, one)):

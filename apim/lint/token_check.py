@@ -40,7 +40,8 @@ _ENDS = frozenset({"return-response", "mock-response"})
 _VARIABLES = ("response-variable-name", "variable-name", "output-token-variable-name")
 _REFUSALS = frozenset({"401", "403"})
 _CHECKED: Marks = frozenset({"authorization", "verified"})
-# Policies tell tokens by their form: signed ones (RFC 7515) have three parts, encrypted ones (RFC 7516) five.
+# Policies distinguish tokens by their format: signed ones (RFC 7515) have three parts, encrypted ones (RFC
+# 7516) five.
 _FORGED = ("Bearer e30.e30.Zm9yZ2Vk", f"Bearer e30..{'A' * 22}.{'A' * 22}.{'A' * 43}")
 # Parts that are equal in all requests of an operation; the Authorization header is handled separately.
 _SETTLED = re.compile(

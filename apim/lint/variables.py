@@ -2,7 +2,7 @@
 
     <!-- Needs: backend, claims. Sets: session, sessionId. -->
 
-A document needs the variables that it reads without setting them. `none` stands for no variables.
+A document needs the variables that it reads without setting them. `none` means no variables.
 Documents without a declaration are not checked.
 """
 

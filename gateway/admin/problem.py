@@ -2,4 +2,4 @@
 
 
 class AdminError(Exception):
-    """The message says what is wrong and what to do about it."""
+    """A command failed; the message says what is wrong and how to fix it."""

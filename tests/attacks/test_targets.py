@@ -1,7 +1,8 @@
-"""Spellings of a path: other cases, encodings, separators and segments.
+"""Variants of a path with other cases, encodings, separators and segments.
 
-What Azure's front makes of a path before the policies see it is not documented. So each spelling comes as
-it is, and as fronts may change it: what a policy checked is still what is forwarded.
+It is not documented how Azure's frontend normalizes a path before the policies see it. So each variant is
+sent unchanged and in the forms in which frontends may normalize it. In all forms the path that a policy
+checked is the path that is forwarded.
 """
 
 import json
@@ -19,12 +20,12 @@ from tests.policies.engine.harness import Response
 from tests.policies.oauth.flow import GATEWAY, Flow
 
 FRONTS: dict[str, Callable[[str], str]] = {
-    "as it came": lambda path: path,
+    "unchanged": lambda path: path,
     "decoded": unquote,
     "decoded twice": lambda path: unquote(unquote(path)),
     "encoded slashes decoded": lambda path: re.sub("%2f", "/", path, flags=re.IGNORECASE),
     "slashes merged": lambda path: re.sub("/+", "/", path),
-    "backslashes turned": lambda path: re.sub(r"%5c|\\\\", "/", path, flags=re.IGNORECASE),
+    "backslashes replaced": lambda path: re.sub(r"%5c|\\\\", "/", path, flags=re.IGNORECASE),
     "path parameters removed": lambda path: re.sub(";[^/]*", "", path),
     "cut at NUL": lambda path: path.partition("%00")[0],
     "in lower case": str.lower,
@@ -99,7 +100,7 @@ SERVED = {
     "https://functions.example/runtime/webhooks/mcp/message",
     "https://functions.example/runtime/webhooks/mcp/sse",
 }
-"""All addresses at the server that a request may reach."""
+"""All URLs of the server that a request may reach."""
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +160,7 @@ ENDPOINTS = {
 
 @pytest.mark.usefixtures("keeps_dots")
 @pytest.mark.parametrize("front", FRONTS)
-def test_e8_no_spelling_of_an_endpoint_is_an_error_of_the_gateway(
+def test_e8_no_variant_of_an_endpoints_path_causes_a_server_error(
     served: tuple[Flow, str], front: str
 ) -> None:
     flow, _ = served

@@ -174,7 +174,7 @@ def test_c4_axe_has_no_findings_while_the_page_is_used(chromium: Browser, scheme
 
 
 def test_c8_the_page_opens_the_app_automatically_and_stays_open(chromium: Browser) -> None:
-    """Chromium does not know the scheme here; it asks for it, and leaves the page in the tab."""
+    """No app handles the scheme here, so Chromium requests its URL and the page stays in the tab."""
     page = new_tab(chromium, response_of("signed in"), width=390, scheme="light")
     session = page.context.new_cdp_session(page)
     navigations: list[tuple[str, str]] = []

@@ -50,7 +50,7 @@ def agrees(case: dict[str, Any]) -> bool:
 
 
 def add(cases: list[dict[str, Any]], file: Path = FILE) -> int:
-    """Adds cases to a file of golden cases, in its format of one case a line.
+    """Adds cases to a file of golden cases, with one case per line.
 
     Returns:
         The number of new cases.

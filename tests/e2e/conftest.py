@@ -28,7 +28,7 @@ CALLS_PER_MINUTE = 300
 
 
 class _NoCookies(CookieJar):
-    """A cookie jar that keeps nothing: people carry their cookies themselves."""
+    """A cookie jar that stores nothing: `Person` sends its own cookies."""
 
     def extract_cookies(self, response: object, request: object) -> None:
         """Leaves them."""

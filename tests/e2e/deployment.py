@@ -25,7 +25,13 @@ from twin.state import StateFolder
 
 @dataclass
 class Deployment:
-    """The stack of a twin whose gateway and Entra have these URLs."""
+    """The stack of a running twin.
+
+    Attributes:
+        gateway: URL of its gateway.
+        entra: URL of its stand-in for Entra.
+        state: its state folder.
+    """
 
     gateway: str
     entra: str

@@ -265,11 +265,11 @@ def test_a_store_that_cannot_be_opened_is_an_error_with_a_remedy(url: str, messa
 
 @pytest.fixture
 def pulumi_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A CLI that records its arguments and prints the content of the file `says` next to it."""
+    """A CLI that records its arguments and prints the content of the file `output` next to it."""
     cli = tmp_path / "pulumi"
-    cli.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\ncat "$(dirname "$0")/says"\n')
+    cli.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\ncat "$(dirname "$0")/output"\n')
     cli.chmod(cli.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "says").write_text("")
+    (tmp_path / "output").write_text("")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return tmp_path
 
@@ -286,13 +286,13 @@ def test_the_store_of_a_stack_is_found_in_its_state(
     sign_in(twin)
     account = {"type": "azure-native:cosmosdb:DatabaseAccount", "outputs": {"documentEndpoint": twin.gateway}}
     state = {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}, account]}}
-    (pulumi_cli / "says").write_text(json.dumps(state))
+    (pulumi_cli / "output").write_text(json.dumps(state))
     assert json.loads(run("grants", "--json", "--stack", "live")) == admin.json("grants")
     assert (pulumi_cli / "calls").read_text() == "stack export --stack live --non-interactive\n"
 
 
 def test_a_stack_without_a_store_is_an_error_with_a_remedy(pulumi_cli: Path) -> None:
-    (pulumi_cli / "says").write_text('{"deployment": {}}')
+    (pulumi_cli / "output").write_text('{"deployment": {}}')
     assert "pulumi up --stack dev" in run("grants", status=1)
 
 
@@ -305,7 +305,7 @@ def test_a_missing_cli_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch
 def test_d4_keys_are_rotated_by_one_and_after_a_leak_by_four(
     pulumi_cli: Path, arguments: list[str], version: int
 ) -> None:
-    (pulumi_cli / "says").write_text("3\n")
+    (pulumi_cli / "output").write_text("3\n")
     assert f"3 -> {version}" in run("rotate-keys", *arguments, "--stack", "live")
     calls = (pulumi_cli / "calls").read_text().splitlines()
     assert calls == [
@@ -315,7 +315,7 @@ def test_d4_keys_are_rotated_by_one_and_after_a_leak_by_four(
 
 
 def test_d4_there_is_a_last_version(pulumi_cli: Path) -> None:
-    (pulumi_cli / "says").write_text("99\n")
+    (pulumi_cli / "output").write_text("99\n")
     assert "the largest version is 99" in run("rotate-keys", status=1)
 
 

@@ -58,7 +58,7 @@ class Faults:
         refuse: calls that are refused, each when the account has been idle for a while: a slow failure,
         before
             which everything that does not wait for the resource is done.
-        hold: calls that are delayed.
+        hold: the calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.
         exclusive: whether writes to one API exclude each other (409), as API Management's do.

@@ -3,8 +3,8 @@
 It checks inputs with the SDKs' schema, decides between update and replacement, previews as the real providers
 do, and leaves the rest to `Azure`. Behaviour follows azure-native's `provider/pkg/provider/provider.go`:
 names are chosen in Check and kept from then on; a resource whose name was chosen is replaced by creating the
-new one first, any other by deleting the old one first; a preview of an update knows the inputs, `name` and
-`location`, and nothing else that Azure computes.
+new one first, any other by deleting the old one first; the outputs of a preview of an update are the inputs,
+`name` and `location`, and nothing else that Azure computes.
 """
 
 import hashlib
@@ -164,7 +164,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 if call.is_in("azure-native"):
                     stable = {key: olds[key] for key in ("name", "location") if key in olds}
                 else:
-                    # A bridged provider knows which outputs an update leaves alone: all of ours.
+                    # A bridged provider lists the outputs that an update does not change; here these are all
+                    # outputs.
                     stable = olds
                 return provider_pb2.UpdateResponse(
                     properties=write_properties({**stable, **_preview(call.inputs)})

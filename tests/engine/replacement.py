@@ -61,7 +61,9 @@ def replacing(type_: str, inputs: Mapping[str, Any]) -> frozenset[str]:
     """
     if not type_.startswith("azure-native:"):
         if type_ not in _OTHERS:
-            raise LookupError(f"tests/engine/replacement.py does not say what replaces a {type_}: add it.")
+            raise LookupError(
+                f"tests/engine/replacement.py does not list the inputs that replace a {type_}: add them."
+            )
         return _OTHERS[type_]
     key = type_.removeprefix("azure-native:")
     path = {name for name, _default in arm.path_inputs(type_, inputs)} | {"resourceGroupName"}

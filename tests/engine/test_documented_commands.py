@@ -34,7 +34,7 @@ def _blocks() -> Iterator[tuple[str, str]]:
 
 
 def _config_commands(text: str) -> list[str]:
-    """Every `pulumi config set` in a text, without comments."""
+    """Every command `pulumi config set` in a document, without comments."""
     return [one.strip() for one in re.findall(r"pulumi config set [^`\n#]+", text)]
 
 
@@ -84,7 +84,7 @@ REQUIRED = {
     ],
     "roleMembers.": ["pulumi config set --path tools.functions.save_snippet.role SnippetWriter"],
 }
-"""What a command in a sentence needs to be set as well, by a part of the command."""
+"""Further settings that a command in a sentence requires, by a part of the command."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def run(stack: Deployment, command: str) -> None:
 
 
 def read(stack: Deployment) -> Settings:
-    """What the program's reader makes of the stack's configuration."""
+    """The settings that the program reads from the stack's configuration."""
     file = stack.folder / "settings.pickle"
     file.unlink(missing_ok=True)
     done = stack.run(SettingsReader(file))

@@ -33,7 +33,7 @@ LASTING = ("ApiManagementService", "DatabaseAccount", "RandomBytes", "StorageAcc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What was done to one stack, in this order.
+    """The history of one stack: what was deployed, in this order.
 
     Attributes:
         stack: the stack.

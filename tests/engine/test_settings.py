@@ -1,4 +1,4 @@
-"""What a changed setting does to a deployed stack: what a preview shows, what is updated, what is replaced.
+"""The effect of a changed setting on a deployed stack: the preview, the updates and the replacements.
 
 The settings are changed one after the other, each on top of those before it, in three series that can run at
 the same time. Each series has a stack of its own, first deployed with what the series before it change. Each
@@ -125,7 +125,8 @@ SEVERAL = _OWN_VALUES | {
 }
 """All other settings, which one step changes together: each is one property, or one resource more or less."""
 
-# What holds data or an address: replacing it loses registrations, grants and snippets, or moves the gateway.
+# Resources with data or an address: replacing them loses registrations, grants and snippets, or changes the
+# gateway's address.
 LASTING = ("ApiManagementService", "Application", "DatabaseAccount", "RandomBytes", "StorageAccount")
 
 

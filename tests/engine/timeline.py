@@ -1,4 +1,4 @@
-"""What existed in Azure at every instant, computed from the record of calls.
+"""The resources that existed in Azure at every instant, computed from the record of calls.
 
 It is not known when, during a call, the call takes effect. So a resource *may exist* from the beginning of
 its creation to the end of its deletion, and *surely exists* from the end of its creation to the beginning of

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(template: str, text: str) -> int:
-    """The line of a template that holds a text."""
+    """The number of the first line of a template that contains a string."""
     lines = (ROOT / "policies" / template).read_text().split("\n")
     return next(number for number, line in enumerate(lines, 1) if text in line)
 

@@ -97,7 +97,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether the line is held."""
+        """Whether the required coverage is reached."""
         everything = self.elements.done == self.elements.total
         return everything and self.branches.percent >= LEAST_BRANCHES and not self.problems
 

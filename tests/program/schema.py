@@ -134,7 +134,7 @@ def _check_plain(value: Any, hint: Any, path: str) -> Iterator[str]:
     elif hint in (str, bool, int, float):
         yield from _check_scalar(value, hint, path)
     elif hint is not Any:
-        raise AssertionError(f"{path}: a kind of type that this check does not know: {hint}")
+        raise AssertionError(f"{path}: a kind of type that this check does not support: {hint}")
 
 
 def _check_list(value: Any, item_hint: Any, path: str) -> Iterator[str]:

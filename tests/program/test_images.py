@@ -116,7 +116,7 @@ UNPINNED = {
 
 
 def values(**given: str) -> dict[str, str]:
-    """A stack that requires digests, as every stack does that says nothing else."""
+    """A stack that requires digests, which is the default."""
     required = {key: value for key, value in changed().items() if not key.endswith(":requireDigests")}
     return {**required, f"{NAME}:requireDigests": "true", **UNPINNED, **given}
 

@@ -49,7 +49,7 @@ def endpoints(of: Stack) -> set[str]:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_every_resource_of_a_network_is_what_the_sdk_expects(sku: str) -> None:
+def test_every_resource_of_a_network_matches_the_schema_of_the_sdk(sku: str) -> None:
     problems = [problem for one in stack(sku).resources for problem in schema.problems(one)]
     assert problems == []
 
@@ -136,7 +136,7 @@ def test_services_with_private_access_have_no_public_address(sku: str) -> None:
     assert service["virtualNetworkConfiguration"]["subnetResourceId"].endswith("/subnets/gateway")
 
 
-def test_services_stay_public_for_a_tier_outside_of_the_network() -> None:
+def test_services_stay_public_for_a_tier_that_is_not_in_the_network() -> None:
     """The gateway of BasicV2 is not in the network; only resources that it does not call become private."""
     of = stack("BasicV2")
     assert endpoints(of) == {"blob of mcpfunctions", "queue of mcpfunctions", "vault of mcp-vault"}
@@ -212,7 +212,7 @@ def test_an_internal_environment_can_be_resolved_before_its_routes_exist(sku: st
 
 
 @pytest.mark.parametrize("sku", REACHING)
-def test_api_management_waits_for_its_subnet_and_for_no_private_endpoint(sku: str) -> None:
+def test_api_management_depends_on_its_subnet_and_on_no_private_endpoint(sku: str) -> None:
     of = stack(sku)
     before = Graph(of).requires(of.one("apimanagement:ApiManagementService")).values()
     types = {one.type.rpartition(":")[2] for one in before if one.custom}

@@ -1,4 +1,4 @@
-"""The rules of the policy pack: the program complies with them, and each finds its violation."""
+"""The rules of the policy pack: each finds its violation, and the program complies with all of them."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_each_rule_finds_its_violation_and_ignores_other_resources(rule: Any) ->
 
 
 @pytest.mark.parametrize("case", UP, ids=str)
-def test_the_program_keeps_every_mandatory_rule(case: Case) -> None:
+def test_the_program_complies_with_every_mandatory_rule(case: Case) -> None:
     problems = [
         (resource.name, problem)
         for rule in RULES

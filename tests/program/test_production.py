@@ -1,4 +1,4 @@
-"""The example of a production stack: complete after its own commands, and as closed as it says."""
+"""The example of a production stack: its commands complete it, and it has the restrictions that it lists."""
 
 import functools
 import json
@@ -45,7 +45,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def stack() -> Stack:
-    """What the program declares for it; policies were linted on the way."""
+    """The resources that the program declares for it. The evaluation also lints the policies."""
     values, secrets = configured()
     encrypted = {key: SECRETS[key] for key in secrets}
     names = {f"remote-mcp-gateway:{key}" for key in secrets}

@@ -1,4 +1,4 @@
-"""What Azure refuses because a role assignment has not taken effect is tried again, and nothing else is."""
+"""Retries of requests that Azure refuses because a role assignment has not taken effect yet."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ class Clock:
     """Time that passes only while something waits.
 
     Attributes:
-        seconds: since the beginning.
-        waits: each wait.
-        lines: what the deployer was shown.
+        seconds: the current time, from 0.
+        waits: the seconds of each wait.
+        lines: the output for the deployer.
     """
 
     seconds: float = 0.0
@@ -46,7 +46,7 @@ def failure(error: str, operation: str = "create") -> pulumi.ErrorHookArgs:
 
 @pytest.mark.parametrize("error", EARLY)
 @pytest.mark.parametrize("operation", ["create", "update"])
-def test_a_secret_that_cannot_be_read_yet_is_waited_for(error: str, operation: str) -> None:
+def test_the_deployment_waits_for_a_secret_that_cannot_be_read_yet(error: str, operation: str) -> None:
     clock = Clock()
     assert asyncio.run(clock.propagation().retry(failure(error, operation)))
     assert clock.waits == [10]
@@ -70,7 +70,7 @@ def test_other_errors_are_not_retried(error: str, operation: str) -> None:
     assert clock.lines == []
 
 
-def test_waiting_ends_after_a_quarter_of_an_hour_with_what_to_check() -> None:
+def test_waiting_ends_after_15_minutes_with_a_message_that_lists_what_to_check() -> None:
     clock, attempts = Clock(), 0
     propagation = clock.propagation()
     while asyncio.run(propagation.retry(failure(EARLY[0]))):

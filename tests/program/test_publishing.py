@@ -161,7 +161,7 @@ def test_a_broken_build_is_an_error_with_the_last_lines_of_its_log() -> None:
 
 
 def test_the_details_of_the_log_are_read_only_from_the_service() -> None:
-    """The requests carry the deployer's token, so no URL of another host is followed."""
+    """The requests contain the deployer's token, so no URL of another host is followed."""
     with publishing(details=((200, [{"message": "error: externally managed"}]),)) as case:
         log = f"{case.target.deployments}/deployments/d1/log"
         with publishing() as elsewhere:

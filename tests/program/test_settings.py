@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "github-token-without-project": ({"githubToken": "github_pat_x"}, "githubToken"),
     "api-center": ({"apiCenter": "catalog"}, "apiCenter"),
     "no-email": ({"publisherEmail": None}, "publisherEmail"),
-    "bad-email": ({"publisherEmail": "nobody"}, "publisherEmail"),
+    "bad-email": ({"publisherEmail": "no-at-sign"}, "publisherEmail"),
     "long-email": ({"publisherEmail": "a" * 100 + "@example.com"}, "publisherEmail"),
     "blank-name": ({"publisherName": "  "}, "publisherName"),
     "name-with-newline": ({"publisherName": "a\nb"}, "publisherName"),
@@ -63,7 +63,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "scope-twice": ({"containers": entry(scopes=["a", "a"])}, "containers[0].scopes"),
     "scope-with-quote": ({"containers": entry(scopes=['"x"'])}, "containers[0].scopes"),
     "scope-of-openid": ({"containers": entry(scopes=["openid"])}, "containers[0].scopes"),
-    "scope-of-ours": ({"containers": entry(scopes=["slack"])}, "containers[0].scopes"),
+    "scope-of-a-built-in-server": ({"containers": entry(scopes=["slack"])}, "containers[0].scopes"),
     "scopes-without-end": (
         {"containers": entry(scopes=[f"s{number}" for number in range(21)])},
         "containers[0].scopes",
@@ -75,20 +75,20 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "scheme-with-a-colon": ({"appSchemes": '["cursor:"]'}, "appSchemes"),
     "no-backend": ({"backends": "[]"}, "backends"),
     "unknown-backend": ({"backends": '["functons"]'}, "backends"),
-    "unknown-backend-beside": ({"backends": '["functions", "teams"]'}, "backends"),
-    "nothing-behind-the-gateway": ({"backends": '["github"]'}, "backends"),
+    "unknown-backend-among-others": ({"backends": '["functions", "teams"]'}, "backends"),
+    "no-server-behind-the-gateway": ({"backends": '["github"]'}, "backends"),
     "slack-without-a-token": ({"backends": '["slack"]'}, "slackBotToken"),
     "slack-digest": ({"slackDigest": "sha256:abc"}, "slackDigest"),
     "jira-digest": ({"jiraDigest": "latest"}, "jiraDigest"),
     "unknown-access": ({"access": '{"functions": "nobody"}'}, "access.functions"),
-    "access-of-what-is-off": ({"access": '{"slack": "users"}'}, "access.slack"),
-    "access-of-none": ({"access": '{"functions": []}'}, "access.functions"),
+    "access-of-a-disabled-server": ({"access": '{"slack": "users"}'}, "access.slack"),
+    "access-without-callers": ({"access": '{"functions": []}'}, "access.functions"),
     "access-listed-twice": ({"access": '{"functions": "users users"}'}, "access.functions"),
     "agents-as-text": ({"agents": "demo"}, "agents"),
     "agent-without-a-name": ({**ADMITS_AGENTS, "agents": agent(name="")}, "agents[0].name"),
     "agent-by-its-name": ({**ADMITS_AGENTS, "agents": agent(principal="my-agent")}, "agents[0].principal"),
     "agent-without-a-role": ({**ADMITS_AGENTS, "agents": agent(roles=[])}, "agents[0].roles"),
-    "agent-with-the-role-of-what-admits-none": (
+    "agent-with-the-role-of-a-server-without-agents": (
         {"agents": agent(), "access": '{"functions": "users"}'},
         "agents[0].roles",
     ),
@@ -126,7 +126,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
         {"tools": '{"functions": {"x": {"group": "writers"}}}'},
         'tools.functions["x"].group',
     ),
-    "tool-with-a-name-that-none-has": (
+    "tool-with-an-invalid-name": (
         {"tools": '{"functions": {"a b": {"scope": "y"}}}'},
         'tools.functions["a b"]',
     ),
@@ -154,8 +154,8 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "entry-without-an-image": ({"containers": entry(image=None)}, "containers[0].image"),
     "entry-without-a-port": ({"containers": entry(port=None)}, "containers[0].port"),
     "entry-with-an-unknown-key": ({"containers": entry(imge="x")}, "containers[0].imge"),
-    "name-of-ours": ({"containers": entry(name="slack", path="other")}, "containers[0].name"),
-    "name-of-a-part": ({"containers": entry(name="oauth")}, "containers[0].name"),
+    "name-of-a-built-in-server": ({"containers": entry(name="slack", path="other")}, "containers[0].name"),
+    "name-of-the-oauth-api": ({"containers": entry(name="oauth")}, "containers[0].name"),
     "name-in-capitals": ({"containers": entry(name="Notes", path="notes")}, "containers[0].name"),
     "name-too-long": ({"containers": entry(name="a" * 20)}, "containers[0].name"),
     "image-without-a-version": ({"containers": entry(image="ghcr.io/a/b")}, "containers[0].image"),
@@ -166,7 +166,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "port-too-high": ({"containers": entry(port=65536)}, "containers[0].port"),
     "transport": ({"containers": entry(transport="http")}, "containers[0].transport"),
     "path-of-functions": ({"containers": entry(path="mcp")}, "containers[0].path"),
-    "path-of-what-is-off": ({"containers": entry(path="jira-mcp")}, "containers[0].path"),
+    "path-of-a-disabled-server": ({"containers": entry(path="jira-mcp")}, "containers[0].path"),
     **{
         f"path-{word}": ({"containers": entry(path=word)}, "containers[0].path")
         for word in ("register", "token", "authorize", ".well-known", "message", "consent")
@@ -333,7 +333,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
             "with-a-line-break": "ai\nmcp",
         }.items()
     },
-    "prefix-of-a-service-of-ones-own": ({"pathPrefix": "ai"}, "pathPrefix"),
+    "prefix-without-an-existing-service": ({"pathPrefix": "ai"}, "pathPrefix"),
     **{
         f"messages-at-the-root-below-a-prefix-{transport}": (
             {
@@ -375,7 +375,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     ),
     "throughput-between-steps": ({"storeThroughput": "1500"}, "storeThroughput"),
     "cache-in-clear": ({"redisConnection": "cache.example:10000,password=p,ssl=True"}, "redisConnection"),
-    "more-ready-than-there-may-be": (
+    "more-ready-instances-than-allowed": (
         {"functionsInstances": "2", "functionsAlwaysReady": "3"},
         "functionsAlwaysReady",
     ),
@@ -445,7 +445,7 @@ WRONG |= {
 }
 
 
-def test_there_is_a_test_with_a_wrong_value_for_every_setting() -> None:
+def test_every_setting_has_a_test_with_a_wrong_value() -> None:
     tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
     elsewhere = {"azure-native:location", "jiraUrl", "jiraUsername", "jiraApiToken"}
     missing = {setting.key for setting in SETTINGS} - tried - elsewhere
@@ -453,7 +453,9 @@ def test_there_is_a_test_with_a_wrong_value_for_every_setting() -> None:
 
 
 @pytest.mark.parametrize(("values", "key"), WRONG.values(), ids=WRONG)
-def test_a_wrong_value_is_refused_by_its_key(values: dict[str, str | None], key: str) -> None:
+def test_the_problem_of_a_wrong_value_has_its_key_reason_and_remedy(
+    values: dict[str, str | None], key: str
+) -> None:
     error = refused(changed(**values))
 
     assert {problem.key for problem in error.problems} == {key}
@@ -476,7 +478,7 @@ def test_the_commands_in_a_message_fix_the_stack(values: dict[str, str | None]) 
     load(stack, secrets)
 
 
-def test_a_null_entry_comes_with_the_commands_that_set_every_index() -> None:
+def test_the_remedy_for_a_null_entry_sets_every_index() -> None:
     (problem,) = refused(changed(backends='[null, "github", null]')).problems
 
     assert problem.wrong == "Its entry 0 is null."
@@ -487,7 +489,7 @@ def test_a_null_entry_comes_with_the_commands_that_set_every_index() -> None:
 
 
 @pytest.mark.parametrize("environment", ["usgovernment", "china", "AzureUSGovernment", "stack"])
-def test_other_clouds_than_the_public_one_are_rejected(
+def test_clouds_other_than_the_public_one_are_rejected(
     environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (problem,) = refused({**DEV, "azure-native:environment": environment}).problems
@@ -497,7 +499,7 @@ def test_other_clouds_than_the_public_one_are_rejected(
         monkeypatch.setenv(variable, environment)
         (problem,) = refused(DEV).problems
         assert problem.remedy == f"unset {variable}"
-    # The stack's configuration wins, as it does for Azure Native.
+    # The stack's configuration takes precedence, as it does for Azure Native.
     load({**DEV, "azure-native:environment": "public"})
 
 
@@ -516,7 +518,7 @@ def test_all_problems_are_reported_together() -> None:
     assert isinstance(error, pulumi.RunError), "Pulumi would print a stack trace"
 
 
-def test_an_unknown_key_comes_with_a_suggestion() -> None:
+def test_the_problem_of_an_unknown_key_suggests_a_similar_key() -> None:
     assert "Did you mean 'callsPerMinute'?" in str(refused(changed(callPerMinute="3")))
 
 
@@ -529,7 +531,7 @@ def test_an_unknown_key_comes_with_a_suggestion() -> None:
         ("backend", "/message", False),
     ],
 )
-def test_a_token_for_all_servers_needs_the_server_of_root_messages(
+def test_with_one_audience_only_one_server_may_have_messages_at_the_root(
     audience: str, messages: str, wrong: bool
 ) -> None:
     stack = changed(

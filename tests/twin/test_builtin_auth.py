@@ -1,4 +1,4 @@
-"""Built-in authentication, from the outside."""
+"""Built-in authentication of an app, tested over HTTP."""
 
 import base64
 import dataclasses
@@ -27,7 +27,7 @@ def issuer():
     return TestIssuer()
 
 
-class StillClock(Clock):
+class ManualClock(Clock):
     """A clock that moves only when a test moves it, so that no test depends on the duration of requests."""
 
     def now(self) -> float:
@@ -36,7 +36,7 @@ class StillClock(Clock):
 
 @pytest.fixture(scope="module")
 def clock():
-    return StillClock()
+    return ManualClock()
 
 
 @pytest.fixture

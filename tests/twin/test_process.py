@@ -154,7 +154,7 @@ def test_a_child_does_not_inherit_settings_or_secrets(monkeypatch):
     assert base_environment()["PATH"] == os.environ["PATH"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has ended")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can end a child when its parent ends")
 def test_children_end_when_the_parent_is_killed():
     port = free_port()
     parent = subprocess.Popen(

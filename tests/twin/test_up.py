@@ -110,7 +110,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def start_time(pid: int) -> int:
-    """When a process started; ids do not tell, because the kernel begins again at low numbers."""
+    """The start time of a process. Its id does not show the order, because the kernel reuses low numbers."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except (FileNotFoundError, ProcessLookupError):
@@ -318,7 +318,7 @@ def test_a_damaged_file_is_named_with_the_command_to_continue_without_it(
     file = tmp_path / "it's here" / name
     with StateFolder(file.parent) as state:
         file.write_bytes(b"\x9a\xff" * 100)
-        with pytest.raises(StateError) as error, state.opening(file, "what it holds"):
+        with pytest.raises(StateError) as error, state.opening(file, "its content"):
             read(file)
     assert f"{str(file)!r} cannot be read" in str(error.value)
     command = shlex.split(str(error.value).splitlines()[-1])

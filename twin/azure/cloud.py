@@ -88,7 +88,7 @@ class Cloud:
             assigned: ids of the managed identities that it has.
 
         Raises:
-            pulumi.RunError: the twin does not know the outputs of such a resource.
+            pulumi.RunError: the twin does not support resources of this type.
         """
         namespace, _, kind = type_.partition(":")
         if namespace != "azure-native" or kind.rpartition(":")[2] not in _ADOPTED:

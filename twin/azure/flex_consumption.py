@@ -3,7 +3,7 @@
 Azure names the rejected properties; whether it does depends on the region, and newer regions are stricter.
 The twin is as strict as the strictest region. It accepts the site properties that Microsoft's guide for the
 migration to Flex Consumption or the `azurerm_function_app_flex_consumption` resource sets, and rejects all
-others. It rejects the app settings that the guide says not to carry over.
+others. It also rejects the app settings that, according to the guide, must not be migrated.
 
 https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
 https://learn.microsoft.com/azure/azure-functions/migration/migrate-plan-consumption-to-flex

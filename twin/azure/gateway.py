@@ -133,7 +133,7 @@ def _named_value(value: Declared, found: Vaults, identities: tuple[ManagedIdenti
 
 
 def _secret(reference: Mapping[str, str], found: Vaults, identities: tuple[ManagedIdentity, ...]) -> str:
-    """What a named value refers to, read with the identity that it names.
+    """The secret to which a named value refers, read with the identity that it names.
 
     Raises:
         StackError: the service does not have the identity, or the identity cannot read the secret.

@@ -36,12 +36,12 @@ class Resource(Protocol):
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """What it was created with."""
+        """The inputs of the resource."""
         ...
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """What Azure reports of it."""
+        """The outputs that Azure reports."""
         ...
 
 

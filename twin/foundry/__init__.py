@@ -1,6 +1,6 @@
 """A stand-in for the agent service of Microsoft Foundry: a project with agents, connections and responses.
 
-It speaks the wire protocol that `azure-ai-projects` and `openai` use, and executes MCP tools on its side, as
+It implements the wire protocol that `azure-ai-projects` and `openai` use, and calls MCP tools itself, as
 Foundry does. There is no model: a few rules choose the tools, and every answer says so.
 """
 

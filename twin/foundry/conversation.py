@@ -18,7 +18,7 @@ _LONGEST_OUTPUT = 300
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """What a response leaves for the next one.
+    """The state that a response stores for the next one.
 
     Attributes:
         tools: of the servers that were listed, by label.
@@ -33,7 +33,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Input:
-    """What a request says: a message of the user, and answers to approval requests by their ids."""
+    """The input of a request: a message of the user, and answers to approval requests by their ids."""
 
     message: str | None
     approvals: Mapping[str, bool] = field(default_factory=dict)
@@ -177,7 +177,7 @@ class Conversations:
 
 
 def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
-    """The calls for a message, and what to say about requests for which there is none."""
+    """The tool calls for a message, and a sentence about each part for which there is no call."""
     every = [tool for each in tools.values() for tool in each]
     planned = planner.plan(message, every)
     incomplete = [

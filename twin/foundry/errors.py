@@ -1,4 +1,4 @@
-"""What the agent service says when it does not do something."""
+"""Errors in the format of the agent service."""
 
 from starlette.responses import JSONResponse
 

@@ -16,12 +16,12 @@ from twin.foundry.errors import FoundryError, invalid
 from twin.foundry.records import McpServer, Tool
 
 _SECONDS = 100.0
-"""After which Foundry ends a call: see the known limitations of its MCP tool."""
+"""The time after which Foundry ends a call; see the known limitations of its MCP tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a tool answered: a text, or an error."""
+    """The result of a tool call: text or an error."""
 
     output: str | None = None
     error: str | None = None
@@ -32,8 +32,8 @@ class McpClient:
     """Lists and calls tools.
 
     Attributes:
-        connections: of the project.
-        agent_token: a token of the agent's identity for an audience.
+        connections: the connections of the project.
+        agent_token: returns a token of the agent's identity for an audience.
     """
 
     connections: tuple[Connection, ...]
@@ -77,7 +77,7 @@ class McpClient:
         ]
 
     async def call(self, server: McpServer, name: str, arguments: Mapping[str, Any]) -> Outcome:
-        """What a tool answers."""
+        """Calls a tool and returns its result."""
         try:
             async with self._connected(server) as (client, _):
                 result = await client.call_tool(name, dict(arguments), read_timeout_seconds=_SECONDS)
@@ -88,7 +88,7 @@ class McpClient:
 
     @asynccontextmanager
     async def _connected(self, server: McpServer) -> AsyncGenerator[tuple[Client, list[int]]]:
-        """A session with a server, authenticated as the tool says.
+        """Opens a session with a server, authenticated as its definition requires.
 
         Raises:
             _ServerError: the server cannot be reached, or an HTTP or MCP error.
@@ -112,7 +112,7 @@ class McpClient:
             raise _ServerError(_reason(refusals) or str(first) or type(first).__name__) from None
 
     async def _access(self, server: McpServer) -> tuple[str, dict[str, str]]:
-        """Where to send requests, and with which headers."""
+        """The URL and the headers of requests to a server."""
         headers = dict(server.headers)
         if server.authorization:
             headers["Authorization"] = f"Bearer {server.authorization}"

@@ -1,4 +1,4 @@
-"""What the agent service knows: the MCP servers of agents, their tools, and planned calls."""
+"""Records of the agent service: the MCP servers of agents, their tools, and planned calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

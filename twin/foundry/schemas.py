@@ -11,10 +11,10 @@ _COMBINATIONS = frozenset({"anyOf", "allOf", "oneOf"})
 
 
 def require_supported(tool: Tool) -> None:
-    """Refuses a tool whose schema the service cannot take.
+    """Refuses a tool whose schema the service does not accept.
 
     Raises:
-        FoundryError: it cannot.
+        FoundryError: the schema is not accepted.
     """
     if not _is_supported(dict(tool.schema)):
         raise invalid(f"Invalid tool schema for: {tool.server}.{tool.name}", "tools")

@@ -29,7 +29,7 @@ class FunctionsApp:
         """Reads `host.json` and imports `function_app.py` of a folder, which is added to `sys.path`.
 
         Raises:
-            HostError: the folder holds no function app, or one that this host cannot serve.
+            HostError: the folder contains no function app, or one that this host cannot serve.
         """
         settings = HostSettings.read(folder / "host.json")
         if not (folder / "function_app.py").is_file():

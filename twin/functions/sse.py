@@ -45,7 +45,7 @@ class SseTransport:
 
     @property
     def open_sessions(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

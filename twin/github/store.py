@@ -108,7 +108,7 @@ class Account:
         self.reset()
 
     def reset(self) -> None:
-        """Starts again, as the data says, with ages counted from now."""
+        """Restores the initial data, with ages counted from now."""
         self.login: str = self._data["login"]
         self.name: str = self._data["name"]
         self.organization: str = self._data["organization"]

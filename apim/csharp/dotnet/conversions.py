@@ -149,7 +149,7 @@ def implicit(source: ClrType, target: ClrType) -> Converter | None:
 
 
 @cache
-def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case a kind
+def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case per kind
     """An explicit conversion, which includes the implicit ones, or None."""
     found = implicit(source, target)
     if found is not None:

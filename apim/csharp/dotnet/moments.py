@@ -25,7 +25,7 @@ def out_of_range_date() -> DotNetException:
     )
 
 
-def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0917 -- one case a kind
+def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0917 -- one case per kind
     """Ticks since the start of the year 1."""
     try:
         days = date(year, month, day).toordinal() - 1

@@ -51,7 +51,7 @@ SYMBOLS: Final[dict[Any, str]] = {
 _MOMENTS: Final = frozenset({DATE_TIME, DATE_TIME_OFFSET, TIME_SPAN})
 
 
-def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case a kind
+def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case per kind
     """The type to which both operands are converted; None if there is none."""
     both = {left, right}
     if not both <= NUMBERS:
@@ -245,7 +245,7 @@ def shift(op: str, of: str) -> Operation:
     return lambda left, right: integer(of, int(left) >> (right & mask))
 
 
-def moments(op: str, left: ClrType, right: ClrType) -> tuple[ClrType, Operation] | None:  # noqa: PLR0911 -- one case a kind
+def moments(op: str, left: ClrType, right: ClrType) -> tuple[ClrType, Operation] | None:  # noqa: PLR0911 -- one case per kind
     """Operators on DateTime, DateTimeOffset and TimeSpan."""
     if left is right and left in _MOMENTS and op in _COMPARISONS:
         return BOOLEAN, _COMPARISONS[op]

@@ -66,7 +66,7 @@ def translate(pattern: str, options: int) -> Pattern:
         UnsupportedError: a construct that Python does not have or interprets differently.
     """
     if options & ~_KNOWN:
-        raise UnsupportedError("these RegexOptions")
+        raise UnsupportedError("these values of RegexOptions")
     translator = _Translator(pattern, options)
     text = translator.run()
     flags = (
@@ -110,7 +110,7 @@ class _Translator:
             pieces.append(self._next())
         return "".join(pieces)
 
-    def _next(self) -> str:  # noqa: PLR0911 -- one case a kind
+    def _next(self) -> str:  # noqa: PLR0911 -- one case per kind
         here = self.pattern[self.position]
         match here:
             case "\\":
@@ -146,7 +146,7 @@ class _Translator:
             raise parse_error(self.pattern, "Nested quantifier.")
         return text
 
-    def _escape(self, *, in_class: bool) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+    def _escape(self, *, in_class: bool) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case per kind
         code = self.pattern[self.position + 1 : self.position + 2]
         if not code:
             raise parse_error(self.pattern, "Illegal \\ at end of pattern.")
@@ -238,7 +238,7 @@ class _Translator:
             raise UnsupportedError("the inline option n in a regular expression")
         if closing == ")":
             if self.position or off:
-                raise UnsupportedError("inline options inside of a regular expression")
+                raise UnsupportedError("inline options that are not at the beginning of a regular expression")
             self.position = match.end()
             return f"(?{on})" if on else ""
         self.position = match.end()

@@ -43,7 +43,7 @@ def uri_error(message: str) -> DotNetException:
     return DotNetException("UriFormatException", f"Invalid URI: {message}")
 
 
-def parse_uri(text: str) -> ParsedUri:  # noqa: C901 -- one case a kind
+def parse_uri(text: str) -> ParsedUri:  # noqa: C901 -- one case per kind
     """Parses an absolute URI.
 
     Raises:

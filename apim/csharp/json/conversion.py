@@ -38,13 +38,13 @@ def cast_token(token: JToken | None, target: str, *, nullable: bool) -> Any:
     return cast_value(found.kind, plain, target, nullable=nullable)
 
 
-def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -- one case a kind
+def converter_to(of: ClrType) -> Callable[[JToken | None], Any]:  # noqa: C901 -- one case per kind
     """Value<T>(), as `Newtonsoft.Json.Linq.Extensions.Convert` implements it."""
     plain = of.args[0] if of.name == "Nullable" else of
     is_token = plain.name in _TOKENS
     missing = default_of(of)
 
-    def convert(token: JToken | None) -> Any:  # noqa: C901, PLR0911 -- one case a kind
+    def convert(token: JToken | None) -> Any:  # noqa: C901, PLR0911 -- one case per kind
         if token is None:
             return missing
         if plain.name == "Object":
@@ -170,7 +170,7 @@ def _dictionary(found: JObject, value_type: ClrType, inner: Callable[[JToken], A
     return made
 
 
-def from_object(value: Any) -> JToken:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+def from_object(value: Any) -> JToken:  # noqa: C901, PLR0911, PLR0912 -- one case per kind
     """JToken.FromObject, also used by JsonConvert.SerializeObject.
 
     Raises:

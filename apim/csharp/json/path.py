@@ -70,7 +70,7 @@ class _PathReader:
         while self._here() == " ":
             self.position += 1
 
-    def _steps(self, start: int, *, query: bool) -> tuple[list[Step], bool]:  # noqa: C901 -- one case a character
+    def _steps(self, start: int, *, query: bool) -> tuple[list[Step], bool]:  # noqa: C901 -- one case per character
         """The steps of a path or of an operand of a query, and whether the text ends after them."""
         steps: list[Step] = []
         scan = after_index = after_dot = False

@@ -25,7 +25,7 @@ def quote(text: str) -> str:
     return '"' + _ESCAPED.sub(lambda m: _ESCAPES.get(m[0]) or f"\\u{ord(m[0]):04x}", text) + '"'
 
 
-def value_text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+def value_text(value: Any) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case per kind
     """The JSON of a plain value."""
     match value:
         case None:
@@ -95,7 +95,7 @@ class BigInteger(Integer):
     clr_type = clr("BigInteger")
 
 
-def kind_of(value: Any) -> str:  # noqa: C901, PLR0911 -- one case a kind
+def kind_of(value: Any) -> str:  # noqa: C901, PLR0911 -- one case per kind
     """The JTokenType of a .NET value."""
     if value is None:
         return "Null"

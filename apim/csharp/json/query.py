@@ -52,7 +52,7 @@ class Comparison:
         right = list(self.right(root, token))
         return any(self._matches(one, other) for one in self.left(root, token) for other in right)
 
-    def _matches(self, left: JToken, right: JToken) -> bool:  # noqa: PLR0911 -- one case a kind
+    def _matches(self, left: JToken, right: JToken) -> bool:  # noqa: PLR0911 -- one case per kind
         if not isinstance(left, JValue) or not isinstance(right, JValue):
             return self.operator in {"!=", "<>"}
         match self.operator:

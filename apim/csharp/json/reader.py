@@ -175,7 +175,7 @@ class _Reader:
         if self.text.startswith("/", self.position):
             raise self._unexpected("Error parsing comment")
 
-    def _value(self, depth: int) -> JToken:  # noqa: C901, PLR0911 -- one case a kind
+    def _value(self, depth: int) -> JToken:  # noqa: C901, PLR0911 -- one case per kind
         here = self.text[self.position : self.position + 1]
         if here in {"{", "["} and depth >= _MOST_DEPTH:
             raise reader_error(f"The reader's MaxDepth of {_MOST_DEPTH} has been exceeded.")

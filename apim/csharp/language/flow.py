@@ -50,7 +50,7 @@ class _Flow:
 
     # The state after a statement.
 
-    def statement(self, node: Node, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+    def statement(self, node: Node, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case per kind
         match node:
             case syntax.Block():
                 for statement in node.statements:
@@ -162,7 +162,7 @@ class _Flow:
 
     # The state after the evaluation of a value.
 
-    def value(self, node: Any, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case a kind
+    def value(self, node: Any, state: State) -> State:  # noqa: C901, PLR0911, PLR0912 -- one case per kind
         match node:
             case None | syntax.Literal() | syntax.Receiver() | syntax.Default():
                 return state
@@ -199,7 +199,7 @@ class _Flow:
             state = self.value(inner, state)
         return state
 
-    def condition(self, node: Node, state: State) -> tuple[State, State]:  # noqa: PLR0911 -- one case a kind
+    def condition(self, node: Node, state: State) -> tuple[State, State]:  # noqa: PLR0911 -- one case per kind
         """The states after a condition that is true and after one that is false."""
         match node:
             case syntax.Paren():
@@ -269,7 +269,7 @@ class _Flow:
         return state
 
 
-def _operands(node: Node) -> list[Any]:  # noqa: PLR0911 -- one case a kind
+def _operands(node: Node) -> list[Any]:  # noqa: PLR0911 -- one case per kind
     match node:
         case syntax.Interpolated():
             return [part.value for part in node.parts if isinstance(part, syntax.Hole)]

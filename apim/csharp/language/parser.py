@@ -192,7 +192,7 @@ class Parser(TypeParser):
             return token.text not in {"as", "is"}
         return token.kind != "end"
 
-    def _primary(self) -> Node:  # noqa: PLR0911 -- one case a kind
+    def _primary(self) -> Node:  # noqa: PLR0911 -- one case per kind
         token = self.token
         match token.kind:
             case "number":

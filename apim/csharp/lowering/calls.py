@@ -207,7 +207,7 @@ class Calls(Names):
 
     def _no_overload(self, owner: ClrType, name: str, arguments: list[ArgumentValue], at: int) -> NoReturn:
         given = ", ".join("out" if a.bound is None else str(a.bound.type) for a in arguments)
-        self.refuse(f"no `{name}` of {owner} that the twin knows takes ({given})", at, f"{owner}.{name}")
+        self.refuse(f"no supported `{name}` of {owner} accepts ({given})", at, f"{owner}.{name}")
 
     def invoke(self, choice: Choice, receiver: Bound | None, at: int) -> Bound:
         """The call of the chosen member."""

@@ -148,7 +148,7 @@ class Operations(Calls, Interpolation):
         within = f"{_LEAST} <= ({kept} := {left} {symbol} {right}) <= {_MOST}"
         return f"({kept} if {within} else {wrap})"
 
-    def _operation(  # noqa: PLR0911 -- one case a kind
+    def _operation(  # noqa: PLR0911 -- one case per kind
         self, op: str, left: ClrType, right: ClrType
     ) -> tuple[ClrType, ClrType, ClrType, Any] | None:
         """The operand types, result type and function of a predefined operator."""
@@ -188,7 +188,7 @@ class Operations(Calls, Interpolation):
             return _enum_step(op, left, right)
         return None if found is None else (left, right, *found)
 
-    def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:  # noqa: PLR0917 -- one case a kind
+    def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:  # noqa: PLR0917 -- one case per kind
         """An operator on constants; overflow and division by zero are compile-time errors."""
         if op in {"+", "-", "*"} and result.name in INTEGERS and left.type.name in INTEGERS:
             exact = {
@@ -234,7 +234,7 @@ class Operations(Calls, Interpolation):
             return Bound(BOOLEAN, text if wanted else f"(not {text})", at)
         return Bound(BOOLEAN, f"({self.text(value)} {'is' if wanted else 'is not'} None)", at)
 
-    def _equality(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:  # noqa: PLR0911 -- one case a kind
+    def _equality(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:  # noqa: PLR0911 -- one case per kind
         """`==` and `!=` of strings, references and null."""
         wanted = op == "=="
         types = {left.type, right.type}
@@ -263,7 +263,7 @@ class Operations(Calls, Interpolation):
         self.note("references", at)
         return Bound(BOOLEAN, f"({self.text(left)} {same_object} {self.text(right)})", at)
 
-    def bind_unary(self, node: syntax.Unary) -> Bound:  # noqa: PLR0911 -- one case a kind
+    def bind_unary(self, node: syntax.Unary) -> Bound:  # noqa: PLR0911 -- one case per kind
         """`- + ! ~` and prefix `++`, `--`."""
         if node.op in {"++", "--"}:
             return self.increment(node.op, node.operand, node.at, prefix=True)

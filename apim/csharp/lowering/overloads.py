@@ -60,7 +60,7 @@ class Choice:
         return substitute(self.candidate.member.signature.returns, self.candidate.bindings)
 
 
-def delegate_parts(of: ClrType) -> tuple[tuple[ClrType, ...], ClrType] | None:  # noqa: PLR0911 -- one case a kind
+def delegate_parts(of: ClrType) -> tuple[tuple[ClrType, ...], ClrType] | None:  # noqa: PLR0911 -- one case per kind
     """Parameters and result of a delegate's type."""
     match of.name:
         case "Func":
@@ -166,7 +166,7 @@ class Overloads:
                 return None
         return slots
 
-    def _infer(self, generic: tuple[str, ...], slots: list[Slot], bindings: dict[str, ClrType]) -> bool:  # noqa: C901 -- one case a kind
+    def _infer(self, generic: tuple[str, ...], slots: list[Slot], bindings: dict[str, ClrType]) -> bool:  # noqa: C901 -- one case per kind
         found: dict[str, list[ClrType]] = {name: [] for name in generic}
         for slot in slots:
             for argument in slot.arguments:

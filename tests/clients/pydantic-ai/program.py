@@ -15,7 +15,7 @@ def say(**facts):
 
 
 async def main():
-    # It tells the transports apart by the address.
+    # It chooses the transport by the URL.
     async with MCPToolset(url, auth="oauth") as toolset:
 
         async def call(name, **arguments):

@@ -26,7 +26,7 @@ _KEY_BYTES = {"token-key-v": 64, "consent-key-v": 32}
 
 @dataclass(frozen=True)
 class Expression:
-    """C# with its `@( )` or `@{ }`, and where it stands."""
+    """C# with its `@( )` or `@{ }`, and its source location."""
 
     text: str
     document: str
@@ -48,10 +48,10 @@ def compile_all(expressions: Iterable[Expression], folder: Path) -> list[str]:
 
 
 def run_all(expressions: list[Expression], cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """What mono answers, a case each: `{"type", "value"}`, or `{"throws"}`.
+    """Runs cases with Mono. The result of each case is `{"type", "value"}` or `{"throws"}`.
 
     Args:
-        expressions: what is run; `DateTime.UtcNow` in them is the second 1,700,000,000.
+        expressions: the expressions to run; `DateTime.UtcNow` in them is the second 1,700,000,000.
         cases: what `Running.cs` makes a context of, and `expression`, an index into the expressions.
         folder: where source, program and cases are written.
     """

@@ -1,4 +1,4 @@
-"""What real clients send: registrations and authorization requests, without the values that change each time.
+"""Registrations and authorization requests of real clients, without the values that change each time.
 
 They come from the sources of the clients, or from requests that they sent to a gateway of this project.
 """

@@ -1,4 +1,4 @@
-"""Audit records: each event writes one record, without secrets and content."""
+"""Audit records: each event creates one record, without secrets or content."""
 
 from collections.abc import Callable, Mapping
 
@@ -35,7 +35,7 @@ def record(flow: Flow) -> Mapping[str, str]:
     return one.properties
 
 
-def taken(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
+def one_record(flow: Flow, expected: tuple[str, ...]) -> Mapping[str, str]:
     """The only record since the last call, with these values."""
     one = record(flow)
     assert essence(one) == expected
@@ -46,30 +46,30 @@ def essence(properties: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(properties[name] for name in ("event", "outcome", "error", "subject", "server"))
 
 
-def test_f7_a_sign_in_leaves_one_record_for_each_of_its_events(flow: Flow) -> None:
+def test_f7_each_event_of_a_sign_in_creates_one_record(flow: Flow) -> None:
     flow.register()
-    registered = taken(flow, ("registration", "success", NOTHING, NOTHING, NOTHING))
+    registered = one_record(flow, ("registration", "success", NOTHING, NOTHING, NOTHING))
 
     page = flow.consent_page(handle_of(flow.authorize()))
     assert not records(flow)
     at_entra = flow.consent(page)
-    consent = taken(flow, ("consent", "success", NOTHING, NOTHING, "mcp"))
+    consent = one_record(flow, ("consent", "success", NOTHING, NOTHING, "mcp"))
 
     back = flow.callback(at_entra)
-    sign_in = taken(flow, ("sign-in", "success", NOTHING, OBJECT_ID, "mcp"))
+    sign_in = one_record(flow, ("sign-in", "success", NOTHING, OBJECT_ID, "mcp"))
 
     code = (back.header("Location") or "").partition("code=")[2].partition("&")[0]
     tokens = flow.redeem(code).json()
-    token = taken(flow, ("token", "success", NOTHING, OBJECT_ID, "mcp"))
+    token = one_record(flow, ("token", "success", NOTHING, OBJECT_ID, "mcp"))
 
     refreshed = flow.refresh(tokens["refresh_token"]).json()
-    refresh = taken(flow, ("refresh", "success", NOTHING, OBJECT_ID, "mcp"))
+    refresh = one_record(flow, ("refresh", "success", NOTHING, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 200
-    call = taken(flow, ("mcp-request", "success", NOTHING, OBJECT_ID, "mcp"))
+    call = one_record(flow, ("mcp-request", "success", NOTHING, OBJECT_ID, "mcp"))
 
     flow.revoke(refreshed["refresh_token"])
-    revocation = taken(flow, ("revocation", "success", NOTHING, OBJECT_ID, "mcp"))
+    revocation = one_record(flow, ("revocation", "success", NOTHING, OBJECT_ID, "mcp"))
 
     assert flow.call(refreshed["access_token"]).status == 401
     assert essence(record(flow)) == ("mcp-request", "refused", "invalid_token", OBJECT_ID, "mcp")
@@ -79,7 +79,7 @@ def test_f7_a_sign_in_leaves_one_record_for_each_of_its_events(flow: Flow) -> No
     assert len({one["requestId"] for one in every}) == len(every)
 
 
-def test_f7_a_consent_that_is_denied_leaves_a_record(flow: Flow) -> None:
+def test_f7_a_denied_consent_creates_a_record(flow: Flow) -> None:
     page = flow.consent_page(handle_of(flow.authorize()))
     flow.consent(page, "deny")
     assert essence(record(flow)) == ("consent", "refused", "access_denied", NOTHING, "mcp")
@@ -124,7 +124,7 @@ def authorize_too_often(flow: Flow) -> None:
 
 UNKNOWN_STATE = f"code=c&state={encoded(bytes(32))}.{encoded(bytes(32))}"
 WAYS: dict[str, Callable[[Flow], object]] = {
-    "authorize-unknown-client": lambda flow: flow.authorize(client_id="nobody"),
+    "authorize-unknown-client": lambda flow: flow.authorize(client_id="unknown"),
     "authorize-no-challenge": lambda flow: flow.authorize(code_challenge=None),
     "authorize-too-often": authorize_too_often,
     "consent-expired": lambda flow: flow.consent_page("unknown"),
@@ -144,7 +144,7 @@ WAYS: dict[str, Callable[[Flow], object]] = {
 
 
 @pytest.mark.parametrize(("way", "expected"), REFUSALS)
-def test_f7_a_refusal_leaves_one_record_with_its_reason(
+def test_f7_a_refusal_creates_one_record_with_its_reason(
     flow: Flow, way: str, expected: tuple[str, str, str]
 ) -> None:
     WAYS[way](flow)
@@ -162,7 +162,7 @@ def test_f7_a_refusal_leaves_one_record_with_its_reason(
         ({"Mcp_Method": "resources/read", "Mcp_Name": "file:///home"}, "mcp-request", NOTHING),
     ],
 )
-def test_f7_a_tool_is_known_from_the_headers_without_reading_the_body(
+def test_f7_the_tool_is_read_from_the_headers_and_the_body_is_not_read(
     flow: Flow, headers: dict[str, str], event: str, tool: str
 ) -> None:
     token = flow.token()
@@ -181,7 +181,7 @@ def test_f7_a_tool_is_known_from_the_headers_without_reading_the_body(
         (500, "failed", "server_error"),
     ],
 )
-def test_f7_a_call_records_what_the_server_answered(
+def test_f7_the_record_of_a_call_has_the_outcome_of_the_servers_response(
     flow: Flow, status: int, outcome: str, error: str
 ) -> None:
     token = flow.token()
@@ -192,13 +192,13 @@ def test_f7_a_call_records_what_the_server_answered(
     assert (one["outcome"], one["error"]) == (outcome, error)
 
 
-def test_f7_a_record_belongs_to_the_trace_that_the_client_began(flow: Flow) -> None:
+def test_f7_a_record_belongs_to_the_clients_trace(flow: Flow) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     flow.harness.send("POST", "/mcp", body=b"{}", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
     assert [one.operation_id for one in records(flow)] == [trace]
 
 
-def test_f7_metadata_and_preflights_leave_no_record(flow: Flow) -> None:
+def test_f7_metadata_and_preflights_create_no_record(flow: Flow) -> None:
     for path in ("oauth-authorization-server", "openid-configuration", "oauth-protected-resource/unknown"):
         flow.get(f"/.well-known/{path}", "")
     flow.harness.send("OPTIONS", "/token", Origin="https://a.example", Access_Control_Request_Method="POST")

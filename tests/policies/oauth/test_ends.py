@@ -1,4 +1,4 @@
-"""Expiry to the second, also while the store has not deleted an expired document yet."""
+"""Expiry exact to the second, even if the store has not deleted an expired document yet."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def flow() -> Flow:
 
 
 @pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400), (-1, 400)])
-def test_a_transaction_that_the_store_still_has_ends_at_the_consent_page(
+def test_the_consent_page_refuses_an_expired_transaction_that_the_store_still_has(
     flow: Flow, left: int, status: int
 ) -> None:
     handle = handle_of(flow.authorize())
@@ -22,7 +22,7 @@ def test_a_transaction_that_the_store_still_has_ends_at_the_consent_page(
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
 @pytest.mark.parametrize(("left", "status"), [(1, 303), (0, 400)])
-def test_a_transaction_that_the_store_still_has_ends_at_the_answer(
+def test_the_consent_form_refuses_an_expired_transaction_that_the_store_still_has(
     flow: Flow, decision: str, left: int, status: int
 ) -> None:
     page = flow.page()
@@ -31,7 +31,7 @@ def test_a_transaction_that_the_store_still_has_ends_at_the_answer(
 
 
 @pytest.mark.parametrize(("left", "status"), [(1, 302), (0, 400)])
-def test_a_transaction_that_the_store_still_has_ends_at_the_callback(
+def test_the_callback_refuses_an_expired_transaction_that_the_store_still_has(
     flow: Flow, left: int, status: int
 ) -> None:
     at_entra = flow.at_entra()
@@ -55,7 +55,9 @@ def test_no_step_changes_the_expiry_of_a_transaction(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (60, 400)])
-def test_a_code_that_the_store_still_has_ends_after_a_minute(flow: Flow, seconds: int, status: int) -> None:
+def test_a_code_expires_after_a_minute_even_if_the_store_still_has_it(
+    flow: Flow, seconds: int, status: int
+) -> None:
     code = flow.code()
     flow.harness.clock.advance(seconds)
     assert flow.redeem(code).status == status
@@ -63,7 +65,7 @@ def test_a_code_that_the_store_still_has_ends_after_a_minute(flow: Flow, seconds
 
 
 @pytest.mark.parametrize(("left", "status"), [(1, 200), (0, 400)])
-def test_a_token_ends_with_the_grant_at_the_latest(flow: Flow, left: int, status: int) -> None:
+def test_an_access_token_does_not_outlive_its_grant(flow: Flow, left: int, status: int) -> None:
     code = flow.code()
     flow.store.one("grants")["expires"] = flow.now + left
     answer = flow.redeem(code)
@@ -71,7 +73,7 @@ def test_a_token_ends_with_the_grant_at_the_latest(flow: Flow, left: int, status
     assert status == 400 or answer.json()["expires_in"] == left
 
 
-def test_a_token_ends_in_the_second_that_it_names(flow: Flow) -> None:
+def test_an_access_token_expires_exactly_after_expires_in(flow: Flow) -> None:
     answer = flow.redeem(flow.code()).json()
     assert answer["expires_in"] == 600
     flow.harness.clock.advance(599)
@@ -80,12 +82,12 @@ def test_a_token_ends_in_the_second_that_it_names(flow: Flow) -> None:
     assert flow.call(answer["access_token"]).status == 401
 
 
-@pytest.mark.parametrize(("past", "taken"), [(59, True), (61, False)])
-def test_entras_clock_may_be_a_minute_ahead(flow: Flow, past: int, taken: bool) -> None:
+@pytest.mark.parametrize(("past", "accepted"), [(59, True), (61, False)])
+def test_entras_clock_may_be_a_minute_ahead(flow: Flow, past: int, accepted: bool) -> None:
     at_entra = flow.at_entra()
     flow.tampered = {"nbf": flow.now - 3600, "exp": flow.now - past}
     parameters = parameters_of(flow.callback(at_entra).header("Location") or "")
-    assert ("code" in parameters) == taken
+    assert ("code" in parameters) == accepted
 
 
 def test_b4_a_request_without_a_sign_in_does_not_extend_a_registration(flow: Flow) -> None:
@@ -114,7 +116,7 @@ def test_b4_a_sign_in_extends_a_registration_that_otherwise_expires_after_a_day(
 
 
 def test_a_sign_in_of_a_client_without_a_registration_works(flow: Flow) -> None:
-    """The registration has expired in the meantime, or the client has a metadata document."""
+    """The registration may have expired in the meantime, or the client has a metadata document."""
     code = flow.code()
     flow.store.documents = {key: each for key, each in flow.store.documents.items() if key[0] != "clients"}
     assert flow.redeem(code).status == 200

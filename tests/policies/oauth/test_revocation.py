@@ -58,7 +58,7 @@ def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
 
 
 def test_a_region_accepts_a_token_as_soon_as_it_has_received_the_grant(flow: Flow) -> None:
-    """That the grant was missing before is not cached."""
+    """A missing grant is not cached."""
     given = tokens(flow)
     (key,) = [each for each in flow.store.documents if each[0] == "grants"]
     grant = flow.store.documents.pop(key)

@@ -1,6 +1,6 @@
 """The effect of settings on the policies, for stacks other than the one that the twin runs.
 
-The policies are planned as for Azure and run in this process; the store holds one client.
+The policies are planned as for Azure and run in this process; the store contains one client.
 """
 
 import functools

@@ -96,7 +96,7 @@ def _custom(value: DateTime, pattern: str, offset: int | None) -> str:
     return text
 
 
-def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case a field
+def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case per field
     day, ticks, size = value.date, value.ticks % TICKS_PER_DAY, len(field)
     match field[0]:
         case "d":
@@ -225,7 +225,7 @@ def not_a_date(text: str) -> DotNetException:
     return DotNetException("FormatException", f"String '{text}' was not recognized as a valid DateTime.")
 
 
-def _read(text: str) -> tuple[int, str | None]:  # noqa: C901 -- one case a kind
+def _read(text: str) -> tuple[int, str | None]:  # noqa: C901 -- one case per kind
     try:
         if match := _ISO.match(text):
             year, month, day, hour, minute, second, fraction, zone = match.groups()

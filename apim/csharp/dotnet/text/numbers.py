@@ -289,7 +289,7 @@ def _prepared(found: _Digits, section: _Section) -> _Digits:
     )
 
 
-def _written(found: _Digits, section: _Section) -> str:  # noqa: C901 -- one case a kind of piece
+def _written(found: _Digits, section: _Section) -> str:  # noqa: C901 -- one case per kind of piece
     """The pieces of the format with the digits inserted."""
     place = section.point if section.scientific else max(found.scale, section.point)
     surplus = 0 if section.scientific else found.scale - section.point

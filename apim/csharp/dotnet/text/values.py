@@ -17,7 +17,7 @@ _GUID_FORMATS: Final = {"": "{}", "D": "{}", "N": "{}", "B": "{{{}}}", "P": "({}
 
 
 def to_text(value: object) -> str | None:
-    """The string that API Management writes for the value of an expression in an attribute or a text.
+    """The string that API Management writes for the value of an expression in an attribute or in text.
 
     A string is unchanged, a bool is `True` or `False`, null is None, any other value is its ToString().
     """
@@ -39,7 +39,7 @@ def to_string(value: Any) -> str:
     raise UnsupportedError(f"ToString() of {type_of(value)}")
 
 
-def format_value(value: Any, pattern: str | None) -> str:  # noqa: PLR0911 -- one case a kind
+def format_value(value: Any, pattern: str | None) -> str:  # noqa: PLR0911 -- one case per kind
     """value.ToString(pattern); the pattern is ignored for types without formats."""
     if not pattern or value is None:
         return to_string(value)
