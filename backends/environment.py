@@ -82,7 +82,7 @@ class Environment(pulumi.ComponentResource):
 
     def _finish(
         self,
-        environment: app.ManagedEnvironment,
+        environment: "app.ManagedEnvironment",
         resource_group_name: pulumi.Input[str],
         ready: tuple[pulumi.Resource, ...],
     ) -> None:
@@ -96,7 +96,7 @@ class Environment(pulumi.ComponentResource):
         """Whether it can be reached only from the virtual network, to which the gateway is connected."""
         return context.network is not None and context.network.settings.reached_by_gateway
 
-    def _vnet_configuration(self, name: str, network: Network | None) -> app.VnetConfigurationArgs | None:
+    def _vnet_configuration(self, name: str, network: Network | None) -> "app.VnetConfigurationArgs | None":
         if network is None:
             return None
         return app.VnetConfigurationArgs(
@@ -105,7 +105,7 @@ class Environment(pulumi.ComponentResource):
         )
 
     def _records(
-        self, name: str, environment: app.ManagedEnvironment, context: BackendContext
+        self, name: str, environment: "app.ManagedEnvironment", context: BackendContext
     ) -> tuple[pulumi.Resource, ...]:
         """DNS records of an internal environment for the virtual network: all names have its one address.
 

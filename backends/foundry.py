@@ -55,7 +55,7 @@ class Foundry(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _token(server: Hosted, project: FoundryProject) -> cognitiveservices.CustomKeysConnectionPropertiesArgs:
+def _token(server: Hosted, project: FoundryProject) -> "cognitiveservices.CustomKeysConnectionPropertiesArgs":
     """All users act with one token."""
     return cognitiveservices.CustomKeysConnectionPropertiesArgs(
         auth_type="CustomKeys",
@@ -68,7 +68,7 @@ def _token(server: Hosted, project: FoundryProject) -> cognitiveservices.CustomK
     )
 
 
-def _user_sign_in(server: Hosted) -> cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs:
+def _user_sign_in(server: Hosted) -> "cognitiveservices.OAuth2AuthTypeConnectionPropertiesArgs":
     """Each user signs in at GitHub, by the OAuth app that Microsoft manages for the tool of its catalog.
 
     The category is not among those that the SDK lists; the shape is that of Microsoft's own tool.

@@ -290,7 +290,7 @@ class Functions(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
 
-def _always_ready(instances: int) -> list[web.FunctionsAlwaysReadyConfigArgs] | None:
+def _always_ready(instances: int) -> "list[web.FunctionsAlwaysReadyConfigArgs] | None":
     """Instances that always run, for functions with HTTP triggers; the MCP extension counts as one."""
     return [web.FunctionsAlwaysReadyConfigArgs(name="http", instance_count=instances)] if instances else None
 

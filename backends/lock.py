@@ -16,7 +16,11 @@ from gateway.backend_context import BackendContext
 
 
 def of_function_app(
-    name: str, function_app: web.WebApp, context: BackendContext, audience: Audience, parent: pulumi.Resource
+    name: str,
+    function_app: "web.WebApp",
+    context: BackendContext,
+    audience: Audience,
+    parent: pulumi.Resource,
 ) -> pulumi.Resource:
     """Locks a Function App. Deleting the lock alone would unlock it, so it is deleted with the app."""
     return web.WebAppAuthSettingsV2(
@@ -39,7 +43,7 @@ def of_function_app(
 
 def of_container_app(
     name: str,
-    container_app: app.ContainerApp,
+    container_app: "app.ContainerApp",
     context: BackendContext,
     audience: Audience,
     parent: pulumi.Resource,

@@ -183,7 +183,7 @@ class Server(pulumi.ComponentResource):
         self.url = pulumi.Output.concat("https://", route.properties.fqdn)
         self.register_outputs({})
 
-    def _environment(self, name: str, spec: ServerSpec) -> list[app.EnvironmentVarArgs]:
+    def _environment(self, name: str, spec: ServerSpec) -> "list[app.EnvironmentVarArgs]":
         variables = [app.EnvironmentVarArgs(name=key, value=value) for key, value in spec.env.items()]
         if not spec.secrets:
             return variables
@@ -210,7 +210,7 @@ class Server(pulumi.ComponentResource):
         ]
 
 
-def _references(secrets: ServerSecrets) -> list[app.SecretArgs]:
+def _references(secrets: ServerSecrets) -> "list[app.SecretArgs]":
     return [
         app.SecretArgs(name=secret_name(variable), key_vault_url=secret.uri, identity=secrets.identity_id)
         for variable, secret in secrets.stored.items()
@@ -225,10 +225,12 @@ def _tags(args: ServerArgs) -> Mapping[str, str]:
     return tags
 
 
-def _probes(port: int, health: str | None) -> list[app.ContainerAppProbeArgs]:
+def _probes(port: int, health: str | None) -> "list[app.ContainerAppProbeArgs]":
     """Probes: a minute to start, with a quarter of a core; then checks of the health path, or of the port."""
 
-    def probe(kind: app.Type, *, period: int, failures: int, path: str | None) -> app.ContainerAppProbeArgs:
+    def probe(
+        kind: "app.Type", *, period: int, failures: int, path: str | None
+    ) -> "app.ContainerAppProbeArgs":
         return app.ContainerAppProbeArgs(
             type=kind,
             period_seconds=period,

@@ -105,7 +105,7 @@ class ApiCenterEntries(pulumi.ComponentResource):
             self._deploy(f"{name}-{short}", api, version, remote)
 
     def _deploy(
-        self, name: str, api: apicenter.Api, version: apicenter.ApiVersion, remote: Mapping[str, str]
+        self, name: str, api: "apicenter.Api", version: "apicenter.ApiVersion", remote: Mapping[str, str]
     ) -> None:
         """The definition and the deployment of one transport."""
         transport, url = remote["type"], remote["url"]

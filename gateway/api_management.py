@@ -115,7 +115,7 @@ def logging_to_monitor(body_bytes: int, sampling_percent: int) -> dict[str, Any]
     return arguments
 
 
-def _logged_message(body_bytes: int) -> apimanagement.HttpMessageDiagnosticArgs:
+def _logged_message(body_bytes: int) -> "apimanagement.HttpMessageDiagnosticArgs":
     """The logged parts of a message: no headers and no query, because they contain codes and tokens."""
     return apimanagement.HttpMessageDiagnosticArgs(
         body=apimanagement.BodyDiagnosticSettingsArgs(bytes=body_bytes),

@@ -32,7 +32,7 @@ class Budget(pulumi.ComponentResource):
     def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Budget", name, None, opts)
 
-        def notification(kind: consumption.ThresholdType, threshold: int) -> consumption.NotificationArgs:
+        def notification(kind: "consumption.ThresholdType", threshold: int) -> "consumption.NotificationArgs":
             return consumption.NotificationArgs(
                 enabled=True,
                 operator=consumption.OperatorType.GREATER_THAN_OR_EQUAL_TO,

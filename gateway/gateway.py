@@ -250,7 +250,7 @@ class Gateway(pulumi.ComponentResource):
 
     def _resource_group(
         self, name: str, settings: Settings, account: Account, tags: Mapping[str, str]
-    ) -> resources.ResourceGroup:
+    ) -> "resources.ResourceGroup":
         """The resource group: an existing one, or one that the stack creates."""
         if settings.existing.resource_group:
             identifier = (

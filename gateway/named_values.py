@@ -58,7 +58,7 @@ class NamedValues(pulumi.ComponentResource):
         self.declared = {planned.name: self._declare(name, args, planned) for planned in args.planned}
         self.register_outputs({})
 
-    def _declare(self, name: str, args: NamedValuesArgs, planned: NamedValue) -> apimanagement.NamedValue:
+    def _declare(self, name: str, args: NamedValuesArgs, planned: NamedValue) -> "apimanagement.NamedValue":
         reference = args.references[planned.name] if planned.secret else None
         resource = f"{name}-{planned.name}"
         options = args.service.child(self, reference.ready if reference else ())

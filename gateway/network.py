@@ -355,10 +355,10 @@ class Network(pulumi.ComponentResource):
         return subnet.id
 
 
-def _rules(admitted: Sequence[_Rule], prefix: str) -> Iterator[network.SecurityRuleArgs]:
+def _rules(admitted: Sequence[_Rule], prefix: str) -> "Iterator[network.SecurityRuleArgs]":
     def rule(
         name: str, priority: int, access: str, source: str, ports: Sequence[str]
-    ) -> network.SecurityRuleArgs:
+    ) -> "network.SecurityRuleArgs":
         return network.SecurityRuleArgs(
             name=name,
             priority=priority,

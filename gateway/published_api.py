@@ -117,7 +117,7 @@ class PublishedApi(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _declare_operation_policy(
-        self, id_: str, text: str, api: apimanagement.Api, operation: apimanagement.ApiOperation
+        self, id_: str, text: str, api: "apimanagement.Api", operation: "apimanagement.ApiOperation"
     ) -> pulumi.Resource:
         service = self._args.service
         return apimanagement.ApiOperationPolicy(

@@ -100,8 +100,8 @@ class Service(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
     issuer: pulumi.Output[str]
-    identity: managedidentity.UserAssignedIdentity
-    resource: apimanagement.ApiManagementService
+    identity: "managedidentity.UserAssignedIdentity"
+    resource: "apimanagement.ApiManagementService"
     name: pulumi.Output[str]
     cname: pulumi.Output[str]
     resource_group_name: pulumi.Input[str]
@@ -301,7 +301,7 @@ class Service(pulumi.ComponentResource):
             return pulumi.Output.from_input(f"https://{args.address.hostname}")
         return default
 
-    def _hostnames(self, address: Address | None) -> list[apimanagement.HostnameConfigurationArgs] | None:
+    def _hostnames(self, address: Address | None) -> "list[apimanagement.HostnameConfigurationArgs] | None":
         """The gateway's custom host name. The one that Azure assigns remains valid.
 
         https://learn.microsoft.com/azure/api-management/configure-custom-domain

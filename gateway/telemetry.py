@@ -61,7 +61,7 @@ class Telemetry(pulumi.ComponentResource):
             {"workspaceId": self.workspace_id, "applicationInsightsId": self.application_insights_id}
         )
 
-    def _workspace(self, name: str, args: TelemetryArgs) -> operationalinsights.Workspace:
+    def _workspace(self, name: str, args: TelemetryArgs) -> "operationalinsights.Workspace":
         child = pulumi.ResourceOptions(parent=self)
         if args.existing_workspace:
             return operationalinsights.Workspace.get(name, str(args.existing_workspace), opts=child)
@@ -87,7 +87,7 @@ class Telemetry(pulumi.ComponentResource):
 
     def _component(
         self, name: str, args: TelemetryArgs, workspace_id: pulumi.Output[str]
-    ) -> applicationinsights.Component:
+    ) -> "applicationinsights.Component":
         child = pulumi.ResourceOptions(parent=self)
         if args.existing_component:
             return applicationinsights.Component.get(name, str(args.existing_component), opts=child)

@@ -93,7 +93,7 @@ class Vault(pulumi.ComponentResource):
         )
         self.register_outputs({"id": self.id})
 
-    def _create(self, args: VaultArgs) -> keyvault.Vault:
+    def _create(self, args: VaultArgs) -> "keyvault.Vault":
         return keyvault.Vault(
             # Its name is this and eight random characters: at most 24. A deleted vault keeps its name for
             # ninety days, and purge protection lets no one shorten that.
@@ -166,7 +166,7 @@ class Vault(pulumi.ComponentResource):
 
 def _require_suitable(
     name: str,
-    properties: keyvault.outputs.VaultPropertiesResponse | Mapping[str, object],
+    properties: "keyvault.outputs.VaultPropertiesResponse | Mapping[str, object]",
     *,
     must_be_open: bool,
 ) -> str:
