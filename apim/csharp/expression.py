@@ -4,7 +4,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from apim.csharp import members
@@ -165,16 +164,10 @@ def compile_expression(
         ) from None
 
 
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> syntax.Node:
-    """The tree of an expression; cached, because templates repeat many expressions."""
-    return parse(text)
-
-
 def _compile(text: str, name: str, positions: _Positions, *, counted: bool) -> Expression:
     if not text.startswith(("@(", "@{")):
         raise RefusedError("an expression must start with @( or @{", 0, "@")
-    tree = _parsed(text)
+    tree = parse(text)
     lowering = Statements(shared_names(tree) if "=>" in text else frozenset(), counted=counted)
     if isinstance(tree, syntax.Block):
         lines = lowering.body(tree)

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from apim.csharp import Expression
 from apim.csharp.language import syntax
-from apim.lint.trees import all_nodes, nodes, tree
+from apim.csharp.language.statement_parser import parse
+from apim.lint.trees import all_nodes, nodes
 
 SECRET_HEADERS = frozenset(
     {
@@ -99,7 +100,7 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
 @lru_cache(maxsize=4096)
 def _shown(source: str, variables: frozenset[tuple[str, Marks]]) -> Marks:
     """`shown`, cached because all operations of an API share expressions."""
-    return _Values(dict(variables)).of(tree(source))
+    return _Values(dict(variables)).of(parse(source))
 
 
 @lru_cache(maxsize=1024)
@@ -122,7 +123,7 @@ def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     """What an expression passes to `context.Trace`; the arguments are those of `shown`."""
     if not _may_show(expression, variables):
         return NONE
-    return _Values(variables).handed(tree(expression.source), "Trace")
+    return _Values(variables).handed(parse(expression.source), "Trace")
 
 
 def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:

@@ -6,9 +6,10 @@ from functools import cache
 from apim.csharp.dotnet.types import clr, is_value_type
 from apim.csharp.language import syntax
 from apim.csharp.language.keywords import PREDEFINED
+from apim.csharp.language.statement_parser import parse
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import named_key, nodes, tree, unwrapped
+from apim.lint.trees import named_key, nodes, unwrapped
 
 _METHODS = {
     "AsBasic": "AsBasic returns null for a value that it cannot parse",
@@ -45,7 +46,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 @cache
 def _reason(source: str) -> str:
     """Why the value of an expression may be null; cached, because stacks share most expressions."""
-    return _Values(tree(source)).reason()
+    return _Values(parse(source)).reason()
 
 
 class _Values:

@@ -9,12 +9,6 @@ from apim.csharp.language import syntax
 from apim.csharp.language.statement_parser import parse
 
 
-@lru_cache(maxsize=1024)
-def tree(source: str) -> syntax.Node:
-    """The tree of an expression that compiles."""
-    return parse(source)
-
-
 def nodes(part: object) -> Iterator[syntax.Node]:
     """A part of a tree and its descendants, in the order of the source."""
     waiting = [part]
@@ -31,7 +25,7 @@ def nodes(part: object) -> Iterator[syntax.Node]:
 @lru_cache(maxsize=1024)
 def all_nodes(source: str) -> tuple[syntax.Node, ...]:
     """The nodes of an expression that compiles, in the order of the source; several rules read them."""
-    return tuple(nodes(tree(source)))
+    return tuple(nodes(parse(source)))
 
 
 @cache

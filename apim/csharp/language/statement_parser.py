@@ -1,5 +1,6 @@
 """Parses the statements of a multi-statement expression, `@{ ... }`."""
 
+from functools import lru_cache
 from typing import Final
 
 from apim.csharp.language import syntax
@@ -18,8 +19,12 @@ _REFUSED: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
 def parse(source: str) -> Node:
-    """The tree of `@( ... )`, an expression, or of `@{ ... }`, a Block."""
+    """The tree of `@( ... )`, an expression, or of `@{ ... }`, a Block.
+
+    It is cached, because templates repeat expressions and both the compiler and the lint read the tree.
+    """
     parser = StatementParser(tokens_of(source, 1, len(source)))
     if source.startswith("@{"):
         block = parser.block()
