@@ -120,7 +120,7 @@ class Plan:
             unknown=frozenset(value.name for value in self.named_values),
             diagnostics=(Diagnostic(name="applicationinsights", body_bytes=self.logged_body_bytes),),
         )
-        return lint.check(self.service(), surroundings)
+        return lint.check_once(self.service(), surroundings)
 
     def check(self) -> None:
         """Checks the policies, before anything is created. Warnings are logged.

@@ -46,7 +46,7 @@ def plant() -> Plant:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(policy, "render", recording_render)
-        patched.setattr(lint, "check", recording_check)
+        patched.setattr(lint, "check_once", recording_check)
         plan_stack(FUNCTIONS_ONLY).check()
     ((service, about),) = reviewed
 

@@ -1,0 +1,80 @@
+"""Remembers services without findings, so that unchanged policies are checked once.
+
+The record of a service is an empty file below `__pycache__`. Its name is a hash of the service, of the
+sources of this engine and of the version of Python, so any change leads to a new check. Like Python's
+compiled modules it is as trustworthy as the sources next to it, and it is not used if Python writes no
+compiled modules.
+"""
+
+import contextlib
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from apim.findings import Finding
+from apim.lint.all_rules import Surroundings, check
+from apim.service import Service
+
+_ENGINE = Path(__file__).resolve().parent.parent
+_FOLDER = Path(__file__).parent / "__pycache__" / "without-findings"
+_MOST_RECORDS = 512
+
+
+def check_once(
+    service: Service, surroundings: Surroundings, folder: Path = _FOLDER, engine: Path = _ENGINE
+) -> list[Finding]:
+    """The result of `check`, which is not called again for a service that had no findings.
+
+    Args:
+        service: the declared service.
+        surroundings: facts about it.
+        folder: the folder of the records.
+        engine: the folder of the sources on which the result depends.
+    """
+    record = _record(service, surroundings, folder, engine)
+    if record is not None and os.access(record, os.F_OK):
+        return []
+    findings = check(service, surroundings)
+    if record is not None and not findings:
+        _keep(record)
+    return findings
+
+
+def _record(service: Service, about: Surroundings, folder: Path, engine: Path) -> Path | None:
+    if sys.dont_write_bytecode:
+        return None
+    # repr has all values that the rules read; a source map, which it leaves out, does not change findings.
+    checked = (
+        service,
+        sorted(about.unknown),
+        about.diagnostics,
+        about.streams,
+        about.protected,
+        about.whole,
+        _version(engine),
+    )
+    return folder / hashlib.sha256(repr(checked).encode()).hexdigest()
+
+
+@cache
+def _version(engine: Path) -> str:
+    """A hash of the engine's sources and the version of Python; a process does not load them again."""
+    digest = hashlib.sha256(sys.version.encode())
+    for file in sorted(engine.rglob("*")):
+        if file.suffix in {".py", ".toml"}:
+            digest.update(f"{file.relative_to(engine)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _keep(record: Path) -> None:
+    """Writes a record, if the folder can be written; when it is full, the old records are deleted."""
+    with contextlib.suppress(OSError):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with os.scandir(record.parent) as entries:
+            old = [entry.path for entry in entries]
+        if len(old) >= _MOST_RECORDS:
+            for path in old:
+                Path(path).unlink(missing_ok=True)
+        record.touch()
