@@ -30,7 +30,9 @@ def _url_problem(value: str) -> str | None:
     except ValueError:
         host = None
     secure = host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
-    if secure and not (parts.query or parts.fragment or parts.username) and value.isascii():
+    # `urlsplit` drops line breaks and tabs.
+    plain = value.isascii() and value.isprintable() and " " not in value
+    if secure and plain and not (parts.query or parts.fragment or parts.username):
         return None
     return f"'{value}' is not an https URL without a query."
 

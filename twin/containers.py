@@ -156,7 +156,7 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
         raise CannotRunError(
             f"{app.name} cannot run on this machine: the twin does not know the image {app.image}. Add "
             "the command that it runs instead to the entry of `containers`:\n    local:\n      command: npx "
-            "<package> --port {port}"
+            "<package> --port {port}\nIf it is a preset of the program, set `local_command` of its container."
         )
     return known
 

@@ -109,7 +109,8 @@ def _is_https(text: str) -> bool:
     except ValueError:
         return False
     return (
-        parts.scheme == "https"
+        text.isprintable()  # `urlsplit` drops line breaks
+        and parts.scheme == "https"
         and bool(re.fullmatch(r"[A-Za-z0-9.-]+", parts.hostname or "", re.ASCII))
         and "@" not in parts.netloc
         and bool(re.fullmatch(r"[A-Za-z0-9/._~-]*", parts.path, re.ASCII))

@@ -17,6 +17,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from configuration import address, existing, network, scale
 from configuration.declared import SETTINGS
+from configuration.presets import PRESETS
 from configuration.setting import Boolean, Choice, Integer, Setting, Text, TextList
 from settings import KEYS
 from tests.engine import invariants
@@ -24,6 +25,7 @@ from tests.engine.conftest import Deploy
 from tests.engine.deployment import Deployment, Run, Step
 from tests.engine.stacks import CANARIES, DEV, NOTES
 from tests.engine.timeline import Timeline
+from tests.program.stack_settings import COMMITTED, NAME
 
 CHANGES = {
     "publisherEmail": "gateway@example.com",
@@ -70,6 +72,7 @@ CHANGES = {
 LOCATION = "azure-native:location"
 
 _FROM_THE_BEGINNING = "belongs to the first deployment; test_variants.py deploys stacks with it"
+_NOT_DEPLOYED = "belongs to a server that this stack does not have"
 _SIZE = "one property of one resource; tests/program/test_scale.py looks at it"
 
 _OWN_VALUES = {
@@ -94,6 +97,15 @@ NOT_CHANGED = {
     "subscriptionKeyVersion": "this stack admits no subscription keys, so it changes nothing",
     "githubSignIn": "changes the connection of foundryProject",
     "githubToken": "is stored in the connection of foundryProject, so it changes nothing without one",
+    **dict.fromkeys(
+        (
+            setting.key
+            for name, preset in PRESETS.items()
+            if name not in json.loads(COMMITTED[f"{NAME}:backends"])
+            for setting in preset.settings
+        ),
+        _NOT_DEPLOYED,
+    ),
     **dict.fromkeys((setting.key for setting in existing.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in address.SETTINGS), _FROM_THE_BEGINNING),
     **dict.fromkeys((setting.key for setting in network.SETTINGS), _FROM_THE_BEGINNING),

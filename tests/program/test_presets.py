@@ -1,5 +1,6 @@
 """The project's own containers are presets of entries of `containers`."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,18 +9,31 @@ import pytest
 from backends import registry
 from backends.container_backend import ContainerBackend
 from configuration.presets import PRESETS
-from tests.program.stack_settings import SECRETS, changed, entry, load
+from configuration.setting import Secret
+from tests.program.stack_settings import changed, entry, load, refused
 
-CREDENTIALS = {
-    "slackBotToken": SECRETS["slackBotToken"],
-    "jiraUrl": "https://example.atlassian.net",
-    "jiraUsername": "a@b.example",
-    "jiraApiToken": SECRETS["jiraApiToken"],
+CREDENTIALS: dict[str, dict[str, str]] = {
+    "slack": {"slackBotToken": "xoxb-123456789012-abcdefghijkl"},
+    "jira": {
+        "jiraUrl": "https://example.atlassian.net",
+        "jiraUsername": "a@b.example",
+        "jiraApiToken": "ATATT3xFfGF0-abcdefgh",
+    },
 }
+"""A valid value of each credential of each preset."""
+
+ALL_CREDENTIALS = {key: value for values in CREDENTIALS.values() for key, value in values.items()}
+SECRETS = [
+    credential.setting.key
+    for preset in PRESETS.values()
+    for credential in preset.credentials
+    if isinstance(credential.setting, Secret)
+]
 ENTRIES: dict[str, dict[str, Any]] = {
     "slack": {
         "image": "ghcr.io/korotovsky/slack-mcp-server:v1.3.0",
         "port": 3001,
+        "transport": "separate",
         "sessionParameter": "sessionId",
         "env": {
             "SLACK_MCP_HOST": "0.0.0.0",
@@ -34,6 +48,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "jira": {
         "image": "ghcr.io/sooperset/mcp-atlassian:0.23.1",
         "port": 8000,
+        "transport": "separate",
         "sessionParameter": "session_id",
         "health": "/healthz",
         "paths": {"messages": "/chat-mcp/messages/"},
@@ -46,8 +61,8 @@ ENTRIES: dict[str, dict[str, Any]] = {
             "ALLOW_GLOBAL_CRED_FALLBACK": "true",
             "FASTMCP_CHECK_FOR_UPDATES": "off",
             "FASTMCP_SHOW_SERVER_BANNER": "false",
-            "JIRA_URL": CREDENTIALS["jiraUrl"],
-            "JIRA_USERNAME": CREDENTIALS["jiraUsername"],
+            "JIRA_URL": CREDENTIALS["jira"]["jiraUrl"],
+            "JIRA_USERNAME": CREDENTIALS["jira"]["jiraUsername"],
         },
         "http": {
             "env": {"TRANSPORT": "streamable-http", "STREAMABLE_HTTP_PATH": "/mcp", "STATELESS": "true"}
@@ -59,7 +74,13 @@ ENTRIES: dict[str, dict[str, Any]] = {
 """The entries of a stack's file that are equivalent to the presets."""
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("table", ["ENTRIES", "CREDENTIALS"])
+def test_every_preset_is_in_the_tables_of_these_tests(table: str) -> None:
+    missing = PRESETS.keys() - globals()[table].keys()
+    assert not missing, f"add {', '.join(missing)} to {table} in tests/program/test_presets.py"
+
+
+@pytest.mark.parametrize("name", ENTRIES)
 def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
     container = PRESETS[name].container
     rules = {
@@ -68,15 +89,9 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
             tool: {"scope": rule.scope.replace(f"{name}.", "chat.")} for tool, rule in container.tools.items()
         },
     }
-    written = entry(
-        name="chat",
-        title=container.title,
-        transport="separate",
-        **rules,
-        **ENTRIES[name],
-    )
-    token = next(value for key, value in CREDENTIALS.items() if key in SECRETS and key.startswith(name))
-    values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS)
+    written = entry(name="chat", title=container.title, **rules, **ENTRIES[name])
+    (token,) = (CREDENTIALS[name][key] for key in SECRETS if key in CREDENTIALS[name])
+    values = changed(backends=f'["{name}"]', containers=written, chatToken=token, **CREDENTIALS[name])
     preset, own = registry.describe(load(values, [*SECRETS, "chatToken"]))
     assert isinstance(preset, ContainerBackend)
     assert isinstance(own, ContainerBackend)
@@ -104,21 +119,39 @@ def test_a_preset_is_equivalent_to_an_entry(name: str) -> None:
 
 
 def test_a_stack_reads_the_presets_that_are_enabled() -> None:
-    values = changed(backends='["functions", "jira"]', **CREDENTIALS, jiraDigest=f"sha256:{'1' * 64}")
+    values = changed(backends='["functions", "jira"]', **CREDENTIALS["jira"], jiraDigest=f"sha256:{'1' * 64}")
     loaded = load(values, SECRETS)
     assert list(loaded.presets) == ["jira"]
     assert loaded.presets["jira"].image == f"ghcr.io/sooperset/mcp-atlassian:0.23.1@sha256:{'1' * 64}"
 
 
-def test_no_credential_is_shown() -> None:
-    loaded = load(changed(backends='["slack", "jira"]', **CREDENTIALS), SECRETS)
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_no_credential_is_shown(name: str) -> None:
+    loaded = load(changed(backends=json.dumps([name]), **CREDENTIALS[name]), SECRETS)
     shown = repr((loaded, registry.describe(loaded)))
-    assert not [key for key in SECRETS if CREDENTIALS.get(key, SECRETS[key]) in shown]
+    assert not [key for key in SECRETS if CREDENTIALS[name].get(key, "not set") in shown]
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name in CREDENTIALS for key in CREDENTIALS[name]])
+def test_a_credential_in_a_wrong_format_is_refused_and_not_shown(name: str, key: str) -> None:
+    wrong = f"{CREDENTIALS[name][key]}\nx-injected"
+    (problem,) = refused(
+        changed(backends=json.dumps([name]), **{**CREDENTIALS[name], key: wrong}), SECRETS
+    ).problems
+    assert problem.key == key
+    if key in SECRETS:
+        assert "x-injected" not in problem.wrong
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_digest_in_a_wrong_format_is_refused(name: str) -> None:
+    (problem,) = refused(changed(**{f"{name}Digest": "latest"})).problems
+    assert problem.key == f"{name}Digest"
 
 
 def variables(**limits: str) -> dict[str, dict[str, str]]:
     """The environment of each server's processes in a stack with these limits."""
-    values = changed(backends='["slack", "jira"]', **CREDENTIALS, **limits)
+    values = changed(backends='["slack", "jira"]', **ALL_CREDENTIALS, **limits)
     return {
         server.name: dict(server.env)
         for backend in registry.describe(load(values, SECRETS))
