@@ -11,7 +11,7 @@ from apim.service import Api, Operation, PolicyDocument
 from tests import existing
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Harness, Response, reply
-from tests.policies.oauth.flow import Flow, ManualClock, service_with
+from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, service_with
 
 
 @functools.cache
@@ -291,6 +291,32 @@ def test_e8_a_failure_of_the_owners_policy_is_answered_with_the_gateways_error()
     answer = Harness(owners).send("POST", "/token")
     assert (answer.status, answer.json()["error"]) == (500, "server_error")
     assert answer.header("X-Owner") is None
+
+
+OWNERS_FILTER = """<policies>
+    <inbound><ip-filter action="forbid"><address>203.0.113.7</address></ip-filter></inbound>
+    <backend><forward-request /></backend>
+    <outbound />
+    <on-error />
+</policies>"""
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/message"])
+def test_e3_a_refusal_of_the_owners_policy_has_the_headers_of_every_answer(path: str) -> None:
+    """The policy of all APIs, of the owner of an adopted service, refuses callers before the gateway does."""
+    owners = PolicyDocument(xml=OWNERS_FILTER, name="all APIs")
+    answer = Harness(replace(service_with(**existing.ALL), policy=owners)).send("POST", path, body=b"{}")
+    assert answer.status == 403
+    expected = {
+        "Access-Control-Allow-Origin": GATEWAY,
+        "Access-Control-Expose-Headers": (
+            "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After"
+        ),
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+        "Vary": "Origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    assert {name: answer.header(name) for name in expected} == expected
 
 
 def test_e8_the_store_is_never_named_at_an_mcp_path() -> None:
