@@ -130,8 +130,7 @@ class _Watched:
     def __init__(self, gateway: Gateway) -> None:
         maps = [document.source_map for document in documents(gateway.service)]
         self._lines = {line for source_map in maps if source_map is not None for line in source_map.lines()}
-        locations = SourceLocations(gateway.service)
-        self._marks = [*_elements(gateway, locations), *_branches(gateway, locations)]
+        self._marks = marks(gateway)
 
     def count(self, coverage: Coverage) -> None:
         for file, line in self._lines:
@@ -140,17 +139,24 @@ class _Watched:
             coverage.add(point, happened=bool(marks[index]))
 
 
-_Mark = tuple[Point, bytearray, int]
+Mark = tuple[Point, bytearray, int]
+"""A point, and the byte that a gateway sets when it happens."""
 
 
-def _elements(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
+def marks(gateway: Gateway) -> list[Mark]:
+    """The marks that a gateway sets; it must have been created with `counted=True`."""
+    locations = SourceLocations(gateway.service)
+    return [*_elements(gateway, locations), *_branches(gateway, locations)]
+
+
+def _elements(gateway: Gateway, locations: SourceLocations) -> Iterator[Mark]:
     for statement in gateway.statements:
         location = locations.find(statement.document, statement.line, statement.column)
         if location is not None:
             yield Point(*location, statement.element, 0, RAN), statement.ran, 0
 
 
-def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[_Mark]:
+def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[Mark]:
     for located in gateway.expressions:
         seen: Counter[tuple[SourceLocation, str]] = Counter()
         for index, decision in enumerate(located.expression.decisions):

@@ -1,0 +1,193 @@
+"""A plugin of pytest that runs the tests of a template's lines against each mutant of the template."""
+
+import multiprocessing
+import shutil
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+from unittest import mock
+
+import pytest
+
+from apim import coverage
+from apim.gateway import Gateway
+from gateway import policy
+from tests.mutation.mutants import Mutant, mutants
+from tests.policies.engine.harness import Harness
+from tests.policies.oauth.flow import GATEWAY
+from tests.stacks import planned_service
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the tests found.
+
+    Attributes:
+        file: the template.
+        mutant: the change.
+        tests: the number of tests that could find it.
+        found_by: the test that failed; None if none did.
+    """
+
+    file: str
+    mutant: Mutant
+    tests: int
+    found_by: str | None
+
+    def __str__(self) -> str:
+        outcome = f"fails {self.found_by}" if self.found_by else f"SURVIVES {self.tests} tests"
+        return f"policies/{self.file}:{self.mutant.line}: {self.mutant.change}: {outcome}"
+
+
+@dataclass(slots=True)
+class _Test:
+    """A test that passes with the unchanged templates, with its duration and the points that it covers."""
+
+    item: pytest.Item
+    seconds: float
+    points: frozenset[coverage.Point]
+
+
+class _Recorder:
+    """Counts which points of some templates each test covers."""
+
+    def __init__(self, files: frozenset[str]) -> None:
+        self.files = files
+        self._marks: list[tuple[weakref.ref[Gateway], list[coverage.Mark]]] = []
+
+    def watch(self, gateway: Gateway) -> None:
+        marks = [mark for mark in coverage.marks(gateway) if mark[0].file in self.files]
+        self._marks.append((weakref.ref(gateway), marks))
+
+    def take(self) -> frozenset[coverage.Point]:
+        """The points that were covered since the last call."""
+        taken = set()
+        for _, marks in self._marks:
+            for point, hits, index in marks:
+                if hits[index]:
+                    taken.add(point)
+                    hits[index] = 0
+        self._marks = [(gateway, marks) for gateway, marks in self._marks if gateway() is not None]
+        return frozenset(taken)
+
+
+class Mutation:
+    """Runs each mutant in a process of its own, forked before any test ran.
+
+    Attributes:
+        files: the templates, as paths below `policies/`.
+        seconds: how long the tests may take that run against one mutant; the most specific ones run first.
+        results: the outcome of each mutant.
+    """
+
+    def __init__(self, files: Sequence[str], seconds: float) -> None:
+        self.files = files
+        self.seconds = seconds
+        self.results: list[Result] = []
+        self._failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed.append(report.nodeid)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        # The processes share the compiled expressions of unchanged templates.
+        Harness(planned_service(GATEWAY))
+        policy._environment.cache_clear()
+        measured = _in_child(session, lambda: self._measure(session), seconds=1800) or {}
+        tests = [_Test(item, *measured[item.nodeid]) for item in session.items if item.nodeid in measured]
+        reporter.write_line(f"\n{len(tests)} tests pass without a mutant.")
+        with TemporaryDirectory() as folder, mock.patch.object(policy, "_FOLDER", Path(folder)):
+            shutil.copytree(ROOT / "policies", folder, dirs_exist_ok=True)
+            for file in self.files:
+                text = (ROOT / "policies" / file).read_text(encoding="utf-8")
+                for mutant in mutants(text, csharp=".cs" in Path(file).suffixes):
+                    (Path(folder) / file).write_text(mutant.text, encoding="utf-8")
+                    result = self._run(session, file, mutant, tests)
+                    self.results.append(result)
+                    reporter.write_line(str(result))
+                    reporter.flush()
+                (Path(folder) / file).write_text(text, encoding="utf-8")
+        found = sum(result.found_by is not None for result in self.results)
+        reporter.write_line(f"{found} of {len(self.results)} mutants fail a test.")
+        return True
+
+    def _measure(self, session: pytest.Session) -> dict[str, tuple[float, frozenset[coverage.Point]]]:
+        """The duration and the covered points of each test that passes, by its id."""
+        recorder = _Recorder(frozenset(f"policies/{file}" for file in self.files))
+        measured = {}
+        with mock.patch.object(coverage, "recorder", return_value=recorder):
+            for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+                started = time.process_time()
+                if self._first_failure([item], following) is None:
+                    measured[item.nodeid] = time.process_time() - started, recorder.take()
+        return measured
+
+    def _run(self, session: pytest.Session, file: str, mutant: Mutant, tests: list[_Test]) -> Result:
+        chosen = list(self._chosen(f"policies/{file}", mutant.line, tests))
+        found_by = _in_child(
+            session, lambda: self._first_failure(chosen) or "", seconds=60 + 3 * self.seconds
+        )
+        return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
+
+    def _chosen(self, file: str, line: int, tests: list[_Test]) -> Iterator[pytest.Item]:
+        """Tests that cover the line, or the nearest line with a point.
+
+        Those that cover its rare points come first, and then those whose requests end soon after it.
+        """
+        used = Counter(point for test in tests for point in test.points if point.file == file)
+        nearest = min({point.line for point in used}, key=lambda covered: abs(covered - line), default=0)
+        left = self.seconds
+        ranked = []
+        for test in tests:
+            points = [point for point in test.points if point.file == file]
+            rarity = sum(1 / used[point] for point in points if point.line == nearest)
+            if rarity or not used:
+                later = sum(point.line > nearest for point in points)
+                ranked.append((-round(rarity, 9), later, test.seconds, test.item))
+        for *_, seconds, item in sorted(ranked, key=lambda each: each[:3]):
+            if seconds <= left:
+                left -= seconds
+                yield item
+
+    def _first_failure(self, items: Sequence[pytest.Item], last: pytest.Item | None = None) -> str | None:
+        """Runs tests until one fails."""
+        self._failed.clear()
+        for item, following in zip(items, [*items[1:], last], strict=True):
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return self._failed[0]
+        return None
+
+
+_T = TypeVar("_T")
+
+
+def _in_child(session: pytest.Session, compute: Callable[[], _T], *, seconds: float) -> _T | None:
+    """The result of a function in a forked process; None if it takes longer or the process ends early."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def work() -> None:
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        sender.send(compute())
+
+    process = context.Process(target=work)
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv() if receiver.poll(seconds) else None
+    except EOFError:
+        return None
+    finally:
+        process.kill()
+        process.join()
