@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from twin.stand_ins import HOSTED_STAND_INS, STAND_INS
+
 ROOT = Path(__file__).resolve().parent.parent
 # For each part of the repository the others that it may import: whole packages or single modules.
 ALLOWED = {
@@ -337,3 +339,10 @@ def test_the_program_checks_its_policies_without_the_packages_of_the_twin() -> N
     assert (
         loaded & {"aiohttp", "uvloop", "starlette", "uvicorn", "rich", "typer", "mcp", "multidict"} == set()
     )
+
+
+def test_a_twin_starts_without_the_mcp_sdk() -> None:
+    """The stand-ins for hosted servers import it at their first request: it takes half a second."""
+    modules = ", ".join(f"twin.{each.service}.service" for each in (*STAND_INS, *HOSTED_STAND_INS))
+    script = f"import sys, twin.session, {modules}; sys.exit('mcp' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)

@@ -3,7 +3,6 @@
 from starlette.types import ASGIApp
 
 from twin.foundry.agents import Agents
-from twin.foundry.conversation import Conversations
 from twin.hosted_service import HostedService
 from twin.stand_in import HostedArgs
 
@@ -13,8 +12,8 @@ class FoundryStandIn(HostedService):
 
     def __init__(self, args: HostedArgs) -> None:
         self._args = args
-        self._conversations: Conversations | None = None
         self._agents = Agents(args.agents.identity, args.clock.now)
+        self._clear_conversations = _no_conversations
         super().__init__(
             "Foundry's stand-in",
             self._project,
@@ -24,18 +23,23 @@ class FoundryStandIn(HostedService):
         )
 
     def _project(self) -> ASGIApp:
-        # Imported at the first request, with the MCP client.
+        # Imported at the first request, with the MCP SDK.
         from twin.foundry.app import create_app  # noqa: PLC0415
+        from twin.foundry.conversation import Conversations  # noqa: PLC0415
         from twin.foundry.mcp_client import McpClient  # noqa: PLC0415
 
         agents = self._args.agents
         client = McpClient(connections=agents.connections, agent_token=agents.token)
-        self._conversations = Conversations(self._agents, client, self._args.clock.now)
-        return create_app(self._agents, self._conversations)
+        conversations = Conversations(self._agents, client, self._args.clock.now)
+        self._clear_conversations = conversations.clear
+        return create_app(self._agents, conversations)
 
     def reset(self) -> None:
         """Deletes agents, responses and what was received."""
         self._agents.clear()
-        if self._conversations is not None:
-            self._conversations.clear()
+        self._clear_conversations()
         self.arrivals.clear()
+
+
+def _no_conversations() -> None:
+    """Before the first request there are none to clear."""

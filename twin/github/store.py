@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from twin import ago
+from twin import ago, initial_data
 
 DATA = Path(__file__).with_name("data.yaml")
 
@@ -104,7 +102,7 @@ class Account:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._data: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+        self._data: dict[str, Any] = initial_data.read(DATA)
         self.reset()
 
     def reset(self) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from twin import ago
+from twin import ago, initial_data
 from twin.jira.errors import bad_request, not_found
 from twin.jira.records import (
     Board,
@@ -82,7 +80,7 @@ class Site:
     def __init__(self, now: Callable[[], float], *, me: str = "gateway", data: Path = DATA) -> None:
         self.now = now
         self.me = me
-        self._data: Mapping[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
+        self._data: Mapping[str, Any] = initial_data.read(data)
         self.reset()
 
     def reset(self) -> None:

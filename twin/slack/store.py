@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from twin import ago
+from twin import ago, initial_data
 from twin.slack.errors import SlackError
 from twin.slack.records import Channel, Message, Team, User
 
@@ -27,7 +25,7 @@ class Workspace:
 
     def __init__(self, now: Callable[[], float], *, data: Path = DATA) -> None:
         self.now = now
-        self._data: Mapping[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
+        self._data: Mapping[str, Any] = initial_data.read(data)
         self.reset()
 
     def reset(self) -> None:
