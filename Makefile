@@ -101,10 +101,9 @@ $(BIN)/uv:
 $(PULUMI): tools/pulumi/go.mod tools/pulumi/go.sum | $(ENVIRONMENT)
 	@$(BIN)/python scripts/pulumi_cli.py
 
-# Compiles only the modules that a start needs. An error in the program is ignored here and reported by the command
-# that follows.
+# An error in the program is ignored here and reported by the command that follows.
 $(COMPILED): $(ENVIRONMENT)
-	@$(BIN)/python -c 'import twin.cli, twin.session, twin.supervisor, twin.blob_client, twin.functions.command, twin.slack.service, twin.jira.service; from twin.azure.cloud import Cloud; from twin.stack import evaluate; evaluate({"local": "true", "localUrl": "http://localhost:8000", "entraAuthority": "http://localhost:8002"}, cloud=Cloud(gateway_url="http://localhost:8000"))' 2>/dev/null || true
+	@$(BIN)/python -m twin.first_start 2>/dev/null || true
 	@touch $@
 
 # Pulumi's SDK for policy packs: tools/policy/requirements.txt says why it is not in .venv.

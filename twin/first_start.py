@@ -1,0 +1,32 @@
+"""Prepares the first start on an installed checkout: `python -m twin.first_start`, which make runs once.
+
+It imports the modules of a start and evaluates the dev stack as `make up` does, so that Python's compiled
+modules, the compiled templates and the record of the checked policies exist. It starts no service.
+"""
+
+import importlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twin.plan import Options, make
+from twin.stand_ins import HOSTED_STAND_INS, STAND_INS
+from twin.state import StateFolder
+
+_MODULES = ("twin.cli", "twin.session", "twin.blob_client", "twin.functions.command")
+
+
+def prepare() -> None:
+    """Imports and evaluates.
+
+    Raises:
+        StackError: the stack cannot be evaluated.
+    """
+    services = (f"twin.{stand_in.service}.service" for stand_in in (*STAND_INS, *HOSTED_STAND_INS))
+    for name in (*_MODULES, *services):
+        importlib.import_module(name)
+    with TemporaryDirectory() as folder, StateFolder(Path(folder) / "state") as state:
+        make(Options(state=state.path, admit_agents=True), state)
+
+
+if __name__ == "__main__":
+    prepare()
