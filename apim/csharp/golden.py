@@ -57,10 +57,11 @@ def judge(path: Path) -> list[Verdict]:
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
         message = f"{path} is not a file of golden cases: it needs `context` and a list `cases`"
         raise ValueError(message)  # noqa: TRY004 -- the content of the file is invalid, not a type
-    return [_judged(case, document.get("context", {})) for case in document["cases"]]
+    return [judged(case, document.get("context", {})) for case in document["cases"]]
 
 
-def _judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
+def judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
+    """Evaluates one case and compares the result. A refusal is equal to any error of the compiler."""
     expected = {key: value for key, value in case.items() if key != "form"}
     found = answer(case["form"], build_context(context))
     if "refused" in found:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from apim.csharp.golden import answer, build_context
+from apim.csharp.golden import judged
 from tests.policies.compiler import mono
 
 FILE = Path(__file__).parent / "mono.json"
@@ -42,11 +42,15 @@ def _error_of(expression: mono.Expression, folder: Path) -> str | None:
     return number[1] if number else None
 
 
-def agrees(case: dict[str, Any]) -> bool:
-    """Whether the evaluator has the result of a case."""
-    found = answer(case["form"], build_context({}))
-    expected = {key: value for key, value in case.items() if key != "form"}
-    return found.get("construct") == case["compile_error"] if "compile_error" in case else found == expected
+def compared(case: dict[str, Any]) -> str:
+    """A case and whether the evaluator agrees; if not, with the evaluator's answer in a second line."""
+    verdict = judged(case, {})
+    shown = json.dumps(case, ensure_ascii=False)
+    if verdict.outcome == "equal":
+        return f"agrees: {shown}"
+    found = verdict.answer
+    answer = f"refused: {found['refused']}" if "refused" in found else json.dumps(found, ensure_ascii=False)
+    return f"DIFFERS: {shown}\n    the evaluator: {answer}"
 
 
 def add(cases: list[dict[str, Any]], file: Path = FILE) -> int:
@@ -72,10 +76,15 @@ def main() -> None:
     options = parser.parse_args()
     if not mono.available():
         sys.exit("error: Mono is missing: run `sudo apt install mono-mcs libnewtonsoft-json5.0-cil`")
+    for form in options.expression:
+        if re.search(r"\bcontext\b", form):
+            sys.exit(
+                f"error: {form} uses `context`, and mono.json has none: record it with .NET in coreclr.json, "
+                "as docs/golden-answers.md describes"
+            )
     cases = record(options.expression)
     for case in cases:
-        mark = "agrees" if agrees(case) else "DIFFERS"
-        sys.stdout.write(f"{mark}: {json.dumps(case, ensure_ascii=False)}\n")
+        sys.stdout.write(f"{compared(case)}\n")
     if options.write:
         sys.stdout.write(f"{add(cases)} cases added to {FILE.name}\n")
 

@@ -20,12 +20,24 @@ def test_values_exceptions_and_compile_errors_are_recorded() -> None:
         {"form": '@((int)"a")', "compile_error": "CS0030"},
         {"form": "@{ return 2L; }", "type": "Int64", "value": "2"},
     ]
-    assert all(map(record.agrees, cases))
+    assert all(record.compared(case).startswith("agrees: ") for case in cases)
 
 
-def test_a_result_that_differs_from_the_evaluator_is_reported() -> None:
-    assert not record.agrees({"form": "@(1 + 1)", "type": "Int32", "value": "3"})
-    assert not record.agrees({"form": "@(1 + 1)", "compile_error": "CS0030"})
+def test_a_result_that_differs_is_printed_with_the_answer_of_the_evaluator() -> None:
+    assert record.compared({"form": "@(1 + 1)", "type": "Int32", "value": "3"}).endswith(
+        '\n    the evaluator: {"type": "Int32", "value": "2"}'
+    )
+    assert record.compared({"form": "@(1 + 1)", "compile_error": "CS0030"}).startswith("DIFFERS: ")
+    assert "\n    the evaluator: refused: Math has no member `Cosh`" in record.compared(
+        {"form": "@(Math.Cosh(0))", "type": "Double", "value": "1"}
+    )
+
+
+def test_an_expression_that_reads_the_context_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["record", "--write", "@(context.Request.Method)"])
+    monkeypatch.setattr(record.mono, "available", lambda: True)
+    with pytest.raises(SystemExit, match="uses `context`, and mono"):
+        record.main()
 
 
 def test_a_case_is_added_once_and_the_file_keeps_its_format(tmp_path: Path) -> None:

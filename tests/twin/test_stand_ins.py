@@ -93,4 +93,5 @@ def test_one_line_adds_a_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert without is not None
     assert real is not None
     assert (without.stand_in, real.stand_in) == ("notes", None)
-    assert ports_of(notes, Ports(8000)) == {"Notes' stand-in": 8009}
+    taken = max(port for each in STAND_INS for port in ports_of(each, Ports(8000)).values())
+    assert ports_of(notes, Ports(8000)) == {"Notes' stand-in": taken + 1}

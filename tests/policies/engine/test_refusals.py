@@ -3,6 +3,7 @@
 import pytest
 
 from apim.findings import PolicyError
+from apim.policies import DOCUMENTED, POLICIES
 from tests.policies.engine.harness import harness_with, policies
 
 
@@ -79,6 +80,11 @@ def test_a_policy_in_the_wrong_section_is_refused(section: str) -> None:
     text = f"<policies><{section}><check-header name='a' failed-check-httpcode='401' "
     text += f"failed-check-error-message='m' ignore-case='true' /></{section}></policies>"
     assert f"check-header is not allowed in {section}" in refused(text)
+
+
+def test_every_supported_policy_is_one_that_microsoft_documents() -> None:
+    unknown = POLICIES.keys() - DOCUMENTED
+    assert not unknown, f"correct the name, or add it to DOCUMENTED in apim/policies/__init__.py: {unknown}"
 
 
 def test_unknown_and_duplicate_sections_are_rejected() -> None:
