@@ -1,28 +1,16 @@
-"""Settings of a stack in the twin that concern agents: their stand-ins and their identity."""
+"""Settings of a stack in the twin that give its agents access to the servers."""
 
 import json
 from collections.abc import Mapping
 
 from settings import Settings
-from twin.azure import foundry, tenant
+from twin.azure import tenant
 from twin.azure.cloud import Cloud
 from twin.gateway_plan import load_settings
-from twin.ports import Ports
 from twin.stack import StackError
-from twin.stand_ins import HOSTED_STAND_INS, hosted_port
 
 NAME = "twin"
 """The name in the setting `agents` of the identity that the twin's agents have."""
-
-
-def stand_in_config(ports: Ports, cloud: Cloud) -> dict[str, str]:
-    """Settings that lead agents to the stand-ins for Foundry and GitHub."""
-    urls = {each.service: f"http://localhost:{hosted_port(each, ports)}" for each in HOSTED_STAND_INS}
-    return {
-        "foundryProject": foundry.project_id(cloud.subscription.id),
-        "foundryEndpoint": f"{urls['foundry']}{foundry.PATH}",
-        "githubUrl": f"{urls['github']}/mcp/",
-    }
 
 
 def agent_config(

@@ -1,4 +1,4 @@
-"""The stand-ins for hosted services that a plan uses: Foundry's project and GitHub's MCP server."""
+"""The stand-ins for hosted services that a plan uses."""
 
 import json
 
@@ -50,6 +50,8 @@ def create_hosted(
     for registration in HOSTED_STAND_INS:
         port = hosted_port(registration, ports)
         if f"http://localhost:{port}/" in used:
-            args = HostedArgs(port=port, clock=clock, github_token=plan.github_token, agents=agents)
+            args = HostedArgs(
+                port=port, clock=clock, token=plan.tokens.get(registration.service, ""), agents=agents
+            )
             created[registration.service] = registration.create(args)
     return created

@@ -7,7 +7,7 @@ from pathlib import Path
 from apim.http.network import Upstream
 from apim.readings import Readings
 from apim.service import Service
-from twin.agent_config import agent_config, stand_in_config
+from twin.agent_config import agent_config
 from twin.azure import container_app, database, foundry, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.azure.container_app import ContainerApp
@@ -18,6 +18,7 @@ from twin.cosmos.account import CosmosAccount
 from twin.entra.directory import Directory, ManagedIdentity
 from twin.ports import LOOPBACK, Ports
 from twin.stack import PROJECT, Stack, evaluate
+from twin.stand_ins import hosted_secrets, hosted_settings, hosted_tokens
 from twin.state import StateFolder
 
 IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
@@ -68,7 +69,7 @@ class Plan:
         container_apps: the Container Apps, in the order of their ports.
         agent_identity: the identity of the twin's agents.
         connections: those of the Foundry project.
-        github_token: the token that GitHub's stand-in accepts.
+        tokens: the tokens that stand-ins for hosted services accept, by service; secrets.
         session_key: encrypts the Function App's session ids, so that they survive a restart.
         blob_accounts: the storage accounts, by the host name of their blob service in Azure.
         blob_containers: the blob containers in them.
@@ -84,7 +85,7 @@ class Plan:
     container_apps: tuple[ContainerApp, ...] = ()
     agent_identity: ManagedIdentity
     connections: tuple[Connection, ...] = ()
-    github_token: str = field(repr=False)
+    tokens: Mapping[str, str] = field(repr=False)
     session_key: str = field(repr=False)
     blob_accounts: Mapping[str, BlobAccount]
     blob_containers: tuple[BlobContainer, ...]
@@ -112,7 +113,7 @@ def make(options: Options, state: StateFolder) -> Plan:
         container_apps=containers,
         agent_identity=tenant.agent_identity(cloud.seed),
         connections=foundry.connections(stack),
-        github_token=foundry.github_token(cloud.seed),
+        tokens=hosted_tokens(cloud.seed),
         session_key=cloud.seed.hexadecimal("functions#sessions", 64),
         blob_accounts=_blob_accounts(stack, state, ports),
         blob_containers=function_app.blob_containers(stack),
@@ -137,13 +138,13 @@ def _evaluate(options: Options, state: StateFolder) -> tuple[Stack, Cloud, dict[
     cloud = Cloud(seed=state.seed(), gateway_url=gateway_url)
     authority = _authority(ports)
     config = {
-        **stand_in_config(ports, cloud),
+        **hosted_settings(ports, cloud.subscription.id),
         **options.config,
         "local": "true",
         "localUrl": gateway_url,
         "entraAuthority": authority,
     }
-    secrets = {"githubToken": foundry.github_token(cloud.seed), **options.secrets}
+    secrets = {**hosted_secrets(hosted_tokens(cloud.seed)), **options.secrets}
     if options.root == PROJECT:
         config |= agent_config(config, secrets, stack=options.stack, admit=options.admit_agents, cloud=cloud)
     stack = evaluate(config, secrets, stack=options.stack, root=options.root, cloud=cloud)

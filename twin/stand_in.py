@@ -3,7 +3,8 @@
 A stand-in is a small local service that replaces an external one, such as Slack, for an MCP server
 without real credentials. Each package has the same files: `image` (runs the server's image on this
 machine), `service` (start and stop), `app` (HTTP), `api` (the operations), `store` and `records` (its
-data, from `data.yaml`), `shapes` (the JSON of responses), `errors`.
+data, from `data.yaml`), `shapes` (the JSON of responses), `errors`. The stand-in for a hosted service, which
+runs no image, has at least `service`, `records` and `errors`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from configuration.presets import PRESETS
 from configuration.reader import NOT_READ
 from configuration.setting import Secret
 from twin.arrivals import Arrivals
+from twin.azure.identifiers import Seed
 from twin.clock import Clock
 from twin.connection import Connection
 
@@ -206,14 +208,27 @@ class HostedArgs:
     Attributes:
         port: on 127.0.0.1.
         clock: stamps what is changed.
-        github_token: the token that GitHub's accepts; a secret.
+        token: the token that the stand-in accepts, a secret; "" if its registration has none.
         agents: what Foundry's knows and may do.
     """
 
     port: int
     clock: Clock
-    github_token: str = field(repr=False)
+    token: str = field(repr=False)
     agents: AgentService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token that the stand-in for a hosted service accepts.
+
+    Attributes:
+        setting: the secret setting of the stack with the token.
+        create: gives the token of a twin.
+    """
+
+    setting: str
+    create: Callable[[Seed], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +238,13 @@ class HostedRegistration:
     Attributes:
         service: the service's name, such as `github`.
         title: the same for people.
+        settings: gives the settings with which a stack uses the stand-in, for its URL and the subscription.
+        token: the token that it accepts; None if it accepts tokens of Entra.
         create: makes the stand-in. It imports the rest of the package, which few commands need.
     """
 
     service: str
     title: str
+    settings: Callable[[str, str], Mapping[str, str]]
+    token: Token | None = None
     create: Callable[[HostedArgs], HostedStandIn]

@@ -1,6 +1,9 @@
 """The list of stand-ins for external services, one line for each, and their ports."""
 
+from collections.abc import Mapping
+
 from twin import foundry, github, jira, slack
+from twin.azure.identifiers import Seed
 from twin.ports import Ports
 from twin.stand_in import HostedRegistration, Registration
 
@@ -20,6 +23,25 @@ def hosted_port(registration: HostedRegistration, ports: Ports) -> int:
     """The port of a hosted service's stand-in. It is the same whichever stand-ins run."""
     first = sum(len(each.ports) for each in STAND_INS)
     return ports.stand_in(first + HOSTED_STAND_INS.index(registration))
+
+
+def hosted_settings(ports: Ports, subscription: str) -> dict[str, str]:
+    """The settings with which a stack uses the stand-ins for hosted services."""
+    return {
+        name: value
+        for each in HOSTED_STAND_INS
+        for name, value in each.settings(f"http://localhost:{hosted_port(each, ports)}", subscription).items()
+    }
+
+
+def hosted_tokens(seed: Seed) -> dict[str, str]:
+    """The tokens that stand-ins for hosted services accept, by service; they are secrets."""
+    return {each.service: each.token.create(seed) for each in HOSTED_STAND_INS if each.token is not None}
+
+
+def hosted_secrets(tokens: Mapping[str, str]) -> dict[str, str]:
+    """The secret settings of a stack with these tokens."""
+    return {each.token.setting: tokens[each.service] for each in HOSTED_STAND_INS if each.token is not None}
 
 
 def stand_in_of(repository: str) -> Registration | None:

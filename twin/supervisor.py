@@ -430,7 +430,7 @@ class _Builder:
                     "IDENTITY_ENDPOINT": f"{self._plan.directory.base_url}/twin/managed-identity/token",
                     "IDENTITY_HEADER": self._tenant.state.identity_headers[AGENTS],
                 },
-                tokens={"github": self._plan.github_token},
+                tokens=self._plan.tokens,
             ),
         )
         return AsgiServer("the control API", create_control(controlled), self.ports.control)

@@ -16,6 +16,7 @@ from twin.stand_in import HostedRegistration, Image, LocalCommand, Registration
 from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
 
 FILES = {"__init__", "api", "app", "errors", "image", "records", "service", "shapes", "store"}
+HOSTED_FILES = {"__init__", "errors", "records", "service"}
 
 
 def package(registration: Registration | HostedRegistration) -> Path:
@@ -26,6 +27,21 @@ def package(registration: Registration | HostedRegistration) -> Path:
 def test_stand_ins_have_the_same_files(registration: Registration) -> None:
     assert {file.stem for file in package(registration).glob("*.py")} >= FILES
     assert (package(registration) / "data.yaml").is_file()
+
+
+@pytest.mark.parametrize("registration", HOSTED_STAND_INS, ids=lambda each: each.service)
+def test_stand_ins_for_hosted_services_have_the_same_files(registration: HostedRegistration) -> None:
+    assert {file.stem for file in package(registration).glob("*.py")} >= HOSTED_FILES
+
+
+@pytest.mark.parametrize(
+    "name", ["supervisor", "plan", "hosted", "containers", "agent_config", "local_images"]
+)
+def test_what_starts_stand_ins_names_none_of_them(name: str) -> None:
+    text = (PROJECT / "twin" / f"{name}.py").read_text(encoding="utf-8").lower()
+    # Connections of a Foundry project are declared resources of Azure.
+    services = {each.service for each in (*STAND_INS, *HOSTED_STAND_INS)} - {"foundry"}
+    assert {service for service in services if service in text} == set()
 
 
 @pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)

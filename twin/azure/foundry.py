@@ -1,22 +1,7 @@
-"""The Foundry project of a stack in the twin, with the connections that the stack declares."""
+"""The connections that a stack declares in its Foundry project."""
 
-from twin.azure.identifiers import Seed
 from twin.connection import Connection
 from twin.stack import Declared, Stack
-
-PATH = "/api/projects/twin"
-"""The path of the project's endpoint."""
-
-
-def project_id(subscription: str) -> str:
-    """Resource id of the project."""
-    account = "providers/Microsoft.CognitiveServices/accounts/twin"
-    return f"/subscriptions/{subscription}/resourceGroups/twin/{account}/projects/twin"
-
-
-def github_token(seed: Seed) -> str:
-    """The token that GitHub's stand-in accepts; a secret."""
-    return f"ghp_{seed.hexadecimal('github#token', 36)}"
 
 
 def connections(stack: Stack) -> tuple[Connection, ...]:

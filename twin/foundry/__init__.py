@@ -4,6 +4,9 @@ It implements the wire protocol that `azure-ai-projects` and `openai` use, and c
 Foundry does. There is no model: a few rules choose the tools, and every answer says so.
 """
 
+from collections.abc import Mapping
+
+from twin.foundry.project import PATH, project_id
 from twin.stand_in import HostedArgs, HostedRegistration, HostedStandIn
 
 
@@ -13,8 +16,13 @@ def _create(args: HostedArgs) -> HostedStandIn:
     return FoundryStandIn(args)
 
 
+def _settings(url: str, subscription: str) -> Mapping[str, str]:
+    return {"foundryProject": project_id(subscription), "foundryEndpoint": f"{url}{PATH}"}
+
+
 STAND_IN = HostedRegistration(
     service="foundry",
     title="Foundry",
+    settings=_settings,
     create=_create,
 )

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from twin.azure.foundry import PATH
 from twin.foundry.agents import Agents
 from twin.foundry.conversation import Conversations
 from twin.foundry.errors import FoundryError, invalid
+from twin.foundry.project import PATH
 from twin.foundry.response import Event, server_sent
 
 HEADER = "x-stand-in"

@@ -1,6 +1,9 @@
 """A stand-in for GitHub's hosted MCP server: an invented account with repositories and issues."""
 
-from twin.stand_in import HostedArgs, HostedRegistration, HostedStandIn
+from collections.abc import Mapping
+
+from twin.azure.identifiers import Seed
+from twin.stand_in import HostedArgs, HostedRegistration, HostedStandIn, Token
 
 
 def _create(args: HostedArgs) -> HostedStandIn:
@@ -9,8 +12,18 @@ def _create(args: HostedArgs) -> HostedStandIn:
     return GitHubStandIn(args)
 
 
+def _settings(url: str, _subscription: str) -> Mapping[str, str]:
+    return {"githubUrl": f"{url}/mcp/"}
+
+
+def _token(seed: Seed) -> str:
+    return f"ghp_{seed.hexadecimal('github#token', 36)}"
+
+
 STAND_IN = HostedRegistration(
     service="github",
     title="GitHub",
+    settings=_settings,
+    token=Token(setting="githubToken", create=_token),
     create=_create,
 )

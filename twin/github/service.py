@@ -18,7 +18,7 @@ class GitHubStandIn(HostedService):
 
     def __init__(self, args: HostedArgs) -> None:
         self.account = Account(args.clock.now)
-        token = args.github_token.encode()
+        token = args.token.encode()
         super().__init__(
             "GitHub's stand-in",
             self._mcp_app,

@@ -4,93 +4,14 @@ It starts with the content of `data.yaml` and is kept in memory. A reset deletes
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from twin import ago, initial_data
+from twin.github.errors import NotFoundError
+from twin.github.records import Comment, Issue, Repository
 
 DATA = Path(__file__).with_name("data.yaml")
-
-
-class NotFoundError(Exception):
-    """A repository, issue or file does not exist; the message is GitHub's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comment:
-    """A comment of an issue; `at` in POSIX seconds."""
-
-    user: str
-    body: str
-    at: float
-
-    def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
-        return {"user": self.user, "body": self.body, "created_at": _time(self.at)}
-
-
-@dataclass(slots=True, kw_only=True)
-class Issue:
-    """An issue or a pull request; `at` in POSIX seconds."""
-
-    number: int
-    title: str
-    body: str
-    user: str
-    at: float
-    labels: tuple[str, ...] = ()
-    branches: tuple[str, str] | None = None
-    comments: list[Comment] = field(default_factory=list)
-
-    def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
-        branches = {"head": self.branches[0], "base": self.branches[1]} if self.branches else {}
-        return {
-            "number": self.number,
-            "title": self.title,
-            "body": self.body,
-            "state": "open",
-            "user": self.user,
-            "labels": list(self.labels),
-            "comments": len(self.comments),
-            "created_at": _time(self.at),
-            **branches,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """A repository with its files, and its issues and pull requests in the order of their numbers."""
-
-    owner: str
-    name: str
-    description: str
-    language: str
-    stars: int
-    files: dict[str, str]
-    issues: list[Issue]
-
-    def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
-        return {
-            "full_name": f"{self.owner}/{self.name}",
-            "description": self.description,
-            "language": self.language,
-            "stargazers_count": self.stars,
-        }
-
-    def issue(self, number: int) -> Issue:
-        """An issue or pull request.
-
-        Raises:
-            NotFoundError: there is none with this number.
-        """
-        found = next((each for each in self.issues if each.number == number), None)
-        if found is None:
-            raise NotFoundError(f"Could not resolve to an issue or pull request with the number of {number}.")
-        return found
 
 
 class Account:
@@ -175,7 +96,3 @@ def _numbered(issues: Iterable[Issue]) -> list[Issue]:
     for number, issue in enumerate(ordered, 1):
         issue.number = number
     return ordered
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,7 +13,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from twin.github.store import Account, NotFoundError, Repository
+from twin.github.errors import NotFoundError
+from twin.github.records import Repository
+from twin.github.store import Account
 
 _READ = ToolAnnotations(read_only_hint=True)
 _WRITE = ToolAnnotations(read_only_hint=False)
