@@ -26,6 +26,7 @@ from configuration.existing import Existing
 from configuration.foundry import ApiCenter, Foundry, FoundryProject
 from configuration.monitoring import Monitoring
 from configuration.names import SERVERS as BACKENDS
+from configuration.names import behind_the_gateway
 from configuration.network import NetworkSettings
 from configuration.origin import is_loopback, is_origin
 from configuration.presets import PRESETS
@@ -245,7 +246,7 @@ def load() -> Settings:
     tools = callers.servers_tools(reader, backends, presets, containers)
     scopes = callers.servers_scopes(reader, backends, presets, containers, tools)
     grant_days = declared.GRANT_DAYS.read(reader)
-    adopted = existing.read(reader, _behind_the_gateway(backends, containers))
+    adopted = existing.read(reader, _deployed_servers(backends, containers))
     sizes = scale.read(
         reader,
         backends,
@@ -445,10 +446,13 @@ def _backends(reader: Reader) -> tuple[str, ...]:
                 else setting.command_for_entry(index, near)
             )
             setting.reject(reader, f"'{name}' is not an MCP server of this project.", remedy)
-    behind = [name for name in names if name != "github"]
-    if not behind and not reader.peek("containers").strip("[]") and reader.peek("backends").startswith("["):
+    if (
+        not behind_the_gateway(names)
+        and not reader.peek("containers").strip("[]")
+        and reader.peek("backends").startswith("[")
+    ):
         wrong = (
-            "GitHub's server is not behind the gateway, and no other server is enabled."
+            f"{', '.join(names)} is not behind the gateway, and no other server is enabled."
             if names
             else "It is empty."
         )
@@ -463,9 +467,9 @@ def _presets(reader: Reader, backends: tuple[str, ...], prefix: str) -> Mapping[
     return {name: container for name, container in found.items() if container is not None}
 
 
-def _behind_the_gateway(backends: tuple[str, ...], containers: tuple[Container, ...]) -> tuple[str, ...]:
+def _deployed_servers(backends: tuple[str, ...], containers: tuple[Container, ...]) -> tuple[str, ...]:
     """Names of the MCP servers that the stack deploys."""
-    return (*(name for name in backends if name != "github"), *(entry.name for entry in containers))
+    return (*behind_the_gateway(backends), *(entry.name for entry in containers))
 
 
 def _call_limits(

@@ -6,6 +6,7 @@ from pathlib import Path
 from configuration import declared, tool_lock
 from configuration.access import Access, Agent, read_access, read_agents, read_members, read_tools
 from configuration.container import Container
+from configuration.names import behind_the_gateway
 from configuration.reader import Reader
 from configuration.setting import Setting
 from configuration.tool_rule import ToolRule
@@ -15,7 +16,7 @@ def reject_unknown_backends(
     reader: Reader, setting: Setting, given: Mapping[str, object], backends: tuple[str, ...]
 ) -> None:
     """Reports names that are not enabled MCP servers of the project behind the gateway."""
-    known = tuple(name for name in backends if name != "github")
+    known = behind_the_gateway(backends)
     for name in given:
         if name not in known:
             reader.reject(
@@ -34,8 +35,9 @@ def servers_access(
     setting = declared.ACCESS
     given = setting.read(reader)
     reject_unknown_backends(reader, setting, given, backends)
+    users: tuple[Access, ...] = ("users",)
     return (
-        {name: ("users",) for name in backends if name != "github"}
+        dict.fromkeys(behind_the_gateway(backends), users)
         | {
             name: read_access(reader, f"{setting.key}.{name}", value, setting.reason)
             for name, value in given.items()
@@ -74,7 +76,7 @@ def servers_scopes(
     tools: Mapping[str, Mapping[str, ToolRule]],
 ) -> Mapping[str, tuple[str, ...]]:
     """The scopes of each server: those listed for it, or its name, and those that its rules name."""
-    listed = {name: presets[name].scopes if name in presets else () for name in backends if name != "github"}
+    listed = {name: presets[name].scopes if name in presets else () for name in behind_the_gateway(backends)}
     listed |= {entry.name: entry.scopes for entry in containers}
     found = {name: list(scopes or (name,)) for name, scopes in listed.items()}
     owners = {scope: name for name, scopes in found.items() for scope in scopes}

@@ -210,11 +210,14 @@ ROLE_MEMBERS = TextMap(
     limits="Object ids, separated by spaces, or a list; by the value of the role.",
     example="SnippetWriter 00000000-0000-0000-0000-000000000000",
 )
+_WITH_RULES = " and ".join(
+    f"{preset.container.title}'s" for preset in PRESETS.values() if preset.container.tools
+)
 TOOLS = MapMap(
     key="tools",
     description=(
         "What a caller needs for a tool of one of the project's MCP servers, by the server's name. These "
-        "rules are added to the predefined ones of Slack's and Jira's servers."
+        f"rules are added to the predefined ones of {_WITH_RULES} servers."
     ),
     limits=f"{TOOL_LIMITS} An entry of `containers` has its own key for it.",
     example="functions.save_snippet.scope functions.write",

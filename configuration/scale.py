@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from configuration.container import Container
+from configuration.presets import PRESETS
 from configuration.reader import Reader
 from configuration.setting import Choice, Integer, Secret, TextList, TextMap
 
@@ -81,6 +82,13 @@ FUNCTIONS_MEMORY = Choice(
     default="2048",
     example="4096",
 )
+STATELESS = tuple(
+    name
+    for name, preset in PRESETS.items()
+    if any(process.most > 1 for process in preset.container.processes)
+)
+"""The project's own containers that may have several replicas."""
+
 REPLICAS = TextMap(
     key="replicas",
     description=(
@@ -89,7 +97,7 @@ REPLICAS = TextMap(
         "start. Servers with sessions run in one replica, because requests of a session could reach another "
         "one. An entry of `containers` has its own key for it."
     ),
-    limits="`<least>-<most>` with numbers from 0 to 30; only for jira.",
+    limits=f"`<least>-<most>` with numbers from 0 to 30; only for {', '.join(STATELESS)}.",
     example="jira 0-10",
 )
 
@@ -103,9 +111,6 @@ SETTINGS = (
     FUNCTIONS_MEMORY,
     REPLICAS,
 )
-
-STATELESS = ("jira",)
-"""The project's own containers that may have several replicas."""
 
 _MOST_REPLICAS = 30
 
