@@ -233,7 +233,7 @@ class _Reader:
         line, column = self._location(start)
         literal_end = source.find(closing, start)
         encoded = source[start : literal_end if literal_end >= 0 else len(source)]
-        if _ENCODED_QUOTE.search(_CSHARP_OPAQUE.sub("", encoded)):
+        if "&" in encoded and _ENCODED_QUOTE.search(_CSHARP_OPAQUE.sub("", encoded)):
             decoded = html.unescape(encoded).rstrip()
             self._at = start + len(encoded)
             if self._end(decoded, 0, start, where) != len(decoded):
@@ -242,7 +242,7 @@ class _Reader:
         end = self._end(source, start, start, where)
         self._at = end
         text = source[start:end]
-        if _ENTITY.search(_CSHARP_OPAQUE.sub("", text)):
+        if "&" in text and _ENTITY.search(_CSHARP_OPAQUE.sub("", text)):
             return Value(text=html.unescape(text), expression=True, line=line, column=column, decoded=True)
         return Value(text=text, expression=True, line=line, column=column)
 
