@@ -5,7 +5,7 @@ import shutil
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -133,31 +133,40 @@ class Mutation:
         return measured
 
     def _run(self, session: pytest.Session, file: str, mutant: Mutant, tests: list[_Test]) -> Result:
-        chosen = list(self._chosen(f"policies/{file}", mutant.line, tests))
+        chosen = self._chosen(f"policies/{file}", mutant.line, tests)
         found_by = _in_child(
             session, lambda: self._first_failure(chosen) or "", seconds=60 + 3 * self.seconds
         )
         return Result(file, mutant, len(chosen), "a timeout" if found_by is None else found_by or None)
 
-    def _chosen(self, file: str, line: int, tests: list[_Test]) -> Iterator[pytest.Item]:
-        """Tests that cover the line, or the nearest line with a point.
+    def _chosen(self, file: str, line: int, tests: list[_Test]) -> list[pytest.Item]:
+        """Tests that run the template: first those that cover rare points of the line, or of the one before.
 
-        Those that cover its rare points come first, and then those whose requests end soon after it.
+        Of tests that cover the same points, those whose requests end soon after the line are chosen first,
+        from each module in turn. They run module by module, because the tests of a module share fixtures.
         """
         used = Counter(point for test in tests for point in test.points if point.file == file)
-        nearest = min({point.line for point in used}, key=lambda covered: abs(covered - line), default=0)
-        left = self.seconds
+        covered = max((point.line for point in used if point.line <= line), default=0)
         ranked = []
         for test in tests:
             points = [point for point in test.points if point.file == file]
-            rarity = sum(1 / used[point] for point in points if point.line == nearest)
-            if rarity or not used:
-                later = sum(point.line > nearest for point in points)
+            rarity = sum(1 / used[point] for point in points if point.line == covered)
+            if points or not used:
+                later = sum(point.line > covered for point in points)
                 ranked.append((-round(rarity, 9), later, test.seconds, test.item))
-        for *_, seconds, item in sorted(ranked, key=lambda each: each[:3]):
+        ranked.sort(key=lambda each: each[:3])
+        turns: Counter[tuple[float, Path]] = Counter()
+        ordered = []
+        for rank, _, seconds, item in ranked:
+            ordered.append((rank, turns[rank, item.path], seconds, item))
+            turns[rank, item.path] += 1
+        left = self.seconds
+        chosen: dict[Path, list[pytest.Item]] = {}
+        for *_, seconds, item in sorted(ordered, key=lambda each: each[:3]):
             if seconds <= left:
                 left -= seconds
-                yield item
+                chosen.setdefault(item.path, []).append(item)
+        return [item for items in chosen.values() for item in items]
 
     def _first_failure(self, items: Sequence[pytest.Item], last: pytest.Item | None = None) -> str | None:
         """Runs tests until one fails."""

@@ -46,13 +46,13 @@ def test_a_server_is_not_called_with_a_query_that_is_too_long(flow: Flow, token:
 
 
 def test_the_length_of_a_redirect_uri_leaves_space_for_the_rest_of_the_query(flow: Flow) -> None:
-    fits = "https://app.example/" + "%41" * 254
-    answer = flow.register(redirect_uris=[fits, fits + "%41" * 6])
+    fits = "https://app.example/aa" + "%41" * 254
+    answer = flow.register(redirect_uris=[fits, fits + "a"])
     assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
     assert "1300" in answer.json()["error_description"]
     assert "2048" in answer.json()["error_description"]
     assert flow.register(redirect_uris=[fits]).status == 201
-    state = "x" * 350
+    state = "x" * 348
     assert flow.authorize(redirect_uri=fits, state=state).status == 302
 
 

@@ -313,6 +313,14 @@ def test_d5_without_a_refresh_token_from_entra_none_is_issued(flow: Flow) -> Non
     assert not {"counter", "entraToken", "refreshSecret"} & flow.store.one("grants").keys()
 
 
+def test_d5_a_client_that_registered_without_refresh_tokens_gets_none(flow: Flow) -> None:
+    """The grant keeps no refresh token of Entra either, although Entra issued one."""
+    flow.register(grant_types=["authorization_code"])
+    answer = flow.redeem(flow.code()).json()
+    assert set(answer) == {"access_token", "token_type", "expires_in", "scope"}
+    assert not {"counter", "entraToken", "refreshSecret"} & flow.store.one("grants").keys()
+
+
 # Scopes and resources of a refresh
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.policies.engine.harness import Harness, Response
-from tests.policies.oauth.flow import GATEWAY, Flow, handle_of, service_with
+from tests.policies.oauth.flow import GATEWAY, RESOURCE, Flow, handle_of, service_with
 from twin.clock import Clock
 
 NOTES = {
@@ -112,6 +112,18 @@ def test_f4_a_sign_in_for_the_whole_gateway_opens_only_the_servers_of_its_scopes
     assert flow.call(both["access_token"]).status == 200
     narrowed = flow.refresh(both["refresh_token"], scope="notes.write").json()
     assert flow.call(narrowed["access_token"]).status == 403
+
+
+def test_d2_a_sign_in_for_one_server_gives_no_token_for_another_one(flow: Flow) -> None:
+    """A token for the whole gateway may be narrowed to either; one for a server may not be exchanged."""
+    notes = f"{GATEWAY}/notes-mcp"
+    for resource, other in ((RESOURCE, notes), (notes, RESOURCE)):
+        code = code_for(flow, scope=None, resource=resource)
+        refused = flow.redeem(code, resource=other)
+        assert (refused.status, refused.json()["error"]) == (400, "invalid_target")
+        tokens = flow.redeem(code, resource=resource).json()
+        refused = flow.refresh(tokens["refresh_token"], resource=other)
+        assert (refused.status, refused.json()["error"]) == (400, "invalid_target")
 
 
 def code_for(flow: Flow, **changed: str | None) -> str:

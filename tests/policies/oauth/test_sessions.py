@@ -74,6 +74,16 @@ def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
     assert post(flow, token, session).status == 404
 
 
+def test_e5_an_answer_in_a_session_may_name_it_again(flow: Flow, token: str) -> None:
+    """The session is not bound again, and its owner is read from the store once."""
+    issues(flow, "x")
+    post(flow, token)
+    post(flow, token, "x")
+    calls = len(flow.store.calls)
+    assert post(flow, token, "x").header("Mcp-Session-Id") == "x"
+    assert len(flow.store.calls) == calls
+
+
 def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
     issues(flow, "own")
     post(flow, token)
