@@ -106,7 +106,7 @@ class Publisher:
 
     def __init__(
         self,
-        client: PipelineClient,
+        client: PipelineClient[HttpRequest, HttpResponse],
         target: Target,
         *,
         sleep: Callable[[float], None] = time.sleep,

@@ -103,7 +103,7 @@ def load(
     )
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _LOADER) or {}  # noqa: S506 -- both are safe
     except FileNotFoundError:

@@ -351,7 +351,10 @@ def test_the_page_of_readings_is_current() -> None:
 @pytest.mark.parametrize("question", TABLE, ids=lambda question: question.name)
 def test_each_reading_has_tests_of_its_own(question: Question) -> None:
     section = page.part("readings", READINGS).partition(f"## {question.id}: ")[2].partition("\n## ")[0]
-    assert re.search(r"^- `test_\w+` in `tests/", section, re.MULTILINE)
+    assert re.search(r"^- `test_\w+` in `tests/", section, re.MULTILINE), (
+        f"no test chooses {question.name}=...: add one to tests/policies/engine/test_readings.py, then run "
+        "`.venv/bin/python -m apim.readings`"
+    )
 
 
 def test_the_score_names_its_commit_and_its_date() -> None:

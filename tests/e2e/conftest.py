@@ -127,7 +127,7 @@ class RunningTwin:
     def advance_clock(self, seconds: float) -> None:
         self.control.post("/clock", json={"advance": seconds}).raise_for_status()
 
-    def received(self, service: str) -> list[dict]:
+    def received(self, service: str) -> list[dict[str, Any]]:
         return (
             self.control.get("/received", params={"service": service}).raise_for_status().json()["received"]
         )

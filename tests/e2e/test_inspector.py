@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,7 +33,7 @@ class Inspector:
         }
         self.sign_ins = 0
 
-    def run(self, *arguments: str) -> dict:
+    def run(self, *arguments: str) -> dict[str, Any]:
         """The parsed output for a method. If a sign-in is required, the user signs in."""
         status, errors, printed = self.attempt(*arguments)
         assert status == 0, errors + printed

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -61,7 +62,7 @@ def exchanged(twin: RunningTwin) -> Iterator[ExchangedValues]:
     twin.http.event_hooks = {"request": [], "response": []}
 
 
-def recorded(twin: RunningTwin, **filters: str) -> list[dict]:
+def recorded(twin: RunningTwin, **filters: str) -> list[dict[str, Any]]:
     listed = twin.control.get("/traces", params=filters).raise_for_status().json()["traces"]
     return [twin.control.get(f"/traces/{each['request_id']}").raise_for_status().json() for each in listed]
 

@@ -10,7 +10,9 @@ from apim.readings import TABLE, ReadingError, Readings, question
 
 def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
     hints = get_type_hints(Readings)
-    assert [field.name for field in fields(Readings)] == [each.field for each in TABLE]
+    assert [field.name for field in fields(Readings)] == [each.field for each in TABLE], (
+        "the fields of Readings in apim/readings/record.py are not the questions of table.toml, in its order"
+    )
     for field, entry in zip(fields(Readings), TABLE, strict=True):
         assert set(get_args(hints[field.name])) == {option.name for option in entry.options}
         assert field.default == entry.default.name

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -184,7 +184,9 @@ def test_faults_can_be_cleared(twin: Twin) -> None:
         ({"service": "cosmos", "status": 500, "time": 1}, "Unknown: time. Accepted: body, delay"),
     ],
 )
-def test_an_invalid_fault_is_rejected_with_the_accepted_values(twin: Twin, fault: dict, message: str) -> None:
+def test_an_invalid_fault_is_rejected_with_the_accepted_values(
+    twin: Twin, fault: dict[str, Any], message: str
+) -> None:
     assert message in refusal(twin.control.post("/faults", json=fault))
     assert not twin.network.faults
 
@@ -403,7 +405,7 @@ def test_readings_are_changed_for_the_gateway_and_all_processes(twin: Twin) -> N
         ({"unit-clocks": True}, 'The body must map readings to options, such as {"query": "raw"}.'),
     ],
 )
-def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict, message: str) -> None:
+def test_a_reading_that_does_not_exist_is_refused(twin: Twin, body: dict[str, Any], message: str) -> None:
     assert message in refusal(twin.control.put("/readings", json=body))
     assert twin.readings.current == Readings.default()
 
@@ -432,6 +434,6 @@ def test_settings_are_deployed_in_parts_and_undone_by_a_reset(twin: Twin) -> Non
         ({"config": {"wrong": "1"}}, "Nothing was changed: wrong is not a setting."),
     ],
 )
-def test_a_change_that_cannot_be_deployed_is_refused(twin: Twin, body: dict, message: str) -> None:
+def test_a_change_that_cannot_be_deployed_is_refused(twin: Twin, body: dict[str, Any], message: str) -> None:
     assert message in refusal(twin.control.post("/deployment", json=body))
     assert twin.rollout.config == {}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -38,10 +39,10 @@ def client_of(stack: Stack, service: Service) -> TestClient:
 
 
 @pytest.fixture
-def get(stack: Stack, service: Service) -> Callable[..., dict]:
+def get(stack: Stack, service: Service) -> Callable[..., dict[str, Any]]:
     client = client_of(stack, service)
 
-    def get(path: str, **query: str) -> dict:
+    def get(path: str, **query: str) -> dict[str, Any]:
         answer = client.get(path, params={"api-version": "2024-05-01", **query})
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -53,7 +54,7 @@ def service_id(stack: Stack) -> str:
     return stack.one("apimanagement:ApiManagementService").id
 
 
-def test_the_service_is_found_from_its_subscription(get: Callable[..., dict], stack: Stack) -> None:
+def test_the_service_is_found_from_its_subscription(get: Callable[..., dict[str, Any]], stack: Stack) -> None:
     (subscription,) = get("/subscriptions")["value"]
     path = f"/subscriptions/{subscription['subscriptionId']}/providers/Microsoft.ApiManagement/service"
     (service,) = get(path)["value"]
@@ -73,7 +74,7 @@ def test_returned_policies_are_those_of_the_running_gateway(stack: Stack, servic
 
 
 def test_collections_list_the_resources_one_level_below(
-    get: Callable[..., dict], stack: Stack, service: Service
+    get: Callable[..., dict[str, Any]], stack: Stack, service: Service
 ) -> None:
     listed = get(f"{service_id(stack)}/apis")["value"]
     assert [api["name"] for api in listed] == [api.id for api in service.apis]
@@ -91,7 +92,7 @@ def test_collections_list_the_resources_one_level_below(
     assert all(route["properties"]["fqdn"] == f"{route['name']}.{domain}" for route in routes)
 
 
-def test_authentication_settings_can_be_read(get: Callable[..., dict], stack: Stack) -> None:
+def test_authentication_settings_can_be_read(get: Callable[..., dict[str, Any]], stack: Stack) -> None:
     for app, lock in [
         *((app, "authConfigs/current") for app in stack.of_type("app:ContainerApp")),
         *((app, "config/authsettingsV2") for app in stack.of_type("web:WebApp")),
@@ -99,7 +100,9 @@ def test_authentication_settings_can_be_read(get: Callable[..., dict], stack: St
         assert get(f"{app.id}/{lock}")["properties"]["platform"]["enabled"] is True
 
 
-def test_no_answer_contains_a_secret(get: Callable[..., dict], stack: Stack, service: Service) -> None:
+def test_no_answer_contains_a_secret(
+    get: Callable[..., dict[str, Any]], stack: Stack, service: Service
+) -> None:
     group = service_id(stack).partition("/providers/")[0]
     responses = json.dumps(
         [

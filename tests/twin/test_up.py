@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -212,7 +213,7 @@ def test_the_functions_server_is_restarted_when_it_ends(shared: Shared) -> None:
 def test_a_restart_has_the_same_tenant_and_keys_and_no_process_is_left(
     shared: Shared,
 ) -> None:
-    def facts(run: Up) -> tuple[dict, set[int]]:
+    def facts(run: Up) -> tuple[dict[str, Any], set[int]]:
         outputs = httpx.get(f"http://127.0.0.1:{run.port + 1}/stack").json()["outputs"]
         registration = {"redirect_uris": ["http://127.0.0.1/callback"], "client_name": "Test"}
         client = httpx.post(f"http://localhost:{run.port}/register", json=registration)
