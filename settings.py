@@ -454,7 +454,7 @@ def _backends(reader: Reader) -> tuple[str, ...]:
         wrong = (
             f"{', '.join(names)} is not behind the gateway, and no other server is enabled."
             if names
-            else "It is empty."
+            else "Must not be empty."
         )
         setting.reject(reader, wrong, setting.command_for_entry(len(names), BACKENDS[0]))
     return names
@@ -510,10 +510,9 @@ def _entra_authority(reader: Reader) -> str:
     if value and reader.local and not is_loopback(value):
         reader.reject(
             "local",
-            f"It is true, but '{value}' is not on this machine.",
-            "A local stack has weaker protection than one on Azure: it allows pages of this machine and "
-            "plain "
-            "http.",
+            f"Must not be true, because '{value}' is not on this machine.",
+            "A local stack has weaker protection than a stack on Azure: it allows web pages of this machine "
+            "and plain http.",
             declared.LOCAL.command,
         )
     elif value and is_loopback(value) and not reader.local:

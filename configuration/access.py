@@ -68,7 +68,7 @@ def read_access(reader: Reader, key: str, value: object, reason: str) -> tuple[A
     remedy = f"pulumi config set --path '{key}' users"
     words = _words(value)
     if not words:
-        reader.reject(key, "It is empty, so the server could not be called.", reason, remedy)
+        reader.reject(key, "Must not be empty: no caller could use the server.", reason, remedy)
         return ("users",)
     for word in words:
         if word not in choices:
@@ -96,7 +96,7 @@ def read_tools(reader: Reader, location: str, value: object, reason: str) -> Map
         reason: explanation of the setting, for messages.
     """
     if not isinstance(value, dict):
-        reader.reject(location, "It is not a map of tools.", reason, f"pulumi config rm --path '{location}'")
+        reader.reject(location, "Must be a map of tools.", reason, f"pulumi config rm --path '{location}'")
         return {}
     if len(value) > MOST_TOOLS:
         remedy = f"pulumi config set --path '{location}[\"{OTHER_TOOLS}\"].scope' SCOPE"
@@ -111,7 +111,7 @@ def _rule(reader: Reader, location: str, name: str, value: object, reason: str) 
     if name != OTHER_TOOLS and not TOOL.fullmatch(name):
         reader.reject(location, f"'{name}' is not the name of a tool.", reason, remove)
     if not isinstance(value, dict) or not value:
-        reader.reject(location, "It is not a map with a scope, a role or a group.", reason, remove)
+        reader.reject(location, "Must be a map with a scope, a role or a group.", reason, remove)
         return ToolRule()
     found = {"scope": "", "role": "", "group": ""}
     patterns = {"scope": SCOPE, "role": _ROLE, "group": _GUID}
@@ -183,7 +183,7 @@ def _agent(
     if not roles:
         example = known[0] if known else "functions"
         remedy = f"pulumi config set --path '{location}.roles[0]' {example}"
-        reader.reject(f"{location}.roles", "It is empty.", reason, remedy)
+        reader.reject(f"{location}.roles", "Must not be empty.", reason, remedy)
     for index, role in enumerate(roles):
         if role not in known:
             near = next(iter(difflib.get_close_matches(role, known, n=1, cutoff=0)), "")

@@ -117,15 +117,15 @@ def read(reader: Reader, sku: str, *, adopted: bool) -> Address | None:
     hostname, certificate = HOSTNAME.read(reader), CERTIFICATE.read(reader)
     without = f"pulumi config rm {CERTIFICATE.key}"
     if certificate and not hostname:
-        CERTIFICATE.reject(reader, "It is set, but gatewayHostname is not.", without)
+        CERTIFICATE.reject(reader, "Requires gatewayHostname, which is not set.", without)
     elif certificate and adopted:
         CERTIFICATE.reject(
             reader,
-            "It is set together with existingApiManagement, whose owner sets it on the service.",
+            "Must not be set with existingApiManagement: the owner of that service sets it there.",
             without,
         )
     elif hostname and not certificate and not adopted and HOSTNAME.problem(hostname) is None:
-        CERTIFICATE.reject(reader, "It is not set, but gatewayHostname is.")
+        CERTIFICATE.reject(reader, "Required with gatewayHostname, but not set.")
     elif certificate == MANAGED and sku not in _MANAGED_TIERS:
         CERTIFICATE.reject(reader, f"The tier {sku} has no managed certificates.")
     return Address(hostname=hostname, certificate=ResourceId.parse(certificate)) if hostname else None
@@ -144,7 +144,7 @@ def read_prefix(reader: Reader, *, adopted: bool) -> str:
     if prefix and not adopted:
         PATH_PREFIX.reject(
             reader,
-            "It is set, but existingApiManagement is not: the root of the stack's own service is free.",
+            "Requires existingApiManagement, which is not set; the stack's own service has no other APIs.",
             f"pulumi config rm {PATH_PREFIX.key}",
         )
     return prefix

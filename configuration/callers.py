@@ -22,7 +22,7 @@ def reject_unknown_backends(
             reader.reject(
                 f"{setting.key}.{name}",
                 f"'{name}' is not one of {', '.join(known) or '(none)'}.",
-                "It is a map for the project's own MCP servers that are enabled and behind the gateway; "
+                "The map is for the project's own MCP servers that are enabled and behind the gateway; "
                 "entries of `containers` have their own key for it.",
                 f"pulumi config rm --path '{setting.key}[\"{name}\"]'",
             )
@@ -137,8 +137,8 @@ def servers_locked_tools(
         if name in legacy_only:
             setting.reject(
                 reader,
-                f"The server '{name}' has the legacy transport alone, over which the gateway cannot leave "
-                "tools out of a list. If it has streamable HTTP, set `transport` in its entry.",
+                f"The server '{name}' has only the legacy transport, over which the gateway cannot filter "
+                "lists of tools. If it has streamable HTTP, set `transport` in its entry.",
                 setting.command_for("report"),
             )
         elif name not in locked:

@@ -107,7 +107,7 @@ def _name(entry: Entry) -> str:
 def _title(entry: Entry, name: str) -> str:
     title = entry.text("title", name.replace("-", " ").title() or "?")
     if not (title.isprintable() and len(title) <= 60 and not set(title) & set('{}"<>\\')):  # noqa: PLR2004 -- said in `limits`
-        entry.reject("title", "It is not a valid title.")
+        entry.reject("title", "Not a valid title.")
     return title
 
 
@@ -173,7 +173,7 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
     if transport != "separate":
         for key in ("http", "sse"):
             if entry.has(key):
-                wrong = f"It has no effect with transport {transport}."
+                wrong = f"Has no effect with transport {transport}."
                 entry.reject(f"{key}.env", wrong, remedy=entry.remove(key))
         return (Process(transport=transport, arguments=arguments, env=env, least=least, most=most),)
 
@@ -197,7 +197,7 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
 def _session_parameter(entry: Entry, transport: Transports) -> str | None:
     if transport == "streamable-http":
         if entry.has("sessionParameter"):
-            wrong = "It has no effect with transport streamable-http."
+            wrong = "Has no effect with transport streamable-http."
             entry.reject("sessionParameter", wrong, remedy=entry.remove("sessionParameter"))
         return None
     parameter = entry.text("sessionParameter")
@@ -287,7 +287,7 @@ def _resources(entry: Entry) -> tuple[float, str]:
     cpu = _number(entry.text("cpu", "0.25"))
     fitting = max(0.25, min(4.0, math.ceil(cpu * 4) / 4)) if math.isfinite(cpu) else 0.25
     if cpu * 4 not in _QUARTERS:
-        entry.reject("cpu", "It is not a valid size.", remedy=entry.set("cpu", f"{fitting:g}"))
+        entry.reject("cpu", "Not a valid size.", remedy=entry.set("cpu", f"{fitting:g}"))
     memory = entry.text("memory", f"{fitting * 2:g}Gi")
     amount = _number(memory.removesuffix("Gi")) if memory.endswith("Gi") else math.nan
     if amount != fitting * 2:
@@ -306,7 +306,7 @@ def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
             inner.reject(key, f"'{text}' is outside of {lowest} to {MOST_REPLICAS}.")
             return 1, 1
     if limits["min"] > limits["max"]:
-        inner.reject("max", "It is below min.", remedy=inner.set("max", str(max(1, limits["min"]))))
+        inner.reject("max", "Must not be below `min`.", remedy=inner.set("max", str(max(1, limits["min"]))))
     if transport in ("sse", "both") and limits["max"] > 1:
         inner.reject(
             "max",

@@ -40,7 +40,7 @@ def email_problem(value: str) -> str | None:
 def _name_problem(value: str) -> str | None:
     if value.isprintable() and len(value) <= 100 and not set(value) & set("{}"):  # noqa: PLR2004 -- API Management's limit
         return None
-    return "It has more than 100 characters, or braces, or unprintable characters."
+    return "Must have at most 100 printable characters, without braces."
 
 
 LOCATION = Text(
@@ -118,8 +118,8 @@ APP_SCHEMES = TextList(
     key="appSchemes",
     description=(
         "Private-use URI schemes without a dot that redirect URIs of apps may have. Any app on a computer "
-        "can claim such a scheme, so only those of known clients are accepted. Schemes with a dot, which RFC "
-        "8252 requires, are always accepted. Your own list replaces the default."
+        "can claim such a scheme, so only schemes of known clients are accepted. Schemes with a dot, which "
+        "RFC 8252 requires, are always accepted. Your own list replaces the default."
     ),
     limits=(
         "Lower-case letters, digits, `+` and `-`, beginning with a letter; none that a browser uses itself."
@@ -225,7 +225,7 @@ TOOLS = MapMap(
 TOOL_LOCK = Choice(
     key="toolLock",
     description=(
-        "What happens with tools that differ from the reviewed ones in tools.lock.json. With `report` "
+        "The treatment of tools that differ from the reviewed ones in tools.lock.json. With `report` "
         "`make verify` reports them. With `refuse` the gateway also refuses calls of tools that the file "
         "does not have, and leaves out of lists those and the ones whose title or description changed."
     ),

@@ -284,7 +284,7 @@ class Entry:
                 self.reject(key, NOT_SET)
             return default or ""
         if isinstance(value, (list, dict, bool)):
-            self.reject(key, "It is not a string.", remedy=None if default is None else self.remove(key))
+            self.reject(key, "Must be a string.", remedy=None if default is None else self.remove(key))
             return default or ""
         return str(value).strip()
 
@@ -305,7 +305,7 @@ class Entry:
         if isinstance(value, list) and None in value:
             nulls = [index for index, word in enumerate(value) if word is None]
             remedies = [self.remove(f"{key}[{index}]") for index in reversed(nulls)]
-            self.reject(key, f"Its entry {nulls[0]} is null.", remedy=" && ".join(remedies))
+            self.reject(key, f"Entry {nulls[0]} is null.", remedy=" && ".join(remedies))
             return ()
         if isinstance(value, list) and not any(isinstance(word, (list, dict)) for word in value):
             return tuple(plain(word) for word in value)
@@ -314,7 +314,7 @@ class Entry:
                 return tuple(shlex.split(value))
             except ValueError:
                 pass
-        self.reject(key, "It is not a list of strings.", remedy=self.remove(key))
+        self.reject(key, "Must be a list of strings.", remedy=self.remove(key))
         return ()
 
     def map(self, key: str) -> Mapping[str, object]:
@@ -323,8 +323,8 @@ class Entry:
         if value in (None, ""):
             return {}
         if not isinstance(value, dict):
-            why = ENTRY_KEYS[key].reason if key in ENTRY_KEYS else f"It is a map of {', '.join(_inner(key))}."
-            self.reader.reject(f"{self.location}.{key}", "It is not a map.", why, self.remove(key))
+            why = ENTRY_KEYS[key].reason if key in ENTRY_KEYS else f"The keys are: {', '.join(_inner(key))}."
+            self.reader.reject(f"{self.location}.{key}", "Must be a map.", why, self.remove(key))
             return {}
         return value
 

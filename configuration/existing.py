@@ -188,12 +188,14 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
         audiences=_audiences(reader, servers),
     )
     if existing.api_management and not reader.peek(IDENTITY.key):
-        IDENTITY.reject(reader, "It is not set, but existingApiManagement is.")
+        IDENTITY.reject(reader, "Required with existingApiManagement, but not set.")
     if existing.identity and not reader.peek(API_MANAGEMENT.key):
-        wrong = "It is set, but existingApiManagement is not: the stack's own service has an identity."
+        wrong = (
+            "Requires existingApiManagement, which is not set; the stack's own service has its own identity."
+        )
         IDENTITY.reject(reader, wrong, f"pulumi config rm {IDENTITY.key}")
     if existing.environment and reader.peek("isolateEnvironments").lower() == "true":
-        wrong = "It is set, but isolateEnvironments requires a separate environment for each MCP server."
+        wrong = "Must not be set with isolateEnvironments, which needs an environment for each MCP server."
         ENVIRONMENT.reject(reader, wrong, "pulumi config rm isolateEnvironments")
     return existing
 

@@ -194,7 +194,7 @@ def read_foundry(reader: Reader, *, github: bool) -> Foundry | None:
     match = _PROJECT_ID.fullmatch(id_)
     if match is None:
         if token and not id_:
-            wrong = "It is set, but foundryProject is not, so no connection can be created for it."
+            wrong = "Requires foundryProject, which is not set, so no connection can be created."
             GITHUB_TOKEN.reject(reader, wrong, f"pulumi config rm {GITHUB_TOKEN.key}")
         return Foundry(endpoint=endpoint.rstrip("/"), model=model, project=None) if endpoint else None
     standard = f"https://{match['account']}.services.ai.azure.com/api/projects/{match['project']}"
@@ -215,13 +215,13 @@ def _require_own_server(reader: Reader, project: str, token: str) -> None:
     """Reports what makes the sign-in of users at GitHub impossible."""
     setting = GITHUB_SIGN_IN
     if not project:
-        wrong = "It is `user`, but foundryProject is not set, so no connection can be created."
+        wrong = "`user` requires foundryProject, which is not set, so no connection can be created."
         setting.reject(reader, wrong, FOUNDRY_PROJECT.command)
     if token:
-        wrong = "It is `user`, but githubToken is set, with which all users would act as one."
+        wrong = "`user` excludes githubToken, with which all users would act as one account."
         setting.reject(reader, wrong, f"pulumi config rm {GITHUB_TOKEN.key}")
     if GITHUB_URL.read(reader).rstrip("/") != GITHUB.rstrip("/"):
-        wrong = "It is `user`, but githubUrl is another server than the one of Microsoft's OAuth app."
+        wrong = "`user` requires the server of Microsoft's OAuth app, but githubUrl is another one."
         setting.reject(reader, wrong, f"pulumi config rm {GITHUB_URL.key}")
 
 

@@ -46,7 +46,7 @@ def read(reader: Reader) -> Monitoring:
         setting.reject(reader, f"There are {len(emails)} addresses.", setting.command_without_entry(50))
     anomalies = declared.COST_ANOMALY_ALERT
     if (cost_anomalies := anomalies.read(reader)) and not emails:
-        anomalies.reject(reader, "It is true, but alertEmails is empty.", setting.command)
+        anomalies.reject(reader, "Requires alertEmails, which is empty.", setting.command)
     return Monitoring(
         retention_days=declared.LOG_RETENTION_DAYS.read(reader),
         daily_cap_gb=declared.LOG_DAILY_CAP_GB.read(reader),

@@ -32,7 +32,7 @@ class Reader:
             self.problems.append(problem)
 
     def peek(self, key: str) -> str:
-        """The value, unchecked; empty when it is not set.
+        """The unchecked value; an empty string if it is not set.
 
         Args:
             key: a setting of the project, or of another namespace, such as `azure-native:location`.
@@ -48,7 +48,7 @@ class Reader:
         return key if ":" in key else self._config.full_key(key)
 
     def structure(self, key: str) -> object:
-        """A list or map, or the string itself when it is neither; None when it is not set."""
+        """A list or map, or the string itself if it is neither; None if it is not set."""
         value = self.peek(key)
         if not value:
             return None
@@ -60,7 +60,8 @@ class Reader:
     def secret(self, key: str) -> str:
         """The value of a secret, or an empty string. It must be encrypted in the stack's file.
 
-        From then on its key counts as a setting: entries of `containers` choose the keys of their secrets.
+        This also makes its key a known setting, because entries of `containers` choose the keys of their
+        secrets.
         """
         self._secrets.add(key)
         full = self._config.full_key(key)
@@ -69,7 +70,7 @@ class Reader:
         if value and not encrypted:
             self.reject(
                 key,
-                "It is a secret, but it is not encrypted in the stack's file.",
+                "Must be encrypted in the stack's file, because it is a secret.",
                 "Everyone who can read the file or its history can read it. Revoke it and set a new one.",
                 f"pulumi config set --secret {key}",
             )

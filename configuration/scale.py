@@ -183,11 +183,11 @@ def _of_another_tier(reader: Reader, setting: TextList, *, adopted: bool) -> boo
     if adopted:
         setting.reject(
             reader,
-            "It is set together with existingApiManagement, whose owner sets it on the service.",
+            "Must not be set with existingApiManagement: the owner of that service sets it there.",
             remedy,
         )
     elif (sku := reader.peek("sku")) != _MULTIPLE:
-        setting.reject(reader, f"It is set, but the tier is {sku}.", remedy)
+        setting.reject(reader, f"Requires the tier {_MULTIPLE}, but the tier is {sku}.", remedy)
     else:
         return False
     return True
@@ -212,9 +212,7 @@ def _regions(reader: Reader, *, adopted: bool, in_network: bool) -> tuple[str, .
     if not regions or _of_another_tier(reader, REGIONS, adopted=adopted):
         return ()
     if in_network:
-        wrong = (
-            "It is set together with vnetEnabled: each region would need a separate network with a peering."
-        )
+        wrong = "Must not be set with vnetEnabled: each region would need a separate network with a peering."
         REGIONS.reject(reader, wrong, f"pulumi config rm {REGIONS.key}")
     for index, region in enumerate(regions):
         if not re.fullmatch(r"[a-z]+[a-z0-9]*", region):
@@ -238,7 +236,7 @@ def _throughput(reader: Reader) -> int:
 def _redis_connection(reader: Reader, *, adopted: bool) -> str:
     connection = REDIS_CONNECTION.read(reader)
     if connection and adopted:
-        wrong = "It is set together with existingApiManagement, whose owner sets it on the service."
+        wrong = "Must not be set with existingApiManagement: the owner of that service sets it there."
         REDIS_CONNECTION.reject(reader, wrong, f"pulumi config rm {REDIS_CONNECTION.key}")
     return connection
 

@@ -14,14 +14,14 @@ from typing import ClassVar
 
 from configuration.reader import Reader
 
-NOT_SET = "It is not set."
-_NO_DEFAULT = "It is not set, and Pulumi.yaml does not have its default."
+NOT_SET = "Required, but not set."
+_NO_DEFAULT = "Not set, and Pulumi.yaml does not have its default."
 _WRITE_DEFAULTS = ".venv/bin/python -m configuration.page"
 
 # If `Pulumi.yaml` declares the type of the list, the Pulumi CLI refuses it before the program runs.
 _NULL_ENTRY = (
-    "Pulumi fills a list with nulls when a command sets a later index of a list that the stack's file does "
-    "not have; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
+    "If a command sets a later index of a list that is not in the stack's file, Pulumi fills the list with "
+    "nulls; the default in Pulumi.yaml is not copied. Set every index, beginning with 0."
 )
 
 
@@ -246,7 +246,7 @@ class TextList(Setting):
             value = self._reject_nulls(reader, value)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             remedy = f"pulumi config rm {self.key} && {self.command}"
-            self.reject(reader, "It is not a list of strings.", remedy)
+            self.reject(reader, "Must be a list of strings.", remedy)
             return ()
         items = tuple(str(item).strip() for item in value)
         for item in sorted({item for item in items if items.count(item) > 1}):
@@ -261,7 +261,7 @@ class TextList(Setting):
         commands = [self.command_for_entry(index, str(item)) for index, item in enumerate(items)]
         reader.reject(
             self.key,
-            f"Its entry {value.index(None)} is null.",
+            f"Entry {value.index(None)} is null.",
             _NULL_ENTRY,
             " && ".join([f"pulumi config rm {self.key}", *commands]),
         )
@@ -289,7 +289,7 @@ class TextMap(Setting):
             return {}
         if not isinstance(value, dict):
             remedy = f"pulumi config rm {self.key} && {self.command}"
-            self.reject(reader, "It is not a map of names to strings.", remedy)
+            self.reject(reader, "Must be a map of names to strings.", remedy)
             return {}
         # Pulumi converts strings that look like numbers or booleans; a tag is a string.
         return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
@@ -312,7 +312,7 @@ class MapMap(Setting):
             return {}
         if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
             remedy = f"pulumi config rm {self.key} && {self.command}"
-            self.reject(reader, "It is not a map of names to maps.", remedy)
+            self.reject(reader, "Must be a map of names to maps.", remedy)
             return {}
         return value
 
@@ -357,9 +357,9 @@ class MapList(Setting):
             remedy = " && ".join(
                 f"pulumi config rm --path '{self.key}[{index}]'" for index in reversed(nulls)
             )
-            reader.reject(self.key, f"Its entry {nulls[0]} is null.", _NULL_ENTRY, remedy)
+            reader.reject(self.key, f"Entry {nulls[0]} is null.", _NULL_ENTRY, remedy)
             return ()
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.reject(reader, "It is not a list of maps.", f"pulumi config rm {self.key}")
+            self.reject(reader, "Must be a list of maps.", f"pulumi config rm {self.key}")
             return ()
         return tuple(value)

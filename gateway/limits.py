@@ -59,7 +59,7 @@ def check(settings: Settings, plan: Plan) -> None:
     errors = [finding.message for finding in found if not finding.warning]
     if errors:
         lines = "\n".join(f"  {message}" for message in errors)
-        raise LimitsError(f"Azure would refuse this stack; nothing was created:\n{lines}")
+        raise LimitsError(f"Azure would refuse this stack, so nothing was created:\n{lines}")
 
 
 def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:

@@ -189,9 +189,9 @@ def _require_suitable(
     )
     if closed and must_be_open:
         raise pulumi.RunError(
-            f"The Key Vault {name} has a firewall. API Management passes it with its system-assigned "
-            "identity only, and the stack uses the user-assigned identity of an API Management service that "
-            "exists. Use a vault of the stack's own.\n"
+            f"The Key Vault {name} has a firewall, which admits API Management only with its "
+            "system-assigned identity. With existingApiManagement the stack uses the user-assigned identity "
+            "of that service. Let the stack create its own vault.\n"
             "  > pulumi config rm existingKeyVault"
         )
     return name

@@ -41,7 +41,7 @@ def up(
     state: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for what survives a restart.",
+            help="Folder for the state that survives a restart.",
             show_default=".twin, or .twin/<port> on another port",
         ),
     ] = None,
@@ -63,14 +63,14 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="NAME=OPTION",
-            help="How Azure is assumed to behave; docs/readings.md lists the options.",
+            help="The assumed behaviour of Azure; docs/readings.md lists the options.",
         ),
     ] = None,
     agents: Annotated[
         bool,
         typer.Option("--agents", help="Admit agents to the project's servers, regardless of `access`."),
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the logs of the services.")] = False,
 ) -> None:
     """Runs a stack on this machine until Ctrl-C."""
     from apim.readings import ReadingError, Readings  # noqa: PLC0415 - see above
@@ -130,19 +130,29 @@ def inspector(context: typer.Context) -> None:
 def lint(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Policy documents; none: those of the stack, as rendered."),
+        typer.Argument(
+            metavar="[FILE]...", help="Policy documents; by default the rendered documents of the stack."
+        ),
     ] = None,
     *,
-    stack: Annotated[str, typer.Option(help="Without files: the stack.")] = "dev",
+    stack: Annotated[
+        str, typer.Option(help="The stack whose policies are checked if no file is given.")
+    ] = "dev",
     sku: Annotated[str, typer.Option(help="The tier of the service.")] = "BasicV2",
     named_value: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A declared named value; none given: any name may be mentioned."),
+        typer.Option(
+            metavar="NAME", help="A declared named value. If none is given, every name is accepted."
+        ),
     ] = None,
     scope: Annotated[str, typer.Option(help="global, api or operation.")] = "operation",
-    streams: Annotated[bool, typer.Option("--streams", help="The API streams: nothing may buffer.")] = False,
-    protected: Annotated[bool, typer.Option("--protected", help="The API needs a token.")] = False,
-    body_bytes: Annotated[int, typer.Option(min=0, help="What diagnostics log of bodies.")] = 0,
+    streams: Annotated[
+        bool, typer.Option("--streams", help="The API streams, so no policy may buffer.")
+    ] = False,
+    protected: Annotated[bool, typer.Option("--protected", help="The API requires a token.")] = False,
+    body_bytes: Annotated[
+        int, typer.Option(min=0, help="Number of bytes of bodies that diagnostics log.")
+    ] = 0,
 ) -> None:
     """Checks policies. Exit status 1 with findings, 0 without, 2 for unusable input."""
     from twin import lint_command  # noqa: PLC0415 - see above

@@ -59,9 +59,9 @@ def _take(line: str, state: str, answer: asyncio.Future[Mapping[str, str]]) -> t
     target = urlsplit(rest.rpartition(" ")[0])
     parameters = dict(parse_qsl(target.query, keep_blank_values=True))
     if method != "GET" or target.path != REDIRECT_PATH:
-        return HTTPStatus.NOT_FOUND, "There is nothing here"
+        return HTTPStatus.NOT_FOUND, "This page does not exist"
     if not secrets.compare_digest(parameters.get("state", "").encode(), state.encode()):
-        return HTTPStatus.BAD_REQUEST, "This is not the answer to the sign-in that is running"
+        return HTTPStatus.BAD_REQUEST, "This response does not belong to the current sign-in"
     if not answer.done():
         answer.set_result(parameters)
     return HTTPStatus.OK, "The sign-in was refused" if "error" in parameters else "You are signed in"

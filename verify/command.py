@@ -39,13 +39,17 @@ def verify(
         list[str] | None, typer.Option(metavar="NAME", help="Only this MCP server; may be repeated.")
     ] = None,
     sign_in: Annotated[bool, typer.Option(help="Sign in, and run the checks that need a token.")] = True,
-    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the page.")] = True,
+    browser: Annotated[
+        bool, typer.Option(help="Open the browser; otherwise only print the URL of the page.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    stream_seconds: Annotated[float, typer.Option(min=1, help="How long streams have to stay open.")] = 60,
-    call_seconds: Annotated[float, typer.Option(min=1, help="How long the slow call takes.")] = 45,
-    sign_in_seconds: Annotated[float, typer.Option(min=1, help="How long a sign-in may take.")] = 300,
+    stream_seconds: Annotated[
+        float, typer.Option(min=1, help="Seconds for which streams must stay open.")
+    ] = 60,
+    call_seconds: Annotated[float, typer.Option(min=1, help="Seconds that the slow call takes.")] = 45,
+    sign_in_seconds: Annotated[float, typer.Option(min=1, help="Seconds that a sign-in may take.")] = 300,
     subscription: Annotated[
-        str | None, typer.Option(metavar="ID", help="Azure subscription; looked up.")
+        str | None, typer.Option(metavar="ID", help="Azure subscription; by default it is looked up.")
     ] = None,
     resource_group: Annotated[str | None, typer.Option(metavar="NAME", help="Looked up.")] = None,
     service: Annotated[

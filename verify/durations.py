@@ -49,7 +49,7 @@ def checks(expected: Expectation) -> Iterable[Check]:
         section=SECTION,
         title="Event streams stay open",
         run=_streams,
-        remedy="See reading R4 in docs/readings.md. Something between client and server ends streams early.",
+        remedy="See reading R4 in docs/readings.md. A proxy between client and server closes streams.",
         after=_tool_checks(expected, "sse"),
     )
     yield Check(
@@ -57,7 +57,7 @@ def checks(expected: Expectation) -> Iterable[Check]:
         section=SECTION,
         title="A slow call is answered",
         run=_slow_calls,
-        remedy="See reading R4 in docs/readings.md. Something between client and server ends requests early.",
+        remedy="See reading R4 in docs/readings.md. A proxy between client and server closes requests.",
         after=_tool_checks(expected, "http"),
     )
 
@@ -130,7 +130,7 @@ async def _hold(session: Session, server: Server, seconds: float) -> Held:
     except StopAsyncIteration:
         return Held(server, now() - start, "the stream was closed")
     except TimeoutError:
-        return Held(server, now() - start, "" if began else "the stream brings nothing")
+        return Held(server, now() - start, "" if began else "the stream sent no event")
     except httpx2.HTTPError as error:
         return Held(server, now() - start, type(error).__name__)
 

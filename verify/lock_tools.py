@@ -32,7 +32,7 @@ class LockError(Exception):
 @app.command()
 def lock_tools(
     url: Annotated[
-        str | None, typer.Argument(help="Of the gateway; by default the output gatewayUrl of the stack.")
+        str | None, typer.Argument(help="URL of the gateway; by default the output gatewayUrl of the stack.")
     ] = None,
     *,
     stack: Annotated[
@@ -45,10 +45,12 @@ def lock_tools(
         bool,
         typer.Option(
             help="Call as the agent of AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET instead of "
-            "signing in. In the twin an agent is there already."
+            "signing in. The twin already has an agent."
         ),
     ] = False,
-    browser: Annotated[bool, typer.Option(help="Open the browser; otherwise only print the page.")] = True,
+    browser: Annotated[
+        bool, typer.Option(help="Open the browser; otherwise only print the URL of the page.")
+    ] = True,
     file: Annotated[Path, typer.Option(help="The file to write.")] = tool_lock.PATH,
 ) -> None:
     """Reads the tools of each MCP server of a running stack, and writes the file that pull requests show.

@@ -23,7 +23,7 @@ def checks(manager: ResourceManager) -> Iterable[Check]:
         section=SECTION,
         title="API Management is found in Azure",
         run=partial(_find, manager),
-        remedy="Name it: --subscription <id> --resource-group <name> --service <name>.",
+        remedy="Select it: --subscription <id> --resource-group <name> --service <name>.",
     )
     yield Check(
         id="operations",
@@ -163,8 +163,8 @@ async def _operations(manager: ResourceManager, session: Session) -> str:
             for operation in operations.keys() - api.operations.keys()
         ]
     remedy = (
-        f"Delete what is not part of the stack, for example: az apim api delete --api-id {foreign[0]} "
-        f"--service-name {service.rpartition('/')[2]} --resource-group {service.split('/')[4]}"
+        f"Delete the APIs that are not part of the stack, for example: az apim api delete --api-id "
+        f"{foreign[0]} --service-name {service.rpartition('/')[2]} --resource-group {service.split('/')[4]}"
         if foreign
         else ""
     )

@@ -93,13 +93,13 @@ def _url_problem(value: str) -> str | None:
 def _username_problem(value: str) -> str | None:
     if value.isprintable() and len(value) <= 254:  # noqa: PLR2004 -- RFC 3696, an address's length
         return None
-    return "It is not an e-mail address or a user name of at most 254 printable characters."
+    return "Must be an e-mail address or a user name of at most 254 printable characters."
 
 
 def _token_problem(value: str) -> str | None:
     if re.fullmatch(r"[!-~]{8,1024}", value):
         return None
-    return "It is not a token of 8 to 1024 printable ASCII characters without spaces."
+    return "Must be a token of 8 to 1024 printable ASCII characters without spaces."
 
 
 def _is_https(text: str) -> bool:
@@ -158,7 +158,7 @@ TOKEN = Credential(
 READ_ONLY = Limit(
     setting=Boolean(
         key="jiraReadOnly",
-        description="Disable the tools of Jira's server that change anything.",
+        description="Disable the tools of Jira's server that change data.",
         default=False,
         example="true",
     ),

@@ -49,7 +49,7 @@ TOOLS = {
 
 
 def _token_problem(value: str) -> str | None:
-    return None if _BOT_TOKEN.fullmatch(value) else "It is not a bot token; bot tokens begin with xoxb-."
+    return None if _BOT_TOKEN.fullmatch(value) else "Must be a bot token; bot tokens begin with xoxb-."
 
 
 TOKEN = Credential(
@@ -59,7 +59,7 @@ TOKEN = Credential(
             "Bot User OAuth Token with which Slack's server acts, from OAuth & Permissions of a Slack app. "
             "With a user's token (xoxp-) all users would act as that user."
         ),
-        limits="It begins with xoxb-. Required when `backends` has slack.",
+        limits="Begins with xoxb-. Required when `backends` has slack.",
         example="xoxb-...",
     ),
     variable="SLACK_MCP_XOXB_TOKEN",
@@ -112,7 +112,7 @@ PRESET = Preset(
     credentials=(TOKEN,),
     limits=(POST_CHANNELS, READ_ONLY),
     remedy=(
-        "The bot token must be valid and have the scopes that README.md lists: "
+        "The bot token must be valid and have the scopes that docs/deployment.md lists: "
         "`pulumi config set --secret slackBotToken`."
     ),
 )

@@ -77,7 +77,9 @@ class Clients:
                 except exceptions.CosmosResourceNotFoundError:
                     return _client(self._container.create_item(_blocked({"id": name})))
                 return self._replace(document, _blocked(document))
-        raise AdminError(f"The document {name} was changed by other requests {_ATTEMPTS} times. Try again.")
+        raise AdminError(
+            f"The document {name} was changed by other requests {_ATTEMPTS} times. Run the command again."
+        )
 
     def unblock(self, client: str) -> Client | None:
         """Unblocks a client; None when the client is not blocked.

@@ -42,8 +42,8 @@ def opened(url: str) -> Generator[DatabaseProxy]:
     except exceptions.CosmosHttpResponseError as error:
         if error.status_code in (_FORBIDDEN, _UNAUTHORIZED):
             raise AdminError(
-                "The signed-in account may not use the store; docs/runbook.md says how to assign the role. "
-                f"{_first_line(error)}"
+                "The signed-in account has no access to the store. Assign it the role as docs/runbook.md "
+                f"describes. {_first_line(error)}"
             ) from error
         raise AdminError(f"The store answered {error.status_code}: {_first_line(error)}") from error
     except ServiceRequestError as error:

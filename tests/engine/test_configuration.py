@@ -91,7 +91,7 @@ def test_a_later_entry_of_containers_alone_is_refused_and_the_messages_commands_
     stack.run("pulumi config set --path 'containers[1].name' notes")
     stack.run("pulumi config set --path 'containers[1].image' ghcr.io/example/notes:1.0.0")
     stack.run("pulumi config set --path 'containers[1].port' 8080")
-    with pytest.raises(SettingsError, match=r"containers: Its entry 0 is null") as refusal:
+    with pytest.raises(SettingsError, match=r"containers: Entry 0 is null") as refusal:
         stack.load()
     stack.run(refusal.value.problems[0].remedy)
     assert [each.name for each in stack.load().containers] == ["notes"]

@@ -93,7 +93,7 @@ def test_a_default_that_is_missing_in_the_project_file_comes_with_the_command_th
     key: str,
 ) -> None:
     (problem,) = refused(changed(**{key: None})).problems
-    assert problem.wrong == "It is not set, and Pulumi.yaml does not have its default."
+    assert problem.wrong == "Not set, and Pulumi.yaml does not have its default."
     assert problem.remedy == ".venv/bin/python -m configuration.page"
 
 

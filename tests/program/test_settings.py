@@ -487,7 +487,7 @@ def test_the_commands_in_a_message_fix_the_stack(values: dict[str, str | None]) 
 def test_the_remedy_for_a_null_entry_sets_every_index() -> None:
     (problem,) = refused(changed(backends='[null, "github", null]')).problems
 
-    assert problem.wrong == "Its entry 0 is null."
+    assert problem.wrong == "Entry 0 is null."
     assert problem.remedy == (
         "pulumi config rm backends && pulumi config set --path 'backends[0]' functions "
         "&& pulumi config set --path 'backends[1]' github"
