@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "authorization.md"
 _TABLE = Path(__file__).with_name("table.toml")
-_NUMBER = re.compile(r"test_([a-f][0-9]a?)_")
+_NUMBER = re.compile(r"test_([a-f]\d+[a-z]?)_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Each requirement has a test with its number in the name, and docs/authorization.md lists them."""
 
+from pathlib import Path
+
 import pytest
 
 from apim.page import part
@@ -20,10 +22,20 @@ def test_each_requirement_names_files_that_exist(requirement: Requirement) -> No
 
 
 def test_each_number_in_a_name_is_a_requirement() -> None:
-    assert TESTS.keys() <= {requirement.id for requirement in REQUIREMENTS}
+    unknown = {number: TESTS[number] for number in TESTS.keys() - {each.id for each in REQUIREMENTS}}
+    assert not unknown, f"correct the number, or add it to tests/requirements/table.toml: {unknown}"
 
 
 def test_the_table_in_the_documents_is_current() -> None:
     assert part("requirements", PAGE) == render(REQUIREMENTS, TESTS), (
         "run `.venv/bin/python -m tests.requirements`"
     )
+
+
+def test_a_number_in_a_name_may_have_two_digits(tmp_path: Path) -> None:
+    file = tmp_path / "tests" / "test_codes.py"
+    file.parent.mkdir()
+    file.write_text(
+        "def test_d5_a() -> None: ...\ndef test_b2a_b() -> None: ...\ndef test_d12_c() -> None: ...\n"
+    )
+    assert find_tests(tmp_path).keys() == {"D5", "B2a", "D12"}
