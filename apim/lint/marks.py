@@ -100,7 +100,7 @@ def shown(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
 @lru_cache(maxsize=4096)
 def _shown(source: str, variables: frozenset[tuple[str, Marks]]) -> Marks:
     """`shown`, cached because all operations of an API share expressions."""
-    return _Values(dict(variables)).of(parse(source))
+    return _Values(source, dict(variables)).marks()
 
 
 @lru_cache(maxsize=1024)
@@ -123,7 +123,7 @@ def traced(expression: Expression, variables: Mapping[str, Marks]) -> Marks:
     """What an expression passes to `context.Trace`; the arguments are those of `shown`."""
     if not _may_show(expression, variables):
         return NONE
-    return _Values(variables).handed(parse(expression.source), "Trace")
+    return _Values(expression.source, variables).handed("Trace")
 
 
 def _may_show(expression: Expression, variables: Mapping[str, Marks]) -> bool:
@@ -190,16 +190,18 @@ def _shape(part: object) -> object:
 class _Values:
     """The marks of the values in one expression."""
 
-    def __init__(self, variables: Mapping[str, Marks]) -> None:
+    def __init__(self, source: str, variables: Mapping[str, Marks]) -> None:
+        self._root = parse(source)
+        self._nodes = all_nodes(source)
         self._variables = variables
         self._locals: dict[str, Marks] = {}
 
-    def handed(self, root: syntax.Node, method: str) -> Marks:
+    def handed(self, method: str) -> Marks:
         """What the arguments of a method of `context` reveal."""
-        self._settle(root)
+        self._settle()
         return _union(
             self._value(argument.value)
-            for node in nodes(root)
+            for node in self._nodes
             if isinstance(node, syntax.Call)
             and isinstance(node.target, syntax.Member)
             and node.target.name == method
@@ -208,21 +210,22 @@ class _Values:
             for argument in node.args
         )
 
-    def _settle(self, root: syntax.Node) -> None:
-        # Twice, because a loop may read a variable that is assigned later in its body.
-        for _ in range(2):
-            self._assignments(root)
-
-    def of(self, root: syntax.Node) -> Marks:
-        if not isinstance(root, syntax.Block):
-            return self._value(root)
-        self._settle(root)
+    def marks(self) -> Marks:
+        """What the value of the expression reveals."""
+        if not isinstance(self._root, syntax.Block):
+            return self._value(self._root)
+        self._settle()
         return _union(
-            self._value(node.value) for node in nodes(root) if isinstance(node, syntax.Return) and node.value
+            self._value(node.value) for node in self._nodes if isinstance(node, syntax.Return) and node.value
         )
 
-    def _assignments(self, root: syntax.Node) -> None:
-        for node in nodes(root):
+    def _settle(self) -> None:
+        # Twice, because a loop may read a variable that is assigned later in its body.
+        for _ in range(2):
+            self._assignments()
+
+    def _assignments(self) -> None:
+        for node in self._nodes:
             match node:
                 case syntax.Local(variables=variables):
                     for name, _at, value in variables:

@@ -9,7 +9,7 @@ from apim.csharp.language.keywords import PREDEFINED
 from apim.csharp.language.statement_parser import parse
 from apim.findings import Finding
 from apim.lint.subject import LocatedElement, Subject
-from apim.lint.trees import named_key, nodes, unwrapped
+from apim.lint.trees import all_nodes, named_key, unwrapped
 
 _METHODS = {
     "AsBasic": "AsBasic returns null for a value that it cannot parse",
@@ -46,22 +46,26 @@ def check(subject: Subject) -> Iterator[Finding]:
 @cache
 def _reason(source: str) -> str:
     """Why the value of an expression may be null; cached, because stacks share most expressions."""
-    return _Values(parse(source)).reason()
+    return _Values(source).reason()
 
 
 class _Values:
     """The values that an expression may return."""
 
-    def __init__(self, root: syntax.Node) -> None:
-        self._root = root
+    def __init__(self, source: str) -> None:
+        self._root = parse(source)
         self._locals: dict[str, list[syntax.Node]] = {}
         self._dictionaries: set[str] = set()
         self._seen: set[str] = set()
         # Local variables that the expression compares with null: the code that follows is taken to be
         # correct.
-        self._compared = set(_compared_with_null(root))
-        for node in nodes(root):
+        self._compared: set[str] = set()
+        for node in all_nodes(source):
             match node:
+                case syntax.Binary(
+                    op="==" | "!=", left=syntax.Name(name=name), right=syntax.Literal(type="null")
+                ):
+                    self._compared.add(name)
                 case syntax.Local(variables=variables):
                     for name, _at, value in variables:
                         if value is not None:
@@ -114,15 +118,6 @@ class _Values:
             case syntax.Name(name=name) if name in self._dictionaries:
                 return ""
         return f'a JSON object without "{read.key}" returns null'
-
-
-def _compared_with_null(root: syntax.Node) -> Iterator[str]:
-    for node in nodes(root):
-        match node:
-            case syntax.Binary(
-                op="==" | "!=", left=syntax.Name(name=name), right=syntax.Literal(type="null")
-            ):
-                yield name
 
 
 def _returned(part: object) -> Iterable[syntax.Node]:
