@@ -30,7 +30,7 @@ class Cache:
     """Values by key, each with a time to live.
 
     Args:
-        clock: by which values expire.
+        clock: determines when values expire.
         capacity: bytes (BasicV2 has 250 MB); the least recently used values are removed first.
 
     Attributes:

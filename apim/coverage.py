@@ -1,8 +1,7 @@
-"""Which policies ran and which branches of their C# were taken, by the lines of their templates.
+"""Counts which policies ran and which branches of their C# were taken, by the lines of their templates.
 
-Each process counts for itself and saves its counts as a file in one folder, from which a report reads
-them together. A source location that was rendered into several documents counts once: it ran if it ran in
-any of them.
+Each process counts separately and saves its counts as a file in one folder; a report combines all files. A
+source location that was rendered into several documents counts once: it ran if it ran in any of them.
 """
 
 import json
@@ -55,7 +54,7 @@ class Coverage:
     """The counts of one or more processes.
 
     Attributes:
-        points: whether each was covered.
+        points: for each point, whether it was covered.
         lines: the lines of templates from which documents were rendered, by file.
     """
 
@@ -77,7 +76,7 @@ class Coverage:
             "lines": {file: sorted(lines) for file, lines in self.lines.items()},
         }
         folder.mkdir(parents=True, exist_ok=True)
-        # Under another name first, so that no reader gets an incomplete file.
+        # Written under another name first, so that no reader gets an incomplete file.
         file = folder / f"{uuid.uuid4().hex}.json"
         file.with_suffix(".part").write_text(json.dumps(content), encoding="utf-8")
         file.with_suffix(".part").rename(file)

@@ -225,7 +225,7 @@ class Gateway(pulumi.ComponentResource):
         )
         self._sampling_percent = settings.monitoring.sampling_percent
         self._log_sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
-        # The owner of an adopted service decides where its logs are sent.
+        # The logs of an existing service are configured by its owner.
         if not existing.api_management:
             self._log_sources.append(
                 LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
@@ -409,7 +409,7 @@ class Gateway(pulumi.ComponentResource):
 
 
 def _reached_from_outside(existing: Existing) -> bool:
-    """Whether the vault has to be reached by what others own, which may be outside of the network."""
+    """Whether existing resources, which may be outside the network, must reach the vault."""
     return any((existing.key_vault, existing.api_management, existing.environment))
 
 

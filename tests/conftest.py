@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Collects no garbage among the thousands of tests, which live as long as the process."""
+    """Excludes the thousands of collected tests, which are never garbage, from garbage collection."""
     gc.disable()
     result = yield
     gc.freeze()
@@ -79,7 +79,7 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest begin first, so that no worker has to wait for another in the end."""
+    """The longest files run first, so that no worker has to wait for another at the end."""
     order = {name: position for position, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 

@@ -287,7 +287,7 @@ def test_the_cost_of_containers_is_that_of_the_declared_ones() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     prose = re.sub(r"`[^`\n]*`", "", document.read_text())
     for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]*)?\)", prose):
         assert target.startswith("https://") or (document.parent / target).exists(), target

@@ -26,7 +26,7 @@ _HIDING = (
 
 
 def checks(expected: Expectation) -> Iterable[Check]:
-    """One check for each server; none if the stack does not want them."""
+    """One check for each server; none if the stack disables them."""
     if expected.tool_lock == "off":
         return
     for server in expected.servers:
@@ -46,7 +46,7 @@ async def read_tools(session: Session, server: Server) -> dict[str, LockedTool]:
     """All tools that a server lists, from all pages.
 
     Raises:
-        FailedError: it does not answer as the protocol demands, or lists a name twice.
+        FailedError: the server violates the protocol, or lists a name twice.
     """
     async with connected(session, server, transports(server)[0]) as client:
         found: dict[str, LockedTool] = {}
@@ -80,7 +80,7 @@ def locked(tool: Tool) -> LockedTool:
         "outputSchema": tool.output_schema,
         "annotations": annotations,
     }
-    # Canonical JSON has numbers of double precision; larger integers become such.
+    # Canonical JSON has numbers of double precision; larger integers are converted.
     canonical = json.loads(json.dumps(described), parse_int=_number, object_hook=_with_sorted_default)
     return LockedTool(
         title=tool.title or "",
@@ -101,7 +101,7 @@ def _with_sorted_default(part: dict[str, object]) -> dict[str, object]:
 
 
 def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the tools that need an app role or a group, so that a list may lack them for this user."""
+    """The tools that need an app role or a group, so that this user's list may not contain them."""
     return tuple(sorted(name for name in names if server.roles_for(name)))
 
 

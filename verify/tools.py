@@ -33,7 +33,7 @@ _MODERN_META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
-# Tools of the project's own server have no annotations; this one has no effect.
+# Tools of the project's own server have no annotations; this tool has no side effect.
 _HARMLESS = "hello_mcp"
 _PAUSE = 2.0
 # Other client errors are part of the protocol: a server may not support GET or a newer version.
@@ -154,7 +154,7 @@ def _hides_tools(session: Session, server: Server) -> bool:
 
 
 def may_not_call(server: Server, listed: Iterable[str]) -> str:
-    """Which tools the user may not call, as the end of a sentence; empty when none is known."""
+    """The tools that the user may not call, as the end of a sentence; empty if none is known."""
     hidden = sorted(name for name in server.permissions.keys() - set(listed) if server.permissions[name])
     named = [f"{name} ({_needed(server, name)})" for name in hidden if name != OTHER_TOOLS]
     others = [f"tools without a rule of their own ({_needed(server, OTHER_TOOLS)})"] * (OTHER_TOOLS in hidden)

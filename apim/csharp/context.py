@@ -35,7 +35,7 @@ class Headers:
         self._values.setdefault(name.lower(), (name, []))[1].append(value)
 
     def delete(self, name: str) -> None:
-        """Removes a header; nothing happens when it is absent."""
+        """Removes a header, if it exists."""
         self._values.pop(name.lower(), None)
 
     def items(self) -> Iterator[tuple[str, list[str]]]:

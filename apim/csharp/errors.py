@@ -38,7 +38,7 @@ class DotNetException(Exception):  # noqa: N818 -- .NET's word
 
 
 class UnsupportedError(DotNetException):
-    """A value at run time for which the twin does not know the result of .NET.
+    """A value at run time for which the evaluator cannot compute the result of .NET.
 
     The expression fails, so that it never has a wrong value. If the value is a constant of the expression,
     compiling it raises CSharpError instead.

@@ -17,8 +17,8 @@ class Entry:
 
     Attributes:
         text: what the attacker does, or what fails.
-        source: where it is described.
-        tests: files, or tests as `file::name`.
+        source: the document that describes it.
+        tests: the files with its tests, or tests as `file::name`.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Requests of unusual form: repeated headers and parameters, other hosts, odd characters, large bodies."""
+"""Unusual requests: repeated headers and parameters, other hosts, unusual characters, large bodies."""
 
 import asyncio
 import json
@@ -270,7 +270,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in NAMES.items() for name in names])
-def test_e8_odd_values_of_a_parameter_are_harmless(flow: Flow, path: str, name: str) -> None:
+def test_e8_unusual_values_of_a_parameter_are_harmless(flow: Flow, path: str, name: str) -> None:
     others = {
         "/authorize": {"client_id": flow.client_id, "redirect_uri": CALLBACK, "response_type": "code"},
         "/token": {"grant_type": "authorization_code", "client_id": flow.client_id, "code": "x"},

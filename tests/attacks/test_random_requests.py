@@ -86,7 +86,7 @@ credentials = (
     "grant_type=refresh_token&refresh_token=" + "A" * 22 + ".1.1." + "A" * 43 + "&client_id=x", FORM, None
 )
 @example("grant_type=authorization_code&grant_type=x", FORM, None)
-def test_e8_no_token_request_is_an_error_of_the_gateway(form: str, kind: str, credential: str | None) -> None:
+def test_e8_no_token_request_causes_a_server_error(form: str, kind: str, credential: str | None) -> None:
     flow, _ = fresh()
     headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
     answer = flow.harness.send("POST", "/token", body=form.encode(), **headers)
@@ -98,7 +98,7 @@ def test_e8_no_token_request_is_an_error_of_the_gateway(form: str, kind: str, cr
 
 @many
 @given(forms, kinds, credentials)
-def test_e8_no_revocation_is_an_error_of_the_gateway(form: str, kind: str, credential: str | None) -> None:
+def test_e8_no_revocation_causes_a_server_error(form: str, kind: str, credential: str | None) -> None:
     flow, _ = fresh()
     headers = {"Content_Type": kind} | ({} if credential is None else {"Authorization": credential})
     answer = flow.harness.send("POST", "/revoke", body=form.encode(), **headers)
@@ -113,7 +113,7 @@ cookies = st.lists(
 
 @many
 @given(st.lists(pairs | raw, max_size=6).map("&".join), cookies)
-def test_e8_no_answer_of_entra_is_an_error_of_the_gateway(query: str, cookie: str) -> None:
+def test_e8_no_answer_of_entra_causes_a_server_error(query: str, cookie: str) -> None:
     flow, issued = fresh()
     line = "".join(character for character in cookie if " " <= character <= "~")
     for asked in (query, f"state={issued['state']}&{query}"):
@@ -136,7 +136,7 @@ methods = st.sampled_from(
 
 @many
 @given(methods, paths, odd.map(lambda text: quote(text, safe="/.;%")), forms, kinds)
-def test_e8_no_path_and_method_is_an_error_of_the_gateway(
+def test_e8_no_path_and_method_causes_a_server_error(
     method: str, path: str, more: str, form: str, kind: str
 ) -> None:
     flow, _ = fresh()
@@ -152,7 +152,7 @@ def test_e8_no_path_and_method_is_an_error_of_the_gateway(
 @example(b'{"redirect_uris":["https://a.example/"],"redirect_uris":[]}', "application/json")
 @example(b"\xef\xbb\xbf{}", "application/json")
 @example(b"{} {}", "application/json")
-def test_e8_no_body_of_a_registration_is_an_error_of_the_gateway(body: bytes, kind: str) -> None:
+def test_e8_no_body_of_a_registration_causes_a_server_error(body: bytes, kind: str) -> None:
     flow, _ = fresh()
     answer = flow.harness.send("POST", "/register", body=body, Content_Type=kind)
     assert_harmless(answer)

@@ -54,13 +54,13 @@ def test_c5_a_form_is_accepted_once(flow: Flow) -> None:
         assert refused(flow.consent(page, decision))
 
 
-def test_c3_a_handle_shows_no_page_after_the_answer(flow: Flow) -> None:
+def test_c3_a_handle_shows_no_page_after_the_users_decision(flow: Flow) -> None:
     handle = handle_of(flow.authorize())
     flow.consent(flow.consent_page(handle))
     assert refused(flow.consent_page(handle))
 
 
-def test_c7_an_address_of_the_callback_is_accepted_once(flow: Flow) -> None:
+def test_c7_a_url_of_the_callback_is_accepted_once(flow: Flow) -> None:
     at_entra = flow.at_entra()
     kept = dict(flow.cookies)
     assert flow.callback(at_entra).status == 302
@@ -116,7 +116,7 @@ def test_c7_the_answer_of_entra_in_another_browser_is_refused(flow: Flow) -> Non
     assert flow.callback(at_entra).status == 302
 
 
-def test_c7_states_and_cookies_of_two_sign_ins_do_not_mix(flow: Flow) -> None:
+def test_c7_states_and_cookies_of_two_sign_ins_cannot_be_combined(flow: Flow) -> None:
     first, second = flow.at_entra(), flow.at_entra()
     (a, _), (_, b) = state_of(first).split("."), state_of(second).split(".")
     for cookies in (flow.cookies, {name: [*flow.cookies.values()][-1] for name in flow.cookies}):

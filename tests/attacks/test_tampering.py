@@ -1,4 +1,4 @@
-"""All changed tokens are answered alike (no oracle; RFC 9700, section 2.2).
+"""The response to every changed token is the same (no oracle; RFC 9700, section 2.2).
 
 Every bit is flipped; every block is exchanged, removed and repeated.
 """
@@ -109,7 +109,7 @@ def test_e1_a_value_sealed_for_the_store_is_not_accepted_as_access_token(flow: F
 
 
 @pytest.mark.parametrize("kind", ["code", "refresh_token"])
-def test_d1_d5_every_changed_secret_is_refused_alike_and_revokes_nothing(flow: Flow, kind: str) -> None:
+def test_d1_d5_every_changed_secret_gets_the_same_refusal_and_revokes_nothing(flow: Flow, kind: str) -> None:
     value = flow.code() if kind == "code" else flow.refresh_token()
     present = flow.redeem if kind == "code" else flow.refresh
     unknown = plain(present("A" * 22 + (".1.1." if kind == "refresh_token" else ".") + "B" * 43))

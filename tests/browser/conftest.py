@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.e2e.conftest import ada, client, running_twin, twin
 
 _TIMEOUT = 60_000
-"""Milliseconds: a page waits for a twin and a browser that share the machine with other tests."""
+"""The timeout of a page in milliseconds; twin and browser share the machine with other tests."""
 expect.set_options(timeout=_TIMEOUT)
 
 __all__ = ["ada", "client", "running_twin", "twin"]

@@ -155,7 +155,7 @@ def test_c4_axe_has_no_findings_on_any_page(chromium: Browser, name: str) -> Non
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         shown = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
         assert shown == background
-    # Chromium opens one app, and no other one until there is a click.
+    # Without a click, Chromium opens only one app.
     assert [each for each in complaints if "Not allowed to launch" not in each] == []
     page.context.close()
 

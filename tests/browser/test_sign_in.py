@@ -23,7 +23,7 @@ def callback() -> Iterator[str]:
             self.wfile.write(b"<title>Back at the app</title>")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's names
-            """Says nothing."""
+            """Logs nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Landing)
     thread = threading.Thread(target=server.serve_forever)
@@ -71,7 +71,7 @@ def test_c5_a_sign_in_needs_more_than_a_single_click(app: Client, page: Page) ->
 
 @pytest.mark.parametrize("redirect_uri", ["http://[::1]:45321/callback", "http://localhost:45321/callback"])
 @pytest.mark.parametrize("decision", ["Allow", "Deny"])
-def test_every_kind_of_loopback_address_is_a_way_back(
+def test_the_browser_can_return_to_every_kind_of_loopback_address(
     twin: RunningTwin, page: Page, redirect_uri: str, decision: str
 ) -> None:
     """Chromium applies form-action to each redirect, and CSP cannot contain an IPv6 host."""

@@ -22,7 +22,7 @@ RESULTS = ROOT / ".clients" / "conformance"
 
 
 def reasons(suite: str) -> Mapping[str, str]:
-    """Why checks of a suite do not pass, by the check's id."""
+    """The reasons why checks of a suite do not pass, by the check's id."""
     text = (Path(__file__).parent / "reasons.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)[suite]
 

@@ -24,14 +24,14 @@ from tests.e2e.person import Person
 from tests.stacks import FUNCTIONS_ONLY
 
 CALLS_PER_MINUTE = 300
-"""Of the twin that the tests share; a stack's own limit is ten times as high."""
+"""The limit of calls in the twin that the tests share; a stack's default is ten times as high."""
 
 
 class _NoCookies(CookieJar):
     """A cookie jar that stores nothing: `Person` sends its own cookies."""
 
     def extract_cookies(self, response: object, request: object) -> None:
-        """Leaves them."""
+        """Leaves the headers unchanged."""
 
 
 class RunningTwin:

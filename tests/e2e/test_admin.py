@@ -76,7 +76,7 @@ def test_the_store_is_the_declared_one() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_consents_of_what_is_revoked_are_forgotten(
+def test_consents_for_revoked_grants_are_deleted(
     twin: RunningTwin, admin: Admin, arguments: tuple[str, ...], kept: list[str]
 ) -> None:
     with opened(twin.gateway) as database:

@@ -67,7 +67,7 @@ def recorded(twin: RunningTwin, **filters: str) -> list[dict[str, Any]]:
     return [twin.control.get(f"/traces/{each['request_id']}").raise_for_status().json() for each in listed]
 
 
-def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
+def test_the_traces_of_a_sign_in_contain_no_code_token_cookie_verifier_state_or_key(
     traced: RunningTwin, exchanged: ExchangedValues, ada: Person, client: Client, deployment: Deployment
 ) -> None:
     code = parameters_of(ada.sign_in(client.authorize_url()))["code"]
@@ -90,7 +90,7 @@ def test_a_recorded_sign_in_leaves_no_code_token_cookie_verifier_state_or_key(
     assert [secret for secret in secrets | exchanged.values | set(stored) if secret in shown] == []
 
 
-def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(
+def test_the_trace_of_a_call_has_policies_expressions_changes_and_sent_requests(
     traced: RunningTwin, client: Client, token: str
 ) -> None:
     client.call(token).raise_for_status()
@@ -112,6 +112,6 @@ def test_a_recorded_call_tells_policies_expressions_changes_and_what_was_sent(
     assert all(statements[one["by"]]["milliseconds"] >= one["milliseconds"] for one in call["calls"])
 
 
-def test_nothing_is_recorded_until_it_is_asked_for(twin: RunningTwin, client: Client) -> None:
+def test_nothing_is_recorded_until_tracing_is_enabled(twin: RunningTwin, client: Client) -> None:
     client.call(None)
     assert recorded(twin) == []

@@ -34,7 +34,7 @@ ELSEWHERE = {
 pytestmark = pytest.mark.usefixtures("twin")
 
 
-def test_everything_holds_on_the_twin(twin: RunningTwin, target: Target) -> None:
+def test_every_check_passes_on_the_twin(twin: RunningTwin, target: Target) -> None:
     session, rows = verify(target, open_page=signs_in(twin))
     assert {row.check.id: row.outcome.details for row in rows if row.outcome.result == "failed"} == {}
     assert ids(rows, "skipped") == ONE_SERVER
@@ -210,7 +210,7 @@ BROKEN: dict[str, tuple[Change, set[str], str]] = {
         "mcp-token",
     ),
     "HEAD served without a token": (status_at("HEAD", "/mcp", 200), {"challenge"}, "mcp-token"),
-    "foreign origin let in": (
+    "foreign origin admitted": (
         status_at("GET", "/mcp", 200, when=lambda request: "origin" in request.headers),
         {"foreign-origin"},
         "allowedOrigins",
@@ -231,7 +231,7 @@ BROKEN: dict[str, tuple[Change, set[str], str]] = {
         {"no-cors"},
         "cors policy",
     ),
-    "unregistered redirect URI let in": (
+    "unregistered redirect URI accepted": (
         status_at(
             "GET",
             "/authorize",
@@ -421,12 +421,12 @@ def is_call_of(tool: str, request: httpx2.Request) -> bool:
 
 
 BROKEN_FOR_USERS: dict[str, tuple[Change, set[str], str]] = {
-    "token in the query let in": (
+    "token in the query accepted": (
         status_at("POST", "/mcp", 200, when=lambda request: "access_token" in request.url.params),
         {"bad-tokens"},
         "mcp-token",
     ),
-    "damaged token let in": (
+    "damaged token accepted": (
         status_at("POST", "/mcp", 200, when=lambda request: request.headers.get("authorization") == "Bearer"),
         {"bad-tokens"},
         "mcp-token",
@@ -480,7 +480,7 @@ def test_each_failure_for_users_is_reported_in_its_own_row(
     assert any(remedy in row.outcome.remedy for row in failed.values()), failed
 
 
-def test_a_change_at_one_place_is_one_row_of_the_whole_report(target: Target) -> None:
+def test_a_single_change_fails_a_single_row_of_the_whole_report(target: Target) -> None:
     for what, broken in (("issuer with a trailing slash", BROKEN), ("lock removed", BROKEN_IN_AZURE)):
         change, rows_that_fail, _ = broken[what]
         _, rows = verify(target, change=change)
@@ -513,7 +513,7 @@ def test_a_token_that_is_valid_after_its_sign_in_ended_is_found(twin: RunningTwi
         ({"R15": "fails"}, {"R15": "fails"}, {"tool:functions:http"}),
     ],
 )
-def test_what_azure_does_where_it_is_not_documented_is_reported_in_the_words_of_the_table(
+def test_observed_readings_are_reported_in_the_words_of_their_table(
     twin: RunningTwin, target: Target, chosen: dict[str, str], observed: dict[str, str], failed: set[str]
 ) -> None:
     twin.control.put("/readings", json=chosen).raise_for_status()

@@ -30,7 +30,7 @@ __all__ = ["target"]
 pytestmark = pytest.mark.usefixtures("twin")
 
 
-def test_without_an_answer_the_sign_in_ends_with_what_to_do(target: Target) -> None:
+def test_without_an_answer_the_sign_in_ends_with_the_remedy(target: Target) -> None:
     opened = []
     _, rows = verify(
         target,
@@ -147,7 +147,7 @@ def test_the_command_prints_a_table_without_secrets(twin: RunningTwin) -> None:
     assert "Bearer ey" not in done.output + done.errors
 
 
-def test_the_command_fails_and_prints_json_for_machines(twin: RunningTwin) -> None:
+def test_the_command_fails_and_prints_json(twin: RunningTwin) -> None:
     # The running gateway has another limit than the verified configuration.
     twin.control.post("/deployment", json={"config": {"callsPerMinute": "77"}}).raise_for_status()
     done = command(twin, None, "--json", "--no-sign-in")

@@ -55,9 +55,8 @@ class Faults:
     """The faults of the account, which a test may change while the account is in use.
 
     Attributes:
-        refuse: calls that are refused, each when the account has been idle for a while: a slow failure,
-        before
-            which everything that does not wait for the resource is done.
+        refuse: the calls that are refused. Each refusal comes after the account has been idle for a while, so
+            that everything that does not wait for the resource is done first.
         hold: the calls that are delayed.
         unpropagated: how often each resource that refers to a secret is refused because role assignments have
             not taken effect.

@@ -13,7 +13,7 @@ Deploy = Callable[[StackSettings], Deployment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The file that takes longest begins first, so that the other worker does not wait for it in the end.
+    # The longest file runs first, so that the other worker does not wait for it at the end.
     items.sort(key=lambda item: item.path.name != "test_settings.py")
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -1,4 +1,4 @@
-"""A list with a null, as the Pulumi CLI writes it: the commands of the message, run by the CLI, remove it.
+"""A list with a null, as the Pulumi CLI writes it: the commands in the message remove it.
 
 The CLI itself refuses such a list where `Pulumi.yaml` declares its type; `containers` is not declared there.
 """

@@ -26,10 +26,10 @@ class Cycle:
         preview: of the first deployment.
         deployed: the first deployment; API Management is ready last of all resources that do not need it.
         dependencies: the dependencies of each resource, by URN.
-        again: a second one, without a change.
+        again: a second deployment, without a change.
         refreshed: a refresh after that.
         refused: an ordinary destroy, while keys are protected.
-        destroyed: another, after `pulumi state unprotect --all`.
+        destroyed: a second destroy, after `pulumi state unprotect --all`.
     """
 
     stack: Deployment

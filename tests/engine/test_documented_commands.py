@@ -1,6 +1,6 @@
 """The commands that documents and messages name, run by the real CLI on a real stack file.
 
-What they leave there is read by the program's own reader, in the way in which the CLI hands it over.
+The program's own reader then reads the file, in the form in which the CLI passes it.
 """
 
 import copy

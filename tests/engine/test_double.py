@@ -185,7 +185,9 @@ def test_writes_to_one_api_exclude_each_other(azure: Azure) -> None:
         ({"location": "West Europe"}, {"location": "westeurope"}, []),
     ],
 )
-def test_inputs_are_compared(old: dict[str, object], new: dict[str, object], paths: list[str]) -> None:
+def test_the_difference_of_inputs_is_found(
+    old: dict[str, object], new: dict[str, object], paths: list[str]
+) -> None:
     assert list(changed_paths(old, new)) == paths
 
 

@@ -51,7 +51,7 @@ def test_a_reference_to_a_secret_is_created_again_until_its_identity_may_read_it
         assert ["ForbiddenByRbac" in call.error for call in calls[:2]] == [True, True]
 
 
-def test_the_deployer_reads_what_is_waited_for(first: Run) -> None:
+def test_the_output_explains_what_the_deployment_waits_for(first: Run) -> None:
     assert (
         "its identity cannot read the secret yet; a new role assignment takes up to ten minutes"
         in first.output
@@ -65,7 +65,7 @@ def test_a_second_deployment_after_a_retry_changes_nothing(stack: Deployment, fi
     assert preview.changes == ()
 
 
-def test_a_failed_removal_shows_azures_own_reason(stack: Deployment, first: Run) -> None:
+def test_a_failed_removal_shows_azures_error(stack: Deployment, first: Run) -> None:
     """Only the program has the hooks, and `pulumi destroy` does not run it."""
     assert not first.failed
     stack.unprotect()

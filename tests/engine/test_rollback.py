@@ -93,7 +93,7 @@ def test_keys_stay_as_the_upgrade_left_them(history: History) -> None:
     }
 
 
-def test_nothing_that_lasts_is_replaced(history: History) -> None:
+def test_no_resource_with_state_is_replaced(history: History) -> None:
     touched = [
         step.name
         for run in (history.upgrade, history.rollback)

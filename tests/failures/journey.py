@@ -1,4 +1,4 @@
-"""A client and its user, from registration to revocation, who react to failures like real ones.
+"""A client and its user, from registration to revocation, who react to failures as in practice.
 
 A failed step is repeated once, like a client that repeats a request or a user who reloads a page. If it fails
 again, the client starts a new sign-in. Every response of the gateway is checked: it must be the expected

@@ -33,7 +33,7 @@ def test_a_snippet_is_read_exactly_as_it_was_saved(store, text):
     assert store.get("note", OWNER) == text
 
 
-def test_saving_under_a_used_name_replaces_the_snippet_and_says_so(store):
+def test_saving_under_a_used_name_replaces_the_snippet_and_reports_it(store):
     store.save("note", "a long first text", OWNER)
     assert store.save("note", "second", OWNER) is True
     assert store.get("note", OWNER) == "second"

@@ -1,4 +1,4 @@
-"""The report about policies that no test runs."""
+"""The report of policies that no test ran."""
 
 from functools import cache
 from pathlib import Path

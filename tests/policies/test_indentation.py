@@ -1,4 +1,4 @@
-"""A rendered policy is indented by its elements, whatever the indentation of the templates it comes from."""
+"""A rendered policy is indented by its elements, whatever the indentation of its templates."""
 
 from gateway import policy
 from gateway.indentation import indented

@@ -21,7 +21,7 @@ def stack() -> Stack:
     return evaluate({"backends": '["functions"]', **FROM_VAULT})
 
 
-def test_every_resource_is_what_the_sdk_expects() -> None:
+def test_every_resource_matches_the_schema_of_the_sdk() -> None:
     assert [problem for one in stack().resources for problem in schema.problems(one)] == []
 
 

@@ -50,7 +50,7 @@ def test_nothing_is_created_in_entra_when_all_applications_exist() -> None:
     assert [one for one in own().resources if one.type.startswith("azuread:")] != []
 
 
-def test_what_is_created_is_what_the_sdk_expects() -> None:
+def test_every_created_resource_matches_the_schema_of_the_sdk() -> None:
     assert [problem for one in stack().resources for problem in schema.problems(one)] == []
 
 

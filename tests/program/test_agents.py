@@ -20,7 +20,7 @@ def stack(preview: bool = False) -> Stack:
     return evaluate(CONFIG, {"githubToken": TOKEN}, preview=preview)
 
 
-def test_the_connection_to_github_holds_the_token_as_a_secret() -> None:
+def test_the_connection_to_github_has_the_token_as_a_secret() -> None:
     connection = stack().one("cognitiveservices:ProjectConnection")
 
     assert connection.inputs["connectionName"] == "github-mcp"
@@ -39,7 +39,7 @@ def test_no_other_resource_and_no_output_has_the_token() -> None:
     assert TOKEN not in json.dumps(stack().outputs, default=str)
 
 
-def test_the_outputs_say_where_agents_are_and_which_connection_leads_to_github() -> None:
+def test_the_outputs_have_the_foundry_project_and_the_connection_to_github() -> None:
     settings = stack().outputs["agentSettings"]
 
     assert settings["foundry"] == {

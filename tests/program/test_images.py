@@ -128,7 +128,7 @@ def test_every_image_without_a_digest_is_refused_with_the_command_that_pins_it()
     assert "ghcr.io/example/notes:1.2.3 is not pinned by digest" in problems[1].wrong
 
 
-def test_digests_are_required_unless_a_stack_says_otherwise() -> None:
+def test_digests_are_required_unless_a_stack_disables_that() -> None:
     assert DEFAULTS["requireDigests"] == "true"
     tagged = load(values(**{f"{NAME}:requireDigests": "false"}), ["slackBotToken"])
     assert len(list(unpinned(tagged.presets, tagged.containers))) == 2

@@ -36,7 +36,7 @@ def test_every_api_is_below_the_prefix_or_has_metadata_of_it() -> None:
     )
 
 
-def test_what_is_created_is_what_the_sdk_expects() -> None:
+def test_every_created_resource_matches_the_schema_of_the_sdk() -> None:
     assert [problem for one in stack().resources for problem in schema.problems(one)] == []
 
 

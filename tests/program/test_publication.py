@@ -79,7 +79,7 @@ def test_files_that_change_during_a_deployment_stop_it() -> None:
         PublicationProvider().create({**PUBLISHED, "digest": "of other files"})
 
 
-def test_the_state_names_the_provider_by_its_module_and_holds_nothing_else() -> None:
+def test_the_state_contains_only_the_module_of_the_provider() -> None:
     """Another module path would change the state of every stack and could not read older states."""
     pickled = base64.b64decode(serialize_provider(PublicationProvider()))
     assert b"backends.publishing" in pickled

@@ -148,7 +148,7 @@ def test_a_storage_account_that_never_accepts_the_identity_ends_the_publication(
     assert f"{case.target.deployments}/deployments/d1/log" in message
 
 
-def test_a_broken_build_is_an_error_with_the_last_lines_of_its_log() -> None:
+def test_a_failed_build_is_an_error_with_the_last_lines_of_its_log() -> None:
     with publishing(deployment=((200, {"status": 3}),), log=((200, BROKEN_BUILD),)) as case:
         message = case.fails()
     assert len(case.service.requests_to("/publish")) == 1, "a broken build would only break again"
@@ -206,7 +206,7 @@ def test_publishing_waits_for_the_build_and_for_the_host() -> None:
         assert case.run() == ["hello_mcp"]
 
 
-def test_a_build_that_takes_long_is_reported_as_running() -> None:
+def test_a_long_build_is_reported_as_running() -> None:
     with publishing(deployment=((200, {"status": 1}),) * 30 + ((200, {"status": 4}),)) as case:
         case.run()
     progress = [line for line in case.lines if "deployment d1 is being built" in line]

@@ -36,7 +36,7 @@ def small() -> Stack:
     return evaluate({"backends": '["functions"]'}, preview=True)
 
 
-def test_every_resource_is_what_the_sdk_expects() -> None:
+def test_every_resource_matches_the_schema_of_the_sdk() -> None:
     assert [problem for one in large().resources for problem in schema.problems(one)] == []
 
 
@@ -49,7 +49,7 @@ def test_the_gateway_is_in_every_zone_and_region() -> None:
     ]
 
 
-def test_the_state_is_in_every_region_in_which_the_gateway_is() -> None:
+def test_the_store_is_in_every_region_of_the_gateway() -> None:
     """A serverless account has one region, so throughput is provisioned."""
     account = large().one("cosmosdb:DatabaseAccount").inputs
     assert [(each["locationName"], each["failoverPriority"]) for each in account["locations"]] == [

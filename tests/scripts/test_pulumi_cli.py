@@ -55,7 +55,7 @@ def test_with_go_the_pinned_version_is_built(path: Path, monkeypatch: pytest.Mon
 
     def recorded(command: list[str], **options: object) -> object:
         if "build" not in command:
-            return run(command, **options)  # ty: ignore[no-matching-overload]  passed on as they are
+            return run(command, **options)  # ty: ignore[no-matching-overload]  passed on unchanged
         builds.append(command)
         return subprocess.CompletedProcess(command, 0)
 

@@ -36,7 +36,7 @@ def test_a_document_is_created_read_replaced_and_deleted(cosmos: Cosmos):
     assert error_of(cosmos.read("a")) == (404, "NotFound")
 
 
-def test_every_answer_carries_the_common_headers(cosmos: Cosmos):
+def test_every_answer_has_the_common_headers(cosmos: Cosmos):
     created, conflicting = cosmos.create({"id": "a"}), cosmos.create({"id": "a"})
     for response in (created, conflicting, cosmos.read("a"), cosmos.read("b")):
         assert float(response.headers["x-ms-request-charge"]) > 0

@@ -84,7 +84,7 @@ def test_the_token_for_token_exchange_matches_the_federated_credential(entra: En
     assert (claims["sub"], claims["aud"]) == (IDENTITY.principal_id, "api://AzureADTokenExchange")
 
 
-def test_a_token_for_an_application_carries_its_roles(entra: Entra):
+def test_a_token_for_an_application_contains_its_roles(entra: Entra):
     claims = entra.claims(entra.identity_token(CLIENT).json()["access_token"])
     assert (claims["aud"], claims["azp"], claims["ver"]) == (CLIENT, IDENTITY.client_id, "2.0")
     assert claims["iss"] == f"{entra.authority}/v2.0"

@@ -11,7 +11,7 @@ from tests.twin.entra_tenant import ADA, CALLBACK, GRACE, TENANT, Entra, answer_
 from twin.entra import TEST_USERS
 
 
-def test_the_page_lists_the_test_users_and_says_that_it_is_a_stand_in(entra: Entra):
+def test_the_page_lists_the_test_users_and_states_that_it_is_a_stand_in(entra: Entra):
     page = entra.authorize()
     assert page.status_code == 200
     assert "Local stand-in" in page.text

@@ -191,7 +191,7 @@ def test_client_credentials_return_an_app_only_token(entra: Entra):
     assert set(body) == {"token_type", "expires_in", "ext_expires_in", "access_token"}
 
 
-def test_client_credentials_with_a_secret_say_so(entra: Entra):
+def test_a_token_for_a_client_secret_states_the_method(entra: Entra):
     form = {
         "grant_type": "client_credentials",
         "scope": f"{CLIENT}/.default",

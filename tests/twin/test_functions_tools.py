@@ -290,7 +290,7 @@ def test_other_triggers_are_refused_by_name(app):
         FunctionsApp.of(app, HostSettings())
 
 
-def test_other_bindings_than_the_trigger_are_rejected_by_name(app):
+def test_bindings_other_than_the_trigger_are_rejected_by_name(app):
     @trigger(app)
     @app.generic_input_binding(arg_name="_file", type="blob", connection="AzureWebJobsStorage", path="a/b")
     def tool(_file: str, _context: str) -> str:

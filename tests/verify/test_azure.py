@@ -71,12 +71,12 @@ def test_a_429_is_retried_after_its_retry_after() -> None:
     assert read(lambda _: next(answers), method="get") == {"name": "a"}
 
 
-def test_a_failure_of_azure_is_a_failure() -> None:
+def test_an_error_of_azure_fails_the_check() -> None:
     with pytest.raises(FailedError, match="HTTP 500"):
         read(lambda _: httpx2.Response(500))
 
 
-def test_without_a_sign_in_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_a_sign_in_has_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoSignIn:
         def get_token(self, *_scopes: str) -> None:
             raise ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token")
@@ -203,7 +203,7 @@ _COLLECTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_apis_policies_and_fragments_of_other_owners_are_read_only_in_a_service_of_the_stacks_own(
+def test_foreign_apis_policies_and_fragments_are_reported_only_in_the_stacks_own_service(
     shared: bool,
 ) -> None:
     """An existing service has them; the verification must not ask its user to delete them."""

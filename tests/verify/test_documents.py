@@ -37,7 +37,7 @@ RENDERED = """<policies>
         "line feed as entity",
     ],
 )
-def test_what_api_management_may_change_when_it_stores_a_document_is_no_difference(stored: str) -> None:
+def test_changes_that_api_management_makes_when_it_stores_a_document_are_ignored(stored: str) -> None:
     assert digest(stored) == digest(RENDERED)
 
 
@@ -63,7 +63,7 @@ def test_a_difference_names_the_line_of_the_rendered_text() -> None:
     assert first_difference(RENDERED, RENDERED + "<!-- more -->") == 10
 
 
-def test_missing_documents_and_those_of_no_plan_are_differences() -> None:
+def test_missing_documents_and_documents_that_are_not_in_the_plan_are_differences() -> None:
     found = differences({"a": "<a />", "b": "<b />"}, {"b": "<b/>", "c": "<c />"})
     assert [(each.document, each.what) for each in found] == [
         ("a", "is missing"),

@@ -40,7 +40,7 @@ def test_the_address_comes_from_the_outputs_of_the_stack(
         ("echo '{}'", "pulumi up --stack dev"),
     ],
 )
-def test_a_stack_without_outputs_is_refused_with_what_to_do(
+def test_the_error_for_a_stack_without_outputs_has_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
     pulumi(tmp_path, monkeypatch, script)
@@ -64,12 +64,12 @@ def test_without_the_pulumi_cli_the_address_can_be_given(
     "url",
     ["gateway.example", "http://gateway.example", "https://gateway.example/mcp", "https://u:p@host", ""],
 )
-def test_what_is_not_the_origin_of_a_gateway_is_refused(url: str) -> None:
+def test_a_url_that_is_not_the_origin_of_a_gateway_is_refused(url: str) -> None:
     with pytest.raises(TargetError, match="not the URL of a gateway"):
         find_target(Options(url=url, stack="dev", config=FUNCTIONS_ONLY))
 
 
-def test_a_local_address_is_a_twin_whose_control_port_answers_for_azure() -> None:
+def test_a_local_url_is_a_twin_whose_control_port_replaces_azure() -> None:
     target = find_target(Options(url="http://localhost:8000", stack="dev"))
     assert target.azure == Azure(url="http://localhost:8001", local=True)
     assert target.expected.local is True

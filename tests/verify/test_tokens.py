@@ -51,7 +51,7 @@ def test_each_token_is_tried_at_each_other_server() -> None:
     assert audience(signed_in(target(), own_server_only, "slack")).startswith("2 ")
 
 
-def test_a_token_that_opens_another_server_is_found() -> None:
+def test_a_token_that_another_server_accepts_is_found() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200) if request.url.path == "/jira-mcp" else own_server_only(request)
 

@@ -1,4 +1,4 @@
-"""Reviewed tools: the file, what differs from it, and the command that writes it (docs/access.md)."""
+"""Reviewed tools: the file, differences from it, and the command that writes it (docs/access.md)."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ def test_schemas_and_annotations_change_only_the_digest(changed: dict[str, Any])
     assert replace(after, digest=before.digest) == before
 
 
-def test_descriptions_are_in_clear_and_invisible_characters_are_shown(tmp_path: Path) -> None:
+def test_descriptions_are_stored_in_clear_text_and_invisible_characters_are_shown(tmp_path: Path) -> None:
     file = tmp_path / "tools.lock.json"
     written = {"x": tools(tool(description="One.\nTwo\u202e\U000e0041.", title="T"))}
     file.write_text(dump(written))
@@ -134,7 +134,7 @@ OTHER_FILES = (
 
 
 @pytest.mark.parametrize("text", OTHER_FILES)
-def test_another_file_is_refused_with_what_to_do(tmp_path: Path, target: Target, text: str) -> None:
+def test_the_error_for_an_invalid_file_has_the_remedy(tmp_path: Path, target: Target, text: str) -> None:
     file = tmp_path / "tools.lock.json"
     file.write_text(text)
     with pytest.raises(ToolLockError, match="make lock-tools"):
@@ -155,7 +155,7 @@ def test_every_page_is_read_and_a_name_that_occurs_twice_is_reported(
         compared(target, file)
 
 
-def test_added_removed_and_changed_tools_are_named_with_what_changed(
+def test_added_removed_and_changed_tools_are_listed_with_their_differences(
     target: Target, tmp_path: Path, serves: Lists
 ) -> None:
     file = tmp_path / "tools.lock.json"

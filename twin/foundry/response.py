@@ -1,4 +1,4 @@
-"""One response as it is made: output items, and the events that stream them.
+"""Writes one response: its output items, and the events that stream them.
 
 The events are those of OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -18,9 +18,9 @@ class ResponseWriter:
     """Writes one response.
 
     Args:
-        created: in POSIX seconds.
-        model: what the request or the agent names.
-        instructions: likewise.
+        created: the time of its creation, in POSIX seconds.
+        model: the model that the request or the agent names.
+        instructions: the instructions of the request or of the agent.
         previous: id of the previous response.
     """
 

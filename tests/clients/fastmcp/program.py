@@ -1,4 +1,4 @@
-"""FastMCP: signs in with the system's browser, uses tools, and goes on when its access token has expired."""
+"""FastMCP: signs in with the system's browser, uses tools, and continues when its token has expired."""
 
 import asyncio
 import json

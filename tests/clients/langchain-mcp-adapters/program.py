@@ -1,4 +1,4 @@
-"""langchain-mcp-adapters: signs in, uses tools, and goes on when its access token has expired."""
+"""langchain-mcp-adapters: signs in, uses tools, and continues when its access token has expired."""
 
 import asyncio
 import json

@@ -17,7 +17,7 @@ def say(**facts):
 
 
 def free_port():
-    """mcp-use listens at 8080 otherwise, which another program may use."""
+    """Without this, mcp-use listens at port 8080, which another program may use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -35,7 +35,7 @@ async def main():
     say(tools=[tool.name for tool in await session.list_tools()])
     await call("hello_mcp")
     await call("save_snippet", snippetname="greeting", snippet="kept")
-    # It can refresh its token, but nothing in it does.
+    # mcp-use has a function that refreshes the token, but never calls it.
     say(waiting=True)
     await client.close_all_sessions()
 

@@ -1,4 +1,4 @@
-"""Pydantic AI: signs in with the system's browser, uses tools, and goes on when its token has expired."""
+"""Pydantic AI: signs in with the system's browser, uses tools, and continues when its token has expired."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The Python SDK 2.x: signs in, uses tools, and goes on when its access token has expired."""
+"""The Python SDK 2.x: signs in, uses tools, and continues when its access token has expired."""
 
 import asyncio
 import json

@@ -135,7 +135,7 @@ def test_f1_a_server_for_users_and_agents_names_only_the_gateway(flow: Flow) -> 
     assert flow.call(flow.token()).status == 200
 
 
-def test_f1_a_session_of_an_agent_is_its_own(flow: Flow) -> None:
+def test_f1_a_session_of_an_agent_belongs_to_that_agent(flow: Flow) -> None:
     flow.served = lambda: reply(200, "{}", Content_Type="application/json", Mcp_Session_Id="session-1")
     token = agent_token(flow)
     assert ask(flow, **bearer(token)).header("Mcp-Session-Id") == "session-1"
@@ -206,7 +206,7 @@ def test_f1_an_agent_sends_messages_at_the_root_for_the_server_that_its_query_na
     assert len(arrived(flow)) == 1
 
 
-def test_f1_a_user_reaches_no_server_for_agents_alone_with_a_message_at_the_root() -> None:
+def test_f1_a_message_of_a_user_at_the_root_reaches_no_server_for_agents_only() -> None:
     """A token for the whole gateway is for the servers that users may call."""
     notes = {
         "name": "notes",

@@ -1,4 +1,4 @@
-"""With `toolLock` `refuse` the gateway admits the reviewed tools alone (requirement F4)."""
+"""With `toolLock` `refuse` the gateway admits only the reviewed tools (requirement F4)."""
 
 import json
 from typing import Any
@@ -67,13 +67,13 @@ CHANGED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_f4_a_tool_whose_text_changed_after_the_review_is_not_listed(
+def test_f4_a_tool_whose_description_changed_after_the_review_is_not_listed(
     flow: Flow, changed: dict[str, Any]
 ) -> None:
     assert listed(flow, reviewed("get_snippet", **changed), reviewed("hello_mcp")) == ["hello_mcp"]
 
 
-def test_f4_a_text_that_occurs_twice_is_shown_as_it_was_compared(flow: Flow) -> None:
+def test_f4_a_repeated_member_is_returned_as_it_was_compared(flow: Flow) -> None:
     good = json.dumps(REVIEWED["get_snippet"].description)
     for first, second, names in (('"bad"', good, ["get_snippet"]), (good, '"bad"', [])):
         tool = f'{{"name":"get_snippet","description":{first},"description":{second}}}'
@@ -100,7 +100,7 @@ def test_f4_the_legacy_transport_passes_no_list_that_was_not_compared(flow: Flow
     assert send(flow, token, call("get_snippet"), path, query).status == 200
 
 
-def test_f4_rules_hold_for_reviewed_tools_and_that_for_others_too() -> None:
+def test_f4_rules_including_the_one_for_others_apply_to_reviewed_tools() -> None:
     flow = Flow.at(harness_with(**RULES))
     tools = [reviewed(name) for name in REVIEWED]
     assert listed(flow, *tools, token=token_of(flow)) == []
@@ -120,7 +120,7 @@ def test_f4_streams_are_not_read_where_tools_are_pinned(flow: Flow) -> None:
     assert answer.body == b"data: exfiltrate\n\n"
 
 
-def test_f4_a_rule_holds_for_a_reviewed_tool_whose_name_it_has_in_another_case() -> None:
+def test_f4_a_rule_applies_to_a_reviewed_tool_whose_name_has_another_case() -> None:
     rules = {"functions": {"Save_Snippet": {"role": "Writer"}}}
     flow = Flow.at(harness_with(toolLock="refuse", tools=json.dumps(rules)))
     assert send(flow, token_of(flow), call("save_snippet")).status == 403

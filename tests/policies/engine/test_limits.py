@@ -186,7 +186,7 @@ def test_the_consumption_tier_has_no_cache() -> None:
     assert harness.send().body == b"none"
 
 
-def test_metrics_are_kept() -> None:
+def test_metrics_are_recorded() -> None:
     harness = harness_with(
         policies(
             '<emit-metric name="calls" value="2"><dimension name="API ID" />'

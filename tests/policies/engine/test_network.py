@@ -113,7 +113,7 @@ def test_recorded_requests_to_cosmos_show_the_claims_of_the_token() -> None:
         ("Mcp-Session-Id", False),
     ],
 )
-def test_headers_that_carry_credentials_are_masked(name: str, masked: bool) -> None:
+def test_headers_with_credentials_are_masked(name: str, masked: bool) -> None:
     _, network = send_all(("/", {"headers": [(name, "value")]}))
     assert network.received[0].headers == [(name, "*** (5 characters)" if masked else "value")]
 

@@ -32,7 +32,7 @@ def respond_with(expression: str) -> str:
 
 @pytest.mark.parametrize(("reading", "value"), [("query=raw", "a%20b+c%2Fd"), ("query=decoded", "a b c/d")])
 @pytest.mark.parametrize("url", ["Url", "OriginalUrl"])
-def test_query_holds_values_raw_or_decoded_and_the_query_string_is_raw(
+def test_the_query_has_raw_or_decoded_values_and_the_query_string_is_raw(
     url: str, reading: str, value: str
 ) -> None:
     shown = f'context.Request.{url}.Query["x"][0] + " " + context.Request.{url}.QueryString'

@@ -200,7 +200,7 @@ def test_e3_a_request_with_more_headers_than_can_be_dropped_is_refused(many: int
         assert (answer.status, refusal_of(answer.json()), sent) == (431, "invalid_request", [])
 
 
-def test_e8_a_failure_of_the_gateway_itself_names_nothing() -> None:
+def test_e8_an_internal_failure_of_the_gateway_reveals_no_names() -> None:
     flow = Flow.new()
     token = flow.token()
 

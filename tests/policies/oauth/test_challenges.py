@@ -98,7 +98,7 @@ def test_e1_other_paths_have_no_challenge(flow: Flow, path: str) -> None:
         assert refusal_of(answer.json()) == "not_found"
 
 
-def test_e1_bad_tokens_of_one_address_are_slowed_down_and_good_ones_are_not(flow: Flow) -> None:
+def test_e1_bad_tokens_of_one_address_are_limited_and_good_ones_are_not(flow: Flow) -> None:
     token = flow.token()
     answers = [ask(flow, "POST", "/mcp", "x") for _ in range(601)]
     assert {answer.status for answer in answers[:600]} == {401}

@@ -55,9 +55,7 @@ def kept_resource(flow: Flow, *resources: str) -> str:
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_c1_every_client_reaches_the_consent_page_with_what_it_really_sends(
-    flow: Flow, request_: str
-) -> None:
+def test_c1_the_requests_of_real_clients_reach_the_consent_page(flow: Flow, request_: str) -> None:
     client, changed = REQUESTS[request_]
     assert flow.register(**REGISTRATIONS[client]).status == 201
     parameters = {"redirect_uri": REGISTRATIONS[client]["redirect_uris"][0]} | changed
@@ -140,7 +138,7 @@ def test_c2_several_servers_are_refused_and_on_a_stack_with_one_audience_all_mea
         (CALLBACK, {"audience": "gateway", "requireResource": "true"}, False),
     ],
 )
-def test_c2_a_token_for_every_server_is_only_for_apps_on_the_users_machine(
+def test_c2_only_apps_on_the_users_machine_get_a_token_for_every_server(
     redirect_uri: str, config: dict[str, str], allowed: bool
 ) -> None:
     flow = of_stack(**config)
@@ -183,7 +181,7 @@ def test_c2_an_error_of_a_web_client_that_registered_itself_stays_on_a_page(flow
 
 
 @pytest.mark.parametrize("redirect_uri", [CALLBACK, "com.example.app:/cb"])
-def test_c2_an_error_of_an_app_on_the_users_machine_goes_there(flow: Flow, redirect_uri: str) -> None:
+def test_c2_an_error_of_an_app_on_the_users_machine_is_sent_to_the_app(flow: Flow, redirect_uri: str) -> None:
     flow.register(redirect_uris=[redirect_uri])
     answer = flow.authorize(redirect_uri=redirect_uri, response_type="token")
     assert parameters_of(end_of(answer))["error"] == "unsupported_response_type"

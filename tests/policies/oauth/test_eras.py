@@ -83,7 +83,9 @@ def test_a_batch_of_2025_03_26_is_passed_on_unchanged(flow: Flow, token: str) ->
 
 
 @pytest.mark.parametrize("version", WITH_SESSIONS)
-def test_a_client_with_sessions_learns_that_its_session_ended(flow: Flow, token: str, version: str) -> None:
+def test_a_client_with_sessions_is_informed_that_its_session_ended(
+    flow: Flow, token: str, version: str
+) -> None:
     """After a 404 from the gateway or the server, the client begins a new session."""
     initialize(flow, token, version)
     flow.served = lambda: reply(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"x"}}')
@@ -129,7 +131,9 @@ def test_a_client_of_2026_07_28_calls_without_a_session(flow: Flow, token: str) 
         assert sent.header(name.replace("_", "-")) == value
 
 
-def test_a_client_of_2026_07_28_listens_on_the_answer_of_a_subscription(flow: Flow, token: str) -> None:
+def test_a_client_of_2026_07_28_receives_events_in_the_response_to_a_subscription(
+    flow: Flow, token: str
+) -> None:
     event = 'data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n'
     flow.served = lambda: reply(200, event, Content_Type="text/event-stream", X_Accel_Buffering="no")
     body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}

@@ -132,7 +132,7 @@ def test_a_redirect_uri_has_one_of_three_forms(flow: Flow, uri: str, taken: bool
     assert accepted(flow, uri) == taken
 
 
-def test_a_redirect_uri_has_1024_letters_at_most(flow: Flow) -> None:
+def test_a_redirect_uri_has_1024_characters_at_most(flow: Flow) -> None:
     start = "https://app.example/"
     assert [accepted(flow, start + "x" * (length - len(start))) for length in (1024, 1025)] == [True, False]
 
@@ -178,13 +178,13 @@ def test_a_client_has_ten_redirect_uris_at_most(flow: Flow) -> None:
     ],
     ids=str,
 )
-def test_metadata_says_what_the_server_can_do_or_nothing(
+def test_unsupported_metadata_is_replaced_or_omitted(
     flow: Flow, metadata: dict[str, object], status: int
 ) -> None:
     assert flow.register(**metadata).status == status
 
 
-def test_a_registration_is_answered_with_what_is_kept(flow: Flow) -> None:
+def test_the_response_to_a_registration_has_the_stored_metadata(flow: Flow) -> None:
     answer = flow.register(grant_types=["refresh_token", "authorization_code"], client_uri="https://x")
     assert answer.json() == {
         "client_id": flow.client_id,
@@ -344,7 +344,7 @@ def test_a_code_of_another_form_is_not_looked_up(flow: Flow, code: str) -> None:
         ("a" * 43 + "\n", "invalid_request"),
     ],
 )
-def test_a_verifier_is_43_to_128_letters(flow: Flow, verifier: str, error: str) -> None:
+def test_a_verifier_has_43_to_128_characters(flow: Flow, verifier: str, error: str) -> None:
     assert flow.redeem(flow.code(), code_verifier=verifier).json()["error"] == error
 
 
@@ -376,7 +376,7 @@ def test_a_form_must_have_its_content_type(flow: Flow, content_type: str, status
 
 
 @pytest.mark.parametrize("path", ["/token", "/consent"])
-def test_no_form_at_all_is_an_empty_one(flow: Flow, path: str) -> None:
+def test_a_missing_form_is_treated_as_an_empty_one(flow: Flow, path: str) -> None:
     answer = flow.harness.send("POST", path, Content_Type=FORM, Origin=GATEWAY)
     assert (answer.status, answer.header("Location")) == (400, None)
 

@@ -291,7 +291,7 @@ def test_b5_only_listed_domains_are_accepted_when_there_is_a_list() -> None:
     assert outcome(flow, Host(document(client_id=client_id)), client_id=client_id) == "consent"
 
 
-def test_c2_errors_go_straight_to_clients_of_listed_domains_only() -> None:
+def test_c2_errors_are_redirected_only_to_clients_of_listed_domains() -> None:
     for domains, status in ((("example.com",), 302), ((), 400)):
         flow = Flow.at(_harness(*domains))
         Host(document()).serve(flow)

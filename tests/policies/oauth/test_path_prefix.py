@@ -198,7 +198,7 @@ def test_b2_no_redirect_uri_is_on_the_shared_origin(flow: Flow) -> None:
         assert flow.register(redirect_uris=[uri]).json()["error"] == "invalid_redirect_uri"
 
 
-def test_a_token_of_a_stack_without_the_prefix_opens_nothing_below_it(flow: Flow) -> None:
+def test_a_token_of_a_stack_without_the_prefix_is_refused_below_it(flow: Flow) -> None:
     """Also when both have the same keys: issuer and audience differ."""
     root = Flow.new()
     outside = root.token()
@@ -254,7 +254,7 @@ def test_the_registry_is_below_the_prefix(flow: Flow) -> None:
     assert at(flow, f"//{PREFIX}/v0.1/servers/{name}/versions")["servers"] == [entry]
 
 
-def test_policies_use_the_origin_alone_only_where_they_mean_the_origin() -> None:
+def test_only_listed_policies_use_the_origin_without_the_prefix() -> None:
     """Everything else has the prefix: a forgotten one would be a URL of another owner."""
     alone = {
         found.group(0)

@@ -75,7 +75,7 @@ queries = st.lists(pairs | raw, max_size=12).map("&".join).filter(lambda query: 
 @given(queries)
 @example(f"client_id={URL}&redirect_uri={APP}")
 @example("client_id=https://a.b.c%2F..%2F&redirect_uri=%00")
-def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> None:
+def test_e8_no_authorization_request_causes_a_server_error(query: str) -> None:
     flow = fresh()
     Host({}).serve(flow)
     known = f"client_id={flow.client_id}&redirect_uri={quote(CALLBACK, safe='')}&"
@@ -88,7 +88,7 @@ def test_e8_no_authorization_request_is_an_error_of_the_gateway(query: str) -> N
 
 @many
 @given(queries)
-def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str) -> None:
+def test_e8_no_address_of_the_consent_page_causes_a_server_error(query: str) -> None:
     answer = fresh().harness.send("GET", "/consent", query)
     harmless(answer)
     assert answer.status == 400
@@ -96,7 +96,7 @@ def test_e8_no_address_of_the_consent_page_is_an_error_of_the_gateway(query: str
 
 @many
 @given(st.lists(pairs | raw, max_size=8).map("&".join), st.sampled_from([FORM, "", "text/plain"]))
-def test_e8_no_answer_of_the_consent_page_is_an_error_of_the_gateway(form: str, kind: str) -> None:
+def test_e8_no_answer_of_the_consent_page_causes_a_server_error(form: str, kind: str) -> None:
     answer = fresh().harness.send("POST", "/consent", body=form.encode(), Content_Type=kind, Origin=GATEWAY)
     harmless(answer)
     assert answer.status == 400
@@ -126,9 +126,7 @@ uris = st.sampled_from([CALLBACK, APP, "cursor://x/y", "https://[::1]/", "https:
 
 @many
 @given(st.dictionaries(members, json_values, max_size=6), st.lists(uris | json_values, max_size=4))
-def test_e8_no_metadata_is_an_error_of_the_gateway(
-    metadata: dict[str, Any], redirect_uris: list[Any]
-) -> None:
+def test_e8_no_metadata_causes_a_server_error(metadata: dict[str, Any], redirect_uris: list[Any]) -> None:
     flow = fresh()
     for requested in (metadata, metadata | {"redirect_uris": redirect_uris}):
         body = json.dumps(requested)
@@ -145,7 +143,7 @@ def test_e8_no_metadata_is_an_error_of_the_gateway(
 
 @many
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "text/html", "", "a/b; c"]))
-def test_e8_no_document_of_another_host_is_an_error_of_the_gateway(body: bytes, kind: str) -> None:
+def test_e8_no_document_of_another_host_causes_a_server_error(body: bytes, kind: str) -> None:
     flow = fresh()
     host = Host({})
     host.answer = lambda: _document(body, kind)

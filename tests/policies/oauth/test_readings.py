@@ -121,7 +121,7 @@ def test_a_token_in_the_query_is_refused_however_its_name_is_written(flow: Flow)
     assert call(flow, token, "accesstoken=x").status == 200
 
 
-def test_a_refusal_is_answered_with_its_reason_and_not_with_500(flow: Flow) -> None:
+def test_the_response_to_a_refused_request_has_the_reason_and_is_not_500(flow: Flow) -> None:
     assert call(flow, None).status == 401
     assert call(flow, "x").status == 401
     assert flow.harness.send("GET", "/.well-known/oauth-protected-resource/nothing").status == 404
@@ -130,7 +130,7 @@ def test_a_refusal_is_answered_with_its_reason_and_not_with_500(flow: Flow) -> N
     assert flow.redeem("x").status == 400
 
 
-def test_a_spent_code_revokes_what_it_gave(flow: Flow) -> None:
+def test_a_redeemed_code_revokes_its_grant(flow: Flow) -> None:
     code = flow.code()
     token = flow.redeem(code).json()["access_token"]
     assert flow.call(token).status == 200
@@ -178,7 +178,7 @@ def test_a_store_that_does_not_answer_is_503_at_every_step(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("reading", ["failed-send-request=unset", "failed-send-request=null"])
-def test_a_session_is_not_believed_when_the_store_fails_after_the_grant(reading: str) -> None:
+def test_a_session_is_not_accepted_when_the_store_fails_after_the_grant(reading: str) -> None:
     """A failed call may leave a response variable unchanged: the grant's owner is not the session's."""
     flow = under(reading)
     token = flow.token()
@@ -200,7 +200,7 @@ def test_a_session_that_cannot_be_stored_does_not_begin(reading: str) -> None:
     assert call(flow, token).status == 503
 
 
-def test_the_servers_headers_of_the_connection_do_no_harm(flow: Flow) -> None:
+def test_the_servers_headers_of_the_connection_have_no_effect(flow: Flow) -> None:
     flow.served = lambda: reply(
         200, "{}", Content_Type="application/json", Connection="keep-alive", Keep_Alive="timeout=5", X_Own="1"
     )
@@ -208,7 +208,7 @@ def test_the_servers_headers_of_the_connection_do_no_harm(flow: Flow) -> None:
     assert (answer.status, answer.header("X-Own")) == (200, None)
 
 
-def test_the_clients_headers_of_the_connection_do_no_harm(flow: Flow) -> None:
+def test_the_clients_headers_of_the_connection_have_no_effect(flow: Flow) -> None:
     token = flow.token()
     connection = {"Connection": "keep-alive, te", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked"}
     more = {"TE": "trailers", "Expect": "100-continue", "Upgrade": "h2c", "Trailer": "x", "X-Own": "1"}

@@ -256,7 +256,7 @@ def test_d5_every_bit_of_the_mac_counts(flow: Flow) -> None:
     assert flow.refresh(token).status == 200
 
 
-def test_d5_a_copy_of_the_store_is_not_enough_to_make_a_token(flow: Flow) -> None:
+def test_d5_a_copy_of_the_store_is_not_enough_to_create_a_token(flow: Flow) -> None:
     """A MAC with another grant's secret or another gateway's key is invalid."""
     token = flow.refresh_token()
     secret = flow.store.one("grants")["refreshSecret"]
@@ -360,7 +360,7 @@ def test_d5_a_resource_may_narrow_a_refresh_and_never_widen_it(
     assert flow.claims_of(following["access_token"])["aud"] == granted
 
 
-def test_d5_a_token_that_is_reused_is_not_excused_by_a_wrong_resource_or_scope(flow: Flow) -> None:
+def test_d5_reuse_is_detected_even_with_a_wrong_resource_or_scope(flow: Flow) -> None:
     for changed in ({"resource": "https://evil.example"}, {"scope": '"'}):
         flow = Flow.new()
         first = flow.refresh_token()

@@ -166,7 +166,7 @@ def test_d5_without_the_gateways_identity_the_grant_is_kept(
 
 
 @pytest.mark.parametrize("sealed", ["", "x", "another grant's", "tampered"])
-def test_d5_a_sealed_token_that_does_not_open_is_never_sent_to_entra(flow: Flow, sealed: str) -> None:
+def test_d5_a_token_that_cannot_be_unsealed_is_never_sent_to_entra(flow: Flow, sealed: str) -> None:
     other = Flow.new()
     other.refresh_token()
     foreign = other.store.one("grants")["entraToken"]

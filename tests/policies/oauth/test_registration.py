@@ -25,7 +25,7 @@ def problem(flow: Flow, uri: object) -> str:
 
 
 @pytest.mark.parametrize("client", REGISTRATIONS)
-def test_b3_every_client_registers_with_what_it_really_sends(flow: Flow, client: str) -> None:
+def test_b3_the_registrations_of_real_clients_are_accepted(flow: Flow, client: str) -> None:
     requested = REGISTRATIONS[client]
     answer = flow.post("/register", json.dumps(requested), content_type="application/json")
     assert answer.status == 201, answer.body
@@ -68,7 +68,7 @@ def test_b2_the_error_names_the_redirect_uri_and_the_setting(
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", description)
 
 
-def test_b2_redirect_uris_have_4_kb_together(flow: Flow) -> None:
+def test_b2_all_redirect_uris_together_have_4_kb_at_most(flow: Flow) -> None:
     full = ["https://a.example/" + "x" * (1000 - 18 - number) for number in range(4)]
     room = 4096 - sum(map(len, full))
     last = "https://b.example/"
@@ -100,7 +100,7 @@ def test_b3_every_authentication_method_is_registered_as_none(flow: Flow, method
         ("response_types", ["code", "token", "code id_token"], ["code"]),
     ],
 )
-def test_b3_what_is_not_supported_is_left_out(
+def test_b3_unsupported_metadata_is_left_out(
     flow: Flow, member: str, requested: object, given: list[str]
 ) -> None:
     answer = flow.register(**{member: requested})

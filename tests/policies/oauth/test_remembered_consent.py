@@ -146,7 +146,7 @@ def test_c6_another_browser_and_another_user_need_consent(flow: Flow) -> None:
         "x.y.z",
     ],
 )
-def test_c6_a_changed_cookie_is_not_believed(flow: Flow, cookie: str) -> None:
+def test_c6_a_changed_cookie_is_not_accepted(flow: Flow, cookie: str) -> None:
     assert consent_is_shown(flow)
     sub, expires, mac = flow.cookies["__Host-user"].split(".")
     values = {"sub": sub, "expires": expires, "mac": mac, "other": OTHER_USER, "other_mac": "x" * 43}
@@ -185,7 +185,7 @@ def test_c6_a_sign_in_succeeds_if_its_consent_cannot_be_stored(flow: Flow) -> No
     assert consent_is_shown(flow)
 
 
-def test_c6_the_cookie_is_for_the_gateway_alone_and_holds_no_secret(flow: Flow) -> None:
+def test_c6_the_cookie_is_sent_only_to_the_gateway_and_contains_no_secret(flow: Flow) -> None:
     at_entra = flow.consent(start(flow))
     lines = [value for name, value in flow.callback(at_entra).headers if name == "Set-Cookie"]
     (line,) = [line for line in lines if line.startswith("__Host-user=")]
@@ -218,7 +218,7 @@ def kept_without_versions(flow: Flow) -> list[dict[str, Any]]:
     ]
 
 
-def test_c6_what_is_kept(flow: Flow) -> None:
+def test_c6_a_stored_consent_has_only_the_documented_members(flow: Flow) -> None:
     assert consent_is_shown(flow, scope="notes.read")
     assert kept_without_versions(flow) == [
         {

@@ -42,7 +42,7 @@ def test_d6_either_token_ends_the_sign_in(flow: Flow, kind: str, hint: str | Non
     assert done(flow.revoke(given[kind]))
 
 
-def test_d6_another_region_follows_within_thirty_seconds(flow: Flow) -> None:
+def test_d6_a_revocation_takes_effect_in_other_regions_within_thirty_seconds(flow: Flow) -> None:
     """Its cache still contains the grant as valid."""
     given = tokens(flow)
     flow.call(given["access_token"])
@@ -103,7 +103,7 @@ UNKNOWN: dict[str, Callable[[Flow, dict[str, str]], str]] = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_d6_an_unknown_token_is_no_error_and_revokes_nothing(flow: Flow, name: str) -> None:
+def test_d6_an_unknown_token_causes_no_error_and_revokes_nothing(flow: Flow, name: str) -> None:
     given = tokens(flow)
     presented = UNKNOWN[name](flow, given)
     before = dict(flow.store.documents)

@@ -62,7 +62,7 @@ def test_e8_the_text_of_a_failed_server_does_not_reach_the_client(flow: Flow) ->
     assert b"azurewebsites" not in refused.body
 
 
-def test_f7_each_message_leaves_one_audit_record(flow: Flow) -> None:
+def test_f7_each_message_creates_one_audit_record(flow: Flow) -> None:
     token = flow.token()
     telemetry = flow.harness.gateway.services.telemetry
     telemetry.clear()

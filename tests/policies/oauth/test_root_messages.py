@@ -97,7 +97,7 @@ def forwarded(harness: Harness) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["notes", "tasks"])
-def test_the_audience_leads_to_the_server(harness: Harness, name: str) -> None:
+def test_the_audience_selects_the_server(harness: Harness, name: str) -> None:
     assert message(harness, f"{GATEWAY}/{name}-mcp").status == 202
     (url,) = forwarded(harness)
     assert url == f"https://{name}.example/message?sessionId=0123456789abcdef"
@@ -108,7 +108,7 @@ def test_a_token_for_another_server_is_refused(harness: Harness) -> None:
     assert forwarded(harness) == []
 
 
-def test_a_token_for_every_server_does_not_say_which(harness: Harness) -> None:
+def test_a_token_for_every_server_selects_no_server(harness: Harness) -> None:
     answer = message(harness, GATEWAY)
     assert (answer.status, refusal_of(answer.json())) == (400, "invalid_target")
     assert forwarded(harness) == []
@@ -222,7 +222,7 @@ def challenged(got: Response) -> str:
 
 
 @pytest.mark.parametrize("audience", ["/mcp", ""])
-def test_e4a_the_parameter_of_the_functions_server_leads_there(harness: Harness, audience: str) -> None:
+def test_e4a_the_parameter_of_the_functions_server_selects_it(harness: Harness, audience: str) -> None:
     bearer = f"Bearer {token(GATEWAY + audience)}"
     assert (
         harness.send("POST", "/message", f"{FOR_FUNCTIONS}&code=k", body=b"{}", Authorization=bearer).status
@@ -258,13 +258,13 @@ def test_e4a_a_token_of_another_server_is_refused_with_the_servers_challenge(
 @pytest.mark.parametrize(
     ("query", "path"), [(FOR_FUNCTIONS, "/mcp/sse"), (FOR_CONTAINERS, "/notes-mcp/sse"), ("", "/mcp/sse")]
 )
-def test_e4a_a_challenge_names_the_server_that_the_query_leads_to(
+def test_e4a_a_challenge_names_the_server_that_the_query_selects(
     harness: Harness, method: str, query: str, path: str
 ) -> None:
     assert challenged(harness.send(method, "/message", query)) == path
 
 
-def test_e4a_without_a_parameter_the_audience_decides(harness: Harness) -> None:
+def test_e4a_without_a_parameter_the_audience_selects_the_server(harness: Harness) -> None:
     for path in ("/mcp", "/notes-mcp"):
         bearer = f"Bearer {token(GATEWAY + path)}"
         assert harness.send("POST", "/message", body=b"{}", Authorization=bearer).status == 202

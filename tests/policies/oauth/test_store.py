@@ -360,7 +360,7 @@ def test_the_error_for_an_unreadable_answer_does_not_name_the_store(flow: Flow, 
         "six changes between",
     ],
 )
-def test_d7_a_replay_is_refused_only_when_what_it_gave_is_revoked(
+def test_d7_a_replay_is_refused_only_after_its_grant_was_revoked(
     flow: Flow, failing: dict[int, Failing], code: int
 ) -> None:
     """Calls: the grant, the grant again, its change; each concurrent change repeats the last two."""

@@ -71,7 +71,7 @@ def table() -> str:
     return "\n".join(["| step | reads | writes |", "|---|---:|---:|", *rows])
 
 
-def test_the_table_of_calls_is_what_the_policies_do() -> None:
+def test_the_table_has_the_calls_that_the_policies_make() -> None:
     computed = table()
     assert computed in PAGE.read_text(encoding="utf-8"), f"Write this table to docs/scaling.md:\n{computed}"
 

@@ -92,7 +92,7 @@ def test_an_entry_has_the_addresses_at_the_gateway_and_the_version_of_the_image(
     ]
 
 
-def test_the_registry_holds_no_secret_and_no_address_behind_the_gateway(harness: Harness) -> None:
+def test_the_registry_contains_no_secret_and_no_address_behind_the_gateway(harness: Harness) -> None:
     text = json.dumps(listed(harness))
 
     for secret in ("xoxb", "audience", ".example/sse", "azurecontainerapps", "SLACK_MCP", "password"):
@@ -132,7 +132,7 @@ def test_missing_resources_are_not_found(harness: Harness, path: str) -> None:
     assert answer.header("Access-Control-Allow-Origin") == "*"
 
 
-def test_pages_follow_each_other_by_their_cursor(harness: Harness) -> None:
+def test_the_cursor_of_a_page_leads_to_the_next_page(harness: Harness) -> None:
     seen, cursor = [], ""
     for _ in NAMES:
         page = listed(harness, limit="1", cursor=cursor)
