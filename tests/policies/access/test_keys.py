@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from apim.service import Subscription
 from tests.policies.access.callers import (
     KEYS,
     agent_token,
@@ -41,6 +42,20 @@ def test_f2_another_key_is_answered_like_a_bad_token(flow: Flow, key: str) -> No
     answer = ask(flow, Ocp_Apim_Subscription_Key=key)
     assert refused_like_a_bad_token(flow, answer) or (key == "" and answer.status == 401)
     assert arrived(flow) == []
+
+
+@pytest.mark.parametrize("scope", ["product", "api"])
+def test_f2_a_key_for_the_server_that_is_not_of_its_product_is_refused(scope: str) -> None:
+    """An operator may add the API to another product, or create a subscription to the API alone."""
+    service = harness_with(**OPEN).gateway.service
+    (product,) = service.products
+    added = {"product": "operators", "api": product.apis[0]}[scope]
+    subscription = Subscription(id="added", name="added", key="1" * 32, **{scope: added})
+    products = (*service.products, replace(product, id="operators", name="operators"))
+    extended = replace(service, products=products, subscriptions=(*service.subscriptions, subscription))
+    flow = Flow.at(Harness(extended, ManualClock()))
+    assert ask(flow, Ocp_Apim_Subscription_Key=KEY).status == 200
+    assert refused_like_a_bad_token(flow, ask(flow, Ocp_Apim_Subscription_Key="1" * 32))
 
 
 def test_f2_a_key_in_the_query_is_refused(flow: Flow) -> None:

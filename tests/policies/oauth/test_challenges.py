@@ -98,6 +98,15 @@ def test_e1_other_paths_have_no_challenge(flow: Flow, path: str) -> None:
         assert refusal_of(answer.json()) == "not_found"
 
 
+@pytest.mark.parametrize(
+    ("scheme", "status"), [("bearer", 200), ("BEARER", 200), ("Digest", 401), ("Bearer:", 401)]
+)
+def test_e1_the_scheme_of_a_token_is_bearer_in_any_case(flow: Flow, scheme: str, status: int) -> None:
+    """Scheme names ignore case (RFC 9110, section 11.1)."""
+    header = f"{scheme} {flow.token()}"
+    assert flow.harness.send("POST", "/mcp", body=b"{}", Authorization=header).status == status
+
+
 def test_e1_bad_tokens_of_one_address_are_limited_and_good_ones_are_not(flow: Flow) -> None:
     token = flow.token()
     answers = [ask(flow, "POST", "/mcp", "x") for _ in range(601)]

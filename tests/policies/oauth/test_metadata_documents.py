@@ -191,12 +191,22 @@ def test_b5_documents_are_fetched_only_from_allowed_urls(flow: Flow, client_id: 
             {},
             "jwks_uri",
         ),
+        *(
+            ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri}, {}, "jwks_uri")
+            for uri in (
+                "http://169.254.169.254/?https://app.example.com/keys",
+                "https://app.example.com/keys#https://evil.example/",
+                "https://app.example.com/keys\\@evil.example/",
+            )
+        ),
         ({"redirect_uris": []}, {}, "redirect_uris"),
         ({"redirect_uris": ["http://app.example.com/"]}, {}, "must be https"),
         ({"client_name": "a\u202eb"}, {}, "client_name"),
         ({"padding": "x" * 10240}, {}, "10 KB"),
         ({}, {"Content_Type": "text/html"}, "content type"),
         ({}, {"Content_Type": ""}, "content type"),
+        ({}, {"Content_Type": "application/json-seq"}, "content type"),
+        ({}, {"Content_Type": "text/x-application/json"}, "content type"),
     ],
 )
 def test_b5_a_document_must_describe_a_client_that_the_gateway_can_serve(

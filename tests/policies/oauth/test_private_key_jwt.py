@@ -187,6 +187,7 @@ def test_b5_an_assertion_without_a_key_id_is_checked_with_every_key() -> None:
     client.published = [
         {"kty": "RSA", "n": "!!", "e": "AQAB"},
         {"kty": "RSA", "n": "A" * 345, "e": "AQAB"},
+        *({"kty": "RSA", "n": n, "e": "AQAB"} for n in ("!" + "A" * 343, "A" * 343 + "!")),
         _key("two").as_dict(private=False),
         _key("one").as_dict(private=False) | {"alg": "RS256"},
     ]
