@@ -88,6 +88,30 @@ def test_no_workflow_runs_code_of_a_fork_with_credentials(workflow: Path) -> Non
     assert set(read["permissions"].items()) <= {("contents", "read")}
 
 
+def test_each_pull_request_runs_make_check() -> None:
+    check = yaml.safe_load((FOLDER / "check.yaml").read_text(encoding="utf-8"))
+    # Without a filter, pull requests to every branch count. YAML 1.1 reads the key `on` as true.
+    assert check[True]["pull_request"] is None
+    jobs = [
+        job for job in check["jobs"].values() if any(one.get("run") == "make check" for one in job["steps"])
+    ]
+    assert ["if" in job for job in jobs] == [False]
+
+
+def test_pre_commit_runs_the_commands_of_make_lint() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    listed = subprocess.run(
+        ["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    wanted = [line.removesuffix(" .") for line in listed.stdout.splitlines() if line.startswith(".venv/bin/")]
+    given = [
+        hook["entry"].replace(" --force-exclude", "") for repository in hooks for hook in repository["hooks"]
+    ]
+    # Nothing is downloaded: all hooks are local.
+    assert {repository["repo"] for repository in hooks} == {"local"}
+    assert sorted(given) == sorted(wanted)
+
+
 def test_deploying_jobs_may_only_read_the_repository_and_sign_in() -> None:
     assert {name: job["permissions"] for name, job in JOBS.items()} == {
         name: {"contents": "read", "id-token": "write"} for name in ("preview", "deploy")
