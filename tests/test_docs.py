@@ -23,6 +23,8 @@ from gateway.admin.command import app as admin
 from settings import KEYS, SettingsError
 from tests.clients import page as clients_page
 from tests.clients.client import Client, clients
+from tests.clients.install import require_files
+from tests.clients.toolchains import TOOLCHAINS, InstallError
 from tests.program.stack_settings import load, pin, run
 from tests.program.variants import VARIANTS, Case
 from twin.cli import app as twin
@@ -370,18 +372,27 @@ def test_the_page_of_clients_has_the_table_of_a_run_of_all_of_them() -> None:
 
 @pytest.mark.parametrize("folder", sorted({client.folder for client in clients()}))
 def test_the_page_of_clients_describes_each_client(folder: str) -> None:
-    assert f"](../tests/clients/{folder}/" in clients_page.PAGE.read_text()
+    described = f"](../tests/clients/{folder}/" in clients_page.PAGE.read_text()
+    assert described, (
+        f"describe the client in docs/clients.md, with a link to its program in tests/clients/{folder}/"
+    )
 
 
 @pytest.mark.parametrize("client", clients(), ids=lambda client: client.id)
 def test_the_table_of_clients_names_the_version_that_is_locked(client: Client) -> None:
-    wanted = [
-        (client.lock / name).read_text()
-        for name in ("requirements.in", "package.json", "go.mod", "Cargo.toml", "pom.xml")
-        if (client.lock / name).is_file()
-    ]
-    assert len(wanted) == 1
-    assert client.exact in wanted[0]
+    require_files(client)
+    required = client.lock / TOOLCHAINS[client.toolchain].requirements
+    assert client.exact in required.read_text()
+
+
+def test_a_client_without_requirements_is_reported_with_the_file_to_write() -> None:
+    client = Client(
+        folder="new", version="1.0", exact="1.0.2", name="new", toolchain="node", transports=("http",)
+    )
+    with pytest.raises(
+        InstallError, match=r"^write tests/clients/new/1.0/package.json, which requires 1.0.2$"
+    ):
+        require_files(client)
 
 
 def test_locks_of_clients_name_no_registry() -> None:

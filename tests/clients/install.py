@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.clients.client import Client, clients
+from tests.clients.client import FOLDER, Client, clients
 from tests.clients.toolchains import TOOLCHAINS, InstallError
 
 _STAMP = ".installed-from"
@@ -59,6 +59,17 @@ def install(client: Client) -> bool:
     return True
 
 
+def require_files(client: Client) -> None:
+    """Checks that the requirements of a version exist.
+
+    Raises:
+        InstallError: they do not; the message has the file to write.
+    """
+    required = client.lock / TOOLCHAINS[client.toolchain].requirements
+    if not required.is_file():
+        raise InstallError(f"write {required.relative_to(FOLDER.parents[1])}, which requires {client.exact}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true", help="only the clients that `make test` runs")
@@ -78,6 +89,7 @@ def main() -> int:
             continue
         started = time.monotonic()
         try:
+            require_files(client)
             if options.lock:
                 toolchain.lock(client)
             elif install(client):

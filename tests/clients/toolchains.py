@@ -23,7 +23,13 @@ class InstallError(Exception):
 
 
 class Toolchain(Protocol):
-    """One language."""
+    """One language.
+
+    Attributes:
+        requirements: the file with the required packages, in the folder of a version.
+    """
+
+    requirements: str
 
     def missing(self) -> str | None:
         """What is missing on this machine; None if nothing is."""
@@ -45,6 +51,7 @@ class Toolchain(Protocol):
 class Python:
     """Packages from `requirements.txt`; the program is `program.py`."""
 
+    requirements = "requirements.in"
     _uv = Path(sys.executable).parent / "uv"
 
     def missing(self) -> str | None:
@@ -81,6 +88,8 @@ class Python:
 class Node:
     """Packages from `package-lock.json`, with the Node.js of the project; the program is `program.mjs`."""
 
+    requirements = "package.json"
+
     def missing(self) -> str | None:
         return None
 
@@ -104,6 +113,8 @@ class Node:
 
 class Go:
     """Modules from `go.sum`; the program is `main.go`."""
+
+    requirements = "go.mod"
 
     def missing(self) -> str | None:
         return None if shutil.which("go") else "needs Go: install it from https://go.dev/dl"
@@ -139,6 +150,7 @@ class Rust:
     The versions of a client share compiled crates.
     """
 
+    requirements = "Cargo.toml"
     _SOURCE = re.compile(r'^source = "registry\+.*"\n', re.MULTILINE)
 
     def missing(self) -> str | None:
@@ -177,6 +189,7 @@ class Rust:
 class Java:
     """Jars from `jars.sha256`, of the dependencies in `pom.xml`; the program is `Program.java`."""
 
+    requirements = "pom.xml"
     _MAVEN = ("mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=jars")
 
     def missing(self) -> str | None:
