@@ -110,7 +110,7 @@ class RunningProcess:
         self._last_lines = last_lines
 
     @classmethod
-    async def start(cls, child: ChildProcess, *, timeout: float = 30.0) -> "RunningProcess":  # noqa: ASYNC109
+    async def start(cls, child: ChildProcess, *, timeout: float = 30.0) -> "RunningProcess":  # noqa: ASYNC109 -- it ends the child
         """Starts a child and returns when it is ready.
 
         Its output is logged line by line by the logger `twin.process.<name>`.
@@ -177,7 +177,7 @@ class RunningProcess:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._output
 
-    async def _await_ready(self, timeout: float, last_lines: list[str]) -> None:  # noqa: ASYNC109
+    async def _await_ready(self, timeout: float, last_lines: list[str]) -> None:  # noqa: ASYNC109 -- see `start`
         ended = asyncio.create_task(self._process.wait())
         try:
             async with asyncio.timeout(timeout):

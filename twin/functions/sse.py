@@ -43,11 +43,6 @@ class SseTransport:
         self._ping_every = ping_every
         self._streams: dict[str, _Stream] = {}
 
-    @property
-    def open_sessions(self) -> int:
-        """The number of open streams."""
-        return len(self._streams)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request.
 
