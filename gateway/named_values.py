@@ -7,7 +7,7 @@ import pulumi
 from pulumi_azure_native import apimanagement
 
 from gateway.api_management import ApiManagementRef
-from gateway.plan import NamedValue
+from gateway.plan import PlannedValue
 from gateway.propagation import retries
 from gateway.vault import VaultSecret
 
@@ -39,7 +39,7 @@ class NamedValuesArgs:
     """
 
     service: ApiManagementRef
-    planned: Sequence[NamedValue]
+    planned: Sequence[PlannedValue]
     values: Mapping[str, pulumi.Input[str]]
     references: Mapping[str, Reference]
 
@@ -58,7 +58,7 @@ class NamedValues(pulumi.ComponentResource):
         self.declared = {planned.name: self._declare(name, args, planned) for planned in args.planned}
         self.register_outputs({})
 
-    def _declare(self, name: str, args: NamedValuesArgs, planned: NamedValue) -> "apimanagement.NamedValue":
+    def _declare(self, name: str, args: NamedValuesArgs, planned: PlannedValue) -> "apimanagement.NamedValue":
         reference = args.references[planned.name] if planned.secret else None
         resource = f"{name}-{planned.name}"
         options = args.service.child(self, reference.ready if reference else ())

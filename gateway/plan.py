@@ -73,7 +73,7 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedValue:
+class PlannedValue:
     """A value that policies mention as `{{name}}` and that the deployment provides.
 
     Attributes:
@@ -108,7 +108,7 @@ class Plan:
     policy: str | None
     apis: tuple[Api, ...]
     fragments: tuple[Fragment, ...]
-    named_values: tuple[NamedValue, ...]
+    named_values: tuple[PlannedValue, ...]
     roles: RolePlan
     products: tuple[Product, ...] = ()
     # A logged body is buffered, which would delay event streams.
@@ -208,7 +208,7 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequen
         products=tuple(plan_product(backend) for backend in backends if backend.admits_keys),
         named_values=(
             *(
-                NamedValue(name=name)
+                PlannedValue(name=name)
                 for name in (
                     "gateway-url",
                     "entra-authority",
@@ -220,12 +220,12 @@ def plan_gateway(settings: Settings, backends: Sequence[Backend], hosted: Sequen
                 )
             ),
             *(
-                NamedValue(name=key_name(purpose, version), secret=True)
+                PlannedValue(name=key_name(purpose, version), secret=True)
                 for purpose in ("token", "consent")
                 for version in declared_key_versions(settings.key_version)
             ),
             *(
-                NamedValue(name=name, backend=backend.name)
+                PlannedValue(name=name, backend=backend.name)
                 for backend in backends
                 for name in backend.named_values
             ),

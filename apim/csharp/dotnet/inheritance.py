@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from apim.csharp.dotnet.signature import Member, members_of, parse_type
+from apim.csharp.dotnet.signature import TypeMember, members_of, parse_type
 from apim.csharp.dotnet.types import DEFINITIONS, OBJECT, ClrType, clr, substitute
 
 
@@ -40,7 +40,7 @@ def _bases(of: ClrType) -> Iterator[ClrType]:
 _EXPLICIT_FOR_ARRAYS: Final = frozenset({"ICollection", "IList", "IReadOnlyCollection", "IReadOnlyList"})
 
 
-def lookup(of: ClrType, name: str) -> list[tuple[ClrType, Member]]:
+def lookup(of: ClrType, name: str) -> list[tuple[ClrType, TypeMember]]:
     """The members with a name in a type and its supertypes, each with the type that declares it."""
     owners = supertypes(of)
     if of.name == "[]":

@@ -100,7 +100,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class TypeMember:
     """A member with its owner and the function that implements it."""
 
     owner: Definition
@@ -174,7 +174,7 @@ def _resolve(name: syntax.TypeName, parameters: tuple[str, ...]) -> ClrType:
 
 
 @cache
-def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
+def members_of(owner: ClrType | str, name: str) -> tuple[TypeMember, ...]:
     """The members with a name that a type declares itself; inherited ones are left out."""
     known = DEFINITIONS.get(
         owner if isinstance(owner, str) else "Array" if owner.name == "[]" else owner.name
@@ -182,7 +182,7 @@ def members_of(owner: ClrType | str, name: str) -> tuple[Member, ...]:
     if known is None:
         return ()
     return tuple(
-        Member(owner=known, signature=parse_signature(text, known.parameters), function=function)
+        TypeMember(owner=known, signature=parse_signature(text, known.parameters), function=function)
         for text, function in known.members.get(name, ())
     )
 

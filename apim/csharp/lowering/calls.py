@@ -7,7 +7,15 @@ from typing import Any, Final, NoReturn
 
 from apim.csharp.dotnet.conversions import same
 from apim.csharp.dotnet.inheritance import lookup
-from apim.csharp.dotnet.signature import NOT_CONSTANT, Checked, Contextual, Culture, Member, Typed, members_of
+from apim.csharp.dotnet.signature import (
+    NOT_CONSTANT,
+    Checked,
+    Contextual,
+    Culture,
+    Typed,
+    TypeMember,
+    members_of,
+)
 from apim.csharp.dotnet.types import (
     DYNAMIC,
     LAMBDA,
@@ -299,7 +307,7 @@ class Calls(Names):
         return function.function if isinstance(function, Contextual) else function
 
     def _type_arguments(self, choice: Choice) -> list[ClrType]:
-        member: Member = choice.candidate.member
+        member: TypeMember = choice.candidate.member
         names = (*member.owner.parameters, *member.signature.type_parameters)
         return [choice.candidate.bindings[name] for name in names]
 

@@ -10,9 +10,9 @@ from apim.csharp.dotnet.signature import (
     Checked,
     Contextual,
     Culture,
-    Member,
     Settable,
     Typed,
+    TypeMember,
 )
 from apim.csharp.dotnet.types import (
     BYTE,
@@ -152,7 +152,7 @@ class Names(Base):
         text = self.wrapped(self.reader(target, get, holder), get, returns)
         return Bound(returns, text, node.at, path=path, present=path in _ALWAYS)
 
-    def find_property(self, of: ClrType, name: str) -> tuple[ClrType, Member] | None:
+    def find_property(self, of: ClrType, name: str) -> tuple[ClrType, TypeMember] | None:
         """The property with a name that a type declares or inherits."""
         for holder, member in lookup(of, name):
             if member.signature.kind == "property" and not member.signature.static:
@@ -296,7 +296,7 @@ class Names(Base):
         return Bound(result, f"({self.text(rest)} if {exists} else None)", node.at)
 
 
-def _bindings(holder: ClrType, member: Member) -> dict[str, ClrType]:
+def _bindings(holder: ClrType, member: TypeMember) -> dict[str, ClrType]:
     if holder.name == "[]":
         return {}
     return dict(zip(member.owner.parameters, holder.args, strict=True))

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from apim.csharp.dotnet.conversions import Converter, best_common, constant_fits, implicit, same
 from apim.csharp.dotnet.inheritance import supertypes
-from apim.csharp.dotnet.signature import NO_DEFAULT, Member, Parameter
+from apim.csharp.dotnet.signature import NO_DEFAULT, Parameter, TypeMember
 from apim.csharp.dotnet.types import BOOLEAN, INT32, LAMBDA, NULL, STRING, ClrType, clr, is_open, substitute
 from apim.csharp.errors import RefusedError
 from apim.csharp.language.syntax import Lambda
@@ -31,7 +31,7 @@ class Candidate:
     """A candidate member, with the type arguments of its owner."""
 
     owner: ClrType
-    member: Member
+    member: TypeMember
     bindings: dict[str, ClrType]
 
 
