@@ -80,7 +80,12 @@ def render(
         jinja2.TemplateNotFound: the template does not exist.
     """
     loaded = _environment(organisation, prefix).get_template(template)
-    marked = _BLANK_LINES.sub("\n", loaded.render(**variables))
+    return _document(_BLANK_LINES.sub("\n", loaded.render(**variables)))
+
+
+@lru_cache(maxsize=512)
+def _document(marked: str) -> RenderedPolicy:
+    """The indented document of a rendered template. Most documents are the same in all stacks."""
     marked = "\n".join(indented(unmarked(marked), marked.split("\n")))
     return RenderedPolicy(unmarked(marked), TemplateSourceMap(marked))
 

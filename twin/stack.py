@@ -30,7 +30,7 @@ from pulumi.runtime.stack import run_in_stack
 from configuration import stack_file
 from configuration.reader import NOT_READ
 from configuration.stack_file import Configuration, ConfigurationError
-from twin import own_thread, version_aliases
+from twin import own_thread, source_positions, version_aliases
 from twin.azure.cloud import Cloud
 from twin.monitor import STACK_TYPE, UNKNOWN, Callbacks, Declared, Monitor, Provider
 
@@ -161,6 +161,7 @@ def _run(root: Path, settings: Configuration, monitor: Monitor, engine: "_Engine
     loop.set_default_executor(_InlineExecutor())
     asyncio.set_event_loop(loop)
     try:
+        source_positions.skip_source_positions()
         reset_options(
             project=settings.project,
             stack=settings.stack,
