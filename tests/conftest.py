@@ -73,8 +73,22 @@ def pytest_collection() -> Iterator[None]:
     gc.disable()
     result = yield
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(1_000_000, 20, 50)
     gc.enable()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Collects the garbage of a file after its last test, and never examines the remaining objects again.
+
+    Commands that a test runs in its own process disable logging for all later tests, so it is enabled again.
+    """
+    result = yield
+    logging.disable(logging.NOTSET)
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
     return result
 
 
@@ -82,11 +96,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files run first, so that no worker has to wait for another at the end."""
     order = {name: position for position, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
-
-
-def pytest_runtest_teardown() -> None:
-    """Commands that a test runs in its own process disable logging for all later tests."""
-    logging.disable(logging.NOTSET)
 
 
 def pytest_sessionfinish() -> None:

@@ -196,7 +196,7 @@ def _run_program(root: Path) -> None:
 def _seldom_collected() -> Generator[None]:
     """Raises the GC thresholds, because an evaluation creates many objects and frees few of them."""
     before = gc.get_threshold()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(max(before[0], 20_000), 20, 50)
     try:
         yield
     finally:
