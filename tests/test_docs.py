@@ -266,6 +266,33 @@ def test_the_version_of_the_cli_is_at_least_that_of_the_sdk() -> None:
     assert f"{sdk.rpartition('.')[0]} or newer; the program pins the SDK {sdk}" in DEPLOYMENT.read_text()
 
 
+def requirements() -> list[str]:
+    """The direct dependencies: of the program, and of each group."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"].values()
+    return sorted(
+        {
+            *project["project"]["dependencies"],
+            *(one for group in groups for one in group if isinstance(one, str)),
+        }
+    )
+
+
+@pytest.mark.parametrize("requirement", requirements())
+def test_a_dependency_is_pinned_locked_and_has_a_reason(requirement: str) -> None:
+    name, *_ = re.split(r"[^\w-]", requirement)
+    # The Function App's own version is chosen by its Python, which no test runs.
+    if requirement != "azure-functions>=2,<3; python_version >= '3.13'":
+        pin = re.match(r"[\w-]+==[\w.]+", requirement)
+        assert pin, f"pin {requirement} with == in pyproject.toml"
+        locked = (ROOT / "requirements-dev.txt").read_text()
+        assert re.search(rf"^{re.escape(pin[0])}(?![\w.])", locked, re.MULTILINE), "run `make lock`"
+    reasons = (ROOT / "docs" / "decisions.md").read_text()
+    assert re.search(rf"(?<![\w-]){name}(?![\w-])", reasons), (
+        f"add the reason for {name} to docs/decisions.md"
+    )
+
+
 def test_the_monthly_prices_follow_from_the_hourly_ones() -> None:
     rows = re.findall(r"^\| (\w+).*? \| ([\d.]+) \| (\d+) \|$", DEPLOYMENT.read_text(), re.MULTILINE)
     assert {name for name, _hour, _month in rows} == {
