@@ -5,6 +5,7 @@ import pytest
 from tests.e2e.client import refusal_of
 from tests.policies.engine.harness import Response
 from tests.policies.oauth.flow import GATEWAY, Flow
+from tests.policies.oauth.test_consent import planned_on_this_machine
 from tests.policies.oauth.test_settings import harness_with
 
 METADATA = f"{GATEWAY}/.well-known/oauth-protected-resource"
@@ -206,3 +207,22 @@ def test_e2_a_page_of_a_foreign_origin_cannot_read_responses(flow: Flow, origin:
     assert (answer.status, refusal_of(answer.json())) == (403, "forbidden_origin")
     assert answer.header("Access-Control-Allow-Origin") is None
     assert reached(flow) == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 204),
+        ("http://127.0.0.1:5173", 204),
+        ("http://[::1]:65535", 204),
+        ("https://localhost", 403),
+        ("http://localhost.evil.example", 403),
+        ("http://localhost:6274.evil.example", 403),
+        ("http://127.0.0.1.evil.example", 403),
+        ("http://127x0.0.1", 403),
+        ("evil+http://localhost", 403),
+    ],
+)
+def test_e2_a_local_stack_accepts_no_origin_that_only_resembles_loopback(origin: str, status: int) -> None:
+    local = planned_on_this_machine()
+    assert local.send("OPTIONS", "/mcp", Origin=origin).status == status
