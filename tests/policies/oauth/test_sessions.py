@@ -77,11 +77,9 @@ def test_e5_an_id_that_would_be_refused_later_is_refused_when_it_is_issued(
 def test_e5_an_answer_in_a_session_may_name_it_again(flow: Flow, token: str) -> None:
     """The session is not bound again, and its owner is read from the store once."""
     issues(flow, "x")
-    post(flow, token)
-    post(flow, token, "x")
-    calls = len(flow.store.calls)
-    assert post(flow, token, "x").header("Mcp-Session-Id") == "x"
-    assert len(flow.store.calls) == calls
+    assert {post(flow, token, each).header("Mcp-Session-Id") for each in (None, "x", "x")} == {"x"}
+    calls = [method for method, container in flow.store.calls if container == "sessions"]
+    assert calls == ["POST", "GET"]
 
 
 def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
@@ -91,6 +89,27 @@ def test_e5_several_session_ids_are_refused(flow: Flow, token: str) -> None:
     for given in ("own,other", "other,own", "own,own"):
         assert post(flow, token, given).status == 404
     assert len(reached(flow)) == before
+
+
+@pytest.mark.parametrize(
+    "session", ["", "1234567", "12345678%0A", "12345678!", "../../../admin!", "%21query%7C12345678"]
+)
+def test_e5_an_id_in_the_query_that_no_server_issues_is_refused(flow: Flow, token: str, session: str) -> None:
+    accepts(flow)
+    answer = message(flow, token, f"azmcpcs={session}")
+    assert (answer.status, refusal_of(answer.json())) == (404, "invalid_session")
+    assert reached(flow) == []
+    assert message(flow, token, "azmcpcs=12345678").status == 202
+
+
+def test_e5_ids_in_the_header_and_in_the_query_are_refused_together(flow: Flow, token: str) -> None:
+    """A server might use the one that was not checked."""
+    issues(flow, "own")
+    post(flow, token)
+    accepts(flow)
+    count = len(reached(flow))
+    assert message(flow, token, "azmcpcs=12345678", Mcp_Session_Id="own").status == 404
+    assert len(reached(flow)) == count
 
 
 def test_e5_a_session_belongs_to_the_client_too(flow: Flow, token: str) -> None:
