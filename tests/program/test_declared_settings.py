@@ -34,6 +34,7 @@ from tests.program.stack_settings import (
     run,
 )
 from twin.gateway_plan import LOCAL
+from twin.stack import PROJECT
 
 
 def test_the_dev_stack_runs_locally_as_committed_and_needs_credentials_in_azure() -> None:
@@ -95,6 +96,23 @@ def test_a_default_that_is_missing_in_the_project_file_comes_with_the_command_th
     (problem,) = refused(changed(**{key: None})).problems
     assert problem.wrong == "Not set, and Pulumi.yaml does not have its default."
     assert problem.remedy == ".venv/bin/python -m configuration.page"
+
+
+def test_every_field_of_the_settings_is_used_by_the_program() -> None:
+    files = [
+        PROJECT / "__main__.py",
+        *(file for folder in ("gateway", "backends") for file in (PROJECT / folder).rglob("*.py")),
+        *(PROJECT / "policies").rglob("*.j2"),
+    ]
+    program = "\n".join(file.read_text() for file in files)
+    own = (PROJECT / "settings.py").read_text()
+    unused = [
+        field.name
+        for record in (settings.Settings, settings.Lifetimes, settings.RateLimits)
+        for field in fields(record)
+        if not re.search(rf"\.{field.name}\b", program) and f"self.{field.name}" not in own
+    ]
+    assert unused == [], "use the value in gateway/, backends/ or policies/, or remove the setting"
 
 
 def test_every_setting_is_described_with_a_command() -> None:
