@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backends import registry
 from backends.container_backend import ContainerBackend
+from configuration import presets
 from configuration.presets import PRESETS
 from configuration.setting import Secret
 from tests.program.stack_settings import changed, entry, load, refused
@@ -72,6 +74,13 @@ ENTRIES: dict[str, dict[str, Any]] = {
     },
 }
 """The entries of a stack's file that are equivalent to the presets."""
+
+
+def test_every_module_of_a_preset_is_listed() -> None:
+    modules = {file.stem for file in Path(presets.__file__).parent.glob("[!_]*.py")}
+    assert modules == PRESETS.keys(), (
+        "list it in configuration/presets/__init__.py, by the name of its module"
+    )
 
 
 @pytest.mark.parametrize("table", ["ENTRIES", "CREDENTIALS"])

@@ -1,6 +1,7 @@
 """Registration of stand-ins: their ports, their files, and the code that may import them."""
 
 import ast
+import re
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_what_starts_stand_ins_names_none_of_them(name: str) -> None:
     # Connections of a Foundry project are declared resources of Azure.
     services = {each.service for each in (*STAND_INS, *HOSTED_STAND_INS)} - {"foundry"}
     assert {service for service in services if service in text} == set()
+
+
+def test_every_package_of_a_stand_in_is_listed() -> None:
+    packages = {
+        file.parent.name
+        for file in (PROJECT / "twin").glob("*/__init__.py")
+        if re.search(r"^STAND_IN\b", file.read_text(), re.MULTILINE)
+    }
+    listed = {each.service for each in (*STAND_INS, *HOSTED_STAND_INS)}
+    assert packages == listed, "list the stand-in in twin/stand_ins.py, by the name of its package"
 
 
 @pytest.mark.parametrize("registration", STAND_INS, ids=lambda each: each.service)

@@ -1,9 +1,14 @@
 """Policies that API Management would refuse are refused when they are loaded, with name and location."""
 
+import importlib
+import pkgutil
+
 import pytest
 
+from apim import policies as policies_package
 from apim.findings import PolicyError
 from apim.policies import DOCUMENTED, POLICIES
+from apim.policy import Policy
 from tests.policies.engine.harness import harness_with, policies
 
 
@@ -80,6 +85,16 @@ def test_a_policy_in_the_wrong_section_is_refused(section: str) -> None:
     text = f"<policies><{section}><check-header name='a' failed-check-httpcode='401' "
     text += f"failed-check-error-message='m' ignore-case='true' /></{section}></policies>"
     assert f"check-header is not allowed in {section}" in refused(text)
+
+
+def test_every_policy_of_a_module_is_listed() -> None:
+    written = {
+        policy.name: policy
+        for module in pkgutil.iter_modules(policies_package.__path__, "apim.policies.")
+        for policy in vars(importlib.import_module(module.name)).values()
+        if isinstance(policy, Policy)
+    }
+    assert written == POLICIES, "list the policy in POLICIES of apim/policies/__init__.py"
 
 
 def test_every_supported_policy_is_one_that_microsoft_documents() -> None:

@@ -1,12 +1,16 @@
 """Each rule of the lint has a finding in its example, and no rule has one in a similar valid document."""
 
+import importlib
+import inspect
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from apim import lint
 from apim.findings import Finding
-from apim.lint import Surroundings, check
+from apim.lint import Surroundings, all_rules, check
 from apim.lint.rules import REMEDIES, with_remedy
 from apim.service import Api, ManagedIdentity, NamedValue, Operation, PolicyDocument, PolicyFragment, Service
 
@@ -236,6 +240,19 @@ EXAMPLES: dict[str, Example] = {
     ),
 }
 """The example of each rule."""
+
+
+def test_every_module_with_a_rule_is_in_the_list_of_all_rules() -> None:
+    checks = {
+        name: getattr(importlib.import_module(f"apim.lint.{name}"), "check", None)
+        for _, name, _ in pkgutil.iter_modules(lint.__path__)
+    }
+    modules = {
+        name for name, check in checks.items() if check and "subject" in inspect.signature(check).parameters
+    }
+    assert {"culture", "streaming", "unused"} <= modules
+    forgotten = {name for name in modules if not hasattr(all_rules, name)}
+    assert not forgotten, f"import {forgotten} in apim/lint/all_rules.py and call its `check` there"
 
 
 def test_every_rule_has_an_example() -> None:
