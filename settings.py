@@ -60,7 +60,7 @@ __all__ = [
 Audience = Literal["backend", "gateway"]
 ToolLock = Literal["off", "report", "refuse"]
 
-# Names of the public cloud that Azure Native knows; they are compared without case.
+# Names of the public cloud that Azure Native accepts; they are compared without case.
 _PUBLIC_CLOUD = ("public", "azurecloud", "azurepubliccloud")
 
 _DAY = 24 * 60 * 60
@@ -75,8 +75,8 @@ class Lifetimes:
 
     Attributes:
         access_token: an access token.
-        grant: a grant; so long after a sign-in its refresh tokens are valid.
-        refresh_grace: how long after a refresh the same refresh token gets the same answer again.
+        grant: a grant; its refresh tokens are valid for this time after the sign-in.
+        refresh_grace: the time after a refresh in which the same refresh token gets the same response.
         registration: a client's registration after its last sign-in; at least as long as a grant.
         consent: a remembered consent; 0 when consents are not remembered.
         transaction: from a client's authorization request to the end of the sign-in.
@@ -342,7 +342,7 @@ def _location(reader: Reader) -> str:
 
 
 def _require_public_cloud(reader: Reader) -> None:
-    """Reports another cloud than the public one, from the stack's configuration or the environment."""
+    """Reports a cloud other than the public one, from the stack's configuration or the environment."""
     variables = ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT")
     variable = next((each for each in variables if os.environ.get(each)), None)
     if value := reader.peek("azure-native:environment"):
@@ -396,9 +396,9 @@ def _tags(reader: Reader) -> Mapping[str, str]:
     setting = declared.TAGS
     tags = setting.read(reader)
     for name, value in tags.items():
-        if not re.fullmatch(r"[^<>%&\\?/\x00-\x1f]{1,128}", name) or len(value) > 256:  # noqa: PLR2004 -- said in `limits`
+        if not re.fullmatch(r"[^<>%&\\?/\x00-\x1f]{1,128}", name) or len(value) > 256:  # noqa: PLR2004 -- stated in `limits`
             setting.reject(reader, f"'{name}' is not a valid tag.", setting.command_without(name))
-    if len(tags) > 15:  # noqa: PLR2004 -- said in `limits`
+    if len(tags) > 15:  # noqa: PLR2004 -- stated in `limits`
         setting.reject(reader, f"There are {len(tags)} tags.", setting.command_without(next(iter(tags))))
     return tags
 

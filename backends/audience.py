@@ -36,7 +36,8 @@ class Audience(pulumi.ComponentResource):
         super().__init__("mcp:backends:Audience", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         if args.existing:
-            # Not looked up: a deployer who may not register applications may not read them either.
+            # The application is not looked up: a deployer who may not register applications may not read
+            # them.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.resources = ()
             self.register_outputs({"clientId": self.client_id})

@@ -37,7 +37,7 @@ def describe(settings: Settings) -> tuple[DeployableBackend, ...]:
 
 
 def _pinned(settings: Settings, name: str) -> Mapping[str, str] | None:
-    """The tools of a server that the gateway admits alone; None when it admits all."""
+    """The only tools of a server that the gateway admits; None if it admits all of them."""
     if settings.tool_lock != "refuse":
         return None
     return {tool: locked.text_digest for tool, locked in settings.locked_tools[name].items()}

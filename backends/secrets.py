@@ -24,14 +24,14 @@ class ServerSecretsArgs:
 
 
 class ServerSecrets(pulumi.ComponentResource):
-    """Secrets of a server, and the identity that Container Apps reads them with.
+    """Secrets of a server, and the identity with which Container Apps reads them.
 
     The identity reads these secrets and has no other right. The server itself cannot get tokens of it.
 
     Attributes:
         identity_id: resource id of the identity.
         stored: the secrets by the name of the environment variable.
-        ready: what has to exist before the secrets can be read.
+        ready: the resources that must exist before the secrets can be read.
     """
 
     identity_id: pulumi.Output[str]
@@ -68,5 +68,5 @@ class ServerSecrets(pulumi.ComponentResource):
 
 
 def secret_name(variable: str) -> str:
-    """As Container Apps and Key Vault take it: small letters, digits and hyphens."""
+    """The name in the form Container Apps and Key Vault require: lower-case letters, digits and hyphens."""
     return variable.lower().replace("_", "-")

@@ -116,13 +116,13 @@ def servers_locked_tools(
     containers: Iterable[Container],
     path: Path = tool_lock.PATH,
 ) -> Mapping[str, tool_lock.Tools]:
-    """The reviewed tools of each server, where the gateway admits these alone.
+    """The reviewed tools of each server, if the gateway admits only these; otherwise empty.
 
     Args:
-        reader: of the configuration.
+        reader: collects the problems.
         names: the servers behind the gateway.
-        containers: the stack's own ones among them.
-        path: of the file with the reviewed tools.
+        containers: the stack's own containers among them.
+        path: path of the file with the reviewed tools.
     """
     setting = declared.TOOL_LOCK
     if reader.peek(setting.key) != "refuse":

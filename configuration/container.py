@@ -69,7 +69,7 @@ class Container:
         acts_as: the account with which its tools act: the signed-in user's, or one that all users share.
         scopes: the scopes of its tokens, the default one first; empty for its name as the only scope.
         tools: what a caller needs for a tool, by the tool's name, or `*` for all others.
-        read_only_tools: names of tools that only read, where the server does not declare it.
+        read_only_tools: names of tools that only read; used if the server does not declare it.
         calls_per_minute: calls of one user; None for the stack's `callsPerMinute`.
         local_command: command that the twin runs instead of the image; empty if the twin has a stand-in for
             it.
@@ -102,7 +102,7 @@ class Container:
     def root_messages(self) -> str | None:
         """The path at the gateway's root that its event streams announce.
 
-        None when it has none, or announces one below its own path, which its API handles.
+        None if it announces none, or one below its own path, which its API handles.
         """
         path = self.paths.messages
         return None if path is None or path.startswith(f"/{self.path}/") else path

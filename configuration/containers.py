@@ -15,9 +15,9 @@ from configuration.reader import NOT_READ, Reader
 from configuration.setting import NOT_SET
 
 Transports = Literal["streamable-http", "sse", "both", "separate"]
-"""The value of `transport`: that of the one process, or `separate` for a process for each transport."""
+"""The value of `transport`: that of the only process, or `separate` for one process per transport."""
 
-# The Consumption profile gives 2 GiB a core, in quarters of one, up to four.
+# The Consumption profile has 2 GiB per core, in quarters of a core, up to four cores.
 # https://learn.microsoft.com/azure/container-apps/containers#allocations
 _QUARTERS = range(1, 17)
 
@@ -106,7 +106,7 @@ def _name(entry: Entry) -> str:
 
 def _title(entry: Entry, name: str) -> str:
     title = entry.text("title", name.replace("-", " ").title() or "?")
-    if not (title.isprintable() and len(title) <= 60 and not set(title) & set('{}"<>\\')):  # noqa: PLR2004 -- said in `limits`
+    if not (title.isprintable() and len(title) <= 60 and not set(title) & set('{}"<>\\')):  # noqa: PLR2004 -- stated in `limits`
         entry.reject("title", "Not a valid title.")
     return title
 
@@ -148,7 +148,7 @@ def _path(entry: Entry, name: str) -> str:
             why=f"It is the path of the project's own server '{owner}', even when that is disabled.",
             remedy=entry.set("path", f"my-{path}"),
         )
-    elif entry.has("path") and not (_NAME.fullmatch(path) and len(path) <= 50):  # noqa: PLR2004 -- said in `limits`
+    elif entry.has("path") and not (_NAME.fullmatch(path) and len(path) <= 50):  # noqa: PLR2004 -- stated in `limits`
         entry.reject("path", f"'{path}' is not a valid path.", remedy=remedy)
     return path
 

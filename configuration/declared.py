@@ -589,7 +589,7 @@ KEYS = tuple(setting.key for setting in SETTINGS if ":" not in setting.key)
 
 
 def ungrouped() -> list[str]:
-    """The names of declared settings that are in no group, which `settings.load` would not know."""
+    """The names of declared settings that are in no group, which `settings.load` would reject."""
     modules = (globals(), *(vars(module) for module in (address, existing, foundry, network, scale)))
     return [
         name

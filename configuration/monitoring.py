@@ -42,7 +42,7 @@ def read(reader: Reader) -> Monitoring:
     for index, email in enumerate(emails):
         if wrong := declared.email_problem(email):
             setting.reject(reader, wrong, setting.command_without_entry(index))
-    if len(emails) > 50:  # noqa: PLR2004 -- said in `limits`
+    if len(emails) > 50:  # noqa: PLR2004 -- stated in `limits`
         setting.reject(reader, f"There are {len(emails)} addresses.", setting.command_without_entry(50))
     anomalies = declared.COST_ANOMALY_ALERT
     if (cost_anomalies := anomalies.read(reader)) and not emails:

@@ -64,7 +64,7 @@ class Preset:
         container: the server, without credentials.
         credentials: the settings with which it signs in to its service.
         limits: settings that limit what the server may do.
-        remedy: what to check when its service refuses the credentials.
+        remedy: the sentence that is shown when its service refuses the credentials.
     """
 
     container: Container

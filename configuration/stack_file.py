@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which is ten times as fast, where the package has been built with it."""
+"""libyaml's loader, which is ten times as fast, if the package was built with it."""
 
 
 class ConfigurationError(Exception):
@@ -50,7 +50,7 @@ def load(
     *,
     encrypted: str | None = None,
 ) -> Configuration:
-    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the given values; later ones win.
+    """Merges `Pulumi.yaml`'s defaults, `Pulumi.<stack>.yaml` and the values; later ones take precedence.
 
     Args:
         root: folder of `Pulumi.yaml`.

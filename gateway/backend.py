@@ -64,9 +64,9 @@ class Backend:
             other backend of the stack has one of them.
         tools: what a caller needs for a tool, by the tool's name, or `OTHER_TOOLS` for all others. Empty when
             every caller of the backend may call all of its tools.
-        read_only_tools: names of tools that only read; for agents, where the server does not declare it.
-        pinned: the tools that the gateway admits alone, by name, with a digest of their title and
-            description; None when it admits all.
+        read_only_tools: names of tools that only read, for agents; used if the server does not declare it.
+        pinned: the only tools that the gateway admits, by name, with a digest of their title and
+            description; None if it admits all tools.
     """
 
     name: str
@@ -119,9 +119,9 @@ class Backend:
 
     @property
     def requirements(self) -> Mapping[str, tuple[str, ...]]:
-        """What a caller needs for each tool: a scope ("" for none), then app roles of which one is enough.
+        """The requirements of each tool: a scope ("" for none), then app roles of which one is enough.
 
-        `OTHER_TOOLS` is what tools need that are not listed. Where tools are pinned, they are all listed.
+        `OTHER_TOOLS` has the requirements of tools that are not listed. If tools are pinned, all are listed.
         """
         listed = {name: (rule.scope, *self.permissions(name)) for name, rule in self.tools.items()}
         if self.pinned is None:

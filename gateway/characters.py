@@ -12,7 +12,7 @@ from functools import cache
 _HIGH, _LOW = 0xD800, 0xDC00
 _LAST_OF_BMP, _LAST_OF_PLANE_1 = 0xFFFF, 0x1FFFF
 
-# Characters that are shown as nothing although their category does not say so: Default_Ignorable_Code_Point
+# Characters that are invisible although their category is a visible one: Default_Ignorable_Code_Point
 # of the Unicode Character Database, the empty Braille pattern and note head; the format characters of Unicode
 # 15, which the database of the oldest supported Python does not have; reserved code points and noncharacters.
 _SHOWN_AS_NOTHING = frozenset(

@@ -37,7 +37,7 @@ class ApplicationArgs:
 class Application(pulumi.ComponentResource):
     """The application with which the gateway signs users in.
 
-    It has no secret: the gateway proves itself with a token of its managed identity (a federated
+    It has no secret: the gateway authenticates with a token of its managed identity (a federated
     credential, https://learn.microsoft.com/entra/workload-id/workload-identity-federation).
 
     Attributes:
@@ -53,7 +53,8 @@ class Application(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         redirect_uri = pulumi.Output.concat(args.gateway_issuer, "/oauth-callback")
         if args.existing:
-            # Not looked up: a deployer who may not register applications may not read them either.
+            # The application is not looked up: a deployer who may not register applications may not read
+            # them.
             self.client_id = pulumi.Output.from_input(args.existing)
             self.registration = {
                 "redirectUri": redirect_uri,

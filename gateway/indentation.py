@@ -86,5 +86,5 @@ class _Plan:
 
 
 def _width(line: str) -> int:
-    """How far a line is indented."""
+    """The indentation of a line, in characters."""
     return len(line) - len(line.lstrip())

@@ -92,7 +92,7 @@ def _routes(backend: Backend) -> Sequence[Operation]:
 
 
 def _preflights(backend: Backend) -> Sequence[Operation]:
-    """API Management answers a preflight only if an operation matches it; the API's policy does the rest."""
+    """Operations for preflights, which API Management answers only if an operation matches."""
     return tuple(
         Operation(
             id="-".join(("preflight", *template.strip("/").split("/"))).rstrip("-"),

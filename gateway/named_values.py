@@ -19,7 +19,7 @@ class Reference:
     Attributes:
         secret: the secret.
         client_id: client id of the user-assigned identity that reads it; None for the system-assigned one.
-        ready: what has to exist before it can be read.
+        ready: the resources that must exist before it can be read.
     """
 
     secret: VaultSecret
@@ -71,7 +71,8 @@ class NamedValues(pulumi.ComponentResource):
                 named_value_id=planned.name,
                 display_name=planned.name,
                 value=None if reference else args.values[planned.name],
-                # With its version: API Management reads a secret without one again every four hours.
+                # The URL has a version, because API Management reads a secret without one again every four
+                # hours.
                 key_vault=apimanagement.KeyVaultContractCreatePropertiesArgs(
                     secret_identifier=reference.secret.uri, identity_client_id=reference.client_id
                 )

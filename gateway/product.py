@@ -94,8 +94,8 @@ class ProductWithKey(pulumi.ComponentResource):
                 display_name=planned.title,
                 scope=product.id,
                 state=apimanagement.SubscriptionState.ACTIVE,
-                # Both in one request: there is no moment in which neither is valid. Without a previous key
-                # API Management makes up a secondary one, which no one is given.
+                # One request sets both keys, so at any time at least one of them is valid. Without a
+                # previous key, API Management generates a secondary one, which no caller receives.
                 primary_key=self.key,
                 secondary_key=previous,
                 allow_tracing=False,

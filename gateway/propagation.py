@@ -1,12 +1,12 @@
-"""Repeats what Azure refuses until a new role assignment has taken effect.
+"""Repeats requests that Azure refuses until a new role assignment has taken effect.
 
-Azure applies a role assignment everywhere within minutes of its creation, not with it. API Management and
-Container Apps read a secret when a resource refers to it, and refuse the resource until its identity may.
+A role assignment takes effect within minutes of its creation, not immediately. API Management and Container
+Apps read a secret when a resource refers to it, and refuse the resource until its identity may read it.
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
 
-Most of that time passes while API Management is created. For the rest Pulumi calls an error hook, which waits
-and has the creation or update repeated. Nothing waits when Azure accepts the first request, in a preview,
-or for another error.
+Most of that time passes while API Management is created. For the rest, Pulumi calls an error hook, which
+waits and makes Pulumi repeat the creation or update. There is no wait if Azure accepts the first request, in
+a preview, or for any other error.
 https://www.pulumi.com/docs/iac/concepts/resources/options/hooks/
 """
 
@@ -26,7 +26,7 @@ _PATIENCE = 900.0  # seconds; Azure's documentation says ten minutes
 # Errors of API Management, Container Apps and Key Vault while an identity cannot read a secret. Container
 # Apps: https://github.com/microsoft/azure-container-apps/issues/1159. Key Vault:
 # https://github.com/Azure/terraform-azurerm-avm-res-keyvault-vault/issues/78. API Management is known to
-# answer so for certificates of host names; that it does for named values was not found in writing.
+# return this error for certificates of host names; no source was found for named values.
 _UNREADABLE = re.compile(
     r"Failed to access KeyVault secret|Unable to get value using Managed identity|ForbiddenByRbac",
     re.IGNORECASE,

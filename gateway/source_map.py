@@ -33,7 +33,7 @@ class TemplateSourceMap:
     """The source locations of one rendered document: for each of its lines, ascending columns with locations.
 
     Args:
-        marked: the document with its marks, which are read at the first look-up.
+        marked: the document with its marks, which are parsed at the first look-up.
     """
 
     def __init__(self, marked: str) -> None:

@@ -23,15 +23,15 @@ class VaultArgs:
     """Arguments of `Vault`.
 
     Attributes:
-        resource_group_name: where it goes.
+        resource_group_name: resource group of the vault.
         location: the region.
         tags: tags of its resources.
         account: subscription and tenant.
         protect: whether Pulumi refuses to delete or replace the vault.
-        network: the virtual network through which alone it is reached, except by trusted services of Azure;
-            None for the internet.
+        network: the only network from which it can be reached, except by trusted services of Azure; None for
+            the internet.
         existing: a vault to use; None to create one.
-        must_be_open: whether what reads an existing vault has no way through its firewall.
+        must_be_open: whether an existing vault must have no firewall, because its readers could not pass it.
     """
 
     resource_group_name: pulumi.Input[str]
@@ -50,7 +50,7 @@ class VaultSecret:
 
     Attributes:
         id: its resource id, which is the scope of the right to read it.
-        uri: its address with its version, so that what refers to it never reads another value.
+        uri: its URL with its version, so that a reference to it always reads the same value.
     """
 
     id: pulumi.Output[str]
@@ -62,7 +62,7 @@ class Vault(pulumi.ComponentResource):
 
     Attributes:
         id: resource id of the vault.
-        ready: what has to exist before the virtual network finds the vault.
+        ready: the resources that must exist before the virtual network can resolve the vault's name.
     """
 
     id: pulumi.Output[str]
@@ -72,8 +72,9 @@ class Vault(pulumi.ComponentResource):
         super().__init__("mcp:gateway:Vault", name, None, opts)
         self._name = name
         self._account = args.account
-        # Its own secrets go with the vault. They stay in it when a server is switched off, because only the
-        # vault itself deletes a secret, and the deployer may have neither the right nor a path to it.
+        # Secrets in the stack's own vault are deleted with it. They remain if a server is disabled, because
+        # only the vault's own API can delete a secret, and the deployer may have neither the right nor
+        # network access.
         self._retained = args.existing is None
         if args.existing:
             self._resource_group_name: pulumi.Input[str] = args.existing.group
@@ -96,7 +97,7 @@ class Vault(pulumi.ComponentResource):
     def _create(self, args: VaultArgs) -> "keyvault.Vault":
         return keyvault.Vault(
             # Its name is this and eight random characters: at most 24. A deleted vault keeps its name for
-            # ninety days, and purge protection lets no one shorten that.
+            # ninety days, and purge protection prevents an earlier removal.
             "mcp-vault",
             keyvault.VaultArgs(
                 resource_group_name=args.resource_group_name,
@@ -130,9 +131,10 @@ class Vault(pulumi.ComponentResource):
         """Stores a secret.
 
         Args:
-            name: its logical name. Azure's has eight random characters more, because the name of a deleted
+            name: its logical name. The name in Azure has eight more random characters, because the name of a
+                deleted
                 secret cannot be used again while the vault retains it.
-            value: what is stored.
+            value: the value of the secret.
             parent: the component that it belongs to.
         """
         secret = keyvault.Secret(

@@ -16,9 +16,9 @@ class Rule:
 
     Attributes:
         name: its name in the policy pack.
-        description: what it demands, and why.
+        description: the requirement, and its reason.
         mandatory: whether a violation stops a deployment.
-        problems: what is wrong with a resource of a type, as sentences.
+        problems: returns the problems of a resource of a type, as sentences.
     """
 
     name: str

@@ -23,12 +23,12 @@ def agent_config(
         secrets: the same for secret values.
         stack: the stack whose file is read.
         admit: whether the project's own servers admit agents even if the stack's setting `access` does not.
-        cloud: where the identity is.
+        cloud: the cloud in which the identity exists.
     """
     try:
         settings = load_settings(config, secrets, stack=stack)
     except StackError:
-        # The evaluation of the stack reports what is wrong.
+        # The evaluation of the stack reports the problems.
         return {}
     changed: dict[str, str] = {}
     if admit:

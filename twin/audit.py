@@ -1,4 +1,4 @@
-"""The audit records that policies wrote, for programs and for people.
+"""The audit records that policies wrote, as JSON and as a page.
 
 GET /audit              the records, newest first; ?event=tool-call, ?outcome=refused, ?subject=, ?client=,
                         ?server= and ?operationId= leave those with this value.
@@ -23,7 +23,7 @@ def audit_routes(telemetry: Sequence[TraceTelemetry]) -> list[Route]:
     """The calls that read audit records.
 
     Args:
-        telemetry: what trace policies sent, oldest first.
+        telemetry: the records that trace policies sent, oldest first.
     """
 
     async def listed(request: Request) -> Response:
@@ -42,7 +42,7 @@ def audit_routes(telemetry: Sequence[TraceTelemetry]) -> list[Route]:
 
 
 def _wanted(telemetry: Sequence[TraceTelemetry], request: Request) -> list[dict[str, str]]:
-    """The records that the filters leave, newest first."""
+    """The records that match the filters, newest first."""
     wanted = {name: value for name in _FILTERS if (value := request.query_params.get(name))}
     return [
         record

@@ -88,7 +88,7 @@ def azurite(accounts: Collection[BlobAccount], *, folder: Path | None) -> ChildP
             "--blobHost=127.0.0.1",
             f"--blobPort={port}",
             *storage,
-            # The client libraries are newer than Azurite and send API versions that it does not know.
+            # The client libraries are newer than Azurite and send API versions that it does not support.
             "--skipApiVersionCheck",
             "--disableTelemetry",
             "--silent",

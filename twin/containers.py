@@ -146,17 +146,18 @@ def command_of(app: ContainerApp, *, port: int, folder: Path) -> LocalCommand:
     """The command that replaces an app's container.
 
     Raises:
-        CannotRunError: the stack has no command and the image is not known, or the program does not exist.
-        LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
+        CannotRunError: the stack has no command and the image has no replacement, or the program does not
+        exist. LocalImageError, NodeError, EnvironmentSetupError: see `twin.local_images`.
     """
     if app.local_command:
         return _own_command(app, port=port)
     known = local_command(app.image, app.command, app.args, app.env, port=port, folder=folder)
     if known is None:
         raise CannotRunError(
-            f"{app.name} cannot run on this machine: the twin does not know the image {app.image}. Add "
-            "the command that it runs instead to the entry of `containers`:\n    local:\n      command: npx "
-            "<package> --port {port}\nIf it is a preset of the program, set `local_command` of its container."
+            f"{app.name} cannot run on this machine: the twin has no replacement for the image {app.image}. "
+            "Add the command that it runs instead to the entry of `containers`:\n    local:\n      command: "
+            "npx <package> --port {port}\nIf it is a preset of the program, set `local_command` of its "
+            "container."
         )
     return known
 

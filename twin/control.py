@@ -2,13 +2,13 @@
 
 It has its own port (the gateway's plus one), is reachable only from this machine, and rejects requests of
 web pages: requests with an `Origin`, and those whose `Host` is not a loopback name (DNS rebinding).
-Bodies are JSON objects; an error lists what is accepted.
+Bodies are JSON objects; an error lists the accepted values.
 
     GET /                       lists the calls and the services.
     POST /cache/clear           empties the gateway's cache, as Azure may do at any time.
     POST /faults                injects a fault: {"service": "cosmos", "status": 429,
                                 "headers": {"x-ms-retry-after-ms": "5"}, "times": 3} returns a status three
-                                times; "error": true lets connections fail; "delay": 2.5 delays responses by
+                                times; "error": true makes connections fail; "delay": 2.5 delays responses by
                                 2.5 seconds; without "times" the fault is active until it is cleared.
     DELETE /faults              clears all faults; with ?service=cosmos those of one service.
     POST /clock                 {"advance": 3600} moves the clock of all services, in seconds.
@@ -24,7 +24,7 @@ Bodies are JSON objects; an error lists what is accepted.
     POST /servers/{name}/restart  restarts a server with its current files and its current command in the
                                 stack's file; the response is sent when it is ready or has failed.
     GET /stack                  the declared resources and outputs, without secrets.
-    GET /readings               how the twin behaves where Azure's behaviour is not documented; all options.
+    GET /readings               the twin's behaviour where Azure's is not documented, with all options.
     PUT /readings               {"query": "raw", "R4": "30s"} sets readings; the others get their default.
     POST /deployment            {"config": {"keyVersion": "2"}} changes settings of the stack, as far as they
                                 concern API Management; under the reading named-value-order only a part of the
@@ -33,7 +33,8 @@ Bodies are JSON objects; an error lists what is accepted.
     POST /identity/token        {"resource": "https://cosmos.azure.com"} returns a token of the gateway's
                                 identity, with which `python -m gateway.admin` uses the store.
     GET /settings               the settings of the stack that the twin changed.
-    GET /agent                  what `python -m agent_demo` needs: the output agentSettings, how the agents'
+    GET /agent                  the settings of `python -m agent_demo`: the output agentSettings, how the
+    agents'
                                 identity signs in, and the token of GitHub's stand-in.
     GET /subscriptions/...      Azure Resource Manager, read-only: the gateway, Function and Container Apps.
     POST /tracing               {"on": true} records requests from now on, which costs a millisecond each.
@@ -107,13 +108,13 @@ _CALLS = {
     "GET /servers": "the MCP servers that run as processes, and their state",
     "POST /servers/{name}/restart": "restart a server with its current files and command",
     "GET /stack": "the declared resources, without secrets",
-    "GET /readings": "how the twin behaves where Azure's behaviour is not documented",
+    "GET /readings": "the twin's behaviour where Azure's is not documented",
     "PUT /readings": "set readings: name to option; the others get their default",
     "POST /deployment": "change settings: config (name to value); finish (true) completes a partial change",
     "GET /hosts": "the local address of each host name of Azure",
     "POST /identity/token": "a token of the gateway's identity, for gateway.admin: resource",
     "GET /settings": "the settings of the stack that the twin changed",
-    "GET /agent": "what agent_demo needs: settings, environment, tokens",
+    "GET /agent": "the settings, environment and tokens of agent_demo",
     "GET /subscriptions/...": "Azure Resource Manager, read-only, for `make verify`",
     "POST /tracing": "record requests: on (true or false)",
     "GET /traces": "recorded requests: ?path= (a prefix), ?status= (401 or 4xx)",

@@ -10,7 +10,7 @@ _LARGEST_BODY = 64 * 1024
 
 
 class InvalidCallError(Exception):
-    """An invalid call; the message says what is accepted."""
+    """An invalid call; the message lists the accepted values."""
 
 
 async def read_fields(

@@ -18,7 +18,7 @@ class HostedService(AsgiServer):
         create: imports and creates the app.
         accepts: whether a bearer token is accepted.
         challenge: the header `WWW-Authenticate` of responses to other tokens.
-        port: on 127.0.0.1.
+        port: its port on 127.0.0.1.
 
     Attributes:
         name: its name in messages.

@@ -25,7 +25,7 @@ _FORBIDDEN, _MISDIRECTED = 403, 421
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Why a server accepts no requests at the moment.
+    """The reason why a server accepts no requests at the moment.
 
     Attributes:
         reason: a sentence for callers, without content of the server's log.

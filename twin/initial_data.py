@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which is ten times as fast, where the package has been built with it."""
+"""libyaml's loader, which is ten times as fast, if the package was built with it."""
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def local_command(
     port: int,
     folder: Path,
 ) -> LocalCommand | None:
-    """The command that replaces an image, or None if the twin does not know the image.
+    """The command that replaces an image, or None if the twin has no replacement for the image.
 
     Args:
         image: reference of the image, such as `ghcr.io/sooperset/mcp-atlassian:0.23.1`.

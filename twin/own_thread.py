@@ -14,7 +14,7 @@ def start(work: Callable[[], Result], name: str) -> Future[Result]:
     Unlike a thread pool's, this thread does not delay the end of the process, so Ctrl-C works immediately.
 
     Args:
-        work: what to do.
+        work: the function to run.
         name: the thread's name.
     """
     future: Future[Result] = Future()

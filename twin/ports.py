@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTakenError(Exception):
-    """A port that the twin needs is in use; the message says how to choose other ports."""
+    """A port that the twin needs is in use; the message has the command for other ports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ class ServerProcess:
 
     Attributes:
         state: its state.
-        problem: why it is waiting or has failed, in one sentence without its output; otherwise empty.
+        problem: the reason why it is waiting or has failed, in one sentence without its output; otherwise
+            empty.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class ServerProcess:
 
     @property
     def failure(self) -> str:
-        """Why it failed, with its last lines, which may contain secrets and are for the console only."""
+        """The reason and the last lines of output, which may contain secrets: for the console only."""
         return self.problem + (printed(self._last_lines) if self._last_lines else "")
 
     def target(self) -> int | Unavailable:

@@ -32,7 +32,7 @@ PLACEHOLDERS = frozenset(
         ),
     }
 )
-"""Values of a declared credential that stand for no credential."""
+"""Values of a declared credential that mean that there is none."""
 
 
 class LocalImageError(Exception):
@@ -189,10 +189,10 @@ class AgentService:
     """The configuration of the stand-in for Foundry.
 
     Attributes:
-        connections: of its project.
+        connections: the connections of its project.
         identity: principal id and client id of its agents' identity.
-        admits: whether a token opens the project.
-        token: a token of the agents' identity for an audience.
+        admits: returns whether a token gives access to the project.
+        token: returns a token of the agents' identity for an audience.
     """
 
     connections: tuple[Connection, ...]
@@ -206,10 +206,10 @@ class HostedArgs:
     """Arguments of a stand-in for a hosted service.
 
     Attributes:
-        port: on 127.0.0.1.
-        clock: stamps what is changed.
+        port: its port on 127.0.0.1.
+        clock: gives the time of changes.
         token: the token that the stand-in accepts, a secret; "" if its registration has none.
-        agents: what Foundry's knows and may do.
+        agents: the configuration of the stand-in for Foundry.
     """
 
     port: int
@@ -237,10 +237,10 @@ class HostedRegistration:
 
     Attributes:
         service: the service's name, such as `github`.
-        title: the same for people.
+        title: the service's name for people.
         settings: gives the settings with which a stack uses the stand-in, for its URL and the subscription.
         token: the token that it accepts; None if it accepts tokens of Entra.
-        create: makes the stand-in. It imports the rest of the package, which few commands need.
+        create: creates the stand-in. It imports the rest of the package, which few commands need.
     """
 
     service: str

@@ -16,11 +16,11 @@ HOSTED_STAND_INS: tuple[HostedRegistration, ...] = (
     github.STAND_IN,
     foundry.STAND_IN,
 )
-"""Those of services that no MCP server on this machine uses; their ports follow."""
+"""Stand-ins for services that no MCP server on this machine uses; their ports follow."""
 
 
 def hosted_port(registration: HostedRegistration, ports: Ports) -> int:
-    """The port of a hosted service's stand-in. It is the same whichever stand-ins run."""
+    """The port of a hosted service's stand-in, which does not depend on the other stand-ins that run."""
     first = sum(len(each.ports) for each in STAND_INS)
     return ports.stand_in(first + HOSTED_STAND_INS.index(registration))
 

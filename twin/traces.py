@@ -78,7 +78,7 @@ class Row:
 
 
 class InvalidFilterError(Exception):
-    """An invalid filter; the message says what is accepted."""
+    """An invalid filter; the message lists the accepted values."""
 
 
 def trace_routes(recorder: Recorder) -> list[Route]:

@@ -16,7 +16,7 @@ _VERSION = re.compile(r"azure-native:[A-Za-z0-9]+/v[0-9]+[a-z]*:[A-Za-z0-9]+")
 
 
 def drop_version_aliases() -> None:
-    """Removes aliases that differ only in the version of the type, from now on."""
+    """Removes aliases that differ only in the version of the type from all resources that follow."""
     register_stack_transformation(_without_version_aliases)
 
 

@@ -99,7 +99,7 @@ class Grants:
     def revoke(self, selection: Selection) -> Iterator[Grant]:
         """Revokes the selected grants and yields each that was revoked.
 
-        Tokens of a grant stop working within 30 seconds: so long the gateway caches the grant's status.
+        Tokens of a grant stop working within 30 seconds, for which the gateway caches the grant's status.
         """
         for grant in self.select(selection):
             if self._revoke(grant.id):

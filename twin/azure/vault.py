@@ -1,4 +1,4 @@
-"""The Key Vaults of a stack, and what Azure does when a resource refers to a secret in one.
+"""The Key Vaults of a stack, and the checks of Azure when a resource refers to a secret.
 
 Sources: https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates (addresses),
 https://learn.microsoft.com/azure/key-vault/general/rbac-guide (roles and their scopes).
@@ -66,7 +66,7 @@ class Vaults:
         """The value of a secret, as an identity reads it.
 
         Args:
-            address: of the secret, with a version or without.
+            address: URL of the secret, with or without a version.
             principal_id: object id of the identity.
 
         Raises:

@@ -13,10 +13,10 @@ class AgentVersion:
     """A version of an agent, which does not change.
 
     Attributes:
-        name: of the agent.
+        name: name of the agent.
         version: number of the version.
-        created: in POSIX seconds.
-        definition: as it was sent.
+        created: time of its creation, in POSIX seconds.
+        definition: the definition as it was sent.
         identity: principal id and client id of the identity with which the agent's tools sign in.
     """
 
@@ -27,7 +27,7 @@ class AgentVersion:
     identity: tuple[str, str]
 
     def shown(self) -> dict[str, Any]:
-        """As the service shows it."""
+        """Its JSON in responses of the service."""
         principal, client = self.identity
         return {
             "object": "agent.version",
@@ -47,7 +47,7 @@ class Agents:
 
     Args:
         identity: principal id and client id of the project's agent identity.
-        now: the time, in POSIX seconds.
+        now: returns the time, in POSIX seconds.
     """
 
     def __init__(self, identity: tuple[str, str], now: Callable[[], float]) -> None:
@@ -63,11 +63,11 @@ class Agents:
         """A new version of an agent.
 
         Raises:
-            FoundryError: its definition is wrong.
+            FoundryError: its definition is not valid.
         """
         definition = body.get("definition")
         if not isinstance(definition, dict) or definition.get("kind") != "prompt":
-            raise invalid("The stand-in knows definitions of kind 'prompt' only.", "definition.kind")
+            raise invalid("The stand-in supports only definitions of kind 'prompt'.", "definition.kind")
         if not definition.get("model"):
             raise invalid("'model' is required.", "definition.model")
         for server in read_servers(definition.get("tools") or []):

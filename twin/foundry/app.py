@@ -16,11 +16,11 @@ from twin.foundry.project import PATH
 from twin.foundry.response import Event, server_sent
 
 HEADER = "x-stand-in"
-"""Says in every answer that this is not Foundry."""
+"""Adds a header to every response which states that this is not Foundry."""
 
 
 def create_app(agents: Agents, conversations: Conversations) -> Starlette:
-    """The endpoints of a project that the stand-in knows."""
+    """The endpoints of a project that the stand-in supports."""
     calls = _Calls(agents, conversations)
     return Starlette(
         routes=[

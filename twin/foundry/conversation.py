@@ -1,4 +1,4 @@
-"""Makes responses: lists tools, plans calls, asks for approvals, calls, and answers."""
+"""Creates responses: lists tools, plans calls, requests approvals, calls tools, and answers."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ class _State:
     """The state that a response stores for the next one.
 
     Attributes:
-        tools: of the servers that were listed, by label.
-        waiting: calls that are still to be made, in order; the first waits for its approval.
-        answers: what was found for the message so far.
+        tools: the tools of the servers that were listed, by label.
+        waiting: the calls that are still to be made, in order; the first one needs an approval.
+        answers: the results of the calls for the message so far.
     """
 
     tools: dict[str, list[Tool]] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class _Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedResponse:
-    """A response that can begin: its servers are reached and its tools are accepted.
+    """A response that can begin: its servers were reached and its tools were accepted.
 
     Attributes:
         writer: writes it.
@@ -56,9 +56,9 @@ class Conversations:
     """All responses of a project; in memory.
 
     Args:
-        agents: of the project.
+        agents: the agents of the project.
         client: calls MCP servers.
-        now: the time, in POSIX seconds.
+        now: returns the time, in POSIX seconds.
     """
 
     def __init__(self, agents: Agents, client: McpClient, now: Callable[[], float]) -> None:
@@ -68,14 +68,14 @@ class Conversations:
         self._states: dict[str, _State] = {}
 
     def clear(self) -> None:
-        """Forgets all responses."""
+        """Deletes all responses."""
         self._states.clear()
 
     async def prepare(self, body: Mapping[str, Any]) -> PreparedResponse:
         """Reads a request and lists the tools.
 
         Raises:
-            FoundryError: the request is wrong, a server cannot be reached, or a schema is not supported.
+            FoundryError: the request is not valid, a server cannot be reached, or a schema is not supported.
         """
         definition = self._definition(body)
         servers = {each.label: each for each in read_servers(definition.get("tools") or [])}

@@ -4,13 +4,13 @@ from starlette.responses import JSONResponse
 
 
 class FoundryError(Exception):
-    """A refusal, in the shape of OpenAI's API.
+    """An error in the format of OpenAI's API.
 
     Args:
-        status: of HTTP.
-        kind: such as `invalid_request_error`.
-        message: for the developer.
-        param: the part of the request that is wrong.
+        status: the HTTP status.
+        kind: the type of the error, such as `invalid_request_error`.
+        message: the message for the developer.
+        param: the part of the request that is not valid.
     """
 
     def __init__(self, status: int, kind: str, message: str, param: str | None = None) -> None:
@@ -27,5 +27,5 @@ class FoundryError(Exception):
 
 
 def invalid(message: str, param: str | None = None) -> FoundryError:
-    """A request that is wrong."""
+    """The error for an invalid request."""
     return FoundryError(400, "invalid_request_error", message, param)

@@ -1,8 +1,8 @@
 """Chooses tools for a message by rules, because there is no model.
 
-A message has one request, or several, separated by lines, semicolons or "then". For each the tool is chosen
-whose name has most words of the request. Arguments are written as `name=value`; texts in quotes become the
-required arguments that are left, in the order of the schema.
+A message has one request, or several, separated by lines, semicolons or "then". For each request, the
+tool is chosen whose name has most words of the request. Arguments are written as `name=value`; strings in
+quotes become the remaining required arguments, in the order of the schema.
 """
 
 import re
@@ -27,7 +27,7 @@ class Planned:
 
     Attributes:
         tool: the tool.
-        arguments: as found in the request.
+        arguments: the arguments that were found in the request.
         missing: names of required arguments that were not found.
     """
 

@@ -12,12 +12,12 @@ class McpServer:
     """An `mcp` tool of an agent or of a request.
 
     Attributes:
-        label: unique in the agent.
-        url: where it takes streamable HTTP.
+        label: its name, unique in the agent.
+        url: its URL for streamable HTTP.
         allowed: names of its tools that the agent may use; None for all.
-        always: names that need an approval; None for all that are not in `never`.
-        never: names that need none.
-        authorization: an access token that the request carries; a secret.
+        always: names of tools that need an approval; None for all that are not in `never`.
+        never: names of tools that need no approval.
+        authorization: the access token in the request; a secret.
         headers: further headers; secrets.
         connection: name or id of a connection.
     """
@@ -44,10 +44,10 @@ class Tool:
 
     Attributes:
         server: label of the server.
-        name: of the tool.
-        description: for the model.
-        schema: of its arguments.
-        annotations: hints.
+        name: its name.
+        description: its description for the model.
+        schema: the JSON schema of its arguments.
+        annotations: its hints, such as `readOnlyHint`.
     """
 
     server: str
@@ -62,9 +62,9 @@ class Call:
     """A call that was planned.
 
     Attributes:
-        id: of its output item.
-        tool: which tool.
-        arguments: with which arguments.
+        id: id of its output item.
+        tool: the tool to call.
+        arguments: the arguments of the call.
         approval: id of the approval request that was sent for it.
     """
 
@@ -92,7 +92,7 @@ def read_servers(tools: object) -> tuple[McpServer, ...]:
 
 def _server(tool: object, index: int) -> McpServer:
     if not isinstance(tool, dict) or tool.get("type") != "mcp":
-        raise invalid("The stand-in knows tools of type 'mcp' only.", f"tools[{index}].type")
+        raise invalid("The stand-in supports only tools of type 'mcp'.", f"tools[{index}].type")
     label, url = tool.get("server_label"), tool.get("server_url")
     if not isinstance(label, str) or not label:
         raise invalid("'server_label' is required.", f"tools[{index}].server_label")

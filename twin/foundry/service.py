@@ -35,7 +35,7 @@ class FoundryStandIn(HostedService):
         return create_app(self._agents, conversations)
 
     def reset(self) -> None:
-        """Deletes agents, responses and what was received."""
+        """Deletes agents, responses and recorded requests."""
         self._agents.clear()
         self._clear_conversations()
         self.arrivals.clear()

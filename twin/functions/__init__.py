@@ -2,6 +2,6 @@
 
 It imports a function app as the Python worker does, and answers as the released MCP extension does
 (Azure/azure-functions-mcp-extension 1.6.0): streamable HTTP at `/runtime/webhooks/mcp`, HTTP+SSE at
-`/runtime/webhooks/mcp/sse`, behind App Service's built-in authentication. What that means for clients is in
-docs/protocol-versions.md.
+`/runtime/webhooks/mcp/sse`, behind App Service's built-in authentication. docs/protocol-versions.md
+describes the consequences for clients.
 """

@@ -10,7 +10,7 @@ from twin.server_process import ServerBehindIngress, ServerProcess, State
 
 
 class FunctionsStartError(Exception):
-    """The Functions host did not start; the message says why."""
+    """The Functions host did not start; the message has the reason."""
 
 
 class FunctionsService(ServerBehindIngress):

@@ -16,7 +16,7 @@ class Comment:
     at: float
 
     def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
+        """Its JSON in responses of GitHub."""
         return {"user": self.user, "body": self.body, "created_at": _time(self.at)}
 
 
@@ -34,7 +34,7 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
 
     def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
+        """Its JSON in responses of GitHub."""
         branches = {"head": self.branches[0], "base": self.branches[1]} if self.branches else {}
         return {
             "number": self.number,
@@ -62,7 +62,7 @@ class Repository:
     issues: list[Issue]
 
     def shown(self) -> dict[str, Any]:
-        """As GitHub shows it."""
+        """Its JSON in responses of GitHub."""
         return {
             "full_name": f"{self.owner}/{self.name}",
             "description": self.description,

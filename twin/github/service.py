@@ -34,6 +34,6 @@ class GitHubStandIn(HostedService):
         return server.streamable_http_app(streamable_http_path="/mcp/", stateless_http=True)
 
     def reset(self) -> None:
-        """Deletes what was created and what was received."""
+        """Restores the initial data and deletes the recorded requests."""
         self.account.reset()
         self.arrivals.clear()
