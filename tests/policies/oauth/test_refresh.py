@@ -367,3 +367,15 @@ def test_d5_reuse_is_detected_even_with_a_wrong_resource_or_scope(flow: Flow) ->
         successor(flow, successor(flow, first))
         assert refused(flow.refresh(first, **changed))
         assert not alive(flow)
+
+
+@pytest.mark.parametrize("changed", [{"resource": "https://evil.example"}, {"scope": '"'}], ids=str)
+def test_d5_a_dead_token_is_an_invalid_grant_whatever_else_is_wrong(
+    flow: Flow, changed: dict[str, str]
+) -> None:
+    """Clients begin a new sign-in on `invalid_grant` alone."""
+    code = flow.code()
+    assert refused(flow.redeem(code, code_verifier="w" * 43, **changed))
+    token = flow.redeem(code).json()["refresh_token"]
+    flow.revoke(token)
+    assert refused(flow.refresh(token, **changed))
