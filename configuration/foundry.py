@@ -62,8 +62,10 @@ FOUNDRY_ENDPOINT = Text(
 FOUNDRY_MODEL = Text(
     key="foundryModel",
     description="Name of the model deployment in the Foundry project that the demo agent uses.",
+    limits="Printable ASCII characters without spaces.",
     default="gpt-5-mini",
     example="gpt-5-mini",
+    problem=lambda value: None if re.fullmatch(r"[!-~]+", value) else f"'{value}' has other characters.",
 )
 GITHUB_URL = Text(
     key="githubUrl",

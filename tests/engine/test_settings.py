@@ -18,7 +18,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from configuration import address, existing, network, scale
 from configuration.declared import SETTINGS
 from configuration.presets import PRESETS
-from configuration.setting import Boolean, Choice, Integer, Setting, Text, TextList
+from configuration.setting import Boolean, Choice, Integer, Secret, Setting, Text, TextList, TextMap
 from settings import KEYS
 from tests.engine import invariants
 from tests.engine.conftest import Deploy
@@ -123,6 +123,9 @@ def _example(setting: Setting) -> str:
             return setting.example
         case TextList():
             return json.dumps([setting.example])
+        case TextMap():
+            name, _, value = setting.example.partition(" ")
+            return json.dumps({name: value})
         case _:
             raise LookupError(
                 f"'{setting.key}' needs a value in _OWN_VALUES or CHANGES, or a reason in NOT_CHANGED, in "
@@ -130,6 +133,11 @@ def _example(setting: Setting) -> str:
             )
 
 
+NOT_CHANGED |= {
+    setting.key: "test_secrets.py deploys a stack with it"
+    for setting in SETTINGS
+    if isinstance(setting, Secret) and setting.key not in {*CHANGES, *NOT_CHANGED}
+}
 SEVERAL = _OWN_VALUES | {
     setting.key: _example(setting)
     for setting in SETTINGS

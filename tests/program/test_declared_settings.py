@@ -1,5 +1,6 @@
 """The declared settings, their page, and their examples."""
 
+import json
 import re
 from dataclasses import fields
 
@@ -14,7 +15,8 @@ from configuration.declared import SETTINGS
 from configuration.entry import ENTRY_KEYS
 from configuration.foundry import FOUNDRY_PROJECT
 from configuration.presets import PRESETS
-from configuration.setting import Boolean, Setting
+from configuration.setting import Boolean, Secret, Setting
+from tests.engine.stacks import CANARIES
 from tests.existing import EXISTING
 from tests.program.stack_settings import (
     ADMITS_AGENTS,
@@ -113,6 +115,19 @@ def test_every_field_of_the_settings_is_used_by_the_program() -> None:
         if not re.search(rf"\.{field.name}\b", program) and f"self.{field.name}" not in own
     ]
     assert unused == [], "use the value in gateway/, backends/ or policies/, or remove the setting"
+
+
+def test_every_secret_of_the_dev_stack_is_searched_for_in_clear_text() -> None:
+    """tests/engine/test_secrets.py deploys a stack with the secrets of `CANARIES`."""
+    disabled = {
+        setting.key
+        for name, preset in PRESETS.items()
+        if name not in json.loads(COMMITTED[f"{NAME}:backends"])
+        for setting in preset.settings
+    }
+    secrets = {setting.key for setting in SETTINGS if isinstance(setting, Secret)} - disabled
+    assert secrets, "there is no secret"
+    assert not secrets - CANARIES.keys(), "add them to CANARIES in tests/engine/stacks.py"
 
 
 def test_every_setting_is_described_with_a_command() -> None:

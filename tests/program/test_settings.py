@@ -9,7 +9,18 @@ import pytest
 
 from configuration.declared import SETTINGS
 from configuration.presets import PRESETS
-from configuration.setting import Boolean, Choice, Integer, Setting
+from configuration.setting import (
+    Boolean,
+    Choice,
+    Integer,
+    MapList,
+    MapMap,
+    Secret,
+    Setting,
+    Text,
+    TextList,
+    TextMap,
+)
 from settings import SettingsError
 from tests.existing import EXISTING, IDENTITY
 from tests.program.stack_settings import (
@@ -426,8 +437,19 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
 }
 
 
-def outside_of_limits(setting: Setting) -> Iterator[tuple[str, str]]:
-    """Values that a number, a choice or a boolean cannot have, with a name for each."""
+ELSEWHERE = {
+    "azure-native:location",
+    *(
+        setting.key
+        for preset in PRESETS.values()
+        for setting in (*(credential.setting for credential in preset.credentials), preset.digest)
+    ),
+}
+"""The region is tested below; credentials and digests of servers in test_presets.py."""
+
+
+def wrong_values(setting: Setting) -> Iterator[tuple[str, str]]:
+    """Values that no setting of this type can have, with a name for each."""
     match setting:
         case Integer():
             yield "below", str(setting.least - 1)
@@ -436,25 +458,25 @@ def outside_of_limits(setting: Setting) -> Iterator[tuple[str, str]]:
             yield "no choice", "no-such-choice"
         case Boolean():
             yield "neither", "perhaps"
+        case Text():
+            yield "two lines", f"{setting.example}\nx"
+        case TextList() | TextMap() | MapMap() | MapList():
+            yield "no list and no map", "text"
+        case Secret():
+            yield "not encrypted", "text"
 
 
 WRONG |= {
     f"{setting.key}: {name}": ({setting.key: value}, setting.key)
     for setting in SETTINGS
-    for name, value in outside_of_limits(setting)
+    for name, value in wrong_values(setting)
+    if setting.key not in ELSEWHERE
 }
 
 
 def test_every_setting_has_a_test_with_a_wrong_value() -> None:
     tried = {re.split(r"[.\[]", key)[0] for _values, key in WRONG.values()}
-    # test_presets.py has wrong credentials and digests of every server.
-    presets = {
-        setting.key
-        for preset in PRESETS.values()
-        for setting in (*(credential.setting for credential in preset.credentials), preset.digest)
-    }
-    elsewhere = {"azure-native:location"} | presets
-    missing = {setting.key for setting in SETTINGS} - tried - elsewhere
+    missing = {setting.key for setting in SETTINGS} - tried - ELSEWHERE
     assert not missing, f"add a wrong value of {', '.join(missing)} to WRONG"
 
 
