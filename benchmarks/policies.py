@@ -26,11 +26,11 @@ from apim.network import Network, Reply
 from apim.service import Service
 from benchmarks.progress import machine, say, show
 from configuration import tool_lock
-from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.clock import Clock
 from twin.gateway_plan import LOCAL
 from twin.stack import evaluate
+from twin.translation import gateway
 
 _ORIGIN = "http://localhost:8000"
 _ALGORITHMS = ["dir", "A256CBC-HS512"]

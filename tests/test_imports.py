@@ -218,6 +218,30 @@ def test_no_cycle_of_imports_exists() -> None:
     assert cycle_in(graph) == []
 
 
+def test_packages_do_not_import_each_other_in_a_circle() -> None:
+    """In each package, its modules and the packages in it, each as a whole, are in an order."""
+    modules = {module_name(file): file for part in PARTS - HARNESSES for file in python_files(ROOT / part)}
+    imported = {name: imported_modules(file, set(modules)) for name, file in modules.items()}
+    packages = {"", *(name.rpartition(".")[0] for name in modules)}
+    cycles = {}
+    for package in packages:
+        graph: dict[str, set[str]] = {}
+        for name, others in imported.items():
+            if child := child_of(package, name):
+                graph.setdefault(child, set()).update(
+                    other for one in others if (other := child_of(package, one)) and other != child
+                )
+        cycles[package] = cycle_in(graph)
+    assert {package: cycle for package, cycle in cycles.items() if cycle} == {}
+
+
+def child_of(package: str, module: str) -> str:
+    """The child of a package that is a module or contains it; "" if the module is elsewhere."""
+    if package and not module.startswith(f"{package}."):
+        return ""
+    return module.removeprefix(f"{package}.").partition(".")[0]
+
+
 def test_a_package_of_the_evaluator_imports_only_those_below_it() -> None:
     def layer(name: str) -> int:
         return EVALUATOR_LAYERS.index(name.split(".")[2])

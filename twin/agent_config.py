@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 
 from settings import Settings
-from twin.azure import tenant
 from twin.azure.cloud import Cloud
 from twin.gateway_plan import load_settings
 from twin.stack import StackError
+from twin.translation import tenant
 
 NAME = "twin"
 """The name in the setting `agents` of the identity that the twin's agents have."""

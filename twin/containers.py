@@ -13,7 +13,6 @@ from pathlib import Path
 
 from backends.server import ROUTE_SUFFIX
 from twin import node
-from twin.azure.container_app import ContainerApp
 from twin.builtin_auth import TokenCheck
 from twin.clock import Clock
 from twin.ingress import Ingress
@@ -26,6 +25,7 @@ from twin.process import ChildProcess, base_environment, listening
 from twin.server_process import CannotRunError, ServerBehindIngress, ServerProcess, State
 from twin.shared_readings import SharedReadings
 from twin.stand_in import LocalCommand, LocalImageError
+from twin.translation.container_app import ContainerApp
 
 _NPM_SETTINGS = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
 

@@ -8,10 +8,7 @@ from apim.http.network import Upstream
 from apim.readings import Readings
 from apim.service import Service
 from twin.agent_config import agent_config
-from twin.azure import container_app, database, foundry, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
-from twin.azure.container_app import ContainerApp
-from twin.azure.function_app import BlobContainer, FunctionApp
 from twin.blobs import BlobAccount, account_key
 from twin.connection import Connection
 from twin.cosmos.account import CosmosAccount
@@ -20,6 +17,9 @@ from twin.ports import LOOPBACK, Ports
 from twin.stack import PROJECT, Stack, evaluate
 from twin.stand_ins import hosted_secrets, hosted_settings, hosted_tokens
 from twin.state import StateFolder
+from twin.translation import container_app, database, foundry, function_app, gateway, tenant
+from twin.translation.container_app import ContainerApp
+from twin.translation.function_app import BlobContainer, FunctionApp
 
 IDENTITY_ENDPOINT = "http://identity/twin/managed-identity/token"
 """The endpoint for tokens of the gateway's managed identities; the network maps its host."""

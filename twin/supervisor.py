@@ -14,7 +14,6 @@ from apim.findings import PolicyError
 from apim.gateway import Gateway
 from apim.http.network import HttpNetwork
 from twin import blobs, cosmos, entra, hosted, own_thread, plan
-from twin.azure.tenant import AGENTS, FUNCTIONS, GATEWAY
 from twin.behaviour import Behaviour
 from twin.blobs import BlobError
 from twin.clock import Clock
@@ -37,6 +36,7 @@ from twin.shared_readings import SharedReadings
 from twin.stand_in import StandIn, StandInArgs
 from twin.stand_ins import HOSTED_STAND_INS, STAND_INS, hosted_port, ports_of
 from twin.state import StateFolder
+from twin.translation.tenant import AGENTS, FUNCTIONS, GATEWAY
 
 _log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from joserfc.jwk import OctKey
 
 from apim.service import Service
 from tests.stacks import FUNCTIONS_ONLY
-from twin.azure import gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.entra.directory import Directory
 from twin.entra.keys import SigningKeys
 from twin.stack import Stack, evaluate
 from twin.state import StateFolder
+from twin.translation import gateway, tenant
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.engine.record import Call
-from twin.azure.vault import UnreadableError, Vaults
+from twin.translation.vault import UnreadableError, Vaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from apim.source_map import SourceLocation
 from gateway import policy
 from tests.policies.engine.harness import Harness, policies, service
 from tests.stacks import FUNCTIONS_ONLY
-from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.gateway_plan import DeclaredSourceMap, PlannedDocuments, plan_stack
 from twin.stack import evaluate
+from twin.translation import gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,8 @@ from apim.service import Service
 from tests.program.variants import SECRETS, VARIANTS, Case
 from tests.stacks import FUNCTIONS_ONLY
 from twin.azure.cloud import Cloud
-from twin.azure.gateway import service
 from twin.gateway_plan import plan_stack
+from twin.translation.gateway import service
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -19,7 +19,6 @@ from tests.stacks import FUNCTIONS_ONLY
 from tests.tokens import ISSUER, TestIssuer
 from twin import process
 from twin.azure.cloud import Cloud
-from twin.azure.container_app import ContainerApp, container_apps
 from twin.builtin_auth import BuiltInAuth
 from twin.clock import Clock
 from twin.containers import Container, command_of
@@ -30,6 +29,7 @@ from twin.server_process import CannotRunError, State
 from twin.shared_readings import SharedReadings
 from twin.stack import PROJECT, StackError, evaluate
 from twin.state import StateFolder
+from twin.translation.container_app import ContainerApp, container_apps
 
 GATEWAY = "11111111-1111-1111-1111-111111111111"
 SERVER = r"""

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.existing import ALL, EXISTING
-from twin.azure import gateway, tenant
 from twin.azure.cloud import Cloud
 from twin.gateway_plan import LOCAL
 from twin.stack import Stack, evaluate
+from twin.translation import gateway, tenant
 
 CLOUD = Cloud(gateway_url=LOCAL["localUrl"])
 

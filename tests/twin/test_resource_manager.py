@@ -11,10 +11,10 @@ from starlette.testclient import TestClient
 
 from apim.service import PolicyDocument, Service
 from tests.program.variants import VARIANTS
-from twin.azure import gateway
 from twin.azure.cloud import Cloud
 from twin.resource_manager import ResourceManager
 from twin.stack import Stack, evaluate
+from twin.translation import gateway
 
 SECRETS = {
     "slackBotToken": "xoxb-123456789012-abcdefghijkl",

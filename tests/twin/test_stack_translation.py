@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.stacks import FUNCTIONS_ONLY
-from twin.azure import database, function_app, gateway, tenant
 from twin.azure.cloud import Cloud
-from twin.azure.vault import UnreadableError, vaults
 from twin.blobs import BlobAccount, local_settings
 from twin.entra.directory import Application
 from twin.gateway_plan import LOCAL
 from twin.stack import Declared, Stack, StackError, evaluate
+from twin.translation import database, function_app, gateway, tenant
+from twin.translation.vault import UnreadableError, vaults
 
 AUTHORITY = "http://localhost:8002"
 CLOUD = Cloud(gateway_url="http://localhost:8000")

@@ -1,1 +1,1 @@
-"""Computes Azure's outputs for declared resources, and derives the twin's services from them."""
+"""Computes the outputs that Azure gives to declared resources."""

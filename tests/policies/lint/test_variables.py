@@ -10,7 +10,7 @@ from apim.lint.variables import declares
 from apim.service import Api, ManagedIdentity, Operation, PolicyDocument, PolicyFragment, Service, documents
 from tests.program.variants import UP, Case
 from twin.azure.cloud import Cloud
-from twin.azure.gateway import service as declared_service
+from twin.translation.gateway import service as declared_service
 
 SET = '<set-variable name="{}" value="x" />'
 READ = '<set-method>@((string)context.Variables["{}"])</set-method>'

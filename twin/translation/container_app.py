@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from twin.azure.function_app import built_in_auth
-from twin.azure.vault import UnreadableError, Vaults, vaults
 from twin.builtin_auth import BuiltInAuth
 from twin.stack import Declared, Stack, StackError
+from twin.translation.function_app import built_in_auth
+from twin.translation.vault import UnreadableError, Vaults, vaults
 
 _BACKEND = "mcp-server"
 _LOCAL_COMMAND = "mcp-local-command"

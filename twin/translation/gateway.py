@@ -16,9 +16,9 @@ from apim.service import (
     Subscription,
 )
 from twin.azure.cloud import Cloud
-from twin.azure.vault import UnreadableError, Vaults, vaults
 from twin.gateway_plan import DeclaredSourceMap, PlannedDocuments
 from twin.stack import Declared, Stack, StackError
+from twin.translation.vault import UnreadableError, Vaults, vaults
 
 
 def service(stack: Stack, cloud: Cloud) -> Service:
