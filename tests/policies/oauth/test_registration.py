@@ -68,6 +68,14 @@ def test_b2_the_error_names_the_redirect_uri_and_the_setting(
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", description)
 
 
+@pytest.mark.parametrize("uris", [None, [], {}, CALLBACK, [CALLBACK, None]], ids=str)
+def test_b2_redirect_uris_are_a_list_with_at_least_one_uri(flow: Flow, uris: object) -> None:
+    before = len(list(flow.store.of("clients")))
+    answer = flow.register(redirect_uris=uris)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_redirect_uri")
+    assert len(list(flow.store.of("clients"))) == before
+
+
 def test_b2_all_redirect_uris_together_have_4_kb_at_most(flow: Flow) -> None:
     full = ["https://a.example/" + "x" * (1000 - 18 - number) for number in range(4)]
     room = 4096 - sum(map(len, full))
