@@ -100,63 +100,12 @@ class Functions(pulumi.ComponentResource):
             ),
             opts=steady_identity(self),
         )
-        account = storage.StorageAccount(
-            # Pulumi adds eight random digits; the name may have at most 24 lower-case letters and digits.
-            "mcpfunctions",
-            storage.StorageAccountArgs(
-                resource_group_name=context.resource_group_name,
-                location=context.location,
-                kind=storage.Kind.STORAGE_V2,
-                sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
-                allow_blob_public_access=False,
-                allow_shared_key_access=False,
-                allow_cross_tenant_replication=False,
-                default_to_o_auth_authentication=True,
-                enable_https_traffic_only=True,
-                is_local_user_enabled=False,
-                minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-                public_network_access=storage.PublicNetworkAccess.DISABLED if context.network else None,
-                tags=context.tags,
-            ),
-            opts=child,
-        )
+        account = self._storage_account(context)
         packages, snippets = (
-            storage.BlobContainer(
-                f"{name}-{container}",
-                storage.BlobContainerArgs(
-                    resource_group_name=context.resource_group_name,
-                    account_name=account.name,
-                    container_name=container,
-                    public_access=storage.PublicAccess.NONE,
-                ),
-                opts=child,
-            )
+            self._blob_container(name, context, account, container)
             for container in ("deployments", "snippets")
         )
-        roles = [
-            authorization.RoleAssignment(
-                f"{name}-{purpose}-access",
-                authorization.RoleAssignmentArgs(
-                    scope=scope,
-                    role_definition_id=owner.role(role),
-                    principal_id=identity.principal_id,
-                    principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-                ),
-                opts=child,
-            )
-            for purpose, scope, role, owner in (
-                # The host creates containers and leases blobs in them.
-                ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER, context.account),
-                # Messages for event streams are passed between instances through queues.
-                ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, context.account),
-                (
-                    "telemetry",
-                    context.application_insights_id,
-                    Role.MONITORING_METRICS_PUBLISHER,
-                    context.account.of(context.existing.application_insights),
-                ),
-            )
-        ]
+        roles = self._roles(name, context, identity, account)
         # The app reaches its storage through the network, in every tier of API Management.
         network = context.network
         private: list[pulumi.Resource] = []
@@ -218,20 +167,7 @@ class Functions(pulumi.ComponentResource):
                 **_access_restrictions(context),
                 "app_settings": [
                     {"name": key, "value": value}
-                    for key, value in {
-                        "AzureWebJobsStorage__accountName": account.name,
-                        "AzureWebJobsStorage__credential": "managedidentity",
-                        "AzureWebJobsStorage__clientId": identity.client_id,
-                        "APPLICATIONINSIGHTS_CONNECTION_STRING": context.application_insights_connection,
-                        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
-                            "Authorization=AAD;ClientId=", identity.client_id
-                        ),
-                        # Without it the worker's own azure-functions is imported in place of the app's.
-                        "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "1",
-                        "SNIPPETS_STORAGE__blobServiceUri": blobs,
-                        "SNIPPETS_STORAGE__clientId": identity.client_id,
-                        "SNIPPETS_CONTAINER": snippets.name,
-                    }.items()
+                    for key, value in _app_settings(context, identity, account, blobs, snippets).items()
                 ],
             },
             tags=context.tags,
@@ -242,22 +178,8 @@ class Functions(pulumi.ComponentResource):
         )
         if network and network.settings.private_functions:
             network.endpoint(f"{name}-private", app.id, "sites", self)
-        lock_options = pulumi.ResourceOptions(parent=self, deleted_with=app)
         self.locks = (
-            web.WebAppFtpAllowed(
-                f"{name}-ftp",
-                web.WebAppFtpAllowedArgs(
-                    resource_group_name=context.resource_group_name, name=app.name, allow=False
-                ),
-                opts=lock_options,
-            ),
-            web.WebAppScmAllowed(
-                f"{name}-scm",
-                web.WebAppScmAllowedArgs(
-                    resource_group_name=context.resource_group_name, name=app.name, allow=False
-                ),
-                opts=lock_options,
-            ),
+            *self._publishing_locks(name, context, app),
             lock.of_function_app(f"{name}-auth", app, context, args.audience, parent=self),
         )
         Publication(
@@ -272,22 +194,140 @@ class Functions(pulumi.ComponentResource):
             # No code runs before the locks exist.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.locks, *roles]),
         )
-        self.log_sources = (
-            LogSource(name="functions", kind=LogKind.FUNCTION_APP, resource_id=app.id),
-            *(
-                LogSource(
-                    name=f"functions-{name_}",
-                    kind=LogKind.STORAGE_SERVICE,
-                    resource_id=pulumi.Output.concat(account.id, "/", service, "/default"),
-                )
-                for name_, service in (("blobs", "blobServices"), ("queues", "queueServices"))
-            ),
-        )
+        self.log_sources = _log_sources(app, account)
         self.name = app.name
         # Built from the name, which is known in the preview of an update. Other host names exist only with
         # `auto_generated_domain_name_label_scope`.
         self.url = pulumi.Output.concat("https://", app.name, ".azurewebsites.net")
         self.register_outputs({"name": self.name})
+
+    def _storage_account(self, context: BackendContext) -> "storage.StorageAccount":
+        return storage.StorageAccount(
+            # Pulumi adds eight random digits; the name may have at most 24 lower-case letters and digits.
+            "mcpfunctions",
+            storage.StorageAccountArgs(
+                resource_group_name=context.resource_group_name,
+                location=context.location,
+                kind=storage.Kind.STORAGE_V2,
+                sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
+                allow_blob_public_access=False,
+                allow_shared_key_access=False,
+                allow_cross_tenant_replication=False,
+                default_to_o_auth_authentication=True,
+                enable_https_traffic_only=True,
+                is_local_user_enabled=False,
+                minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+                public_network_access=storage.PublicNetworkAccess.DISABLED if context.network else None,
+                tags=context.tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _blob_container(
+        self, name: str, context: BackendContext, account: "storage.StorageAccount", container: str
+    ) -> "storage.BlobContainer":
+        return storage.BlobContainer(
+            f"{name}-{container}",
+            storage.BlobContainerArgs(
+                resource_group_name=context.resource_group_name,
+                account_name=account.name,
+                container_name=container,
+                public_access=storage.PublicAccess.NONE,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _roles(
+        self,
+        name: str,
+        context: BackendContext,
+        identity: "managedidentity.UserAssignedIdentity",
+        account: "storage.StorageAccount",
+    ) -> "list[authorization.RoleAssignment]":
+        """The roles of the app's identity at the services that the app calls."""
+        return [
+            authorization.RoleAssignment(
+                f"{name}-{purpose}-access",
+                authorization.RoleAssignmentArgs(
+                    scope=scope,
+                    role_definition_id=owner.role(role),
+                    principal_id=identity.principal_id,
+                    principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for purpose, scope, role, owner in (
+                # The host creates containers and leases blobs in them.
+                ("blobs", account.id, Role.STORAGE_BLOB_DATA_OWNER, context.account),
+                # Messages for event streams are passed between instances through queues.
+                ("queues", account.id, Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, context.account),
+                (
+                    "telemetry",
+                    context.application_insights_id,
+                    Role.MONITORING_METRICS_PUBLISHER,
+                    context.account.of(context.existing.application_insights),
+                ),
+            )
+        ]
+
+    def _publishing_locks(
+        self, name: str, context: BackendContext, app: "web.WebApp"
+    ) -> tuple[pulumi.Resource, ...]:
+        """Publishing without passwords."""
+        options = pulumi.ResourceOptions(parent=self, deleted_with=app)
+        return (
+            web.WebAppFtpAllowed(
+                f"{name}-ftp",
+                web.WebAppFtpAllowedArgs(
+                    resource_group_name=context.resource_group_name, name=app.name, allow=False
+                ),
+                opts=options,
+            ),
+            web.WebAppScmAllowed(
+                f"{name}-scm",
+                web.WebAppScmAllowedArgs(
+                    resource_group_name=context.resource_group_name, name=app.name, allow=False
+                ),
+                opts=options,
+            ),
+        )
+
+
+def _app_settings(
+    context: BackendContext,
+    identity: "managedidentity.UserAssignedIdentity",
+    account: "storage.StorageAccount",
+    blobs: pulumi.Output[str],
+    snippets: "storage.BlobContainer",
+) -> Mapping[str, pulumi.Input[str]]:
+    return {
+        "AzureWebJobsStorage__accountName": account.name,
+        "AzureWebJobsStorage__credential": "managedidentity",
+        "AzureWebJobsStorage__clientId": identity.client_id,
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": context.application_insights_connection,
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(
+            "Authorization=AAD;ClientId=", identity.client_id
+        ),
+        # Without it the worker's own azure-functions is imported in place of the app's.
+        "PYTHON_ISOLATE_WORKER_DEPENDENCIES": "1",
+        "SNIPPETS_STORAGE__blobServiceUri": blobs,
+        "SNIPPETS_STORAGE__clientId": identity.client_id,
+        "SNIPPETS_CONTAINER": snippets.name,
+    }
+
+
+def _log_sources(app: "web.WebApp", account: "storage.StorageAccount") -> tuple[LogSource, ...]:
+    return (
+        LogSource(name="functions", kind=LogKind.FUNCTION_APP, resource_id=app.id),
+        *(
+            LogSource(
+                name=f"functions-{name_}",
+                kind=LogKind.STORAGE_SERVICE,
+                resource_id=pulumi.Output.concat(account.id, "/", service, "/default"),
+            )
+            for name_, service in (("blobs", "blobServices"), ("queues", "queueServices"))
+        ),
+    )
 
 
 def _always_ready(instances: int) -> "list[web.FunctionsAlwaysReadyConfigArgs] | None":
