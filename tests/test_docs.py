@@ -370,7 +370,7 @@ def test_make_lists_every_target_that_the_documents_use() -> None:
 @pytest.mark.parametrize(("part", "generate"), [("policies", support.policies), ("csharp", support.csharp)])
 def test_the_page_of_what_is_supported_is_current(part: str, generate: object) -> None:
     assert callable(generate)
-    assert page.part(part) == generate(), "run `python -m apim.support`"
+    assert page.part(part) == generate(), "run `.venv/bin/python -m apim.support`"
 
 
 def test_the_page_of_readings_is_current() -> None:

@@ -61,7 +61,7 @@ def test_the_dev_stack_is_complete_as_committed() -> None:
 
 def test_the_project_file_contains_the_declared_settings() -> None:
     written = page.PROJECT_FILE.read_text()
-    assert page.project_file(written) == written, "run `python -m configuration.page`"
+    assert page.project_file(written) == written, "run `.venv/bin/python -m configuration.page`"
 
     in_file = yaml.safe_load(written)["config"]
     for setting in SETTINGS:
@@ -78,7 +78,7 @@ def test_the_project_file_contains_the_declared_settings() -> None:
 
 
 def test_the_page_of_settings_is_current() -> None:
-    assert page.PAGE.read_text() == page.page(), "run `python -m configuration.page`"
+    assert page.PAGE.read_text() == page.page(), "run `.venv/bin/python -m configuration.page`"
 
 
 def test_a_declared_setting_without_a_group_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
