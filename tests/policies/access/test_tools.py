@@ -216,6 +216,15 @@ def test_f4_escaped_characters_in_a_name_are_decoded_before_the_check(flow: Flow
     )
 
 
+def test_f4_methods_and_members_that_the_rules_do_not_concern_are_accepted(flow: Flow) -> None:
+    token = token_of(flow)
+    parameters = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x"}}
+    initialize = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": parameters}
+    level = {"jsonrpc": "2.0", "id": 1, "method": "logging/setLevel", "params": {"level": "info"}}
+    for message in (initialize, level, call("read", task={"ttl": 1}), call("read") | {"vendor": 1}):
+        assert send(flow, token, message).status == 200
+
+
 def test_f4_a_method_in_another_case_does_not_bypass_the_rules(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
