@@ -9,7 +9,18 @@ from apim.readings.question import Option, Question, Source
 _FILE: Final = Path(__file__).with_suffix(".toml")
 
 
-def _question(entry: dict[str, Any]) -> Question:
+_REQUIRED: Final = ("id", "name", "text", "options", "hostile", "evidence", "check", "remedy")
+
+
+def parse_question(entry: dict[str, Any]) -> Question:
+    """The question of an entry.
+
+    Raises:
+        ValueError: a key is missing.
+    """
+    if missing := [key for key in _REQUIRED if key not in entry]:
+        name = entry.get("id", "a question")
+        raise ValueError(f"{name} in apim/readings/{_FILE.name} has no {', '.join(missing)}")
     return Question(
         id=entry["id"],
         name=entry["name"],
@@ -28,7 +39,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-TABLE: Final = tuple(_question(entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["question"])
+TABLE: Final = tuple(parse_question(entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["question"])
 """All questions, in the order of their numbers."""
 
 _BY_NAME: Final = {key: each for each in TABLE for key in (each.name, each.id)}

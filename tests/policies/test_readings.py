@@ -6,6 +6,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from apim.readings import TABLE, ReadingError, Readings, question
+from apim.readings.table import parse_question
 
 
 def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> None:
@@ -16,6 +17,11 @@ def test_the_record_has_the_questions_options_and_defaults_of_the_table() -> Non
     for field, entry in zip(fields(Readings), TABLE, strict=True):
         assert set(get_args(hints[field.name])) == {option.name for option in entry.options}
         assert field.default == entry.default.name
+
+
+def test_a_question_with_a_missing_key_is_reported_with_its_file() -> None:
+    with pytest.raises(ValueError, match=r"^R99 in apim/readings/table\.toml has no text, .*, remedy$"):
+        parse_question({"id": "R99", "name": "new"})
 
 
 def test_questions_are_numbered_without_gaps() -> None:
