@@ -1,6 +1,8 @@
 """Test harness of the policy engine: a gateway with given policies, a network and tokens without sockets."""
 
 import asyncio
+import atexit
+import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -191,7 +193,7 @@ class Harness:
             host="gateway.example",
         )
 
-        return asyncio.run(self._answer(request))
+        return _runner().run(self._answer(request))
 
     def send_in_parallel(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
         """Posts the same body `count` times in parallel."""
@@ -210,13 +212,21 @@ class Harness:
         async def go() -> list[Response]:
             return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
 
-        return asyncio.run(go())
+        return _runner().run(go())
 
     async def _answer(self, request: InboundRequest) -> Response:
         answer = await self.gateway.handle(request)
         content = await answer.read()
         await asyncio.sleep(0)
         return Response(answer.status, answer.reason, answer.headers, content)
+
+
+@functools.cache
+def _runner() -> asyncio.Runner:
+    """The event loop of all gateways of this process; to create one takes as long as a simple request."""
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
 
 
 def service(
