@@ -4,9 +4,10 @@ import asyncio
 import atexit
 import functools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from apim import coverage
@@ -32,6 +33,7 @@ from apim.source_map import SourceMap
 from tests.readings import chosen
 from twin.clock import Clock
 
+T = TypeVar("T")
 BACKEND = "https://backend.example"
 IDENTITY = "11111111-1111-1111-1111-111111111111"
 
@@ -193,7 +195,7 @@ class Harness:
             host="gateway.example",
         )
 
-        return _runner().run(self._answer(request))
+        return _run(self._answer(request))
 
     def send_in_parallel(self, count: int, path: str, *, body: bytes, **headers: str) -> list[Response]:
         """Posts the same body `count` times in parallel."""
@@ -212,7 +214,7 @@ class Harness:
         async def go() -> list[Response]:
             return list(await asyncio.gather(*(self._answer(request) for _ in range(count))))
 
-        return _runner().run(go())
+        return _run(go())
 
     async def _answer(self, request: InboundRequest) -> Response:
         answer = await self.gateway.handle(request)
@@ -221,9 +223,16 @@ class Harness:
         return Response(answer.status, answer.reason, answer.headers, content)
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs one piece of work; a request during another request is sent from its own thread."""
+    if threading.current_thread() is threading.main_thread():
+        return _runner().run(work)
+    return asyncio.run(work)
+
+
 @functools.cache
 def _runner() -> asyncio.Runner:
-    """The event loop of all gateways of this process; to create one takes as long as a simple request."""
+    """The event loop of the main thread; to create one takes as long as a simple request."""
     runner = asyncio.Runner()
     atexit.register(runner.close)
     return runner
