@@ -8,9 +8,8 @@ import pytest
 
 from tests.e2e.client import CALLBACK, parameters_of
 from tests.policies.engine.harness import Harness, Response
-from tests.policies.oauth.flow import GATEWAY, Flow, end_of, service_with, unreachable
+from tests.policies.oauth.flow import GATEWAY, Flow, ManualClock, end_of, service_with, unreachable
 from tests.policies.oauth.test_metadata_documents import APP, URL, Host, document
-from twin.clock import Clock
 
 DAY = 86400
 OTHER_USER = "66666666-6666-4666-8666-666666666666"
@@ -24,7 +23,7 @@ NOTES = {
 
 @functools.cache
 def _harness(**config: str) -> Harness:
-    return Harness(service_with(containers=json.dumps([NOTES]), **config), Clock())
+    return Harness(service_with(containers=json.dumps([NOTES]), **config), ManualClock())
 
 
 def verified(**config: str) -> Flow:
@@ -123,7 +122,7 @@ def test_c6_consent_expires(flow: Flow) -> None:
     assert kept["ttl"] == 30 * DAY
     flow.harness.clock.advance(30 * DAY - 1)
     assert not consent_is_shown(flow)
-    flow.harness.clock.advance(2)
+    flow.harness.clock.advance(1)
     assert consent_is_shown(flow)
 
 
