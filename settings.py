@@ -399,7 +399,8 @@ def _tags(reader: Reader) -> Mapping[str, str]:
         if not re.fullmatch(r"[^<>%&\\?/\x00-\x1f]{1,128}", name) or len(value) > 256:  # noqa: PLR2004 -- stated in `limits`
             setting.reject(reader, f"'{name}' is not a valid tag.", setting.command_without(name))
     if len(tags) > 15:  # noqa: PLR2004 -- stated in `limits`
-        setting.reject(reader, f"There are {len(tags)} tags.", setting.command_without(next(iter(tags))))
+        wrong = f"There are {len(tags)} tags; at most 15 are allowed."
+        setting.reject(reader, wrong, setting.command_without(next(iter(tags))))
     return tags
 
 

@@ -39,7 +39,7 @@ class Pipeline:
 
 
 class CompiledService:
-    """A service with its policies compiled. It does not change.
+    """A service with its policies compiled. It is immutable.
 
     Args:
         service: the declared service.
@@ -51,7 +51,7 @@ class CompiledService:
     Attributes:
         service: the declared service.
         warnings: findings that do not stop the policies from working.
-        used_values: names of the named values that policies mention.
+        used_values: names of the named values that policies use.
         used_fragments: ids of the fragments that policies include.
         expressions: all expressions of the policies, with their source locations.
         statements: all policies, and the parts of policies that contain others such as `when`, with their

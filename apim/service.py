@@ -23,7 +23,7 @@ class PolicyDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedValue:
-    """A value that policies mention as `{{name}}`."""
+    """A value that policies use as `{{name}}`."""
 
     name: str
     value: str
@@ -69,7 +69,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A group of APIs that a subscription can be for."""
+    """A group of APIs to which one subscription can give access."""
 
     id: str
     name: str

@@ -34,8 +34,8 @@ _ENDINGS = {
     6: "succeeded only in part",
 }
 
-# The app's identity may not write to its deployment container yet: Azure takes up to ten minutes to apply a
-# role assignment. https://github.com/Azure/azure-dev/issues/8026
+# The app's identity may still lack access to its deployment container: Azure takes up to ten minutes to
+# apply a role assignment. https://github.com/Azure/azure-dev/issues/8026
 _STORAGE_REFUSED = re.compile(
     r"InaccessibleStorage|BlobUploadFailed|AuthorizationPermissionMismatch|"
     r"Azure Storage responded with (?:Forbidden|403)"
@@ -184,9 +184,10 @@ class Publisher:
                 return None
             if response.status_code in (401, 403):
                 raise PublishingError(
-                    f"You may not publish to {name} (status {response.status_code} from {request_url}). "
-                    "Assign the role Website Contributor to yourself and run `pulumi up` again: az role "
-                    "assignment create --role 'Website Contributor' --assignee <your object ID> --scope "
+                    f"You are not allowed to publish to {name} (status {response.status_code} from "
+                    f"{request_url}). Assign the role Website Contributor to yourself and run `pulumi up` "
+                    "again: az role assignment create --role 'Website Contributor' "
+                    "--assignee <your object ID> --scope "
                     f"{self._target.app_id}"
                 )
             if response.status_code not in (200, 202):

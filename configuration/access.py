@@ -1,4 +1,4 @@
-"""Reads the rules of access: kinds of callers, agents, and rules for tools."""
+"""Reads the access rules: kinds of callers, agents, and rules for tools."""
 
 import difflib
 import json
@@ -11,7 +11,7 @@ from configuration.reader import Reader
 from configuration.tool_rule import OTHER_TOOLS, ToolRule
 
 Access = Literal["users", "agents", "keys"]
-"""Kinds of callers: signed-in users, agents with a token of Entra, holders of a subscription key."""
+"""Kinds of callers: signed-in users, agents with a token from Entra, holders of a subscription key."""
 
 ACCESS_LIMITS = (
     "One or more of `users` (all signed-in users), `agents` (the principals in `agents`) and `keys` "
@@ -42,7 +42,7 @@ STANDARD_SCOPES = ("openid", "offline_access")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A principal of Entra that calls MCP servers on its own behalf.
+    """An Entra principal that calls MCP servers on its own behalf.
 
     Attributes:
         name: unique; part of resource names.

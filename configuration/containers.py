@@ -303,7 +303,7 @@ def _scale(entry: Entry, transport: Transports) -> tuple[int, int]:
         text = inner.text(key, "1")
         limits[key] = int(text) if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) else -1
         if not lowest <= limits[key] <= MOST_REPLICAS:
-            inner.reject(key, f"'{text}' is outside of {lowest} to {MOST_REPLICAS}.")
+            inner.reject(key, f"Must be {lowest} to {MOST_REPLICAS}, not '{text}'.")
             return 1, 1
     if limits["min"] > limits["max"]:
         inner.reject("max", "Must not be below `min`.", remedy=inner.set("max", str(max(1, limits["min"]))))
@@ -330,7 +330,7 @@ def _read_only_tools(entry: Entry) -> tuple[str, ...]:
     if len(names) > MOST_TOOLS:
         entry.reject(
             "readOnlyTools",
-            f"There are {len(names)} tools.",
+            f"There are {len(names)} tools; at most {MOST_TOOLS} are allowed.",
             remedy=entry.remove(f"readOnlyTools[{MOST_TOOLS}]"),
         )
     for index, name in enumerate(names):
@@ -347,7 +347,9 @@ def _scopes(entry: Entry) -> tuple[str, ...]:
     scopes = entry.words("scopes")
     if len(scopes) > _MOST_SCOPES:
         entry.reject(
-            "scopes", f"There are {len(scopes)} scopes.", remedy=entry.remove(f"scopes[{_MOST_SCOPES}]")
+            "scopes",
+            f"There are {len(scopes)} scopes; at most {_MOST_SCOPES} are allowed.",
+            remedy=entry.remove(f"scopes[{_MOST_SCOPES}]"),
         )
     for index, scope in enumerate(scopes):
         remedy = entry.remove(f"scopes[{index}]")

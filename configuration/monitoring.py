@@ -12,7 +12,7 @@ class Monitoring:
 
     Attributes:
         retention_days: days for which logs are kept.
-        daily_cap_gb: maximum of gigabytes of logs per day; 0 for no maximum.
+        daily_cap_gb: maximum number of gigabytes of logs per day; 0 for no maximum.
         sampling_percent: percentage of requests whose telemetry is kept.
         workbook: whether there is a workbook.
         alerts: whether there are alerts.
@@ -43,7 +43,11 @@ def read(reader: Reader) -> Monitoring:
         if wrong := declared.email_problem(email):
             setting.reject(reader, wrong, setting.command_without_entry(index))
     if len(emails) > 50:  # noqa: PLR2004 -- stated in `limits`
-        setting.reject(reader, f"There are {len(emails)} addresses.", setting.command_without_entry(50))
+        setting.reject(
+            reader,
+            f"There are {len(emails)} addresses; at most 50 are allowed.",
+            setting.command_without_entry(50),
+        )
     anomalies = declared.COST_ANOMALY_ALERT
     if (cost_anomalies := anomalies.read(reader)) and not emails:
         anomalies.reject(reader, "Requires alertEmails, which is empty.", setting.command)

@@ -183,7 +183,7 @@ class Integer(Setting):
         if not self.least <= number <= most:
             nearest = min(max(number, self.least), most)
             allowed = str(most) if self.least == most else f"{self.least} to {most}"
-            self.reject(reader, f"{number} is outside of {allowed}.", self.command_for(str(nearest)))
+            self.reject(reader, f"Must be {allowed}, not {number}.", self.command_for(str(nearest)))
         return number
 
 

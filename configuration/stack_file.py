@@ -60,7 +60,7 @@ def load(
         encrypted: replaces the encrypted values of the stack's file; None refuses them.
 
     Raises:
-        ConfigurationError: a file is missing or malformed, or a value is encrypted and not given in clear.
+        ConfigurationError: a file is missing or malformed, or the clear text of a value is not given.
     """
     project_file = _read(root / "Pulumi.yaml")
     project = project_file.get("name")

@@ -1,7 +1,7 @@
 """The reviewed tools of MCP servers: the file tools.lock.json, which pull requests show as a difference.
 
-`make lock-tools` writes it. Names and descriptions are in clear, because a model reads and follows them; of
-schemas and annotations the file has a digest.
+`make lock-tools` writes it. Names and descriptions are in clear text, because a model reads and follows
+them; for schemas and annotations the file has a digest.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Ports that tests reserve for the processes they start, and the time that these have for an answer."""
+"""Ports that tests reserve for the processes they start, and the time limit for their responses."""
 
 import multiprocessing
 from collections.abc import Callable

@@ -46,7 +46,7 @@ class Arrivals:
         self._kept.clear()
 
     def all(self) -> tuple[Arrival, ...]:
-        """Oldest first."""
+        """The recorded requests, oldest first."""
         return tuple(self._kept)
 
     def unknown(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class RecordArrivals:
         self._arrivals = arrivals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handles an ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

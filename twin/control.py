@@ -141,7 +141,7 @@ class Tracing(Recorder, Protocol):
 
     @property
     def traces(self) -> deque[Trace]:
-        """Oldest first."""
+        """The recorded traces, oldest first."""
         ...
 
 
@@ -256,7 +256,7 @@ class LoopbackOnly:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handles an ASGI connection."""
         if scope["type"] == "http":
             request = Request(scope)
             if "origin" in request.headers:

@@ -1,4 +1,4 @@
-"""An ASGI application that is created at its first request, because its libraries import slowly."""
+"""An ASGI application that is created at its first request, because importing its libraries takes long."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class LateApp:
         self._stopped = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handles an ASGI connection."""
         if self._made is None:
             self._made = asyncio.create_task(self._make(), name="late app")
         app = await asyncio.shield(self._made)

@@ -226,7 +226,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 def _command(argv: tuple[str, ...]) -> tuple[str, ...]:
     """The command line for `argv`. On Linux the kernel kills the process when this process ends.
 
-    So children end even after `kill -9` of the twin. On other systems it is `argv` itself.
+    Therefore children end even after `kill -9` of the twin. On other systems it is `argv` itself.
     """
     if sys.platform != "linux":
         return argv

@@ -51,7 +51,7 @@ class Recorder(Protocol):
 
     @property
     def traces(self) -> Sequence[Trace]:
-        """Oldest first."""
+        """The recorded traces, oldest first."""
         ...
 
 
@@ -200,6 +200,6 @@ def _json(trace: Trace) -> Response:
 
 
 def render_page(template: str, code: int, **values: object) -> HTMLResponse:
-    """A page of the console, from a template in `trace_pages`."""
+    """An HTML page, from a template in `trace_pages`."""
     html = _TEMPLATES.get_template(template).render(style=_TRUSTED_STYLE, **values)
     return HTMLResponse(html, status_code=code, headers=_HEADERS)

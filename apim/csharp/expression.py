@@ -133,7 +133,7 @@ def compile_expression(
         name: the document's name, for errors.
         line: the line of the `@` in the document, from 1.
         column: the column of the `@`, from 1.
-        counted: record the outcomes of its decisions in `hits`.
+        counted: whether `hits` records the outcomes of its decisions.
 
     Raises:
         CSharpError: it is invalid, or the twin does not support it.

@@ -1,7 +1,7 @@
 """Tracks which values contain tokens, cookies and bodies, and which were verified.
 
 Values are tracked through local variables, in any order, and through `set-variable`. The result of a
-comparison, a length or a hash reveals nothing of its inputs.
+comparison, a length or a hash reveals nothing about its inputs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -169,13 +169,13 @@ async def test_elicitation_sep1330_enums(context: Context) -> str:
 
 @server.resource("test://static-text", mime_type="text/plain")
 def static_text() -> str:
-    """A text."""
+    """A resource with text."""
     return "This is the content of the static text resource."
 
 
 @server.resource("test://static-binary", mime_type="image/png")
 def static_binary() -> bytes:
-    """An image."""
+    """A resource with an image."""
     return base64.b64decode(PIXEL)
 
 

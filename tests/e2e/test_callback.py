@@ -299,7 +299,7 @@ def test_entras_signature_under_other_claims_is_refused(
 
 @pytest.mark.parametrize(
     "body",
-    ["", "no JSON", "[]", "null", "{}", '{"id_token": null}', '{"id_token": ""}', '{"id_token": "x.y.z"}'],
+    ["", "not JSON", "[]", "null", "{}", '{"id_token": null}', '{"id_token": ""}', '{"id_token": "x.y.z"}'],
 )
 def test_an_answer_without_an_id_token_is_refused(
     twin: RunningTwin, client: Client, ada: Person, entra_page: Page, body: str

@@ -56,7 +56,7 @@ def test_b1_only_redirect_uris_are_required(new_client: Client) -> None:
         "com.example.app://callback",
     ],
 )
-def test_b2_these_redirect_uris_are_accepted(new_client: Client, uri: str) -> None:
+def test_b2_a_valid_redirect_uri_is_accepted(new_client: Client, uri: str) -> None:
     answer = new_client.register(redirect_uris=[uri])
     assert answer.status_code == 201, answer.text
     assert answer.json()["redirect_uris"] == [uri]
@@ -103,14 +103,14 @@ def test_b2_these_redirect_uris_are_accepted(new_client: Client, uri: str) -> No
         ["https://app.example"],
     ],
 )
-def test_b2_these_redirect_uris_are_refused(new_client: Client, uri: object) -> None:
+def test_b2_an_invalid_redirect_uri_is_refused(new_client: Client, uri: object) -> None:
     answer = new_client.register(redirect_uris=[uri])
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_redirect_uri"
 
 
 @pytest.mark.parametrize("uris", [[], None, "https://app.example/cb", {}, [CALLBACK] * 11])
-def test_redirect_uris_are_one_to_ten(new_client: Client, uris: object) -> None:
+def test_a_client_must_register_one_to_ten_redirect_uris(new_client: Client, uris: object) -> None:
     answer = new_client.register(redirect_uris=uris)
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_redirect_uri"

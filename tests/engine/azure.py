@@ -72,7 +72,7 @@ class Faults:
 
 
 class Azure:
-    """One subscription and its tenant, with all that was created in them. Safe for threads.
+    """One subscription and its tenant, with everything that was created in them. It is thread-safe.
 
     Attributes:
         record: every call, refused ones included.
@@ -130,7 +130,7 @@ class Azure:
             AzureError: Azure refuses it.
         """
         _, computed = self._compute(call, call.urn)
-        # Values that Azure generated for a resource of Entra stay; the other outputs follow from inputs and
+        # Values that Azure generated for an Entra resource are kept; the other outputs follow from inputs and
         # id.
         kept = outputs.keys() & computed.keys() - call.inputs.keys() if call.is_in("azuread") else set()
         with self._write(call):
@@ -153,7 +153,7 @@ class Azure:
     def place(self, type_: str, identifier: str, **outputs: Any) -> None:
         """Adds a resource that no stack created, in the state that an adopting stack requires."""
         urn = f"urn:pulumi:other::other::{type_}::{identifier.rpartition('/')[2]}"
-        # Of any type, including types that no setting adopts and that a stack must not change.
+        # The type may be any one, also one that no setting adopts and that a stack must not change.
         computed = arm.read(self._cloud.subscription, type_, identifier, ())
         with self._changed:
             self._resources[identifier.lower()] = Existing(
@@ -161,7 +161,7 @@ class Azure:
             )
 
     def keep(self, call: Call, outputs: Mapping[str, Any]) -> None:
-        """Stores what the provider reported of a resource, for the next read."""
+        """Stores the outputs that the provider reported for a resource, for the next read."""
         if call.is_in("random"):
             return
         with self._changed:

@@ -53,7 +53,7 @@ class LanguageHost(LanguageRuntimeServicer):
             process.kill()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Has no version."""
+        """Returns the plugin's description, without a version."""
         return plugin_pb2.PluginInfo()
 
     def About(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -61,7 +61,7 @@ class LanguageHost(LanguageRuntimeServicer):
         return language_pb2.AboutResponse(executable=sys.executable, version=platform.python_version())
 
     def GetRequiredPackages(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Requires none: providers are attached."""
+        """Returns no packages, because the providers are attached."""
         return language_pb2.GetRequiredPackagesResponse()
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002

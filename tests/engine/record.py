@@ -64,10 +64,10 @@ class Call:
 
 
 class Record:
-    """All calls, in the order in which they began. Safe for threads.
+    """All calls, in the order in which they began. It is thread-safe.
 
     Attributes:
-        instant: the last one.
+        instant: the time of the latest event.
     """
 
     def __init__(self) -> None:
@@ -98,6 +98,6 @@ class Record:
         return len(self._calls)
 
     def calls(self, since: int = 0) -> tuple[Call, ...]:
-        """The calls from a position on, which is an earlier value of `len(record)`."""
+        """The calls after a position, which is an earlier value of `len(record)`."""
         with self._lock:
             return tuple(self._calls[since:])

@@ -12,7 +12,7 @@ from tests.engine.deployment_service import CLIENT_SECRET
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A secret in clear.
+    """A secret in clear text.
 
     Attributes:
         secret: its name, never its value.

@@ -27,7 +27,7 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
 def _blocks() -> Iterator[tuple[str, str]]:
-    """The shell blocks of the documents, each with a name for it."""
+    """The shell blocks of the documents, each with a unique name."""
     for page in DOCUMENTS:
         blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         yield from ((f"{page.stem}-{number}", block) for number, block in enumerate(blocks))
@@ -69,7 +69,7 @@ EXAMPLES = sorted(
         if not any(part in command for command in example for part in ("...", "backends[", "notesToken"))
     }
 )
-"""The commands that do not set up a stack, and change one."""
+"""The commands that change an existing stack."""
 
 _FOUNDRY_PROJECT = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/agents/providers"

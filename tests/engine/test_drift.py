@@ -1,4 +1,4 @@
-"""Changes outside of Pulumi are repaired, lost state is imported, a destroyed stack is deployed again.
+"""Repairs changes made outside of Pulumi, imports lost state and deploys a destroyed stack again.
 
 docs/operations.md has the commands.
 """
@@ -95,7 +95,7 @@ def test_a_resource_that_the_state_has_lost_is_imported(stack: Deployment) -> No
         "import", "--file", "import.json", "--protect=false", "--generate-code=false", "--yes"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # The mark of the provider that the resource has an automatic name is not in Azure.
+    # Azure does not store the mark with which the provider notes that it chose the name.
     changes = stack.preview().changes
     assert {(step.op, step.urn, step.changed) for step in changes} <= {
         ("update", lost.urn, ("__createBeforeDelete",))

@@ -49,7 +49,7 @@ CLAIMS: dict[str, Callable[[Flow, dict[str, Any]], dict[str, Any]]] = {
     "no nonce": without("nonce"),
     "expired": lambda flow, claims: claims | {"exp": flow.now - 61},
     "no expiry": without("exp"),
-    "expiry in words": changed(exp="tomorrow"),
+    "expiry that is not a number": changed(exp="tomorrow"),
     "not yet valid": lambda flow, claims: claims | {"nbf": flow.now + 3600},
     "no object id": without("oid"),
     "empty object id": changed(oid=""),
@@ -94,13 +94,13 @@ SIGNATURES: dict[str, Callable[[dict[str, Any]], str]] = {
     "another key under Entra's kid": lambda claims: _signed(claims, key=_other_key()),
     "unknown kid": lambda claims: _signed(claims, kid="other", key=_other_key()),
     "signature of other claims": _other_payload,
-    "cut signature": lambda claims: _signed(claims)[:-10],
+    "truncated signature": lambda claims: _signed(claims)[:-10],
     "two parts": lambda claims: _signed(claims).rpartition(".")[0],
     "four parts": lambda claims: _signed(claims) + ".x",
     "empty": lambda _: "",
 }
 BODIES: dict[str, Reply] = {
-    "no JSON": reply(200, "<html>AADSTS50001</html>"),
+    "not JSON": reply(200, "<html>AADSTS50001</html>"),
     "a list": reply(200, "[]"),
     "null": reply(200, "null"),
     "no id_token": reply(200, '{"access_token": "x"}'),
@@ -151,7 +151,7 @@ def test_d5_an_id_token_of_another_user_revokes_the_grant(flow: Flow, name: str)
 
 
 @pytest.mark.parametrize("name", [*BODIES, "empty"])
-def test_d5_a_refresh_response_without_an_id_token_is_accepted(flow: Flow, name: str) -> None:
+def test_d5_a_refresh_response_without_an_id_token_keeps_the_grant(flow: Flow, name: str) -> None:
     token = flow.refresh_token()
     wrong = answer_for(name, flow)
     flow.entra = lambda: wrong

@@ -26,7 +26,7 @@ def test_the_same_files_give_the_same_package(source: Path) -> None:
     assert package.build(source) == first
 
 
-def test_the_host_may_read_every_file_of_the_package(source: Path) -> None:
+def test_the_host_can_read_every_file_of_the_package(source: Path) -> None:
     for entry in zipfile.ZipFile(io.BytesIO(package.build(source))).infolist():
         assert entry.create_system == 3, "not a Unix entry"
         assert entry.external_attr >> 16 & 0o444 == 0o444

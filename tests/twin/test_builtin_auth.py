@@ -86,7 +86,7 @@ def test_the_allowed_identity_is_admitted(get, issuer, claims):
     assert get(issuer.sign(claims | {"aud": "api://app"})).status_code == 200
 
 
-def test_a_call_without_a_token_is_401_with_a_challenge_and_no_redirect(get):
+def test_a_call_without_a_token_gets_401_with_a_challenge_and_no_redirect(get):
     response = get()
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer ")
@@ -96,7 +96,7 @@ def test_a_call_without_a_token_is_401_with_a_challenge_and_no_redirect(get):
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Basic YTpi", "Bearer a.b", "Bearer a.b.c", "Bearer ..", "x"]
 )
-def test_a_value_that_is_not_a_token_is_401(get, value):
+def test_a_value_that_is_not_a_token_gets_401(get, value):
     assert get(Authorization=value).status_code == 401
 
 
@@ -117,12 +117,12 @@ def test_a_value_that_is_not_a_token_is_401(get, value):
     ],
     ids=str,
 )
-def test_a_token_with_other_claims_or_times_is_401(get, issuer, claims, change):
+def test_a_token_with_other_claims_or_times_results_in_401(get, issuer, claims, change):
     assert get(issuer.sign(claims | change)).status_code == 401
 
 
 @pytest.mark.parametrize("oid", ["22222222-2222-2222-2222-222222222222", None, "", [GATEWAY]], ids=str)
-def test_a_valid_token_of_another_principal_is_403(get, issuer, claims, oid):
+def test_a_valid_token_of_another_principal_results_in_403(get, issuer, claims, oid):
     assert get(issuer.sign(claims | {"oid": oid})).status_code == 403
 
 
@@ -134,13 +134,13 @@ def test_a_token_expires_by_the_clock_of_the_twin(get, issuer, clock, claims):
     assert get(token).status_code == 401
 
 
-def test_a_forged_signature_is_401(get, issuer, claims):
+def test_a_forged_signature_results_in_401(get, issuer, claims):
     head, _, signature = issuer.sign(claims).split(".")
     payload = base64.urlsafe_b64encode(json.dumps(claims | {"scp": "more"}).encode()).rstrip(b"=").decode()
     assert get(f"{head}.{payload}.{signature}").status_code == 401
 
 
-def test_another_key_under_the_issuers_key_id_is_401(get, issuer, claims):
+def test_another_key_under_the_issuers_key_id_results_in_401(get, issuer, claims):
     header = json.loads(base64.urlsafe_b64decode(issuer.sign(claims).split(".")[0] + "=="))
     other = RSAKey.generate_key(2048)
     assert get(jwt.encode(header, claims, other)).status_code == 401

@@ -325,7 +325,7 @@ def test_no_process_is_left_after_a_stop(app, tmp_path) -> None:
         os.killpg(pid, 0)
 
 
-def test_an_unknown_image_is_503_with_the_setting_to_add(app, issuer, tmp_path) -> None:
+def test_an_unknown_image_results_in_503_with_the_setting_to_add(app, issuer, tmp_path) -> None:
     async def check() -> None:
         unknown = replace(app, local_command=())
         async with running(unknown, tmp_path) as (container, client):
@@ -472,7 +472,7 @@ def test_other_errors_are_not_explained(app, issuer, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("status", ["403", "421"])
-def test_an_incomplete_error_response_is_503(app, issuer, tmp_path, status: str) -> None:
+def test_an_incomplete_error_response_results_in_503(app, issuer, tmp_path, status: str) -> None:
     async def check() -> None:
         async with running(replace(app, env={"STATUS": status}), tmp_path) as (_, client):
             answer = await client.get("/broken-refusal", headers=token(issuer))

@@ -134,7 +134,7 @@ def test_an_id_cannot_be_changed_by_a_replace(cosmos: Cosmos):
 # --- partition keys
 
 
-def test_the_partition_key_header_is_needed(cosmos: Cosmos):
+def test_the_partition_key_header_is_required(cosmos: Cosmos):
     cosmos.create({"id": "a"})
     for method, url, content in (
         ("GET", f"{DOCS}/a", None),
@@ -386,7 +386,7 @@ def test_operations_outside_the_data_plane_are_forbidden(cosmos: Cosmos, method:
 # --- the protocol
 
 
-def test_version_and_date_are_needed(cosmos: Cosmos):
+def test_version_and_date_are_required(cosmos: Cosmos):
     for header, status in (("x-ms-version", 400), ("x-ms-date", 401)):
         headers = cosmos.headers("a")
         del headers[header]

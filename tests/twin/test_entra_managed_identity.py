@@ -47,7 +47,7 @@ def test_azure_identity_reports_an_unknown_resource():
         credential.get_token("api://nobody/.default")
 
 
-def test_the_secret_header_is_needed(entra: Entra):
+def test_the_secret_header_is_required(entra: Entra):
     params = {"api-version": "2019-08-01", "resource": TOKEN_EXCHANGE, "client_id": IDENTITY.client_id}
     assert entra.http.get(PATH, params=params).status_code == 401
     assert entra.http.get(PATH, params=params, headers={"X-IDENTITY-HEADER": "guess"}).status_code == 401
@@ -58,7 +58,7 @@ def test_a_service_receives_no_token_of_an_identity_that_is_not_attached_to_it(e
     assert entra.identity_token(TOKEN_EXCHANGE, "gateway", OTHER_IDENTITY.client_id).status_code == 400
 
 
-def test_without_a_system_assigned_identity_the_client_id_is_needed(entra: Entra):
+def test_without_a_system_assigned_identity_the_client_id_is_required(entra: Entra):
     response = entra.http.get(
         PATH,
         params={"api-version": "2019-08-01", "resource": TOKEN_EXCHANGE},

@@ -463,7 +463,7 @@ def test_many_parallel_streams_receive_only_their_own_responses(host):
     "path", ["", "/", "/sse", "/message", "/message?azmcpcs=x", "/other", "/../../../twin/ready/x"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_direct_call_without_a_token_is_401_everywhere(host, method, path):
+def test_a_direct_call_without_a_token_gets_401_at_each_path(host, method, path):
     assert httpx.request(method, host.url + path).status_code == 401
 
 

@@ -22,7 +22,7 @@ async def _unused(_request: web.BaseRequest) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize("sent", NOT_HTTP)
-def test_malformed_http_is_400_without_a_message_of_the_library(sent: bytes, caplog) -> None:
+def test_malformed_http_results_in_400_without_a_message_of_the_library(sent: bytes, caplog) -> None:
     async def go() -> bytes:
         async with serving(service(), _unused) as at:
             port = int(at.url.rpartition(":")[2])

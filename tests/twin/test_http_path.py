@@ -400,7 +400,7 @@ def test_pipelined_requests_are_answered_in_order(
         GET[:-2] + b"X-Large: " + b"a" * 70_000 + b"\r\n\r\n",
     ],
 )
-def test_malformed_http_is_400_and_never_reaches_the_server(path: Path, request_: bytes) -> None:
+def test_malformed_http_results_in_400_and_never_reaches_the_server(path: Path, request_: bytes) -> None:
     reached: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

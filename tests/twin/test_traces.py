@@ -57,7 +57,7 @@ def test_an_invalid_status_is_refused(reader: TestClient, status: str) -> None:
         assert "status must be a status such as 401" in answer.text
 
 
-def test_a_trace_that_is_not_kept_is_404(reader: TestClient) -> None:
+def test_a_trace_that_is_not_kept_results_in_404(reader: TestClient) -> None:
     assert reader.get("/traces/none").status_code == 404
     assert reader.get("/traces/none/view").status_code == 404
 

@@ -1,7 +1,7 @@
 """Authentication of applications with client secrets, or with client assertions and federated credentials.
 
 Sources: RFC 7523; learn.microsoft.com/entra/workload-id/workload-identity-federation. Issuer, subject and
-audience are compared with case, as Entra does since 2024.
+audience are compared case-sensitively, as Entra has done since 2024.
 """
 
 import hmac

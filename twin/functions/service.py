@@ -17,7 +17,7 @@ class FunctionsService(ServerBehindIngress):
     """The Functions host on its port. It checks the tokens of its callers itself.
 
     Args:
-        child: gives the process for a plan and a port.
+        child: returns the process for a plan and a port.
         plan: the plan with the Function App.
         host: the app's host name in Azure.
         port: port of the ingress on 127.0.0.1.

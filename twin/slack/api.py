@@ -126,7 +126,7 @@ def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> di
 
 @_method("chat.postMessage")
 def chat_post_message(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
-    """Posts a message of the bot."""
+    """Posts a message as the bot."""
     channel = workspace.readable(params.get("channel", ""))
     blocks = _json_list(params.get("blocks", ""))
     text = params.get("text", "") or shapes.text_of(blocks)

@@ -51,7 +51,7 @@ def test_a_preflight_that_is_not_allowed_gets_an_empty_200(headers: dict[str, An
     assert answer.header("Access-Control-Allow-Origin") is None
 
 
-def test_options_without_cors_or_without_an_operation_for_the_method_is_404() -> None:
+def test_options_without_cors_or_without_an_operation_for_the_method_results_in_404() -> None:
     assert harness_with().send("OPTIONS", **preflight()).status == 404
     harness = harness_with(policies(cors()))
     assert harness.send("OPTIONS", **preflight(Access_Control_Request_Method="DELETE")).status == 404

@@ -103,7 +103,7 @@ def test_a_valid_token_is_accepted_and_stored_in_the_variable() -> None:
         ({"key": "two"}, "TokenSignatureKeyNotFound"),
     ],
 )
-def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str) -> None:
+def test_a_bad_token_gets_401_with_a_reason(claims: dict[str, object], reason: str) -> None:
     harness, _ = harness_and_authority()
     answer = harness.send(Authorization="Bearer " + token(harness, **claims))  # ty: ignore[invalid-argument-type]
     assert (answer.status, answer.header("Reason")) == (401, reason)
@@ -120,7 +120,7 @@ def test_a_bad_token_is_401_with_a_reason(claims: dict[str, object], reason: str
         ("{}", "TokenNotPresent"),
     ],
 )
-def test_a_value_that_is_not_a_bearer_token_is_401(header: str | None, reason: str) -> None:
+def test_a_value_that_is_not_a_bearer_token_gets_401(header: str | None, reason: str) -> None:
     harness, _ = harness_and_authority()
     answer = harness.send() if header is None else harness.send(Authorization=header.format(token(harness)))
     assert (answer.status, answer.header("Reason")) == (401, reason)

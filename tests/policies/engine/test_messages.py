@@ -191,7 +191,7 @@ def test_redirects_are_passed_to_the_client_unless_the_policy_follows_them() -> 
     assert follows.network.sent[1].url == "https://backend.example/end"
 
 
-def test_the_timeout_is_that_of_the_policy() -> None:
+def test_forward_request_uses_the_timeout_of_the_policy() -> None:
     harness = harness_with(policies("", '<forward-request timeout="7" />'))
     harness.send()
     default = harness_with()

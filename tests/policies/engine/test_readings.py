@@ -119,7 +119,7 @@ def test_a_header_of_the_connection_cannot_be_changed_under_a_computed_name(name
     assert harness.network.sent == []
 
 
-def test_changing_a_header_of_the_connection_is_500_without_on_error() -> None:
+def test_changing_a_header_of_the_connection_results_in_500_without_on_error() -> None:
     harness = harness_with(
         policies(outbound=CHANGE.format("Connection", "delete")), reading="hop-by-hop=visible"
     )
@@ -143,7 +143,7 @@ def test_a_header_of_the_connection_is_refused_by_its_name_when_the_policy_is_lo
         harness_with(policies(f'<set-header name="{name}" exists-action="delete" />'), reading=reading)
 
 
-def test_a_request_that_takes_too_long_is_504_under_the_limit() -> None:
+def test_a_request_that_takes_too_long_results_in_504_under_the_limit() -> None:
     harness = harness_with(reading="duration-limit=30s")
     harness.gateway.longest_request = 0.02
 

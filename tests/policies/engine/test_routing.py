@@ -116,7 +116,7 @@ def gateway(**parts: object) -> Harness:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/a/x"), ("GET", "/a/y"), ("GET", "/b"), ("HEAD", "/a/x")]
 )
-def test_a_request_without_operation_is_404_with_apims_message(method: str, path: str) -> None:
+def test_a_request_without_operation_results_in_404_with_apims_message(method: str, path: str) -> None:
     answer = gateway().send(method, path)
     assert (answer.status, answer.body) == (404, b'{ "statusCode": 404, "message": "Resource not found" }')
     assert answer.header("Content-Type") == "application/json"
@@ -141,7 +141,7 @@ def test_the_global_on_error_runs_for_requests_that_match_no_api() -> None:
     assert (answer.status, answer.body) == (404, b"configuration/nothing/here")
 
 
-def test_a_url_that_is_too_long_is_414() -> None:
+def test_a_url_that_is_too_long_results_in_414() -> None:
     harness = gateway()
     assert harness.send("GET", "/a/" + "x" * 16_384).status == 414
     assert harness.send("GET", "/a/x", "q=" + "x" * 2_048).status == 414

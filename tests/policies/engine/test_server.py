@@ -176,7 +176,7 @@ def test_a_large_body_is_streamed_to_the_backend() -> None:
     asyncio.run(go())
 
 
-def test_a_large_body_that_a_policy_reads_is_413() -> None:
+def test_a_large_body_that_a_policy_reads_results_in_413() -> None:
     async def go() -> None:
         policy = policies('<find-and-replace from="a" to="b" />')
         async with (

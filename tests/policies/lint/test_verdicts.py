@@ -157,7 +157,7 @@ def test_old_records_are_deleted_when_there_are_many(
     assert len(list((tmp_path / "records").iterdir())) == 2
 
 
-def test_the_name_of_a_record_has_all_that_is_compared() -> None:
+def test_the_name_of_a_record_depends_on_every_compared_field() -> None:
     """Names of records are made from `repr`; the cache in memory compares."""
     kinds = {Diagnostic, *(kind for kind in vars(records).values() if hasattr(kind, "__dataclass_fields__"))}
     assert len(kinds) > 8

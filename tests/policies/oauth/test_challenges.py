@@ -72,7 +72,9 @@ def test_e1_every_method_at_an_mcp_path_is_answered_with_the_challenge(
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
-def test_e1_an_unsupported_method_is_405_with_a_valid_token(flow: Flow, method: str, path: str) -> None:
+def test_e1_an_unsupported_method_results_in_405_with_a_valid_token(
+    flow: Flow, method: str, path: str
+) -> None:
     taken = {"/mcp": ("DELETE", "GET", "POST"), "/mcp/sse": ("GET",)}.get(path.rstrip("/"), ("POST",))
     answer = ask(flow, method, path, flow.token())
     if method in taken:

@@ -51,7 +51,7 @@ class Confidential:
     Attributes:
         flow: the gateway.
         published: the keys.
-        fetched: how often the keys were fetched.
+        fetched: how many times the keys were fetched.
         broken: the response that replaces the keys.
     """
 
@@ -130,17 +130,17 @@ def test_b5_an_assertion_may_name_the_issuer_in_a_list() -> None:
 WRONG: dict[str, dict[str, Any]] = {
     "for another server": {"aud": "https://other.example"},
     "for the token endpoint": {"aud": f"{GATEWAY}/token"},
-    "for several": {"aud": [GATEWAY, "https://other.example"]},
-    "for none": {"aud": None},
+    "for several servers": {"aud": [GATEWAY, "https://other.example"]},
+    "for no server": {"aud": None},
     "of another issuer": {"iss": "https://other.example/c"},
     "for another subject": {"sub": "https://other.example/c"},
-    "without an end": {"exp": None},
+    "without an expiry": {"exp": None},
     "expired": {"exp": 1000},
-    "for a year": {"exp": 99999999999},
-    "with an end in words": {"exp": "soon"},
-    "not yet": {"nbf": 99999999999},
-    "by another key": {"key": _key("two")},
-    "under another algorithm": {"alg": "RS384"},
+    "valid for a year": {"exp": 99999999999},
+    "with an expiry that is not a number": {"exp": "soon"},
+    "not valid yet": {"nbf": 99999999999},
+    "signed with another key": {"key": _key("two")},
+    "signed with another algorithm": {"alg": "RS384"},
 }
 
 
@@ -273,7 +273,7 @@ def test_b5_a_document_that_also_lists_the_method_none_needs_no_assertion() -> N
     assert client.fetched == 0
 
 
-def test_b5_the_verifier_is_needed_all_the_same() -> None:
+def test_b5_an_assertion_does_not_replace_the_verifier() -> None:
     client = Confidential()
     answer = client.flow.redeem(
         client.code(),

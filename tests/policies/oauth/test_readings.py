@@ -168,7 +168,7 @@ def test_d5_entra_and_the_store_may_fail_during_a_refresh(flow: Flow) -> None:
     assert flow.refresh(token).status == 200
 
 
-def test_a_store_that_does_not_answer_is_503_at_every_step(flow: Flow) -> None:
+def test_a_store_that_does_not_answer_results_in_503_at_every_step(flow: Flow) -> None:
     token = flow.token()
     flow.harness.gateway.services.cache.clear()
     flow.store.failing = dict.fromkeys(range(1000), unreachable)

@@ -97,7 +97,7 @@ def _invalid_request(flow: Flow) -> Response:
         (_invalid_request, "unsupported_response_type"),
     ],
 )
-def test_c2_an_error_leads_back_to_an_app_by_a_page(
+def test_c2_an_app_receives_an_error_through_a_page(
     flow: Flow, fail: Callable[[Flow], Response], error: str
 ) -> None:
     page = fail(flow)

@@ -274,7 +274,7 @@ def test_e4a_without_a_parameter_the_audience_selects_the_server(harness: Harnes
     ]
 
 
-def test_e1_a_valid_token_with_another_method_is_405(harness: Harness) -> None:
+def test_e1_a_valid_token_with_another_method_results_in_405(harness: Harness) -> None:
     got = harness.send(
         "PUT", "/message", FOR_CONTAINERS, Authorization=f"Bearer {token(f'{GATEWAY}/tasks-mcp')}"
     )
