@@ -1,7 +1,8 @@
 """The certificate authorities that HTTP clients trust, read once for all clients of a test process.
 
-Each client of httpx would read them again, which takes 30 to 40 ms. No test calls a server with a certificate
-of a public authority; tests with their own authority pass it explicitly and use a separate context.
+Each client of httpx and httpx2 would read them again, which takes 30 to 40 ms. No test calls a server with
+a certificate of a public authority; tests with their own authority pass it explicitly and use a separate
+context.
 """
 
 import functools
@@ -10,6 +11,7 @@ import ssl
 from typing import Any, cast
 
 import certifi
+import httpcore2
 
 
 def read_once() -> None:
@@ -31,3 +33,5 @@ def read_once() -> None:
         return create(purpose, cafile=cafile, capath=capath, cadata=cadata)
 
     ssl.create_default_context = cast("Any", create_default_context)
+    # Clients that ignore the environment; it creates its context without the function above.
+    httpcore2.default_ssl_context = cast("Any", lambda **_options: shared())

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(r"/>|[<>]|(?:(?!/>)[^<>\s])+")
 
@@ -52,6 +53,7 @@ def differences(
     return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def digest(text: str) -> str:
     """SHA-256 of a document, equal for documents that API Management treats as equal.
 
