@@ -13,6 +13,7 @@ Other values are replaced by their .NET type, and strings by their length.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from apim.csharp import to_text
@@ -31,9 +32,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 
 
-def literals_in(code: str) -> set[str]:
-    """The string literals in C#, except those with escapes."""
-    return {text for text in _QUOTED.findall(code) if "\\" not in text}
+@lru_cache(maxsize=4096)
+def literals_in(code: str) -> frozenset[str]:
+    """The string literals in C#, except those with escapes; cached, because templates repeat expressions."""
+    return frozenset(text for text in _QUOTED.findall(code) if "\\" not in text)
 
 
 class Shown:

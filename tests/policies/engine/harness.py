@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import functools
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -169,6 +170,8 @@ class Harness:
         )
         if counting is not None:
             counting.watch(self.gateway)
+        # Most gateways are cached; the collector need not examine their many objects.
+        gc.freeze()
 
     def send(
         self,
