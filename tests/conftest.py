@@ -6,29 +6,16 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from apim.readings import ReadingError
-from tests import certificates, readings, shared_results
+from tests import certificates, readings, shared_results, work_units
 from tests.policy_coverage import plugin as policy_coverage
 
-_LONGEST = (
-    "tests/e2e/test_servers.py",
-    "tests/twin/test_up.py",
-    "tests/program/test_program.py",
-    "tests/e2e/test_verify.py",
-    "tests/e2e/test_readings.py",
-    "tests/e2e/test_verify_command.py",
-    "tests/browser/test_pages.py",
-    "tests/agent_demo/test_demo.py",
-    "tests/failures/test_services.py",
-    "tests/twin/test_containers.py",
-    "tests/browser/test_sign_in.py",
-    "tests/policies/lint/test_planted.py",
-)
 _OFFLINE = [
     "--no-sandbox",
     "--disable-gpu",
@@ -93,9 +80,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files run first, so that no worker has to wait for another at the end."""
-    order = {name: position for position, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+    items.sort(key=lambda item: work_units.position(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> work_units.Scheduling | None:
+    return work_units.Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish() -> None:

@@ -19,7 +19,7 @@ from apim.service import Service
 
 _ENGINE = Path(__file__).resolve().parent.parent
 _FOLDER = Path(__file__).parent / "__pycache__" / "without-findings"
-_MOST_RECORDS = 512
+_MOST_RECORDS = 4096
 
 
 def check_once(

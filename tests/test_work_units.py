@@ -1,0 +1,32 @@
+"""The units in which the workers run the tests."""
+
+import pytest
+
+from tests import work_units
+from tests.e2e.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    "path", [*work_units._LONGEST[1:], *sorted(work_units._OWN_TWIN), work_units._NO_TWIN]
+)
+def test_every_named_path_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_longest_unit_begins_first() -> None:
+    assert work_units.position("tests/e2e/test_token.py::test_name") == 0
+    assert work_units.position("tests/test_docs.py::test_name") == len(work_units._LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("tests/e2e/test_token.py::a", "tests/browser/test_sign_in.py::b", True),
+        ("tests/e2e/test_token.py::a", "tests/e2e/test_servers.py::b", False),
+        ("tests/browser/test_pages.py::a", "tests/browser/test_sign_in.py::b", False),
+        ("tests/policies/oauth/test_store.py::a", "tests/policies/oauth/test_ends.py::b", True),
+        ("tests/policies/access/test_keys.py::a", "tests/policies/access/test_tools.py::b", False),
+    ],
+)
+def test_files_that_share_a_twin_or_gateways_are_one_unit(one: str, other: str, together: bool) -> None:
+    assert (work_units.unit_of(one) == work_units.unit_of(other)) is together

@@ -1,0 +1,48 @@
+"""The units of work that pytest's workers run: whole files, or files that share what takes long to create."""
+
+from xdist.scheduler import LoadFileScheduling
+
+_SHARED_TWIN = "tests that share the twin of a worker"
+_OWN_TWIN = frozenset(
+    {"tests/e2e/test_servers.py", "tests/e2e/test_readiness.py", "tests/e2e/test_path_prefix.py"}
+)
+_NO_TWIN = "tests/browser/test_pages.py"
+_LONGEST = (
+    _SHARED_TWIN,
+    "tests/e2e/test_servers.py",
+    "tests/twin/test_up.py",
+    "tests/policies/oauth",
+    "tests/program/test_program.py",
+    "tests/browser/test_pages.py",
+    "tests/agent_demo/test_demo.py",
+    "tests/failures/test_services.py",
+    "tests/twin/test_containers.py",
+    "tests/policies/lint/test_planted.py",
+)
+
+
+def unit_of(test: str) -> str:
+    """The unit of a test.
+
+    Args:
+        test: its node id, such as `tests/e2e/test_token.py::test_name`.
+    """
+    file = test.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    if folder in {"tests/e2e", "tests/browser"} and file not in _OWN_TWIN and file != _NO_TWIN:
+        return _SHARED_TWIN
+    # Gateways with the same settings are compiled once in a process.
+    return folder if folder == "tests/policies/oauth" else file
+
+
+def position(test: str) -> int:
+    """The rank of a test's unit: the longest units begin first, so that no worker has to wait in the end."""
+    unit = unit_of(test)
+    return _LONGEST.index(unit) if unit in _LONGEST else len(_LONGEST)
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives whole units to the workers of pytest-xdist."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
