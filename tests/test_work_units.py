@@ -7,7 +7,8 @@ from tests.e2e.conftest import ROOT
 
 
 @pytest.mark.parametrize(
-    "path", [*work_units._LONGEST[1:], *sorted(work_units._OWN_TWIN), work_units._NO_TWIN]
+    "path",
+    [*work_units._LONGEST[2:], *sorted(work_units._OWN_TWIN), work_units._NO_TWIN, work_units._READINGS],
 )
 def test_every_named_path_exists(path: str) -> None:
     assert (ROOT / path).exists()
@@ -21,7 +22,8 @@ def test_the_longest_unit_begins_first() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "together"),
     [
-        ("tests/e2e/test_token.py::a", "tests/browser/test_sign_in.py::b", True),
+        ("tests/e2e/test_readings.py::a", "tests/browser/test_sign_in.py::b", True),
+        ("tests/e2e/test_token.py::a", "tests/e2e/test_verify.py::b", True),
         ("tests/e2e/test_token.py::a", "tests/e2e/test_servers.py::b", False),
         ("tests/browser/test_pages.py::a", "tests/browser/test_sign_in.py::b", False),
         ("tests/policies/oauth/test_store.py::a", "tests/policies/oauth/test_ends.py::b", True),

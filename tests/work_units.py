@@ -3,12 +3,15 @@
 from xdist.scheduler import LoadFileScheduling
 
 _SHARED_TWIN = "tests that share the twin of a worker"
+_READINGS_AND_PAGES = "tests of readings and pages, which share the twin of a worker"
+_READINGS = "tests/e2e/test_readings.py"
 _OWN_TWIN = frozenset(
     {"tests/e2e/test_servers.py", "tests/e2e/test_readiness.py", "tests/e2e/test_path_prefix.py"}
 )
 _NO_TWIN = "tests/browser/test_pages.py"
 _LONGEST = (
     _SHARED_TWIN,
+    _READINGS_AND_PAGES,
     "tests/e2e/test_servers.py",
     "tests/twin/test_up.py",
     "tests/policies/oauth",
@@ -30,7 +33,8 @@ def unit_of(test: str) -> str:
     file = test.partition("::")[0]
     folder = file.rpartition("/")[0]
     if folder in {"tests/e2e", "tests/browser"} and file not in _OWN_TWIN and file != _NO_TWIN:
-        return _SHARED_TWIN
+        # Two units of about the same length, so that two workers run them at the same time.
+        return _READINGS_AND_PAGES if folder == "tests/browser" or file == _READINGS else _SHARED_TWIN
     # Gateways with the same settings are compiled once in a process.
     return folder if folder == "tests/policies/oauth" else file
 
