@@ -1,8 +1,10 @@
 """The units in which the workers run the tests."""
 
 import pytest
+from xdist import newhooks
+from xdist.scheduler import LoadScopeScheduling
 
-from tests import work_units
+from tests import conftest, work_units
 from tests.e2e.conftest import ROOT
 
 
@@ -32,3 +34,9 @@ def test_the_longest_unit_begins_first() -> None:
 )
 def test_files_that_share_a_twin_or_gateways_are_one_unit(one: str, other: str, together: bool) -> None:
     assert (work_units.unit_of(one) == work_units.unit_of(other)) is together
+
+
+def test_the_scheduler_replaces_a_method_and_a_hook_of_xdist() -> None:
+    """Otherwise the units would be ignored without an error."""
+    assert vars(LoadScopeScheduling).keys() & vars(work_units.Scheduling).keys() >= {"_split_scope"}
+    assert hasattr(newhooks, conftest.pytest_xdist_make_scheduler.__name__)
