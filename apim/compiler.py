@@ -57,7 +57,7 @@ class LocatedExpression:
         return self._substituted.location(*within(self.line, self.column, line, column))
 
     def unqualified(self) -> Iterator[Finding]:
-        """Findings for types that are written without a namespace which expressions may not import."""
+        """Findings for types that need their namespace in C# if expressions do not import it."""
         for fact in self.expression.facts:
             _, mark, name = fact.name.partition("unqualified:")
             if mark:
@@ -77,7 +77,8 @@ class Catalogue:
     """The state that all documents of a service share while they are compiled.
 
     Attributes:
-        policies: by the name of the element.
+        service: the declared service.
+        policies: the supported policies, by the name of their element.
         unsupported: policies of API Management that this gateway does not have.
         findings: errors so far.
         warnings: findings about policies that work but should be changed.
@@ -85,14 +86,14 @@ class Catalogue:
         used_fragments: ids of the fragments that were included.
         counted: whether each source location of the C# counts the outcomes of its decisions.
         unknown: names of the named values whose content is not known yet; a placeholder is used.
-        roots: the root element of each document, by its name.
+        roots: the root element of each document, by the document's name.
         expressions: every expression, with its source location.
         statements: every compiled statement, and the parts of policies that contain statements.
         literals: the strings in the documents, without the contents of named values.
-        documents: by their names.
+        documents: the documents that were read, by name.
         fragments: compiled fragments by id, section, scope and path; many documents include the same one.
-        unqualified: errors if expressions do not import the namespace `System.Net`.
-        named_values: the values by name.
+        unqualified: findings that are errors only if expressions do not import the namespace `System.Net`.
+        named_values: the values of the named values, by name.
     """
 
     service: Service
@@ -469,7 +470,7 @@ def _compiled(text: str, counted: SourceLocation | None) -> Expression:
 
 
 def within(line: int, column: int, inner_line: int, inner_column: int) -> tuple[int, int]:
-    """Line and column in the document for those within an expression that begins at `line` and `column`."""
+    """Converts a line and column within an expression that begins at `line` and `column` of the document."""
     return line + inner_line - 1, inner_column + (column - 1 if inner_line == 1 else 0)
 
 
@@ -493,7 +494,7 @@ def with_id(shape: Shape) -> Shape:
 
 
 def _with_bodies(action: Action, reads: frozenset[str]) -> Action:
-    """The action, preceded by reading the bodies that its expressions use."""
+    """The action, which first reads the bodies that its expressions use."""
     request, response = "request.body" in reads, "response.body" in reads
     if not request and not response:
         return action

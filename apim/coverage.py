@@ -62,7 +62,7 @@ class Coverage:
     lines: dict[str, set[int]] = field(default_factory=dict)
 
     def add(self, point: Point, *, happened: bool) -> None:
-        """Counts a point. A covered point stays covered."""
+        """Adds a point, which is covered if it happened here or was covered before."""
         self.points[point] = happened or self.points.get(point, False)
 
     def rendered(self, file: str, line: int) -> None:
@@ -106,7 +106,7 @@ class Recorder:
         self._watched.append(_Watched(gateway))
 
     def save(self) -> None:
-        """Saves what was counted so far, once."""
+        """Saves the counts of all watched gateways, and stops watching them."""
         if not self._watched:
             return
         coverage = Coverage()
@@ -165,7 +165,7 @@ def _branches(gateway: Gateway, locations: SourceLocations) -> Iterator[Mark]:
             # With a column the source location is unique, even if a loop of the template repeats it.
             ordinal = seen[location, decision.kind] if location.column == 1 else 0
             seen[location, decision.kind] += 1
-            # A handler runs, or no exception is thrown; the latter is not a branch.
+            # A `catch` has one branch, the handler; its absence (no exception) is not counted.
             outcomes = (YES,) if decision.kind == "catch" else (YES, NO)
             for offset, outcome in enumerate(outcomes):
                 point = Point(*location, decision.kind, ordinal, outcome)

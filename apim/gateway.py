@@ -35,8 +35,9 @@ from apim.statements import Action, Statement
 from apim.trace import Trace
 
 _LOG = logging.getLogger(__name__)
+# Bytes; https://learn.microsoft.com/azure/api-management/service-limits. The limit of the query applies to
+# the v2 tiers.
 _LONGEST_URL = 16_384
-# https://learn.microsoft.com/azure/api-management/service-limits: of the URL's length, on the v2 tiers.
 _LONGEST_V2_QUERY = 2_048
 _CHUNK = 8 * 1024
 _CACHE_BYTES = {
@@ -60,7 +61,7 @@ class Gateway:
         network: sends requests to backends.
         identity: requests tokens of managed identities.
         clock: gives the time for tokens, caches and limits.
-        readings: its behaviour where Azure's is not documented.
+        readings: the gateway's behaviour where Azure's is not documented.
         traces: the number of traces to keep.
         counted: whether each source location of the C# counts the outcomes of its decisions; otherwise
             expressions with the same text are shared.
@@ -69,7 +70,9 @@ class Gateway:
         PolicyError: the policies have errors; it has all findings.
 
     Attributes:
-        services: what policies use of the gateway, such as its cache.
+        services: the parts of the gateway that policies use, such as its cache.
+        tracing: whether requests are traced.
+        traces: the latest traces, the oldest first.
         longest_request: seconds, under the reading duration-limit=30s.
     """
 
@@ -109,7 +112,7 @@ class Gateway:
 
     @property
     def readings(self) -> Readings:
-        """Its behaviour where Azure's is not documented."""
+        """The gateway's behaviour where Azure's is not documented."""
         return self._readings
 
     @property
@@ -329,7 +332,7 @@ class Gateway:
 
 
 def _preflight(compiled: CompiledService, run: Run, match: Match) -> None:
-    """Responds to a CORS preflight for which there is no OPTIONS operation; only its cors policies run."""
+    """Responds to a CORS preflight for which there is no OPTIONS operation; only cors policies run."""
     context = run.context
     if not is_preflight(context):
         return
@@ -350,7 +353,7 @@ def _preflight(compiled: CompiledService, run: Run, match: Match) -> None:
 
 def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
     """Logs details for the operator that are not sent to the client."""
-    if failure.status < 500:  # noqa: PLR2004 -- errors in a request concern its client
+    if failure.status < 500:  # noqa: PLR2004 -- RFC 9110, section 15.5: 4xx is an error of the client
         return
     location = (
         compiled.source_locations.describe(*failure.location) if failure.location else "before any policy"
@@ -359,7 +362,7 @@ def _log(compiled: CompiledService, run: Run, failure: Failure) -> None:
     why = f"{failure.reason}: {compiled.shown.log_line(failure.message)}"
     original = run.context.request.original_url
     request = f"{run.context.request.method} {compiled.shown.path(original.path)}"
-    # An UnsupportedError is a limit of the evaluator, not an error of the policy: always an error in the log.
+    # An UnsupportedError is a gap in this engine, not a mistake in the policy, so it is logged as an error.
     level = logging.ERROR if isinstance(failure.__cause__, UnsupportedError) else logging.WARNING
     _LOG.log(level, "%s: %s: <%s> (%s): %s", location, request, failure.source, section, why)
 
@@ -430,7 +433,7 @@ def _answer(run: Run) -> OutboundResponse:
         answer.body = b"" if body is None or body.consumed else body.content
         if run.context.request.method != "HEAD" or answer.body:
             answer.headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-            if response.status_code >= 200 and response.status_code not in {204, 304}:  # noqa: PLR2004 -- RFC 9110, 8.6
+            if response.status_code >= 200 and response.status_code not in {204, 304}:  # noqa: PLR2004 -- RFC 9110, section 8.6
                 answer.headers.append(("Content-Length", str(len(answer.body))))
         run.end()
         return answer
@@ -452,7 +455,7 @@ def _answer(run: Run) -> OutboundResponse:
 
 
 async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Chunks of 8 KiB: what forward-request does with buffer-response="true"."""
+    """Combines chunks until they have 8 KiB or more, for forward-request with buffer-response="true"."""
     waiting = bytearray()
     async for chunk in chunks:
         waiting += chunk

@@ -1,7 +1,7 @@
 """A valid element of a policy document, with its values as functions.
 
-Policies are compiled from nodes. A node gives each attribute and text as a function of the context,
-converted to the attribute's kind.
+Policies are compiled from nodes. A node provides each attribute and text as a function of the context, which
+converts the value to the attribute's kind and raises a Failure if that is not possible.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,13 @@ Read = Callable[[Context], T]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A compiled value; `constant` is the text of a literal, or None for an expression."""
+    """A compiled value.
+
+    Attributes:
+        read: evaluates it.
+        constant: the text of a literal; None for an expression.
+        reads: the bodies that an expression reads.
+    """
 
     read: Read[object]
     constant: str | None
@@ -59,6 +65,9 @@ class Node:
     """A valid element.
 
     Attributes:
+        element: the XML element.
+        shape: its allowed attributes, elements and text.
+        path: its position within other policies, such as "choose[1]/when[2]".
         reads: the bodies that its expressions read, which the gateway must read first.
     """
 
@@ -133,7 +142,7 @@ class Node:
         return lambda _context: default
 
     def string(self, name: str) -> Read[str | None]:
-        """The attribute as text."""
+        """The attribute as a string; None if it is absent and has no default."""
         return _as_text(self._operand(name))
 
     def boolean(self, name: str) -> Read[bool]:
@@ -141,38 +150,38 @@ class Node:
         return _converted(self._operand(name), name, _to_boolean)
 
     def integer(self, name: str) -> Read[int]:
-        """The attribute as a whole number."""
+        """The attribute as an integer."""
         return _converted(self._operand(name), name, _to_integer)
 
     def number(self, name: str) -> Read[float]:
-        """The attribute as a number."""
+        """The attribute as a floating-point number."""
         return _converted(self._operand(name), name, _to_number)
 
     def text(self) -> Read[str | None]:
-        """The text between the tags; None when there is none."""
+        """The text between the tags; None if it is absent."""
         return _as_text(self._text)
 
     def text_value(self) -> Read[object]:
-        """The text between the tags, with an expression's value as it is."""
+        """The text between the tags; the value of an expression is not converted to a string."""
         operand = self._text
         return operand.read if operand is not None else lambda _context: None
 
     @property
     def text_constant(self) -> str | None:
-        """The literal text between the tags, None when there is none or it is an expression."""
+        """The literal text between the tags; None if it is absent or an expression."""
         return self._text.constant if self._text is not None else None
 
     def children(self, name: str) -> list["Node"]:
-        """The elements of that name within this one."""
+        """The child elements with this name."""
         return self._children.get(name, [])
 
     def ordered(self) -> list["Node"]:
-        """All elements within this one, in the order of the document."""
+        """All child elements, in the order of the document."""
         nodes = [node for nodes in self._children.values() for node in nodes]
         return sorted(nodes, key=lambda node: (node.element.line, node.element.column))
 
     def child(self, name: str) -> "Node | None":
-        """The element of that name within this one, if there is one."""
+        """The first child element with this name; None if there is none."""
         nodes = self._children.get(name)
         return nodes[0] if nodes else None
 
@@ -185,7 +194,7 @@ class Node:
         return self._compilation.fragment(fragment_id, self)
 
     def fail(self, message: str, attribute: str | None = None) -> None:
-        """Reports an error of the element, or of one of its attributes."""
+        """Reports an error in the element, or in one of its attributes."""
         value = self.element.attributes.get(attribute) if attribute else None
         line, column = (value.line, value.column) if value else (self.element.line, self.element.column)
         self._compilation.report(message, line, column)

@@ -31,7 +31,7 @@ class Run:
         reply: the backend's response until its body is read.
         buffer_response_chunks: whether small chunks of `reply` are combined before they are sent.
         cors: adds the headers of the cors policy to the response.
-        finishers: further changes of the headers of the final response.
+        finishers: functions that change the headers of the final response after `cors`.
         at_end: functions to call when the response has been sent.
         trace: records the request, if tracing is on.
     """
@@ -79,7 +79,11 @@ class Run:
         self.trace: Trace | None = None
 
     def set_base(self, base: str) -> None:
-        """Sends the request to another backend: `context.Request.Url` changes with it."""
+        """Changes the base URL of the backend, and `context.Request.Url` with it.
+
+        Raises:
+            Failure: the URL is not an absolute http or https URL.
+        """
         parts = urlsplit(base)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise Failure(
@@ -89,7 +93,7 @@ class Run:
         self.point()
 
     def set_rest(self, path: str, query: str) -> None:
-        """Sends the request to another path and query of its backend, both percent-encoded."""
+        """Changes the path and query, both percent-encoded, that are sent to the backend."""
         self.rest = path
         url = self.context.request.url
         url.query_string = "?" + query if query else ""
@@ -134,7 +138,11 @@ class Run:
             return reply
 
     async def buffer_request(self) -> None:
-        """Reads the request's body into memory."""
+        """Reads the request's body into memory.
+
+        Raises:
+            PayloadTooLargeError: the body is larger than the gateway's limit.
+        """
         stream = self.request_stream
         if stream is None:
             return
@@ -142,7 +150,12 @@ class Run:
         self.context.request.body = Body(await buffered(stream))
 
     async def buffer_response(self) -> None:
-        """Reads the backend's whole body into memory."""
+        """Reads the body of the backend's response into memory.
+
+        Raises:
+            Failure: the connection to the backend was lost.
+            PayloadTooLargeError: the body is larger than the gateway's limit.
+        """
         reply, response = self.reply, self.context.response
         if reply is None or response is None:
             return
@@ -155,7 +168,7 @@ class Run:
             reply.close()
 
     async def buffer_response_if(self, reads: Collection[str]) -> None:
-        """Reads the backend's body if an expression is about to read it."""
+        """Reads the body of the backend's response if it is in `reads`, the bodies that expressions use."""
         if "response.body" in reads:
             await self.buffer_response()
 

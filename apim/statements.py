@@ -1,4 +1,4 @@
-"""Runs statements in order; only statements that must wait use a coroutine."""
+"""Runs statements in order. A coroutine is created only for a statement that must wait."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Statement(Position):
         return self.locate(Failure(reason="ExpressionValueEvaluationFailure", message=message))
 
     def too_large(self) -> Failure:
-        """The failure for a body that an expression reads and that is too large for memory."""
+        """The failure for a body that an expression reads and that exceeds the gateway's limit."""
         message = "The message body is larger than the gateway can hold in memory."
         return self.locate(
             Failure(reason="MessagePayloadTooLarge", message=message, status=413, public=message)

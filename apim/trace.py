@@ -72,7 +72,7 @@ class Call:
         start: milliseconds after the request arrived.
         status: None if there was no response.
         milliseconds: time until the headers of the response.
-        by: index of the statement that sent it.
+        by: index of the statement that sent it; None if no statement was running.
     """
 
     service: str
@@ -89,11 +89,13 @@ class Performed:
     """One statement that ran.
 
     Attributes:
+        element: the policy's name.
         path: its position within other policies, such as "choose[1]/when[2]".
         depth: the number of statements that contain it.
         start: milliseconds after the request arrived.
         milliseconds: duration, including the statements in it.
-        outcome: "done", "finished" (it ended the request), "broken off", or the reason of the failure.
+        outcome: "done", "finished" (it ended the request), "broken off" (the request was cancelled or failed
+            unexpectedly), or the reason of the failure.
         status: `context.Response.StatusCode` afterwards; None without a response.
         changes: of variables, headers, bodies, status and the request line, each as "name = value".
         expressions: its own expressions, in the order of evaluation.

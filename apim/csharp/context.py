@@ -22,7 +22,7 @@ class Headers:
             self._values[name.lower()] = (name, list(values))
 
     def get(self, name: str) -> list[str] | None:
-        """The values of a header, or None."""
+        """The values of a header; None if it is absent."""
         entry = self._values.get(name.lower())
         return entry[1] if entry else None
 
@@ -219,8 +219,13 @@ class Context:
     """The object `context` of expressions.
 
     Attributes:
+        now: returns the current time in POSIX seconds.
+        timestamp: when the request arrived, in POSIX seconds.
+        tracing: whether the request is traced.
+        trace: receives the messages of `context.Trace`.
+        watch: evaluates an expression and records its value, if the request is traced; otherwise None.
         fixed_headers: names, in lower case, of the headers that policies must not change.
-        hidden_claims: names of the claims of a token that `Jwt.Claims` leaves out.
+        hidden_claims: names of the claims of a token that `Jwt.Claims` does not contain.
     """
 
     clr_type: ClassVar[ClrType] = clr("IProxyRequestContext")

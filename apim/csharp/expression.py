@@ -17,7 +17,7 @@ from apim.csharp.lowering.source import loaded
 from apim.csharp.lowering.statements import Statements
 
 members.load()
-# The tables raise only .NET's exceptions. Python's exceptions show an error in the tables, not a result.
+# Members raise only .NET's exceptions. A Python exception is a defect of a member or of the compiler.
 _PYTHON: Final = (
     ArithmeticError,
     AssertionError,
@@ -49,16 +49,17 @@ class Fact:
 
 
 class Expression:
-    """A compiled expression. Its Python is compiled when it is evaluated for the first time.
+    """A compiled expression. Its Python code is compiled when it is evaluated for the first time.
 
     Attributes:
         source: its text, including `@( )` or `@{ }`.
+        name: the document's name.
         reads: static facts. Paths below `context` in lower case, such as `request.body`, `response.body`,
             `request.headers`, `variables`; `variables:name` for a constant name; `message.body` if it reads
             the body of a message in a variable; `unqualified:System.Net.WebUtility` if it uses a type
-            without its namespace and the namespace may not be imported; `clock`; `culture` if the result in
-            .NET depends on the culture (the twin uses the invariant culture); `references` if `==` compares
-            references.
+            without its namespace and the namespace may not be imported; `clock` if it reads the time;
+            `culture` if the result in .NET depends on the culture (the twin uses the invariant culture);
+            `references` if `==` compares references.
         facts: the facts in `reads`, with positions in the document.
         decisions: its branch points.
         hits: two bytes for each decision, set to 1 for a true and for a false outcome, if they are counted.
@@ -94,6 +95,7 @@ class Expression:
 
         Raises:
             DotNetException: the exception that the expression threw.
+            UnsupportedError: the evaluator cannot compute the value.
         """
         try:
             value = self._run(context)
@@ -109,7 +111,7 @@ class Expression:
 
 
 class _Positions:
-    """Offsets of an expression's text as lines and columns of its document."""
+    """Converts offsets in an expression's text to lines and columns of its document."""
 
     def __init__(self, text: str, line: int, column: int) -> None:
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -136,7 +138,7 @@ def compile_expression(
         counted: whether `hits` records the outcomes of its decisions.
 
     Raises:
-        CSharpError: it is invalid, or the twin does not support it.
+        CSharpError: the expression is invalid, or the twin does not support it.
     """
     positions = _Positions(text, line, column)
     try:

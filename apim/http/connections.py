@@ -1,8 +1,8 @@
 """A pool of connections to backends.
 
-It uses aiohttp's parser, flow control and streams without its session, which takes several times as long
-as they do (benchmarks/servers_and_clients.py). There are no cookies, redirects, proxies or additional
-headers.
+The module uses aiohttp's parser, flow control and streams, but not its session, which takes several times as
+long as they do (benchmarks/servers_and_clients.py). It does not support cookies, redirects or proxies, and
+adds no headers except Host and those that delimit the body.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 class NoResponseError(Exception):
-    """A request was not answered: the connection failed, or the response is not HTTP."""
+    """A request received no response: the connection failed, or the response is not HTTP."""
 
 
 class Server(NamedTuple):
@@ -56,7 +56,7 @@ class Outgoing:
     Attributes:
         target: path and query, percent-encoded.
         host: value of the Host header, unless `headers` contain one.
-        body: a stream cannot be sent a second time; bytes can.
+        body: bytes, a stream, or None. A stream cannot be sent a second time.
     """
 
     method: str
@@ -67,7 +67,7 @@ class Outgoing:
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent again when a kept connection turned out to be closed.
+        """Whether it may be sent again after a kept connection turned out to be closed.
 
         Requests without a body are repeatable, as in .NET's SocketsHttpHandler. Requests with a body that is
         in memory are repeatable if their method is idempotent (RFC 9110, section 9.2.2). Any other request
@@ -123,7 +123,7 @@ class Connection(ResponseHandler):
         self._head_end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Extends the base class: prepares the check for data that the event loop has not read yet."""
+        """Also prepares the check for data that the event loop has not read yet."""
         super().connection_made(transport)
         self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -156,7 +156,7 @@ class Connection(ResponseHandler):
             payload.set_exception(aiohttp.ClientPayloadError("the response cannot be read"), failure)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Reads what the server sent before it closed the connection, also if a write failed first.
+        """Reads what the server sent before it closed the connection, even if a write failed first.
 
         A server that responds before it has read a whole body, and closes, resets the connection. The event
         loop drops a connection at the first failed write, while the response is still unread.
@@ -175,7 +175,7 @@ class Connection(ResponseHandler):
 
     @property
     def usable(self) -> bool:
-        """Whether it can be used for another request: it is open and there is nothing to read."""
+        """Whether it can be used for another request: it is open and has no unread data."""
         return not self.should_close and self.is_connected() and not self._readable.poll(0)
 
     async def exchange(self, request: Outgoing) -> tuple[RawResponseMessage, StreamReader]:
@@ -218,7 +218,7 @@ class Connection(ResponseHandler):
         return not self.should_close and self.is_connected()
 
     def close(self) -> None:
-        """Closes the connection, also while a request's body is being sent."""
+        """Closes the connection, even while a request's body is being sent."""
         if self._writing is not None:
             self._writing.cancel()
         super().close()
@@ -239,7 +239,7 @@ class Connection(ResponseHandler):
             await self._sent(b"0\r\n\r\n")
 
     async def _sent(self, data: bytes) -> bool:
-        """Writes, and waits while the server reads slowly; False if the server has closed the connection."""
+        """Writes data and waits while the server reads slowly; False if the server closed the connection."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return False
@@ -266,7 +266,7 @@ class Connection(ResponseHandler):
 
 
 def _is_final(message: RawResponseMessage) -> bool:
-    """Whether it is not an interim response (1xx) that another response follows."""
+    """Whether the response is final: not an interim response (1xx), which another response follows."""
     return message.code not in _INFORMATIONAL or message.code == _SWITCHING_PROTOCOLS
 
 
@@ -306,7 +306,7 @@ class Connections:
         return await self._exchange(server, await self._open(server), request)
 
     async def close(self) -> None:
-        """Closes all."""
+        """Closes all connections."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -429,13 +429,13 @@ class Exchange:
             raise SendError(f"the connection was lost: {error}") from error
 
     def whole(self) -> bytes | None:
-        """The body, if all of it has arrived already; it is then used up."""
+        """The body if all of it has arrived already, otherwise None; it can be read only once."""
         if self.body.is_eof() and self.body.exception() is None:
             return self.body.read_nowait(-1)
         return None
 
     def close(self) -> None:
-        """Ends the exchange: a body that has not been read to its end costs the connection."""
+        """Ends the exchange; closes the connection if the body has not been read to its end."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._connections.give_up(connection)

@@ -33,7 +33,7 @@ class Internal:
         return f"{self.module}.{self.path}"
 
     def problem(self) -> str | None:
-        """Why the installed aiohttp cannot be used in this way; None if it can."""
+        """The reason why the installed aiohttp does not have this part; None if it has."""
         try:
             found: object = importlib.import_module(self.module)
         except ImportError:

@@ -39,7 +39,7 @@ class Upstream:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """An injected fault: what happens instead of a response (or, with only a delay, before it).
+    """An injected fault: it replaces the response of a service, or only delays it.
 
     Attributes:
         status: respond with this status, `headers` and `body`.
@@ -129,7 +129,7 @@ class HttpNetwork:
         *,
         headers: Headers,
         body: bytes | AsyncIterator[bytes] | None = None,
-        timeout: float = 300.0,  # noqa: ASYNC109 -- the policies' own word; it ends with the response's headers
+        timeout: float = 300.0,  # noqa: ASYNC109 -- as in Network.send
     ) -> Reply:
         """Sends a request and waits for the headers of the response; see `apim.network.Network.send`."""
         parts = urlsplit(url)
@@ -209,7 +209,12 @@ def _text(raw: bytes) -> str:
 
 @lru_cache(maxsize=128)
 def _target(url: str, base: str | None) -> tuple[Server, str, str]:
-    """The server that the request is sent to, its path and query, and the URL's host for its Host header."""
+    """The server, the path with the query, and the value of the Host header for a request.
+
+    Args:
+        url: the URL of the request.
+        base: the base URL of the local service that replaces the URL's host; None to send it to that host.
+    """
     asked = urlsplit(url)
     _, _, rest = url.partition("://")
     start = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
@@ -256,7 +261,7 @@ def _is_credential(header: str) -> bool:
 
 @lru_cache(maxsize=32)
 def _claims(token: str) -> dict[str, object]:
-    """The claims of a JWT, unverified, for a record."""
+    """The claims of a JWT that a record shows; its signature is not verified."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 -- a JWS in compact form (RFC 7515, section 7.1)
         return {}
@@ -270,7 +275,7 @@ def _claims(token: str) -> dict[str, object]:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL with masked values of its query, which may be codes and keys."""
+    """A URL whose query values, which may be codes or keys, are masked."""
     start, question, query = url.partition("?")
     if not question:
         return start

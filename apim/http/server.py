@@ -39,12 +39,12 @@ class HttpServer:
     """Serves a handler on a port of the loopback interface.
 
     If a client disconnects, its request is cancelled; if the body of a response fails, its connection is
-    closed. It is closed after a request in chunks, too: aiohttp's parser makes the last trailer of a request
-    a header of the next one on the connection.
+    closed. The connection is also closed after a request in chunks, because aiohttp's parser adds the last
+    trailer of such a request to the headers of the next one.
 
     Args:
-        handler: answers the requests.
-        product: value of the `Server` header; None if the handler sets the header.
+        handler: responds to the requests.
+        product: value of the `Server` header; None to add no such header.
     """
 
     def __init__(self, handler: Handler, *, product: str | None = "twin") -> None:
@@ -101,13 +101,13 @@ class HttpServer:
                 sent.write_piece(chunk)
                 await sent.drained()
         except SendError as error:
-            # The connection is closed as the backend's was, so that the response does not look complete.
+            # The connection is aborted, so that the incomplete response does not look complete.
             _LOG.info("the response to %s %s was incomplete: %s", request.method, request.path, error)
             if request.transport is not None:
                 request.transport.abort()
             return sent
         except ConnectionError:
-            return sent  # The client disconnected between two pieces.
+            return sent  # The client disconnected.
         with contextlib.suppress(ConnectionError):
             sent.write_end()
             await sent.drained()
@@ -124,12 +124,12 @@ class _Server(web.Server):
 class _Connection(web.RequestHandler):
     __slots__ = ("_giving_up", "sends_events")
 
-    def eof_received(self) -> bool:  # ty: ignore[incompatible-method-override] -- asyncio's Protocol has it so
-        """Keeps the connection open for a while after a client has sent its requests and closed its side.
+    def eof_received(self) -> bool:  # ty: ignore[incompatible-method-override] -- asyncio uses the result
+        """Keeps the connection open for a few seconds after a client has closed its side.
 
-        Whether the client still reads is not known until something is written; after that time its request
-        is cancelled. A client that has sent an incomplete request, or that receives an event stream, is
-        treated as disconnected: the stream has no end that it could wait for.
+        The client may still be reading, which is unknown until a response is written; when the time is over,
+        its request is cancelled. A client that has sent an incomplete request, or that receives an event
+        stream, which has no end to wait for, is treated as disconnected.
         """
         if self.is_half_closed:
             return True
@@ -140,14 +140,14 @@ class _Connection(web.RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Also cancels the timer of `eof_received`."""
+        """Also cancels the timer that `eof_received` started."""
         if self.is_half_closed:
             self._giving_up.cancel()
         super().connection_lost(exc)
 
     @property
     def _is_half_sent(self) -> bool:
-        """Whether the body of a request has not come to its end."""
+        """Whether part of a request's body has not arrived yet."""
         bodies = [body for _, body in self._messages]
         if self._current_request is not None:
             bodies.append(self._current_request.content)
@@ -174,8 +174,8 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Responds to a malformed request, or if the response cannot be written."""
-        del message  # It quotes the request.
+        """Responds to a malformed request, or after an error in writing a response."""
+        del message  # It quotes the request, which may contain secrets.
         _LOG.info("answered %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("part of the response has been sent")
@@ -187,10 +187,10 @@ class _Connection(web.RequestHandler):
 
 
 def _is_framed_unambiguously(request: web.BaseRequest) -> bool:
-    """Whether every server on the way sees the same end of a request.
+    """Whether every server on the path determines the same end of a request.
 
-    That is not certain with another transfer coding than `chunked`, with any in HTTP/1.0, and in other
-    versions (RFC 9112, sections 2.3 and 6.1). aiohttp accepts these.
+    This is not certain for a transfer coding other than `chunked`, for any transfer coding in HTTP/1.0, and
+    for versions other than 1.0 and 1.1 (RFC 9112, sections 2.3 and 6.1). aiohttp accepts all of these.
     """
     codings = request.headers.getall("Transfer-Encoding", ())
     if request.version != HttpVersion11:
@@ -230,9 +230,9 @@ async def _inbound(request: web.BaseRequest) -> InboundRequest:
 
 
 class _Sent(web.StreamResponse):
-    """A response that is written directly to the transport; for aiohttp it has already been sent.
+    """A response that is written directly to the transport.
 
-    Writing a response with aiohttp would take longer than reading the request.
+    aiohttp's own methods for sending it are replaced, because they take longer than reading the request.
     """
 
     def __init__(
@@ -252,7 +252,7 @@ class _Sent(web.StreamResponse):
         if not (
             self._chunked or self._bodiless or isinstance(answer.body, bytes) or "content-length" in names
         ):
-            self._kept = False  # for an HTTP/1.0 client the end of the connection delimits the body
+            self._kept = False  # The end of the connection delimits the body for an HTTP/1.0 client.
         self._named = names
 
     @property
@@ -262,10 +262,10 @@ class _Sent(web.StreamResponse):
         return self._kept and not (isinstance(protocol, _Connection) and protocol.is_last)
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Does nothing: the response has been sent."""
+        """Does nothing, because the response has already been written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Does nothing: the response has been sent."""
+        """Does nothing, because the response has already been written."""
 
     def write_whole(self, body: bytes) -> None:
         """Writes head and body together."""
@@ -274,7 +274,7 @@ class _Sent(web.StreamResponse):
         self._write(self._head(body) + body)
 
     def write_head(self) -> None:
-        """Writes the head of a response whose body follows in chunks."""
+        """Writes the head of a response whose body follows in pieces."""
         self._write(self._head(None))
         protocol = self._request.protocol
         if isinstance(protocol, _Connection):
@@ -296,7 +296,7 @@ class _Sent(web.StreamResponse):
     async def drained(self) -> None:
         """Waits while the client reads more slowly than the backend writes."""
         if self._request.protocol.writing_paused:
-            await self._request.protocol._drain_helper()  # noqa: SLF001 -- what aiohttp's own writer waits for
+            await self._request.protocol._drain_helper()  # noqa: SLF001 -- as aiohttp's own writer does; see `internals`
 
     def _write(self, data: bytes) -> None:
         transport = self._request.transport

@@ -1,7 +1,7 @@
 """https://learn.microsoft.com/azure/api-management/cors-policy.
 
-The page gives two defaults for `terminate-unmatched-request`; the default here is `true`, as in its prose
-and its syntax line. Only GET and HEAD requests are terminated, as the page says.
+The page states two defaults for `terminate-unmatched-request`; the default here is `true`, as in the text
+and the syntax on that page. Besides preflights, only GET and HEAD requests are terminated, as documented.
 """
 
 from urllib.parse import urlsplit

@@ -15,7 +15,7 @@ Authenticate = Callable[[Run, Message], Awaitable[None] | None]
 
 
 def authenticate(node: Node) -> Authenticate:
-    """Writes a token of the identity into a message, or into a variable."""
+    """A function that writes a token of the identity into a message or a variable."""
     resource_of, client_id = node.string("resource"), node.constant("client-id") or None
     variable, ignore_error = node.constant("output-token-variable-name"), node.flag("ignore-error")
     known = node.service.identities

@@ -1,4 +1,4 @@
-"""Policies that change the current message: the request, or after the call to the backend the response."""
+"""Policies that change a message: the request in inbound and backend, the response in the other sections."""
 
 from collections.abc import Callable
 

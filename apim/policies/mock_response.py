@@ -1,6 +1,6 @@
 """https://learn.microsoft.com/azure/api-management/mock-response-policy.
 
-Operations of the twin declare no examples and no schemas, so the response has no content, as documented.
+Operations here declare no examples and no schemas. In that case the documented response has no content.
 """
 
 from http import HTTPStatus

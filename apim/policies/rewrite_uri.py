@@ -43,7 +43,7 @@ def _compile(node: Node) -> Action:
 
 
 def _used_by_template(run: Run) -> set[str]:
-    """The query parameters that are part of the operation's template."""
+    """The names of the query parameters in the operation's URL template."""
     operation = run.context.operation
     _, _, query = operation.url_template.partition("?") if operation else ("", "", "")
     return {part.partition("=")[0] for part in query.split("&")} if query else set()

@@ -57,7 +57,7 @@ class _Outgoing:
             node.fail(f'<{node.element.name} mode="new"> needs <set-url> and <set-method>')
 
     async def make(self, run: Run) -> tuple[str, str, Request, float]:
-        """Method, URL, the request itself and its timeout in seconds."""
+        """The method, the URL, the request with headers and body, and the timeout in seconds."""
         context, copied = run.context, (self._mode(run.context) or "").lower() == "copy"
         url = (self._url(context) or "").strip() if self._url else absolute(context.request.url)
         body = None

@@ -49,7 +49,7 @@ def _put(headers: Headers, name: str, values: list[str], action: str) -> None:
 
 
 def _checked(name: str, value: str) -> str:
-    """The value, if it has no line breaks: these would start another header (RFC 9110, section 5.5)."""
+    """The value, unless it has a line break, which would start another header (RFC 9110, section 5.5)."""
     if "\r" in value or "\n" in value or "\0" in value:
         raise Failure(
             reason="HeaderValueInvalid", message=f"The value of the header {name} has a line break."

@@ -29,7 +29,17 @@ class Demands:
 
     Attributes:
         configurations: URLs of OpenID configuration endpoints.
-        more: checks the claims in addition to the documented checks of validate-jwt.
+        keys: signing keys in addition to those of the endpoints.
+        issuers: allowed issuers in addition to those of the endpoints.
+        audiences: allowed audiences.
+        claims: claims that the token must contain.
+        signed: whether the token must be signed.
+        expiring: whether the token must have an expiration time.
+        skew: seconds by which the clocks of issuer and gateway may differ.
+        more: checks the claims in addition to the checks above.
+
+    Raises:
+        TokenError: `more` raises it for a token that it does not accept.
     """
 
     configurations: Sequence[Read[str | None]] = ()
@@ -124,7 +134,7 @@ async def _fetched(run: Run, urls: list[str], kid: str | None) -> list[OpenIdCon
 
 
 def claims_of(node: Node) -> Read[list[RequiredClaim]]:
-    """The element `required-claims`."""
+    """The claims of the element `required-claims`."""
     holder = node.child("required-claims")
     wanted = [
         (
@@ -147,7 +157,7 @@ def claims_of(node: Node) -> Read[list[RequiredClaim]]:
 
 
 def texts_of(node: Node, group: str, name: str) -> list[Read[str | None]]:
-    """The texts of the elements within a group such as `audiences`."""
+    """The texts of the elements `name` within a group such as `audiences`."""
     holder = node.child(group)
     return [child.text() for child in holder.children(name)] if holder else []
 
@@ -189,7 +199,7 @@ def _parameter(context: Context, name: str) -> str:
 
 
 def _inline_keys(node: Node) -> Read[list[SigningKey]]:
-    """The element `issuer-signing-keys`."""
+    """The keys of the element `issuer-signing-keys`."""
     holder = node.child("issuer-signing-keys")
     found: list[tuple[Read[str | None], Read[str | None], str, str]] = []
     for key in holder.children("key") if holder else []:
@@ -237,7 +247,7 @@ def _compile(node: Node) -> Action:
 
 
 def group(name: str, item: str) -> Child:
-    """An element that contains strings, such as `audiences` with `audience`."""
+    """The declaration of an element that contains elements with text, such as `audiences` with `audience`."""
     return Child(
         name, Shape(children=(Child(item, Shape(text=Text.VALUE, text_required=True), least=1, most=None),))
     )

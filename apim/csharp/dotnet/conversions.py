@@ -1,6 +1,6 @@
-"""The conversions between static types, as functions of a value.
+"""The conversions between static types, each as a function that converts a value.
 
-C# 7.3 specification, "Conversions". A converter is a function of the value; `same` changes nothing.
+Source: the chapter "Conversions" of the C# 7.3 specification.
 """
 
 import math
@@ -51,12 +51,12 @@ _CONVERTIBLE: Final = NUMBERS | {"Boolean", "String", "DateTime"}
 
 
 def same(value: Any) -> Any:
-    """The identity."""
+    """Returns the value unchanged."""
     return value
 
 
 def standard_implicit(source: ClrType, target: ClrType) -> Converter | None:
-    """An implicit conversion that is not user-defined, or None."""
+    """The implicit conversion that is not user-defined; None if there is none."""
     if source is target or source is THROWS:
         return same
     if target is DYNAMIC or source is NULL:
@@ -105,7 +105,7 @@ def _varies(source: ClrType, target: ClrType) -> bool:
 
 
 def user_defined(kind: str, source: ClrType, target: ClrType) -> Converter | None:
-    """A conversion that a type declares; `kind` is `implicit`, or `explicit` for both kinds."""
+    """The conversion that one of the types declares, or None; the kind `explicit` includes `implicit`."""
     found: list[tuple[ClrType, Converter]] = []
     owners = dict.fromkeys((*supertypes(source), *supertypes(target)))
     for owner in owners:
@@ -125,7 +125,7 @@ def user_defined(kind: str, source: ClrType, target: ClrType) -> Converter | Non
 
 
 def _most_specific(found: list[tuple[ClrType, Converter]]) -> tuple[ClrType, Converter]:
-    """The conversion whose type converts to the types of all others."""
+    """The conversion whose parameter's type converts to those of all others."""
     for entry in found:
         if all(standard_implicit(entry[0], other) is not None for other, _function in found):
             return entry
@@ -134,7 +134,7 @@ def _most_specific(found: list[tuple[ClrType, Converter]]) -> tuple[ClrType, Con
 
 @cache
 def implicit(source: ClrType, target: ClrType) -> Converter | None:
-    """An implicit conversion, or None."""
+    """The implicit conversion; None if there is none."""
     found = standard_implicit(source, target)
     if found is not None:
         return found
@@ -150,7 +150,7 @@ def implicit(source: ClrType, target: ClrType) -> Converter | None:
 
 @cache
 def explicit(source: ClrType, target: ClrType) -> Converter | None:  # noqa: PLR0911 -- one case per kind
-    """An explicit conversion, which includes the implicit ones, or None."""
+    """The explicit conversion, or else the implicit one; None if there is neither."""
     found = implicit(source, target)
     if found is not None:
         return found
@@ -178,7 +178,7 @@ def _sealed(of: ClrType) -> bool:
 
 
 def _explicit_nullable(source: ClrType, target: ClrType) -> Converter | None:
-    # `(int?)token` is a conversion that JToken declares itself.
+    # JToken itself declares conversions to nullable types, such as `(int?)token`.
     declared = user_defined("explicit", source, target)
     if declared is not None:
         return declared
@@ -243,12 +243,12 @@ def _downcast(target: ClrType) -> Converter:
 
 
 def is_instance(value: Any, target: ClrType) -> bool:
-    """Whether a value other than null has a type at run time."""
+    """Whether a value other than null is an instance of a type."""
     return is_subtype(type_of(value), target)
 
 
 def numeric(source: str, target: str) -> Converter:
-    """An explicit conversion between numbers, unchecked as by default in C#."""
+    """The explicit conversion between numeric types, in an unchecked context as by default in C#."""
     if target in INTEGERS:
         if source in INTEGERS:
             return lambda value: integer(target, int(value))
@@ -277,7 +277,11 @@ def _article(target: str) -> str:
 
 
 def _from_double(value: float, target: str) -> int:
-    """Converts a double; C# does not define the result if it is out of range."""
+    """Converts a double to an integral type.
+
+    Raises:
+        UnsupportedError: the value is out of range, for which C# does not define the result.
+    """
     low, high = INTEGERS[target]
     if not math.isfinite(value) or not low <= int(value) <= high:
         raise UnsupportedError(f"converting the double {value} to {target}, whose result C# does not define")
@@ -319,7 +323,7 @@ def from_dynamic(target: ClrType) -> Converter | None:
 
 
 def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter | None:
-    """Conversions of constants: an int that fits a smaller type, and 0 to an enum."""
+    """The conversion of a constant: an int within the range of a smaller type, or 0 to an enum; else None."""
     if target.name == "Nullable":
         target = target.args[0]
     if source.name in {"Int32", "Int64"} and isinstance(value, int):
@@ -333,7 +337,7 @@ def constant_fits(value: object, source: ClrType, target: ClrType) -> Converter 
 
 
 def best_common(types: list[ClrType]) -> ClrType | None:
-    """The type among these to which all others convert."""
+    """The type among these to which all others convert implicitly; None if there is none."""
     real = [found for found in dict.fromkeys(types) if found not in {NULL, THROWS}]
     for candidate in real:
         if all(implicit(found, candidate) is not None for found in types):

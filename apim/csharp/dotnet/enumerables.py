@@ -1,6 +1,6 @@
-"""The operators of System.Linq.Enumerable.
+"""The operators of System.Linq.Enumerable. Each function implements the operator that its docstring names.
 
-Generator functions are deferred: they run each time their result is read.
+Generator functions implement deferred operators: they run each time their result is enumerated.
 """
 
 import itertools
@@ -26,7 +26,11 @@ _NO_MATCH: Final = "Sequence contains no matching element"
 
 
 def given(values: Values | None, name: str = "source") -> Iterator[Any]:
-    """The items of a source that is not null."""
+    """The items of a source; `name` is its parameter's name in .NET.
+
+    Raises:
+        DotNetException: ArgumentNullException, if the source is null.
+    """
     if values is None:
         raise argument_null(name)
     return iterate(values)
@@ -48,7 +52,7 @@ def where(source: Values, test: Callable[[Any], bool]) -> Iterator[Any]:
 
 
 def where_indexed(source: Values, test: Callable[[Any, int], bool]) -> Iterator[Any]:
-    """Where, with the index."""
+    """Where with a predicate that has the index as its second parameter."""
     for index, item in enumerate(given(source)):
         if test(item, index):
             yield item
@@ -61,7 +65,7 @@ def select(source: Values, project: Callable[[Any], Any]) -> Iterator[Any]:
 
 
 def select_indexed(source: Values, project: Callable[[Any, int], Any]) -> Iterator[Any]:
-    """Select, with the index."""
+    """Select with a selector that has the index as its second parameter."""
     for index, item in enumerate(given(source)):
         yield project(item, index)
 
@@ -75,7 +79,7 @@ def select_many(source: Values, project: Callable[[Any], Values]) -> Iterator[An
 def select_many_pairs(
     source: Values, project: Callable[[Any], Values], combine: Callable[[Any, Any], Any]
 ) -> Iterator[Any]:
-    """SelectMany, with a result for each pair."""
+    """SelectMany with a result selector for each pair."""
     for item in given(source):
         for inner in given(project(item)):
             yield combine(item, inner)
@@ -415,7 +419,7 @@ def _joined_bytes(source: Any) -> bytearray | None:
 
 
 def _items(source: Values) -> Any:
-    """All items, by index."""
+    """The items as a list, for access by index."""
     if type(source) is Array and type(source.items) is list:
         return source.items
     return list(given(source))
@@ -557,7 +561,7 @@ def aggregate(source: Values, combine: Callable[[Any, Any], Any]) -> Any:
 
 
 def aggregate_from(source: Values, seed: Any, combine: Callable[[Any, Any], Any]) -> Any:
-    """Aggregate, from a seed."""
+    """Aggregate with a seed."""
     for item in given(source):
         seed = combine(seed, item)
     return seed

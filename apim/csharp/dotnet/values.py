@@ -72,7 +72,7 @@ class SByte(Integer):
 
 
 class Char(Integer):
-    """A Char, as its code."""
+    """Char, as the number of its UTF-16 code unit."""
 
     __slots__ = ()
 
@@ -119,7 +119,7 @@ class Array:
 
     @classmethod
     def of(cls, element: ClrType, items: Iterable[object]) -> "Array":
-        """An array of these items."""
+        """A new array with these items."""
         return cls(element, items if element is BYTE else list(items))
 
     def __bytes__(self) -> bytes:
@@ -208,5 +208,5 @@ def equals(left: Any, right: Any) -> bool:
 
 
 def inward(value: Any) -> Any:
-    """A value from outside of expressions, with its strings in UTF-16 code units."""
+    """A value from outside of expressions; a string is converted to UTF-16 code units."""
     return utf16(value) if type(value) is str else value
