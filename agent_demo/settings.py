@@ -1,12 +1,8 @@
 """The settings of the demo, from the outputs of a stack or of a local twin, and from `.env`."""
 
-import json
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,9 +10,8 @@ import httpx2
 from dotenv import dotenv_values
 
 from agent_demo.error import AgentError
-
-PROJECT = Path(__file__).resolve().parent.parent
-"""The folder of `Pulumi.yaml`."""
+from configuration import stack_outputs
+from configuration.stack_outputs import Remedies, StackOutputsError
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ENDPOINT, _MODEL = "FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL_DEPLOYMENT_NAME"
@@ -185,25 +180,15 @@ def _environment() -> dict[str, str]:
 
 def _stack_outputs(stack: str) -> Mapping[str, Any]:
     other = "For a local twin, pass its URL instead: make agent URL=http://localhost:8000"
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        raise AgentError(f"The Pulumi CLI is not on PATH. Install it to read the stack's outputs. {other}")
-    done = subprocess.run(  # noqa: S603 -- the Pulumi CLI of the user
-        [pulumi, "stack", "output", "--json", "--stack", stack, "--non-interactive"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split())
-        raise AgentError(
-            f"`pulumi stack output --stack {stack}` failed: {reason}\nRun `pulumi login`, and check the name "
-            f"with `pulumi stack ls`. {other}"
+    try:
+        return stack_outputs.read(
+            stack,
+            "agentSettings",
+            Remedies(
+                no_cli=f"Install it to read the stack's outputs. {other}",
+                failed_call=f"Run `pulumi login`, and check the name with `pulumi stack ls`. {other}",
+                no_output=f". {other}",
+            ),
         )
-    outputs = json.loads(done.stdout or "{}")
-    if not isinstance(outputs, dict) or not outputs.get("agentSettings"):
-        raise AgentError(
-            f"The stack {stack} has no output agentSettings: run `pulumi up --stack {stack}`. {other}"
-        )
-    return outputs
+    except StackOutputsError as error:
+        raise AgentError(str(error)) from None

@@ -57,7 +57,7 @@ ALLOWED = {
     "policy_pack": set(),
     "functions_app": set(),
     # A separate program, which reads the outputs of a stack.
-    "agent_demo": {"agent_demo"},
+    "agent_demo": {"agent_demo", "configuration.stack_outputs"},
     "apim": {"apim"},
     "scripts": set(),
     "twin": {"twin", "apim", "gateway", "backends", "settings", "configuration"},

@@ -19,7 +19,7 @@ from verify import discovery, registration, sign_in, tool_lists
 from verify.check import Check
 from verify.run import run
 from verify.session import Durations, Session, SignIn
-from verify.stack import Options, TargetError, find_target, stack_outputs
+from verify.stack import Options, TargetError, deployed_outputs, find_target
 from verify.target import Server, Target, control_url
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -166,7 +166,7 @@ def _agent_token(target: Target, *, agent: bool) -> str | None:
         os.environ.update(found.get("environment") or {})
         settings = found.get("settings") or {}
     elif agent:
-        settings = stack_outputs(target.stack).get("agentSettings") or {}
+        settings = deployed_outputs(target.stack).get("agentSettings") or {}
     else:
         return None
     scope = settings.get("scope")

@@ -1,8 +1,5 @@
 """Determines a stack's URL and expected state from the Pulumi CLI, the stack's file and the command line."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +12,10 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime.settings import reset_options
 
 from backends import registry
-from configuration import stack_file
+from configuration import stack_file, stack_outputs
 from configuration.presets import PRESETS
 from configuration.setting import Secret
+from configuration.stack_outputs import Remedies, StackOutputsError
 from gateway.plan import plan_gateway
 from settings import Settings, load
 from verify.expectation import expectation
@@ -64,7 +62,7 @@ def find_target(options: Options) -> Target:
     Raises:
         TargetError: the options are not sufficient, or the stack's configuration is wrong.
     """
-    outputs = stack_outputs(options.stack) if options.url is None else {}
+    outputs = deployed_outputs(options.stack) if options.url is None else {}
     url = _origin(options.url or str(outputs.get("gatewayUrl") or ""))
     local = is_loopback(url)
     azure = replace(
@@ -86,34 +84,25 @@ def _twin_settings(control: str) -> dict[str, str]:
         return {}
 
 
-def stack_outputs(stack: str) -> Mapping[str, Any]:
+def deployed_outputs(stack: str) -> Mapping[str, Any]:
     """The outputs of a deployed stack, from the Pulumi CLI; secret ones are not decrypted.
 
     Raises:
         TargetError: the CLI is not installed, or the stack does not exist or has no outputs.
     """
     other = "or pass the gateway's URL: python -m verify https://<name>.azure-api.net"
-    pulumi_cli = shutil.which("pulumi")
-    if pulumi_cli is None:
-        raise TargetError(f"The Pulumi CLI is not on PATH. Install it, {other}")
-    done = subprocess.run(  # noqa: S603 -- the Pulumi CLI of the user
-        [pulumi_cli, "stack", "output", "--json", "--stack", stack, "--non-interactive"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split())
-        raise TargetError(
-            f"`pulumi stack output --stack {stack}` failed: {reason}\nSign in to Pulumi, {other}"
+    try:
+        return stack_outputs.read(
+            stack,
+            "gatewayUrl",
+            Remedies(
+                no_cli=f"Install it, {other}",
+                failed_call=f"Sign in to Pulumi, {other}",
+                no_output=f", {other}",
+            ),
         )
-    outputs = json.loads(done.stdout or "{}")
-    if not isinstance(outputs, dict) or not outputs.get("gatewayUrl"):
-        raise TargetError(
-            f"The stack {stack} has no output gatewayUrl: run `pulumi up --stack {stack}`, {other}"
-        )
-    return outputs
+    except StackOutputsError as error:
+        raise TargetError(str(error)) from None
 
 
 def expected_of(stack: str, config: Mapping[str, str], *, local: bool) -> Expectation:

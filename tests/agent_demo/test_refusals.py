@@ -12,12 +12,12 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from agent_demo import settings
 from agent_demo.agent import Agent
 from agent_demo.credential import AgentIdentity
 from agent_demo.error import AgentError
 from agent_demo.settings import AgentSettings, Server, read_stack, read_twin
 from agent_demo.tools import ServerTools, read_tools
+from configuration import stack_outputs
 from tests.children import free_port
 
 ENDPOINT = "https://agents.services.ai.azure.com/api/projects/demo"
@@ -58,7 +58,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
             else "#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 1\n"
         )
         program.chmod(0o700)
-        monkeypatch.setattr(settings.shutil, "which", lambda _: str(program))
+        monkeypatch.setattr(stack_outputs.shutil, "which", lambda _: str(program))
 
     return set_outputs
 
@@ -112,7 +112,7 @@ def test_the_error_for_an_incomplete_stack_has_the_remedy(
 
 
 def test_the_error_without_the_pulumi_cli_has_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.shutil, "which", lambda _: None)
+    monkeypatch.setattr(stack_outputs.shutil, "which", lambda _: None)
 
     with pytest.raises(AgentError, match="make agent URL=http://localhost:8000"):
         read_stack("dev")

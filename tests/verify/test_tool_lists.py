@@ -245,7 +245,7 @@ def test_the_command_writes_nothing_when_a_list_cannot_be_read_or_is_filtered(
 def agents(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The outputs of a stack on Azure, and the credential of an agent."""
     outputs: dict[str, Any] = {}
-    monkeypatch.setattr(lock_tools, "stack_outputs", lambda _stack: {"agentSettings": outputs})
+    monkeypatch.setattr(lock_tools, "deployed_outputs", lambda _stack: {"agentSettings": outputs})
     monkeypatch.setattr(
         ChainedTokenCredential, "get_token", lambda _self, scope: AccessToken(f"for {scope}", 0)
     )
