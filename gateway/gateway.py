@@ -44,6 +44,30 @@ class GatewayArgs:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """What most parts of the gateway need.
+
+    Attributes:
+        name: name of the gateway, with which the names of its resources begin.
+        settings: the stack's settings.
+        account: the subscription and tenant of the deployment.
+        tags: tags of all resources.
+        resource_group_name: resource group of the stack.
+    """
+
+    name: str
+    settings: Settings
+    account: Account
+    tags: Mapping[str, str]
+    resource_group_name: pulumi.Output[str]
+
+    @property
+    def entra_issuer(self) -> str:
+        """The issuer of Entra's tokens in the tenant of the deployment."""
+        return f"{self.settings.entra_authority}/{self.account.tenant_id}/v2.0"
+
+
 class Gateway(pulumi.ComponentResource):
     """API Management with identity, Entra application, store, keys and logs.
 
@@ -73,128 +97,43 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Gateway", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        settings, existing = args.settings, args.settings.existing
-        tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
+        settings = args.settings
         client = authorization.get_client_config(opts=pulumi.InvokeOptions(parent=self))
         account = Account(subscription_id=client.subscription_id, tenant_id=client.tenant_id)
         if not settings.local:
-            _require_own_subscription(existing, account)
-        issuer = f"{settings.entra_authority}/{account.tenant_id}/v2.0"
-
-        group = self._resource_group(name, settings, account, tags)
-        network = self._network(name, settings, group.name, tags)
-        telemetry = Telemetry(
-            f"{name}-telemetry",
-            TelemetryArgs(
-                resource_group_name=group.name,
-                location=settings.location,
-                tags=tags,
-                existing_workspace=existing.workspace,
-                existing_component=existing.application_insights,
-                retention_days=settings.monitoring.retention_days,
-                daily_cap_gb=settings.monitoring.daily_cap_gb,
-            ),
-            opts=child,
+            _require_own_subscription(settings.existing, account)
+        tags = {**settings.tags, "project": pulumi.get_project(), "stack": pulumi.get_stack()}
+        group = self._declare_resource_group(name, settings, account, tags)
+        common = _Common(
+            name=name, settings=settings, account=account, tags=tags, resource_group_name=group.name
         )
-        service = Service(
-            f"{name}-service",
-            ServiceArgs(
-                resource_group_name=group.name,
-                location=settings.location,
-                tags=tags,
-                publisher_email=settings.publisher_email,
-                publisher_name=settings.publisher_name,
-                sku=settings.sku,
-                capacity=settings.capacity,
-                application_insights_id=telemetry.application_insights_id,
-                application_insights_connection=telemetry.connection,
-                logged_body_bytes=args.plan.logged_body_bytes,
-                sampling_percent=settings.monitoring.sampling_percent,
-                protect=settings.protect,
-                local_url=settings.local_url,
-                subnet_id=network.gateway_subnet if network else None,
-                existing=(existing.api_management, existing.identity)
-                if existing.api_management and existing.identity
-                else None,
-                address=settings.address,
-                issuer_path=issuer_path(settings.path_prefix),
-                scale=settings.scale,
-                secrets_role=account.of(settings.address.certificate if settings.address else None).role(
-                    Role.KEY_VAULT_SECRETS_USER
-                ),
-                telemetry_role=account.of(existing.application_insights).role(
-                    Role.MONITORING_METRICS_PUBLISHER
-                ),
-            ),
-            opts=child,
-        )
-        application = Application(
-            f"{name}-application",
-            ApplicationArgs(
-                display_name=f"MCP gateway of {settings.publisher_name} ({pulumi.get_stack()})",
-                gateway_issuer=service.issuer,
-                issuer=issuer,
-                identity_principal_id=service.identity.principal_id,
-                assignment_required=settings.assignment_required,
-                existing=existing.application,
-                roles=args.plan.roles,
-            ),
-            opts=child,
-        )
-        store = Store(
-            f"{name}-store",
-            StoreArgs(
-                resource_group_name=group.name,
-                location=settings.location,
-                tags=tags,
-                principal_id=service.identity.principal_id,
-                protect=settings.protect,
-                regions=settings.scale.regions,
-                throughput=settings.scale.store_throughput,
-                network=network if network and network.settings.reached_by_gateway else None,
-            ),
-            opts=child,
-        )
+        network = self._declare_network(common)
+        telemetry = self._declare_telemetry(common)
+        service = self._declare_service(common, args.plan, network, telemetry)
+        application = self._declare_application(common, args.plan, service)
+        store = self._declare_store(common, service, network)
         keys = KeyRing(
-            f"{name}-keys", KeyRingArgs(version=settings.key_version, protect=settings.protect), opts=child
+            f"{name}-keys",
+            KeyRingArgs(version=settings.key_version, protect=settings.protect),
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        vault = Vault(
-            f"{name}-vault",
-            VaultArgs(
-                resource_group_name=group.name,
-                location=settings.location,
-                tags=tags,
-                account=account,
-                protect=settings.protect,
-                network=network if not _reached_from_outside(existing) else None,
-                existing=existing.key_vault,
-                must_be_open=existing.api_management is not None,
-            ),
-            opts=child,
-        )
+        vault = self._declare_vault(common, network)
 
         self._name = name
         self._protects = settings.protect
         self._subscription_key_version = settings.subscription_key_version
-        self.keys = {}
+        self._sampling_percent = settings.monitoring.sampling_percent
         self._service = ApiManagementRef(
             resource_group_name=pulumi.Output.from_input(service.resource_group_name),
             service_name=service.name,
             resource=service.resource,
             logger_id=service.logger_id,
-            adopted=existing.api_management is not None,
+            adopted=settings.existing.api_management is not None,
         )
-        self._values = {
-            "gateway-url": service.url,
-            "entra-authority": settings.entra_authority,
-            "entra-tenant": account.tenant_id,
-            "entra-client": application.client_id,
-            "gateway-identity": service.identity.client_id,
-            "cosmos-url": store.url,
-            NAMESPACE: service.url.apply(namespace),
-        }
+        self._values = _named_values(common, service, application, store)
         self._references = self._store_keys(f"{name}-keys", keys, vault, service, settings)
+        self._log_sources = _log_sources(settings.existing, service, store, vault)
+        self.keys = {}
         self.url = service.url
         self.issuer = service.issuer
         self.cname = service.cname if settings.address else None
@@ -203,52 +142,11 @@ class Gateway(pulumi.ComponentResource):
         self.client_id = application.client_id
         self.registration = application.registration
         self.token_url = f"{settings.entra_authority}/{account.tenant_id}/oauth2/v2.0/token"
-        self.backend_context = BackendContext(
-            resource_group_name=group.name,
-            location=settings.location,
-            tags=tags,
-            account=account,
-            workspace_id=telemetry.workspace_id,
-            application_insights_id=telemetry.application_insights_id,
-            application_insights_connection=telemetry.connection,
-            local=settings.local,
-            network=network,
-            vault=vault,
-            existing=settings.existing,
-            scale=settings.scale,
-            caller=Caller(
-                client_id=service.identity.client_id,
-                principal_id=service.identity.principal_id,
-                issuer=issuer,
-                resource=service.identity,
-            ),
-        )
-        self._sampling_percent = settings.monitoring.sampling_percent
-        self._log_sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
-        # The logs of an existing service are configured by its owner.
-        if not existing.api_management:
-            self._log_sources.append(
-                LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id)
-            )
-        if not existing.key_vault:
-            self._log_sources.append(LogSource(name="vault", kind=LogKind.KEY_VAULT, resource_id=vault.id))
-        Monitoring(
-            f"{name}-monitoring",
-            MonitoringArgs(
-                settings=settings.monitoring,
-                resource_group_name=group.name,
-                resource_group_id=group.id,
-                subscription_id=account.subscription_id,
-                location=settings.location,
-                tags=tags,
-                workspace_id=telemetry.workspace_id,
-                cosmos_id=store.account_id,
-            ),
-            opts=child,
-        )
+        self.backend_context = _backend_context(common, service, telemetry, network, vault)
+        self._declare_monitoring(common, group.id, telemetry, store)
         self.register_outputs({"url": self.url})
 
-    def _resource_group(
+    def _declare_resource_group(
         self, name: str, settings: Settings, account: Account, tags: Mapping[str, str]
     ) -> "resources.ResourceGroup":
         """The resource group: an existing one, or one that the stack creates."""
@@ -266,16 +164,141 @@ class Gateway(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
         )
 
-    def _network(
-        self, name: str, settings: Settings, group: pulumi.Output[str], tags: Mapping[str, str]
-    ) -> Network | None:
+    def _declare_network(self, common: _Common) -> Network | None:
         """The virtual network, if the stack has one."""
+        settings = common.settings
         if settings.network is None:
             return None
         return Network(
-            f"{name}-network",
+            f"{common.name}-network",
             NetworkArgs(
-                resource_group_name=group, location=settings.location, tags=tags, settings=settings.network
+                resource_group_name=common.resource_group_name,
+                location=settings.location,
+                tags=common.tags,
+                settings=settings.network,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_telemetry(self, common: _Common) -> Telemetry:
+        settings = common.settings
+        return Telemetry(
+            f"{common.name}-telemetry",
+            TelemetryArgs(
+                resource_group_name=common.resource_group_name,
+                location=settings.location,
+                tags=common.tags,
+                existing_workspace=settings.existing.workspace,
+                existing_component=settings.existing.application_insights,
+                retention_days=settings.monitoring.retention_days,
+                daily_cap_gb=settings.monitoring.daily_cap_gb,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_service(
+        self, common: _Common, plan: Plan, network: Network | None, telemetry: Telemetry
+    ) -> Service:
+        settings, account = common.settings, common.account
+        existing = settings.existing
+        certificate = settings.address.certificate if settings.address else None
+        return Service(
+            f"{common.name}-service",
+            ServiceArgs(
+                resource_group_name=common.resource_group_name,
+                location=settings.location,
+                tags=common.tags,
+                publisher_email=settings.publisher_email,
+                publisher_name=settings.publisher_name,
+                sku=settings.sku,
+                capacity=settings.capacity,
+                application_insights_id=telemetry.application_insights_id,
+                application_insights_connection=telemetry.connection,
+                logged_body_bytes=plan.logged_body_bytes,
+                sampling_percent=settings.monitoring.sampling_percent,
+                protect=settings.protect,
+                local_url=settings.local_url,
+                subnet_id=network.gateway_subnet if network else None,
+                existing=(existing.api_management, existing.identity)
+                if existing.api_management and existing.identity
+                else None,
+                address=settings.address,
+                issuer_path=issuer_path(settings.path_prefix),
+                scale=settings.scale,
+                secrets_role=account.of(certificate).role(Role.KEY_VAULT_SECRETS_USER),
+                telemetry_role=account.of(existing.application_insights).role(
+                    Role.MONITORING_METRICS_PUBLISHER
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_application(self, common: _Common, plan: Plan, service: Service) -> Application:
+        settings = common.settings
+        return Application(
+            f"{common.name}-application",
+            ApplicationArgs(
+                display_name=f"MCP gateway of {settings.publisher_name} ({pulumi.get_stack()})",
+                gateway_issuer=service.issuer,
+                issuer=common.entra_issuer,
+                identity_principal_id=service.identity.principal_id,
+                assignment_required=settings.assignment_required,
+                existing=settings.existing.application,
+                roles=plan.roles,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_store(self, common: _Common, service: Service, network: Network | None) -> Store:
+        settings = common.settings
+        return Store(
+            f"{common.name}-store",
+            StoreArgs(
+                resource_group_name=common.resource_group_name,
+                location=settings.location,
+                tags=common.tags,
+                principal_id=service.identity.principal_id,
+                protect=settings.protect,
+                regions=settings.scale.regions,
+                throughput=settings.scale.store_throughput,
+                network=network if network and network.settings.reached_by_gateway else None,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_vault(self, common: _Common, network: Network | None) -> Vault:
+        settings = common.settings
+        existing = settings.existing
+        return Vault(
+            f"{common.name}-vault",
+            VaultArgs(
+                resource_group_name=common.resource_group_name,
+                location=settings.location,
+                tags=common.tags,
+                account=common.account,
+                protect=settings.protect,
+                network=network if not _reached_from_outside(existing) else None,
+                existing=existing.key_vault,
+                must_be_open=existing.api_management is not None,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _declare_monitoring(
+        self, common: _Common, group_id: pulumi.Output[str], telemetry: Telemetry, store: Store
+    ) -> None:
+        settings = common.settings
+        Monitoring(
+            f"{common.name}-monitoring",
+            MonitoringArgs(
+                settings=settings.monitoring,
+                resource_group_name=common.resource_group_name,
+                resource_group_id=group_id,
+                subscription_id=common.account.subscription_id,
+                location=settings.location,
+                tags=common.tags,
+                workspace_id=telemetry.workspace_id,
+                cosmos_id=store.account_id,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -406,6 +429,57 @@ class Gateway(pulumi.ComponentResource):
             ).key
             for product in plan.products
         }
+
+
+def _named_values(
+    common: _Common, service: Service, application: Application, store: Store
+) -> dict[str, pulumi.Input[str]]:
+    """The values of the gateway's own named values, by name."""
+    return {
+        "gateway-url": service.url,
+        "entra-authority": common.settings.entra_authority,
+        "entra-tenant": common.account.tenant_id,
+        "entra-client": application.client_id,
+        "gateway-identity": service.identity.client_id,
+        "cosmos-url": store.url,
+        NAMESPACE: service.url.apply(namespace),
+    }
+
+
+def _log_sources(existing: Existing, service: Service, store: Store, vault: Vault) -> Sequence[LogSource]:
+    """The resources whose logs the stack collects; the owner of an existing one configures its logs."""
+    sources = [LogSource(name="cosmos", kind=LogKind.COSMOS_DB, resource_id=store.account_id)]
+    if not existing.api_management:
+        sources.append(LogSource(name="apim", kind=LogKind.API_MANAGEMENT, resource_id=service.resource.id))
+    if not existing.key_vault:
+        sources.append(LogSource(name="vault", kind=LogKind.KEY_VAULT, resource_id=vault.id))
+    return sources
+
+
+def _backend_context(
+    common: _Common, service: Service, telemetry: Telemetry, network: Network | None, vault: Vault
+) -> BackendContext:
+    settings = common.settings
+    return BackendContext(
+        resource_group_name=common.resource_group_name,
+        location=settings.location,
+        tags=common.tags,
+        account=common.account,
+        workspace_id=telemetry.workspace_id,
+        application_insights_id=telemetry.application_insights_id,
+        application_insights_connection=telemetry.connection,
+        local=settings.local,
+        network=network,
+        vault=vault,
+        existing=settings.existing,
+        scale=settings.scale,
+        caller=Caller(
+            client_id=service.identity.client_id,
+            principal_id=service.identity.principal_id,
+            issuer=common.entra_issuer,
+            resource=service.identity,
+        ),
+    )
 
 
 def _reached_from_outside(existing: Existing) -> bool:

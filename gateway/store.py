@@ -57,7 +57,23 @@ class Store(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:Store", name, None, opts)
-        account = cosmosdb.DatabaseAccount(
+        account = self._declare_account(name, args)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=account)
+        database = _declare_database(f"{name}-database", args, account, child)
+        for container in CONTAINERS:
+            _declare_container(
+                f"{name}-{container}", container, args, account=account, database=database, opts=child
+            )
+        _declare_access(f"{name}-access", args, account, database, child)
+        if args.network:
+            args.network.endpoint(f"{name}-private", account.id, "Sql", self)
+        self.account_id = account.id
+        # Built from the name, which is known in the preview of an update.
+        self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
+        self.register_outputs({"url": self.url})
+
+    def _declare_account(self, name: str, args: StoreArgs) -> "cosmosdb.DatabaseAccount":
+        return cosmosdb.DatabaseAccount(
             f"{name}-cosmos",
             cosmosdb.DatabaseAccountArgs(
                 resource_group_name=args.resource_group_name,
@@ -89,72 +105,86 @@ class Store(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        child = pulumi.ResourceOptions(parent=self, deleted_with=account)
-        database = cosmosdb.SqlResourceSqlDatabase(
-            f"{name}-database",
-            cosmosdb.SqlResourceSqlDatabaseArgs(
-                resource_group_name=args.resource_group_name,
-                account_name=account.name,
-                database_name=DATABASE,
-                resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
-                options=cosmosdb.CreateUpdateOptionsArgs(
-                    autoscale_settings=cosmosdb.AutoscaleSettingsArgs(max_throughput=args.throughput)
-                )
-                if args.regions
-                else None,
-            ),
-            opts=child,
-        )
-        for container in CONTAINERS:
-            cosmosdb.SqlResourceSqlContainer(
-                f"{name}-{container}",
-                cosmosdb.SqlResourceSqlContainerArgs(
-                    resource_group_name=args.resource_group_name,
-                    account_name=account.name,
-                    database_name=database.name,
-                    container_name=container,
-                    resource=cosmosdb.SqlContainerResourceArgs(
-                        id=container,
-                        partition_key=cosmosdb.ContainerPartitionKeyArgs(
-                            paths=["/id"], kind=cosmosdb.PartitionKind.HASH, version=2
-                        ),
-                        # -1: a document expires only by its own `ttl`.
-                        default_ttl=-1,
-                        # Documents are only read by id, so an index would cost request units without a use.
-                        # The mode must be `consistent` for the expiration of documents.
-                        indexing_policy=cosmosdb.IndexingPolicyArgs(
-                            automatic=True,
-                            indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
-                            included_paths=[],
-                            excluded_paths=[cosmosdb.ExcludedPathArgs(path="/*")],
-                        ),
-                    ),
-                ),
-                opts=child,
+
+
+def _declare_database(
+    name: str, args: StoreArgs, account: "cosmosdb.DatabaseAccount", opts: pulumi.ResourceOptions
+) -> "cosmosdb.SqlResourceSqlDatabase":
+    return cosmosdb.SqlResourceSqlDatabase(
+        name,
+        cosmosdb.SqlResourceSqlDatabaseArgs(
+            resource_group_name=args.resource_group_name,
+            account_name=account.name,
+            database_name=DATABASE,
+            resource=cosmosdb.SqlDatabaseResourceArgs(id=DATABASE),
+            options=cosmosdb.CreateUpdateOptionsArgs(
+                autoscale_settings=cosmosdb.AutoscaleSettingsArgs(max_throughput=args.throughput)
             )
-        scope = pulumi.Output.concat(account.id, "/dbs/", database.name)
-        cosmosdb.SqlResourceSqlRoleAssignment(
-            f"{name}-access",
-            cosmosdb.SqlResourceSqlRoleAssignmentArgs(
-                resource_group_name=args.resource_group_name,
-                account_name=account.name,
-                # The id is derived from scope and identity, so that it is the same in every run.
-                role_assignment_id=pulumi.Output.all(scope=scope, principal=args.principal_id).apply(
-                    lambda parts: str(
-                        uuid.uuid5(uuid.NAMESPACE_URL, f"{parts['scope']}#{parts['principal']}")
-                    )
+            if args.regions
+            else None,
+        ),
+        opts=opts,
+    )
+
+
+def _declare_container(
+    name: str,
+    container: str,
+    args: StoreArgs,
+    *,
+    account: "cosmosdb.DatabaseAccount",
+    database: "cosmosdb.SqlResourceSqlDatabase",
+    opts: pulumi.ResourceOptions,
+) -> None:
+    cosmosdb.SqlResourceSqlContainer(
+        name,
+        cosmosdb.SqlResourceSqlContainerArgs(
+            resource_group_name=args.resource_group_name,
+            account_name=account.name,
+            database_name=database.name,
+            container_name=container,
+            resource=cosmosdb.SqlContainerResourceArgs(
+                id=container,
+                partition_key=cosmosdb.ContainerPartitionKeyArgs(
+                    paths=["/id"], kind=cosmosdb.PartitionKind.HASH, version=2
                 ),
-                role_definition_id=pulumi.Output.concat(
-                    account.id, "/sqlRoleDefinitions/", _DATA_CONTRIBUTOR
+                # -1: a document expires only by its own `ttl`.
+                default_ttl=-1,
+                # Documents are only read by id, so an index would cost request units without a use.
+                # The mode must be `consistent` for the expiration of documents.
+                indexing_policy=cosmosdb.IndexingPolicyArgs(
+                    automatic=True,
+                    indexing_mode=cosmosdb.IndexingMode.CONSISTENT,
+                    included_paths=[],
+                    excluded_paths=[cosmosdb.ExcludedPathArgs(path="/*")],
                 ),
-                principal_id=args.principal_id,
-                scope=scope,
             ),
-            opts=child,
-        )
-        if args.network:
-            args.network.endpoint(f"{name}-private", account.id, "Sql", self)
-        self.account_id = account.id
-        # Built from the name, which is known in the preview of an update.
-        self.url = pulumi.Output.concat("https://", account.name, ".documents.azure.com")
-        self.register_outputs({"url": self.url})
+        ),
+        opts=opts,
+    )
+
+
+def _declare_access(
+    name: str,
+    args: StoreArgs,
+    account: "cosmosdb.DatabaseAccount",
+    database: "cosmosdb.SqlResourceSqlDatabase",
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Gives the identity the right to read and write the documents of the database."""
+    scope = pulumi.Output.concat(account.id, "/dbs/", database.name)
+    cosmosdb.SqlResourceSqlRoleAssignment(
+        name,
+        cosmosdb.SqlResourceSqlRoleAssignmentArgs(
+            resource_group_name=args.resource_group_name,
+            account_name=account.name,
+            # The id is derived from scope and identity, so that it is the same in every run.
+            role_assignment_id=pulumi.Output.all(scope=scope, principal=args.principal_id).apply(
+                lambda parts: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{parts['scope']}#{parts['principal']}"))
+            ),
+            role_definition_id=pulumi.Output.concat(account.id, "/sqlRoleDefinitions/", _DATA_CONTRIBUTOR),
+            principal_id=args.principal_id,
+            scope=scope,
+        ),
+        opts=opts,
+    )
