@@ -1,4 +1,4 @@
-"""The cost of a proxy in front of an MCP server: the same authorized tool call, sent in four ways.
+"""The cost of a proxy in front of an MCP server: the same authorized tool call, sent in five ways.
 
 `python -m benchmarks.proxies [--seconds 4] [--concurrency 1 16 64] [--without-fastmcp]`
 """
@@ -47,18 +47,19 @@ def main() -> None:
     )
     given = parser.parse_args()
     before = machine()
-    first = servers.free_ports(10)
+    first = servers.free_ports(30)
     key = secrets.token_hex(32)
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "state"
         running = {"direct": stack.enter_context(servers.null_backend(first))}
         running["passthrough"] = stack.enter_context(servers.passthrough(first + 1, first, key))
+        running["bare gateway"] = stack.enter_context(servers.bare_gateway(first + 3, first, key))
         if not given.without_fastmcp:
             proxy = servers.fastmcp(first + 2, first, key, uv.find_uv_bin())
             running["FastMCP"] = stack.enter_context(proxy)
-        running["twin"] = stack.enter_context(servers.twin(first + 3, first, state))
+        running["twin"] = stack.enter_context(servers.twin(first + 4, first, state))
         say("signing in")
-        sealed = access_token(f"http://localhost:{first + 3}", f"http://localhost:{first + 5}")
+        sealed = access_token(f"http://localhost:{first + 4}", f"http://localhost:{first + 6}")
         signed = jwt.encode(
             {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
         )

@@ -94,6 +94,12 @@ def passthrough(port: int, backend: int, key: str) -> contextlib.AbstractContext
     return server("the passthrough", _module("passthrough", *options), port)
 
 
+def bare_gateway(port: int, backend: int, key: str) -> contextlib.AbstractContextManager[Server]:
+    """The twin's gateway with a policy that does the work of the passthrough."""
+    options = ("--port", str(port), "--backend", f"http://127.0.0.1:{backend}/mcp", "--key", key)
+    return server("the bare gateway", _module("bare_gateway", *options), port)
+
+
 def fastmcp(port: int, backend: int, key: str, uv: str) -> contextlib.AbstractContextManager[Server]:
     """FastMCP's proxy, in an environment that uv creates."""
     script = str(ROOT / "benchmarks" / "fastmcp_proxy.py")
