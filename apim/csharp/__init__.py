@@ -1,9 +1,9 @@
 """Policy expressions: the C# 7 subset of API Management, compiled to Python.
 
-When an expression is loaded, `language` parses it (tokens, a tree, definite assignment), and `lowering` gives
-the tree static types and translates it to Python, which is compiled when it first runs. `members` declares
-the members of .NET's types in C# syntax; `dotnet` implements their values and operators, `json` those of
-Newtonsoft.Json.
+When an expression is loaded, `language` parses it (tokens, a syntax tree, definite assignment), and
+`lowering` determines the static types of the tree and translates it to Python, which is compiled when it
+first runs. `members` declares the members of .NET's types in C# syntax; `dotnet` implements their values and
+operators, `json` those of Newtonsoft.Json.
 
 Statements: declarations, constants, assignments, if, for, foreach, while, do, switch, try with filters,
 throw, using, break, continue, return. Expressions: all operators of C# 7.0 except pointers and `checked`;
@@ -12,9 +12,9 @@ groups as arguments, initializers, anonymous types, interpolation, `nameof`, `de
 Not in the subset: local functions, goto, lock, yield, checked, typeof, tuples, queries, arrays of several
 dimensions, float, and everything newer than C# 7.0.
 
-C# that is not in the subset or in the tables, or whose result differs between versions of .NET, is
-rejected with a CSharpError when the expression is compiled. If only a value at run time shows it, an
-UnsupportedError is raised.
+C# that is not in the subset, members that are not declared, and C# whose result differs between versions of
+.NET are rejected with a CSharpError when the expression is compiled. If this depends on a value at run time,
+an UnsupportedError is raised.
 
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions
 """

@@ -27,7 +27,7 @@ class RefusedError(Exception):
         self.construct = construct
 
 
-class DotNetException(Exception):  # noqa: N818 -- .NET's word
+class DotNetException(Exception):  # noqa: N818 -- .NET's name for errors
     """A .NET exception that an expression threw: its type, such as `FormatException`, and its message."""
 
     def __init__(self, type_name: str, message: str = "", inner: "DotNetException | None" = None) -> None:

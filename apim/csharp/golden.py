@@ -1,7 +1,8 @@
 """Evaluates the expressions of golden files and compares the results with those of a real C# compiler.
 
-The format: `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`; a case
-may have `throws` (an exception's name) or `compile_error` (the compiler's number) in place of type and value.
+The format is `{"context": {...}, "cases": [{"form": "@(...)", "type": "Int32", "value": "3"}, ...]}`. Instead
+of type and value, a case may have `throws` (the name of an exception) or `compile_error` (the number of the
+compiler's error).
 """
 
 import base64
@@ -24,7 +25,6 @@ from apim.csharp.context import (
     Url,
 )
 from apim.csharp.dotnet.collections import List
-from apim.csharp.dotnet.moments import DateTime
 from apim.csharp.dotnet.text.values import to_string
 from apim.csharp.dotnet.types import BYTE
 from apim.csharp.dotnet.values import Array, Sequence, outward, type_of
@@ -38,7 +38,14 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on a case: `equal`, `refused` or `different`, and the result of the evaluator."""
+    """The comparison of one case.
+
+    Attributes:
+        form: the expression.
+        outcome: `equal`, `refused` (the evaluator rejects the expression) or `different`.
+        expected: the result of the C# compiler.
+        answer: the result of the evaluator.
+    """
 
     form: str
     outcome: str
@@ -55,13 +62,13 @@ def judge(path: Path) -> list[Verdict]:
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
-        message = f"{path} is not a file of golden cases: it needs `context` and a list `cases`"
+        message = f"{path} is not a file of golden cases: it must be an object with a list `cases`"
         raise ValueError(message)  # noqa: TRY004 -- the content of the file is invalid, not a type
     return [judged(case, document.get("context", {})) for case in document["cases"]]
 
 
 def judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
-    """Evaluates one case and compares the result. A refusal is equal to any error of the compiler."""
+    """Evaluates one case and compares the result. A rejection is equal to any error of the compiler."""
     expected = {key: value for key, value in case.items() if key != "form"}
     found = answer(case["form"], build_context(context))
     if "refused" in found:
@@ -72,7 +79,7 @@ def judged(case: dict[str, Any], context: dict[str, Any]) -> Verdict:
 
 
 def answer(form: str, context: Context) -> dict[str, Any]:
-    """The result of a case: `type` and `value`, or `throws`, or `refused` with the reason."""
+    """The evaluator's result: `type` and `value`, `throws`, `unsupported`, or `refused` with the reason."""
     try:
         expression = compile_expression(form, name="case")
     except CSharpError as error:
@@ -96,13 +103,16 @@ def shown(value: Any) -> str:
         return value.clr_text()
     if isinstance(value, (Array, List, Sequence)):
         return f"[{'|'.join(shown(item) for item in value)}]"
-    if isinstance(value, DateTime):
-        return to_string(value)
     return to_string(value)
 
 
 def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700000000.0) -> Context:
-    """The Context that a golden file or the file of `--context` describes."""
+    """The Context that a golden file or the file of the option `--context` describes.
+
+    Args:
+        given: the object `context` of the file.
+        now: returns the current time in POSIX seconds.
+    """
     request = given.get("request", {})
     url = parse_url(request.get("url", "https://gateway.example/"))
     response = given.get("response")
@@ -128,7 +138,7 @@ def build_context(given: dict[str, Any], now: Callable[[], float] = lambda: 1700
 
 
 def parse_url(text: str) -> Url:
-    """A URL as the parts of `context.Request.Url`; names and values of the query are not decoded."""
+    """Parses a URL for `context.Request.Url`; names and values of the query are not decoded."""
     parts = urlsplit(text)
     query: dict[str, list[str]] = {}
     for pair in filter(None, parts.query.split("&")):

@@ -18,7 +18,7 @@ def modified() -> DotNetException:
 
 
 def key_of(value: Any) -> Any:
-    """A value that is equal for equal keys only: 1, 1L, true and 1.0 are four different keys."""
+    """A hashable value that is equal for equal keys only; 1, 1L, true and 1.0 are four different keys."""
     if isinstance(value, str):
         return value
     if isinstance(value, KeyValuePair):
@@ -29,7 +29,7 @@ def key_of(value: Any) -> Any:
 
 
 class _Identity:
-    """Equality by reference, and of JValues by value."""
+    """A key that is compared by reference, or by `clr_equals` if its class has it, such as JValue."""
 
     __slots__ = ("value",)
 
@@ -71,13 +71,13 @@ class List:
         return len(self.items)
 
     def at(self, index: int) -> Any:
-        """An item."""
+        """The item at an index."""
         if not 0 <= index < len(self.items):
             raise index_out_of_range()
         return self.items[index]
 
     def set(self, index: int, value: Any) -> None:
-        """Replaces an item."""
+        """Replaces the item at an index."""
         self.at(index)
         self.items[index] = value
         self.version += 1
@@ -95,7 +95,7 @@ class Dictionary:
         self.version = 0
 
     def found(self, key: Any) -> tuple[Any, Any] | None:
-        """The entry of a key."""
+        """The entry of a key, which is the key and the value; None if the key is absent."""
         if key is None:
             raise argument_null("key")
         return self.entries.get(self.key(key))
@@ -108,7 +108,7 @@ class Dictionary:
         return entry[1]
 
     def set(self, key: Any, value: Any) -> None:
-        """Sets the value of a key, or adds it."""
+        """Sets the value of a key, which is added if it is absent."""
         entry = self.found(key)
         self.entries[self.key(key)] = (key if entry is None else entry[0], value)
         self.version += 1
@@ -130,11 +130,15 @@ class Dictionary:
 
     def __iter__(self) -> Iterator[KeyValuePair]:
         key, value = self.clr_type.args
-        for one in self.rows():
-            yield KeyValuePair(one[0], one[1], key, value)
+        for entry in self.rows():
+            yield KeyValuePair(entry[0], entry[1], key, value)
 
     def rows(self) -> Iterator[tuple[Any, Any]]:
-        """Keys with values."""
+        """The keys with their values.
+
+        Raises:
+            DotNetException: InvalidOperationException, if the dictionary changes while it is enumerated.
+        """
         version = self.version
         for entry in list(self.entries.values()):
             if self.version != version:
@@ -144,11 +148,11 @@ class Dictionary:
             raise modified()
 
     def keys(self) -> list[Any]:
-        """Keys in order."""
+        """The keys in order of insertion."""
         return [entry[0] for entry in self.entries.values()]
 
     def values(self) -> list[Any]:
-        """Values in order."""
+        """The values in order of insertion of their keys."""
         return [entry[1] for entry in self.entries.values()]
 
     def __len__(self) -> int:
@@ -266,5 +270,5 @@ def missing_key(key: Any) -> DotNetException:
 
 
 def shown(key: Any) -> str:
-    """A key as messages show it."""
+    """A key as exceptions show it."""
     return to_string(key)

@@ -9,7 +9,7 @@ def folded(text: str) -> str:
 
 
 def compare(left: str | None, right: str | None) -> int:
-    """Ordinal comparison, with .NET's result: a difference of characters or of lengths."""
+    """Ordinal comparison. As in .NET, the result is a difference of characters or of lengths."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
     for one, other in zip(left, right, strict=False):
@@ -19,7 +19,7 @@ def compare(left: str | None, right: str | None) -> int:
 
 
 def compare_ordinal(left: str | None, right: str | None) -> int:
-    """String.CompareOrdinal, which also compares with the 0 after the end of the shorter string."""
+    """String.CompareOrdinal, which also compares the null character after the end of the shorter string."""
     if left is None or right is None:
         return compare(left, right)
     count = min(len(left), len(right))
@@ -30,7 +30,11 @@ def compare_ordinal(left: str | None, right: str | None) -> int:
 
 
 def compare_ignoring_case(left: str | None, right: str | None) -> int:
-    """OrdinalIgnoreCase comparison; beyond ASCII the result depends on the case mapping."""
+    """OrdinalIgnoreCase comparison.
+
+    The result is the difference of the upper-case characters, or of the original characters if one of them
+    or a character before them is beyond ASCII.
+    """
     if left is None or right is None:
         return compare(left, right)
     beyond = False

@@ -25,7 +25,7 @@ def out_of_range_date() -> DotNetException:
     )
 
 
-def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0917 -- one case per kind
+def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:  # noqa: PLR0917 -- as `new DateTime(...)`
     """Ticks since the start of the year 1."""
     try:
         days = date(year, month, day).toordinal() - 1
@@ -34,7 +34,7 @@ def ticks_of(year: int, month: int, day: int, hour: int = 0, minute: int = 0, se
             "ArgumentOutOfRangeException",
             "Year, Month, and Day parameters describe an un-representable DateTime.",
         ) from None
-    if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):  # noqa: PLR2004 -- a clock
+    if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):  # noqa: PLR2004 -- 23:59:59
         raise DotNetException(
             "ArgumentOutOfRangeException",
             "Hour, Minute, and Second parameters describe an un-representable DateTime.",
@@ -95,7 +95,7 @@ class DateTime(_Ticks):
 
     @property
     def date(self) -> date:
-        """The day."""
+        """The date without the time of day."""
         return date.fromordinal(self.ticks // TICKS_PER_DAY + 1)
 
 

@@ -1,6 +1,6 @@
 """The predefined operators on numbers, strings, booleans, enums and moments.
 
-C# 7.3 specification, "Numeric promotions" and "Arithmetic operators".
+Source: the sections "Numeric promotions" and "Arithmetic operators" of the C# 7.3 specification.
 """
 
 import math
@@ -70,7 +70,7 @@ def promoted(left: str, right: str) -> str | None:  # noqa: PLR0911 -- one case 
 
 
 def promoted_unary(op: str, of: str) -> str | None:
-    """The type on which a unary operator works."""
+    """The type to which the operand of a unary operator is converted; None if the operator is undefined."""
     if of not in NUMBERS or (op == "~" and of in {"Double", "Decimal"}):
         return None
     if of in {"SByte", "Byte", "Int16", "UInt16", "Char"}:
@@ -81,7 +81,7 @@ def promoted_unary(op: str, of: str) -> str | None:
 
 
 def arithmetic(op: str, of: str) -> Operation | None:
-    """`+ - * / %` and `& | ^` on two operands of one type; integers wrap around."""
+    """`+ - * / %` and `& | ^` on two operands of the same type; integers wrap around."""
     if of == "Double":
         return _DOUBLE.get(op)
     if of == "Decimal":
@@ -107,19 +107,19 @@ def int32(value: int) -> int:
 def add(left: int, right: int) -> int:
     """`+` of two ints."""
     result = left + right
-    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004 -- as int32
 
 
 def subtract(left: int, right: int) -> int:
     """`-` of two ints."""
     result = left - right
-    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004 -- as int32
 
 
 def multiply(left: int, right: int) -> int:
     """`*` of two ints."""
     result = left * right
-    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004
+    return result if -0x80000000 <= result <= 0x7FFFFFFF else int32(result)  # noqa: PLR2004 -- as int32
 
 
 def _int_remainder(left: int, right: int) -> int:
@@ -233,7 +233,7 @@ def _without_zeros(value: Decimal) -> Decimal:
 
 
 def comparison(op: str, of: str) -> Operation | None:
-    """`< > <= >= == !=` on two numbers of one type."""
+    """`< > <= >= == !=` on two numbers of the same type."""
     return _COMPARISONS.get(op) if of in NUMBERS else None
 
 

@@ -10,7 +10,7 @@ from apim.csharp.errors import DotNetException, UnsupportedError
 
 
 def compare_values(left: Any, right: Any) -> int:
-    """Compares two values of one type; null comes first.
+    """Compares two values of the same type; null comes first.
 
     Raises:
         DotNetException: InvalidOperationException, if the type has no order.
@@ -35,5 +35,5 @@ def compare_values(left: Any, right: Any) -> int:
 
 def _doubles(left: float, right: float) -> int:
     if left != left or right != right:  # noqa: PLR0124 -- NaN comes first
-        return (left == left) - (right == right)  # noqa: PLR0124
+        return (left == left) - (right == right)  # noqa: PLR0124 -- as above
     return (left > right) - (left < right)

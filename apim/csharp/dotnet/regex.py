@@ -76,7 +76,7 @@ class Match(Group):
         return Group(self.found[own], self.found.start(own))
 
     def named(self, name: str | None) -> Group:
-        """The group with a name."""
+        """The group with this name."""
         if name is None:
             raise argument_null("groupname")
         return self.group(self.pattern.names.get(name, -1))
@@ -114,14 +114,14 @@ class Matches:
         return iter(self.items)
 
     def at(self, index: int) -> Match:
-        """A match."""
+        """The match at an index."""
         if not 0 <= index < len(self.items):
             raise index_out_of_range()
         return self.items[index]
 
 
 def expand(match: Match, replacement: str) -> str:
-    """A replacement pattern with `$1`, `${name}`, `$&` and so on replaced."""
+    """Replaces `$1`, `${name}`, `$&` and so on in a replacement pattern by the parts of a match."""
     found = match.found
     if found is None:
         raise DotNetException("NotSupportedException", "Result cannot be called on a failed Match.")

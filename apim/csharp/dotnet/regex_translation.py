@@ -27,7 +27,15 @@ _CLASSES = re.compile(r"\\[wWdDsSbBpPkK]|\(\?[a-zA-Z-]*i")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern; `numbers[n]` is Python's number of .NET's group n, `names` maps to .NET's."""
+    """A compiled pattern.
+
+    Attributes:
+        compiled: the pattern in Python.
+        numbers: for each number of a group in .NET, its number in Python.
+        names: the numbers in .NET of the groups, by name.
+        ascii_only: whether it contains Unicode categories, which are translated for ASCII only.
+        classless: whether its matches do not depend on how characters are classified.
+    """
 
     compiled: re.Pattern[str]
     numbers: tuple[int, ...]
@@ -36,7 +44,7 @@ class Pattern:
     classless: bool
 
     def check(self, text: str) -> str:
-        """The string, if both engines classify its characters in the same way.
+        """Returns the string, if .NET and Python classify its characters in the same way.
 
         Raises:
             UnsupportedError: it contains characters that they classify differently.
@@ -44,7 +52,7 @@ class Pattern:
         if self.classless:
             return text
         if not text.isascii() and (self.ascii_only or any("\ud800" <= c <= "\udfff" for c in text)):
-            raise UnsupportedError("a regular expression on characters that Python does not classify")
+            raise UnsupportedError("a regular expression on characters that Python does not classify as .NET")
         if _DISPUTED.search(text):
             raise UnsupportedError(
                 "a regular expression on characters that .NET and Python classify differently"
@@ -81,7 +89,7 @@ def translate(pattern: str, options: int) -> Pattern:
             raise UnsupportedError("a look-behind of variable width in a regular expression") from None
         raise parse_error(pattern, error.msg) from None
     except (OverflowError, RecursionError):
-        raise UnsupportedError("this regular expression") from None
+        raise UnsupportedError("a regular expression that is too large for Python") from None
     unnamed = [index for index, name in enumerate(translator.groups, 1) if name is None]
     named = {name: index for index, name in enumerate(translator.groups, 1) if name is not None}
     numbers = (0, *unnamed, *named.values())
@@ -136,7 +144,7 @@ class _Translator:
         return here
 
     def _after_quantifier(self) -> str:
-        """After a quantifier: `?` makes it lazy; another one is an error in .NET and possessive in Python."""
+        """Reads the `?` of a lazy quantifier; rejects `*+`, an error in .NET and possessive in Python."""
         text = ""
         if self.pattern.startswith("?", self.position):
             self.position += 1
@@ -207,7 +215,7 @@ class _Translator:
         if named:
             name = named[1] or named[2]
             if name in self.groups:
-                raise UnsupportedError("two groups of one name in a regular expression")
+                raise UnsupportedError("two groups with the same name in a regular expression")
             self.groups.append(name)
             self.position = named.end()
             return f"(?P<{name}>"

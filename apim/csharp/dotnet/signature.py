@@ -1,9 +1,10 @@
-"""The notation of the tables, in which members of .NET types are declared as in C#.
+"""Declares .NET types and their members in tables whose keys are signatures in the syntax of C#.
 
 `"string Substring(int startIndex, int length)": function` is a method, `"int Length"` a property,
 `"char this[int index]"` an indexer, `"new(char c, int count)"` a constructor, `"static ..."` a static member,
 `"implicit JToken(string value)"` a conversion, `"static bool TryParse(string s, out int result)"` a method
-whose function returns a tuple of its result and its out values. Names are parsed when they are first used.
+whose function returns a tuple of its result and its out values. A signature is parsed when its name is first
+used.
 """
 
 import re
@@ -24,7 +25,7 @@ NO_DEFAULT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A table's function that reads an attribute of the Python value and may convert it."""
+    """The function of a property that reads an attribute of the Python value, and may convert it."""
 
     name: str
     then: Callable[[Any], Any] | None = None
@@ -36,24 +37,24 @@ class Attribute:
 
 
 class Typed:
-    """A table's function that is created from type arguments: first those of the type, then of the method."""
+    """A function that is created from type arguments: first those of the type, then those of the method."""
 
     def __init__(self, make: Callable[..., Callable[..., object]]) -> None:
         self.make = make
 
 
 class Contextual:
-    """A table's function with the Context as its first parameter."""
+    """A function with the Context as its first parameter."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
 
 
 class Checked:
-    """A table's function with a check of its constant arguments at compile time.
+    """A function with a check of its constant arguments at compile time.
 
-    The check receives one value for each argument except the receiver; NOT_CONSTANT if it is not constant. It
-    raises UnsupportedError.
+    The check receives the value of each argument except the receiver, or NOT_CONSTANT if it is not constant.
+    It raises UnsupportedError for arguments that the evaluator does not support.
     """
 
     def __init__(self, function: Callable[..., object], check: Callable[..., object]) -> None:
@@ -62,7 +63,7 @@ class Checked:
 
 
 class Culture:
-    """A table's function whose result in .NET depends on the culture; its use is a fact of the expression."""
+    """A function whose result in .NET depends on the culture; its use is a fact of the expression."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
@@ -109,13 +110,16 @@ class TypeMember:
 
 
 def define(header: str, members: Mapping[str, object] | None = None, **values: int) -> None:
-    """Adds a type, or members to it, to the tables.
+    """Declares a type, or adds members to a declared type.
 
     Args:
-        header: `class System.Text.StringBuilder`, `struct System.DateTime : IComparable`, ...; `static` is a
-            class without instances.
+        header: `class System.Text.StringBuilder`, `struct System.DateTime : IComparable`, ...; `static`
+            declares a class without instances.
         members: the functions that implement the members, by signature.
-        values: the values of an enum.
+        values: the numbers of an enum's values, by name.
+
+    Raises:
+        ValueError: the header is malformed.
     """
     match = _HEADER.match(header)
     if match is None:
@@ -160,7 +164,7 @@ def _name_of(text: str) -> str:
 
 @cache
 def parse_type(text: str, parameters: tuple[str, ...] = ()) -> ClrType:
-    """The type with a name in the notation of the tables."""
+    """Parses a type; `parameters` are the names of the type parameters that it may contain."""
     if text == "void":
         return clr("Void")
     parser = StatementParser(tokens_of(text, 0, len(text)))
@@ -175,7 +179,7 @@ def _resolve(name: syntax.TypeName, parameters: tuple[str, ...]) -> ClrType:
 
 @cache
 def members_of(owner: ClrType | str, name: str) -> tuple[TypeMember, ...]:
-    """The members with a name that a type declares itself; inherited ones are left out."""
+    """The members with this name that a type declares itself, without inherited members."""
     known = DEFINITIONS.get(
         owner if isinstance(owner, str) else "Array" if owner.name == "[]" else owner.name
     )

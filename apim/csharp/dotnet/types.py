@@ -33,7 +33,7 @@ class ClrType:
 
 @cache
 def clr(name: str, *args: ClrType) -> ClrType:
-    """The type with a name and type arguments."""
+    """The type with this name and these type arguments."""
     return ClrType(name, args)
 
 
@@ -83,7 +83,14 @@ def nullable(of: ClrType) -> ClrType:
 
 @dataclass(slots=True, kw_only=True)
 class Definition:
-    """The definition of a type: its parameters, base types and members by name."""
+    """The definition of a type.
+
+    Attributes:
+        kind: `class`, `struct`, `enum`, `interface` or `static`.
+        parameters: the names of its type parameters.
+        bases: its base class and interfaces, in C# syntax.
+        members: by name, the signatures with the functions that implement them.
+    """
 
     name: str
     namespace: str

@@ -37,7 +37,7 @@ class Uri:
         )
 
     def left(self, until: int) -> str:
-        """GetLeftPart."""
+        """GetLeftPart; `until` is the number of the UriPartial."""
         parts = self.parts
         user = f"{parts.user}@" if parts.user else ""
         text = f"{parts.scheme}://" if parts.authority else f"{parts.scheme}:"

@@ -25,7 +25,16 @@ _HEX = re.compile(r"%([0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class ParsedUri:
-    """The parts of an absolute URI, escaped. `host` is empty without authority; `query` starts with `?`."""
+    """The parts of an absolute URI, percent-encoded.
+
+    Attributes:
+        original: the string that was parsed.
+        host: empty if there is no authority.
+        port: the scheme's default port if none is written; -1 if the scheme has none.
+        query: empty, or starts with `?`.
+        fragment: empty, or starts with `#`.
+        authority: whether `//` follows the scheme.
+    """
 
     original: str
     scheme: str
@@ -65,7 +74,7 @@ def parse_uri(text: str) -> ParsedUri:  # noqa: C901 -- one case per kind
         raise UnsupportedError(f"URIs of the scheme {scheme}")
     rest = trimmed[match.end() :]
     before_query = re.split(r"[?#]", rest, maxsplit=1)[0]
-    if any(ord(c) < 32 or c == "\x7f" for c in rest):  # noqa: PLR2004 -- control characters
+    if any(c < " " or c == "\x7f" for c in rest):
         raise UnsupportedError("a Uri with control characters")
     if "\\" in before_query:
         raise UnsupportedError("a Uri with backslashes")
@@ -175,7 +184,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Escapes characters that are not allowed in a URI, and unescapes those that need no escaping."""
+    """Escapes characters that are not allowed in a URI, and unescapes unreserved characters."""
     if not text:
         return text
     if re.search(r"%2[eE]", text):
@@ -202,7 +211,7 @@ def _escaped(text: str) -> str:
 
 
 def percent(text: str, keep: frozenset[str] = frozenset()) -> str:
-    """UTF-8, percent-encoded; a lone surrogate becomes U+FFFD."""
+    """The percent-encoded UTF-8 of a string, without the characters in `keep`; lone surrogates are U+FFFD."""
     return "".join(c if c in keep else "".join(f"%{byte:02X}" for byte in c.encode()) for c in outward(text))
 
 
@@ -242,7 +251,7 @@ def unescape_data(text: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """RFC 3986, section 5.2.4."""
+    """Removes dot segments (RFC 3986, section 5.2.4)."""
     if "/." not in path:
         return path
     out: list[str] = []
@@ -272,11 +281,11 @@ def join_uri(base: ParsedUri, base_text: str, relative: str) -> ParsedUri:
 
 
 def display(text: str) -> str:
-    """ToString() of a part, with safe characters unescaped."""
+    """ToString(): the URI with safe characters unescaped."""
 
     def decode(match: re.Match[str]) -> str:
         shown = unescape_data(match[0])
-        if any(c in _RESERVED or c in "%\\" or ord(c) < 32 or ord(c) == 127 for c in shown):  # noqa: PLR2004
+        if any(c in _RESERVED or c in "%\\" or c < " " or c == "\x7f" for c in shown):
             if len(match[0]) == 3 and shown in "%#?/:@&=+$,;\\":  # noqa: PLR2004 -- one escaped delimiter
                 return match[0]
             raise UnsupportedError("ToString() of a Uri with these escapes; use AbsoluteUri")

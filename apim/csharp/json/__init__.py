@@ -1,1 +1,1 @@
-"""Newtonsoft.Json: tokens, reading, writing, paths and conversions."""
+"""Newtonsoft.Json: tokens, readers, writers, JSONPath and conversions."""

@@ -6,9 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from apim.csharp.dotnet.collections import AnonymousObject, Dictionary, HashSet, List, Tuple
-from apim.csharp.dotnet.convert import (
-    change_type,
-)
+from apim.csharp.dotnet.convert import change_type
 from apim.csharp.dotnet.defaults import default_of
 from apim.csharp.dotnet.key_value_pair import KeyValuePair
 from apim.csharp.dotnet.moments import DateTime, DateTimeOffset, TimeSpan
@@ -33,7 +31,7 @@ def cast_token(token: JToken | None, target: str, *, nullable: bool) -> Any:
             return None
         raise argument_null("value")
     found = token.value if isinstance(token, JProperty) else token
-    # No cast allows the kinds of tokens that are not values.
+    # A token that is not a value has a kind that no cast allows, so its value is not used.
     plain = found.value if isinstance(found, JValue) else None
     return cast_value(found.kind, plain, target, nullable=nullable)
 
@@ -114,7 +112,9 @@ def to_object(of: ClrType) -> Callable[[JToken], Any]:
 
 
 def read_item(of: ClrType) -> Callable[[JToken], Any]:
-    """A value in the object that is built; a string that does not fit is a JsonReaderException.
+    """A function that converts an item or a value to T within ToObject<T>() of a collection.
+
+    The function raises a JsonReaderException for a string that it cannot convert.
 
     Raises:
         UnsupportedError: this T is not supported.
@@ -165,8 +165,8 @@ def _built(token: JToken, kind: type[Any], make: Callable[[Any], Any]) -> Any:
 
 def _dictionary(found: JObject, value_type: ClrType, inner: Callable[[JToken], Any]) -> Dictionary:
     made = Dictionary(clr("String"), value_type)
-    for name, one in found.properties.items():
-        made.set(name, inner(one.value))
+    for name, item in found.properties.items():
+        made.set(name, inner(item.value))
     return made
 
 

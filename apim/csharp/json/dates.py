@@ -22,6 +22,7 @@ _TICKS_PER_MILLISECOND: Final = 10_000
 _TICKS_PER_DAY: Final = 864_000_000_000
 _LONG: Final = 2**63
 _MOST_TICKS: Final = 3_155_378_975_999_999_999
+_ISO_LENGTHS: Final = range(19, 41)
 _MICROSOFT = re.compile(r"/Date\((-?[0-9]{1,19})(?:([+-])(.*))?\)/", re.DOTALL)
 _OFFSET = re.compile(r"(?:[0-9]{2}|-[0-9])(?:[0-9]{2}|-[0-9]|\Z)")
 
@@ -36,7 +37,7 @@ def string_token(text: str, *, dates: bool) -> JValue:
         moment = _microsoft_date(text)
         if moment is not None:
             return JValue(moment, "Date")
-    elif dates and 19 <= len(text) <= 40 and text[10] == "T" and text[0].isdigit():  # noqa: PLR2004
+    elif dates and len(text) in _ISO_LENGTHS and text[10] == "T" and text[0].isdigit():
         moment = iso_date(text)
         if moment is not None:
             return JValue(moment, "Date")
@@ -44,7 +45,7 @@ def string_token(text: str, *, dates: bool) -> JValue:
 
 
 def _microsoft_date(text: str) -> DateTime | None:
-    """A date from milliseconds since 1970; with an offset it becomes local time, which is UTC here."""
+    """The date from milliseconds since 1970, or None. With an offset its kind is local, which is UTC here."""
     match = _MICROSOFT.fullmatch(text)
     if match is None or (match[2] == "-" and "+" in match[3]):
         return None
@@ -71,13 +72,13 @@ _ISO = re.compile(
 
 
 def iso_date(text: str) -> DateTime | None:
-    """The date in a JSON string, or None; with an offset it becomes local time, which is UTC here."""
+    """The date in a JSON string, or None. A date with an offset is converted to local time, UTC here."""
     match = _ISO.match(text)
     if match is None or text.endswith("\n"):
         return None
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     fraction = int((match[7] or "").ljust(7, "0"))
-    ends_the_day = hour == 24 and not minute and not second and not fraction  # noqa: PLR2004
+    ends_the_day = hour == 24 and not minute and not second and not fraction  # noqa: PLR2004 -- 24:00
     try:
         ticks = ticks_of(year, month, day, 0 if ends_the_day else hour, minute, second) + fraction
     except DotNetException:

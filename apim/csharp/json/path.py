@@ -284,9 +284,9 @@ def _named(names: list[str], scan: bool) -> Step:
     def select(_root: JToken, tokens: Iterable[JToken], strict: bool) -> Iterator[JToken]:
         for token in tokens:
             if scan:
-                for one in _below(token):
-                    if isinstance(one, JProperty) and one.name in names:
-                        yield one.value
+                for descendant in _below(token):
+                    if isinstance(descendant, JProperty) and descendant.name in names:
+                        yield descendant.value
                 continue
             for name in names:
                 found = token.get(name) if isinstance(token, JObject) else None
@@ -301,8 +301,8 @@ def _named(names: list[str], scan: bool) -> Step:
 def _all_values(_root: JToken, tokens: Iterable[JToken], strict: bool) -> Iterator[JToken]:
     for token in tokens:
         if isinstance(token, JObject):
-            for one in token.properties.values():
-                yield one.value
+            for item in token.properties.values():
+                yield item.value
         else:
             _missing(strict, f"Property '*' not valid on {token.clr_type}.")
 
@@ -310,9 +310,9 @@ def _all_values(_root: JToken, tokens: Iterable[JToken], strict: bool) -> Iterat
 def _scan_all(_root: JToken, tokens: Iterable[JToken], _strict: bool) -> Iterator[JToken]:
     for token in tokens:
         yield token
-        for one in _below(token):
-            if not isinstance(one, JProperty):
-                yield one
+        for descendant in _below(token):
+            if not isinstance(descendant, JProperty):
+                yield descendant
 
 
 def _all_items(_root: JToken, tokens: Iterable[JToken], strict: bool) -> Iterator[JToken]:
@@ -353,9 +353,9 @@ def _slice(start: int | None, stop: int | None, step: int | None) -> Step:
 def _matching(query: Query, scan: bool) -> Step:
     def select(root: JToken, tokens: Iterable[JToken], _strict: bool) -> Iterator[JToken]:
         for token in tokens:
-            for one in descendants(token) if scan else token.children():
-                if query(root, one):
-                    yield one
+            for candidate in descendants(token) if scan else token.children():
+                if query(root, candidate):
+                    yield candidate
 
     return select
 
@@ -378,7 +378,16 @@ def _walk(path: Iterable[Step], root: JToken, token: JToken, *, strict: bool) ->
 
 
 def select(token: JToken, path: str | None, error: bool = False) -> list[JToken]:
-    """All tokens at a path; with `error`, each step must find a token."""
+    """All tokens at a path.
+
+    Args:
+        token: where the path starts.
+        path: in JSONPath.
+        error: whether each step must find a token.
+
+    Raises:
+        DotNetException: ArgumentNullException; JsonException, for an invalid path or a missing token.
+    """
     if path is None:
         raise argument_null("path")
     return list(_walk(steps(path), token, token, strict=error))
@@ -397,7 +406,11 @@ def descendants(token: JToken) -> list[JToken]:
 
 
 def select_one(token: JToken, path: str | None, error: bool = False) -> JToken | None:
-    """SelectToken."""
+    """SelectToken: the token at a path; None if there is none.
+
+    Raises:
+        DotNetException: as `select`; JsonException, if there are several tokens.
+    """
     found = select(token, path, error)
     if len(found) > 1:
         raise _error("Path returned multiple tokens.")

@@ -1,4 +1,4 @@
-"""The JSON of plain .NET values."""
+"""Writes plain .NET values as JSON."""
 
 import base64
 import math
@@ -21,7 +21,7 @@ _ESCAPED = re.compile('["\\\\\x00-\x1f\x85\u2028\u2029]')
 
 
 def quote(text: str) -> str:
-    """A JSON string."""
+    """A string as JSON, with its quotes."""
     return '"' + _ESCAPED.sub(lambda m: _ESCAPES.get(m[0]) or f"\\u{ord(m[0]):04x}", text) + '"'
 
 
@@ -123,7 +123,7 @@ def kind_of(value: Any) -> str:  # noqa: C901, PLR0911 -- one case per kind
 
 
 def same_value(left: Any, right: Any) -> bool:
-    """Whether two values of one JTokenType are equal; numbers of different types are compared by value."""
+    """Whether two values with the same JTokenType are equal; numbers are compared without their types."""
     if isinstance(left, (int, float, Decimal)) and isinstance(right, (int, float, Decimal)):
         return left == right
     if isinstance(left, Array) and isinstance(right, Array):

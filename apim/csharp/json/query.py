@@ -29,12 +29,12 @@ _EPSILON: Final = 2.2204460492503131e-16
 
 def every(conditions: list[Query]) -> Query:
     """Whether all conditions are true; conditions may be added to the list later."""
-    return lambda root, token: all(one(root, token) for one in conditions)
+    return lambda root, token: all(condition(root, token) for condition in conditions)
 
 
 def some(conditions: list[Query]) -> Query:
-    """Whether a condition is true; conditions may be added to the list later."""
-    return lambda root, token: any(one(root, token) for one in conditions)
+    """Whether any condition is true; conditions may be added to the list later."""
+    return lambda root, token: any(condition(root, token) for condition in conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Comparison:
         """Whether it is true for any pair of tokens of the two sides."""
         if self.right is None:
             return any(True for _found in self.left(root, token))
-        right = list(self.right(root, token))
-        return any(self._matches(one, other) for one in self.left(root, token) for other in right)
+        rights = list(self.right(root, token))
+        return any(self._matches(left, right) for left in self.left(root, token) for right in rights)
 
     def _matches(self, left: JToken, right: JToken) -> bool:  # noqa: PLR0911 -- one case per kind
         if not isinstance(left, JValue) or not isinstance(right, JValue):
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def _equal(left: JValue, right: JValue) -> bool:
-    """Equality, in which a string also equals the string form of a date, Guid, duration, Uri or of bytes."""
+    """Equality, in which a string also equals a date, bytes, Guid, TimeSpan or Uri with that string form."""
     if left.clr_equals(right):
         return True
     if {left.kind, right.kind} == _NUMERIC:
@@ -103,28 +103,28 @@ def compare(left: JValue, right: JValue) -> int:
         DotNetException: FormatException, if a string that is compared with a number is not a number.
         UnsupportedError: the twin does not compare these values.
     """
-    one, other = left.value, right.value
-    if one is None or other is None:
-        return (one is not None) - (other is not None)
+    ours, theirs = left.value, right.value
+    if ours is None or theirs is None:
+        return (ours is not None) - (theirs is not None)
     kind = right.kind if left.kind == "String" else left.kind
     match kind:
         case "Integer" | "Float":
-            return _compare_numbers(one, other, kind)
-        case "String" if not isinstance(one, Array) and not isinstance(other, Array):
-            return compare_ordinal(to_string(one), to_string(other))
+            return _compare_numbers(ours, theirs, kind)
+        case "String" if not isinstance(ours, Array) and not isinstance(theirs, Array):
+            return compare_ordinal(to_string(ours), to_string(theirs))
         case "Boolean":
-            return to_bool(one) - to_bool(other)
+            return to_bool(ours) - to_bool(theirs)
     raise UnsupportedError(f"comparing {left.kind} and {right.kind} of JSON")
 
 
-def _compare_numbers(one: Any, other: Any, kind: str) -> int:
-    if isinstance(one, Decimal) or isinstance(other, Decimal):
-        left, right = to_decimal(one), to_decimal(other)
-        return (left > right) - (left < right)
-    if kind == "Float" or isinstance(one, float) or isinstance(other, float):
-        first, second = to_double(one), to_double(other)
-        if abs(first - second) < (abs(first) + abs(second) + 10) * _EPSILON:
+def _compare_numbers(left: Any, right: Any, kind: str) -> int:
+    if isinstance(left, Decimal) or isinstance(right, Decimal):
+        left_decimal, right_decimal = to_decimal(left), to_decimal(right)
+        return (left_decimal > right_decimal) - (left_decimal < right_decimal)
+    if kind == "Float" or isinstance(left, float) or isinstance(right, float):
+        left_double, right_double = to_double(left), to_double(right)
+        if abs(left_double - right_double) < (abs(left_double) + abs(right_double) + 10) * _EPSILON:
             return 0
-        return (first > second) - (first < second)
-    number, second_number = to_integer("Int64", one), to_integer("Int64", other)
-    return (number > second_number) - (number < second_number)
+        return (left_double > right_double) - (left_double < right_double)
+    left_long, right_long = to_integer("Int64", left), to_integer("Int64", right)
+    return (left_long > right_long) - (left_long < right_long)

@@ -27,7 +27,12 @@ def reader_error(message: str) -> DotNetException:
 
 
 def parse(text: str, *, dates: bool = True, may_end: bool = False) -> JToken:
-    """The document in a string; with `may_end` it may end after any value, as for JsonConvert.
+    """Parses a document.
+
+    Args:
+        text: the JSON.
+        dates: whether strings in the form of a date become dates.
+        may_end: whether the document may end after any value, as for JsonConvert.
 
     Raises:
         DotNetException: JsonReaderException.
@@ -74,10 +79,10 @@ def _strict_reader(dates: bool) -> Callable[[str], JToken]:
     def build(pairs: list[tuple[str, Any]]) -> JObject:
         found = JObject()
         properties, holding = found.properties, JProperty.holding
-        for given, value in pairs:
-            name = given if given.isascii() else utf16(given)
+        for original_name, value in pairs:
+            name = original_name if original_name.isascii() else utf16(original_name)
             if type(value) is str and value.isascii() and not (value[:1] == "/" or value[10:11] == "T"):
-                token: JToken = JValue(value, "String")  # It does not have the form of a date.
+                token: JToken = JValue(value, "String")  # The string does not have the form of a date.
             else:
                 token = convert(value)
             if name in properties:
@@ -251,7 +256,7 @@ class _Reader:
             self.position += 1
             self.skip_space()
             self._check_end(self.text[self.position : self.position + 1])
-            # Of several equal names the last value is kept, at the position of the first.
+            # If a name occurs several times, the last value is kept, at the position of the first.
             found.set(name, self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]
@@ -286,7 +291,7 @@ class _Reader:
             if self.text.startswith(closing, self.position):
                 self.position += 1
                 return found
-            # A comma instead of a value stands for the value undefined.
+            # A comma without a value before it represents the value `undefined`.
             found.append(self._value(depth + 1))
             self.skip_space()
             here = self.text[self.position : self.position + 1]

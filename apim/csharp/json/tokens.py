@@ -61,19 +61,19 @@ class JToken:
         return "[", "]"
 
     def children(self) -> list["JToken"]:
-        """Tokens inside, in order."""
+        """The child tokens, in order."""
         return []
 
     def __iter__(self) -> Iterator["JToken"]:
         return iter(self.children())
 
     def clone(self) -> "JToken":
-        """A copy without parent."""
+        """A copy without a parent."""
         raise UnsupportedError("cloning this token")
 
 
 class JValue(JToken):
-    """A value: `value` is None, or a .NET value."""
+    """A value; `value` is a .NET value, or None for null."""
 
     __slots__ = ("kind", "value")
     clr_type = clr("JValue")
@@ -107,7 +107,7 @@ class JValue(JToken):
         """The conversion by IConvertible, which uses the casts of tokens."""
         return cast_value(self.kind, self.value, target)
 
-    def write(self, pieces: list[str], newline: str) -> None:  # noqa: ARG002 -- a value has no lines
+    def write(self, pieces: list[str], newline: str) -> None:  # noqa: ARG002 -- a value has no line breaks
         """Appends its JSON."""
         if self.kind == "Undefined":
             pieces.append("undefined")
@@ -123,7 +123,7 @@ class JValue(JToken):
         return same_value(self.value, other.value)
 
     def clone(self) -> "JValue":
-        """A copy without parent."""
+        """A copy without a parent."""
         return JValue(self.value, self.kind)
 
 
@@ -145,7 +145,7 @@ class JProperty(JToken):
     def holding(cls, name: str, value: JToken, parent: "JObject") -> "JProperty":
         """A property of an object, created from a value that has no parent."""
         made = cls.__new__(cls)
-        made.parent, made.name, made._value = parent, name, value  # noqa: SLF001 -- its own
+        made.parent, made.name, made._value = parent, name, value  # noqa: SLF001 -- an attribute of this class
         value.parent = made
         return made
 
@@ -172,7 +172,7 @@ class JProperty(JToken):
         self._value = self.adopted(to_token(value))
 
     def children(self) -> list[JToken]:
-        """Tokens inside, in order."""
+        """The child tokens, in order."""
         return [self._value]
 
     def write(self, pieces: list[str], newline: str) -> None:
@@ -181,7 +181,7 @@ class JProperty(JToken):
         self._value.write(pieces, newline)
 
     def clone(self) -> "JProperty":
-        """A copy without parent."""
+        """A copy without a parent."""
         return JProperty(self.name, self._value.clone())
 
 
@@ -212,23 +212,23 @@ class JArray(JToken):
         return token
 
     def add(self, value: Any) -> None:
-        """Appends."""
+        """Appends a value."""
         self.items.append(self.adopted(value))
 
     def insert(self, index: int, value: Any) -> None:
-        """Inserts."""
+        """Inserts a value at an index."""
         if not 0 <= index <= len(self.items):
             raise index_out_of_range()
         self.items.insert(index, self.adopted(value))
 
     def at(self, index: int) -> JToken:
-        """An item."""
+        """The item at an index."""
         if not 0 <= index < len(self.items):
             raise index_out_of_range()
         return self.items[index]
 
     def set(self, index: int, value: Any) -> None:
-        """Replaces an item."""
+        """Replaces the item at an index."""
         self.at(index).parent = None
         self.items[index] = self.adopted(value)
 
@@ -247,14 +247,14 @@ class JArray(JToken):
         del self.items[index]
 
     def children(self) -> list[JToken]:
-        """Tokens inside, in order."""
+        """The child tokens, in order."""
         return list(self.items)
 
     def __iter__(self) -> Iterator[JToken]:
         return _guarded(self.items)
 
     def clone(self) -> "JArray":
-        """A copy without parent."""
+        """A copy without a parent."""
         return JArray([item.clone() for item in self.items])
 
 
@@ -273,15 +273,15 @@ class JConstructor(JToken):
             item.parent = self
 
     def children(self) -> list[JToken]:
-        """Tokens inside, in order."""
+        """The child tokens, in order."""
         return list(self.items)
 
     def brackets(self) -> tuple[str, str]:
-        """What its JSON begins and ends with."""
+        """The start and the end of its JSON."""
         return f"new {self.name}(", ")"
 
     def clone(self) -> "JConstructor":
-        """A copy without parent."""
+        """A copy without a parent."""
         return JConstructor(self.name, [item.clone() for item in self.items])
 
 
@@ -295,10 +295,10 @@ class JObject(JToken):
     def __init__(self, properties: list[JProperty] | None = None) -> None:
         self.parent = None
         self.properties: dict[str, JProperty] = {}
-        for one in properties or []:
-            self.add_property(one)
+        for item in properties or []:
+            self.add_property(item)
 
-    def insert_property(self, index: int, one: JProperty) -> None:
+    def insert_property(self, index: int, item: JProperty) -> None:
         """Inserts a property at an index.
 
         Raises:
@@ -307,29 +307,29 @@ class JObject(JToken):
         if not 0 <= index <= len(self.properties):
             raise index_out_of_range()
         later = list(self.properties)[index:]
-        self.add_property(one)
+        self.add_property(item)
         for name in later:
             self.properties[name] = self.properties.pop(name)
 
-    def add_property(self, one: JProperty) -> None:
+    def add_property(self, item: JProperty) -> None:
         """Adds a property.
 
         Raises:
             DotNetException: ArgumentException, if the name exists already.
         """
-        if one.name in self.properties:
+        if item.name in self.properties:
             raise DotNetException(
                 "ArgumentException",
-                f"Can not add property {one.name} to Newtonsoft.Json.Linq.JObject. "
+                f"Can not add property {item.name} to Newtonsoft.Json.Linq.JObject. "
                 "Property with the same name already exists on object.",
             )
-        if one.parent is not None:
-            one = one.clone()
-        one.parent = self
-        self.properties[one.name] = one
+        if item.parent is not None:
+            item = item.clone()
+        item.parent = self
+        self.properties[item.name] = item
 
     def get(self, name: Any) -> JToken | None:
-        """The value of a property, or None."""
+        """The value of a property; None if it is absent."""
         if name is None:
             raise argument_null("propertyName")
         found = self.properties.get(name)
@@ -355,28 +355,28 @@ class JObject(JToken):
         return found is not None
 
     def children(self) -> list[JToken]:
-        """Tokens inside, in order."""
+        """The child tokens, in order."""
         return list(self.properties.values())
 
     def __iter__(self) -> Iterator[JToken]:
         return _guarded(self.properties.values())
 
     def brackets(self) -> tuple[str, str]:
-        """What its JSON begins and ends with."""
+        """The start and the end of its JSON."""
         return "{", "}"
 
     def pairs(self) -> Iterator["KeyValuePair"]:
         """The properties as foreach enumerates them."""
-        for one in _guarded(self.properties.values()):
-            yield KeyValuePair(one.name, one.value, STRING, JTOKEN)
+        for item in _guarded(self.properties.values()):
+            yield KeyValuePair(item.name, item.value, STRING, JTOKEN)
 
     def clone(self) -> "JObject":
-        """A copy without parent."""
-        return JObject([one.clone() for one in self.properties.values()])
+        """A copy without a parent."""
+        return JObject([item.clone() for item in self.properties.values()])
 
 
 def _guarded(items: Any) -> Iterator[Any]:
-    """Iterates, and throws the exception of .NET if the collection changes."""
+    """The items; raises InvalidOperationException, as in .NET, if the collection changes."""
     size = len(items)
     for item in list(items):
         if len(items) != size:
@@ -405,7 +405,7 @@ def to_token(value: Any) -> JToken:
 
 
 def token_of_primitive(value: Any) -> JToken:
-    """The implicit conversion from a .NET value: integers become longs."""
+    """The implicit conversion from a .NET value; integers are converted to long."""
     if isinstance(value, str):
         return JValue(value, "String")
     if isinstance(value, int) and not isinstance(value, (bool, ULong)):
@@ -421,7 +421,7 @@ def deep_equals(left: JToken | None, right: JToken | None) -> bool:
         return isinstance(left, JValue) and left.clr_equals(right)
     if isinstance(left, JObject) and isinstance(right, JObject):
         return left.properties.keys() == right.properties.keys() and all(
-            deep_equals(one.value, right.properties[name].value) for name, one in left.properties.items()
+            deep_equals(item.value, right.properties[name].value) for name, item in left.properties.items()
         )
     if type(left) is not type(right):
         return False

@@ -1,1 +1,1 @@
-"""The syntax of C#: tokens, trees, and the flow of control through them."""
+"""The syntax of C#: tokens, syntax trees and control flow."""

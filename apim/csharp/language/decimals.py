@@ -16,7 +16,7 @@ def decimal_overflow() -> DotNetException:
 
 
 def checked_decimal(value: Decimal) -> Decimal:
-    """A decimal in .NET's precision: 96 bits of digits, at most 28 decimals; halves are rounded to even.
+    """Rounds a number to .NET's precision: 96 bits, at most 28 decimal places; halves are rounded to even.
 
     Raises:
         DotNetException: OverflowException.

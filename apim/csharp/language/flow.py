@@ -1,8 +1,8 @@
-"""Definite assignment and reachability, which a compiler checks.
+"""Checks definite assignment and reachability, as a C# compiler does.
 
-C# 7.3 specification, "Definite assignment" and "End points and reachability". A name belongs to one
-variable of an expression, so states contain names. At an unreachable point all variables count as
-assigned.
+Source: the sections "Definite assignment" and "End points and reachability" of the C# 7.3 specification. The
+names of variables are unique in an expression, so a state is a set of names. At an unreachable point all
+variables are considered to be assigned.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,8 @@ def check_flow(body: syntax.Block, *, must_return: bool = True) -> None:
     """Checks a multi-statement expression or a lambda's block.
 
     Raises:
-        RefusedError: a variable is read before it is assigned (CS0165), a path has no return (CS0161).
+        RefusedError: a variable is read before it is assigned (CS0165), a path has no return (CS0161), or a
+            statement is misplaced (CS0139, CS0163).
     """
     walk = _Flow()
     end = walk.statement(body, _START)
@@ -30,7 +31,11 @@ def check_flow(body: syntax.Block, *, must_return: bool = True) -> None:
 
 
 def check_value(node: Node) -> None:
-    """Checks a single-statement expression."""
+    """Checks a single-statement expression.
+
+    Raises:
+        RefusedError: a variable is read before it is assigned (CS0165).
+    """
     _Flow().value(node, _START)
 
 

@@ -19,7 +19,7 @@ PREDEFINED: Final = {
     "string": "String",
     "object": "Object",
 }
-"""C#'s keywords for types, and the names of these types."""
-
+"""The .NET names of these types, by keyword."""
 
 KEYWORDS: Final = {name: keyword for keyword, name in PREDEFINED.items()}
+"""The keywords, by the .NET name of the type."""

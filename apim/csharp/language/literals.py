@@ -1,6 +1,6 @@
-"""The values of C# literals. C# 7.3 specification, "Literals".
+"""The values of C# literals, according to the section "Literals" of the C# 7.3 specification.
 
-Strings consist of UTF-16 code units, as in .NET: a character beyond U+FFFF is two characters.
+Strings consist of UTF-16 code units, as in .NET: a character beyond U+FFFF is represented by two units.
 """
 
 import re
@@ -36,7 +36,7 @@ _LARGEST: Final = {"Int32": 2**31 - 1, "UInt32": 2**32 - 1, "Int64": 2**63 - 1, 
 
 
 def utf16(text: str) -> str:
-    """A string in UTF-16 code units."""
+    """Converts a Python string to UTF-16 code units."""
     if text.isascii() or max(text) <= "\uffff":
         return text
     return "".join(

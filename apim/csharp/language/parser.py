@@ -1,4 +1,4 @@
-"""Parses expressions of C# 7: precedence climbing over the scanner's tokens.
+"""Parses expressions of C# 7 by precedence climbing over the scanner's tokens.
 
 Ambiguities of the grammar are resolved by the rules of the C# 7.3 specification: "Cast expressions" for
 `(x)-1`, "Grammar ambiguities" for `a < b`. The error for a construct outside the subset names the construct.

@@ -1,7 +1,7 @@
 """Splits C# into tokens, and finds the end of an expression.
 
-Interpolated strings are tokens that contain the tokens of their holes, nested to any depth.
-C# 7.3 specification, "Lexical structure".
+The token of an interpolated string contains the tokens of its holes, nested to any depth.
+Source: the chapter "Lexical structure" of the C# 7.3 specification.
 """
 
 import re
@@ -108,7 +108,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-# Tokens that neither are a bracket nor contain one that counts; `find_end` skips them.
+# Tokens that `find_end` skips: they are not brackets, and brackets inside them are not counted.
 _SKIPPED = re.compile(
     r"""
     (?:
@@ -146,7 +146,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token; the `parts` of an interpolated string are its raw texts and its holes."""
+    """One token; the `parts` of an interpolated string are its raw strings and its holes."""
 
     kind: str
     text: str

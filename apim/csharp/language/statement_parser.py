@@ -21,9 +21,12 @@ _REFUSED: Final = {
 
 @lru_cache(maxsize=1024)
 def parse(source: str) -> Node:
-    """The tree of `@( ... )`, an expression, or of `@{ ... }`, a Block.
+    """The syntax tree of `@( ... )`, which is a Paren, or of `@{ ... }`, which is a Block.
 
     It is cached, because templates repeat expressions and both the compiler and the lint read the tree.
+
+    Raises:
+        RefusedError: the expression is malformed, or outside the subset.
     """
     parser = StatementParser(tokens_of(source, 1, len(source)))
     if source.startswith("@{"):

@@ -24,7 +24,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant; `type` is the C# type's .NET name, `null` for null."""
+    """A constant; `type` is the .NET name of its type, or `null` for null."""
 
     at: int
     type: str
@@ -42,7 +42,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Interpolated(Node):
-    """`$"..."`: texts, unescaped, and holes."""
+    """`$"..."`: its unescaped strings and its holes."""
 
     at: int
     parts: tuple[str | Hole, ...]
@@ -69,7 +69,7 @@ class Member(Node):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument; `mode` is "", "out" or "ref"; `declares` is set for `out var x`."""
+    """One argument; `mode` is "" or "out"; `declares` is the T of `out T x`; `name` is set for `name: x`."""
 
     value: Node
     mode: str = ""
@@ -97,7 +97,7 @@ class Index(Node):
 
 @dataclass(frozen=True, slots=True)
 class Conditional(Node):
-    """`target?.rest`; the leaf of `rest` is a Receiver."""
+    """`target?.rest`; the innermost node of `rest` is a Receiver."""
 
     at: int
     target: Node
@@ -113,7 +113,7 @@ class Receiver(Node):
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """`{ ... }` after `new`: elements, `Name = value` and `[key] = value` pairs."""
+    """`{ ... }` after `new T`, with elements, `Name = value` or `[key] = value`."""
 
     at: int
     elements: tuple["Element", ...]
@@ -121,7 +121,7 @@ class Initializer:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One entry: `values` for Add, or a `member`/`index` with a value or an initializer."""
+    """One element: the `values` for Add, or a `member` or an `index` with a value or an initializer."""
 
     at: int
     values: "tuple[Node | Initializer, ...]"
@@ -243,7 +243,7 @@ class Is(Node):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`T`, `T name`, `var name` (type None), or a constant; `either` is set for a name, which may be both."""
+    """`T`, `T name`, `var name`, or a constant. A single name is parsed as a type; it may be a constant."""
 
     at: int
     type: TypeName | None = None

@@ -1,4 +1,4 @@
-"""Parses names of types, and decides whether `<` starts type arguments."""
+"""Parses types, and decides whether `<` starts type arguments."""
 
 from typing import Final
 
@@ -7,14 +7,14 @@ from apim.csharp.language.keywords import PREDEFINED
 from apim.csharp.language.scanner import Token
 from apim.csharp.language.syntax import TypeName
 
-# The tokens that may follow type arguments: C# 7.3 specification, "Grammar ambiguities".
+# The tokens that may follow type arguments: section "Grammar ambiguities" of the C# 7.3 specification.
 _AFTER_TYPE_ARGUMENTS: Final = frozenset(
     ["(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "["]
 )
 
 
 class TypeParser:
-    """A position in a sequence of tokens, and the grammar of types."""
+    """Parses types at the current position in a sequence of tokens."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         self.tokens = tokens
@@ -26,7 +26,7 @@ class TypeParser:
         return self.tokens[self.position]
 
     def advance(self) -> Token:
-        """The current token; the next one becomes current."""
+        """Returns the current token and moves to the next."""
         token = self.tokens[self.position]
         self.position = min(self.position + 1, len(self.tokens) - 1)
         return token
@@ -37,14 +37,18 @@ class TypeParser:
         return token.text == text and token.kind == "op"
 
     def expect(self, text: str) -> Token:
-        """Consumes a required token."""
+        """Returns a required token and moves to the next.
+
+        Raises:
+            RefusedError: the current token is a different one.
+        """
         if self.token.text != text or self.token.kind not in {"op", "keyword"}:
             found = self.token.text or "the end"
             raise RefusedError(f"expected `{text}`, not {found}", self.token.start, "CS1003")
         return self.advance()
 
     def type(self, *, array: bool = True) -> TypeName:
-        """A required type."""
+        """Parses a required type; `array` is whether `[]` may follow."""
         start = self.token
         found = self.try_type(nullable="always", array=array)
         if found is None:

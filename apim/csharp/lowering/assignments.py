@@ -61,7 +61,7 @@ class Assignments(Creation):
         return Bound(of, f"({steps})[{1 if prefix else 0}]", at)
 
     def _place_once(self, node: syntax.Node) -> tuple[Bound, ClrType, Setter]:
-        """An assignable expression that is read and then written; its parts are evaluated once."""
+        """The value, type and setter of an expression that is read and then assigned, evaluated once."""
         if isinstance(node, syntax.Paren):
             return self._place_once(node.inner)
         if isinstance(node, syntax.Name):
@@ -77,7 +77,7 @@ class Assignments(Creation):
         return Bound(read.type, _after(keeps, self.text(read)), node.at), of, write
 
     def _evaluated_place(self, node: syntax.Node) -> tuple[list[str], Bound, list[ArgumentValue]]:
-        """The parts of `target.name` or `target[arguments]`, and the code that evaluates them once."""
+        """The code that evaluates the parts of `target.name` or `target[arguments]` once, and the parts."""
         if not isinstance(node, (syntax.Member, syntax.Index)):
             self.refuse("only a variable, a property or an element can be assigned", node.at, "CS0131")
         target, keep = self._kept(self.bind(node.target))
@@ -93,13 +93,13 @@ class Assignments(Creation):
         return keeps, target, kept
 
     def _kept(self, bound: Bound) -> tuple[Bound, str]:
-        """A value that is evaluated once, and the code for that."""
+        """A value that is stored in a temporary variable, and the code that stores it."""
         kept = self.temporary()
         made = Bound(bound.type, kept, bound.at, bound.const, bound.path, bound.present)
         return made, f"({kept} := {self.text(bound)})"
 
     def _place(self, node: syntax.Node) -> tuple[ClrType, Setter]:
-        """The type of an assignable expression, and its setter."""
+        """The type and the setter of an assignable expression."""
         if isinstance(node, syntax.Paren):
             return self._place(node.inner)
         if isinstance(node, syntax.Name):
@@ -163,7 +163,7 @@ def _is_fixed(place: syntax.Node) -> bool:
 
 
 def _after(steps: list[str], value: str) -> str:
-    """A value after some steps."""
+    """The code that evaluates the steps and then the value."""
     return f"({', '.join([*steps, value])})[{len(steps)}]"
 
 

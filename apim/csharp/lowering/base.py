@@ -1,4 +1,4 @@
-"""The common base of the lowering: names of types, conversions, facts, and conditions."""
+"""The base class of the lowering: names of types, conversions, facts and conditions."""
 
 import re
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ from apim.csharp.lowering.source import Source, depth, indented
 
 Meaning = Bound | TypeReference | NamespaceReference
 _LONG: Final = 400
-"""Shorter code cannot be nested too deeply."""
+"""The length in characters below which code is not checked for deep nesting."""
 _DEEPEST: Final = 40
 """Python allows 200 nested brackets. Code that is nested more deeply becomes a function."""
 MOST_BLOCKS: Final = 18
@@ -36,16 +36,16 @@ MOST_BLOCKS: Final = 18
 MOST_INDENTS: Final = 90
 """Python allows 100 levels of indentation."""
 _FEW: Final = 4
-"""Up to this number of strings, `+` is faster than `join`."""
+"""The number of strings up to which `+` is faster than `join`."""
 _PERHAPS_NOT_IMPORTED: Final = frozenset({"System.Net"})
-"""Namespaces of allowed types that may not be imported by expressions; the documentation does not say."""
+"""Namespaces of allowed types for which the documentation does not state whether expressions import them."""
 _WRITTEN: Final = re.compile(r"\b([vt]\d+) :=")
 _KEPT: Final = re.compile(r"\bt\d+\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A decision, for coverage: `hits[2 * index]` is set for true, the next byte for false."""
+    """A decision whose outcomes are counted: `hits[2 * index]` is set for true, the next byte for false."""
 
     at: int
     kind: str
@@ -61,7 +61,7 @@ class Function:
         rounds: the number of enclosing loops.
         blocks: the number of enclosing blocks of the kinds that Python limits.
         indents: the number of enclosing blocks.
-        jumps: the enclosing statements that `break` and `continue` leave, the innermost last.
+        jumps: the enclosing statements to which `break` and `continue` may apply, the innermost last.
         handlers: the number of enclosing catch blocks, for `throw;`.
         returned: in a lambda, the types of its returns; None in the expression itself, which returns object.
         expected: in a lambda, the type that it must return, if it is known.
@@ -78,7 +78,7 @@ class Function:
     expected: ClrType | None = None
 
     def lines(self, body: list[str]) -> list[str]:
-        """A body, preceded by the nested functions and variables that it needs."""
+        """The lines of a body after those of the nested functions and variables that it needs."""
         unset = [f"{' = '.join(sorted(self.unset))} = None"] if self.unset else []
         return [*unset, *self.nested, *body]
 
@@ -87,7 +87,9 @@ class Function:
 class Jumps:
     """A statement that `break` leaves: `loop` or `switch`, or `finally`, which cannot be left.
 
-    `turn` is set if Python's `break` leaves a switch; `continue` then sets this variable.
+    Attributes:
+        turn: the variable of a switch that is lowered to a loop with one iteration; `continue` sets it.
+        continues: whether a `continue` sets the variable.
     """
 
     kind: str
@@ -117,11 +119,11 @@ class Base(ABC):
 
     @abstractmethod
     def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
-        """Arguments with their values."""
+        """Binds the arguments of a call."""
 
     @abstractmethod
     def slot_text(self, slot: Slot) -> str:
-        """The value of one parameter of a call."""
+        """The Python code for one parameter of a call."""
 
     @abstractmethod
     def bind_lambda(
@@ -142,12 +144,16 @@ class Base(ABC):
         """`++` and `--`."""
 
     def bind_any(self, node: Node) -> Meaning:
-        """The meaning of a node; the method for it is named after its class."""
+        """Binds a node to a value, a type or a namespace, with the method for its class."""
         found = getattr(self, _METHODS[type(node)])(node)
         return self.shallow(found) if isinstance(found, Bound) else found
 
     def bind(self, node: Node) -> Bound:
-        """The value of an expression."""
+        """Binds an expression that must be a value.
+
+        Raises:
+            RefusedError: it is invalid, or the name of a type or a namespace.
+        """
         found = self.bind_any(node)
         if isinstance(found, TypeReference):
             self.refuse(f"`{found.type}` is a type; expected a value", found.at, "CS0119")
@@ -160,11 +166,15 @@ class Base(ABC):
         return found
 
     def bind_as(self, node: Node, target: ClrType) -> Bound:
-        """The value of an expression, converted implicitly."""
+        """Binds an expression and converts its value implicitly."""
         return self.convert(self.bind(node), target)
 
     def convert(self, bound: Bound, target: ClrType) -> Bound:
-        """A value converted implicitly."""
+        """Converts a value implicitly.
+
+        Raises:
+            RefusedError: there is no implicit conversion.
+        """
         converter = convertible(bound, target)
         if converter is None and explicit(bound.type, target) is not None:
             self.refuse(
@@ -175,7 +185,7 @@ class Base(ABC):
         return self.converted(bound, target, converter)
 
     def converted(self, bound: Bound, target: ClrType, converter: Converter) -> Bound:
-        """A value after a conversion."""
+        """Applies a conversion to a value; a constant is converted at compile time."""
         if converter is same:
             return Bound(target, self.text(bound), bound.at, bound.const, bound.path, bound.present)
         if bound.is_constant and is_value_type(target):
@@ -183,20 +193,20 @@ class Base(ABC):
         return Bound(target, self.apply(converter, self.text(bound)), bound.at, present=is_value_type(target))
 
     def text(self, bound: Bound) -> str:
-        """The Python for a value."""
+        """The Python code for a value."""
         if bound.is_constant:
             return self.source.literal(bound.const)
         return self.joined(bound.parts) if isinstance(bound, Concatenation) else bound.code
 
     def joined(self, parts: Sequence[str | Known]) -> str:
-        """The concatenation of strings."""
+        """The Python code for a concatenation of strings."""
         texts = [self.source.literal(part.text) if isinstance(part, Known) else part for part in parts]
         if len(texts) <= _FEW:
             return f"({' + '.join(texts)})"
         return self.source.call(runtime.join, f"({', '.join(texts)})")
 
     def checked(self, bound: Bound) -> str:
-        """The Python for a value; throws .NET's exception if the value is null."""
+        """The Python code for a value, which throws NullReferenceException if the value is null."""
         text = self.text(bound)
         if bound.present or is_value_type(bound.type):
             return text
@@ -207,7 +217,7 @@ class Base(ABC):
         return f"({kept} if ({kept} := {text}) is not None else {throws})"
 
     def apply(self, function: Callable[..., Any], *arguments: str) -> str:
-        """A call of a function; the simplest functions are inlined."""
+        """The Python code for a call of a function; the simplest functions are inlined."""
         if function is same:
             return arguments[0]
         if len(arguments) == 2:  # noqa: PLR2004 -- the operands
@@ -227,7 +237,7 @@ class Base(ABC):
         return self.source.new("t")
 
     def shallow(self, bound: Bound) -> Bound:
-        """The value; as a call of a function if it is nested too deeply for Python's parser."""
+        """The value; its code becomes a function if it is nested too deeply for Python's parser."""
         text = bound.code
         if len(text) < _LONG or text.count("(") < _DEEPEST or depth(text) < _DEEPEST:
             return bound
@@ -245,15 +255,15 @@ class Base(ABC):
         self.reads.setdefault(fact, at)
 
     def condition(self, node: Node, kind: str) -> str:
-        """A condition; every branch of the expression is created here."""
+        """Binds a condition, whose outcomes are counted as a decision of this kind."""
         bound = self.bind(node)
         if bound.type is not DYNAMIC:
             bound = self.convert(bound, BOOLEAN)
         return self.decision(self.text(bound), node.at, kind)
 
     def decision(self, text: str, at: int, kind: str) -> str:
-        """The truth value; its outcome is recorded in `hits` if decisions are counted."""
-        # A lambda may be bound several times while overloads are tried: its branches are counted once.
+        """Adds a decision, and returns code that records its outcome in `hits` if decisions are counted."""
+        # A lambda may be bound several times while overloads are tried; its decisions are added only once.
         branch = Branch(at, kind)
         if branch not in self.branches:
             self.branches.append(branch)
@@ -263,7 +273,11 @@ class Base(ABC):
         return self.source.call(runtime.marker(self.hits, 2 * self.branches.index(branch)), text)
 
     def type_named(self, name: TypeName) -> ClrType:
-        """The type with a name."""
+        """The type with this name.
+
+        Raises:
+            RefusedError: the type is unknown.
+        """
         found = self.find_type(name)
         if found is None:
             self.refuse(
@@ -274,7 +288,7 @@ class Base(ABC):
         return found
 
     def find_type(self, name: TypeName) -> ClrType | None:
-        """The type with a name, or None."""
+        """The type with this name; None if it is unknown."""
         if name.name in {"[]", "Nullable"} and len(name.args) == 1:
             inner = self.type_named(name.args[0])
             if name.name == "Nullable" and not is_value_type(inner):
@@ -286,7 +300,7 @@ class Base(ABC):
         if simple == "Tuple" and name.args and namespace in {"", "System"}:
             return clr(f"Tuple{len(name.args)}", *map(self.type_named, name.args))
         known = DEFINITIONS.get(simple)
-        # A type without a namespace exists in the tables only.
+        # Types without a namespace are internal: C# cannot name them.
         if known is None or not known.namespace or namespace not in {"", known.namespace}:
             return None
         if not namespace and known.namespace in _PERHAPS_NOT_IMPORTED:

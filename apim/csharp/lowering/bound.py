@@ -18,7 +18,7 @@ class Bound:
 
     Attributes:
         type: its static type.
-        code: the Python for its value; empty for a constant, so use `Base.text` to read it.
+        code: the Python code for its value; empty for a constant, so use `Base.text` to read it.
         at: its offset in the text.
         const: its value, if it is known at compile time.
         path: the part of `context` that is read, as in `context.Request.Body`.
@@ -47,7 +47,7 @@ class Known:
 
 @dataclass(slots=True)
 class Concatenation(Bound):
-    """A chain of `+`: its operands, Python expressions for strings, are joined together."""
+    """A chain of `+` whose operands, constants and Python expressions for strings, are joined together."""
 
     parts: list[str | Known] = field(default_factory=list)
 
@@ -82,7 +82,15 @@ class Variable:
 
 @dataclass(slots=True)
 class ArgumentValue:
-    """An argument of a call; a lambda is not lowered yet, an `out` argument is a variable to set."""
+    """An argument of a call.
+
+    Attributes:
+        bound: its value; None for an `out` argument, a placeholder for a lambda.
+        mode: "" or "out".
+        name: the parameter's name, if the argument is named.
+        out: the variable that an `out` argument sets.
+        lambda_node: a lambda or a method group, which is lowered when the parameter's type is known.
+    """
 
     bound: Bound | None
     node: Node
@@ -95,7 +103,12 @@ class ArgumentValue:
 
 @dataclass(slots=True)
 class OutTarget:
-    """The target of an out value; `declare` is set if the argument declares its variable."""
+    """The variable that an `out` argument sets.
+
+    Attributes:
+        type: its type; None for `out var x`.
+        declare: returns the setter of the variable, after it has declared a new variable.
+    """
 
     type: ClrType | None
     declare: Callable[[ClrType], Setter]

@@ -53,7 +53,7 @@ _DEFERRED: Final = frozenset({"IEnumerable", "IOrderedEnumerable", "IJEnumerable
 
 
 class Calls(Names):
-    """Calls."""
+    """Lowers calls."""
 
     def bind_call(self, node: syntax.Call) -> Bound:
         """`target(args)`."""
@@ -103,7 +103,7 @@ class Calls(Names):
         return Bound(STRING, self.source.call(dynamic_to_string, self.text(holder)), node.at)
 
     def arguments(self, nodes: tuple[syntax.Argument, ...]) -> list[ArgumentValue]:
-        """Arguments with their values; lambdas and method groups are lowered when their type is known."""
+        """Binds arguments; lambdas and method groups are lowered later, when their type is known."""
         return [self._argument(node) for node in nodes]
 
     def _argument(self, node: syntax.Argument) -> ArgumentValue:
@@ -118,7 +118,7 @@ class Calls(Names):
         return ArgumentValue(self.bind(value), value, value.at, "", node.name)
 
     def _is_method_group(self, node: syntax.Node) -> bool:
-        """`Uri.EscapeDataString` or `text.Trim` as an argument."""
+        """Whether an argument is the name of a static method, such as `Uri.EscapeDataString`."""
         if not isinstance(node, syntax.Member) or not isinstance(node.target, syntax.Name):
             return False
         if self.scope.find(node.target.name) is not None or node.target.name == "context":
@@ -144,7 +144,7 @@ class Calls(Names):
         return OutTarget(declared, lambda found: self.declarer(name.name, declared or found, name.at))
 
     def writer(self, variable: Any) -> Setter:
-        """Sets a variable."""
+        """The setter of a variable."""
         if variable.cell:
             return lambda value: self.source.call(runtime.set_cell, variable.code, value)
         return lambda value: f"({variable.code} := {value})"
@@ -250,7 +250,7 @@ class Calls(Names):
         return Bound(returns, text, at)
 
     def _check_order(self, choice: Choice, at: int) -> None:
-        """Rejects named arguments in another order: arguments are evaluated in parameter order."""
+        """Rejects named arguments in another order, because arguments are evaluated in parameter order."""
         given = [argument.at for slot in choice.slots for argument in slot.arguments]
         if given != sorted(given):
             self.refuse("named arguments must be in the order of the parameters", at, "named arguments")
@@ -258,7 +258,7 @@ class Calls(Names):
     def try_now(
         self, function: Callable[..., Any], slots: list[Slot], at: int, receiver: Bound | None = None
     ) -> None:
-        """Calls a function with constants, so that an unsupported value is reported at compile time."""
+        """Calls a function with constants, to report an unsupported value at compile time."""
         if receiver is not None and receiver.const is None:
             return
         try:
@@ -274,14 +274,14 @@ class Calls(Names):
                 self.note(f"variables:{slot.arguments[0].bound.const}", at)
 
     def _orders_texts(self, choice: Choice) -> bool:
-        """Whether it compares strings without a StringComparison, for which .NET uses the culture."""
+        """Whether the member compares strings without a comparer, for which .NET uses the culture."""
         signature = choice.candidate.member.signature
         if signature.name not in _ORDER or any(one.name == "comparer" for one in signature.parameters):
             return False
         return self._type_arguments(choice)[-1:] == [STRING]
 
     def function_of(self, choice: Choice, at: int) -> Callable[..., Any]:
-        """The table's function for the type arguments, after a check of its constants."""
+        """The function of a member for the type arguments, after a check of its constant arguments."""
         function: Any = choice.candidate.member.function
         if isinstance(function, Culture):
             self.note("culture", at)
@@ -317,7 +317,7 @@ class Calls(Names):
         return self.checked(receiver)
 
     def slot_text(self, slot: Slot) -> str:
-        """The value of one parameter."""
+        """The code for one parameter."""
         if slot.expanded:
             items = ", ".join(self._one(slot, index) for index in range(len(slot.arguments)))
             return self.source.call(Array.of, self.source.name(slot.type), f"[{items}]")
@@ -366,7 +366,7 @@ def _is_constant(slot: Slot) -> bool:
 
 
 def _known(slot: Slot) -> Any:
-    """The value of a parameter with constant arguments."""
+    """The value of a parameter whose arguments are constants."""
     values = [
         converter(argument.bound.const)
         for argument, converter in zip(slot.arguments, slot.converters, strict=True)

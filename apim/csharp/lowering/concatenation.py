@@ -43,7 +43,7 @@ class Interpolation(Base):
         return Concatenation(STRING, "", at, present=True, parts=parts)
 
     def _part(self, bound: Bound) -> str | Known:
-        """A constant string, or Python for a string."""
+        """The string that a value is converted to: the string if it is constant, otherwise Python code."""
         if bound.is_constant:
             return Known(to_string(bound.const))
         text = self.text(bound)

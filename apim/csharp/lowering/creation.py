@@ -69,7 +69,7 @@ class Creation(Operations):
         return made if node.initializer is None else self._filled(made, node.initializer)
 
     def _filled(self, made: Bound, initializer: Initializer) -> Bound:
-        """An object after its initializer has run."""
+        """The code that creates an object and runs its initializer."""
         kept = self.temporary()
         steps = self._fill(Bound(made.type, kept, initializer.at, present=True), initializer)
         text = f"({', '.join([f'({kept} := {made.code})', *steps])},)[0]"
@@ -103,7 +103,7 @@ class Creation(Operations):
             steps = self._fill(Bound(inner.type, kept, value.at), value)
             self.receivers.pop()
             return f"({', '.join([f'({kept} := {self.text(inner)})', *steps])},)"
-        # The value is bound outside of the initializer, whose receiver is not visible to it.
+        # The receiver is removed while the value is bound, because a `?.` in the value must not use it.
         self.receivers.pop()
         bound = self.bind(value)
         self.receivers.append(target)
@@ -144,7 +144,7 @@ class Creation(Operations):
         return Bound(array_of(element), text, node.at, present=True)
 
     def bind_new_anonymous(self, node: syntax.NewAnonymous) -> Bound:
-        """`new { a = 1 }`. Anonymous types with the same names are the same type."""
+        """`new { a = 1 }`. Anonymous types with the same names and types of members are the same type."""
         names = tuple(name for name, _value in node.members)
         if len(set(names)) < len(names):
             self.refuse("a member of an anonymous type occurs twice", node.at, "CS0833")
@@ -159,7 +159,7 @@ class Creation(Operations):
         return Bound(of, text, node.at, present=True)
 
     def bind_lone_lambda(self, node: syntax.Lambda) -> Bound:
-        """A lambda that is not an argument, which has no type."""
+        """Rejects a lambda that is not an argument and therefore has no type."""
         self.refuse("a lambda can only be an argument of a method", node.at, "lambda")
 
     def bind_lambda(
@@ -190,7 +190,7 @@ class Creation(Operations):
         """The code that creates the function of a lambda.
 
         The function captures the current values of the variables `around`, which in a loop differ for each
-        iteration. Of a variable that changes it captures the cell.
+        iteration. For a variable that changes, it captures the cell.
         """
         parameters = ", ".join(variable.code for variable in variables)
         cells = [variable.code for variable in variables if variable.cell]
@@ -248,7 +248,7 @@ def _reader(name: str) -> Callable[[Any], Any]:
 
 
 def _expanded(node: syntax.Node, count: int) -> syntax.Lambda:
-    """A method group as the equivalent lambda."""
+    """The lambda that is equivalent to a method group with `count` parameters."""
     names = [f"<{index}>" for index in range(count)]
     arguments = tuple(syntax.Argument(syntax.Name(node.at, name)) for name in names)
     return syntax.Lambda(

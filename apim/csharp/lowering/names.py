@@ -57,14 +57,14 @@ _ALWAYS = frozenset(
         "context.Variables",
     }
 )
-"""Values that are never null."""
+"""Paths of values that are never null."""
 
 
 class Names(Base):
     """Lowers names, members and indexers."""
 
     def bind_literal(self, node: syntax.Literal) -> Bound:
-        """A constant."""
+        """A literal."""
         of = clr(node.type)
         value: Any = node.value
         if node.type in INTEGER_CLASSES:
@@ -134,7 +134,7 @@ class Names(Base):
         return Bound(returns, self.source.literal(value), node.at, present=value is not None)
 
     def member_of(self, target: Bound, node: syntax.Member) -> Bound:
-        """An instance's property."""
+        """A property of a value."""
         if target.type is DYNAMIC:
             name = self.source.literal(node.name)
             return Bound(DYNAMIC, self.source.call(dynamic_member, self.text(target), name), node.at)
@@ -160,7 +160,7 @@ class Names(Base):
         return None
 
     def reader(self, target: Bound, get: Any, holder: ClrType) -> str:
-        """Reads a property, after a check for null."""
+        """The code that reads a property, after a check for null."""
         if isinstance(get, Typed):
             get = get.make(*holder.args)
         owner = self.text(target) if target.type.name == "Nullable" else self.checked(target)
@@ -171,7 +171,7 @@ class Names(Base):
         return self.source.call(get, owner)
 
     def wrapped(self, text: str, function: Any, returns: ClrType) -> str:
-        """The result of a table's function, converted to a value of its type if it is not one already."""
+        """The code for the result of a member's function, converted to the class of its .NET type."""
         gives = getattr(function, "__annotations__", {}).get("return")
         if returns.name == "[]" and returns.args[0] is BYTE and gives is bytes:
             return self.source.call(Array, self.source.name(BYTE), text)
@@ -189,7 +189,7 @@ class Names(Base):
         return path
 
     def no_member(self, of: ClrType, name: str, at: int) -> NoReturn:
-        """Rejects a member that is not in the tables."""
+        """Rejects a member that is not declared."""
         self.refuse(
             f"{of} has no member `{name}` that API Management allows and the twin supports",
             at,
@@ -201,7 +201,7 @@ class Names(Base):
         return self.index_of(self.bind(node.target), self.arguments(node.args), node.at)
 
     def index_of(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Bound:
-        """An element."""
+        """An element of an array, a string or a collection."""
         if target.type.name == "[]":
             return self._array_element(target, arguments, at)
         if target.type is STRING and len(arguments) == 1 and arguments[0].bound is not None:
@@ -216,7 +216,7 @@ class Names(Base):
         return Bound(choice.returns, self._indexed(target, choice), at)
 
     def _indexed(self, target: Bound, choice: Choice) -> str:
-        """An element by the chosen indexer."""
+        """The code that calls the chosen indexer."""
         given = choice.slots[0].arguments
         if target.path == "context.Variables" and given and given[0].bound is not None:
             name = given[0].bound.const
@@ -240,7 +240,11 @@ class Names(Base):
         return f"({found} if {plain} else {source.call(runtime.variable, found, key)})"
 
     def indexer(self, target: Bound, arguments: list[ArgumentValue], at: int) -> Choice:
-        """The indexer for the arguments."""
+        """Chooses the indexer for the arguments.
+
+        Raises:
+            RefusedError: the type has no indexer for them.
+        """
         candidates = [
             Candidate(holder, member, _bindings(holder, member))
             for holder, member in lookup(target.type, "this")

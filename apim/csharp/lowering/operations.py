@@ -102,7 +102,11 @@ class Operations(Calls, Interpolation):
         return Bound(result, text, node.at, present=otherwise.present)
 
     def binary(self, op: str, left: Bound, right: Bound, at: int) -> Bound:
-        """An operator on two values."""
+        """Applies a binary operator to two values.
+
+        Raises:
+            RefusedError: the operator is not defined for their types.
+        """
         if op == "+" and (joined := self.concatenated(left, right, at)) is not None:
             return joined
         found = self._predefined(op, left, right, at) or (
@@ -116,7 +120,7 @@ class Operations(Calls, Interpolation):
 
     def _predefined(self, op: str, left: Bound, right: Bound, at: int) -> Bound | None:
         plain_left, plain_right = _underlying(left.type), _underlying(right.type)
-        # A constant operand is converted to the type of the other if it fits, as zero for an enum.
+        # A constant operand is converted to the other's type if it is in range, for example 0 to an enum.
         for one, other in ((left, plain_right), (right, plain_left)):
             takes = is_enum(other) and op not in {"+", "-"}
             if one.is_constant and (takes or other.name in {"UInt32", "UInt64"}) and _fits(one, other):
@@ -139,7 +143,7 @@ class Operations(Calls, Interpolation):
         return Bound(result, self._compute(function, self.text(left), self.text(right)), at)
 
     def _compute(self, function: Any, left: str, right: str) -> str:
-        """An operator on two values."""
+        """The code for an operator on two values; `+ - *` of ints are inlined."""
         symbol = _INT32.get(function)
         if symbol is None:
             return self.apply(function, left, right)
@@ -188,8 +192,8 @@ class Operations(Calls, Interpolation):
             return _enum_step(op, left, right)
         return None if found is None else (left, right, *found)
 
-    def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:  # noqa: PLR0917 -- one case per kind
-        """An operator on constants; overflow and division by zero are compile-time errors."""
+    def _folded(self, op: str, left: Bound, right: Bound, result: ClrType, function: Any, at: int) -> Bound:  # noqa: PLR0917 -- the parts of an operation
+        """The result of an operator on constants; overflow and division by zero are compile-time errors."""
         if op in {"+", "-", "*"} and result.name in INTEGERS and left.type.name in INTEGERS:
             exact = {
                 "+": left.const + right.const,
@@ -345,7 +349,7 @@ class Operations(Calls, Interpolation):
         if target.name in INTEGERS and operand.type.name in {*INTEGERS, "Double", "Decimal"}:
             low, high = INTEGERS[target.name]
             if not math.isfinite(operand.const) or not low <= int(operand.const) <= high:
-                self.refuse(f"this constant does not fit {target}", at, "CS0221")
+                self.refuse(f"this constant is outside the range of {target}", at, "CS0221")
 
     def bind_as_operator(self, node: syntax.As) -> Bound:
         """`operand as T`."""
@@ -357,7 +361,7 @@ class Operations(Calls, Interpolation):
         return Bound(target, f"({kept} if {test} else None)", node.at)
 
     def _instance(self, operand: Bound, target: ClrType) -> tuple[str, str]:
-        """The test whether a value has a type, and the name of the value afterwards."""
+        """The code that tests whether a value has a type, and the variable in which it stores the value."""
         kept, source = self.temporary(), self.source
         value = f"({kept} := {self.text(operand)})"
         if target is STRING:
@@ -381,7 +385,7 @@ class Operations(Calls, Interpolation):
         return Bound(BOOLEAN, self.match(self.bind(node.operand), node.pattern), node.at)
 
     def match(self, operand: Bound, pattern: syntax.Pattern) -> str:
-        """The test whether a value matches a pattern; sets the pattern's variable."""
+        """The code that tests whether a value matches a pattern and sets the pattern's variable."""
         if pattern.constant is None and pattern.type is not None and pattern.name is None:
             constant_node = _as_expression(pattern.type)
             if constant_node is not None and not self._is_type(constant_node):
@@ -418,7 +422,7 @@ class Operations(Calls, Interpolation):
                 self.refuse(f"{operand.type} is never null", at, "CS0037")
             return f"({self.text(operand)} is None)"
         if value.type is STRING or (value.type is INT32 is operand.type):
-            # In Python too, no other value is equal to these.
+            # As in .NET, Python's `==` is true for equal values only.
             return f"({self.text(value)} == {self.text(operand)})"
         return self.source.call(equals, self.text(value), self.text(operand))
 
@@ -436,7 +440,7 @@ class Operations(Calls, Interpolation):
         return Bound(THROWS, self.thrower(node.value), node.at)
 
     def thrower(self, node: syntax.Node) -> str:
-        """The code that throws an exception."""
+        """The code for `throw` of an exception."""
         value = self.bind(node)
         if not is_subtype(value.type, clr("Exception")):
             self.refuse(f"only an Exception can be thrown, not {value.type}", node.at, "CS0155")
@@ -480,7 +484,7 @@ def _underlying(of: ClrType) -> ClrType:
 
 
 def _as_expression(name: syntax.TypeName) -> syntax.Node | None:
-    """The name of a type as an expression, as in `case JTokenType.Null`."""
+    """A pattern that was parsed as a type, as an expression; for example `JTokenType.Null` after `case`."""
     if name.args or name.name in {"[]", "Nullable"}:
         return None
     first, *rest = name.name.split(".")

@@ -1,4 +1,4 @@
-"""Overload resolution. C# 7.3 specification, "Overload resolution" and "Type inference"."""
+"""Overload resolution and type inference, by the sections with these titles of the C# 7.3 specification."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Lambdas(Protocol):
     def bind_lambda(
         self, node: Any, parameters: Sequence[ClrType], returns: ClrType | None
     ) -> tuple[ClrType, str]:
-        """The type that it returns, and its Python; if `returns` is None, the body determines the type."""
+        """The type that it returns, and its code; if `returns` is None, the body determines the type."""
         ...
 
 
@@ -61,7 +61,7 @@ class Choice:
 
 
 def delegate_parts(of: ClrType) -> tuple[tuple[ClrType, ...], ClrType] | None:  # noqa: PLR0911 -- one case per kind
-    """Parameters and result of a delegate's type."""
+    """The types of the parameters and the result of a delegate type; None for any other type."""
     match of.name:
         case "Func":
             return of.args[:-1], of.args[-1]
@@ -100,7 +100,7 @@ class Overloads:
             if self._failure is not None:
                 raise self._failure
             return None
-        # A method of a base class is not considered if one of a derived class is applicable.
+        # A method of a base class is ignored if a method of a derived class is applicable.
         nearest = [
             choice
             for choice in applicable
@@ -143,7 +143,7 @@ class Overloads:
         return Choice(Candidate(candidate.owner, candidate.member, bindings), slots)
 
     def _match(self, parameters: tuple[Parameter, ...], *, expanded: bool) -> list[Slot] | None:
-        """The arguments by parameter, or None if they do not fit in number, name or mode."""
+        """Assigns the arguments to the parameters; None if their number, names or modes do not match."""
         slots = [Slot(p, p.type, [], [], []) for p in parameters]
         if expanded:
             slots[-1].type = slots[-1].type.args[0]
@@ -305,7 +305,7 @@ def _type_for(argument: ArgumentValue, choice: Choice) -> ClrType:
 
 
 def convertible(bound: Bound, target: ClrType) -> Converter | None:
-    """An implicit conversion of an expression; a constant may also be converted to a smaller type."""
+    """The implicit conversion of a value, for a constant also to a smaller type; None if there is none."""
     if bound.type is LAMBDA:
         return None
     found = implicit(bound.type, target)
@@ -315,7 +315,13 @@ def convertible(bound: Bound, target: ClrType) -> Converter | None:
 
 
 def collect(declared: ClrType, given: ClrType, found: dict[str, list[ClrType]]) -> None:
-    """Adds the type arguments that a given type implies for a declared type to `found`."""
+    """Infers type arguments, and adds them to `found`.
+
+    Args:
+        declared: the type of a parameter, which may contain type parameters.
+        given: the type of its argument.
+        found: for each type parameter, the types that were inferred so far.
+    """
     if declared.name.startswith("!"):
         if declared.name[1:] in found and given is not NULL:
             found[declared.name[1:]].append(given)

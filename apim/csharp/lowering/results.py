@@ -1,4 +1,4 @@
-"""Wraps plain Python results of a table's function in the class of their .NET type."""
+"""Converts plain Python results of a member's function to the class of their .NET type."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The functions that generated programs call in addition to the members in the tables."""
+"""The functions that generated programs call, in addition to those of members."""
 
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -131,12 +131,12 @@ def is_a(value: Any, target: ClrType) -> bool:
 
 
 def is_net(error: BaseException) -> bool:
-    """Whether policy code can catch an exception: `UnsupportedError` cannot be caught."""
+    """Whether policy code can catch an exception. It cannot catch an UnsupportedError."""
     return isinstance(error, DotNetException) and not isinstance(error, UnsupportedError)
 
 
 def is_caught(error: DotNetException, caught: ClrType) -> bool:
-    """Whether a handler of that type catches an exception."""
+    """Whether `catch (T)` catches an exception."""
     return is_subtype(clr(error.type_name), caught)
 
 

@@ -11,7 +11,12 @@ from apim.csharp.lowering.bound import Variable
 
 
 class Scope:
-    """Nested blocks of variables; `shared` names the variables that change and that lambdas use."""
+    """Nested blocks of variables.
+
+    Args:
+        shared: the names of variables that lambdas use and that change.
+        new: returns a new Python name with a prefix.
+    """
 
     def __init__(self, shared: frozenset[str], new: Callable[[str], str]) -> None:
         self._blocks: list[dict[str, Variable]] = [{}]
@@ -27,18 +32,18 @@ class Scope:
         self._blocks.pop()
 
     def find(self, name: str) -> Variable | None:
-        """The variable with a name."""
+        """The visible variable with this name; None if there is none."""
         for block in reversed(self._blocks):
             if name in block:
                 return block[name]
         return None
 
     def visible(self) -> set[str]:
-        """The code of all visible variables."""
+        """The Python names of all visible variables."""
         return {variable.code for block in self._blocks for variable in block.values()}
 
     def declare(self, name: str, of: ClrType, at: int, *, writable: bool = True) -> Variable:
-        """A new variable.
+        """Declares a new variable.
 
         Raises:
             RefusedError: the name is already in use in this or an enclosing block.
@@ -87,7 +92,7 @@ def changes_something(tree: object) -> bool:
 
 
 def _nodes(tree: object) -> Iterator[object]:
-    """All nodes of a tree; iterative, because trees may be deep."""
+    """All nodes of a tree, without recursion, because trees may be deep."""
     waiting = [tree]
     while waiting:
         current = waiting.pop()

@@ -29,12 +29,12 @@ class Source:
         self._made = 0
 
     def new(self, kind: str) -> str:
-        """A new unique name."""
+        """A new name that starts with `kind`, such as v for variables."""
         self._made += 1
         return f"{kind}{self._made}"
 
     def name(self, value: Any) -> str:
-        """The name of an object in the table."""
+        """The name of an object, which is added to the table."""
         known = self._names.get(id(value))
         if known is None:
             own = getattr(value, "__name__", "")
@@ -44,7 +44,7 @@ class Source:
         return known
 
     def literal(self, value: object) -> str:
-        """A constant."""
+        """The code for a constant."""
         if value is None or value is True or value is False:
             return repr(value)
         if type(value) is int:
@@ -52,7 +52,7 @@ class Source:
         return self.name(value)
 
     def call(self, function: Callable[..., Any], *arguments: str) -> str:
-        """A call of a function."""
+        """The code for a call of a function."""
         return f"{self.name(function)}({', '.join(arguments)})"
 
     def program(self, lines: list[str]) -> str:
@@ -74,17 +74,17 @@ def _builtin(name: str) -> object:
 
 
 def indented(lines: list[str]) -> list[str]:
-    """Lines with one more level of indentation; at least one, which a block needs."""
+    """Lines with one more level of indentation; `pass` if there are none."""
     return [f" {line}" for line in lines] if lines else [" pass"]
 
 
 def variables_in(text: str) -> set[str]:
-    """The variables in a part of a program, and the Context."""
+    """The names of variables and of the Context in a part of a program."""
     return set(_NAMES.findall(text))
 
 
 def mentioned_lambdas(text: str) -> set[str]:
-    """The lambdas in a part of a program."""
+    """The names of lambdas in a part of a program."""
     return set(_LAMBDAS.findall(text))
 
 

@@ -20,22 +20,22 @@ _ACTIONS: Final = (syntax.Call, syntax.Assign, syntax.Postfix, syntax.New, synta
 
 
 class Statements(Assignments):
-    """Statements."""
+    """Lowers statements, each to lines of Python."""
 
     def body(self, node: syntax.Block) -> list[str]:
-        """A multi-statement expression."""
+        """The lines for a multi-statement expression."""
         check_flow(node)
         return self.function.lines(self.statement(node))
 
     def value(self, node: syntax.Node) -> list[str]:
-        """A single-statement expression."""
+        """The lines for a single-statement expression."""
         bound = self.bind(node)
         if bound.type in {VOID, LAMBDA}:
             self.refuse("an expression must have a value", bound.at, "CS0127")
         return self.function.lines([f"return {self.text(bound)}"])
 
     def block_of_lambda(self, body: syntax.Block, returns: ClrType | None) -> tuple[ClrType, list[str]]:
-        """A lambda's statements."""
+        """The type that a lambda's block returns, and its lines."""
         check_flow(body, must_return=returns is not VOID and _returns_value(body))
         if returns is None:
             self.statement(body)
@@ -48,7 +48,7 @@ class Statements(Assignments):
         return returns, self.statement(body)
 
     def statement(self, node: syntax.Node) -> list[str]:
-        """One statement."""
+        """The lines for a statement."""
         return getattr(self, _STATEMENTS[type(node)])(node)
 
     def _sequence(self, nodes: tuple[syntax.Node, ...]) -> list[str]:
@@ -62,7 +62,7 @@ class Statements(Assignments):
         return lines
 
     def _inside(self, node: syntax.Node, blocks: int = 0) -> list[str]:
-        """A nested statement; `blocks` is the number of Python loops and `try` statements that enclose it."""
+        """The indented lines for a statement within `blocks` additional Python loops or `try` statements."""
         function = self.function
         function.indents += 1
         function.blocks += blocks
@@ -76,7 +76,7 @@ class Statements(Assignments):
         return indented(lines)
 
     def local(self, node: syntax.Local) -> list[str]:
-        """Declarations."""
+        """`T a = x, b;`."""
         return [line for variable in node.variables for line in self._declare(node, *variable)]
 
     def _declare(self, node: syntax.Local, name: str, at: int, value: syntax.Node | None) -> list[str]:
@@ -107,7 +107,7 @@ class Statements(Assignments):
         if not isinstance(value, _ACTIONS) and not is_step:
             self.refuse("only calls, assignments, ++ and -- can be statements", node.at, "CS0201")
         if isinstance(value, syntax.Postfix):
-            # The previous value is not used.
+            # As a statement, `x++` is the same as `++x`, which is faster.
             return [self.text(self.increment(value.op, value.operand, value.at, prefix=True))]
         return [self.text(self.bind(value))]
 
@@ -143,7 +143,7 @@ class Statements(Assignments):
             again = f"{turn} and not {test}" if node.body_first else f"not {test}"
             body = [f" if {again}:", "  break", *body]
         if step:
-            # At the start of the next iteration, so that `continue` needs no special case.
+            # The step runs at the start of the next iteration, so that `continue` does not skip it.
             body = [f" if {turn}:", *indented(indented(step)), *body]
         most = self.source.literal(_MOST_ROUNDS)
         rounds = self.source.call(range, most)
@@ -172,7 +172,7 @@ class Statements(Assignments):
             of = self.type_named(node.type)
             found = explicit(element, of)
             if found is None:
-                self.refuse(f"{element} cannot become {of}", node.at, "CS0030")
+                self.refuse(f"{element} cannot be converted to {of}", node.at, "CS0030")
             convert = found
         setter = self.declarer(node.name, of, node.at, writable=False)
         self.function.rounds += 1
@@ -329,7 +329,7 @@ class Statements(Assignments):
         return [*setup, *body]
 
     def switch(self, node: syntax.Switch) -> list[str]:
-        """`switch`: a chain of tests, in a loop with one iteration if a `break` is not at the end."""
+        """`switch`: a chain of tests; it is in a loop with one iteration if a `break` is not at the end."""
         value = self.bind(node.value)
         self._check_switched(value)
         kept = self.temporary()
@@ -402,7 +402,7 @@ def _without_last_break(body: syntax.Block) -> syntax.Block:
 
 
 def _breaks(body: syntax.Block) -> bool:
-    """Whether a section has a `break` that leaves its switch."""
+    """Whether a section of a switch contains a `break` that leaves the switch."""
     waiting: list[Any] = list(body.statements)
     while waiting:
         current = waiting.pop()

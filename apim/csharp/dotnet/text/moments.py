@@ -56,13 +56,18 @@ _STANDARD: Final = {
     "y": "yyyy MMMM",
     "Y": "yyyy MMMM",
 }
+_LONGEST_NUMBER: Final = 2
+_SHORT_NAME: Final = 3
+_MOST_FRACTION_DIGITS: Final = 7
+_LAST_HOUR: Final = 23
+_LAST_MINUTE: Final = 59
 _PIECE = re.compile(
     r"'([^']*)'|\"([^\"]*)\"|\\(.)|%(?=[a-zA-Z])|(d+|f+|F+|g+|h+|H+|K|m+|M+|s+|t+|y+|z+)|(.)", re.DOTALL
 )
 
 
 def date_text(value: DateTime, pattern: str | None = None, offset: int | None = None) -> str:
-    """ToString of a DateTime; `offset`, in ticks, is given for the clock time of a DateTimeOffset."""
+    """ToString of a DateTime, or of the clock time of a DateTimeOffset with `offset` in ticks."""
     if not pattern:
         pattern = "G" if offset is None else "MM/dd/yyyy HH:mm:ss zzz"
     if len(pattern) == 1:
@@ -100,16 +105,16 @@ def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C90
     day, ticks, size = value.date, value.ticks % TICKS_PER_DAY, len(field)
     match field[0]:
         case "d":
-            if size <= 2:  # noqa: PLR2004
+            if size <= _LONGEST_NUMBER:
                 return str(day.day).rjust(size, "0")
             name = DAYS[day.isoweekday() % 7]
-            return name[:3] if size == 3 else name  # noqa: PLR2004
+            return name[:3] if size == _SHORT_NAME else name
         case "M":
-            if size <= 2:  # noqa: PLR2004
+            if size <= _LONGEST_NUMBER:
                 return str(day.month).rjust(size, "0")
-            return MONTHS[day.month - 1][:3] if size == 3 else MONTHS[day.month - 1]  # noqa: PLR2004
+            return MONTHS[day.month - 1][:3] if size == _SHORT_NAME else MONTHS[day.month - 1]
         case "y":
-            if size <= 2:  # noqa: PLR2004
+            if size <= _LONGEST_NUMBER:
                 return str(day.year % 100).rjust(size, "0")
             return str(day.year).rjust(size, "0")
         case "H" | "h":
@@ -120,7 +125,7 @@ def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C90
             return str(ticks // TICKS_PER_MINUTE % 60).rjust(min(size, 2), "0")
         case "s":
             return str(ticks // TICKS_PER_SECOND % 60).rjust(min(size, 2), "0")
-        case "f" | "F" if size <= 7:  # noqa: PLR2004
+        case "f" | "F" if size <= _MOST_FRACTION_DIGITS:
             digits = f"{ticks % TICKS_PER_SECOND:07d}"[:size]
             return digits if field[0] == "f" else digits.rstrip("0")
         case "t":
@@ -140,7 +145,7 @@ def _field(field: str, value: DateTime, offset: int | None) -> str:  # noqa: C90
 def _zone(offset: int, size: int) -> str:
     minutes = abs(offset) // TICKS_PER_MINUTE
     sign = "-" if offset < 0 else "+"
-    if size <= 2:  # noqa: PLR2004
+    if size <= _LONGEST_NUMBER:
         return sign + str(minutes // 60).rjust(size, "0")
     return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
 
@@ -202,7 +207,7 @@ def parse_moment(text: str | None) -> tuple[int, int | None]:
 
     Raises:
         DotNetException: FormatException, ArgumentNullException.
-        UnsupportedError: a string that may or may not be a date in .NET.
+        UnsupportedError: a string that .NET might parse as a date.
     """
     if text is None:
         raise argument_null("s")
@@ -214,7 +219,7 @@ def parse_moment(text: str | None) -> tuple[int, int | None]:
         return ticks, 0
     digits = zone[1:].replace(":", "")
     hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 14 or minutes > 59:  # noqa: PLR2004 -- the largest offset
+    if hours > 14 or minutes > _LAST_MINUTE:  # noqa: PLR2004 -- the largest offset of a DateTimeOffset
         raise not_a_date(text)
     offset = (hours * 60 + minutes) * TICKS_PER_MINUTE
     return ticks, -offset if zone[0] == "-" else offset
@@ -232,7 +237,7 @@ def _read(text: str) -> tuple[int, str | None]:  # noqa: C901 -- one case per ki
         elif match := _AMERICAN.match(text):
             month, day, year, hour, minute, second, fraction, half, zone = match.groups()
             if half:
-                if not 1 <= int(hour) <= 12:  # noqa: PLR2004 -- a clock
+                if not 1 <= int(hour) <= 12:  # noqa: PLR2004 -- the hours of a 12-hour clock
                     raise not_a_date(text)
                 hour = str(int(hour) % 12 + (12 if half.upper() == "PM" else 0))
         elif match := _RFC1123.match(text):
@@ -246,7 +251,7 @@ def _read(text: str) -> tuple[int, str | None]:  # noqa: C901 -- one case per ki
             if text and _MAYBE_DATE.search(text):
                 raise UnsupportedError(f"reading {text!r} as a date")
             raise not_a_date(text)
-        if hour is not None and int(hour) == 24:  # noqa: PLR2004
+        if hour is not None and int(hour) == _LAST_HOUR + 1:
             raise UnsupportedError("reading a date with hour 24")
         ticks = ticks_of(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     except DotNetException as error:
@@ -285,7 +290,7 @@ _MOST_DAYS: Final = 10_675_199
 def parse_span(text: str | None) -> TimeSpan:
     """TimeSpan.Parse: `[-][d.]hh:mm[:ss[.fffffff]]`, `d:hh:mm:ss[.fffffff]`, or days alone.
 
-    If the first of three numbers is not a valid hour, they are days, hours and minutes.
+    If the first of three numbers is larger than 23, they are days, hours and minutes.
 
     Raises:
         DotNetException: FormatException; OverflowException, if a number is too large for its position.
@@ -302,13 +307,19 @@ def parse_span(text: str | None) -> TimeSpan:
     elif len(numbers) == 4:  # noqa: PLR2004 -- d:hh:mm:ss
         pass
     elif day is not None:
-        numbers = [int(day), *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
-    elif len(numbers) == 3 and numbers[0] > 23 and fraction is None:  # noqa: PLR2004
+        numbers = [int(day), *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004 -- d.hh:mm
+    elif len(numbers) == 3 and numbers[0] > _LAST_HOUR and fraction is None:  # noqa: PLR2004 -- d:hh:mm
         numbers = [*numbers, 0]
     else:
-        numbers = [0, *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004
+        numbers = [0, *numbers, *([0] if len(numbers) == 2 else [])]  # noqa: PLR2004 -- hh:mm
     days, hours, minutes, seconds = numbers
-    if days > _MOST_DAYS or hours > 23 or minutes > 59 or seconds > 59 or len(fraction or "") > 7:  # noqa: PLR2004
+    if (
+        days > _MOST_DAYS
+        or hours > _LAST_HOUR
+        or minutes > _LAST_MINUTE
+        or seconds > _LAST_MINUTE
+        or len(fraction or "") > _MOST_FRACTION_DIGITS
+    ):
         raise DotNetException("OverflowException", "The TimeSpan string could not be parsed.")
     ticks = _span(days, hours, minutes, seconds) + int((fraction or "").ljust(7, "0"))
     if ticks - bool(sign) >= 2**63:

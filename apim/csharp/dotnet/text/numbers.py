@@ -106,7 +106,7 @@ def format_number(value: Number, type_name: str, pattern: str) -> str:
     """ToString(pattern).
 
     Raises:
-        DotNetException: FormatException, for a pattern that does not fit the type.
+        DotNetException: FormatException, for a pattern that is invalid for the type.
         UnsupportedError: for a pattern whose result would be too long.
     """
     if not pattern:
@@ -138,7 +138,7 @@ def _integral(value: Number, type_name: str, letter: str, precision: int) -> str
 
 
 def _shortest(value: Number, letter: str, precision: int) -> str:
-    """G and R."""
+    """The formats G and R."""
     exponent = "E" if letter.isupper() else "e"
     if precision <= 0 or letter in "rR":
         if isinstance(value, float):
@@ -153,7 +153,7 @@ def _shortest(value: Number, letter: str, precision: int) -> str:
 
 def _general(found: _Digits, most: int, exponent: str) -> str:
     """Positional notation, or a power of ten for very large and very small numbers."""
-    if found.scale > most or found.scale < -3:  # noqa: PLR2004 -- 0.0001 is still written out
+    if found.scale > most or found.scale < -3:  # noqa: PLR2004 -- 0.0001 has no exponent
         return _point(found.digits, 1) + _power(found.scale - 1, exponent, 2)
     return _point(found.digits, found.scale)
 
@@ -172,7 +172,7 @@ def _power(number: int, letter: str, least: int, *, plus: bool = True) -> str:
 
 
 def _decimals(value: Number, letter: str, precision: int) -> str:
-    """The formats C, E, F, N and P, with a number of decimals."""
+    """The formats C, E, F, N and P, whose precision is the number of decimal places."""
     kind = letter.upper()
     places = _PRECISIONS[kind] if precision < 0 else precision
     if kind == "E":
@@ -205,7 +205,7 @@ _PIECE = re.compile(r"'[^']*'?|\"[^\"]*\"?|\\.?|[eE][+-]?0+|.", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A section of a custom format; places are counted over all its `0` and `#`."""
+    """A section of a custom format. Positions such as `point` count its digit placeholders `0` and `#`."""
 
     pieces: tuple[str, ...]
     places: int
@@ -260,7 +260,7 @@ def _custom(found: _Digits, pattern: str) -> str:
     index = index if index < len(sections) and sections[index] else 0
     section = _section(sections[index])
     shown = _prepared(found, section)
-    if found.digits and not shown.digits and len(sections) > 2 and sections[2]:  # noqa: PLR2004 -- that of zero
+    if found.digits and not shown.digits and len(sections) > 2 and sections[2]:  # noqa: PLR2004 -- the section for zero
         index, section = 2, _section(sections[2])
         shown = _prepared(shown, section)
     elif found.digits and not shown.digits and index:

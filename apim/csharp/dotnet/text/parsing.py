@@ -24,7 +24,7 @@ def parse_bool(text: str | None) -> bool:
 
 
 def read_bool(text: str | None) -> bool | None:
-    """A bool, or None."""
+    """The bool that a string contains; None if it contains none."""
     return {"true": True, "false": False}.get((text or "").strip(" \t\n\v\f\r\x85\xa0\0").lower())
 
 
