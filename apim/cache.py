@@ -36,7 +36,7 @@ class Cache:
     Attributes:
         store_delay: seconds until a stored value can be looked up; API Management stores asynchronously.
         fail_stores: whether stores are lost.
-        fail_lookups: whether every lookup misses.
+        fail_lookups: whether every lookup finds no value.
     """
 
     def __init__(self, clock: Timed, *, capacity: int = 250_000_000) -> None:
@@ -49,7 +49,7 @@ class Cache:
         self.fail_lookups = False
 
     def lookup(self, key: str) -> object | None:
-        """The value, or None."""
+        """The value of a key; None if it is absent."""
         entry = self._entries.get(key)
         if entry is None or self.fail_lookups:
             return None
@@ -63,12 +63,19 @@ class Cache:
         return entry.value
 
     def has(self, key: str) -> bool:
-        """Whether there is a value, visible or not."""
+        """Whether a value is stored and has not expired, even if it cannot be looked up yet."""
         entry = self._entries.get(key)
         return entry is not None and entry.expires > self._clock.now()
 
     def store(self, key: str, value: object, seconds: float, size: int) -> None:
-        """Stores a value, unless it is too large."""
+        """Stores a value, unless it is larger than API Management accepts.
+
+        Args:
+            key: its key.
+            value: the value.
+            seconds: its time to live.
+            size: its size in bytes.
+        """
         if self.fail_stores or size > LARGEST_ITEM or seconds <= 0:
             return
         self.remove(key)

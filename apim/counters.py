@@ -11,7 +11,13 @@ _SWEEP_EVERY = 1000
 
 @dataclass(slots=True)
 class _Events:
-    """The events of one key: their times, and the total count up to each."""
+    """The events of one key.
+
+    Attributes:
+        times: their times, in order.
+        totals: for each event, the total count up to and including it.
+        before: the total count of the events that were removed.
+    """
 
     times: list[float] = field(default_factory=list)
     totals: list[int] = field(default_factory=list)
@@ -41,7 +47,7 @@ class _Events:
 class Counters:
     """Counts of the last 300 seconds.
 
-    A counter belongs to its key alone: policies at several scopes that name the same key share it.
+    A counter is identified by its key only: policies at several scopes with the same key share it.
     """
 
     def __init__(self, clock: Timed) -> None:
@@ -67,7 +73,7 @@ class Counters:
         now = self._clock.now()
         if events is None or events.since(now - period) < calls:
             return 0.0
-        # The event after whose expiry fewer than `calls` remain.
+        # The first event after whose expiry fewer than `calls` remain in the period.
         index = bisect_right(events.totals, events.total - calls)
         return max(events.times[index] + period - now, 0.001)
 

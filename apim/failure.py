@@ -1,4 +1,4 @@
-"""The exceptions with which a policy ends a request."""
+"""The exceptions that end a request or a call to a backend."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ class SendError(Exception):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes context.LastError
+class Failure(Exception):  # noqa: N818 -- `context.LastError` is the error; this is its cause
     """A failed request, whose processing continues in on-error; `context.LastError` is created from it.
 
     https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies
@@ -25,7 +25,7 @@ class Failure(Exception):  # noqa: N818 -- the documentation's word; it becomes 
         status: status of the response, unless on-error changes it.
         public: the message in the response; None for "Internal server error".
         headers: additional headers of the response.
-        keep_response: whether `context.Response` stays the backend's response.
+        keep_response: whether `context.Response` remains the backend's response.
         source, scope, section, path, policy_id: set by the statement that failed.
         location: document name, line and column of that statement.
     """

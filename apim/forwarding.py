@@ -6,7 +6,8 @@ from apim.csharp import context as csharp
 from apim.network import Headers
 from apim.run import Run, absolute
 
-# set-header's documentation: several values of these are sent as several headers, of others as one.
+# Several values of these headers are sent as separate headers, those of other headers as one header
+# (documentation of set-header).
 _ONE_BY_ONE = frozenset(
     {
         "user-agent",
@@ -26,7 +27,7 @@ _ONE_BY_ONE = frozenset(
 
 
 def flat(headers: csharp.Headers) -> Headers:
-    """Headers as they are written: several values as one list, where HTTP allows it."""
+    """The headers as they are sent: several values are combined into one header where HTTP allows it."""
     pairs: Headers = []
     for name, values in headers.items():
         if len(values) == 1:
@@ -39,10 +40,10 @@ def flat(headers: csharp.Headers) -> Headers:
 
 
 def backend_request(run: Run) -> tuple[str, str, Headers, bytes | AsyncIterator[bytes] | None]:
-    """Method, URL, headers and body for the backend.
+    """The method, URL, headers and body of the request to the backend.
 
-    The client's Host is replaced by the backend's unless a policy set another. A body that an expression
-    consumed without `preserveContent` is not forwarded, as in API Management.
+    The client's Host is replaced by the backend's unless a policy has set another one. As in API Management,
+    a body that an expression has read without `preserveContent` is not forwarded.
     """
     request = run.context.request
     headers = []

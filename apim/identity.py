@@ -19,7 +19,7 @@ class IdentityTokens(Protocol):
     """Requests tokens from the identity platform."""
 
     async def token(self, *, resource: str, client_id: str | None) -> str:
-        """A token of an identity for a resource.
+        """Requests a token of an identity for a resource.
 
         Args:
             resource: the App ID URI of the resource.
@@ -32,7 +32,7 @@ class IdentityTokens(Protocol):
 
 
 class CachedTokens:
-    """Tokens are kept until shortly before they expire, as API Management keeps them.
+    """Caches tokens, as API Management does, until five minutes before they expire.
 
     https://learn.microsoft.com/azure/api-management/authentication-managed-identity-policy
     """
@@ -50,10 +50,10 @@ class CachedTokens:
         return None
 
     async def fetch(self, resource: str, client_id: str | None) -> str:
-        """A new token.
+        """Requests a new token and caches it.
 
         Raises:
-            IdentityError: there is none.
+            IdentityError: the identity platform did not issue a token.
         """
         try:
             token = await self._source.token(resource=resource, client_id=client_id)

@@ -54,7 +54,11 @@ class OpenIdConfigurations:
         self._lock = asyncio.Lock()
 
     def cached(self, url: str, kid: str | None) -> OpenIdConfiguration | None:
-        """The cached configuration, if it is fresh and has the key, or was fetched only minutes ago."""
+        """The cached configuration if no request is due, otherwise None.
+
+        A request is due if the configuration is an hour old or lacks the key, and the last attempt was at
+        least five minutes ago.
+        """
         known = self._known.get(url)
         if known is None or known.configuration is None:
             return None
@@ -66,10 +70,10 @@ class OpenIdConfigurations:
         return known.configuration
 
     async def get(self, url: str, kid: str | None) -> OpenIdConfiguration:
-        """The configuration, fetched if necessary.
+        """The configuration, which is fetched if a request is due.
 
         Raises:
-            KeysUnavailableError: there is none.
+            KeysUnavailableError: the endpoint has never returned a usable configuration.
         """
         async with self._lock:
             configuration = self.cached(url, kid)
@@ -78,7 +82,7 @@ class OpenIdConfigurations:
             known = self._known.setdefault(url, _Known())
             if known.configuration is None and self._clock.now() - known.tried < _AGAIN:
                 raise KeysUnavailableError(
-                    f"{url} returned no configuration; it is requested again five minutes after that"
+                    f"{url} returned no configuration; the next attempt is five minutes after the last one"
                 )
             try:
                 known.configuration = await self._fetch(url)
@@ -119,7 +123,7 @@ class OpenIdConfigurations:
                 reply.close()
         except (SendError, PayloadTooLargeError) as error:
             raise KeysUnavailableError(str(error)) from error
-        if reply.status != 200:  # noqa: PLR2004 -- HTTP
+        if reply.status != 200:  # noqa: PLR2004 -- OK
             raise KeysUnavailableError(f"{url} answered {reply.status}")
         try:
             document = json.loads(content)

@@ -46,12 +46,12 @@ class OutboundResponse:
     close: Callable[[], Awaitable[None]] = _nothing
 
     def header(self, name: str) -> str | None:
-        """The values of a header joined with ", ", or None."""
+        """The values of a header, joined with ", "; None if it is absent."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return ", ".join(values) if values else None
 
     async def read(self) -> bytes:
-        """The whole body."""
+        """Reads the whole body."""
         if isinstance(self.body, bytes):
             return self.body
         try:
@@ -71,10 +71,10 @@ LARGEST_BUFFERED = 2 * 1024 * 1024
 
 
 async def buffered(body: AsyncIterator[bytes]) -> bytes:
-    """The whole content of a stream.
+    """Reads the whole content of a stream.
 
     Raises:
-        PayloadTooLargeError: it is longer than `LARGEST_BUFFERED`.
+        PayloadTooLargeError: it is longer than `LARGEST_BUFFERED` bytes.
     """
     content = bytearray()
     async for chunk in body:

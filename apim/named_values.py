@@ -1,4 +1,4 @@
-"""`{{name}}` in a policy document: replaced before C# is parsed.
+"""Replaces `{{name}}` in policy documents, before C# is parsed.
 
 https://learn.microsoft.com/azure/api-management/api-management-howto-properties
 """
@@ -40,7 +40,7 @@ class Substituted:
     spans: tuple[tuple[int, int, int], ...]
 
     def location(self, line: int, column: int) -> tuple[int, int]:
-        """Line and column in the document for a line and column in the new text."""
+        """Converts a line and column in the new text to those in the document."""
         if not self.spans:
             return line, column
         offset = _offset(self.value, line, column)

@@ -31,8 +31,8 @@ def nested(documents: Sequence[Mapping[str, Sequence[Item | Base]]], section: st
     """The policies of a section of nested documents, in the order in which they run.
 
     Args:
-        documents: the sections of each document by name, the broadest scope first. A document without the
-            section has only `<base />` in it.
+        documents: the sections of each document by name, the broadest scope first. In a document without the
+            section, the section is `<base />`.
         section: name of the section.
     """
     if not documents:

@@ -19,7 +19,7 @@ class ReplyBody(Protocol):
         ...
 
     def whole(self) -> bytes | None:
-        """The body, if all of it has arrived already; it is then used up."""
+        """The body if all of it has arrived already, otherwise None; it can be read only once."""
         ...
 
     def close(self) -> None:
@@ -64,11 +64,11 @@ class Reply:
         return _one_chunk(self._content) if self._body is None else self._body.chunks()
 
     def whole(self) -> bytes | None:
-        """The body, if all of it has arrived already; it is then used up."""
+        """The body if all of it has arrived already, otherwise None; it can be read only once."""
         return self._content if self._body is None else self._body.whole()
 
     def close(self) -> None:
-        """Ends the exchange: a body that has not been read to its end costs the connection."""
+        """Ends the exchange; closes the connection if the body has not been read to its end."""
         if self._body is not None:
             self._body.close()
 
@@ -83,7 +83,7 @@ class Network(Protocol):
         *,
         headers: Headers,
         body: Body = None,
-        timeout: float = 300.0,  # noqa: ASYNC109 -- the policies' own word; it ends with the response's headers
+        timeout: float = 300.0,  # noqa: ASYNC109 -- as the policies' attribute; it ends with the response's headers
     ) -> Reply:
         """Sends a request and waits for the headers of the response.
 

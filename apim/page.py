@@ -7,19 +7,19 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "policy-support.md"
 
 
 def part(name: str, page: Path = PAGE) -> str:
-    """A generated part of the page.
+    """The content of a generated part of the page.
 
     Raises:
-        ValueError: the page does not have it.
+        ValueError: the page has no part with this name.
     """
     return _match(name, page)[2]
 
 
 def replace_part(name: str, content: str, page: Path = PAGE) -> None:
-    """Replaces a generated part of the page.
+    """Replaces the content of a generated part of the page.
 
     Raises:
-        ValueError: the page does not have it.
+        ValueError: the page has no part with this name.
     """
     match = _match(name, page)
     text = match.string

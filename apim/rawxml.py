@@ -30,6 +30,7 @@ class Value:
 
     Attributes:
         text: a literal with its entities resolved, or C# including its `@( )` or `@{ }`.
+        expression: whether it is an expression.
         line: line of the first character of `text`, from 1.
         column: column of the first character of `text`, from 1.
         decoded: whether C# was written with XML entities and has been decoded.
@@ -224,7 +225,7 @@ class _Reader:
         return Value(text=self._resolve(raw, start + 1), expression=False, line=line, column=column)
 
     def _expression(self, closing: str, where: str) -> Value | None:
-        """The expression that begins here, after white space, or None; `closing` ends a literal value."""
+        """The expression that begins here, after white space; None for a literal, which `closing` ends."""
         source = self._source
         match = _SPACE.match(source, self._at)
         start = match.end() if match else self._at

@@ -1,4 +1,4 @@
-"""A change of a service that the gateways have applied in part."""
+"""The configuration of a service while the gateways have applied only part of a change."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,8 +10,8 @@ from apim.service import NamedValue, Service
 def in_effect(old: Service, new: Service, readings: Readings) -> Service:
     """The configuration that gateways run while a change from `old` to `new` takes effect.
 
-    A named value that only one of them has exists during the whole change: a deployment creates it before the
-    policies that mention it, and deletes it after them.
+    A named value that is only in one of the two exists during the whole change: a deployment creates it
+    before the policies that mention it, and deletes it after them.
 
     Args:
         old: the service before the change.

@@ -18,11 +18,14 @@ _PARAMETER = re.compile(r"\{(\*?)([^{}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation with its template ready for matching.
+    """An operation with its compiled URL template.
 
     Attributes:
+        pattern: matches paths.
+        names: the template parameters in the path, in the order of the pattern's groups.
         query: for each query parameter of the template its name, its value or template parameter, and whether
             it is a template parameter.
+        rank: orders routes; the lowest that matches is chosen.
     """
 
     api: Api
@@ -106,7 +109,7 @@ class Routes:
 
 
 def without_dot_segments(path: str) -> str:
-    """The path with "." and ".." resolved, encoded ones too (RFC 3986, section 5.2.4)."""
+    """Removes the segments "." and ".." of a path, also encoded ones (RFC 3986, section 5.2.4)."""
     if "." not in path and "%2" not in path:
         return path
     segments: list[str] = []
@@ -178,6 +181,6 @@ def _segment_pattern(segment: str, names: list[str]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Matches the text, percent-encoded or not."""
+    """A pattern for a string that may be percent-encoded."""
     encoded = (f"(?:{re.escape(char)}|{''.join(f'%{byte:02x}' for byte in char.encode())})" for char in text)
     return "".join(encoded)

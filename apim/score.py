@@ -87,7 +87,7 @@ class Count:
 
     @property
     def all(self) -> int:
-        """Occurrences."""
+        """The number of occurrences."""
         return self.texts.total()
 
     @property
@@ -215,10 +215,10 @@ def _context_for(text: str) -> Context:
 
 
 def _load(document: PolicyDocument, fragments: tuple[PolicyFragment, ...]) -> list[Finding]:
-    """The errors of a document; of a fragment, those in the section in which it has the fewest."""
+    """The errors of a document; for a fragment, those in the section in which it has the fewest."""
     if _root(document) != "fragment":
         return _compile(document, document, fragments)
-    own = next(one for one in fragments if one.document is document)
+    own = next(fragment for fragment in fragments if fragment.document is document)
     tries = (
         PolicyDocument(
             xml=f'<policies><{section}><include-fragment fragment-id="{own.id}" /></{section}></policies>',
@@ -261,7 +261,7 @@ def _root(document: PolicyDocument) -> str:
 
 
 def _reason(message: str) -> str:
-    """A message for a cell of a Markdown table: on one line, without markup."""
+    """A message on one line, with markup escaped, for a cell of a Markdown table."""
     parts = " ".join(message.split()).replace("|", "\\|").split("`")
     parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
     return "`".join(parts)
@@ -337,7 +337,7 @@ def _distinct(counts: Iterable[Count]) -> int:
 def commit_of(checkout: Path) -> str:
     """The commit that is checked out."""
     done = subprocess.run(  # noqa: S603 -- git with fixed arguments
-        ["git", "-C", str(checkout), "rev-parse", "HEAD"],  # noqa: S607 -- the person's git
+        ["git", "-C", str(checkout), "rev-parse", "HEAD"],  # noqa: S607 -- the user's git
         capture_output=True,
         text=True,
         check=False,

@@ -51,7 +51,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Operations under one path.
+    """An API: operations under one path.
 
     Attributes:
         path: path below the gateway's root, without leading and trailing slash; "" is the root.
@@ -69,7 +69,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A group of APIs to which one subscription can give access."""
+    """A product, to whose APIs one subscription can give access; `apis` are their ids."""
 
     id: str
     name: str
@@ -80,7 +80,13 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscription: its keys, and its scope: a product, one API, or (with neither) every API."""
+    """A subscription.
+
+    Attributes:
+        key: the primary key.
+        product: the id of the product that is its scope.
+        api: the id of the API that is its scope; without product and API its scope is every API.
+    """
 
     id: str
     name: str
@@ -112,7 +118,7 @@ class Service:
 
     Attributes:
         gateway_url: base URL for clients, without a path.
-        sku: "BasicV2" and so on.
+        sku: the pricing tier, such as "BasicV2".
         policy: the policy of the global scope; None for Azure's default policy, which forwards requests.
     """
 

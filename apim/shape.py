@@ -12,7 +12,7 @@ class Text(Enum):
 
 
 class Kind(Enum):
-    """The type of a literal value; the value of an expression is checked when it is evaluated."""
+    """The type of a value. A literal is checked when it is compiled, an expression when it is evaluated."""
 
     STRING = "text"
     BOOLEAN = "true or false"
@@ -49,8 +49,12 @@ class Shape:
     """The content of an element.
 
     Attributes:
+        text: the text that it may contain.
+        text_required: whether the text must not be empty.
+        kind: the type of the text.
+        children: the elements that it may contain.
         statements: whether it contains policies.
-        keep_space: whether white space around a literal text is part of it.
+        keep_space: whether white space around literal text is part of the text.
     """
 
     attributes: tuple[Attribute, ...] = ()
@@ -64,7 +68,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child element; without `most` it may occur any number of times."""
+    """A child element.
+
+    Attributes:
+        least: the smallest number of occurrences.
+        most: the largest number of occurrences; None for any number.
+        unsupported: why this gateway rejects it although API Management supports it.
+    """
 
     name: str
     shape: Shape

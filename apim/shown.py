@@ -60,7 +60,7 @@ class Shown:
         self._segments = frozenset(segment for path in paths for segment in path.split("/"))
 
     def log_line(self, text: str) -> str:
-        """A string for the log: secrets and what looks like a token are masked."""
+        """A string for the log, in which secrets and parts that look like tokens are masked."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         text = _TOKEN_LIKE.sub("***", text)
@@ -73,7 +73,7 @@ class Shown:
         return f"text, {len(text)} characters"
 
     def method(self, method: str) -> str:
-        """An HTTP method."""
+        """An HTTP method if it may be shown, or else `***`."""
         return method if method in _METHODS or method in self._literals else "***"
 
     def path(self, path: str) -> str:
@@ -90,11 +90,11 @@ class Shown:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self.path(parts.path)}"
 
     def header(self, name: str, value: str) -> str:
-        """The value of a header."""
+        """The value of a header if it may be shown, or else its length."""
         return f"text, {len(value)} characters" if name.lower() in _NEVER else self.text(value)
 
     def value(self, value: object) -> str:
-        """Any value of an expression."""
+        """The value of an expression if it may be shown, or else its type."""
         if value is None:
             return "null"
         if isinstance(value, bool | int | float):

@@ -22,7 +22,7 @@ class SourceLocations:
 
     @cached_property
     def documents(self) -> dict[str, PolicyDocument]:
-        """The documents by their names."""
+        """The documents, by name."""
         return {document.name: document for document in documents(self._service)}
 
     def find(self, document: str, line: int, column: int) -> SourceLocation | None:

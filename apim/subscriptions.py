@@ -29,26 +29,27 @@ class Subscriptions:
         }
 
     def admit(self, api: Api, context: Context) -> str | None:
-        """Checks the key of a request and returns the product of its subscription, if there is one.
+        """Checks the key of a request and returns the product's id if access is given through a product.
 
-        Sets `context.Product` and `context.Subscription`. A key is checked whether the API requires one or
-        not; an open product makes up for a key that is not valid. The header stays in the request.
+        Sets `context.Product` and `context.Subscription`. A key that is sent must be valid even if the API
+        requires none, unless the API is in an open product (one without a required subscription). The header
+        with the key is not removed from the request.
 
         Raises:
             Failure: 401 with the documented message, if the key is missing or not valid for the API.
         """
-        given = self._given(context)
+        sent = self._sent_key(context)
         found = next(
             (
-                each
-                for each in self._subscriptions
-                if given is not None
+                subscription
+                for subscription in self._subscriptions
+                if sent is not None
                 and any(
-                    hmac.compare_digest(key.encode(), given.encode())
-                    for key in (each.key, each.secondary_key)
+                    hmac.compare_digest(key.encode(), sent.encode())
+                    for key in (subscription.key, subscription.secondary_key)
                     if key is not None
                 )
-                and self._opens(each, api)
+                and self._gives_access(subscription, api)
             ),
             None,
         )
@@ -56,14 +57,14 @@ class Subscriptions:
             context.subscription = csharp.Subscription(
                 id=found.id,
                 name=found.name,
-                key=given or "",
+                key=sent or "",
                 primary_key=found.key,
                 secondary_key=found.secondary_key or "",
             )
             return self._enter(found.product, context)
         if api.id in self._open:
             return self._enter(self._open[api.id], context)
-        if given is not None:
+        if sent is not None:
             raise _denied(
                 "SubscriptionKeyInvalid",
                 "Access denied due to invalid subscription key. Make sure to provide a valid key for an "
@@ -78,8 +79,8 @@ class Subscriptions:
         return None
 
     @staticmethod
-    def _given(context: Context) -> str | None:
-        """The key of a request: the query is looked at only without the header."""
+    def _sent_key(context: Context) -> str | None:
+        """The key in the header, or in the query if there is no header; None without a key."""
         if keys := context.request.headers.get(_HEADER):
             return keys[0]
         query = context.request.original_url.query_string
@@ -96,7 +97,7 @@ class Subscriptions:
             )
         return product
 
-    def _opens(self, subscription: Subscription, api: Api) -> bool:
+    def _gives_access(self, subscription: Subscription, api: Api) -> bool:
         if subscription.api is not None:
             return subscription.api == api.id
         if subscription.product is not None:

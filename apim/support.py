@@ -43,13 +43,15 @@ def policies() -> str:
 def csharp() -> str:
     """The types and members that expressions may use, by namespace."""
     members.load()
-    listed = [one for one in DEFINITIONS.values() if one.namespace and (one.members or one.values)]
-    total = sum(len(signatures) for one in listed for signatures in one.members.values())
+    listed = [known for known in DEFINITIONS.values() if known.namespace and (known.members or known.values)]
+    total = sum(len(signatures) for known in listed for signatures in known.members.values())
     lines = [f"{len(listed)} types with {total} members. Enumerations show their values."]
-    for namespace in sorted({one.namespace for one in listed}):
+    for namespace in sorted({known.namespace for known in listed}):
         lines += ["", f"<details><summary><code>{namespace}</code></summary>", ""]
         lines += [
-            _type(one) for one in sorted(listed, key=lambda one: one.name) if one.namespace == namespace
+            _type(known)
+            for known in sorted(listed, key=lambda known: known.name)
+            if known.namespace == namespace
         ]
         lines += ["", "</details>"]
     return "\n".join(lines)
@@ -116,13 +118,13 @@ def _allows(expression: bool) -> str:
     return "yes" if expression else "no"
 
 
-def _type(one: Definition) -> str:
-    parameters = f"<{', '.join(one.parameters)}>" if one.parameters else ""
+def _type(known: Definition) -> str:
+    parameters = f"<{', '.join(known.parameters)}>" if known.parameters else ""
     signatures = [
-        signature for name in sorted(one.members) for signature, _function in one.members[name]
-    ] or list(one.values)
+        signature for name in sorted(known.members) for signature, _function in known.members[name]
+    ] or list(known.values)
     # A paragraph instead of a table: a table with a row for each member would be too long to read.
-    return f"- **`{one.kind} {one.name}{parameters}`**: " + ", ".join(f"`{text}`" for text in signatures)
+    return f"- **`{known.kind} {known.name}{parameters}`**: " + ", ".join(f"`{text}`" for text in signatures)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The checks of JSON Web Tokens (RFC 7519) in validate-jwt, one function each.
+"""The checks of JSON Web Tokens (RFC 7519) in validate-jwt, each in a function.
 
 https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies#predefined-errors-for-policies
 """
@@ -38,8 +38,8 @@ class RequiredClaim:
 
     Attributes:
         values: the accepted values; empty to accept any value.
-        every: whether the token must have all values, or only one of them.
-        separator: splits the claim's text into values.
+        every: whether the token must have all values, or at least one of them.
+        separator: the string that separates several values in the claim; None for one value.
     """
 
     name: str
@@ -63,10 +63,15 @@ def header(token: str) -> dict[str, object]:
 
 
 def verified_claims(token: str, keys: Iterable[SigningKey], *, signed: bool) -> Claims:
-    """The claims of a token that one of the keys signed.
+    """The claims of a token whose signature one of the keys verifies.
+
+    Args:
+        token: the JWT.
+        keys: the accepted keys.
+        signed: whether the token must be signed.
 
     Raises:
-        TokenError: it was signed with none of the keys.
+        TokenError: it is not a JWT, or no key verifies its signature.
     """
     head = header(token)
     if not signed and str(head.get("alg", "")).lower() == "none":
@@ -94,13 +99,14 @@ def check_lifetime(claims: Claims, now: float, skew: float, *, required: bool) -
         required: whether the token must have `exp`.
 
     Raises:
-        TokenError: the token is expired or not valid yet.
+        TokenError: the token is expired or not valid yet, or has invalid times.
     """
     expiry, start = claims.get("exp"), claims.get("nbf")
     if expiry is None and required:
         raise TokenError("JwtInvalid", "The token has no expiration time. Access denied.")
     if not all(
-        one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in (expiry, start)
+        time is None or (isinstance(time, int | float) and not isinstance(time, bool))
+        for time in (expiry, start)
     ):
         raise TokenError("JwtInvalid", "The token's times are not numbers. Access denied.")
     if isinstance(expiry, int | float) and now - skew >= expiry:
@@ -115,8 +121,8 @@ def check_audience(claims: Claims, audiences: Collection[str]) -> None:
     Raises:
         TokenError: no audience of the token is accepted.
     """
-    given = claims.get("aud")
-    values = given if isinstance(given, list) else [given]
+    claim = claims.get("aud")
+    values = claim if isinstance(claim, list) else [claim]
     if audiences and not any(value in audiences for value in values if isinstance(value, str)):
         raise TokenError("TokenAudienceNotAllowed", "The token's audience is not allowed. Access denied.")
 
@@ -135,13 +141,13 @@ def check_claim(claims: Claims, wanted: RequiredClaim) -> None:
     """Checks a required claim.
 
     Raises:
-        TokenError: the claim is missing or has none of the accepted values.
+        TokenError: the claim is missing or does not have the required values.
     """
     if wanted.name not in claims:
         message = f"JWT token is missing the following claims: {wanted.name}. Access denied."
         raise TokenError("TokenClaimNotFound", message)
-    given = claims[wanted.name]
-    values = [_text(value) for value in (given if isinstance(given, list) else [given])]
+    claim = claims[wanted.name]
+    values = [_text(value) for value in (claim if isinstance(claim, list) else [claim])]
     if wanted.separator:
         values = [part for value in values for part in value.split(wanted.separator)]
     found = [value in values for value in wanted.values]

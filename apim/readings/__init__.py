@@ -1,7 +1,7 @@
-"""Readings: possible behaviours of Azure where its documentation is silent or contradictory.
+"""Readings: possible behaviours of Azure where its documentation is incomplete or contradictory.
 
-`TABLE` lists every question with its possible answers, the evidence and the sources. `Readings` is one
-choice of answers, which the engine and the twin implement.
+`TABLE` lists every question with its possible answers, the evidence and the sources. `Readings` contains the
+chosen answers, which the engine and the twin implement.
 """
 
 from apim.readings.question import Option, Question, Source

@@ -25,44 +25,44 @@ def readings(root: Path = ROOT) -> str:
     """
     tests = _tests(root)
     lines = ["| | reading | options, the default first | implemented by |", "|---|---|---|---|"]
-    lines += [_row(each) for each in TABLE]
+    lines += [_row(entry) for entry in TABLE]
     lines += ["", "## Tests under every reading", ""]
     lines += _paragraph(
         f"`{_UNDER_EACH}` runs each of these tests on one running twin under every option that is not the "
         "default, under all hostile options together, and under all others together:"
     )
     lines += ["", *(f"- `{name}`" for name in _functions(root / _UNDER_EACH))]
-    for each in TABLE:
-        lines += ["", *_section(each, tests.get(each.name, []))]
+    for entry in TABLE:
+        lines += ["", *_section(entry, tests.get(entry.name, []))]
     return "\n".join(lines)
 
 
-def _row(asked: Question) -> str:
-    options = ", ".join(f"`{option.name}`" for option in asked.options)
+def _row(entry: Question) -> str:
+    options = ", ".join(f"`{option.name}`" for option in entry.options)
     return (
-        f"| {asked.id} | [`{asked.name}`](#{_anchor(asked)}) | {options} | "
-        f"{'the twin' if asked.services else 'the engine'} |"
+        f"| {entry.id} | [`{entry.name}`](#{_anchor(entry)}) | {options} | "
+        f"{'the twin' if entry.services else 'the engine'} |"
     )
 
 
-def _section(asked: Question, tests: list[str]) -> Iterator[str]:
-    yield _heading(asked)
+def _section(entry: Question, tests: list[str]) -> Iterator[str]:
+    yield _heading(entry)
     yield ""
-    yield from _paragraph(asked.text)
+    yield from _paragraph(entry.text)
     yield ""
-    for option in asked.options:
-        note = " (default)" if option is asked.default else ""
-        note += " (the most demanding for the policies)" if option.name == asked.hostile else ""
+    for option in entry.options:
+        note = " (default)" if option is entry.default else ""
+        note += " (the most demanding for the policies)" if option.name == entry.hostile else ""
         yield from _item(f"`{option.name}`{note}: {option.meaning}")
     yield ""
-    yield from _paragraph(f"**Evidence.** {asked.evidence}")
+    yield from _paragraph(f"**Evidence.** {entry.evidence}")
     yield ""
-    if asked.sources:
-        yield from (f"- [{source.title}]({source.url})" for source in asked.sources)
+    if entry.sources:
+        yield from (f"- [{source.title}]({source.url})" for source in entry.sources)
         yield ""
-    yield from _paragraph(f"**What to check first after a deployment.** {asked.check}")
+    yield from _paragraph(f"**What to check first after a deployment.** {entry.check}")
     yield ""
-    yield from _paragraph(f"**Remedy.** {asked.remedy}")
+    yield from _paragraph(f"**Remedy.** {entry.remedy}")
     yield ""
     yield "**Tests** that choose it:"
     yield ""
@@ -70,13 +70,13 @@ def _section(asked: Question, tests: list[str]) -> Iterator[str]:
         yield f"- {test}"
 
 
-def _heading(asked: Question) -> str:
-    return f"## {asked.id}: {asked.name}"
+def _heading(entry: Question) -> str:
+    return f"## {entry.id}: {entry.name}"
 
 
-def _anchor(asked: Question) -> str:
+def _anchor(entry: Question) -> str:
     """The anchor that GitHub generates for the heading."""
-    return re.sub(r"[^\w -]", "", f"{asked.id}: {asked.name}".lower()).replace(" ", "-")
+    return re.sub(r"[^\w -]", "", f"{entry.id}: {entry.name}".lower()).replace(" ", "-")
 
 
 def _paragraph(text: str) -> list[str]:
@@ -114,11 +114,11 @@ def _chosen(function: ast.FunctionDef) -> set[str]:
     strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     arguments = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg and "_" in node.arg}
     return {
-        each.name
-        for each in TABLE
-        if each.field in arguments
+        entry.name
+        for entry in TABLE
+        if entry.field in arguments
         # An f-string has the name alone: f"named-value-order={order}".
-        or strings & {f"{each.name}=", *(f"{each.name}={option.name}" for option in each.options)}
+        or strings & {f"{entry.name}=", *(f"{entry.name}={option.name}" for option in entry.options)}
     }
 
 

@@ -31,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question about Azure's behaviour that its documentation does not settle.
+    """A question about Azure's behaviour that its documentation does not answer.
 
     Attributes:
         id: "R1" and so on; other documents cite it.
@@ -42,7 +42,7 @@ class Question:
         evidence: the evidence for each answer, in Markdown.
         sources: the sources of the evidence.
         check: what to check first after a deployment, in Markdown.
-        remedy: what to do if Azure behaves in the unwanted way, in Markdown.
+        remedy: what to do if Azure's behaviour is the unwanted one, in Markdown.
         services: whether the twin's services implement it; otherwise the policy engine does.
     """
 

@@ -1,4 +1,4 @@
-"""One choice of readings."""
+"""The chosen readings."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -43,15 +43,15 @@ class Readings:
     @classmethod
     def hostile(cls) -> Self:
         """The answer to each question that is the most demanding for the policies."""
-        return cls().choose({each.name: each.hostile for each in TABLE})
+        return cls().choose({entry.name: entry.hostile for entry in TABLE})
 
     @classmethod
     def lenient(cls) -> Self:
-        """For each question the first answer that is not the hostile one."""
+        """For each question, the first answer that is not the hostile one."""
         return cls().choose(
             {
-                each.name: next(option.name for option in each.options if option.name != each.hostile)
-                for each in TABLE
+                entry.name: next(option.name for option in entry.options if option.name != entry.hostile)
+                for entry in TABLE
             }
         )
 
@@ -60,7 +60,7 @@ class Readings:
         """The default readings with changes such as "query=raw" or "R1=raw".
 
         Raises:
-            ReadingError: a string names no question or none of its options.
+            ReadingError: a string is malformed, or its question or option does not exist.
         """
         chosen: dict[str, str] = {}
         for text in texts:
@@ -76,18 +76,18 @@ class Readings:
         """These readings with other options for some questions, by a question's name or id.
 
         Raises:
-            ReadingError: there is no question with a name, or it does not have the option.
+            ReadingError: a question or an option does not exist.
         """
         changes: dict[str, str] = {}
         for name, option in options.items():
             try:
-                asked = question(name)
+                entry = question(name)
             except LookupError:
                 raise ReadingError(f"There is no reading {name!r}. {_listed()}") from None
-            if option not in {each.name for each in asked.options}:
-                raise ReadingError(f"{asked.name} is one of {asked.choices}, not {option!r}.")
-            if changes.setdefault(asked.field, option) != option:
-                raise ReadingError(f"{asked.name} is given twice: {changes[asked.field]} and {option}.")
+            if option not in {known.name for known in entry.options}:
+                raise ReadingError(f"{entry.name} is one of {entry.choices}, not {option!r}.")
+            if changes.setdefault(entry.field, option) != option:
+                raise ReadingError(f"{entry.name} is given twice: {changes[entry.field]} and {option}.")
         return replace(self, **changes)
 
     def chosen(self, name: str) -> Option:
@@ -96,23 +96,25 @@ class Readings:
         Raises:
             LookupError: there is no such question.
         """
-        asked = question(name)
-        return asked.option(getattr(self, asked.field))
+        entry = question(name)
+        return entry.option(getattr(self, entry.field))
 
     def as_dict(self) -> dict[str, str]:
         """The option of every question by the question's name, in the order of the table."""
-        return {each.name: getattr(self, each.field) for each in TABLE}
+        return {entry.name: getattr(self, entry.field) for entry in TABLE}
 
     def changed(self) -> dict[str, str]:
         """The options that are not the default."""
         return {
-            each.name: option for each in TABLE if (option := getattr(self, each.field)) != each.default.name
+            entry.name: option
+            for entry in TABLE
+            if (option := getattr(self, entry.field)) != entry.default.name
         }
 
 
 def _listed() -> str:
     return (
         "Readings: "
-        + "; ".join(f"{each.name}={'|'.join(o.name for o in each.options)}" for each in TABLE)
+        + "; ".join(f"{entry.name}={'|'.join(option.name for option in entry.options)}" for entry in TABLE)
         + "."
     )

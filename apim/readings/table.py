@@ -13,7 +13,7 @@ _REQUIRED: Final = ("id", "name", "text", "options", "hostile", "evidence", "che
 
 
 def parse_question(entry: dict[str, Any]) -> Question:
-    """The question of an entry.
+    """Creates a question from an entry of `table.toml`.
 
     Raises:
         ValueError: a key is missing.
@@ -42,11 +42,11 @@ def _one_line(text: str) -> str:
 TABLE: Final = tuple(parse_question(entry) for entry in tomllib.loads(_FILE.read_text("utf-8"))["question"])
 """All questions, in the order of their numbers."""
 
-_BY_NAME: Final = {key: each for each in TABLE for key in (each.name, each.id)}
+_BY_NAME: Final = {key: entry for entry in TABLE for key in (entry.name, entry.id)}
 
 
 def question(name: str) -> Question:
-    """The question with a name or id.
+    """The question with this name or id.
 
     Raises:
         LookupError: there is no such question.

@@ -94,7 +94,7 @@ class Dictionary:
         self.key: Callable[[Any], Any] = key_of if comparer is None else comparer.key
         self.version = 0
 
-    def found(self, key: Any) -> tuple[Any, Any] | None:
+    def entry(self, key: Any) -> tuple[Any, Any] | None:
         """The entry of a key, which is the key and the value; None if the key is absent."""
         if key is None:
             raise argument_null("key")
@@ -102,20 +102,20 @@ class Dictionary:
 
     def at(self, key: Any) -> Any:
         """The value of a key."""
-        entry = self.found(key)
+        entry = self.entry(key)
         if entry is None:
             raise missing_key(key)
         return entry[1]
 
     def set(self, key: Any, value: Any) -> None:
         """Sets the value of a key, which is added if it is absent."""
-        entry = self.found(key)
+        entry = self.entry(key)
         self.entries[self.key(key)] = (key if entry is None else entry[0], value)
         self.version += 1
 
     def add(self, key: Any, value: Any) -> None:
         """Adds a new key."""
-        if self.found(key) is not None:
+        if self.entry(key) is not None:
             raise DotNetException(
                 "ArgumentException", f"An item with the same key has already been added. Key: {shown(key)}"
             )

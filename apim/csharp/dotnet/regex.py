@@ -61,7 +61,7 @@ class Match(Group):
         found = self.found
         if found is None:
             return self
-        # After an empty match .NET continues one character later, even if there is another match here.
+        # After an empty match, .NET continues one character later, even if another match starts here.
         start = found.end() + (not found[0])
         later = self.pattern.compiled.search(found.string, start) if start <= len(found.string) else None
         return Match(self.pattern, later)

@@ -1,6 +1,6 @@
-"""Tables of the members of .NET types, one module for each family of types.
+"""Declares the members of .NET types, in one module for each family of types.
 
-Expressions cannot use a type or member that is not in a table. API Management allows these:
+Expressions cannot use a type or a member that is not declared. API Management allows these types:
 https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#CLRTypes
 """
 
@@ -37,6 +37,6 @@ _FAMILIES: Final = (
 
 
 def load() -> None:
-    """Fills the tables; a second call has no effect."""
+    """Declares all types and members; a second call has no effect."""
     for family in _FAMILIES:
         import_module(f"{__name__}.{family}")

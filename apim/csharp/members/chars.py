@@ -1,4 +1,4 @@
-"""Char, and its categories of characters in .NET."""
+"""Char, and the categories of characters by which .NET classifies them."""
 
 import unicodedata
 from collections.abc import Callable

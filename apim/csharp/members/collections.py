@@ -17,14 +17,18 @@ _GENERIC = "System.Collections.Generic"
 
 
 def given(values: Iterable[Any] | None, name: str = "collection") -> Any:
-    """The items of a collection other than null."""
+    """The items of a collection; `name` is its parameter's name in .NET.
+
+    Raises:
+        DotNetException: ArgumentNullException, if the collection is null.
+    """
     if values is None:
         raise argument_null(name)
     return iterate(values)
 
 
 def index_of(values: Iterable[Any], wanted: Any) -> int:
-    """The index of the first equal item, or -1."""
+    """The index of the first item that is equal to `wanted`; -1 if there is none."""
     return next((index for index, value in enumerate(values) if equals(value, wanted)), -1)
 
 
@@ -33,7 +37,7 @@ def _contains(values: Iterable[Any], wanted: Any) -> bool:
 
 
 def first_match(values: Any, test: Callable[[Any], bool], default: Any) -> Any:
-    """The first item that passes the test, or the default."""
+    """The first item for which the test is true; the default if there is none."""
     return next((value for value in given(values, "array") if test(value)), default)
 
 
@@ -71,7 +75,7 @@ def copy_to(values: Any, target: Array | None, start: int) -> None:
     target.items[start : start + len(items)] = items
 
 
-define("interface IEnumerable0")  # the one without type argument, for Cast and OfType
+define("interface IEnumerable0")  # IEnumerable without a type argument, for Cast and OfType
 define(
     f"interface {_GENERIC}.IEnumerable<T> : IEnumerable0",
     {
@@ -175,7 +179,7 @@ def _sort(values: List) -> None:
 
 
 def _sort_by(values: List, compare: Callable[[Any, Any], int]) -> None:
-    # .NET's sort is not stable: the order of equal but different items is not defined, so they are rejected.
+    # .NET's sort is not stable: in .NET the order of items that compare as equal is not defined.
     _changed(values).items.sort(key=cmp_to_key(compare))
 
 
@@ -250,7 +254,7 @@ def _try_get(value: ClrType) -> Callable[[Any, Any], tuple[bool, Any]]:
     default = default_of(value)
 
     def attempt(source: Any, key: Any) -> tuple[bool, Any]:
-        entry = source.found(key)
+        entry = source.entry(key)
         return (False, default) if entry is None else (True, entry[1])
 
     return attempt
@@ -261,14 +265,14 @@ def _typed_try_get(_key: ClrType, value: ClrType) -> Callable[[Any, Any], tuple[
 
 
 def _value_at(source: Any, key: Any) -> Any:
-    entry = source.found(key)
+    entry = source.entry(key)
     if entry is None:
         raise missing_key(key)
     return entry[1]
 
 
 _LOOKUPS: dict[str, Any] = {
-    "bool ContainsKey(K key)": lambda source, key: source.found(key) is not None,
+    "bool ContainsKey(K key)": lambda source, key: source.entry(key) is not None,
     "bool TryGetValue(K key, out V value)": Typed(_typed_try_get),
 }
 define(
@@ -299,7 +303,7 @@ def _sequence(source: Any, index: int) -> List:
 
 
 def _try_add(source: Dictionary, key: Any, value: Any) -> bool:
-    if source.found(key) is not None:
+    if source.entry(key) is not None:
         return False
     source.add(key, value)
     return True

@@ -35,20 +35,20 @@ class View:
         self.source = source
 
     def has(self, key: str | None) -> bool:
-        """Whether there is an entry with a key."""
+        """Whether there is an entry with this key."""
         if key is None:
             raise argument_null("key")
         return key in self.source
 
-    def found(self, key: str | None) -> tuple[str, Any] | None:
-        """The entry with a key."""
+    def entry(self, key: str | None) -> tuple[str, Any] | None:
+        """The entry of a key, which is the key and the value; None if the key is absent."""
         if key is None:
             raise argument_null("key")
         value = self.source.get(key, _MISSING)
         return None if value is _MISSING else (key, inward(value))
 
     def rows(self) -> Iterator[tuple[str, Any]]:
-        """Keys with values."""
+        """The keys with their values."""
         for key, value in self.source.items():
             yield utf16(key), inward(value)
 
@@ -62,7 +62,7 @@ class View:
 
 
 class Lists(View):
-    """A read-only dictionary with several values for a key, as in headers, a query or claims."""
+    """A read-only dictionary with several values for each key: headers, a query or claims."""
 
     __slots__ = ()
 
@@ -70,19 +70,19 @@ class Lists(View):
         self.clr_type = _HEADERS
         self.source = source
 
-    def found(self, key: str | None) -> tuple[str, Any] | None:
-        """The entry with a key."""
+    def entry(self, key: str | None) -> tuple[str, Any] | None:
+        """The entry of a key, which is the key and the value; None if the key is absent."""
         values = self.values(key)
         return None if values is None else (key or "", _array(values))
 
     def values(self, key: str | None) -> list[str] | None:
-        """The values of a key, as Python strings."""
+        """The values of a key, as Python strings; None if the key is absent."""
         if key is None:
             raise argument_null("key")
         return self.source.get(key)
 
     def rows(self) -> Iterator[tuple[str, Any]]:
-        """Keys with values."""
+        """The keys with their values."""
         for key, values in self.source.items():
             yield utf16(key), _array(values)
 
@@ -92,7 +92,7 @@ class Lists(View):
 
 
 class _Row(KeyValuePair):
-    """A name with its values, which are created when they are read: many expressions read only names."""
+    """A name with its values, which are converted when they are read, because many expressions read names."""
 
     __slots__ = ("_values",)
     clr_type = clr("KeyValuePair", STRING, array_of(STRING))
@@ -134,14 +134,14 @@ def _values(view: View) -> List:
 
 
 def _at(view: View, key: str | None) -> Any:
-    found = view.found(key)
+    found = view.entry(key)
     if found is None:
         raise missing_key(key)
     return found[1]
 
 
 def _try(view: View, key: str | None) -> tuple[bool, Any]:
-    found = view.found(key)
+    found = view.entry(key)
     return (False, None) if found is None else (True, found[1])
 
 
@@ -195,7 +195,7 @@ define(
         "string GetValueOrDefault(string headerName)": _joined,
         "string GetValueOrDefault(string headerName, string defaultValue)": _joined,
         "string[] GetValueOrDefault(string headerName, string[] defaultValue)": lambda view, key, default: (
-            default if (found := view.found(key)) is None else found[1]
+            default if (found := view.entry(key)) is None else found[1]
         ),
     },
 )
@@ -247,7 +247,7 @@ def _form(body: own.Body, keep: bool = False) -> Dictionary:
             continue
         name, _equals, value = pair.partition("=")
         key = utf16(unquote_plus(name, errors="replace"))
-        if made.found(key) is None:
+        if made.entry(key) is None:
             made.set(key, List(STRING))
         made.at(key).items.append(utf16(unquote_plus(value, errors="replace")))
     return made

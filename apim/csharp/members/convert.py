@@ -37,7 +37,9 @@ _SOURCES: Final = (
     "double",
     "decimal",
 )
-_BASES: Final = {2, 8, 10, 16}
+_DECIMAL: Final = 10
+_HEXADECIMAL: Final = 16
+_BASES: Final = {2, 8, _DECIMAL, _HEXADECIMAL}
 
 
 def _from_base(target: str) -> Callable[[str | None, int], int]:
@@ -54,7 +56,7 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
                 "ArgumentOutOfRangeException",
                 "Index was out of range. Must be non-negative and less than the length of the string.",
             )
-        if text[0] == "-" and base != 10:  # noqa: PLR2004
+        if text[0] == "-" and base != _DECIMAL:
             raise DotNetException(
                 "ArgumentException", "String cannot contain a minus sign if the base is not 10."
             )
@@ -63,10 +65,10 @@ def _from_base(target: str) -> Callable[[str | None, int], int]:
                 "OverflowException",
                 "The string was being parsed as an unsigned number and could not have a negative sign.",
             )
-        if base == 10 and not text[0].isspace() and not text[-1].isspace():  # noqa: PLR2004
+        if base == _DECIMAL and not text[0].isspace() and not text[-1].isspace():
             return parse_integer(target, text)
         text = text.removeprefix("+")
-        digits = text[2:] if base == 16 and text[:2].lower() == "0x" else text  # noqa: PLR2004
+        digits = text[2:] if base == _HEXADECIMAL and text[:2].lower() == "0x" else text
         alphabet = "0123456789abcdef"[:base]
         if not digits or any(c not in alphabet for c in digits.lower()):
             raise DotNetException("FormatException", "Could not find any recognizable digits.")
@@ -82,7 +84,7 @@ def _to_base(bits: int) -> Callable[[int, int], str]:
     def text(value: int, base: int) -> str:
         if base not in _BASES:
             raise DotNetException("ArgumentException", "Invalid Base.")
-        if base == 10:  # noqa: PLR2004
+        if base == _DECIMAL:
             return str(int(value))
         return format(int(value) & ((1 << bits) - 1), {2: "b", 8: "o", 16: "x"}[base])
 
@@ -153,7 +155,7 @@ define(
         },
         **{
             f"static bool ToBoolean({source} value)": to_bool
-            for source in (*(one for one in _SOURCES if one != "char"), "object")
+            for source in (*(kind for kind in _SOURCES if kind != "char"), "object")
         },
         "static bool ToBoolean(string value)": lambda text: False if text is None else parse_bool(text),
         "static char ToChar(string value)": lambda text: _to_char("" if text is None else text),

@@ -16,7 +16,7 @@ _BITS = {"MD5": 128, "SHA1": 160, "SHA256": 256, "SHA384": 384, "SHA512": 512}
 
 
 class HashAlgorithm:
-    """A hash, or an HMAC if it has a key."""
+    """A hash algorithm; an HMAC if it has a key."""
 
     __slots__ = ("clr_type", "key", "name")
 
@@ -48,7 +48,7 @@ class HashAlgorithm:
 
 @lru_cache(maxsize=16)
 def _keyed_states(name: str, key: bytes) -> tuple[Any, Any]:
-    """The inner and outer hash states of an HMAC after its key (RFC 2104); policies use few keys."""
+    """The states of an HMAC's inner and outer hash after its key (RFC 2104), cached because keys are few."""
     inner = hashlib.new(name, usedforsecurity=False)
     outer = inner.copy()
     if len(key) > inner.block_size:

@@ -20,7 +20,7 @@ class Encoding:
         self.web_name = web_name
 
     def encode(self, text: str | None) -> bytes:
-        """GetBytes; characters that are not in the encoding become `?`, lone surrogates become U+FFFD."""
+        """GetBytes, which replaces characters outside the encoding by `?`, lone surrogates by U+FFFD."""
         if text is None:
             raise argument_null("s")
         if text.isascii() and self.codec in {"ascii", "utf-8", "latin-1"}:
@@ -32,7 +32,7 @@ class Encoding:
         return outward(text).encode(self.codec)
 
     def decode(self, data: Any) -> str:
-        """GetString; invalid bytes become U+FFFD, in ASCII `?`."""
+        """GetString, which replaces invalid bytes by U+FFFD, and in ASCII by `?`."""
         if data is None:
             raise argument_null("bytes")
         if self.codec == "ascii":

@@ -1,4 +1,4 @@
-"""Enums."""
+"""The enums that members use."""
 
 from apim.csharp.dotnet.signature import define
 from apim.csharp.json.plain import TOKEN_TYPES

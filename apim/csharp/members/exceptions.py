@@ -1,4 +1,4 @@
-"""Exceptions: those that expressions throw, catch or create."""
+"""The exceptions that expressions throw, catch or create."""
 
 from typing import Any, Final
 
@@ -89,7 +89,7 @@ for _name, _message in _PLAIN.items():
 
 
 def _with_parameter(name: str, default: str, *, name_first: bool) -> Any:
-    """Exceptions whose message ends with a parameter's name, the first or the second argument."""
+    """The constructor of an exception whose message ends with a parameter's name, one of its arguments."""
 
     def make(first: str | None = None, second: str | None = None) -> DotNetException:
         parameter, message = (first, second) if name_first else (second, first)

@@ -1,4 +1,4 @@
-"""The supported types of Newtonsoft.Json.Linq: JToken, JObject, JArray, JProperty, JValue."""
+"""The supported types of Newtonsoft.Json.Linq: JToken, JObject, JArray, JConstructor, JProperty, JValue."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -48,7 +48,7 @@ def _cast(name: str, *, nullable: bool) -> Callable[[Any], Any]:
 
 
 def _conversions() -> dict[str, Any]:
-    """The implicit conversions of JToken from plain values, and the explicit ones to them."""
+    """JToken's implicit conversions from plain values and explicit conversions to plain values."""
     table: dict[str, Any] = {}
     for word, name in _KINDS.items():
         table[f"explicit {word}(JToken)"] = _cast(name, nullable=False)
@@ -61,7 +61,7 @@ def _conversions() -> dict[str, Any]:
     for word, name in _REFERENCES.items():
         table[f"explicit {word}(JToken)"] = _cast(name, nullable=True)
         table[f"implicit JToken({word})"] = token_of_primitive
-    # A null string is a token of type String without a value.
+    # A null string becomes a token of type String whose value is null.
     table["implicit JToken(string)"] = lambda text: JValue(text, "String")
     return table
 
@@ -82,7 +82,7 @@ def _siblings(token: JToken) -> list[JToken]:
 
 def _sibling(token: JToken, step: int) -> JToken | None:
     siblings = _siblings(token)
-    index = next(i for i, one in enumerate(siblings) if one is token) + step
+    index = next(i for i, sibling in enumerate(siblings) if sibling is token) + step
     return siblings[index] if 0 <= index < len(siblings) else None
 
 
@@ -108,7 +108,7 @@ def _add_sibling(token: JToken, content: Any, step: int) -> None:
         raise DotNetException("InvalidOperationException", "The parent is missing.")
     if isinstance(token.parent, JProperty):
         raise DotNetException("JsonException", "Newtonsoft.Json.Linq.JProperty cannot have multiple values.")
-    index = next(i for i, one in enumerate(_siblings(token)) if one is token)
+    index = next(i for i, sibling in enumerate(_siblings(token)) if sibling is token)
     _append(token.parent, content, index + step)
 
 
@@ -131,7 +131,7 @@ def _replace(token: JToken, value: Any) -> None:
     if isinstance(parent, JProperty):
         parent.set_value(value)
     elif isinstance(parent, JArray):
-        parent.set(next(i for i, one in enumerate(parent.items) if one is token), value)
+        parent.set(next(i for i, item in enumerate(parent.items) if item is token), value)
     elif parent is None:
         raise DotNetException("InvalidOperationException", "The parent is missing.")
     else:
@@ -257,7 +257,7 @@ define(
 
 
 def is_multiple(content: Any) -> bool:
-    """Whether the content is several tokens: an enumerable that is not a string, bytes or a token."""
+    """Whether the content is several tokens: an enumerable other than a string, a byte[] or a token."""
     if content is None or isinstance(content, (str, JToken)) or not hasattr(content, "__iter__"):
         return False
     return not (isinstance(content, Array) and content.clr_type.args[0] is BYTE)
@@ -267,8 +267,8 @@ def _append(container: Any, content: Any, index: int | None = None) -> None:
     """Appends or inserts content; several tokens are inserted at consecutive indexes, as in Newtonsoft."""
     place = len(container.children()) if index is None else index
     if is_multiple(content):
-        for count, one in enumerate(content):
-            _append(container, one, place + count)
+        for count, item in enumerate(content):
+            _append(container, item, place + count)
     elif isinstance(container, JArray):
         container.insert(place, content)
     elif isinstance(content, JProperty):
@@ -282,9 +282,9 @@ def _merge_all(target: Any, source: Any) -> None:
     if source is None:
         return
     if isinstance(target, JObject) and isinstance(source, JObject):
-        for name, one in source.properties.items():
+        for name, item in source.properties.items():
             existing = target.get(name)
-            value = one.value
+            value = item.value
             if existing is None:
                 target.set(name, value.clone())
             elif isinstance(existing, (JObject, JArray)) and type(existing) is type(value):
@@ -292,8 +292,8 @@ def _merge_all(target: Any, source: Any) -> None:
             elif not (isinstance(value, JValue) and value.kind == "Null"):
                 target.set(name, value.clone())
     elif isinstance(target, JArray) and hasattr(source, "__iter__"):
-        for one in source:
-            target.add(one.clone() if isinstance(one, JToken) else one)
+        for item in source:
+            target.add(item.clone() if isinstance(item, JToken) else item)
 
 
 def _filled(container: Any) -> Callable[..., Any]:
@@ -371,7 +371,7 @@ def _property_as(target: JObject, name: str | None, comparison: Any) -> JPropert
     if exact is not None or comparison.number not in {1, 3, 5}:
         return exact
     wanted = folded(name)
-    return next((one for key, one in target.properties.items() if folded(key) == wanted), None)
+    return next((item for key, item in target.properties.items() if folded(key) == wanted), None)
 
 
 def _get(target: JObject, name: str | None) -> JToken | None:
@@ -420,7 +420,7 @@ define(
         "JProperty Property(string name, StringComparison comparison)": _property_as,
         "IEnumerable<JProperty> Properties()": lambda target: Sequence(clr("JProperty"), lambda: target),
         "IEnumerable<JToken> PropertyValues()": lambda target: [
-            one.value for one in target.properties.values()
+            item.value for item in target.properties.values()
         ],
         "static JObject Parse(string json)": parse_object,
         "static JObject FromObject(object o)": _from(JObject, "JObject"),
@@ -430,11 +430,11 @@ define(
     f"class {_LINQ}.JProperty : JContainer",
     {
         "new(string name, object content)": JProperty,
-        "string Name": lambda one: one.name,
-        "JToken Value": Settable(lambda one: one.value, JProperty.set_value),
+        "string Name": lambda item: item.name,
+        "JToken Value": Settable(lambda item: item.value, JProperty.set_value),
     },
 )
-define(f"class {_LINQ}.JConstructor : JContainer", {"string Name": lambda one: one.name})
+define(f"class {_LINQ}.JConstructor : JContainer", {"string Name": lambda token: token.name})
 
 
 # JValue

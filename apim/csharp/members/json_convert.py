@@ -1,4 +1,4 @@
-"""JsonConvert: SerializeObject and DeserializeObject are allowed."""
+"""JsonConvert: SerializeObject and DeserializeObject, the members that API Management allows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def _read(text: str | None, of: ClrType = OBJECT) -> JToken | None:
 
 
 def _as_token(text: str, of: ClrType) -> bool:
-    """Whether it is deserialized as tokens, not as an object with members."""
+    """Whether the JSON is deserialized to tokens, and not to a .NET object."""
     return is_subtype(of, JTOKEN) or (of.name in {"Object", "dynamic"} and text.lstrip()[0] == "[")
 
 

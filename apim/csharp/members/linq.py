@@ -1,4 +1,4 @@
-"""The table of System.Linq.Enumerable; `enumerables` implements its members."""
+"""The members of System.Linq.Enumerable, which `enumerables` implements."""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -75,7 +75,7 @@ def _round(value: float, digits: int = 0, mode: Any = None) -> float:
 
 
 def _round_decimal(value: Decimal, digits: int = 0, mode: Any = None) -> Decimal:
-    if not 0 <= digits <= 28:  # noqa: PLR2004 -- the largest scale
+    if not 0 <= digits <= 28:  # noqa: PLR2004 -- the largest scale of a decimal
         raise out_of_range("decimals")
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and -exponent <= digits:
@@ -214,7 +214,7 @@ define(
 
 
 class Random:
-    """Random without a seed, whose numbers are not reproducible in .NET either."""
+    """Random without a seed, whose numbers differ in each run, as in .NET."""
 
     __slots__ = ()
     clr_type = clr("Random")

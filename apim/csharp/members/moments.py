@@ -38,6 +38,7 @@ from apim.csharp.dotnet.values import EnumValue, Long
 from apim.csharp.errors import DotNetException, UnsupportedError, out_of_range
 
 _MILLISECOND: Final = TICKS_PER_SECOND // 1000
+_LAST_MILLISECOND: Final = 999
 
 
 def _now(context: Context) -> DateTime:
@@ -64,15 +65,24 @@ def _new(*parts: Any) -> DateTime:
             raise out_of_range("ticks")
         return DateTime(ticks, kind)
     milliseconds = 0
-    if len(parts) == 7:  # noqa: PLR2004 -- with milliseconds
+    if len(parts) == 7:  # noqa: PLR2004 -- the constructor with milliseconds
         milliseconds = parts[6]
-        if not 0 <= milliseconds <= 999:  # noqa: PLR2004
+        if not 0 <= milliseconds <= _LAST_MILLISECOND:
             raise out_of_range("millisecond")
     return DateTime(ticks_of(*parts[:6]) + milliseconds * _MILLISECOND, kind)
 
 
 def scaled(value: float, unit: int) -> int:
-    """The ticks of a number of units, which .NET 7 and later do not round to milliseconds."""
+    """The ticks of a number of units.
+
+    Args:
+        value: the number.
+        unit: the ticks of a unit.
+
+    Raises:
+        DotNetException: ArgumentException, OverflowException.
+        UnsupportedError: the result has a fraction of a millisecond, which .NET before version 7 rounds.
+    """
     if value != value:  # noqa: PLR0124 -- NaN
         raise DotNetException(
             "ArgumentException", "TimeSpan does not accept floating point Not-a-Number values."
@@ -80,7 +90,7 @@ def scaled(value: float, unit: int) -> int:
     ticks = value * unit
     if abs(ticks) >= 2**63:
         raise DotNetException("OverflowException", "TimeSpan overflowed because the duration is too long.")
-    # Older versions of .NET round to milliseconds; values with a different result there are not supported.
+    # Older versions of .NET round to milliseconds. Values for which this changes the result are rejected.
     if abs(ticks - round(ticks / _MILLISECOND) * _MILLISECOND) > 1e-3 * _MILLISECOND:
         raise UnsupportedError("a duration with a fraction of a millisecond; use AddTicks or FromTicks")
     return round(ticks / _MILLISECOND) * _MILLISECOND

@@ -39,15 +39,15 @@ class Jwt:
         self.payload = payload
 
     def claims(self) -> dict[str, list[str]]:
-        """The claims as strings."""
-        return {name: _texts(one.value) for name, one in self.payload.properties.items()}
+        """The values of each claim, as strings."""
+        return {name: _texts(item.value) for name, item in self.payload.properties.items()}
 
     def text(self, name: str) -> str | None:
-        """A claim that is a string."""
+        """The value of a claim; None if it is not a string."""
         return _string(self.payload.get(name))
 
     def time(self, name: str) -> DateTime | None:
-        """A claim that is a NumericDate (RFC 7519, section 2)."""
+        """The value of a claim; None if it is not a NumericDate (RFC 7519, section 2)."""
         value = self.payload.get(name)
         if not isinstance(value, JValue) or value.kind not in {"Integer", "Float"}:
             return None
@@ -72,7 +72,7 @@ def _texts(token: JToken) -> list[str]:
 
 
 def read_jwt(text: str | None) -> Jwt | None:
-    """AsJwt: the token, with or without `Bearer `; None if it is not a JWT."""
+    """AsJwt: parses a token with or without the prefix `Bearer `; None if it is not a JWT."""
     if text is None:
         return None
     token = text.strip()
@@ -106,7 +106,7 @@ class Basic:
 
 
 def read_basic(text: str | None) -> Basic | None:
-    """AsBasic: a `Basic` authorization header (RFC 7617), or None."""
+    """AsBasic: parses a `Basic` authorization header (RFC 7617); None if it is not one."""
     if text is None or text[:6].lower() != "basic ":
         return None
     try:
@@ -153,7 +153,7 @@ def encrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
 
 
 def decrypt(data: Any, name: str | None, key: Any, iv: Any) -> bytes:
-    """Decrypts data of `encrypt`; empty data decrypts to empty data.
+    """Decrypts the result of `encrypt`. The result for empty data is empty.
 
     Raises:
         DotNetException: CryptographicException.

@@ -35,7 +35,7 @@ def _match_from(regex: Regex, text: str | None, start: int) -> Match:
 
 
 def _all_in(regex: Regex, text: str) -> Iterator[re.Match[str]]:
-    """All matches. After an empty one .NET continues one character later, even if there is a match."""
+    """All matches. After an empty match, .NET continues one character later, even if a match starts here."""
     position = 0
     while position <= len(text) and (found := regex.pattern.compiled.search(text, position)) is not None:
         yield found
@@ -109,13 +109,13 @@ def _check(pattern: Any, options: Any = None, _timeout: Any = None) -> None:
 
 
 def _check_second(_input_value: Any, pattern: Any, *rest: Any) -> None:
-    options = next((one for one in rest if isinstance(one, EnumValue)), None)
+    options = next((argument for argument in rest if isinstance(argument, EnumValue)), None)
     if isinstance(pattern, str) and NOT_CONSTANT is not pattern:
         translate(pattern, options.number if options is not None else 0)
 
 
 def _static(function: Callable[..., Any]) -> Checked:
-    """The static form: (input, pattern, ..., options)."""
+    """The static method, whose parameters are the input, the pattern, others, and the options."""
 
     def call(text: str | None, pattern: str | None, *rest: Any) -> Any:
         # The timeout is ignored.

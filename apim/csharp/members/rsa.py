@@ -1,4 +1,4 @@
-"""RSA: verification of signatures with a public key."""
+"""RSA, limited to the verification of signatures with a public key."""
 
 import base64
 import binascii
@@ -54,7 +54,7 @@ class Rsa:
         self.key: RSAPublicKey | None = None
 
     def read(self, text: str | None) -> None:
-        """FromXmlString, of a public key."""
+        """FromXmlString for a public key."""
         if text is None:
             raise argument_null("xmlString")
         self.key = RSAPublicNumbers(_number(text, "Exponent"), _number(text, "Modulus")).public_key()

@@ -12,7 +12,7 @@ from apim.csharp.members.strings import join
 
 
 class StringBuilder:
-    """StringBuilder."""
+    """A StringBuilder, as a list of strings that are joined when they are read."""
 
     __slots__ = ("_pieces",)
     clr_type = clr("StringBuilder")
@@ -21,18 +21,18 @@ class StringBuilder:
         self._pieces = [text or ""]
 
     def clr_text(self) -> str:
-        """The text."""
+        """ToString()."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
 
     def append(self, text: str) -> "StringBuilder":
-        """Appends."""
+        """Appends a string, and returns this object."""
         self._pieces.append(text)
         return self
 
     def replace(self, text: str) -> "StringBuilder":
-        """Replaces the whole text."""
+        """Replaces the whole string, and returns this object."""
         self._pieces = [text]
         return self
 

@@ -1,4 +1,4 @@
-"""String. Lengths and indexes count UTF-16 code units; comparison is that of globalization-invariant mode."""
+"""String. Lengths and indexes count UTF-16 code units; comparisons are those of .NET's invariant mode."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -26,10 +26,10 @@ def _compare_parts(  # noqa: PLR0917 -- .NET's parameters
         return compare(left, right)
     if length < 0 or start < 0 or other_start < 0 or start > len(left) or other_start > len(right):
         raise out_of_range("length")
-    one, other = left[start : start + length], right[other_start : other_start + length]
+    left_part, right_part = left[start : start + length], right[other_start : other_start + length]
     if isinstance(how, bool):
-        return _compare_flag(one, other, how)
-    return compare(one, other) if how is None else _compare_as(one, other, how)
+        return _compare_flag(left_part, right_part, how)
+    return compare(left_part, right_part) if how is None else _compare_as(left_part, right_part, how)
 
 
 def _compare_as(left: str | None, right: str | None, comparison: Any) -> int:
@@ -53,7 +53,7 @@ def _given(text: str | None, name: str = "value") -> str:
 
 
 def _as(test: Callable[[str, str], Any]) -> Callable[[str, str | None, Any], Any]:
-    """A search with a StringComparison."""
+    """A search with a StringComparison, made of a function that searches ordinally."""
 
     def search(text: str, value: str | None, comparison: Any) -> Any:
         wanted = _given(value)
@@ -250,9 +250,19 @@ def _trim(side: str) -> Callable[..., str]:
 
 
 def split(text: str, separators: list[str], count: int | None = None, options: int = 0) -> list[str]:
-    """Split by any of several separators, or by white space if there are none."""
+    """Split at any of several separators, or at white space if there are none.
+
+    Args:
+        text: the string.
+        separators: the separators.
+        count: the largest number of parts; None for all.
+        options: a value of StringSplitOptions.
+
+    Raises:
+        UnsupportedError: an option of a newer version of .NET.
+    """
     if options not in {0, _REMOVE_EMPTY}:
-        raise UnsupportedError("these StringSplitOptions")
+        raise UnsupportedError("values of StringSplitOptions other than None and RemoveEmptyEntries")
     if count is not None and count < 0:
         raise out_of_range("count")
     if count == 0 or (not text and options):
@@ -317,7 +327,7 @@ def _by_string(text: str, separator: str | None, options: Any = None) -> list[st
 def _by_string_count(text: str, separator: str | None, count: int | None, options: Any = None) -> list[str]:
     number = options.number if options is not None else 0
     if not separator and count != 0:
-        # A single empty or null separator never splits, not even at white space.
+        # .NET does not split at a single separator that is empty or null, and not at white space either.
         return split(text, ["\0no separator"], count, number) if number or count == 1 else [text]
     return split(text, [separator or ""], count, number)
 
@@ -523,7 +533,7 @@ def _items(values: Array | None) -> list[Any]:
 
 
 class StringComparer:
-    """StringComparer: ordinal, or ignoring case."""
+    """StringComparer, which compares ordinally, with or without case."""
 
     __slots__ = ("clr_type", "ignores_case")
 

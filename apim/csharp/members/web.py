@@ -14,12 +14,12 @@ _NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&#39;"}
 
 
 def url_encode(text: str | None) -> str | None:
-    """UrlEncode: spaces become `+`."""
+    """UrlEncode, which replaces spaces by `+`."""
     return None if text is None else percent(text, _KEPT | {" "}).replace(" ", "+")
 
 
 def url_decode(text: str | None) -> str | None:
-    """UrlDecode: `+` becomes a space, bytes that are not UTF-8 become U+FFFD."""
+    """UrlDecode, which replaces `+` by a space and bytes that are not UTF-8 by U+FFFD."""
     if text is None:
         return None
 
@@ -30,7 +30,7 @@ def url_decode(text: str | None) -> str | None:
 
 
 def html_encode(text: str | None) -> str | None:
-    """HtmlEncode: markup characters, U+00A0 to U+00FF and characters beyond U+FFFF."""
+    """HtmlEncode, which encodes markup characters, U+00A0 to U+00FF and characters beyond U+FFFF."""
     if text is None:
         return None
 
@@ -44,7 +44,7 @@ def html_encode(text: str | None) -> str | None:
 
 
 def html_decode(text: str | None) -> str | None:
-    """HtmlDecode: entities with a semicolon; unknown entities are kept."""
+    """HtmlDecode, which decodes entities that end with a semicolon; unknown entities are not changed."""
     if text is None:
         return None
 
@@ -58,7 +58,7 @@ def html_decode(text: str | None) -> str | None:
             code = int(name[1:])
         else:
             code = None
-        if code is None or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 -- Unicode
+        if code is None or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 -- not Unicode scalar values
             return match[0]
         return utf16(chr(code))
 
