@@ -344,7 +344,7 @@ def _location(reader: Reader) -> str:
 def _require_public_cloud(reader: Reader) -> None:
     """Reports a cloud other than the public one, from the stack's configuration or the environment."""
     variables = ("ARM_ENVIRONMENT", "AZURE_ENVIRONMENT")
-    variable = next((each for each in variables if os.environ.get(each)), None)
+    variable = next((name for name in variables if os.environ.get(name)), None)
     if value := reader.peek("azure-native:environment"):
         remedy = "pulumi config rm azure-native:environment"
     elif variable:
@@ -462,10 +462,10 @@ def _backends(reader: Reader) -> tuple[str, ...]:
 
 
 def _presets(reader: Reader, backends: tuple[str, ...], prefix: str) -> Mapping[str, Container]:
-    found = {
+    containers = {
         name: preset.read(reader, on=name in backends, prefix=prefix) for name, preset in PRESETS.items()
     }
-    return {name: container for name, container in found.items() if container is not None}
+    return {name: container for name, container in containers.items() if container is not None}
 
 
 def _deployed_servers(backends: tuple[str, ...], containers: tuple[Container, ...]) -> tuple[str, ...]:
@@ -477,10 +477,10 @@ def _call_limits(
     reader: Reader, backends: tuple[str, ...], containers: tuple[Container, ...]
 ) -> Mapping[str, int]:
     setting, most = declared.CALL_LIMITS, declared.CALLS_PER_MINUTE.most
-    given = setting.read(reader)
-    callers.reject_unknown_backends(reader, setting, given, backends)
+    values = setting.read(reader)
+    callers.reject_unknown_backends(reader, setting, values, backends)
     limits = {}
-    for name, value in given.items():
+    for name, value in values.items():
         if re.fullmatch(r"[1-9][0-9]{0,8}", value, re.ASCII) and int(value) <= most:
             limits[name] = int(value)
         else:

@@ -56,9 +56,9 @@ class Agent:
         tokens of the servers without a connection, and nothing is stored.
 
         Raises:
-            AgentError: no server can be used, or Foundry refuses.
+            AgentError: no server can be used, or Foundry does not create the agent.
         """
-        usable = [each for each in servers if each.problem is None]
+        usable = [server_tools for server_tools in servers if server_tools.problem is None]
         if not usable:
             raise AgentError("No server can be used. Fix the problems listed above.")
         endpoint = self._settings.endpoint
@@ -69,8 +69,8 @@ class Agent:
             # The SDK adds this method to the generated class.
             project.get_openai_client(max_retries=1) as client,  # ty: ignore[missing-attribute]
         ):
-            if any(each.server.connection is None for each in usable):
-                yield Conversation(client, lambda: self._inline(usable))
+            if any(server_tools.server.connection is None for server_tools in usable):
+                yield Conversation(client, lambda: self._inline_definition(usable))
                 return
             definition = agent_definition(self._settings.model, usable, {})
             try:
@@ -90,11 +90,11 @@ class Agent:
                     agent_name=version.name, agent_version=version.version, enforce_https=enforce_https
                 )
 
-    def _inline(self, servers: Sequence[ServerTools]) -> Mapping[str, Any]:
+    def _inline_definition(self, servers: Sequence[ServerTools]) -> Mapping[str, Any]:
         tokens = {
-            each.server.name: token
-            for each in servers
-            if each.server.connection is None and (token := self._token(each.server))
+            server_tools.server.name: token
+            for server_tools in servers
+            if server_tools.server.connection is None and (token := self._token(server_tools.server))
         }
         return as_request(agent_definition(self._settings.model, servers, tokens))
 

@@ -52,12 +52,12 @@ def agent(
     try:
         settings = read_twin(url) if stack is None else read_stack(stack)
         terminal.show_service(settings)
-        chosen = Agent(settings, tuple(backend or ()))
-        servers = chosen.read_tools()
+        demo_agent = Agent(settings, tuple(backend or ()))
+        servers = demo_agent.read_tools()
         terminal.show_servers(servers, tools=list_tools)
         if list_tools:
-            raise typer.Exit(1 if any(each.problem for each in servers) else 0)
-        with chosen.conversation(servers) as conversation:
+            raise typer.Exit(1 if any(server_tools.problem for server_tools in servers) else 0)
+        with demo_agent.conversation(servers) as conversation:
             if ask is None:
                 terminal.talk(conversation)
             elif not terminal.ask(conversation, ask):

@@ -23,13 +23,13 @@ def problem(schema: Mapping[str, Any]) -> str | None:
 def _problems(schema: object, path: str) -> Iterator[str]:
     if not isinstance(schema, Mapping):
         return
-    what = f"parameter {path}" if path else "the input schema"
+    subject = f"parameter {path}" if path else "the input schema"
     for keyword in _COMBINATIONS:
         if keyword in schema:
-            yield f"{what} uses {keyword}"
+            yield f"{subject} uses {keyword}"
     kinds = schema.get("type")
     if isinstance(kinds, list):
-        yield f"{what} has several types ({', '.join(map(str, kinds))})"
+        yield f"{subject} has several types ({', '.join(map(str, kinds))})"
     for keyword in _MAPS:
         for name, inner in (schema.get(keyword) or {}).items():
             yield from _problems(inner, f"{path}.{name}" if path else str(name))

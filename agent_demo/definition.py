@@ -34,32 +34,32 @@ def agent_definition(
     return PromptAgentDefinition(
         model=model,
         instructions=INSTRUCTIONS,
-        tools=[mcp_tool(each, tokens.get(each.server.name)) for each in servers],
+        tools=[mcp_tool(server_tools, tokens.get(server_tools.server.name)) for server_tools in servers],
     )
 
 
-def mcp_tool(found: ServerTools, token: str | None) -> MCPTool:
+def mcp_tool(server_tools: ServerTools, token: str | None) -> MCPTool:
     """A server as a tool of the agent.
 
     A tool that is not declared as read-only needs an approval. If the demo could not read the tools of a
     server, all of them need one.
     """
-    server = found.server
-    tool = MCPTool(server_label=server.name, server_url=server.url)
+    server = server_tools.server
+    definition = MCPTool(server_label=server.name, server_url=server.url)
     if server.connection is not None:
-        tool.project_connection_id = server.connection
+        definition.project_connection_id = server.connection
     elif token is not None:
-        tool.authorization = token
-    if found.tools is None:
-        tool.require_approval = "always"
-        return tool
-    tool.allowed_tools = [each.name for each in found.tools]
-    reading = [each.name for each in found.tools if each.read_only]
-    writing = [each.name for each in found.tools if not each.read_only]
-    tool.require_approval = MCPToolRequireApproval(
+        definition.authorization = token
+    if server_tools.tools is None:
+        definition.require_approval = "always"
+        return definition
+    definition.allowed_tools = [tool.name for tool in server_tools.tools]
+    reading = [tool.name for tool in server_tools.tools if tool.read_only]
+    writing = [tool.name for tool in server_tools.tools if not tool.read_only]
+    definition.require_approval = MCPToolRequireApproval(
         always=MCPToolFilter(tool_names=writing), never=MCPToolFilter(tool_names=reading)
     )
-    return tool
+    return definition
 
 
 def as_request(definition: PromptAgentDefinition) -> Mapping[str, Any]:

@@ -82,7 +82,7 @@ def read_twin(url: str) -> AgentSettings:
     control = f"http://127.0.0.1:{port + 1}"
     try:
         answer = httpx2.get(f"{control}/agent", timeout=10)
-        found = answer.raise_for_status().json()
+        answered = answer.raise_for_status().json()
     except httpx2.HTTPStatusError as error:
         raise AgentError(
             f"{control}/agent answers HTTP {error.response.status_code}, so {url} is not the gateway of a "
@@ -94,9 +94,9 @@ def read_twin(url: str) -> AgentSettings:
             "up`, or name a stack on Azure: make agent STACK=dev"
         ) from None
     return _read(
-        found["settings"],
-        {**_environment(), **found["environment"]},
-        tokens=found["tokens"],
+        answered["settings"],
+        {**_environment(), **answered["environment"]},
+        tokens=answered["tokens"],
         stand_in=True,
         where=f"the twin at {url}",
     )
@@ -129,14 +129,14 @@ def read_stack(stack: str) -> AgentSettings:
 
 
 def _read(
-    found: Mapping[str, Any],
+    settings: Mapping[str, Any],
     environment: Mapping[str, str],
     *,
     tokens: Mapping[str, str],
     stand_in: bool,
     where: str,
 ) -> AgentSettings:
-    foundry = found.get("foundry") or {}
+    foundry = settings.get("foundry") or {}
     endpoint = foundry.get("endpoint") if stand_in else environment.get(_ENDPOINT) or foundry.get("endpoint")
     model = foundry.get("model") if stand_in else environment.get(_MODEL) or foundry.get("model")
     missing = [name for name, value in ((_ENDPOINT, endpoint), (_MODEL, model)) if not value]
@@ -147,14 +147,14 @@ def _read(
         )
     servers = tuple(
         Server(
-            name=each["name"],
-            title=each["title"],
-            url=each["url"],
-            behind_gateway=each["signIn"] == "gateway",
-            connection=each.get("connection"),
-            read_only_tools=tuple(each.get("readOnlyTools") or ()),
+            name=server["name"],
+            title=server["title"],
+            url=server["url"],
+            behind_gateway=server["signIn"] == "gateway",
+            connection=server.get("connection"),
+            read_only_tools=tuple(server.get("readOnlyTools") or ()),
         )
-        for each in found.get("servers") or ()
+        for server in settings.get("servers") or ()
     )
     if not servers:
         raise AgentError(
@@ -164,7 +164,7 @@ def _read(
     return AgentSettings(
         endpoint=str(endpoint).rstrip("/"),
         model=str(model),
-        scope=found.get("scope"),
+        scope=settings.get("scope"),
         servers=servers,
         tokens=tokens,
         stand_in=stand_in,

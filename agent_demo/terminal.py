@@ -26,7 +26,7 @@ if os.environ.get("TERM") != "dumb":
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401
 
-_LEAVE = frozenset({"exit", "quit", "bye"})
+_EXIT_WORDS = frozenset({"exit", "quit", "bye"})
 _ANSWERS = {"y": True, "yes": True, "": False, "n": False, "no": False}
 
 
@@ -65,37 +65,40 @@ class Terminal:
             servers: all servers.
             tools: whether to list every tool.
         """
-        for each in servers:
-            self._show_server(each)
+        for server_tools in servers:
+            self._show_server(server_tools)
             if tools:
-                for tool in each.tools or ():
+                for tool in server_tools.tools or ():
                     kind = "read-only" if tool.read_only else "needs approval"
                     text = escape(one_line(tool.description))
                     self._row(f"    {escape(one_line(tool.name))} [dim]({kind})[/dim] {text}")
-            for name, reason in each.left_out.items():
+            for name, reason in server_tools.left_out.items():
                 self._line(
                     f"    [yellow]left out:[/yellow] {escape(one_line(name))}: {escape(one_line(reason))}"
                 )
 
-    def _show_server(self, found: ServerTools) -> None:
-        title = f"[bold]{escape(found.server.title)}[/bold] ({escape(found.server.name)})"
-        if found.problem is not None:
-            self._line(f"[red]✗[/red] {title}: {escape(printable(found.problem))}")
-        elif found.tools is None:
+    def _show_server(self, server_tools: ServerTools) -> None:
+        title = f"[bold]{escape(server_tools.server.title)}[/bold] ({escape(server_tools.server.name)})"
+        if server_tools.problem is not None:
+            self._line(f"[red]✗[/red] {title}: {escape(printable(server_tools.problem))}")
+        elif server_tools.tools is None:
             self._line(
-                f"[green]✓[/green] {title}: through the connection {escape(str(found.server.connection))}; "
+                f"[green]✓[/green] {title}: through the connection "
+                f"{escape(str(server_tools.server.connection))}; "
                 "the demo cannot read its tools, so each call needs approval (set GITHUB_TOKEN in .env to "
                 "read them)"
             )
         else:
-            writing = sum(not tool.read_only for tool in found.tools)
-            self._line(f"[green]✓[/green] {title}: {len(found.tools)} tools, {writing} of them need approval")
+            writing = sum(not tool.read_only for tool in server_tools.tools)
+            self._line(
+                f"[green]✓[/green] {title}: {len(server_tools.tools)} tools, {writing} of them need approval"
+            )
 
     def talk(self, conversation: Conversation) -> None:
         """Runs the conversation until the user leaves. An error or Ctrl-C ends only the current answer."""
         if self._interactive:
             self._line("[dim]Press Ctrl-C to stop an answer; type exit or press Ctrl-D to leave.[/dim]")
-        while (text := self._message()) is not None and text.lower() not in _LEAVE:
+        while (text := self._message()) is not None and text.lower() not in _EXIT_WORDS:
             if text:
                 try:
                     self.ask(conversation, text)
@@ -156,16 +159,16 @@ class Terminal:
             self._line(f"  {escape(printable(call.error))}")
 
     def _approves(self, request: ApprovalRequest) -> bool:
-        what = f"{one_line(f'{request.server}.{request.tool}')} {_arguments(request.arguments)}".rstrip()
+        call = f"{one_line(f'{request.server}.{request.tool}')} {_arguments(request.arguments)}".rstrip()
         if self._approve_all:
-            self._line(f"[yellow]approved with --yes:[/yellow] {escape(what)}")
+            self._line(f"[yellow]approved with --yes:[/yellow] {escape(call)}")
             return True
         if not self._interactive:
             self._line(
-                f"[yellow]not approved:[/yellow] {escape(what)} (a person must approve it, or pass --yes)"
+                f"[yellow]not approved:[/yellow] {escape(call)} (a person must approve it, or pass --yes)"
             )
             return False
-        self._line(f"[yellow]The agent wants to call[/yellow] {escape(what)}")
+        self._line(f"[yellow]The agent wants to call[/yellow] {escape(call)}")
         while True:
             try:
                 answer = self._read("Allow this call? [y/N] ") or ""

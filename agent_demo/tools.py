@@ -92,7 +92,7 @@ async def _read(server: Server, token: str | None) -> ServerTools:
     return ServerTools(
         server=server,
         tools=tuple(tool for tool in tools if problems[tool.name] is None),
-        left_out={name: found for name, found in problems.items() if found is not None},
+        left_out={name: problem for name, problem in problems.items() if problem is not None},
     )
 
 
@@ -116,12 +116,12 @@ async def _all_tools(client: Client, declared: Sequence[str]) -> list[Tool]:
         page = await client.list_tools(cursor=cursor)
         tools += [
             Tool(
-                name=each.name,
-                description=(each.description or "").strip().partition("\n")[0],
-                schema=each.input_schema,
-                read_only=_is_read_only(each, declared),
+                name=tool.name,
+                description=(tool.description or "").strip().partition("\n")[0],
+                schema=tool.input_schema,
+                read_only=_is_read_only(tool, declared),
             )
-            for each in page.tools
+            for tool in page.tools
         ]
         cursor = page.next_cursor
         if not cursor:

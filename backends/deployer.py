@@ -79,19 +79,19 @@ class SignIn:
         """
         common: dict[str, Any] = {
             "additionally_allowed_tenants": self._auxiliary_tenants(),
-            "disable_instance_discovery": self._chosen("disableInstanceDiscovery"),
+            "disable_instance_discovery": self._is_true("disableInstanceDiscovery"),
         }
-        if self._chosen("useDefaultAzureCredential"):
+        if self._is_true("useDefaultAzureCredential"):
             return DefaultAzureCredential(**common)
         if self._value("clientCertificatePath"):
             return self._certificate(common)
         if secret := self._value("clientSecret"):
             tenant, client = self._application("clientSecret")
             return ClientSecretCredential(tenant, client, secret, **common)
-        if self._chosen("useOidc"):
+        if self._is_true("useOidc"):
             tenant, client = self._application("useOidc")
             return ClientAssertionCredential(tenant, client, self._assertion(), **common)
-        if self._chosen("useMsi"):
+        if self._is_true("useMsi"):
             return ManagedIdentityCredential(client_id=self._value("clientId") or None)
         return AzureCliCredential(
             tenant_id=self._value("tenantId"),
@@ -155,15 +155,15 @@ class SignIn:
             raise PublishingError(f"{_names('auxiliaryTenantIds')} is not a JSON list of tenant IDs.")
         return [str(tenant) for tenant in tenants]
 
-    def _chosen(self, key: str) -> bool:
+    def _is_true(self, key: str) -> bool:
         return self._value(key) == "true"
 
     def _value(self, key: str) -> str:
         configured = self._configured(f"azure-native:{key}")
         if configured is not None:
             return str(configured).strip()
-        found = (self._environment.get(variable, "") for variable in _VARIABLES[key])
-        return next((value.strip() for value in found if value), "")
+        values = (self._environment.get(variable, "") for variable in _VARIABLES[key])
+        return next((value.strip() for value in values if value), "")
 
 
 def _read_token(path: Path) -> str:

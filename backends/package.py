@@ -16,7 +16,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def digest(source: Path) -> str:
-    """SHA-256 over names and contents. It changes when, and only when, the package would.
+    """SHA-256 over names and contents. It changes if and only if the package changes.
 
     Raises:
         pulumi.RunError: the folder lacks a file without which the app would not start.

@@ -41,8 +41,8 @@ _STORAGE_REFUSED = re.compile(
     r"Azure Storage responded with (?:Forbidden|403)"
 )
 
-_PATIENCE = 900.0  # seconds for an upload, with its repetitions, or for a build
-_LOADING_PATIENCE = 600.0  # seconds until a host has loaded its functions
+_TIMEOUT = 900.0  # seconds for an upload, with its repetitions, or for a build
+_LOADING_TIMEOUT = 600.0  # seconds until a host has loaded its functions
 _PAUSE = 5.0  # seconds between two requests of a poll
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 60.0  # seconds until a package is uploaded again
 _PROGRESS = 30.0  # seconds between two lines of progress
@@ -125,13 +125,13 @@ class Publisher:
         Raises:
             PublishingError: it was refused, its build failed, or no function was loaded.
         """
-        deadline = self._now() + _PATIENCE
+        deadline = self._now() + _TIMEOUT
         wait = _FIRST_WAIT
         while (refusal := self._deploy(content, deadline)) is not None:
             if self._now() + wait > deadline:
                 raise PublishingError(
                     f"{self._target.name} could not store the package in its deployment container: after "
-                    f"{_PATIENCE / 60:.0f} minutes Azure Storage still refuses the app's identity. Check "
+                    f"{_TIMEOUT / 60:.0f} minutes Azure Storage still refuses the app's identity. Check "
                     "that the identity has the role Storage Blob Data Owner on the storage account and that "
                     "the account's public network access is enabled (an Azure policy may disable it), then "
                     f"run `pulumi up` again. {refusal}"
@@ -142,7 +142,7 @@ class Publisher:
             )
             self._sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
-        return self._loaded()
+        return self._wait_until_loaded()
 
     def _deploy(self, content: bytes, deadline: float) -> str | None:
         """Uploads and builds the package once.
@@ -150,9 +150,9 @@ class Publisher:
         Returns:
             None when it was deployed; the location of the log when Azure Storage refused the app's identity.
         """
-        deployment = self._uploaded(content, deadline)
+        deployment = self._upload(content, deadline)
         self._report(f"{self._target.name}: the package is uploaded; deployment {deployment} is building it.")
-        status, details = self._ended(deployment)
+        status, details = self._wait_until_finished(deployment)
         if status == _SUCCEEDED:
             return None
         log = self._log(deployment)
@@ -166,7 +166,7 @@ class Publisher:
             f"The deployment of the package to {self._target.name} {_ENDINGS[status]}. {where}"
         )
 
-    def _uploaded(self, content: bytes, deadline: float) -> str:
+    def _upload(self, content: bytes, deadline: float) -> str:
         """Posts the package until the service accepts it, and returns the deployment's ID."""
         name, request_url = self._target.name, f"{self._target.deployments}/publish"
 
@@ -205,7 +205,7 @@ class Publisher:
             deadline=deadline,
         )
 
-    def _ended(self, deployment: str) -> tuple[int, str]:
+    def _wait_until_finished(self, deployment: str) -> tuple[int, str]:
         """The final status of a deployment, and the service's message about it."""
         url = f"{self._target.deployments}/deployments/{deployment}"
 
@@ -220,10 +220,10 @@ class Publisher:
             look,
             progress=f"deployment {deployment} is being built",
             failure=f"deployment {deployment} did not finish; its log: {self._target.log(deployment)}",
-            deadline=self._now() + _PATIENCE,
+            deadline=self._now() + _TIMEOUT,
         )
 
-    def _loaded(self) -> list[str]:
+    def _wait_until_loaded(self) -> list[str]:
         """Names of the app's functions.
 
         The deployment service reports success for code that the host cannot load; Resource Manager does not.
@@ -246,7 +246,7 @@ class Publisher:
                 "the package was deployed, but the host loaded no functions; the exception is in the app's "
                 f"Application Insights, see Log stream at https://portal.azure.com/#resource{self._target.app_id}"
             ),
-            deadline=self._now() + _LOADING_PATIENCE,
+            deadline=self._now() + _LOADING_TIMEOUT,
         )
 
     def _log(self, deployment: str) -> str:
@@ -255,7 +255,9 @@ class Publisher:
         entries = self._json(self._send(HttpRequest("GET", log)))
         messages: list[str] = []
         for entry in (
-            [each for each in entries if isinstance(each, dict)][-10:] if isinstance(entries, list) else []
+            [record for record in entries if isinstance(record, dict)][-10:]
+            if isinstance(entries, list)
+            else []
         ):
             messages.append(str(entry.get("message") or ""))
             details = entry.get("details_url")
@@ -263,7 +265,9 @@ class Publisher:
             if isinstance(details, str) and details.startswith(f"{log}/"):
                 inner = self._json(self._send(HttpRequest("GET", details)))
                 if isinstance(inner, list):
-                    messages += [str(each.get("message") or "") for each in inner if isinstance(each, dict)]
+                    messages += [
+                        str(entry.get("message") or "") for entry in inner if isinstance(entry, dict)
+                    ]
         return " | ".join(message.strip() for message in messages if message.strip())
 
     def _send(self, request: HttpRequest) -> HttpResponse | None:
@@ -292,7 +296,7 @@ class Publisher:
     def _poll(self, look: Callable[[], T | None], *, progress: str, failure: str, deadline: float) -> T:
         """Calls `look` until it returns a result or the deadline has passed."""
         begin = reported = self._now()
-        while (found := look()) is None:
+        while (result := look()) is None:
             now = self._now()
             if now >= deadline:
                 raise PublishingError(
@@ -303,7 +307,7 @@ class Publisher:
                 reported = now
                 self._report(f"{self._target.name}: {progress}.")
             self._sleep(_PAUSE)
-        return found
+        return result
 
 
 def _excerpt(text: str) -> str:

@@ -15,14 +15,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--backend", required=True)
     parser.add_argument("--key", required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     verifier = JWTVerifier(
-        public_key=given.key, algorithm="HS256", issuer="http://localhost", audience="http://localhost/mcp"
+        public_key=arguments.key,
+        algorithm="HS256",
+        issuer="http://localhost",
+        audience="http://localhost/mcp",
     )
-    create_proxy(given.backend, name="proxy", auth=verifier).run(
+    create_proxy(arguments.backend, name="proxy", auth=verifier).run(
         transport="http",
         host="127.0.0.1",
-        port=given.port,
+        port=arguments.port,
         path="/mcp",
         stateless_http=True,
         json_response=True,

@@ -108,7 +108,7 @@ async def run(target: Target, *, concurrency: int, seconds: float) -> Latencies:
         WrongAnswerError: a response was not 200, or not from the tool.
     """
     loop = asyncio.get_running_loop()
-    request, found = target.request(), Latencies()
+    request, latencies = target.request(), Latencies()
     connections = [(await loop.create_connection(Connection, *target.address))[1] for _ in range(concurrency)]
     start = time.perf_counter()
     end = start + seconds
@@ -116,7 +116,7 @@ async def run(target: Target, *, concurrency: int, seconds: float) -> Latencies:
     async def keep_on(connection: Connection) -> None:
         while (before := time.perf_counter()) < end:
             answer = await connection.exchange(request)
-            found.seconds.append(time.perf_counter() - before)
+            latencies.seconds.append(time.perf_counter() - before)
             if not answer.startswith(b"HTTP/1.1 200 ") or b"hello" not in answer:
                 raise WrongAnswerError(f"{target.name} answered: {answer[:2000].decode(errors='replace')}")
 
@@ -129,5 +129,5 @@ async def run(target: Target, *, concurrency: int, seconds: float) -> Latencies:
     finally:
         for connection in connections:
             connection.close()
-    found.elapsed = time.perf_counter() - start
-    return found
+    latencies.elapsed = time.perf_counter() - start
+    return latencies

@@ -58,9 +58,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--backend", required=True)
     parser.add_argument("--key", required=True)
-    given = parser.parse_args()
-    app = application(given.backend, given.key)
-    uvicorn.run(app, port=given.port, loop="uvloop", log_level="warning", access_log=False, backlog=2048)
+    arguments = parser.parse_args()
+    app = application(arguments.backend, arguments.key)
+    uvicorn.run(app, port=arguments.port, loop="uvloop", log_level="warning", access_log=False, backlog=2048)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--profile", action="store_true", help="also print a profile")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     before = machine()
     say("evaluating the stack")
     cloud = Cloud(gateway_url=_ORIGIN)
@@ -104,17 +104,17 @@ def main() -> None:
         "the same with an invalid token": _request(service, "invalid"),
         "no token": _request(service, None),
     }
-    rows = [asyncio.run(_row(made, name, request, given.requests)) for name, request in requests.items()]
+    rows = [asyncio.run(_row(made, name, request, arguments.requests)) for name, request in requests.items()]
     backends.answer = _jira_tools()
     for name, message in _MESSAGES.items():
         request = _request(service, "valid", "jira", message)
-        rows.append(asyncio.run(_row(made, name, request, given.requests // 10)))
+        rows.append(asyncio.run(_row(made, name, request, arguments.requests // 10)))
     columns = ("", "status", "median", "least")
     show("CPU of the policies of one request, in milliseconds", columns, rows, before)
     expressions = len({id(placed.expression) for placed in made.expressions})
     size = f"{len(made.statements):,} statements, {expressions:,} different expressions"
     show("Loading the policies of the dev stack", ("", "CPU ms"), [(size, f"{load * 1000:.0f}")])
-    if given.profile:
+    if arguments.profile:
         profile = cProfile.Profile()
         asyncio.run(_profiled(profile, made, requests["an authorized tools/call"]))
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)

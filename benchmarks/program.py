@@ -121,12 +121,12 @@ def _measure(runs: int) -> None:
     # A first run, after which imports, compiled templates and expressions are cached.
     program(1)
     bare(1)
-    found: dict[tuple[Callable[[int], Stack], int], list[Measured]] = {}
+    measurements: dict[tuple[Callable[[int], Stack], int], list[Measured]] = {}
     for _ in range(runs):
         for count in _COUNTS:
             for work in (program, bare):
-                found.setdefault((work, count), []).append(_once(work, count))
-    best = {key: min(measured, key=lambda one: one.cpu) for key, measured in found.items()}
+                measurements.setdefault((work, count), []).append(_once(work, count))
+    best = {key: min(measured, key=lambda run: run.cpu) for key, measured in measurements.items()}
     table = Table("servers", "resources", "seconds", "CPU s", "CPU ms per server", "bare")
     for last, count in zip((None, *_COUNTS), _COUNTS, strict=False):
         whole = best[program, count]
@@ -149,8 +149,8 @@ def _measure(runs: int) -> None:
 def _once(work: Callable[[int], Stack], count: int) -> Measured:
     gc.collect()
     clock, cpu = time.perf_counter(), time.process_time()
-    found = work(count)
-    return Measured(time.perf_counter() - clock, time.process_time() - cpu, len(found.resources))
+    evaluated = work(count)
+    return Measured(time.perf_counter() - clock, time.process_time() - cpu, len(evaluated.resources))
 
 
 def _profile(count: int) -> None:

@@ -45,7 +45,7 @@ def main() -> None:
         action="store_true",
         help="skip FastMCP's proxy, which uv installs into its own environment",
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     before = machine()
     first = servers.free_ports(30)
     key = secrets.token_hex(32)
@@ -54,7 +54,7 @@ def main() -> None:
         running = {"direct": stack.enter_context(servers.null_backend(first))}
         running["passthrough"] = stack.enter_context(servers.passthrough(first + 1, first, key))
         running["bare gateway"] = stack.enter_context(servers.bare_gateway(first + 3, first, key))
-        if not given.without_fastmcp:
+        if not arguments.without_fastmcp:
             proxy = servers.fastmcp(first + 2, first, key, uv.find_uv_bin())
             running["FastMCP"] = stack.enter_context(proxy)
         running["twin"] = stack.enter_context(servers.twin(first + 4, first, state))
@@ -64,8 +64,8 @@ def main() -> None:
             {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
         )
         tokens = {name: sealed if name == "twin" else signed for name in running}
-        targets = [_target(name, one.port, tokens[name]) for name, one in running.items()]
-        uvloop.run(_measure(targets, running, given.concurrency, given.seconds, before))
+        targets = [_target(name, server.port, tokens[name]) for name, server in running.items()]
+        uvloop.run(_measure(targets, running, arguments.concurrency, arguments.seconds, before))
 
 
 def _target(name: str, port: int, token: str) -> load.Target:
@@ -95,22 +95,22 @@ async def _measure(
             for target in targets:
                 say(f"{target.name}, {concurrency} at a time, round {round_ + 1} of {_ROUNDS}")
                 cpu = running[target.name].cpu
-                found = await load.run(target, concurrency=concurrency, seconds=seconds / _ROUNDS)
-                cost = (running[target.name].cpu - cpu) / len(found.seconds) * 1000
-                medians[target.name].append(found.percentile(50))
+                latencies = await load.run(target, concurrency=concurrency, seconds=seconds / _ROUNDS)
+                cost = (running[target.name].cpu - cpu) / len(latencies.seconds) * 1000
+                medians[target.name].append(latencies.percentile(50))
                 if medians[target.name][-1] == min(medians[target.name]):
-                    best[target.name] = found, cost
+                    best[target.name] = latencies, cost
         typical = {name: median(values) for name, values in medians.items()}
         floor, floor_cost = typical["passthrough"], best["passthrough"][1]
         rows: list[tuple[str, ...]] = []
         for target in targets:
-            found, cost = best[target.name]
+            latencies, cost = best[target.name]
             rows.append(
                 (
                     target.name,
                     f"{typical[target.name]:.2f}",
-                    *(f"{found.percentile(percent):.2f}" for percent in (50, 95, 99)),
-                    f"{found.per_second:,.0f}",
+                    *(f"{latencies.percentile(percent):.2f}" for percent in (50, 95, 99)),
+                    f"{latencies.per_second:,.0f}",
                     f"{cost:.2f}",
                     f"{typical[target.name] / floor:.2f}",
                     f"{cost / floor_cost:.2f}" if floor_cost else "",

@@ -52,7 +52,7 @@ class Server:
             pid = self._process.pid
             if Path(f"/proc/{pid}/comm").read_text().strip() == "uv":
                 # Any thread of uv may have started it.
-                children = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/children")]
+                children = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
                 return int(" ".join(children).split()[0])
         return self._process.pid
 

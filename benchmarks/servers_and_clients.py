@@ -49,13 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=3000, help="number of calls in each measurement")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 64])
-    given = parser.parse_args()
-    _compare(given.calls, given.concurrency)
+    arguments = parser.parse_args()
+    _compare(arguments.calls, arguments.concurrency)
 
 
 def _compare(calls: int, concurrencies: list[int]) -> None:
     before, first = machine(), servers.free_ports(20)
-    columns = ("", *(f"{one} at a time" for one in concurrencies), "x the first")
+    columns = ("", *(f"{concurrency} at a time" for concurrency in concurrencies), "x the first")
     with contextlib.ExitStack() as stack:
         running = {
             name: stack.enter_context(servers.server(name, _command("serve", name, str(port)), port))
@@ -63,15 +63,15 @@ def _compare(calls: int, concurrencies: list[int]) -> None:
         }
         measured: dict[str, list[list[float]]] = {name: [] for name in running}
         for _ in range(_ROUNDS):
-            for name, one in running.items():
-                measured[name].append(_of_server(one, calls, concurrencies))
+            for name, server in running.items():
+                measured[name].append(_of_server(server, calls, concurrencies))
         show("Servers: CPU of one call, in milliseconds", columns, _rows(measured), before)
     with servers.null_backend(first):
-        found: dict[str, list[list[float]]] = {name: [] for name in _CLIENTS}
+        results: dict[str, list[list[float]]] = {name: [] for name in _CLIENTS}
         for _ in range(_ROUNDS):
-            for name, rounds in found.items():
-                rounds.append([_of_client(name, first, calls, one) for one in concurrencies])
-        show("Clients: CPU of one call, in milliseconds", columns, _rows(found), before)
+            for name, rounds in results.items():
+                rounds.append([_of_client(name, first, calls, concurrency) for concurrency in concurrencies])
+        show("Clients: CPU of one call, in milliseconds", columns, _rows(results), before)
 
 
 def _of_server(server: servers.Server, calls: int, concurrencies: list[int]) -> list[float]:
@@ -84,8 +84,8 @@ def _of_server(server: servers.Server, calls: int, concurrencies: list[int]) -> 
     costs = []
     for concurrency in concurrencies:
         before = server.cpu
-        found = uvloop.run(load.run(target, concurrency=concurrency, seconds=calls / _CALLS_A_SECOND))
-        costs.append((server.cpu - before) / len(found.seconds) * 1000)
+        latencies = uvloop.run(load.run(target, concurrency=concurrency, seconds=calls / _CALLS_A_SECOND))
+        costs.append((server.cpu - before) / len(latencies.seconds) * 1000)
     return costs
 
 

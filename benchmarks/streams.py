@@ -75,8 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long all streams are open")
-    given = parser.parse_args()
-    _allow_files(given.streams * 3 + 500)
+    arguments = parser.parse_args()
+    _allow_files(arguments.streams * 3 + 500)
     before = machine()
     first = servers.free_ports(10)
     key = secrets.token_hex(32)
@@ -91,7 +91,7 @@ def main() -> None:
             {"iss": ISSUER, "aud": AUDIENCE, "sub": "benchmark", "exp": time.time() + 86_400}, key, "HS256"
         )
         rows = [
-            uvloop.run(_measure(name, server, token, given.streams, given.seconds))
+            uvloop.run(_measure(name, server, token, arguments.streams, arguments.seconds))
             for name, server, token in (
                 ("direct", backend, signed),
                 ("passthrough", bare, signed),
@@ -99,7 +99,7 @@ def main() -> None:
             )
         ]
     show(
-        f"{given.streams:,} event streams, one event a second on each",
+        f"{arguments.streams:,} event streams, one event a second on each",
         ("", "events", "lost", "broken", "KiB each", "p50 ms", "p95 ms", "p99 ms", "opened in s", "CPU %"),
         rows,
         f"{before}. KiB and CPU: of the server to which the client connects, while all streams are open.",
@@ -130,7 +130,7 @@ async def _measure(
     await asyncio.sleep(seconds)
     busy = (server.cpu - cpu) / seconds * 100
     grown = (server.memory - memory) / count / 1024
-    found = Latencies([second for stream in streams for second in stream.seconds], seconds)
+    latencies = Latencies([second for stream in streams for second in stream.seconds], seconds)
     # All numbers from the first to the last that was received must have arrived in order.
     lost = sum(_lost(stream.numbers) for stream in streams)
     broken = sum(stream.broken for stream in streams)
@@ -138,11 +138,11 @@ async def _measure(
     await _closed(streams)
     return (
         name,
-        f"{len(found.seconds):,}",
+        f"{len(latencies.seconds):,}",
         str(lost + silent),
         str(broken),
         f"{grown:.1f}",
-        *(f"{found.percentile(percent):.2f}" for percent in (50, 95, 99)),
+        *(f"{latencies.percentile(percent):.2f}" for percent in (50, 95, 99)),
         f"{opened:.1f}",
         f"{busy:.0f}",
     )

@@ -24,20 +24,20 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--backend", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     make = plan.make
 
     def without_functions(options: Options, state: StateFolder) -> Plan:
         made = make(options, state)
         assert made.function_app is not None
-        backend = Upstream(service="functions", base_url=f"http://127.0.0.1:{given.backend}")
+        backend = Upstream(service="functions", base_url=f"http://127.0.0.1:{arguments.backend}")
         hosts = {**made.hosts, made.function_app.host: backend}
         return replace(made, function_app=None, blob_accounts={}, hosts=hosts)
 
     vars(plan)["make"] = without_functions
     # A single user makes all calls and opens all streams.
     config = {"callsPerMinute": str(CALLS_PER_MINUTE), "openRequests": "10000"}
-    options = Options(port=given.port, state=given.state, config=config)
+    options = Options(port=arguments.port, state=arguments.state, config=config)
     run_foreground(options, started=time.monotonic(), verbose=False)
 
 

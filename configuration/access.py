@@ -113,21 +113,21 @@ def _rule(reader: Reader, location: str, name: str, value: object, reason: str) 
     if not isinstance(value, dict) or not value:
         reader.reject(location, "Must be a map with a scope, a role or a group.", reason, remove)
         return ToolRule()
-    found = {"scope": "", "role": "", "group": ""}
+    conditions = {"scope": "", "role": "", "group": ""}
     patterns = {"scope": SCOPE, "role": _ROLE, "group": _GUID}
-    for key, given in value.items():
+    for key, condition in value.items():
         path = f"{location}.{key}"
-        if key not in found:
+        if key not in conditions:
             wrong, remedy = "This key does not exist.", f"pulumi config rm --path '{path}'"
-            reader.reject(path, wrong, f"The keys are: {', '.join(found)}.", remedy)
+            reader.reject(path, wrong, f"The keys are: {', '.join(conditions)}.", remedy)
             continue
-        text = given.strip().lower() if key == "group" and isinstance(given, str) else given
+        text = condition.strip().lower() if key == "group" and isinstance(condition, str) else condition
         if not isinstance(text, str) or not patterns[key].fullmatch(text) or text in STANDARD_SCOPES:
-            wrong = f"'{given}' is not a valid {key}."
+            wrong = f"'{condition}' is not a valid {key}."
             reader.reject(path, wrong, reason, f"pulumi config rm --path '{path}'")
             continue
-        found[key] = text
-    return ToolRule(**found)
+        conditions[key] = text
+    return ToolRule(**conditions)
 
 
 def read_agents(
@@ -200,19 +200,19 @@ def _agent(
 
 
 def read_members(
-    reader: Reader, key: str, given: Mapping[str, str], roles: Sequence[str], reason: str
+    reader: Reader, key: str, ids_by_role: Mapping[str, str], roles: Sequence[str], reason: str
 ) -> Mapping[str, tuple[str, ...]]:
     """The users and groups to which roles are assigned.
 
     Args:
         reader: collects the problems.
         key: key of the setting.
-        given: lists of object ids, by role.
+        ids_by_role: lists of object ids, by role.
         roles: the roles that rules for tools name.
         reason: explanation of the setting, for messages.
     """
-    found = {}
-    for role, value in given.items():
+    members_by_role = {}
+    for role, value in ids_by_role.items():
         location = f'{key}["{role}"]'
         remove = f"pulumi config rm --path '{location}'"
         if role not in roles:
@@ -224,8 +224,8 @@ def read_members(
         for member in members:
             if not _GUID.fullmatch(member):
                 reader.reject(location, f"'{member}' is not an object id.", reason, remove)
-        found[role] = tuple(dict.fromkeys(members))
-    return found
+        members_by_role[role] = tuple(dict.fromkeys(members))
+    return members_by_role
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -236,5 +236,5 @@ def _words(value: object) -> tuple[str, ...]:
         except ValueError:
             return (value,)
     if isinstance(value, list):
-        return tuple(str(each).strip() for each in value)
+        return tuple(str(entry).strip() for entry in value)
     return tuple(re.split(r"[\s,]+", str(value or "").strip())) if str(value or "").strip() else ()

@@ -13,11 +13,11 @@ from configuration.tool_rule import ToolRule
 
 
 def reject_unknown_backends(
-    reader: Reader, setting: Setting, given: Mapping[str, object], backends: tuple[str, ...]
+    reader: Reader, setting: Setting, values: Mapping[str, object], backends: tuple[str, ...]
 ) -> None:
     """Reports names that are not enabled MCP servers of the project behind the gateway."""
     known = behind_the_gateway(backends)
-    for name in given:
+    for name in values:
         if name not in known:
             reader.reject(
                 f"{setting.key}.{name}",
@@ -33,14 +33,14 @@ def servers_access(
 ) -> Mapping[str, tuple[Access, ...]]:
     """The kinds of callers that may call each server."""
     setting = declared.ACCESS
-    given = setting.read(reader)
-    reject_unknown_backends(reader, setting, given, backends)
+    values = setting.read(reader)
+    reject_unknown_backends(reader, setting, values, backends)
     users: tuple[Access, ...] = ("users",)
     return (
         dict.fromkeys(behind_the_gateway(backends), users)
         | {
             name: read_access(reader, f"{setting.key}.{name}", value, setting.reason)
-            for name, value in given.items()
+            for name, value in values.items()
         }
         | {entry.name: entry.access for entry in containers}
     )
@@ -54,16 +54,16 @@ def servers_tools(
 ) -> Mapping[str, Mapping[str, ToolRule]]:
     """The rules for tools of each server that has such rules."""
     setting = declared.TOOLS
-    given = setting.read(reader)
-    reject_unknown_backends(reader, setting, given, backends)
+    values = setting.read(reader)
+    reject_unknown_backends(reader, setting, values, backends)
     own = {
         name: read_tools(reader, f"{setting.key}.{name}", value, setting.reason)
-        for name, value in given.items()
+        for name, value in values.items()
     }
-    found = {
+    merged = {
         name: {**(presets[name].tools if name in presets else {}), **own.get(name, {})} for name in backends
     }
-    return {name: rules for name, rules in found.items() if rules} | {
+    return {name: rules for name, rules in merged.items() if rules} | {
         entry.name: entry.tools for entry in containers if entry.tools
     }
 
@@ -78,8 +78,8 @@ def servers_scopes(
     """The scopes of each server: those listed for it, or its name, and those that its rules name."""
     listed = {name: presets[name].scopes if name in presets else () for name in behind_the_gateway(backends)}
     listed |= {entry.name: entry.scopes for entry in containers}
-    found = {name: list(scopes or (name,)) for name, scopes in listed.items()}
-    owners = {scope: name for name, scopes in found.items() for scope in scopes}
+    scopes_by_server = {name: list(scopes or (name,)) for name, scopes in listed.items()}
+    owners = {scope: name for name, scopes in scopes_by_server.items() for scope in scopes}
     for name, tool, rule in _rules(tools):
         if not rule.scope:
             continue
@@ -92,9 +92,9 @@ def servers_scopes(
                 "A scope belongs to one server; a token for the whole gateway would be valid at both.",
                 f"pulumi config set --path '{location}' {name}.{rule.scope}",
             )
-        elif rule.scope not in found[name]:
-            found[name].append(rule.scope)
-    return {name: tuple(scopes) for name, scopes in found.items()}
+        elif rule.scope not in scopes_by_server[name]:
+            scopes_by_server[name].append(rule.scope)
+    return {name: tuple(scopes) for name, scopes in scopes_by_server.items()}
 
 
 def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, str, ToolRule]]:

@@ -157,14 +157,14 @@ def _paths(entry: Entry, transport: Transports) -> Paths:
     has_mcp, has_sse = transport != "sse", transport != "streamable-http"
     used = (*(("mcp",) if has_mcp else ()), *(("sse", "messages") if has_sse else ()))
     inner = entry.within("paths", *used)
-    found: dict[str, str | None] = {"mcp": None, "sse": None, "messages": None}
+    paths: dict[str, str | None] = {"mcp": None, "sse": None, "messages": None}
     for key in used:
         default = ENTRY_KEYS[f"paths.{key}"].default
         path = inner.text(key, default)
         if not _SERVER_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
             inner.reject(key, f"'{path}' is not a valid path.")
-        found[key] = path
-    return Paths(mcp=found["mcp"], sse=found["sse"], messages=found["messages"])
+        paths[key] = path
+    return Paths(mcp=paths["mcp"], sse=paths["sse"], messages=paths["messages"])
 
 
 def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:

@@ -357,7 +357,9 @@ def top_level_keys() -> tuple[str, ...]:
 
 
 def _inner(key: str) -> list[str]:
-    return [each.partition(".")[2] for each in ENTRY_KEYS if each.startswith(f"{key}.")]
+    return [
+        key_of_entry.partition(".")[2] for key_of_entry in ENTRY_KEYS if key_of_entry.startswith(f"{key}.")
+    ]
 
 
 def plain(value: object) -> str:

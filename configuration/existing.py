@@ -22,7 +22,7 @@ def _group_problem(value: str) -> str | None:
     return f"'{value}' is not the name of a resource group."
 
 
-def _id_of(key: str, what: str, type_: str, command: str, *, note: str = "") -> Text:
+def _id_of(key: str, described: str, type_: str, command: str, *, note: str = "") -> Text:
     """A setting with the id of a resource of one type."""
 
     def problem(value: str) -> str | None:
@@ -33,7 +33,7 @@ def _id_of(key: str, what: str, type_: str, command: str, *, note: str = "") -> 
 
     return Text(
         key=key,
-        description=f"Resource id of {what}.{f' {note}' if note else ''}",
+        description=f"Resource id of {described}.{f' {note}' if note else ''}",
         limits=f"`{command}` prints it.",
         default="",
         example=f"{_EXAMPLE}/{type_}/shared",
@@ -201,8 +201,8 @@ def read(reader: Reader, servers: Collection[str]) -> Existing:
 
 
 def _audiences(reader: Reader, servers: Collection[str]) -> Mapping[str, str]:
-    given = {name: value.lower() for name, value in AUDIENCES.read(reader).items()}
-    for name, value in given.items():
+    audiences = {name: value.lower() for name, value in AUDIENCES.read(reader).items()}
+    for name, value in audiences.items():
         key = f"{AUDIENCES.key}.{name}"
         remedy = AUDIENCES.command_without(name)
         if name not in servers:
@@ -210,7 +210,7 @@ def _audiences(reader: Reader, servers: Collection[str]) -> Mapping[str, str]:
             reader.reject(key, wrong, AUDIENCES.reason, remedy)
         elif not _GUID.fullmatch(value):
             reader.reject(key, f"'{value}' is not a client id.", AUDIENCES.reason, remedy)
-        elif list(given.values()).count(value) > 1:
+        elif list(audiences.values()).count(value) > 1:
             wrong = f"'{value}' is listed twice: a token for one server would be valid at the other."
             reader.reject(key, wrong, AUDIENCES.reason, remedy)
-    return given
+    return audiences

@@ -104,7 +104,7 @@ class Preset:
             prefix: the path prefix of its URLs at the gateway; empty for none.
         """
         digest = self.digest.read(reader)
-        values = {each.setting.key: each.setting.read(reader) for each in self.credentials}
+        values = {credential.setting.key: credential.setting.read(reader) for credential in self.credentials}
         limits = {name: value for limit in self.limits for name, value in limit.read(reader).items()}
         if not on:
             return None
@@ -122,7 +122,7 @@ class Preset:
         settings, or if a secret cannot be decrypted.
         """
         if reader.local and (not any(values.values()) or NOT_READ in values.values()):
-            return {each.variable: each.placeholder for each in self.credentials}
+            return {credential.variable: credential.placeholder for credential in self.credentials}
         name = self.container.name
         for credential in self.credentials:
             if not values[credential.setting.key]:
@@ -139,18 +139,22 @@ class Preset:
                 if wrong := credential.problem(values[credential.setting.key]):
                     credential.setting.reject(reader, wrong)
         return {
-            each.variable: values[each.setting.key].rstrip(each.trailing)
-            if each.trailing
-            else values[each.setting.key]
-            for each in self.credentials
+            credential.variable: values[credential.setting.key].rstrip(credential.trailing)
+            if credential.trailing
+            else values[credential.setting.key]
+            for credential in self.credentials
         }
 
     def _with(self, container: Container, values: Mapping[str, str]) -> Container:
-        secret = {each.variable for each in self.credentials if isinstance(each.setting, Secret)}
+        secret = {
+            credential.variable for credential in self.credentials if isinstance(credential.setting, Secret)
+        }
         plain = {variable: value for variable, value in values.items() if variable not in secret}
         return replace(
             container,
-            processes=tuple(replace(each, env={**each.env, **plain}) for each in container.processes),
+            processes=tuple(
+                replace(process, env={**process.env, **plain}) for process in container.processes
+            ),
             secrets={variable: value for variable, value in values.items() if variable in secret},
         )
 

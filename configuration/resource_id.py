@@ -32,15 +32,15 @@ class ResourceId:
     @classmethod
     def parse(cls, text: str) -> "ResourceId | None":
         """The resource id in a string; None when the string is not one."""
-        found = _ID.fullmatch(text)
-        if found is None:
+        match = _ID.fullmatch(text)
+        if match is None:
             return None
         return cls(
-            subscription=found["subscription"].lower(),
-            group=found["group"],
-            type=found["type"],
-            name=found["name"],
-            below=tuple(found["below"].split("/")[1:]),
+            subscription=match["subscription"].lower(),
+            group=match["group"],
+            type=match["type"],
+            name=match["name"],
+            below=tuple(match["below"].split("/")[1:]),
         )
 
     def __str__(self) -> str:

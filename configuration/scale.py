@@ -245,13 +245,13 @@ def _replicas(reader: Reader, backends: Collection[str]) -> Mapping[str, tuple[i
     replicas = {}
     for name, value in REPLICAS.read(reader).items():
         key, remedy = f"{REPLICAS.key}.{name}", REPLICAS.command_without(name)
-        found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value, re.ASCII)
+        match = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value, re.ASCII)
         if name not in STATELESS or name not in backends:
             wrong = f"'{name}' is not an enabled server that may have several replicas."
             reader.reject(key, wrong, REPLICAS.reason, remedy)
-        elif found is None or not 1 <= int(found[2]) <= _MOST_REPLICAS or int(found[1]) > int(found[2]):
+        elif match is None or not 1 <= int(match[2]) <= _MOST_REPLICAS or int(match[1]) > int(match[2]):
             wrong = f"'{value}' is not `<least>-<most>` with numbers up to {_MOST_REPLICAS}."
             reader.reject(key, wrong, REPLICAS.reason, remedy)
         else:
-            replicas[name] = (int(found[1]), int(found[2]))
+            replicas[name] = (int(match[1]), int(match[2]))
     return replicas

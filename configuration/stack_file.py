@@ -66,7 +66,7 @@ def load(
     project = project_file.get("name")
     if not isinstance(project, str):
         raise ConfigurationError(f"{root / 'Pulumi.yaml'} has no project name: add a line `name: ...`.")
-    given = {_full_key(project, key): value for key, value in (config or {}).items()}
+    plain = {_full_key(project, key): value for key, value in (config or {}).items()}
     secret = {_full_key(project, key): value for key, value in (secrets or {}).items()}
 
     values: dict[str, str] = {}
@@ -80,7 +80,7 @@ def load(
     for key, value in (_read(stack_path).get("config") or {}).items():
         full = _full_key(project, key)
         if isinstance(value, dict) and set(value) == {"secure"}:
-            if full in given or full in secret:
+            if full in plain or full in secret:
                 continue
             name = full.removeprefix(f"{project}:")
             if encrypted is not None:
@@ -97,7 +97,7 @@ def load(
     return Configuration(
         project=project,
         stack=stack,
-        values={**values, **given, **secret},
+        values={**values, **plain, **secret},
         secret_keys=frozenset(secret),
         encrypted=tuple(names),
     )

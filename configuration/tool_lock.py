@@ -103,7 +103,7 @@ def _is_text(lines: object) -> bool:
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """An object of the file; a name that occurs twice, as after a wrong merge, is an error."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name occurs twice")
-    return found
+    return members

@@ -28,13 +28,13 @@ def caller_of(context: Mapping[str, Any]) -> str:
     transport = context.get("transport")
     properties = transport.get("properties") if isinstance(transport, dict) else None
     headers = properties.get("headers") if isinstance(properties, dict) else None
-    given = [
+    values = [
         value
         for name, value in (headers.items() if isinstance(headers, dict) else ())
         if str(name).lower() == _HEADER
     ]
     # On a developer's machine no gateway is in front of the app.
-    subject = given[0] if given else os.environ.get("SNIPPETS_LOCAL_CALLER", "")
-    if len(given) > 1 or not isinstance(subject, str) or not subject:
+    subject = values[0] if values else os.environ.get("SNIPPETS_LOCAL_CALLER", "")
+    if len(values) > 1 or not isinstance(subject, str) or not subject:
         raise SnippetError("The request does not name its caller. Call the server through its gateway.")
     return hashlib.sha256(subject.encode()).hexdigest()

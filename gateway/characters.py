@@ -55,10 +55,10 @@ def no_base() -> str:
 @cache
 def _by_category() -> Mapping[str, list[int]]:
     """The characters of planes 0 and 1 by their general category."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    characters: defaultdict[str, list[int]] = defaultdict(list)
     for code, category in enumerate(map(unicodedata.category, map(chr, range(_LAST_OF_PLANE_1 + 1)))):
-        found[category].append(code)
-    return found
+        characters[category].append(code)
+    return characters
 
 
 def _of_categories(*categories: str) -> set[int]:

@@ -149,6 +149,7 @@ def _registered_roles(plan: RolePlan) -> Mapping[str, pulumi.Input[object]]:
             for role in plan.roles
         ],
         "appRoleAssignments": [
-            {"role": each.role.value, "principal": each.principal} for each in plan.assignments
+            {"role": assignment.role.value, "principal": assignment.principal}
+            for assignment in plan.assignments
         ],
     }

@@ -361,13 +361,16 @@ class Gateway(pulumi.ComponentResource):
         servers = {server.backend.name: server for server in deployed}
         values = {
             **self._values,
-            **{key: value for one in deployed for key, value in one.named_values.items()},
+            **{key: value for server in deployed for key, value in server.named_values.items()},
         }
         ResourceLogs(
             f"{name}-logs",
             ResourceLogsArgs(
                 workspace_id=self.backend_context.workspace_id,
-                sources=(*self._log_sources, *(source for one in deployed for source in one.log_sources)),
+                sources=(
+                    *self._log_sources,
+                    *(source for server in deployed for source in server.log_sources),
+                ),
             ),
             opts=child,
         )

@@ -52,11 +52,11 @@ def check(settings: Settings, plan: Plan) -> None:
     Raises:
         LimitsError: Azure would refuse it.
     """
-    found = list(findings(settings, plan))
-    for finding in found:
+    problems = list(findings(settings, plan))
+    for finding in problems:
         if finding.warning:
             pulumi.log.warn(finding.message)
-    errors = [finding.message for finding in found if not finding.warning]
+    errors = [finding.message for finding in problems if not finding.warning]
     if errors:
         lines = "\n".join(f"  {message}" for message in errors)
         raise LimitsError(f"Azure would refuse this stack, so nothing was created:\n{lines}")
@@ -80,12 +80,12 @@ def findings(settings: Settings, plan: Plan) -> Iterator[Finding]:
     yield from _too_many("policy fragments", len(plan.fragments), _FRAGMENTS, "MCP servers")
     yield from _too_many("APIs", len(plan.apis), _APIS, "MCP servers")
     for api in plan.apis:
-        what = f"operations of the API {api.id}"
-        yield from _too_many(what, len(api.operations), _OPERATIONS, "paths of this server")
+        kind = f"operations of the API {api.id}"
+        yield from _too_many(kind, len(api.operations), _OPERATIONS, "paths of this server")
 
 
-def _too_many(what: str, count: int, most: int, fewer: str) -> Iterator[Finding]:
+def _too_many(kind: str, count: int, most: int, fewer: str) -> Iterator[Finding]:
     if count > most:
         yield Finding(
-            message=f"The stack has {count} {what}; API Management allows {most}. Use fewer {fewer}."
+            message=f"The stack has {count} {kind}; API Management allows {most}. Use fewer {fewer}."
         )

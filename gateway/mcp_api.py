@@ -34,21 +34,22 @@ class RootMessages:
     @property
     def by_parameter(self) -> Mapping[str, tuple[Backend, ...]]:
         """The query parameters of sessions, each with the servers that use it."""
-        found: dict[str, list[Backend]] = {}
+        servers: dict[str, list[Backend]] = {}
         for backend, route in self.listeners:
             if route.session_parameter:
-                found.setdefault(route.session_parameter, []).append(backend)
-        return {parameter: tuple(backends) for parameter, backends in found.items()}
+                servers.setdefault(route.session_parameter, []).append(backend)
+        return {parameter: tuple(backends) for parameter, backends in servers.items()}
 
 
 def root_messages(backends: Sequence[Backend]) -> tuple[RootMessages, ...]:
     """The paths at the gateway's root for messages to servers."""
-    found: dict[str, list[tuple[Backend, Route]]] = {}
+    messages: dict[str, list[tuple[Backend, Route]]] = {}
     for backend in backends:
         for route in backend.root_messages:
-            found.setdefault(route.template, []).append((backend, route))
+            messages.setdefault(route.template, []).append((backend, route))
     return tuple(
-        RootMessages(template=template, listeners=tuple(listeners)) for template, listeners in found.items()
+        RootMessages(template=template, listeners=tuple(listeners))
+        for template, listeners in messages.items()
     )
 
 

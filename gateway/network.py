@@ -372,6 +372,6 @@ def _rules(admitted: Sequence[_Rule], prefix: str) -> "Iterator[network.Security
             destination_port_ranges=list(ports),
         )
 
-    for index, one in enumerate(admitted):
-        yield rule(f"admit-{index}", 100 + 10 * index, "Allow", one.source, one.ports)
+    for index, address in enumerate(admitted):
+        yield rule(f"admit-{index}", 100 + 10 * index, "Allow", address.source, address.ports)
     yield rule("deny-others", 4096, "Deny", "*", _ANY)

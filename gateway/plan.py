@@ -55,7 +55,7 @@ class PoliciesError(pulumi.RunError):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        lines = "\n".join(f"  {_line(one)}" for one in findings if not lint.is_warning(one))
+        lines = "\n".join(f"  {_line(finding)}" for finding in findings if not lint.is_warning(finding))
         super().__init__(f"The policies have errors; nothing was created:\n{lines}")
 
 

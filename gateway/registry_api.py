@@ -36,7 +36,7 @@ def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: S
     servers = json.dumps(entries(backends, hosted), ensure_ascii=False)
     prefix = settings.path_prefix
     listed = policy.render("registry/servers.xml.j2", prefix=prefix, servers=servers)
-    one = policy.render("registry/server.xml.j2", prefix=prefix, servers=servers)
+    server_policy = policy.render("registry/server.xml.j2", prefix=prefix, servers=servers)
     preflight = policy.render("oauth/preflight.xml.j2")
     return Api(
         id="registry",
@@ -53,7 +53,9 @@ def plan_registry_api(settings: Settings, backends: Sequence[Backend], hosted: S
         ),
         operations=(
             Operation(id="servers", title="List servers", method="GET", template="/servers", policy=listed),
-            Operation(id="server", title="Get a server", method="GET", template="/servers/*", policy=one),
+            Operation(
+                id="server", title="Get a server", method="GET", template="/servers/*", policy=server_policy
+            ),
             *(
                 Operation(
                     id=f"preflight-{id_}",
@@ -76,13 +78,13 @@ def namespace(gateway_url: str) -> str:
 
 def entries(backends: Sequence[Backend], hosted: Sequence[Hosted]) -> list[dict[str, Any]]:
     """The entries, in the order of their names."""
-    found = {
+    servers = {
         **{backend.name: _of_backend(backend) for backend in backends},
         **{server.name: _of_hosted(server) for server in hosted},
     }
     return [
-        {"server": found[name], "_meta": {_METADATA: {"status": "active", "isLatest": True}}}
-        for name in sorted(found)
+        {"server": servers[name], "_meta": {_METADATA: {"status": "active", "isLatest": True}}}
+        for name in sorted(servers)
     ]
 
 

@@ -89,7 +89,8 @@ def plan_roles(settings: Settings, backends: Sequence[Backend]) -> RolePlan:
         for principal in members
     ]
     return RolePlan(
-        roles=tuple(roles.values()), assignments=tuple({each.name: each for each in assignments}.values())
+        roles=tuple(roles.values()),
+        assignments=tuple({assignment.name: assignment for assignment in assignments}.values()),
     )
 
 

@@ -404,7 +404,7 @@ def _require_suitable(
             f"  > pulumi config set sku {tier}"
         )
     identities = (assigned or {}).get("user_assigned_identities") or {}
-    if str(identity).lower() not in (each.lower() for each in identities):
+    if str(identity).lower() not in (identifier.lower() for identifier in identities):
         raise pulumi.RunError(
             f"The API Management service {name} does not have the identity {identity}. The stack does not "
             "change the service: assign the identity in the portal (API Management, Security, Managed "

@@ -178,15 +178,15 @@ def _require_suitable(
         pulumi.RunError: it has access policies, or a firewall that the stack cannot pass.
     """
     # `Output.all` gives nested properties as dictionaries.
-    found: Mapping[str, object] = properties if isinstance(properties, Mapping) else {}
-    if not found.get("enable_rbac_authorization"):
+    vault: Mapping[str, object] = properties if isinstance(properties, Mapping) else {}
+    if not vault.get("enable_rbac_authorization"):
         raise pulumi.RunError(
             f"The Key Vault {name} has access policies. The stack gives its identities the role Key Vault "
             "Secrets User, which such a vault ignores, and does not change the vault.\n"
             f"  > az keyvault update --name {name} --enable-rbac-authorization true"
         )
-    rules = found.get("network_acls")
-    closed = found.get("public_network_access") == "Disabled" or (
+    rules = vault.get("network_acls")
+    closed = vault.get("public_network_access") == "Disabled" or (
         isinstance(rules, Mapping) and rules.get("default_action") == "Deny"
     )
     if closed and must_be_open:

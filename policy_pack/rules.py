@@ -95,7 +95,7 @@ def _containers(type_: str, properties: Properties) -> list[Properties]:
     if _type(type_) != "app:ContainerApp":
         return []
     template = properties.get("template") or {}
-    return [one for one in template.get("containers") or () if isinstance(one, Mapping)]
+    return [container for container in template.get("containers") or () if isinstance(container, Mapping)]
 
 
 RULES = (

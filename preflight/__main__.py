@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{len(plan.named_values)} named values, {len(plan.fragments)} fragments."
     )
     for need in needs(settings, backends):
-        _print(f"\n{need.what}")
+        _print(f"\n{need.description}")
         for command in need.commands:
             _print(f"  > {command}")
     _print(

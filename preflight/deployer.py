@@ -12,22 +12,22 @@ class Need:
     """A prerequisite of a deployment.
 
     Attributes:
-        what: its description, for people.
+        description: for people.
         commands: commands that provide it, or show whether it exists.
     """
 
-    what: str
+    description: str
     commands: tuple[str, ...]
 
 
 def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     """The prerequisites of a deployment of the stack, in the order in which they are needed."""
     yield Need(
-        what="A sign-in to Azure, and the subscription to deploy to.",
+        description="A sign-in to Azure, and the subscription to deploy to.",
         commands=("az login", "az account set --subscription <name or id>"),
     )
     yield Need(
-        what="Resource providers that are registered in the subscription.",
+        description="Resource providers that are registered in the subscription.",
         commands=tuple(
             f"az provider register --wait --namespace Microsoft.{name}"
             for name in _providers(settings, backends)
@@ -40,7 +40,7 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     if settings.monitoring.cost_anomalies:
         roles.append("Cost Management Contributor")
     yield Need(
-        what="Roles of the deployer. Contributor alone cannot assign roles to the managed identities.",
+        description="Roles of the deployer. Contributor alone cannot assign roles to the managed identities.",
         commands=tuple(
             f'az role assignment create --assignee <deployer> --role "{role}" '
             f"--scope {'/subscriptions/<subscription>' if role.startswith('Cost') else scope}"
@@ -49,9 +49,9 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     )
     if vault := settings.existing.key_vault:
         yield Need(
-            what="Roles of the deployer on the existing Key Vault: to write and delete secrets, and to allow "
-            "the stack's identities to read them. To delete secrets, the deployer also needs network access "
-            "to the vault.",
+            description="Roles of the deployer on the existing Key Vault: to write and delete secrets, and "
+            "to allow the stack's identities to read them. To delete secrets, the deployer also needs network "
+            "access to the vault.",
             commands=tuple(
                 f'az role assignment create --assignee <deployer> --role "{role}" --scope {vault}'
                 for role in (
@@ -63,15 +63,17 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
         )
     if not settings.existing.application:
         yield Need(
-            what="The right to register applications in Entra: the role Application Developer for a person, "
-            "or the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a pipeline.",
+            description="The right to register applications in Entra: the role Application Developer for a "
+            "person, or the application permission Application.ReadWrite.OwnedBy of Microsoft Graph for a "
+            "pipeline.",
             commands=(
                 "az rest --url https://graph.microsoft.com/v1.0/me/memberOf/microsoft.graph.directoryRole",
             ),
         )
     if settings.assignment_required:
         yield Need(
-            what="After the deployment: users and groups that are assigned to the gateway's application.",
+            description="After the deployment: users and groups that are assigned to the gateway's "
+            "application.",
             commands=(
                 "az ad sp show --id $(pulumi stack output entraClientId) --query appRoleAssignmentRequired",
             ),
@@ -79,10 +81,10 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
 
 
 def _providers(settings: Settings, backends: Sequence[Backend]) -> Sequence[str]:
-    found = {"ApiManagement", "App", "DocumentDB", "Insights", "KeyVault", "ManagedIdentity"}
-    found.add("OperationalInsights")
+    namespaces = {"ApiManagement", "App", "DocumentDB", "Insights", "KeyVault", "ManagedIdentity"}
+    namespaces.add("OperationalInsights")
     if any(backend.name == "functions" for backend in backends):
-        found |= {"Storage", "Web"}
+        namespaces |= {"Storage", "Web"}
     if settings.network is not None:
-        found.add("Network")
-    return sorted(found)
+        namespaces.add("Network")
+    return sorted(namespaces)

@@ -56,12 +56,12 @@ def resolve(image: str, client: httpx2.Client) -> str:
         RegistryError: the registry does not answer or requires a sign-in, or its manifest does not match
             its digest.
     """
-    found = _REFERENCE.fullmatch(image)
-    if found is None:
+    match = _REFERENCE.fullmatch(image)
+    if match is None:
         raise RegistryError(
             f"{image} is not a reference with a registry and a tag. Write it as registry/name:tag."
         )
-    url = f"https://{found['registry']}/v2/{found['repository']}/manifests/{found['tag']}"
+    url = f"https://{match['registry']}/v2/{match['repository']}/manifests/{match['tag']}"
     headers = {"accept": _ACCEPTED}
     try:
         response = client.get(url, headers=headers)
@@ -70,18 +70,18 @@ def resolve(image: str, client: httpx2.Client) -> str:
             response = client.get(url, headers={**headers, "authorization": f"Bearer {token}"})
     except httpx2.HTTPError as error:
         raise RegistryError(
-            f"{found['registry']} does not answer ({type(error).__name__}). Check the image's name and the "
+            f"{match['registry']} does not answer ({type(error).__name__}). Check the image's name and the "
             "network, and try again."
         ) from None
     if response.status_code != httpx2.codes.OK:
         raise RegistryError(
-            f"{found['registry']} answered HTTP {response.status_code} for {image}. Check that the tag "
+            f"{match['registry']} answered HTTP {response.status_code} for {image}. Check that the tag "
             "exists."
         )
     digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
     if response.headers.get("docker-content-digest", digest) != digest:
         raise RegistryError(
-            f"The manifest of {image} does not have the digest that {found['registry']} announced: it was "
+            f"The manifest of {image} does not have the digest that {match['registry']} announced: it was "
             "changed on the way. Try again from another network."
         )
     return digest

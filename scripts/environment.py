@@ -111,15 +111,15 @@ def _incomplete(folder: Path) -> str | None:
     folders = list(folder.glob("lib/python*/site-packages"))
     if len(folders) != 1:
         return "it has no packages, or those of several versions of Python"
-    found = list(metadata.distributions(path=[str(folders[0])]))
-    for distribution in found:
+    distributions = list(metadata.distributions(path=[str(folders[0])]))
+    for distribution in distributions:
         # pip writes this list last. From Python 3.12 on `distribution.files` omits files that do not exist.
         # Compiled files may be missing.
         listed = csv.reader((distribution.read_text("RECORD") or "").splitlines())
         files = [name for name, *_ in listed if not name.endswith(".pyc")]
         if not files or not all((folders[0] / name).exists() for name in files):
             return f"its package {distribution.name} is incomplete"
-    return None if any(distribution.name == "pip" for distribution in found) else "it has no pip"
+    return None if any(distribution.name == "pip" for distribution in distributions) else "it has no pip"
 
 
 def ensure(root: Path) -> bool:

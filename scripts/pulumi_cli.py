@@ -32,18 +32,18 @@ def pinned_version() -> str:
 
 def find() -> Path | None:
     """The CLI on PATH if it is at least as new as the pinned version, otherwise the CLI that was built."""
-    found = shutil.which("pulumi")
+    path = shutil.which("pulumi")
     pinned = tuple(int(number) for number in pinned_version().split("."))
-    if found and _version(found) >= pinned:
-        return Path(found)
+    if path and _version(path) >= pinned:
+        return Path(path)
     return BUILT if BUILT.is_file() else None
 
 
 def main() -> int:
     """Builds the CLI and returns the exit code."""
-    found = find()
-    if found not in (None, BUILT):
-        print(f"Using {found}.")
+    path = find()
+    if path not in (None, BUILT):
+        print(f"Using {path}.")
         return 0
     go = shutil.which("go")
     if go is None or _version(go) < _OLDEST_GO:
@@ -66,8 +66,8 @@ def _version(command: str) -> tuple[int, ...]:
     printed = subprocess.run(  # noqa: S603 -- Go or Pulumi with a fixed argument
         [command, "version"], capture_output=True, text=True, check=False
     ).stdout
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", printed)
-    return tuple(int(number or 0) for number in found.groups()) if found else (0, 0, 0)
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", printed)
+    return tuple(int(number or 0) for number in match.groups()) if match else (0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -89,9 +89,9 @@ async def _verify(
 ) -> bool:
     output, errors = _console(stderr=False), _console(stderr=True)
 
-    def open_page(what: str, page: str) -> None:
+    def open_page(purpose: str, page: str) -> None:
         opened = browser and webbrowser.open(page)
-        progress.ask_to_sign_in(what, page, opened=opened)
+        progress.ask_to_sign_in(purpose, page, opened=opened)
 
     session = Session(target=target, durations=durations, open_browser=open_page if sign_in else None)
     credential = LocalCredential() if target.azure.local else AzureCredential()

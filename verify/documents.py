@@ -17,11 +17,11 @@ class Difference:
 
     Attributes:
         document: its id, such as `apis/oauth/policies/policy`.
-        what: how it differs, as the end of a sentence.
+        problem: how it differs, as the end of a sentence.
     """
 
     document: str
-    what: str
+    problem: str
 
 
 def differences(
@@ -37,19 +37,19 @@ def differences(
         locate: the source location of a line of a rendered text, as words.
     """
     found = [
-        Difference(document=document, what="is missing")
+        Difference(document=document, problem="is missing")
         for document in sorted(rendered.keys() - deployed.keys())
     ]
     found += [
-        Difference(document=document, what="is not part of this stack")
+        Difference(document=document, problem="is not part of this stack")
         for document in sorted(deployed.keys() - rendered.keys())
     ]
     for document in sorted(rendered.keys() & deployed.keys()):
         here, there = digest(rendered[document]), digest(deployed[document])
         if here != there:
             place = locate(rendered[document], first_difference(rendered[document], deployed[document]))
-            what = f"differs from {place} on (SHA-256 {there[:12]} instead of {here[:12]})"
-            found.append(Difference(document=document, what=what))
+            how = f"differs from {place} on (SHA-256 {there[:12]} instead of {here[:12]})"
+            found.append(Difference(document=document, problem=how))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ _INITIALIZE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LongRequest:
     """The duration of one request.
 
     Attributes:
@@ -72,16 +72,20 @@ def _tool_checks(expected: Expectation, transport: Literal["http", "sse"]) -> tu
 
 async def _streams(session: Session) -> str:
     servers = _usable(session, "sse")
-    held = await asyncio.gather(*(_hold(session, server, session.durations.stream) for server in servers))
-    observe(session, held, "stream")
-    return _judge(held)
+    requests = await asyncio.gather(
+        *(_keep_stream_open(session, server, session.durations.stream) for server in servers)
+    )
+    observe(session, requests, "stream")
+    return _details(requests)
 
 
 async def _slow_calls(session: Session) -> str:
     servers = _usable(session, "http")
-    held = await asyncio.gather(*(_trickle(session, server, session.durations.call) for server in servers))
-    observe(session, held, "slow call")
-    return _judge(held)
+    requests = await asyncio.gather(
+        *(_send_slowly(session, server, session.durations.call) for server in servers)
+    )
+    observe(session, requests, "slow call")
+    return _details(requests)
 
 
 def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server, ...]:
@@ -98,16 +102,18 @@ def _usable(session: Session, transport: Literal["http", "sse"]) -> tuple[Server
     return usable
 
 
-def _judge(held: Iterable[Held]) -> str:
+def _details(requests: Iterable[LongRequest]) -> str:
     problems = [
-        f"{each.server.title}: ended after {each.seconds:.1f} s, {each.problem}"
-        for each in held
-        if each.problem
+        f"{request.server.title}: ended after {request.seconds:.1f} s, {request.problem}"
+        for request in requests
+        if request.problem
     ]
-    return require(problems, ", ".join(f"{each.server.title} {each.seconds:.0f} s" for each in held))
+    return require(
+        problems, ", ".join(f"{request.server.title} {request.seconds:.0f} s" for request in requests)
+    )
 
 
-async def _hold(session: Session, server: Server, seconds: float) -> Held:
+async def _keep_stream_open(session: Session, server: Server, seconds: float) -> LongRequest:
     """Reads an event stream for some seconds, counted from its first event."""
     url = f"{session.url}{server.at(server.event_streams[0])}"
     headers = {**token_for(session, server).headers, "Accept": "text/event-stream"}
@@ -119,23 +125,23 @@ async def _hold(session: Session, server: Server, seconds: float) -> Held:
             client.stream("GET", url, headers=headers) as answer,
         ):
             if answer.status_code != 200:  # noqa: PLR2004 -- HTTP: OK
-                return Held(server, now() - start, f"HTTP {answer.status_code}")
+                return LongRequest(server, now() - start, f"HTTP {answer.status_code}")
             chunks = answer.aiter_raw()
             await asyncio.wait_for(anext(chunks), _FIRST_EVENT)
             began = True
             async with asyncio.timeout(seconds):
                 async for _ in chunks:
                     pass
-            return Held(server, now() - start, "the stream was closed")
+            return LongRequest(server, now() - start, "the stream was closed")
     except StopAsyncIteration:
-        return Held(server, now() - start, "the stream was closed")
+        return LongRequest(server, now() - start, "the stream was closed")
     except TimeoutError:
-        return Held(server, now() - start, "" if began else "the stream sent no event")
+        return LongRequest(server, now() - start, "" if began else "the stream sent no event")
     except httpx2.HTTPError as error:
-        return Held(server, now() - start, type(error).__name__)
+        return LongRequest(server, now() - start, type(error).__name__)
 
 
-async def _trickle(session: Session, server: Server, seconds: float) -> Held:
+async def _send_slowly(session: Session, server: Server, seconds: float) -> LongRequest:
     """Sends a request so slowly that its answer begins only after some seconds."""
     url = f"{session.url}{server.at('/')}"
     steps = max(1, round(seconds / _PAUSE))
@@ -161,8 +167,8 @@ async def _trickle(session: Session, server: Server, seconds: float) -> Held:
             lasted = now() - start
             await _end_session(client, url, answer, headers)
     except httpx2.HTTPError as error:
-        return Held(server, now() - start, type(error).__name__)
-    return Held(server, lasted, "" if answer.status_code == 200 else f"HTTP {answer.status_code}")  # noqa: PLR2004 -- HTTP: OK
+        return LongRequest(server, now() - start, type(error).__name__)
+    return LongRequest(server, lasted, "" if answer.status_code == 200 else f"HTTP {answer.status_code}")  # noqa: PLR2004 -- HTTP: OK
 
 
 async def _end_session(
@@ -175,20 +181,20 @@ async def _end_session(
         )
 
 
-def observe(session: Session, held: Iterable[Held], what: str) -> None:
+def observe(session: Session, requests: Iterable[LongRequest], kind: str) -> None:
     """Records an observation about R4: whether a request may last longer than 30 seconds.
 
     Args:
         session: gets the observation.
-        held: the requests.
-        what: their kind, as a noun.
+        requests: the requests.
+        kind: their kind, as a noun.
     """
-    longest = max((each.seconds for each in held if not each.problem), default=0.0)
-    cut = [each for each in held if each.problem and abs(each.seconds - _LIMIT) <= _TOLERANCE]
+    longest = max((request.seconds for request in requests if not request.problem), default=0.0)
+    cut = [request for request in requests if request.problem and abs(request.seconds - _LIMIT) <= _TOLERANCE]
     if cut:
-        session.observations["R4"] = Observation("30s", f"a {what} ended after {cut[0].seconds:.1f} s")
+        session.observations["R4"] = Observation("30s", f"a {kind} ended after {cut[0].seconds:.1f} s")
     elif longest > _LIMIT + _TOLERANCE:
-        evidence = f"a {what} lasted {longest:.0f} s"
+        evidence = f"a {kind} lasted {longest:.0f} s"
         earlier = session.observations.get("R4")
         if earlier is None:
             session.observations["R4"] = Observation("none", evidence)

@@ -23,7 +23,9 @@ def expectation(settings: Settings, plan: Plan) -> Expectation:
         apis={
             api.id: Api(
                 path=api.path,
-                operations={each.id: (each.method, each.template) for each in api.operations},
+                operations={
+                    operation.id: (operation.method, operation.template) for operation in api.operations
+                },
             )
             for api in plan.apis
         },

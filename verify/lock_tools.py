@@ -62,14 +62,16 @@ def lock_tools(
     try:
         before = tool_lock.load(file)
         target = find_target(Options(url=url, stack=stack, servers=tuple(server or ())))
-        _require_whole_lists(target)
-        found = asyncio.run(_read(target, _agent_token(target, agent=agent), browser=browser))
+        _require_complete_lists(target)
+        listed = asyncio.run(_read(target, _agent_token(target, agent=agent), browser=browser))
     except (LockError, TargetError, ToolLockError) as error:
         _fail(str(error))
     after = dict(before)
-    for each in target.expected.servers:
-        _tell(each, before.get(each.name), found[each.name])
-        after[each.name] = tool_lists.merged(each, before.get(each.name, {}), found[each.name])
+    for expected_server in target.expected.servers:
+        _print_differences(expected_server, before.get(expected_server.name), listed[expected_server.name])
+        after[expected_server.name] = tool_lists.merged(
+            expected_server, before.get(expected_server.name, {}), listed[expected_server.name]
+        )
     text = tool_lock.dump(after)
     if file.is_file() and file.read_text(encoding="utf-8") == text:
         typer.echo(f"{file.name} is up to date.")
@@ -78,11 +80,11 @@ def lock_tools(
     typer.echo(f"Wrote {file.name}. Review the difference (git diff {file.name}), then commit it.")
 
 
-def _require_whole_lists(target: Target) -> None:
-    """Refuses a gateway that hides what differs from the file.
+def _require_complete_lists(target: Target) -> None:
+    """Checks that the gateway does not hide tools that differ from the file.
 
     Raises:
-        LockError: it does.
+        LockError: it hides them.
     """
     if target.expected.tool_lock == "refuse":
         raise LockError(
@@ -91,24 +93,24 @@ def _require_whole_lists(target: Target) -> None:
         )
 
 
-def _tell(server: Server, before: Tools | None, found: Tools) -> None:
+def _print_differences(server: Server, before: Tools | None, listed: Tools) -> None:
     if before is None:
-        typer.echo(f"{server.title}: {len(found)} tools, none of them in the file before")
+        typer.echo(f"{server.title}: {len(listed)} tools, none of them in the file before")
         return
-    lines = list(tool_lists.differences(server, before, found))
-    typer.echo(f"{server.title}: {len(found)} tools, {len(lines) or 'no'} differences")
+    lines = list(tool_lists.differences(server, before, listed))
+    typer.echo(f"{server.title}: {len(listed)} tools, {len(lines) or 'no'} differences")
     for line in lines:
         typer.echo(f"  {line}")
-    if kept := tool_lists.hidden_from_user(server, before.keys() - found.keys()):
+    if kept := tool_lists.hidden_from_user(server, before.keys() - listed.keys()):
         typer.echo(f"  kept, because the caller may not see them: {', '.join(kept)}")
 
 
 async def _read(
     target: Target, token: str | None, *, browser: bool
 ) -> Mapping[str, Mapping[str, LockedTool]]:
-    def open_page(what: str, page: str) -> None:
+    def open_page(purpose: str, page: str) -> None:
         opened = browser and webbrowser.open(page)
-        typer.echo(f"{what}: sign in {'in the browser' if opened else 'at this page'}: {page}", err=True)
+        typer.echo(f"{purpose}: sign in {'in the browser' if opened else 'at this page'}: {page}", err=True)
 
     session = Session(target=target, durations=Durations(), open_browser=open_page)
     if token is not None:
@@ -119,28 +121,28 @@ async def _read(
 
 
 async def _lists(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
-    found = {}
+    listed = {}
     for server in session.target.expected.servers:
         try:
-            found[server.name] = await tool_lists.read_tools(session, server)
+            listed[server.name] = await tool_lists.read_tools(session, server)
         except tool_lists.FailedError as error:
             raise LockError(f"{server.title}: {error.details}. Nothing was written.") from error
-    return found
+    return listed
 
 
 async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
     """Signs in as the verification does, and ends the sign-ins."""
-    found: dict[str, Mapping[str, LockedTool]] = {}
+    listed: dict[str, Mapping[str, LockedTool]] = {}
 
     async def read(current: Session) -> str:
-        found.update(await _lists(current))
+        listed.update(await _lists(current))
         return ""
 
     expected = session.target.expected
     sign_ins = tuple(sign_in.checks(expected, ("lock-tools",)))
     needed = tuple(check.id for check in sign_ins if check.id.startswith("sign-in:"))
     reading = Check(id="lock-tools", section="", title="Tools", run=read, needs=needed)
-    wanted = [each for each in sign_ins if each.id != "redirect-uri"]
+    wanted = [check for check in sign_ins if check.id != "redirect-uri"]
     checks: Sequence[Check] = (*discovery.checks(), *registration.checks(), *wanted, reading)
     checks = [
         check
@@ -151,7 +153,7 @@ async def _as_user(session: Session) -> Mapping[str, Mapping[str, LockedTool]]:
     for row in rows:
         if row.outcome.result != "ok" and row.check.id != "used-code":
             raise LockError(f"{row.check.title}: {row.outcome.details} {row.outcome.remedy}".rstrip())
-    return found
+    return listed
 
 
 def _agent_token(target: Target, *, agent: bool) -> str | None:
@@ -161,17 +163,19 @@ def _agent_token(target: Target, *, agent: bool) -> str | None:
         LockError: a server admits no agents, there is no agent, or Entra gives it no token.
     """
     if target.expected.local:
-        found = _twin_agent(control_url(target.url))
+        agent_settings = _twin_agent(control_url(target.url))
         # azure-identity reads the process's environment, nothing else.
-        os.environ.update(found.get("environment") or {})
-        settings = found.get("settings") or {}
+        os.environ.update(agent_settings.get("environment") or {})
+        settings = agent_settings.get("settings") or {}
     elif agent:
         settings = deployed_outputs(target.stack).get("agentSettings") or {}
     else:
         return None
     scope = settings.get("scope")
-    admit = {each["name"] for each in settings.get("servers") or () if "agents" in each.get("access", ())}
-    others = [server.title for server in target.expected.servers if server.name not in admit]
+    admitting = {
+        server["name"] for server in settings.get("servers") or () if "agents" in server.get("access", ())
+    }
+    others = [server.title for server in target.expected.servers if server.name not in admitting]
     if not scope or others:
         if not agent:
             return None

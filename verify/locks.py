@@ -60,7 +60,9 @@ async def apps(manager: ResourceManager, session: Session) -> tuple[App, ...]:
         manager.list(f"{scope}/providers/Microsoft.App/containerApps"),
     )
     sites = [site for site in sites if tags.items() <= (site.get("tags") or {}).items()]
-    containers = [each for each in containers if tags.items() <= (each.get("tags") or {}).items()]
+    containers = [
+        container for container in containers if tags.items() <= (container.get("tags") or {}).items()
+    ]
     found = [
         App(
             id=str(site["id"]),
@@ -95,21 +97,21 @@ async def _routes(manager: ResourceManager, scope: str) -> Mapping[str, list[str
     listed = await asyncio.gather(
         *(manager.list(f"{environment['id']}/httpRouteConfigs") for environment in environments)
     )
-    found: dict[str, list[str]] = {}
+    hosts: dict[str, list[str]] = {}
     for route in itertools.chain.from_iterable(listed):
         properties = route.get("properties") or {}
         for rule in properties.get("rules") or ():
             for target in rule.get("targets") or ():
-                found.setdefault(str(target.get("containerApp")), []).append(str(properties["fqdn"]))
-    return found
+                hosts.setdefault(str(target.get("containerApp")), []).append(str(properties["fqdn"]))
+    return hosts
 
 
 async def _locks(manager: ResourceManager, session: Session) -> str:
-    found = await apps(manager, session)
-    missing = {server.name for server in session.target.expected.servers} - {app.server for app in found}
+    stack_apps = await apps(manager, session)
+    missing = {server.name for server in session.target.expected.servers} - {app.server for app in stack_apps}
     problems = [f"{name} has no app" for name in sorted(missing)]
     audiences: dict[str, set[str | None]] = {}
-    for app in found:
+    for app in stack_apps:
         settings = await manager.get(
             f"{app.id}/config/authsettingsV2" if app.is_site else f"{app.id}/authConfigs/current"
         )
@@ -120,7 +122,7 @@ async def _locks(manager: ResourceManager, session: Session) -> str:
         if app.is_site:
             problems += await _publishing_problems(manager, app)
     problems += shared_audiences(audiences)
-    return require(problems, f"{len(found)} apps: {', '.join(app.name for app in found)}")
+    return require(problems, f"{len(stack_apps)} apps: {', '.join(app.name for app in stack_apps)}")
 
 
 def shared_audiences(servers: Mapping[str, set[str | None]]) -> list[str]:
@@ -214,15 +216,15 @@ async def _publishing_problems(manager: ResourceManager, app: App) -> list[str]:
 
 
 async def _direct_calls(manager: ResourceManager, session: Session) -> str:
-    found = await apps(manager, session)
-    if not found:
+    stack_apps = await apps(manager, session)
+    if not stack_apps:
         raise FailedError("the stack has no Function App or Container App", "Run `pulumi up`.")
     local = await _local_origins(session)
     problems: list[str] = []
     unreachable = []
     upstream = {server.name: server.upstream_paths for server in session.target.expected.servers}
     tokens = [sign_in.headers for sign_in in session.sign_ins.values()][:1]
-    hosts = [(app, host) for app in found for host in app.hosts]
+    hosts = [(app, host) for app in stack_apps for host in app.hosts]
     for app, host in hosts:
         paths = dict.fromkeys((*_PATHS, *upstream.get(app.server or "", ())))
         origin = local.get(host, f"https://{host}") if session.target.azure.local else f"https://{host}"

@@ -57,17 +57,17 @@ class Progress:
         if outcome.result == "failed" and self._console.is_terminal:
             self._console.print(Text.assemble(("failed  ", "bold red"), check.title))
 
-    def ask_to_sign_in(self, what: str, url: str, *, opened: bool) -> None:
+    def ask_to_sign_in(self, purpose: str, url: str, *, opened: bool) -> None:
         """Prints the URL of the page at which the user has to sign in."""
         how = "A browser opens; if not, open" if opened else "Open"
-        self._console.print(Text.assemble((f"Sign in for {what}. ", "bold"), f"{how} this page:"))
+        self._console.print(Text.assemble((f"Sign in for {purpose}. ", "bold"), f"{how} this page:"))
         # On a line of its own and never wrapped, so that it can be copied.
         self._console.print(Text(url, style="cyan"), soft_wrap=True)
 
     def _render(self) -> RenderableType:
         now = time.monotonic()
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-        running = sorted(self._running.values(), key=lambda each: each[1])
+        running = sorted(self._running.values(), key=lambda entry: entry[1])
         for check, since in running[:_MOST_SHOWN]:
             table.add_row(self._spinner, check.title, Text(f"{now - since:.0f} s", style="dim"))
         if len(running) > _MOST_SHOWN:

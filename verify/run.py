@@ -77,9 +77,9 @@ async def _run(
     # All tasks exist before the first of them runs, so the order of their creation does not matter.
     await asyncio.sleep(0)
     await _ended(running[name] for name in (*check.needs, *check.after) if name in running)
-    lacking = [name for name in check.needs if name not in running or running[name].result().result != "ok"]
-    if lacking:
-        outcome = Outcome(result="skipped", details=f"Needs: {titles.get(lacking[0], lacking[0])}.")
+    unmet = [name for name in check.needs if name not in running or running[name].result().result != "ok"]
+    if unmet:
+        outcome = Outcome(result="skipped", details=f"Needs: {titles.get(unmet[0], unmet[0])}.")
     else:
         listen(check, None)
         outcome = await _try(check, session)

@@ -62,18 +62,18 @@ def checks(manager: ResourceManager) -> Iterable[Check]:
 
 
 async def _find(manager: ResourceManager, session: Session) -> str:
-    found = await _service(manager, session.url, session.target.azure)
-    if found is None:
+    service = await _service(manager, session.url, session.target.azure)
+    if service is None:
         raise FailedError(
             f"no service of the subscriptions that you may read has the gateway URL {session.url}"
         )
-    properties = found.get("properties") or {}
-    identity = found.get("identity") or {}
+    properties = service.get("properties") or {}
+    identity = service.get("identity") or {}
     assigned = identity.get("userAssignedIdentities") or {}
     session.service = Service(
-        id=str(found["id"]),
+        id=str(service["id"]),
         identities=tuple(
-            (each.get("clientId", ""), each.get("principalId", "")) for each in assigned.values()
+            (identity.get("clientId", ""), identity.get("principalId", "")) for identity in assigned.values()
         ),
         tenant=str(identity.get("tenantId") or ""),
     )
@@ -81,12 +81,12 @@ async def _find(manager: ResourceManager, session: Session) -> str:
     state = properties.get("provisioningState")
     if state != "Succeeded":
         problems.append(f"its provisioning state is {state}")
-    if not _has_url(found, session.url):
+    if not _has_url(service, session.url):
         problems.append(f"its gateway URL is {properties.get('gatewayUrl')}, not {session.url}")
     if not assigned:
         problems.append("it has no user-assigned identity")
-    sku = (found.get("sku") or {}).get("name")
-    return require(problems, f"{found.get('name')}, {sku}", "Run `pulumi up`.")
+    sku = (service.get("sku") or {}).get("name")
+    return require(problems, f"{service.get('name')}, {sku}", "Run `pulumi up`.")
 
 
 async def _service(manager: ResourceManager, url: str, azure: Azure) -> Mapping[str, Any] | None:
@@ -109,14 +109,16 @@ async def _service(manager: ResourceManager, url: str, azure: Azure) -> Mapping[
 
 
 async def _subscriptions(manager: ResourceManager) -> list[str]:
-    return [str(each["subscriptionId"]) for each in await manager.list("/subscriptions")]
+    return [str(subscription["subscriptionId"]) for subscription in await manager.list("/subscriptions")]
 
 
 def _has_url(service: Mapping[str, Any], url: str) -> bool:
     """Whether a URL is that of the service, by its default host name or a custom one."""
     properties = service.get("properties") or {}
     own = str(properties.get("gatewayUrl") or "").rstrip("/")
-    custom = {each.get("hostName") for each in properties.get("hostnameConfigurations") or ()}
+    custom = {
+        configuration.get("hostName") for configuration in properties.get("hostnameConfigurations") or ()
+    }
     return own.lower() == url.lower() or urlsplit(url).hostname in custom
 
 
@@ -148,8 +150,11 @@ async def _operations(manager: ResourceManager, session: Session) -> str:
         if properties.get("subscriptionRequired"):
             problems.append(f"API '{name}' requires a subscription key")
         operations = {
-            str(each["name"]): (each["properties"]["method"], each["properties"]["urlTemplate"])
-            for each in await manager.list(f"{service}/apis/{name}/operations")
+            str(operation["name"]): (
+                operation["properties"]["method"],
+                operation["properties"]["urlTemplate"],
+            )
+            for operation in await manager.list(f"{service}/apis/{name}/operations")
         }
         count += len(operations)
         problems += [
@@ -178,16 +183,16 @@ async def _policies(manager: ResourceManager, session: Session) -> str:
         for document, text in session.target.expected.documents.items()
         if not document.startswith("policyFragments/")
     }
-    places = [] if session.target.expected.shared else [""]
+    prefixes = [] if session.target.expected.shared else [""]
     for api in await _apis(manager, session):
         name = api["name"]
-        places.append(f"apis/{name}/")
-        places += [
+        prefixes.append(f"apis/{name}/")
+        prefixes += [
             f"apis/{name}/operations/{operation['name']}/"
             for operation in await manager.list(f"{service}/apis/{name}/operations")
         ]
-    documents = [f"{place}policies/policy" for place in places]
-    return _compare(rendered, await _texts(manager, service, documents), "policies")
+    documents = [f"{prefix}policies/policy" for prefix in prefixes]
+    return _compare(rendered, await _deployed_texts(manager, service, documents), "policies")
 
 
 async def _apis(manager: ResourceManager, session: Session) -> list[Mapping[str, Any]]:
@@ -209,24 +214,24 @@ async def _fragments(manager: ResourceManager, session: Session) -> str:
         if document.startswith("policyFragments/")
     }
     listed = await manager.list(f"{service}/policyFragments")
-    documents = [f"policyFragments/{each['name']}" for each in listed]
+    documents = [f"policyFragments/{fragment['name']}" for fragment in listed]
     if session.target.expected.shared:
         documents = [document for document in documents if document in rendered]
-    return _compare(rendered, await _texts(manager, service, documents), "fragments")
+    return _compare(rendered, await _deployed_texts(manager, service, documents), "fragments")
 
 
-async def _texts(manager: ResourceManager, service: str, documents: list[str]) -> dict[str, str]:
+async def _deployed_texts(manager: ResourceManager, service: str, documents: list[str]) -> dict[str, str]:
     """The deployed documents among some ids."""
 
     async def text(document: str) -> str | None:
-        found = await manager.get(f"{service}/{document}", format="rawxml")
-        return str((found.get("properties") or {}).get("value") or "") if found is not None else None
+        resource = await manager.get(f"{service}/{document}", format="rawxml")
+        return str((resource.get("properties") or {}).get("value") or "") if resource is not None else None
 
     texts = await asyncio.gather(*(text(document) for document in documents))
     return {document: text for document, text in zip(documents, texts, strict=True) if text is not None}
 
 
-def _template(text: str, line: int) -> str:
+def _source_location(text: str, line: int) -> str:
     """The source location of a line of a rendered document, as words."""
     written = text.source_map.find(line) if isinstance(text, policy.RenderedPolicy) else None
     if written is None:
@@ -242,16 +247,19 @@ def _short(document: str) -> str:
     return "/".join(part for part in document.split("/") if part not in words)
 
 
-def _compare(rendered: Mapping[str, str], deployed: Mapping[str, str], what: str) -> str:
-    found = [f"{_short(each.document)} {each.what}" for each in differences(rendered, deployed, _template)]
-    return require(found, f"{len(rendered)} {what} are equal by SHA-256")
+def _compare(rendered: Mapping[str, str], deployed: Mapping[str, str], kind: str) -> str:
+    problems = [
+        f"{_short(difference.document)} {difference.problem}"
+        for difference in differences(rendered, deployed, _source_location)
+    ]
+    return require(problems, f"{len(rendered)} {kind} are equal by SHA-256")
 
 
 async def _named_values(manager: ResourceManager, session: Session) -> str:
     expected = session.target.expected.named_values
     deployed = {
-        str(each["properties"]["displayName"]): each["properties"]
-        for each in await manager.list(f"{service_id(session)}/namedValues")
+        str(value["properties"]["displayName"]): value["properties"]
+        for value in await manager.list(f"{service_id(session)}/namedValues")
     }
     problems = [f"'{name}' is missing" for name in sorted(expected.keys() - deployed.keys())]
     problems += [

@@ -213,21 +213,21 @@ async def _redeem(session: Session, redemption: Mapping[str, str]) -> tuple[str,
     """
     answer = await session.request("POST", f"{session.issuer}/token", form=redemption)
     try:
-        given = answer.json()
+        document = answer.json()
     except ValueError:
-        given = {}
-    if answer.status_code != 200 or not isinstance(given, dict):  # noqa: PLR2004 -- HTTP: OK
-        error = given.get("error", "") if isinstance(given, dict) else ""
+        document = {}
+    if answer.status_code != 200 or not isinstance(document, dict):  # noqa: PLR2004 -- HTTP: OK
+        error = document.get("error", "") if isinstance(document, dict) else ""
         raise FailedError(
             f"POST /token is answered with HTTP {answer.status_code} {error}".rstrip(),
             "See the request in Application Insights: `exceptions | where operation_Name contains 'token'`.",
         )
-    token = given.get("access_token")
+    token = document.get("access_token")
     if not isinstance(token, str) or not token:
         raise FailedError("POST /token returns no access_token")
     if answer.headers.get("cache-control") != "no-store":
         raise FailedError("POST /token may be cached: Cache-Control is not no-store")
-    return token, given.get("expires_in")
+    return token, document.get("expires_in")
 
 
 async def _end(session: Session) -> str:
@@ -238,16 +238,16 @@ async def _end(session: Session) -> str:
             problems.append(
                 f"a used code is answered with HTTP {answer.status_code} {_error(answer)}".rstrip()
             )
-    waited = asyncio.get_running_loop().time() + session.durations.revocation
+    deadline = asyncio.get_running_loop().time() + session.durations.revocation
     for sign_in in session.sign_ins.values():
         while await _is_accepted(session, sign_in):
-            if asyncio.get_running_loop().time() > waited:
+            if asyncio.get_running_loop().time() > deadline:
                 problems.append(f"the token for {sign_in.server.title} is still accepted")
                 break
             await asyncio.sleep(1)
     count = len(session.sign_ins)
-    what = "the sign-in has" if count == 1 else f"{count} sign-ins have"
-    return require(problems, f"{what} ended, no token is left")
+    subject = "the sign-in has" if count == 1 else f"{count} sign-ins have"
+    return require(problems, f"{subject} ended; no token is valid")
 
 
 async def _is_accepted(session: Session, sign_in: SignIn) -> bool:

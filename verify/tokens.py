@@ -48,7 +48,7 @@ async def _bad_tokens(session: Session) -> str:
         except SkippedError:
             continue
         answers = {}
-        for name, headers, params in _bad(sign_in.access_token):
+        for name, headers, params in _bad_credentials(sign_in.access_token):
             answer = await _send(session, server, headers, params)
             answers[name] = answer
             if answer.status_code != 401:  # noqa: PLR2004 -- HTTP: Unauthorized
@@ -58,7 +58,7 @@ async def _bad_tokens(session: Session) -> str:
             else:
                 documents = {f"{session.url}{PROTECTED_RESOURCE}{path}" for path in server.entrances}
                 problems += [
-                    f"{server.title}: {name}: {each}" for each in challenge_problems(answer, documents)
+                    f"{server.title}: {name}: {problem}" for problem in challenge_problems(answer, documents)
                 ]
         flipped = {answers[name].content for name in answers if name.endswith("changed")}
         if len(flipped) > 1:
@@ -67,7 +67,7 @@ async def _bad_tokens(session: Session) -> str:
     return require(problems, f"changed, empty, without a scheme, in the query: {', '.join(tried)}")
 
 
-def _bad(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
+def _bad_credentials(token: str) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
     """Credentials that no server may accept: a name, headers and query parameters."""
     parts = token.split(".")
     for position, part in enumerate(parts):
@@ -102,12 +102,12 @@ async def _audience(session: Session) -> str:
     for sign_in in session.sign_ins.values():
         for server in expected.servers:
             if server.name != sign_in.server.name:
-                problems += await _opens(session, sign_in, server)
+                problems += await _problems_at(session, sign_in, server)
                 tried += 1
     return require(problems, f"{tried} combinations are answered with HTTP 401")
 
 
-async def _opens(session: Session, sign_in: SignIn, server: Server) -> list[str]:
+async def _problems_at(session: Session, sign_in: SignIn, server: Server) -> list[str]:
     answer = await _send(session, server, sign_in.headers, {})
     if answer.status_code == 401:  # noqa: PLR2004 -- HTTP: Unauthorized
         return []

@@ -49,12 +49,12 @@ async def read_tools(session: Session, server: Server) -> dict[str, LockedTool]:
         FailedError: the server violates the protocol, or lists a name twice.
     """
     async with connected(session, server, transports(server)[0]) as client:
-        found: dict[str, LockedTool] = {}
+        tools: dict[str, LockedTool] = {}
         async for tool in _all(client):
-            if tool.name in found:
+            if tool.name in tools:
                 raise FailedError(f"the tool {_shown(tool.name)} is listed twice")
-            found[tool.name] = locked(tool)
-    return found
+            tools[tool.name] = locked(tool)
+    return tools
 
 
 async def _all(client: Client) -> AsyncIterator[Tool]:
@@ -105,17 +105,17 @@ def hidden_from_user(server: Server, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if server.roles_for(name)))
 
 
-def differences(server: Server, reviewed: Tools, found: Tools) -> Iterator[str]:
+def differences(server: Server, reviewed: Tools, listed: Tools) -> Iterator[str]:
     """The differences, one line for each tool, by name; tools that the user may not see are left out."""
-    hidden = hidden_from_user(server, reviewed.keys() - found.keys())
-    for name in sorted(reviewed.keys() | found.keys()):
+    hidden = hidden_from_user(server, reviewed.keys() - listed.keys())
+    for name in sorted(reviewed.keys() | listed.keys()):
         if name not in reviewed:
             yield f"added: {_shown(name)}"
-        elif name not in found:
+        elif name not in listed:
             if name not in hidden:
                 yield f"removed: {_shown(name)}"
-        elif reviewed[name] != found[name]:
-            yield f"changed: {_shown(name)} ({'; '.join(_changes(reviewed[name], found[name]))})"
+        elif reviewed[name] != listed[name]:
+            yield f"changed: {_shown(name)} ({'; '.join(_changes(reviewed[name], listed[name]))})"
 
 
 def _changes(before: LockedTool, after: LockedTool) -> Iterator[str]:
@@ -148,14 +148,14 @@ async def _compare(server: Server, session: Session) -> str:
         raise SkippedError(
             f"{FILE_NAME} has no tools of this server.", "Write them: `make lock-tools`, and review the file."
         )
-    found = await read_tools(session, server)
-    lines = list(differences(server, reviewed, found))
-    hidden = hidden_from_user(server, reviewed.keys() - found.keys())
+    listed = await read_tools(session, server)
+    lines = list(differences(server, reviewed, listed))
+    hidden = hidden_from_user(server, reviewed.keys() - listed.keys())
     unseen = f"; not visible to this user: {', '.join(hidden)}" if hidden else ""
-    return require(lines, f"{len(found)} tools{unseen}", _HIDING if expected.tool_lock == "refuse" else "")
+    return require(lines, f"{len(listed)} tools{unseen}", _HIDING if expected.tool_lock == "refuse" else "")
 
 
-def merged(server: Server, reviewed: Tools, found: Tools) -> Mapping[str, LockedTool]:
+def merged(server: Server, reviewed: Tools, listed: Tools) -> Mapping[str, LockedTool]:
     """The tools to write: those that were found, and reviewed ones that the caller may not see."""
-    kept = hidden_from_user(server, reviewed.keys() - found.keys())
-    return {**found, **{name: reviewed[name] for name in kept}}
+    kept = hidden_from_user(server, reviewed.keys() - listed.keys())
+    return {**listed, **{name: reviewed[name] for name in kept}}

@@ -37,7 +37,7 @@ _SNIPPET_TOOLS = {"save_snippet", "get_snippet", "delete_snippet"}
 _HARMLESS = "hello_mcp"
 _PAUSE = 2.0
 # Other client errors are part of the protocol: a server may not support GET or a newer version.
-_ENDING = (401, 403, 429)
+_FATAL_STATUSES = (401, 403, 429)
 
 
 def tool_check_id(server: Server, transport: Transport) -> str:
@@ -126,7 +126,7 @@ async def connected(session: Session, server: Server, transport: Transport) -> A
 
 async def _note_refusal(refusals: list[str], answer: httpx2.Response) -> None:
     """Records an answer that ends a connection; the SDK's own errors do not contain its status."""
-    if answer.status_code in _ENDING or answer.status_code >= 500:  # noqa: PLR2004 -- HTTP: Server Error
+    if answer.status_code in _FATAL_STATUSES or answer.status_code >= 500:  # noqa: PLR2004 -- HTTP: Server Error
         refusals.append(f"HTTP {answer.status_code} for {answer.request.method} {answer.request.url.path}")
 
 
@@ -178,7 +178,7 @@ async def _call_once(server: Server, transport: Transport, session: Session) -> 
         await _observe_connection_header(session, server)
     if server.name == "functions" and transport == "http":
         await _observe_modern_protocol(session, server)
-    hidden = may_not_call(server, (each.name for each in tools))
+    hidden = may_not_call(server, (tool.name for tool in tools))
     if tool is None or result is None:
         return f"{len(tools)} tools, none of which is safe to call; protocol {version}{hidden}"
     if result.is_error:
@@ -287,8 +287,8 @@ def _reason(error: BaseException) -> str:
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
+        for exception in error.exceptions:
+            yield from _leaves(exception)
     else:
         yield error
 

@@ -54,13 +54,13 @@ class Clients:
         Args:
             blocked: whether to return only blocked ones.
         """
-        found = self._container.query_items(
+        items = self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
         )
-        clients = [_client(document) for document in found]
+        clients = [_client(document) for document in items]
         return sorted(
-            (each for each in clients if each.blocked is not None or not blocked),
-            key=lambda each: (each.name.lower(), each.document),
+            (client for client in clients if client.blocked is not None or not blocked),
+            key=lambda client: (client.name.lower(), client.document),
         )
 
     def block(self, client: str) -> Client:

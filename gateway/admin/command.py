@@ -68,8 +68,8 @@ def grants(
 ) -> None:
     """Lists grants: which users are signed in, with which client, until when."""
     with _database(stack, store) as database:
-        found = Grants(database).select(Selection(user=user, client=client, grant=grant), revoked=revoked)
-    _show_grants(found, as_json=as_json)
+        grants = Grants(database).select(Selection(user=user, client=client, grant=grant), revoked=revoked)
+    _show_grants(grants, as_json=as_json)
 
 
 @app.command()
@@ -108,8 +108,8 @@ def clients(
 ) -> None:
     """Lists registered and blocked clients."""
     with _database(stack, store) as database:
-        found = Clients(database).all(blocked=blocked)
-    _show_clients(found, as_json=as_json)
+        clients = Clients(database).all(blocked=blocked)
+    _show_clients(clients, as_json=as_json)
 
 
 @app.command(context_settings=_ANY_ID)
@@ -172,40 +172,40 @@ def _database(stack: str, store: str | None) -> Generator[DatabaseProxy]:
         logging.disable(before)
 
 
-def _show_grants(found: Sequence[Grant], *, as_json: bool) -> None:
+def _show_grants(grants: Sequence[Grant], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        typer.echo(json.dumps([asdict(grant) for grant in grants], indent=2))
         return
     rows = [
         {
-            "Grant": each.id,
-            "Status": each.status,
-            "User": each.user or each.object_id,
-            "Client": each.client,
-            "Client document": each.client_document,
-            "Resource": each.resource,
-            "Signed in": _date(each.issued),
-            "Until": _date(each.expires),
-            "Refreshes": str(each.refreshes),
+            "Grant": grant.id,
+            "Status": grant.status,
+            "User": grant.user or grant.object_id,
+            "Client": grant.client,
+            "Client document": grant.client_document,
+            "Resource": grant.resource,
+            "Signed in": _date(grant.issued),
+            "Until": _date(grant.expires),
+            "Refreshes": str(grant.refreshes),
         }
-        for each in found
+        for grant in grants
     ]
     _table(rows, "No grants found.")
 
 
-def _show_clients(found: Sequence[Client], *, as_json: bool) -> None:
+def _show_clients(clients: Sequence[Client], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        typer.echo(json.dumps([asdict(client) for client in clients], indent=2))
         return
     rows = [
         {
-            "Document": each.document,
-            "Name": each.name,
-            "Registration": each.registration,
-            "Redirect URIs": " ".join(each.redirect_uris),
-            "Blocked": "" if each.blocked is None else _date(each.blocked),
+            "Document": client.document,
+            "Name": client.name,
+            "Registration": client.registration,
+            "Redirect URIs": " ".join(client.redirect_uris),
+            "Blocked": "" if client.blocked is None else _date(client.blocked),
         }
-        for each in found
+        for client in clients
     ]
     _table(rows, "No clients found.")
 

@@ -29,7 +29,7 @@ class Consents:
         Returns:
             The number of deleted consents.
         """
-        pairs = {(each.object_id, each.client_document) for each in revoked}
+        pairs = {(grant.object_id, grant.client_document) for grant in revoked}
         client = None if selection.client is None else document_id(selection.client)
         deleted = 0
         # The container has no index, because the gateway reads documents by id only: this query is a scan.

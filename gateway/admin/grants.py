@@ -89,12 +89,14 @@ class Grants:
             revoked: whether to include revoked ones.
         """
         # The container has no index, because the gateway reads documents by id only: this query is a scan.
-        found = self._container.query_items(
+        items = self._container.query_items(
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
         )
-        grants = [_grant(document) for document in found]
-        chosen = [each for each in grants if selection.holds(each) and (revoked or each.status != "revoked")]
-        return sorted(chosen, key=lambda each: each.issued, reverse=True)
+        grants = [_grant(document) for document in items]
+        chosen = [
+            grant for grant in grants if selection.holds(grant) and (revoked or grant.status != "revoked")
+        ]
+        return sorted(chosen, key=lambda grant: grant.issued, reverse=True)
 
     def revoke(self, selection: Selection) -> Iterator[Grant]:
         """Revokes the selected grants and yields each that was revoked.

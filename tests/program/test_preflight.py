@@ -94,8 +94,8 @@ def test_the_rights_that_the_deployer_needs_are_listed() -> None:
     assert '--role "Contributor"' in commands
     assert '--role "Role Based Access Control Administrator"' in commands
     assert "Cost Management" not in commands
-    assert any("Application Developer" in need.what for need in listed)
-    assert any("assigned to the gateway's application" in need.what for need in listed)
+    assert any("Application Developer" in need.description for need in listed)
+    assert any("assigned to the gateway's application" in need.description for need in listed)
     with_alert = replace(settings, monitoring=replace(settings.monitoring, cost_anomalies=True))
     assert any("Cost Management" in command for need in needs(with_alert, ()) for command in need.commands)
     assert not any(

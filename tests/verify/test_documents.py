@@ -54,7 +54,7 @@ def test_changes_that_api_management_makes_when_it_stores_a_document_are_ignored
 def test_any_other_change_is_a_difference(old: str, new: str) -> None:
     (difference,) = differences({"policy": RENDERED}, {"policy": RENDERED.replace(old, new)})
     assert difference.document == "policy"
-    assert "differs from line" in difference.what
+    assert "differs from line" in difference.problem
 
 
 def test_a_difference_names_the_line_of_the_rendered_text() -> None:
@@ -65,7 +65,7 @@ def test_a_difference_names_the_line_of_the_rendered_text() -> None:
 
 def test_missing_documents_and_documents_that_are_not_in_the_plan_are_differences() -> None:
     found = differences({"a": "<a />", "b": "<b />"}, {"b": "<b/>", "c": "<c />"})
-    assert [(each.document, each.what) for each in found] == [
+    assert [(each.document, each.problem) for each in found] == [
         ("a", "is missing"),
         ("c", "is not part of this stack"),
     ]
@@ -73,4 +73,4 @@ def test_missing_documents_and_documents_that_are_not_in_the_plan_are_difference
 
 def test_a_difference_never_shows_what_was_deployed() -> None:
     (difference,) = differences({"a": "<a />"}, {"a": "<a password='hunter2' />"})
-    assert "hunter2" not in difference.what
+    assert "hunter2" not in difference.problem

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from verify.durations import Held, observe
+from verify.durations import LongRequest, observe
 from verify.session import Durations, Session
 from verify.stack import Options, find_target
 from verify.target import Server, Target
@@ -23,7 +23,7 @@ def server() -> Server:
 def observed(*requests: tuple[str, float, str]) -> str | None:
     session = Session(target=target(), durations=Durations(), open_browser=None)
     for what, seconds, problem in requests:
-        observe(session, [Held(server(), seconds, problem)], what)
+        observe(session, [LongRequest(server(), seconds, problem)], what)
     return session.observations["R4"].option if "R4" in session.observations else None
 
 
@@ -51,6 +51,6 @@ def test_the_limit_is_derived_from_the_duration_of_requests(
 
 def test_the_evidence_names_both_requests() -> None:
     session = Session(target=target(), durations=Durations(), open_browser=None)
-    observe(session, [Held(server(), 60.0)], "stream")
-    observe(session, [Held(server(), 45.0)], "slow call")
+    observe(session, [LongRequest(server(), 60.0)], "stream")
+    observe(session, [LongRequest(server(), 45.0)], "slow call")
     assert session.observations["R4"].evidence == "a stream lasted 60 s, a slow call lasted 45 s"
