@@ -25,7 +25,7 @@ def deploy() -> None:
 
     registry.connect(settings, hosted)
     if settings.api_center is not None:
-        front.catalogue(plan, settings.api_center, hosted)
+        front.list_in_api_center(plan, settings.api_center, hosted)
 
     for name, value in stack_outputs(settings, front, deployed, hosted).items():
         pulumi.export(name, value)

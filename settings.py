@@ -463,7 +463,7 @@ def _backends(reader: Reader) -> tuple[str, ...]:
 
 def _presets(reader: Reader, backends: tuple[str, ...], prefix: str) -> Mapping[str, Container]:
     containers = {
-        name: preset.read(reader, on=name in backends, prefix=prefix) for name, preset in PRESETS.items()
+        name: preset.read(reader, enabled=name in backends, prefix=prefix) for name, preset in PRESETS.items()
     }
     return {name: container for name, container in containers.items() if container is not None}
 

@@ -106,7 +106,7 @@ def _rules(tools: Mapping[str, Mapping[str, ToolRule]]) -> Iterator[tuple[str, s
 
 def _tools_location(name: str, containers: tuple[Container, ...]) -> str:
     """The key of a server's rules in the configuration."""
-    index = next((place for place, entry in enumerate(containers) if entry.name == name), None)
+    index = next((position for position, entry in enumerate(containers) if entry.name == name), None)
     return f"{declared.TOOLS.key}.{name}" if index is None else f"containers[{index}].tools"
 
 

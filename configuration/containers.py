@@ -177,10 +177,10 @@ def _processes(entry: Entry, transport: Transports) -> tuple[Process, ...]:
                 entry.reject(f"{key}.env", wrong, remedy=entry.remove(key))
         return (Process(transport=transport, arguments=arguments, env=env, least=least, most=most),)
 
-    def process(key: str, speaks: Transport, *, least: int, most: int) -> Process:
+    def process(key: str, transport_at_port: Transport, *, least: int, most: int) -> Process:
         own = entry.within(key, "arguments", "env")
         return Process(
-            transport=speaks,
+            transport=transport_at_port,
             arguments=(*arguments, *own.words("arguments")),
             env={**env, **_env(own)},
             least=least,
@@ -366,32 +366,32 @@ def _calls(entry: Entry) -> int | None:
 
 
 def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
-    for place, container in enumerate(containers):
-        earlier = containers[:place]
+    for position, container in enumerate(containers):
+        earlier = containers[:position]
         if container.name and container.name in {other.name for other in earlier}:
             reader.reject(
-                f"containers[{place}].name",
+                f"containers[{position}].name",
                 f"'{container.name}' is the name of another entry.",
                 "The names of resources contain it.",
-                f"pulumi config set --path 'containers[{place}].name' {container.name[:17]}-2",
+                f"pulumi config set --path 'containers[{position}].name' {container.name[:17]}-2",
             )
         elif container.path in {other.path for other in earlier}:
             reader.reject(
-                f"containers[{place}].path",
+                f"containers[{position}].path",
                 f"'{container.path}' is the path of another entry.",
                 "One would shadow the other.",
-                f"pulumi config set --path 'containers[{place}].path' {container.name or 'notes'}-mcp",
+                f"pulumi config set --path 'containers[{position}].path' {container.name or 'notes'}-mcp",
             )
-    for place, container in enumerate(containers):
+    for position, container in enumerate(containers):
         others = set(SERVERS) | SCOPES | {other.name for other in containers if other is not container}
-        others |= {scope for other in containers[:place] for scope in other.scopes}
+        others |= {scope for other in containers[:position] for scope in other.scopes}
         for index, scope in enumerate(container.scopes):
             if scope in others:
                 reader.reject(
-                    f"containers[{place}].scopes",
+                    f"containers[{position}].scopes",
                     f"'{scope}' is a scope of another server.",
                     "A scope belongs to one server; a token for the whole gateway would be valid at both.",
-                    f"pulumi config set --path 'containers[{place}].scopes[{index}]' "
+                    f"pulumi config set --path 'containers[{position}].scopes[{index}]' "
                     f"{container.name}.{scope}",
                 )
 
@@ -399,31 +399,33 @@ def _reject_clashes(reader: Reader, containers: tuple[Container, ...]) -> None:
 def _reject_shadowing_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
     """Rejects message paths at the root of the host that belong to the gateway or to another server."""
     taken = RESERVED - {"message", "messages"} | {container.path for container in containers}
-    for place, container in enumerate(containers):
+    for position, container in enumerate(containers):
         at_root = container.root_messages
         first = at_root.split("/")[1].lower() if at_root else ""
         if first in taken | set(PATHS.values()):
             reader.reject(
-                f"containers[{place}].paths.messages",
+                f"containers[{position}].paths.messages",
                 f"'{at_root}' would shadow /{first} at the gateway.",
                 "A server announces its message path from the root of the host, so the gateway must accept "
                 "messages there. Configure the server for another path, or for one below its own path at the "
                 "gateway.",
-                f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
+                f"pulumi config set --path 'containers[{position}].paths.messages' "
+                f"/{container.path}/messages",
             )
 
 
 def _reject_root_messages(reader: Reader, containers: tuple[Container, ...]) -> None:
     """Rejects servers whose clients would send messages to paths outside of the stack's path prefix."""
-    for place, container in enumerate(containers):
+    for position, container in enumerate(containers):
         if container.root_messages:
             reader.reject(
-                f"containers[{place}].paths.messages",
+                f"containers[{position}].paths.messages",
                 f"'{container.root_messages}' is not below the server's path, /{container.path}/.",
                 "With pathPrefix the root of the host belongs to others, and the gateway does not change "
                 "what an event stream announces. Configure the server to announce a path below its own path "
                 "at the gateway, or use its streamable HTTP only: transport streamable-http.",
-                f"pulumi config set --path 'containers[{place}].paths.messages' /{container.path}/messages",
+                f"pulumi config set --path 'containers[{position}].paths.messages' "
+                f"/{container.path}/messages",
             )
 
 
@@ -434,7 +436,7 @@ def reject_shared_messages(
     if audience != "gateway":
         return
     announced = {preset.root_messages: preset.name for preset in presets if preset.root_messages}
-    for place, container in enumerate(containers):
+    for position, container in enumerate(containers):
         at_root = container.root_messages
         if at_root is None:
             continue
@@ -442,7 +444,7 @@ def reject_shared_messages(
         path = at_root.rstrip("/").lower()
         if path in announced:
             reader.reject(
-                f"containers[{place}].paths.messages",
+                f"containers[{position}].paths.messages",
                 f"'{announced[path]}' also announces '{path}'.",
                 "With audience gateway a token is valid at every server, so it does not determine the server "
                 "of a message. Use audience backend, or configure this server for a message path below its "

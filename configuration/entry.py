@@ -14,7 +14,8 @@ from configuration.declared import CALLS_PER_MINUTE
 from configuration.reader import Reader
 from configuration.setting import NOT_SET
 
-LONGEST_NAME = 19  # of a container app 32, less `-http` and the eight characters that make it unique
+# The name of a Container App has at most 32 characters: the server's, `-http`, and eight that make it unique.
+LONGEST_NAME = 19
 MOST_REPLICAS = 300
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -357,9 +358,7 @@ def top_level_keys() -> tuple[str, ...]:
 
 
 def _inner(key: str) -> list[str]:
-    return [
-        key_of_entry.partition(".")[2] for key_of_entry in ENTRY_KEYS if key_of_entry.startswith(f"{key}.")
-    ]
+    return [entry_key.partition(".")[2] for entry_key in ENTRY_KEYS if entry_key.startswith(f"{key}.")]
 
 
 def plain(value: object) -> str:

@@ -21,7 +21,7 @@ https://learn.microsoft.com/azure/api-management/virtual-network-injection-resou
 
 _LARGEST, _SMALLEST = 16, 22
 _SUBNET = 26
-# Subnets next to those of environments: API Management, functions, private endpoints.
+# Subnets in addition to those of environments: API Management, functions, private endpoints.
 _SERVICES = 3
 
 

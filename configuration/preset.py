@@ -95,23 +95,23 @@ class Preset:
             self.digest,
         )
 
-    def read(self, reader: Reader, *, on: bool, prefix: str = "") -> Container | None:
+    def read(self, reader: Reader, *, enabled: bool, prefix: str = "") -> Container | None:
         """The server with its credentials; None when it is disabled.
 
         Args:
             reader: reads the settings, also when the server is disabled.
-            on: whether `backends` has it.
+            enabled: whether `backends` has it.
             prefix: the path prefix of its URLs at the gateway; empty for none.
         """
         digest = self.digest.read(reader)
         values = {credential.setting.key: credential.setting.read(reader) for credential in self.credentials}
         limits = {name: value for limit in self.limits for name, value in limit.read(reader).items()}
-        if not on:
+        if not enabled:
             return None
         container = _limited(self.container, limits)
         if digest:
             container = replace(container, image=f"{container.image}@{digest}")
-        container = self._with(container, self._checked(reader, values)).below(prefix)
+        container = self._with_credentials(container, self._checked(reader, values)).below(prefix)
         # With a prefix the root of the host belongs to others.
         return container.without_event_streams() if prefix and container.root_messages else container
 
@@ -129,9 +129,8 @@ class Preset:
                 reader.reject(
                     credential.setting.key,
                     NOT_SET,
-                    f"The backend '{name}' is enabled and needs {', '.join(values)}. To disable it, remove "
-                    "it "
-                    "from `backends`.",
+                    f"The backend '{name}' is enabled and needs {', '.join(values)}. To disable it, "
+                    "remove it from `backends`.",
                     credential.setting.command,
                 )
         if all(values.values()):
@@ -145,7 +144,7 @@ class Preset:
             for credential in self.credentials
         }
 
-    def _with(self, container: Container, values: Mapping[str, str]) -> Container:
+    def _with_credentials(self, container: Container, values: Mapping[str, str]) -> Container:
         secret = {
             credential.variable for credential in self.credentials if isinstance(credential.setting, Secret)
         }

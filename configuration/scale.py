@@ -177,8 +177,12 @@ def read(reader: Reader, backends: Collection[str], *, adopted: bool, in_network
     )
 
 
-def _of_another_tier(reader: Reader, setting: TextList, *, adopted: bool) -> bool:
-    """Reports a list that is supported only for a service of the stack in the tier Premium."""
+def _reject_unsupported(reader: Reader, setting: TextList, *, adopted: bool) -> bool:
+    """Reports a list that the service does not support: it needs the stack's own service in the tier Premium.
+
+    Returns:
+        Whether the list was reported.
+    """
     remedy = f"pulumi config rm {setting.key}"
     if adopted:
         setting.reject(
@@ -195,7 +199,7 @@ def _of_another_tier(reader: Reader, setting: TextList, *, adopted: bool) -> boo
 
 def _zones(reader: Reader, *, adopted: bool) -> tuple[str, ...]:
     zones = ZONES.read(reader)
-    if not zones or _of_another_tier(reader, ZONES, adopted=adopted):
+    if not zones or _reject_unsupported(reader, ZONES, adopted=adopted):
         return ()
     for index, zone in enumerate(zones):
         if zone not in _ZONES:
@@ -209,7 +213,7 @@ def _zones(reader: Reader, *, adopted: bool) -> tuple[str, ...]:
 
 def _regions(reader: Reader, *, adopted: bool, in_network: bool) -> tuple[str, ...]:
     regions = REGIONS.read(reader)
-    if not regions or _of_another_tier(reader, REGIONS, adopted=adopted):
+    if not regions or _reject_unsupported(reader, REGIONS, adopted=adopted):
         return ()
     if in_network:
         wrong = "Must not be set with vnetEnabled: each region would need a separate network with a peering."

@@ -163,7 +163,10 @@ class Alerts(pulumi.ComponentResource):
         )
 
     def _throttled_alert(self) -> None:
-        """https://learn.microsoft.com/azure/cosmos-db/create-alerts: requests by status code."""
+        """Declares the alert about requests that Cosmos DB answers with 429.
+
+        https://learn.microsoft.com/azure/cosmos-db/create-alerts
+        """
         args = self._args
         title = "Cosmos DB throttles requests"
         monitor.MetricAlert(

@@ -97,7 +97,7 @@ class Deployed:
     """A backend whose resources are declared.
 
     Attributes:
-        backend: as described.
+        backend: its description.
         url: origin of its main server (`https://host`), without a path.
         named_values: values of the deployment that its policies use, by the name of the named value.
         locks: resources that let only the gateway call its servers.

@@ -330,7 +330,7 @@ class Gateway(pulumi.ComponentResource):
             )
         return references
 
-    def catalogue(self, plan: Plan, center: ApiCenter, hosted: Sequence[Hosted]) -> None:
+    def list_in_api_center(self, plan: Plan, center: ApiCenter, hosted: Sequence[Hosted]) -> None:
         """Declares the entries of the stack's MCP servers in an API Center.
 
         Args:

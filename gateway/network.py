@@ -91,28 +91,28 @@ class PrivateZone(pulumi.ComponentResource):
     def __init__(self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:PrivateZone", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        where = args.network
+        network_args = args.network
         zone = privatedns.PrivateZone(
             f"{name}-zone",
             privatedns.PrivateZoneArgs(
-                resource_group_name=where.resource_group_name,
+                resource_group_name=network_args.resource_group_name,
                 # Zones have no region.
                 location="global",
                 private_zone_name=args.domain,
-                tags=where.tags,
+                tags=network_args.tags,
             ),
             opts=child,
         )
         self.link = privatedns.VirtualNetworkLink(
             f"{name}-link",
             privatedns.VirtualNetworkLinkArgs(
-                resource_group_name=where.resource_group_name,
+                resource_group_name=network_args.resource_group_name,
                 location="global",
                 private_zone_name=zone.name,
                 virtual_network_link_name="stack",
                 virtual_network=privatedns.SubResourceArgs(id=args.vnet_id),
                 registration_enabled=False,
-                tags=where.tags,
+                tags=network_args.tags,
             ),
             opts=child,
         )
@@ -151,26 +151,26 @@ class PrivateEndpoint(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mcp:gateway:PrivateEndpoint", name, None, opts)
-        where = args.network
+        network_args = args.network
         endpoint = network.PrivateEndpoint(
             f"{name}-endpoint",
             network.PrivateEndpointArgs(
-                resource_group_name=where.resource_group_name,
-                location=where.location,
+                resource_group_name=network_args.resource_group_name,
+                location=network_args.location,
                 subnet=network.SubnetArgs(id=args.subnet_id),
                 private_link_service_connections=[
                     network.PrivateLinkServiceConnectionArgs(
                         name=args.group, private_link_service_id=args.target_id, group_ids=[args.group]
                     )
                 ],
-                tags=where.tags,
+                tags=network_args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         records = network.PrivateDnsZoneGroup(
             f"{name}-records",
             network.PrivateDnsZoneGroupArgs(
-                resource_group_name=where.resource_group_name,
+                resource_group_name=network_args.resource_group_name,
                 private_endpoint_name=endpoint.name,
                 private_dns_zone_group_name="default",
                 private_dns_zone_configs=[
@@ -372,6 +372,6 @@ def _rules(admitted: Sequence[_Rule], prefix: str) -> "Iterator[network.Security
             destination_port_ranges=list(ports),
         )
 
-    for index, address in enumerate(admitted):
-        yield rule(f"admit-{index}", 100 + 10 * index, "Allow", address.source, address.ports)
+    for index, allowed in enumerate(admitted):
+        yield rule(f"admit-{index}", 100 + 10 * index, "Allow", allowed.source, allowed.ports)
     yield rule("deny-others", 4096, "Deny", "*", _ANY)

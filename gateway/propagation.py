@@ -21,7 +21,7 @@ FIRST_WAIT = 10.0
 """Seconds until the first repetition; each later one takes twice as long."""
 
 _LONGEST_WAIT = 60.0
-_PATIENCE = 900.0  # seconds; Azure's documentation says ten minutes
+_TIMEOUT = 900.0  # seconds; Azure's documentation says ten minutes
 
 # Errors of API Management, Container Apps and Key Vault while an identity cannot read a secret. Container
 # Apps: https://github.com/microsoft/azure-container-apps/issues/1159. Key Vault:
@@ -64,10 +64,10 @@ class Propagation:
         if failure.failed_operation == "delete" or not _UNREADABLE.search(failure.errors[0]):
             return False
         if self._deadline is None:
-            self._deadline = self._now() + _PATIENCE
+            self._deadline = self._now() + _TIMEOUT
         if self._now() + self._wait > self._deadline:
             self._report(
-                f"{failure.name}: after {_PATIENCE / 60:.0f} minutes its identity still cannot read the "
+                f"{failure.name}: after {_TIMEOUT / 60:.0f} minutes its identity still cannot read the "
                 "secret. Check that the identity has the role Key Vault Secrets User on the secret (az role "
                 "assignment list --scope <resource id of the secret>) and that the vault's firewall, if it "
                 "has one, admits trusted Microsoft services. Then run `pulumi up` again."

@@ -276,7 +276,6 @@ class Service(pulumi.ComponentResource):
             self.name = pulumi.Output.all(self.resource.name, self.resource.gateway_url).apply(
                 lambda values: _require_local(*values, local_url=args.local_url)
             )
-        # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
         if args.scale.redis_connection:
             # Policies use it when it exists, and otherwise the service's own cache.
             apimanagement.Cache(
@@ -290,6 +289,7 @@ class Service(pulumi.ComponentResource):
                 ),
                 opts=pulumi.ResourceOptions(parent=self, deleted_with=self.resource),
             )
+        # https://learn.microsoft.com/azure/api-management/configure-custom-domain: the default domain name.
         self.cname = pulumi.Output.concat(service_name, ".azure-api.net")
         self.url = self._url(args, pulumi.Output.concat("https://", self.cname))
 

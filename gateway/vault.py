@@ -132,8 +132,7 @@ class Vault(pulumi.ComponentResource):
 
         Args:
             name: its logical name. The name in Azure has eight more random characters, because the name of a
-                deleted
-                secret cannot be used again while the vault retains it.
+                deleted secret cannot be used again while the vault retains it.
             value: the value of the secret.
             parent: the component that it belongs to.
         """

@@ -66,7 +66,10 @@ class Workbook(pulumi.ComponentResource):
 
 
 def _content(workspace_id: str) -> str:
-    """https://github.com/microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json."""
+    """The workbook as JSON.
+
+    https://github.com/microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json
+    """
     return json.dumps(
         {
             "version": "Notebook/1.0",

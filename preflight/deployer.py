@@ -50,8 +50,8 @@ def needs(settings: Settings, backends: Sequence[Backend]) -> Iterator[Need]:
     if vault := settings.existing.key_vault:
         yield Need(
             description="Roles of the deployer on the existing Key Vault: to write and delete secrets, and "
-            "to allow the stack's identities to read them. To delete secrets, the deployer also needs network "
-            "access to the vault.",
+            "to allow the stack's identities to read them. To delete secrets, the deployer also needs "
+            "network access to the vault.",
             commands=tuple(
                 f'az role assignment create --assignee <deployer> --role "{role}" --scope {vault}'
                 for role in (

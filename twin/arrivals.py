@@ -51,7 +51,9 @@ class Arrivals:
 
     def unknown(self) -> tuple[str, ...]:
         """The requested paths that are not implemented, as `METHOD path`, without duplicates."""
-        return tuple(dict.fromkeys(f"{each.method} {each.path}" for each in self._kept if each.unknown))
+        return tuple(
+            dict.fromkeys(f"{arrival.method} {arrival.path}" for arrival in self._kept if arrival.unknown)
+        )
 
 
 class RecordArrivals:

@@ -54,10 +54,10 @@ def _wanted(telemetry: Sequence[TraceTelemetry], request: Request) -> list[dict[
 def _records(telemetry: Sequence[TraceTelemetry]) -> list[dict[str, str]]:
     return [
         {
-            "at": datetime.fromtimestamp(one.at, UTC).isoformat(timespec="milliseconds"),
-            "operationId": one.operation_id,
-            **one.properties,
+            "at": datetime.fromtimestamp(record.at, UTC).isoformat(timespec="milliseconds"),
+            "operationId": record.operation_id,
+            **record.properties,
         }
-        for one in list(telemetry)
-        if one.message == _MESSAGE
+        for record in list(telemetry)
+        if record.message == _MESSAGE
     ]

@@ -67,9 +67,9 @@ def show(console: Console, running: Running, seconds: float) -> None:
             *(("warning", warning) for warning in made.stack.warnings),
             *(("warning", problem) for problem in _problems(running.containers)),
             *(
-                ("starting", f"{each.name}: requests are answered with 503 until it is ready")
-                for each in running.containers
-                if each.process.state is State.STARTING
+                ("starting", f"{container.name}: requests are answered with 503 until it is ready")
+                for container in running.containers
+                if container.process.state is State.STARTING
             ),
         ),
     )

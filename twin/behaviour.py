@@ -100,7 +100,9 @@ class _Calls:
         return JSONResponse({"readings": _described(self._behaviour.readings.current)})
 
     async def choose(self, request: Request) -> Response:
-        fields = await read_fields(request, {key for each in TABLE for key in (each.name, each.id)})
+        fields = await read_fields(
+            request, {key for question in TABLE for key in (question.name, question.id)}
+        )
         if not all(isinstance(option, str) for option in fields.values()):
             raise InvalidCallError('The body must map readings to options, such as {"query": "raw"}.')
         try:
@@ -136,12 +138,12 @@ def _described(readings: Readings) -> list[dict[str, object]]:
     chosen = readings.as_dict()
     return [
         {
-            "id": each.id,
-            "name": each.name,
-            "question": each.text,
-            "chosen": chosen[each.name],
-            "default": each.default.name,
-            "options": {option.name: option.meaning for option in each.options},
+            "id": question.id,
+            "name": question.name,
+            "question": question.text,
+            "chosen": chosen[question.name],
+            "default": question.default.name,
+            "options": {option.name: option.meaning for option in question.options},
         }
-        for each in TABLE
+        for question in TABLE
     ]

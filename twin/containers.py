@@ -111,7 +111,7 @@ class Container(ServerBehindIngress):
         Raises:
             CannotRunError: it cannot run with its current declaration; the old process continues to run.
         """
-        app = next((each for each in plan.container_apps if each.name == self.name), None)
+        app = next((app for app in plan.container_apps if app.name == self.name), None)
         if app is None:
             raise CannotRunError(f"the stack no longer declares {self.name}. Restart the twin")
         stand_in = self._command(app, 0).stand_in
@@ -185,13 +185,13 @@ def _own_command(app: ContainerApp, *, port: int) -> LocalCommand:
         npx = str(Path(npm).with_name("npx-cli.js"))
         argv = (str(node.node()), npx, "--yes", "--prefix", str(node.ROOT), *arguments)
     else:
-        found = shutil.which(str(node.ROOT / program) if os.sep in program else program, path=path)
-        if found is None:
+        executable = shutil.which(str(node.ROOT / program) if os.sep in program else program, path=path)
+        if executable is None:
             raise CannotRunError(
                 f"{app.name} cannot run on this machine: the program {program!r} of its `local` command "
                 "does not exist. Install it, or correct the command"
             )
-        argv = (found, *arguments)
+        argv = (executable, *arguments)
     return LocalCommand(argv=argv, env=env, folder=node.ROOT, ready=partial(listening, port))
 
 

@@ -323,7 +323,7 @@ class _Calls:
         name = request.query_params.get("service")
         wanted = self._service(name) if name else None
         requests = [
-            asdict(each) for each in self._controlled.network.received if wanted in (None, each.service)
+            asdict(call) for call in self._controlled.network.received if wanted in (None, call.service)
         ]
         return _Ascii({"received": requests})
 
@@ -336,10 +336,10 @@ class _Calls:
             )
             raise InvalidCallError(f"There is no stand-in {name!r}. {there_are}")
         arrived = [
-            {"service": service, **asdict(each)}
+            {"service": service, **asdict(arrival)}
             for service, arrivals in known.items()
             if name in {None, service}
-            for each in arrivals.all()
+            for arrival in arrivals.all()
         ]
         return _Ascii({"arrivals": arrived})
 

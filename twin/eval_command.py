@@ -30,11 +30,11 @@ def evaluate(text: str, context_file: Path | None) -> bool:
         UnusableError: the context's file cannot be read or has another format.
     """
     console = Console(soft_wrap=True, highlight=False)
-    given = _read(context_file) if context_file else {}
-    for problem in _unknown(given):
+    properties = _read(context_file) if context_file else {}
+    for problem in _unknown(properties):
         raise UnusableError(f"{context_file}: {problem}")
     try:
-        context = golden.build_context(given, now=time.time)
+        context = golden.build_context(properties, now=time.time)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnusableError(f"{context_file} does not describe a context: {error}") from None
     try:
@@ -82,9 +82,9 @@ def judge_file(file: Path) -> bool:
     return not count["different"]
 
 
-def _unknown(given: dict[str, Any]) -> Iterator[str]:
+def _unknown(properties: dict[str, Any]) -> Iterator[str]:
     """The names that a context does not have, which would otherwise be ignored."""
-    for part, value in given.items():
+    for part, value in properties.items():
         if part not in _MEMBERS:
             yield f"a context has no {part}, only {', '.join(_MEMBERS)}"
         elif not isinstance(value, dict | None):
@@ -96,9 +96,9 @@ def _unknown(given: dict[str, Any]) -> Iterator[str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        given = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UnusableError(f"{file} cannot be read as JSON: {error}") from None
-    if not isinstance(given, dict):
+    if not isinstance(document, dict):
         raise UnusableError(f"{file} does not contain a JSON object")
-    return given
+    return document

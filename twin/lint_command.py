@@ -67,7 +67,9 @@ def of_files(files: Iterable[Path], options: Options) -> list[Finding]:
         for document in documents
         if _root(document) == "fragment"
     )
-    alone = [document for document in documents if all(document is not one.document for one in fragments)]
+    alone = [
+        document for document in documents if all(document is not fragment.document for fragment in fragments)
+    ]
     findings: set[Finding] = set()
     for document in alone:
         findings.update(_of_document(document, fragments, options))
@@ -89,8 +91,8 @@ def _of_document(
         protected=options.protected,
         whole=False,
     )
-    named = {document.name, *(one.document.name for one in fragments)}
-    return [one for one in check(service, about) if one.document in named]
+    named = {document.name, *(fragment.document.name for fragment in fragments)}
+    return [finding for finding in check(service, about) if finding.document in named]
 
 
 def of_stack(stack: str) -> list[Finding]:
@@ -112,18 +114,18 @@ def of_stack(stack: str) -> list[Finding]:
 def show(findings: list[Finding]) -> None:
     """Prints findings: a table on a terminal, otherwise one line for each, like a compiler."""
     if not sys.stdout.isatty():
-        for one in findings:
-            print(f"{one.document}:{one.line}:{one.column}: {one.code}: {one.message}")  # noqa: T201 -- the output
+        for finding in findings:
+            print(f"{finding.document}:{finding.line}:{finding.column}: {finding.code}: {finding.message}")  # noqa: T201 -- the output
         return
     console = Console()
     if not findings:
         console.print("No findings.")
         return
     table = Table("where", "rule", "what", box=None, pad_edge=False)
-    for one in findings:
-        colour = "yellow" if is_warning(one) else "red"
-        place = f"{one.document}:{one.line}:{one.column}"
-        table.add_row(place, f"[{colour}]{one.code}[/]", one.message.replace("[", "\\["))
+    for finding in findings:
+        colour = "yellow" if is_warning(finding) else "red"
+        place = f"{finding.document}:{finding.line}:{finding.column}"
+        table.add_row(place, f"[{colour}]{finding.code}[/]", finding.message.replace("[", "\\["))
     console.print(table)
 
 
@@ -146,7 +148,7 @@ def _root(document: PolicyDocument) -> str:
 
 
 def _including(fragments: tuple[PolicyFragment, ...], section: str) -> PolicyDocument:
-    included = "".join(f'<include-fragment fragment-id="{one.id}" />' for one in fragments)
+    included = "".join(f'<include-fragment fragment-id="{fragment.id}" />' for fragment in fragments)
     base = "" if section == "backend" else "<base />"
     xml = f"<policies><{section}>{base}{included}</{section}></policies>"
     return PolicyDocument(xml=xml, name="a policy that includes the fragments")
@@ -179,8 +181,8 @@ def _service(document: PolicyDocument, fragments: tuple[PolicyFragment, ...], op
         policy=document if options.scope == "global" else None,
         named_values=tuple(NamedValue(name=name, value=_UNKNOWN) for name in names),
         backends=tuple(
-            BackendEntity(id=one, url="https://backend.invalid")
-            for one in sorted({one for text in texts for one in _BACKEND.findall(text)})
+            BackendEntity(id=backend, url="https://backend.invalid")
+            for backend in sorted({name for text in texts for name in _BACKEND.findall(text)})
         ),
         fragments=fragments,
         identities=(

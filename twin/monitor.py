@@ -219,7 +219,9 @@ class Monitor(MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         # An existing service has the identities that the program has read before.
         assigned = [
-            one.id for one in self.declared.values() if one.external and one.type.endswith(_IDENTITY_TYPE)
+            resource.id
+            for resource in self.declared.values()
+            if resource.external and resource.type.endswith(_IDENTITY_TYPE)
         ]
         outputs = self._provider.read(request.type, request.id, assigned=assigned)
         self.declared[urn] = Declared(

@@ -72,12 +72,12 @@ class ResourceManager:
             return _error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
         path = request.url.path.rstrip("/")
         resources = {resource["id"].lower(): resource for resource in self._resources()}
-        found = resources.get(path.lower())
-        if found is None:
+        resource = resources.get(path.lower())
+        if resource is None:
             return _collection(path.lower(), resources)
-        if "format" in found.get("properties", {}) and request.query_params.get("format") != "rawxml":
+        if "format" in resource.get("properties", {}) and request.query_params.get("format") != "rawxml":
             return _error(400, "ValidationError", "The twin returns policies only with format=rawxml.")
-        return JSONResponse(_shown(found))
+        return JSONResponse(_shown(resource))
 
     def _resources(self) -> Iterator[dict[str, Any]]:
         """All resources, which are created for each request and so are never out of date."""
@@ -193,13 +193,13 @@ def _collection(path: str, resources: Mapping[str, dict[str, Any]]) -> Response:
     """The resources one level below a path that ends in a type; for a subscription, those of all groups."""
     pattern = re.escape(path).replace("/providers/", "(?:/resourcegroups/[^/]+)?/providers/", 1)
     below = re.compile(rf"{pattern}/[^/]+")
-    found = [resource for id_, resource in resources.items() if below.fullmatch(id_)]
+    matching = [resource for id_, resource in resources.items() if below.fullmatch(id_)]
     owner = path.rpartition("/")[0]
-    if not found and owner not in resources and "/providers/" not in path:
+    if not matching and owner not in resources and "/providers/" not in path:
         return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
-    if not found and _is_resource(path):
+    if not matching and _is_resource(path):
         return _error(404, "ResourceNotFound", f"The resource '{path}' was not found.")
-    return JSONResponse({"value": [_shown(resource) for resource in found]})
+    return JSONResponse({"value": [_shown(resource) for resource in matching]})
 
 
 def _is_resource(path: str) -> bool:

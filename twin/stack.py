@@ -85,11 +85,11 @@ class Stack:
         Raises:
             LookupError: no resource or several resources match.
         """
-        found = [resource for resource in self.of_type(type_) if name in (None, resource.name)]
-        if len(found) != 1:
+        matching = [resource for resource in self.of_type(type_) if name in (None, resource.name)]
+        if len(matching) != 1:
             names = ", ".join(resource.name for resource in self.of_type(type_)) or "none"
             raise LookupError(f"expected one {type_} {name or ''}; the stack declares: {names}")
-        return found[0]
+        return matching[0]
 
     def get(self, urn: str) -> Declared | None:
         """The resource with a URN."""

@@ -21,7 +21,7 @@ HOSTED_STAND_INS: tuple[HostedRegistration, ...] = (
 
 def hosted_port(registration: HostedRegistration, ports: Ports) -> int:
     """The port of a hosted service's stand-in, which does not depend on the other stand-ins that run."""
-    first = sum(len(each.ports) for each in STAND_INS)
+    first = sum(len(registration.ports) for registration in STAND_INS)
     return ports.stand_in(first + HOSTED_STAND_INS.index(registration))
 
 
@@ -29,27 +29,37 @@ def hosted_settings(ports: Ports, subscription: str) -> dict[str, str]:
     """The settings with which a stack uses the stand-ins for hosted services."""
     return {
         name: value
-        for each in HOSTED_STAND_INS
-        for name, value in each.settings(f"http://localhost:{hosted_port(each, ports)}", subscription).items()
+        for registration in HOSTED_STAND_INS
+        for name, value in registration.settings(
+            f"http://localhost:{hosted_port(registration, ports)}", subscription
+        ).items()
     }
 
 
 def hosted_tokens(seed: Seed) -> dict[str, str]:
     """The tokens that stand-ins for hosted services accept, by service; they are secrets."""
-    return {each.service: each.token.create(seed) for each in HOSTED_STAND_INS if each.token is not None}
+    return {
+        registration.service: registration.token.create(seed)
+        for registration in HOSTED_STAND_INS
+        if registration.token is not None
+    }
 
 
 def hosted_secrets(tokens: Mapping[str, str]) -> dict[str, str]:
     """The secret settings of a stack with these tokens."""
-    return {each.token.setting: tokens[each.service] for each in HOSTED_STAND_INS if each.token is not None}
+    return {
+        registration.token.setting: tokens[registration.service]
+        for registration in HOSTED_STAND_INS
+        if registration.token is not None
+    }
 
 
 def stand_in_of(repository: str) -> Registration | None:
     """The stand-in for an image, if there is one."""
-    return next((each for each in STAND_INS if each.repository == repository), None)
+    return next((registration for registration in STAND_INS if registration.repository == repository), None)
 
 
 def ports_of(registration: Registration, ports: Ports) -> dict[str, int]:
     """The ports of a stand-in, by purpose. They do not depend on the other stand-ins that run."""
-    first = sum(len(each.ports) for each in STAND_INS[: STAND_INS.index(registration)])
+    first = sum(len(earlier.ports) for earlier in STAND_INS[: STAND_INS.index(registration)])
     return {purpose: ports.stand_in(first + index) for index, purpose in enumerate(registration.ports)}

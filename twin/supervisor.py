@@ -99,7 +99,9 @@ class BlobStorage(Child):
     def __init__(self, made: Plan, folder: Path) -> None:
         super().__init__(blobs.azurite(made.blob_accounts.values(), folder=folder))
         self._containers = {
-            account: [each.name for each in made.blob_containers if each.account == account.name]
+            account: [
+                container.name for container in made.blob_containers if container.account == account.name
+            ]
             for account in made.blob_accounts.values()
         }
 
@@ -206,8 +208,8 @@ async def _serve(options: Options, announce: Callable[[Running], None], notices:
         await settled
         announce(Running(options=options, plan=made, containers=builder.containers))
         notices.announced()
-        name, what = await _first_end(services)
-        raise TwinError(f"{name} {what}, so the twin stops.")
+        name, reason = await _first_end(services)
+        raise TwinError(f"{name} {reason}, so the twin stops.")
 
 
 async def _start(builder: "_Builder", services: list[Service]) -> Gateway:
@@ -352,7 +354,7 @@ class _Builder:
         """The stand-ins for containers without real credentials, by service."""
         made: dict[str, StandIn] = {}
         for registration in STAND_INS:
-            users = [each for each in self.containers if each.stand_in == registration.service]
+            users = [container for container in self.containers if container.stand_in == registration.service]
             if not users:
                 continue
             ports = tuple(ports_of(registration, self.ports).values())
@@ -457,7 +459,9 @@ class _Builder:
             InvalidCallError: there is no token.
         """
         identity = Identity(self._network, self._tenant.state.identity_headers[GATEWAY])
-        client_id = next((each.client_id for each in self._plan.service.identities if each.client_id), None)
+        client_id = next(
+            (identity.client_id for identity in self._plan.service.identities if identity.client_id), None
+        )
         try:
             return await identity.token(resource=resource, client_id=client_id)
         except (IdentityRefusedError, SendError) as error:

@@ -37,13 +37,13 @@ class Consents:
             "SELECT * FROM c", enable_cross_partition_query=True, enable_scan_in_query=True
         ):
             user = str(document.get("sub", ""))
-            of = str(document.get("clientDocumentId", ""))
+            client_of_consent = str(document.get("clientDocumentId", ""))
             chosen = (
                 selection.grant is None
-                and client in (None, of)
+                and client in (None, client_of_consent)
                 and (selection.user is None or selection.user.lower() == user.lower())
             )
-            if chosen or (user, of) in pairs:
+            if chosen or (user, client_of_consent) in pairs:
                 deleted += self._delete(document["id"])
         return deleted
 

@@ -38,7 +38,7 @@ def rotate_keys(stack: str, *, by: int) -> tuple[int, int]:
 
     Args:
         stack: name of the stack.
-        by: by how much.
+        by: the number of versions to add.
 
     Returns:
         The version that was set before, and the new one.

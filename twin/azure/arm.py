@@ -128,14 +128,14 @@ def read(subscription: Subscription, type_: str, identifier: str, assigned: Sequ
         id=identifier, name=identifier.rpartition("/")[2], inputs=inputs, subscription=subscription
     )
     computed = entry.computed(resource) if entry and entry.computed else {}
-    found = {
+    outputs = {
         "name": resource.name,
         "type": arm_type(identifier),
         "location": inputs["location"],
         "identity": resource.identity(),
         **computed,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in outputs.items() if value is not None}
 
 
 def path_inputs(type_: str, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -279,10 +279,10 @@ def _hidden_when_secret(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _vault(resource: Resource) -> dict[str, Any]:
-    found = {"enableRbacAuthorization": True, "publicNetworkAccess": "Enabled"}
+    properties = {"enableRbacAuthorization": True, "publicNetworkAccess": "Enabled"}
     return {
         "properties": {
-            **found,
+            **properties,
             **(resource.inputs.get("properties") or {}),
             "vaultUri": f"https://{resource.name}.vault.azure.net/",
             "provisioningState": "Succeeded",

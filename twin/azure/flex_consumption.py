@@ -93,8 +93,8 @@ def rejection(site: Mapping[str, Any]) -> str | None:
     return _message("app setting", "app settings", settings) if settings else None
 
 
-def _message(one: str, several: str, rejected: list[str]) -> str:
-    subject, them = (one, "it") if len(rejected) == 1 else (f"list of {len(rejected)} {several}", "them")
+def _message(singular: str, several: str, rejected: list[str]) -> str:
+    subject, them = (singular, "it") if len(rejected) == 1 else (f"list of {len(rejected)} {several}", "them")
     message = (
         f"The following {subject} ({', '.join(rejected)}) for Flex Consumption sites is invalid.  "
         f"Please remove or rename {them} before retrying."

@@ -90,9 +90,13 @@ class CosmosAccount:
 
     def database(self, name: str) -> Database | None:
         """The database with a name, which is case-sensitive."""
-        return next((each for each in self.databases if each.name == name), None)
+        return next((database for database in self.databases if database.name == name), None)
 
     def container(self, database: str, name: str) -> Container | None:
         """The container with a name."""
-        found = self.database(database)
-        return next((each for each in found.containers if each.name == name), None) if found else None
+        named = self.database(database)
+        return (
+            next((container for container in named.containers if container.name == name), None)
+            if named
+            else None
+        )

@@ -123,7 +123,7 @@ class _Service:
     async def list_databases(self, _http: Request, principal: str) -> Answer:
         """`GET /dbs`."""
         self._allow(principal, auth.READ_METADATA, "/")
-        databases = [database_body(each) for each in self._account.databases]
+        databases = [database_body(database) for database in self._account.databases]
         return Answer(body={"_rid": "", "Databases": databases, "_count": len(databases)})
 
     async def read_database(self, http: Request, principal: str) -> Answer:
@@ -142,7 +142,7 @@ class _Service:
         database = self._account.database(name)
         if database is None:
             raise not_found("Resource Not Found.")
-        containers = [container_body(name, each) for each in database.containers]
+        containers = [container_body(name, container) for container in database.containers]
         return Answer(
             body={
                 "_rid": database_body(database)["_rid"],
@@ -249,7 +249,7 @@ class _Service:
                 more = True
                 break
             page.append(document)
-        bodies = [self._body(http, each) for each in page]
+        bodies = [self._body(http, document) for document in page]
         rid = container_rid(http.path_params["database"], http.path_params["container"])
         return Answer(
             body={"_rid": rid, "Documents": bodies, "_count": len(bodies)},

@@ -154,7 +154,7 @@ def _check_ttl(document: dict[str, Any]) -> None:
 
 def _canonical(values: Iterable[Any]) -> str:
     # Numbers are doubles in Cosmos DB: 1 and 1.0 are the same key.
-    plain = [int(each) if isinstance(each, float) and each.is_integer() else each for each in values]
+    plain = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -46,10 +46,10 @@ class _Condition:
     value: Any
 
     def holds(self, document: Mapping[str, Any]) -> bool:
-        found: Any = document
+        value: Any = document
         for name in self.path:
-            found = found.get(name, _ABSENT) if isinstance(found, dict) else _ABSENT
-        return _kind(found) == _kind(self.value) and self.compare(found, self.value)
+            value = value.get(name, _ABSENT) if isinstance(value, dict) else _ABSENT
+        return _kind(value) == _kind(self.value) and self.compare(value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Query:
 
     def admits(self, document: Mapping[str, Any]) -> bool:
         """Whether the document matches the query."""
-        return all(each.holds(document) for each in self.conditions)
+        return all(condition.holds(document) for condition in self.conditions)
 
 
 def read_query(body: bytes) -> Query:
@@ -72,7 +72,7 @@ def read_query(body: bytes) -> Query:
     try:
         request = json.loads(body)
         text = request["query"]
-        parameters = {each["name"]: each["value"] for each in request.get("parameters") or []}
+        parameters = {parameter["name"]: parameter["value"] for parameter in request.get("parameters") or []}
     except (ValueError, TypeError, KeyError) as error:
         raise bad_request("The input content is invalid because it is not a query.") from error
     select = _SELECT.match(text.strip()) if isinstance(text, str) else None

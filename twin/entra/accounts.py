@@ -58,6 +58,6 @@ class Accounts:
     def _known(self, name: str) -> User:
         user = self._directory.user(name)
         if user is None:
-            names = ", ".join(each.principal_name for each in self._directory.users)
+            names = ", ".join(user.principal_name for user in self._directory.users)
             raise KeyError(f"there is no user '{name}' in the directory; the users are: {names}")
         return user

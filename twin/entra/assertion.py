@@ -39,8 +39,8 @@ def authenticate(
         raise unknown_application(client_id, directory.tenant_id)
     assertion = form.get("client_assertion", "")
     if not assertion and "client_secret" in form:
-        given = form["client_secret"].encode()
-        if not any(hmac.compare_digest(secret.encode(), given) for secret in app.client_secrets):
+        sent = form["client_secret"].encode()
+        if not any(hmac.compare_digest(secret.encode(), sent) for secret in app.client_secrets):
             raise _refused(
                 7000215,
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client "
@@ -77,15 +77,15 @@ def _claims(assertion: str, keys: SigningKeys, clock: Clock) -> Mapping[str, obj
 def _match(claims: Mapping[str, object], app: Application) -> None:
     issuer, subject, audience = claims.get("iss"), claims.get("sub"), claims.get("aud")
     advice = "Check your federated identity credential Subject, Audience and Issuer against it."
-    same_issuer = [each for each in app.federated_credentials if each.issuer == issuer]
+    same_issuer = [credential for credential in app.federated_credentials if credential.issuer == issuer]
     if not same_issuer:
         raise _refused(
             700211,
             f"{_NO_RECORD} issuer '{issuer}'. {advice}",
         )
-    same_subject = [each for each in same_issuer if each.subject == subject]
+    same_subject = [credential for credential in same_issuer if credential.subject == subject]
     if not same_subject:
-        if any(each.subject.lower() == str(subject).lower() for each in same_issuer):
+        if any(credential.subject.lower() == str(subject).lower() for credential in same_issuer):
             raise _refused(
                 7002138,
                 f"{_NO_RECORD} subject '{subject}'. The subject matches with case-insensitive comparison, "
@@ -95,7 +95,7 @@ def _match(claims: Mapping[str, object], app: Application) -> None:
             700213,
             f"{_NO_RECORD} subject '{subject}'. {advice}",
         )
-    if not any(each.audience == audience for each in same_subject):
+    if not any(credential.audience == audience for credential in same_subject):
         raise _refused(
             700212,
             f"{_NO_RECORD} audience '{audience}'. {advice}",

@@ -241,7 +241,9 @@ class Directory:
     def identity(self, client_id: str) -> ManagedIdentity | None:
         """The managed identity with a client id."""
         wanted = client_id.lower()
-        return next((each for each in self.managed_identities if each.client_id.lower() == wanted), None)
+        return next(
+            (identity for identity in self.managed_identities if identity.client_id.lower() == wanted), None
+        )
 
     def user(self, name: str) -> User | None:
         """The user with an object id or user principal name."""
@@ -257,8 +259,10 @@ class Directory:
         holders = {principal_id, *(group.object_id for group in self.groups if principal_id in group.members)}
         return sorted(
             {
-                values[each.role_id]
-                for each in self.role_assignments
-                if each.principal_id in holders and each.client_id == app.client_id and each.role_id in values
+                values[assignment.role_id]
+                for assignment in self.role_assignments
+                if assignment.principal_id in holders
+                and assignment.client_id == app.client_id
+                and assignment.role_id in values
             }
         )

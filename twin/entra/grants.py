@@ -86,7 +86,7 @@ class Grants:
         """A code that can be redeemed once within ten minutes. Only its hash is stored."""
         now = self._clock.now()
         self._codes = {
-            key: each for key, each in self._codes.items() if now < each.issued + 2 * CODE_LIFETIME
+            key: grant for key, grant in self._codes.items() if now < grant.issued + 2 * CODE_LIFETIME
         }
         code = f"1.{secrets.token_urlsafe(64)}"
         self._codes[_hash(code)] = _Code(request, sign_in, now)

@@ -33,7 +33,7 @@ class SigningKeys:
         self._path = path
         if path is not None and path.exists():
             stored = json.loads(path.read_text(encoding="utf-8"))
-            self._signing = [RSAKey.import_key(each) for each in stored["signing"]]
+            self._signing = [RSAKey.import_key(key) for key in stored["signing"]]
             self._seal = OctKey.import_key(stored["sealing"])
         else:
             self._signing = [_new_key()]

@@ -59,7 +59,7 @@ class IdentityEndpoint:
     def _identity(self, host: IdentityHost, query: dict[str, str]) -> ManagedIdentity:
         """The requested identity, if it is attached to the host."""
         client_id = query.get("client_id") or host.system_assigned or ""
-        attached = {each.lower() for each in (*host.user_assigned, host.system_assigned) if each}
+        attached = {identity.lower() for identity in (*host.user_assigned, host.system_assigned) if identity}
         identity = self._directory.identity(client_id) if client_id.lower() in attached else None
         if identity is None:
             raise EntraError(
@@ -70,11 +70,11 @@ class IdentityEndpoint:
         return identity
 
     def _host(self, header: str) -> IdentityHost | None:
-        found = None
+        identity = None
         for secret, host in self._hosts.items():
             if hmac.compare_digest(secret.encode(), header.encode()):
-                found = host
-        return found
+                identity = host
+        return identity
 
 
 def _refused(status: int, message: str) -> JSONResponse:

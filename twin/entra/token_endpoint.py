@@ -117,7 +117,7 @@ class TokenEndpoint:
         return _bearer(self._issuer.app_token(principal, resource))
 
     def _delegated(self, grant: Grant, app: Application, scopes: tuple[str, ...]) -> dict[str, object]:
-        permissions = [each.rpartition("/")[2] for each in scopes if each not in OPENID_SCOPES]
+        permissions = [scope.rpartition("/")[2] for scope in scopes if scope not in OPENID_SCOPES]
         resource = grant.resource if permissions else None
         answer = _bearer(self._issuer.user_token(grant.user, app, resource, permissions))
         answer["scope"] = " ".join(scopes)

@@ -104,8 +104,12 @@ class Agents:
         Raises:
             FoundryError: it does not exist.
         """
-        versions = [each for each in self._versions.get(name, ()) if version in {None, each.version}]
+        versions = [
+            agent_version
+            for agent_version in self._versions.get(name, ())
+            if version in {None, agent_version.version}
+        ]
         if not versions:
-            what = f"Agent '{name}'" if version is None else f"Version {version} of agent '{name}'"
-            raise FoundryError(404, "not_found", f"{what} does not exist.")
+            subject = f"Agent '{name}'" if version is None else f"Version {version} of agent '{name}'"
+            raise FoundryError(404, "not_found", f"{subject} does not exist.")
         return versions[-1]

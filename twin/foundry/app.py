@@ -60,8 +60,8 @@ class _Calls:
 
     async def unknown(self, request: Request) -> Response:
         request.state.unknown = True
-        what = f"{request.method} {request.url.path}"
-        raise FoundryError(404, "not_found", f"The stand-in does not know {what}.")
+        operation = f"{request.method} {request.url.path}"
+        raise FoundryError(404, "not_found", f"The stand-in does not know {operation}.")
 
 
 async def _streamed(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:

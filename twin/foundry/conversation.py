@@ -78,7 +78,7 @@ class Conversations:
             FoundryError: the request is not valid, a server cannot be reached, or a schema is not supported.
         """
         definition = self._definition(body)
-        servers = {each.label: each for each in read_servers(definition.get("tools") or [])}
+        servers = {server.label: server for server in read_servers(definition.get("tools") or [])}
         state = self._continued(body.get("previous_response_id"))
         listed = {}
         for label, server in servers.items():
@@ -178,15 +178,15 @@ class Conversations:
 
 def _planned(message: str, tools: Mapping[str, list[Tool]]) -> tuple[list[Call], list[str]]:
     """The tool calls for a message, and a sentence about each part for which there is no call."""
-    every = [tool for each in tools.values() for tool in each]
+    every = [tool for tools_of_server in tools.values() for tool in tools_of_server]
     planned = planner.plan(message, every)
     incomplete = [
-        f"{_name(each.tool)} needs {', '.join(each.missing)}: write {each.missing[0]}=... in the request."
-        for each in planned
-        if each.missing
+        f"{_name(step.tool)} needs {', '.join(step.missing)}: write {step.missing[0]}=... in the request."
+        for step in planned
+        if step.missing
     ]
     calls = [
-        Call(id=call_id(), tool=each.tool, arguments=each.arguments) for each in planned if not each.missing
+        Call(id=call_id(), tool=step.tool, arguments=step.arguments) for step in planned if not step.missing
     ]
     if planned:
         return calls, incomplete

@@ -47,11 +47,11 @@ class McpClient:
         """
         try:
             async with self._connected(server) as (client, _):
-                found = []
+                tools = []
                 cursor = None
                 while True:
                     page = await client.list_tools(cursor=cursor)
-                    found += page.tools
+                    tools += page.tools
                     cursor = page.next_cursor
                     if not cursor:
                         break
@@ -65,15 +65,15 @@ class McpClient:
         return [
             Tool(
                 server=server.label,
-                name=each.name,
-                description=each.description or "",
-                schema=each.input_schema,
-                annotations=each.annotations.model_dump(by_alias=True, exclude_none=True)
-                if each.annotations
+                name=tool.name,
+                description=tool.description or "",
+                schema=tool.input_schema,
+                annotations=tool.annotations.model_dump(by_alias=True, exclude_none=True)
+                if tool.annotations
                 else {},
             )
-            for each in found
-            if server.allowed is None or each.name in server.allowed
+            for tool in tools
+            if server.allowed is None or tool.name in server.allowed
         ]
 
     async def call(self, server: McpServer, name: str, arguments: Mapping[str, Any]) -> Outcome:
@@ -119,7 +119,12 @@ class McpClient:
         if server.connection is None:
             return server.url, headers
         connection = next(
-            (each for each in self.connections if server.connection in {each.name, each.id}), None
+            (
+                connection
+                for connection in self.connections
+                if server.connection in {connection.name, connection.id}
+            ),
+            None,
         )
         if connection is None:
             raise invalid(f"The project has no connection '{server.connection}'.", "tools")

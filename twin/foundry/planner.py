@@ -38,17 +38,19 @@ class Planned:
 
 def plan(message: str, tools: Sequence[Tool]) -> list[Planned]:
     """The tools for a message, in order; a request for which no tool fits has none."""
-    requests = [each.strip() for each in _REQUESTS.split(message) if each.strip()]
+    requests = [request.strip() for request in _REQUESTS.split(message) if request.strip()]
     return [planned for request in requests if (planned := _plan(request, tools))]
 
 
 def _plan(request: str, tools: Iterable[Tool]) -> Planned | None:
-    pairs = {each["name"]: each["value"].strip("\"'") for each in _PAIR.finditer(request)}
+    pairs = {match["name"]: match["value"].strip("\"'") for match in _PAIR.finditer(request)}
     rest = _PAIR.sub(" ", request)
     quoted = [double or single for double, single in _QUOTED.findall(rest)]
     text = _QUOTED.sub(" ", rest).lower()
     words = {_singular(word) for word in _WORD.findall(text)}
-    ranked = sorted(((_score(tool, text, words, pairs), tool) for tool in tools), key=lambda each: -each[0])
+    ranked = sorted(
+        ((_score(tool, text, words, pairs), tool) for tool in tools), key=lambda ranked_tool: -ranked_tool[0]
+    )
     if not ranked or ranked[0][0] < _LEAST:
         return None
     tool = ranked[0][1]
@@ -85,7 +87,7 @@ def _typed(value: str, schema: Mapping[str, Any]) -> Any:
     if kind == "boolean":
         return value.lower() == "true"
     if kind == "array":
-        return [each.strip() for each in value.split(",")]
+        return [word.strip() for word in value.split(",")]
     return value
 
 

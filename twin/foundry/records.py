@@ -82,7 +82,7 @@ def read_servers(tools: object) -> tuple[McpServer, ...]:
     """
     if not isinstance(tools, list):
         raise invalid("'tools' must be an array.", "tools")
-    servers = tuple(_server(each, index) for index, each in enumerate(tools))
+    servers = tuple(_server(tool, index) for index, tool in enumerate(tools))
     labels = [server.label for server in servers]
     for label in labels:
         if labels.count(label) > 1:
@@ -127,4 +127,4 @@ def _names(value: object) -> frozenset[str]:
     """Names of tools: a list, or a filter with `tool_names`."""
     if isinstance(value, Mapping):
         value = value.get("tool_names") or ()
-    return frozenset(str(each) for each in value) if isinstance(value, Sequence) else frozenset()
+    return frozenset(str(entry) for entry in value) if isinstance(value, Sequence) else frozenset()

@@ -109,16 +109,16 @@ def read_initialize(params: object) -> tuple[str | None, dict[str, Any] | None]:
     Raises:
         InvalidParametersError: one of them is missing.
     """
-    given = _object(params)
-    if given is None:
+    arguments = _object(params)
+    if arguments is None:
         return None, None
-    client = _object(given.get("clientInfo"))
+    client = _object(arguments.get("clientInfo"))
     if client is None:
         raise InvalidParametersError("clientInfo is missing")
     known = {name: _text(client, name) for name in ("name", "version")}
     if client.get("title") is not None:
         known["title"] = _text(client, "title")
-    return _text(given, "protocolVersion"), known
+    return _text(arguments, "protocolVersion"), known
 
 
 def _object(value: object) -> Mapping[str, Any] | None:

@@ -69,8 +69,8 @@ class SseTransport:
 
         async def write() -> None:
             await send(start(EVENT_STREAM_HEADERS))
-            async for each in outbox:
-                await send({"type": "http.response.body", "body": each, "more_body": True})
+            async for message in outbox:
+                await send({"type": "http.response.body", "body": message, "more_body": True})
 
         async with anyio.create_task_group() as tasks, events, outbox:
             session = Session(transport="http-sse", headers=dict(request.headers))

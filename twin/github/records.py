@@ -76,10 +76,10 @@ class Repository:
         Raises:
             NotFoundError: there is none with this number.
         """
-        found = next((each for each in self.issues if each.number == number), None)
-        if found is None:
+        matching = next((issue for issue in self.issues if issue.number == number), None)
+        if matching is None:
             raise NotFoundError(f"Could not resolve to an issue or pull request with the number of {number}.")
-        return found
+        return matching
 
 
 def _time(at: float) -> str:

@@ -22,7 +22,7 @@ class GitHubStandIn(HostedService):
         super().__init__(
             "GitHub's stand-in",
             self._mcp_app,
-            accepts=lambda given: hmac.compare_digest(given.encode(), token),
+            accepts=lambda sent: hmac.compare_digest(sent.encode(), token),
             challenge='Bearer error="invalid_token", error_description="Bad credentials"',
             port=args.port,
         )

@@ -31,7 +31,7 @@ class Account:
         self.login: str = self._data["login"]
         self.name: str = self._data["name"]
         self.organization: str = self._data["organization"]
-        self.repositories = [self._repository(each) for each in self._data["repositories"]]
+        self.repositories = [self._repository(repository) for repository in self._data["repositories"]]
 
     def repository(self, owner: str, name: str) -> Repository:
         """A repository.
@@ -40,14 +40,21 @@ class Account:
             NotFoundError: it does not exist.
         """
         wanted = f"{owner}/{name}".lower()
-        found = next((each for each in self.repositories if f"{each.owner}/{each.name}" == wanted), None)
-        if found is None:
+        matching = next(
+            (
+                repository
+                for repository in self.repositories
+                if f"{repository.owner}/{repository.name}" == wanted
+            ),
+            None,
+        )
+        if matching is None:
             raise NotFoundError(f"Could not resolve to a Repository with the name '{owner}/{name}'.")
-        return found
+        return matching
 
     def create_issue(self, repository: Repository, title: str, body: str) -> Issue:
         """A new issue of the token's owner."""
-        number = 1 + max((each.number for each in repository.issues), default=0)
+        number = 1 + max((issue.number for issue in repository.issues), default=0)
         issue = Issue(number=number, title=title, body=body, user=self.login, at=self._now())
         repository.issues.append(issue)
         return issue
@@ -59,10 +66,10 @@ class Account:
         return comment
 
     def _repository(self, data: dict[str, Any]) -> Repository:
-        issues = [self._issue(each) for each in data["issues"]]
+        issues = [self._issue(issue) for issue in data["issues"]]
         issues += [
-            self._issue({"body": "", **each}, branches=(each["head"], each["base"]))
-            for each in data["pull_requests"]
+            self._issue({"body": "", **pull_request}, branches=(pull_request["head"], pull_request["base"]))
+            for pull_request in data["pull_requests"]
         ]
         return Repository(
             owner=self.organization,
@@ -84,8 +91,10 @@ class Account:
             labels=tuple(data.get("labels", ())),
             branches=branches,
             comments=[
-                Comment(user=each["user"], body=each["body"], at=self._now() - ago.seconds(each["age"]))
-                for each in data.get("comments", ())
+                Comment(
+                    user=comment["user"], body=comment["body"], at=self._now() - ago.seconds(comment["age"])
+                )
+                for comment in data.get("comments", ())
             ],
         )
 

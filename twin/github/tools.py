@@ -50,14 +50,14 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
     def search_repositories(query: Annotated[str, Field(description="Repository search query")]) -> str:
         """Find GitHub repositories by name, description or language."""
         words = query.lower().split()
-        found = [each.shown() for each in account.repositories if _matches(each, words)]
-        return _text({"total_count": len(found), "items": found})
+        matching = [repository.shown() for repository in account.repositories if _matches(repository, words)]
+        return _text({"total_count": len(matching), "items": matching})
 
     @server.tool(annotations=_READ, structured_output=False)
     def list_issues(owner: Owner, repo: Repo) -> str:
         """List issues in a GitHub repository."""
         issues = _repository(account, owner, repo).issues
-        return _text([each.shown() for each in issues if each.branches is None])
+        return _text([issue.shown() for issue in issues if issue.branches is None])
 
     @server.tool(annotations=_READ, structured_output=False)
     def issue_read(
@@ -71,16 +71,20 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
         """Get information about a specific issue in a GitHub repository."""
         issue = _repository(account, owner, repo)
         try:
-            found = issue.issue(issue_number)
+            selected = issue.issue(issue_number)
         except NotFoundError as error:
             raise ToolError(str(error)) from None
-        return _text([each.shown() for each in found.comments] if method == "get_comments" else found.shown())
+        return _text(
+            [comment.shown() for comment in selected.comments]
+            if method == "get_comments"
+            else selected.shown()
+        )
 
     @server.tool(annotations=_READ, structured_output=False)
     def list_pull_requests(owner: Owner, repo: Repo) -> str:
         """List pull requests in a GitHub repository."""
         issues = _repository(account, owner, repo).issues
-        return _text([each.shown() for each in issues if each.branches])
+        return _text([issue.shown() for issue in issues if issue.branches])
 
     @server.tool(annotations=_READ, structured_output=False)
     def get_file_contents(
@@ -90,7 +94,7 @@ def _add_reading_tools(server: MCPServer, account: Account) -> None:
         files = _repository(account, owner, repo).files
         name = path.strip("/")
         if not name:
-            return _text([{"type": "file", "path": each} for each in sorted(files)])
+            return _text([{"type": "file", "path": file} for file in sorted(files)])
         if name not in files:
             raise ToolError(f"Failed to resolve path '{path}': 404 Not Found.")
         return files[name]
@@ -131,7 +135,7 @@ def _add_writing_tools(server: MCPServer, account: Account) -> None:
     ) -> str:
         """Create a new issue in a GitHub repository, with values of custom fields."""
         issue = account.create_issue(_repository(account, owner, repo), title, body)
-        return _text({**issue.shown(), "fields": [each.model_dump() for each in issue_fields]})
+        return _text({**issue.shown(), "fields": [field.model_dump() for field in issue_fields]})
 
 
 def _repository(account: Account, owner: str, name: str) -> Repository:

@@ -29,11 +29,11 @@ def boards(call: Call) -> dict[str, Any]:
     key = call.site.project(where).key if where else None
     return call.values(
         [
-            call.shapes.board(each)
-            for each in call.site.boards.values()
-            if name in each.name.lower()
-            and (kind is None or each.type == kind)
-            and (key is None or each.project == key)
+            call.shapes.board(board)
+            for board in call.site.boards.values()
+            if name in board.name.lower()
+            and (kind is None or board.type == kind)
+            and (key is None or board.project == key)
         ]
     )
 
@@ -45,16 +45,18 @@ def sprints(call: Call) -> dict[str, Any]:
     if where.type != "scrum":
         raise bad_request("The board does not support sprints")
     states = set((call.query.get("state") or "future,active,closed").split(","))
-    found = [each for each in call.site.sprints.values() if each.board == where.id and each.state in states]
-    return call.values([call.shapes.sprint(each) for each in found])
+    matching = [
+        sprint for sprint in call.site.sprints.values() if sprint.board == where.id and sprint.state in states
+    ]
+    return call.values([call.shapes.sprint(sprint) for sprint in matching])
 
 
 @_route("GET", "/board/{board}/issue")
 def board_issues(call: Call) -> dict[str, Any]:
     """The issues of a board, filtered by JQL."""
     where = call.site.board(call.identifier("board"))
-    found = search(call.site, call.query.get("jql", ""))
-    return issues_page(call, [each for each in found if each.project == where.project])
+    issues = search(call.site, call.query.get("jql", ""))
+    return issues_page(call, [issue for issue in issues if issue.project == where.project])
 
 
 @_route("GET", "/sprint/{sprint}")
@@ -67,8 +69,8 @@ def sprint(call: Call) -> dict[str, Any]:
 def sprint_issues(call: Call) -> dict[str, Any]:
     """The issues of a sprint, filtered by JQL."""
     sprint = _sprint(call)
-    found = search(call.site, call.query.get("jql", ""))
-    return issues_page(call, [each for each in found if sprint.id in each.sprints])
+    issues = search(call.site, call.query.get("jql", ""))
+    return issues_page(call, [issue for issue in issues if sprint.id in issue.sprints])
 
 
 def _sprint(call: Call) -> Sprint:

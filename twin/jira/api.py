@@ -75,7 +75,7 @@ def field_list(_call: Call) -> list[dict[str, Any]]:
 @_route("GET", "/project")
 def projects(call: Call) -> list[Any]:
     """All projects."""
-    return [call.shapes.project(each) for each in call.site.projects.values()]
+    return [call.shapes.project(project) for project in call.site.projects.values()]
 
 
 @_route("GET", "/project/{project}")
@@ -87,18 +87,18 @@ def project(call: Call) -> dict[str, Any]:
 @_route("GET", "/search")
 def search(call: Call) -> dict[str, Any]:
     """Issues found by JQL."""
-    found = find_issues(call.site, str(call.query.get("jql", call.body.get("jql", ""))))
-    return issues_page(call, found)
+    issues = find_issues(call.site, str(call.query.get("jql", call.body.get("jql", ""))))
+    return issues_page(call, issues)
 
 
 ROUTES.append(("POST", "/search", search))
 
 
-def issues_page(call: Call, found: list[Issue]) -> dict[str, Any]:
+def issues_page(call: Call, issues: list[Issue]) -> dict[str, Any]:
     """A page of issues, with the fields that were asked for."""
-    some, page = call.page(found)
+    some, page = call.page(issues)
     wanted = call.fields() or ["*navigable"]
-    shown = [call.shapes.issue(each, wanted=wanted) for each in some]
+    shown = [call.shapes.issue(issue, wanted=wanted) for issue in some]
     return {"expand": "schema,names", **page, "issues": shown}
 
 
@@ -144,7 +144,7 @@ def add_comment(call: Call) -> Created:
 def transitions(call: Call) -> dict[str, Any]:
     """The possible transitions of an issue: to every other status."""
     issue = _issue(call)
-    steps = [call.shapes.transition(each) for each in STATUSES if each.name != issue.status]
+    steps = [call.shapes.transition(status) for status in STATUSES if status.name != issue.status]
     return {"expand": "transitions", "transitions": steps}
 
 
@@ -156,9 +156,9 @@ def transition(call: Call) -> None:
     for status in STATUSES:
         named = str(wanted.get("id")) == status.transition or wanted.get("name") == status.name
         if named and status.name != issue.status:
-            given = dict(call.body.get("fields") or {})
-            resolution = (given.pop("resolution", None) or {}).get("name")
-            fields.apply(call.site, issue, given)
+            changes = dict(call.body.get("fields") or {})
+            resolution = (changes.pop("resolution", None) or {}).get("name")
+            fields.apply(call.site, issue, changes)
             fields.update(call.site, issue, call.body.get("update") or {})
             call.site.transition(issue, status, resolution)
             return
@@ -182,17 +182,17 @@ def _project(call: Call) -> Project:
 def _people(call: Call, text: str) -> list[Any]:
     wanted = "" if text in {".", "%", "_"} else text.lower()
 
-    def matches(each: User) -> bool:
-        texts = (each.name, each.display.lower(), f"{each.name}@fairlight-buoys.example")
-        return each.active and any(wanted in known for known in texts)
+    def matches(user: User) -> bool:
+        texts = (user.name, user.display.lower(), f"{user.name}@fairlight-buoys.example")
+        return user.active and any(wanted in known for known in texts)
 
-    found = [call.shapes.user(each.name) for each in call.site.users.values() if matches(each)]
-    return list(call.page(found)[0])
+    users = [call.shapes.user(user.name) for user in call.site.users.values() if matches(user)]
+    return list(call.page(users)[0])
 
 
 def _create(call: Call, body: Any) -> dict[str, Any]:
-    given = body.get("fields") if isinstance(body, dict) else None
-    if not isinstance(given, dict):
+    values = body.get("fields") if isinstance(body, dict) else None
+    if not isinstance(values, dict):
         raise bad_request("one of 'fields' or 'update' required")
     missing = {
         name: message
@@ -201,13 +201,13 @@ def _create(call: Call, body: Any) -> dict[str, Any]:
             ("issuetype", "issue type is required"),
             ("summary", "You must specify a summary of the issue."),
         )
-        if not given.get(name)
+        if not values.get(name)
     }
     if missing:
         raise bad_request(**missing)
     site = call.site
     try:
-        key = given["project"].get("key") or given["project"].get("id")
+        key = values["project"].get("key") or values["project"].get("id")
         owner = site.project(str(key))
     except (JiraError, AttributeError):
         raise bad_request(project="valid project is required") from None
@@ -224,7 +224,7 @@ def _create(call: Call, body: Any) -> dict[str, Any]:
         created=now,
         updated=now,
     )
-    fields.apply(site, issue, given)
+    fields.apply(site, issue, values)
     fields.update(site, issue, body.get("update") or {})
     if issue.type == "Sub-task" and issue.parent is None:
         raise bad_request(issuetype="Issue type is a sub-task but parent issue key or id not specified.")

@@ -67,8 +67,8 @@ def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals
 
     return Starlette(
         routes=[
-            *(route(f"/rest/api/{version}", *each) for version in ("2", "latest") for each in api.ROUTES),
-            *(route("/rest/agile/1.0", *each) for each in agile.ROUTES),
+            *(route(f"/rest/api/{version}", *entry) for version in ("2", "latest") for entry in api.ROUTES),
+            *(route("/rest/agile/1.0", *entry) for entry in agile.ROUTES),
             Route("/{path:path}", nothing, methods=_METHODS),
         ],
         middleware=[Middleware(RecordArrivals, arrivals=arrivals)],
@@ -78,10 +78,10 @@ def create_app(site: Site, *, username: str, token: str, base_url: str, arrivals
 def _require_account(request: Request, username: str, token: str) -> None:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     try:
-        given = base64.b64decode(value) if scheme.lower() == "basic" else b""
+        sent = base64.b64decode(value) if scheme.lower() == "basic" else b""
     except binascii.Error:
-        given = b""
-    if not hmac.compare_digest(given, f"{username}:{token}".encode()):
+        sent = b""
+    if not hmac.compare_digest(sent, f"{username}:{token}".encode()):
         raise JiraError(
             HTTPStatus.UNAUTHORIZED,
             "You do not have the permission to see the specified issue. Login Required",

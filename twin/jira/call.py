@@ -48,18 +48,18 @@ class Call:
     def page(self, items: Sequence[Item], *, size: int = 50) -> tuple[Sequence[Item], dict[str, Any]]:
         """The requested page of a list, and the members of the response that describe it."""
         start, count = self.number("startAt", 0), self.number("maxResults", size)
-        found = items[start : start + count]
-        return found, {"startAt": start, "maxResults": count, "total": len(items)}
+        selected = items[start : start + count]
+        return selected, {"startAt": start, "maxResults": count, "total": len(items)}
 
     def values(self, items: Sequence[Any]) -> dict[str, Any]:
         """A page in the format of the agile API."""
-        found, page = self.page(items)
-        last = page["startAt"] + len(found) >= len(items)
-        return {**page, "isLast": last, "values": list(found)}
+        selected, page = self.page(items)
+        last = page["startAt"] + len(selected) >= len(items)
+        return {**page, "isLast": last, "values": list(selected)}
 
     def fields(self) -> list[str] | None:
         """The names of the requested fields; None for all."""
         wanted = self.query.get("fields", self.body.get("fields"))
         if wanted is None or wanted == "":
             return None
-        return wanted.split(",") if isinstance(wanted, str) else [str(each) for each in wanted]
+        return wanted.split(",") if isinstance(wanted, str) else [str(name) for name in wanted]

@@ -44,7 +44,7 @@ _CUSTOM = {
     POINTS: ("Story Points", "number", "com.atlassian.jira.plugin.system.customfieldtypes:float"),
 }
 
-NAMES: Mapping[str, str] = {id_: each[0] for id_, each in (_SYSTEM | _CUSTOM).items()}
+NAMES: Mapping[str, str] = {id_: properties[0] for id_, properties in (_SYSTEM | _CUSTOM).items()}
 """Every field's name by its id."""
 
 
@@ -128,7 +128,7 @@ def update(site: Site, issue: Issue, operations: object) -> None:
 def _add_or_remove(site: Site, issue: Issue, name: str, value: Any, *, add: bool) -> None:
     attribute = _ATTRIBUTES.get(name, name)
     (changed,) = _READERS[name](site, issue, [value])
-    others = [each for each in getattr(issue, attribute) if each != changed]
+    others = [name for name in getattr(issue, attribute) if name != changed]
     site.change(issue, attribute, [*others, changed] if add else others)
 
 
@@ -163,13 +163,13 @@ def _reporter(site: Site, issue: Issue, value: Any) -> str:
     return name
 
 
-def _named(known: tuple[Named, ...], what: str) -> Callable[[Site, Issue, Any], str]:
+def _named(known: tuple[Named, ...], kind: str) -> Callable[[Site, Issue, Any], str]:
     def read(_site: Site, _issue: Issue, value: Any) -> str:
         wanted = value if isinstance(value, dict) else {"name": value}
-        found = find(known, id_=wanted.get("id"), name=wanted.get("name"))
-        if found is None:
-            raise bad_request(f"The {what} selected is invalid.")
-        return found.name
+        entry = find(known, id_=wanted.get("id"), name=wanted.get("name"))
+        if entry is None:
+            raise bad_request(f"The {kind} selected is invalid.")
+        return entry.name
 
     return read
 
@@ -194,18 +194,18 @@ def _components(site: Site, issue: Issue, value: Any) -> list[str]:
 
 
 def _versions(site: Site, issue: Issue, value: Any) -> list[str]:
-    versions = [Named(id=each.id, name=each.name) for each in site.projects[issue.project].versions]
+    versions = [Named(id=version.id, name=version.name) for version in site.projects[issue.project].versions]
     return _members(tuple(versions), value, "Version")
 
 
-def _members(known: tuple[Named, ...], value: Any, what: str) -> list[str]:
+def _members(known: tuple[Named, ...], value: Any, kind: str) -> list[str]:
     names: list[str] = []
-    for each in value or ():
-        wanted = each if isinstance(each, dict) else {"name": each}
-        found = find(known, id_=wanted.get("id"), name=wanted.get("name"))
-        if found is None:
-            raise bad_request(f"{what} name '{wanted.get('name')}' is not valid")
-        names.append(found.name)
+    for member in value or ():
+        wanted = member if isinstance(member, dict) else {"name": member}
+        entry = find(known, id_=wanted.get("id"), name=wanted.get("name"))
+        if entry is None:
+            raise bad_request(f"{kind} name '{wanted.get('name')}' is not valid")
+        names.append(entry.name)
     return names
 
 

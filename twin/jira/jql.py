@@ -132,8 +132,8 @@ def _tokens(text: str) -> Iterator[_Token]:
     yield _Token("end", "", end)
 
 
-def _error(what: str, at: int) -> JiraError:
-    return bad_request(f"Error in the JQL Query: {what}. (line 1, character {at + 1})")
+def _error(problem: str, at: int) -> JiraError:
+    return bad_request(f"Error in the JQL Query: {problem}. (line 1, character {at + 1})")
 
 
 class _Parser:
@@ -168,14 +168,14 @@ class _Parser:
         raise _error(f"{expected} {got}", token.at)
 
     def _take_word(self, word: str) -> bool:
-        found = self._here.is_word(word)
-        self._at += found
-        return found
+        is_word = self._here.is_word(word)
+        self._at += is_word
+        return is_word
 
     def _take(self, kind: str, *texts: str) -> bool:
-        found = self._here.kind == kind and self._here.text in texts
-        self._at += found
-        return found
+        matches = self._here.kind == kind and self._here.text in texts
+        self._at += matches
+        return matches
 
     def _or(self) -> Condition:
         operands = [self._and()]

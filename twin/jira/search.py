@@ -52,14 +52,14 @@ def search(site: Site, jql: str) -> list[Issue]:
     test = _test(site, condition) if condition else lambda _: True
     # Compiled before the search, so that an invalid query is an error for an empty site too.
     keys = [_order_key(site, order) for order in query.orders]
-    found = sorted(
+    issues = sorted(
         (issue for issue in site.issues.values() if test(issue)),
         key=lambda issue: issue.created,
         reverse=True,
     )
     for key, order in reversed(list(zip(keys, query.orders, strict=True))):
-        found.sort(key=key, reverse=order.descending)
-    return found
+        issues.sort(key=key, reverse=order.descending)
+    return issues
 
 
 def _test(site: Site, condition: Condition) -> Callable[[Issue], bool]:
@@ -68,10 +68,10 @@ def _test(site: Site, condition: Condition) -> Callable[[Issue], bool]:
             inner = _test(site, operand)
             return lambda issue: not inner(issue)
         case All(operands):
-            tests = [_test(site, each) for each in operands]
+            tests = [_test(site, operand) for operand in operands]
             return lambda issue: all(test(issue) for test in tests)
         case Either(operands):
-            tests = [_test(site, each) for each in operands]
+            tests = [_test(site, operand) for operand in operands]
             return lambda issue: any(test(issue) for test in tests)
         case Clause():
             return _clause(site, condition)
@@ -108,7 +108,9 @@ def _values(site: Site, field: _Field, clause: Clause, operand: Operand) -> list
         case Value(text):
             if field.kind == "moment":
                 return [str(_moment(site, text, clause.field))]
-            if field.known is not None and text.lower() not in {each.lower() for each in field.known(site)}:
+            if field.known is not None and text.lower() not in {
+                known_value.lower() for known_value in field.known(site)
+            }:
                 raise bad_request(f"The value '{text}' does not exist for the field '{clause.field}'.")
             return [text.lower()]
 
@@ -236,7 +238,7 @@ def _category(_site: Site, issue: Issue) -> list[str]:
 
 
 def _sprint_names(site: Site, issue: Issue) -> list[str]:
-    return [text for each in issue.sprints for text in (str(each), site.sprints[each].name)]
+    return [text for sprint in issue.sprints for text in (str(sprint), site.sprints[sprint].name)]
 
 
 def _project(site: Site, issue: Issue) -> list[str]:
@@ -250,11 +252,11 @@ def _all_text(_site: Site, issue: Issue) -> list[str]:
 
 def _names(kind: str) -> Callable[[Site], set[str]]:
     known = {"status": STATUSES, "priority": PRIORITIES, "type": TYPES, "resolution": RESOLUTIONS}[kind]
-    return lambda _site: {each.name for each in known} | {each.id for each in known}
+    return lambda _site: {entry.name for entry in known} | {entry.id for entry in known}
 
 
 def _projects(site: Site) -> set[str]:
-    return {text for each in site.projects.values() for text in (each.key, each.name, each.id)}
+    return {text for project in site.projects.values() for text in (project.key, project.name, project.id)}
 
 
 _BY_NAME: Mapping[str, _Field] = {
@@ -276,7 +278,7 @@ _BY_NAME: Mapping[str, _Field] = {
     "parent": _Field("name", lambda _, issue: _one(issue.parent)),
     "summary": _Field("text", lambda _, issue: [issue.summary]),
     "description": _Field("text", lambda _, issue: _one(issue.description)),
-    "comment": _Field("text", lambda _, issue: [each.body for each in issue.comments]),
+    "comment": _Field("text", lambda _, issue: [comment.body for comment in issue.comments]),
     "text": _Field("text", _all_text),
     "created": _Field("moment", lambda _, issue: [str(issue.created)]),
     "updated": _Field("moment", lambda _, issue: [str(issue.updated)]),

@@ -48,87 +48,92 @@ class Shapes:
             "locale": "en_GB",
         }
 
-    def named(self, kind: str, each: Named) -> dict[str, Any]:
+    def named(self, kind: str, record: Named) -> dict[str, Any]:
         """A priority, resolution or component."""
-        return {"self": f"{self._api}/{kind}/{each.id}", "id": each.id, "name": each.name}
+        return {"self": f"{self._api}/{kind}/{record.id}", "id": record.id, "name": record.name}
 
-    def issue_type(self, each: Named) -> dict[str, Any]:
+    def issue_type(self, record: Named) -> dict[str, Any]:
         """An issue type."""
         return {
-            **self.named("issuetype", each),
+            **self.named("issuetype", record),
             "description": "",
-            "subtask": each.name == "Sub-task",
+            "subtask": record.name == "Sub-task",
             "iconUrl": "",
         }
 
-    def status(self, each: Status) -> dict[str, Any]:
+    def status(self, record: Status) -> dict[str, Any]:
         """A status with its category."""
-        number, name = _CATEGORIES[each.category]
-        category = {"id": number, "key": each.category, "name": name}
-        return {**self.named("status", each), "description": "", "statusCategory": category}
+        number, name = _CATEGORIES[record.category]
+        category = {"id": number, "key": record.category, "name": name}
+        return {**self.named("status", record), "description": "", "statusCategory": category}
 
-    def transition(self, each: Status) -> dict[str, Any]:
+    def transition(self, record: Status) -> dict[str, Any]:
         """The transition to a status."""
-        return {"id": each.transition, "name": each.name, "to": self.status(each), "fields": {}}
+        return {"id": record.transition, "name": record.name, "to": self.status(record), "fields": {}}
 
-    def project(self, each: Project, *, full: bool = False) -> dict[str, Any]:
+    def project(self, record: Project, *, full: bool = False) -> dict[str, Any]:
         """A project."""
         written = {
-            "self": f"{self._api}/project/{each.id}",
-            "id": each.id,
-            "key": each.key,
-            "name": each.name,
+            "self": f"{self._api}/project/{record.id}",
+            "id": record.id,
+            "key": record.key,
+            "name": record.name,
             "projectTypeKey": "software",
         }
         if not full:
             return written
         return written | {
-            "description": each.description,
-            "lead": self.user(each.lead),
-            "components": [self.named("component", component) for component in each.components],
-            "versions": [self.version(version, each) for version in each.versions],
+            "description": record.description,
+            "lead": self.user(record.lead),
+            "components": [self.named("component", component) for component in record.components],
+            "versions": [self.version(version, record) for version in record.versions],
             "issueTypes": [self.issue_type(kind) for kind in TYPES],
         }
 
-    def version(self, each: Version, project: Project) -> dict[str, Any]:
+    def version(self, record: Version, project: Project) -> dict[str, Any]:
         """A version of a project."""
         return {
-            "self": f"{self._api}/version/{each.id}",
-            "id": each.id,
-            "name": each.name,
-            "description": each.description,
+            "self": f"{self._api}/version/{record.id}",
+            "id": record.id,
+            "name": record.name,
+            "description": record.description,
             "archived": False,
-            "released": each.released,
+            "released": record.released,
             "projectId": int(project.id),
-            **({"releaseDate": date(each.moment)} if each.moment is not None else {}),
+            **({"releaseDate": date(record.moment)} if record.moment is not None else {}),
         }
 
-    def comment(self, each: Comment) -> dict[str, Any]:
+    def comment(self, record: Comment) -> dict[str, Any]:
         """A comment."""
         return {
-            "self": f"{self._api}/comment/{each.id}",
-            "id": each.id,
-            "author": self.user(each.author),
-            "updateAuthor": self.user(each.author),
-            "body": each.body,
-            "created": moment(each.created),
-            "updated": moment(each.updated),
+            "self": f"{self._api}/comment/{record.id}",
+            "id": record.id,
+            "author": self.user(record.author),
+            "updateAuthor": self.user(record.author),
+            "body": record.body,
+            "created": moment(record.created),
+            "updated": moment(record.updated),
         }
 
-    def board(self, each: Board) -> dict[str, Any]:
+    def board(self, record: Board) -> dict[str, Any]:
         """An agile board."""
-        return {"id": each.id, "self": f"{self._agile}/board/{each.id}", "name": each.name, "type": each.type}
-
-    def sprint(self, each: Sprint) -> dict[str, Any]:
-        """A sprint."""
-        times = {"startDate": moment(each.start), "endDate": moment(each.end)}
         return {
-            "id": each.id,
-            "self": f"{self._agile}/sprint/{each.id}",
-            "state": each.state,
-            "name": each.name,
-            "originBoardId": each.board,
-            "goal": each.goal,
+            "id": record.id,
+            "self": f"{self._agile}/board/{record.id}",
+            "name": record.name,
+            "type": record.type,
+        }
+
+    def sprint(self, record: Sprint) -> dict[str, Any]:
+        """A sprint."""
+        times = {"startDate": moment(record.start), "endDate": moment(record.end)}
+        return {
+            "id": record.id,
+            "self": f"{self._agile}/sprint/{record.id}",
+            "state": record.state,
+            "name": record.name,
+            "originBoardId": record.board,
+            "goal": record.goal,
             **{name: time for name, time in times.items() if time is not None},
         }
 
@@ -143,11 +148,11 @@ class Shapes:
             "self": f"{self._api}/issueLinkType/{id_}",
         }
 
-    def issue(self, each: Issue, *, wanted: Collection[str] | None = None) -> dict[str, Any]:
+    def issue(self, record: Issue, *, wanted: Collection[str] | None = None) -> dict[str, Any]:
         """An issue.
 
         Args:
-            each: the issue.
+            record: the issue.
             wanted: names of fields; None or `*all` for all, `*navigable` for all but comments.
         """
         every = wanted is None or not wanted or "*all" in wanted or "*navigable" in wanted
@@ -158,13 +163,13 @@ class Shapes:
             chosen -= {"comment"}
         written: dict[str, Any] = {
             "expand": "renderedFields,names,schema",
-            "id": each.id,
-            "self": f"{self._api}/issue/{each.id}",
-            "key": each.key,
-            "fields": {name: make(self, each) for name, make in _FIELDS.items() if name in chosen},
+            "id": record.id,
+            "self": f"{self._api}/issue/{record.id}",
+            "key": record.key,
+            "fields": {name: make(self, record) for name, make in _FIELDS.items() if name in chosen},
         }
         # Jira omits these where they do not apply.
-        if each.parent is None:
+        if record.parent is None:
             written["fields"].pop("parent", None)
         return written
 
@@ -174,7 +179,7 @@ class Shapes:
         written = self.issue(self._site.issues[key], wanted=wanted)
         return {name: written[name] for name in ("id", "key", "self", "fields")}
 
-    def links(self, each: Issue) -> list[dict[str, Any]]:
+    def links(self, record: Issue) -> list[dict[str, Any]]:
         """The links of an issue, with their direction relative to it."""
         return [
             {
@@ -182,25 +187,25 @@ class Shapes:
                 "type": self.link_type(link.type),
                 **(
                     {"outwardIssue": self.short(link.target)}
-                    if link.source == each.key
+                    if link.source == record.key
                     else {"inwardIssue": self.short(link.source)}
                 ),
             }
             for link in self._site.links
-            if each.key in {link.source, link.target}
+            if record.key in {link.source, link.target}
         ]
 
-    def project_of(self, each: Issue) -> Project:
+    def project_of(self, record: Issue) -> Project:
         """The project of an issue."""
-        return self._site.projects[each.project]
+        return self._site.projects[record.project]
 
-    def sub_tasks(self, each: Issue) -> list[dict[str, Any]]:
+    def sub_tasks(self, record: Issue) -> list[dict[str, Any]]:
         """The sub-tasks of an issue."""
-        return [self.short(issue.key) for issue in self._site.issues.values() if issue.parent == each.key]
+        return [self.short(issue.key) for issue in self._site.issues.values() if issue.parent == record.key]
 
-    def sprints(self, each: Issue) -> list[str] | None:
+    def sprints(self, record: Issue) -> list[str] | None:
         """The sprints of an issue, in Data Center's string format."""
-        sprints = [self._site.sprints[sprint] for sprint in each.sprints]
+        sprints = [self._site.sprints[sprint] for sprint in record.sprints]
         return [
             f"com.atlassian.greenhopper.service.sprint.Sprint@{sprint.id:x}[id={sprint.id},rapidViewId="
             f"{sprint.board},state={sprint.state.upper()},name={sprint.name},goal={sprint.goal},"
@@ -211,62 +216,64 @@ class Shapes:
 
 
 def _found(known: tuple[Named, ...], name: str) -> Named:
-    found = find(known, name=name)
-    if found is None:
+    entry = find(known, name=name)
+    if entry is None:
         raise LookupError(f"data.yaml names {name!r}, which does not exist")
-    return found
+    return entry
 
 
 def _status(name: str) -> Status:
-    return next(each for each in STATUSES if each.name == name)
+    return next(status for status in STATUSES if status.name == name)
 
 
-def _resolution(shapes: Shapes, each: Issue) -> dict[str, Any] | None:
-    if each.resolution is None:
+def _resolution(shapes: Shapes, issue: Issue) -> dict[str, Any] | None:
+    if issue.resolution is None:
         return None
-    return shapes.named("resolution", _found(RESOLUTIONS, each.resolution))
+    return shapes.named("resolution", _found(RESOLUTIONS, issue.resolution))
 
 
-def _components(shapes: Shapes, each: Issue) -> list[dict[str, Any]]:
-    known = shapes.project_of(each).components
-    return [shapes.named("component", _found(known, name)) for name in each.components]
+def _components(shapes: Shapes, issue: Issue) -> list[dict[str, Any]]:
+    known = shapes.project_of(issue).components
+    return [shapes.named("component", _found(known, name)) for name in issue.components]
 
 
-def _versions(shapes: Shapes, each: Issue) -> list[dict[str, Any]]:
-    project = shapes.project_of(each)
-    return [shapes.version(version, project) for version in project.versions if version.name in each.versions]
+def _versions(shapes: Shapes, issue: Issue) -> list[dict[str, Any]]:
+    project = shapes.project_of(issue)
+    return [
+        shapes.version(version, project) for version in project.versions if version.name in issue.versions
+    ]
 
 
-def _comments(shapes: Shapes, each: Issue) -> dict[str, Any]:
-    comments = [shapes.comment(comment) for comment in each.comments]
+def _comments(shapes: Shapes, issue: Issue) -> dict[str, Any]:
+    comments = [shapes.comment(comment) for comment in issue.comments]
     return {"comments": comments, "maxResults": len(comments), "total": len(comments), "startAt": 0}
 
 
 _FIELDS: Mapping[str, Callable[[Shapes, Issue], Any]] = {
-    "project": lambda shapes, each: shapes.project(shapes.project_of(each)),
-    "issuetype": lambda shapes, each: shapes.issue_type(_found(TYPES, each.type)),
-    "summary": lambda _, each: each.summary,
-    "description": lambda _, each: each.description,
-    "status": lambda shapes, each: shapes.status(_status(each.status)),
-    "priority": lambda shapes, each: shapes.named("priority", _found(PRIORITIES, each.priority)),
+    "project": lambda shapes, issue: shapes.project(shapes.project_of(issue)),
+    "issuetype": lambda shapes, issue: shapes.issue_type(_found(TYPES, issue.type)),
+    "summary": lambda _, issue: issue.summary,
+    "description": lambda _, issue: issue.description,
+    "status": lambda shapes, issue: shapes.status(_status(issue.status)),
+    "priority": lambda shapes, issue: shapes.named("priority", _found(PRIORITIES, issue.priority)),
     "resolution": _resolution,
-    "resolutiondate": lambda _, each: moment(each.resolved),
-    "assignee": lambda shapes, each: shapes.user(each.assignee),
-    "reporter": lambda shapes, each: shapes.user(each.reporter),
-    "creator": lambda shapes, each: shapes.user(each.reporter),
-    "created": lambda _, each: moment(each.created),
-    "updated": lambda _, each: moment(each.updated),
-    "duedate": lambda _, each: each.due,
-    "labels": lambda _, each: each.labels,
+    "resolutiondate": lambda _, issue: moment(issue.resolved),
+    "assignee": lambda shapes, issue: shapes.user(issue.assignee),
+    "reporter": lambda shapes, issue: shapes.user(issue.reporter),
+    "creator": lambda shapes, issue: shapes.user(issue.reporter),
+    "created": lambda _, issue: moment(issue.created),
+    "updated": lambda _, issue: moment(issue.updated),
+    "duedate": lambda _, issue: issue.due,
+    "labels": lambda _, issue: issue.labels,
     "components": _components,
     "fixVersions": _versions,
-    "parent": lambda shapes, each: shapes.short(each.parent) if each.parent else None,
-    "subtasks": lambda shapes, each: shapes.sub_tasks(each),
-    "issuelinks": lambda shapes, each: shapes.links(each),
+    "parent": lambda shapes, issue: shapes.short(issue.parent) if issue.parent else None,
+    "subtasks": lambda shapes, issue: shapes.sub_tasks(issue),
+    "issuelinks": lambda shapes, issue: shapes.links(issue),
     "comment": _comments,
     "attachment": lambda _shapes, _each: [],
-    EPIC_LINK: lambda _, each: each.epic,
-    EPIC_NAME: lambda _, each: each.summary if each.type == "Epic" else None,
-    SPRINT: lambda shapes, each: shapes.sprints(each),
-    POINTS: lambda _, each: each.points,
+    EPIC_LINK: lambda _, issue: issue.epic,
+    EPIC_NAME: lambda _, issue: issue.summary if issue.type == "Epic" else None,
+    SPRINT: lambda shapes, issue: shapes.sprints(issue),
+    POINTS: lambda _, issue: issue.points,
 }

@@ -57,9 +57,9 @@ LINK_TYPES: Mapping[str, tuple[str, str, str]] = {
 
 def find(known: Iterable[Named], *, id_: object = None, name: object = None) -> Named | None:
     """The entry with an id or, case-insensitively, with a name."""
-    for each in known:
-        if each.id == str(id_) or (name is not None and each.name.lower() == str(name).lower()):
-            return each
+    for entry in known:
+        if entry.id == str(id_) or (name is not None and entry.name.lower() == str(name).lower()):
+            return entry
     return None
 
 
@@ -88,15 +88,15 @@ class Site:
         data = self._data
         self.started = self.now()
         self._ids = itertools.count(10_100)
-        self.users = {each["name"]: User(**each) for each in data["users"]}
-        self.projects = {each["key"]: self._read_project(each) for each in data["projects"]}
-        self.boards = {each["id"]: Board(**each) for each in data["boards"]}
-        self.sprints = {each["id"]: self._read_sprint(each) for each in data["sprints"]}
-        self.issues = {each["key"]: self._read_issue(each) for each in data["issues"]}
+        self.users = {user["name"]: User(**user) for user in data["users"]}
+        self.projects = {project["key"]: self._read_project(project) for project in data["projects"]}
+        self.boards = {board["id"]: Board(**board) for board in data["boards"]}
+        self.sprints = {sprint["id"]: self._read_sprint(sprint) for sprint in data["sprints"]}
+        self.issues = {issue["key"]: self._read_issue(issue) for issue in data["issues"]}
         self.links = [
-            Link(id=self.new_id(), type=link["type"], source=each["key"], target=link["to"])
-            for each in data["issues"]
-            for link in each.get("links", ())
+            Link(id=self.new_id(), type=link["type"], source=issue["key"], target=link["to"])
+            for issue in data["issues"]
+            for link in issue.get("links", ())
         ]
 
     def new_id(self) -> str:
@@ -111,7 +111,7 @@ class Site:
         """
         issue = self.issues.get(key_or_id.upper())
         if issue is None:
-            issue = next((each for each in self.issues.values() if each.id == key_or_id), None)
+            issue = next((issue for issue in self.issues.values() if issue.id == key_or_id), None)
         if issue is None:
             raise not_found("Issue Does Not Exist")
         return issue
@@ -205,11 +205,11 @@ class Site:
             versions=[
                 Version(
                     id=self.new_id(),
-                    name=each["name"],
-                    released=each["released"],
-                    moment=self._moment(each["ago"]),
+                    name=version["name"],
+                    released=version["released"],
+                    moment=self._moment(version["ago"]),
                 )
-                for each in data["versions"]
+                for version in data["versions"]
             ],
         )
 
@@ -253,7 +253,7 @@ class Site:
             epic=data.get("epic"),
             sprints=[data["sprint"]] if "sprint" in data else [],
             points=data.get("points"),
-            comments=[self._read_comment(each) for each in data.get("comments", ())],
+            comments=[self._read_comment(comment) for comment in data.get("comments", ())],
         )
 
     def _read_comment(self, data: Mapping[str, Any]) -> Comment:

@@ -43,13 +43,13 @@ def auth_test(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any
 def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[str, Any]:
     """The start data of Slack's web client; undocumented."""
     team, bot = workspace.team, workspace.bot
-    direct = [each for each in workspace.channels.values() if each.user is not None]
+    direct = [channel for channel in workspace.channels.values() if channel.user is not None]
     return {
         "self": {"id": bot.id, "name": bot.name, "real_name": bot.real_name},
         "team": {"id": team.id, "name": team.name, "domain": team.domain},
-        "ims": [{"id": each.id, "user": each.user, "is_shared": False} for each in direct],
+        "ims": [{"id": channel.id, "user": channel.user, "is_shared": False} for channel in direct],
         "workspaces": [],
-        "is_open": [each.id for each in direct],
+        "is_open": [channel.id for channel in direct],
         "channels": [],
         "starred": [],
         "prefs": {},
@@ -59,16 +59,16 @@ def client_user_boot(workspace: Workspace, _params: Mapping[str, str]) -> dict[s
 @_method("users.list")
 def users_list(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """All users."""
-    found, cursor = _page(list(workspace.users.values()), params, default=1000)
-    return {"members": [shapes.user(each, workspace.team.id) for each in found]} | cursor
+    users, cursor = _page(list(workspace.users.values()), params, default=1000)
+    return {"members": [shapes.user(user, workspace.team.id) for user in users]} | cursor
 
 
 @_method("users.info")
 def users_info(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """One user by `user`, or several by the undocumented, comma-separated `users`."""
     if params.get("users"):
-        found = [workspace.user(each) for each in params["users"].split(",")]
-        return {"users": [shapes.user(each, workspace.team.id) for each in found]}
+        users = [workspace.user(id_) for id_ in params["users"].split(",")]
+        return {"users": [shapes.user(user, workspace.team.id) for user in users]}
     return {"user": shapes.user(workspace.user(params.get("user", "")), workspace.team.id)}
 
 
@@ -100,10 +100,10 @@ def conversations_info(workspace: Workspace, params: Mapping[str, str]) -> dict[
 def conversations_history(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
     """The messages of a conversation, newest first."""
     channel = workspace.readable(params.get("channel", ""))
-    between = [each for each in workspace.history(channel) if _within(each, params)]
-    found, cursor = _page(between, params, default=100)
+    between = [message for message in workspace.history(channel) if _within(message, params)]
+    messages, cursor = _page(between, params, default=100)
     return {
-        "messages": [_with_replies(workspace, channel, each) for each in found],
+        "messages": [_with_replies(workspace, channel, message) for message in messages],
         "has_more": bool(cursor["response_metadata"]["next_cursor"]),
         "pin_count": 0,
     } | cursor
@@ -114,11 +114,15 @@ def conversations_replies(workspace: Workspace, params: Mapping[str, str]) -> di
     """A thread: its first message, then the replies, oldest first."""
     channel = workspace.readable(params.get("channel", ""))
     first, *replies = workspace.thread(channel, params.get("ts", ""))
-    found, cursor = _page([first, *filter(lambda each: _within(each, params), replies)], params, default=1000)
+    messages, cursor = _page(
+        [first, *filter(lambda reply: _within(reply, params), replies)], params, default=1000
+    )
     return {
         "messages": [
-            _with_replies(workspace, channel, each) if each is first else shapes.message(each, workspace)
-            for each in found
+            _with_replies(workspace, channel, message)
+            if message is first
+            else shapes.message(message, workspace)
+            for message in messages
         ],
         "has_more": bool(cursor["response_metadata"]["next_cursor"]),
     } | cursor
@@ -147,8 +151,8 @@ def _conversations(
         and (is_in(channel) or (public and not channel.private))
         and not (channel.archived and params.get("exclude_archived") in {"1", "true"})
     ]
-    found, cursor = _page(wanted, params, default=100)
-    return {"channels": [shapes.channel(each, workspace) for each in found]} | cursor
+    channels, cursor = _page(wanted, params, default=100)
+    return {"channels": [shapes.channel(channel, workspace) for channel in channels]} | cursor
 
 
 def _type(channel: Channel) -> str:
@@ -195,7 +199,7 @@ def _page(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in text.split(",") if each.strip())
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _json_list(text: str) -> list[Any]:

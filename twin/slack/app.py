@@ -78,8 +78,8 @@ async def _params(request: Request) -> Mapping[str, str]:
 
 def _require_token(request: Request, params: Mapping[str, str], token: str) -> None:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    given = bearer if scheme.lower() == "bearer" else params.get("token", "")
-    if not given:
+    received = bearer if scheme.lower() == "bearer" else params.get("token", "")
+    if not received:
         raise SlackError("not_authed")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    if not hmac.compare_digest(received.encode(), token.encode()):
         raise SlackError("invalid_auth")

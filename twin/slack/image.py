@@ -56,8 +56,8 @@ def _program() -> Path:
     try:
         version = package_version(package)
     except NodeError:
-        if found := shutil.which(_PACKAGE):
-            return Path(found)
+        if path := shutil.which(_PACKAGE):
+            return Path(path)
         version = package_version(f"{_PACKAGE}-linux-amd64")
         raise LocalImageError(
             f"package-lock.json has Slack's server for linux on amd64 only, not for {system} on {machine}. "

@@ -34,15 +34,15 @@ class Workspace:
         self.started = self.now()
         self.team = Team(**data["team"])
         self.bot = User(**data["bot"])
-        self.users = {each["id"]: User(**each) for each in data["users"]} | {self.bot.id: self.bot}
+        self.users = {user["id"]: User(**user) for user in data["users"]} | {self.bot.id: self.bot}
         self._ids = {user.name: user.id for user in self.users.values()}
         self.channels = {channel.id: channel for channel in self._read_channels()}
         self._messages: dict[str, list[Message]] = {id_: [] for id_ in self.channels}
         self._last = 0
         for name, messages in data["messages"].items():
             channel = self.channel(name)
-            for each in messages:
-                self._read_message(channel, each, None)
+            for record in messages:
+                self._read_message(channel, record, None)
         for messages in self._messages.values():
             messages.sort(key=lambda message: message.ts)
 
@@ -85,7 +85,11 @@ class Workspace:
 
     def history(self, channel: Channel) -> Iterator[Message]:
         """The messages of a channel without replies in threads, newest first."""
-        return (each for each in reversed(self._messages[channel.id]) if each.thread_ts in {None, each.ts})
+        return (
+            message
+            for message in reversed(self._messages[channel.id])
+            if message.thread_ts in {None, message.ts}
+        )
 
     def thread(self, channel: Channel, ts: str) -> list[Message]:
         """A message and the replies to it, oldest first.
@@ -95,7 +99,9 @@ class Workspace:
         """
         first = self.message(channel, ts)
         replies = [
-            each for each in self._messages[channel.id] if each.thread_ts == first.ts and each is not first
+            message
+            for message in self._messages[channel.id]
+            if message.thread_ts == first.ts and message is not first
         ]
         return [first, *replies]
 
@@ -105,9 +111,9 @@ class Workspace:
         Raises:
             SlackError: with the code `missing`, if it does not exist.
         """
-        for each in self._messages[channel.id]:
-            if each.ts == ts:
-                return each
+        for message in self._messages[channel.id]:
+            if message.ts == ts:
+                return message
         raise SlackError(missing)
 
     def post(
@@ -139,13 +145,17 @@ class Workspace:
         return f"{self._last // _MICROSECONDS}.{self._last % _MICROSECONDS:06d}"
 
     def _read_channels(self) -> Iterator[Channel]:
-        for each in self._data["channels"]:
-            members = tuple(self._ids[name] for name in each["members"])
-            yield Channel(**(each | {"members": members}))
-        for each in self._data["direct"]:
-            user = self._ids[each["user"]]
+        for channel in self._data["channels"]:
+            members = tuple(self._ids[name] for name in channel["members"])
+            yield Channel(**(channel | {"members": members}))
+        for channel in self._data["direct"]:
+            user = self._ids[channel["user"]]
             yield Channel(
-                id=each["id"], name=f"@{each['user']}", user=user, members=(user, self.bot.id), private=True
+                id=channel["id"],
+                name=f"@{channel['user']}",
+                user=user,
+                members=(user, self.bot.id),
+                private=True,
             )
 
     def _read_message(self, channel: Channel, data: Mapping[str, Any], thread_ts: str | None) -> None:

@@ -105,8 +105,8 @@ def _container_app(stack: Stack, app: Declared, host: str) -> ContainerApp:
 
 def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> dict[str, str]:
     declared = app.inputs["configuration"].get("secrets") or []
-    found = vaults(stack)
-    secrets = {secret["name"]: _secret(app, secret, found) for secret in declared}
+    stack_vaults = vaults(stack)
+    secrets = {secret["name"]: _secret(app, secret, stack_vaults) for secret in declared}
     environment = {}
     for variable in container.get("env") or []:
         name, reference = variable["name"], variable.get("secretRef")
@@ -119,7 +119,7 @@ def _environment(stack: Stack, app: Declared, container: Mapping[str, Any]) -> d
     return environment
 
 
-def _secret(app: Declared, secret: Mapping[str, str], found: Vaults) -> str:
+def _secret(app: Declared, secret: Mapping[str, str], stack_vaults: Vaults) -> str:
     """The value of a secret of an app, which it has itself or reads from a Key Vault.
 
     Raises:
@@ -134,7 +134,7 @@ def _secret(app: Declared, secret: Mapping[str, str], found: Vaults) -> str:
     if principal is None:
         raise StackError(f"{app.name} does not have the identity {identity}, with which it reads {address}.")
     try:
-        return found.read(address, principal)
+        return stack_vaults.read(address, principal)
     except UnreadableError as error:
         raise StackError(
             f"{app.name}: Unable to get value using Managed identity {identity} for secret {secret['name']}. "

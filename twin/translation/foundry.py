@@ -6,7 +6,9 @@ from twin.stack import Declared, Stack
 
 def connections(stack: Stack) -> tuple[Connection, ...]:
     """The connections that a stack declares in its Foundry project."""
-    return tuple(_connection(each) for each in stack.of_type("cognitiveservices:ProjectConnection"))
+    return tuple(
+        _connection(connection) for connection in stack.of_type("cognitiveservices:ProjectConnection")
+    )
 
 
 def _connection(declared: Declared) -> Connection:

@@ -34,17 +34,18 @@ def service(stack: Stack, cloud: Cloud) -> Service:
     declared = stack.of_type("apimanagement:ApiManagementService")
     if len(declared) != 1:
         raise StackError(f"The twin runs one API Management service; the stack declares {len(declared)}.")
-    (one,) = declared
+    (service,) = declared
     planned = PlannedDocuments(stack.configuration)
-    identities, found = _identities(one), vaults(stack)
+    identities, stack_vaults = _identities(service), vaults(stack)
     return Service(
-        name=one.outputs["name"],
-        gateway_url=one.outputs["gatewayUrl"],
-        sku=one.inputs["sku"]["name"] if not one.external else _configured_sku(stack),
+        name=service.outputs["name"],
+        gateway_url=service.outputs["gatewayUrl"],
+        sku=service.inputs["sku"]["name"] if not service.external else _configured_sku(stack),
         apis=tuple(_api(stack, api, planned) for api in stack.of_type("apimanagement:Api")),
         policy=_policy(stack, "apimanagement:Policy", {}, "all APIs", planned),
         named_values=tuple(
-            _named_value(value, found, identities) for value in stack.of_type("apimanagement:NamedValue")
+            _named_value(value, stack_vaults, identities)
+            for value in stack.of_type("apimanagement:NamedValue")
         ),
         fragments=tuple(
             _fragment(fragment, planned) for fragment in stack.of_type("apimanagement:PolicyFragment")
@@ -102,15 +103,15 @@ def _operation(stack: Stack, operation: Declared, planned: PlannedDocuments) -> 
 def _policy(
     stack: Stack, type_: str, ids: Mapping[str, str], place: str, planned: PlannedDocuments
 ) -> PolicyDocument | None:
-    found = [
+    policies = [
         policy
         for policy in stack.of_type(type_)
         if all(policy.inputs[key] == value for key, value in ids.items())
     ]
-    if len(found) > 1:
-        names = ", ".join(policy.name for policy in found)
+    if len(policies) > 1:
+        names = ", ".join(policy.name for policy in policies)
         raise StackError(f"More than one policy is declared for {place}: {names}.")
-    return _document(found[0], place, planned) if found else None
+    return _document(policies[0], place, planned) if policies else None
 
 
 def _document(policy: Declared, place: str, planned: PlannedDocuments) -> PolicyDocument:
@@ -123,30 +124,34 @@ def _document(policy: Declared, place: str, planned: PlannedDocuments) -> Policy
     return PolicyDocument(xml=text, name=place, source_map=DeclaredSourceMap(text, planned))
 
 
-def _named_value(value: Declared, found: Vaults, identities: tuple[ManagedIdentity, ...]) -> NamedValue:
+def _named_value(
+    value: Declared, stack_vaults: Vaults, identities: tuple[ManagedIdentity, ...]
+) -> NamedValue:
     reference = value.inputs.get("keyVault")
     return NamedValue(
         name=value.inputs["displayName"],
-        value=_secret(reference, found, identities) if reference else value.inputs["value"],
+        value=_secret(reference, stack_vaults, identities) if reference else value.inputs["value"],
         secret=bool(value.inputs.get("secret")),
     )
 
 
-def _secret(reference: Mapping[str, str], found: Vaults, identities: tuple[ManagedIdentity, ...]) -> str:
+def _secret(
+    reference: Mapping[str, str], stack_vaults: Vaults, identities: tuple[ManagedIdentity, ...]
+) -> str:
     """The secret to which a named value refers, read with the identity that it names.
 
     Raises:
         StackError: the service does not have the identity, or the identity cannot read the secret.
     """
     address, client_id = reference["secretIdentifier"], reference.get("identityClientId")
-    identity = next((each for each in identities if each.client_id == client_id), None)
+    identity = next((identity for identity in identities if identity.client_id == client_id), None)
     if identity is None:
         raise StackError(
             f"API Management has no {f'identity {client_id}' if client_id else 'system-assigned identity'}, "
             f"with which a named value reads {address}."
         )
     try:
-        return found.read(address, identity.principal_id)
+        return stack_vaults.read(address, identity.principal_id)
     except UnreadableError as error:
         kind = "UserAssigned" if client_id else "SystemAssigned"
         raise StackError(
@@ -161,9 +166,9 @@ def _fragment(fragment: Declared, planned: PlannedDocuments) -> PolicyFragment:
     return PolicyFragment(id=name, document=_document(fragment, f"fragment {name}", planned))
 
 
-def _identities(one: Declared) -> tuple[ManagedIdentity, ...]:
+def _identities(service: Declared) -> tuple[ManagedIdentity, ...]:
     """The identities as Azure reports them on the service."""
-    identity: Mapping[str, Any] = one.outputs.get("identity") or {}
+    identity: Mapping[str, Any] = service.outputs.get("identity") or {}
     assigned = [
         ManagedIdentity(client_id=ids["clientId"], principal_id=ids["principalId"])
         for ids in (identity.get("userAssignedIdentities") or {}).values()

@@ -143,9 +143,9 @@ def _agents(stack: Stack, cloud: Cloud) -> tuple[Agent, ...]:
         ),
     }
     principals = dict.fromkeys(
-        each.inputs["principalObjectId"]
-        for each in stack.of_type("AppRoleAssignment")
-        if each.inputs["principalObjectId"] not in known
+        assignment.inputs["principalObjectId"]
+        for assignment in stack.of_type("AppRoleAssignment")
+        if assignment.inputs["principalObjectId"] not in known
     )
     return tuple(
         Agent(
@@ -191,7 +191,12 @@ def _existing(stack: Stack, cloud: Cloud) -> Iterator[Application]:
 
 def _service_principal(stack: Stack, client_id: str) -> Declared | None:
     return next(
-        (each for each in stack.of_type("ServicePrincipal") if each.inputs.get("clientId") == client_id), None
+        (
+            principal
+            for principal in stack.of_type("ServicePrincipal")
+            if principal.inputs.get("clientId") == client_id
+        ),
+        None,
     )
 
 
